@@ -1,0 +1,31 @@
+"""Solon: training data from a panel of language-model agents and a few experts, whose decisions become law."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from solon.config import Config, load_config
+    from solon.project import Candidate, Project, Review, RunSummary
+
+_HOMES = {
+    "Candidate": "solon.project",
+    "Config": "solon.config",
+    "Project": "solon.project",
+    "Review": "solon.project",
+    "RunSummary": "solon.project",
+    "load_config": "solon.config",
+}
+
+__all__ = ["Candidate", "Config", "Project", "Review", "RunSummary", "__version__", "load_config"]
+
+
+def __getattr__(name: str) -> Any:
+    """Names are imported when they are used: `import solon` costs nothing."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'solon' has no attribute {name!r}")

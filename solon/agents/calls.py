@@ -1,0 +1,316 @@
+"""Model calls as the agents make them: journalled, counted, limited, and with their errors in place.
+
+`ModelPool` holds the chat models of a configuration; `Meter` counts what a run spends and stops it at its limits;
+`Caller` makes the calls of one item through the item's journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from solon.config import Config, ModelConfig
+from solon.errors import BadOutput, LimitReached, TooLong
+from solon.prompts import Rendered
+from solon.store.journal import CallKey, ItemJournal, Outcome
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from solon.agents.models.capabilities import Capabilities
+    from solon.agents.models.structured import Reply
+
+
+@dataclass(slots=True)
+class Member:
+    """A chat model with what is known of it."""
+
+    config: ModelConfig
+    chat: BaseChatModel
+    capabilities: Capabilities
+    gate: asyncio.Semaphore
+
+
+class ModelPool:
+    """The chat models of a configuration, made when first needed, each with its bound on calls in flight."""
+
+    def __init__(
+        self, config: Config, *, given: Mapping[str, BaseChatModel] | None = None
+    ) -> None:
+        self._config = config
+        self._given = dict(given or {})
+        self._members: dict[str, Member] = {}
+
+    def __getitem__(self, name: str) -> Member:
+        if name not in self._members:
+            from solon.agents.models.factory import capabilities_of, make_chat_model
+
+            config = self._config.models[name]
+            chat = self._given.get(name) or make_chat_model(config)
+            known = getattr(chat, "capabilities", None) or capabilities_of(config)
+            gate = asyncio.Semaphore(config.concurrency or known.default_concurrency)
+            self._members[name] = Member(config, chat, known, gate)
+        return self._members[name]
+
+    def prepare(self) -> None:
+        """Make every model that a role names, so that a wrong name or key shows before the first item."""
+        roles = [
+            *self._config.generator.models,
+            self._config.critic.model,
+            self._config.resolver.model,
+        ]
+        for name in dict.fromkeys(
+            [*roles, *(judge.model for judge in self._config.judges)]
+        ):
+            _ = self[name]
+
+    @property
+    def concurrency(self) -> int:
+        """Items in flight that keep every model busy without a crowd at its gate."""
+        return max(
+            4,
+            max(
+                m.config.concurrency or m.capabilities.default_concurrency
+                for m in self._members.values()
+            ),
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections of every model."""
+        for member in self._members.values():
+            close = getattr(member.chat, "aclose", None)
+            if close is not None:
+                await close()
+        self._members.clear()
+
+
+@dataclass(slots=True)
+class Meter:
+    """What a run spends, and where it stops. Numbers start with what earlier sessions of the run have spent."""
+
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    calls: int = 0
+    finished: int = 0
+    cached: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    unknown_tokens: int = 0
+    cost: float = 0.0
+    unknown_cost: int = 0
+    stopping: str = ""
+    started: float = field(default_factory=time.monotonic)
+
+    def admit(self) -> None:
+        """Count a call that is about to be made.
+
+        Raises:
+            LimitReached: the run is stopping, or this call would be one too many.
+        """
+        if not self.stopping:
+            if self.max_calls is not None and self.calls >= self.max_calls:
+                self.stopping = f"--max-calls {self.max_calls} reached"
+            elif (
+                self.max_tokens is not None
+                and self.input_tokens + self.output_tokens >= self.max_tokens
+            ):
+                self.stopping = f"--max-tokens {self.max_tokens} reached"
+            elif self.max_cost is not None and self.cost >= self.max_cost:
+                self.stopping = f"--max-cost {self.max_cost} reached"
+        if self.stopping:
+            raise LimitReached(self.stopping, next_step="continue with `solon resume`")
+        self.calls += 1
+
+    def count(self, outcome: Outcome) -> None:
+        self.finished += 1
+        if outcome.input_tokens is None or outcome.output_tokens is None:
+            self.unknown_tokens += 1
+        self.input_tokens += outcome.input_tokens or 0
+        self.output_tokens += outcome.output_tokens or 0
+        if outcome.cost is None:
+            self.unknown_cost += 1
+        else:
+            self.cost += outcome.cost
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One call that an agent wants: who asks, what, and how."""
+
+    role: str
+    seat: str
+    model: str
+    prompt: Rendered
+    max_tokens: int
+    temperature: float
+    seed: int
+    sample: int = 0
+    round: int = 0
+    schema: type[BaseModel] | None = None
+    logprobs: bool = False
+
+
+class Caller:
+    """Makes the calls of one item."""
+
+    def __init__(self, pool: ModelPool, journal: ItemJournal, meter: Meter) -> None:
+        self.pool = pool
+        self.journal = journal
+        self.meter = meter
+
+    def can_give_logprobs(self, model: str) -> bool:
+        return self.pool[model].capabilities.logprobs
+
+    def voter(self, model: str) -> str:
+        """The name under which a model votes: seats of one model are one voter."""
+        return self.pool[model].config.model
+
+    async def call(self, ask: Ask) -> Outcome:
+        """The outcome of a call, from the journal where it finished before.
+
+        An answer that breaks its schema and a prompt that is too long are outcomes, not exceptions: they would be
+        the same again. A model that cannot be reached, or refuses, raises.
+        """
+        member = self.pool[ask.model]
+        key = _key(ask, member)
+        known = self.journal.find(key)
+        if known is not None:
+            self.meter.cached += 1
+            return known
+        async with member.gate:
+            self.meter.admit()
+            outcome = await _make(ask, member, self.journal.call_id(key))
+        self.meter.count(outcome)
+        self.journal.write(key, outcome)
+        return outcome
+
+    async def parsed(self, ask: Ask) -> tuple[Outcome, BaseModel | None]:
+        """Like `call`, with the answer read into the ask's schema; None where it does not follow it."""
+        outcome = await self.call(ask)
+        if not outcome.ok or ask.schema is None:
+            return outcome, None
+        from solon.agents.models.structured import first_json_object
+
+        return outcome, ask.schema.model_validate(first_json_object(outcome.text))
+
+
+def _key(ask: Ask, member: Member) -> CallKey:
+    config = member.config
+    parameters = {
+        "temperature": ask.temperature,
+        "max_tokens": ask.max_tokens,
+        "seed": ask.seed,
+        "top_p": config.top_p,
+        "logprobs": ask.logprobs,
+        "base_url": config.base_url,
+    }
+    return CallKey(
+        role=ask.role,
+        seat=ask.seat,
+        sample=ask.sample,
+        round=ask.round,
+        model=config.model,
+        parameters=parameters,
+        template=ask.prompt.template,
+        prompt=ask.prompt.text,
+        schema=ask.schema.__name__ if ask.schema else "",
+    )
+
+
+async def _make(ask: Ask, member: Member, call_id: str) -> Outcome:
+    from langchain_core.messages import HumanMessage, SystemMessage
+
+    from solon.agents.models import structured
+
+    messages = [SystemMessage(ask.prompt.system), HumanMessage(ask.prompt.user)]
+    try:
+        reply = await structured.ask(
+            member.chat,
+            member.capabilities,
+            messages,
+            schema=ask.schema,
+            max_tokens=ask.max_tokens,
+            temperature=ask.temperature,
+            seed=ask.seed,
+            top_p=member.config.top_p,
+            logprobs=ask.logprobs,
+            role=ask.role,
+        )
+    except TooLong as error:
+        return Outcome(
+            call_id,
+            "",
+            outcome=error.kind,
+            error=error.cause,
+            input_tokens=0,
+            output_tokens=0,
+            attempts=0,
+        )
+    except BadOutput as error:
+        reply = getattr(error, "reply", None)
+        if reply is None:
+            return Outcome(call_id, "", outcome=error.kind, error=error.cause)
+        return _outcome(
+            call_id, reply, member.config, kind=error.kind, problem=error.cause
+        )
+    return _outcome(call_id, reply, member.config, parsed=reply.parsed)
+
+
+def _outcome(
+    call_id: str,
+    reply: Reply,
+    config: ModelConfig,
+    *,
+    kind: str = "ok",
+    problem: str = "",
+    parsed: Any = None,
+) -> Outcome:
+    cost = None
+    if (
+        config.price is not None
+        and reply.input_tokens is not None
+        and reply.output_tokens is not None
+    ):
+        cost = (
+            reply.input_tokens * config.price.input
+            + reply.output_tokens * config.price.output
+        ) / 1e6
+    return Outcome(
+        call_id=call_id,
+        text=parsed.model_dump_json() if parsed is not None else reply.text,
+        outcome=kind,
+        error=problem,
+        logprobs=_first_token(reply.logprobs),
+        finish_reason=reply.finish_reason,
+        input_tokens=reply.input_tokens,
+        output_tokens=reply.output_tokens,
+        attempts=reply.attempts,
+        seconds=reply.seconds,
+        request_id=reply.request_id,
+        cost=cost,
+        currency=config.price.currency if config.price is not None else None,
+    )
+
+
+def _first_token(logprobs: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Verdicts are read from the first token; the rest is not kept."""
+    if not logprobs:
+        return None
+    first = logprobs[0]
+    top = [
+        {"token": t["token"], "logprob": round(float(t["logprob"]), 5)}
+        for t in first.get("top_logprobs") or ()
+    ]
+    return [
+        {
+            "token": first["token"],
+            "logprob": round(float(first["logprob"]), 5),
+            "top_logprobs": top,
+        }
+    ]

@@ -1,0 +1,47 @@
+"""What every agent sees of an item: the request, the law it is judged by, and the way to call a model."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from solon.agents.calls import Caller
+from solon.config import Config
+from solon.law.documents import Constitution, Rubric
+from solon.prompts import PromptLibrary
+
+
+@dataclass(frozen=True)
+class Case:
+    """One item as the agents see it. All of it is pinned when the item starts.
+
+    Attributes:
+        mark: goes into the markers around foreign texts; derived from the store's key, so no author can know it.
+        random_seed: root of the seeds of all calls of the item.
+    """
+
+    caller: Caller
+    config: Config
+    prompts: PromptLibrary
+    constitution: Constitution
+    rubric: Rubric
+    prompt: str
+    input: str
+    reference: str
+    mark: str
+    random_seed: int
+
+    @cached_property
+    def principles(self) -> str:
+        return self.constitution.as_prompt()
+
+    def draw(self, *parts: str | int) -> int:
+        """A seed for one call, the same whenever the item is replayed."""
+        text = ":".join(str(part) for part in (self.random_seed, *parts))
+        return (
+            int.from_bytes(
+                hashlib.blake2b(text.encode(), digest_size=4).digest(), "big"
+            )
+            & 0x7FFFFFFF
+        )

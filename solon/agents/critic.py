@@ -1,0 +1,89 @@
+"""The critic: holds one candidate against the constitution and says what is wrong with it, and by which principle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from solon.agents.calls import Ask
+from solon.agents.case import Case
+from solon.agents.outputs import Finding, Findings
+from solon.store.journal import Outcome
+
+SEVERITIES = ("none", "minor", "major", "fatal")
+
+
+@dataclass(frozen=True, slots=True)
+class Critique:
+    """Findings on one candidate. A critic that gave no usable answer abstains by name."""
+
+    findings: tuple[Finding, ...]
+    outcome: Outcome
+    abstained: str = ""
+
+    @property
+    def worst(self) -> str:
+        return max(
+            (f.severity for f in self.findings), key=SEVERITIES.index, default="none"
+        )
+
+    @property
+    def principles(self) -> list[str]:
+        return sorted({f.principle for f in self.findings if f.principle})
+
+    def as_text(self) -> str:
+        """One line a finding, for the generator's next prompt."""
+        lines = [
+            f"- ({f.severity}) [{f.principle or 'general'}] {f.quote!r}: {f.suggestion}"
+            for f in self.findings
+        ]
+        return "\n".join(lines)
+
+    def as_json(self) -> str:
+        return json.dumps([f.model_dump() for f in self.findings], ensure_ascii=False)
+
+
+async def critique(
+    case: Case, ordinal: int, *, round: int, prompt: str, answer: str
+) -> Critique:
+    """What the critic finds on one answer.
+
+    A principle that the constitution does not have is not a citation, and a quote that is not in the answer is not
+    a quote: both are blanked, the finding stays.
+    """
+    config = case.config.critic
+    rendered = case.prompts["critic.critique"].render(
+        case.mark,
+        constitution=case.principles,
+        prompt=prompt,
+        input=case.input if prompt == case.prompt else "",
+        answer=answer,
+    )
+    ask = Ask(
+        role="critic",
+        seat="critic",
+        model=config.model,
+        prompt=rendered,
+        max_tokens=config.max_tokens,
+        temperature=0.0,
+        seed=case.draw("critic", round, ordinal),
+        sample=ordinal,
+        round=round,
+        schema=Findings,
+    )
+    outcome, parsed = await case.caller.parsed(ask)
+    if not isinstance(parsed, Findings):
+        return Critique((), outcome, abstained=outcome.outcome)
+    known = set(case.constitution.ids())
+    checked = [
+        f.model_copy(
+            update={
+                "principle": f.principle.strip("[] ")
+                if f.principle.strip("[] ") in known
+                else "",
+                "quote": f.quote if f.quote and f.quote in answer else "",
+            }
+        )
+        for f in parsed.findings
+    ]
+    return Critique(tuple(checked), outcome)

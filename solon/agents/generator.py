@@ -1,0 +1,129 @@
+"""The generator: drafts candidates, revises them by a critique, writes new instructions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solon.agents.calls import Ask
+from solon.agents.case import Case
+from solon.agents.outputs import InstructionDraft
+from solon.prompts import Rendered
+from solon.store.journal import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A generated text; `prompt` only where the generator wrote the request too. Not `ok`: why it is unusable."""
+
+    text: str
+    outcome: Outcome
+    author: str
+    prompt: str = ""
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.problem
+
+
+async def draft(
+    case: Case, index: int, *, round: int, guidance: str = "", findings: str = ""
+) -> Draft:
+    """Draft number `index` of a round: models, temperatures and personas take turns."""
+    config = case.config.generator
+    model = config.models[index % len(config.models)]
+    rendered = case.prompts["generator.draft"].render(
+        case.mark,
+        constitution=case.principles,
+        persona=config.personas[index % len(config.personas)],
+        prompt=case.prompt,
+        input=case.input,
+        guidance=guidance,
+        findings=findings,
+    )
+    outcome = await case.caller.call(_ask(case, "draft", index, round, model, rendered))
+    return _finish(case, model, outcome, outcome.text.strip())
+
+
+async def write_instruction(
+    case: Case, index: int, *, round: int, guidance: str = "", findings: str = ""
+) -> Draft:
+    """A new instruction with its response, related to the seed."""
+    config = case.config.generator
+    model = config.models[index % len(config.models)]
+    rendered = case.prompts["generator.instruction"].render(
+        case.mark,
+        constitution=case.principles,
+        persona=config.personas[index % len(config.personas)],
+        prompt=case.prompt,
+        input=case.input,
+        guidance=guidance,
+        findings=findings,
+    )
+    ask = _ask(
+        case, "instruction", index, round, model, rendered, schema=InstructionDraft
+    )
+    outcome, parsed = await case.caller.parsed(ask)
+    if not isinstance(parsed, InstructionDraft):
+        return Draft("", outcome, case.caller.voter(model), problem=outcome.outcome)
+    made = _finish(case, model, outcome, parsed.response.strip())
+    return Draft(
+        made.text,
+        outcome,
+        made.author,
+        prompt=parsed.instruction.strip(),
+        problem=made.problem,
+    )
+
+
+async def revise(
+    case: Case, index: int, *, round: int, prompt: str, answer: str, findings: str
+) -> Draft:
+    """A better version of an answer, by what the critic found."""
+    config = case.config.generator
+    model = config.models[index % len(config.models)]
+    rendered = case.prompts["generator.revise"].render(
+        case.mark,
+        constitution=case.principles,
+        prompt=prompt,
+        input=case.input if prompt == case.prompt else "",
+        answer=answer,
+        findings=findings,
+    )
+    outcome = await case.caller.call(
+        _ask(case, "revise", index, round, model, rendered)
+    )
+    return _finish(case, model, outcome, outcome.text.strip())
+
+
+def _ask(
+    case: Case,
+    what: str,
+    index: int,
+    round: int,
+    model: str,
+    rendered: Rendered,
+    schema: type[InstructionDraft] | None = None,
+) -> Ask:
+    config = case.config.generator
+    return Ask(
+        role="generator",
+        seat=what,
+        model=model,
+        prompt=rendered,
+        max_tokens=config.max_tokens or case.config.models[model].max_tokens,
+        temperature=config.temperatures[index % len(config.temperatures)],
+        seed=case.draw("generator", what, round, index),
+        sample=index,
+        round=round,
+        schema=schema,
+    )
+
+
+def _finish(case: Case, model: str, outcome: Outcome, text: str) -> Draft:
+    problem = "" if outcome.ok else outcome.outcome
+    if not problem and not text:
+        problem = "empty"
+    if not problem and outcome.finish_reason in ("length", "max_tokens"):
+        problem = "cut"
+    return Draft(text, outcome, case.caller.voter(model), problem=problem)

@@ -1,0 +1,332 @@
+"""The judges: which of two answers is better, seen in both orders; or how one answer scores on the rubric.
+
+Where the model gives log probabilities, a verdict on a pair is the probability of the letter A against B in a single
+token, averaged over both orders by the consensus; a lone sampled verdict of a small model mostly tells the order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from solon.agents.calls import Ask
+from solon.agents.case import Case
+from solon.agents.outputs import PairVerdict, Scores
+from solon.config import JudgeConfig
+from solon.prompts import Rendered
+from solon.store.journal import Outcome
+
+ORDERS = ("AB", "BA")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One judge's finding. On a pair `p` is the probability that candidate a is better, whatever order was seen.
+
+    Attributes:
+        outcome: A | B | tie | abstain on a pair; accept | reject | abstain on a single candidate.
+        abstained: why there is no verdict (no_verdict, bad_output, too_long), else empty.
+    """
+
+    judge: str
+    seat: str
+    order: str
+    sample: int
+    outcome: str
+    p: float | None
+    confidence: float | None
+    scores: dict[str, float] | None
+    rationale: str
+    call: Outcome
+    abstained: str = ""
+
+
+async def judge_pair(
+    case: Case, a: str, b: str, *, round: int, pair: int, precedents: str = ""
+) -> list[Verdict]:
+    """Every seat's verdicts on a pair, in both orders. `pair` numbers the pairs of a round."""
+    jobs = [
+        _judge_once(case, seat, judge, a, b, order, sample, round, pair, precedents)
+        for seat, judge in enumerate(case.config.judges)
+        for order in ORDERS
+        for sample in range(judge.samples)
+    ]
+    return list(await asyncio.gather(*jobs))
+
+
+async def _judge_once(
+    case: Case,
+    seat: int,
+    judge: JudgeConfig,
+    a: str,
+    b: str,
+    order: str,
+    sample: int,
+    round: int,
+    pair: int,
+    precedents: str,
+) -> Verdict:
+    first, second = (a, b) if order == "AB" else (b, a)
+    values = {
+        "constitution": case.principles,
+        "persona": judge.persona,
+        "prompt": case.prompt,
+        "input": case.input,
+        "reference": case.reference,
+        "first": first,
+        "second": second,
+        "precedents": precedents,
+    }
+    base = Ask(
+        role="judge",
+        seat=f"{seat}/{pair}/{order}",
+        model=judge.model,
+        prompt=Rendered("", "", ""),
+        max_tokens=judge.max_tokens,
+        temperature=judge.temperature,
+        seed=case.draw("judge", seat, round, pair, order, sample),
+        sample=sample,
+        round=round,
+    )
+    found: Verdict | None = None
+    name = _seat_name(seat, judge)
+    if case.caller.can_give_logprobs(judge.model):
+        prompt = case.prompts["judge.pair"].render(case.mark, **values)
+        ask = replace(base, prompt=prompt, max_tokens=1, logprobs=True)
+        found = _from_logprobs(
+            await case.caller.call(ask),
+            case.caller.voter(judge.model),
+            name,
+            order,
+            sample,
+        )
+    if found is None:
+        prompt = case.prompts["judge.pair_json"].render(case.mark, **values)
+        ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
+        outcome, parsed = await case.caller.parsed(ask)
+        found = _from_json(
+            outcome, parsed, case.caller.voter(judge.model), name, order, sample
+        )
+    return found
+
+
+def _seat_name(seat: int, judge: JudgeConfig) -> str:
+    return f"{seat + 1}: {judge.persona}" if judge.persona else f"{seat + 1}"
+
+
+def _from_logprobs(
+    outcome: Outcome, voter: str, seat: str, order: str, sample: int
+) -> Verdict | None:
+    from solon.agents.models.structured import verdict_probability
+
+    if outcome.outcome == "too_long":
+        return Verdict(
+            voter,
+            seat,
+            order,
+            sample,
+            "abstain",
+            None,
+            None,
+            None,
+            "",
+            outcome,
+            outcome.outcome,
+        )
+    probability = verdict_probability(outcome.logprobs) if outcome.ok else None
+    if probability is None:
+        return None
+    p = probability["A"] if order == "AB" else probability["B"]
+    side = "tie" if p == 0.5 else "A" if p > 0.5 else "B"
+    return Verdict(
+        voter, seat, order, sample, side, round(p, 6), None, None, "", outcome
+    )
+
+
+def _from_json(
+    outcome: Outcome, parsed: object, voter: str, seat: str, order: str, sample: int
+) -> Verdict:
+    if not isinstance(parsed, PairVerdict):
+        return Verdict(
+            voter,
+            seat,
+            order,
+            sample,
+            "abstain",
+            None,
+            None,
+            None,
+            "",
+            outcome,
+            outcome.outcome,
+        )
+    side: str = parsed.verdict
+    if order == "BA" and side != "tie":
+        side = "B" if side == "A" else "A"
+    return Verdict(
+        voter,
+        seat,
+        order,
+        sample,
+        side,
+        None,
+        parsed.confidence,
+        None,
+        parsed.rationale,
+        outcome,
+    )
+
+
+async def explain(
+    case: Case,
+    seat: int,
+    *,
+    a: str,
+    b: str,
+    order: str,
+    outcome: str,
+    round: int,
+    pair: int,
+) -> str:
+    """Why a judge that gave only a letter found so; asked only where somebody will read it. Empty when it fails."""
+    judge = case.config.judges[seat]
+    first, second = (a, b) if order == "AB" else (b, a)
+    shown = outcome if order == "AB" else ("B" if outcome == "A" else "A")
+    prompt = case.prompts["judge.explain"].render(
+        case.mark,
+        constitution=case.principles,
+        persona=judge.persona,
+        prompt=case.prompt,
+        input=case.input,
+        first=first,
+        second=second,
+        verdict=shown,
+    )
+    ask = Ask(
+        role="judge",
+        seat=f"{seat}/{pair}/{order}/why",
+        model=judge.model,
+        prompt=prompt,
+        max_tokens=min(judge.max_tokens, 120),
+        temperature=0.0,
+        seed=case.draw("explain", seat, round, pair, order),
+        round=round,
+    )
+    answer = await case.caller.call(ask)
+    return answer.text.strip() if answer.ok else ""
+
+
+async def score(
+    case: Case,
+    answer: str,
+    *,
+    prompt: str,
+    round: int,
+    ordinal: int,
+    precedents: str = "",
+) -> list[Verdict]:
+    """Every seat's scores of one answer on the rubric; accept from the configured mean on."""
+    jobs = [
+        _score_once(
+            case, seat, judge, answer, prompt, sample, round, ordinal, precedents
+        )
+        for seat, judge in enumerate(case.config.judges)
+        for sample in range(judge.samples)
+    ]
+    return list(await asyncio.gather(*jobs))
+
+
+async def _score_once(
+    case: Case,
+    seat: int,
+    judge: JudgeConfig,
+    answer: str,
+    prompt: str,
+    sample: int,
+    round: int,
+    ordinal: int,
+    precedents: str,
+) -> Verdict:
+    rendered = case.prompts["judge.score"].render(
+        case.mark,
+        constitution=case.principles,
+        rubric=case.rubric.as_prompt(),
+        persona=judge.persona,
+        prompt=prompt,
+        input=case.input if prompt == case.prompt else "",
+        answer=answer,
+        precedents=precedents,
+    )
+    ask = Ask(
+        role="judge",
+        seat=f"{seat}/score/{ordinal}",
+        model=judge.model,
+        prompt=rendered,
+        max_tokens=judge.max_tokens,
+        temperature=judge.temperature,
+        seed=case.draw("score", seat, round, ordinal, sample),
+        sample=sample,
+        round=round,
+        schema=_scores_schema(tuple(case.rubric.ids())),
+    )
+    outcome, parsed = await case.caller.parsed(ask)
+    voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
+    if parsed is None:
+        return Verdict(
+            voter,
+            name,
+            "",
+            sample,
+            "abstain",
+            None,
+            None,
+            None,
+            "",
+            outcome,
+            outcome.outcome,
+        )
+    answer_scores = parsed.model_dump()
+    scores = {k: float(v) for k, v in answer_scores["scores"].items()}
+    mean = weighted_mean(scores, case.rubric.weights())
+    side = "accept" if mean >= case.config.instruction.accept_score else "reject"
+    return Verdict(
+        voter,
+        name,
+        "",
+        sample,
+        side,
+        None,
+        None,
+        scores,
+        str(answer_scores.get("rationale", "")),
+        outcome,
+    )
+
+
+def weighted_mean(scores: dict[str, float], weights: dict[str, float]) -> float:
+    """Mean score over the criteria that were scored; a missing score stays missing."""
+    total = sum(weights[k] for k in scores if k in weights)
+    return (
+        sum(scores[k] * weights[k] for k in scores if k in weights) / total
+        if total
+        else 0.0
+    )
+
+
+_schemas: dict[tuple[str, ...], type[Scores]] = {}
+
+
+def _scores_schema(criteria: tuple[str, ...]) -> type[Scores]:
+    """A schema that names the rubric's criteria, so that a server can enforce them."""
+    if criteria not in _schemas:
+        from typing import Literal
+
+        from pydantic import create_model
+
+        points = create_model(
+            "Points", **{c: (Literal[1, 2, 3, 4, 5], ...) for c in criteria}
+        )  # type: ignore[call-overload]
+        _schemas[criteria] = create_model(
+            "Scores", rationale=(str, ""), scores=(points, ...)
+        )
+    return _schemas[criteria]

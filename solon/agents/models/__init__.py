@@ -1,0 +1,1 @@
+"""Chat models: one interface (`BaseChatModel`) over servers, local files and fakes."""

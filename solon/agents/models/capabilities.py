@@ -1,0 +1,66 @@
+"""What a chat model can do, known per provider and overridable by configuration. Imports no model library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from solon.config import ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What callers may ask of a model.
+
+    Attributes:
+        json_schema: the server enforces a JSON schema given as OpenAI's `response_format`.
+        logprobs: answers can carry log probabilities per token.
+        context: window in tokens for prompt and answer together; None where nobody told.
+        default_concurrency: calls in flight that suit the provider when the configuration names no number.
+    """
+
+    json_schema: bool
+    logprobs: bool
+    context: int | None
+    default_concurrency: int
+
+
+BUILTIN_CONTEXT = 4096
+
+_KNOWN: dict[str, Capabilities] = {
+    "openai": Capabilities(json_schema=True, logprobs=True, context=None, default_concurrency=64),
+    "ollama": Capabilities(json_schema=True, logprobs=False, context=None, default_concurrency=4),
+    "builtin": Capabilities(json_schema=True, logprobs=True, context=BUILTIN_CONTEXT, default_concurrency=8),
+    "gguf": Capabilities(json_schema=True, logprobs=True, context=BUILTIN_CONTEXT, default_concurrency=4),
+    "scripted": Capabilities(json_schema=True, logprobs=True, context=32_768, default_concurrency=64),
+}
+_ELSEWHERE = Capabilities(json_schema=False, logprobs=False, context=None, default_concurrency=16)
+
+
+def capabilities_of(config: ModelConfig) -> Capabilities:
+    """The capabilities of a configured model: what its provider is known for, then what the configuration says."""
+    known = _KNOWN.get(config.provider, _ELSEWHERE)
+    return replace(
+        known,
+        json_schema=known.json_schema if config.json_schema is None else config.json_schema,
+        logprobs=known.logprobs if config.logprobs is None else config.logprobs,
+        context=config.context or known.context,
+        default_concurrency=config.concurrency or known.default_concurrency,
+    )
+
+
+_NAMES: dict[str, dict[str, str]] = {
+    "anthropic-chat": {"seed": ""},
+    "chat-google-generative-ai": {"max_tokens": "max_output_tokens"},
+    "amazon_bedrock_converse_chat": {"seed": ""},
+    "mistralai-chat": {"seed": "random_seed"},
+}
+
+
+def foreign_names(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of one call under the names of a LangChain model of this kind (its `_llm_type`); "" is left out."""
+    names = _NAMES.get(kind, {})
+    renamed = {names.get(name, name): value for name, value in given.items()}
+    renamed.pop("", None)
+    return renamed

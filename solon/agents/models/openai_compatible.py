@@ -1,0 +1,250 @@
+"""A thin chat model for every server that speaks OpenAI's chat completions. Imports aiohttp only when first called."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+
+from solon.agents.models.failures import Refusal, Server, unavailable
+from solon.agents.models.lean import LeanChat
+from solon.agents.models.transport import Transport
+from solon.agents.models.wire import chunk_from_wire, from_wire, to_wire
+
+log = logging.getLogger(__name__)
+
+OPENAI_URL = "https://api.openai.com/v1"
+_SAMPLING = frozenset({"temperature", "top_p", "seed", "logprobs", "top_logprobs"})
+"""What a model may lack without the request losing its sense."""
+
+
+class OpenAICompatibleChat(LeanChat):
+    """Chat completions of OpenAI, vLLM, llama.cpp, Ollama, SGLang, hosted gateways and the like.
+
+    Keyword arguments of a call go into the request as they are; None leaves a field out. `max_tokens` and the
+    sampling parameters given here are defaults.
+
+    Answers carry in `response_metadata`: model_name, finish_reason, request_id, tries, logprobs (if asked for) and
+    `not_sent`, the sampling parameters that this model turned out not to take (said once in the log as well).
+
+    Raises (from every call):
+        ModelUnavailable: connection, time limit, 429 or 5xx after all tries.
+        ModelRefused, TooLong: any other 4xx.
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
+
+    model: str
+    base_url: str = OPENAI_URL
+    key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    key_env: str = ""
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    timeout: float = 120.0
+    retries: int = 4
+    concurrency: int = 64
+    headers: dict[str, SecretStr] = Field(default_factory=dict, exclude=True, repr=False)
+    extra_body: dict[str, Any] = Field(default_factory=dict, description="further fields of every request")
+    start_hint: str = ""
+
+    _transport: Transport = PrivateAttr()
+    _unwanted: frozenset[str] = PrivateAttr(default=frozenset())
+    _length_field: str = PrivateAttr(default="max_tokens")
+    _learning: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        self.base_url = self.base_url.rstrip("/")
+        if self.base_url == OPENAI_URL:
+            self._length_field = "max_completion_tokens"
+        self._transport = self._make_transport()
+
+    @property
+    def _llm_type(self) -> str:
+        return "solon-openai-compatible"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model_name": self.model, "base_url": self.base_url}
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def served_models(self) -> dict[str, int | None]:
+        """Names that the server offers, each with its context in tokens where it tells (vLLM, llama.cpp do).
+
+        Raises:
+            ModelUnavailable, ModelRefused: the server cannot be asked.
+        """
+        body = await (await self._reach()).get("/models")
+        found: dict[str, int | None] = {}
+        for entry in body.get("data") or ():
+            if isinstance(entry, dict) and "id" in entry:
+                context = entry.get("max_model_len") or (entry.get("meta") or {}).get("n_ctx")
+                found[str(entry["id"])] = context if isinstance(context, int) else None
+        return found
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | dict[str, Any] | bool | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Offer tools. `tool_choice`: "auto", "none", "any", a tool's name, or OpenAI's own object."""
+        offered = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
+        names = {tool["function"]["name"] for tool in offered if "function" in tool}
+        if tool_choice in (True, "any"):
+            tool_choice = "required"
+        elif isinstance(tool_choice, str) and tool_choice in names:
+            tool_choice = {"type": "function", "function": {"name": tool_choice}}
+        if tool_choice:
+            kwargs["tool_choice"] = tool_choice
+        return self.bind(tools=offered, **kwargs)
+
+    def _make_transport(self) -> Transport:
+        key = self.key.get_secret_value() if self.key is not None else ""
+        return Transport(
+            Server(
+                self.base_url,
+                self.model,
+                key_env=self.key_env,
+                key=key,
+                start_hint=self.start_hint,
+            ),
+            timeout=self.timeout,
+            retries=self.retries,
+            concurrency=self.concurrency,
+            headers={name: value.get_secret_value() for name, value in self.headers.items()},
+        )
+
+    async def _reach(self) -> Transport:
+        """The way to the server; a subclass may have to start it first."""
+        return self._transport
+
+    async def _answer(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: list[str] | None,
+        metadata: Mapping[str, Any],
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        transport = await self._reach()
+        while True:
+            payload = self._payload(messages, stop, kwargs)
+            try:
+                answer = await transport.post("/chat/completions", payload)
+            except Refusal as refusal:
+                if not self._learn(refusal, payload):
+                    raise
+                continue
+            about: dict[str, Any] = {
+                "model_name": self.model,
+                "request_id": answer.request_id or answer.body.get("id") or "",
+                "tries": answer.tries,
+            }
+            if self._unwanted:
+                about["not_sent"] = sorted(self._unwanted)
+            try:
+                return from_wire(answer.body, about)
+            except (
+                KeyError,
+                TypeError,
+                IndexError,
+                ValueError,
+                AttributeError,
+            ) as error:
+                raise unavailable(
+                    f"the answer is no chat completion ({type(error).__name__}: {error})",
+                    transport.server,
+                    answer.tries,
+                ) from None
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        transport = await self._reach()
+        payload = self._payload(messages, stop, kwargs)
+        payload |= {"stream": True, "stream_options": {"include_usage": True}}
+        async for event, request_id in transport.stream("/chat/completions", payload):
+            if event.get("error"):
+                raise unavailable(
+                    "the server broke the stream off with an error",
+                    self._transport.server,
+                    1,
+                )
+            chunk = chunk_from_wire(event, {"request_id": request_id or event.get("id", "")})
+            if chunk is None:
+                continue
+            if run_manager is not None:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    def _payload(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: list[str] | None,
+        kwargs: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        payload: dict[str, Any] = {
+            "model": self.model,
+            "messages": to_wire(messages),
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            **self.extra_body,
+            **kwargs,
+        }
+        if stop:
+            payload["stop"] = stop
+        if not payload.get("logprobs"):
+            payload.pop("logprobs", None)
+            payload.pop("top_logprobs", None)
+        payload.pop("stream", None)
+        if self._length_field != "max_tokens":
+            payload[self._length_field] = payload.pop("max_tokens")
+        return {k: v for k, v in payload.items() if v is not None and k not in self._unwanted}
+
+    def _learn(self, refusal: Refusal, payload: Mapping[str, Any]) -> bool:
+        """May the request go out again in the form that this model wants?
+
+        Reasoning models refuse `max_tokens`, temperatures or logprobs, and say which. The next requests leave the
+        parameter out (or rename it); that is logged once and named on every answer.
+        """
+        complaint = refusal.complaint
+        if complaint.status != 400 or not complaint.code.startswith("unsupported_"):
+            return False
+        name = complaint.parameter
+        if name not in payload:
+            return False
+        with self._learning:
+            if name == "max_tokens":
+                self._length_field = "max_completion_tokens"
+                return True
+            if name not in _SAMPLING:
+                return False
+            if name not in self._unwanted:
+                self._unwanted |= {name} | ({"top_logprobs"} if name == "logprobs" else set())
+                log.warning(
+                    "%s at %s does not take %s; it is left out",
+                    self.model,
+                    self.base_url,
+                    name,
+                )
+            return True

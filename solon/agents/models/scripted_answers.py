@@ -1,0 +1,196 @@
+"""What the scripted fake answers when no rule does: made from a hash of the call, so always the same.
+
+Drafts are plausible English without content. A judge's taste is a hash of the text it judges, so it holds under a
+swap of the order, and differs a little by persona; in `split` two halves of all personas have opposite tastes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from solon.agents.models.scripted_json import Fields, value_of
+
+VERDICT_TOKENS = 4
+"""Prose calls with room for at most this many tokens are taken for verdicts of one token."""
+
+_OPENINGS = (
+    "In short",
+    "Put plainly",
+    "As a first step",
+    "To begin with",
+    "Seen by the reader",
+    "In practice",
+)
+_VERBS = (
+    "check",
+    "compare",
+    "write down",
+    "measure",
+    "explain",
+    "divide",
+    "repeat",
+    "verify",
+    "name",
+    "collect",
+)
+_OBJECTS = (
+    "the facts",
+    "each step",
+    "the question",
+    "two examples",
+    "the limits",
+    "the units",
+    "a source",
+    "the parts",
+)
+_REASONS = (
+    "so that nothing is assumed",
+    "because the details decide",
+    "before you go on",
+    "which keeps the result clear",
+    "since a mistake here costs time later",
+    "and say what is uncertain",
+)
+_DULL = frozenset(
+    (
+        "answer",
+        "request",
+        "better",
+        "which",
+        "these",
+        "those",
+        "their",
+        "there",
+        "where",
+        "about",
+        "other",
+        "should",
+        "would",
+        "follow",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call as the fake sees it.
+
+    Attributes:
+        role: from the call's metadata, "" if nobody said.
+        messages: (type, text) in order; types as LangChain names them: system, human, ai.
+        schema_name, schema: of the JSON schema asked for, if any.
+        key: hash of all that shapes the answer.
+        again: how often this very call was made before (counted only where it matters).
+    """
+
+    role: str
+    messages: tuple[tuple[str, str], ...]
+    schema_name: str
+    schema: Mapping[str, Any] | None
+    max_tokens: int
+    logprobs: bool
+    seed: int | None
+    temperature: float | None
+    key: bytes
+    again: int
+
+    @property
+    def prompt(self) -> str:
+        return "\n".join(text for _, text in self.messages)
+
+    @property
+    def system(self) -> str:
+        return "\n".join(text for kind, text in self.messages if kind == "system")
+
+    def share(self, purpose: str) -> float:
+        """A number in [0, 1) that is the same for the same call and purpose."""
+        return _share(self.key.hex(), purpose, str(self.again))
+
+    def block(self, label: str) -> str | None:
+        """The text between `[LABEL mark]` and `[end of LABEL mark]`, or after a line `LABEL:`."""
+        name, flags = re.escape(label), re.DOTALL | re.MULTILINE | re.IGNORECASE
+        found = re.search(rf"^\[{name} [^\]\n]*\]\n(.*?)\n\[end of {name} ", self.prompt, flags)
+        if found is None:
+            found = re.search(rf"^{name}:\s*(.+?)(?=^\w[\w ]{{0,20}}:|\Z)", self.prompt, flags)
+        return found.group(1).strip() if found else None
+
+
+def answer_by_default(question: Question, *, split: bool) -> tuple[str, Mapping[str, float] | None]:
+    """The answer, and token -> probability for verdicts of one token."""
+    draw = random.Random(question.key)
+    if question.schema is not None:
+        fields = Fields(
+            prefers_a=_preference(question, split),
+            taste=_taste(question.block("answer") or question.prompt, question, split),
+            ids=tuple(dict.fromkeys(re.findall(r"^\[([\w.-]+)\] ", question.system, re.MULTILINE))),
+            quoted=question.block("answer") or "",
+            write=lambda: _prose(draw, question),
+        )
+        return json.dumps(value_of(question.schema, fields, draw), ensure_ascii=False), None
+    if question.max_tokens <= VERDICT_TOKENS:
+        p = _preference(question, split)
+        probabilities = {"A": p, "B": 1 - p}
+        return likeliest(probabilities), probabilities
+    return _prose(draw, question), None
+
+
+def likeliest(probabilities: Mapping[str, float]) -> str:
+    return max(probabilities, key=lambda token: probabilities[token])
+
+
+def _prose(draw: random.Random, question: Question) -> str:
+    topic = draw.choice(_topics(question))
+    room = max(1, question.max_tokens // 32)
+    sentences = [
+        f"{draw.choice(_OPENINGS)}, {draw.choice(_VERBS)} {draw.choice(_OBJECTS)} of {topic}, {draw.choice(_REASONS)}."
+        for _ in range(min(room, draw.randint(2, 5)))
+    ]
+    return " ".join(sentences)
+
+
+def _topics(question: Question) -> list[str]:
+    text = question.block("request") or question.block("example") or (question.messages or (("", ""),))[-1][1]
+    words = [w for w in re.findall(r"[^\W\d_]{5,20}", text[:4000]) if w.lower() not in _DULL]
+    return words or ["the task"]
+
+
+def _preference(question: Question, split: bool) -> float:
+    """Probability that answer A is better than answer B."""
+    a, b = question.block("answer A"), question.block("answer B")
+    if a is None or b is None:
+        margin = 4 * (_share(question.key.hex(), "verdict") - 0.5)
+    elif split:
+        side = 1 if _persona_half(question) == (_share(min(a, b), max(a, b)) < 0.5) else -1
+        margin = 2.0 * side * (1 if a < b else -1)
+    else:
+        margin = 3 * (_taste(a, question, split) - _taste(b, question, split))
+    return round(1 / (1 + math.exp(-margin)), 6)
+
+
+def _taste(text: str, question: Question, split: bool) -> float:
+    """How good a text is found, in [0, 1]: a hash of the text, shifted a little (`split`: fully) by the persona."""
+    shared, own = _share("text", text), _share(_persona(question), text)
+    if split:
+        return shared if _persona_half(question) else 1 - shared
+    return 0.8 * shared + 0.2 * own
+
+
+def _persona(question: Question) -> str:
+    """The first line of the system prompt: it names the persona, and nothing that changes from store to store."""
+    return question.system.split("\n", 1)[0]
+
+
+def _persona_half(question: Question) -> bool:
+    return _share("half", _persona(question)) < 0.5
+
+
+def _share(*parts: str) -> float:
+    digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64

@@ -1,0 +1,302 @@
+"""Ask a chat model once and get a checked reply: schema, bounded repair, context limit, log probabilities."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
+from pydantic import BaseModel, ValidationError
+
+from solon.agents.models.capabilities import Capabilities, foreign_names
+from solon.agents.models.failures import foreign
+from solon.agents.models.lean import LeanChat
+from solon.agents.models.tokens import count_tokens, most_tokens
+from solon.errors import BadOutput, SolonError, TooLong
+
+REPAIRS = 2
+"""Further asks after an answer that does not follow its schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer and what it took.
+
+    Attributes:
+        text: the answer as it came, never cut or mended.
+        parsed: the validated object where a schema was asked for.
+        logprobs: per token, in OpenAI's shape: `{"token", "logprob", "top_logprobs": [...]}`.
+        input_tokens, output_tokens: of all asks together (repairs included); None where the model does not tell.
+        attempts: asks made, repairs included.
+        seconds: wall time of all asks.
+    """
+
+    text: str
+    parsed: BaseModel | None
+    logprobs: list[dict[str, Any]] | None
+    input_tokens: int | None
+    output_tokens: int | None
+    model: str
+    finish_reason: str
+    request_id: str
+    attempts: int
+    seconds: float
+
+    @property
+    def cut(self) -> bool:
+        """Did the answer run into `max_tokens`?"""
+        return self.finish_reason in ("length", "max_tokens")
+
+
+class UnusableOutput(BadOutput):
+    """A `BadOutput` that keeps the last answer (`text`) and what the asks cost (`reply`)."""
+
+    def __init__(self, cause: str, *, reply: Reply, next_step: str = "") -> None:
+        super().__init__(cause, next_step=next_step)
+        self.reply = reply
+        self.text = reply.text
+
+
+async def ask(
+    model: BaseChatModel,
+    capabilities: Capabilities,
+    messages: Sequence[BaseMessage],
+    *,
+    schema: type[BaseModel] | None = None,
+    max_tokens: int,
+    temperature: float | None = None,
+    seed: int | None = None,
+    top_p: float | None = None,
+    logprobs: bool = False,
+    top_logprobs: int = 10,
+    stop: list[str] | None = None,
+    role: str = "",
+    repairs: int = REPAIRS,
+) -> Reply:
+    """Ask `model` and return its checked reply.
+
+    `role` names the caller (generator, critic, judge, ...) to tracing and to the scripted fake; it is not sent.
+
+    Raises:
+        TooLong: prompt and `max_tokens` do not fit the context; nothing was sent.
+        UnusableOutput: a `BadOutput`: after `repairs` further asks the answer still does not follow `schema`.
+        ModelUnavailable, ModelRefused: as the model raises them.
+    """
+    begun = time.perf_counter()
+    given: dict[str, Any] = {"max_tokens": max_tokens}
+    optional = {"temperature": temperature, "seed": seed, "top_p": top_p, "stop": stop}
+    given |= {key: value for key, value in optional.items() if value is not None}
+    if logprobs and capabilities.logprobs:
+        given |= {"logprobs": True, "top_logprobs": top_logprobs}
+    prompt = list(messages)
+    if schema is not None:
+        if capabilities.json_schema:
+            given["response_format"] = response_format(schema)
+        else:
+            prompt = describe_schema(prompt, schema)
+    config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
+    spent = _Spent()
+    for attempt in range(1, repairs + 2):
+        check_fits(model, capabilities, prompt, max_tokens)
+        answer = await _invoke(model, prompt, config, given)
+        spent.add(answer)
+        reply = _reply(answer, attempt, spent, time.perf_counter() - begun)
+        if schema is None:
+            return reply
+        problem, parsed = _parse(reply, schema)
+        if parsed is not None:
+            return _with_parsed(reply, parsed)
+        if attempt <= repairs:
+            prompt = _ask_again(messages, prompt, reply.text, problem)
+    raise UnusableOutput(
+        f"{reply.model or 'the model'} gave no valid {schema.__name__ if schema else 'answer'} in {attempt} tries: "
+        f"{problem}",
+        reply=reply,
+        next_step="raise max_tokens if the answer was cut, or use a model that enforces a JSON schema",
+    )
+
+
+async def _invoke(
+    model: BaseChatModel, prompt: list[BaseMessage], config: RunnableConfig | None, given: dict[str, Any]
+) -> AIMessage:
+    """The boundary to chat models that are not ours: whatever they raise comes out as a `ModelError`."""
+    if isinstance(model, LeanChat):
+        return await model.ainvoke(prompt, config, **given)
+    name = str(getattr(model, "model", None) or getattr(model, "model_name", None) or type(model).__name__)
+    try:
+        return await model.ainvoke(prompt, config, **foreign_names(model._llm_type, given))
+    except SolonError:
+        raise
+    except Exception as error:
+        raise foreign(error, name) from error
+
+
+def check_fits(
+    model: BaseChatModel,
+    capabilities: Capabilities,
+    messages: Sequence[BaseMessage],
+    max_tokens: int,
+) -> None:
+    """Raise `TooLong` unless prompt and answer fit the context. Short prompts are not even counted."""
+    context = capabilities.context
+    if context is None or most_tokens(messages) + max_tokens <= context:
+        return
+    tokens = count_tokens(model, messages)
+    if tokens + max_tokens > context:
+        raise TooLong(
+            f"the prompt has {tokens} tokens and the answer needs room for {max_tokens}, but the context is {context}",
+            next_step="shorten the seed, lower max_tokens, or take a model with a longer context",
+        )
+
+
+@lru_cache(maxsize=128)
+def _strict_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    strict: dict[str, Any] = _tighten(schema.model_json_schema())
+    return strict
+
+
+def response_format(schema: type[BaseModel]) -> dict[str, Any]:
+    """`schema` as OpenAI's `response_format`, in the form that its strict mode wants.
+
+    Objects are closed and every property is required, so that a model cannot leave one out. Lengths of texts are not
+    sent, since OpenAI's strict mode does not take them; pydantic checks them afterwards.
+    """
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": schema.__name__, "schema": _strict_schema(schema), "strict": True},
+    }
+
+
+def _tighten(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_tighten(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return {"$ref": node["$ref"]}
+    tight: dict[str, Any] = {}
+    for key, value in node.items():
+        if key in ("properties", "$defs"):
+            tight[key] = {name: _tighten(entry) for name, entry in value.items()}
+        elif key not in ("title", "default", "minLength", "maxLength"):
+            tight[key] = value if key in ("enum", "const", "required") else _tighten(value)
+    if "properties" in tight:
+        tight["required"] = list(tight["properties"])
+        tight["additionalProperties"] = False
+    return tight
+
+
+def describe_schema(messages: Sequence[BaseMessage], schema: type[BaseModel]) -> list[BaseMessage]:
+    """The messages with the schema in words, for a model whose server does not enforce one."""
+    text = "Answer with one JSON object and nothing else. It must follow this JSON schema:\n" + json.dumps(
+        schema.model_json_schema(), separators=(",", ":")
+    )
+    first, *rest = messages
+    if isinstance(first, SystemMessage):
+        return [SystemMessage(f"{first.text}\n\n{text}"), *rest]
+    return [SystemMessage(text), *messages]
+
+
+def first_json_object(text: str) -> Any:
+    """The first JSON object in a text (prose and code fences around it do not matter), or None."""
+    decoder = json.JSONDecoder(strict=False)
+    for start in (match.start() for match in re.finditer(r"\{", text)):
+        try:
+            return decoder.raw_decode(text, start)[0]
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def verdict_probability(
+    logprobs: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None,
+    labels: Sequence[str] = ("A", "B"),
+) -> dict[str, float] | None:
+    """Probability of each label from the alternatives of the first token, or None when no label is among them.
+
+    Variants of a label that differ by surrounding space or quotes are added up; case counts, since "a" is also an
+    article. What the model gave to other tokens is left out and the rest scaled to 1.
+    """
+    content = logprobs.get("content") if isinstance(logprobs, Mapping) else logprobs
+    if not content:
+        return None
+    first = content[0]
+    seen = {str(t["token"]): float(t["logprob"]) for t in [*(first.get("top_logprobs") or ()), first]}
+    mass = dict.fromkeys(labels, 0.0)
+    for token, logprob in seen.items():
+        label = token.strip(" \t\n\r\"'`*([{.:)]}\u2581\u0120")
+        if label in mass:
+            mass[label] += math.exp(logprob)
+    total = sum(mass.values())
+    return {label: value / total for label, value in mass.items()} if total > 0 else None
+
+
+class _Spent:
+    """Tokens of several asks; unknown as soon as one of them does not tell."""
+
+    def __init__(self) -> None:
+        self.input: int | None = 0
+        self.output: int | None = 0
+
+    def add(self, answer: AIMessage) -> None:
+        usage = answer.usage_metadata
+        self.input = None if usage is None or self.input is None else self.input + usage["input_tokens"]
+        self.output = None if usage is None or self.output is None else self.output + usage["output_tokens"]
+
+
+def _reply(answer: AIMessage, attempt: int, spent: _Spent, seconds: float) -> Reply:
+    about = answer.response_metadata
+    logprobs = about.get("logprobs")
+    return Reply(
+        text=answer.content if isinstance(answer.content, str) else str(answer.text),
+        parsed=None,
+        logprobs=logprobs.get("content") if isinstance(logprobs, dict) else None,
+        input_tokens=spent.input,
+        output_tokens=spent.output,
+        model=str(about.get("model_name") or about.get("model") or ""),
+        finish_reason=str(about.get("finish_reason") or about.get("stop_reason") or ""),
+        request_id=str(about.get("request_id") or about.get("id") or ""),
+        attempts=attempt,
+        seconds=seconds,
+    )
+
+
+def _with_parsed(reply: Reply, parsed: BaseModel) -> Reply:
+    values = {name: getattr(reply, name) for name in Reply.__slots__}
+    return Reply(**{**values, "parsed": parsed})
+
+
+def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[str, BaseModel | None]:
+    """What is wrong with the answer ("" if nothing), and the validated object."""
+    if reply.cut:
+        return "the answer was cut at max_tokens", None
+    found = first_json_object(reply.text)
+    if not isinstance(found, dict):
+        return "there is no JSON object in it", None
+    try:
+        return "", schema.model_validate(found)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, p['loc'])) or 'object'}: {p['msg']}" for p in error.errors()[:5])
+        return "; ".join(problems), None
+
+
+def _ask_again(
+    messages: Sequence[BaseMessage],
+    prompt: Sequence[BaseMessage],
+    text: str,
+    problem: str,
+) -> list[BaseMessage]:
+    """The first prompt, the bad answer and what is wrong with it: always one bad answer, so that it stays bounded."""
+    return [
+        *prompt[: len(prompt) if len(prompt) <= len(messages) + 1 else -2],
+        AIMessage(text or "(empty)"),
+        HumanMessage(f"This answer cannot be used: {problem}. Answer again with one valid JSON object only."),
+    ]

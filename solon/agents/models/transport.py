@@ -1,0 +1,331 @@
+"""HTTP to one chat server over aiohttp: one session an event loop, tries, time limits, adaptive concurrency.
+
+Imports aiohttp, so nothing that `import solon` reaches may import this module at its top.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+)
+from tenacity.wait import wait_exponential_jitter
+
+from solon.agents.models.failures import (
+    Complaint,
+    Server,
+    refused,
+    retry_after_seconds,
+    unavailable,
+)
+from solon.agents.models.limiter import AdaptiveLimit
+from solon.agents.models.wire import dump
+
+T = TypeVar("T")
+
+LONGEST_WAIT = 120.0
+"""Seconds. A server that wants a longer pause than this is taken for unavailable; the run can be resumed."""
+_OVERLOAD = {429, 503, 529}
+_BACKOFF = wait_exponential_jitter(initial=0.25, max=20.0, jitter=0.25)
+_PROXIES = (
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON answer: `body` decoded, `request_id` from the headers ("" if none), `tries` made."""
+
+    body: dict[str, Any]
+    request_id: str
+    tries: int
+
+
+class _Passing(Exception):
+    """A failure that may pass: worth another try."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        retry_after: float | None = None,
+        unreachable: bool = False,
+        overload: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.overload = overload
+        self.retry_after = retry_after
+        self.unreachable = unreachable
+
+
+@dataclass(slots=True)
+class _Link:
+    """What belongs to one event loop."""
+
+    session: aiohttp.ClientSession
+    limit: AdaptiveLimit
+
+
+class Transport:
+    """Posts to one server. Usable from several event loops; each has a session and a limit of its own."""
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        timeout: float,
+        retries: int,
+        concurrency: int,
+        headers: dict[str, str],
+    ):
+        self.server = server
+        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 15.0))
+        self._seconds = timeout
+        self._retries = retries
+        self._concurrency = concurrency
+        self._headers = {"Content-Type": "application/json", **headers}
+        if server.key:
+            self._headers.setdefault("Authorization", f"Bearer {server.key}")
+        self._links: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Link] = weakref.WeakKeyDictionary()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def __repr__(self) -> str:
+        return f"Transport({self.server!r})"
+
+    @property
+    def limit(self) -> AdaptiveLimit:
+        """The gate of the running event loop."""
+        return self._link().limit
+
+    def hang_up(self) -> None:
+        """Break every connection now, from whatever thread; calls in flight fail."""
+        for connection in list(self._sockets):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    async def aclose(self) -> None:
+        """Close the session of the running event loop."""
+        link = self._links.pop(asyncio.get_running_loop(), None)
+        if link is not None:
+            await link.session.close()
+
+    async def post(self, path: str, payload: dict[str, Any]) -> Answer:
+        """Post JSON, get JSON.
+
+        Raises:
+            ModelUnavailable: connection, time limit, 429, 5xx or a broken answer, after all tries.
+            ModelRefused, TooLong: any other 4xx, at once.
+        """
+        data = dump(payload)
+
+        async def once() -> tuple[dict[str, Any], str]:
+            async with self._opened(path, data) as response:
+                raw = await response.read()
+                body = _decode(raw)
+                if body.get("error") and "choices" not in body:
+                    raise await self._complaint(_status_within(body), raw, response)
+                return body, response.headers.get("x-request-id", "")
+
+        (body, request_id), tries = await self._tried(once)
+        return Answer(body, request_id, tries)
+
+    async def stream(self, path: str, payload: dict[str, Any]) -> AsyncIterator[tuple[dict[str, Any], str]]:
+        """Post JSON, yield each server-sent event with the request id. Tries again only before the first event."""
+        data = dump(payload)
+        held = AsyncExitStack()
+
+        async def once() -> aiohttp.ClientResponse:
+            return await held.enter_async_context(self._opened(path, data))
+
+        async with held:
+            response, tries = await self._tried(once)
+            request_id = response.headers.get("x-request-id", "")
+            try:
+                async for line in response.content:
+                    if not line.startswith(b"data:"):
+                        continue
+                    event = line[5:].strip()
+                    if event == b"[DONE]":
+                        return
+                    yield _decode(event), request_id
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise unavailable(
+                    f"the stream broke off ({type(error).__name__})", self.server, tries
+                ) from None
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """Get JSON, one try.
+
+        Raises:
+            ModelUnavailable, ModelRefused: as for `post`.
+        """
+        try:
+            async with self._opened(path, None) as response:
+                return _decode(await response.read())
+        except _Passing as failure:
+            raise unavailable(str(failure), self.server, 1, unreachable=failure.unreachable) from None
+
+    async def _tried(self, once: Callable[[], Awaitable[T]]) -> tuple[T, int]:
+        """The first try costs nothing extra; tenacity takes over, first failure included, when it fails."""
+        try:
+            return await once(), 1
+        except _Passing as failure:
+            first: _Passing | None = failure
+        tries = 0
+
+        async def again() -> T:
+            nonlocal first, tries
+            tries += 1
+            failed, first = first, None
+            if failed is not None:
+                raise failed
+            return await once()
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(_Passing),
+            stop=lambda state: (
+                stop_after_attempt(self._retries + 1)(state) or _asked_wait(state) > LONGEST_WAIT
+            ),
+            wait=lambda state: max(_asked_wait(state), 0.0 if _asked_wait(state) else _BACKOFF(state)),
+            reraise=True,
+        )
+        try:
+            return await retrying(again), tries
+        except _Passing as failure:
+            raise unavailable(str(failure), self.server, tries, unreachable=failure.unreachable) from None
+
+    @asynccontextmanager
+    async def _opened(self, path: str, data: bytes | None) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One try: a place, a request, an answer of 200. Every failure of aiohttp is named here, once."""
+        link = self._link()
+        limit = link.limit
+        await limit.acquire()
+        try:
+            async with link.session.request(
+                "GET" if data is None else "POST",
+                self.server.base_url + path,
+                data=data,
+                allow_redirects=False,
+            ) as response:
+                if response.status != 200:
+                    raise await self._complaint(response.status, await response.read(), response)
+                yield response
+            limit.succeeded()
+        except _Passing as failure:
+            if failure.overload:
+                wait = failure.retry_after
+                limit.overloaded(wait if wait is not None and wait <= LONGEST_WAIT else None)
+            raise
+        except TimeoutError:
+            limit.overloaded()
+            raise _Passing(f"nothing came within {self._seconds:g} s") from None
+        except aiohttp.ClientConnectorError as error:
+            raise _Passing(_plainly(error), unreachable=True) from None
+        except aiohttp.ClientError as error:
+            raise _Passing(f"the connection broke ({_plainly(error)})") from None
+        except ValueError as error:
+            raise _Passing(f"the answer is not JSON ({error})") from None
+        finally:
+            limit.release()
+
+    async def _complaint(self, status: int, body: bytes, response: aiohttp.ClientResponse) -> Exception:
+        """The error for an answer that is none."""
+        complaint = Complaint.read(status, body, self.server)
+        if (status == 429 and not complaint.out_of_quota) or status >= 500:
+            return _Passing(
+                f"HTTP {status}{': ' + complaint.message if complaint.message else ''}",
+                retry_after=retry_after_seconds(response.headers),
+                overload=status in _OVERLOAD,
+            )
+        served = await self._served() if status == 404 or complaint.no_model else None
+        return refused(complaint, self.server, served)
+
+    async def _served(self) -> list[str] | None:
+        """The names of the models that the server offers, if it tells."""
+        link = self._link()
+        try:
+            async with link.session.get(
+                f"{self.server.base_url}/models",
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=5),
+            ) as response:
+                names = [str(entry["id"]) for entry in json.loads(await response.read())["data"]]
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
+            return None
+        return names or None
+
+    def _link(self) -> _Link:
+        loop = asyncio.get_running_loop()
+        link = self._links.get(loop)
+        if link is None or link.session.closed:
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, ttl_dns_cache=300, keepalive_timeout=20, socket_factory=self._new_socket
+                ),
+                timeout=self._timeout,
+                headers=self._headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=_wants_proxy(self.server.base_url),
+            )
+            link = self._links[loop] = _Link(session, AdaptiveLimit(self._concurrency))
+        return link
+
+    def _new_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, _ = address
+        made = socket.socket(family, kind, protocol)
+        made.setblocking(False)
+        self._sockets.add(made)
+        return made
+
+
+def _asked_wait(state: RetryCallState) -> float:
+    """Seconds that the server asked for in its last refusal; 0 if it asked for none."""
+    failure = state.outcome.exception() if state.outcome is not None else None
+    return (failure.retry_after or 0.0) if isinstance(failure, _Passing) else 0.0
+
+
+def _decode(raw: bytes) -> dict[str, Any]:
+    body = json.loads(raw)
+    if not isinstance(body, dict):
+        # A broken answer, not a programming error: handled like JSON that cannot be read.
+        raise ValueError(f"a JSON object was expected, {type(body).__name__} came")  # noqa: TRY004
+    return body
+
+
+def _status_within(body: dict[str, Any]) -> int:
+    """Some gateways answer 200 with an error inside."""
+    error = body["error"]
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else 500
+
+
+def _plainly(error: Exception) -> str:
+    """The cause in words; aiohttp's own text can hold addresses, never headers or bodies."""
+    cause = getattr(error, "os_error", None) or error
+    return str(getattr(cause, "strerror", None) or cause or type(error).__name__)
+
+
+def _wants_proxy(base_url: str) -> bool:
+    """Proxies of the environment count, except for this machine; looking for them costs time on each call."""
+    host = urlsplit(base_url).hostname or ""
+    return host not in ("localhost", "127.0.0.1", "::1") and any(os.environ.get(name) for name in _PROXIES)

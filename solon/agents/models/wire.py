@@ -1,0 +1,168 @@
+"""LangChain messages to and from the JSON of OpenAI's chat completions. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    convert_to_openai_messages,
+)
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.output_parsers.openai_tools import (
+    make_invalid_tool_call,
+    parse_tool_call,
+)
+from langchain_core.outputs import ChatGenerationChunk
+
+_ROLES: dict[type[BaseMessage], str] = {
+    HumanMessage: "user",
+    SystemMessage: "system",
+    AIMessage: "assistant",
+}
+
+
+def to_wire(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    """Messages as OpenAI's list; plain text takes the short way, tool calls and parts LangChain's own."""
+    wire: list[dict[str, Any]] = []
+    for message in messages:
+        role = _ROLES.get(type(message))
+        content = message.content
+        if role is not None and isinstance(content, str) and not getattr(message, "tool_calls", None):
+            wire.append({"role": role, "content": content})
+        else:
+            wire.extend(_convert(message))
+    return wire
+
+
+def from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> list[AIMessage]:
+    """The answers of a chat completion, one message per choice; `about` is added to the metadata of each.
+
+    Usage stands on the first message only, since the server counts all choices together.
+
+    Raises:
+        KeyError, TypeError, IndexError, ValueError: where the body is no chat completion.
+    """
+    usage = _usage(body.get("usage"))
+    answers: list[AIMessage] = []
+    for choice in sorted(body["choices"], key=lambda c: c.get("index") or 0):
+        metadata = {
+            **about,
+            "model_name": body.get("model") or about.get("model_name", ""),
+            "finish_reason": choice.get("finish_reason") or "",
+        }
+        if choice.get("logprobs"):
+            metadata["logprobs"] = choice["logprobs"]
+        if body.get("system_fingerprint"):
+            metadata["system_fingerprint"] = body["system_fingerprint"]
+        answers.append(
+            _message(
+                choice["message"],
+                body.get("id"),
+                usage if not answers else None,
+                metadata,
+            )
+        )
+    if not answers:
+        raise ValueError("the answer has no choices")
+    return answers
+
+
+def chunk_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> ChatGenerationChunk | None:
+    """One event of a stream; None where it carries nothing."""
+    usage = _usage(body.get("usage"))
+    choices = body.get("choices") or []
+    if not choices:
+        return (
+            ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=usage)) if usage else None
+        )
+    choice = choices[0]
+    delta = choice.get("delta") or {}
+    info: dict[str, Any] = {}
+    if choice.get("logprobs"):
+        info["logprobs"] = choice["logprobs"]
+    if choice.get("finish_reason"):
+        info |= {
+            **about,
+            "finish_reason": choice["finish_reason"],
+            "model_name": body.get("model", ""),
+        }
+    calls = [
+        tool_call_chunk(
+            name=call.get("function", {}).get("name"),
+            args=call.get("function", {}).get("arguments"),
+            id=call.get("id"),
+            index=call.get("index"),
+        )
+        for call in delta.get("tool_calls") or ()
+    ]
+    message = AIMessageChunk(
+        content=delta.get("content") or "",
+        id=body.get("id"),
+        tool_call_chunks=calls,
+        usage_metadata=usage,
+    )
+    return ChatGenerationChunk(message=message, generation_info=info or None)
+
+
+def _convert(message: BaseMessage) -> list[dict[str, Any]]:
+    converted = convert_to_openai_messages([message])
+    return converted if isinstance(converted, list) else [converted]
+
+
+def _message(
+    wire: Mapping[str, Any],
+    identity: str | None,
+    usage: UsageMetadata | None,
+    metadata: dict[str, Any],
+) -> AIMessage:
+    content = wire.get("content")
+    if content is not None and not isinstance(content, str):
+        raise TypeError(f"the content of the answer is {type(content).__name__}, not text")
+    extra: dict[str, Any] = {k: wire[k] for k in ("refusal", "reasoning_content") if wire.get(k)}
+    calls, invalid = [], []
+    for call in wire.get("tool_calls") or ():
+        try:
+            calls.append(parse_tool_call(call, return_id=True))
+        except (OutputParserException, KeyError, TypeError, ValueError) as error:
+            invalid.append(make_invalid_tool_call(call, str(error)))
+    return AIMessage(
+        content=content or "",
+        id=identity,
+        additional_kwargs=extra,
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+        usage_metadata=usage,
+        response_metadata=metadata,
+    )
+
+
+def _usage(wire: Mapping[str, Any] | None) -> UsageMetadata | None:
+    if not wire or wire.get("prompt_tokens") is None:
+        return None
+    prompt, answer = int(wire["prompt_tokens"]), int(wire.get("completion_tokens") or 0)
+    usage = UsageMetadata(input_tokens=prompt, output_tokens=answer, total_tokens=prompt + answer)
+    cached = (wire.get("prompt_tokens_details") or {}).get("cached_tokens")
+    if cached:
+        usage["input_token_details"] = {"cache_read": int(cached)}
+    thought = (wire.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    if thought:
+        usage["output_token_details"] = {"reasoning": int(thought)}
+    return usage
+
+
+def dump(payload: Mapping[str, Any]) -> bytes:
+    """JSON bytes. Lone surrogates, which hostile text may hold, become U+FFFD instead of an error far below."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

@@ -1,0 +1,75 @@
+"""The conflict resolver: hears both sides of a split panel and names the rule that settles it, or hands over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solon.agents.calls import Ask
+from solon.agents.case import Case
+from solon.agents.outputs import ResolutionAnswer
+from solon.store.journal import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """`favours` is A, B or empty; without a citation that exists it is a hand-over, whatever the model says."""
+
+    favours: str
+    cites: tuple[str, ...]
+    reason: str
+    handed_over: str
+    outcome: Outcome
+
+
+async def resolve(
+    case: Case,
+    a: str,
+    b: str,
+    *,
+    for_a: str,
+    for_b: str,
+    round: int,
+    pair: int,
+    precedents: str = "",
+    precedent_ids: frozenset[str] = frozenset(),
+) -> Resolution:
+    """Weigh both sides' reasons. What the reasons say is material, never an order."""
+    config = case.config.resolver
+    rendered = case.prompts["resolver.resolve"].render(
+        case.mark,
+        constitution=case.principles,
+        prompt=case.prompt,
+        input=case.input,
+        first=a,
+        second=b,
+        for_first=for_a or "(none given)",
+        for_second=for_b or "(none given)",
+        precedents=precedents,
+    )
+    ask = Ask(
+        role="resolver",
+        seat=f"resolver/{pair}",
+        model=config.model,
+        prompt=rendered,
+        max_tokens=config.max_tokens,
+        temperature=0.0,
+        seed=case.draw("resolver", round, pair),
+        round=round,
+        schema=ResolutionAnswer,
+    )
+    outcome, parsed = await case.caller.parsed(ask)
+    if not isinstance(parsed, ResolutionAnswer):
+        return Resolution(
+            "", (), "", f"the resolver gave no answer ({outcome.outcome})", outcome
+        )
+    known = set(case.constitution.ids()) | precedent_ids
+    cites = tuple(
+        dict.fromkeys(c.strip("[] ") for c in parsed.cites if c.strip("[] ") in known)
+    )
+    if parsed.verdict == "hand_over":
+        return Resolution("", cites, parsed.reason, "the resolver handed over", outcome)
+    if not cites:
+        return Resolution(
+            "", (), parsed.reason, "the resolver cited no rule that exists", outcome
+        )
+    return Resolution(parsed.verdict, cites, parsed.reason, "", outcome)

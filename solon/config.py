@@ -1,0 +1,295 @@
+"""The configuration of a project: `solon.toml`, `SOLON_` environment overrides, defaults that work.
+
+Every key is declared here, with its bounds and its meaning; unknown keys are refused. Secrets never stand in the
+file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from solon.errors import ConfigError
+
+DEFAULT_FILE = "solon.toml"
+DEFAULT_STORE = "sqlite:///solon.db"
+
+
+class Section(BaseModel):
+    """A table of the configuration: strict about its keys, immutable once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Prices(Section):
+    """Money per million tokens. A price that is not given makes the cost unknown, never zero."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+    currency: str = "USD"
+    as_of: str = Field("", description="date or version of the price list, kept with the run")
+
+
+class ModelConfig(Section):
+    """One chat model. `[models.default]` serves every role that names no other."""
+
+    model: str = Field(
+        "builtin:smollm2",
+        description="provider:model, e.g. openai:gpt-5-mini, gguf:/path/model.gguf, scripted:rules.json",
+    )
+    base_url: str | None = Field(None, description="any OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1")
+    api_key_env: str | None = Field(None, description="environment variable that holds the key")
+    temperature: float = Field(0.7, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    max_tokens: int = Field(512, ge=1, description="room for an answer")
+    context: int | None = Field(None, ge=256, description="context window in tokens, if the provider does not tell")
+    logprobs: bool | None = Field(None, description="does the model give logprobs? (unset: known by provider)")
+    json_schema: bool | None = Field(None, description="does the server enforce a JSON schema? (unset: by provider)")
+    timeout: float = Field(120.0, gt=0, description="seconds for one call")
+    retries: int = Field(4, ge=0, le=20, description="further tries after 429, 5xx, connection and read timeouts")
+    concurrency: int = Field(0, ge=0, le=4096, description="calls in flight (0: what suits the provider)")
+    price: Prices | None = None
+    family: str = Field("", description="model family, for the rule that a judge does not judge its own")
+    options: dict[str, Any] = Field(default_factory=dict, description="further arguments for the provider's class")
+
+    @field_validator("model")
+    @classmethod
+    def _has_provider(cls, value: str) -> str:
+        if ":" not in value:
+            raise ValueError(f"{value!r} names no provider; write provider:model, e.g. openai:{value}")
+        return value
+
+    @property
+    def provider(self) -> str:
+        return self.model.split(":", 1)[0]
+
+    @property
+    def name(self) -> str:
+        return self.model.split(":", 1)[1]
+
+
+class GeneratorConfig(Section):
+    """Who drafts: one draft per entry of temperatures x personas x models, until n are planned."""
+
+    models: tuple[str, ...] = ("default",)
+    n: int = Field(2, ge=2, le=16, description="candidates per item")
+    temperatures: tuple[Annotated[float, Field(ge=0, le=2)], ...] = (0.7, 1.0)
+    personas: tuple[str, ...] = ("",)
+    max_tokens: int | None = Field(None, ge=1)
+    revise: bool = Field(True, description="revise candidates after the critique")
+
+    @field_validator("models", "temperatures", "personas")
+    @classmethod
+    def _not_empty(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value:
+            raise ValueError("needs at least one entry")
+        return value
+
+
+class CriticConfig(Section):
+    """Who holds each candidate against the constitution."""
+
+    model: str = "default"
+    max_tokens: int = Field(320, ge=16)
+
+
+class JudgeConfig(Section):
+    """One seat of the panel; it sees every pair in both orders."""
+
+    model: str = "default"
+    persona: str = Field("", description="a point of view, e.g. 'a strict fact checker'")
+    temperature: float = Field(0.0, ge=0, le=2)
+    samples: int = Field(1, ge=1, le=32, description="samples per order (models without logprobs: 3 or more)")
+    max_tokens: int = Field(256, ge=8)
+
+
+class ResolverConfig(Section):
+    """Who hears both sides of a split panel and must cite the rule that settles it, or hand over."""
+
+    model: str = "default"
+    enabled: bool = True
+    max_tokens: int = Field(320, ge=16)
+
+
+class RoutingConfig(Section):
+    """When an item goes to an expert."""
+
+    policy: Literal["always", "never", "disagreement", "threshold"] = "threshold"
+    threshold: float = Field(0.2, ge=0, le=1, description="margins of the posterior under this are not confident")
+    max_redrafts: int = Field(1, ge=0, le=5)
+    max_reviews_per_item: int = Field(4, ge=1, le=20)
+
+
+class InstructionConfig(Section):
+    """The `instruction` recipe."""
+
+    similarity: float = Field(0.7, gt=0, le=1, description="Jaccard similarity from which an instruction is a duplicate")
+    accept_score: float = Field(3.5, ge=1, le=5, description="mean rubric score from which it is good")
+    max_tokens: int = Field(256, ge=16)
+
+
+class LawConfig(Section):
+    """Which constitution and rubric are in force when the store has none yet."""
+
+    constitution: str = Field("general", description="a starter's name or the path of a YAML file")
+    rubric: str = Field("general", description="a starter's name or the path of a YAML file")
+
+
+class SeedsConfig(Section):
+    """How seed files are read."""
+
+    map: dict[str, str] = Field(default_factory=dict, description="our column = column in the file")
+    max_chars: int = Field(200_000, ge=100, description="longer rows are refused, never cut")
+
+
+class LimitsConfig(Section):
+    """Where a run stops cleanly."""
+
+    cost: float | None = Field(None, gt=0)
+    tokens: int | None = Field(None, gt=0)
+    calls: int | None = Field(None, gt=0)
+
+
+class RunConfig(Section):
+    """How many items are worked on at once."""
+
+    concurrency: int = Field(0, ge=0, le=4096, description="items in flight (0: what suits the models)")
+    seed: int = Field(0, ge=0, description="root of all randomness of a run")
+
+
+class PrivacyConfig(Section):
+    """Where texts may go."""
+
+    class_: Literal["synthetic", "deidentified", "personal"] = Field("synthetic", alias="class")
+    allowed_hosts: tuple[str, ...] = ()
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _default_judges() -> tuple[JudgeConfig, ...]:
+    return (
+        JudgeConfig(persona="a careful expert in the subject who checks every claim"),
+        JudgeConfig(persona="the person who asked, who wants a direct and usable answer"),
+    )
+
+
+class Config(Section):
+    """A whole project's configuration."""
+
+    store: str = DEFAULT_STORE
+    models: dict[str, ModelConfig] = Field(default_factory=lambda: {"default": ModelConfig()})
+    generator: GeneratorConfig = GeneratorConfig()
+    critic: CriticConfig = CriticConfig()
+    judges: tuple[JudgeConfig, ...] = Field(default_factory=_default_judges, min_length=1)
+    resolver: ResolverConfig = ResolverConfig()
+    routing: RoutingConfig = RoutingConfig()
+    instruction: InstructionConfig = InstructionConfig()
+    law: LawConfig = LawConfig()
+    seeds: SeedsConfig = SeedsConfig()
+    limits: LimitsConfig = LimitsConfig()
+    run: RunConfig = RunConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+
+    @model_validator(mode="after")
+    def _models_exist(self) -> Config:
+        wanted = [("generator.models", name) for name in self.generator.models]
+        wanted += [("critic.model", self.critic.model), ("resolver.model", self.resolver.model)]
+        wanted += [(f"judges[{i}].model", judge.model) for i, judge in enumerate(self.judges)]
+        for key, name in wanted:
+            if name not in self.models:
+                known = ", ".join(sorted(self.models))
+                raise ValueError(f"{key} = {name!r}, but [models] has only: {known}")
+        return self
+
+    def effective(self) -> dict[str, Any]:
+        """The configuration as plain values, as it is stored with a run. It never holds a secret."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def fingerprint(self) -> str:
+        """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
+        shaping = {k: v for k, v in self.effective().items() if k not in ("store", "limits")}
+        shaping["run"].pop("concurrency")
+        payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(payload.encode()).hexdigest()[:16]
+
+
+def load_config(path: str | Path | None = None, *, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read `path` (default: `solon.toml` if it is there), apply environment and `overrides`.
+
+    Raises:
+        ConfigError: naming the file, the key, the value seen and what would be right.
+    """
+    file = Path(path) if path is not None else Path(DEFAULT_FILE)
+    data: dict[str, Any] = {}
+    if file.is_file():
+        data = _read_toml(file)
+    elif path is not None:
+        raise ConfigError(f"there is no configuration file {file}", next_step="check the path given with --config")
+    for key, value in _environment().items():
+        _set_dotted(data, key, value)
+    for key, value in (overrides or {}).items():
+        _set_dotted(data, key, value)
+    return parse_config(data, source=str(file) if file.is_file() else "the configuration")
+
+
+def parse_config(data: Mapping[str, Any], *, source: str = "the configuration") -> Config:
+    """Validate plain values; errors name key and value."""
+    if "models" in data and isinstance(data["models"], dict):
+        data = {**data, "models": {"default": {}, **data["models"]}}
+    try:
+        return Config.model_validate(dict(data))
+    except ValidationError as error:
+        raise ConfigError(_explain(error, source), next_step="mend the key and run the command again") from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{file} cannot be read as TOML: {error}") from None
+
+
+def _environment() -> dict[str, Any]:
+    """SOLON_STORE=..., SOLON_MODELS__DEFAULT__MODEL=...: two underscores go one table down."""
+    found: dict[str, Any] = {}
+    roots = set(Config.model_fields)
+    for name, value in os.environ.items():
+        if not name.startswith("SOLON_"):
+            continue
+        key = name.removeprefix("SOLON_").lower().replace("__", ".")
+        if key.split(".", 1)[0] in roots:
+            found[key] = _plain(value)
+    return found
+
+
+def _plain(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _set_dotted(data: dict[str, Any], key: str, value: Any) -> None:
+    *tables, last = key.split(".")
+    for table in tables:
+        data = data.setdefault(table, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"{key}: {table} is a value, not a table")
+    data[last] = value
+
+
+def _explain(error: ValidationError, source: str) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "models"
+        seen = "" if problem["type"] in ("missing", "value_error") else f" (saw {problem['input']!r:.80})"
+        message = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{source}: {key}: {message}{seen}")
+    return "\n".join(lines)

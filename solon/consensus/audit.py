@@ -1,0 +1,149 @@
+"""Audits of accepted items: exact intervals, and an alarm that may be looked at every day.
+
+Imports the standard library only. Audited items are drawn at random from the accepted ones and decided blind.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from solon.consensus.binomial import beta_cdf, clopper_pearson, upper_bound
+from solon.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """``state``: green | alarm | cannot tell. ``interval``: Clopper-Pearson at 95%, for one look at a fixed n.
+
+    ``always`` is the confidence sequence that holds at all looks together. ``detects``: agreement at which the
+    alarm would have gone off by now with probability .8 or more; None: at no agreement yet.
+    """
+
+    n: int
+    agreed: int
+    rate: float | None
+    interval: tuple[float, float]
+    always: tuple[float, float]
+    promise: float
+    state: str
+    detects: float | None
+    why: str
+
+
+def is_drawn(key: str, share: float) -> bool:
+    """Whether an item is audited: a draw fixed by its key (which should hold a secret seed), before its verdicts."""
+    if not 0.0 <= share <= 1.0:
+        raise ConfigError(f"audit share must lie in [0, 1], got {share!r}", next_step="use .01 to .05")
+    return random.Random(key).random() < share
+
+
+def watch(
+    answers: Iterable[bool], promise: float, *, delta: float = 0.05, slack: float = 0.05
+) -> AuditReport:
+    """Judge audits in the order in which they were decided against a promised agreement.
+
+    alarm: the confidence sequence has at some time shown agreement under ``promise`` (false alarm ever: at most
+    ``delta``). green: no alarm, and n would by now show a fall of ``slack`` with probability .8. Between: cannot
+    tell, and the report says what n can detect.
+    """
+    if not 0.0 < promise < 1.0:
+        raise ConfigError(f"a promise must lie between 0 and 1, got {promise!r}", next_step="use .9, say")
+    n = agreed = 0
+    alarm_at = None
+    for n, answer in enumerate(answers, 1):
+        agreed += bool(answer)
+        if alarm_at is None and log_evidence_below(agreed, n, promise) >= math.log(1.0 / delta):
+            alarm_at = n
+    found = detectable(n, promise, delta)
+    interval, always = clopper_pearson(agreed, n), confidence_sequence(agreed, n, delta)
+    rate = agreed / n if n else None
+    tail = (
+        f"{n} audits would show an agreement of {found:.2f} or less"
+        if found is not None
+        else f"{n} audits cannot show any fall yet"
+    )
+    if alarm_at is not None:
+        state, why = (
+            "alarm",
+            f"agreement fell under {promise:g}: shown by audit {alarm_at}; {agreed} of {n} agreed",
+        )
+    elif found is not None and found >= promise - slack:
+        state, why = "green", f"no sign of a fall; {tail}"
+    else:
+        state, why = "cannot tell", f"no alarm, but {tail}"
+    return AuditReport(n, agreed, rate, interval, always, promise, state, found, why)
+
+
+def log_evidence_below(k: int, n: int, promise: float) -> float:
+    """Log e-value against "agreement >= promise" after k of n: a Beta(1, 1) mixture over all lower rates.
+
+    Its exponential is a non-negative supermartingale of mean at most 1 under the hypothesis, so it exceeds
+    1/delta ever with probability at most delta (Ville 1939; Howard et al. 2021).
+    """
+    if n == 0:
+        return 0.0
+    a, b = k + 1.0, n - k + 1.0
+    mass = beta_cdf(promise, a, b)
+    if mass <= 0.0:
+        return -math.inf
+    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    return (
+        log_beta + math.log(mass) - math.log(promise)
+        - k * math.log(promise) - (n - k) * math.log1p(-promise)
+    )  # fmt: skip
+
+
+def confidence_sequence(k: int, n: int, delta: float = 0.05) -> tuple[float, float]:
+    """Interval for a rate that holds at all n together with probability 1 - delta (Beta(1, 1) mixture)."""
+    if n == 0:
+        return 0.0, 1.0
+    log_mixture = math.lgamma(k + 1.0) + math.lgamma(n - k + 1.0) - math.lgamma(n + 2.0)
+    limit = math.log(1.0 / delta)
+
+    def rejected(p: float) -> bool:
+        likely = (k * math.log(p) if k else 0.0) + ((n - k) * math.log1p(-p) if n > k else 0.0)
+        return log_mixture - likely >= limit
+
+    middle = min(max(k / n, 1e-12), 1.0 - 1e-12)
+    return _edge(rejected, middle, 0.0), _edge(rejected, middle, 1.0)
+
+
+def _edge(rejected: object, inside: float, end: float) -> float:
+    assert callable(rejected)
+    outside = end
+    if not rejected(min(max(end, 1e-15), 1.0 - 1e-15)):
+        return end
+    for _ in range(60):
+        mid = (inside + outside) / 2.0
+        if rejected(mid):
+            outside = mid
+        else:
+            inside = mid
+    return outside
+
+
+def detectable(n: int, promise: float, delta: float = 0.05, power: float = 0.8) -> float | None:
+    """Highest agreement that n audits would by now have alarmed at with probability ``power``, at the last look."""
+    worst = None
+    for k in range(n + 1):
+        if log_evidence_below(k, n, promise) >= math.log(1.0 / delta) and k / n < promise:
+            worst = k
+    if worst is None:
+        return None
+    low, high = 0.0, promise
+    for _ in range(40):
+        mid = (low + high) / 2.0
+        if beta_cdf(1.0 - mid, n - worst, worst + 1.0) >= power:
+            low = mid
+        else:
+            high = mid
+    return low
+
+
+def rate_with_bound(events: Sequence[bool], delta: float = 0.05) -> tuple[float | None, float]:
+    """Share of a bad thing (unsafe among accepted, say) and its exact upper bound at level 1 - delta."""
+    n, k = len(events), sum(map(bool, events))
+    return (k / n if n else None), upper_bound(k, n, delta)

@@ -1,0 +1,91 @@
+"""The verdicts of many items as arrays. Imports numpy, no I/O.
+
+Shares are the unit: a voter's share of an outcome is the part of its verdicts that went there, a tie is
+split evenly, an abstention takes no part. So a voter counts once whatever the number of its verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solon.consensus.panel import Verdict, channel_of, share_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ballots:
+    """``n`` items, ``V`` voters, ``C`` channels (a voter's seat in one order), ``K`` outcomes.
+
+    ``shares`` (n, V, K): per voter, rows of active voters sum to 1, of absent ones to 0.
+    ``channel`` (n, C, K): what each channel adds to its voter's share. ``seen`` (n, C): 1 where the
+    channel said something. ``owner`` (C,): voter of each channel. ``lean`` (n, V): +1 where all of a voter's
+    verdicts saw order AB, -1 where BA, 0 where they balance or the order is unknown.
+    ``votes`` (n, K): plain count of verdicts, ties split.
+    """
+
+    outcomes: tuple[str, ...]
+    voters: tuple[str, ...]
+    channels: tuple[str, ...]
+    owner: Ints
+    shares: Floats
+    channel: Floats
+    seen: Floats
+    lean: Floats
+    votes: Floats
+
+    def __len__(self) -> int:
+        return int(self.shares.shape[0])
+
+    @property
+    def active(self) -> Floats:
+        """(n, V): 1 where a voter said something on an item."""
+        return np.asarray(self.shares.sum(axis=2) > 0.5, dtype=np.float64)
+
+    def take(self, rows: Ints) -> Ballots:
+        """The same panel on some of the items."""
+        return Ballots(
+            self.outcomes, self.voters, self.channels, self.owner, self.shares[rows], self.channel[rows],
+            self.seen[rows], self.lean[rows], self.votes[rows],
+        )  # fmt: skip
+
+
+def collect(items: Sequence[Sequence[Verdict]], outcomes: Sequence[str] = ("A", "B")) -> Ballots:
+    """Count the verdicts of each item. An outcome that is not in ``outcomes`` is an abstention."""
+    index = {o: i for i, o in enumerate(outcomes)}
+    keys = sorted({(v.judge, v.seat, v.order) for item in items for v in item})
+    voters = sorted({key[0] for key in keys})
+    at = {key: i for i, key in enumerate(keys)}
+    owner = np.array([voters.index(key[0]) for key in keys], dtype=np.int64)
+    n, k, n_voters = len(items), len(outcomes), len(voters)
+    raw = np.zeros((n, len(keys), k))
+    count = np.zeros((n, len(keys)))
+    for row, item in enumerate(items):
+        for v in item:
+            share = share_of(v, index, k)
+            if share is not None:
+                c = at[(v.judge, v.seat, v.order)]
+                raw[row, c] += share
+                count[row, c] += 1.0
+    member = np.zeros((len(keys), n_voters))
+    member[np.arange(len(keys)), owner] = 1.0
+    per_voter = count @ member
+    whole = np.where(per_voter > 0.0, per_voter, 1.0)
+    channel = raw / whole[:, owner][:, :, None]
+    sign = np.array([{"AB": 1.0, "BA": -1.0}.get(key[2], 0.0) for key in keys])
+    return Ballots(
+        outcomes=tuple(outcomes),
+        voters=tuple(voters),
+        channels=tuple(channel_of(*key) for key in keys),
+        owner=owner,
+        shares=np.einsum("nck,cv->nvk", channel, member),
+        channel=channel,
+        seen=np.asarray(count > 0.0, dtype=np.float64),
+        lean=((count * sign) @ member) / whole,
+        votes=raw.sum(axis=1),
+    )

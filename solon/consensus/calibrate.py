@@ -1,0 +1,182 @@
+"""From a score to the probability that an expert agrees, and how good such probabilities are. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from solon.consensus.ballots import Floats, Ints
+from solon.consensus.logit import fit_logit
+from solon.consensus.model import Calibration
+
+MINIMUM = 10
+"""Fewer decisions than this calibrate nothing."""
+Map = Callable[[Floats], Floats]
+
+
+def _logit(p: Floats) -> Floats:
+    q = np.clip(p, 1e-6, 1.0 - 1e-6)
+    return np.asarray(np.log(q / (1.0 - q)))
+
+
+def fit_platt(
+    top: Floats, correct: Floats, signals: Floats | None = None, names: Sequence[str] = ()
+) -> Calibration:
+    """Platt (1999) scaling of the log odds of ``top`` (n,), with signals (n, S) as further evidence.
+
+    Shrunk: intercept to 0, slope to 1 (standard deviation one half), standardised signals to 0 (one quarter),
+    so a handful of decisions changes little. ``correct`` (n,) in [0, 1].
+    """
+    n = len(top)
+    if n < MINIMUM:
+        return Calibration(n=n)
+    extra = np.zeros((n, 0)) if signals is None else signals
+    centre, spread = extra.mean(axis=0), extra.std(axis=0)
+    safe = np.where(spread > 1e-9, spread, 1.0)
+    unit = np.where(spread > 1e-9, (extra - centre) / safe, 0.0)
+    feature = np.column_stack([np.ones(n), _logit(top), unit])
+    x = np.zeros((n, 2, feature.shape[1]))
+    x[:, 0] = feature
+    mean = np.zeros(feature.shape[1])
+    mean[1] = 1.0
+    precision = np.full(feature.shape[1], 16.0)
+    precision[:2] = 4.0
+    w = fit_logit(x, np.column_stack([correct, 1.0 - correct]), mean, precision).weights
+    raw = w[2:] / safe
+    return Calibration(
+        kind="platt",
+        intercept=float(w[0] - raw @ centre),
+        slope=float(max(w[1], 0.05)),
+        signals={name: float(value) for name, value in zip(names, raw, strict=True)},
+        n=n,
+    )
+
+
+def fit_isotonic(score: Floats, correct: Floats) -> tuple[Floats, Floats]:
+    """Pool adjacent violators (Ayer et al. 1955): knots and non-decreasing values; interpolate between."""
+    order = np.argsort(score, kind="stable")
+    xs, start = np.unique(score[order], return_index=True)
+    weight = np.diff(np.append(start, len(score))).astype(np.float64)
+    mean = np.add.reduceat(correct[order].astype(np.float64), start) / weight if len(xs) else np.zeros(0)
+    values: list[float] = []
+    sizes: list[float] = []
+    spans: list[int] = []
+    for value, size in zip(mean.tolist(), weight.tolist(), strict=True):
+        values.append(value)
+        sizes.append(size)
+        spans.append(1)
+        while len(values) > 1 and values[-2] >= values[-1]:
+            total = sizes[-2] + sizes[-1]
+            values[-2:] = [(values[-2] * sizes[-2] + values[-1] * sizes[-1]) / total]
+            sizes[-2:] = [total]
+            spans[-2:] = [spans[-2] + spans[-1]]
+    return xs, np.repeat(np.array(values), np.array(spans, dtype=np.int64))
+
+
+def calibrate_isotonic(top: Floats, correct: Floats) -> Calibration:
+    """Isotonic map of the posterior; end blocks are shrunk by one pseudo-decision at the overall rate."""
+    n = len(top)
+    if n < MINIMUM:
+        return Calibration(n=n)
+    knots, values = fit_isotonic(top, correct)
+    rate = float(correct.mean())
+    values = (values * n + rate) / (n + 1.0)
+    return Calibration("isotonic", knots=tuple(knots.tolist()), values=tuple(values.tolist()), n=n)
+
+
+def venn_abers(score: Floats, correct: Floats, new: Floats) -> tuple[Floats, Floats]:
+    """Inductive Venn-Abers predictor (Vovk and Petej 2014): lower and upper probability per new score.
+
+    One of the two is perfectly calibrated whatever the distribution; they differ by O(1/n). Cost: two isotonic
+    fits per distinct new score.
+    """
+    low, high = np.zeros(len(new)), np.zeros(len(new))
+    done: dict[float, tuple[float, float]] = {}
+    for i, s in enumerate(new.tolist()):
+        if s not in done:
+            pair = []
+            for label in (0.0, 1.0):
+                knots, values = fit_isotonic(np.append(score, s), np.append(correct, label))
+                pair.append(float(values[np.searchsorted(knots, s)]))
+            done[s] = (pair[0], pair[1])
+        low[i], high[i] = done[s]
+    return low, high
+
+
+def merge_venn_abers(low: Floats, high: Floats) -> Floats:
+    """One probability from the pair, minimax for log loss: ``high / (1 - low + high)``."""
+    return np.asarray(high / (1.0 - low + high))
+
+
+def calibrate_venn_abers(top: Floats, correct: Floats) -> Calibration:
+    """Venn-Abers map, tabulated at the calibration scores and their ends."""
+    n = len(top)
+    if n < MINIMUM:
+        return Calibration(n=n)
+    knots = np.unique(np.concatenate([[0.0], top, [1.0]]))
+    values = np.maximum.accumulate(merge_venn_abers(*venn_abers(top, correct, knots)))
+    return Calibration("venn-abers", knots=tuple(knots.tolist()), values=tuple(values.tolist()), n=n)
+
+
+def cross_fit(
+    fit: Callable[[Floats, Floats], Map], score: Floats, correct: Floats, folds: int = 5, seed: int = 0
+) -> Floats:
+    """Calibrated probability of every item from maps that were fitted without its fold."""
+    n = len(score)
+    fold = np.random.default_rng(seed).permutation(n) % max(2, min(folds, n))
+    out = np.zeros(n)
+    for f in np.unique(fold):
+        held = fold == f
+        out[held] = fit(score[~held], correct[~held])(score[held])
+    return out
+
+
+def as_map(calibration: Calibration) -> Map:
+    """A calibration without signals as a function of arrays."""
+    return lambda top: np.array([calibration.apply(float(t), {}) for t in top])
+
+
+def measure_ece(confidence: Floats, correct: Floats, bins: int = 10) -> float:
+    """Expected calibration error over bins of equal mass (Nixon et al. 2019); 0 for no items."""
+    n = len(confidence)
+    if n == 0:
+        return 0.0
+    order = np.argsort(confidence, kind="stable")
+    parts: list[Ints] = np.array_split(order, min(bins, n))
+    return float(sum(len(p) / n * abs(confidence[p].mean() - correct[p].mean()) for p in parts if len(p)))
+
+
+def measure_brier(confidence: Floats, correct: Floats) -> float:
+    """Mean squared error of the probabilities (Brier 1950)."""
+    return float(np.mean((confidence - correct) ** 2)) if len(confidence) else 0.0
+
+
+def measure_auroc(score: Floats, correct: Floats) -> float | None:
+    """Chance that a right item scores above a wrong one, ties one half; soft labels weigh; None for one class."""
+    order = np.argsort(score, kind="stable")
+    s, good = score[order], np.asarray(correct, dtype=np.float64)[order]
+    bad = 1.0 - good
+    _, start = np.unique(s, return_index=True)
+    if not len(start) or good.sum() <= 0.0 or bad.sum() <= 0.0:
+        return None
+    g, b = np.add.reduceat(good, start), np.add.reduceat(bad, start)
+    under = np.concatenate([[0.0], np.cumsum(b)[:-1]])
+    return float((g * (under + b / 2.0)).sum() / (g.sum() * b.sum()))
+
+
+def risk_coverage(score: Floats, correct: Floats) -> tuple[Floats, Floats]:
+    """Coverage and error of the items at or above each score, most confident first; ties share their mean."""
+    order = np.argsort(-score, kind="stable")
+    s, wrong = score[order], 1.0 - np.asarray(correct, dtype=np.float64)[order]
+    _, inverse = np.unique(-s, return_inverse=True)
+    if len(s):
+        wrong = (np.bincount(inverse, wrong) / np.bincount(inverse))[inverse]
+    count = np.arange(1, len(s) + 1)
+    return count / max(len(s), 1), np.cumsum(wrong) / count
+
+
+def measure_aurc(score: Floats, correct: Floats) -> float:
+    """Area under the risk-coverage curve (Geifman and El-Yaniv 2017); lower is better."""
+    _, risk = risk_coverage(score, correct)
+    return float(risk.mean()) if len(risk) else 0.0

@@ -1,0 +1,69 @@
+"""Cascades of judges from cheap to strong, each certified. Imports numpy and the standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solon.consensus.ballots import Floats, Ints
+from solon.consensus.certify import START, Certificate, certify
+from solon.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One judge or panel of a cascade: ``score`` and ``agreed`` (n,) over the same items, ``cost`` per item."""
+
+    name: str
+    score: Floats
+    agreed: Floats
+    cost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeResult:
+    """``accepted_by`` (n,): tier that accepts an item, -1 where it escalates past all. ``cost`` per item."""
+
+    accepted_by: Ints
+    cost: Floats
+
+
+def certify_cascade(
+    tiers: Sequence[Tier], *, alpha: float, delta: float, seed: int = 0, start: float = START
+) -> list[Certificate]:
+    """One certificate per tier, cheap first; together they are false with probability at most ``delta``.
+
+    Each tier gets delta / tiers and a part of the sample of its own, because a later tier judges what earlier
+    thresholds let through, and those depend on the decisions they were chosen by. If every tier agrees at
+    least 1 - alpha where it accepts, so do all accepted items together.
+    """
+    if not tiers:
+        raise ConfigError("a cascade without tiers", next_step="name at least one judge")
+    n = len(tiers[0].score)
+    part = np.random.default_rng(seed).permutation(n) % len(tiers)
+    escalated = np.ones(n, dtype=bool)
+    out: list[Certificate] = []
+    for i, tier in enumerate(tiers):
+        mine = escalated & (part == i)
+        found = certify(
+            tier.score[mine], tier.agreed[mine], alpha=alpha, delta=delta / len(tiers), start=start
+        )
+        out.append(found)
+        if found.threshold is not None:
+            escalated &= tier.score < found.threshold
+    return out
+
+
+def run_cascade(tiers: Sequence[Tier], thresholds: Sequence[float | None]) -> CascadeResult:
+    """Send items through the tiers; a tier with threshold None accepts nothing."""
+    n = len(tiers[0].score)
+    accepted = np.full(n, -1, dtype=np.int64)
+    cost = np.zeros(n)
+    for i, (tier, threshold) in enumerate(zip(tiers, thresholds, strict=True)):
+        waiting = accepted < 0
+        cost[waiting] += tier.cost
+        if threshold is not None:
+            accepted[waiting & (tier.score >= threshold)] = i
+    return CascadeResult(accepted, cost)

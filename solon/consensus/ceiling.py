@@ -1,0 +1,80 @@
+"""The experts' own ceiling: no panel agrees with an expert more than experts let it. Standard library only."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from solon.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """``agreement`` of pairs of experts on ``pairs`` pairs over ``items`` items, 95% bootstrap ``interval`` over items.
+
+    ``single``: best possible agreement of a panel with one expert; ``single_interval`` from the interval.
+    """
+
+    agreement: float | None
+    interval: tuple[float, float]
+    pairs: int
+    items: int
+    single: float | None
+    single_interval: tuple[float, float]
+
+    def reaches(self, alpha: float) -> bool:
+        """False where the interval shows that no panel could agree 1 - alpha with one expert."""
+        return self.single_interval[1] >= 1.0 - alpha
+
+
+def best_agreement(agreement: float, outcomes: int = 2) -> float:
+    """Agreement of a perfect panel with one expert, from pairwise agreement of experts.
+
+    Experts err symmetrically and independently: a = r^2 + (1 - r)^2 / (K - 1), solved for r. At or under
+    chance nothing is known above chance. ``best_agreement(.8)`` is .887.
+    """
+    if outcomes < 2 or not 0.0 <= agreement <= 1.0:
+        raise ConfigError(
+            f"agreement {agreement!r} over {outcomes} outcomes", next_step="agreement lies in [0, 1]"
+        )
+    k = float(outcomes)
+    inner = max(0.0, (agreement * k - 1.0) * (k - 1.0))
+    return min(1.0, (1.0 + math.sqrt(inner)) / k)
+
+
+def majority_right(right: float, experts: int) -> float:
+    """Chance that the majority of ``experts`` independent, binary experts is right; ties count one half."""
+    total = 0.0
+    for k in range(experts + 1):
+        p = math.comb(experts, k) * right**k * (1.0 - right) ** (experts - k)
+        total += p if 2 * k > experts else p / 2.0 if 2 * k == experts else 0.0
+    return total
+
+
+def measure_ceiling(
+    answers: Sequence[Sequence[str]], *, outcomes: int = 2, draws: int = 1000, seed: int = 0
+) -> Ceiling:
+    """From items that several experts answered independently; items with fewer than two answers say nothing."""
+    rows = []
+    for item in answers:
+        pairs = list(combinations(item, 2))
+        if pairs:
+            rows.append((sum(a == b for a, b in pairs), len(pairs)))
+    if not rows:
+        return Ceiling(None, (0.0, 1.0), 0, 0, None, (0.0, 1.0))
+    same, total = sum(r[0] for r in rows), sum(r[1] for r in rows)
+    rng = random.Random(seed)
+    rates = []
+    for _ in range(draws):
+        drawn = rng.choices(rows, k=len(rows))
+        rates.append(sum(r[0] for r in drawn) / sum(r[1] for r in drawn))
+    rates.sort()
+    low, high = rates[int(0.025 * draws)], rates[min(draws - 1, int(0.975 * draws))]
+    rate = same / total
+    return Ceiling(
+        rate, (low, high), total, len(rows), best_agreement(rate, outcomes),
+        (best_agreement(low, outcomes), best_agreement(high, outcomes)),
+    )  # fmt: skip

@@ -1,0 +1,142 @@
+"""From decisions to the next consensus version. Imports numpy only, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from solon.consensus.ballots import Ballots, Floats, collect
+from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, fit_platt
+from solon.consensus.logit import log_softmax
+from solon.consensus.model import PRIOR_CORRELATION, Calibration, ConsensusModel
+from solon.consensus.panel import TIE, Verdict, judge_item
+from solon.consensus.weights import Weights, learn_weights
+from solon.errors import ConfigError
+
+SIGNALS = ("flips", "within_voter", "tie_share")
+"""Signals that calibration listens to besides the posterior; each is 0 where the panel is of one mind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An expert's answer to one item.
+
+    ``outcome``: one of the outcomes, ``"tie"`` (weighs half for each) or anything else (both bad, edit,
+    reject), which says nothing of who is right but counts as disagreement. ``reliability``: probability that
+    it is right; 1 for a proven expert, less for a reviewer who is evidence only.
+    """
+
+    item: str
+    outcome: str
+    reliability: float = 1.0
+
+
+def fit(
+    verdicts_by_item: Mapping[str, Sequence[Verdict]],
+    decisions: Sequence[Decision],
+    *,
+    outcomes: Sequence[str] = ("A", "B"),
+    correlation: float = PRIOR_CORRELATION,
+    calibration: str = "platt",
+    signals: Sequence[str] = SIGNALS,
+    turn_after: int = 20,
+    early_turn: bool = True,
+    unlabelled: bool = True,
+) -> ConsensusModel:
+    """Learn judge weights and a calibration map from N >= 0 decisions.
+
+    Items without a decision still inform the weights by agreement (``unlabelled=False``: not). Calibration is
+    fitted on leave-one-out posteriors, so no decision calibrates a score that it helped to fit; kinds:
+    none | platt | isotonic | venn-abers. Raises ConfigError for a decision on an unknown item. For
+    ``correlation``, ``turn_after`` and ``early_turn`` see ``weights.learn_weights``.
+    """
+    names = list(verdicts_by_item)
+    at = {name: i for i, name in enumerate(names)}
+    for decision in decisions:
+        if decision.item not in at:
+            raise ConfigError(
+                f"a decision names item {decision.item!r}, which has no verdicts here",
+                next_step="fit with the verdicts of every decided item",
+            )
+    kept = names if unlabelled else [n for n in names if any(d.item == n for d in decisions)]
+    at = {name: i for i, name in enumerate(kept)}
+    ballots = collect([verdicts_by_item[name] for name in kept], outcomes)
+    chosen = [d for d in decisions if d.outcome in outcomes or d.outcome == TIE]
+    weights = learn_weights(
+        ballots,
+        np.array([at[d.item] for d in chosen], dtype=np.int64),
+        targets(chosen, outcomes),
+        correlation=correlation,
+        turn_after=turn_after,
+        early_turn=early_turn,
+    )
+    model = _as_model(ballots, weights, outcomes, correlation, len(decisions))
+    if not decisions or calibration == "none":
+        return model
+    other = [d for d in decisions if d.outcome not in outcomes and d.outcome != TIE]
+    return replace(
+        model,
+        calibration=_calibrate(model, weights, verdicts_by_item, [*chosen, *other], calibration, signals),
+    )
+
+
+def targets(decisions: Sequence[Decision], outcomes: Sequence[str]) -> Floats:
+    """(n, K) probability of each outcome given what the reviewer said and how reliable the reviewer is."""
+    k = len(outcomes)
+    out = np.full((len(decisions), k), 1.0 / k)
+    for row, decision in enumerate(decisions):
+        if decision.outcome in outcomes:
+            right = min(max(decision.reliability, 1.0 / k), 1.0)
+            out[row] = (1.0 - right) / (k - 1)
+            out[row, list(outcomes).index(decision.outcome)] = right
+    return out
+
+
+def _as_model(
+    ballots: Ballots, weights: Weights, outcomes: Sequence[str], correlation: float, n: int
+) -> ConsensusModel:
+    prior = ConsensusModel.prior(outcomes)
+    if not ballots.voters:
+        return prior
+    return replace(
+        prior,
+        kind="supervised" if n else "unlabelled",
+        weights=dict(zip(ballots.voters, weights.voter.tolist(), strict=True)),
+        channels={c: w for c, w in zip(ballots.channels, weights.channel.tolist(), strict=True) if w},
+        position={v: w for v, w in zip(ballots.voters, weights.position.tolist(), strict=True) if w},
+        base={o: w for o, w in zip(outcomes, weights.base.tolist(), strict=True) if w},
+        correlation=correlation,
+        n_decisions=n,
+        notes={f"estimator:{name}": share for name, share in weights.mixture.items() if share > 0.005},
+    )
+
+
+def _calibrate(
+    model: ConsensusModel,
+    weights: Weights,
+    verdicts: Mapping[str, Sequence[Verdict]],
+    decisions: Sequence[Decision],
+    kind: str,
+    names: Sequence[str],
+) -> Calibration:
+    """``decisions``: first those that ``weights.left_out`` is about, in order, then those that chose no outcome."""
+    top, correct, rows = [], [], []
+    left_out = np.exp(log_softmax(weights.left_out)) if len(weights.left_out) else np.zeros((0, 2))
+    for i, decision in enumerate(decisions):
+        seen = judge_item(model, verdicts[decision.item])
+        posterior = left_out[i] if i < len(left_out) else np.array(list(seen.posterior.values()))
+        best = int(np.argmax(posterior))
+        top.append(float(posterior[best]))
+        said = model.outcomes[best] == decision.outcome
+        correct.append(decision.reliability if said else min(1.0 - decision.reliability, 1.0))
+        rows.append([seen.signals.get(name, 0.0) for name in names])
+    tops, rights = np.array(top), np.array(correct)
+    if kind == "platt":
+        return fit_platt(tops, rights, np.array(rows).reshape(len(rows), len(names)), names)
+    if kind == "isotonic":
+        return calibrate_isotonic(tops, rights)
+    if kind == "venn-abers":
+        return calibrate_venn_abers(tops, rights)
+    raise ConfigError(f"no calibration of kind {kind!r}", next_step="use none, platt, isotonic or venn-abers")

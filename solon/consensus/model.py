@@ -1,0 +1,185 @@
+"""The payload of one consensus version: judge weights, calibration and threshold. Imports no numpy, no I/O.
+
+A model is immutable and travels as JSON. Its parameters are the weights of a conditional logit over
+outcomes (McFadden 1974): every independent voter adds its weight times the share of its verdicts that
+went to an outcome, so that orders, seats and samples of one voter never count more than once.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from solon.errors import ConfigError
+
+FORMAT = 1
+PRIOR_ACCURACY = 0.7
+"""What is believed of a judge that nobody has checked: right on seven of ten items."""
+PRIOR_CORRELATION = 0.3
+"""Correlation of the errors of unchecked judges; unanimous unchecked judges never become certain."""
+
+
+def sigmoid(x: float) -> float:
+    """Logistic function, without overflow."""
+    if x >= 0.0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)
+    return e / (1.0 + e)
+
+
+def logit(p: float) -> float:
+    """Log odds of ``p``, clipped to [1e-6, 1 - 1e-6]."""
+    p = min(max(p, 1e-6), 1.0 - 1e-6)
+    return math.log(p / (1.0 - p))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A map from the posterior of the best outcome and the item's signals to P(an expert agrees).
+
+    ``confidence = step(sigmoid(intercept + slope * logit(top) + sum(signals[name] * value)))``; ``step``
+    interpolates linearly between ``knots`` and ``values`` (none: identity).
+    """
+
+    kind: str = "none"
+    intercept: float = 0.0
+    slope: float = 1.0
+    signals: Mapping[str, float] = field(default_factory=dict)
+    knots: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
+    n: int = 0
+
+    def apply(self, top: float, signals: Mapping[str, float]) -> float:
+        """Probability in [0, 1] that an expert agrees with the best outcome."""
+        if self.kind == "none":
+            return top
+        z = self.intercept + self.slope * logit(top)
+        for name, weight in self.signals.items():
+            z += weight * signals.get(name, 0.0)
+        p = sigmoid(z)
+        knots = self.knots
+        if not knots:
+            return p
+        if p <= knots[0]:
+            return self.values[0]
+        if p >= knots[-1]:
+            return self.values[-1]
+        i = bisect_right(knots, p)
+        x0, x1, y0, y1 = knots[i - 1], knots[i], self.values[i - 1], self.values[i]
+        return y0 + (y1 - y0) * (p - x0) / (x1 - x0)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "intercept": self.intercept,
+            "slope": self.slope,
+            "signals": dict(self.signals),
+            "knots": list(self.knots),
+            "values": list(self.values),
+            "n": self.n,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Calibration:
+        return cls(
+            kind=str(data["kind"]),
+            intercept=float(data["intercept"]),
+            slope=float(data["slope"]),
+            signals={str(k): float(v) for k, v in data["signals"].items()},
+            knots=tuple(float(x) for x in data["knots"]),
+            values=tuple(float(x) for x in data["values"]),
+            n=int(data["n"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsensusModel:
+    """Everything that turns the verdicts of an item into a posterior; one immutable consensus version.
+
+    ``weights``: log-odds weight per independent voter. ``channels``: deviation from it per
+    ``judge|seat|order``. ``position``: log-odds per voter by which it leans to the answer shown first.
+    ``base``: log prior per outcome, zero for pairs. Voters that are not in ``weights`` get
+    ``default_weight``, damped by ``correlation`` and the number of voters present.
+    ``reviewers``: reliability (probability of being right) per reviewer, see ``reviewers``.
+    """
+
+    kind: str = "prior"
+    outcomes: tuple[str, ...] = ("A", "B")
+    weights: Mapping[str, float] = field(default_factory=dict)
+    channels: Mapping[str, float] = field(default_factory=dict)
+    position: Mapping[str, float] = field(default_factory=dict)
+    base: Mapping[str, float] = field(default_factory=dict)
+    default_weight: float = math.log(PRIOR_ACCURACY / (1.0 - PRIOR_ACCURACY))
+    correlation: float = PRIOR_CORRELATION
+    calibration: Calibration = Calibration()
+    threshold: float | None = None
+    certificate: str | None = None
+    reviewers: Mapping[str, float] = field(default_factory=dict)
+    n_decisions: int = 0
+    notes: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.outcomes) < 2 or len(set(self.outcomes)) != len(self.outcomes):
+            raise ConfigError(
+                f"a consensus needs at least two different outcomes, got {list(self.outcomes)!r}",
+                next_step="name the closed set of outcomes of the recipe, for instance ('A', 'B')",
+            )
+        if {"tie", "abstain"} & set(self.outcomes):
+            raise ConfigError(
+                f"'tie' and 'abstain' are ways not to choose, not outcomes: {list(self.outcomes)!r}",
+                next_step="leave them out of the outcomes; verdicts may still carry them",
+            )
+
+    @classmethod
+    def prior(cls, outcomes: Sequence[str] = ("A", "B")) -> ConsensusModel:
+        """What is believed before any decision: all voters equally good, and correlated."""
+        k = len(outcomes)
+        weight = math.log(PRIOR_ACCURACY * (k - 1) / (1.0 - PRIOR_ACCURACY)) if k > 1 else 0.0
+        return cls(outcomes=tuple(outcomes), default_weight=weight)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "kind": self.kind,
+            "outcomes": list(self.outcomes),
+            "weights": dict(self.weights),
+            "channels": dict(self.channels),
+            "position": dict(self.position),
+            "base": dict(self.base),
+            "default_weight": self.default_weight,
+            "correlation": self.correlation,
+            "calibration": self.calibration.to_json(),
+            "threshold": self.threshold,
+            "certificate": self.certificate,
+            "reviewers": dict(self.reviewers),
+            "n_decisions": self.n_decisions,
+            "notes": dict(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ConsensusModel:
+        """Inverse of ``to_json``; raises ConfigError for a payload of another format."""
+        if data.get("format") != FORMAT:
+            raise ConfigError(
+                f"this consensus version has format {data.get('format')!r}, this Solon reads {FORMAT}",
+                next_step="upgrade Solon, or fit the consensus again from the stored decisions",
+            )
+        return cls(
+            kind=str(data["kind"]),
+            outcomes=tuple(str(x) for x in data["outcomes"]),
+            weights={str(k): float(v) for k, v in data["weights"].items()},
+            channels={str(k): float(v) for k, v in data["channels"].items()},
+            position={str(k): float(v) for k, v in data["position"].items()},
+            base={str(k): float(v) for k, v in data["base"].items()},
+            default_weight=float(data["default_weight"]),
+            correlation=float(data["correlation"]),
+            calibration=Calibration.from_json(data["calibration"]),
+            threshold=None if data["threshold"] is None else float(data["threshold"]),
+            certificate=None if data["certificate"] is None else str(data["certificate"]),
+            reviewers={str(k): float(v) for k, v in data["reviewers"].items()},
+            n_decisions=int(data["n_decisions"]),
+            notes={str(k): float(v) for k, v in data["notes"].items()},
+        )

@@ -1,0 +1,228 @@
+"""From the verdicts on one item to a posterior over its outcomes. Imports no numpy, no I/O.
+
+Called once per item inside the graph, so it works on plain floats (tens of microseconds).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from solon.consensus.model import Calibration, ConsensusModel
+from solon.errors import InternalError
+
+__all__ = ["Calibration", "Consensus", "ConsensusModel", "Verdict", "channel_of", "judge_item", "share_of"]
+
+TIE = "tie"
+ABSTAIN = "abstain"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One finding of one judge on one item.
+
+    ``judge`` is the independent voter: the model behind the seat. ``outcome`` is one of the model's
+    outcomes, ``"tie"`` or ``"abstain"``; anything else is counted as an abstention, never as a vote.
+    ``p``: probability of the first outcome where known (two outcomes only). ``scores``: one per outcome,
+    in the order of the outcomes. ``confidence``: what the judge said of itself.
+    """
+
+    judge: str
+    seat: str = ""
+    order: str = ""
+    sample: int = 0
+    outcome: str = ABSTAIN
+    p: float | None = None
+    scores: tuple[float, ...] | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """What a panel thinks of one item.
+
+    ``posterior`` sums to 1. ``margin``: best minus second. ``confidence``: calibrated probability that
+    an expert would agree with ``best``; the posterior itself while nothing is calibrated. ``votes``
+    counts verdicts. ``split``: two voters, or two orders of one voter, point to different outcomes.
+    """
+
+    posterior: dict[str, float]
+    best: str
+    margin: float
+    confidence: float
+    signals: dict[str, float]
+    votes: dict[str, int]
+    split: bool
+
+
+def channel_of(judge: str, seat: str, order: str) -> str:
+    """Key of one voter's seat in one order, as used in ``ConsensusModel.channels``."""
+    return f"{judge}|{seat}|{order}"
+
+
+class _Voter:
+    __slots__ = ("logits", "n", "orders", "shares")
+
+    def __init__(self, k: int) -> None:
+        self.n = 0
+        self.shares = [0.0] * k
+        self.logits = [0.0] * k
+        self.orders: dict[str, list[float]] = {}
+
+
+def judge_item(model: ConsensusModel, verdicts: Sequence[Verdict]) -> Consensus:
+    """Posterior, margin, confidence and signals of one item. Total for any verdicts, none included."""
+    outcomes = model.outcomes
+    k = len(outcomes)
+    index = {o: i for i, o in enumerate(outcomes)}
+    votes = dict.fromkeys(outcomes, 0)
+    votes[TIE] = votes[ABSTAIN] = 0
+    voters: dict[str, _Voter] = {}
+    margins: list[float] = []
+    logprobs: list[float] = []
+    said: list[float] = []
+    channels, position = model.channels, model.position
+    for v in verdicts:
+        share = share_of(v, index, k)
+        if share is None:
+            votes[ABSTAIN] += 1
+            continue
+        votes[v.outcome if v.outcome in index else TIE] += 1
+        voter = voters.get(v.judge)
+        if voter is None:
+            voter = voters[v.judge] = _Voter(k)
+        voter.n += 1
+        deviation = channels.get(channel_of(v.judge, v.seat, v.order), 0.0) if channels else 0.0
+        seen = voter.orders.get(v.order)
+        if seen is None:
+            seen = voter.orders[v.order] = [0.0] * k
+        for i, s in enumerate(share):
+            voter.shares[i] += s
+            voter.logits[i] += deviation * s
+            seen[i] += s
+        if position and k == 2 and v.order:
+            lean = position.get(v.judge, 0.0) * (0.5 if v.order == "AB" else -0.5)
+            voter.logits[0] -= lean
+            voter.logits[1] += lean
+        if v.scores is not None and len(v.scores) == k:
+            ranked = sorted(v.scores)
+            margins.append(ranked[-1] - ranked[-2])
+        if v.p is not None:
+            logprobs.append(_log_odds(v.p))
+        if v.confidence is not None:
+            said.append(v.confidence)
+    posterior = _posterior(model, voters)
+    order = sorted(range(k), key=lambda i: -posterior[i])
+    top, second = posterior[order[0]], posterior[order[1]]
+    signals, split = _signals(voters, votes, k)
+    signals["margin"] = top - second
+    signals["posterior_entropy"] = -sum(p * math.log(p) for p in posterior if p > 0.0) / math.log(k)
+    if margins:
+        signals["score_margin"] = sum(margins) / len(margins)
+    if logprobs:
+        signals["logprob_margin"] = abs(sum(logprobs)) / len(logprobs)
+    if said:
+        signals["said_confidence"] = sum(said) / len(said)
+    return Consensus(
+        posterior=dict(zip(outcomes, posterior, strict=True)),
+        best=outcomes[order[0]],
+        margin=top - second,
+        confidence=model.calibration.apply(top, signals),
+        signals=signals,
+        votes=votes,
+        split=split,
+    )
+
+
+def _log_odds(p: float) -> float:
+    p = min(max(p, 1e-6), 1.0 - 1e-6)
+    return math.log(p / (1.0 - p))
+
+
+def share_of(v: Verdict, index: dict[str, int], k: int) -> list[float] | None:
+    """Share of one verdict per outcome, or None for an abstention (an unknown outcome is one).
+
+    A tie is split over all outcomes, or over those with the highest score where scores are known.
+    """
+    if v.outcome == ABSTAIN:
+        return None
+    if v.p is not None and k == 2:
+        if not 0.0 <= v.p <= 1.0:
+            raise InternalError(f"verdict of {v.judge!r} has p={v.p!r}, which is no probability")
+        return [v.p, 1.0 - v.p]
+    if v.outcome == TIE:
+        if v.scores is not None and len(v.scores) == k:
+            high = max(v.scores)
+            level = sum(s >= high for s in v.scores)
+            return [1.0 / level if s >= high else 0.0 for s in v.scores]
+        return [1.0 / k] * k
+    i = index.get(v.outcome)
+    if i is None:
+        return None
+    share = [0.0] * k
+    share[i] = 1.0
+    return share
+
+
+def _posterior(model: ConsensusModel, voters: dict[str, _Voter]) -> list[float]:
+    outcomes = model.outcomes
+    base = model.base
+    logits = [base.get(o, 0.0) for o in outcomes] if base else [0.0] * len(outcomes)
+    damped = model.default_weight / (1.0 + model.correlation * max(0, len(voters) - 1))
+    for name, voter in voters.items():
+        weight = model.weights.get(name, damped)
+        for i, s in enumerate(voter.shares):
+            logits[i] += (weight * s + voter.logits[i]) / voter.n
+    high = max(logits)
+    exps = [math.exp(x - high) for x in logits]
+    total = sum(exps)
+    return [e / total for e in exps]
+
+
+def _signals(voters: dict[str, _Voter], votes: dict[str, int], k: int) -> tuple[dict[str, float], bool]:
+    """Signals of disagreement, each 0 where the panel is of one mind."""
+    sides: set[int] = set()
+    flips = pairs = 0
+    within = 0.0
+    totals = [0.0] * k
+    split = False
+    for voter in voters.values():
+        mean = [s / voter.n for s in voter.shares]
+        within += 1.0 - sum(s * s for s in mean)
+        for i, s in enumerate(mean):
+            totals[i] += s
+        order_sides = {_side(seen) for seen in voter.orders.values()} - {-1}
+        if len(voter.orders) > 1:
+            pairs += 1
+            flips += len(order_sides) > 1
+        split = split or len(order_sides) > 1
+        side = _side(voter.shares)
+        if side >= 0:
+            sides.add(side)
+    n = len(voters)
+    active = sum(count for name, count in votes.items() if name != ABSTAIN)
+    cast = active - votes[TIE]
+    entropy = 0.0
+    if n:
+        entropy = -sum(t / n * math.log(t / n) for t in totals if t > 0.0) / math.log(k)
+    ranked = sorted(totals)
+    signals = {
+        "flips": flips / pairs if pairs else 0.0,
+        "vote_entropy": entropy,
+        "vote_margin": (ranked[-1] - ranked[-2]) / n if n else 0.0,
+        "within_voter": within / n if n else 0.0,
+        "tie_share": votes[TIE] / active if active else 0.0,
+        "n_voters": float(n),
+        "n_votes": float(active),
+        "n_cast": float(cast),
+        "n_abstain": float(votes[ABSTAIN]),
+    }
+    return signals, split or len(sides) > 1
+
+
+def _side(shares: Sequence[float]) -> int:
+    """Index of the one outcome that leads, -1 where two lead together."""
+    high = max(shares)
+    best = [i for i, s in enumerate(shares) if s >= high - 1e-12]
+    return best[0] if len(best) == 1 else -1

@@ -1,0 +1,254 @@
+"""How far a recorded panel's confidence could have been trusted: calibration, certificates, reviewers, cascades.
+
+Imports numpy only. Arrays in, figures out; conventions as in ``replay``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from solon.consensus.ballots import Ballots, Floats, Ints
+from solon.consensus.binomial import clopper_pearson, upper_bound
+from solon.consensus.calibrate import (
+    fit_platt,
+    measure_auroc,
+    measure_aurc,
+    measure_brier,
+    measure_ece,
+    risk_coverage,
+)
+from solon.consensus.certify import certify
+from solon.consensus.logit import log_softmax
+from solon.consensus.model import PRIOR_CORRELATION, Calibration
+from solon.consensus.replay import gap, learn, score_right
+from solon.consensus.resample import bootstrap, draw_items, interval, mean_interval
+from solon.consensus.reviewers import rate_from_overlap, rate_reviewer, vote_weight
+
+
+def top_of(logits: Floats) -> Floats:
+    """Probability of the best outcome, (n,)."""
+    return np.asarray(np.exp(log_softmax(logits)).max(axis=1))
+
+
+def calibrated(ballots: Ballots, rows: Ints, gold: Ints, correlation: float) -> tuple[Floats, Calibration]:
+    """Logits of all items after learning from ``rows``, and the calibration fitted on left-out posteriors."""
+    weights = learn(ballots, rows, gold, correlation)
+    left_out = weights.left_out
+    return weights.logits(ballots), fit_platt(top_of(left_out), score_right(left_out, gold[rows]))
+
+
+def apply_all(calibration: Calibration, top: Floats) -> Floats:
+    """Calibrated confidence of many items (no signals)."""
+    return np.array([calibration.apply(float(t), {}) for t in top])
+
+
+def measure_calibration(
+    ballots: Ballots, gold: Ints, *, folds: int = 5, seed: int = 0, correlation: float = PRIOR_CORRELATION
+) -> dict[str, Any]:
+    """ECE, Brier, AUROC and AURC of confidences whose weights and map never saw the item (cross-fitted)."""
+    n = len(gold)
+    fold = np.random.default_rng(seed).permutation(n) % folds
+    confidence, right = np.zeros(n), np.zeros(n)
+    for f in range(folds):
+        held = np.flatnonzero(fold == f)
+        logits, calibration = calibrated(ballots, np.flatnonzero(fold != f), gold, correlation)
+        confidence[held] = apply_all(calibration, top_of(logits[held]))
+        right[held] = score_right(logits[held], gold[held])
+    coverage, risk = risk_coverage(confidence, right)
+    at = np.linspace(0, n - 1, min(n, 21)).astype(np.int64)
+    plain = score_right(ballots.votes, gold)
+    return {
+        "n": n,
+        "accuracy": float(right.mean()),
+        "ece": measure_ece(confidence, right),
+        "ece_ci": list(bootstrap(n, lambda r: measure_ece(confidence[r], right[r]), 300, seed)),
+        "brier": measure_brier(confidence, right),
+        "auroc": measure_auroc(confidence, right),
+        "auroc_ci": list(
+            bootstrap(n, lambda r: measure_auroc(confidence[r], right[r]) or 0.5, 300, seed)
+        ),
+        "aurc": measure_aurc(confidence, right),
+        "auroc_margin": measure_auroc(gap(ballots.votes), plain),
+        "aurc_margin": measure_aurc(gap(ballots.votes), plain),
+        "risk_coverage": [[float(coverage[i]), float(risk[i])] for i in at],
+    }
+
+
+def measure_certification(
+    ballots: Ballots, gold: Ints, *, alpha: float, delta: float, splits: int = 200, seed: int = 0,
+    correlation: float = PRIOR_CORRELATION, score: str = "learned",
+) -> dict[str, Any]:  # fmt: skip
+    """Half calibrates, half tests; with ``score="learned"`` a third of the calibrating half trains the weights.
+
+    ``coverage``: accepted share of the testing half, refused splits counting 0. ``agreement``: of accepted items, over
+    granted splits. ``shortfalls``: share of all splits whose testing half fell under the promise; part of
+    it is chance on a finite half, so ``shortfalls_beyond_chance`` counts those whose exact 95% upper bound is under it.
+    """
+    n = len(gold)
+    coverage, agreement, short, beyond = [], [], 0, 0
+    for s in range(splits):
+        turn = np.random.default_rng(seed + s).permutation(n)
+        half, test = turn[: n // 2], turn[n // 2 :]
+        if score == "learned":
+            train, half = half[: len(half) // 3], half[len(half) // 3 :]
+            logits = learn(ballots, train, gold, correlation).logits(ballots)
+            rank = top_of(logits)
+        else:
+            logits = ballots.votes
+            rank = gap(logits)
+        agreed = np.asarray(score_right(logits, gold) > 0.999, dtype=np.float64)
+        found = certify(rank[half], agreed[half], alpha=alpha, delta=delta)
+        inside = rank[test] >= found.threshold if found.threshold is not None else np.zeros(len(test), bool)
+        coverage.append(float(inside.mean()))
+        if inside.any():
+            m, k = int(inside.sum()), int(agreed[test][inside].sum())
+            agreement.append(k / m)
+            short += k / m < 1.0 - alpha
+            beyond += upper_bound(k, m, 0.05) < 1.0 - alpha
+    return {
+        "alpha": alpha,
+        "delta": delta,
+        "score": score,
+        "coverage": float(np.mean(coverage)),
+        "agreement": float(np.mean(agreement)) if agreement else None,
+        "granted": len(agreement) / splits,
+        "shortfalls": short / splits,
+        "shortfalls_ci": list(clopper_pearson(short, splits)),
+        "shortfalls_beyond_chance": beyond / splits,
+        "splits": splits,
+        "n": n,
+    }
+
+
+def measure_reviewer(
+    ballots: Ballots, answers: Ints, others: Ints, truth: Ints, *, labels: int, budgets: Sequence[float],
+    seeds: int = 20, seed: int = 0, final: bool = False, correlation: float = PRIOR_CORRELATION,
+) -> dict[str, Any]:  # fmt: skip
+    """Final accuracy with one fallible reviewer, whose answers join the panel's posterior as votes.
+
+    All (seeds, n): ``answers`` of the reviewer, ``others``: a second person on the same item (-1: none), ``truth``:
+    what counts as right; -1 leaves an item out. A pilot of ``labels`` random items teaches weights and calibration
+    (by ``truth``) and rates the reviewer (by ``others``). ``final``: the reviewer is an oracle.
+    ``taken``: the same when each answer replaces the panel's.
+    """
+    n, k = len(ballots), len(ballots.outcomes)
+    keys = [f"{b:g}" for b in budgets]
+    alone, tests = np.zeros(n), np.zeros(n)
+    merged = {b: np.zeros(n) for b in keys}
+    taken = {b: np.zeros(n) for b in keys}
+    reliabilities = []
+    for s in range(len(truth)):
+        known = np.flatnonzero(truth[s] >= 0)
+        turn = np.random.default_rng(seed + s).permutation(known)
+        pilot, test = turn[:labels], turn[labels:]
+        logits, calibration = calibrated(ballots, pilot, np.maximum(truth[s], 0), correlation)
+        honest = _honest(logits[test], calibration)
+        both = pilot[(answers[s][pilot] >= 0) & (others[s][pilot] >= 0)]
+        same = float((answers[s][both] == others[s][both]).sum())
+        rated = rate_from_overlap("r", same, len(both), k) if not final else rate_reviewer("r", 1, 1, k)
+        reliability = 0.999 if final else rated.reliability
+        reliabilities.append(reliability)
+        right = score_right(honest, truth[s][test])
+        alone[test] += right
+        tests[test] += 1.0
+        order = np.argsort(honest.max(axis=1), kind="stable")
+        said = answers[s][test]
+        weight = vote_weight(reliability, k)
+        for budget, key in zip(budgets, keys, strict=True):
+            asked = np.zeros(len(test), dtype=bool)
+            asked[order[: round(budget * len(test))]] = True
+            asked &= said >= 0
+            after = np.log(honest)
+            after[asked, said[asked]] += weight
+            merged[key][test] += score_right(after, truth[s][test])
+            taken[key][test] += np.where(asked, said == truth[s][test], right)
+    seen = tests > 0
+    base = alone[seen] / tests[seen]
+    out: dict[str, Any] = {
+        "panel_alone": float(alone.sum() / tests.sum()),
+        "panel_alone_ci": list(mean_interval(base, seed=seed)),
+        "reliability": float(np.mean(reliabilities)),
+        "labels": labels,
+        "seeds": len(truth),
+        "n": int(seen.sum()),
+    }
+    for key in keys:
+        mean = merged[key][seen] / tests[seen]
+        out[key] = {
+            "accuracy": float(merged[key].sum() / tests.sum()),
+            "ci": list(mean_interval(mean, seed=seed)),
+            "gain_ci": list(mean_interval(mean - base, seed=seed)),
+            "taken_as_truth": float(taken[key].sum() / tests.sum()),
+        }
+    return out
+
+
+def _honest(logits: Floats, calibration: Calibration) -> Floats:
+    """(n, K) posteriors whose best outcome carries the calibrated confidence."""
+    p = np.exp(log_softmax(logits))
+    if calibration.kind == "none":
+        return np.clip(p, 1e-9, 1.0)
+    best = p.argmax(axis=1)
+    rows = np.arange(len(p))
+    top = p[rows, best]
+    sure = np.clip(apply_all(calibration, top), 1.0 / p.shape[1] + 1e-6, 1.0 - 1e-6)
+    out = p * ((1.0 - sure) / np.maximum(1.0 - top, 1e-12))[:, None]
+    out[rows, best] = sure
+    return np.clip(out, 1e-9, 1.0)
+
+
+def measure_score_judge(scores: Floats, gold: Ints, seed: int = 0) -> tuple[dict[str, Any], Floats, Floats]:
+    """One judge of (n, K, samples) scores: figures, its margin of means (n,), and its being right (n,).
+
+    The verdict is the response of the highest mean score; the margin is best minus second mean.
+    """
+    mean = scores.mean(axis=2)
+    right, margin = score_right(mean, gold), gap(mean)
+    figures = {
+        "accuracy": float(right.mean()),
+        "ci": list(mean_interval(right, seed=seed)),
+        "auroc_margin": measure_auroc(margin, right),
+        "auroc_margin_ci": list(
+            bootstrap(len(gold), lambda r: measure_auroc(margin[r], right[r]) or 0.5, 300, seed)
+        ),
+        "n": len(gold),
+        "samples": int(scores.shape[2]),
+    }
+    return figures, margin, right
+
+
+def measure_cascade(
+    margin: Floats, cheap: Floats, strong: Floats, shares: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5),
+    seed: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """The cheap judge, and the strong one for the given share of least margins; cost = share of strong calls.
+
+    ``minus_strong``: accuracy of the cascade minus that of always calling the strong judge, paired interval.
+    """
+    n = len(margin)
+    sample = draw_items(n, 500, seed)
+    out: dict[str, Any] = {
+        "n": n, "cheap": float(cheap.mean()), "strong": float(strong.mean()),
+        "strong_ci": list(mean_interval(strong, seed=seed)),
+    }  # fmt: skip
+
+    def value(rows: Ints, share: float) -> float:
+        m, c, s = margin[rows], cheap[rows], strong[rows]
+        edge = np.sort(m)[round(share * n) - 1] if share > 0 else -1.0
+        under, level = m < edge - 1e-12, np.abs(m - edge) <= 1e-12
+        part = np.where(under, 1.0, 0.0)
+        part[level] = (round(share * n) - under.sum()) / max(level.sum(), 1)
+        return float((part * s + (1.0 - part) * c).mean())
+
+    for share in shares:
+        drawn = np.array([value(rows, share) - strong[rows].mean() for rows in sample])
+        accuracy = value(np.arange(n), share)
+        out[f"{share:g}"] = {
+            "accuracy": accuracy, "minus_strong": accuracy - float(strong.mean()),
+            "minus_strong_ci": list(interval(drawn)), "cost": share,
+        }  # fmt: skip
+    return out
+

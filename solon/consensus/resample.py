@@ -1,0 +1,38 @@
+"""Bootstrap intervals over items, paired where two figures share items. Imports numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from solon.consensus.ballots import Floats, Ints
+
+DRAWS = 1000
+
+
+def draw_items(n: int, draws: int = DRAWS, seed: int = 0) -> Ints:
+    """(draws, n) rows drawn with replacement."""
+    return np.random.default_rng(seed).integers(0, max(n, 1), size=(draws, n))
+
+
+def mean_interval(values: Floats, draws: int = DRAWS, seed: int = 0) -> tuple[float, float]:
+    """95% percentile interval of the mean; (0, 1) where there is nothing."""
+    if not len(values):
+        return 0.0, 1.0
+    return interval(values[draw_items(len(values), draws, seed)].mean(axis=1))
+
+
+def interval(figures: Floats) -> tuple[float, float]:
+    """Central 95% of bootstrap figures."""
+    low, high = np.percentile(figures, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def bootstrap(
+    n: int, figure: Callable[[Ints], float], draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """95% percentile interval of any figure of drawn rows."""
+    if n == 0:
+        return 0.0, 1.0
+    return interval(np.array([figure(rows) for rows in draw_items(n, draws, seed)]))

@@ -1,0 +1,118 @@
+"""Reviewers as fallible votes with a learned reliability. Imports the standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from solon.consensus.binomial import clopper_pearson
+from solon.consensus.ceiling import best_agreement
+from solon.consensus.model import Calibration
+from solon.errors import ConfigError
+
+PROVEN_AFTER = 30
+"""Blind golden or overlapped answers after which a reviewer may count as proven."""
+PROVEN_AT = 0.9
+"""Reliability that a proven reviewer must show."""
+PRIOR_RIGHT, PRIOR_STRENGTH = 0.75, 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """``reliability``: probability of a right answer, shrunk; ``n`` blind answers behind it.
+
+    A proven reviewer's decision is final; any other's is one more vote. Measured against golden answers and other
+    people only, never against the panel.
+    """
+
+    name: str
+    reliability: float
+    n: int
+    interval: tuple[float, float]
+
+    @property
+    def proven(self) -> bool:
+        return self.n >= PROVEN_AFTER and self.reliability >= PROVEN_AT
+
+
+def rate_reviewer(name: str, right: float, n: int, outcomes: int = 2) -> Reviewer:
+    """Reliability from ``right`` of ``n`` golden answers, shrunk towards .75 by four pseudo-answers."""
+    if n < 0 or not 0.0 <= right <= n:
+        raise ConfigError(f"{right!r} right of {n!r} answers", next_step="right lies between 0 and n")
+    mean = (right + PRIOR_RIGHT * PRIOR_STRENGTH) / (n + PRIOR_STRENGTH)
+    return Reviewer(name, max(mean, 1.0 / outcomes), n, clopper_pearson(round(right), n))
+
+
+def rate_from_overlap(name: str, agreed: float, n: int, outcomes: int = 2) -> Reviewer:
+    """Reliability from agreement with equally good others on overlapped items (n of them, blind).
+
+    Agreement is shrunk first, then turned into reliability as in ``ceiling.best_agreement``.
+    """
+    prior = PRIOR_RIGHT**2 + (1.0 - PRIOR_RIGHT) ** 2 / (outcomes - 1)
+    rate = (agreed + prior * PRIOR_STRENGTH) / (n + PRIOR_STRENGTH)
+    low, high = clopper_pearson(round(agreed), n)
+    bounds = (best_agreement(low, outcomes), best_agreement(high, outcomes))
+    return Reviewer(name, best_agreement(rate, outcomes), n, bounds)
+
+
+def rate_all(
+    answers: Mapping[str, Mapping[str, str]], golden: Mapping[str, str] | None = None, outcomes: int = 2
+) -> dict[str, Reviewer]:
+    """Reliability of everyone from ``answers[item][reviewer]``: golden items where there are some, else overlap."""
+    gold = golden or {}
+    right: dict[str, list[float]] = {}
+    same: dict[str, list[float]] = {}
+    for item, given in answers.items():
+        for who, said in given.items():
+            same.setdefault(who, [])
+            if item in gold:
+                right.setdefault(who, []).append(float(said == gold[item]))
+        if item not in gold:
+            for a, b in combinations(given, 2):
+                hit = float(given[a] == given[b])
+                same[a].append(hit)
+                same[b].append(hit)
+    out: dict[str, Reviewer] = {}
+    for who, hits in same.items():
+        if len(right.get(who, [])) >= len(hits):
+            out[who] = rate_reviewer(who, sum(right.get(who, [])), len(right.get(who, [])), outcomes)
+        else:
+            out[who] = rate_from_overlap(who, sum(hits), len(hits), outcomes)
+    return out
+
+
+def vote_weight(reliability: float, outcomes: int = 2) -> float:
+    """Log odds that one vote of this reliability adds to the outcome it names; 0 at chance or under."""
+    p = min(max(reliability, 1.0 / outcomes), 0.999)
+    return math.log(p * (outcomes - 1) / (1.0 - p))
+
+
+def merge(
+    posterior: Mapping[str, float],
+    votes: Sequence[tuple[str, float]],
+    *,
+    calibration: Calibration | None = None,
+) -> dict[str, float]:
+    """Posterior after votes of ``(outcome, reliability)``, independent given the truth.
+
+    ``tie`` and unknown outcomes move nothing. With ``calibration`` the panel's own odds are first made honest:
+    an overconfident panel would outvote any reviewer.
+    """
+    logs = {o: math.log(max(p, 1e-12)) for o, p in posterior.items()}
+    if calibration is not None and calibration.kind != "none" and len(logs) > 1:
+        best = max(logs, key=lambda o: logs[o])
+        honest = min(max(calibration.apply(posterior[best], {}), 1e-6), 1.0 - 1e-6)
+        rest = sum(p for o, p in posterior.items() if o != best) or 1.0
+        logs = {
+            o: math.log(honest if o == best else max((1.0 - honest) * p / rest, 1e-12))
+            for o, p in posterior.items()
+        }
+    for outcome, reliability in votes:
+        if outcome in logs:
+            logs[outcome] += vote_weight(reliability, len(logs))
+    top = max(logs.values())
+    weights = {o: math.exp(v - top) for o, v in logs.items()}
+    total = sum(weights.values())
+    return {o: w / total for o, w in weights.items()}

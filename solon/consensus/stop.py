@@ -1,0 +1,77 @@
+"""When more decisions stop paying. Imports numpy only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solon.consensus.ballots import Floats
+from solon.consensus.select import score_value
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """``direct``: records put right per decision in the next block. ``learning``: records put right among the
+    rest per decision, from the learning curve, with standard error ``learning_error``; None before it shows.
+    """
+
+    stop: bool
+    direct: float
+    learning: float | None
+    learning_error: float | None
+    why: str
+
+
+def judge_stopping(
+    confidence: Floats,
+    reliability: float,
+    *,
+    curve: Sequence[tuple[int, float]] = (),
+    block: int = 20,
+    worth: float = 0.02,
+    least: int = 30,
+) -> Stopping:
+    """Whether the next ``block`` decisions are worth asking for.
+
+    ``confidence`` (n,): calibrated, of the items still open. ``curve``: (decisions, expected share right) at past
+    versions, measured on items that did not fit them. ``worth``: records put right that one decision must
+    buy. Stops only after ``least`` decisions, when both what the decisions correct themselves and, by two
+    standard errors, what they teach lie under it.
+    """
+    order = np.sort(confidence)[:block]
+    direct = float(score_value(order, reliability).mean()) if len(order) else 0.0
+    done = curve[-1][0] if curve else 0
+    slope, error = _slope(curve)
+    learning = None if slope is None else slope * len(confidence)
+    spread = None if error is None else error * len(confidence)
+    high = math.inf if learning is None or spread is None else learning + 2.0 * spread
+    if not len(order):
+        return Stopping(True, 0.0, learning, spread, "nothing is open")
+    if direct >= worth:
+        why = f"the next {len(order)} decisions put {direct:.3f} records right each, {worth:g} is asked"
+    elif done < least:
+        why = f"{done} decisions are too few to see a learning curve, {least} are asked"
+    elif high >= worth:
+        why = "the next decisions correct little, but may still teach the panel something"
+    else:
+        why = f"a decision buys {max(direct, learning or 0.0):.3f} records, less than {worth:g}"
+    return Stopping(direct < worth and done >= least and high < worth, direct, learning, spread, why)
+
+
+def _slope(curve: Sequence[tuple[int, float]]) -> tuple[float | None, float | None]:
+    """Gain per decision at the end of the curve: a line in 1/n, accuracy = a - b / n (standard error by least squares)."""
+    points = [(n, a) for n, a in curve if n > 0]
+    if len(points) < 4:
+        return None, None
+    n = np.array([p[0] for p in points], dtype=np.float64)
+    y = np.array([p[1] for p in points])
+    x = np.column_stack([np.ones(len(n)), -1.0 / n])
+    coefficients, *_ = np.linalg.lstsq(x, y, rcond=None)
+    residual = y - x @ coefficients
+    variance = float(residual @ residual) / (len(n) - 2)
+    error = math.sqrt(max(variance * float(np.linalg.pinv(x.T @ x)[1, 1]), 0.0))
+    last = float(n[-1])
+    return max(float(coefficients[1]), 0.0) / last**2, error / last**2

@@ -1,0 +1,111 @@
+"""Every error that Solon raises on purpose, split by who must act. Imports nothing of Solon.
+
+SolonError
+├── UsageError            the person who wrote the command, config or file must act (exit 2)
+│   ├── ConfigError         a key, type or value in solon.toml or the environment
+│   └── SeedError           a seed file that cannot be read at all (bad rows are reported, not raised)
+├── ModelError            the provider of a model must act, or someone must reach it (exit 1)
+│   ├── ModelUnavailable    connection, timeout, 5xx or 429 after all retries
+│   ├── ModelRefused        4xx: key, model name, request
+│   ├── TooLong             the prompt does not fit the model's context; nothing was sent
+│   └── BadOutput           the answer does not follow the schema, after bounded repair
+├── ReviewError           the reviewer must act
+│   ├── NotPending          unknown review, or one that no longer waits
+│   ├── AlreadyDecided      someone else's decision was first; nothing changed
+│   └── InvalidDecision     the answer is not in the review's closed set
+├── StoreError            the store: missing, read-only, full, or of another version
+├── LimitReached          a limit on cost, tokens or calls stopped the run cleanly (exit 4)
+└── InternalError         us: an invariant of Solon is broken
+"""
+
+from __future__ import annotations
+
+
+class SolonError(Exception):
+    """Root of all errors raised by Solon: ``cause``, then what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, cause: str, *, next_step: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.cause}\n  -> {self.next_step}" if self.next_step else self.cause
+
+
+class UsageError(SolonError):
+    """The command, its options or a file given to it."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A key, type or value in the configuration."""
+
+
+class SeedError(UsageError):
+    """A seed file that cannot be read at all."""
+
+
+class ModelError(SolonError):
+    """A call to a model failed for good."""
+
+    kind = "model_error"
+
+
+class ModelUnavailable(ModelError):
+    """The server cannot be reached, is overloaded or broken, and retries did not help."""
+
+    kind = "unavailable"
+
+
+class ModelRefused(ModelError):
+    """The server answered 4xx: wrong key, unknown model or a request that it does not accept."""
+
+    kind = "refused"
+
+
+class TooLong(ModelError):
+    """The prompt and the room for its answer do not fit the context; the call was not sent."""
+
+    kind = "too_long"
+
+
+class BadOutput(ModelError):
+    """The answer does not follow the asked schema, after bounded repair."""
+
+    kind = "bad_output"
+
+
+class ReviewError(SolonError):
+    """Something about answering a review."""
+
+
+class NotPending(ReviewError):
+    """There is no such review, or it no longer waits."""
+
+
+class AlreadyDecided(ReviewError):
+    """Another decision was first. Nothing was changed."""
+
+
+class InvalidDecision(ReviewError):
+    """The answer is outside the closed set of this review."""
+
+    exit_code = 2
+
+
+class StoreError(SolonError):
+    """The store is missing, read-only, full, locked or of another version."""
+
+
+class LimitReached(SolonError):
+    """A limit on cost, tokens or calls was reached; the run stopped cleanly and can be resumed."""
+
+    exit_code = 4
+
+
+class InternalError(SolonError):
+    """An invariant of Solon is broken: please report it."""

@@ -1,0 +1,55 @@
+"""Plots of a replay report as PNG. matplotlib is imported on use, without a display."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from solon.errors import UsageError
+
+
+def draw(report: Mapping[str, Any], folder: Path) -> list[str]:
+    """Write the learning, routing and risk-coverage plots; returns their paths."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError("plots need matplotlib", next_step="install matplotlib, or leave --plots out") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = Path(str(report["file"])).stem + (f"-{report['subset']}" if report.get("subset") else "")
+    written = []
+    for name, paint in (("learning", _learning), ("routing", _routing), ("risk-coverage", _risk)):
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        FigureCanvasAgg(figure)
+        paint(report, figure.add_subplot())
+        path = folder / f"{''.join(c if c.isalnum() or c in '-_' else '_' for c in stem)}-{name}.png"
+        figure.savefig(path, dpi=120)
+        written.append(str(path))
+    return written
+
+
+def _learning(report: Mapping[str, Any], axes: Any) -> None:
+    points = sorted((int(k), v) for k, v in report["learned"].items())
+    x = [p[0] for p in points]
+    axes.plot(x, [p[1]["accuracy"] for p in points], marker="o", label="learned consensus")
+    axes.fill_between(x, [p[1]["ci"][0] for p in points], [p[1]["ci"][1] for p in points], alpha=0.2)
+    axes.axhline(report["majority"]["accuracy"], color="grey", linestyle="--", label="majority")
+    axes.set(xlabel="expert labels", ylabel="accuracy on the rest", title=f"{report['file']}, n = {report['n']}")
+    axes.legend()
+
+
+def _routing(report: Mapping[str, Any], axes: Any) -> None:
+    points = sorted((float(k), v) for k, v in report["routed"].items() if k != "area")
+    x = [p[0] for p in points]
+    axes.plot(x, [p[1]["accuracy"] for p in points], marker="o", label="least margin first")
+    axes.fill_between(x, [p[1]["ci"][0] for p in points], [p[1]["ci"][1] for p in points], alpha=0.2)
+    axes.plot(x, [p[1]["random"] for p in points], linestyle="--", color="grey", label="random")
+    axes.set(xlabel="share sent to the expert", ylabel="final accuracy", title="routing by the plain vote")
+    axes.legend()
+
+
+def _risk(report: Mapping[str, Any], axes: Any) -> None:
+    points = report["calibration"]["risk_coverage"]
+    axes.plot([p[0] for p in points], [p[1] for p in points], marker=".")
+    axes.set(xlabel="accepted share", ylabel="share wrong among them", title="risk and coverage (cross-fitted)")

@@ -1,0 +1,265 @@
+"""Recorded judge panels with human answers, read from JSON lines. Knows the file formats, no statistics.
+
+Four shapes are told apart row by row: pairwise verdicts (``judges: {name: {verdict, order, ...}}``),
+samples of scores (``judges: {name: [[...] per response]}``), crowd labels (``labels: [[worker, label]]``)
+and crowd lists with an expert's label (``crowd``, ``gold_expert``).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from solon.consensus.panel import ABSTAIN, TIE, Verdict
+from solon.errors import UsageError
+
+PAIR = ("A", "B")
+_RUN = re.compile(r"-run(\d+)$")
+_CHOICES = {"a": "A", "b": "B", "tie": TIE, "a=b": TIE}
+_UNSURE = {"unsure", "unknown", "n/a", "na", "", "none", "null"}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedItem:
+    """One item: its verdicts, what the people said, and the answer that counts (None: no agreed answer)."""
+
+    id: str
+    verdicts: tuple[Verdict, ...]
+    gold: str | None
+    human: tuple[str, ...] = ()
+    subset: str = ""
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A file of one kind. ``kind``: pair | scores | labels. ``dirt``: what was odd in it, with counts."""
+
+    file: str
+    kind: str
+    outcomes: tuple[str, ...]
+    items: tuple[RecordedItem, ...]
+    dirt: Mapping[str, int] = field(default_factory=dict)
+
+    def judges(self) -> tuple[str, ...]:
+        """Names of all seats in the file, sorted."""
+        return tuple(sorted({v.seat for item in self.items for v in item.verdicts}))
+
+
+def load(
+    path: str | Path, *, panel: Sequence[str] | None = None, subset: str | None = None, seed: int = 0
+) -> Recording:
+    """Read a recording. Bad lines raise UsageError with file and line; odd values are counted as dirt.
+
+    ``panel``: names of judges; one without ``#`` takes every order and run of that judge. ``subset``:
+    keeps the rows whose ``subset`` contains this text. ``seed`` shuffles the responses of score files,
+    whose right answer is always recorded first.
+    """
+    path = Path(path)
+    dirt: Counter[str] = Counter()
+    rows = [row for row in _rows(path) if subset is None or subset in str(row.get("subset", ""))]
+    if not rows:
+        raise UsageError(
+            f"{path}: no rows" + (f" of subset {subset!r}" if subset else ""),
+            next_step="check the path and the name of the subset",
+        )
+    kind = _kind(path, rows)
+    wanted = _wanted(path, rows, panel) if kind != "labels" else None
+    if kind == "labels" and panel:
+        raise UsageError(
+            f"{path}: crowd files have workers, no named judges: --panel {list(panel)!r} means nothing here",
+            next_step="leave --panel out",
+        )
+    read = {"pair": _pair, "scores": _scores, "labels": _labels}[kind]
+    items = tuple(read(row, wanted, dirt, seed) for row in rows)
+    outcomes = _outcomes(kind, rows, items)
+    return Recording(path.name, kind, outcomes, items, dict(dirt))
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        handle = path.open(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read ({error.strerror})", next_step="give a JSON lines file"
+        ) from error
+    with handle:
+        for number, line in enumerate(handle, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise UsageError(
+                    f"{path}, line {number}: not JSON ({error})", next_step="one JSON object a line"
+                ) from error
+            if not isinstance(row, dict):
+                raise UsageError(
+                    f"{path}, line {number}: a {type(row).__name__}, not an object",
+                    next_step="one JSON object a line",
+                )
+            row.setdefault("id", f"line-{number}")
+            yield row
+
+
+def _kind(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
+    for row in rows:
+        if row.get("labels") or "crowd" in row:
+            return "labels"
+        for entry in (row.get("judges") or {}).values():
+            return "scores" if isinstance(entry, list) else "pair"
+    raise UsageError(
+        f"{path}: no judge and no worker said anything in it",
+        next_step="replay needs a file with recorded verdicts ('judges', 'labels' or 'crowd')",
+    )
+
+
+def _wanted(path: Path, rows: Sequence[Mapping[str, Any]], panel: Sequence[str] | None) -> set[str] | None:
+    if not panel:
+        return None
+    known = {name for row in rows for name in (row.get("judges") or {})}
+    found: set[str] = set()
+    for name in panel:
+        matches = {k for k in known if k == name or ("#" not in name and _seat(k)[1] == name)}
+        if not matches:
+            some = ", ".join(sorted({_seat(k)[1] for k in known})[:12])
+            raise UsageError(
+                f"{path}: no judge named {name!r}", next_step=f"judges in the file, among others: {some}"
+            )
+        found |= matches
+    return found
+
+
+def _seat(name: str) -> tuple[str, str, str, int]:
+    """Voter, seat, order in the name (or empty) and run of a recorded judge's name.
+
+    ``MODEL/STRATEGY-runN#ORDER``: what stands before the first slash is the independent voter.
+    """
+    plain, _, order = name.partition("#")
+    run = _RUN.search(plain)
+    seat = plain[: run.start()] if run else plain
+    return (
+        seat.split("/", 1)[0],
+        seat,
+        order if order in ("AB", "BA") else "",
+        int(run.group(1)) if run else 0,
+    )
+
+
+def _choice(value: object) -> str | None:
+    return _CHOICES.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _pair(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], seed: int) -> RecordedItem:
+    for key in ("response_a", "response_b"):
+        if key in row and not isinstance(row[key], str):
+            dirt["response is no text"] += 1
+    verdicts = []
+    judges = row.get("judges")
+    for name, entry in sorted((judges if isinstance(judges, dict) else {}).items()):
+        if wanted is not None and name not in wanted:
+            continue
+        if not isinstance(entry, dict):
+            dirt["judge entry is no object"] += 1
+            continue
+        voter, seat, order, run = _seat(name)
+        outcome = _choice(entry.get("verdict"))
+        if outcome is None:
+            dirt["verdict is none"] += 1
+        a, b = _number(entry.get("score_a")), _number(entry.get("score_b"))
+        said = str(entry.get("order") or order)
+        verdicts.append(
+            Verdict(
+                judge=voter,
+                seat=seat,
+                order=said if said in ("AB", "BA") else "",
+                sample=run,
+                outcome=outcome or ABSTAIN,
+                scores=(a, b) if a is not None and b is not None else None,
+            )
+        )
+    human = tuple(h for h in (_choice(x) for x in row.get("human") or ()) if h is not None)
+    gold = _choice(row.get("gold"))
+    if gold is None:
+        dirt["gold is missing"] += 1
+    return RecordedItem(str(row["id"]), tuple(verdicts), gold, human, str(row.get("subset", "")))
+
+
+def _scores(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], seed: int) -> RecordedItem:
+    k = int(row.get("n_responses") or 0)
+    turn = list(range(k))
+    random.Random(f"{seed}:{row['id']}").shuffle(turn)
+    verdicts = []
+    for name, table in sorted((row.get("judges") or {}).items()):
+        if wanted is not None and name not in wanted:
+            continue
+        voter, seat, order, _ = _seat(name)
+        if not isinstance(table, list) or len(table) != k or any(not isinstance(r, list) for r in table):
+            dirt["scores of another shape"] += 1
+            continue
+        for sample in range(min(map(len, table))):
+            drawn = [_number(table[i][sample]) for i in turn]
+            if any(s is None for s in drawn):
+                dirt["score is no number"] += 1
+                verdicts.append(Verdict(voter, seat, order, sample))
+                continue
+            scores = tuple(float(s or 0.0) for s in drawn)
+            best = [i for i, s in enumerate(scores) if s == max(scores)]
+            outcome = str(best[0]) if len(best) == 1 else TIE
+            verdicts.append(Verdict(voter, seat, order, sample, outcome, scores=scores))
+    gold = row.get("gold")
+    right = str(turn.index(gold)) if isinstance(gold, int) and 0 <= gold < k else None
+    return RecordedItem(str(row["id"]), tuple(verdicts), right, (), str(row.get("subset", "")))
+
+
+def _labels(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], seed: int) -> RecordedItem:
+    given = row.get("labels")
+    if given is None:
+        given = [[f"rater-{i:03d}", label] for i, label in enumerate(row.get("crowd") or ())]
+    verdicts = []
+    for entry in given:
+        if not isinstance(entry, list | tuple) or len(entry) != 2:
+            dirt["label is no pair of worker and label"] += 1
+            continue
+        worker, label = str(entry[0]), "" if entry[1] is None else str(entry[1])
+        if label.strip().lower() in _UNSURE:
+            dirt["label is unsure"] += 1
+            label = ABSTAIN
+        verdicts.append(Verdict(worker, worker, "", 0, label))
+    gold = row.get("gold", row.get("gold_expert"))
+    if gold is None:
+        dirt["gold is missing"] += 1
+    people = tuple(v.judge for v in verdicts if v.outcome != ABSTAIN)
+    human = tuple(v.outcome for v in verdicts if v.outcome != ABSTAIN)
+    return RecordedItem(
+        str(row["id"]),
+        tuple(verdicts),
+        None if gold is None else str(gold),
+        human,
+        str(row.get("subset", "")),
+        people,
+    )
+
+
+def _outcomes(kind: str, rows: Sequence[Mapping[str, Any]], items: Sequence[RecordedItem]) -> tuple[str, ...]:
+    if kind == "pair":
+        return PAIR
+    if kind == "scores":
+        return tuple(str(i) for i in range(max(int(row.get("n_responses") or 0) for row in rows)))
+    seen = {v.outcome for item in items for v in item.verdicts} | {
+        i.gold for i in items if i.gold is not None
+    }
+    return tuple(sorted(seen - {ABSTAIN, TIE}))

@@ -1,0 +1,1 @@
+"""File formats: seeds in, records out. Must never import store, graphs, agents or review."""

@@ -1,0 +1,32 @@
+"""Alpaca rows: instruction, input, output, with system and history. Imports `contract` and `records` only.
+
+Source: LLaMA-Factory, `data/README.md`, "Alpaca Format".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from solon.formats.contract import Format, LeftOut, Piece, find_answer, find_exchange
+from solon.formats.records import ExportRow
+
+
+def alpaca(row: ExportRow) -> Iterator[Piece]:
+    answer, exchange = find_answer(row), find_exchange(row)
+    if isinstance(answer, LeftOut):
+        yield answer
+    elif isinstance(exchange, LeftOut):
+        yield exchange
+    else:
+        system, turns = exchange
+        texts = [turn["content"] for turn in turns]
+        yield {
+            "instruction": texts[-1],
+            "input": "",
+            "output": answer,
+            "system": system,
+            "history": [[asked, said] for asked, said in zip(texts[:-1:2], texts[1:-1:2], strict=True)],
+        }
+
+
+FORMATS = (Format("alpaca", "instruction, input, output; system and history beside them", alpaca),)

@@ -1,0 +1,189 @@
+"""Files that take rows one by one: JSONL, CSV, Parquet. Imports `errors`, `arrow`, `contract`, `tables` only.
+
+A file appears under its name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from solon.errors import SolonError, UsageError
+from solon.formats.arrow import load_arrow
+from solon.formats.contract import Container
+from solon.formats.tables import COLUMNS
+
+BATCH = 1000
+# Unicode's line separators: JSON allows them in a string, but Python's splitlines would cut the row there
+_LINE_MARKS = (("\u2028", "\\u2028"), ("\u2029", "\\u2029"), ("\x85", "\\u0085"))
+
+
+class Sink(Protocol):
+    """Takes rows in order. The same rows give the same bytes."""
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Raises UnicodeEncodeError, and writes nothing of the row, where a text is not Unicode."""
+
+    def close(self) -> None:
+        """Write what is left. The stream stays open."""
+
+
+class JsonlSink:
+    """One JSON object a line, UTF-8, in the order of the row's keys."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, row: dict[str, Any]) -> None:
+        line = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        for mark, escaped in _LINE_MARKS:
+            if mark in line:
+                line = line.replace(mark, escaped)
+        self._stream.write(line.encode() + b"\n")
+
+    def close(self) -> None:
+        pass
+
+
+class CsvSink:
+    """RFC 4180: CRLF, quotes where needed; the header first, also of an empty table."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.write({name: name for name in COLUMNS})
+
+    def write(self, row: dict[str, Any]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\r\n").writerow([row[name] for name in COLUMNS])
+        self._stream.write(text.getvalue().encode())
+
+    def close(self) -> None:
+        pass
+
+
+class ParquetSink:
+    """Row groups of 1,000 rows; the schema does not depend on the rows."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._arrow, parquet = load_arrow(Path(stream.name))
+        self._schema = _schema(self._arrow)
+        self._writer = parquet.ParquetWriter(stream, self._schema, compression="zstd")
+        self._rows: list[dict[str, Any]] = []
+
+    def write(self, row: dict[str, Any]) -> None:
+        json.dumps(row, ensure_ascii=False).encode()  # one bad row must fail alone, not with its row group
+        self._rows.append(row)
+        if len(self._rows) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        rows, self._rows = self._rows, []
+        if rows:
+            self._writer.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+
+SINKS: Mapping[Container, Callable[[BinaryIO], Sink]] = {
+    "jsonl": JsonlSink,
+    "csv": CsvSink,
+    "parquet": ParquetSink,
+}
+
+
+class PendingFile:
+    """A file under a temporary name beside its target, which stays as it was until `publish`."""
+
+    def __init__(self, target: Path, container: Container) -> None:
+        self.target = target
+        self.rows = 0
+        self._scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        self._stream: BinaryIO = self._scratch.open("wb")
+        try:
+            self._sink = SINKS[container](self._stream)
+        except BaseException:
+            self._drop()
+            raise
+
+    def write(self, row: dict[str, Any]) -> None:
+        self._sink.write(row)
+        self.rows += 1
+
+    def finish(self) -> tuple[int, str]:
+        """Close the file; its size and the SHA-256 of its bytes."""
+        self._sink.close()
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self._stream.close()
+        with self._scratch.open("rb") as stream:
+            return self._scratch.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def publish(self) -> None:
+        os.replace(self._scratch, self.target)
+
+    def discard(self) -> None:
+        """Forget what was written. Does nothing after `publish`."""
+        if not self._stream.closed:
+            # a Parquet writer left open would write its footer when it is collected
+            with contextlib.suppress(OSError):
+                self._sink.close()
+        self._drop()
+
+    def _drop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        self._scratch.unlink(missing_ok=True)
+
+
+def write_text_at_once(target: Path, content: Iterable[str]) -> None:
+    """Write UTF-8 text (what is no Unicode is escaped), replacing `target` in one step."""
+    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with scratch.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
+            stream.writelines(content)
+        os.replace(scratch, target)
+    except OSError as error:
+        raise explain_os_error(target, error) from None
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def check_target(path: Path) -> None:
+    """Refuse a path that cannot be written before any work is done."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", next_step="give the name of a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}", next_step="make it first, or name another")
+
+
+def explain_os_error(path: Path, error: OSError) -> SolonError:
+    return SolonError(
+        f"{path} cannot be written: {error.strerror or error}",
+        next_step="free some space or choose another place; the file that was there is unchanged",
+    )
+
+
+def _schema(arrow: Any) -> Any:
+    text, number = arrow.string(), arrow.float64()
+    turns = arrow.list_(arrow.struct([("role", text), ("content", text)]))
+    kinds = {
+        "messages": turns,
+        "margin": number,
+        "confidence": number,
+        "soft_label": number,
+        "provisional": arrow.bool_(),
+        "flags": arrow.list_(text),
+        "flagged_candidates": arrow.list_(text),
+        "withheld": arrow.list_(text),
+    }
+    return arrow.schema([(name, kinds.get(name, text)) for name in COLUMNS])

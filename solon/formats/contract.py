@@ -1,0 +1,104 @@
+"""What an export format is, and the gates that all of them share. Imports nothing of Solon but `records`.
+
+A format turns one `ExportRow` into rows of its own shape, or says why it leaves something out. It knows no
+file: containers write the rows, `exports` counts them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from solon.formats.records import ExportRow
+
+Container = Literal["jsonl", "csv", "parquet"]
+Turn = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """One thing that a format does not write, and why (a short word: it becomes a key of the summary)."""
+
+    reason: str
+
+
+Piece = dict[str, Any] | LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One export format.
+
+    Args:
+        rows: what the format makes of a record. It yields at least one piece, never nothing: whatever is not
+            written is counted.
+        load: what a consumer has to be told to read the file (copied into the manifest).
+    """
+
+    name: str
+    about: str
+    rows: Callable[[ExportRow], Iterator[Piece]]
+    container: Container = "jsonl"
+    load: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_pair(row: ExportRow) -> tuple[str, str] | LeftOut:
+    """Chosen and rejected text, if the record has a pair that may be learned from."""
+    if row.outcome == "tie" or row.label == "tie":
+        return LeftOut("tie")
+    if row.outcome != "accepted":
+        return LeftOut(row.outcome)
+    if row.chosen is None or row.rejected is None:
+        return LeftOut("no_pair")
+    if row.flags:
+        return LeftOut("flagged")
+    if not row.chosen.strip() or not row.rejected.strip():
+        return LeftOut("empty")
+    if row.chosen == row.rejected:
+        return LeftOut("identical")
+    return row.chosen, row.rejected
+
+
+def find_answer(row: ExportRow) -> str | LeftOut:
+    """The text to imitate: the response of a single recipe, else the chosen one; never a flagged one."""
+    if row.outcome != "accepted":
+        return LeftOut(row.outcome)
+    if row.answer is None:
+        return LeftOut("no_response")
+    if row.flags:
+        return LeftOut("flagged")
+    return row.answer if row.answer.strip() else LeftOut("empty")
+
+
+def find_bare_prompt(row: ExportRow) -> str | LeftOut:
+    """The prompt as one text. A longer conversation has none: that takes the model's chat template."""
+    if len(row.messages) > 1:
+        return LeftOut("multi_turn")
+    return row.messages[0]["content"] if row.messages else row.prompt
+
+
+def conversation(row: ExportRow) -> list[Turn]:
+    """The turns up to and including the last user turn."""
+    turns = row.messages or [{"role": "user", "content": row.prompt}]
+    return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
+
+
+def find_exchange(row: ExportRow) -> tuple[str, list[Turn]] | LeftOut:
+    """System prompt (or empty) and the other turns, if user and assistant take turns and the user is last."""
+    turns = conversation(row)
+    system = turns.pop(0)["content"] if turns[0]["role"] == "system" else ""
+    expected = ["user", "assistant"] * (len(turns) // 2) + ["user"]
+    return (
+        (system, turns) if [turn["role"] for turn in turns] == expected else LeftOut("turns_do_not_alternate")
+    )
+
+
+def finite(value: Any) -> Any:
+    """`value`, or None for a float that JSON cannot say."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def assistant(text: str) -> Turn:
+    return {"role": "assistant", "content": text}

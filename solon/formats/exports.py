@@ -1,0 +1,255 @@
+"""Writes records in a named format: streamed, counted, hashed, replaced in one step.
+
+Imports `errors` and `formats` only. `FORMATS` is the one place where a format is registered.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from solon.errors import UsageError
+from solon.formats import alpaca, sharegpt, tables, trainers, trl
+from solon.formats.containers import PendingFile, check_target, explain_os_error, write_text_at_once
+from solon.formats.contract import Format, LeftOut, finite
+from solon.formats.records import ExportRow
+from solon.formats.splits import Split, split_of
+
+__all__ = ["EXTRA_COLUMNS", "FORMATS", "ExportFile", "ExportSummary", "export", "find_format", "split_of"]
+
+FORMATS: Mapping[str, Format] = {
+    form.name: form
+    for family in (tables.FORMATS, trl.FORMATS, sharegpt.FORMATS, alpaca.FORMATS, trainers.FORMATS)
+    for form in family
+}
+EXTRA_COLUMNS = (
+    "id", "seed_id", "group", "recipe", "lang", "label", "margin", "confidence", "soft_label", "route",
+    "provisional",
+)  # fmt: skip
+_SUFFIX = {"csv": ".csv", "parquet": ".parquet"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """One file of an export; `split` is None where the export was not split."""
+
+    path: str
+    split: Split | None
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What was written. `left_out` counts what was not, by reason; `withheld`: records with a nulled text."""
+
+    format: str
+    files: tuple[ExportFile, ...]
+    manifest: str
+    read: int
+    written: int
+    withheld: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, or of the first one (train) of a split export."""
+        return self.files[0].sha256
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def find_format(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        UsageError: with the nearest name and the list.
+    """
+    found = FORMATS.get(name)
+    if found is None:
+        near = difflib.get_close_matches(name, FORMATS, n=1)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"there is no export format {name!r}", next_step=f"{guess}known: {', '.join(sorted(FORMATS))}"
+        )
+    return found
+
+
+def export(
+    rows: Iterable[ExportRow],
+    *,
+    format: str,
+    path: str | Path,
+    extra_columns: tuple[str, ...] = (),
+    certified_only: bool = False,
+    min_margin: float | None = None,
+    test_fraction: float = 0.0,
+    split_key: str = "solon",
+    left_out: Mapping[str, int] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> ExportSummary:
+    """Write `rows` to `path`, and `<path>.manifest.json` beside it.
+
+    Same rows in the same order, same bytes. Nothing is replaced before everything is written.
+
+    Args:
+        extra_columns: of EXTRA_COLUMNS, added to every row of a training format. Beware: TRL's and OpenRLHF's
+            reward trainers use a column named `margin` in their loss.
+        certified_only: leave out provisional records.
+        min_margin: leave out records with a smaller margin, and those that have none.
+        test_fraction: if above 0, write `name.train.ext` and `name.test.ext`, split by seed group.
+        left_out: what the caller left out before, by reason; it joins the counts.
+        about: further facts for the manifest (versions, snapshot, ids); JSON values.
+
+    Raises:
+        UsageError: unknown format or column, or a path that cannot be a file.
+        SolonError: the file could not be written; what was there before is unchanged.
+    """
+    form, target = find_format(format), Path(path)
+    options = _Options(tuple(extra_columns), certified_only, min_margin, test_fraction, split_key)
+    _check_options(form, target, options)
+    job = _Job(form, options, Counter(left_out or {}))
+    try:
+        job.open(target)
+        for row in rows:
+            job.take(row)
+        files = job.publish()
+    except OSError as error:
+        raise explain_os_error(target, error) from None
+    finally:
+        job.discard()
+    summary = ExportSummary(
+        format=form.name,
+        files=files,
+        manifest=str(target.with_name(target.name + ".manifest.json")),
+        read=job.read,
+        written=sum(file.rows for file in files),
+        withheld=job.withheld,
+        left_out=dict(sorted(job.left_out.items())),
+    )
+    _write_manifest(summary, form, options, dict(about or {}))
+    return summary
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    extra_columns: tuple[str, ...]
+    certified_only: bool
+    min_margin: float | None
+    test_fraction: float
+    split_key: str
+
+
+@dataclass(slots=True)
+class _Job:
+    """The open files and the counts of one export."""
+
+    form: Format
+    options: _Options
+    left_out: Counter[str]
+    read: int = 0
+    withheld: int = 0
+    files: dict[Split | None, PendingFile] = field(default_factory=dict)
+
+    def open(self, target: Path) -> None:
+        splits: tuple[Split | None, ...] = ("train", "test") if self.options.test_fraction > 0 else (None,)
+        for split in splits:
+            name = f"{target.stem}.{split}{target.suffix}" if split else target.name
+            self.files[split] = PendingFile(target.with_name(name), self.form.container)
+
+    def take(self, row: ExportRow) -> None:
+        self.read += 1
+        reason = self._refuse(row)
+        if reason:
+            self.left_out[reason] += 1
+            return
+        file = self._file_of(row)
+        for piece in self.form.rows(row):
+            if isinstance(piece, LeftOut):
+                self.left_out[piece.reason] += 1
+                continue
+            names = [name for name in self.options.extra_columns if name not in piece]
+            extra = {name: finite(getattr(row, name)) for name in names}
+            try:
+                file.write({**piece, **extra})
+            except UnicodeEncodeError:
+                self.left_out["invalid_text"] += 1
+            else:
+                self.withheld += bool(piece.get("withheld"))
+
+    def _refuse(self, row: ExportRow) -> str | None:
+        smallest = self.options.min_margin
+        if self.options.certified_only and row.provisional:
+            return "provisional"
+        if smallest is not None and row.margin is None:
+            return "no_margin"
+        if smallest is not None and row.margin is not None and not row.margin >= smallest:
+            return "below_min_margin"
+        return None
+
+    def _file_of(self, row: ExportRow) -> PendingFile:
+        if self.options.test_fraction == 0:
+            return self.files[None]
+        return self.files[split_of(row.split_group, self.options.split_key, self.options.test_fraction)]
+
+    def publish(self) -> tuple[ExportFile, ...]:
+        done = []
+        for split, file in self.files.items():
+            size, digest = file.finish()
+            done.append(ExportFile(str(file.target), split, file.rows, size, digest))
+        for file in self.files.values():
+            file.publish()
+        return tuple(done)
+
+    def discard(self) -> None:
+        for file in self.files.values():
+            file.discard()
+
+
+def _check_options(form: Format, target: Path, options: _Options) -> None:
+    check_target(target)
+    suffix = target.suffix.lower()
+    wanted = _SUFFIX.get(form.container)
+    if suffix != wanted and (wanted or suffix in _SUFFIX.values()):
+        right = wanted or ".jsonl"
+        raise UsageError(
+            f"the format {form.name!r} writes {form.container.upper()}, but {target} ends in {suffix!r}",
+            next_step=f"write to {target.with_suffix(right)}, or choose another format",
+        )
+    unknown = [name for name in options.extra_columns if name not in EXTRA_COLUMNS]
+    if unknown:
+        raise UsageError(
+            f"{unknown[0]!r} is no extra column", next_step=f"choose among {', '.join(EXTRA_COLUMNS)}"
+        )
+    if not 0 <= options.test_fraction < 1:
+        raise UsageError(
+            f"the test fraction {options.test_fraction} is outside [0, 1)", next_step="give e.g. 0.1"
+        )
+
+
+def _write_manifest(summary: ExportSummary, form: Format, options: _Options, about: dict[str, Any]) -> None:
+    from importlib import metadata  # slow to import, and only needed here
+
+    files = [{**asdict(file), "path": Path(file.path).name} for file in summary.files]
+    content = {
+        "solon": metadata.version("solon"),
+        "format": summary.format,
+        "container": form.container,
+        "files": files,
+        "read": summary.read,
+        "written": summary.written,
+        "withheld": summary.withheld,
+        "left_out": summary.left_out,
+        "options": asdict(options),
+        "load": dict(form.load),
+        "about": about,
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    write_text_at_once(Path(summary.manifest), [text])

@@ -1,0 +1,66 @@
+"""The neutral row that every export format is written from. Imports nothing of Solon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Route = Literal["consensus", "resolved", "redrafted", "decided"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One finished record with everything a format may want to write.
+
+    Args:
+        id: the record's id; seed_id, group: the seed's (`group` empty: the seed is its own group).
+        recipe: name of the recipe that made it, e.g. `preference`, `instruction`.
+        prompt: the last user turn as text; messages: the conversation up to and including it.
+        chosen, rejected: texts of a pair; both None where the record has no pair (tie, single recipes).
+        response: text of a single recipe.
+        label: what the record says, e.g. `prefer`, `tie`, `edit`, or the label of a label recipe.
+        margin: signed strength of the preference; confidence, soft_label: probabilities in [0, 1],
+            soft_label that `chosen` is the better one (.5 for a tie).
+        outcome: `accepted`, or why it is not data: `tie`, `rejected`, `stale`, `pending`, ...
+        route: how it was settled; provisional: accepted while no certificate was in force.
+        flags: what experts flagged on the chosen text or response (unsafe, factually wrong, ...).
+        flagged_candidates: ids of all candidates of the item that carry a flag.
+        lineage: ids of calls, prompt versions, models, constitution, rubric and consensus versions,
+            decision id, pseudonymous actor.
+    """
+
+    id: str
+    recipe: str
+    seed_id: str
+    prompt: str
+    messages: list[dict[str, str]]
+    group: str = ""
+    lang: str | None = None
+    chosen: str | None = None
+    rejected: str | None = None
+    response: str | None = None
+    label: str | None = None
+    margin: float | None = None
+    confidence: float | None = None
+    soft_label: float | None = None
+    outcome: str = "accepted"
+    route: Route = "consensus"
+    provisional: bool = False
+    flags: tuple[str, ...] = ()
+    flagged_candidates: tuple[str, ...] = ()
+    lineage: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def answer(self) -> str | None:
+        """The one text to learn from: the response of a single recipe, else the chosen of a pair."""
+        return self.response if self.response is not None else self.chosen
+
+    @property
+    def has_pair(self) -> bool:
+        return self.chosen is not None and self.rejected is not None
+
+    @property
+    def split_group(self) -> str:
+        """What must stay on one side of a train/test split."""
+        return self.group or self.seed_id

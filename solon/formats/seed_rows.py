@@ -1,0 +1,320 @@
+"""One seed row: what is right and what is refused. Imports nothing of Solon; touches no file."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import hashlib
+import json
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+COLUMNS = (
+    "id", "prompt", "messages", "input", "reference", "tags", "responses",
+    "lang", "specialty", "group", "subject", "source", "licence", "consent",
+)  # fmt: skip
+ROLES = ("system", "user", "assistant")
+MEDIA_COLUMNS = frozenset({"image", "images", "audio", "audios", "video", "videos"})
+MAX_ID = 200
+MAX_DEPTH = 64
+
+
+class RowProblem(ValueError):
+    """Why a row is refused, in words for the person who owns the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResponse:
+    """An existing answer to a seed: it is criticised and judged instead of being generated."""
+
+    text: str
+    source: str = ""
+    model: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRow:
+    """One seed. `prompt` is always set; where the file gave `messages` it is the last user turn.
+
+    `messages` is empty where the file gave `prompt`; `conversation()` is the same in both cases.
+    `line` is the row's place in its file (JSONL, CSV: physical line, Parquet and lists: row; from 1).
+    """
+
+    id: str
+    prompt: str
+    messages: tuple[dict[str, str], ...] = ()
+    input: str = ""
+    reference: str | None = None
+    tags: tuple[str, ...] = ()
+    responses: tuple[SeedResponse, ...] = ()
+    lang: str | None = None
+    specialty: str | None = None
+    group: str | None = None
+    subject: str | None = None
+    source: str | None = None
+    licence: str | None = None
+    consent: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    line: int = 0
+
+    def conversation(self) -> list[dict[str, str]]:
+        """The chat so far, up to and including the last user turn, with `input` below it."""
+        turns = [dict(turn) for turn in self.messages] or [{"role": "user", "content": self.prompt}]
+        if self.input:
+            turns[-1]["content"] = f"{turns[-1]['content']}\n\n{self.input}"
+        return turns
+
+
+def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_chars: int, line: int) -> SeedRow:
+    """Check one row and give it an id if it has none.
+
+    Raises:
+        RowProblem: with the reason, naming the column and what was seen.
+    """
+    ours, metadata = _split_columns(raw, column_map)
+    _refuse_unusable_text([*ours.values(), metadata], max_chars)
+    if "prompt" not in ours and "messages" not in ours:
+        raise RowProblem(_no_prompt(raw, column_map))
+    prompt, messages = _read_prompt(ours)
+    values: dict[str, Any] = {
+        "prompt": prompt,
+        "messages": messages,
+        "input": _text(ours, "input") or "",
+        "reference": _text(ours, "reference"),
+        "tags": _tags(ours.get("tags")),
+        "responses": _responses(ours["responses"]) if "responses" in ours else (),
+        "metadata": metadata,
+    }
+    for name in ("lang", "specialty", "group", "subject", "source", "licence", "consent"):
+        values[name] = _text(ours, name)
+    row_id = _text(ours, "id")
+    if row_id is not None:
+        _check_id(row_id)
+    return SeedRow(id=row_id or content_id(ours, metadata), line=line, **values)
+
+
+def content_id(columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """16 hex digits of the SHA-256 of a row's canonical JSON: the same row has the same id everywhere."""
+    content = {**columns, "metadata": metadata} if metadata else dict(columns)
+    content.pop("id", None)
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _split_columns(
+    raw: Mapping[str, Any], column_map: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Our columns and the rest, as plain values; empty cells and nulls are absent from the first."""
+    taken = {theirs: name for name, theirs in column_map.items()}
+    ours: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    for key, value in raw.items():
+        if not isinstance(key, str):
+            raise RowProblem(f"column name {key!r:.40} is not text")
+        name = taken.get(key) or (key if key in COLUMNS and key not in column_map else None)
+        if name is None and key in MEDIA_COLUMNS and not _absent(value):
+            raise RowProblem(f"column {key!r}: the row has an image, audio or video; seeds are text only")
+        value = _plain(value, key, MAX_DEPTH)
+        if name is None:
+            metadata[key] = value
+        elif value is not None and value != "":
+            ours[name] = value
+    return ours, metadata
+
+
+def _absent(value: Any) -> bool:
+    # pandas marks missing cells with NaN, NA or NaT; pandas itself is not imported for it
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (str, list, tuple, dict)) and len(value) == 0
+
+
+def _plain(value: Any, column: str, depth: int) -> Any:
+    """`value` as JSON knows it; what JSON cannot say is refused."""
+    if depth == 0:
+        raise RowProblem(f"column {column!r:.60} is nested deeper than {MAX_DEPTH} levels")
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, column, depth - 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, column, depth - 1) for item in value]
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise RowProblem(f"column {column!r:.60} holds binary data (image, audio?); seeds are text only")
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, (decimal.Decimal, uuid.UUID)):
+        return str(value)
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        return _plain(value.tolist(), column, depth - 1)
+    raise RowProblem(f"column {column!r:.60} holds a {type(value).__name__}, which is not text")
+
+
+def _refuse_unusable_text(value: Any, max_chars: int) -> None:
+    chars = 0
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+        elif isinstance(item, str):
+            chars += len(item)
+            if "\x00" in item:
+                raise RowProblem("the text contains a NUL character")
+            if not item.isascii() and any("\ud800" <= char <= "\udfff" for char in item):
+                raise RowProblem("the text is not valid UTF-8 (a lone surrogate)")
+    if chars > max_chars:
+        raise RowProblem(f"the row has {chars} characters, more than the {max_chars} of seeds.max_chars")
+
+
+def _no_prompt(raw: Mapping[str, Any], column_map: Mapping[str, str]) -> str:
+    """Tell an empty cell from a wrong column, which is the commonest mistake of all."""
+    theirs = column_map.get("prompt", "prompt")
+    if theirs in raw:
+        return f"{theirs} is empty"
+    seen = ", ".join(repr(str(key)[:40]) for key in list(raw)[:8])
+    mapped = f" (from seeds.map.prompt = {theirs!r})" if theirs != "prompt" else "; see seeds.map"
+    return f"there is no column {theirs!r} or 'messages', only {seen}{mapped}"
+
+
+def _read_prompt(ours: Mapping[str, Any]) -> tuple[str, tuple[dict[str, str], ...]]:
+    prompt = ours.get("prompt")
+    if prompt is not None and not isinstance(prompt, str):
+        raise RowProblem(f"prompt is a {_kind(prompt)}, not text: {prompt!r:.60}")
+    if "messages" not in ours:
+        if not (prompt or "").strip():
+            raise RowProblem("prompt is empty")
+        return prompt or "", ()
+    messages = _messages(ours["messages"])
+    last = messages[-1]["content"]
+    if prompt is not None and prompt != last:
+        raise RowProblem("the row has both prompt and messages, and prompt is not the last user turn")
+    return last, messages
+
+
+def _messages(value: Any) -> tuple[dict[str, str], ...]:
+    turns = _json_list(value, "messages")
+    if not turns:
+        raise RowProblem("messages is an empty list")
+    read = tuple(_message(turn, index) for index, turn in enumerate(turns))
+    if read[-1]["role"] != "user":
+        raise RowProblem(f"the last message is from {read[-1]['role']!r}; a seed ends with a user turn")
+    return read
+
+
+def _message(turn: Any, index: int) -> dict[str, str]:
+    where = f"messages[{index}]"
+    if not isinstance(turn, dict):
+        raise RowProblem(f"{where} is a {_kind(turn)}, not an object with role and content")
+    role = turn.get("role")
+    if role not in ROLES:
+        raise RowProblem(f"{where}.role is {role!r:.40}; it must be one of {', '.join(ROLES)}")
+    if role == "system" and index > 0:
+        raise RowProblem(f"{where}.role is 'system'; only the first message may be")
+    if turn.get("tool_calls"):
+        raise RowProblem(f"{where} has tool calls; seeds are text only")
+    content = turn.get("content")
+    if isinstance(content, list):
+        content = "".join(_part(part, where) for part in content)
+    if not isinstance(content, str):
+        raise RowProblem(f"{where}.content is a {_kind(content)}, not text")
+    if not content.strip():
+        raise RowProblem(f"{where}.content is empty")
+    return {"role": role, "content": content}
+
+
+def _part(part: Any, where: str) -> str:
+    if isinstance(part, str):
+        return part
+    kind = str(part.get("type", "")) if isinstance(part, dict) else _kind(part)
+    if any(medium in kind for medium in ("image", "audio", "video", "file")):
+        raise RowProblem(f"{where} has an image, audio, video or file part ({kind:.40}); seeds are text only")
+    if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+        raise RowProblem(f"{where}.content has a part without text ({kind:.40})")
+    return str(part["text"])
+
+
+def _responses(value: Any) -> tuple[SeedResponse, ...]:
+    items = _json_list(value, "responses")
+    if not items:
+        raise RowProblem("responses is an empty list; leave the column empty to have responses drafted")
+    return tuple(_response(item, index) for index, item in enumerate(items))
+
+
+def _response(item: Any, index: int) -> SeedResponse:
+    where = f"responses[{index}]"
+    if isinstance(item, str):
+        item = {"text": item}
+    if not isinstance(item, dict):
+        raise RowProblem(f"{where} is a {_kind(item)}, not an object with text")
+    text = item.get("text")
+    if not isinstance(text, str):
+        raise RowProblem(f"{where}.text is a {_kind(text)}, not text")
+    if not text.strip():
+        raise RowProblem(f"{where}.text is empty")
+    named = {key: item.get(key) or "" for key in ("source", "model")}
+    for key, name in named.items():
+        if not isinstance(name, str):
+            raise RowProblem(f"{where}.{key} is a {_kind(name)}, not text")
+    rest = {key: item[key] for key in item if key not in ("text", "source", "model")}
+    return SeedResponse(text, named["source"], named["model"], rest)
+
+
+def _json_list(value: Any, column: str) -> list[Any]:
+    # a CSV cell, or a Parquet column of JSON texts
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise RowProblem(f"{column} is text that is not JSON: {value!r:.60}") from None
+    if not isinstance(value, list):
+        raise RowProblem(f"{column} is a {_kind(value)}, not a list")
+    return value
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        value = _json_list(value, "tags") if value.lstrip().startswith("[") else value.split(",")
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+        raise RowProblem(f"tags is not a list of texts: {value!r:.60}")
+    return tuple(dict.fromkeys(tag.strip() for tag in value if tag.strip()))
+
+
+def _text(ours: Mapping[str, Any], name: str) -> str | None:
+    """A text column; numbers and booleans are written out (ids and groups are often numbers)."""
+    value = ours.get(name)
+    if value is None or isinstance(value, str):
+        return (value if name in ("input", "reference") else value.strip() or None) if value else None
+    if isinstance(value, bool) and name != "id":
+        return "true" if value else "false"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        # a table with gaps turns whole numbers into floats: 12.0 is the id 12
+        return str(int(value)) if float(value).is_integer() else repr(value)
+    raise RowProblem(f"{name} is a {_kind(value)}, not text: {value!r:.60}")
+
+
+def _check_id(row_id: str) -> None:
+    if len(row_id) > MAX_ID:
+        raise RowProblem(f"id is longer than {MAX_ID} characters: {row_id[:60]!r}...")
+    if not row_id.isprintable():
+        raise RowProblem(f"id has control characters: {row_id!r:.80}")
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "object", list: "list", str: "text", bool: "true/false", type(None): "null"}
+    return names.get(type(value), "number" if isinstance(value, (int, float)) else type(value).__name__)

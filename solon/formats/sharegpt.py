@@ -1,0 +1,80 @@
+"""ShareGPT conversations, and LLaMA-Factory's use of them. Imports `contract` and `records` only.
+
+Source: LLaMA-Factory, `data/README.md`, "Sharegpt Format".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from solon.formats.contract import (
+    Format,
+    LeftOut,
+    Piece,
+    Turn,
+    conversation,
+    find_answer,
+    find_exchange,
+    find_pair,
+)
+from solon.formats.records import ExportRow
+
+_SPEAKER = {"system": "system", "user": "human", "assistant": "gpt"}
+
+
+def sft(row: ExportRow) -> Iterator[Piece]:
+    answer = find_answer(row)
+    if isinstance(answer, LeftOut):
+        yield answer
+    else:
+        yield {"conversations": [*_said(conversation(row)), _gpt(answer)]}
+
+
+def llama_factory_sft(row: ExportRow) -> Iterator[Piece]:
+    answer, exchange = find_answer(row), find_exchange(row)
+    if isinstance(answer, LeftOut):
+        yield answer
+    elif isinstance(exchange, LeftOut):
+        yield exchange
+    else:
+        system, said = exchange[0], _said(exchange[1])
+        yield {"conversations": [*said, _gpt(answer)], "system": system}
+
+
+def llama_factory(row: ExportRow) -> Iterator[Piece]:
+    pair, exchange = find_pair(row), find_exchange(row)
+    if isinstance(pair, LeftOut):
+        yield pair
+    elif isinstance(exchange, LeftOut):
+        yield exchange
+    else:
+        system, said = exchange[0], _said(exchange[1])
+        yield {"conversations": said, "chosen": _gpt(pair[0]), "rejected": _gpt(pair[1]), "system": system}
+
+
+def _said(turns: list[Turn]) -> list[Turn]:
+    return [{"from": _SPEAKER[turn["role"]], "value": turn["content"]} for turn in turns]
+
+
+def _gpt(text: str) -> Turn:
+    return {"from": "gpt", "value": text}
+
+
+_COLUMNS = {"messages": "conversations", "system": "system"}
+_PAIR = {**_COLUMNS, "chosen": "chosen", "rejected": "rejected"}
+
+FORMATS = (
+    Format("sharegpt", "conversations of from and value, the accepted answer last", sft),
+    Format(
+        "llama-factory",
+        "pairs for LLaMA-Factory's DPO, ORPO and reward model",
+        llama_factory,
+        load={"dataset_info.json": {"formatting": "sharegpt", "ranking": True, "columns": _PAIR}},
+    ),
+    Format(
+        "llama-factory-sft",
+        "conversations for LLaMA-Factory's SFT",
+        llama_factory_sft,
+        load={"dataset_info.json": {"formatting": "sharegpt", "columns": _COLUMNS}},
+    ),
+)

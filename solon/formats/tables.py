@@ -1,0 +1,67 @@
+"""The whole record with its lineage: JSONL, CSV and Parquet. Imports `contract` and `records` only.
+
+These write every record that they are given, whatever its outcome. The text that experts flagged is withheld:
+`chosen` or `response` is null and `withheld` says so; its id and flags stay.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from solon.formats.contract import Format, Piece, finite
+from solon.formats.records import ExportRow
+
+COLUMNS = (*(field.name for field in fields(ExportRow)), "withheld")
+
+
+def whole(row: ExportRow) -> Iterator[Piece]:
+    content: dict[str, Any] = {field.name: getattr(row, field.name) for field in fields(ExportRow)}
+    for name in ("margin", "confidence", "soft_label"):
+        content[name] = finite(content[name])
+    content["flags"], content["flagged_candidates"] = list(row.flags), list(row.flagged_candidates)
+    withheld = [name for name in ("chosen", "response") if row.flags and content[name] is not None]
+    for name in withheld:
+        content[name] = None
+    yield {**content, "withheld": withheld}
+
+
+def nested_as_json(row: ExportRow) -> Iterator[Piece]:
+    """Lineage and metadata as JSON texts: a column of one type, whatever the rows hold."""
+    for piece in whole(row):
+        if isinstance(piece, dict):
+            yield {**piece, "lineage": _json(piece["lineage"]), "metadata": _json(piece["metadata"])}
+
+
+def flat(row: ExportRow) -> Iterator[Piece]:
+    """One text or number per cell; lists and objects as JSON."""
+    for piece in whole(row):
+        if isinstance(piece, dict):
+            yield {
+                key: _json(cell) if isinstance(cell, (list, dict)) else cell for key, cell in piece.items()
+            }
+
+
+def flat_for_spreadsheets(row: ExportRow) -> Iterator[Piece]:
+    """As `flat`, but a cell that a spreadsheet would run as a formula begins with an apostrophe."""
+    for piece in flat(row):
+        if isinstance(piece, dict):
+            yield {key: _disarm(cell) for key, cell in piece.items()}
+
+
+def _disarm(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+FORMATS = (
+    Format("jsonl", "the whole record with its lineage, one JSON object a line", whole),
+    Format("csv", "the whole record as a table; texts exactly as they are", flat, "csv"),
+    Format("csv-spreadsheet", "the same, safe to open in a spreadsheet", flat_for_spreadsheets, "csv"),
+    Format("parquet", "the whole record as a Parquet table", nested_as_json, "parquet"),
+)

@@ -1,0 +1,68 @@
+"""Rows for Axolotl and OpenRLHF. Imports `contract`, `trl` and `records` only.
+
+Sources: Axolotl, `prompt_strategies/dpo/chat_template.py` (type `chat_template.default`); OpenRLHF,
+`datasets/reward_dataset.py` and `sft_dataset.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from solon.formats import trl
+from solon.formats.contract import (
+    Format,
+    LeftOut,
+    Piece,
+    assistant,
+    conversation,
+    find_answer,
+    find_pair,
+)
+from solon.formats.records import ExportRow
+
+
+def axolotl(row: ExportRow) -> Iterator[Piece]:
+    pair = find_pair(row)
+    if isinstance(pair, LeftOut):
+        yield pair
+    else:
+        chosen, rejected = pair
+        yield {
+            "messages": conversation(row),
+            "chosen": assistant(chosen),
+            "rejected": assistant(rejected),
+        }
+
+
+def openrlhf_sft(row: ExportRow) -> Iterator[Piece]:
+    answer = find_answer(row)
+    if isinstance(answer, LeftOut):
+        yield answer
+    else:
+        yield {"input": conversation(row), "output": [assistant(answer)]}
+
+
+_AXOLOTL = {"ds_type": "json", "type": "chat_template.default"}
+_OPENRLHF = {"apply_chat_template": True, "prompt_key": "prompt"}
+
+FORMATS = (
+    Format("axolotl", "pairs for Axolotl's DPO", axolotl, load={"rl": "dpo", "datasets": [_AXOLOTL]}),
+    Format(
+        "axolotl-sft",
+        "messages for Axolotl's SFT",
+        trl.sft,
+        load={"datasets": [{"ds_type": "json", "type": "chat_template", "field_messages": "messages"}]},
+    ),
+    Format(
+        "openrlhf",
+        "pairs for OpenRLHF's reward model and DPO",
+        trl.preference,
+        load={**_OPENRLHF, "chosen_key": "chosen", "rejected_key": "rejected"},
+    ),
+    Format(
+        "openrlhf-sft",
+        "input and output for OpenRLHF's SFT",
+        openrlhf_sft,
+        load={"apply_chat_template": True, "input_key": "input", "output_key": "output"},
+    ),
+)

@@ -1,0 +1,115 @@
+"""The dataset types of TRL, conversational and standard. Imports `contract` and `records` only.
+
+Source: TRL documentation, "Dataset formats and types".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from solon.formats.contract import (
+    Format,
+    LeftOut,
+    Piece,
+    assistant,
+    conversation,
+    find_answer,
+    find_bare_prompt,
+    find_pair,
+)
+from solon.formats.records import ExportRow
+
+
+def preference(row: ExportRow) -> Iterator[Piece]:
+    pair = find_pair(row)
+    if isinstance(pair, LeftOut):
+        yield pair
+        return
+    chosen, rejected = pair
+    yield {"prompt": conversation(row), "chosen": [assistant(chosen)], "rejected": [assistant(rejected)]}
+
+
+def preference_standard(row: ExportRow) -> Iterator[Piece]:
+    pair, prompt = find_pair(row), find_bare_prompt(row)
+    if isinstance(pair, LeftOut):
+        yield pair
+    elif isinstance(prompt, LeftOut):
+        yield prompt
+    else:
+        yield {"prompt": prompt, "chosen": pair[0], "rejected": pair[1]}
+
+
+def sft(row: ExportRow) -> Iterator[Piece]:
+    answer = find_answer(row)
+    if isinstance(answer, LeftOut):
+        yield answer
+    else:
+        yield {"messages": [*conversation(row), assistant(answer)]}
+
+
+def sft_standard(row: ExportRow) -> Iterator[Piece]:
+    answer, prompt = find_answer(row), find_bare_prompt(row)
+    if isinstance(answer, LeftOut):
+        yield answer
+    elif isinstance(prompt, LeftOut):
+        yield prompt
+    else:
+        yield {"prompt": prompt, "completion": answer}
+
+
+def prompt_only(row: ExportRow) -> Iterator[Piece]:
+    # a prompt on which the answers tied, or whose answer was flagged, is still a prompt
+    if row.outcome in ("accepted", "tie"):
+        yield {"prompt": conversation(row)}
+    else:
+        yield LeftOut(row.outcome)
+
+
+def prompt_only_standard(row: ExportRow) -> Iterator[Piece]:
+    for piece in prompt_only(row):
+        prompt = find_bare_prompt(row)
+        if isinstance(piece, LeftOut):
+            yield piece
+        else:
+            yield prompt if isinstance(prompt, LeftOut) else {"prompt": prompt}
+
+
+def unpaired(row: ExportRow) -> Iterator[Piece]:
+    """Two rows of a pair, one of a single record. A flagged text is no good example; it may be a bad one."""
+    for text, label in _labelled(row):
+        if isinstance(text, LeftOut):
+            yield text
+        else:
+            yield {"prompt": conversation(row), "completion": [assistant(text)], "label": label}
+
+
+def unpaired_standard(row: ExportRow) -> Iterator[Piece]:
+    prompt = find_bare_prompt(row)
+    for text, label in _labelled(row):
+        if isinstance(text, LeftOut):
+            yield text
+        elif isinstance(prompt, LeftOut):
+            yield prompt
+        else:
+            yield {"prompt": prompt, "completion": text, "label": label}
+
+
+def _labelled(row: ExportRow) -> Iterator[tuple[str | LeftOut, bool]]:
+    if row.outcome == "tie" or row.label == "tie":
+        yield LeftOut("tie"), False
+        return
+    yield find_answer(row), True
+    if row.has_pair and row.outcome == "accepted" and row.rejected is not None:
+        yield (row.rejected if row.rejected.strip() else LeftOut("empty")), False
+
+
+FORMATS = (
+    Format("trl-preference", "prompt, chosen and rejected as messages (DPO, reward model)", preference),
+    Format("trl-sft", "messages with the accepted answer at the end (SFT)", sft),
+    Format("trl-prompt-only", "prompt as messages (GRPO, online DPO)", prompt_only),
+    Format("trl-unpaired-preference", "prompt, completion, label as messages (KTO)", unpaired),
+    Format("trl-preference-standard", "prompt, chosen and rejected as texts", preference_standard),
+    Format("trl-sft-standard", "prompt and completion as texts", sft_standard),
+    Format("trl-prompt-only-standard", "prompt as text", prompt_only_standard),
+    Format("trl-unpaired-preference-standard", "prompt, completion, label as texts", unpaired_standard),
+)

@@ -1,0 +1,110 @@
+"""What the nodes of one item work with: its pinned case, its texts and candidates, and the way to the store.
+
+Nodes read only their state and this context, so that an item replayed from its seed does the same again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from solon.agents.case import Case
+from solon.consensus.model import ConsensusModel
+from solon.store import Store
+from solon.store.ids import hash_id
+from solon.store.items import CandidateRow, ItemRow, load_candidate, load_text
+from solon.store.writer import Row
+
+if TYPE_CHECKING:
+    from solon.agents.judge import Verdict
+    from solon.graphs.recipes import Recipe
+
+Panel = Callable[..., Awaitable["list[Verdict]"]]
+
+
+@dataclass(slots=True)
+class ItemContext:
+    """One item's context, made when it starts or goes on."""
+
+    store: Store
+    item: ItemRow
+    recipe: Recipe
+    case: Case
+    consensus: ConsensusModel
+    responses: list[dict[str, Any]]
+    _texts: dict[str, str] = field(default_factory=dict)
+    _candidates: dict[str, CandidateRow] = field(default_factory=dict)
+    _rows: list[tuple[type, Row]] = field(default_factory=list)
+
+    def row_id(self, node: str, ordinal: str | int) -> str:
+        """The id of a row that a node writes: the same whenever the attempt is replayed."""
+        return hash_id(self.item.id, self.item.attempt, node, ordinal)
+
+    def text(self, text_id: str) -> str:
+        if text_id not in self._texts:
+            self._texts[text_id] = load_text(self.store, text_id)
+        return self._texts[text_id]
+
+    def add_text(self, body: str) -> str:
+        text_id, row = self.store.text_row(body, self.item.seed_id)
+        self._texts[text_id] = body
+        self._rows.append(row)
+        return text_id
+
+    def candidate(self, candidate_id: str) -> CandidateRow:
+        if candidate_id not in self._candidates:
+            self._candidates[candidate_id] = load_candidate(self.store, candidate_id)
+        return self._candidates[candidate_id]
+
+    def answer(self, candidate_id: str) -> str:
+        """The text of a candidate."""
+        return self.text(self.candidate(candidate_id).text_id)
+
+    def prompt(self, candidate_id: str) -> str:
+        """The request that a candidate answers: its own, or the seed's."""
+        own = self.candidate(candidate_id).prompt_text_id
+        return self.text(own) if own else self.case.prompt
+
+    def add_candidate(
+        self,
+        node: str,
+        ordinal: int,
+        *,
+        round: int,
+        kind: str,
+        text: str,
+        author: str,
+        prompt: str = "",
+        parent_id: str | None = None,
+        call_id: str | None = None,
+    ) -> str:
+        """Add a candidate; returns its id. It is stored with the next `commit`."""
+        row = CandidateRow(
+            id=self.row_id(node, f"{round}.{ordinal}"),
+            item_id=self.item.id,
+            attempt=self.item.attempt,
+            round=round,
+            ordinal=ordinal,
+            kind=kind,
+            text_id=self.add_text(text),
+            prompt_text_id=self.add_text(prompt) if prompt else None,
+            parent_id=parent_id,
+            call_id=call_id,
+            author=author,
+            created_at=time.time(),
+        )
+        self._candidates[row.id] = row
+        self.add(*row.as_insert())
+        return row.id
+
+    def add(self, table: type, row: Row) -> None:
+        """Add a row; it is stored with the next `commit`."""
+        self._rows.append((table, row))
+
+    async def commit(self) -> None:
+        """Store what a node made, in one transaction, with its calls before it."""
+        rows, self._rows = self._rows, []
+        await self.store.writer.add(rows)
+        self.case.caller.journal.check()

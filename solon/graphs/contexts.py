@@ -1,0 +1,71 @@
+"""Make the context of an item from what it is pinned to."""
+
+from __future__ import annotations
+
+from solon.agents.calls import Caller, Meter, ModelPool
+from solon.agents.case import Case
+from solon.config import Config
+from solon.consensus.model import ConsensusModel
+from solon.graphs.context import ItemContext
+from solon.graphs.recipes import Recipe
+from solon.law.documents import Constitution, Rubric
+from solon.prompts import PromptLibrary
+from solon.store import Store
+from solon.store.ids import keyed_hash
+from solon.store.items import ItemRow
+from solon.store.journal import ItemJournal
+from solon.store.runs import RunRow
+from solon.store.versions import load_law
+
+
+class Contexts:
+    """Contexts for the items of one run; what many items share is read once."""
+
+    def __init__(
+        self, store: Store, run: RunRow, recipe: Recipe, config: Config, pool: ModelPool, meter: Meter
+    ) -> None:
+        self._store, self._run, self._recipe = store, run, recipe
+        self._config, self._pool, self._meter = config, pool, meter
+        self._laws: dict[tuple[str, ...], tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]] = {}
+
+    def make(self, item: ItemRow) -> ItemContext:
+        constitution, rubric, prompts, consensus = self._law(item)
+        journal = ItemJournal(
+            self._store,
+            run_id=item.run_id,
+            item_id=item.id,
+            seed_id=item.seed_id,
+            reuse_run_id=self._run.reuse_run_id,
+            fresh=item.fresh,
+        )
+        content = item.content
+        earlier = content.get("messages") or []
+        case = Case(
+            caller=Caller(self._pool, journal, self._meter),
+            config=self._config,
+            prompts=prompts,
+            constitution=constitution,
+            rubric=rubric,
+            prompt=_with_earlier_turns(earlier, content.get("prompt") or ""),
+            input=content.get("input") or "",
+            reference=content.get("reference") or "",
+            mark=keyed_hash(self._store.key, "mark", item.id)[:6],
+            random_seed=item.random_seed,
+        )
+        return ItemContext(self._store, item, self._recipe, case, consensus, content.get("responses") or [])
+
+    def _law(self, item: ItemRow) -> tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]:
+        pins = (item.constitution_id, item.rubric_id, item.prompts_id, item.consensus_id)
+        if pins not in self._laws:
+            law = load_law(self._store, *pins)
+            prompts = PromptLibrary.from_manifest(law.prompts)
+            self._laws[pins] = (law.constitution, law.rubric, prompts, ConsensusModel.from_json(law.consensus))
+        return self._laws[pins]
+
+
+def _with_earlier_turns(messages: list[dict[str, str]], prompt: str) -> str:
+    """A conversation as one request: earlier turns by role, then the last user turn."""
+    if len(messages) < 2:
+        return prompt
+    turns = [f"{turn['role']}: {turn['content']}" for turn in messages]
+    return "\n\n".join(turns)

@@ -1,0 +1,1 @@
+"""The nodes of the recipes, one file each. A node gathers its own parallel calls and commits once."""

@@ -1,0 +1,106 @@
+"""Hold every candidate against the constitution, revise what can be mended, send back what cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from solon.agents import critic, generator
+from solon.graphs.context import ItemContext
+from solon.graphs.state import ItemState
+from solon.store.tables import Critique
+
+
+async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
+    """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`."""
+    context = runtime.context
+    round_, live = state["round"], state["candidates"]
+    found = await asyncio.gather(
+        *(
+            critic.critique(
+                context.case,
+                ordinal,
+                round=round_,
+                prompt=context.prompt(candidate),
+                answer=context.answer(candidate),
+            )
+            for ordinal, candidate in enumerate(live)
+        )
+    )
+    findings: dict[str, dict[str, str]] = {}
+    for ordinal, (candidate, made) in enumerate(zip(live, found, strict=True)):
+        context.add(
+            Critique,
+            {
+                "id": context.row_id("critique", f"{round_}.{ordinal}"),
+                "item_id": context.item.id,
+                "attempt": context.item.attempt,
+                "candidate_id": candidate,
+                "text_id": context.add_text(made.as_json()),
+                "call_id": made.outcome.call_id,
+                "worst": made.worst,
+                "principles": made.principles,
+                "abstained": made.abstained or None,
+                "created_at": time.time(),
+            },
+        )
+        findings[candidate] = {"worst": made.worst, "text": context.add_text(made.as_text())}
+    await context.commit()
+    if all(entry["worst"] == "fatal" for entry in findings.values()):
+        return await _all_poor(context, round_, [context.text(e["text"]) for e in findings.values()])
+    mendable = {c: e["text"] for c, e in findings.items() if e["worst"] in ("major", "fatal")}
+    if mendable and context.case.config.generator.revise:
+        return {"next": "revise", "mend": mendable}
+    return {"next": "judge"}
+
+
+async def _all_poor(context: ItemContext, round_: int, findings: list[str]) -> dict[str, Any]:
+    if round_ < context.case.config.routing.max_redrafts:
+        text_id = context.add_text("\n".join(findings))
+        await context.commit()
+        return {"next": "draft", "round": round_ + 1, "findings": text_id}
+    reason = f"all candidates have fatal findings after {round_ + 1} rounds"
+    return {"next": "finish", "outcome": "rejected", "reason": reason}
+
+
+async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
+    """Revise the candidates with major findings; a revision that is no better than nothing leaves the draft."""
+    context = runtime.context
+    round_, live = state["round"], list(state["candidates"])
+    mend = state["mend"]
+    revisions = await asyncio.gather(
+        *(
+            generator.revise(
+                context.case,
+                live.index(candidate),
+                round=round_,
+                prompt=context.prompt(candidate),
+                answer=context.answer(candidate),
+                findings=context.text(text_id),
+            )
+            for candidate, text_id in mend.items()
+        )
+    )
+    texts = {context.answer(candidate).strip() for candidate in live}
+    for candidate, made in zip(mend, revisions, strict=True):
+        if not made.ok or made.text in texts:
+            continue
+        texts.add(made.text)
+        place = live.index(candidate)
+        own_prompt = context.candidate(candidate).prompt_text_id
+        live[place] = context.add_candidate(
+            "revise",
+            place,
+            round=round_,
+            kind="revision",
+            text=made.text,
+            prompt=context.text(own_prompt) if own_prompt else "",
+            author=made.author,
+            parent_id=candidate,
+            call_id=made.outcome.call_id,
+        )
+    await context.commit()
+    return {"candidates": live, "mend": {}, "next": "judge"}

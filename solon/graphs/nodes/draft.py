@@ -1,0 +1,91 @@
+"""Draft the candidates of a round, in parallel; responses that came with the seed take the generator's place."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from solon.agents.generator import Draft
+from solon.graphs.context import ItemContext
+from solon.graphs.state import ItemState
+
+
+async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
+    """Next: `critique`, `draft` again (bounded) or `finish` where too few usable candidates came out."""
+    context = runtime.context
+    round_ = state.get("round", 0)
+    given = _given(context, round_)
+    missing = max(0, context.recipe.drafts(context.case.config) - len(given))
+    if len(given) >= context.recipe.shown:
+        missing = 0
+    guidance = context.text(state["guidance"]) if state.get("guidance") else ""
+    findings = context.text(state["findings"]) if state.get("findings") else ""
+    drafts = await asyncio.gather(
+        *(
+            context.recipe.generate(context.case, index, round=round_, guidance=guidance, findings=findings)
+            for index in range(len(given), len(given) + missing)
+        )
+    )
+    usable, problems = _add_drafts(context, drafts, round_, given)
+    await context.commit()
+    update: dict[str, Any] = {"round": round_, "candidates": usable, "pairs": 0, "verdicts": [], "resolved": None}
+    if len(usable) >= context.recipe.shown:
+        return {**update, "next": "critique"}
+    return {**update, **_too_few(context, round_, problems)}
+
+
+def _given(context: ItemContext, round_: int) -> list[str]:
+    """The seed's own responses, as candidates of the first round."""
+    if round_ > 0:
+        return []
+    return [
+        context.add_candidate(
+            "given",
+            ordinal,
+            round=0,
+            kind="given",
+            text=response["text"],
+            author=response.get("model") or response.get("source") or "given",
+        )
+        for ordinal, response in enumerate(context.responses)
+    ]
+
+
+def _add_drafts(
+    context: ItemContext, drafts: list[Draft], round_: int, given: list[str]
+) -> tuple[list[str], dict[str, int]]:
+    """Store every draft; the usable ones differ from each other and are whole."""
+    usable = list(given)
+    seen = {context.answer(candidate).strip() for candidate in given}
+    problems: dict[str, int] = {}
+    for ordinal, made in enumerate(drafts, start=len(given)):
+        problem = made.problem or ("identical" if not made.prompt and made.text in seen else "")
+        if problem:
+            problems[problem] = problems.get(problem, 0) + 1
+        if not made.text:
+            continue
+        candidate = context.add_candidate(
+            "draft",
+            ordinal,
+            round=round_,
+            kind=problem or "draft",
+            text=made.text,
+            prompt=made.prompt,
+            author=made.author,
+            call_id=made.outcome.call_id,
+        )
+        if not problem:
+            seen.add(made.text)
+            usable.append(candidate)
+    return usable, problems
+
+
+def _too_few(context: ItemContext, round_: int, problems: dict[str, int]) -> dict[str, Any]:
+    told = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items()))
+    if problems.get("too_long"):
+        return {"next": "finish", "outcome": "failed", "reason": f"too_long: {told}"}
+    if round_ < context.case.config.routing.max_redrafts:
+        return {"round": round_ + 1, "next": "draft"}
+    return {"next": "finish", "outcome": "rejected", "reason": f"too few usable drafts: {told}"}

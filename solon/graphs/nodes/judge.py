@@ -1,0 +1,84 @@
+"""Put the candidates before the panel: two of them in both orders, or one on the rubric."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from solon.agents import judge as judges
+from solon.agents.judge import Verdict
+from solon.graphs.context import ItemContext
+from solon.graphs.state import ItemState
+from solon.store import tables
+
+
+async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
+    """Next: `consensus`, which weighs the verdicts on the candidates shown."""
+    context = runtime.context
+    live = state["candidates"]
+    tried = state.get("pairs", 0)
+    if tried == 0 and len(live) > context.recipe.shown:
+        live = await _shortlist(context, state["round"], live)
+    shown = live[tried * context.recipe.shown : (tried + 1) * context.recipe.shown]
+    verdicts = await context.recipe.judge(context, shown, round=state["round"], pair=tried)
+    _store(context, shown, verdicts, state["round"], tried)
+    await context.commit()
+    small = [[v.judge, v.seat, v.order, v.sample, v.outcome, v.p, v.confidence] for v in verdicts]
+    return {"candidates": live, "shown": shown, "verdicts": small, "resolved": None, "next": "consensus"}
+
+
+async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
+    """The panel's verdicts on two candidates."""
+    a, b = (context.answer(candidate) for candidate in shown)
+    return await judges.judge_pair(context.case, a, b, round=round, pair=pair)
+
+
+async def judge_single(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
+    """The panel's scores of one candidate."""
+    return await judges.score(
+        context.case, context.answer(shown[0]), prompt=context.prompt(shown[0]), round=round, ordinal=pair
+    )
+
+
+async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list[str]:
+    """Order the candidates by the panel's rubric scores, best first; equal ones keep their order."""
+    weights = context.case.rubric.weights()
+
+    async def mean_score(ordinal: int, candidate: str) -> float:
+        answer, prompt = context.answer(candidate), context.prompt(candidate)
+        given = await judges.score(context.case, answer, prompt=prompt, round=round_, ordinal=ordinal)
+        means = [judges.weighted_mean(v.scores, weights) for v in given if v.scores]
+        return sum(means) / len(means) if means else 0.0
+
+    scores = await asyncio.gather(*(mean_score(i, c) for i, c in enumerate(live)))
+    return [c for _, _, c in sorted((-score, i, c) for i, (score, c) in enumerate(zip(scores, live, strict=True)))]
+
+
+def _store(context: ItemContext, shown: list[str], verdicts: list[Verdict], round_: int, pair: int) -> None:
+    for ordinal, verdict in enumerate(verdicts):
+        context.add(
+            tables.Verdict,
+            {
+                "id": context.row_id("judge", f"{round_}.{pair}.{ordinal}"),
+                "item_id": context.item.id,
+                "attempt": context.item.attempt,
+                "round": round_,
+                "a_id": shown[0],
+                "b_id": shown[1] if len(shown) > 1 else None,
+                "judge": verdict.judge,
+                "seat": verdict.seat,
+                "order": verdict.order,
+                "sample": verdict.sample,
+                "outcome": verdict.outcome,
+                "p": verdict.p,
+                "confidence": verdict.confidence,
+                "scores": verdict.scores,
+                "rationale_id": context.add_text(verdict.rationale) if verdict.rationale else None,
+                "call_id": verdict.call.call_id,
+                "abstained": verdict.abstained or None,
+                "created_at": time.time(),
+            },
+        )

@@ -1,0 +1,93 @@
+"""Let the conflict resolver hear both sides of a split panel. Its answer is one more verdict, never an acceptance."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from solon.agents import judge as judges
+from solon.agents.resolver import Resolution
+from solon.agents.resolver import resolve as ask_resolver
+from solon.graphs.context import ItemContext
+from solon.graphs.state import ItemState
+from solon.store import tables
+from solon.store.items import keep_rationale
+
+RESOLVER = "resolver"
+
+
+async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
+    """Next: `consensus` again, with the resolver's vote where it cited a rule."""
+    context = runtime.context
+    round_, pair = state["round"], state.get("pairs", 0)
+    a, b = (context.answer(candidate) for candidate in state["shown"])
+    reasons = await _hear_both_sides(context, state, a, b)
+    found = await ask_resolver(
+        context.case, a, b, for_a=reasons["A"], for_b=reasons["B"], round=round_, pair=pair
+    )
+    _store(context, state, found)
+    await context.commit()
+    votes = list(state["verdicts"])
+    if found.favours:
+        voter = f"{RESOLVER}:{context.case.caller.voter(context.case.config.resolver.model)}"
+        votes.append([voter, RESOLVER, "", 0, found.favours, None, None])
+    told = found.handed_over or f"the resolver favours {found.favours} by {', '.join(found.cites)}"
+    resolved = {"favours": found.favours, "cites": list(found.cites), "told": told}
+    return {"verdicts": votes, "resolved": resolved, "next": "consensus"}
+
+
+async def _hear_both_sides(context: ItemContext, state: ItemState, a: str, b: str) -> dict[str, str]:
+    """One rationale a side: what the judges wrote, or what the surest of them says when asked."""
+    round_, pair = state["round"], state.get("pairs", 0)
+    sides: dict[str, str] = {"A": "", "B": ""}
+    asked: list[tuple[str, list[Any]]] = []
+    for side in sides:
+        voters = [v for v in state["verdicts"] if v[4] == side]
+        if voters:
+            asked.append((side, max(voters, key=lambda v: abs((v[5] if v[5] is not None else 0.75) - 0.5))))
+    answers = await asyncio.gather(
+        *(
+            judges.explain(
+                context.case, _seat_index(v), a=a, b=b, order=v[2], outcome=side, round=round_, pair=pair
+            )
+            for side, v in asked
+        )
+    )
+    for (side, verdict), answer in zip(asked, answers, strict=True):
+        sides[side] = answer
+        if answer:
+            await _keep_rationale(context, state["verdicts"].index(verdict), round_, pair, answer)
+    return sides
+
+
+def _seat_index(verdict: list[Any]) -> int:
+    return int(str(verdict[1]).split(":", 1)[0]) - 1
+
+
+async def _keep_rationale(context: ItemContext, ordinal: int, round_: int, pair: int, rationale: str) -> None:
+    text_id = context.add_text(rationale)
+    await context.commit()
+    verdict_id = context.row_id("judge", f"{round_}.{pair}.{ordinal}")
+    await context.store.writer.run(lambda connection: keep_rationale(connection, verdict_id, text_id))
+
+
+def _store(context: ItemContext, state: ItemState, found: Resolution) -> None:
+    side = {"A": 0, "B": 1}.get(found.favours)
+    context.add(
+        tables.Resolution,
+        {
+            "id": context.row_id("resolve", f"{state['round']}.{state.get('pairs', 0)}"),
+            "item_id": context.item.id,
+            "attempt": context.item.attempt,
+            "round": state["round"],
+            "favours_id": None if side is None else state["shown"][side],
+            "cites": list(found.cites),
+            "handed_over": found.handed_over or None,
+            "text_id": context.add_text(found.reason) if found.reason else None,
+            "call_id": found.outcome.call_id,
+            "created_at": time.time(),
+        },
+    )

@@ -1,0 +1,31 @@
+"""Wait for a person. A resumed node runs again from its top, so this one does nothing but interrupt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.types import interrupt
+
+from solon.graphs.state import ItemState
+
+
+def review(state: ItemState) -> dict[str, Any]:
+    """Interrupt with ids only; what comes back is a decision that the store has checked and claimed."""
+    decision = interrupt({"review": state["review"], "candidates": state["shown"]}, response_schema=RESPONSE)
+    return {"decision": decision, "next": "settle"}
+
+
+RESPONSE: dict[str, Any] = {
+    "type": "object",
+    "required": ["decision", "choice"],
+    "properties": {
+        "decision": {"type": "string", "description": "id of the stored decision"},
+        "choice": {"type": "string"},
+        "candidate": {"type": ["string", "null"]},
+        "edit": {"type": ["string", "null"], "description": "id of the edited text"},
+        "guidance": {"type": ["string", "null"], "description": "id of the guidance text"},
+        "actor": {"type": "string"},
+        "scores": {"type": "object"},
+    },
+}
+"""JSON schema of the resume value: ids and small values; the texts of an answer lie in the store."""

@@ -1,0 +1,67 @@
+"""Turn an expert's decision into what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from solon.graphs.context import ItemContext
+from solon.graphs.state import ItemState
+
+
+async def settle(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
+    """Next: `finish`, `judge` (the next two candidates) or `draft` (with the expert's guidance)."""
+    context = runtime.context
+    decision = state["decision"] or {}
+    choice = decision["choice"]
+    done = {"next": "finish", "route": "decided", "outcome": "accepted", "reason": choice, "review": None}
+    if choice in ("prefer", "tie", "accept"):
+        return done
+    if choice == "edit":
+        edited = await _edited(context, state, decision)
+        return {**done, "candidates": [*state["candidates"], edited]}
+    if choice == "reject":
+        return {**done, "outcome": "rejected"}
+    if choice == "both_bad":
+        return _next_candidates(context, state)
+    return _redraft(context, state, guidance=decision["guidance"], actor=decision["actor"])
+
+
+async def _edited(context: ItemContext, state: ItemState, decision: dict[str, Any]) -> str:
+    unedited = context.candidate(decision["candidate"])
+    edited = context.add_candidate(
+        "edit",
+        state.get("reviews", 0),
+        round=state["round"],
+        kind="edit",
+        text=context.text(decision["edit"]),
+        prompt=context.text(unedited.prompt_text_id) if unedited.prompt_text_id else "",
+        author=decision["actor"],
+        parent_id=unedited.id,
+    )
+    await context.commit()
+    return edited
+
+
+def _next_candidates(context: ItemContext, state: ItemState) -> dict[str, Any]:
+    """Both bad: the next two candidates, then a redraft, then a rejection."""
+    tried = state.get("pairs", 0) + 1
+    if len(state["candidates"]) >= (tried + 1) * context.recipe.shown:
+        return {"next": "judge", "pairs": tried, "review": None}
+    if state["round"] < context.case.config.routing.max_redrafts:
+        return {"next": "draft", "round": state["round"] + 1, "review": None}
+    return {"next": "finish", "route": "decided", "outcome": "rejected", "reason": "both_bad", "review": None}
+
+
+def _redraft(context: ItemContext, state: ItemState, *, guidance: str, actor: str) -> dict[str, Any]:
+    if state.get("reviews", 0) >= context.case.config.routing.max_reviews_per_item:
+        reason = f"still not good after {state['reviews']} reviews"
+        return {"next": "finish", "route": "decided", "outcome": "rejected", "reason": reason, "review": None}
+    return {
+        "next": "draft",
+        "round": state["round"] + 1,
+        "guidance": guidance,
+        "prefer_actor": actor,
+        "review": None,
+    }

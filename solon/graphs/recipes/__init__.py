@@ -1,0 +1,71 @@
+"""The recipes: one file each, and `build_graph`, which lays their shared nodes out as a state graph.
+
+To add a recipe, write a module here that defines `RECIPE`, and name it in `NAMES`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import UsageError
+from solon.graphs.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from langgraph.graph import StateGraph
+
+NAMES = ("preference", "instruction")
+
+__all__ = ["NAMES", "Recipe", "build_graph", "get_recipe"]
+
+
+def get_recipe(name: str) -> Recipe:
+    """A recipe by name.
+
+    Raises:
+        UsageError: naming the recipes that there are.
+    """
+    if name not in NAMES:
+        raise UsageError(f"there is no recipe {name!r}", next_step=f"recipes: {', '.join(NAMES)}")
+    recipe: Recipe = import_module(f"solon.graphs.recipes.{name}").RECIPE
+    return recipe
+
+
+def build_graph(recipe: Recipe) -> StateGraph[Any, Any, Any, Any]:
+    """The recipe's state graph, ready to be compiled with a checkpointer."""
+    from langgraph.graph import END, START, StateGraph
+
+    from solon.graphs.context import ItemContext
+    from solon.graphs.nodes.consensus import consensus
+    from solon.graphs.nodes.critique import critique, revise
+    from solon.graphs.nodes.draft import draft
+    from solon.graphs.nodes.finish import finish
+    from solon.graphs.nodes.judge import judge
+    from solon.graphs.nodes.resolve import resolve
+    from solon.graphs.nodes.review import review
+    from solon.graphs.nodes.settle import settle
+    from solon.graphs.state import ItemState, next_node
+
+    graph = StateGraph(ItemState, context_schema=ItemContext)
+    ways: dict[Any, list[str]] = {
+        draft: ["draft", "critique", "finish"],
+        critique: ["draft", "revise", "judge", "finish"],
+        judge: ["consensus"],
+        consensus: ["finish", "resolve", "review"] if recipe.has_resolver else ["finish", "review"],
+        settle: ["finish", "judge", "draft"],
+    }
+    for node in (draft, critique, revise, judge, consensus, resolve, review, settle, finish):
+        if node is not resolve or recipe.has_resolver:
+            graph.add_node(node.__name__, node)
+    graph.add_edge(START, "draft")
+    for node, targets in ways.items():
+        if len(targets) == 1:
+            graph.add_edge(node.__name__, targets[0])
+        else:
+            graph.add_conditional_edges(node.__name__, next_node, targets)
+    graph.add_edge("revise", "judge")
+    if recipe.has_resolver:
+        graph.add_edge("resolve", "consensus")
+    graph.add_edge("review", "settle")
+    graph.add_edge("finish", END)
+    return graph

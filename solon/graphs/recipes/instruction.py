@@ -1,0 +1,46 @@
+"""Recipe `instruction`: a seed becomes a new instruction with its response, scored on the rubric."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from solon.agents import generator
+from solon.agents.case import Case
+from solon.agents.generator import Draft
+from solon.agents.judge import Verdict
+from solon.config import Config
+from solon.graphs.context import ItemContext
+from solon.graphs.nodes.judge import judge_single
+from solon.graphs.recipes.recipe import Recipe, machine_route
+from solon.graphs.state import ItemState
+
+
+class Instruction(Recipe):
+    """Single records; a confident low score is a rejection."""
+
+    name = "instruction"
+    shown = 1
+    outcomes = ("accept", "reject")
+    response_schema = "single@1"
+    has_resolver = False
+
+    def drafts(self, config: Config) -> int:
+        return 1
+
+    async def generate(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        return await generator.write_instruction(case, index, round=round, guidance=guidance, findings=findings)
+
+    async def judge(self, context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
+        return await judge_single(context, shown, round=round, pair=pair)
+
+    def accept(self, best: str, state: ItemState, rule: str) -> dict[str, Any]:
+        outcome = "accepted" if best == "accept" else "rejected"
+        return {"outcome": outcome, "reason": f"rubric score, by {rule}", "route": machine_route(state)}
+
+    def choose(self, state: ItemState, decision: dict[str, Any] | None) -> tuple[str | None, str | None, str]:
+        if decision is not None and decision["choice"] == "edit":
+            return state["candidates"][-1], decision["candidate"], "edit"
+        return state["shown"][0], None, "accept"
+
+
+RECIPE = Instruction()

@@ -1,0 +1,58 @@
+"""The contract of a recipe: what it drafts, how it is judged, which answers an expert may give."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from solon.config import Config
+
+if TYPE_CHECKING:
+    from solon.agents.case import Case
+    from solon.agents.generator import Draft
+    from solon.agents.judge import Verdict
+    from solon.graphs.context import ItemContext
+    from solon.graphs.state import ItemState
+
+
+class Recipe(ABC):
+    """A state graph that turns seeds into one kind of record.
+
+    Attributes:
+        shown: how many candidates the panel and the expert see at once (a pair: 2, a single: 1).
+        outcomes: what a verdict may say.
+        response_schema: the closed set of an expert's answers, see `solon.responses`.
+    """
+
+    name: ClassVar[str]
+    shown: ClassVar[int]
+    outcomes: ClassVar[tuple[str, str]]
+    response_schema: ClassVar[str]
+    has_resolver: ClassVar[bool]
+
+    @abstractmethod
+    def drafts(self, config: Config) -> int:
+        """How many candidates a round drafts."""
+
+    @abstractmethod
+    async def generate(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """One draft."""
+
+    @abstractmethod
+    async def judge(self, context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
+        """The panel's verdicts on the candidates shown."""
+
+    @abstractmethod
+    def accept(self, best: str, state: ItemState, rule: str) -> dict[str, Any]:
+        """What a confident consensus for `best` makes of the item: outcome, reason and route."""
+
+    @abstractmethod
+    def choose(self, state: ItemState, decision: dict[str, Any] | None) -> tuple[str | None, str | None, str]:
+        """Chosen and rejected candidate and the kind of an accepted item's record."""
+
+
+def machine_route(state: ItemState) -> str:
+    """How the machine came to its answer: figures are kept apart by it."""
+    if (state.get("resolved") or {}).get("favours"):
+        return "resolved"
+    return "redrafted" if state.get("round", 0) > 0 else "consensus"

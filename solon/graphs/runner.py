@@ -1,0 +1,231 @@
+"""Work on a run: claim items, drive them, deliver decisions; keep every state true whatever fails or stops."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from solon.agents.calls import Meter, ModelPool
+from solon.config import Config
+from solon.errors import LimitReached, ModelError, ModelRefused, SolonError, StoreError
+from solon.graphs.contexts import Contexts
+from solon.graphs.recipes import build_graph, get_recipe
+from solon.graphs.saver import open_saver
+from solon.graphs.threads import Threads, names_decision
+from solon.store import Store
+from solon.store import items as item_store
+from solon.store import reviews as review_store
+from solon.store.items import ItemRow
+from solon.store.runs import RunRow, add_active_seconds
+
+GIVE_UP_AFTER = 8
+"""Model failures in a row, without one success between, after which a run stops instead of parking every item."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What `on_progress` sees after every change: items by state, and what was spent."""
+
+    meter: Meter
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class Runner:
+    """Works on one run, in one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        run: RunRow,
+        config: Config,
+        pool: ModelPool,
+        meter: Meter,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        limit: int | None = None,
+    ) -> None:
+        """`limit`: work on at most so many items now; the others stay queued."""
+        self.store, self.run, self.config, self.pool, self.meter = store, run, config, pool, meter
+        self.me = item_store.owner()
+        self.progress = Progress(meter)
+        self._on_progress = on_progress
+        self._left = limit
+        self._failures = 0
+        self._fatal: SolonError | None = None
+
+    def stop(self, why: str) -> None:
+        """Finish the calls in flight, make no new ones, leave every item where it can go on."""
+        self.meter.stopping = self.meter.stopping or why
+
+    async def work(self) -> None:
+        """Deliver decisions and work on items until none of the run is queued, or until it is stopped.
+
+        Raises:
+            LimitReached: a limit or `stop` ended it; everything can be resumed.
+            ModelError: no model answers; its items are parked or queued and can be resumed.
+            StoreError: the store cannot be written; what was committed is intact.
+        """
+        begun = time.monotonic()
+        recipe = get_recipe(self.run.recipe)
+        self.pool.prepare()
+        size = self.config.run.concurrency or self.pool.concurrency
+        async with open_saver(self.store) as saver:
+            graph = build_graph(recipe).compile(checkpointer=saver)
+            contexts = Contexts(self.store, self.run, recipe, self.config, self.pool, self.meter)
+            self._threads = Threads(self.store, graph, contexts)
+            with self.store.transaction() as connection:
+                item_store.release_dead(connection, self.run.id)
+            self._recount()
+            keeper = asyncio.create_task(self._keep_claims())
+            try:
+                await self._deliver_all(size)
+                await self._work_through(size)
+            finally:
+                keeper.cancel()
+                if not isinstance(self._fatal, StoreError):
+                    seconds = time.monotonic() - begun
+                    await self.store.writer.run(lambda connection: add_active_seconds(connection, self.run.id, seconds))
+        if self._fatal is not None:
+            raise self._fatal
+        if self.meter.stopping:
+            raise LimitReached(self.meter.stopping, next_step="continue with `solon resume`")
+
+    @property
+    def _stopping(self) -> bool:
+        return bool(self.meter.stopping) or self._fatal is not None
+
+    async def _work_through(self, size: int) -> None:
+        queue: asyncio.Queue[ItemRow | None] = asyncio.Queue(maxsize=size)
+        workers = [asyncio.create_task(self._worker(queue)) for _ in range(size)]
+        try:
+            await self._feed(queue, size)
+        finally:
+            for _ in workers:
+                await queue.put(None)
+            await asyncio.gather(*workers)
+
+    async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
+        """Claim in batches: a batch costs one transaction, and a crash leaves few items behind."""
+        with self.store.transaction() as connection:
+            item_store.requeue_parked(connection, self.run.id)
+        while not self._stopping and self._left != 0:
+            wanted = max(8, size // 2)
+            if self._left is not None:
+                wanted = min(wanted, self._left)
+                self._left -= wanted
+            ids = await self.store.writer.run(
+                lambda connection, n=wanted: item_store.claim(connection, self.run.id, n, self.me)  # type: ignore[misc]
+            )
+            if not ids:
+                return
+            for item in item_store.load_items(self.store, ids):
+                await queue.put(item)
+
+    async def _worker(self, queue: asyncio.Queue[ItemRow | None]) -> None:
+        while (item := await queue.get()) is not None:
+            if self._stopping:
+                await self._set(item, "queued")
+            else:
+                await self._attempt(item)
+
+    async def _attempt(self, item: ItemRow) -> None:
+        """One item to its next resting place. Every failure is attributed here, once."""
+        try:
+            state = await self._threads.drive(item)
+            if not item.fresh and "outcome" in state:
+                # The thread may have been final while its item was not: a crash between the two.
+                await self._set(item, state["outcome"], reason=state.get("reason"))
+            self._failures = 0
+            self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
+        except LimitReached:
+            await self._set(item, "queued")
+        except ModelError as error:
+            self._remember(error)
+            await self._set(item, "parked", reason=f"{error.kind}: {error.cause}")
+        except StoreError as error:
+            self._fatal = self._fatal or error
+        except SolonError as error:
+            await self._set(item, "failed", reason=error.cause)
+        except Exception as error:
+            await self._set(item, "failed", reason=f"internal error: {type(error).__name__}: {error}"[:500])
+
+    def _remember(self, error: ModelError) -> None:
+        """Stop the run where nothing works: a wrong key or a dead server would otherwise park every item."""
+        self._failures += 1
+        nothing_worked = self.meter.finished == 0
+        if (isinstance(error, ModelRefused) and nothing_worked) or self._failures >= GIVE_UP_AFTER:
+            self._fatal = self._fatal or error
+
+    async def _deliver_all(self, size: int) -> None:
+        """Resume every thread that has a decision waiting in the outbox."""
+        gate = asyncio.Semaphore(size)
+
+        async def one(item: ItemRow, delivery: review_store.Delivery) -> None:
+            async with gate:
+                await self._deliver(item, delivery)
+
+        seen: set[str] = set()
+        while not self._stopping:
+            batch = await self.store.writer.run(
+                lambda connection: review_store.claim_deliveries(connection, self.me, 4 * size, run_id=self.run.id)
+            )
+            new = {delivery.item_id: delivery for delivery in batch if delivery.decision_id not in seen}
+            if not new:
+                return
+            seen.update(delivery.decision_id for delivery in new.values())
+            loaded = item_store.load_items(self.store, list(new))
+            await asyncio.gather(*(one(item, new[item.id]) for item in loaded))
+
+    async def _deliver(self, item: ItemRow, delivery: review_store.Delivery) -> None:
+        problem = ""
+        try:
+            state = await self._threads.deliver(item, delivery)
+            self._failures = 0
+            await self.store.writer.run(lambda connection: review_store.mark_applied(connection, delivery.decision_id))
+            self._moved("waiting", "waiting" if "__interrupt__" in state else state["outcome"])
+            return
+        except LimitReached as error:
+            problem = error.cause
+        except ModelError as error:
+            self._remember(error)
+            problem = error.cause
+        except StoreError as error:
+            self._fatal = self._fatal or error
+            return
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+        taken_in = names_decision(await self._threads.stands_at(item), delivery.decision_id)
+        await self.store.writer.run(
+            lambda connection: review_store.not_delivered(connection, delivery, problem, taken_in=taken_in)
+        )
+
+    async def _set(self, item: ItemRow, state: str, *, reason: str | None = None) -> None:
+        try:
+            await self.store.writer.run(
+                lambda connection: item_store.set_state(connection, item.id, item.attempt, state, reason=reason)
+            )
+            self._moved("running", state)
+        except StoreError as error:
+            self._fatal = self._fatal or error
+
+    async def _keep_claims(self) -> None:
+        while True:
+            await asyncio.sleep(item_store.CLAIM_SECONDS / 4)
+            await self.store.writer.run(lambda connection: item_store.keep_claims(connection, self.me))
+
+    def _recount(self) -> None:
+        with self.store.connect() as connection:
+            self.progress.counts = item_store.count_states(connection, self.run.id)
+        if self._on_progress is not None:
+            self._on_progress(self.progress)
+
+    def _moved(self, source: str, target: str) -> None:
+        counts = self.progress.counts
+        if not counts.get(source):
+            source = "queued"
+        counts[source] = counts.get(source, 0) - 1
+        counts[target] = counts.get(target, 0) + 1
+        if self._on_progress is not None:
+            self._on_progress(self.progress)

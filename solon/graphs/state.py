@@ -1,0 +1,54 @@
+"""The state of one item's thread: ids and small values only. Texts live in the store."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class ItemState(TypedDict, total=False):
+    """What a checkpoint holds.
+
+    Attributes:
+        item: the item's id; the only input.
+        round: how often the item was redrafted.
+        candidates: ids of the live candidates, the most promising first.
+        shown: ids of the candidates under judgement (two of a pair, or one).
+        pairs: how many pairs of this round were judged before.
+        verdicts: of the candidates shown: [judge, seat, order, sample, outcome, p, confidence].
+        resolved: the resolver's side and citations, once it spoke about the candidates shown.
+        consensus: best, margin, confidence of the last consensus.
+        review: id of the review that is open; reviews: how many there were.
+        decision: the expert's answer, as resumed.
+        mend: candidate id -> id of the findings text that its revision shall mend.
+        findings: id of the text with the findings of a round in which every candidate was poor.
+        guidance: id of the text that an expert gave for the redraft; prefer_actor: to whom it goes back.
+        next: where the last node sent the item.
+        outcome: accepted | rejected | failed, once final; reason: why, in words.
+        record: id of the record.
+    """
+
+    item: str
+    round: int
+    candidates: list[str]
+    shown: list[str]
+    pairs: int
+    verdicts: list[list[Any]]
+    resolved: dict[str, Any] | None
+    consensus: dict[str, Any]
+    review: str | None
+    reviews: int
+    decision: dict[str, Any] | None
+    mend: dict[str, str]
+    findings: str | None
+    guidance: str | None
+    prefer_actor: str | None
+    next: str
+    route: str
+    outcome: str
+    reason: str
+    record: str | None
+
+
+def next_node(state: ItemState) -> str:
+    """Where the last node sent the item."""
+    return state["next"]

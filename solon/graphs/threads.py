@@ -1,0 +1,107 @@
+"""One item's LangGraph thread: start it, go on with it, give it a decision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from solon.errors import InternalError
+from solon.graphs.context import ItemContext
+from solon.graphs.contexts import Contexts
+from solon.graphs.nodes.consensus import thread_id
+from solon.store import Store
+from solon.store import items as item_store
+from solon.store import reviews as review_store
+from solon.store.items import ItemRow
+from solon.store.reviews import Delivery
+
+
+class Threads:
+    """Drives threads to where they rest: an outcome, or a review that waits."""
+
+    def __init__(self, store: Store, graph: Any, contexts: Contexts) -> None:
+        self._store, self._graph, self._contexts = store, graph, contexts
+
+    async def drive(self, item: ItemRow) -> dict[str, Any]:
+        """Run an item from its seed, or from where its checkpoint stands. Returns the state it rests in."""
+        given: Any = {"item": item.id}
+        if not item.fresh and await self._graph.checkpointer.aget_tuple(_config(item)) is not None:
+            # Never take an empty `next` as finished: going on with a finished thread returns its final state.
+            given = None
+        return await self._go(item, self._contexts.make(item), given)
+
+    async def deliver(self, item: ItemRow, delivery: Delivery) -> dict[str, Any]:
+        """Resume the thread of a decision. Where its interrupt is gone, a new attempt is replayed up to it.
+
+        Raises:
+            InternalError: the resulting state does not name the decision.
+        """
+        from langgraph.types import Command
+
+        review = delivery.review
+        if review.attempt == item.attempt and review.interrupt_id and await self._has_checkpoint(item):
+            command = Command(resume={review.interrupt_id: delivery.resume})
+            state = await self._go(item, self._contexts.make(item), command)
+            if names_decision(state, delivery.decision_id):
+                return state
+        state = await self.start_over(item)
+        if not names_decision(state, delivery.decision_id):
+            raise InternalError(f"decision {delivery.decision_id} did not reach item {item.id}")
+        return state
+
+    async def start_over(self, item: ItemRow) -> dict[str, Any]:
+        """A fresh attempt from the seed: journal hits cost nothing, earlier decisions are given again."""
+        attempt = await self._store.writer.run(lambda connection: item_store.next_attempt(connection, item.id))
+        again = replace(item, attempt=attempt, fresh=False)
+        return await self._go(again, self._contexts.make(again), {"item": item.id})
+
+    async def stands_at(self, item: ItemRow) -> dict[str, Any]:
+        """The values of the last checkpoint; empty without one."""
+        snapshot = await self._graph.checkpointer.aget_tuple(_config(item))
+        return dict(snapshot.checkpoint["channel_values"]) if snapshot is not None else {}
+
+    async def _has_checkpoint(self, item: ItemRow) -> bool:
+        return await self._graph.checkpointer.aget_tuple(_config(item)) is not None
+
+    async def _go(self, item: ItemRow, context: ItemContext, given: Any) -> dict[str, Any]:
+        state = await self._invoke(item, context, given)
+        while "__interrupt__" in state:
+            interrupt = state["__interrupt__"][0]
+            review_id = str(interrupt.value["review"])
+            stored = None if item.fresh else self._stored_decision(item, state)
+            if stored is None:
+                await self._store.writer.run(
+                    lambda connection, at=(review_id, interrupt.id): review_store.set_waiting(
+                        connection, at[0], at[1], item.id, item.attempt
+                    )
+                )
+                return state
+            await self._store.writer.run(
+                lambda connection, at=review_id, by=stored["id"]: review_store.set_replayed(connection, at, by)
+            )
+            from langgraph.types import Command
+
+            command = Command(resume={interrupt.id: review_store.resume_value(stored)})
+            state = await self._invoke(item, context, command)
+        if "outcome" not in state:
+            raise InternalError(f"item {item.id} ended at {state.get('next')!r} without an outcome")
+        return state
+
+    async def _invoke(self, item: ItemRow, context: ItemContext, given: Any) -> dict[str, Any]:
+        result: dict[str, Any] = await self._graph.ainvoke(
+            given, _config(item), context=context, durability="exit"
+        )
+        return result
+
+    def _stored_decision(self, item: ItemRow, state: dict[str, Any]) -> dict[str, Any] | None:
+        with self._store.connect() as connection:
+            return review_store.stored_decision(connection, item.id, state["reviews"] - 1)
+
+
+def names_decision(state: dict[str, Any], decision_id: str) -> bool:
+    """Has a state taken this decision in?"""
+    return (state.get("decision") or {}).get("decision") == decision_id
+
+
+def _config(item: ItemRow) -> dict[str, Any]:
+    return {"configurable": {"thread_id": thread_id(item.id, item.attempt)}, "recursion_limit": 100}

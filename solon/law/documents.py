@@ -1,0 +1,366 @@
+"""Constitutions and rubrics: read, checked, compared and rendered. Imports nothing of Solon but `errors`.
+
+A document is pure: no store, no model. What is in force, and since when, is the store's matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from solon.errors import UsageError
+
+MAX_BYTES = 1_000_000
+_INVISIBLE = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _clean_line(value: str) -> str:
+    """One line: a principle must not be able to look like two in a prompt."""
+    return _refuse_hidden(" ".join(value.split()))
+
+
+def _clean_block(value: str) -> str:
+    return _refuse_hidden("\n".join(line.rstrip() for line in value.strip().splitlines()))
+
+
+def _refuse_hidden(value: str) -> str:
+    for char in value:
+        hidden = char in _INVISIBLE or (unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t")
+        if hidden:
+            raise ValueError(f"has a hidden control character (U+{ord(char):04X})")
+    return value
+
+
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+Line = Annotated[str, Field(min_length=1, max_length=600), AfterValidator(_clean_line), Field(min_length=1)]
+Note = Annotated[str, Field(max_length=2000), AfterValidator(_clean_block)]
+Block = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_clean_block)]
+SemVer = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$", max_length=32)]
+
+
+class LawModel(BaseModel):
+    """Strict about keys and types, immutable once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Scope(LawModel):
+    """Where a document applies. Empty: everywhere; else to one recipe, or to seeds with any of the tags."""
+
+    recipe: Annotated[str, Field(max_length=60)] = ""
+    tags: list[str] = []
+
+
+class Principle(LawModel):
+    """One rule. Priority 1 comes first; equal priorities keep their order in the file."""
+
+    id: Slug
+    text: Line = Field(description="what a good answer does, in positive and observable words")
+    priority: int = Field(ge=1, le=999)
+    examples: list[Block] = []
+
+
+class Criterion(LawModel):
+    """One scored dimension, 1 (worst) to 5 (best), with the weight of its score in the whole."""
+
+    id: Slug
+    text: Line
+    weight: float = Field(gt=0, le=100, strict=False, allow_inf_nan=False)
+    anchors: dict[int, Line] = Field(description="what an answer with this score looks like, for 1 to 5")
+
+    @field_validator("anchors", mode="before")
+    @classmethod
+    def _json_keys(cls, value: Any) -> Any:
+        # JSON knows no whole numbers as keys
+        if not isinstance(value, dict):
+            return value
+        return {int(k) if isinstance(k, str) and k in "12345" and k else k: text for k, text in value.items()}
+
+    @model_validator(mode="after")
+    def _all_anchors(self) -> Self:
+        if sorted(self.anchors) != [1, 2, 3, 4, 5]:
+            raise ValueError(f"needs a text for each of the scores 1 to 5 (saw {sorted(self.anchors)})")
+        return self
+
+
+class LawDocument(LawModel):
+    """What constitution and rubric share. `reason` says why this version was made."""
+
+    kind: str
+    name: Slug
+    version: SemVer = "1.0.0"
+    scope: Scope = Scope()
+    author: Annotated[str, Field(max_length=200), AfterValidator(_clean_line)] = ""
+    reason: Note = ""
+
+    def fingerprint(self) -> str:
+        """64 hex digits over everything that applies; author and reason do not change a law."""
+        content = self.model_dump(mode="json", exclude={"author", "reason"})
+        if "principles" in content:  # priority orders them, wherever they stand in the file
+            content["principles"].sort(key=lambda principle: principle["priority"])
+        canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class Constitution(LawDocument):
+    """An ordered set of principles that critics, judges and resolver apply."""
+
+    kind: Literal["constitution"] = "constitution"
+    principles: list[Principle] = Field(min_length=1, max_length=60)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        _refuse_repeated("principles", [principle.id for principle in self.principles])
+        return self
+
+    def ordered(self) -> list[Principle]:
+        """By priority, then by place in the document."""
+        return sorted(self.principles, key=lambda principle: principle.priority)
+
+    def ids(self) -> list[str]:
+        return [principle.id for principle in self.ordered()]
+
+    def as_prompt(self) -> str:
+        """One line per principle, most important first: `[id] text`."""
+        return "\n".join(f"[{principle.id}] {principle.text}" for principle in self.ordered())
+
+
+class Rubric(LawDocument):
+    """A weighted set of criteria."""
+
+    kind: Literal["rubric"] = "rubric"
+    criteria: list[Criterion] = Field(min_length=1, max_length=30)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        _refuse_repeated("criteria", [criterion.id for criterion in self.criteria])
+        return self
+
+    def ids(self) -> list[str]:
+        return [criterion.id for criterion in self.criteria]
+
+    def weights(self) -> dict[str, float]:
+        """Weight by criterion id, summing to 1."""
+        total = sum(criterion.weight for criterion in self.criteria)
+        return {criterion.id: criterion.weight / total for criterion in self.criteria}
+
+    def as_prompt(self, *, anchors: Literal["all", "ends", "none"] = "ends") -> str:
+        """One line per criterion: `[id] text (1: ... 3: ... 5: ...)`; `ends` leaves out anchors 2 and 4."""
+        shown = {"all": (1, 2, 3, 4, 5), "ends": (1, 3, 5), "none": ()}[anchors]
+        lines = []
+        for criterion in self.criteria:
+            scores = " ".join(f"{score}: {criterion.anchors[score]}" for score in shown)
+            lines.append(f"[{criterion.id}] {criterion.text}" + (f" ({scores})" if scores else ""))
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference. `id` names a principle or criterion; it is empty for the document itself."""
+
+    action: Literal["added", "retired", "changed"]
+    id: str
+    field: str
+    old: Any
+    new: Any
+
+    def __str__(self) -> str:
+        where = f"[{self.id}]" if self.id else "document"
+        if self.action == "changed":
+            return f"{where} {self.field}: {self.old!r} -> {self.new!r}"
+        return f"{where} {self.action}: {self.new if self.action == 'added' else self.old}"
+
+
+D = TypeVar("D", Constitution, Rubric)
+
+
+def diff(old: D, new: D) -> list[Change]:
+    """What applies differently: empty exactly where the fingerprints agree but for the version.
+
+    A new order of what both have is one change of the document, with the field `order`.
+    """
+    changes = [
+        Change("changed", "", field, before[field], after[field])
+        for before, after in [(_plain(old), _plain(new))]
+        for field in ("name", "scope")
+        if before[field] != after[field]
+    ]
+    ours, theirs = _parts(old), _parts(new)
+    changes += [Change("retired", key, "", ours[key]["text"], None) for key in ours if key not in theirs]
+    changes += [Change("added", key, "", None, theirs[key]["text"]) for key in theirs if key not in ours]
+    for key in theirs:
+        if key in ours:
+            changes += _part_changes(key, ours[key], theirs[key])
+    kept_before, kept_after = [k for k in ours if k in theirs], [k for k in theirs if k in ours]
+    if kept_before != kept_after:
+        changes.append(Change("changed", "", "order", kept_before, kept_after))
+    return changes
+
+
+def load_constitution(source: str | Path) -> Constitution:
+    """A starter by its name (`general`, `medical`, `legal`, `code`) or a YAML file by its path.
+
+    Raises:
+        UsageError: naming file, key and value.
+    """
+    text, named = _read(source, "constitutions")
+    return parse_constitution(text, source=named)
+
+
+def load_rubric(source: str | Path) -> Rubric:
+    """A starter by its name or a YAML file by its path; raises as `load_constitution`."""
+    text, named = _read(source, "rubrics")
+    return parse_rubric(text, source=named)
+
+
+def parse_constitution(text: str, *, source: str = "the constitution") -> Constitution:
+    """Read YAML text; errors name `source`, key and value."""
+    return _validate(Constitution, text, source)
+
+
+def parse_rubric(text: str, *, source: str = "the rubric") -> Rubric:
+    """Read YAML text; errors name `source`, key and value."""
+    return _validate(Rubric, text, source)
+
+
+def dump_yaml(document: LawDocument) -> str:
+    """The document as YAML that reads back to an equal one."""
+    content = {key: value for key, value in _plain(document).items() if value not in ("", {})}
+    for part in content.get("principles", []):
+        if not part["examples"]:
+            del part["examples"]
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def starter_names(kind: Literal["constitutions", "rubrics"] = "constitutions") -> list[str]:
+    """The documents that ship with Solon."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in _starters(kind).iterdir())
+
+
+def _plain(document: LawDocument) -> dict[str, Any]:
+    content = document.model_dump(mode="json")
+    content["scope"] = {key: value for key, value in content["scope"].items() if value}
+    for criterion in content.get("criteria", []):
+        criterion["anchors"] = {int(score): text for score, text in sorted(criterion["anchors"].items())}
+    return content
+
+
+def _parts(document: Constitution | Rubric) -> dict[str, dict[str, Any]]:
+    parts = document.ordered() if isinstance(document, Constitution) else document.criteria
+    return {part.id: part.model_dump() for part in parts}
+
+
+def _part_changes(key: str, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    changes = []
+    for field, before in old.items():
+        after = new[field]
+        if field == "anchors":
+            for score in sorted(before):
+                if before[score] != after[score]:
+                    changes.append(Change("changed", key, f"anchors.{score}", before[score], after[score]))
+        elif before != after:
+            changes.append(Change("changed", key, field, before, after))
+    return changes
+
+
+def _starters(kind: str) -> Traversable:
+    return resources.files("solon.law") / "starters" / kind
+
+
+def _read(source: str | Path, kind: Literal["constitutions", "rubrics"]) -> tuple[str, str]:
+    names = starter_names(kind)
+    if isinstance(source, str) and source in names:
+        return (_starters(kind) / f"{source}.yaml").read_text(encoding="utf-8"), f"starter {source}"
+    path = Path(source)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{path} is larger than {MAX_BYTES} bytes", next_step="give a YAML file")
+        return path.read_text(encoding="utf-8-sig"), str(path)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8: {error.reason}", next_step="save it as UTF-8") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(
+            f"{path} cannot be read: {reason}",
+            next_step=f"give a YAML file, or one of the starters {', '.join(names)}",
+        ) from None
+
+
+def _validate(model: type[D], text: str, source: str) -> D:
+    try:
+        content = yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        cause = f"{source} is not YAML that can be read: {error}"
+        raise UsageError(cause, next_step="mend that line") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{source}: holds a {type(content).__name__}, not keys and values")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(_explain(error, source), next_step="mend the key and read the file again") from None
+
+
+def _explain(error: ValidationError, source: str) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "the document"
+        seen = "" if problem["type"] in ("missing", "value_error") else f" (saw {problem['input']!r:.80})"
+        message = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"]
+        quote = "; put it in quotes" if problem["type"] == "string_type" else ""
+        lines.append(f"{source}: {key}: {message.removeprefix('Value error, ')}{seen}{quote}")
+    return "\n".join(lines)
+
+
+def _refuse_repeated(where: str, ids: list[str]) -> None:
+    for index, name in enumerate(ids):
+        if name in ids[:index]:
+            raise ValueError(f"{where}.{index}.id: {name!r} is there twice")
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without aliases (a few lines of them expand to gigabytes), that refuses a key given twice."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"aliases are not allowed (line {self.line + 1})")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key {name!r:.60} is there twice")
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML that people read: blocks as blocks, no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent_text)

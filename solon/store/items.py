@@ -1,0 +1,268 @@
+"""Items: reading one with its pinned versions, claiming them for work, and setting where they ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
+
+from solon.errors import InternalError
+from solon.store.store import Store
+from solon.store.tables import Candidate, Item, Record, Seed, Text, Verdict
+from solon.store.writer import Row, insert_rows
+
+STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked")
+FINAL = ("accepted", "rejected", "failed")
+CLAIM_SECONDS = 120.0
+
+items = Item.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
+texts = Text.__table__  # type: ignore[attr-defined]
+candidates = Candidate.__table__  # type: ignore[attr-defined]
+records = Record.__table__  # type: ignore[attr-defined]
+verdicts = Verdict.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """An item with its seed, as the graph needs it."""
+
+    id: str
+    run_id: str
+    seed_id: str
+    recipe: str
+    attempt: int
+    config_id: str
+    constitution_id: str
+    rubric_id: str
+    prompts_id: str
+    graph_version: str
+    consensus_id: str
+    random_seed: int
+    precedents_until: float
+    fresh: bool
+    external_id: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRow:
+    """A stored candidate."""
+
+    id: str
+    item_id: str
+    attempt: int
+    round: int
+    ordinal: int
+    kind: str
+    text_id: str
+    prompt_text_id: str | None
+    parent_id: str | None
+    call_id: str | None
+    author: str
+    created_at: float
+
+    def as_insert(self) -> tuple[type, Row]:
+        return Candidate, asdict(self)
+
+
+def owner() -> str:
+    """This process, told apart from an earlier one with the same number."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def _started(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return "0"
+
+
+def _is_gone(claimed_by: str) -> bool:
+    """True only where the claiming process is known to have ended on this machine."""
+    host, pid, started = claimed_by.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _started(int(pid)) != started
+
+
+def release_dead(connection: Connection, run_id: str) -> int:
+    """Put items back that a dead process or an expired claim holds. Returns how many."""
+    query = select(items.c.claimed_by).where(items.c.run_id == run_id, items.c.state == "running").distinct()
+    dead = [name for name in connection.execute(query).scalars() if name is None or _is_gone(name)]
+    condition = or_(items.c.claimed_until < time.time(), items.c.claimed_by.in_([d for d in dead if d]))
+    if None in dead:
+        condition = or_(condition, items.c.claimed_by.is_(None))
+    statement = (
+        update(items)
+        .where(items.c.run_id == run_id, items.c.state == "running", condition)
+        .values(state="queued", claimed_by=None, claimed_until=None)
+    )
+    return int(connection.execute(statement).rowcount)
+
+
+def claim(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
+    """Take up to `limit` queued items for this process, in the order of the seeds. Returns their ids."""
+    chosen = (
+        select(items.c.id)
+        .where(items.c.run_id == run_id, items.c.state == "queued")
+        .order_by(items.c.position)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(connection.execute(chosen).scalars())
+    if ids:
+        now = time.time()
+        connection.execute(
+            update(items)
+            .where(items.c.id.in_(ids))
+            .values(state="running", claimed_by=by, claimed_until=now + CLAIM_SECONDS, starts=items.c.starts + 1)
+        )
+    return ids
+
+
+def keep_claims(connection: Connection, by: str) -> None:
+    """Prolong what this process holds."""
+    connection.execute(
+        update(items)
+        .where(items.c.claimed_by == by, items.c.state == "running")
+        .values(claimed_until=time.time() + CLAIM_SECONDS)
+    )
+
+
+def load_items(store: Store, ids: Sequence[str]) -> list[ItemRow]:
+    """Items with the texts of their seeds, in the order of `ids`."""
+    query = (
+        select(items, seeds.c.external_id, texts.c.body)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(items.c.id.in_(ids))
+    )
+    with store.connect() as connection:
+        found = {row["id"]: _item(row) for row in connection.execute(query).mappings()}
+    return [found[item_id] for item_id in ids if item_id in found]
+
+
+def _item(row: RowMapping) -> ItemRow:
+    return ItemRow(
+        id=row["id"],
+        run_id=row["run_id"],
+        seed_id=row["seed_id"],
+        recipe=row["recipe"],
+        attempt=row["attempt"],
+        config_id=row["config_id"],
+        constitution_id=row["constitution_id"],
+        rubric_id=row["rubric_id"],
+        prompts_id=row["prompts_id"],
+        graph_version=row["graph_version"],
+        consensus_id=row["consensus_id"],
+        random_seed=row["random_seed"],
+        precedents_until=row["precedents_until"],
+        fresh=row["starts"] <= 1 and row["attempt"] == 0,
+        external_id=row["external_id"],
+        content=json.loads(row["body"]) if row["body"] else {},
+    )
+
+
+def requeue_parked(connection: Connection, run_id: str) -> None:
+    """Try parked items again: what stood against them may be mended."""
+    connection.execute(update(items).where(items.c.run_id == run_id, items.c.state == "parked").values(state="queued"))
+
+
+def next_attempt(connection: Connection, item_id: str) -> int:
+    """Begin a new attempt of an item; what earlier attempts made is superseded, never deleted."""
+    now = time.time()
+    connection.execute(
+        update(items).where(items.c.id == item_id).values(attempt=items.c.attempt + 1, state="running", finished_at=None)
+    )
+    connection.execute(
+        update(records).where(records.c.item_id == item_id, records.c.superseded_at.is_(None)).values(superseded_at=now)
+    )
+    return int(connection.execute(select(items.c.attempt).where(items.c.id == item_id)).scalar_one())
+
+
+def set_state(
+    connection: Connection,
+    item_id: str,
+    attempt: int,
+    state: str,
+    *,
+    route: str | None = None,
+    reason: str | None = None,
+) -> bool:
+    """Move an item, unless that attempt is over already. Returns whether it moved."""
+    if state not in STATES:
+        raise InternalError(f"{state!r} is no state of an item")
+    values: dict[str, Any] = {"state": state, "reason": reason, "claimed_by": None, "claimed_until": None}
+    if route is not None:
+        values["route"] = route
+    if state in FINAL:
+        values["finished_at"] = time.time()
+    statement = (
+        update(items)
+        .where(and_(items.c.id == item_id, items.c.attempt == attempt, items.c.state.not_in(FINAL)))
+        .values(**values)
+    )
+    return int(connection.execute(statement).rowcount) == 1
+
+
+def finish_item(
+    connection: Connection,
+    item_id: str,
+    attempt: int,
+    state: str,
+    record: Row | None,
+    *,
+    route: str,
+    reason: str | None,
+) -> None:
+    """Write the record and the final state together; a replay of the same end changes nothing."""
+    if record is not None:
+        insert_rows(connection, [(Record, record)])
+    set_state(connection, item_id, attempt, state, route=route, reason=reason)
+
+
+def keep_rationale(connection: Connection, verdict_id: str, text_id: str) -> None:
+    """Add the rationale that a judge gave when asked later."""
+    connection.execute(update(verdicts).where(verdicts.c.id == verdict_id).values(rationale_id=text_id))
+
+
+def count_states(connection: Connection, run_id: str) -> dict[str, int]:
+    """How many items are in each state; they sum to the items of the run."""
+    query = select(items.c.state, func.count()).where(items.c.run_id == run_id).group_by(items.c.state)
+    counts = dict.fromkeys(STATES, 0)
+    counts.update({state: n for state, n in connection.execute(query)})
+    return counts
+
+
+def count_provisional(connection: Connection, run_id: str) -> int:
+    """Accepted records without a decision and without a certificate."""
+    query = select(func.count()).where(
+        records.c.run_id == run_id, records.c.superseded_at.is_(None), records.c.provisional
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def load_text(store: Store, text_id: str) -> str:
+    """The body of a text; empty where it was erased."""
+    with store.connect() as connection:
+        return connection.execute(select(texts.c.body).where(texts.c.id == text_id)).scalar_one() or ""
+
+
+def load_candidate(store: Store, candidate_id: str) -> CandidateRow:
+    with store.connect() as connection:
+        row = connection.execute(select(candidates).where(candidates.c.id == candidate_id)).mappings().one()
+    return CandidateRow(**row)

@@ -1,0 +1,162 @@
+"""The journal of model calls: a finished call of an item is never made, nor paid for, twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from solon.store.ids import hash_id
+from solon.store.store import Store
+from solon.store.tables import Call, Text
+from solon.store.writer import Row
+
+
+@dataclass(frozen=True, slots=True)
+class CallKey:
+    """All that decides a call's answer. Two calls with equal keys are one call.
+
+    `seat` and `sample` tell apart calls with equal prompts that shall be independent draws.
+    """
+
+    role: str
+    seat: str
+    sample: int
+    round: int
+    model: str
+    parameters: Mapping[str, Any]
+    template: str
+    prompt: str
+    schema: str
+
+    def content_key(self, seed_id: str) -> str:
+        parameters = json.dumps(self.parameters, sort_keys=True, separators=(",", ":"))
+        parts = (self.role, self.seat, self.sample, self.round, self.model, parameters, self.prompt, self.schema)
+        return hash_id(seed_id, *parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished call: its answer, or the kind of error that was its outcome."""
+
+    call_id: str
+    text: str
+    outcome: str = "ok"
+    error: str = ""
+    logprobs: Any = None
+    finish_reason: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    attempts: int = 1
+    seconds: float = 0.0
+    request_id: str = ""
+    cost: float | None = None
+    currency: str | None = None
+    cached: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "ok"
+
+
+class ItemJournal:
+    """The calls of one item. What is known already is read once, when the item starts."""
+
+    def __init__(
+        self, store: Store, *, run_id: str, item_id: str, seed_id: str, reuse_run_id: str | None, fresh: bool
+    ) -> None:
+        """`fresh`: the item was never started, so this run has nothing of it to read."""
+        self._store, self._run, self._item, self._seed = store, run_id, item_id, seed_id
+        self._known: dict[str, Outcome] = {}
+        self._pending: list[Future[None]] = []
+        if reuse_run_id is not None:
+            self._load(reuse_run_id)
+        if not fresh:
+            self._load(run_id)
+
+    def _load(self, run_id: str) -> None:
+        answer, problem = Text.__table__.alias("answer"), Text.__table__.alias("problem")  # type: ignore[attr-defined]
+        calls = Call.__table__  # type: ignore[attr-defined]
+        query = (
+            select(calls, answer.c.body.label("answer_text"), problem.c.body.label("error_text"))
+            .join(answer, answer.c.id == calls.c.answer_id, isouter=True)
+            .join(problem, problem.c.id == calls.c.error_id, isouter=True)
+            .where(calls.c.run_id == run_id, calls.c.seed_id == self._seed)
+        )
+        with self._store.connect() as connection:
+            for row in connection.execute(query):
+                if row.answer_text is None and row.outcome == "ok":
+                    continue  # erased
+                self._known[row.content_key] = Outcome(
+                    call_id=row.id,
+                    text=row.answer_text or "",
+                    outcome=row.outcome,
+                    error=row.error_text or "",
+                    logprobs=row.logprobs,
+                    finish_reason=row.finish_reason or "",
+                    cached=True,
+                )
+
+    def find(self, key: CallKey) -> Outcome | None:
+        """The outcome of an equal call that finished before."""
+        return self._known.get(key.content_key(self._seed))
+
+    def call_id(self, key: CallKey) -> str:
+        return hash_id(self._run, key.content_key(self._seed))
+
+    def write(self, key: CallKey, outcome: Outcome) -> None:
+        """Hand a finished call to the writer; `check` tells whether it could be committed."""
+        content_key = key.content_key(self._seed)
+        prompt_id, prompt_row = self._store.text_row(key.prompt, self._seed)
+        answer_id, answer_row = self._store.text_row(outcome.text, self._seed)
+        rows: list[tuple[type, Row]] = [prompt_row, answer_row]
+        error_id = None
+        if outcome.error:
+            error_id, error_row = self._store.text_row(outcome.error, self._seed)
+            rows.append(error_row)
+        row = {
+            "id": outcome.call_id,
+            "content_key": content_key,
+            "run_id": self._run,
+            "item_id": self._item,
+            "seed_id": self._seed,
+            "role": key.role,
+            "seat": key.seat,
+            "sample": key.sample,
+            "round": key.round,
+            "model": key.model,
+            "parameters": dict(key.parameters),
+            "template": key.template,
+            "prompt_id": prompt_id,
+            "answer_id": answer_id,
+            "outcome": outcome.outcome,
+            "error_id": error_id,
+            "logprobs": outcome.logprobs,
+            "finish_reason": outcome.finish_reason,
+            "input_tokens": outcome.input_tokens,
+            "output_tokens": outcome.output_tokens,
+            "cost": outcome.cost,
+            "currency": outcome.currency,
+            "attempts": outcome.attempts,
+            "seconds": round(outcome.seconds, 4),
+            "request_id": outcome.request_id,
+            "reused_from": None,
+            "created_at": time.time(),
+        }
+        rows.append((Call, row))
+        self._known[content_key] = outcome
+        self._pending.append(self._store.writer.post(rows))
+
+    def check(self) -> None:
+        """Raise what kept an earlier call from being committed."""
+        pending, self._pending = self._pending, []
+        for future in pending:
+            if future.done():
+                future.result()
+            else:
+                self._pending.append(future)

@@ -1,0 +1,140 @@
+"""Everything behind an item or record: calls, prompts, models, law, people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from solon.errors import UsageError
+from solon.store import tables
+from solon.store.store import Store
+
+
+def _table(name: str) -> Any:
+    return getattr(tables, name).__table__
+
+
+def trace(store: Store, some_id: str) -> dict[str, Any]:
+    """The lineage of the record, item or review whose id begins with `some_id`, as plain values.
+
+    Raises:
+        UsageError: nothing has this id, or several things have.
+    """
+    with store.connect() as connection:
+        item_id, record_id = _find(connection, some_id)
+        bodies = _Texts(connection)
+        item = connection.execute(select(_table("Item")).where(_table("Item").c.id == item_id)).mappings().one()
+        run = connection.execute(select(_table("Run")).where(_table("Run").c.id == item["run_id"])).mappings().one()
+        seed = connection.execute(select(_table("Seed")).where(_table("Seed").c.id == item["seed_id"])).mappings().one()
+        found: dict[str, Any] = {
+            "record": _record(connection, item_id, record_id),
+            "item": {k: item[k] for k in ("id", "state", "route", "reason", "attempt", "graph_version")},
+            "run": {k: run[k] for k in ("id", "recipe", "config_id", "actor", "created_at")},
+            "seed": _seed(seed, bodies),
+            "law": _law(connection, item),
+        }
+        for key, name, columns in _PARTS:
+            found[key] = _rows(connection, name, item_id, columns, bodies)
+        return found
+
+
+_PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("candidates", "Candidate", ("id", "attempt", "round", "kind", "author", "parent_id", "call_id", "text_id")),
+    ("critiques", "Critique", ("candidate_id", "worst", "principles", "abstained", "call_id", "text_id")),
+    (
+        "verdicts",
+        "Verdict",
+        ("a_id", "b_id", "judge", "seat", "order", "sample", "outcome", "p", "scores", "abstained", "call_id", "rationale_id"),
+    ),
+    ("resolutions", "Resolution", ("favours_id", "cites", "handed_over", "call_id", "text_id")),
+    ("reviews", "Review", ("id", "attempt", "state", "rule", "reasons", "margin", "decision_id")),
+    (
+        "decisions",
+        "Decision",
+        ("id", "actor", "channel", "choice", "candidate_id", "principles", "flags", "decided_at", "undone_at", "rationale_id", "edit_id"),
+    ),
+    (
+        "calls",
+        "Call",
+        ("id", "role", "seat", "sample", "round", "model", "template", "outcome", "input_tokens", "output_tokens", "cost", "seconds"),
+    ),
+)
+
+
+class _Texts:
+    """Bodies of texts by id, read when asked."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __getitem__(self, text_id: str) -> str | None:
+        texts = _table("Text")
+        row = self._connection.execute(select(texts.c.body).where(texts.c.id == text_id)).first()
+        return row.body if row is not None else None
+
+
+def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name, item_column in (("Record", "item_id"), ("Item", "id"), ("Review", "item_id"), ("Decision", "item_id")):
+        table = _table(name)
+        query = select(table.c.id, table.c[item_column]).where(table.c.id.startswith(some_id, autoescape=True)).limit(3)
+        for row_id, item_id in connection.execute(query):
+            found.setdefault(item_id, row_id if name == "Record" else None)
+    if len(found) == 1:
+        return next(iter(found.items()))
+    if found:
+        raise UsageError(f"{some_id!r} fits several records", next_step="give more of its id")
+    raise UsageError(
+        f"no record, item, review or decision has the id {some_id!r}",
+        next_step="ids stand in `solon export --format jsonl` and `solon review list`",
+    )
+
+
+def _record(connection: Connection, item_id: str, record_id: str | None) -> dict[str, Any] | None:
+    table = _table("Record")
+    query = select(table).where(table.c.item_id == item_id)
+    query = query.where(table.c.id == record_id) if record_id else query.where(table.c.superseded_at.is_(None))
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def _seed(seed: Any, bodies: _Texts) -> dict[str, Any]:
+    facts = {k: seed[k] for k in ("external_id", "group", "source", "licence", "consent") if seed[k]}
+    body = bodies[seed["text_id"]]
+    return {**facts, "prompt": json.loads(body)["prompt"] if body else "(forgotten)"}
+
+
+def _law(connection: Connection, item: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, name, column in (
+        ("constitution", "Constitution", "constitution_id"),
+        ("rubric", "Rubric", "rubric_id"),
+    ):
+        table = _table(name)
+        row = connection.execute(select(table).where(table.c.id == item[column])).mappings().one()
+        found[key] = f"{row['name']} {row['version']} ({row['id']})"
+    table = _table("ConsensusVersion")
+    row = connection.execute(select(table).where(table.c.id == item["consensus_id"])).mappings().one()
+    found["consensus"] = f"{row['number']} {row['kind']} ({row['id']})"
+    prompts = _table("PromptSet")
+    templates = connection.execute(select(prompts.c.templates).where(prompts.c.id == item["prompts_id"])).scalar_one()
+    found["prompts"] = {name: f"{entry['version']} ({entry['sha']})" for name, entry in templates.items()}
+    return found
+
+
+def _rows(
+    connection: Connection, name: str, item_id: str, columns: tuple[str, ...], bodies: _Texts
+) -> list[dict[str, Any]]:
+    table = _table(name)
+    order = [table.c[c] for c in ("created_at", "decided_at") if c in table.c] or [table.c.id]
+    query = select(*(table.c[c] for c in columns)).where(table.c.item_id == item_id).order_by(*order, table.c.id)
+    rows = []
+    for row in connection.execute(query).mappings():
+        plain = dict(row)
+        for column in [c for c in columns if c.endswith("text_id") or c in ("rationale_id", "edit_id")]:
+            text_id = plain.pop(column)
+            plain[column.removesuffix("_id")] = bodies[text_id] if text_id else None
+        rows.append(plain)
+    return rows

@@ -1,0 +1,311 @@
+"""Runs: the versions that they pin, their items, what they spent."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, case, desc, func, select, update
+
+from solon.errors import UsageError
+from solon.formats.seeds import SeedRow
+from solon.store.ids import hash_id, new_id
+from solon.store.store import Store
+from solon.store.tables import (
+    Call,
+    ConfigVersion,
+    ConsensusVersion,
+    Constitution,
+    GraphVersion,
+    Item,
+    PromptSet,
+    Review,
+    Rubric,
+    Run,
+    Seed,
+)
+from solon.store.writer import Row, insert_rows
+
+if TYPE_CHECKING:
+    from solon.law import documents
+
+runs = Run.__table__  # type: ignore[attr-defined]
+calls = Call.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Ids of the versions that new items are pinned to."""
+
+    config_id: str
+    constitution_id: str
+    rubric_id: str
+    prompts_id: str
+    graph_version: str
+    consensus_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it is stored."""
+
+    id: str
+    recipe: str
+    status: str
+    config_id: str
+    seeds_name: str
+    seeds_fingerprint: str
+    reuse_run_id: str | None
+    random_seed: int
+    bad_rows: int
+    actor: str
+    created_at: float
+    active_seconds: float
+    finished_at: float | None
+    stopped_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the calls of a run took. `cost` counts priced calls only; `unpriced` says how many were not."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    unknown_tokens: int
+    cost: float
+    unpriced: int
+
+
+def pin_versions(
+    connection: Connection,
+    *,
+    config: dict[str, Any],
+    fingerprint: str,
+    constitution: documents.Constitution,
+    rubric: documents.Rubric,
+    prompts: tuple[str, dict[str, Any]],
+    graph: tuple[str, str, dict[str, Any]],
+    consensus: dict[str, Any],
+) -> Pins:
+    """Store the versions in force, where they are not there yet, and return their ids."""
+    now = time.time()
+    law = {}
+    for table, document in ((Constitution, constitution), (Rubric, rubric)):
+        row_id = document.fingerprint()[:24]
+        law[table] = row_id
+        row = {
+            "id": row_id,
+            "name": document.name,
+            "version": document.version,
+            "document": document.model_dump(mode="json"),
+            "author": document.author,
+            "reason": document.reason,
+            "created_at": now,
+            "in_force_at": now,
+        }
+        insert_rows(connection, [(table, row)])
+    config_id = hash_id(json.dumps(config, sort_keys=True))
+    consensus_id = hash_id(json.dumps(consensus, sort_keys=True))
+    rows: list[tuple[type, Row]] = [
+        (ConfigVersion, {"id": config_id, "payload": {**config, "fingerprint": fingerprint}, "created_at": now}),
+        (PromptSet, {"id": prompts[0], "templates": prompts[1], "created_at": now}),
+        (GraphVersion, {"id": graph[0], "recipe": graph[1], "shape": graph[2], "created_at": now}),
+        (
+            ConsensusVersion,
+            {"id": consensus_id, "number": 0, "kind": "prior", "payload": consensus, "created_at": now},
+        ),
+    ]
+    insert_rows(connection, rows)
+    return Pins(config_id, law[Constitution], law[Rubric], prompts[0], graph[0], consensus_id)
+
+
+def create_run(
+    connection: Connection,
+    *,
+    recipe: str,
+    pins: Pins,
+    seeds_name: str,
+    seeds_fingerprint: str,
+    random_seed: int,
+    actor: str,
+    reuse_run_id: str | None = None,
+) -> str:
+    """Add a run; returns its id."""
+    run_id = new_id()
+    row = {
+        "id": run_id,
+        "recipe": recipe,
+        "status": "loading",
+        "config_id": pins.config_id,
+        "seeds_name": seeds_name,
+        "seeds_fingerprint": seeds_fingerprint,
+        "random_seed": random_seed,
+        "reuse_run_id": reuse_run_id,
+        "bad_rows": 0,
+        "actor": actor,
+        "created_at": time.time(),
+        "active_seconds": 0.0,
+    }
+    insert_rows(connection, [(Run, row)])
+    return run_id
+
+
+def add_items(
+    store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]]
+) -> int:
+    """Add seeds and their queued items in chunks; adding them again changes nothing. Returns how many were seen."""
+    seen = 0
+    chunk: list[tuple[type, Row]] = []
+    for position, seed in rows:
+        seen += 1
+        chunk += _seed_and_item(store, run, pins, position, seed)
+        if seen % CHUNK == 0:
+            with store.transaction() as connection:
+                insert_rows(connection, chunk)
+            chunk = []
+    if chunk:
+        with store.transaction() as connection:
+            insert_rows(connection, chunk)
+    return seen
+
+
+def _seed_and_item(store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow) -> list[tuple[type, Row]]:
+    content = {
+        "prompt": seed.prompt,
+        "messages": seed.messages,
+        "input": seed.input,
+        "reference": seed.reference,
+        "responses": seed.responses,
+        "metadata": seed.metadata,
+    }
+    body = json.dumps(content, ensure_ascii=False, sort_keys=True, default=_plain)
+    now = time.time()
+    seed_id = hash_id(store.key, seed.id, body)
+    text_id, text_row = store.text_row(body, seed_id)
+    facts = ("lang", "specialty", "group", "subject", "source", "licence", "consent")
+    seed_row = {
+        "id": seed_id,
+        "external_id": seed.id,
+        "text_id": text_id,
+        "tags": list(seed.tags or ()),
+        "created_at": now,
+        **{name: getattr(seed, name) for name in facts},
+    }
+    item_id = hash_id(run.id, seed_id)
+    item_row = {
+        "id": item_id,
+        "run_id": run.id,
+        "seed_id": seed_id,
+        "recipe": run.recipe,
+        "position": position,
+        "state": "queued",
+        "attempt": 0,
+        "starts": 0,
+        "config_id": pins.config_id,
+        "constitution_id": pins.constitution_id,
+        "rubric_id": pins.rubric_id,
+        "prompts_id": pins.prompts_id,
+        "graph_version": pins.graph_version,
+        "consensus_id": pins.consensus_id,
+        "precedents_until": now,
+        # From the seed's own id, not the run's: the same seed draws alike in every run of the same root.
+        "random_seed": int(hash_id(run.random_seed, seed.id)[:12], 16),
+        "created_at": now,
+    }
+    return [text_row, (Seed, seed_row), (Item, item_row)]
+
+
+def _plain(value: object) -> object:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", exclude_none=True)
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
+    """A run by its id or the beginning of it; the newest one without.
+
+    Raises:
+        UsageError: there is none, or the beginning fits several.
+    """
+    query = select(runs).order_by(desc(runs.c.created_at))
+    if run_id is not None:
+        query = query.where(runs.c.id.startswith(run_id, autoescape=True))
+    found = connection.execute(query.limit(2)).mappings().all()
+    if not found:
+        name = f" {run_id!r}" if run_id else ""
+        raise UsageError(f"the store has no run{name}", next_step="see `solon status`, or start one with `solon run`")
+    if run_id is not None and len(found) > 1:
+        raise UsageError(f"{run_id!r} fits several runs", next_step="give more of its id")
+    return RunRow(**found[0])
+
+
+def find_same_run(connection: Connection, recipe: str, seeds_fingerprint: str, fingerprint: str) -> RunRow | None:
+    """The newest run of the same recipe, seeds and data-shaping configuration."""
+    for row in _runs_over(connection, recipe, seeds_fingerprint):
+        payload = config_payload(connection, row.config_id)
+        if payload.get("fingerprint") == fingerprint:
+            return row
+    return None
+
+
+def latest_over_seeds(connection: Connection, recipe: str, seeds_fingerprint: str) -> RunRow | None:
+    """The newest run of the recipe over the same seeds, under whatever configuration."""
+    return next(iter(_runs_over(connection, recipe, seeds_fingerprint)), None)
+
+
+def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> Sequence[RunRow]:
+    query = (
+        select(runs)
+        .where(runs.c.recipe == recipe, runs.c.seeds_fingerprint == seeds_fingerprint)
+        .order_by(desc(runs.c.created_at))
+    )
+    return [RunRow(**row) for row in connection.execute(query).mappings()]
+
+
+def all_runs(connection: Connection) -> list[RunRow]:
+    """Every run, the newest first."""
+    return [RunRow(**row) for row in connection.execute(select(runs).order_by(desc(runs.c.created_at))).mappings()]
+
+
+def config_payload(connection: Connection, config_id: str) -> dict[str, Any]:
+    """An effective configuration as stored, with its `fingerprint`."""
+    table = ConfigVersion.__table__  # type: ignore[attr-defined]
+    return dict(connection.execute(select(table.c.payload).where(table.c.id == config_id)).scalar_one())
+
+
+def set_run(connection: Connection, run_id: str, **values: Any) -> None:
+    """Change columns of a run."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
+
+
+def add_active_seconds(connection: Connection, run_id: str, seconds: float) -> None:
+    connection.execute(
+        update(runs).where(runs.c.id == run_id).values(active_seconds=runs.c.active_seconds + seconds)
+    )
+
+
+def spent(connection: Connection, run_id: str) -> Spent:
+    """Totals over the journal of a run: each finished call once."""
+    unknown = case((calls.c.input_tokens.is_(None) | calls.c.output_tokens.is_(None), 1), else_=0)
+    unpriced = case((calls.c.cost.is_(None) & (calls.c.attempts > 0), 1), else_=0)
+    query = select(
+        func.count(),
+        func.coalesce(func.sum(calls.c.input_tokens), 0),
+        func.coalesce(func.sum(calls.c.output_tokens), 0),
+        func.coalesce(func.sum(unknown), 0),
+        func.coalesce(func.sum(calls.c.cost), 0.0),
+        func.coalesce(func.sum(unpriced), 0),
+    ).where(calls.c.run_id == run_id, calls.c.attempts > 0)
+    row = connection.execute(query).one()
+    return Spent(int(row[0]), int(row[1]), int(row[2]), int(row[3]), float(row[4]), int(row[5]))

@@ -1,0 +1,135 @@
+"""The store: one project's data in SQLite or PostgreSQL. This room alone knows the database."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.exc import DBAPIError
+
+from solon.errors import StoreError
+from solon.store.engine import checkpoint_location, explain, make_engine, mapped_errors, sqlite_path
+from solon.store.ids import keyed_hash
+from solon.store.tables import Meta, Text
+from solon.store.writer import Row, Writer
+
+SCHEMA = "0001"
+"""The migration that this version of Solon wants."""
+
+
+class Store:
+    """An open store. Reads go through `connect`, writes through `transaction` or the group-commit `writer`.
+
+    Attributes:
+        url: the SQLAlchemy URL.
+        key: secret of this store; ids of texts are hashed with it, so that they tell nothing once erased.
+    """
+
+    def __init__(self, url: str, *, create: bool = False) -> None:
+        """Open the store at `url`; with `create`, make it or bring it to the current schema.
+
+        Raises:
+            StoreError: it is missing, of another version, or cannot be written.
+            ConfigError: the URL is no store URL.
+        """
+        self.url = url
+        self.engine = make_engine(url)
+        self.writer = Writer(self)
+        with mapped_errors(url):
+            self._prepare(create)
+            self.key = self._key()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Commit what is under way and release every connection."""
+        self.writer.close()
+        self.engine.dispose()
+
+    @property
+    def checkpoints(self) -> str:
+        """The file (SQLite) or URL (PostgreSQL) that holds the graphs' checkpoints."""
+        return checkpoint_location(self.url)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection for reading one consistent snapshot."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise explain(error.orig or error, self.url) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A short write transaction. Never hold it across a model call or an await."""
+        try:
+            with self.engine.connect().execution_options(solon_write=True) as connection, connection.begin():
+                yield connection
+        except DBAPIError as error:
+            raise explain(error.orig or error, self.url) from error
+
+    def text_row(self, body: str, seed_id: str | None) -> tuple[str, tuple[type, Row]]:
+        """The id and the row of a text. A text belongs to one seed, so that it can be forgotten with it."""
+        clean = body.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+        text_id = keyed_hash(self.key, seed_id or "", clean)
+        return text_id, (Text, {"id": text_id, "seed_id": seed_id, "body": clean})
+
+    def _prepare(self, create: bool) -> None:
+        path = sqlite_path(self.url)
+        if path is not None and not path.exists():
+            if not create:
+                raise StoreError(
+                    f"there is no store {path}", next_step="start one with `solon run`, or name it with --store"
+                )
+            _check_folder(path)
+        with self.engine.connect() as connection:
+            found = _schema_of(connection)
+        if found == SCHEMA:
+            return
+        if found is None and not create:
+            raise StoreError(f"{self.url} holds no Solon store", next_step="check --store, or start one with `solon run`")
+        if found is not None and not create:
+            raise StoreError(
+                f"the store has schema {found}, this version of Solon wants {SCHEMA}",
+                next_step="run `solon doctor --migrate` (make a copy of the file first)",
+            )
+        from solon.store.migrations import upgrade
+
+        upgrade(self.engine)
+        if path is not None:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("COMMIT")
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+    def _key(self) -> str:
+        with self.engine.connect() as connection:
+            found = connection.execute(select(Meta.value).where(Meta.name == "key")).scalar_one_or_none()  # type: ignore[arg-type]
+        if found is not None:
+            return str(found)
+        with self.transaction() as connection:
+            from solon.store.writer import insert_rows
+
+            insert_rows(connection, [(Meta, {"name": "key", "value": secrets.token_hex(32)})])
+        return self._key()
+
+
+def _check_folder(path: Path) -> None:
+    folder = path.parent
+    if not folder.is_dir():
+        raise StoreError(f"the folder {folder} of the store does not exist", next_step=f"mkdir -p {folder}")
+
+
+def _schema_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: Any = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if found is None else str(found)

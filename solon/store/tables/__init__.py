@@ -1,0 +1,39 @@
+"""All tables of the store, one module per theme. Times are seconds since the epoch (UTC), money is in the run's
+currency, ids are hexadecimal hashes. Every text lies in `texts`; other tables point to it."""
+
+from sqlmodel import SQLModel
+
+from solon.store.tables.law import Constitution, ConsensusVersion, Precedent, Rubric
+from solon.store.tables.people import Assignment, Decision, Event, Outbox, Review
+from solon.store.tables.runs import Call, ConfigVersion, GraphVersion, Item, Meta, PromptSet, Run, Seed, Text
+from solon.store.tables.work import Candidate, Critique, Fingerprint, Record, Resolution, Verdict
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "Assignment",
+    "Call",
+    "Candidate",
+    "ConfigVersion",
+    "ConsensusVersion",
+    "Constitution",
+    "Critique",
+    "Decision",
+    "Event",
+    "Fingerprint",
+    "GraphVersion",
+    "Item",
+    "Meta",
+    "Outbox",
+    "Precedent",
+    "PromptSet",
+    "Record",
+    "Resolution",
+    "Review",
+    "Rubric",
+    "Run",
+    "Seed",
+    "Text",
+    "Verdict",
+    "metadata",
+]

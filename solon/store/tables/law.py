@@ -1,0 +1,67 @@
+"""What the agents follow: constitutions, rubrics, consensus versions and precedents."""
+
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from solon.store.tables.columns import json_column, key, ref
+
+
+class Constitution(SQLModel, table=True):
+    """One version of a constitution; immutable once in force."""
+
+    __tablename__ = "constitutions"
+    id: str = key()
+    name: str
+    version: str
+    scope: str = "global"
+    status: str = "in_force"
+    document: Any = json_column()
+    author: str = ""
+    reason: str = ""
+    created_at: float
+    in_force_at: float | None = None
+
+
+class Rubric(SQLModel, table=True):
+    """One version of a rubric; immutable once in force."""
+
+    __tablename__ = "rubrics"
+    id: str = key()
+    name: str
+    version: str
+    scope: str = "global"
+    status: str = "in_force"
+    document: Any = json_column()
+    author: str = ""
+    reason: str = ""
+    created_at: float
+    in_force_at: float | None = None
+
+
+class ConsensusVersion(SQLModel, table=True):
+    """An immutable, numbered set of judge weights, calibration and threshold."""
+
+    __tablename__ = "consensus_versions"
+    id: str = key()
+    number: int = Field(index=True)
+    kind: str
+    payload: Any = json_column()
+    fitted_on: Any = json_column()
+    created_at: float
+
+
+class Precedent(SQLModel, table=True):
+    """A decided item kept as case law. Its half (seen or held out) is fixed when it is made."""
+
+    __tablename__ = "precedents"
+    id: str = key()
+    decision_id: str = ref("decisions.id")
+    item_id: str = ref("items.id", index=True)
+    recipe: str
+    half: str
+    group: str | None = None
+    retrievable: bool = False
+    uses: int = 0
+    overruled_at: float | None = None
+    created_at: float = Field(index=True)

@@ -1,0 +1,109 @@
+"""Where people decide: reviews, assignments, decisions, the outbox to the graphs, and the log of events."""
+
+from typing import Any
+
+from sqlalchemy import Index
+from sqlmodel import Field, SQLModel
+
+from solon.store.tables.columns import json_column, key, ref
+
+
+class Review(SQLModel, table=True):
+    """A pending human checkpoint. States: opening, waiting, decided, withdrawn. It resolves once."""
+
+    __tablename__ = "reviews"
+    id: str = key()
+    item_id: str = ref("items.id", index=True)
+    run_id: str = ref("runs.id")
+    recipe: str
+    attempt: int
+    ordinal: int
+    kind: str = "interrupt"
+    state: str = "opening"
+    response_schema: str
+    candidates: Any = json_column()
+    reasons: Any = json_column()
+    rule: str = ""
+    margin: float | None = None
+    confidence: float | None = None
+    thread_id: str
+    interrupt_id: str | None = None
+    prefer_actor: str | None = None
+    content_hash: str = Field(index=True, max_length=64)
+    decision_id: str | None = None
+    created_at: float
+    resolved_at: float | None = None
+
+    __table_args__ = (Index("ix_reviews_queue", "state", "created_at", "id"), Index("ix_reviews_run", "run_id"))
+
+
+class Assignment(SQLModel, table=True):
+    """One review in one person's hands: the lease, its token and the draft of an answer."""
+
+    __tablename__ = "assignments"
+    id: str = key()
+    review_id: str = ref("reviews.id", index=True)
+    actor: str = Field(index=True)
+    state: str = "leased"
+    token: str = Field(index=True)
+    draft_id: str | None = ref("texts.id", nullable=True)
+    decision_id: str | None = None
+    opened_at: float
+    expires_at: float
+
+
+class Decision(SQLModel, table=True):
+    """An expert's answer, with who, by which channel, how long it took and under which schema it was given."""
+
+    __tablename__ = "decisions"
+    id: str = key()
+    review_id: str = ref("reviews.id", index=True)
+    item_id: str = ref("items.id", index=True)
+    ordinal: int
+    actor: str = Field(index=True)
+    channel: str
+    choice: str
+    candidate_id: str | None = ref("candidates.id", nullable=True)
+    edit_id: str | None = ref("texts.id", nullable=True)
+    guidance_id: str | None = ref("texts.id", nullable=True)
+    rationale_id: str | None = ref("texts.id", nullable=True)
+    principles: Any = json_column()
+    flags: Any = json_column()
+    scores: Any = json_column()
+    strength: int | None = None
+    label: str | None = None
+    response_schema: str
+    content_hash: str = Field(index=True, max_length=64)
+    counts: bool = False
+    opened_at: float | None = None
+    first_input_at: float | None = None
+    decided_at: float
+    active_seconds: float | None = None
+    undone_at: float | None = None
+    carried_from: str | None = None
+
+
+class Outbox(SQLModel, table=True):
+    """Decisions on their way into the graphs. Applied only once the resulting state names the decision."""
+
+    __tablename__ = "outbox"
+    decision_id: str = key()
+    item_id: str = ref("items.id", index=True)
+    created_at: float
+    claimed_by: str | None = None
+    claimed_until: float | None = None
+    applied_at: float | None = Field(default=None, index=True)
+    tries: int = 0
+    problem: str | None = None
+
+
+class Event(SQLModel, table=True):
+    """What happened, by whom; ids and numbers only, never texts."""
+
+    __tablename__ = "events"
+    id: str = key()
+    at: float = Field(index=True)
+    actor: str
+    kind: str
+    subject: str = Field(index=True)
+    detail: Any = json_column()
