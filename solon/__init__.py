@@ -8,14 +8,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from solon.config import Config, load_config
-    from solon.project import Candidate, Project, Review, RunSummary
+    from solon.project import Project
+    from solon.views import Candidate, Review, RunSummary
 
 _HOMES = {
-    "Candidate": "solon.project",
+    "Candidate": "solon.views",
     "Config": "solon.config",
     "Project": "solon.project",
-    "Review": "solon.project",
-    "RunSummary": "solon.project",
+    "Review": "solon.views",
+    "RunSummary": "solon.views",
     "load_config": "solon.config",
 }
 

@@ -44,20 +44,32 @@ class ModelConfig(Section):
         "builtin:smollm2",
         description="provider:model, e.g. openai:gpt-5-mini, gguf:/path/model.gguf, scripted:rules.json",
     )
-    base_url: str | None = Field(None, description="any OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1")
+    base_url: str | None = Field(
+        None, description="any OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1"
+    )
     api_key_env: str | None = Field(None, description="environment variable that holds the key")
     temperature: float = Field(0.7, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
     max_tokens: int = Field(512, ge=1, description="room for an answer")
-    context: int | None = Field(None, ge=256, description="context window in tokens, if the provider does not tell")
-    logprobs: bool | None = Field(None, description="does the model give logprobs? (unset: known by provider)")
-    json_schema: bool | None = Field(None, description="does the server enforce a JSON schema? (unset: by provider)")
+    context: int | None = Field(
+        None, ge=256, description="context window in tokens, if the provider does not tell"
+    )
+    logprobs: bool | None = Field(
+        None, description="does the model give logprobs? (unset: known by provider)"
+    )
+    json_schema: bool | None = Field(
+        None, description="does the server enforce a JSON schema? (unset: by provider)"
+    )
     timeout: float = Field(120.0, gt=0, description="seconds for one call")
-    retries: int = Field(4, ge=0, le=20, description="further tries after 429, 5xx, connection and read timeouts")
+    retries: int = Field(
+        4, ge=0, le=20, description="further tries after 429, 5xx, connection and read timeouts"
+    )
     concurrency: int = Field(0, ge=0, le=4096, description="calls in flight (0: what suits the provider)")
     price: Prices | None = None
     family: str = Field("", description="model family, for the rule that a judge does not judge its own")
-    options: dict[str, Any] = Field(default_factory=dict, description="further arguments for the provider's class")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="further arguments for the provider's class"
+    )
 
     @field_validator("model")
     @classmethod
@@ -121,8 +133,18 @@ class ResolverConfig(Section):
 class RoutingConfig(Section):
     """When an item goes to an expert."""
 
-    policy: Literal["always", "never", "disagreement", "threshold"] = "threshold"
-    threshold: float = Field(0.2, ge=0, le=1, description="margins of the posterior under this are not confident")
+    policy: Literal["always", "never", "disagreement", "threshold", "pilot", "certified", "budget"] = Field(
+        "pilot", description="pilot: a random sample to experts first, then what the certificate allows"
+    )
+    threshold: float = Field(
+        0.2, ge=0, le=1, description="while no certificate is in force: margins under this are not confident"
+    )
+    pilot: int = Field(50, ge=1, description="items of the random pilot sample")
+    pilot_share: float = Field(0.25, gt=0, le=1, description="the pilot takes at most this share of a run")
+    alpha: float = Field(0.1, gt=0, lt=0.5, description="accepted records disagree with experts at most so often")
+    delta: float = Field(0.1, gt=0, lt=0.5, description="risk that a certificate's promise is wrong")
+    audit_share: float = Field(0.03, ge=0, le=0.5, description="share of accepted items that experts check blind")
+    budget: int = Field(50, ge=1, description="policy budget: reviews that a run may open")
     max_redrafts: int = Field(1, ge=0, le=5)
     max_reviews_per_item: int = Field(4, ge=1, le=20)
 
@@ -130,7 +152,9 @@ class RoutingConfig(Section):
 class InstructionConfig(Section):
     """The `instruction` recipe."""
 
-    similarity: float = Field(0.7, gt=0, le=1, description="Jaccard similarity from which an instruction is a duplicate")
+    similarity: float = Field(
+        0.7, gt=0, le=1, description="Jaccard similarity from which an instruction is a duplicate"
+    )
     accept_score: float = Field(3.5, ge=1, le=5, description="mean rubric score from which it is good")
     max_tokens: int = Field(256, ge=16)
 
@@ -212,6 +236,14 @@ class Config(Section):
         """The configuration as plain values, as it is stored with a run. It never holds a secret."""
         return self.model_dump(mode="json", by_alias=True)
 
+    def panel_fingerprint(self) -> str:
+        """Hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""
+        named = {judge.model for judge in self.judges} | {self.resolver.model}
+        models = {name: self.models[name].model_dump(mode="json", exclude={"price"}) for name in sorted(named)}
+        judges = [judge.model_dump(mode="json") for judge in self.judges]
+        panel = {"judges": judges, "models": models, "resolver": self.resolver.model_dump(mode="json")}
+        return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]
+
     def fingerprint(self) -> str:
         """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
         shaping = {k: v for k, v in self.effective().items() if k not in ("store", "limits")}
@@ -231,7 +263,9 @@ def load_config(path: str | Path | None = None, *, overrides: Mapping[str, Any] 
     if file.is_file():
         data = _read_toml(file)
     elif path is not None:
-        raise ConfigError(f"there is no configuration file {file}", next_step="check the path given with --config")
+        raise ConfigError(
+            f"there is no configuration file {file}", next_step="check the path given with --config"
+        )
     for key, value in _environment().items():
         _set_dotted(data, key, value)
     for key, value in (overrides or {}).items():
@@ -246,7 +280,9 @@ def parse_config(data: Mapping[str, Any], *, source: str = "the configuration") 
     try:
         return Config.model_validate(dict(data))
     except ValidationError as error:
-        raise ConfigError(_explain(error, source), next_step="mend the key and run the command again") from None
+        raise ConfigError(
+            _explain(error, source), next_step="mend the key and run the command again"
+        ) from None
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -290,6 +326,10 @@ def _explain(error: ValidationError, source: str) -> str:
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "models"
         seen = "" if problem["type"] in ("missing", "value_error") else f" (saw {problem['input']!r:.80})"
-        message = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+        message = (
+            "unknown key"
+            if problem["type"] == "extra_forbidden"
+            else problem["msg"].removeprefix("Value error, ")
+        )
         lines.append(f"{source}: {key}: {message}{seen}")
     return "\n".join(lines)

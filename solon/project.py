@@ -5,86 +5,28 @@ from __future__ import annotations
 import asyncio
 import getpass
 import hashlib
-import json
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.config import Config, load_config, parse_config
 from solon.errors import LimitReached, SeedError, UsageError
 from solon.formats.seeds import BadRow, SeedRow, read_seed_rows, read_seeds, write_bad_rows
+from solon.preparing import Seeds, check_prices, fingerprint_seeds, good_rows, list_differences
+from solon.views import Candidate, Review, RunSummary, summarize, view_review
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from solon.formats.exports import ExportSummary
     from solon.graphs.runner import Progress, Runner
+    from solon.learning import Learned
     from solon.store import Store
-    from solon.store.reviews import ReviewRow
     from solon.store.runs import Pins, RunRow
 
 T = TypeVar("T")
-Seeds = str | Path | Iterable[Mapping[str, Any] | str]
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """Where a run stands. `failed` includes `parked`: what a model's failure stopped and `resume` tries again.
-
-    The states sum to `items`: accepted + rejected + pending_review + failed + queued. `cost` is None where a price is
-    unknown. `tokens` counts input and output. `seconds` is the time spent working on the run, over all sessions.
-    """
-
-    run_id: str
-    recipe: str
-    items: int
-    accepted: int
-    rejected: int
-    pending_review: int
-    failed: int
-    parked: int
-    queued: int
-    provisional: int
-    bad_rows: int
-    bad_rows_file: str | None
-    decisions_to_apply: int
-    model_calls: int
-    input_tokens: int
-    output_tokens: int
-    tokens: int
-    cost: float | None
-    seconds: float
-    stopped_because: str | None
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A candidate as a reviewer sees it."""
-
-    id: str
-    text: str
-    prompt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """A review that waits, with what is needed to answer it."""
-
-    id: str
-    item_id: str
-    recipe: str
-    prompt: str
-    input: str
-    candidates: tuple[Candidate, ...]
-    choices: tuple[str, ...]
-    reasons: tuple[str, ...]
-    state: str
 
 
 class Project:
@@ -155,6 +97,7 @@ class Project:
             UsageError: a run over these seeds exists under another configuration, and `new_run` is not set.
             SeedError: no row of the seeds can be used.
         """
+        check_prices(self.config)
         run, pins = self.prepare_run(recipe, seeds, new_run=new_run, reuse=reuse)
         self._load(run, pins, seeds, limit)
         return await self._work(run, on_progress, on_runner)
@@ -182,12 +125,14 @@ class Project:
             )
         return await self._work(run, on_progress, on_runner)
 
-    def prepare_run(self, recipe: str, seeds: Seeds, *, new_run: bool, reuse: str | None) -> tuple[RunRow, Pins]:
+    def prepare_run(
+        self, recipe: str, seeds: Seeds, *, new_run: bool, reuse: str | None
+    ) -> tuple[RunRow, Pins]:
         """Find the run to go on with, or create one, pinned to the versions in force."""
         from solon.store import runs
 
-        name, fingerprint = _fingerprint(seeds, self.config)
-        pins = self._pin(recipe)
+        name, fingerprint = fingerprint_seeds(seeds, self.config)
+        pins = self._pin(recipe, fingerprint)
         with self.store.connect() as connection:
             reuse_id = runs.find_run(connection, reuse).id if reuse else None
             same = runs.find_same_run(connection, recipe, fingerprint, self._shape(pins))
@@ -196,10 +141,11 @@ class Project:
         if same is not None and not new_run:
             return same, pins
         if other is not None and old is not None and not new_run:
-            changes = _differences(old, self.config.effective())
+            changes = list_differences(old, self.config.effective())
             raise UsageError(
                 f"run {other.id} over the same seeds was made differently: {changes}",
-                next_step=f"add --new-run (with --reuse {other.id} no equal call is made again), or take its config back",
+                next_step=f"add --new-run (with --reuse {other.id} no equal call is made again), "
+                "or take its config back",
             )
         with self.store.transaction() as connection:
             run_id = runs.create_run(
@@ -221,7 +167,7 @@ class Project:
         """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
         return f"{self.config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
 
-    def _pin(self, recipe_name: str) -> Pins:
+    def _pin(self, recipe_name: str, source: str) -> Pins:
         from solon.consensus.model import ConsensusModel
         from solon.graphs.recipes import get_recipe
         from solon.graphs.versions import graph_version
@@ -245,14 +191,17 @@ class Project:
                 prompts=(library.version, library.manifest()),
                 graph=(version, recipe_name, drawn),
                 consensus=ConsensusModel.prior(outcomes=recipe.outcomes).to_json(),
+                panel=self.config.panel_fingerprint(),
+                source=source,
             )
 
     def _load(self, run: RunRow, pins: Pins, seeds: Seeds, limit: int | None) -> None:
         """Turn seeds into queued items; bad rows go to a side file, with line and reason."""
         from solon.store import runs
+        from solon.store.items import draw_pilot
 
         bad: list[BadRow] = []
-        good = runs.add_items(self.store, run, pins, _good_rows(self._read(seeds), bad, limit))
+        good = runs.add_items(self.store, run, pins, good_rows(self._read(seeds), bad, limit))
         if not good:
             told = f"; line {bad[0].line}: {bad[0].reason}" if bad else ""
             raise SeedError(
@@ -264,6 +213,8 @@ class Project:
             write_bad_rows(file, bad)
         with self.store.transaction() as connection:
             runs.set_run(connection, run.id, status="running", bad_rows=len(bad))
+            if self.config.routing.policy == "pilot":
+                draw_pilot(connection, run.id, self.config.routing.pilot, self.config.routing.pilot_share)
 
     def bad_rows_file(self, run_id: str) -> Path:
         """Where the rows that could not be used are named."""
@@ -292,13 +243,8 @@ class Project:
         with self.store.connect() as connection:
             stored = runs.config_payload(connection, run.config_id)
             before = runs.spent(connection, run.id)
-        stored.pop("fingerprint", None)
-        # What shapes the data comes from the run; limits and concurrency are this session's.
-        config = parse_config({**stored, "limits": {}}, source=f"the configuration of run {run.id}")
-        config = config.model_copy(update={"limits": self.config.limits})
-        config = config.model_copy(
-            update={"run": config.run.model_copy(update={"concurrency": self.config.run.concurrency})}
-        )
+        config = self._config_of(stored, run)
+        check_prices(config)
         limits = config.limits
         meter = Meter(
             max_calls=limits.calls,
@@ -316,48 +262,47 @@ class Project:
         stopped: str | None = None
         try:
             await runner.work()
+            if self._learn(run, config).moved_items:
+                await runner.work()
         except LimitReached as limit:
             stopped = limit.cause
         finally:
             await pool.aclose()
-        summary = self.summarize(run.id, stopped=stopped)
+        summary = replace(self.summarize(run.id), stopped_because=stopped)
         status = "stopped" if stopped else "waiting" if summary.pending_review else "done"
         with self.store.transaction() as connection:
             runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=time.time())
         return summary
 
-    def summarize(self, run_id: str | None = None, *, stopped: str | None = None) -> RunSummary:
-        """Where a run (default: the newest) stands, read from the store."""
-        from solon.store import items, reviews, runs
+    def learn(self, run_id: str | None = None) -> Learned:
+        """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
+
+        A run does this by itself with decisions that are at least ten decisions, or a session, old.
+        """
+        from solon.store import runs
 
         with self.store.connect() as connection:
             run = runs.find_run(connection, run_id)
-            counts = items.count_states(connection, run.id)
-            used = runs.spent(connection, run.id)
-            provisional = items.count_provisional(connection, run.id)
-            waiting = reviews.pending_deliveries(connection, run.id)
-        return RunSummary(
-            run_id=run.id,
-            recipe=run.recipe,
-            items=sum(counts.values()),
-            accepted=counts["accepted"],
-            rejected=counts["rejected"],
-            pending_review=counts["waiting"],
-            failed=counts["failed"] + counts["parked"],
-            parked=counts["parked"],
-            queued=counts["queued"] + counts["running"],
-            provisional=provisional,
-            bad_rows=run.bad_rows,
-            bad_rows_file=str(self.bad_rows_file(run.id)) if run.bad_rows else None,
-            decisions_to_apply=waiting,
-            model_calls=used.calls,
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            tokens=used.input_tokens + used.output_tokens,
-            cost=used.cost if not used.unpriced else None,
-            seconds=round(run.active_seconds, 3),
-            stopped_because=stopped or run.stopped_because,
-        )
+            config = self._config_of(runs.config_payload(connection, run.config_id), run)
+        return self._learn(run, config, everything=True)
+
+    def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> Learned:
+        from solon.graphs.recipes import get_recipe
+        from solon.learning import learn, watch_audits
+
+        watch_audits(self.store, run, config)
+        return learn(self.store, run, get_recipe(run.recipe), config, everything=everything)
+
+    def _config_of(self, stored: dict[str, Any], run: RunRow) -> Config:
+        """What shapes the data comes from the run; limits and concurrency are this session's."""
+        stored.pop("fingerprint", None)
+        config = parse_config({**stored, "limits": {}}, source=f"the configuration of run {run.id}")
+        mine = config.run.model_copy(update={"concurrency": self.config.run.concurrency})
+        return config.model_copy(update={"limits": self.config.limits, "run": mine})
+
+    def summarize(self, run_id: str | None = None) -> RunSummary:
+        """Where a run (default: the newest) stands, read from the store."""
+        return summarize(self.store, run_id, self.bad_rows_file)
 
     # Reviewing -------------------------------------------------------------------------------------------------
 
@@ -367,37 +312,14 @@ class Project:
 
         with self.store.connect() as connection:
             rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
-        return [self._review(row) for row in rows]
+        return [view_review(self.store, row) for row in rows]
 
     def review(self, review_id: str) -> Review:
         """One review by its id or the beginning of it."""
         from solon.store.reviews import find_review
 
         with self.store.connect() as connection:
-            return self._review(find_review(connection, review_id))
-
-    def _review(self, row: ReviewRow) -> Review:
-        from solon.responses import choices_of
-        from solon.store.items import load_candidate, load_items, load_text
-
-        item = load_items(self.store, [row.item_id])[0]
-        own = [load_candidate(self.store, candidate) for candidate in row.candidates]
-        prompt = item.content.get("prompt") or "(forgotten)"
-        candidates = tuple(
-            Candidate(c.id, load_text(self.store, c.text_id), load_text(self.store, c.prompt_text_id) if c.prompt_text_id else prompt)
-            for c in own
-        )
-        return Review(
-            id=row.id,
-            item_id=row.item_id,
-            recipe=row.recipe,
-            prompt=candidates[0].prompt if candidates else prompt,
-            input=item.content.get("input") or "",
-            candidates=candidates,
-            choices=choices_of(row.response_schema),
-            reasons=tuple(reason["text"] for reason in row.reasons or ()),
-            state=row.state,
-        )
+            return view_review(self.store, find_review(connection, review_id))
 
     def decide(
         self, review: str | Review, choice: str, candidate: str | Candidate | None = None, **answer: Any
@@ -420,7 +342,11 @@ class Project:
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
         review_id = review.id if isinstance(review, Review) else self.review(review).id
         return decide(
-            self.store, review_id, {k: v for k, v in values.items() if v is not None}, actor=actor, channel=channel
+            self.store,
+            review_id,
+            {k: v for k, v in values.items() if v is not None},
+            actor=actor,
+            channel=channel,
         )
 
     # What came out ---------------------------------------------------------------------------------------------
@@ -432,7 +358,13 @@ class Project:
         return trace(self.store, some_id)
 
     def export(
-        self, format: str, path: str | Path, *, run_id: str | None = None, recipe: str | None = None, **options: Any
+        self,
+        format: str,
+        path: str | Path,
+        *,
+        run_id: str | None = None,
+        recipe: str | None = None,
+        **options: Any,
     ) -> ExportSummary:
         """Write the records in force to a file; see `solon.formats.exports.export` for the options."""
         from solon.formats.exports import export
@@ -442,8 +374,7 @@ class Project:
         if run_id is not None:
             with self.store.connect() as connection:
                 run_id = find_run(connection, run_id).id
-        left_out: Counter[str] = Counter()
-        rows = export_rows(self.store, run_id=run_id, recipe=recipe, left_out=left_out)
+        left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
         return export(rows, format=format, path=Path(path), left_out=left_out, **options)
 
 
@@ -465,48 +396,3 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
-
-
-def _good_rows(
-    rows: Iterable[SeedRow | BadRow], bad: list[BadRow], limit: int | None
-) -> Iterator[tuple[int, SeedRow]]:
-    position = 0
-    for row in rows:
-        if limit is not None and position >= limit:
-            return
-        if isinstance(row, BadRow):
-            bad.append(row)
-            continue
-        yield position, row
-        position += 1
-
-
-def _fingerprint(seeds: Seeds, config: Config) -> tuple[str, str]:
-    """Name and hash of the seeds: of the file's bytes, or of the rows."""
-    digest = hashlib.sha256(json.dumps(config.seeds.model_dump(), sort_keys=True).encode())
-    if isinstance(seeds, str | Path):
-        path = Path(seeds)
-        if path.is_file():
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-        else:
-            digest.update(str(path.resolve()).encode())
-        return str(path), digest.hexdigest()[:24]
-    if not isinstance(seeds, list | tuple):
-        raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
-    digest.update(json.dumps(seeds, sort_keys=True, default=str).encode())
-    return f"{len(seeds)} rows", digest.hexdigest()[:24]
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> str:
-    """Which keys differ, with both values."""
-    told = []
-    for key in sorted({*old, *new} - {"fingerprint", "store", "limits"}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, dict) and isinstance(after, dict):
-            inner = _differences(before, after, f"{prefix}{key}.")
-            told += [inner] if inner else []
-        elif before != after:
-            told.append(f"{prefix}{key} was {before!r:.60}, now {after!r:.60}")
-    return "; ".join(told) or ("" if prefix else "its constitution, rubric or prompts were others")

@@ -94,7 +94,8 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
     for name in named:
         if name not in candidates:
             raise InvalidDecision(
-                f"candidate {name!r} is not part of this review", next_step=f"its candidates: {', '.join(candidates)}"
+                f"candidate {name!r} is not part of this review",
+                next_step=f"its candidates: {', '.join(candidates)}",
             )
     if schema == "single@1" and response.candidate is None:
         response = response.model_copy(update={"candidate": candidates[0]})

@@ -39,9 +39,7 @@ class Member:
 class ModelPool:
     """The chat models of a configuration, made when first needed, each with its bound on calls in flight."""
 
-    def __init__(
-        self, config: Config, *, given: Mapping[str, BaseChatModel] | None = None
-    ) -> None:
+    def __init__(self, config: Config, *, given: Mapping[str, BaseChatModel] | None = None) -> None:
         self._config = config
         self._given = dict(given or {})
         self._members: dict[str, Member] = {}
@@ -64,9 +62,7 @@ class ModelPool:
             self._config.critic.model,
             self._config.resolver.model,
         ]
-        for name in dict.fromkeys(
-            [*roles, *(judge.model for judge in self._config.judges)]
-        ):
+        for name in dict.fromkeys([*roles, *(judge.model for judge in self._config.judges)]):
             _ = self[name]
 
     @property
@@ -74,10 +70,7 @@ class ModelPool:
         """Items in flight that keep every model busy without a crowd at its gate."""
         return max(
             4,
-            max(
-                m.config.concurrency or m.capabilities.default_concurrency
-                for m in self._members.values()
-            ),
+            max(m.config.concurrency or m.capabilities.default_concurrency for m in self._members.values()),
         )
 
     async def aclose(self) -> None:
@@ -116,10 +109,7 @@ class Meter:
         if not self.stopping:
             if self.max_calls is not None and self.calls >= self.max_calls:
                 self.stopping = f"--max-calls {self.max_calls} reached"
-            elif (
-                self.max_tokens is not None
-                and self.input_tokens + self.output_tokens >= self.max_tokens
-            ):
+            elif self.max_tokens is not None and self.input_tokens + self.output_tokens >= self.max_tokens:
                 self.stopping = f"--max-tokens {self.max_tokens} reached"
             elif self.max_cost is not None and self.cost >= self.max_cost:
                 self.stopping = f"--max-cost {self.max_cost} reached"
@@ -256,9 +246,7 @@ async def _make(ask: Ask, member: Member, call_id: str) -> Outcome:
         reply = getattr(error, "reply", None)
         if reply is None:
             return Outcome(call_id, "", outcome=error.kind, error=error.cause)
-        return _outcome(
-            call_id, reply, member.config, kind=error.kind, problem=error.cause
-        )
+        return _outcome(call_id, reply, member.config, kind=error.kind, problem=error.cause)
     return _outcome(call_id, reply, member.config, parsed=reply.parsed)
 
 
@@ -272,15 +260,8 @@ def _outcome(
     parsed: Any = None,
 ) -> Outcome:
     cost = None
-    if (
-        config.price is not None
-        and reply.input_tokens is not None
-        and reply.output_tokens is not None
-    ):
-        cost = (
-            reply.input_tokens * config.price.input
-            + reply.output_tokens * config.price.output
-        ) / 1e6
+    if config.price is not None and reply.input_tokens is not None and reply.output_tokens is not None:
+        cost = (reply.input_tokens * config.price.input + reply.output_tokens * config.price.output) / 1e6
     return Outcome(
         call_id=call_id,
         text=parsed.model_dump_json() if parsed is not None else reply.text,

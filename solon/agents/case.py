@@ -39,9 +39,4 @@ class Case:
     def draw(self, *parts: str | int) -> int:
         """A seed for one call, the same whenever the item is replayed."""
         text = ":".join(str(part) for part in (self.random_seed, *parts))
-        return (
-            int.from_bytes(
-                hashlib.blake2b(text.encode(), digest_size=4).digest(), "big"
-            )
-            & 0x7FFFFFFF
-        )
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") & 0x7FFFFFFF

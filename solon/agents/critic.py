@@ -23,9 +23,7 @@ class Critique:
 
     @property
     def worst(self) -> str:
-        return max(
-            (f.severity for f in self.findings), key=SEVERITIES.index, default="none"
-        )
+        return max((f.severity for f in self.findings), key=SEVERITIES.index, default="none")
 
     @property
     def principles(self) -> list[str]:
@@ -43,9 +41,7 @@ class Critique:
         return json.dumps([f.model_dump() for f in self.findings], ensure_ascii=False)
 
 
-async def critique(
-    case: Case, ordinal: int, *, round: int, prompt: str, answer: str
-) -> Critique:
+async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer: str) -> Critique:
     """What the critic finds on one answer.
 
     A principle that the constitution does not have is not a citation, and a quote that is not in the answer is not
@@ -78,9 +74,7 @@ async def critique(
     checked = [
         f.model_copy(
             update={
-                "principle": f.principle.strip("[] ")
-                if f.principle.strip("[] ") in known
-                else "",
+                "principle": f.principle.strip("[] ") if f.principle.strip("[] ") in known else "",
                 "quote": f.quote if f.quote and f.quote in answer else "",
             }
         )

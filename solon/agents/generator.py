@@ -26,9 +26,7 @@ class Draft:
         return not self.problem
 
 
-async def draft(
-    case: Case, index: int, *, round: int, guidance: str = "", findings: str = ""
-) -> Draft:
+async def draft(case: Case, index: int, *, round: int, guidance: str = "", findings: str = "") -> Draft:
     """Draft number `index` of a round: models, temperatures and personas take turns."""
     config = case.config.generator
     model = config.models[index % len(config.models)]
@@ -60,9 +58,7 @@ async def write_instruction(
         guidance=guidance,
         findings=findings,
     )
-    ask = _ask(
-        case, "instruction", index, round, model, rendered, schema=InstructionDraft
-    )
+    ask = _ask(case, "instruction", index, round, model, rendered, schema=InstructionDraft)
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, InstructionDraft):
         return Draft("", outcome, case.caller.voter(model), problem=outcome.outcome)
@@ -76,9 +72,7 @@ async def write_instruction(
     )
 
 
-async def revise(
-    case: Case, index: int, *, round: int, prompt: str, answer: str, findings: str
-) -> Draft:
+async def revise(case: Case, index: int, *, round: int, prompt: str, answer: str, findings: str) -> Draft:
     """A better version of an answer, by what the critic found."""
     config = case.config.generator
     model = config.models[index % len(config.models)]
@@ -90,9 +84,7 @@ async def revise(
         answer=answer,
         findings=findings,
     )
-    outcome = await case.caller.call(
-        _ask(case, "revise", index, round, model, rendered)
-    )
+    outcome = await case.caller.call(_ask(case, "revise", index, round, model, rendered))
     return _finish(case, model, outcome, outcome.text.strip())
 
 

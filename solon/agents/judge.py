@@ -104,9 +104,7 @@ async def _judge_once(
         prompt = case.prompts["judge.pair_json"].render(case.mark, **values)
         ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
         outcome, parsed = await case.caller.parsed(ask)
-        found = _from_json(
-            outcome, parsed, case.caller.voter(judge.model), name, order, sample
-        )
+        found = _from_json(outcome, parsed, case.caller.voter(judge.model), name, order, sample)
     return found
 
 
@@ -114,9 +112,7 @@ def _seat_name(seat: int, judge: JudgeConfig) -> str:
     return f"{seat + 1}: {judge.persona}" if judge.persona else f"{seat + 1}"
 
 
-def _from_logprobs(
-    outcome: Outcome, voter: str, seat: str, order: str, sample: int
-) -> Verdict | None:
+def _from_logprobs(outcome: Outcome, voter: str, seat: str, order: str, sample: int) -> Verdict | None:
     from solon.agents.models.structured import verdict_probability
 
     if outcome.outcome == "too_long":
@@ -138,14 +134,10 @@ def _from_logprobs(
         return None
     p = probability["A"] if order == "AB" else probability["B"]
     side = "tie" if p == 0.5 else "A" if p > 0.5 else "B"
-    return Verdict(
-        voter, seat, order, sample, side, round(p, 6), None, None, "", outcome
-    )
+    return Verdict(voter, seat, order, sample, side, round(p, 6), None, None, "", outcome)
 
 
-def _from_json(
-    outcome: Outcome, parsed: object, voter: str, seat: str, order: str, sample: int
-) -> Verdict:
+def _from_json(outcome: Outcome, parsed: object, voter: str, seat: str, order: str, sample: int) -> Verdict:
     if not isinstance(parsed, PairVerdict):
         return Verdict(
             voter,
@@ -227,9 +219,7 @@ async def score(
 ) -> list[Verdict]:
     """Every seat's scores of one answer on the rubric; accept from the configured mean on."""
     jobs = [
-        _score_once(
-            case, seat, judge, answer, prompt, sample, round, ordinal, precedents
-        )
+        _score_once(case, seat, judge, answer, prompt, sample, round, ordinal, precedents)
         for seat, judge in enumerate(case.config.judges)
         for sample in range(judge.samples)
     ]
@@ -306,11 +296,7 @@ async def _score_once(
 def weighted_mean(scores: dict[str, float], weights: dict[str, float]) -> float:
     """Mean score over the criteria that were scored; a missing score stays missing."""
     total = sum(weights[k] for k in scores if k in weights)
-    return (
-        sum(scores[k] * weights[k] for k in scores if k in weights) / total
-        if total
-        else 0.0
-    )
+    return sum(scores[k] * weights[k] for k in scores if k in weights) / total if total else 0.0
 
 
 _schemas: dict[tuple[str, ...], type[Scores]] = {}
@@ -323,10 +309,6 @@ def _scores_schema(criteria: tuple[str, ...]) -> type[Scores]:
 
         from pydantic import create_model
 
-        points = create_model(
-            "Points", **{c: (Literal[1, 2, 3, 4, 5], ...) for c in criteria}
-        )  # type: ignore[call-overload]
-        _schemas[criteria] = create_model(
-            "Scores", rationale=(str, ""), scores=(points, ...)
-        )
+        points = create_model("Points", **{c: (Literal[1, 2, 3, 4, 5], ...) for c in criteria})  # type: ignore[call-overload]
+        _schemas[criteria] = create_model("Scores", rationale=(str, ""), scores=(points, ...))
     return _schemas[criteria]

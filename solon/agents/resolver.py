@@ -59,17 +59,11 @@ async def resolve(
     )
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, ResolutionAnswer):
-        return Resolution(
-            "", (), "", f"the resolver gave no answer ({outcome.outcome})", outcome
-        )
+        return Resolution("", (), "", f"the resolver gave no answer ({outcome.outcome})", outcome)
     known = set(case.constitution.ids()) | precedent_ids
-    cites = tuple(
-        dict.fromkeys(c.strip("[] ") for c in parsed.cites if c.strip("[] ") in known)
-    )
+    cites = tuple(dict.fromkeys(c.strip("[] ") for c in parsed.cites if c.strip("[] ") in known))
     if parsed.verdict == "hand_over":
         return Resolution("", cites, parsed.reason, "the resolver handed over", outcome)
     if not cites:
-        return Resolution(
-            "", (), parsed.reason, "the resolver cited no rule that exists", outcome
-        )
+        return Resolution("", (), parsed.reason, "the resolver cited no rule that exists", outcome)
     return Resolution(parsed.verdict, cites, parsed.reason, "", outcome)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from solon.consensus.binomial import beta_cdf, clopper_pearson, upper_bound
@@ -34,7 +34,9 @@ class AuditReport:
 
 
 def is_drawn(key: str, share: float) -> bool:
-    """Whether an item is audited: a draw fixed by its key (which should hold a secret seed), before its verdicts."""
+    """Whether an item is audited: a draw fixed by its key (which should hold a secret seed), before its
+    verdicts.
+    """
     if not 0.0 <= share <= 1.0:
         raise ConfigError(f"audit share must lie in [0, 1], got {share!r}", next_step="use .01 to .05")
     return random.Random(key).random() < share
@@ -77,23 +79,36 @@ def watch(
     return AuditReport(n, agreed, rate, interval, always, promise, state, found, why)
 
 
-def log_evidence_below(k: int, n: int, promise: float) -> float:
-    """Log e-value against "agreement >= promise" after k of n: a Beta(1, 1) mixture over all lower rates.
+PSEUDO = 10.0
+"""Weight of the mixture around the promise; more finds smaller falls, later."""
 
-    Its exponential is a non-negative supermartingale of mean at most 1 under the hypothesis, so it exceeds
-    1/delta ever with probability at most delta (Ville 1939; Howard et al. 2021).
+
+def log_evidence_below(k: int, n: int, promise: float) -> float:
+    """Log e-value against "agreement >= promise" after k of n: a Beta mixture over all lower rates.
+
+    The Beta has its mean at the promise and weighs ten audits, cut off above. The exponential is a
+    non-negative supermartingale of mean at most 1 under the hypothesis, so it ever exceeds 1/delta with
+    probability at most delta (Ville 1939; Howard et al. 2021).
     """
     if n == 0:
         return 0.0
-    a, b = k + 1.0, n - k + 1.0
+    a0, b0 = PSEUDO * promise, PSEUDO * (1.0 - promise)
+    a, b = a0 + k, b0 + n - k
     mass = beta_cdf(promise, a, b)
     if mass <= 0.0:
         return -math.inf
-    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
     return (
-        log_beta + math.log(mass) - math.log(promise)
-        - k * math.log(promise) - (n - k) * math.log1p(-promise)
-    )  # fmt: skip
+        _log_beta(a, b)
+        - _log_beta(a0, b0)
+        + math.log(mass)
+        - math.log(beta_cdf(promise, a0, b0))
+        - k * math.log(promise)
+        - (n - k) * math.log1p(-promise)
+    )
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 def confidence_sequence(k: int, n: int, delta: float = 0.05) -> tuple[float, float]:
@@ -111,8 +126,7 @@ def confidence_sequence(k: int, n: int, delta: float = 0.05) -> tuple[float, flo
     return _edge(rejected, middle, 0.0), _edge(rejected, middle, 1.0)
 
 
-def _edge(rejected: object, inside: float, end: float) -> float:
-    assert callable(rejected)
+def _edge(rejected: Callable[[float], bool], inside: float, end: float) -> float:
     outside = end
     if not rejected(min(max(end, 1e-15), 1.0 - 1e-15)):
         return end
@@ -126,11 +140,17 @@ def _edge(rejected: object, inside: float, end: float) -> float:
 
 
 def detectable(n: int, promise: float, delta: float = 0.05, power: float = 0.8) -> float | None:
-    """Highest agreement that n audits would by now have alarmed at with probability ``power``, at the last look."""
-    worst = None
-    for k in range(n + 1):
-        if log_evidence_below(k, n, promise) >= math.log(1.0 / delta) and k / n < promise:
-            worst = k
+    """Highest agreement that n audits would by now have alarmed at with probability ``power``, at the
+    last look.
+    """
+    low_k, high_k = -1, math.floor(promise * n)
+    while n and low_k < high_k:
+        mid_k = (low_k + high_k + 1) // 2
+        if log_evidence_below(mid_k, n, promise) >= math.log(1.0 / delta):
+            low_k = mid_k
+        else:
+            high_k = mid_k - 1
+    worst = low_k if low_k >= 0 else None
     if worst is None:
         return None
     low, high = 0.0, promise

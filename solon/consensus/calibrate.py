@@ -153,7 +153,9 @@ def measure_brier(confidence: Floats, correct: Floats) -> float:
 
 
 def measure_auroc(score: Floats, correct: Floats) -> float | None:
-    """Chance that a right item scores above a wrong one, ties one half; soft labels weigh; None for one class."""
+    """Chance that a right item scores above a wrong one, ties one half; soft labels weigh; None for one
+    class.
+    """
     order = np.argsort(score, kind="stable")
     s, good = score[order], np.asarray(correct, dtype=np.float64)[order]
     bad = 1.0 - good

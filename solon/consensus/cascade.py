@@ -14,7 +14,9 @@ from solon.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One judge or panel of a cascade: ``score`` and ``agreed`` (n,) over the same items, ``cost`` per item."""
+    """One judge or panel of a cascade: ``score`` and ``agreed`` (n,) over the same items, ``cost`` per
+    item.
+    """
 
     name: str
     score: Floats

@@ -1,4 +1,6 @@
-"""The experts' own ceiling: no panel agrees with an expert more than experts let it. Standard library only."""
+"""The experts' own ceiling: no panel agrees with an expert more than experts let it. Standard library
+only.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def majority_right(right: float, experts: int) -> float:
 def measure_ceiling(
     answers: Sequence[Sequence[str]], *, outcomes: int = 2, draws: int = 1000, seed: int = 0
 ) -> Ceiling:
-    """From items that several experts answered independently; items with fewer than two answers say nothing."""
+    """From items that several experts answered independently; items with fewer than two answers say
+    nothing.
+    """
     rows = []
     for item in answers:
         pairs = list(combinations(item, 2))

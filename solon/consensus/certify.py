@@ -19,7 +19,10 @@ from solon.consensus.binomial import least_passing, lower_bound, tail_at_least
 from solon.errors import ConfigError
 
 START = 0.25
-"""The sequence starts at the most confident quarter: fixed before looking, never moved to a luckier place."""
+"""The sequence starts at the most confident quarter: fixed before looking, never moved to a luckier place.
+
+Where a quarter is so small that not even perfect agreement could pass, it starts at the least number that could;
+that number follows from the size of the sample, alpha and delta alone, never from a decision."""
 STEPS = 31
 """Cuts from START to 1 in equal steps of coverage."""
 
@@ -79,7 +82,7 @@ def certify(
     best: tuple[int, int] | None = None
     tests = 0
     stopped = (0, 0)
-    for size in _sizes(ranked, start, steps):
+    for size in _sizes(ranked, start, steps, least_sample(alpha, delta)):
         k = round(float(right[size - 1]))
         tests += 1
         if tail_at_least(k, size, rate) > delta:
@@ -94,13 +97,18 @@ def certify(
     return Certificate(alpha, delta, float(ranked[size - 1]), size / n, size, float(k), bound, n, tests, why)
 
 
-def _sizes(ranked: Floats, start: float, steps: int) -> list[int]:
+def least_sample(alpha: float, delta: float) -> int:
+    """Decisions above a threshold without which not even perfect agreement certifies it."""
+    return math.ceil(math.log(delta) / math.log(1.0 - alpha) - 1e-12)
+
+
+def _sizes(ranked: Floats, start: float, steps: int, least: int = 1) -> list[int]:
     """Numbers of items at or above each cut; equal scores are never separated. Depends on scores alone."""
     n = len(ranked)
     sizes: list[int] = []
-    for share in np.linspace(start, 1.0, steps):
-        if n == 0:
-            break
+    if n < least:
+        return sizes
+    for share in np.linspace(max(start, least / n), 1.0, steps):
         cut = ranked[min(n, max(1, math.ceil(share * n - 1e-9))) - 1]
         size = int(np.searchsorted(-ranked, -cut, side="right"))
         if not sizes or size > sizes[-1]:
@@ -110,13 +118,16 @@ def _sizes(ranked: Floats, start: float, steps: int) -> list[int]:
 
 def _refuse(alpha: float, delta: float, n: int, tests: int, k: int, size: int) -> Certificate:
     rate = 1.0 - alpha
-    needed = math.ceil(math.log(delta) / math.log(rate)) if 0.0 < rate < 1.0 else 1
-    if size == 0:
-        why = f"no decisions; even without a single disagreement {needed} among the most confident are needed"
+    needed = least_sample(alpha, delta)
+    if n < needed or size == 0:
+        why = (
+            f"{n} decisions are too few: even without a single disagreement it takes {needed}; collect at"
+            f" least {max(needed - n, 1)} more random decisions, and about {4 * needed} in all"
+        )
     elif size < needed:
         why = (
             f"{size} decisions among the most confident are too few: even without a disagreement it takes"
-            f" {needed}; collect {math.ceil(needed / size * n) - n} more random decisions"
+            f" {needed}; collect about {math.ceil(needed / size * n) - n} more random decisions"
         )
     else:
         passing = least_passing(size, rate, delta)

@@ -26,7 +26,9 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """``posterior`` (items, labels); ``accuracy`` (workers,): expected share of right labels; ``rounds`` used."""
+    """``posterior`` (items, labels); ``accuracy`` (workers,): expected share of right labels; ``rounds``
+    used.
+    """
 
     posterior: Floats
     accuracy: Floats
@@ -62,11 +64,12 @@ def dawid_skene(
     flat_item = (crowd.item[:, None] * k + cells).ravel()
     flat_cell = (pair[:, None] * k + cells).ravel()
     last, used = -np.inf, 0
-    confusion: Floats = np.zeros((n_workers, k, k))
-    for used in range(1, rounds + 1):
+    confusion = np.zeros((n_workers, k, k), dtype=np.float64)
+    while used < rounds:
+        used += 1
         weight = posterior[crowd.item]
         counts = np.bincount(flat_cell, weight.ravel(), n_workers * k * k)
-        confusion = counts.reshape(n_workers, k, k) + smoothing
+        confusion = np.asarray(counts.reshape(n_workers, k, k) + smoothing, dtype=np.float64)
         confusion = confusion / confusion.sum(axis=1, keepdims=True)
         prior = posterior.mean(axis=0) + 1e-12
         log_cell = np.log(confusion).reshape(n_workers * k, k)
@@ -95,7 +98,8 @@ def one_coin(crowd: Crowd, rounds: int = 50, tolerance: float = 1e-5) -> Aggrega
     count = np.bincount(crowd.worker, minlength=crowd.workers).astype(np.float64)
     accuracy = np.full(crowd.workers, 0.7)
     used = 0
-    for used in range(1, rounds + 1):
+    while used < rounds:
+        used += 1
         hits = np.bincount(crowd.worker, posterior[crowd.item, crowd.label], crowd.workers)
         accuracy = (hits + 1.4) / (count + 2.0)
         weight = np.log(accuracy * (k - 1) / (1.0 - accuracy))

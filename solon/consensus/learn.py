@@ -44,13 +44,15 @@ def fit(
     turn_after: int = 20,
     early_turn: bool = True,
     unlabelled: bool = True,
+    extra: Mapping[str, Mapping[str, float]] | None = None,
 ) -> ConsensusModel:
     """Learn judge weights and a calibration map from N >= 0 decisions.
 
     Items without a decision still inform the weights by agreement (``unlabelled=False``: not). Calibration is
     fitted on leave-one-out posteriors, so no decision calibrates a score that it helped to fit; kinds:
     none | platt | isotonic | venn-abers. Raises ConfigError for a decision on an unknown item. For
-    ``correlation``, ``turn_after`` and ``early_turn`` see ``weights.learn_weights``.
+    ``correlation`` (0 for independent people), ``turn_after`` and ``early_turn`` see ``weights.learn_weights``.
+    ``extra``: further signals per item, as given to ``judge_item``; they count if named in ``signals``.
     """
     names = list(verdicts_by_item)
     at = {name: i for i, name in enumerate(names)}
@@ -60,7 +62,8 @@ def fit(
                 f"a decision names item {decision.item!r}, which has no verdicts here",
                 next_step="fit with the verdicts of every decided item",
             )
-    kept = names if unlabelled else [n for n in names if any(d.item == n for d in decisions)]
+    decided = {d.item for d in decisions}
+    kept = names if unlabelled else [n for n in names if n in decided]
     at = {name: i for i, name in enumerate(kept)}
     ballots = collect([verdicts_by_item[name] for name in kept], outcomes)
     chosen = [d for d in decisions if d.outcome in outcomes or d.outcome == TIE]
@@ -78,7 +81,9 @@ def fit(
     other = [d for d in decisions if d.outcome not in outcomes and d.outcome != TIE]
     return replace(
         model,
-        calibration=_calibrate(model, weights, verdicts_by_item, [*chosen, *other], calibration, signals),
+        calibration=_calibrate(
+            model, weights, verdicts_by_item, [*chosen, *other], calibration, signals, extra or {}
+        ),
     )
 
 
@@ -120,12 +125,15 @@ def _calibrate(
     decisions: Sequence[Decision],
     kind: str,
     names: Sequence[str],
+    extra: Mapping[str, Mapping[str, float]],
 ) -> Calibration:
-    """``decisions``: first those that ``weights.left_out`` is about, in order, then those that chose no outcome."""
+    """``decisions``: first those that ``weights.left_out`` is about, in order, then those that chose no
+    outcome.
+    """
     top, correct, rows = [], [], []
     left_out = np.exp(log_softmax(weights.left_out)) if len(weights.left_out) else np.zeros((0, 2))
     for i, decision in enumerate(decisions):
-        seen = judge_item(model, verdicts[decision.item])
+        seen = judge_item(model, verdicts[decision.item], extra.get(decision.item))
         posterior = left_out[i] if i < len(left_out) else np.array(list(seen.posterior.values()))
         best = int(np.argmax(posterior))
         top.append(float(posterior[best]))

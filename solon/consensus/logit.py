@@ -1,4 +1,6 @@
-"""Conditional logit with a Gaussian prior, by Newton's method, with leave-one-out scores. Imports numpy only."""
+"""Conditional logit with a Gaussian prior, by Newton's method, with leave-one-out scores. Imports numpy
+only.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,13 @@ from solon.consensus.ballots import Floats
 class LogitFit:
     """``weights`` (F,) at the maximum; ``left_out`` (n, K): logits of each item from a fit without it.
 
-    ``score``: sum over items of the log likelihood under ``left_out``.
+    ``score``: sum over items of the log likelihood under ``left_out``. ``covariance`` (F, F): Laplace's.
     """
 
     weights: Floats
     left_out: Floats
     score: float
+    covariance: Floats
 
 
 def log_softmax(logits: Floats) -> Floats:
@@ -58,7 +61,7 @@ def fit_logit(x: Floats, target: Floats, mean: Floats, precision: Floats, rounds
             break
     left_out = _leave_one_out(x, target, w, p, inverse)
     score = float((target * log_softmax(left_out)).sum()) if n else 0.0
-    return LogitFit(w, left_out, score)
+    return LogitFit(w, left_out, score, np.asarray(inverse))
 
 
 def _objective(x: Floats, target: Floats, w: Floats, mean: Floats, precision: Floats) -> float:

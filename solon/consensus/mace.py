@@ -27,7 +27,8 @@ def mace(
     theta = np.full(n_workers, 0.5)
     xi = np.full((n_workers, k), 1.0 / k)
     used = 0
-    for used in range(1, rounds + 1):
+    while used < rounds:
+        used += 1
         spam = (1.0 - theta)[crowd.worker] * xi.ravel()[pair]
         know = theta[crowd.worker]
         knew = posterior.ravel()[flat] * know / (know + spam)

@@ -6,7 +6,7 @@ Called once per item inside the graph, so it works on plain floats (tens of micr
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from solon.consensus.model import Calibration, ConsensusModel
@@ -71,8 +71,13 @@ class _Voter:
         self.orders: dict[str, list[float]] = {}
 
 
-def judge_item(model: ConsensusModel, verdicts: Sequence[Verdict]) -> Consensus:
-    """Posterior, margin, confidence and signals of one item. Total for any verdicts, none included."""
+def judge_item(
+    model: ConsensusModel, verdicts: Sequence[Verdict], extra: Mapping[str, float] | None = None
+) -> Consensus:
+    """Posterior, margin, confidence and signals of one item. Total for any verdicts, none included.
+
+    ``extra``: further signals, such as critics' disagreement, for the calibration to listen to.
+    """
     outcomes = model.outcomes
     k = len(outcomes)
     index = {o: i for i, o in enumerate(outcomes)}
@@ -116,6 +121,8 @@ def judge_item(model: ConsensusModel, verdicts: Sequence[Verdict]) -> Consensus:
     order = sorted(range(k), key=lambda i: -posterior[i])
     top, second = posterior[order[0]], posterior[order[1]]
     signals, split = _signals(voters, votes, k)
+    if extra:
+        signals.update(extra)
     signals["margin"] = top - second
     signals["posterior_entropy"] = -sum(p * math.log(p) for p in posterior if p > 0.0) / math.log(k)
     if margins:

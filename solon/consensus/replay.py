@@ -15,7 +15,7 @@ import numpy as np
 from solon.consensus.ballots import Ballots, Floats, Ints
 from solon.consensus.logit import log_softmax
 from solon.consensus.model import PRIOR_CORRELATION
-from solon.consensus.resample import draw_items, interval, mean_interval
+from solon.consensus.resample import draw_items, interval, mean_interval, ratio_interval
 from solon.consensus.weights import Weights, learn_weights
 
 BUDGETS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -62,7 +62,9 @@ def measure_unanimous(ballots: Ballots, gold: Ints) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Figures per number of labels, and per seed the split and the logits that the learned panel gives all items."""
+    """Figures per number of labels, and per seed the split and the logits that the learned panel gives
+    all items.
+    """
 
     figures: dict[str, dict[str, Any]]
     splits: dict[int, list[tuple[Ints, Ints, Floats]]]
@@ -107,17 +109,17 @@ def _curve_point(
     total: Floats, naive: Floats, tests: Floats, plain: Floats, seed: int, rivals: bool
 ) -> dict[str, Any]:
     seen = tests > 0
-    mean = total[seen] / tests[seen]
+    weight = tests[seen]
     point: dict[str, Any] = {
         "accuracy": float(total.sum() / tests.sum()),
-        "ci": list(mean_interval(mean, seed=seed)),
+        "ci": list(ratio_interval(total[seen], weight, seed=seed)),
         "n": int(seen.sum()),
     }
     if rivals:
-        for name, other in (("majority", plain[seen]), ("naive_bayes", naive[seen] / tests[seen])):
-            point[name] = float((other * tests[seen]).sum() / tests.sum())
+        for name, other in (("majority", plain[seen] * weight), ("naive_bayes", naive[seen])):
+            point[name] = float(other.sum() / weight.sum())
             point[f"over_{name}"] = point["accuracy"] - point[name]
-            point[f"over_{name}_ci"] = list(mean_interval(mean - other, seed=seed))
+            point[f"over_{name}_ci"] = list(ratio_interval(total[seen] - other, weight, seed=seed))
     return point
 
 
@@ -133,16 +135,16 @@ def naive_bayes(ballots: Ballots, rows: Ints, gold: Ints) -> Floats:
     return np.asarray(np.einsum("nck,c->nk", vote, np.log(p * (k - 1) / (1.0 - p))))
 
 
-def routed_gain(score: Floats, right: Floats, share: float) -> float:
-    """Panel errors in the ``share`` of items with the lowest score, per item; equal scores share their mean."""
+def captured_errors(score: Floats, right: Floats) -> Floats:
+    """(n + 1,) panel errors among the m items of lowest score, per item; equal scores share their mean."""
     n = len(score)
     order = np.argsort(score, kind="stable")
     ranked, wrong = score[order], (1.0 - right)[order]
     new = np.empty(n, dtype=bool)
-    new[0], new[1:] = True, ranked[1:] > ranked[:-1] + 1e-12
+    new[:1], new[1:] = True, ranked[1:] > ranked[:-1] + 1e-12
     group = np.cumsum(new) - 1
     mean = (np.bincount(group, wrong) / np.bincount(group))[group]
-    return float(mean[: round(share * n)].sum() / n)
+    return np.concatenate([[0.0], np.cumsum(mean) / n])
 
 
 def measure_routing(
@@ -150,42 +152,36 @@ def measure_routing(
 ) -> dict[str, Any]:
     """Final accuracy when an oracle answers the least confident share, against the same share at random.
 
-    ``gain_ci``: interval of the difference, ranking each bootstrap sample anew. ``area``: mean difference over all shares.
+    ``gain_ci``: interval of the difference, ranking each bootstrap sample anew. ``area``: mean difference
+    over all shares.
     """
     n = len(score)
-    sample = draw_items(n, draws, seed)
-    base, out = float(right.mean()), {}
-    for share in budgets:
-        real = round(share * n) / n
-        drawn = np.array([_gains(score[rows], right[rows], share) for rows in sample])
-        after = base + routed_gain(score, right, share)
-        chance = base + real * (1.0 - base)
+    asked = np.array([round(share * n) for share in budgets], dtype=np.int64)
+    grid = np.array([round(share * n) for share in np.linspace(0.0, 1.0, 21)], dtype=np.int64)
+    drawn = [_routed(score[rows], right[rows], asked, grid) for rows in draw_items(n, draws, seed)]
+    after, gain, area = (np.array(part) for part in zip(*drawn, strict=True))
+    accuracy, over, whole = _routed(score, right, asked, grid)
+    out: dict[str, Any] = {}
+    for i, share in enumerate(budgets):
         out[f"{share:g}"] = {
-            "accuracy": after,
-            "ci": list(interval(drawn[:, 0])),
-            "random": chance,
-            "gain": after - chance,
-            "gain_ci": list(interval(drawn[:, 1])),
+            "accuracy": float(accuracy[i]),
+            "ci": list(interval(after[:, i])),
+            "random": float(accuracy[i] - over[i]),
+            "gain": float(over[i]),
+            "gain_ci": list(interval(gain[:, i])),
             "n": n,
-            "asked": round(share * n),
+            "asked": int(asked[i]),
         }
-    few = sample[:200]
-    out["area"] = {
-        "gain": _area(score, right),
-        "gain_ci": list(interval(np.array([_area(score[rows], right[rows]) for rows in few]))),
-    }
+    out["area"] = {"gain": whole, "gain_ci": list(interval(area))}
     return out
 
 
-def _gains(score: Floats, right: Floats, share: float) -> tuple[float, float]:
-    base, real = float(right.mean()), round(share * len(score)) / len(score)
-    gain = routed_gain(score, right, share)
-    return base + gain, gain - real * (1.0 - base)
-
-
-def _area(score: Floats, right: Floats) -> float:
-    shares = np.linspace(0.0, 1.0, 21)
-    return float(np.mean([_gains(score, right, float(s))[1] for s in shares]))
+def _routed(score: Floats, right: Floats, asked: Ints, grid: Ints) -> tuple[Floats, Floats, float]:
+    """Accuracy and its difference to random at each number asked, and the mean difference over ``grid``."""
+    found, base, n = captured_errors(score, right), float(right.mean()), len(score)
+    chance = 1.0 - base
+    area = float((found[grid] - grid / n * chance).mean())
+    return base + found[asked], found[asked] - asked / n * chance, area
 
 
 def measure_routing_learned(
@@ -209,12 +205,12 @@ def measure_routing_learned(
                 random_[test] += right + round(share * len(test)) / len(test) * (1.0 - right)
                 tests[test] += 1.0
             seen = tests > 0
-            a, r = final[seen] / tests[seen], random_[seen] / tests[seen]
+            a, r, t = final[seen], random_[seen], tests[seen]
             per[f"{share:g}"] = {
                 "accuracy": float(final.sum() / tests.sum()),
-                "ci": list(mean_interval(a, seed=seed)),
+                "ci": list(ratio_interval(a, t, seed=seed)),
                 "random": float(random_.sum() / tests.sum()),
-                "gain_ci": list(mean_interval(a - r, seed=seed)),
+                "gain_ci": list(ratio_interval(a - r, t, seed=seed)),
                 "n": int(seen.sum()),
             }
         out[str(size)] = per
@@ -235,6 +231,4 @@ def _asked(score: Floats, count: int) -> Floats:
 
 def learn(ballots: Ballots, rows: Ints, gold: Ints, correlation: float = PRIOR_CORRELATION) -> Weights:
     """Weights from certain answers on some rows."""
-    return learn_weights(
-        ballots, rows, one_hot(gold[rows], len(ballots.outcomes)), correlation=correlation
-    )
+    return learn_weights(ballots, rows, one_hot(gold[rows], len(ballots.outcomes)), correlation=correlation)

@@ -14,8 +14,8 @@ from solon.consensus.ballots import Ballots, Floats, Ints
 from solon.consensus.binomial import clopper_pearson, upper_bound
 from solon.consensus.calibrate import (
     fit_platt,
-    measure_auroc,
     measure_aurc,
+    measure_auroc,
     measure_brier,
     measure_ece,
     risk_coverage,
@@ -24,20 +24,27 @@ from solon.consensus.certify import certify
 from solon.consensus.logit import log_softmax
 from solon.consensus.model import PRIOR_CORRELATION, Calibration
 from solon.consensus.replay import gap, learn, score_right
-from solon.consensus.resample import bootstrap, draw_items, interval, mean_interval
-from solon.consensus.reviewers import rate_from_overlap, rate_reviewer, vote_weight
+from solon.consensus.resample import bootstrap, draw_items, interval, mean_interval, ratio_interval
+from solon.consensus.reviewers import learn_vote_weight, rate_from_overlap
+from solon.consensus.weights import Weights
+
+FINAL = 50.0
+"""Vote weight of a decision that is final."""
 
 
 def top_of(logits: Floats) -> Floats:
     """Probability of the best outcome, (n,)."""
-    return np.asarray(np.exp(log_softmax(logits)).max(axis=1))
+    return np.asarray(np.exp(log_softmax(logits)).max(axis=1), dtype=np.float64)
 
 
 def calibrated(ballots: Ballots, rows: Ints, gold: Ints, correlation: float) -> tuple[Floats, Calibration]:
     """Logits of all items after learning from ``rows``, and the calibration fitted on left-out posteriors."""
     weights = learn(ballots, rows, gold, correlation)
-    left_out = weights.left_out
-    return weights.logits(ballots), fit_platt(top_of(left_out), score_right(left_out, gold[rows]))
+    return weights.logits(ballots), _calibration(weights, rows, gold)
+
+
+def _calibration(weights: Weights, rows: Ints, gold: Ints) -> Calibration:
+    return fit_platt(top_of(weights.left_out), score_right(weights.left_out, gold[rows]))
 
 
 def apply_all(calibration: Calibration, top: Floats) -> Floats:
@@ -67,9 +74,7 @@ def measure_calibration(
         "ece_ci": list(bootstrap(n, lambda r: measure_ece(confidence[r], right[r]), 300, seed)),
         "brier": measure_brier(confidence, right),
         "auroc": measure_auroc(confidence, right),
-        "auroc_ci": list(
-            bootstrap(n, lambda r: measure_auroc(confidence[r], right[r]) or 0.5, 300, seed)
-        ),
+        "auroc_ci": list(bootstrap(n, lambda r: measure_auroc(confidence[r], right[r]) or 0.5, 300, seed)),
         "aurc": measure_aurc(confidence, right),
         "auroc_margin": measure_auroc(gap(ballots.votes), plain),
         "aurc_margin": measure_aurc(gap(ballots.votes), plain),
@@ -125,14 +130,15 @@ def measure_certification(
 
 def measure_reviewer(
     ballots: Ballots, answers: Ints, others: Ints, truth: Ints, *, labels: int, budgets: Sequence[float],
-    seeds: int = 20, seed: int = 0, final: bool = False, correlation: float = PRIOR_CORRELATION,
+    seed: int = 0, final: bool = False, correlation: float = PRIOR_CORRELATION,
 ) -> dict[str, Any]:  # fmt: skip
     """Final accuracy with one fallible reviewer, whose answers join the panel's posterior as votes.
 
     All (seeds, n): ``answers`` of the reviewer, ``others``: a second person on the same item (-1: none), ``truth``:
     what counts as right; -1 leaves an item out. A pilot of ``labels`` random items teaches weights and calibration
-    (by ``truth``) and rates the reviewer (by ``others``). ``final``: the reviewer is an oracle.
-    ``taken``: the same when each answer replaces the panel's.
+    (by ``truth``), rates the reviewer (by ``others``) and learns how much the answers add to the panel (both).
+    ``final``: the reviewer is an oracle.
+    ``taken_as_truth``: the same when each answer replaces the panel's.
     """
     n, k = len(ballots), len(ballots.outcomes)
     keys = [f"{b:g}" for b in budgets]
@@ -144,19 +150,20 @@ def measure_reviewer(
         known = np.flatnonzero(truth[s] >= 0)
         turn = np.random.default_rng(seed + s).permutation(known)
         pilot, test = turn[:labels], turn[labels:]
-        logits, calibration = calibrated(ballots, pilot, np.maximum(truth[s], 0), correlation)
-        honest = _honest(logits[test], calibration)
+        weights = learn(ballots, pilot, np.maximum(truth[s], 0), correlation)
+        calibration = _calibration(weights, pilot, np.maximum(truth[s], 0))
+        honest = _honest(weights.logits(ballots)[test], calibration)
         both = pilot[(answers[s][pilot] >= 0) & (others[s][pilot] >= 0)]
         same = float((answers[s][both] == others[s][both]).sum())
-        rated = rate_from_overlap("r", same, len(both), k) if not final else rate_reviewer("r", 1, 1, k)
-        reliability = 0.999 if final else rated.reliability
-        reliabilities.append(reliability)
+        rated = rate_from_overlap("r", same, len(both), k)
+        before = np.log(_honest(weights.left_out, calibration))
+        weight = FINAL if final else learn_vote_weight(before, answers[s][pilot], truth[s][pilot], rated)
+        reliabilities.append(1.0 if final else rated.reliability)
         right = score_right(honest, truth[s][test])
         alone[test] += right
         tests[test] += 1.0
         order = np.argsort(honest.max(axis=1), kind="stable")
         said = answers[s][test]
-        weight = vote_weight(reliability, k)
         for budget, key in zip(budgets, keys, strict=True):
             asked = np.zeros(len(test), dtype=bool)
             asked[order[: round(budget * len(test))]] = True
@@ -166,21 +173,21 @@ def measure_reviewer(
             merged[key][test] += score_right(after, truth[s][test])
             taken[key][test] += np.where(asked, said == truth[s][test], right)
     seen = tests > 0
-    base = alone[seen] / tests[seen]
+    base, weight_of = alone[seen], tests[seen]
     out: dict[str, Any] = {
         "panel_alone": float(alone.sum() / tests.sum()),
-        "panel_alone_ci": list(mean_interval(base, seed=seed)),
+        "panel_alone_ci": list(ratio_interval(base, weight_of, seed=seed)),
         "reliability": float(np.mean(reliabilities)),
         "labels": labels,
         "seeds": len(truth),
         "n": int(seen.sum()),
     }
     for key in keys:
-        mean = merged[key][seen] / tests[seen]
+        mean = merged[key][seen]
         out[key] = {
             "accuracy": float(merged[key].sum() / tests.sum()),
-            "ci": list(mean_interval(mean, seed=seed)),
-            "gain_ci": list(mean_interval(mean - base, seed=seed)),
+            "ci": list(ratio_interval(mean, weight_of, seed=seed)),
+            "gain_ci": list(ratio_interval(mean - base, weight_of, seed=seed)),
             "taken_as_truth": float(taken[key].sum() / tests.sum()),
         }
     return out
@@ -197,15 +204,15 @@ def _honest(logits: Floats, calibration: Calibration) -> Floats:
     sure = np.clip(apply_all(calibration, top), 1.0 / p.shape[1] + 1e-6, 1.0 - 1e-6)
     out = p * ((1.0 - sure) / np.maximum(1.0 - top, 1e-12))[:, None]
     out[rows, best] = sure
-    return np.clip(out, 1e-9, 1.0)
+    return np.asarray(np.clip(out, 1e-9, 1.0), dtype=np.float64)
 
 
 def measure_score_judge(scores: Floats, gold: Ints, seed: int = 0) -> tuple[dict[str, Any], Floats, Floats]:
-    """One judge of (n, K, samples) scores: figures, its margin of means (n,), and its being right (n,).
+    """One judge of (n, K, samples) scores, NaN where one is missing: figures, margin of means (n,), right (n,).
 
     The verdict is the response of the highest mean score; the margin is best minus second mean.
     """
-    mean = scores.mean(axis=2)
+    mean = np.asarray(np.nanmean(scores, axis=2), dtype=np.float64)
     right, margin = score_right(mean, gold), gap(mean)
     figures = {
         "accuracy": float(right.mean()),
@@ -215,7 +222,7 @@ def measure_score_judge(scores: Floats, gold: Ints, seed: int = 0) -> tuple[dict
             bootstrap(len(gold), lambda r: measure_auroc(margin[r], right[r]) or 0.5, 300, seed)
         ),
         "n": len(gold),
-        "samples": int(scores.shape[2]),
+        "samples": float((~np.isnan(scores[:, 0])).sum(axis=1).mean()),
     }
     return figures, margin, right
 
@@ -251,4 +258,3 @@ def measure_cascade(
             "minus_strong_ci": list(interval(drawn)), "cost": share,
         }  # fmt: skip
     return out
-

@@ -23,6 +23,14 @@ def mean_interval(values: Floats, draws: int = DRAWS, seed: int = 0) -> tuple[fl
     return interval(values[draw_items(len(values), draws, seed)].mean(axis=1))
 
 
+def ratio_interval(total: Floats, weight: Floats, draws: int = DRAWS, seed: int = 0) -> tuple[float, float]:
+    """95% interval of ``sum(total) / sum(weight)``, resampling items that count unequally often."""
+    if not len(total):
+        return 0.0, 1.0
+    rows = draw_items(len(total), draws, seed)
+    return interval(total[rows].sum(axis=1) / np.maximum(weight[rows].sum(axis=1), 1e-12))
+
+
 def interval(figures: Floats) -> tuple[float, float]:
     """Central 95% of bootstrap figures."""
     low, high = np.percentile(figures, [2.5, 97.5])

@@ -1,4 +1,4 @@
-"""Reviewers as fallible votes with a learned reliability. Imports the standard library only."""
+"""Reviewers as fallible votes with a learned reliability. Imports numpy, no I/O."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+
+from solon.consensus.ballots import Floats, Ints
 from solon.consensus.binomial import clopper_pearson
 from solon.consensus.ceiling import best_agreement
+from solon.consensus.logit import fit_logit
 from solon.consensus.model import Calibration
 from solon.errors import ConfigError
 
@@ -60,7 +64,9 @@ def rate_from_overlap(name: str, agreed: float, n: int, outcomes: int = 2) -> Re
 def rate_all(
     answers: Mapping[str, Mapping[str, str]], golden: Mapping[str, str] | None = None, outcomes: int = 2
 ) -> dict[str, Reviewer]:
-    """Reliability of everyone from ``answers[item][reviewer]``: golden items where there are some, else overlap."""
+    """Reliability of everyone from ``answers[item][reviewer]``: golden items where there are some, else
+    overlap.
+    """
     gold = golden or {}
     right: dict[str, list[float]] = {}
     same: dict[str, list[float]] = {}
@@ -87,6 +93,25 @@ def vote_weight(reliability: float, outcomes: int = 2) -> float:
     """Log odds that one vote of this reliability adds to the outcome it names; 0 at chance or under."""
     p = min(max(reliability, 1.0 / outcomes), 0.999)
     return math.log(p * (outcomes - 1) / (1.0 - p))
+
+
+def learn_vote_weight(panel: Floats, answers: Ints, truth: Ints, rated: Reviewer) -> float:
+    """Log odds that a reviewer's answer adds to the panel's, learned where both and the truth are known.
+
+    People and judges fail on the same hard items, so the weight that follows from the overall reliability
+    is too high just where a review would be asked. ``panel`` (n, K): log posteriors, from fits without
+    the item; ``answers`` and ``truth`` (n,): outcomes, -1 for none. Conditional logit around the weight of
+    one who is right as often as two such reviewers agree (standard deviation one half); an answer
+    counts for what is shown, one standard error under the estimate, and at least 0.
+    """
+    known = (answers >= 0) & (truth >= 0)
+    k = panel.shape[1]
+    x = np.stack([panel[known], np.eye(k)[answers[known]]], axis=2)
+    r = rated.reliability
+    mean = np.array([1.0, vote_weight(r * r + (1.0 - r) ** 2 / (k - 1), k)])
+    fit = fit_logit(x, np.eye(k)[truth[known]], mean, np.array([16.0, 4.0]))
+    shown = float(fit.weights[1] - np.sqrt(fit.covariance[1, 1]))
+    return max(0.0, shown / max(float(fit.weights[0]), 0.25))
 
 
 def merge(

@@ -44,7 +44,9 @@ def score_committee_kl(member: Floats) -> Floats:
 
 
 def score_model_change(features: Floats, posterior: Floats) -> Floats:
-    """Expected length of the gradient that a decision would add (Settles et al. 2008); ``features`` (n, K, F)."""
+    """Expected length of the gradient that a decision would add (Settles et al. 2008); ``features`` (n,
+    K, F).
+    """
     k = posterior.shape[1]
     out = np.zeros(len(posterior))
     for label in range(k):

@@ -62,7 +62,9 @@ def judge_stopping(
 
 
 def _slope(curve: Sequence[tuple[int, float]]) -> tuple[float | None, float | None]:
-    """Gain per decision at the end of the curve: a line in 1/n, accuracy = a - b / n (standard error by least squares)."""
+    """Gain per decision at the end of the curve: a line in 1/n, accuracy = a - b / n (standard error by
+    least squares).
+    """
     points = [(n, a) for n, a in curve if n > 0]
     if len(points) < 4:
         return None, None

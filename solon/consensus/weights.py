@@ -21,15 +21,17 @@ from solon.consensus.logit import fit_logit, log_softmax
 from solon.consensus.model import PRIOR_ACCURACY, PRIOR_CORRELATION
 
 FLEXIBILITY_COST = 1.0
-"""Log prior paid per unit of flexibility: how much better a freer estimator must predict left-out decisions.
-
-About one standard error of the difference of two log scores over ten decisions."""
+"""Log prior paid per unit of flexibility: one nat, what Akaike's criterion charges for a free parameter."""
 NAIVE_BAYES = ((2.0, 0.0, 1.0), (8.0, 0.0, 0.5), (32.0, 0.0, 0.25), (4.0, 4.0, 1.0), (4.0, 16.0, 0.75))
 """Pseudo-counts for a voter, for its channels around it (0: none), flexibility."""
 LOGIT = ((0.3, 0.25), (1.0, 1.0), (2.0, 1.5))
 """Prior standard deviation of a voter's weight, flexibility."""
+MOST_FEATURES = 80
+"""With more, the logit looks at voters only; with more voters than this it is left out (time, not accuracy)."""
 AGREEMENT_PRIOR = -1.5
-"""Log prior of agreement-based weights for judges that may share errors (models); 3 for independent people."""
+"""Log prior of agreement-based weights for judges that may share errors (models); 0 for independent
+people.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,13 @@ class Weights:
 
     def logits(self, ballots: Ballots) -> Floats:
         """(n, K) logits of any items of the same panel."""
-        return np.asarray(_design(ballots) @ self._flat())
-
-    def _flat(self) -> Floats:
-        return np.concatenate([self.voter, self.channel, self.position, self.base])
+        out = np.tensordot(ballots.shares, self.voter, axes=(1, 0)) + self.base
+        if self.channel.any():
+            out += np.tensordot(ballots.channel, self.channel, axes=(1, 0))
+        if self.position.any() and out.shape[1] == 2:
+            lean = ballots.lean @ self.position / 2.0
+            out += np.column_stack([-lean, lean])
+        return np.asarray(out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,12 @@ def learn_weights(
     candidates = [_scaled("alike", centre, x @ centre, target, 1.0, 0.0)]
     if n_voters >= 3 and len(ballots) > n_voters:
         found = _from_agreement(ballots, w0)
-        prior = 3.0 if correlation == 0.0 else AGREEMENT_PRIOR
+        prior = 0.0 if correlation == 0.0 else AGREEMENT_PRIOR
         candidates.append(_scaled("agreement", found, x @ found, target, 1.0, prior))
     for turned in (False, True) if early_turn else (False,):
         for strength, near, cost in NAIVE_BAYES if len(rows) else ():
             candidates.append(evidence.naive_bayes(x, strength, near, turned, correlation, cost))
-        for spread, cost in LOGIT if len(rows) else ():
+        for spread, cost in LOGIT if len(rows) and n_voters <= MOST_FEATURES else ():
             candidates.append(evidence.logit(x, centre, spread, turned, cost, with_base))
     scores = np.array([c.score for c in candidates])
     share = np.exp(scores - scores.max())
@@ -123,7 +128,9 @@ def _design(ballots: Ballots) -> Floats:
 def _scaled(
     name: str, flat: Floats, logits: Floats, target: Floats, mean: float, log_prior: float
 ) -> _Candidate:
-    """A fixed weighting with one learned scale (prior: normal around ``mean``, standard deviation one half)."""
+    """A fixed weighting with one learned scale (prior: normal around ``mean``, standard deviation one
+    half).
+    """
     fit = fit_logit(logits[:, :, None], target, np.array([mean]), np.array([4.0]))
     return _Candidate(name, flat * fit.weights[0], fit.left_out, fit.score + log_prior)
 
@@ -217,6 +224,8 @@ class _Evidence:
         precision = np.full(f, 4.0 / spread**2)
         precision[:v] = 1.0 / spread**2
         keep: NDArray[np.bool_] = np.concatenate([self.use, np.full(self.k, with_base)])
+        if int(keep.sum()) > MOST_FEATURES:
+            keep[v : v + self.n_channels] = False
         owner = np.concatenate([self.of, np.full(self.k, -1)])
         name = f"logit-{spread:g}{'-turned' if turned else ''}"
         while True:

@@ -15,7 +15,9 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[str]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UsageError("plots need matplotlib", next_step="install matplotlib, or leave --plots out") from error
+        raise UsageError(
+            "plots need matplotlib", next_step="install matplotlib, or leave --plots out"
+        ) from error
     folder.mkdir(parents=True, exist_ok=True)
     stem = Path(str(report["file"])).stem + (f"-{report['subset']}" if report.get("subset") else "")
     written = []
@@ -35,7 +37,9 @@ def _learning(report: Mapping[str, Any], axes: Any) -> None:
     axes.plot(x, [p[1]["accuracy"] for p in points], marker="o", label="learned consensus")
     axes.fill_between(x, [p[1]["ci"][0] for p in points], [p[1]["ci"][1] for p in points], alpha=0.2)
     axes.axhline(report["majority"]["accuracy"], color="grey", linestyle="--", label="majority")
-    axes.set(xlabel="expert labels", ylabel="accuracy on the rest", title=f"{report['file']}, n = {report['n']}")
+    axes.set(
+        xlabel="expert labels", ylabel="accuracy on the rest", title=f"{report['file']}, n = {report['n']}"
+    )
     axes.legend()
 
 
@@ -52,4 +56,6 @@ def _routing(report: Mapping[str, Any], axes: Any) -> None:
 def _risk(report: Mapping[str, Any], axes: Any) -> None:
     points = report["calibration"]["risk_coverage"]
     axes.plot([p[0] for p in points], [p[1] for p in points], marker=".")
-    axes.set(xlabel="accepted share", ylabel="share wrong among them", title="risk and coverage (cross-fitted)")
+    axes.set(
+        xlabel="accepted share", ylabel="share wrong among them", title="risk and coverage (cross-fitted)"
+    )

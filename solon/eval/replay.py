@@ -16,15 +16,16 @@ import numpy as np
 from solon.consensus import replay as figures
 from solon.consensus import replay_trust as trust
 from solon.consensus.ballots import Ballots, Floats, Ints, collect
-from solon.consensus.calibrate import measure_auroc, measure_aurc
+from solon.consensus.calibrate import measure_aurc, measure_auroc
 from solon.consensus.ceiling import measure_ceiling
+from solon.consensus.certify import certify
 from solon.consensus.dawid_skene import Crowd, dawid_skene
 from solon.consensus.mace import mace
 from solon.consensus.model import PRIOR_CORRELATION, ConsensusModel
 from solon.consensus.panel import ABSTAIN, Consensus
 from solon.consensus.resample import mean_interval
-from solon.eval.recorded import RecordedItem, Recording, load
 from solon.errors import UsageError
+from solon.eval.recorded import RecordedItem, Recording, load
 
 REVIEWERS = ("oracle", "single", "worker")
 PILOT = 50
@@ -34,7 +35,9 @@ _POLICY = re.compile(r"^(always|never|disagreement|threshold|pilot|certified|bud
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What the graph did with one recorded item: its consensus, and where routing sent it (accept, review, ...)."""
+    """What the graph did with one recorded item: its consensus, and where routing sent it (accept,
+    review, ...).
+    """
 
     item: str
     consensus: Consensus
@@ -98,7 +101,9 @@ def replay(
         for a, d in pairs
         for score in ("learned", "margin")
     ]  # fmt: skip
-    report["reviewer"] = _reviewer(recording, items, ballots, gold, reviewer, labels, shares, seed, correlation)
+    report["reviewer"] = _reviewer(
+        recording, items, ballots, gold, reviewer, labels, shares, seed, correlation
+    )
     report["ceiling"] = _ceiling(items, recording)
     if crowd:
         report["crowd"] = _crowd(items, recording, gold)
@@ -172,7 +177,7 @@ def _reviewer(
     if kind == "oracle":
         truth = np.tile(gold, (seeds, 1))
         return base | {"scored_against": "gold"} | trust.measure_reviewer(
-            ballots, truth, truth, truth, labels=min(labels, len(items) // 2), budgets=shares, seeds=seeds,
+            ballots, truth, truth, truth, labels=min(labels, len(items) // 2), budgets=shares,
             seed=seed, final=True, correlation=correlation,
         )  # fmt: skip
     if recording.kind == "labels":
@@ -180,23 +185,43 @@ def _reviewer(
     answers, others, truth = _people(items, recording.outcomes, kind, seeds, seed)
     known = int((truth[0] >= 0).sum())
     if known < 20:
-        return base | {"why_not": f"{known} items have three people of whom the other two agree; 20 are asked"}
+        return base | {
+            "why_not": f"{known} items have three people of whom the other two agree; 20 are asked"
+        }
     pilot = max(labels, min(PILOT, known // 3))
     found = trust.measure_reviewer(
-        ballots, answers, others, truth, labels=pilot, budgets=shares, seeds=seeds, seed=seed, correlation=correlation
+        ballots,
+        answers,
+        others,
+        truth,
+        labels=pilot,
+        budgets=shares,
+        seed=seed,
+        correlation=correlation,
     )
     return base | {"scored_against": "the other two people, where they agree"} | found
 
 
 def _crowd_worker(
-    recording: Recording, items: Sequence[RecordedItem], gold: Ints, labels: int, shares: Sequence[float], seed: int
+    recording: Recording,
+    items: Sequence[RecordedItem],
+    gold: Ints,
+    labels: int,
+    shares: Sequence[float],
+    seed: int,
 ) -> dict[str, Any]:
-    """One label of each item is held back from the panel and plays the reviewer; several splits of who is held back."""
+    """One label of each item is held back from the panel and plays the reviewer; several splits of who is
+    held back.
+    """
     index = {o: i for i, o in enumerate(recording.outcomes)}
     parts = []
     for s in range(3):
         rng = np.random.default_rng(2000 + seed + s)
-        rest, said, other = [], np.full(len(items), -1, dtype=np.int64), np.full(len(items), -1, dtype=np.int64)
+        rest, said, other = (
+            [],
+            np.full(len(items), -1, dtype=np.int64),
+            np.full(len(items), -1, dtype=np.int64),
+        )
         for row, item in enumerate(items):
             cast = [v for v in item.verdicts if v.outcome != ABSTAIN]
             if len(cast) < 3:
@@ -216,7 +241,8 @@ def _crowd_worker(
     out["panel_alone"] = float(np.mean([p["panel_alone"] for p in parts]))
     for share in shares:
         out[f"{share:g}"] = dict(out[f"{share:g}"]) | {
-            key: float(np.mean([p[f"{share:g}"][key] for p in parts])) for key in ("accuracy", "taken_as_truth")
+            key: float(np.mean([p[f"{share:g}"][key] for p in parts]))
+            for key in ("accuracy", "taken_as_truth")
         }
     return out
 
@@ -232,7 +258,10 @@ def _ceiling(items: Sequence[RecordedItem], recording: Recording) -> dict[str, A
 def _crowd(items: Sequence[RecordedItem], recording: Recording, gold: Ints) -> dict[str, Any]:
     index = {o: i for i, o in enumerate(recording.outcomes)}
     rows = [
-        (row, v.judge, index[v.outcome]) for row, item in enumerate(items) for v in item.verdicts if v.outcome in index
+        (row, v.judge, index[v.outcome])
+        for row, item in enumerate(items)
+        for v in item.verdicts
+        if v.outcome in index
     ]
     workers = {w: i for i, w in enumerate(sorted({r[1] for r in rows}))}
     crowd = Crowd(
@@ -242,7 +271,11 @@ def _crowd(items: Sequence[RecordedItem], recording: Recording, gold: Ints) -> d
     out: dict[str, Any] = {}
     for name, found in (("dawid_skene", dawid_skene(crowd)), ("mace", mace(crowd))):
         right = figures.score_right(found.posterior, gold)
-        out[name] = {"accuracy": float(right.mean()), "ci": list(mean_interval(right)), "rounds": found.rounds}
+        out[name] = {
+            "accuracy": float(right.mean()),
+            "ci": list(mean_interval(right)),
+            "rounds": found.rounds,
+        }
     return out
 
 
@@ -253,10 +286,11 @@ def _scores(
     kept: dict[str, tuple[Floats, Floats]] = {}
     for seat in recording.judges():
         tables = [[v.scores for v in i.verdicts if v.seat == seat and v.scores is not None] for i in items]
-        least = min(map(len, tables))
-        if least == 0:
+        if min(map(len, tables)) == 0:
             continue
-        scores = np.array([t[:least] for t in tables], dtype=np.float64).transpose(0, 2, 1)
+        scores = np.full((len(items), len(recording.outcomes), max(map(len, tables))), np.nan)
+        for row, table in enumerate(tables):
+            scores[row, :, : len(table)] = np.array(table).T
         judges[seat], margin, right = trust.measure_score_judge(scores, gold, seed)
         kept[seat] = (margin, right)
     named = [p for p in panel or () if p in kept]
@@ -273,10 +307,13 @@ def _scores(
 
 
 def _policy(
-    policy: str, items: Sequence[RecordedItem], ballots: Ballots, gold: Ints, labels: int, margin: Floats, plain: Floats,
+    policy: str, items: Sequence[RecordedItem], ballots: Ballots, gold: Ints, labels: int, margin: Floats,
+    plain: Floats,
     seed: int, correlation: float, alpha: float, delta: float,
 ) -> dict[str, Any]:  # fmt: skip
-    """What one policy would have sent to an oracle, with ``labels`` (or the pilot's) decisions known beforehand."""
+    """What one policy would have sent to an oracle, with ``labels`` (or the pilot's) decisions known
+    beforehand.
+    """
     match = _POLICY.match(policy)
     assert match is not None
     name, figure = match.group(1), float(match.group(2)) if match.group(2) else None
@@ -302,7 +339,7 @@ def _policy(
         asked[np.argsort(top[test], kind="stable")[:count]] = True
     elif name in ("pilot", "certified"):
         held = train[len(fitted) :]
-        found = trust.certify(top[held], (right[held] > 0.999).astype(np.float64), alpha=alpha, delta=delta)
+        found = certify(top[held], (right[held] > 0.999).astype(np.float64), alpha=alpha, delta=delta)
         out["certificate"] = found.to_json()
         asked = top[test] < found.threshold if found.threshold is not None else ~asked
     final = np.where(asked, 1.0, right[test])
@@ -317,9 +354,16 @@ def _policy(
 
 
 def _graph(
-    run_graph: RunGraph, items: Sequence[RecordedItem], ballots: Ballots, gold: Ints, recording: Recording, policy: str
+    run_graph: RunGraph,
+    items: Sequence[RecordedItem],
+    ballots: Ballots,
+    gold: Ints,
+    recording: Recording,
+    policy: str,
 ) -> dict[str, Any]:
-    """Runs every item through the graph under the prior and compares with the same verdicts judged directly."""
+    """Runs every item through the graph under the prior and compares with the same verdicts judged
+    directly.
+    """
     model = ConsensusModel.prior(recording.outcomes)
     results: Mapping[str, Routed] = {r.item: r for r in run_graph(items, model, policy)}
     missing = [i.id for i in items if i.id not in results]

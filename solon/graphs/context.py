@@ -34,6 +34,7 @@ class ItemContext:
     case: Case
     consensus: ConsensusModel
     responses: list[dict[str, Any]]
+    certified_from: float | None = None
     _texts: dict[str, str] = field(default_factory=dict)
     _candidates: dict[str, CandidateRow] = field(default_factory=dict)
     _rows: list[tuple[type, Row]] = field(default_factory=list)

@@ -11,6 +11,7 @@ from solon.graphs.recipes import Recipe
 from solon.law.documents import Constitution, Rubric
 from solon.prompts import PromptLibrary
 from solon.store import Store
+from solon.store.certificates import find_certificate
 from solon.store.ids import keyed_hash
 from solon.store.items import ItemRow
 from solon.store.journal import ItemJournal
@@ -49,17 +50,33 @@ class Contexts:
             prompt=_with_earlier_turns(earlier, content.get("prompt") or ""),
             input=content.get("input") or "",
             reference=content.get("reference") or "",
-            mark=keyed_hash(self._store.key, "mark", item.id)[:6],
+            mark=keyed_hash(self._store.key, "mark", item.seed_id)[:6],
             random_seed=item.random_seed,
         )
-        return ItemContext(self._store, item, self._recipe, case, consensus, content.get("responses") or [])
+        given = content.get("responses") or []
+        return ItemContext(
+            self._store, item, self._recipe, case, consensus, given, self._threshold(item.certificate_id)
+        )
+
+    def _threshold(self, certificate_id: str | None) -> float | None:
+        """From which confidence the item's certificate accepts; an alarm may have suspended it since."""
+        if certificate_id is None:
+            return None
+        with self._store.connect() as connection:
+            found = find_certificate(connection, certificate_id)
+        return None if found.suspended_at is not None else found.threshold
 
     def _law(self, item: ItemRow) -> tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]:
         pins = (item.constitution_id, item.rubric_id, item.prompts_id, item.consensus_id)
         if pins not in self._laws:
             law = load_law(self._store, *pins)
             prompts = PromptLibrary.from_manifest(law.prompts)
-            self._laws[pins] = (law.constitution, law.rubric, prompts, ConsensusModel.from_json(law.consensus))
+            self._laws[pins] = (
+                law.constitution,
+                law.rubric,
+                prompts,
+                ConsensusModel.from_json(law.consensus),
+            )
         return self._laws[pins]
 
 

@@ -20,8 +20,26 @@ class Route:
     reasons: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an item brings to its routing besides its verdicts; fixed before it starts.
+
+    Attributes:
+        pilot: it was drawn into the random pilot sample.
+        threshold: confidence from which the certificate in force accepts; None without one.
+    """
+
+    pilot: bool = False
+    threshold: float | None = None
+
+
 def choose_route(
-    consensus: Consensus, routing: RoutingConfig, *, can_resolve: bool, asked_back: bool = False
+    consensus: Consensus,
+    routing: RoutingConfig,
+    standing: Standing = Standing(),
+    *,
+    can_resolve: bool,
+    asked_back: bool = False,
 ) -> Route:
     """Apply the policy to a consensus.
 
@@ -30,21 +48,55 @@ def choose_route(
         asked_back: an expert asked for this redraft and must see it.
     """
     reasons = tuple(explain(consensus, routing.threshold))
-    if asked_back:
-        back = {"code": "asked_back", "text": "an expert asked for this redraft"}
-        return Route("review", "asked_back", (back, *reasons))
-    if consensus.signals.get("n_votes", 0) == 0:
-        return Route("review", "no_verdict", reasons)
-    if routing.policy == "always":
-        return Route("review", "always", ({"code": "always", "text": "policy: every item"}, *reasons))
+    forced = _forced(consensus, routing, standing, asked_back)
+    if forced is not None:
+        code, text = forced
+        return Route("review", code, ({"code": code, "text": text}, *reasons) if text else reasons)
     if routing.policy == "never":
         return Route("accept", "never", reasons)
-    doubtful = consensus.split if routing.policy == "disagreement" else consensus.margin < routing.threshold
-    if not doubtful:
-        return Route("accept", routing.policy, reasons)
+    rule, confident, told = _confident(consensus, routing, standing)
+    reasons = (*told, *reasons)
+    if confident:
+        return Route("accept", rule, reasons)
     if can_resolve and consensus.split:
         return Route("resolve", "split", reasons)
-    return Route("review", routing.policy, reasons)
+    return Route("review", rule, reasons)
+
+
+def _forced(
+    consensus: Consensus, routing: RoutingConfig, standing: Standing, asked_back: bool
+) -> tuple[str, str] | None:
+    """What sends an item to an expert whatever the panel says."""
+    if asked_back:
+        return "asked_back", "an expert asked for this redraft"
+    if consensus.signals.get("n_votes", 0) == 0:
+        return "no_verdict", ""
+    if routing.policy == "always":
+        return "always", "policy: every item"
+    if routing.policy == "pilot" and standing.pilot:
+        return "pilot", "drawn at random into the pilot sample"
+    if routing.policy == "certified" and standing.threshold is None:
+        return "certified", "no certificate is in force, so nothing is accepted without an expert"
+    return None
+
+
+def _confident(
+    consensus: Consensus, routing: RoutingConfig, standing: Standing
+) -> tuple[str, bool, tuple[dict[str, Any], ...]]:
+    """The rule that decides, whether it accepts, and its figures."""
+    if routing.policy == "disagreement":
+        return "disagreement", not consensus.split, ()
+    if routing.policy in ("pilot", "certified") and standing.threshold is not None:
+        confident = consensus.confidence >= standing.threshold
+        relation = ">=" if confident else "<"
+        told = {
+            "code": "certified",
+            "text": f"confidence {consensus.confidence:.3f} {relation} {standing.threshold:.3f} of the certificate",
+            "value": round(consensus.confidence, 4),
+            "limit": standing.threshold,
+        }
+        return "certified", confident, (told,)
+    return "threshold", consensus.margin >= routing.threshold, ()
 
 
 def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
@@ -72,8 +124,18 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
     if signals.get("flips", 0.0) > 0:
         share = signals["flips"]
         found.append(
-            {"code": "flips", "text": f"{share:.0%} of the judges change sides with the order", "value": share}
+            {
+                "code": "flips",
+                "text": f"{share:.0%} of the judges change sides with the order",
+                "value": share,
+            }
         )
     if votes.get("abstain"):
-        found.append({"code": "abstained", "text": f"{votes['abstain']} verdicts are missing", "value": votes["abstain"]})
+        found.append(
+            {
+                "code": "abstained",
+                "text": f"{votes['abstain']} verdicts are missing",
+                "value": votes["abstain"],
+            }
+        )
     return found

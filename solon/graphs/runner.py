@@ -48,7 +48,6 @@ class Runner:
     ) -> None:
         """`limit`: work on at most so many items now; the others stay queued."""
         self.store, self.run, self.config, self.pool, self.meter = store, run, config, pool, meter
-        self.me = item_store.owner()
         self.progress = Progress(meter)
         self._on_progress = on_progress
         self._left = limit
@@ -86,7 +85,9 @@ class Runner:
                 keeper.cancel()
                 if not isinstance(self._fatal, StoreError):
                     seconds = time.monotonic() - begun
-                    await self.store.writer.run(lambda connection: add_active_seconds(connection, self.run.id, seconds))
+                    await self.store.writer.run(
+                        lambda connection: add_active_seconds(connection, self.run.id, seconds)
+                    )
         if self._fatal is not None:
             raise self._fatal
         if self.meter.stopping:
@@ -169,7 +170,9 @@ class Runner:
         seen: set[str] = set()
         while not self._stopping:
             batch = await self.store.writer.run(
-                lambda connection: review_store.claim_deliveries(connection, self.me, 4 * size, run_id=self.run.id)
+                lambda connection: review_store.claim_deliveries(
+                    connection, self.me, 4 * size, run_id=self.run.id
+                )
             )
             new = {delivery.item_id: delivery for delivery in batch if delivery.decision_id not in seen}
             if not new:
@@ -183,7 +186,9 @@ class Runner:
         try:
             state = await self._threads.deliver(item, delivery)
             self._failures = 0
-            await self.store.writer.run(lambda connection: review_store.mark_applied(connection, delivery.decision_id))
+            await self.store.writer.run(
+                lambda connection: review_store.mark_applied(connection, delivery.decision_id)
+            )
             self._moved("waiting", "waiting" if "__interrupt__" in state else state["outcome"])
             return
         except LimitReached as error:
@@ -204,7 +209,9 @@ class Runner:
     async def _set(self, item: ItemRow, state: str, *, reason: str | None = None) -> None:
         try:
             await self.store.writer.run(
-                lambda connection: item_store.set_state(connection, item.id, item.attempt, state, reason=reason)
+                lambda connection: item_store.set_state(
+                    connection, item.id, item.attempt, state, reason=reason
+                )
             )
             self._moved("running", state)
         except StoreError as error:

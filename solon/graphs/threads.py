@@ -51,7 +51,9 @@ class Threads:
 
     async def start_over(self, item: ItemRow) -> dict[str, Any]:
         """A fresh attempt from the seed: journal hits cost nothing, earlier decisions are given again."""
-        attempt = await self._store.writer.run(lambda connection: item_store.next_attempt(connection, item.id))
+        attempt = await self._store.writer.run(
+            lambda connection: item_store.next_attempt(connection, item.id)
+        )
         again = replace(item, attempt=attempt, fresh=False)
         return await self._go(again, self._contexts.make(again), {"item": item.id})
 
@@ -77,7 +79,9 @@ class Threads:
                 )
                 return state
             await self._store.writer.run(
-                lambda connection, at=review_id, by=stored["id"]: review_store.set_replayed(connection, at, by)
+                lambda connection, at=review_id, by=stored["id"]: review_store.set_replayed(
+                    connection, at, by
+                )
             )
             from langgraph.types import Command
 

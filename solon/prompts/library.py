@@ -63,7 +63,9 @@ class Prompt:
         """
         if set(values) != set(self.variables):
             wrong = sorted(set(values) ^ set(self.variables))
-            raise ConfigError(f"prompt {self.name}: declared and given variables differ in {', '.join(wrong)}")
+            raise ConfigError(
+                f"prompt {self.name}: declared and given variables differ in {', '.join(wrong)}"
+            )
         try:
             system = self.system.render(mark=mark, **values).strip()
             user = self.user.render(mark=mark, **values).strip()
@@ -91,7 +93,9 @@ class PromptLibrary:
     def __init__(self, overlay: Path | None = None) -> None:
         self._prompts: dict[str, Prompt] = {}
         environment = _environment()
-        for entry in sorted(resources.files("solon.prompts").joinpath("templates").iterdir(), key=lambda e: e.name):
+        for entry in sorted(
+            resources.files("solon.prompts").joinpath("templates").iterdir(), key=lambda e: e.name
+        ):
             if entry.name.endswith(".md"):
                 self._add(environment, entry.name, entry.read_text(encoding="utf-8"))
         if overlay is not None:
@@ -130,7 +134,9 @@ class PromptLibrary:
         try:
             prompt = _parse(environment, source)
         except (ValueError, KeyError, TypeError, yaml.YAMLError, TemplateError) as error:
-            raise ConfigError(f"prompt {place}: {error}", next_step="compare it with `solon prompts show`") from None
+            raise ConfigError(
+                f"prompt {place}: {error}", next_step="compare it with `solon prompts show`"
+            ) from None
         self._prompts[prompt.name] = prompt
 
 

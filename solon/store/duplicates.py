@@ -43,16 +43,18 @@ def register(
     Looking and registering are one transaction, so that of two alike in flight only the first goes on. Asking again
     for the same candidate gives the same answer.
     """
-    known = connection.execute(select(candidates.c.kind).where(candidates.c.id == candidate_id)).scalar_one_or_none()
+    known = connection.execute(
+        select(candidates.c.kind).where(candidates.c.id == candidate_id)
+    ).scalar_one_or_none()
     if known is not None:
         return None if known != "duplicate" else candidate_id
     own = signature(text)
-    bands = [
-        hash_id(i, *own[i * ROWS : (i + 1) * ROWS]) for i in range(PERMUTATIONS // ROWS)
-    ]
+    bands = [hash_id(i, *own[i * ROWS : (i + 1) * ROWS]) for i in range(PERMUTATIONS // ROWS)]
     suspects = (
         select(fingerprints.c.candidate_id, fingerprints.c.signature)
-        .where(fingerprints.c.scope == scope, fingerprints.c.band.in_(bands), fingerprints.c.item_id != item_id)
+        .where(
+            fingerprints.c.scope == scope, fingerprints.c.band.in_(bands), fingerprints.c.item_id != item_id
+        )
         .distinct()
     )
     for other_id, other in connection.execute(suspects):

@@ -51,7 +51,9 @@ def make_engine(url: str) -> Engine:
         raise ConfigError(
             f"PostgreSQL needs the package {error.name}", next_step="pip install 'solon[postgres]'"
         ) from None
-    raise ConfigError(f"{backend} is not supported as a store", next_step="use sqlite:///file.db or postgresql://...")
+    raise ConfigError(
+        f"{backend} is not supported as a store", next_step="use sqlite:///file.db or postgresql://..."
+    )
 
 
 def _sqlite_engine(url: str) -> Engine:
@@ -83,12 +85,14 @@ def _sqlite_engine(url: str) -> Engine:
 
 @contextmanager
 def mapped_errors(url: str) -> Iterator[None]:
-    """Database errors become one `StoreError` that names cause and next step."""
+    """Database errors, also the drivers' own, become one `StoreError` that names cause and next step."""
     try:
         yield
     except DBAPIError as error:
         raise explain(error.orig or error, url) from error
-    except sqlite3.Error as error:
+    except Exception as error:
+        if not isinstance(error, sqlite3.Error) and type(error).__module__.split(".")[0] != "psycopg":
+            raise
         raise explain(error, url) from error
 
 
@@ -101,6 +105,7 @@ def explain(error: BaseException, url: str) -> StoreError:
         "disk is full": "free some space and continue with `solon resume`; what was stored is intact",
         "disk I/O error": "check the disk; what was stored before is intact; then `solon resume`",
         "unable to open database file": "check that the folder exists and is writable",
+        "No space left": "free some space and continue with `solon resume`; what was stored is intact",
         "database is locked": "another process holds a long transaction; try again",
         "no such table": "this file is no Solon store; check --store",
         "file is not a database": "this file is no SQLite database; check --store",

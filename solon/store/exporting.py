@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,15 +24,21 @@ CHUNK = 200
 
 
 def export_rows(
-    store: Store, *, run_id: str | None = None, recipe: str | None = None, left_out: Counter[str] | None = None
-) -> Iterator[ExportRow]:
-    """Every record in force, in a stable order; `left_out` counts the items that have none, by state.
+    store: Store, *, run_id: str | None = None, recipe: str | None = None
+) -> tuple[dict[str, int], Iterator[ExportRow]]:
+    """Items that have no record, by state, and every record in force, in a stable order.
 
     All of it is read in one snapshot, so that a decision in the middle does not tear it.
     """
+    rows = _stream(store, run_id, recipe)
+    first = next(rows)
+    assert isinstance(first, dict)
+    return first, rows  # type: ignore[return-value]
+
+
+def _stream(store: Store, run_id: str | None, recipe: str | None) -> Iterator[dict[str, int] | ExportRow]:
     with store.connect() as connection:
-        if left_out is not None:
-            left_out.update(_without_record(connection, run_id, recipe))
+        yield _without_record(connection, run_id, recipe)
         query = (
             select(
                 records,
@@ -127,7 +132,9 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
 def _conversation(content: dict[str, Any], own_prompt: str | None) -> list[dict[str, str]]:
     if own_prompt is not None:
         return [{"role": "user", "content": own_prompt}]
-    turns = [dict(turn) for turn in content.get("messages") or ()] or [{"role": "user", "content": content["prompt"]}]
+    turns = [dict(turn) for turn in content.get("messages") or ()] or [
+        {"role": "user", "content": content["prompt"]}
+    ]
     if content.get("input"):
         turns[-1]["content"] = f"{turns[-1]['content']}\n\n{content['input']}"
     return turns
@@ -146,7 +153,9 @@ def _answers(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, t
     return {row.id: (row.body, row.prompt) for row in connection.execute(query)}
 
 
-def _flags(connection: Connection, item_ids: list[str]) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
+def _flags(
+    connection: Connection, item_ids: list[str]
+) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
     """item -> candidate -> flags, and decision -> actor."""
     flags: dict[str, dict[str, list[str]]] = {}
     actors: dict[str, str] = {}

@@ -6,7 +6,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
 
 from solon.errors import InternalError
+from solon.store.ids import new_id
 from solon.store.store import Store
-from solon.store.tables import Candidate, Item, Record, Seed, Text, Verdict
+from solon.store.tables import Candidate, Item, Record, Review, Seed, Text, Verdict
 from solon.store.writer import Row, insert_rows
 
 STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked")
@@ -45,6 +47,8 @@ class ItemRow:
     prompts_id: str
     graph_version: str
     consensus_id: str
+    certificate_id: str | None
+    pilot: bool
     random_seed: int
     precedents_until: float
     fresh: bool
@@ -78,6 +82,20 @@ def owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
 
 
+_at_work: set[str] = set()
+
+
+@contextmanager
+def working() -> Iterator[str]:
+    """A name to claim under. What it still holds when its work ends, however it ends, is free at once."""
+    name = f"{owner()}:{new_id()}"
+    _at_work.add(name)
+    try:
+        yield name
+    finally:
+        _at_work.discard(name)
+
+
 def _started(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
@@ -86,10 +104,12 @@ def _started(pid: int) -> str:
 
 
 def _is_gone(claimed_by: str) -> bool:
-    """True only where the claiming process is known to have ended on this machine."""
-    host, pid, started = claimed_by.rsplit(":", 2)
+    """True only where the claiming worker is known to have ended on this machine."""
+    host, pid, started, _ = claimed_by.rsplit(":", 3)
     if host != socket.gethostname():
         return False
+    if claimed_by.startswith(f"{owner()}:"):
+        return claimed_by not in _at_work
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
@@ -129,7 +149,9 @@ def claim(connection: Connection, run_id: str, limit: int, by: str) -> list[str]
         connection.execute(
             update(items)
             .where(items.c.id.in_(ids))
-            .values(state="running", claimed_by=by, claimed_until=now + CLAIM_SECONDS, starts=items.c.starts + 1)
+            .values(
+                state="running", claimed_by=by, claimed_until=now + CLAIM_SECONDS, starts=items.c.starts + 1
+            )
         )
     return ids
 
@@ -169,6 +191,8 @@ def _item(row: RowMapping) -> ItemRow:
         prompts_id=row["prompts_id"],
         graph_version=row["graph_version"],
         consensus_id=row["consensus_id"],
+        certificate_id=row["certificate_id"],
+        pilot=row["pilot"],
         random_seed=row["random_seed"],
         precedents_until=row["precedents_until"],
         fresh=row["starts"] <= 1 and row["attempt"] == 0,
@@ -177,19 +201,44 @@ def _item(row: RowMapping) -> ItemRow:
     )
 
 
+def draw_pilot(connection: Connection, run_id: str, most: int, share: float) -> int:
+    """Draw the pilot sample of a run, once: the items with the smallest random seeds. Returns how many are in it.
+
+    Every item has the same chance, fixed by the root seed of the run before anything is known of the items.
+    """
+    own = items.c.run_id == run_id
+    drawn = int(connection.execute(select(func.count()).where(own, items.c.pilot)).scalar_one())
+    total = int(connection.execute(select(func.count()).select_from(items).where(own)).scalar_one())
+    wanted = min(most, max(1, int(total * share)))
+    if drawn >= wanted:
+        return drawn
+    chosen = select(items.c.id).where(own).order_by(items.c.random_seed, items.c.id).limit(wanted)
+    ids = list(connection.execute(chosen).scalars())
+    connection.execute(
+        update(items).where(items.c.id.in_(ids), items.c.state == "queued", items.c.starts == 0).values(pilot=True)
+    )
+    return len(ids)
+
+
 def requeue_parked(connection: Connection, run_id: str) -> None:
     """Try parked items again: what stood against them may be mended."""
-    connection.execute(update(items).where(items.c.run_id == run_id, items.c.state == "parked").values(state="queued"))
+    connection.execute(
+        update(items).where(items.c.run_id == run_id, items.c.state == "parked").values(state="queued")
+    )
 
 
 def next_attempt(connection: Connection, item_id: str) -> int:
     """Begin a new attempt of an item; what earlier attempts made is superseded, never deleted."""
     now = time.time()
     connection.execute(
-        update(items).where(items.c.id == item_id).values(attempt=items.c.attempt + 1, state="running", finished_at=None)
+        update(items)
+        .where(items.c.id == item_id)
+        .values(attempt=items.c.attempt + 1, state="running", finished_at=None)
     )
     connection.execute(
-        update(records).where(records.c.item_id == item_id, records.c.superseded_at.is_(None)).values(superseded_at=now)
+        update(records)
+        .where(records.c.item_id == item_id, records.c.superseded_at.is_(None))
+        .values(superseded_at=now)
     )
     return int(connection.execute(select(items.c.attempt).where(items.c.id == item_id)).scalar_one())
 
@@ -225,6 +274,7 @@ def finish_item(
     attempt: int,
     state: str,
     record: Row | None,
+    audit: Row | None = None,
     *,
     route: str,
     reason: str | None,
@@ -232,6 +282,8 @@ def finish_item(
     """Write the record and the final state together; a replay of the same end changes nothing."""
     if record is not None:
         insert_rows(connection, [(Record, record)])
+    if audit is not None:
+        insert_rows(connection, [(Review, audit)])
     set_state(connection, item_id, attempt, state, route=route, reason=reason)
 
 

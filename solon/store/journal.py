@@ -36,7 +36,16 @@ class CallKey:
 
     def content_key(self, seed_id: str) -> str:
         parameters = json.dumps(self.parameters, sort_keys=True, separators=(",", ":"))
-        parts = (self.role, self.seat, self.sample, self.round, self.model, parameters, self.prompt, self.schema)
+        parts = (
+            self.role,
+            self.seat,
+            self.sample,
+            self.round,
+            self.model,
+            parameters,
+            self.prompt,
+            self.schema,
+        )
         return hash_id(seed_id, *parts)
 
 

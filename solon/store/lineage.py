@@ -25,9 +25,19 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
     with store.connect() as connection:
         item_id, record_id = _find(connection, some_id)
         bodies = _Texts(connection)
-        item = connection.execute(select(_table("Item")).where(_table("Item").c.id == item_id)).mappings().one()
-        run = connection.execute(select(_table("Run")).where(_table("Run").c.id == item["run_id"])).mappings().one()
-        seed = connection.execute(select(_table("Seed")).where(_table("Seed").c.id == item["seed_id"])).mappings().one()
+        item = (
+            connection.execute(select(_table("Item")).where(_table("Item").c.id == item_id)).mappings().one()
+        )
+        run = (
+            connection.execute(select(_table("Run")).where(_table("Run").c.id == item["run_id"]))
+            .mappings()
+            .one()
+        )
+        seed = (
+            connection.execute(select(_table("Seed")).where(_table("Seed").c.id == item["seed_id"]))
+            .mappings()
+            .one()
+        )
         found: dict[str, Any] = {
             "record": _record(connection, item_id, record_id),
             "item": {k: item[k] for k in ("id", "state", "route", "reason", "attempt", "graph_version")},
@@ -41,24 +51,66 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
 
 
 _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("candidates", "Candidate", ("id", "attempt", "round", "kind", "author", "parent_id", "call_id", "text_id")),
+    (
+        "candidates",
+        "Candidate",
+        ("id", "attempt", "round", "kind", "author", "parent_id", "call_id", "text_id"),
+    ),
     ("critiques", "Critique", ("candidate_id", "worst", "principles", "abstained", "call_id", "text_id")),
     (
         "verdicts",
         "Verdict",
-        ("a_id", "b_id", "judge", "seat", "order", "sample", "outcome", "p", "scores", "abstained", "call_id", "rationale_id"),
+        (
+            "a_id",
+            "b_id",
+            "judge",
+            "seat",
+            "order",
+            "sample",
+            "outcome",
+            "p",
+            "scores",
+            "abstained",
+            "call_id",
+            "rationale_id",
+        ),
     ),
     ("resolutions", "Resolution", ("favours_id", "cites", "handed_over", "call_id", "text_id")),
     ("reviews", "Review", ("id", "attempt", "state", "rule", "reasons", "margin", "decision_id")),
     (
         "decisions",
         "Decision",
-        ("id", "actor", "channel", "choice", "candidate_id", "principles", "flags", "decided_at", "undone_at", "rationale_id", "edit_id"),
+        (
+            "id",
+            "actor",
+            "channel",
+            "choice",
+            "candidate_id",
+            "principles",
+            "flags",
+            "decided_at",
+            "undone_at",
+            "rationale_id",
+            "edit_id",
+        ),
     ),
     (
         "calls",
         "Call",
-        ("id", "role", "seat", "sample", "round", "model", "template", "outcome", "input_tokens", "output_tokens", "cost", "seconds"),
+        (
+            "id",
+            "role",
+            "seat",
+            "sample",
+            "round",
+            "model",
+            "template",
+            "outcome",
+            "input_tokens",
+            "output_tokens",
+            "cost",
+            "seconds",
+        ),
     ),
 )
 
@@ -77,9 +129,18 @@ class _Texts:
 
 def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
     found: dict[str, str | None] = {}
-    for name, item_column in (("Record", "item_id"), ("Item", "id"), ("Review", "item_id"), ("Decision", "item_id")):
+    for name, item_column in (
+        ("Record", "item_id"),
+        ("Item", "id"),
+        ("Review", "item_id"),
+        ("Decision", "item_id"),
+    ):
         table = _table(name)
-        query = select(table.c.id, table.c[item_column]).where(table.c.id.startswith(some_id, autoescape=True)).limit(3)
+        query = (
+            select(table.c.id, table.c[item_column])
+            .where(table.c.id.startswith(some_id, autoescape=True))
+            .limit(3)
+        )
         for row_id, item_id in connection.execute(query):
             found.setdefault(item_id, row_id if name == "Record" else None)
     if len(found) == 1:
@@ -95,7 +156,9 @@ def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
 def _record(connection: Connection, item_id: str, record_id: str | None) -> dict[str, Any] | None:
     table = _table("Record")
     query = select(table).where(table.c.item_id == item_id)
-    query = query.where(table.c.id == record_id) if record_id else query.where(table.c.superseded_at.is_(None))
+    query = (
+        query.where(table.c.id == record_id) if record_id else query.where(table.c.superseded_at.is_(None))
+    )
     row = connection.execute(query).mappings().first()
     return dict(row) if row is not None else None
 
@@ -119,7 +182,9 @@ def _law(connection: Connection, item: Any) -> dict[str, Any]:
     row = connection.execute(select(table).where(table.c.id == item["consensus_id"])).mappings().one()
     found["consensus"] = f"{row['number']} {row['kind']} ({row['id']})"
     prompts = _table("PromptSet")
-    templates = connection.execute(select(prompts.c.templates).where(prompts.c.id == item["prompts_id"])).scalar_one()
+    templates = connection.execute(
+        select(prompts.c.templates).where(prompts.c.id == item["prompts_id"])
+    ).scalar_one()
     found["prompts"] = {name: f"{entry['version']} ({entry['sha']})" for name, entry in templates.items()}
     return found
 
@@ -129,7 +194,9 @@ def _rows(
 ) -> list[dict[str, Any]]:
     table = _table(name)
     order = [table.c[c] for c in ("created_at", "decided_at") if c in table.c] or [table.c.id]
-    query = select(*(table.c[c] for c in columns)).where(table.c.item_id == item_id).order_by(*order, table.c.id)
+    query = (
+        select(*(table.c[c] for c in columns)).where(table.c.item_id == item_id).order_by(*order, table.c.id)
+    )
     rows = []
     for row in connection.execute(query).mappings():
         plain = dict(row)

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from solon.errors import AlreadyDecided, NotPending
+from solon.errors import AlreadyDecided, NotPending, ReviewError
 from solon.responses import NOT_ANSWERS, Response, parse_response
+from solon.store.audit_log import append
 from solon.store.ids import hash_id, keyed_hash, new_id
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Event, Item, Outbox, Precedent, Review, Seed, Text
@@ -24,6 +25,18 @@ seeds = Seed.__table__  # type: ignore[attr-defined]
 texts = Text.__table__  # type: ignore[attr-defined]
 
 OUTBOX_CLAIM_SECONDS = 300.0
+
+
+class NotThere(NotPending):
+    """Nothing of the caller's has this id."""
+
+
+class LeaseLost(ReviewError):
+    """The time for a review ran out, or it was answered. `kept`: the assignment whose draft is still there."""
+
+    def __init__(self, cause: str, *, next_step: str = "", kept: str | None = None) -> None:
+        super().__init__(cause, next_step=next_step)
+        self.kept = kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +64,50 @@ class ReviewRow:
     decision_id: str | None
     created_at: float
     resolved_at: float | None
+    specialty: str | None
+    lang: str | None
+    escalated: bool
+    leased: bool
 
 
-def set_waiting(connection: Connection, review_id: str, interrupt_id: str, item_id: str, attempt: int) -> None:
-    """The graph has written its checkpoint and waits: the review enters the queue."""
+def set_waiting(
+    connection: Connection, review_id: str, interrupt_id: str, item_id: str, attempt: int
+) -> None:
+    """The graph has written its checkpoint and waits: the review enters the queue, an undone one to its author."""
+    review = connection.execute(select(reviews.c.ordinal).where(reviews.c.id == review_id)).one()
+    facts = connection.execute(
+        select(seeds.c.specialty, seeds.c.lang)
+        .join(items, items.c.seed_id == seeds.c.id)
+        .where(items.c.id == item_id)
+    ).one()
+    values = {
+        "specialty": (facts.specialty or "").lower() or None,
+        "lang": (facts.lang or "").lower() or None,
+    }
+    undone_by = connection.execute(
+        select(decisions.c.actor)
+        .where(
+            decisions.c.item_id == item_id,
+            decisions.c.ordinal == review.ordinal,
+            decisions.c.undone_at.is_not(None),
+        )
+        .order_by(decisions.c.undone_at.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if undone_by is not None:
+        values["prefer_actor"] = undone_by
     connection.execute(
         update(reviews)
         .where(reviews.c.id == review_id, reviews.c.state.in_(("opening", "waiting")))
-        .values(state="waiting", interrupt_id=interrupt_id)
+        .values(state="waiting", interrupt_id=interrupt_id, **values)
     )
     connection.execute(
         update(items)
-        .where(items.c.id == item_id, items.c.attempt == attempt, items.c.state.in_(("running", "waiting", "queued")))
+        .where(
+            items.c.id == item_id,
+            items.c.attempt == attempt,
+            items.c.state.in_(("running", "waiting", "queued")),
+        )
         .values(state="waiting", claimed_by=None, claimed_until=None)
     )
 
@@ -71,7 +116,12 @@ def list_reviews(
     connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int = 100
 ) -> list[ReviewRow]:
     """Reviews in a state, the oldest first."""
-    query = select(reviews).where(reviews.c.state == state).order_by(reviews.c.created_at, reviews.c.id).limit(limit)
+    query = (
+        select(reviews)
+        .where(reviews.c.state == state)
+        .order_by(reviews.c.created_at, reviews.c.id)
+        .limit(limit)
+    )
     if run_id is not None:
         query = query.where(reviews.c.run_id == run_id)
     return [ReviewRow(**row) for row in connection.execute(query).mappings()]
@@ -81,13 +131,13 @@ def find_review(connection: Connection, review_id: str) -> ReviewRow:
     """A review by its id or the beginning of it.
 
     Raises:
-        NotPending: there is none, or the beginning fits several.
+        NotThere: there is none, or the beginning fits several.
     """
     query = select(reviews).where(reviews.c.id.startswith(review_id, autoescape=True)).limit(2)
     found = connection.execute(query).mappings().all()
     if len(found) != 1:
         problem = "fits several reviews" if found else "is no review of this store"
-        raise NotPending(f"{review_id!r} {problem}", next_step="see `solon review list`")
+        raise NotThere(f"{review_id!r} {problem}", next_step="see `solon review list`")
     return ReviewRow(**found[0])
 
 
@@ -120,11 +170,38 @@ def decide(
     if choice in NOT_ANSWERS:
         return set_aside(store, review, choice, actor=actor, reason=str(answer.get("rationale") or ""))
     response = parse_response(review.response_schema, answer, review.candidates)
-    decision_id = new_id()
     with store.transaction() as connection:
-        _claim(connection, review, decision_id)
-        rows = _decision_rows(store, connection, review, response, decision_id, actor, channel, counts, times or {})
-        insert_rows(connection, rows)
+        return store_decision(
+            store,
+            connection,
+            review,
+            response,
+            actor=actor,
+            channel=channel,
+            counts=counts,
+            times=times or {},
+        )
+
+
+def store_decision(
+    store: Store,
+    connection: Connection,
+    review: ReviewRow,
+    response: Response,
+    *,
+    actor: str,
+    channel: str,
+    counts: bool,
+    times: Mapping[str, float | None],
+) -> str:
+    """Claim the review and write decision, outbox row and log in the caller's transaction; the decision's id."""
+    decision_id = new_id()
+    _claim(connection, review, decision_id)
+    rows = _decision_rows(store, connection, review, response, decision_id, actor, channel, counts, times)
+    insert_rows(connection, rows)
+    append(
+        store, connection, actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}
+    )
     return decision_id
 
 
@@ -133,7 +210,7 @@ def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
     statement = (
         update(reviews)
         .where(reviews.c.id == review.id, reviews.c.state == "waiting")
-        .values(state="decided", decision_id=decision_id, resolved_at=time.time())
+        .values(state="decided", leased=False, decision_id=decision_id, resolved_at=time.time())
     )
     if connection.execute(statement).rowcount == 1:
         return
@@ -143,7 +220,11 @@ def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
             f"review {review.id} was decided by someone else first; nothing was changed",
             next_step="see `solon review list` for what still waits",
         )
-    hint = "its item is still on its way; run `solon resume`" if state == "opening" else "see `solon review list`"
+    hint = (
+        "its item is still on its way; run `solon resume`"
+        if state == "opening"
+        else "see `solon review list`"
+    )
     raise NotPending(f"review {review.id} is {state}, not waiting", next_step=hint)
 
 
@@ -159,7 +240,9 @@ def _decision_rows(
     times: Mapping[str, float | None],
 ) -> list[tuple[type, Row]]:
     seed = connection.execute(
-        select(seeds.c.id, seeds.c.group).join(items, items.c.seed_id == seeds.c.id).where(items.c.id == review.item_id)
+        select(seeds.c.id, seeds.c.group)
+        .join(items, items.c.seed_id == seeds.c.id)
+        .where(items.c.id == review.item_id)
     ).one()
     rows: list[tuple[type, Row]] = []
 
@@ -208,7 +291,10 @@ def _decision_rows(
         "created_at": now,
     }
     rows.append((Decision, row))
-    rows.append((Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0}))
+    if review.kind == "interrupt":  # nothing waits for an audit: its item is accepted already
+        rows.append(
+            (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
+        )
     rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows
@@ -217,7 +303,9 @@ def _decision_rows(
 def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reason: str) -> str:
     """Skip, decline or escalate: the review goes on waiting, not for this person. Returns the assignment's id."""
     if review.state != "waiting":
-        raise NotPending(f"review {review.id} is {review.state}, not waiting", next_step="see `solon review list`")
+        raise NotPending(
+            f"review {review.id} is {review.state}, not waiting", next_step="see `solon review list`"
+        )
     now = time.time()
     assignment_id = new_id()
     row = {
@@ -228,10 +316,20 @@ def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reaso
         "token": "",
         "opened_at": now,
         "expires_at": now,
+        "closed_at": now,
+        "reason": reason[:500] or None,
     }
     with store.transaction() as connection:
         insert_rows(connection, [(Assignment, row), event(actor, f"review.{choice}", review.id, {})])
+        append(store, connection, actor, f"review.{choice}", review.id)
+        if choice == "escalate":
+            set_escalated(connection, review.id)
     return assignment_id
+
+
+def set_escalated(connection: Connection, review_id: str) -> None:
+    """From now on only leads are offered this review."""
+    connection.execute(update(reviews).where(reviews.c.id == review_id).values(escalated=True))
 
 
 def event(actor: str, kind: str, subject: str, detail: dict[str, Any]) -> tuple[type, Row]:
@@ -256,7 +354,9 @@ class Delivery:
     resume: dict[str, Any]
 
 
-def claim_deliveries(connection: Connection, by: str, limit: int, *, run_id: str | None = None) -> list[Delivery]:
+def claim_deliveries(
+    connection: Connection, by: str, limit: int, *, run_id: str | None = None
+) -> list[Delivery]:
     """Take decisions whose graphs are to be resumed; a claim that is not kept comes back by itself."""
     now = time.time()
     free = outbox.c.claimed_until.is_(None) | (outbox.c.claimed_until < now) | (outbox.c.claimed_by == by)
@@ -282,14 +382,22 @@ def claim_deliveries(connection: Connection, by: str, limit: int, *, run_id: str
     connection.execute(
         update(items)
         .where(items.c.id.in_([delivery.item_id for delivery in found]))
-        .values(state="running", claimed_by=by, claimed_until=now + OUTBOX_CLAIM_SECONDS, starts=items.c.starts + 1)
+        .values(
+            state="running",
+            claimed_by=by,
+            claimed_until=now + OUTBOX_CLAIM_SECONDS,
+            starts=items.c.starts + 1,
+        )
     )
     return found
 
 
 def _deliveries(connection: Connection, ids: Sequence[str]) -> list[Delivery]:
     query = (
-        select(decisions, *(reviews.c[name].label(f"of_review_{name}") for name in ReviewRow.__dataclass_fields__))
+        select(
+            decisions,
+            *(reviews.c[name].label(f"of_review_{name}") for name in ReviewRow.__dataclass_fields__),
+        )
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(decisions.c.id.in_(ids))
         .order_by(decisions.c.decided_at)
@@ -301,7 +409,7 @@ def _deliveries(connection: Connection, ids: Sequence[str]) -> list[Delivery]:
     return found
 
 
-def resume_value(row: Mapping[str, Any]) -> dict[str, Any]:
+def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
     """What a decision says to the graph: ids and small values."""
     return {
         "decision": row["id"],
@@ -316,7 +424,9 @@ def resume_value(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def mark_applied(connection: Connection, decision_id: str) -> None:
     connection.execute(
-        update(outbox).where(outbox.c.decision_id == decision_id).values(applied_at=time.time(), claimed_until=None)
+        update(outbox)
+        .where(outbox.c.decision_id == decision_id)
+        .values(applied_at=time.time(), claimed_until=None)
     )
 
 
@@ -330,14 +440,21 @@ def not_delivered(connection: Connection, delivery: Delivery, problem: str, *, t
         update(items)
         .where(items.c.id == delivery.item_id, items.c.state == "running")
         .values(
-            state="parked" if taken_in else "waiting", reason=problem[:500], claimed_by=None, claimed_until=None
+            state="parked" if taken_in else "waiting",
+            reason=problem[:500],
+            claimed_by=None,
+            claimed_until=None,
         )
     )
 
 
 def pending_deliveries(connection: Connection, run_id: str | None = None) -> int:
     """How many decisions wait for a worker."""
-    query = select(outbox.c.decision_id).join(items, items.c.id == outbox.c.item_id).where(outbox.c.applied_at.is_(None))
+    query = (
+        select(outbox.c.decision_id)
+        .join(items, items.c.id == outbox.c.item_id)
+        .where(outbox.c.applied_at.is_(None))
+    )
     if run_id is not None:
         query = query.where(items.c.run_id == run_id)
     return len(connection.execute(query).scalars().all())
@@ -347,7 +464,9 @@ def stored_decision(connection: Connection, item_id: str, ordinal: int) -> dict[
     """The decision that the item has at this review, from whatever attempt, unless it was undone."""
     query = (
         select(decisions)
-        .where(decisions.c.item_id == item_id, decisions.c.ordinal == ordinal, decisions.c.undone_at.is_(None))
+        .where(
+            decisions.c.item_id == item_id, decisions.c.ordinal == ordinal, decisions.c.undone_at.is_(None)
+        )
         .order_by(decisions.c.decided_at)
         .limit(1)
     )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, case, desc, func, select, update
 
 from solon.errors import UsageError
 from solon.formats.seeds import SeedRow
+from solon.store.certificates import certificate_in_force, newest_consensus, scope_of
 from solon.store.ids import hash_id, new_id
 from solon.store.store import Store
 from solon.store.tables import (
@@ -49,6 +50,8 @@ class Pins:
     prompts_id: str
     graph_version: str
     consensus_id: str
+    certificate_id: str | None
+    scope: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class RunRow:
     seeds_name: str
     seeds_fingerprint: str
     reuse_run_id: str | None
+    scope: str
     random_seed: int
     bad_rows: int
     actor: str
@@ -93,8 +97,15 @@ def pin_versions(
     prompts: tuple[str, dict[str, Any]],
     graph: tuple[str, str, dict[str, Any]],
     consensus: dict[str, Any],
+    panel: str,
+    source: str,
 ) -> Pins:
-    """Store the versions in force, where they are not there yet, and return their ids."""
+    """Store the versions in force, where they are not there yet, and return their ids.
+
+    Args:
+        consensus: what is believed before any decision; a learned version of the same scope goes before it.
+        panel: fingerprint of the judges; source: fingerprint of the seeds. Both are part of a certificate's scope.
+    """
     now = time.time()
     law = {}
     for table, document in ((Constitution, constitution), (Rubric, rubric)):
@@ -111,19 +122,42 @@ def pin_versions(
             "in_force_at": now,
         }
         insert_rows(connection, [(table, row)])
-    config_id = hash_id(json.dumps(config, sort_keys=True))
-    consensus_id = hash_id(json.dumps(consensus, sort_keys=True))
+    config_id = hash_id(json.dumps(config, sort_keys=True), fingerprint)
+    prior_id = hash_id(json.dumps(consensus, sort_keys=True))
     rows: list[tuple[type, Row]] = [
-        (ConfigVersion, {"id": config_id, "payload": {**config, "fingerprint": fingerprint}, "created_at": now}),
+        (
+            ConfigVersion,
+            {"id": config_id, "payload": {**config, "fingerprint": fingerprint}, "created_at": now},
+        ),
         (PromptSet, {"id": prompts[0], "templates": prompts[1], "created_at": now}),
         (GraphVersion, {"id": graph[0], "recipe": graph[1], "shape": graph[2], "created_at": now}),
         (
             ConsensusVersion,
-            {"id": consensus_id, "number": 0, "kind": "prior", "payload": consensus, "created_at": now},
+            {
+                "id": prior_id,
+                "number": 0,
+                "kind": "prior",
+                "scope": "",
+                "payload": consensus,
+                "created_at": now,
+            },
         ),
     ]
     insert_rows(connection, rows)
-    return Pins(config_id, law[Constitution], law[Rubric], prompts[0], graph[0], consensus_id)
+    scope = scope_of(graph[1], panel, law[Constitution], law[Rubric], prompts[0])
+    certificate = certificate_in_force(connection, scope, source)
+    # A certificate speaks about the scores of its own version: while it is in force, no newer one is adopted.
+    consensus_id = certificate.consensus_id if certificate else newest_consensus(connection, scope) or prior_id
+    return Pins(
+        config_id,
+        law[Constitution],
+        law[Rubric],
+        prompts[0],
+        graph[0],
+        consensus_id,
+        certificate.id if certificate else None,
+        scope,
+    )
 
 
 def create_run(
@@ -146,6 +180,7 @@ def create_run(
         "config_id": pins.config_id,
         "seeds_name": seeds_name,
         "seeds_fingerprint": seeds_fingerprint,
+        "scope": pins.scope,
         "random_seed": random_seed,
         "reuse_run_id": reuse_run_id,
         "bad_rows": 0,
@@ -157,9 +192,7 @@ def create_run(
     return run_id
 
 
-def add_items(
-    store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]]
-) -> int:
+def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]]) -> int:
     """Add seeds and their queued items in chunks; adding them again changes nothing. Returns how many were seen."""
     seen = 0
     chunk: list[tuple[type, Row]] = []
@@ -176,7 +209,9 @@ def add_items(
     return seen
 
 
-def _seed_and_item(store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow) -> list[tuple[type, Row]]:
+def _seed_and_item(
+    store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow
+) -> list[tuple[type, Row]]:
     content = {
         "prompt": seed.prompt,
         "messages": seed.messages,
@@ -214,6 +249,8 @@ def _seed_and_item(store: Store, run: RunRow, pins: Pins, position: int, seed: S
         "prompts_id": pins.prompts_id,
         "graph_version": pins.graph_version,
         "consensus_id": pins.consensus_id,
+        "certificate_id": pins.certificate_id,
+        "pilot": False,
         "precedents_until": now,
         # From the seed's own id, not the run's: the same seed draws alike in every run of the same root.
         "random_seed": int(hash_id(run.random_seed, seed.id)[:12], 16),
@@ -244,13 +281,17 @@ def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
     found = connection.execute(query.limit(2)).mappings().all()
     if not found:
         name = f" {run_id!r}" if run_id else ""
-        raise UsageError(f"the store has no run{name}", next_step="see `solon status`, or start one with `solon run`")
+        raise UsageError(
+            f"the store has no run{name}", next_step="see `solon status`, or start one with `solon run`"
+        )
     if run_id is not None and len(found) > 1:
         raise UsageError(f"{run_id!r} fits several runs", next_step="give more of its id")
     return RunRow(**found[0])
 
 
-def find_same_run(connection: Connection, recipe: str, seeds_fingerprint: str, fingerprint: str) -> RunRow | None:
+def find_same_run(
+    connection: Connection, recipe: str, seeds_fingerprint: str, fingerprint: str
+) -> RunRow | None:
     """The newest run of the same recipe, seeds and data-shaping configuration."""
     for row in _runs_over(connection, recipe, seeds_fingerprint):
         payload = config_payload(connection, row.config_id)
@@ -275,7 +316,9 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
 
 def all_runs(connection: Connection) -> list[RunRow]:
     """Every run, the newest first."""
-    return [RunRow(**row) for row in connection.execute(select(runs).order_by(desc(runs.c.created_at))).mappings()]
+    return [
+        RunRow(**row) for row in connection.execute(select(runs).order_by(desc(runs.c.created_at))).mappings()
+    ]
 
 
 def config_payload(connection: Connection, config_id: str) -> dict[str, Any]:

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, inspect, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, inspect, select, text
 
 from solon.errors import StoreError
-from solon.store.engine import checkpoint_location, explain, make_engine, mapped_errors, sqlite_path
+from solon.store.engine import checkpoint_location, make_engine, mapped_errors, sqlite_path
 from solon.store.ids import keyed_hash
 from solon.store.tables import Meta, Text
 from solon.store.writer import Row, Writer
 
-SCHEMA = "0001"
+SCHEMA = "0003"
 """The migration that this version of Solon wants."""
 
 
@@ -39,9 +38,13 @@ class Store:
         self.url = url
         self.engine = make_engine(url)
         self.writer = Writer(self)
-        with mapped_errors(url):
-            self._prepare(create)
-            self.key = self._key()
+        try:
+            with mapped_errors(url):
+                self._prepare(create)
+                self.key = self._key()
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     def __enter__(self) -> Store:
         return self
@@ -62,20 +65,21 @@ class Store:
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection for reading one consistent snapshot."""
-        try:
-            with self.engine.connect() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise explain(error.orig or error, self.url) from error
+        options: dict[str, Any] = {}
+        if self.engine.dialect.name == "postgresql":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with mapped_errors(self.url), self.engine.connect().execution_options(**options) as connection:
+            yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A short write transaction. Never hold it across a model call or an await."""
-        try:
-            with self.engine.connect().execution_options(solon_write=True) as connection, connection.begin():
-                yield connection
-        except DBAPIError as error:
-            raise explain(error.orig or error, self.url) from error
+        with (
+            mapped_errors(self.url),
+            self.engine.connect().execution_options(solon_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
 
     def text_row(self, body: str, seed_id: str | None) -> tuple[str, tuple[type, Row]]:
         """The id and the row of a text. A text belongs to one seed, so that it can be forgotten with it."""
@@ -88,15 +92,20 @@ class Store:
         if path is not None and not path.exists():
             if not create:
                 raise StoreError(
-                    f"there is no store {path}", next_step="start one with `solon run`, or name it with --store"
+                    f"there is no store {path}",
+                    next_step="start one with `solon run`, or name it with --store",
                 )
             _check_folder(path)
         with self.engine.connect() as connection:
             found = _schema_of(connection)
         if found == SCHEMA:
+            _use_wal(self.engine)
             return
         if found is None and not create:
-            raise StoreError(f"{self.url} holds no Solon store", next_step="check --store, or start one with `solon run`")
+            raise StoreError(
+                f"{path or self.engine.url} holds no Solon store",
+                next_step="check --store, or start one with `solon run`",
+            )
         if found is not None and not create:
             raise StoreError(
                 f"the store has schema {found}, this version of Solon wants {SCHEMA}",
@@ -105,10 +114,7 @@ class Store:
         from solon.store.migrations import upgrade
 
         upgrade(self.engine)
-        if path is not None:
-            with self.engine.connect() as connection:
-                connection.exec_driver_sql("COMMIT")
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        _use_wal(self.engine)
 
     def _key(self) -> str:
         with self.engine.connect() as connection:
@@ -120,6 +126,16 @@ class Store:
 
             insert_rows(connection, [(Meta, {"name": "key", "value": secrets.token_hex(32)})])
         return self._key()
+
+
+def _use_wal(engine: Engine) -> None:
+    """Readers and the writer of a SQLite file do not block each other. A file that is in this mode stays in it."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 
 
 def _check_folder(path: Path) -> None:

@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from solon.errors import StoreError
-from solon.store.engine import explain
+from solon.errors import InternalError
 
 if TYPE_CHECKING:
     from solon.store.store import Store
@@ -34,19 +34,60 @@ GROUP = 512
 class _Job:
     rows: Rows
     function: Callable[[Connection], Any] | None
-    done: Callable[[Any, BaseException | None], None]
+    future: Future[Any] | asyncio.Future[Any]
 
 
 def insert_rows(connection: Connection, rows: Iterable[tuple[type, Row]]) -> None:
     """Insert rows of any tables in dependency order; a row that is there already stays as it is."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     by_table: dict[Table, dict[tuple[str, ...], list[Row]]] = {}
     for table_class, row in rows:
         table: Table = table_class.__table__  # type: ignore[attr-defined]
         by_table.setdefault(table, {}).setdefault(tuple(row), []).append(row)
     for table in sorted(by_table, key=_dependency_rank):
-        for same_columns in by_table[table].values():
-            connection.execute(dialect.insert(table).on_conflict_do_nothing(), [dict(row) for row in same_columns])
+        for columns, same_columns in by_table[table].items():
+            prepared = _prepare(connection.dialect, table, columns)
+            connection.exec_driver_sql(prepared.sql, [prepared.values(row) for row in same_columns])
+
+
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    """An insert as the driver takes it; compiling it, and not each row's values, is what costs."""
+
+    sql: str
+    names: tuple[str, ...]
+    converters: tuple[tuple[str, Callable[[Any], Any]], ...]
+    defaults: Mapping[str, Any]
+    named: bool
+
+    def values(self, row: Row) -> Any:
+        if self.converters or self.defaults:
+            row = {**self.defaults, **row}
+            for name, convert in self.converters:
+                row[name] = convert(row[name])
+        return row if self.named else tuple([row[name] for name in self.names])
+
+
+@lru_cache(maxsize=512)
+def _prepare(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Insert:
+    insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table).on_conflict_do_nothing()
+    compiled = insert.compile(dialect=dialect, column_keys=list(columns))
+    names = tuple(compiled.positiontup or compiled.params)
+    made = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names}
+    return _Insert(
+        str(compiled),
+        names,
+        converters=tuple((name, convert) for name, convert in made.items() if convert is not None),
+        defaults={name: _default(table, name) for name in names if name not in columns},
+        named=not compiled.positional,
+    )
+
+
+def _default(table: Table, name: str) -> Any:
+    """The value of a column that a row does not give."""
+    default = table.c[name].default
+    if default is None or not default.is_scalar:
+        raise InternalError(f"a row of {table.name} must give {name}")
+    return default.arg  # type: ignore[attr-defined]
 
 
 _ranks: dict[str, int] = {}
@@ -63,7 +104,7 @@ class Writer:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
@@ -72,68 +113,55 @@ class Writer:
         if rows:
             await self._submit_async(rows, None)
 
-    async def run(self, function: Callable[[Connection], T]) -> T:
-        """Run a short function inside a write transaction; returns its value once committed.
+    async def run(self, function: Callable[[Connection], T], rows: Rows = ()) -> T:
+        """Insert rows, then run a short function, in one write transaction; returns its value once committed.
 
-        Whatever it raises undoes its own changes only.
+        Whatever it raises undoes its own changes and rows only. It may be run again where another of its group failed,
+        so it must do nothing but read and write through its connection.
         """
-        result: T = await self._submit_async((), function)
+        result: T = await self._submit_async(rows, function)
         return result
 
     def post(self, rows: Rows) -> Future[None]:
         """Insert rows without waiting; the future tells when they are committed."""
         future: Future[None] = Future()
-
-        def done(value: Any, error: BaseException | None) -> None:
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
-
-        self._put(_Job(rows, None, done))
+        self._put(_Job(rows, None, future))
         return future
 
     def close(self) -> None:
         """Commit what was handed over and end the thread."""
         with self._lock:
             thread, self._thread = self._thread, None
+            self._jobs.put(None)
+            self._jobs = queue.SimpleQueue()  # what comes later is for another thread
         if thread is not None:
-            self._queue.put(None)
             thread.join()
 
     async def _submit_async(self, rows: Rows, function: Callable[[Connection], Any] | None) -> Any:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-
-        def settle(value: Any, error: BaseException | None) -> None:
-            if future.cancelled():
-                return
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
-
-        self._put(_Job(rows, function, lambda value, error: loop.call_soon_threadsafe(settle, value, error)))
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._put(_Job(rows, function, future))
         # Shielded: a cancelled task must not undo what the thread is about to commit.
         return await asyncio.shield(future)
 
     def _put(self, job: _Job) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="solon-writer", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._work, args=(self._jobs,), name="solon-writer", daemon=True
+                )
                 self._thread.start()
-        self._queue.put(job)
+            self._jobs.put(job)
 
-    def _work(self) -> None:
+    def _work(self, waiting: queue.SimpleQueue[_Job | None]) -> None:
         while True:
-            job = self._queue.get()
+            job = waiting.get()
             if job is None:
                 return
             jobs = [job]
             ended = False
             while len(jobs) < GROUP:
                 try:
-                    following = self._queue.get_nowait()
+                    following = waiting.get_nowait()
                 except queue.Empty:
                     break
                 if following is None:
@@ -145,37 +173,50 @@ class Writer:
                 return
 
     def _commit(self, jobs: list[_Job]) -> None:
-        results: list[tuple[Any, BaseException | None]] = []
+        results: list[Any] = []
+        isolating = False
         try:
             with self._store.transaction() as connection:
+                isolating = len(jobs) > 1
                 insert_rows(connection, [row for job in jobs for row in job.rows])
                 for job in jobs:
-                    results.append(_run_isolated(connection, job.function))
+                    results.append(None if job.function is None else job.function(connection))
+                isolating = False
         except BaseException as error:
-            if len(jobs) > 1 and not isinstance(error, StoreError):
+            if isolating:
                 # One bad job must not take the others down: each gets a transaction of its own.
                 for job in jobs:
                     self._commit([job])
                 return
-            mapped = error if isinstance(error, StoreError) else explain(error, self._store.url)
-            results = [(None, mapped)] * len(jobs)
-        for job, (value, problem) in zip(jobs, results, strict=True):
-            try:
-                job.done(value, problem)
-            except RuntimeError:
-                pass  # the loop of the task that asked is closed: nobody waits any more
+            _settle_all([(job.future, None, error) for job in jobs])
+            return
+        _settle_all([(job.future, value, None) for job, value in zip(jobs, results, strict=True)])
 
 
-def _run_isolated(
-    connection: Connection, function: Callable[[Connection], Any] | None
-) -> tuple[Any, BaseException | None]:
-    if function is None:
-        return None, None
-    savepoint = connection.begin_nested()
-    try:
-        value = function(connection)
-    except Exception as error:
-        savepoint.rollback()
-        return None, error
-    savepoint.commit()
-    return value, None
+_Result = tuple["Future[Any] | asyncio.Future[Any]", Any, BaseException | None]
+
+
+def _settle_all(results: list[_Result]) -> None:
+    """Tell everybody who waits; each event loop is woken once for all of its tasks."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Result]] = {}
+    for result in results:
+        future = result[0]
+        if isinstance(future, asyncio.Future):
+            by_loop.setdefault(future.get_loop(), []).append(result)
+        else:
+            _settle([result])
+    for loop, own in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, own)
+        except RuntimeError:
+            pass  # that loop is closed: nobody waits any more
+
+
+def _settle(results: list[_Result]) -> None:
+    for future, value, error in results:
+        if future.cancelled():
+            continue
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)

@@ -189,11 +189,15 @@ def foreign(error: Exception, name: str) -> ModelError:
     response, or a class name that speaks of time or connection. Nothing of the request is repeated.
     """
     response = getattr(error, "response", None)
-    status = (
-        getattr(error, "status_code", None)
-        or getattr(response, "status_code", None)
-        or getattr(error, "code", 0)
-    )
+    if isinstance(response, dict):  # botocore
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    else:
+        places = (
+            getattr(error, "status_code", 0),
+            getattr(response, "status_code", 0),
+            getattr(error, "code", 0),
+        )
+        status = next((place for place in places if place), 0)
     status = status if isinstance(status, int) else 0
     kind = type(error).__name__
     words = " ".join(str(error).split())[:_SHOWN]

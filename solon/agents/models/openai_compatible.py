@@ -217,6 +217,8 @@ class OpenAICompatibleChat(LeanChat):
             payload.pop("logprobs", None)
             payload.pop("top_logprobs", None)
         payload.pop("stream", None)
+        if self.base_url == OPENAI_URL and "response_format" in payload:
+            payload["response_format"] = _without_lengths(payload["response_format"])
         if self._length_field != "max_tokens":
             payload[self._length_field] = payload.pop("max_tokens")
         return {k: v for k, v in payload.items() if v is not None and k not in self._unwanted}
@@ -248,3 +250,16 @@ class OpenAICompatibleChat(LeanChat):
                     name,
                 )
             return True
+
+
+def _without_lengths(node: Any) -> Any:
+    """OpenAI's strict mode takes no length of texts; whoever asks checks the answer anyway."""
+    if isinstance(node, list):
+        return [_without_lengths(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _without_lengths(value)
+        for key, value in node.items()
+        if key not in ("minLength", "maxLength") or not isinstance(value, int)
+    }

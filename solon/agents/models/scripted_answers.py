@@ -58,6 +58,8 @@ _REASONS = (
     "since a mistake here costs time later",
     "and say what is uncertain",
 )
+_HALVES = "3"
+"""Chosen so that the two personas of the default panel fall into different halves."""
 _DULL = frozenset(
     (
         "answer",
@@ -183,12 +185,14 @@ def _taste(text: str, question: Question, split: bool) -> float:
 
 
 def _persona(question: Question) -> str:
-    """The first line of the system prompt: it names the persona, and nothing that changes from store to store."""
-    return question.system.split("\n", 1)[0]
+    """Who the judge is told to be; else the first line of the system prompt, which names no store and no law."""
+    first = question.system.split("\n", 1)[0]
+    found = re.search(r"\bYou are ([^.]+)\.", first)
+    return found.group(1).strip() if found else first
 
 
 def _persona_half(question: Question) -> bool:
-    return _share("half", _persona(question)) < 0.5
+    return _share(_HALVES, _persona(question)) < 0.5
 
 
 def _share(*parts: str) -> float:

@@ -22,6 +22,8 @@ from solon.agents.models.lean import LeanChat
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.errors import BadOutput, SolonError, TooLong
 
+_MOST = 0.01
+"""No log probability is above 0; a little is left for rounding. NaN fails the comparison too."""
 REPAIRS = 2
 """Further asks after an answer that does not follow its schema."""
 
@@ -166,8 +168,8 @@ def _strict_schema(schema: type[BaseModel]) -> dict[str, Any]:
 def response_format(schema: type[BaseModel]) -> dict[str, Any]:
     """`schema` as OpenAI's `response_format`, in the form that its strict mode wants.
 
-    Objects are closed and every property is required, so that a model cannot leave one out. Lengths of texts are not
-    sent, since OpenAI's strict mode does not take them; pydantic checks them afterwards.
+    Objects are closed and every property is required, so that a model cannot leave one out. What a server does not
+    enforce, pydantic finds afterwards.
     """
     return {
         "type": "json_schema",
@@ -186,7 +188,7 @@ def _tighten(node: Any) -> Any:
     for key, value in node.items():
         if key in ("properties", "$defs"):
             tight[key] = {name: _tighten(entry) for name, entry in value.items()}
-        elif key not in ("title", "default", "minLength", "maxLength"):
+        elif key not in ("title", "default"):
             tight[key] = value if key in ("enum", "const", "required") else _tighten(value)
     if "properties" in tight:
         tight["required"] = list(tight["properties"])
@@ -211,8 +213,10 @@ def first_json_object(text: str) -> Any:
     for start in (match.start() for match in re.finditer(r"\{", text)):
         try:
             return decoder.raw_decode(text, start)[0]
-        except (ValueError, RecursionError):
+        except ValueError:
             continue
+        except RecursionError:
+            return None
     return None
 
 
@@ -229,7 +233,11 @@ def verdict_probability(
     if not content:
         return None
     first = content[0]
-    seen = {str(t["token"]): float(t["logprob"]) for t in [*(first.get("top_logprobs") or ()), first]}
+    seen: dict[str, float] = {}
+    for entry in (*(first.get("top_logprobs") or ()), first):
+        logprob = entry.get("logprob")
+        if isinstance(logprob, int | float) and logprob <= _MOST:
+            seen[str(entry.get("token"))] = float(logprob)
     mass = dict.fromkeys(labels, 0.0)
     for token, logprob in seen.items():
         label = token.strip(" \t\n\r\"'`*([{.:)]}\u2581\u0120")

@@ -24,7 +24,7 @@ from tenacity import (
     retry_if_exception_type,
     stop_after_attempt,
 )
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_random_exponential
 
 from solon.agents.models.failures import (
     Complaint,
@@ -41,7 +41,7 @@ T = TypeVar("T")
 LONGEST_WAIT = 120.0
 """Seconds. A server that wants a longer pause than this is taken for unavailable; the run can be resumed."""
 _OVERLOAD = {429, 503, 529}
-_BACKOFF = wait_exponential_jitter(initial=0.25, max=20.0, jitter=0.25)
+_BACKOFF = wait_random_exponential(multiplier=0.5, min=0.1, max=20.0)
 _PROXIES = (
     "http_proxy",
     "https_proxy",
@@ -308,7 +308,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
     body = json.loads(raw)
     if not isinstance(body, dict):
         # A broken answer, not a programming error: handled like JSON that cannot be read.
-        raise ValueError(f"a JSON object was expected, {type(body).__name__} came")  # noqa: TRY004
+        raise ValueError(f"a JSON object was expected, {type(body).__name__} came")
     return body
 
 
@@ -322,7 +322,10 @@ def _status_within(body: dict[str, Any]) -> int:
 def _plainly(error: Exception) -> str:
     """The cause in words; aiohttp's own text can hold addresses, never headers or bodies."""
     cause = getattr(error, "os_error", None) or error
-    return str(getattr(cause, "strerror", None) or cause or type(error).__name__)
+    number = getattr(cause, "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number)
+    return str(cause) or type(error).__name__
 
 
 def _wants_proxy(base_url: str) -> bool:

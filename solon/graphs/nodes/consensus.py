@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from solon.consensus.panel import Verdict as Vote
 from solon.consensus.panel import judge_item
 from solon.graphs.context import ItemContext
-from solon.graphs.routing import Route, choose_route
+from solon.graphs.routing import Route, Standing, choose_route
 from solon.graphs.state import ItemState
 from solon.store.ids import hash_id
 from solon.store.tables import Review
@@ -26,6 +26,7 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
     route = choose_route(
         found,
         routing,
+        Standing(context.item.pilot, context.certified_from),
         can_resolve=resolver and state.get("resolved") is None,
         asked_back=bool(state.get("prefer_actor")),
     )
@@ -38,45 +39,70 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
     if route.where == "resolve":
         return {"consensus": summary, "next": "resolve"}
     if route.where == "accept":
-        return {"consensus": summary, "next": "finish", **context.recipe.accept(found.best, state, route.rule)}
+        return {
+            "consensus": summary,
+            "next": "finish",
+            **context.recipe.accept(found.best, state, route.rule),
+        }
     review_id = await _open_review(context, state, route, summary)
-    return {"consensus": summary, "next": "review", "review": review_id, "reviews": state.get("reviews", 0) + 1}
+    return {
+        "consensus": summary,
+        "next": "review",
+        "review": review_id,
+        "reviews": state.get("reviews", 0) + 1,
+    }
 
 
 async def _open_review(context: ItemContext, state: ItemState, route: Route, summary: dict[str, Any]) -> str:
-    ordinal = state.get("reviews", 0)
-    shown = state["shown"]
     reasons = list(route.reasons)
     resolved = state.get("resolved")
     if resolved is not None:
         reasons.append({"code": "resolver", "text": resolved["told"]})
-    review_id = context.row_id("review", ordinal)
-    texts = sorted(context.candidate(candidate).text_id for candidate in shown)
-    context.add(
-        Review,
-        {
-            "id": review_id,
-            "item_id": context.item.id,
-            "run_id": context.item.run_id,
-            "recipe": context.recipe.name,
-            "attempt": context.item.attempt,
-            "ordinal": ordinal,
-            "kind": "interrupt",
-            "state": "opening",
-            "response_schema": context.recipe.response_schema,
-            "candidates": shown,
-            "reasons": reasons,
-            "rule": route.rule,
-            "margin": summary["margin"],
-            "confidence": summary["confidence"],
-            "thread_id": thread_id(context.item.id, context.item.attempt),
-            "prefer_actor": state.get("prefer_actor"),
-            "content_hash": hash_id(context.recipe.name, context.item.seed_id, *texts),
-            "created_at": time.time(),
-        },
+    row = review_row(
+        context,
+        {**state, "consensus": summary},
+        kind="interrupt",
+        reasons=reasons,
+        rule=route.rule,
+        ordinal=state.get("reviews", 0),
     )
+    context.add(Review, row)
     await context.commit()
-    return review_id
+    return str(row["id"])
+
+
+def review_row(
+    context: ItemContext,
+    state: ItemState,
+    *,
+    kind: str,
+    reasons: list[dict[str, Any]],
+    rule: str,
+    ordinal: int,
+) -> dict[str, Any]:
+    """A review of the candidates shown. An interrupt opens with its checkpoint; an audit waits at once."""
+    shown, summary = state["shown"], state.get("consensus") or {}
+    texts = sorted(context.candidate(candidate).text_id for candidate in shown)
+    return {
+        "id": context.row_id("review", ordinal),
+        "item_id": context.item.id,
+        "run_id": context.item.run_id,
+        "recipe": context.recipe.name,
+        "attempt": context.item.attempt,
+        "ordinal": ordinal,
+        "kind": kind,
+        "state": "opening" if kind == "interrupt" else "waiting",
+        "response_schema": context.recipe.response_schema,
+        "candidates": shown,
+        "reasons": reasons,
+        "rule": rule,
+        "margin": summary.get("margin"),
+        "confidence": summary.get("confidence"),
+        "thread_id": thread_id(context.item.id, context.item.attempt),
+        "prefer_actor": state.get("prefer_actor"),
+        "content_hash": hash_id(context.recipe.name, context.item.seed_id, *texts),
+        "created_at": time.time(),
+    }
 
 
 def thread_id(item_id: str, attempt: int) -> str:

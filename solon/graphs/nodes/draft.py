@@ -28,9 +28,15 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
             for index in range(len(given), len(given) + missing)
         )
     )
-    usable, problems = _add_drafts(context, drafts, round_, given)
+    usable, problems = await _add_drafts(context, drafts, round_, given)
     await context.commit()
-    update: dict[str, Any] = {"round": round_, "candidates": usable, "pairs": 0, "verdicts": [], "resolved": None}
+    update: dict[str, Any] = {
+        "round": round_,
+        "candidates": usable,
+        "pairs": 0,
+        "verdicts": [],
+        "resolved": None,
+    }
     if len(usable) >= context.recipe.shown:
         return {**update, "next": "critique"}
     return {**update, **_too_few(context, round_, problems)}
@@ -53,7 +59,7 @@ def _given(context: ItemContext, round_: int) -> list[str]:
     ]
 
 
-def _add_drafts(
+async def _add_drafts(
     context: ItemContext, drafts: list[Draft], round_: int, given: list[str]
 ) -> tuple[list[str], dict[str, int]]:
     """Store every draft; the usable ones differ from each other and are whole."""
@@ -62,6 +68,8 @@ def _add_drafts(
     problems: dict[str, int] = {}
     for ordinal, made in enumerate(drafts, start=len(given)):
         problem = made.problem or ("identical" if not made.prompt and made.text in seen else "")
+        candidate_id = context.row_id("draft", f"{round_}.{ordinal}")
+        problem = problem or await context.recipe.refuse(context, candidate_id, made)
         if problem:
             problems[problem] = problems.get(problem, 0) + 1
         if not made.text:

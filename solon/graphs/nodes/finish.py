@@ -7,10 +7,16 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from solon.consensus.audit import is_drawn
 from solon.graphs.context import ItemContext
+from solon.graphs.nodes.consensus import review_row
 from solon.graphs.state import ItemState
 from solon.store.items import finish_item
 from solon.store.writer import Row
+
+
+AUDIT_ORDINAL = -1
+"""An audit is no stop on the item's way: it has a number of its own."""
 
 
 async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
@@ -19,8 +25,11 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     route = state.get("route") or "consensus"
     record = _record(context, state, route) if state["outcome"] == "accepted" else None
     item, outcome, reason = context.item, state["outcome"], state.get("reason")
+    audit = _audit(context, state) if record is not None and route != "decided" else None
     await context.store.writer.run(
-        lambda connection: finish_item(connection, item.id, item.attempt, outcome, record, route=route, reason=reason)
+        lambda connection: finish_item(
+            connection, item.id, item.attempt, outcome, record, audit, route=route, reason=reason
+        )
     )
     context.case.caller.journal.check()
     return {"record": record["id"] if record else None, "next": "end", "route": route}
@@ -41,13 +50,15 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "kind": kind,
         "chosen_id": chosen,
         "rejected_id": rejected,
+        "shown": state.get("shown"),
         "label": None,
         "margin": consensus.get("margin"),
         "confidence": consensus.get("confidence"),
         "soft_label": soft,
         "scores": (decision or {}).get("scores") or None,
         "route": route,
-        "provisional": decision is None,
+        "provisional": decision is None and context.certified_from is None,
+        "certificate_id": context.item.certificate_id if context.certified_from is not None else None,
         "consensus_id": context.item.consensus_id,
         "decision_id": (decision or {}).get("decision"),
         "created_at": time.time(),
@@ -61,3 +72,11 @@ def _soft_label(consensus: dict[str, Any], state: ItemState, chosen: str | None)
     if chosen in shown and set(posterior) == {"A", "B"}:
         return float(posterior["AB"[shown.index(chosen)]])
     return None
+
+
+def _audit(context: ItemContext, state: ItemState) -> Row | None:
+    """A blind check of an accepted item; drawn by the item's own seed, before anything is known of its verdicts."""
+    share = context.case.config.routing.audit_share
+    if not is_drawn(f"audit:{context.case.mark}:{context.item.random_seed}", share):
+        return None
+    return review_row(context, state, kind="audit", reasons=[], rule="audit", ordinal=AUDIT_ORDINAL)

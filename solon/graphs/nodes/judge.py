@@ -54,7 +54,9 @@ async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list
         return sum(means) / len(means) if means else 0.0
 
     scores = await asyncio.gather(*(mean_score(i, c) for i, c in enumerate(live)))
-    return [c for _, _, c in sorted((-score, i, c) for i, (score, c) in enumerate(zip(scores, live, strict=True)))]
+    return [
+        c for _, _, c in sorted((-score, i, c) for i, (score, c) in enumerate(zip(scores, live, strict=True)))
+    ]
 
 
 def _store(context: ItemContext, shown: list[str], verdicts: list[Verdict], round_: int, pair: int) -> None:

@@ -13,6 +13,7 @@ from solon.graphs.context import ItemContext
 from solon.graphs.nodes.judge import judge_single
 from solon.graphs.recipes.recipe import Recipe, machine_route
 from solon.graphs.state import ItemState
+from solon.store.duplicates import register, signature, similarity
 
 
 class Instruction(Recipe):
@@ -28,7 +29,21 @@ class Instruction(Recipe):
         return 1
 
     async def generate(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
-        return await generator.write_instruction(case, index, round=round, guidance=guidance, findings=findings)
+        return await generator.write_instruction(
+            case, index, round=round, guidance=guidance, findings=findings
+        )
+
+    async def refuse(self, context: ItemContext, candidate_id: str, draft: Draft) -> str:
+        """Near-duplicates of an instruction that is there already, or of the seed, are refused."""
+        threshold = context.case.config.instruction.similarity
+        if similarity(signature(draft.prompt), signature(context.case.prompt)) >= threshold:
+            return "duplicate"
+        repeats = await context.store.writer.run(
+            lambda connection: register(
+                connection, context.recipe.name, candidate_id, context.item.id, draft.prompt, threshold
+            )
+        )
+        return "duplicate" if repeats else ""
 
     async def judge(self, context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
         return await judge_single(context, shown, round=round, pair=pair)

@@ -38,6 +38,10 @@ class Recipe(ABC):
     async def generate(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
         """One draft."""
 
+    async def refuse(self, context: ItemContext, candidate_id: str, draft: Draft) -> str:
+        """Why a usable draft may not become a candidate; empty where it may."""
+        return ""
+
     @abstractmethod
     async def judge(self, context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
         """The panel's verdicts on the candidates shown."""

@@ -3,7 +3,8 @@ currency, ids are hexadecimal hashes. Every text lies in `texts`; other tables p
 
 from sqlmodel import SQLModel
 
-from solon.store.tables.law import Constitution, ConsensusVersion, Precedent, Rubric
+from solon.store.tables.experts import AuditEntry, Expert, LoginLink, Session
+from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Precedent, Rubric
 from solon.store.tables.people import Assignment, Decision, Event, Outbox, Review
 from solon.store.tables.runs import Call, ConfigVersion, GraphVersion, Item, Meta, PromptSet, Run, Seed, Text
 from solon.store.tables.work import Candidate, Critique, Fingerprint, Record, Resolution, Verdict
@@ -12,17 +13,21 @@ metadata = SQLModel.metadata
 
 __all__ = [
     "Assignment",
+    "AuditEntry",
     "Call",
     "Candidate",
+    "Certificate",
     "ConfigVersion",
     "ConsensusVersion",
     "Constitution",
     "Critique",
     "Decision",
     "Event",
+    "Expert",
     "Fingerprint",
     "GraphVersion",
     "Item",
+    "LoginLink",
     "Meta",
     "Outbox",
     "Precedent",
@@ -33,6 +38,7 @@ __all__ = [
     "Rubric",
     "Run",
     "Seed",
+    "Session",
     "Text",
     "Verdict",
     "metadata",

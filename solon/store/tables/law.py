@@ -46,6 +46,7 @@ class ConsensusVersion(SQLModel, table=True):
     id: str = key()
     number: int = Field(index=True)
     kind: str
+    scope: str = Field(default="", index=True)
     payload: Any = json_column()
     fitted_on: Any = json_column()
     created_at: float
@@ -65,3 +66,22 @@ class Precedent(SQLModel, table=True):
     uses: int = 0
     overruled_at: float | None = None
     created_at: float = Field(index=True)
+
+
+class Certificate(SQLModel, table=True):
+    """A promise of agreement with its scope, or the honest refusal of one. Each look at the sample is one row."""
+
+    __tablename__ = "certificates"
+    id: str = key()
+    scope: str = Field(index=True)
+    status: str
+    alpha: float
+    delta: float
+    spent_delta: float
+    threshold: float | None = None
+    consensus_id: str = ref("consensus_versions.id")
+    covers: Any = json_column()
+    figures: Any = json_column()
+    reason: str = ""
+    created_at: float = Field(index=True)
+    suspended_at: float | None = None

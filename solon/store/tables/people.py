@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, false, text
 from sqlmodel import Field, SQLModel
 
 from solon.store.tables.columns import json_column, key, ref
+
+FREE = ("state", "leased", "escalated")
 
 
 class Review(SQLModel, table=True):
@@ -33,12 +35,28 @@ class Review(SQLModel, table=True):
     decision_id: str | None = None
     created_at: float
     resolved_at: float | None = None
+    # Copied from the seed when the review begins to wait: `next` must find the right one among 50,000 by an index.
+    specialty: str | None = None
+    lang: str | None = None
+    escalated: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    leased: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
-    __table_args__ = (Index("ix_reviews_queue", "state", "created_at", "id"), Index("ix_reviews_run", "run_id"))
+    __table_args__ = (
+        Index("ix_reviews_queue", "state", "created_at", "id"),
+        Index("ix_reviews_run", "run_id"),
+        Index("ix_reviews_next", *FREE, "specialty", "lang", "created_at", "id"),
+        Index("ix_reviews_specialty", *FREE, "specialty", "created_at", "id"),
+        Index("ix_reviews_prefer", *FREE, "prefer_actor", "created_at", "id"),
+        Index("ix_reviews_oldest", *FREE, "created_at", "id"),
+    )
 
 
 class Assignment(SQLModel, table=True):
-    """One review in one person's hands: the lease, its token and the draft of an answer."""
+    """One review in one person's hands: the lease, its token, the draft and the answer.
+
+    States: leased, released, expired, decided, undone, skipped, declined, escalated, second (an answer that came
+    after someone else's decision and is kept as a blind second opinion). `answer` holds ids and small values.
+    """
 
     __tablename__ = "assignments"
     id: str = key()
@@ -50,6 +68,23 @@ class Assignment(SQLModel, table=True):
     decision_id: str | None = None
     opened_at: float
     expires_at: float
+    heartbeat_at: float | None = None
+    revealed_at: float | None = None
+    closed_at: float | None = None
+    answer: Any = json_column()
+    reason: str | None = None
+
+    __table_args__ = (
+        Index("ix_assignments_actor_state", "actor", "state", "opened_at"),
+        Index("ix_assignments_expiry", "state", "expires_at"),
+        Index(
+            "uq_assignments_leased",
+            "review_id",
+            unique=True,
+            sqlite_where=text("state = 'leased'"),
+            postgresql_where=text("state = 'leased'"),
+        ),
+    )
 
 
 class Decision(SQLModel, table=True):

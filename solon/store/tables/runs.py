@@ -83,6 +83,7 @@ class Run(SQLModel, table=True):
     seeds_name: str = ""
     seeds_fingerprint: str = Field(default="", index=True)
     reuse_run_id: str | None = None
+    scope: str = ""
     random_seed: int = 0
     bad_rows: int = 0
     actor: str = ""
@@ -105,6 +106,7 @@ class Item(SQLModel, table=True):
     attempt: int = 0
     route: str | None = None
     reason: str | None = None
+    pilot: bool = False
     # pinned when the item is created
     config_id: str = ref("configs.id")
     constitution_id: str = ref("constitutions.id")
@@ -112,6 +114,7 @@ class Item(SQLModel, table=True):
     prompts_id: str = ref("prompt_sets.id")
     graph_version: str = ref("graph_versions.id")
     consensus_id: str = ref("consensus_versions.id")
+    certificate_id: str | None = None
     precedents_until: float = 0.0
     random_seed: int = Field(default=0, sa_type=BigInteger)
     created_at: float
@@ -120,7 +123,10 @@ class Item(SQLModel, table=True):
     claimed_by: str | None = None
     claimed_until: float | None = None
 
-    __table_args__ = (Index("ix_items_run_state", "run_id", "state", "position"), Index("ix_items_state", "state"))
+    __table_args__ = (
+        Index("ix_items_run_state", "run_id", "state", "position"),
+        Index("ix_items_state", "state"),
+    )
 
 
 class Call(SQLModel, table=True):

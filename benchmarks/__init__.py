@@ -1,0 +1,1 @@
+"""Measurements of Solon's own cost beside the model. `python -m benchmarks.run` runs them all."""

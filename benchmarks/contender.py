@@ -1,0 +1,83 @@
+"""One contender in a process of its own, pinned to one core; prints one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import work
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=sorted(CONTENDERS))
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument("--core", type=int, default=None)
+    given = parser.parse_args()
+    if given.core is not None:
+        os.sched_setaffinity(0, {given.core})
+    work.tell({"what": given.what, **CONTENDERS[given.what](given.rows, given.port)})
+
+
+def raw(rows: int, port: int) -> dict[str, Any]:
+    """Bare aiohttp."""
+    from benchmarks.raw import run
+
+    told: dict[str, Any] = {}
+    url = f"http://127.0.0.1:{port}/v1/chat/completions"
+    asyncio.run(run(work.seeds(10), url))
+    with work.measured(told, rows):
+        made = asyncio.run(run(work.seeds(rows), url))
+    assert len(made) == rows, f"{len(made)} of {rows} rows"
+    return told
+
+
+def solon(rows: int, port: int) -> dict[str, Any]:
+    """The preference recipe into a fresh SQLite store with everything that Solon keeps: journal, lineage, checkpoints."""
+    from solon import Project
+
+    told: dict[str, Any] = {}
+    config = work.config(port)
+    with tempfile.TemporaryDirectory() as folder:
+        with Project(f"sqlite:///{folder}/warm.db", config=config) as project:
+            project.run("preference", work.seeds(10))
+        with Project(f"sqlite:///{folder}/store.db", config=config) as project, work.measured(told, rows):
+            summary = project.run("preference", work.seeds(rows))
+        assert summary.accepted == rows, str(summary)
+        assert summary.model_calls == work.CALLS * rows, str(summary)
+        told["store_kb_per_row"] = _kilobytes(folder, "store.db", rows)
+        told["checkpoints_kb_per_row"] = _kilobytes(folder, "store.checkpoints.db", rows)
+    return told
+
+
+def resumes(rows: int, port: int) -> dict[str, Any]:
+    """Pause every item at a review, decide all, and resume them: each with its decision, outbox row and record."""
+    from solon import Project
+
+    told: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        with Project(f"sqlite:///{folder}/store.db", config=work.config(port, policy="always")) as project:
+            project.run("preference", work.seeds(rows))
+            for review in project.reviews(limit=rows):
+                project.decide(review, "prefer", review.candidates[0])
+            with work.measured(told, rows):
+                summary = project.resume()
+        assert summary.accepted == rows, str(summary)
+    return told
+
+
+def _kilobytes(folder: str, name: str, rows: int) -> float:
+    """Size on disk per row, write-ahead log included."""
+    found = sum(path.stat().st_size for path in Path(folder).glob(f"{name}*"))
+    return round(found / rows / 1024, 2)
+
+
+CONTENDERS = {"raw": raw, "solon": solon, "resumes": resumes}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The commands put together, and the one place where a failure becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from solon import __version__
+from solon.cli import config, demo, doctor, export, graph, law, model, prompts, review, run, show
+from solon.cli.terminal import STOPPED, clean, print_json
+from solon.errors import InternalError, SolonError
+
+app = typer.Typer(
+    name="solon",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with `solon demo`. Exit codes: 0 done, 1 failed, 2 usage, 3 done with reviews waiting, 4 stopped.",
+)
+
+
+@app.callback()
+def solon(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Training data from a panel of language-model agents and a few experts, whose decisions become law."""
+    if version:
+        typer.echo(f"solon {__version__}")
+        raise typer.Exit
+
+
+for part in (demo, run, review, show, export, graph, doctor, law, prompts, config, model):
+    part.register(app)
+
+
+def run_command(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(given, standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except SolonError as error:
+        return _report(error, given)
+    except KeyboardInterrupt:
+        typer.echo("stopped; what was done is stored", err=True)
+        return STOPPED
+    except BrokenPipeError:
+        # Whoever read our output has read enough; Python must not complain about it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _report(_ours(error), given)
+    return 0
+
+
+def _report(error: SolonError, arguments: list[str]) -> int:
+    if os.environ.get("SOLON_DEBUG"):
+        traceback.print_exception(error)
+    typer.echo(f"error: {clean(error.cause)}", err=True)
+    if error.next_step:
+        typer.echo(f"  -> {clean(error.next_step)}", err=True)
+    if "--json" in arguments:
+        print_json({"error": error.cause, "next_step": error.next_step, "exit_code": error.exit_code})
+    return error.exit_code
+
+
+def _ours(error: Exception) -> InternalError:
+    """What nobody foresaw is our mistake; the traceback goes to a file, since it may hold texts."""
+    with tempfile.NamedTemporaryFile(
+        "w",
+        prefix="solon-",
+        suffix=".traceback.txt",
+        delete=False,
+        encoding="utf-8",
+        errors="backslashreplace",
+    ) as file:
+        traceback.print_exception(error, file=file)
+    ours = InternalError(
+        f"{type(error).__name__}: {error}"[:500],
+        next_step=f"this is a mistake in Solon; please report it with {file.name} (read it first: it may hold texts)",
+    )
+    ours.__cause__ = error
+    return ours

@@ -1,0 +1,78 @@
+"""`solon config`: what is in force, whether it holds, and the reference of all keys."""
+
+from __future__ import annotations
+
+import json as json_module
+from typing import Annotated, Literal
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
+from solon.cli.terminal import clean, print_json
+
+group = typer.Typer(no_args_is_help=True, help="The configuration.", rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="config")
+
+
+@group.command("show")
+def show(store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Print the configuration in force: defaults, solon.toml, environment, options. It never holds a secret.
+
+    Example: SOLON_MODELS__DEFAULT__MODEL=ollama:llama3.2 solon config show
+    """
+    values = read_config(config, store).effective()
+    if json:
+        print_json(values)
+    else:
+        typer.echo(clean(json_module.dumps(values, indent=2, ensure_ascii=False)))
+
+
+@group.command("check")
+def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Check keys, types, law and models (keys in the environment, files) without a call; exit 2 says what is wrong.
+
+    Example: solon config check --config solon.toml
+    """
+    from solon.agents.models.factory import make_chat_model
+    from solon.law.documents import load_constitution, load_rubric
+
+    read = read_config(config, store)
+    constitution, rubric = load_constitution(read.law.constitution), load_rubric(read.law.rubric)
+    for model in read.models.values():
+        make_chat_model(model)
+    models = {name: model.model for name, model in read.models.items()}
+    if json:
+        print_json({"ok": True, "fingerprint": read.fingerprint(), "models": models})
+        return
+    told = ", ".join(f"{name} = {model}" for name, model in models.items())
+    typer.echo(clean(f"the configuration holds: models {told}; judges: {len(read.judges)}"))
+    typer.echo(
+        clean(
+            f"law: constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
+        )
+    )
+
+
+@group.command("schema")
+def schema(
+    format: Annotated[
+        Literal["json", "markdown", "toml"],
+        typer.Option(
+            help="JSON schema (for editors), the reference as Markdown, or a solon.toml with every key."
+        ),
+    ] = "json",
+) -> None:
+    """Print every key with its type, bounds, default and meaning.
+
+    Example: solon config schema --format toml > solon.toml
+    """
+    from solon.cli.config_reference import as_markdown, as_toml
+    from solon.config import Config
+
+    if format == "json":
+        print_json(Config.model_json_schema())
+    else:
+        typer.echo(as_markdown() if format == "markdown" else as_toml(), nl=False)

@@ -1,0 +1,201 @@
+"""The reference of all configuration keys, made from their declarations: as Markdown and as a commented TOML file."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from solon.config import Config, JudgeConfig, ModelConfig, Prices
+
+_HEAD = """\
+# Configuration
+
+Every key of `solon.toml`, with its default. The file is read from the working folder, or from `--config FILE`; \
+without one the defaults apply. Unknown keys are refused. A variable `SOLON_<TABLE>__<KEY>` in the environment \
+overrides a key (two underscores go one table down: `SOLON_MODELS__DEFAULT__MODEL=ollama:llama3.2`), and an option \
+of the command line overrides both. Secrets never stand in the file: a model names the environment variable that \
+holds its key.
+
+This page is made from the declarations in `solon/config.py`: `make docs`.
+"""
+_TOML_HEAD = """\
+# Every key of Solon's configuration. Keys that are commented out have no default: they are unset.
+# Copy what you change; what is not in your file keeps its default.
+"""
+_OF_TABLES: dict[str, tuple[str, type[BaseModel]]] = {
+    "models": ("models.default", ModelConfig),
+    "judges": ("judges", JudgeConfig),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: its default as TOML (None: unset), its type and bounds in words, and what it means."""
+
+    name: str
+    default: str | None
+    type: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the file. `repeated`: an array of tables."""
+
+    name: str
+    about: str
+    keys: tuple[Key, ...]
+    repeated: bool = False
+
+
+def tables() -> Iterator[Table]:
+    """Every table in the order of the file; the first has no name and holds the keys at the top."""
+    defaults = Config()
+    top = [
+        (name, field)
+        for name, field in Config.model_fields.items()
+        if _section(field) is None and name not in _OF_TABLES
+    ]
+    yield Table("", "", tuple(_key(name, field, getattr(defaults, name)) for name, field in top))
+    for name, field in Config.model_fields.items():
+        if name in _OF_TABLES:
+            yield from _repeated(name, defaults)
+        elif (section := _section(field)) is not None:
+            yield _table(name, section, getattr(defaults, name))
+
+
+def _repeated(name: str, defaults: Config) -> Iterator[Table]:
+    shown, section = _OF_TABLES[name]
+    if name == "models":
+        yield _table(shown, section, defaults.models["default"])
+        price = Table(
+            f"{shown}.price",
+            _about(Prices),
+            tuple(
+                _key(key, field, field.default if not field.is_required() else None)
+                for key, field in Prices.model_fields.items()
+            ),
+        )
+        yield price
+        return
+    for judge in defaults.judges:
+        yield _table(shown, section, judge, repeated=True)
+
+
+def _table(name: str, section: type[BaseModel], values: BaseModel, *, repeated: bool = False) -> Table:
+    keys = tuple(
+        _key(field.alias or key, field, getattr(values, key))
+        for key, field in section.model_fields.items()
+        if key != "price"
+    )
+    return Table(name, _about(section), keys, repeated)
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _about(section: type[BaseModel]) -> str:
+    return " ".join((section.__doc__ or "").split())
+
+
+def _key(name: str, field: FieldInfo, value: Any) -> Key:
+    return Key(name, _toml(value), _type(field), field.description or "")
+
+
+def _toml(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return (
+            "{ " + ", ".join(f"{key} = {_toml(entry)}" for key, entry in value.items()) + " }"
+            if value
+            else "{}"
+        )
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(str(_toml(entry)) for entry in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _type(field: FieldInfo) -> str:
+    """The type and its bounds in words, read from the JSON schema of the field."""
+    from pydantic import TypeAdapter
+
+    described = TypeAdapter(field.rebuild_annotation()).json_schema()
+    kinds = [_words(part) for part in described.get("anyOf", [described])]
+    return " or ".join(kind for kind in kinds if kind != "null") or "value"
+
+
+def _words(part: dict[str, Any]) -> str:
+    if "enum" in part:
+        return " | ".join(str(entry) for entry in part["enum"])
+    kind = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "table"}.get(
+        str(part.get("type")), str(part.get("type", "table"))
+    )
+    if kind == "array":
+        kind = f"list of {_words(part['items'])}" if "items" in part else "list"
+    signs = (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<"))
+    bounds = [f"{sign} {part[name]:g}" for name, sign in signs if name in part]
+    return f"{kind} {' and '.join(bounds)}".strip()
+
+
+def as_markdown() -> str:
+    """The reference page."""
+    seen: set[str] = set()
+    parts = [_HEAD]
+    for table in tables():
+        if table.name in seen:
+            continue
+        seen.add(table.name)
+        title = f"[[{table.name}]]" if table.repeated else f"[{table.name}]"
+        if table.name:
+            more = " Further models: `[models.NAME]`." if table.name == "models.default" else ""
+            parts.append(f"## `{title}`\n\n{table.about}{more}\n")
+        rows = ["| key | default | type | meaning |", "|---|---|---|---|"]
+        rows += [
+            f"| `{k.name}` | {_cell(k.default)} | {_escape(k.type)} | {_escape(k.about)} |"
+            for k in table.keys
+        ]
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def _cell(value: str | None) -> str:
+    return "unset" if value is None else f"`{value}`"
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def as_toml() -> str:
+    """A file with every key at its default, that reads back to the defaults."""
+    parts = [_TOML_HEAD]
+    for table in tables():
+        lines = [f"# {line}" for line in textwrap.wrap(table.about, 100)]
+        unset = bool(table.keys) and all(
+            key.default is None for key in table.keys if key.name in ("input", "output")
+        )
+        priced = table.name.endswith(".price")
+        if table.name:
+            title = f"[[{table.name}]]" if table.repeated else f"[{table.name}]"
+            lines.append(f"# {title}" if priced and unset else title)
+        for key in table.keys:
+            lines += [
+                f"# {line}"
+                for line in textwrap.wrap(f"{key.about} ({key.type})" if key.about else f"({key.type})", 100)
+            ]
+            shown = "0.0" if key.default is None and priced else key.default
+            off = key.default is None or priced
+            lines.append(
+                f"# {key.name} = {shown if shown is not None else '...'}" if off else f"{key.name} = {shown}"
+            )
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)

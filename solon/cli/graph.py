@@ -1,0 +1,31 @@
+"""`solon graph`: the state graph of a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from solon.cli.options import JsonOption
+from solon.cli.terminal import print_json
+
+
+def register(app: typer.Typer) -> None:
+    app.command("graph")(graph)
+
+
+def graph(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe: preference, instruction.")],
+    json: JsonOption = False,
+) -> None:
+    """Print the state graph of a recipe as Mermaid source.
+
+    Example: solon graph preference > preference.mmd
+    """
+    from solon.graphs.versions import draw_mermaid, graph_version
+
+    drawn = draw_mermaid(recipe)
+    if json:
+        print_json({"recipe": recipe, "version": graph_version(recipe)[0], "mermaid": drawn})
+    else:
+        typer.echo(drawn)

@@ -1,0 +1,232 @@
+"""`solon review`: the queue of what the agents could not decide, and the answers to it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
+from solon.cli.terminal import console, print_json, say, shorten, styled
+from solon.errors import InvalidDecision, UsageError
+
+if TYPE_CHECKING:
+    from solon.views import Review
+
+group = typer.Typer(no_args_is_help=True, help="What waits for a person.", rich_markup_mode=None)
+ReviewArgument = Annotated[str, typer.Argument(metavar="REVIEW", help="A review's id or its beginning.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="review")
+
+
+@group.command("list")
+def list_reviews(
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    run: RunOption = None,
+    state: Annotated[str, typer.Option(help="waiting, decided, opening or withdrawn.")] = "waiting",
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 100,
+    json: JsonOption = False,
+) -> None:
+    """List the reviews that wait, the oldest first.
+
+    Example: solon review list --limit 20
+    """
+    if state not in ("waiting", "decided", "opening", "withdrawn"):
+        raise UsageError(
+            f"no review is ever {state!r}", next_step="states: waiting, decided, opening, withdrawn"
+        )
+    with open_project(store, config) as project:
+        run_id = project.summarize(run).run_id if run else None
+        found = project.reviews(state, run_id=run_id, limit=limit)
+    if json:
+        print_json({"reviews": [as_dict(review) for review in found]})
+        return
+    if not found:
+        say(f"no review is {state}")
+        return
+    from rich.table import Table
+
+    table = Table("review", "recipe", "prompt", "why", box=None)
+    for review in found:
+        table.add_row(
+            review.id, review.recipe, shorten(review.prompt, 50), shorten("; ".join(review.reasons), 70)
+        )
+    console().print(table)
+    say(f"look at one: solon review show {found[0].id}")
+
+
+def as_dict(review: Review) -> dict[str, Any]:
+    """A review as JSON. Candidates are named by their ids, never by letters or sides."""
+    values = asdict(review)
+    return {**values, "review_id": review.id}
+
+
+@group.command("show")
+def show(
+    review: ReviewArgument, store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Show a review: the request, the candidates, why it waits, and how to answer.
+
+    Example: solon review show 7ad6
+    """
+    with open_project(store, config) as project:
+        found = project.review(review)
+    if json:
+        print_json(as_dict(found))
+    else:
+        print_review(found)
+
+
+def print_review(found: Review, *, store: str = "") -> None:
+    """A review as text, with the command that answers it."""
+    out = console()
+    out.print(styled(f"review {found.id} ({found.recipe}, {found.state})", "bold"))
+    for reason in found.reasons:
+        out.print(styled(f"  why: {reason}"))
+    out.print(styled("\nrequest", "bold"))
+    out.print(styled(found.prompt))
+    if found.input:
+        out.print(styled("\ninput", "bold"))
+        out.print(styled(found.input))
+    for number, candidate in enumerate(found.candidates, start=1):
+        out.print(styled(f"\ncandidate {number}: {candidate.id}", "bold"))
+        if candidate.prompt != found.prompt:
+            out.print(styled(f"request: {candidate.prompt}", "italic"))
+        out.print(styled(candidate.text))
+    if found.state == "waiting":
+        out.print(
+            styled(f"\nchoices: {', '.join(found.choices)}; without an answer: skip, decline, escalate")
+        )
+        choice = found.choices[0]
+        out.print(
+            styled(
+                f"answer: solon review decide {found.id} {choice} --candidate {found.candidates[0].id}{store}"
+            )
+        )
+
+
+@group.command("decide")
+def decide(
+    review: ReviewArgument,
+    choice: Annotated[
+        str, typer.Argument(help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft")
+    ],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    candidate: Annotated[
+        str | None,
+        typer.Option(help="Id of the candidate preferred or edited; 1 or 2 as `review show` prints them."),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="The edited answer; @FILE reads a file, - standard input.")
+    ] = None,
+    guidance: Annotated[
+        str | None, typer.Option(help="What a redraft shall do; @FILE reads a file, - standard input.")
+    ] = None,
+    rationale: Annotated[
+        str | None,
+        typer.Option(help="Why; later judges learn from it. @FILE reads a file, - standard input."),
+    ] = None,
+    principle: Annotated[
+        list[str] | None, typer.Option(help="Id of a principle that decided; may be given again.")
+    ] = None,
+    flag: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CANDIDATE=FLAG",
+            help="unsafe, factually_wrong, outdated or personal_data; may be given again.",
+        ),
+    ] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CRITERION=1..5", help="A score on the rubric; may be given again."),
+    ] = None,
+    strength: Annotated[int | None, typer.Option(min=1, max=3, help="1 barely, 2, 3 clearly.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Answer a review. `solon resume` then moves its item on.
+
+    Example: solon review decide 7ad6 prefer --candidate 1 --rationale "B invents a source"
+    """
+    with open_project(store, config) as project:
+        found = project.review(review)
+        flags: dict[str, list[str]] = {}
+        for name, value in map(_pair, flag or ()):
+            flags.setdefault(_candidate_id(found, name), []).append(value)
+        answer = {
+            "text": _read_text(text),
+            "guidance": _read_text(guidance),
+            "rationale": _read_text(rationale),
+            "principles": tuple(principle) if principle else None,
+            "flags": {name: tuple(values) for name, values in flags.items()} or None,
+            "scores": {name: _score(value) for name, value in map(_pair, score or ())} or None,
+            "strength": strength,
+        }
+        chosen = _candidate_id(found, candidate) if candidate else None
+        given = {name: value for name, value in answer.items() if value is not None}
+        decision = project.decide(found, choice, chosen, channel="cli", **given)
+    _tell(found, choice, chosen, decision, json)
+
+
+def _tell(review: Review, choice: str, candidate: str | None, decision: str, json: bool) -> None:
+    from solon.responses import NOT_ANSWERS
+
+    aside = choice in NOT_ANSWERS
+    if json:
+        id_of = {"decision_id": None if aside else decision, "assignment_id": decision if aside else None}
+        print_json({"review_id": review.id, "choice": choice, "candidate": candidate, **id_of})
+    elif aside:
+        typer.echo(f"review {review.id}: {choice}; it goes on waiting for someone else")
+    else:
+        typer.echo(
+            f"review {review.id}: {choice}{f' {candidate}' if candidate else ''} (decision {decision})"
+        )
+        say("move its item on: solon resume")
+
+
+def _candidate_id(review: Review, name: str) -> str:
+    """The id behind `1`, `2`, an id or its beginning."""
+    ids = [candidate.id for candidate in review.candidates]
+    if name.isdecimal() and 1 <= int(name) <= len(ids):
+        return ids[int(name) - 1]
+    fitting = [own for own in ids if own.startswith(name)] if len(name) >= 4 else []
+    if len(fitting) == 1:
+        return fitting[0]
+    raise InvalidDecision(
+        f"candidate {name!r} is not part of review {review.id}", next_step=f"its candidates: {', '.join(ids)}"
+    )
+
+
+def _pair(value: str) -> tuple[str, str]:
+    name, sign, rest = value.partition("=")
+    if not sign or not name or not rest:
+        raise UsageError(f"{value!r} is not NAME=VALUE", next_step="e.g. --flag 1=unsafe, --score accuracy=4")
+    return name, rest
+
+
+def _score(value: str) -> int:
+    if value not in ("1", "2", "3", "4", "5"):
+        raise InvalidDecision(f"score {value!r} is outside 1 to 5", next_step="e.g. --score accuracy=4")
+    return int(value)
+
+
+def _read_text(value: str | None) -> str | None:
+    """The option's own text, that of a file (`@FILE`) or of standard input (`-`)."""
+    if value is None or (value != "-" and not value.startswith("@")):
+        return value
+    try:
+        if value == "-":
+            return sys.stdin.buffer.read().decode("utf-8")
+        return Path(value[1:]).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{value} is not UTF-8: {error.reason}", next_step="save it as UTF-8") from None
+    except OSError as error:
+        raise UsageError(
+            f"{value[1:]} cannot be read: {error.strerror}", next_step="check the path after @"
+        ) from None

@@ -1,0 +1,256 @@
+"""`solon run`, `solon resume` and `solon status`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from solon.cli.interrupts import Stopper
+from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
+from solon.cli.progress import ProgressDisplay, spell_seconds
+from solon.cli.terminal import DONE, FAILED, STOPPED, WAITING, clean, console, print_json, say
+
+if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.graphs.runner import Runner
+    from solon.project import Project
+    from solon.views import RunSummary
+
+ConcurrencyOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Items in flight; default: what suits the models.")
+]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option(min=0.0, metavar="MONEY", help="Stop before the run costs more; needs [models.*.price]."),
+]
+MaxTokensOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Stop before the run takes more tokens.")
+]
+MaxCallsOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Stop before the run makes more model calls.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+    app.command("resume")(resume)
+    app.command("status")(status)
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="preference or instruction; see `solon graph`.")],
+    seeds: Annotated[Path, typer.Option("--seeds", metavar="FILE", help="JSONL, CSV or Parquet.")],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Take the first N good seeds; go on later without it."),
+    ] = None,
+    concurrency: ConcurrencyOption = None,
+    new_run: Annotated[
+        bool, typer.Option("--new-run", help="Begin a new run even where there is one over these seeds.")
+    ] = False,
+    reuse: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Do not repeat equal calls that this earlier run made.")
+    ] = None,
+    max_cost: MaxCostOption = None,
+    max_tokens: MaxTokensOption = None,
+    max_calls: MaxCallsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Turn seeds into records; what the agents cannot decide waits for a person.
+
+    The same recipe, seeds and configuration go on with the last run; nothing that is done is done again.
+
+    Example: solon run preference --seeds seeds.jsonl --limit 20 --max-calls 500
+    """
+    overrides = {
+        "run.concurrency": concurrency,
+        "limits.cost": max_cost,
+        "limits.tokens": max_tokens,
+        "limits.calls": max_calls,
+    }
+    with open_project(store, config, create=True, overrides=overrides) as project:
+        display = ProgressDisplay()
+        stopper = Stopper(display.restore_terminal)
+
+        def begin(runner: Runner) -> None:
+            stopper.watch(runner)
+            say(_plan(recipe, runner))
+
+        with display:
+            summary = stopper.run(
+                lambda: project.arun(
+                    recipe,
+                    seeds,
+                    limit=limit,
+                    new_run=new_run,
+                    reuse=reuse,
+                    on_progress=display.show,
+                    on_runner=begin,
+                ),
+                tick=display.tick,
+            )
+        finish(project, summary, json, store)
+
+
+def resume(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run's id; default: the newest.")
+    ] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    concurrency: ConcurrencyOption = None,
+    max_cost: MaxCostOption = None,
+    max_tokens: MaxTokensOption = None,
+    max_calls: MaxCallsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Apply decisions and go on with a run, under the configuration that it was started with.
+
+    Example: solon resume
+    """
+    overrides = {
+        "run.concurrency": concurrency,
+        "limits.cost": max_cost,
+        "limits.tokens": max_tokens,
+        "limits.calls": max_calls,
+    }
+    with open_project(store, config, overrides=overrides) as project:
+        display = ProgressDisplay()
+        stopper = Stopper(display.restore_terminal)
+        with display:
+            summary = stopper.run(
+                lambda: project.aresume(run, on_progress=display.show, on_runner=stopper.watch),
+                tick=display.tick,
+            )
+        finish(project, summary, json, store)
+
+
+def status(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run's id; default: all runs.")] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say where the runs of a store stand. Reads only; also while a run is under way.
+
+    Example: solon status --json
+    """
+    from solon.store.runs import all_runs, find_run
+
+    with open_project(store, config) as project:
+        with project.store.connect() as connection:
+            rows = [find_run(connection, run)] if run else all_runs(connection)
+        summaries = [project.summarize(row.id) for row in rows]
+        url = project.store.url
+    if json:
+        runs = [
+            {**asdict(s), "status": row.status, "seeds": row.seeds_name, "created_at": row.created_at}
+            for s, row in zip(summaries, rows, strict=True)
+        ]
+        print_json({"store": url, "pending_review": sum(s.pending_review for s in summaries), "runs": runs})
+        return
+    if not summaries:
+        say("no run yet; begin with `solon run`")
+    for summary, row in zip(summaries, rows, strict=True):
+        print_summary(summary, title=f"run {row.id} ({row.recipe}, {row.seeds_name}): {row.status}")
+
+
+def exit_code(summary: RunSummary) -> int:
+    """0 done, 1 nothing but failures, 3 done with reviews waiting, 4 stopped by a limit or a signal."""
+    if summary.stopped_because:
+        return STOPPED
+    if summary.failed and not (summary.accepted or summary.rejected or summary.pending_review):
+        return FAILED
+    return WAITING if summary.pending_review else DONE
+
+
+def finish(project: Project, summary: RunSummary, json: bool, store: str | None) -> None:
+    """Print the summary, say what to do next, and leave with the run's exit code."""
+    code = exit_code(summary)
+    if json:
+        print_json({**asdict(summary), "exit_code": code})
+    else:
+        print_summary(summary, title=f"run {summary.run_id} ({summary.recipe})")
+    for line in next_steps(project, summary, store):
+        say(line)
+    raise typer.Exit(code)
+
+
+def print_summary(summary: RunSummary, *, title: str) -> None:
+    """Counts that add up, spending, and what to look at."""
+    out = console()
+    out.print(clean(title), style="bold")
+    provisional = f" ({summary.provisional} provisional)" if summary.provisional else ""
+    counts = [
+        f"{summary.accepted} accepted{provisional}",
+        f"{summary.rejected} rejected",
+        f"{summary.pending_review} waiting for review",
+        f"{summary.failed} failed" + (f" ({summary.parked} parked)" if summary.parked else ""),
+    ]
+    if summary.queued:
+        counts.append(f"{summary.queued} not done yet")
+    out.print(f"  {summary.items} items: {', '.join(counts)}")
+    cost = "cost unknown (no price for a model)" if summary.cost is None else f"cost {summary.cost:.4f}"
+    out.print(
+        f"  {summary.model_calls} model calls, {summary.input_tokens} + {summary.output_tokens} tokens, {cost}, "
+        f"{spell_seconds(summary.seconds)} of work"
+    )
+    if summary.bad_rows:
+        out.print(clean(f"  {summary.bad_rows} bad rows, by line and reason: {summary.bad_rows_file}"))
+    if summary.decisions_to_apply:
+        out.print(f"  {summary.decisions_to_apply} decisions wait for `solon resume`")
+    if summary.stopped_because:
+        out.print(clean(f"  stopped: {summary.stopped_because}"))
+
+
+def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:
+    """What a person may want to do now."""
+    steps, at = [], f" --store {store}" if store else ""
+    if summary.bad_rows and summary.bad_rows_file:
+        steps.append(f"bad rows: {summary.bad_rows}, see {summary.bad_rows_file}")
+    for reason, count in failures(project, summary.run_id):
+        steps.append(f"failed: {count} x {reason}")
+    if summary.parked or summary.queued or summary.decisions_to_apply:
+        steps.append(f"go on: solon resume{at}")
+    if summary.pending_review:
+        steps.append(f"answer: solon review list{at}")
+    if summary.accepted:
+        steps.append(f"take out: solon export --format jsonl --output records.jsonl{at}")
+    return steps
+
+
+def failures(project: Project, run_id: str) -> list[tuple[str, int]]:
+    """Why items failed or were parked, the most frequent reason first."""
+    from solon.store.overview import failure_reasons
+
+    return failure_reasons(project.store, run_id)
+
+
+def _plan(recipe: str, runner: Runner) -> str:
+    """What the run is going to call, before the first call."""
+    from solon.store.items import count_states
+
+    with runner.store.connect() as connection:
+        counts = count_states(connection, runner.run.id)
+    left = sum(counts.values()) - sum(
+        counts[state] for state in ("accepted", "rejected", "failed", "waiting")
+    )
+    calls = planned_calls(recipe, runner.config)
+    return (
+        f"run {runner.run.id}: {left} of {sum(counts.values())} items to do, up to {calls} model calls each "
+        f"({left * calls} in all) before redrafts and the resolver"
+    )
+
+
+def planned_calls(recipe: str, config: Config) -> int:
+    """Calls for one item that is neither redrafted nor resolved: drafts, critiques, revisions, verdicts."""
+    pair = recipe == "preference"
+    drafts = config.generator.n if pair else 1
+    revisions = drafts if config.generator.revise else 0
+    verdicts = sum(judge.samples * (2 if pair else 1) for judge in config.judges)
+    return drafts * 2 + revisions + verdicts

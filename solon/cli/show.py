@@ -1,0 +1,131 @@
+"""`solon show`: everything behind a record, item, review or decision."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
+from solon.cli.terminal import clean, console, print_json, shorten
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+_TEXT = 300
+
+
+def register(app: typer.Typer) -> None:
+    app.command("show")(show)
+
+
+def show(
+    some_id: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Of a record, item, review or decision, or the beginning of it."),
+    ],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print the lineage of a record: seed, drafts, critiques, verdicts, people, calls, prompts and law.
+
+    Example: solon show 5f0c
+    """
+    with open_project(store, config) as project:
+        found = project.trace(some_id)
+    if json:
+        print_json(found)
+    else:
+        console().print(draw(found))
+
+
+def draw(found: dict[str, Any]) -> Tree:
+    """The lineage as a tree. Names of candidates are the beginnings of their ids."""
+    from rich.tree import Tree
+
+    record, item, run = found["record"], found["item"], found["run"]
+    title = f"record {record['id']}: {record['kind']}" if record else f"item {item['id']}: no record"
+    tree = Tree(clean(title))
+    state = f"item {item['id']}: {item['state']}, route {item['route'] or '-'}, attempt {item['attempt']}"
+    tree.add(clean(f"{state}{', ' + item['reason'] if item['reason'] else ''}"))
+    tree.add(clean(f"run {run['id']}: {run['recipe']}, by {run['actor']}, {_moment(run['created_at'])}"))
+    seed = tree.add(clean(f"seed {found['seed'].get('external_id', '')}"))
+    seed.add(shorten(found["seed"]["prompt"], _TEXT))
+    law = tree.add("law")
+    for name in ("constitution", "rubric", "consensus"):
+        law.add(clean(f"{name} {found['law'][name]}"))
+    law.add(clean(f"graph {item['graph_version']}"))
+    _draw_candidates(tree, found, record)
+    _draw_rest(tree, found)
+    _draw_calls(tree, found)
+    return tree
+
+
+def _draw_candidates(tree: Tree, found: dict[str, Any], record: dict[str, Any] | None) -> None:
+    marks = {record["chosen_id"]: " (chosen)", record["rejected_id"]: " (rejected)"} if record else {}
+    branch = tree.add(f"{len(found['candidates'])} candidates")
+    for candidate in found["candidates"]:
+        head = (
+            f"{candidate['id']}{marks.get(candidate['id'], '')}: {candidate['kind']} by {candidate['author']}"
+        )
+        node = branch.add(clean(head))
+        node.add(shorten(candidate["text"] or "(erased)", _TEXT))
+        for critique in found["critiques"]:
+            if critique["candidate_id"] == candidate["id"]:
+                said = (
+                    critique["abstained"] or f"{critique['worst']} {', '.join(critique['principles'] or ())}"
+                )
+                node.add(clean(f"critique: {said}"))
+
+
+def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
+    branch = tree.add(f"{len(found['verdicts'])} verdicts")
+    for verdict in found["verdicts"]:
+        said = f"abstained ({verdict['abstained']})" if verdict["abstained"] else verdict["outcome"]
+        p = f", p {verdict['p']:.2f}" if verdict["p"] is not None else ""
+        node = branch.add(
+            clean(f"{verdict['seat']} [{verdict['judge']}] order {verdict['order'] or '-'}: {said}{p}")
+        )
+        if verdict.get("rationale"):
+            node.add(shorten(verdict["rationale"], _TEXT))
+    for resolution in found["resolutions"]:
+        said = (
+            resolution["handed_over"]
+            or f"favours {resolution['favours_id']} by {', '.join(resolution['cites'] or ())}"
+        )
+        tree.add(clean(f"resolver: {said}"))
+    for review in found["reviews"]:
+        node = tree.add(clean(f"review {review['id']}: {review['state']}, opened by {review['rule']}"))
+        for reason in review["reasons"] or ():
+            node.add(clean(reason["text"]))
+    for decision in found["decisions"]:
+        on = f" {decision['candidate_id']}" if decision["candidate_id"] else ""
+        node = tree.add(
+            clean(
+                f"decision {decision['id']}: {decision['choice']}{on} by {decision['actor']} "
+                f"({decision['channel']}), {_moment(decision['decided_at'])}"
+            )
+        )
+        if decision.get("rationale"):
+            node.add(shorten(decision["rationale"], _TEXT))
+
+
+def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:
+    branch = tree.add(f"{len(found['calls'])} model calls")
+    shas = found["law"]["prompts"]
+    for call in found["calls"]:
+        name = call["template"].rsplit("@", 1)[0]
+        tokens = f"{call['input_tokens']}+{call['output_tokens']} tokens"
+        cost = "cost unknown" if call["cost"] is None else f"{call['cost']:.6f}"
+        branch.add(
+            clean(
+                f"{call['id']} {call['role']} {call['seat']}: {call['model']}, prompt {name} {shas.get(name, '')}, "
+                f"{call['outcome']}, {tokens}, {cost}, {call['seconds']:.1f} s"
+            )
+        )
+
+
+def _moment(seconds: float | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds)) if seconds else "-"

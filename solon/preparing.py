@@ -1,0 +1,79 @@
+"""What is checked, named and compared before a run begins: seeds, configurations, prices."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from solon.config import Config
+from solon.errors import UsageError
+from solon.formats.seeds import BadRow, SeedRow
+
+Seeds = str | Path | Iterable[Mapping[str, Any] | str]
+
+
+def good_rows(
+    rows: Iterable[SeedRow | BadRow], bad: list[BadRow], limit: int | None
+) -> Iterator[tuple[int, SeedRow]]:
+    position = 0
+    for row in rows:
+        if limit is not None and position >= limit:
+            return
+        if isinstance(row, BadRow):
+            bad.append(row)
+            continue
+        yield position, row
+        position += 1
+
+
+def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
+    """Name and hash of the seeds: of the file's bytes, or of the rows."""
+    digest = hashlib.sha256(json.dumps(config.seeds.model_dump(), sort_keys=True).encode())
+    if isinstance(seeds, str | Path):
+        path = Path(seeds)
+        if path.is_file():
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        else:
+            digest.update(str(path.resolve()).encode())
+        return str(path), digest.hexdigest()[:24]
+    if not isinstance(seeds, list | tuple):
+        raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
+    digest.update(json.dumps(seeds, sort_keys=True, default=str).encode())
+    return f"{len(seeds)} rows", digest.hexdigest()[:24]
+
+
+def check_prices(config: Config) -> None:
+    """A limit on cost can only hold where every price is known: an unknown cost is not zero."""
+    if config.limits.cost is None:
+        return
+    names = (
+        *config.generator.models,
+        config.critic.model,
+        config.resolver.model,
+        *(j.model for j in config.judges),
+    )
+    for name in dict.fromkeys(names):
+        if config.models[name].price is None:
+            raise UsageError(
+                f"a limit on cost needs the price of every model, and {config.models[name].model} has none",
+                next_step=f"add [models.{name}.price] with input and output per million tokens (0 where it costs "
+                "nothing), or limit calls or tokens",
+            )
+
+
+def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> str:
+    """Which keys differ, with both values."""
+    told = []
+    for key in sorted({*old, *new} - {"fingerprint", "store", "limits"}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            inner = list_differences(before, after, f"{prefix}{key}.")
+            told += [inner] if inner else []
+        elif before != after:
+            told.append(f"{prefix}{key} was {before!r:.60}, now {after!r:.60}")
+    return "; ".join(told) or ("" if prefix else "its constitution, rubric or prompts were others")

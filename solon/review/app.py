@@ -1,0 +1,141 @@
+"""The review server as an ASGI app: routes, error answers, security headers, limits, and the worker's life."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import text
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from solon import __version__
+from solon.review.auth import TheRoom
+from solon.review.problems import add_handlers, problem
+from solon.review.room import Options, make_room
+from solon.review.routes import lead_pages, leads, pages, queue
+
+if TYPE_CHECKING:
+    from solon.project import Project
+
+MAX_BODY = 1_500_000
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+ABOUT = """Experts answer what the panel of agents could not settle.
+
+Log in with `Authorization: Bearer TOKEN`. Ask for work with `POST /api/v1/next`, answer under the lease's token with
+`POST /api/v1/reviews/{id}/decision`. A repeated answer changes nothing. Before the answer, nothing tells why a
+review is here or what the machines thought of it."""
+
+
+def create_app(project: Project, options: Options | None = None) -> FastAPI:
+    """The app over an open project. The caller closes the project after the server has ended."""
+    room = make_room(project, options or Options())
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        if room.worker is not None:
+            room.worker.start()
+        try:
+            yield
+        finally:
+            room.live.closing = True
+            if room.worker is not None:
+                await room.worker.stop()
+
+    app = FastAPI(
+        title="Solon reviews",
+        version=__version__,
+        description=ABOUT,
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.room = room
+    add_handlers(app)
+    app.add_middleware(BodyLimit)
+    app.middleware("http")(_headers_and_time)
+    for router in (queue.router, leads.router, pages.router, lead_pages.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    _add_health(app)
+    return app
+
+
+async def _headers_and_time(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+    begun = time.perf_counter()
+    response = await call(request)
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    if not request.url.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    route = request.scope.get("route")
+    path = getattr(route, "path", "other")
+    request.app.state.room.metrics.seconds.labels(path).observe(time.perf_counter() - begun)
+    return response
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["server"])
+    def healthz(room: TheRoom) -> dict[str, str]:
+        """Is the store readable?"""
+        with room.store.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/metrics", tags=["server"], response_class=Response)
+    def metrics(room: TheRoom) -> Response:
+        """Prometheus: numbers only."""
+        return Response(room.metrics.render(room.live.counts()), media_type="text/plain; version=0.0.4")
+
+
+class BodyLimit:
+    """Refuses request bodies over the limit, also those that do not tell their length."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            await _too_large(scope, receive, send)
+            return
+        chunks: list[Message] = []
+        size, more = 0, scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        while more:
+            message = await receive()
+            chunks.append(message)
+            size += len(message.get("body", b""))
+            more = message["type"] == "http.request" and message.get("more_body", False)
+            if size > MAX_BODY:
+                await _too_large(scope, receive, send)
+                return
+
+        async def replay() -> Message:
+            return chunks.pop(0) if chunks else await receive()
+
+        await self._app(scope, replay, send)
+
+
+async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    answer: Any = problem(413, "too_large", f"the request is larger than {MAX_BODY} bytes", "send less")
+    await answer(scope, receive, send)

@@ -1,0 +1,127 @@
+"""Who is calling: a bearer token, or a browser's signed cookie with CSRF protection; and what their role allows."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from fastapi.security import HTTPBearer
+from itsdangerous import BadSignature
+
+from solon.errors import SolonError
+from solon.review.room import Room, get_room
+from solon.store.experts import SEEN_EVERY, SESSION_SECONDS, ExpertRow, find_session, touch_session
+
+COOKIE = "solon_session"
+CSRF_HEADER = "X-CSRF-Token"
+bearer_scheme = HTTPBearer(auto_error=False, description="the token that `solon expert add` showed once")
+
+
+class NotLoggedIn(SolonError):
+    """No token and no session, or one that has ended."""
+
+
+class NotAllowed(SolonError):
+    """The role does not reach, or the request did not come from our own page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A person behind a request. `session` is the secret of the browser's session, empty for a token."""
+
+    expert: ExpertRow
+    session: str = ""
+
+    @property
+    def channel(self) -> str:
+        return "page" if self.session else "api"
+
+
+async def get_caller(request: Request) -> Caller:
+    """The person who calls.
+
+    Raises:
+        NotLoggedIn: nobody is known. NotAllowed: a cookie without the page's own CSRF token.
+    """
+    room = get_room(request)
+    header = request.headers.get("Authorization", "")
+    if header:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() == "bearer":
+            expert = room.tokens.remembered(token) or await asyncio.to_thread(room.tokens.check, token)
+            if expert is not None:
+                return Caller(expert)
+        raise NotLoggedIn("the token is wrong, was replaced or revoked", next_step="ask for a new one")
+    caller = await session_caller(request, room)
+    if caller is None:
+        raise NotLoggedIn("you are not logged in", next_step="log in with your link or token")
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        check_csrf(room, caller.session, request.headers.get(CSRF_HEADER, ""))
+    return caller
+
+
+async def session_caller(request: Request, room: Room) -> Caller | None:
+    """The person whose browser this is, if it is logged in."""
+    cookie = request.cookies.get(COOKIE, "")
+    try:
+        secret = room.signer.loads(cookie) if cookie else None
+    except BadSignature:
+        return None
+    if not isinstance(secret, str):
+        return None
+    with room.store.connect() as connection:
+        found = find_session(connection, secret)
+    if found is None:
+        return None
+    expert, seen_at = found
+    if time.time() - seen_at > SEEN_EVERY:
+        await room.store.writer.run(lambda connection: touch_session(connection, secret))
+    return Caller(expert, secret)
+
+
+def csrf_token(room: Room, session: str) -> str:
+    """What a page of this session must send along to change anything."""
+    return hmac.new(room.csrf_key, session.encode(), hashlib.sha256).hexdigest()
+
+
+def check_csrf(room: Room, session: str, given: str) -> None:
+    if not hmac.compare_digest(csrf_token(room, session).encode(), given.encode()):
+        raise NotAllowed("the request did not come from this page", next_step="reload the page")
+
+
+def set_cookie(room: Room, response: Response, secret: str) -> None:
+    """Log a browser in. Scripts cannot read the cookie, and other sites cannot send it with a change."""
+    response.set_cookie(
+        COOKIE,
+        str(room.signer.dumps(secret)),
+        max_age=int(SESSION_SECONDS),
+        httponly=True,
+        samesite="lax",
+        secure=room.options.secure,
+        path="/",
+    )
+
+
+def needs(role: str) -> Callable[[Caller], Awaitable[Caller]]:
+    """A dependency: the caller, whose role must reach `role`."""
+
+    async def check(caller: Annotated[Caller, Depends(get_caller)]) -> Caller:
+        if not caller.expert.may(role):
+            raise NotAllowed(
+                f"this needs the role {role}; yours is {caller.expert.role}", next_step="ask an admin"
+            )
+        return caller
+
+    return check
+
+
+AnyExpert = Annotated[Caller, Depends(get_caller)]
+Lead = Annotated[Caller, Depends(needs("lead"))]
+Admin = Annotated[Caller, Depends(needs("admin"))]
+TheRoom = Annotated[Room, Depends(get_room)]

@@ -1,0 +1,105 @@
+"""A review as its reviewer may see it before answering: no reason, no vote, no model, nobody else's answer.
+
+Every kind of review gives the same keys; what it is here for cannot be told from them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from solon.responses import choices_of
+from solon.review.room import Room
+from solon.review.schemas import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
+from solon.store import tables
+from solon.store.answering import asks_why
+from solon.store.drafts import Lease, read_draft
+from solon.store.experts import ExpertRow
+from solon.store.ids import keyed_hash
+from solon.store.reviews import ReviewRow
+
+FORGOTTEN = "(this text was erased)"
+
+
+def _columns(name: str) -> Any:
+    return getattr(tables, name).__table__.c
+
+
+def show_blind(
+    room: Room, connection: Connection, lease: Lease, review: ReviewRow, expert: ExpertRow
+) -> BlindItem:
+    """What is needed to answer, and nothing more."""
+    item, content = seed_content(connection, review.item_id)
+    constitution, rubric = room.law(connection, item["constitution_id"], item["rubric_id"])
+    single = review.response_schema.startswith("single")
+    shown = [
+        ShownCandidate(id=name, text=text, prompt=prompt)
+        for name, text, prompt in read_candidates(connection, shown_order(room, review, expert))
+    ]
+    own_prompt = next((candidate.prompt for candidate in shown if candidate.prompt), None)
+    return BlindItem(
+        assignment=lease.id,
+        review=review.id,
+        token=lease.token,
+        leased_until=round(lease.expires_at, 3),
+        answer_schema=review.response_schema,
+        choices=list(choices_of(review.response_schema)),
+        recipe=review.recipe,
+        prompt=own_prompt or content.get("prompt") or FORGOTTEN,
+        turns=[
+            Turn(role=str(t.get("role", "")), content=str(t.get("content", "")))
+            for t in (content.get("messages") or [])[:-1]
+        ],
+        input=content.get("input") or "",
+        reference=content.get("reference") or "",
+        candidates=shown,
+        constitution=f"{constitution.name} {constitution.version}",
+        principles=[ShownPrinciple(id=p.id, text=p.text) for p in constitution.ordered()],
+        criteria=[
+            ShownCriterion(id=c.id, text=c.text, anchors={str(k): v for k, v in c.anchors.items()})
+            for c in (rubric.criteria if single else ())
+        ],
+        rationale_wanted=asks_why(room.store, review, expert.actor),
+        draft=read_draft(connection, lease),
+    )
+
+
+def shown_order(room: Room, review: ReviewRow, expert: ExpertRow) -> list[str]:
+    """The candidates in an order drawn for this review and this person, the same whenever they look."""
+    return sorted(
+        review.candidates, key=lambda name: keyed_hash(room.store.key, "side", review.id, expert.id, name)
+    )
+
+
+def seed_content(connection: Connection, item_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An item's row and the texts of its seed; the texts are empty once forgotten."""
+    items, seeds, texts = _columns("Item"), _columns("Seed"), _columns("Text")
+    query = (
+        select(tables.Item.__table__, texts.body)  # type: ignore[attr-defined]
+        .join(tables.Seed, seeds.id == items.seed_id)
+        .join(tables.Text, texts.id == seeds.text_id)
+        .where(items.id == item_id)
+    )
+    row = dict(connection.execute(query).mappings().one())
+    body = row.pop("body")
+    return row, json.loads(body) if body else {}
+
+
+def read_candidates(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
+    """Id, text and own prompt of candidates, in the order of `ids`."""
+    found = {}
+    candidates, texts = _columns("Candidate"), tables.Text.__table__  # type: ignore[attr-defined]
+    prompts = texts.alias("prompts")
+    query = (
+        select(candidates.id, texts.c.body, prompts.c.body.label("prompt"))
+        .select_from(tables.Candidate.__table__)  # type: ignore[attr-defined]
+        .join(texts, texts.c.id == candidates.text_id)
+        .outerjoin(prompts, prompts.c.id == candidates.prompt_text_id)
+        .where(candidates.id.in_(ids))
+    )
+    for row in connection.execute(query):
+        found[row.id] = (row.id, row.body or FORGOTTEN, row.prompt)
+    return [found[name] for name in ids]

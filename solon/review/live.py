@@ -1,0 +1,51 @@
+"""The queue as it changes: one look at the store a second serves every open page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from solon.store import Store
+from solon.store.queue import count_waiting
+from solon.store.reviews import pending_deliveries
+
+FRESH_SECONDS = 1.0
+KEEP_ALIVE_SECONDS = 15.0
+
+
+class Live:
+    """Counts of the queue, cached for a second, and a stream of their changes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._counts: dict[str, Any] = {}
+        self._read_at = 0.0
+        self.closing = False
+        self.worker_says = ""
+
+    def counts(self) -> dict[str, Any]:
+        """free, leased, escalated, opening: reviews; to_apply: decisions that wait for a worker, and why."""
+        now = time.monotonic()
+        if now - self._read_at >= FRESH_SECONDS or not self._counts:
+            with self._store.connect() as connection:
+                found: dict[str, Any] = dict(count_waiting(connection))
+                found["to_apply"] = pending_deliveries(connection)
+            self._counts, self._read_at = found, now
+        return {**self._counts, "worker": self.worker_says}
+
+    async def changes(self) -> AsyncIterator[str]:
+        """Server-sent events: `queue` whenever the counts change, a comment to keep the line open."""
+        last, said_at = "", time.monotonic()
+        while not self.closing:
+            body = json.dumps(await asyncio.to_thread(self.counts), sort_keys=True)
+            now = time.monotonic()
+            if body != last:
+                last, said_at = body, now
+                yield f"event: queue\ndata: {body}\n\n"
+            elif now - said_at >= KEEP_ALIVE_SECONDS:
+                said_at = now
+                yield ": still here\n\n"
+            await asyncio.sleep(FRESH_SECONDS)

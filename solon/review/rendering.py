@@ -1,0 +1,52 @@
+"""Templates of the pages: autoescaped, with dates and hostile texts as filters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from solon import __version__
+from solon.review import markdown
+from solon.review.auth import Caller, csrf_token
+from solon.review.room import Room
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The pages' templates."""
+    made = Environment(
+        loader=PackageLoader("solon.review", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["markdown"] = lambda text: Markup(markdown.render(str(text)))
+    made.filters["date"] = _date
+    made.filters["percent"] = lambda share: "-" if share is None else f"{100 * share:.0f}%"
+    made.filters["visible"] = lambda text: (
+        markdown.show_hidden(str(text)).replace("\ue000", "<").replace("\ue001", ">")
+    )
+    made.globals["version"] = __version__
+    return made
+
+
+def _date(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def render(name: str, **values: Any) -> str:
+    """A template as text."""
+    return environment().get_template(name).render(**values)
+
+
+def page(room: Room, caller: Caller, name: str, **values: Any) -> HTMLResponse:
+    """A whole page for someone who is logged in."""
+    return HTMLResponse(render(name, expert=caller.expert, csrf=csrf_token(room, caller.session), **values))

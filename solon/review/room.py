@@ -1,0 +1,102 @@
+"""What every request of one review server shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import Request
+from itsdangerous import URLSafeSerializer
+from sqlalchemy import Connection, select
+
+from solon.law.documents import Constitution, Rubric
+from solon.store import tables
+from solon.store.audit_log import sealing_key
+from solon.store.experts import TokenCheck
+
+if TYPE_CHECKING:
+    from solon.project import Project
+    from solon.review.live import Live
+    from solon.review.metrics import Metrics
+    from solon.review.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a server runs.
+
+    Attributes:
+        work: deliver decisions to their graphs here; else `solon resume` or another server does.
+        match: give experts reviews of their specialties and languages first, or only those.
+        secure: set the cookie for TLS only.
+        poll_seconds: how often decisions made elsewhere (the command line, another server) are looked for.
+    """
+
+    work: bool = True
+    match: Literal["prefer", "require"] = "prefer"
+    secure: bool = False
+    poll_seconds: float = 2.0
+
+
+@dataclass(slots=True)
+class Room:
+    """One server: its project, its people's ways in, its worker, what it has read of the law."""
+
+    project: Project
+    options: Options
+    tokens: TokenCheck
+    signer: URLSafeSerializer
+    csrf_key: bytes
+    live: Live
+    metrics: Metrics
+    worker: Worker | None
+    _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Any:
+        return self.project.store
+
+    def law(
+        self, connection: Connection, constitution_id: str, rubric_id: str
+    ) -> tuple[Constitution, Rubric]:
+        """The law that an item is pinned to; versions never change, so each is read once."""
+        for table, model, law_id in (
+            (tables.Constitution, Constitution, constitution_id),
+            (tables.Rubric, Rubric, rubric_id),
+        ):
+            if law_id not in self._laws:
+                columns = table.__table__.c  # type: ignore[union-attr]
+                document = connection.execute(
+                    select(columns.document).where(columns.id == law_id)
+                ).scalar_one()
+                self._laws[law_id] = model.model_validate(document)
+        constitution, rubric = self._laws[constitution_id], self._laws[rubric_id]
+        assert isinstance(constitution, Constitution)
+        assert isinstance(rubric, Rubric)
+        return constitution, rubric
+
+
+def make_room(project: Project, options: Options) -> Room:
+    """Put a server's parts together; nothing runs yet."""
+    from solon.review.live import Live
+    from solon.review.metrics import Metrics
+    from solon.review.worker import Worker
+
+    key = sealing_key(project.store, "cookies")
+    live = Live(project.store)
+    return Room(
+        project=project,
+        options=options,
+        tokens=TokenCheck(project.store),
+        signer=URLSafeSerializer(key, salt="session"),
+        csrf_key=sealing_key(project.store, "csrf"),
+        live=live,
+        metrics=Metrics(),
+        worker=Worker(project, live, options.poll_seconds) if options.work else None,
+    )
+
+
+def get_room(request: Request) -> Room:
+    """The server that a request came to."""
+    room: Room = request.app.state.room
+    return room

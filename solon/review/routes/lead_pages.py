@@ -1,0 +1,90 @@
+"""Pages for leads: queue, one item's lineage, agreement and reviewers, runs, constitution, audit log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from solon.review.auth import AnyExpert, Lead, TheRoom
+from solon.review.rendering import page
+from solon.review.routes.leads import diff_law, list_law, read_lineage
+from solon.review.routes.queue import AnId
+from solon.review.statistics import run_statistics, statistics
+from solon.store.audit_log import list_entries
+from solon.store.experts import list_experts
+from solon.store.review_lists import Filters, list_filtered
+
+router = APIRouter(prefix="/lead", include_in_schema=False)
+Short = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/queue")
+def queue(
+    room: TheRoom,
+    caller: Lead,
+    status: Literal["opening", "waiting", "decided", "withdrawn", "all"] = "waiting",
+    text: Short = "",
+    reason: Short = "",
+    cursor: Short = "",
+) -> HTMLResponse:
+    """Reviews with why they are here; filters stand in the address."""
+    filters = Filters(status=None if status == "all" else status, text=text or None, reason=reason or None)
+    with room.store.connect() as connection:
+        rows, following = list_filtered(connection, filters, cursor=cursor or None, limit=50)
+    return page(
+        room,
+        caller,
+        "lead_queue.html",
+        rows=rows,
+        following=following,
+        asked={"status": status, "text": text, "reason": reason},
+        counts=room.live.counts(),
+        works=room.worker is not None,
+    )
+
+
+@router.get("/items/{item_id}")
+async def item(room: TheRoom, caller: Lead, item_id: AnId) -> HTMLResponse:
+    """Everything behind an item."""
+    found = await read_lineage(room, caller.expert, item_id)
+    with room.store.connect() as connection:
+        names = {expert.actor: expert.name for expert in list_experts(connection)}
+    return page(room, caller, "lead_item.html", trace=found, names=names)
+
+
+@router.get("/reviewers")
+def reviewers(room: TheRoom, caller: Lead) -> HTMLResponse:
+    """Everyone's work and agreement, by name; no ranking."""
+    with room.store.connect() as connection:
+        found = statistics(room, connection, caller.expert)
+    return page(room, caller, "lead_reviewers.html", found=found)
+
+
+@router.get("/runs")
+def runs(room: TheRoom, caller: Lead) -> HTMLResponse:
+    """Where the runs' items are and what they cost."""
+    with room.store.connect() as connection:
+        found = run_statistics(room, connection)
+    counts = room.live.counts()
+    return page(room, caller, "lead_runs.html", runs=found, counts=counts, works=room.worker is not None)
+
+
+@router.get("/constitution")
+def constitution(room: TheRoom, caller: AnyExpert, old: Short = "", new: Short = "") -> HTMLResponse:
+    """Every version, and what one changes in another."""
+    laws = list_law(room, "constitutions")
+    changes: list[Any] = diff_law(room, "constitutions", old, new) if old and new else []
+    return page(room, caller, "constitution.html", laws=laws, changes=changes, asked={"old": old, "new": new})
+
+
+@router.get("/log")
+def log(
+    room: TheRoom, caller: Lead, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
+) -> HTMLResponse:
+    """Who did what."""
+    with room.store.connect() as connection:
+        rows = list_entries(connection, before=before, limit=100)
+        names = {expert.actor: expert.name for expert in list_experts(connection)}
+    return page(room, caller, "lead_log.html", rows=rows, names=names)

@@ -1,0 +1,229 @@
+"""Endpoints for leads and admins: the filtered queue, an item's lineage, figures, law, people, the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import select
+
+from solon.law import documents
+from solon.review.auth import Admin, AnyExpert, Lead, TheRoom
+from solon.review.room import Room
+from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.schemas import (
+    AuditCheck,
+    AuditOut,
+    AuditPage,
+    ChangeOut,
+    ExpertIn,
+    ExpertOut,
+    LawOut,
+    ReviewOut,
+    ReviewPage,
+    Statistics,
+)
+from solon.review.serving import write
+from solon.review.statistics import statistics
+from solon.store import tables
+from solon.store.audit_log import append, list_entries, verify
+from solon.store.experts import (
+    ExpertRow,
+    add_expert,
+    list_experts,
+    make_login_link,
+    revoke_expert,
+    rotate_token,
+)
+from solon.store.review_lists import Filters, list_filtered
+from solon.store.reviews import NotThere, find_review
+
+router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)
+Limit = Annotated[int, Query(ge=1, le=200)]
+Short = Annotated[str | None, Query(max_length=200)]
+
+
+@router.get("/reviews")
+def list_reviews(
+    room: TheRoom,
+    _caller: Lead,
+    status: Literal["opening", "waiting", "decided", "withdrawn"] | None = "waiting",
+    reason: Short = None,
+    recipe: Short = None,
+    run: Short = None,
+    judge: Short = None,
+    kind: Short = None,
+    constitution: Short = None,
+    min_margin: float | None = None,
+    max_margin: float | None = None,
+    escalated: bool | None = None,
+    text: Short = None,
+    cursor: Short = None,
+    limit: Limit = 50,
+) -> ReviewPage:
+    """Reviews by age, filtered; `cursor` of one page continues with the next, in a stable order."""
+    filters = Filters(
+        status, reason, recipe, run, judge, kind, constitution, min_margin, max_margin, escalated, text
+    )
+    with room.store.connect() as connection:
+        rows, following = list_filtered(connection, filters, cursor=cursor, limit=limit)
+    keys = ReviewOut.model_fields
+    return ReviewPage(
+        reviews=[ReviewOut(**{key: row[key] for key in keys}) for row in rows], cursor=following
+    )
+
+
+@router.get("/items/{item_id}")
+async def item_lineage(room: TheRoom, caller: Lead, item_id: AnId) -> dict[str, Any]:
+    """Everything behind an item. Reading it is recorded: a later answer of the reader's is no blind evidence."""
+    return await read_lineage(room, caller.expert, item_id)
+
+
+async def read_lineage(room: Room, expert: ExpertRow, some_id: str) -> dict[str, Any]:
+    """The lineage of an item, review or decision, noted in the audit log."""
+    from solon.errors import UsageError
+
+    try:
+        found = await asyncio.to_thread(room.project.trace, some_id)
+    except UsageError as error:
+        raise NotThere(error.cause, next_step=error.next_step) from None
+    await write(room, lambda c: append(room.store, c, expert.actor, "item.read", str(found["item"]["id"])))
+    return found
+
+
+@router.get("/reviews/{review_id}")
+async def show_review(room: TheRoom, caller: Lead, review_id: AnId) -> dict[str, Any]:
+    """The lineage of a review's item."""
+    with room.store.connect() as connection:
+        review = find_review(connection, review_id)
+    return await read_lineage(room, caller.expert, review.item_id)
+
+
+@router.get("/statistics")
+def read_statistics(room: TheRoom, caller: AnyExpert) -> Statistics:
+    """Experts see their own figures, leads everyone's and the runs'."""
+    with room.store.connect() as connection:
+        return statistics(room, connection, caller.expert)
+
+
+def list_law(room: Room, kind: str) -> list[LawOut]:
+    """Every version of the constitutions or rubrics, the newest first."""
+    table = (tables.Constitution if kind == "constitutions" else tables.Rubric).__table__  # type: ignore[union-attr]
+    keys = LawOut.model_fields
+    with room.store.connect() as connection:
+        rows = connection.execute(select(table).order_by(table.c.created_at.desc(), table.c.id)).mappings()
+        return [LawOut(**{key: row[key] for key in keys}) for row in rows]
+
+
+def diff_law(room: Room, kind: str, old: str, new: str) -> list[ChangeOut]:
+    """What the second version changes in the first."""
+    found = {law.id: law for law in list_law(room, kind)}
+    for law_id in (old, new):
+        if law_id not in found:
+            raise NotThere(f"there is no version {law_id}", next_step=f"see /api/v1/{kind}")
+    model: Any = documents.Constitution if kind == "constitutions" else documents.Rubric
+    before, after = (model.model_validate(found[law_id].document) for law_id in (old, new))
+    return [ChangeOut(**asdict(change)) for change in documents.diff(before, after)]
+
+
+@router.get("/constitutions")
+def constitutions(room: TheRoom, _caller: AnyExpert) -> list[LawOut]:
+    """Every version of every constitution."""
+    return list_law(room, "constitutions")
+
+
+@router.get("/constitutions/{old}/diff/{new}")
+def constitution_diff(room: TheRoom, _caller: AnyExpert, old: AnId, new: AnId) -> list[ChangeOut]:
+    """What the second version changes in the first."""
+    return diff_law(room, "constitutions", old, new)
+
+
+@router.get("/rubrics")
+def rubrics(room: TheRoom, _caller: AnyExpert) -> list[LawOut]:
+    """Every version of every rubric."""
+    return list_law(room, "rubrics")
+
+
+@router.get("/rubrics/{old}/diff/{new}")
+def rubric_diff(room: TheRoom, _caller: AnyExpert, old: AnId, new: AnId) -> list[ChangeOut]:
+    """What the second version changes in the first."""
+    return diff_law(room, "rubrics", old, new)
+
+
+@router.get("/audit-log")
+def audit_log(
+    room: TheRoom,
+    _caller: Lead,
+    before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    actor: Short = None,
+    subject: Short = None,
+    action: Short = None,
+    limit: Limit = 100,
+) -> AuditPage:
+    """Who did what, the newest first: ids and numbers, never texts."""
+    with room.store.connect() as connection:
+        rows = list_entries(
+            connection, before=before, actor=actor, subject=subject, action=action, limit=limit
+        )
+    keys = AuditOut.model_fields
+    return AuditPage(
+        entries=[AuditOut(**{key: row[key] for key in keys}) for row in rows],
+        before=rows[-1]["seq"] if len(rows) == limit else None,
+    )
+
+
+@router.get("/audit-log/check")
+def audit_check(room: TheRoom, _caller: Lead, head: Short = None) -> AuditCheck:
+    """Check every seal of the chain; with `head`, that this seal is still in it."""
+    report = verify(room.store, head)
+    return AuditCheck(
+        intact=report.intact,
+        entries=report.entries,
+        head=report.head,
+        problem=report.problem,
+        at_entry=report.at_entry,
+    )
+
+
+def expert_out(expert: ExpertRow, token: str | None = None, login: str | None = None) -> ExpertOut:
+    return ExpertOut(
+        id=expert.id,
+        name=expert.name,
+        role=expert.role,
+        specialties=list(expert.specialties),
+        languages=list(expert.languages),
+        credential=expert.credential,
+        revoked=expert.revoked_at is not None,
+        token=token,
+        login=login,
+    )
+
+
+@router.get("/experts")
+def experts(room: TheRoom, _caller: Lead) -> list[ExpertOut]:
+    """Everyone, by name."""
+    with room.store.connect() as connection:
+        return [expert_out(expert) for expert in list_experts(connection)]
+
+
+@router.post("/experts", status_code=201)
+def new_expert(room: TheRoom, caller: Admin, given: ExpertIn, request: Request) -> ExpertOut:
+    """Add a person. The token and a login link that works once for ten minutes are shown in this answer only."""
+    expert, token = add_expert(room.store, **given.model_dump(), by=caller.expert.actor)
+    secret = make_login_link(room.store, expert.id, by=caller.expert.actor)
+    return expert_out(expert, token, f"{str(request.base_url).rstrip('/')}/login?link={secret}")
+
+
+@router.post("/experts/{expert_id}/revoke")
+def revoke(room: TheRoom, caller: Admin, expert_id: AnId) -> ExpertOut:
+    """End a person's access at once. What they decided stays."""
+    return expert_out(revoke_expert(room.store, expert_id, by=caller.expert.actor))
+
+
+@router.post("/experts/{expert_id}/rotate")
+def rotate(room: TheRoom, caller: Admin, expert_id: AnId) -> ExpertOut:
+    """A new token for the same person; the old one ends at once."""
+    expert, token = rotate_token(room.store, expert_id, by=caller.expert.actor)
+    return expert_out(expert, token)

@@ -1,0 +1,169 @@
+"""The reviewer's pages: log in, one item at a time, diff, explanation."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Connection
+
+from solon.review.auth import (
+    COOKIE,
+    AnyExpert,
+    Caller,
+    NotAllowed,
+    NotLoggedIn,
+    TheRoom,
+    check_csrf,
+    session_caller,
+    set_cookie,
+)
+from solon.review.blind import read_candidates, shown_order
+from solon.review.markdown import mark_quotes, word_diff
+from solon.review.rendering import page, render
+from solon.review.room import Room
+from solon.review.routes.queue import AnId, explanation
+from solon.review.schemas import BlindItem, DecisionIn, NextIn, NextOut, SettingsIn
+from solon.review.serving import hand_out, progress_of, take_answer, take_back, write
+from solon.store.drafts import own_lease
+from solon.store.experts import ExpertRow, begin_session, end_session, use_login_link
+from solon.store.reviews import find_review
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/login")
+async def login_page(
+    request: Request, room: TheRoom, link: Annotated[str, Query(max_length=100)] = ""
+) -> Response:
+    """A link is spent by the button, not by looking: mail scanners open links too."""
+    if not link and await session_caller(request, room) is not None:
+        return RedirectResponse("/", 303)
+    return HTMLResponse(render("login.html", link=link, problem=""))
+
+
+@router.post("/login")
+async def log_in(request: Request, room: TheRoom) -> Response:
+    """By the secret of a link, or by a token. A form of another site cannot log anyone in."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise NotAllowed("the form did not come from this page", next_step="open the page itself")
+    form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
+    link, token = form.get("link", [""])[0], form.get("token", [""])[0].strip()
+    expert = await _by_link(room, link) if link else await asyncio.to_thread(room.tokens.check, token)
+    if expert is None:
+        told = (
+            "This link was used already or is older than ten minutes. Ask for a new one."
+            if link
+            else "This token is not known. Copy the whole of it, from solon_ on, or ask for a new one."
+        )
+        return HTMLResponse(render("login.html", link="", problem=told), 401)
+    secret = await write(room, lambda c: begin_session(room.store, c, expert))
+    response = RedirectResponse("/", 303)
+    set_cookie(room, response, secret)
+    return response
+
+
+async def _by_link(room: Room, secret: str) -> ExpertRow | None:
+    return await write(room, lambda c: use_login_link(room.store, c, secret))
+
+
+@router.post("/logout")
+async def log_out(request: Request, room: TheRoom) -> Response:
+    caller = await session_caller(request, room)
+    response = RedirectResponse("/login", 303)
+    response.delete_cookie(COOKIE, path="/")
+    if caller is not None:
+        form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=4)
+        check_csrf(room, caller.session, form.get("csrf", [""])[0])
+        await write(room, lambda c: end_session(room.store, c, caller.session, caller.expert))
+    return response
+
+
+@router.get("/")
+async def review_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
+    """The page of one item at a time. The item itself is fetched by the script."""
+    if not caller.session:
+        raise NotLoggedIn("this page is for browsers", next_step="use /api/v1 with a token")
+    settings = SettingsIn.model_validate(caller.expert.settings)
+    return page(room, caller, "review.html", settings=settings, progress=progress_of(room, caller))
+
+
+@router.get("/page/csrf")
+async def fresh_csrf(room: TheRoom, caller: AnyExpert) -> dict[str, str]:
+    """After logging in over a form: the new session's CSRF token."""
+    from solon.review.auth import csrf_token
+
+    return {"csrf": csrf_token(room, caller.session), "expert": caller.expert.id}
+
+
+def item_html(item: BlindItem) -> str:
+    return render("_item.html", item=item)
+
+
+def _with_html(given: NextOut) -> dict[str, Any]:
+    plain = given.model_dump()
+    plain["html"] = item_html(given.item) if given.item is not None else ""
+    return plain
+
+
+@router.post("/page/next")
+async def page_next(room: TheRoom, caller: AnyExpert, asked: NextIn) -> dict[str, Any]:
+    """Like the API's `next`, with the item's HTML."""
+    return await asyncio.to_thread(_with_html, await hand_out(room, caller, asked.exclude))
+
+
+@router.post("/page/decide/{review_id}")
+async def page_decide(room: TheRoom, caller: AnyExpert, review_id: AnId, given: DecisionIn) -> dict[str, Any]:
+    """Like the API's decision, with progress."""
+    taken = await take_answer(room, caller, given, given.token or "", review_id=review_id)
+    return {**taken.model_dump(), "progress": progress_of(room, caller).model_dump()}
+
+
+@router.post("/page/undo/{decision_id}")
+async def page_undo(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> dict[str, Any]:
+    """Like the API's undo, with the HTML of the item where it is open again."""
+    back = await take_back(room, caller, decision_id)
+    return {**back.model_dump(), "html": item_html(back.item) if back.item is not None else ""}
+
+
+@router.get("/page/diff/{assignment_id}")
+async def page_diff(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> HTMLResponse:
+    """The two candidates as a word diff, in the order that the person sees."""
+    return HTMLResponse(await asyncio.to_thread(_diff, room, caller, assignment_id))
+
+
+def _diff(room: Room, caller: Caller, assignment_id: str) -> str:
+    with room.store.connect() as connection:
+        texts = _texts_shown(room, connection, caller, assignment_id)
+    compared = word_diff(texts[0][1], texts[1][1]) if len(texts) == 2 else None
+    return render("_diff.html", compared=compared)
+
+
+def _texts_shown(
+    room: Room, connection: Connection, caller: Caller, assignment_id: str
+) -> list[tuple[str, str]]:
+    lease = own_lease(connection, assignment_id, caller.expert.actor)
+    review = find_review(connection, lease.review_id)
+    order = shown_order(room, review, caller.expert)
+    return [(name, text) for name, text, _ in read_candidates(connection, order)]
+
+
+@router.get("/page/explanation/{assignment_id}")
+async def page_explanation(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> HTMLResponse:
+    """Why it was here, with the critics' quotes marked in the texts."""
+    told = await explanation(room, caller, assignment_id)
+    return HTMLResponse(await asyncio.to_thread(_explained, room, caller, assignment_id, told))
+
+
+def _explained(room: Room, caller: Caller, assignment_id: str, told: dict[str, Any]) -> str:
+    with room.store.connect() as connection:
+        texts = _texts_shown(room, connection, caller, assignment_id)
+    marked = []
+    for name, text in texts:
+        own = [f for f in told["findings"] if f["candidate"] == name]
+        quotes = [(f["quote"], f"{f['principle']}: {f['severity']}") for f in own]
+        marked.append(mark_quotes(text[:20_000], quotes))
+    return render("_explanation.html", told=told, marked=marked)

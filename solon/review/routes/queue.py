@@ -1,0 +1,191 @@
+"""Endpoints of a reviewer: next, lease, draft, decide, undo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Path
+from fastapi.responses import StreamingResponse
+
+from solon.errors import InvalidDecision
+from solon.review.auth import AnyExpert, TheRoom
+from solon.review.explain import explain_review
+from solon.review.schemas import (
+    BlindItem,
+    DecisionIn,
+    DecisionOut,
+    DraftIn,
+    LeaseOut,
+    Me,
+    MyAnswer,
+    NextIn,
+    NextOut,
+    Problem,
+    SettingsIn,
+    UndoOut,
+)
+from solon.review.serving import hand_out, open_review, progress_of, take_answer, take_back, write
+from solon.store.audit_log import append
+from solon.store.drafts import Lease, find_lease, own_lease, save_draft
+from solon.store.experts import save_settings
+from solon.store.queue import keep_lease, release, reveal
+from solon.store.review_lists import list_own_answers
+from solon.store.reviews import NotThere, find_review
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "Not logged in"},
+    403: {"model": Problem, "description": "The role does not reach, or the CSRF token is missing"},
+    404: {"model": Problem, "description": "Nothing of yours has this id"},
+    409: {"model": Problem, "description": "The lease was lost, or it was decided otherwise"},
+    422: {"model": Problem, "description": "A field is wrong; `field` names it"},
+    503: {"model": Problem, "description": "The store cannot be reached"},
+}
+router = APIRouter(prefix="/api/v1", tags=["review"], responses=ANSWERS)
+MAX_DRAFT = 400_000
+AnId = Annotated[str, Path(max_length=64, pattern="^[0-9a-f]+$")]
+
+
+@router.get("/me")
+def me(room: TheRoom, caller: AnyExpert) -> Me:
+    """The caller, with their settings and progress."""
+    expert = caller.expert
+    return Me(
+        id=expert.id,
+        name=expert.name,
+        role=expert.role,
+        specialties=list(expert.specialties),
+        languages=list(expert.languages),
+        settings=SettingsIn.model_validate(expert.settings).model_dump(),
+        progress=progress_of(room, caller),
+    )
+
+
+@router.put("/me/settings")
+async def put_settings(room: TheRoom, caller: AnyExpert, settings: SettingsIn) -> SettingsIn:
+    """Keep the page's settings: keys, sending at once, idle lock, session length."""
+    taken = list(settings.keys.values())
+    if len(set(taken)) != len(taken):
+        raise InvalidDecision("keys: two actions have the same key", next_step="give each its own")
+    await write(room, lambda c: save_settings(c, caller.expert.id, settings.model_dump()))
+    return settings
+
+
+@router.get("/me/answers")
+def my_answers(room: TheRoom, caller: AnyExpert) -> list[MyAnswer]:
+    """The caller's last ten answers that stand; each can be taken back."""
+    with room.store.connect() as connection:
+        return [MyAnswer(**row) for row in list_own_answers(connection, caller.expert.actor)]
+
+
+@router.post("/next")
+async def next_review(
+    room: TheRoom, caller: AnyExpert, asked: Annotated[NextIn, Body(default_factory=NextIn)]
+) -> NextOut:
+    """Lease the next review: what the caller holds already, what came back to them, their fields, then the rest."""
+    return await hand_out(room, caller, asked.exclude)
+
+
+@router.post("/reviews/{review_id}/lease")
+async def lease_one(room: TheRoom, caller: AnyExpert, review_id: AnId) -> BlindItem:
+    """Lease one named review, where nobody else holds it."""
+    return await open_review(room, caller, review_id)
+
+
+@router.post("/assignments/{assignment_id}/heartbeat")
+async def heartbeat(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> LeaseOut:
+    """Keep a lease; one that ran out is taken up again while nobody else has the review."""
+    return _lease_out(await write(room, lambda c: keep_lease(c, assignment_id, caller.expert.actor)))
+
+
+@router.post("/assignments/{assignment_id}/release")
+async def give_back(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> LeaseOut:
+    """Give a review back to the queue. The draft is kept for the caller."""
+
+    def run(connection: Any) -> Lease:
+        release(connection, assignment_id, caller.expert.actor)
+        return find_lease(connection, assignment_id)
+
+    return _lease_out(await write(room, run))
+
+
+@router.put("/assignments/{assignment_id}/draft")
+async def put_draft(room: TheRoom, caller: AnyExpert, assignment_id: AnId, given: DraftIn) -> LeaseOut:
+    """Keep what is typed so far, also after the lease ran out."""
+    if len(str(given.draft)) > MAX_DRAFT:
+        raise InvalidDecision(f"draft: longer than {MAX_DRAFT} characters", next_step="shorten it")
+    return _lease_out(
+        await write(room, lambda c: save_draft(c, assignment_id, caller.expert.actor, given.draft))
+    )
+
+
+@router.post("/assignments/{assignment_id}/reveal")
+async def reveal_early(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> dict[str, Any]:
+    """See why it is here before answering. This is recorded; the answer then counts as no blind evidence."""
+
+    def run(connection: Any) -> dict[str, Any]:
+        lease = reveal(connection, assignment_id, caller.expert.actor)
+        append(room.store, connection, caller.expert.actor, "review.revealed", lease.review_id)
+        return explain_review(room, connection, find_review(connection, lease.review_id), caller.expert)
+
+    return await write(room, run)
+
+
+@router.get("/assignments/{assignment_id}/explanation")
+async def explanation(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> dict[str, Any]:
+    """After the answer: why it was here, what the critics found, how the judges voted."""
+
+    def run(connection: Any) -> dict[str, Any]:
+        lease = own_lease(connection, assignment_id, caller.expert.actor)
+        if lease.revealed_at is None and lease.state not in ("decided", "second", "escalated", "undone"):
+            raise NotThere("this is shown after your answer", next_step="answer first, or open it early")
+        reveal(connection, assignment_id, caller.expert.actor)
+        append(room.store, connection, caller.expert.actor, "review.explained", lease.review_id)
+        return explain_review(room, connection, find_review(connection, lease.review_id), caller.expert)
+
+    return await write(room, run)
+
+
+@router.post("/reviews/{review_id}/decision")
+async def decide(
+    room: TheRoom,
+    caller: AnyExpert,
+    review_id: AnId,
+    given: DecisionIn,
+    if_match: Annotated[str | None, Header(description="the lease token, in quotes or not")] = None,
+) -> DecisionOut:
+    """Answer a review under its lease. Sending the same answer again changes nothing and gives the same decision."""
+    token = given.token or (if_match or "").strip('"')
+    if not token:
+        raise InvalidDecision("token: the token of the lease is missing", next_step="ask for the next review")
+    return await take_answer(room, caller, given, token, review_id=review_id)
+
+
+@router.post("/decisions/{decision_id}/undo")
+async def undo_decision(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> UndoOut:
+    """Take one of the last ten answers back; the review is open again, with the old answer as its draft."""
+    return await take_back(room, caller, decision_id)
+
+
+@router.get("/queue")
+def queue_counts(room: TheRoom, _caller: AnyExpert) -> dict[str, Any]:
+    """How much waits: free, leased, escalated, opening; decisions that wait for a worker, and what stops it."""
+    return room.live.counts()
+
+
+@router.get("/events", response_class=StreamingResponse)
+async def events(room: TheRoom, _caller: AnyExpert) -> StreamingResponse:
+    """Server-sent events: `queue` with the counts, whenever they change."""
+
+    async def stream() -> AsyncIterator[str]:
+        async for chunk in room.live.changes():
+            yield chunk
+            await asyncio.sleep(0)
+
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+
+
+def _lease_out(lease: Lease) -> LeaseOut:
+    return LeaseOut(assignment=lease.id, state=lease.state, leased_until=round(lease.expires_at, 3))

@@ -1,0 +1,150 @@
+"""What the API and the pages both do for a reviewer: hand out the next review, take an answer in, take it back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from solon.review.auth import Caller
+from solon.review.blind import show_blind
+from solon.review.room import Room
+from solon.review.schemas import BlindItem, DecisionIn, DecisionOut, EmptyReason, NextOut, Progress, UndoOut
+from solon.store.answering import Answered, answer_lease, undo
+from solon.store.audit_log import append
+from solon.store.drafts import Lease
+from solon.store.queue import lease_next, lease_review
+from solon.store.review_lists import count_answers
+from solon.store.reviews import ReviewRow
+from solon.store.runs import all_runs
+
+T = TypeVar("T")
+
+TOLD = {
+    "decided": "Saved.",
+    "second": "Someone had decided this one before; yours is kept as a second opinion.",
+    "skipped": "Skipped: it goes to someone else.",
+    "declined": "Declined: it goes to someone else.",
+    "escalated": "Handed to a lead.",
+}
+
+
+async def write(room: Room, function: Callable[[Connection], T]) -> T:
+    """Run a short function in the group-commit writer."""
+    result: T = await room.store.writer.run(function)
+    return result
+
+
+async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOut:
+    """Lease the next review to the caller, or say why there is none."""
+    expert = caller.expert
+
+    def lease(connection: Connection) -> BlindItem | None:
+        found = lease_next(connection, expert, exclude=exclude, match=room.options.match)
+        return None if found is None else _shown(room, connection, *found, caller)
+
+    item = await write(room, lease)
+    if item is not None:
+        return NextOut(item=item)
+    reason, message = await asyncio.to_thread(_why_empty, room)
+    return NextOut(item=None, empty=reason, message=message)
+
+
+async def open_review(room: Room, caller: Caller, review_id: str) -> BlindItem:
+    """Lease one named review to the caller."""
+
+    def lease(connection: Connection) -> BlindItem:
+        found = lease_review(connection, caller.expert, review_id, match=room.options.match)
+        return _shown(room, connection, *found, caller)
+
+    return await write(room, lease)
+
+
+def _shown(room: Room, connection: Connection, lease: Lease, review: ReviewRow, caller: Caller) -> BlindItem:
+    append(
+        room.store,
+        connection,
+        caller.expert.actor,
+        "review.read",
+        review.id,
+        {"assignment": lease.id, "channel": caller.channel},
+    )
+    return show_blind(room, connection, lease, review, caller.expert)
+
+
+def _why_empty(room: Room) -> tuple[EmptyReason, str]:
+    counts = room.live.counts()
+    with room.store.connect() as connection:
+        runs = all_runs(connection)
+    if counts["free"]:
+        return "nothing_for_you", f"{counts['free']} reviews wait, but none that you can answer."
+    if counts["opening"] or any(run.status in ("running", "loading") for run in runs):
+        return "being_judged", "The panel is still at work; new reviews appear here by themselves."
+    if any(run.status == "stopped" for run in runs):
+        return "stopped", "The run was stopped; whoever runs it can continue it."
+    return "all_done", "All done: nothing waits."
+
+
+async def take_answer(
+    room: Room, caller: Caller, given: DecisionIn, token: str, *, review_id: str
+) -> DecisionOut:
+    """Take an answer in, once; with `next`, lease the next review in the same breath."""
+    times: Mapping[str, Any] = given.times.model_dump()
+
+    def answer(connection: Connection) -> Answered:
+        return answer_lease(
+            room.store,
+            connection,
+            caller.expert,
+            token,
+            given.answer,
+            review_id=review_id,
+            channel=caller.channel,
+            times={name: value for name, value in times.items() if value is not None},
+        )
+
+    taken = await write(room, answer)
+    if not taken.replayed:
+        room.metrics.answers.labels(taken.kind).inc()
+    if taken.kind == "decided" and room.worker is not None:
+        room.worker.wake()
+    following = await hand_out(room, caller, given.exclude) if given.next else None
+    return DecisionOut(
+        kind=taken.kind,
+        review=taken.review_id,
+        assignment=taken.assignment_id,
+        decision=taken.decision_id,
+        replayed=taken.replayed,
+        message=TOLD[taken.kind],
+        next=following,
+    )
+
+
+async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
+    """Undo a decision of the caller's."""
+
+    def back(connection: Connection) -> BlindItem | None:
+        lease, review = undo(room.store, connection, caller.expert, decision_id)
+        return None if lease is None else _shown(room, connection, lease, review, caller)
+
+    item = await write(room, back)
+    if item is not None:
+        return UndoOut(decision=decision_id, item=item, message="Taken back; it is open again.")
+    if room.worker is None:
+        message = (
+            "Taken back. It comes back to you first once a worker has replayed it (this server has none)."
+        )
+    else:
+        room.worker.wake(begun=True)
+        message = "Taken back. It comes back to you first, in a moment."
+    return UndoOut(decision=decision_id, item=None, message=message)
+
+
+def progress_of(room: Room, caller: Caller) -> Progress:
+    """One's own and the team's answers, and what waits."""
+    with room.store.connect() as connection:
+        today, mine, team = count_answers(connection, caller.expert.actor)
+    counts = room.live.counts()
+    return Progress(mine_today=today, mine=mine, team=team, waiting=counts["free"] + counts["escalated"])

@@ -1,0 +1,76 @@
+"""Figures for reviewers (their own) and leads (everyone's, and the runs')."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from solon.consensus.binomial import clopper_pearson
+from solon.review.room import Room
+from solon.review.schemas import ReviewerStats, RunStats, Statistics
+from solon.store.experts import ExpertRow, list_experts
+from solon.store.review_lists import Work, work_by_actor
+from solon.store.runs import all_runs
+
+
+def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statistics:
+    """What the caller's role may see. No ranking: people are listed by name."""
+    work, compared, agreed = work_by_actor(connection)
+    found = Statistics(queue=room.live.counts(), me=_stats(expert, work.get(expert.actor, Work())))
+    if expert.may("lead"):
+        found.team = [_stats(one, work.get(one.actor, Work())) for one in list_experts(connection)]
+        found.runs = run_statistics(room, connection)
+        found.compared, found.agreed = compared, agreed
+        found.agreement = _interval(agreed, compared)
+    return found
+
+
+def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
+    """Every run with where its items are and what it cost."""
+    found = []
+    for run in all_runs(connection):
+        summary = room.project.summarize(run.id)
+        found.append(
+            RunStats(
+                id=run.id,
+                recipe=run.recipe,
+                status=run.status,
+                items=summary.items,
+                accepted=summary.accepted,
+                rejected=summary.rejected,
+                waiting=summary.pending_review,
+                failed=summary.failed,
+                queued=summary.queued,
+                decisions_to_apply=summary.decisions_to_apply,
+                calls=summary.model_calls,
+                tokens=summary.tokens,
+                cost=summary.cost,
+                seconds=summary.seconds,
+                created_at=run.created_at,
+            )
+        )
+    return found
+
+
+def _stats(expert: ExpertRow, work: Work) -> ReviewerStats:
+    return ReviewerStats(
+        id=expert.id,
+        name=expert.name,
+        role=expert.role,
+        decided=work.decided,
+        second=work.second,
+        skipped=work.skipped,
+        declined=work.declined,
+        escalated=work.escalated,
+        median_seconds=work.median_seconds,
+        compared=work.compared,
+        agreed=work.agreed,
+        agreement=_interval(work.agreed, work.compared),
+        revoked=expert.revoked_at is not None,
+    )
+
+
+def _interval(agreed: int, compared: int) -> list[float] | None:
+    """Exact 95% interval of the rate of agreement (Clopper and Pearson 1934); None without any pair."""
+    if not compared:
+        return None
+    return [round(bound, 3) for bound in clopper_pearson(agreed, compared)]

@@ -1,0 +1,206 @@
+"""The worker inside the server: carries decisions to their graphs, and items that were begun again to their review.
+
+It starts no item that nobody has decided on: that is what `solon run` and `solon resume` are for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, exists, or_, select, update
+
+from solon.agents.calls import Meter, ModelPool
+from solon.config import Config, parse_config
+from solon.errors import LimitReached, SolonError
+from solon.graphs.runner import Runner
+from solon.store import items as item_store
+from solon.store import runs as run_store
+from solon.store.items import CLAIM_SECONDS, ItemRow
+from solon.store.tables import Decision, Item, Outbox
+
+if TYPE_CHECKING:
+    from solon.project import Project
+    from solon.review.live import Live
+
+items = Item.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+outbox = Outbox.__table__  # type: ignore[attr-defined]
+
+LOOK_FOR_BEGUN = 30.0
+"""Items that another process left on their way are looked for this often; it is a longer look than for decisions."""
+
+
+class Courier(Runner):
+    """A runner that goes on only with items that someone has decided on."""
+
+    async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
+        while not self._stopping:
+            ids = await self.store.writer.run(lambda c: claim_begun(c, self.run.id, size, self.me))
+            if not ids:
+                return
+            for item in item_store.load_items(self.store, ids):
+                await queue.put(item)
+
+
+def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
+    """Take queued items that have a decision, also an undone one."""
+    chosen = (
+        select(items.c.id)
+        .where(
+            items.c.run_id == run_id,
+            items.c.state == "queued",
+            exists().where(decisions.c.item_id == items.c.id),
+        )
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=items)
+    )
+    ids = list(connection.execute(chosen).scalars())
+    if ids:
+        values = {"claimed_by": by, "claimed_until": time.time() + CLAIM_SECONDS}
+        connection.execute(
+            update(items)
+            .where(items.c.id.in_(ids))
+            .values(state="running", starts=items.c.starts + 1, **values)
+        )
+    return ids
+
+
+def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
+    """Runs with decisions to deliver; with `begun`, also those with decided items that nobody works on."""
+    now = time.time()
+    query = (
+        select(items.c.run_id)
+        .join(outbox, outbox.c.item_id == items.c.id)
+        .where(
+            outbox.c.applied_at.is_(None),
+            items.c.state == "waiting",
+            or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
+        )
+        .distinct()
+    )
+    found = set(connection.execute(query).scalars())
+    if begun:
+        left = (
+            select(items.c.run_id)
+            .where(
+                or_(
+                    items.c.state == "queued",
+                    (items.c.state == "running") & (items.c.claimed_until < now),
+                ),
+                exists().where(decisions.c.item_id == items.c.id),
+            )
+            .distinct()
+        )
+        found |= set(connection.execute(left).scalars())
+    return sorted(found)
+
+
+class Worker:
+    """Runs in the server's own event loop until it is stopped."""
+
+    def __init__(self, project: Project, live: Live, poll_seconds: float) -> None:
+        self._project, self._live, self._poll = project, live, poll_seconds
+        self._wake = asyncio.Event()
+        self._begun = True
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._runner: Courier | None = None
+        self._failures = 0
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._work(), name="solon-review-worker")
+
+    def wake(self, *, begun: bool = False) -> None:
+        """There is something to do; `begun`: an item has to be brought back to its review."""
+        self._begun = self._begun or begun
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Finish what is in flight, then end."""
+        self._stopping = True
+        if self._runner is not None:
+            self._runner.stop("the server stops")
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def _work(self) -> None:
+        looked = 0.0
+        while not self._stopping:
+            if time.monotonic() - looked > LOOK_FOR_BEGUN:
+                self._begun, looked = True, time.monotonic()
+            try:
+                await self._once()
+                self._failures = 0
+            except SolonError as error:
+                self._failures += 1
+                self._live.worker_says = error.cause[:300]
+            except (
+                Exception
+            ) as error:  # the loop must outlive one broken run; what failed is told and stays queued
+                self._failures += 1
+                self._live.worker_says = f"{type(error).__name__}: {error}"[:300]
+            pause = min(60.0, self._poll * 2**self._failures)
+            try:
+                await asyncio.wait_for(self._wake.wait(), pause)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    async def _once(self) -> None:
+        begun, self._begun = self._begun, False
+        with self._project.store.connect() as connection:
+            run_ids = runs_with_work(connection, begun=begun)
+        for run_id in run_ids:
+            if self._stopping:
+                return
+            await self._deliver(run_id)
+        if run_ids:
+            self._live.worker_says = ""
+
+    async def _deliver(self, run_id: str) -> None:
+        store = self._project.store
+        with store.connect() as connection:
+            run = run_store.find_run(connection, run_id)
+            stored = run_store.config_payload(connection, run.config_id)
+            before = run_store.spent(connection, run_id)
+        config = run_config(stored, self._project.config, run_id)
+        limits = config.limits
+        meter = Meter(
+            max_calls=limits.calls,
+            max_tokens=limits.tokens,
+            max_cost=limits.cost,
+            calls=before.calls,
+            input_tokens=before.input_tokens,
+            output_tokens=before.output_tokens,
+            cost=before.cost,
+        )
+        pool = ModelPool(config, given=self._project._models)
+        self._runner = Courier(store, run, config, pool, meter)
+        try:
+            await self._runner.work()
+        except LimitReached:
+            if not self._stopping:
+                raise
+        finally:
+            self._runner = None
+            await pool.aclose()
+        await self._settle(run_id)
+
+    async def _settle(self, run_id: str) -> None:
+        """A run whose last review was answered is done."""
+        summary = self._project.summarize(run_id)
+        if not (summary.pending_review or summary.queued):
+            await self._project.store.writer.run(
+                lambda c: run_store.set_run(c, run_id, status="done", finished_at=time.time())
+            )
+
+
+def run_config(stored: dict[str, object], own: Config, run_id: str) -> Config:
+    """What shapes the data comes from the run; limits and concurrency are this server's."""
+    plain = {key: value for key, value in stored.items() if key != "fingerprint"}
+    config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
+    run = config.run.model_copy(update={"concurrency": own.run.concurrency})
+    return config.model_copy(update={"limits": own.limits, "run": run})

@@ -1,0 +1,137 @@
+"""Consensus versions and certificates: what is in force for a scope, and adding the next ones.
+
+A scope is a recipe with its panel, constitution, rubric and prompts. A change of any of them is another scope, so a
+certificate never speaks for a panel that it has not seen; it also covers only the seeds that its sample came from.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, desc, func, select, update
+
+from solon.store.ids import hash_id, new_id
+from solon.store.tables import Certificate, ConsensusVersion
+from solon.store.writer import insert_rows
+
+certificates = Certificate.__table__  # type: ignore[attr-defined]
+versions = ConsensusVersion.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRow:
+    """A certificate as it is stored. `threshold`: accept from this confidence on."""
+
+    id: str
+    scope: str
+    status: str
+    alpha: float
+    delta: float
+    spent_delta: float
+    threshold: float | None
+    consensus_id: str
+    covers: dict[str, Any]
+    figures: dict[str, Any]
+    reason: str
+    created_at: float
+    suspended_at: float | None
+
+
+def scope_of(recipe: str, panel: str, constitution_id: str, rubric_id: str, prompts_id: str) -> str:
+    """The id of a scope."""
+    return hash_id("scope", recipe, panel, constitution_id, rubric_id, prompts_id)
+
+
+def newest_consensus(connection: Connection, scope: str) -> str | None:
+    """The newest learned version of a scope, None before the first."""
+    query = select(versions.c.id).where(versions.c.scope == scope).order_by(desc(versions.c.number)).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def consensus_payload(connection: Connection, consensus_id: str) -> dict[str, Any]:
+    """The payload of a version, see `ConsensusModel.from_json`."""
+    return dict(
+        connection.execute(select(versions.c.payload).where(versions.c.id == consensus_id)).scalar_one()
+    )
+
+
+def add_consensus(
+    connection: Connection, scope: str, payload: dict[str, Any], fitted_on: dict[str, Any]
+) -> tuple[str, int]:
+    """Add the next version of a scope; returns its id and number."""
+    last = connection.execute(select(func.max(versions.c.number)).where(versions.c.scope == scope)).scalar()
+    number = int(last or 0) + 1
+    version_id = hash_id("consensus", scope, number)
+    row = {
+        "id": version_id,
+        "number": number,
+        "kind": payload["kind"],
+        "scope": scope,
+        "payload": payload,
+        "fitted_on": fitted_on,
+        "created_at": time.time(),
+    }
+    insert_rows(connection, [(ConsensusVersion, row)])
+    return version_id, number
+
+
+def add_certificate(
+    connection: Connection,
+    *,
+    scope: str,
+    source: str,
+    granted: bool,
+    spent_delta: float,
+    consensus_id: str,
+    outcome: dict[str, Any],
+    covers: dict[str, Any],
+) -> str:
+    """Add a certificate or its refusal. A newer one takes the place of those before it."""
+    certificate_id = new_id()
+    row = {
+        "id": certificate_id,
+        "scope": scope,
+        "status": "granted" if granted else "refused",
+        "alpha": outcome["alpha"],
+        "delta": outcome["delta"],
+        "spent_delta": spent_delta,
+        "threshold": outcome["threshold"],
+        "consensus_id": consensus_id,
+        "covers": {**covers, "source": source},
+        "figures": outcome,
+        "reason": outcome["why"],
+        "created_at": time.time(),
+    }
+    insert_rows(connection, [(Certificate, row)])
+    return certificate_id
+
+
+def looks(connection: Connection, scope: str) -> list[CertificateRow]:
+    """Every look at the certification samples of a scope, granted or refused, the oldest first."""
+    query = select(certificates).where(certificates.c.scope == scope).order_by(certificates.c.created_at)
+    return [CertificateRow(**row) for row in connection.execute(query).mappings()]
+
+
+def certificate_in_force(connection: Connection, scope: str, source: str) -> CertificateRow | None:
+    """The granted, unsuspended certificate of a scope over these seeds."""
+    granted = [
+        row
+        for row in looks(connection, scope)
+        if row.status == "granted" and row.suspended_at is None and row.covers.get("source") == source
+    ]
+    return granted[-1] if granted else None
+
+
+def find_certificate(connection: Connection, certificate_id: str) -> CertificateRow:
+    """A certificate by its id."""
+    query = select(certificates).where(certificates.c.id == certificate_id)
+    return CertificateRow(**connection.execute(query).mappings().one())
+
+
+def suspend(connection: Connection, certificate_id: str) -> None:
+    """Take a certificate out of force, as an audit alarm does; what it covered becomes provisional again."""
+    connection.execute(
+        update(certificates).where(certificates.c.id == certificate_id).values(suspended_at=time.time())
+    )

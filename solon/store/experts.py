@@ -1,0 +1,322 @@
+"""Experts and their ways in: tokens (shown once, kept as argon2 hashes), single-use login links, browser sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from solon.errors import UsageError
+from solon.store.audit_log import append
+from solon.store.ids import new_id
+from solon.store.store import Store
+from solon.store.tables import Expert, LoginLink, Session
+
+experts = Expert.__table__  # type: ignore[attr-defined]
+links = LoginLink.__table__  # type: ignore[attr-defined]
+sessions = Session.__table__  # type: ignore[attr-defined]
+
+ROLES = ("expert", "lead", "admin")
+LINK_SECONDS = 600.0
+SESSION_SECONDS = 12 * 3600.0
+SEEN_EVERY = 60.0
+_TOKEN = re.compile(r"^solon_([0-9a-f]{16})_([A-Za-z0-9_-]{32,64})$")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertRow:
+    """A person who answers reviews; without the hash of the token."""
+
+    id: str
+    name: str
+    role: str
+    specialties: tuple[str, ...]
+    languages: tuple[str, ...]
+    credential: str
+    settings: dict[str, Any]
+    created_at: float
+    token_made_at: float
+    revoked_at: float | None
+
+    @property
+    def actor(self) -> str:
+        """How decisions and logs name this person."""
+        return f"expert:{self.id}"
+
+    def may(self, role: str) -> bool:
+        """Does the role reach: expert < lead < admin?"""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+def _row(found: Mapping[Any, Any]) -> ExpertRow:
+    return ExpertRow(
+        id=found["id"],
+        name=found["name"],
+        role=found["role"],
+        specialties=tuple(found["specialties"] or ()),
+        languages=tuple(found["languages"] or ()),
+        credential=found["credential"],
+        settings=dict(found["settings"] or {}),
+        created_at=found["created_at"],
+        token_made_at=found["token_made_at"],
+        revoked_at=found["revoked_at"],
+    )
+
+
+def add_expert(
+    store: Store,
+    name: str,
+    *,
+    role: str = "expert",
+    specialties: Sequence[str] = (),
+    languages: Sequence[str] = (),
+    credential: str = "",
+    by: str,
+) -> tuple[ExpertRow, str]:
+    """Add a person; returns them and their token, which is shown this once and stored hashed.
+
+    Raises:
+        UsageError: the name is empty or taken, or there is no such role.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > 200:
+        raise UsageError("an expert needs a name of 1 to 200 characters")
+    if role not in ROLES:
+        raise UsageError(f"there is no role {role!r}", next_step=f"roles: {', '.join(ROLES)}")
+    token_key, token, token_hash = _new_token()
+    now = time.time()
+    expert_id = new_id()
+    row: dict[str, Any] = {
+        "id": expert_id,
+        "name": name,
+        "role": role,
+        "specialties": _lower(specialties),
+        "languages": _lower(languages),
+        "credential": credential.strip()[:200],
+        "token_key": token_key,
+        "token_hash": token_hash,
+        "token_made_at": now,
+        "settings": {},
+        "created_at": now,
+        "revoked_at": None,
+    }
+    with store.transaction() as connection:
+        if connection.execute(select(experts.c.id).where(experts.c.name == name)).first() is not None:
+            raise UsageError(
+                f"there is an expert {name!r} already",
+                next_step="choose another name, or give them a new token with `solon expert rotate`",
+            )
+        connection.execute(insert(experts), [row])
+        append(store, connection, by, "expert.added", expert_id, {"role": role})
+    return _row(row), token
+
+
+def _lower(values: Sequence[str]) -> list[str]:
+    return sorted({value.strip().lower() for value in values if value.strip()})
+
+
+def _new_token() -> tuple[str, str, str]:
+    from argon2 import PasswordHasher
+
+    token_key, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    return token_key, f"solon_{token_key}_{secret}", PasswordHasher().hash(secret)
+
+
+def list_experts(connection: Connection, *, revoked: bool = True) -> list[ExpertRow]:
+    """Everyone, by name."""
+    query = select(experts).order_by(experts.c.name)
+    if not revoked:
+        query = query.where(experts.c.revoked_at.is_(None))
+    return [_row(row) for row in connection.execute(query).mappings()]
+
+
+def find_expert(connection: Connection, name_or_id: str) -> ExpertRow:
+    """A person by name or id.
+
+    Raises:
+        UsageError: nobody is called so.
+    """
+    query = select(experts).where((experts.c.name == name_or_id) | (experts.c.id == name_or_id))
+    found = connection.execute(query).mappings().first()
+    if found is None:
+        raise UsageError(f"there is no expert {name_or_id!r}", next_step="see `solon expert list`")
+    return _row(found)
+
+
+def revoke_expert(store: Store, name_or_id: str, *, by: str) -> ExpertRow:
+    """End a person's access at once: token, links, sessions and leases. What they decided stays."""
+    from solon.store.queue import release_all
+
+    now = time.time()
+    with store.transaction() as connection:
+        expert = find_expert(connection, name_or_id)
+        connection.execute(update(experts).where(experts.c.id == expert.id).values(revoked_at=now))
+        connection.execute(
+            update(sessions)
+            .where(sessions.c.expert_id == expert.id, sessions.c.ended_at.is_(None))
+            .values(ended_at=now)
+        )
+        connection.execute(
+            update(links).where(links.c.expert_id == expert.id, links.c.used_at.is_(None)).values(used_at=now)
+        )
+        release_all(connection, expert.actor)
+        append(store, connection, by, "expert.revoked", expert.id)
+        return find_expert(connection, expert.id)
+
+
+def rotate_token(store: Store, name_or_id: str, *, by: str) -> tuple[ExpertRow, str]:
+    """A new token for the same person; the old one ends at once, and so do their sessions."""
+    token_key, token, token_hash = _new_token()
+    now = time.time()
+    with store.transaction() as connection:
+        expert = find_expert(connection, name_or_id)
+        connection.execute(
+            update(experts)
+            .where(experts.c.id == expert.id)
+            .values(token_key=token_key, token_hash=token_hash, token_made_at=now, revoked_at=None)
+        )
+        connection.execute(
+            update(sessions)
+            .where(sessions.c.expert_id == expert.id, sessions.c.ended_at.is_(None))
+            .values(ended_at=now)
+        )
+        append(store, connection, by, "expert.rotated", expert.id)
+        return find_expert(connection, expert.id), token
+
+
+class TokenCheck:
+    """Checks bearer tokens. Argon2 is slow on purpose, so a token that was right is remembered by its hash for a
+    while; a rotated or revoked one is refused at once, since the stored row is read every time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._right: dict[str, tuple[str, str]] = {}
+
+    def remembered(self, token: str) -> ExpertRow | None:
+        """Like `check`, but None also where only argon2 could tell; quick enough for an event loop."""
+        mark = hashlib.sha256(token.encode()).hexdigest()
+        return self.check(token) if mark in self._right else None
+
+    def check(self, token: str) -> ExpertRow | None:
+        """The person whose token this is, or None."""
+        match = _TOKEN.match(token)
+        if match is None:
+            return None
+        with self._store.connect() as connection:
+            query = select(experts).where(
+                experts.c.token_key == match.group(1), experts.c.revoked_at.is_(None)
+            )
+            found = connection.execute(query).mappings().first()
+        if found is None or not self._is_right(token, match.group(2), found["token_hash"]):
+            return None
+        return _row(found)
+
+    def _is_right(self, token: str, secret: str, token_hash: str) -> bool:
+        from argon2 import PasswordHasher
+        from argon2.exceptions import Argon2Error, InvalidHashError
+
+        mark = hashlib.sha256(token.encode()).hexdigest()
+        if self._right.get(mark) == (token_hash, mark):
+            return True
+        try:
+            PasswordHasher().verify(token_hash, secret)
+        except (Argon2Error, InvalidHashError):
+            return False
+        if len(self._right) > 4096:
+            self._right.clear()
+        self._right[mark] = (token_hash, mark)
+        return True
+
+
+def _hash_secret(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def make_login_link(store: Store, name_or_id: str, *, by: str) -> str:
+    """A secret for a login link that works once within ten minutes."""
+    secret = secrets.token_urlsafe(32)
+    now = time.time()
+    with store.transaction() as connection:
+        expert = find_expert(connection, name_or_id)
+        if expert.revoked_at is not None:
+            raise UsageError(
+                f"the access of {expert.name!r} was revoked", next_step="`solon expert rotate` gives it back"
+            )
+        row = {"id": _hash_secret(secret), "expert_id": expert.id}
+        connection.execute(insert(links), [{**row, "created_at": now, "expires_at": now + LINK_SECONDS}])
+        append(store, connection, by, "link.made", expert.id)
+    return secret
+
+
+def use_login_link(store: Store, connection: Connection, secret: str) -> ExpertRow | None:
+    """Spend a link: the person it was made for, or None where it is unknown, used or too old."""
+    now = time.time()
+    used = connection.execute(
+        update(links)
+        .where(links.c.id == _hash_secret(secret), links.c.used_at.is_(None), links.c.expires_at > now)
+        .values(used_at=now)
+    )
+    if used.rowcount != 1:
+        return None
+    query = (
+        select(experts)
+        .join(links, links.c.expert_id == experts.c.id)
+        .where(links.c.id == _hash_secret(secret), experts.c.revoked_at.is_(None))
+    )
+    found = connection.execute(query).mappings().first()
+    return _row(found) if found is not None else None
+
+
+def begin_session(store: Store, connection: Connection, expert: ExpertRow) -> str:
+    """Log a browser in; returns the secret that its cookie holds."""
+    secret = secrets.token_urlsafe(32)
+    now = time.time()
+    row = {"id": _hash_secret(secret), "expert_id": expert.id, "created_at": now, "seen_at": now}
+    connection.execute(insert(sessions), [{**row, "expires_at": now + SESSION_SECONDS}])
+    append(store, connection, expert.actor, "session.begun", expert.id)
+    return secret
+
+
+def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float] | None:
+    """The person who is logged in with this secret, and when they were last seen."""
+    query = (
+        select(experts, sessions.c.seen_at)
+        .join(sessions, sessions.c.expert_id == experts.c.id)
+        .where(
+            sessions.c.id == _hash_secret(secret),
+            sessions.c.ended_at.is_(None),
+            sessions.c.expires_at > time.time(),
+            experts.c.revoked_at.is_(None),
+        )
+    )
+    found = connection.execute(query).mappings().first()
+    return (_row(found), float(found["seen_at"])) if found is not None else None
+
+
+def touch_session(connection: Connection, secret: str) -> None:
+    """A session lasts twelve hours from when it was last used."""
+    now = time.time()
+    connection.execute(
+        update(sessions)
+        .where(sessions.c.id == _hash_secret(secret), sessions.c.ended_at.is_(None))
+        .values(seen_at=now, expires_at=now + SESSION_SECONDS)
+    )
+
+
+def end_session(store: Store, connection: Connection, secret: str, expert: ExpertRow) -> None:
+    """Log a browser out."""
+    connection.execute(
+        update(sessions).where(sessions.c.id == _hash_secret(secret)).values(ended_at=time.time())
+    )
+    append(store, connection, expert.actor, "session.ended", expert.id)
+
+
+def save_settings(connection: Connection, expert_id: str, settings: Mapping[str, Any]) -> None:
+    """Keep a person's settings of the page."""
+    connection.execute(update(experts).where(experts.c.id == expert_id).values(settings=dict(settings)))

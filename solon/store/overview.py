@@ -1,0 +1,89 @@
+"""Figures about a whole store for those who look after it: law in use, failures, waiting threads, soundness."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+
+from solon.store.engine import sqlite_path
+from solon.store.store import Store
+from solon.store.tables import Constitution, Item, Outbox, Record, Review, Rubric
+
+items = Item.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+outbox = Outbox.__table__  # type: ignore[attr-defined]
+records = Record.__table__  # type: ignore[attr-defined]
+_LAW = {"constitution": Constitution.__table__, "rubric": Rubric.__table__}  # type: ignore[attr-defined]
+
+
+def law_versions(store: Store, kind: Literal["constitution", "rubric"]) -> list[dict[str, Any]]:
+    """The versions that runs of this store were pinned to, the oldest first: id, name, version."""
+    table: Any = _LAW[kind]
+    query = select(table.c.id, table.c.name, table.c.version).order_by(table.c.created_at, table.c.id)
+    with store.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[tuple[str, int]]:
+    """Why items of a run failed or were parked, with counts, the most frequent first."""
+    number = func.count()
+    query = (
+        select(items.c.reason, number)
+        .where(items.c.run_id == run_id, items.c.state.in_(("failed", "parked")))
+        .group_by(items.c.reason)
+        .order_by(number.desc(), items.c.reason)
+        .limit(limit)
+    )
+    with store.connect() as connection:
+        return [(str(reason), int(count)) for reason, count in connection.execute(query)]
+
+
+def waiting_graph_versions(store: Store) -> list[tuple[str, str, int]]:
+    """(recipe, graph version, number) of the items that wait for a person."""
+    query = (
+        select(items.c.recipe, items.c.graph_version, func.count())
+        .where(items.c.state == "waiting")
+        .group_by(items.c.recipe, items.c.graph_version)
+    )
+    with store.connect() as connection:
+        return [(row[0], row[1], int(row[2])) for row in connection.execute(query)]
+
+
+def count_reviews(store: Store) -> dict[str, int]:
+    """How many reviews are in each state."""
+    with store.connect() as connection:
+        query = select(reviews.c.state, func.count()).group_by(reviews.c.state)
+        return {state: int(number) for state, number in connection.execute(query)}
+
+
+def delivery_problems(store: Store) -> list[tuple[str, int]]:
+    """Why decisions could not be applied yet, with counts."""
+    query = (
+        select(outbox.c.problem, func.count())
+        .where(outbox.c.applied_at.is_(None), outbox.c.problem.is_not(None))
+        .group_by(outbox.c.problem)
+    )
+    with store.connect() as connection:
+        return [(str(problem), int(number)) for problem, number in connection.execute(query)]
+
+
+def check_soundness(store: Store) -> str:
+    """SQLite's quick check of the file; empty where it is sound, or where the database looks after itself."""
+    if sqlite_path(store.url) is None:
+        return ""
+    with store.connect() as connection:
+        found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    return "" if found == "ok" else found
+
+
+def record_ids(store: Store, run_id: str, limit: int) -> list[str]:
+    """Ids of a run's records in force, in the order in which they were made."""
+    query = (
+        select(records.c.id)
+        .where(records.c.run_id == run_id, records.c.superseded_at.is_(None))
+        .order_by(records.c.created_at, records.c.id)
+        .limit(limit)
+    )
+    with store.connect() as connection:
+        return [str(row) for row in connection.execute(query).scalars()]

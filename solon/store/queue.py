@@ -1,0 +1,275 @@
+"""The queue as one person sees it: the next review for them, held by a lease that a heartbeat keeps, with its draft."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
+
+from solon.errors import NotPending
+from solon.store.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
+from solon.store.experts import ExpertRow
+from solon.store.ids import new_id
+from solon.store.reviews import LeaseLost, ReviewRow, find_review
+from solon.store.tables import Assignment, Review
+
+reviews = Review.__table__  # type: ignore[attr-defined]
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+
+LEASE_SECONDS = 1800.0
+"""A lease outlives the last heartbeat by so much."""
+MAX_LEASES = 8
+"""So many reviews one person may hold at once."""
+WAIT_FOR_PREFERRED = 24 * 3600.0
+"""After so long, a redraft is offered to others than the one who asked for it."""
+DONE_WITH = ("skipped", "declined", "escalated", "second", "decided")
+
+
+def lease_next(
+    connection: Connection,
+    expert: ExpertRow,
+    *,
+    exclude: Collection[str] = (),
+    match: str = "prefer",
+) -> tuple[Lease, ReviewRow] | None:
+    """Lease the next review to a person, atomically; what they hold already comes first.
+
+    Args:
+        exclude: ids of assignments that the caller has on screen or has just answered.
+        match: `require` gives only reviews of the person's specialties and languages, `prefer` gives those first.
+
+    Raises:
+        NotPending: they hold too many reviews already.
+    """
+    expire(connection)
+    held = list(_held(connection, expert.actor))
+    for lease in held:
+        if lease.id not in exclude:
+            return lease, find_review(connection, lease.review_id)
+    if len(held) >= MAX_LEASES:
+        raise NotPending(f"you hold {len(held)} reviews already", next_step="answer or release one of them")
+    for condition in _tiers(expert, match):
+        review_id = _first(connection, expert.actor, condition)
+        if review_id is not None:
+            taken = _lease(connection, review_id, expert.actor)
+            if taken is not None:
+                return taken, find_review(connection, review_id)
+    return None
+
+
+def expire(connection: Connection) -> None:
+    """Give back what nobody has kept."""
+    now = time.time()
+    late = list(
+        connection.execute(
+            select(assignments.c.id, assignments.c.review_id).where(
+                assignments.c.state == "leased", assignments.c.expires_at < now
+            )
+        )
+    )
+    if late:
+        _close(connection, [row.id for row in late], "expired")
+        _set_leased(connection, [row.review_id for row in late], False)
+
+
+def _held(connection: Connection, actor: str) -> Iterator[Lease]:
+    query = (
+        select(assignments)
+        .where(assignments.c.actor == actor, assignments.c.state == "leased")
+        .order_by(assignments.c.opened_at, assignments.c.id)
+    )
+    for row in connection.execute(query).mappings():
+        yield Lease(**row)
+
+
+def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool], ...]]:
+    """Conditions in order of preference. Each is an equality on the leading columns of an index."""
+    langs: tuple[str | None, ...] = (*expert.languages, None) if expert.languages else ()
+    if expert.may("lead"):
+        yield (reviews.c.escalated.is_(True),)
+    yield (reviews.c.escalated.is_(False), reviews.c.prefer_actor == expert.actor)
+    mine = (reviews.c.escalated.is_(False), reviews.c.prefer_actor.is_(None))
+    for specialty in (*expert.specialties, None):
+        field = reviews.c.specialty.is_(None) if specialty is None else reviews.c.specialty == specialty
+        if not langs:
+            yield (*mine, field)
+        for lang in langs:
+            yield (*mine, field, reviews.c.lang.is_(None) if lang is None else reviews.c.lang == lang)
+    if match == "prefer":
+        yield mine
+    yield (reviews.c.escalated.is_(False), reviews.c.created_at < time.time() - WAIT_FOR_PREFERRED)
+
+
+def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bool], ...]) -> str | None:
+    done = exists().where(
+        assignments.c.review_id == reviews.c.id,
+        assignments.c.actor == actor,
+        assignments.c.state.in_(DONE_WITH),
+    )
+    query = (
+        select(reviews.c.id)
+        .where(reviews.c.state == "waiting", reviews.c.leased.is_(False), *condition, ~done)
+        .order_by(reviews.c.created_at, reviews.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=reviews)
+    )
+    found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def _lease(connection: Connection, review_id: str, actor: str) -> Lease | None:
+    """Compare and swap free -> leased; None where someone else was first."""
+    swap = (
+        update(reviews)
+        .where(reviews.c.id == review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False))
+        .values(leased=True)
+    )
+    if connection.execute(swap).rowcount != 1:
+        return None
+    now = time.time()
+    row = {
+        "id": new_id(),
+        "review_id": review_id,
+        "actor": actor,
+        "state": "leased",
+        "token": secrets.token_hex(16),
+        "draft_id": kept_draft(connection, review_id, actor),
+        "opened_at": now,
+        "expires_at": now + LEASE_SECONDS,
+        "heartbeat_at": now,
+    }
+    connection.execute(insert(assignments), [row])
+    if row["draft_id"] is None:
+        undone = undone_answer(connection, find_review(connection, review_id), actor)
+        if undone is not None:
+            write_draft(connection, str(row["id"]), review_id, undone)
+    return find_lease(connection, str(row["id"]))
+
+
+def lease_review(
+    connection: Connection, expert: ExpertRow, review_id: str, *, match: str = "prefer"
+) -> tuple[Lease, ReviewRow]:
+    """Lease one named review.
+
+    Raises:
+        LeaseLost: someone else holds it.
+        NotPending: it does not wait, or waits for a lead.
+    """
+    expire(connection)
+    review = find_review(connection, review_id)
+    for lease in _held(connection, expert.actor):
+        if lease.review_id == review.id:
+            return lease, review
+    if review.state != "waiting" or (review.escalated and not expert.may("lead")):
+        raise NotPending("this review does not wait for you", next_step="ask for the next one")
+    fits = match != "require" or (
+        review.specialty in (None, *expert.specialties)
+        and (not expert.languages or review.lang in (None, *expert.languages))
+    )
+    found = _lease(connection, review.id, expert.actor) if fits else None
+    if found is None:
+        raise LeaseLost("someone else has this review open", next_step="ask for the next one")
+    return found, find_review(connection, review.id)
+
+
+def keep_lease(connection: Connection, lease_id: str, actor: str) -> Lease:
+    """A heartbeat: the lease lasts `LEASE_SECONDS` more; one that ran out is taken up again where nobody took it.
+
+    Raises:
+        LeaseLost: naming the assignment whose draft was kept.
+    """
+    lease = own_lease(connection, lease_id, actor)
+    now = time.time()
+    if lease.state in ("expired", "released"):
+        _take_up(connection, lease)
+    elif lease.state != "leased":
+        raise LeaseLost(
+            f"this review was answered already ({lease.state})",
+            next_step="ask for the next one",
+            kept=lease.id,
+        )
+    connection.execute(
+        update(assignments)
+        .where(assignments.c.id == lease.id)
+        .values(expires_at=now + LEASE_SECONDS, heartbeat_at=now)
+    )
+    return find_lease(connection, lease.id)
+
+
+def _take_up(connection: Connection, lease: Lease) -> None:
+    expire(connection)
+    swap = (
+        update(reviews)
+        .where(reviews.c.id == lease.review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False))
+        .values(leased=True)
+    )
+    if connection.execute(swap).rowcount != 1:
+        raise LeaseLost(
+            "the time for this review ran out and it went to someone else; your draft is kept",
+            next_step="send your answer all the same: the first one decides, the other is a second opinion",
+            kept=lease.id,
+        )
+    connection.execute(
+        update(assignments).where(assignments.c.id == lease.id).values(state="leased", closed_at=None)
+    )
+
+
+def release(connection: Connection, lease_id: str, actor: str) -> None:
+    """Give a review back to the queue; its draft is kept for this person."""
+    lease = own_lease(connection, lease_id, actor)
+    if lease.state == "leased":
+        close_lease(connection, lease, "released")
+
+
+def release_all(connection: Connection, actor: str) -> None:
+    """Give back all that a person holds."""
+    for lease in list(_held(connection, actor)):
+        close_lease(connection, lease, "released")
+
+
+def close_lease(connection: Connection, lease: Lease, state: str, **values: Any) -> None:
+    """End a lease and free its review."""
+    _close(connection, [lease.id], state, **values)
+    _set_leased(connection, [lease.review_id], False)
+
+
+def _close(connection: Connection, ids: Collection[str], state: str, **values: Any) -> None:
+    connection.execute(
+        update(assignments)
+        .where(assignments.c.id.in_(ids))
+        .values(state=state, closed_at=time.time(), **values)
+    )
+
+
+def _set_leased(connection: Connection, ids: Collection[str], leased: bool) -> None:
+    connection.execute(update(reviews).where(reviews.c.id.in_(ids)).values(leased=leased))
+
+
+def reveal(connection: Connection, lease_id: str, actor: str) -> Lease:
+    """Note that a person has seen why a review is here and what the machines found. The first time stands."""
+    lease = own_lease(connection, lease_id, actor)
+    connection.execute(
+        update(assignments)
+        .where(assignments.c.id == lease.id, assignments.c.revealed_at.is_(None))
+        .values(revealed_at=time.time())
+    )
+    return find_lease(connection, lease.id)
+
+
+def count_waiting(connection: Connection) -> dict[str, int]:
+    """How many reviews are free, leased, escalated, and still being prepared."""
+    query = (
+        select(reviews.c.state, reviews.c.leased, reviews.c.escalated, func.count())
+        .where(reviews.c.state.in_(("waiting", "opening")))
+        .group_by(reviews.c.state, reviews.c.leased, reviews.c.escalated)
+    )
+    counts = {"free": 0, "leased": 0, "escalated": 0, "opening": 0}
+    for state, leased, escalated, n in connection.execute(query):
+        kind = (
+            "opening" if state == "opening" else "leased" if leased else "escalated" if escalated else "free"
+        )
+        counts[kind] += n
+    return counts

@@ -1,0 +1,243 @@
+"""Lists and figures about reviews: the leads' filtered queue, one's own answers, who agreed with whom."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Connection, String, and_, cast, exists, func, or_, select
+
+from solon.errors import InvalidDecision
+from solon.store.answering import UNDO_LAST
+from solon.store.tables import (
+    Assignment,
+    Constitution,
+    Decision,
+    Item,
+    Outbox,
+    Review,
+    Seed,
+    Text,
+    Verdict,
+)
+
+reviews = Review.__table__  # type: ignore[attr-defined]
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+outbox = Outbox.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
+texts = Text.__table__  # type: ignore[attr-defined]
+verdicts = Verdict.__table__  # type: ignore[attr-defined]
+constitutions = Constitution.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the leads' list is narrowed to; None is no condition. `text` is looked for in the seed's text."""
+
+    status: str | None = None
+    reason: str | None = None
+    recipe: str | None = None
+    run: str | None = None
+    judge: str | None = None
+    kind: str | None = None
+    constitution: str | None = None
+    min_margin: float | None = None
+    max_margin: float | None = None
+    escalated: bool | None = None
+    text: str | None = None
+
+
+def list_filtered(
+    connection: Connection, filters: Filters, *, cursor: str | None, limit: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Reviews by age in a stable order; returns them and the cursor that continues after the last.
+
+    Raises:
+        InvalidDecision: the cursor is none of ours.
+    """
+    query = (
+        select(
+            reviews,
+            texts.c.body,
+            constitutions.c.name.label("constitution_name"),
+            constitutions.c.version.label("constitution_version"),
+        )
+        .join(items, items.c.id == reviews.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .join(constitutions, constitutions.c.id == items.c.constitution_id)
+        .where(*_conditions(filters))
+        .order_by(reviews.c.created_at, reviews.c.id)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        at, review_id = _read_cursor(cursor)
+        query = query.where(
+            or_(reviews.c.created_at > at, and_(reviews.c.created_at == at, reviews.c.id > review_id))
+        )
+    rows = [_listed(dict(row)) for row in connection.execute(query).mappings()]
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return rows, f"{rows[-1]['created_at']!r}~{rows[-1]['id']}" if more else None
+
+
+def _conditions(filters: Filters) -> list[Any]:
+    equal = {
+        reviews.c.state: filters.status,
+        reviews.c.recipe: filters.recipe,
+        reviews.c.run_id: filters.run,
+        reviews.c.kind: filters.kind,
+        reviews.c.escalated: filters.escalated,
+        items.c.constitution_id: filters.constitution,
+    }
+    found: list[Any] = [column == wanted for column, wanted in equal.items() if wanted is not None]
+    if filters.min_margin is not None:
+        found.append(reviews.c.margin >= filters.min_margin)
+    if filters.max_margin is not None:
+        found.append(reviews.c.margin <= filters.max_margin)
+    if filters.reason is not None:
+        code = json.dumps(filters.reason)
+        found.append(cast(reviews.c.reasons, String).contains(f'"code": {code}', autoescape=True))
+    if filters.judge is not None:
+        found.append(
+            exists().where(verdicts.c.item_id == reviews.c.item_id, verdicts.c.judge == filters.judge)
+        )
+    if filters.text is not None:
+        found.append(func.lower(texts.c.body).contains(filters.text.lower(), autoescape=True))
+    return found
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    body = row.pop("body")
+    row["prompt"] = (json.loads(body).get("prompt") or "")[:300] if body else "(forgotten)"
+    row["constitution"] = f"{row.pop('constitution_name')} {row.pop('constitution_version')}"
+    row["reasons"] = [reason["text"] for reason in row["reasons"] or ()]
+    return row
+
+
+def _read_cursor(cursor: str) -> tuple[float, str]:
+    at, _, review_id = cursor.partition("~")
+    try:
+        return float(at), review_id
+    except ValueError:
+        raise InvalidDecision(
+            "cursor: it was not given by this list", next_step="begin without one"
+        ) from None
+
+
+def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST) -> list[dict[str, Any]]:
+    """A person's last answers that stand, the newest first."""
+    query = (
+        select(
+            decisions.c.id.label("decision"),
+            decisions.c.review_id.label("review"),
+            decisions.c.choice,
+            decisions.c.decided_at,
+            outbox.c.applied_at,
+            texts.c.body,
+        )
+        .join(outbox, outbox.c.decision_id == decisions.c.id)
+        .join(items, items.c.id == decisions.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(decisions.c.actor == actor, decisions.c.undone_at.is_(None))
+        .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
+        .limit(limit)
+    )
+    found = []
+    for position, row in enumerate(connection.execute(query).mappings()):
+        answer = dict(row)
+        body = answer.pop("body")
+        answer["prompt"] = (json.loads(body).get("prompt") or "")[:160] if body else "(forgotten)"
+        answer["applied"] = answer.pop("applied_at") is not None
+        answer["undoable"] = position < UNDO_LAST
+        found.append(answer)
+    return found
+
+
+def count_answers(connection: Connection, actor: str, since: float | None = None) -> tuple[int, int, int]:
+    """A person's answers since then, all their answers, and everyone's."""
+    since = since if since is not None else time.time() - 24 * 3600
+    stands = decisions.c.undone_at.is_(None)
+    mine = decisions.c.actor == actor
+    count = select(func.count()).select_from(decisions)
+    return (
+        int(connection.execute(count.where(stands, mine, decisions.c.decided_at >= since)).scalar_one()),
+        int(connection.execute(count.where(stands, mine)).scalar_one()),
+        int(connection.execute(count.where(stands)).scalar_one()),
+    )
+
+
+@dataclass(slots=True)
+class Work:
+    """What one person did, and how often their blind answers met someone else's on the same review."""
+
+    decided: int = 0
+    second: int = 0
+    skipped: int = 0
+    declined: int = 0
+    escalated: int = 0
+    median_seconds: float | None = None
+    compared: int = 0
+    agreed: int = 0
+
+
+def work_by_actor(connection: Connection) -> tuple[dict[str, Work], int, int]:
+    """Work by actor, and over all pairs of blind answers: how many were compared, how many agreed."""
+    work: dict[str, Work] = defaultdict(Work)
+    states = (
+        select(assignments.c.actor, assignments.c.state, func.count())
+        .where(assignments.c.state.in_(("second", "skipped", "declined", "escalated")))
+        .group_by(assignments.c.actor, assignments.c.state)
+    )
+    for actor, state, n in connection.execute(states):
+        setattr(work[actor], state, n)
+    seconds: dict[str, list[float]] = defaultdict(list)
+    stands = select(decisions.c.actor, decisions.c.active_seconds).where(decisions.c.undone_at.is_(None))
+    for actor, active in connection.execute(stands):
+        work[actor].decided += 1
+        if active is not None:
+            seconds[actor].append(active)
+    for actor, taken in seconds.items():
+        work[actor].median_seconds = round(median(taken), 1)
+    compared = agreed = 0
+    for one, other, same in _met(connection):
+        compared, agreed = compared + 1, agreed + same
+        for actor in (one, other):
+            work[actor].compared += 1
+            work[actor].agreed += same
+    return dict(work), compared, agreed
+
+
+def _met(connection: Connection) -> list[tuple[str, str, bool]]:
+    """Pairs of blind answers to one review: the decision that stood, and a second opinion or an escalator's vote."""
+    query = (
+        select(
+            decisions.c.actor.label("one"),
+            assignments.c.actor.label("other"),
+            decisions.c.choice,
+            decisions.c.candidate_id,
+            assignments.c.answer,
+        )
+        .join(decisions, decisions.c.review_id == assignments.c.review_id)
+        .where(
+            assignments.c.state.in_(("second", "escalated")),
+            assignments.c.revealed_at.is_(None) | (assignments.c.revealed_at >= assignments.c.closed_at),
+            decisions.c.undone_at.is_(None),
+            decisions.c.counts.is_(True),
+            decisions.c.actor != assignments.c.actor,
+        )
+    )
+    met = []
+    for row in connection.execute(query):
+        answer = row.answer or {}
+        if answer.get("choice"):
+            same = (answer["choice"], answer.get("candidate")) == (row.choice, row.candidate_id)
+            met.append((row.one, row.other, same))
+    return met

@@ -1,0 +1,133 @@
+"""What a project tells from its store: where a run stands, and reviews as a person sees them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solon.store import Store
+    from solon.store.reviews import ReviewRow
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """Where a run stands. `failed` includes `parked`: what a model's failure stopped and `resume` tries again.
+
+    The states sum to `items`: accepted + rejected + pending_review + failed + queued. `cost` is None where a price is
+    unknown. `tokens` counts input and output. `seconds` is the time spent working on the run, over all sessions.
+    """
+
+    run_id: str
+    recipe: str
+    items: int
+    accepted: int
+    rejected: int
+    pending_review: int
+    failed: int
+    parked: int
+    queued: int
+    provisional: int
+    bad_rows: int
+    bad_rows_file: str | None
+    decisions_to_apply: int
+    model_calls: int
+    input_tokens: int
+    output_tokens: int
+    tokens: int
+    cost: float | None
+    seconds: float
+    stopped_because: str | None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A candidate as a reviewer sees it."""
+
+    id: str
+    text: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review that waits, with what is needed to answer it."""
+
+    id: str
+    item_id: str
+    recipe: str
+    prompt: str
+    input: str
+    candidates: tuple[Candidate, ...]
+    choices: tuple[str, ...]
+    reasons: tuple[str, ...]
+    state: str
+
+
+def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:
+    """Where a run (default: the newest) stands, read from the store."""
+    from solon.store import items, reviews, runs
+
+    with store.connect() as connection:
+        run = runs.find_run(connection, run_id)
+        counts = items.count_states(connection, run.id)
+        used = runs.spent(connection, run.id)
+        provisional = items.count_provisional(connection, run.id)
+        waiting = reviews.pending_deliveries(connection, run.id)
+    return RunSummary(
+        run_id=run.id,
+        recipe=run.recipe,
+        items=sum(counts.values()),
+        accepted=counts["accepted"],
+        rejected=counts["rejected"],
+        pending_review=counts["waiting"],
+        failed=counts["failed"] + counts["parked"],
+        parked=counts["parked"],
+        queued=counts["queued"] + counts["running"],
+        provisional=provisional,
+        bad_rows=run.bad_rows,
+        bad_rows_file=str(bad_rows_file(run.id)) if run.bad_rows else None,
+        decisions_to_apply=waiting,
+        model_calls=used.calls,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        tokens=used.input_tokens + used.output_tokens,
+        cost=used.cost if not used.unpriced else None,
+        seconds=round(run.active_seconds, 3),
+        stopped_because=run.stopped_because,
+    )
+
+
+def view_review(store: Store, row: ReviewRow) -> Review:
+    """A review with the texts of its request and candidates."""
+    from solon.responses import choices_of
+    from solon.store.items import load_candidate, load_items, load_text
+
+    item = load_items(store, [row.item_id])[0]
+    own = [load_candidate(store, candidate) for candidate in row.candidates]
+    prompt = item.content.get("prompt") or "(forgotten)"
+    candidates = tuple(
+        Candidate(
+            c.id,
+            load_text(store, c.text_id),
+            load_text(store, c.prompt_text_id) if c.prompt_text_id else prompt,
+        )
+        for c in own
+    )
+    return Review(
+        id=row.id,
+        item_id=row.item_id,
+        recipe=row.recipe,
+        prompt=candidates[0].prompt if candidates else prompt,
+        input=item.content.get("input") or "",
+        candidates=candidates,
+        choices=choices_of(row.response_schema),
+        reasons=tuple(reason["text"] for reason in row.reasons or ()),
+        state=row.state,
+    )

@@ -1,0 +1,94 @@
+"""A command line in this process, in an empty folder of its own, on the scripted fake."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from solon.cli import main
+
+SCRIPTED = '[models.default]\nmodel = "scripted:default"\n'
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The object on the last line of standard output."""
+        found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return found
+
+    def fails(self, code: int, *parts: str) -> Result:
+        """It failed like this, named these things and the next step, and showed no traceback."""
+        assert self.code == code, self
+        assert "Traceback" not in self.err + self.out
+        assert self.err.startswith("error: ") or "error: " in self.err, self.err
+        assert "\n  -> " in self.err, self.err
+        for part in parts:
+            assert part in self.err, (part, self.err)
+        return self
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder whose solon.toml names the scripted fake."""
+    for name in [name for name in os.environ if name.startswith("SOLON_") and name != "SOLON_DATA"]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "solon.toml").write_text(SCRIPTED)
+    return tmp_path
+
+
+@pytest.fixture
+def solon(capfd: pytest.CaptureFixture[str]) -> Cli:
+    """Runs one command line."""
+
+    def call(*arguments: str) -> Result:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return Result(code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def write_seeds(folder: Path) -> Callable[..., Path]:
+    """Writes a seed file: mappings as JSON, texts and bytes as they are."""
+
+    def write(*rows: Any, name: str = "seeds.jsonl") -> Path:
+        lines = [row if isinstance(row, bytes) else row.encode() if isinstance(row, str) else json.dumps(row).encode() for row in rows]
+        path = folder / name
+        path.write_bytes(b"\n".join(lines) + b"\n")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def five_seeds(write_seeds: Callable[..., Path]) -> Path:
+    return write_seeds(*({"id": f"s{i}", "prompt": f"Explain topic number {i} to a beginner."} for i in range(5)))
+
+
+@pytest.fixture
+def waiting(solon: Cli, five_seeds: Path, folder: Path) -> list[dict[str, Any]]:
+    """The reviews of a finished run in which the judges disagree about everything."""
+    (folder / "solon.toml").write_text(SCRIPTED.replace("default\"\n", "split\"\n"))
+    assert solon("run", "preference", "--seeds", five_seeds).code == 3
+    reviews: list[dict[str, Any]] = solon("review", "list", "--json").json["reviews"]
+    assert reviews
+    return reviews

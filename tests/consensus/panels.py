@@ -1,0 +1,30 @@
+"""Simulated panels with a known truth, for the tests of this folder (fakes: no model ever said this)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from solon.consensus import Verdict
+
+
+def make_panel(
+    n: int, accuracies: Sequence[float], *, seed: int = 0, copies: int = 1, lean: float = 0.0
+) -> tuple[dict[str, list[Verdict]], list[str]]:
+    """Independent judges of these accuracies, in both orders where ``copies`` is 2; the truth is A or B
+    at even odds.
+    """
+    rng = np.random.default_rng(seed)
+    truth = ["AB"[i] for i in rng.integers(0, 2, n)]
+    items: dict[str, list[Verdict]] = {}
+    for row, right in enumerate(truth):
+        said = []
+        for j, accuracy in enumerate(accuracies):
+            for order in ("AB", "BA")[:copies]:
+                outcome = right if rng.random() < accuracy else "BA"["AB".index(right)]
+                if rng.random() < lean:
+                    outcome = order[0]
+                said.append(Verdict(f"judge-{j}", "s", order, 0, outcome))
+        items[str(row)] = said
+    return items, truth

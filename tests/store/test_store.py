@@ -1,0 +1,155 @@
+"""Opening, creating and migrating a store, on both databases; and what is said where it cannot be opened."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select, text
+
+from solon.errors import ConfigError, StoreError
+from solon.store import Store
+from solon.store.store import SCHEMA
+from solon.store.tables import Text, metadata
+from solon.store.writer import insert_rows
+
+texts = Text.__table__  # type: ignore[attr-defined]
+
+
+def test_a_store_that_is_missing_is_not_made_by_accident(store_url: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        Store(store_url)
+    assert "solon run" in caught.value.next_step
+
+
+def test_opening_again_keeps_key_and_content(store_url: str) -> None:
+    with Store(store_url, create=True) as store:
+        key = store.key
+        text_id, row = store.text_row("kept", None)
+        with store.transaction() as connection:
+            insert_rows(connection, [row])
+    with Store(store_url) as store, store.connect() as connection:
+        assert store.key == key
+        assert connection.execute(select(texts.c.body).where(texts.c.id == text_id)).scalar_one() == "kept"
+
+
+def test_migrations_lead_to_the_tables(store: Store) -> None:
+    """The newest migration and the classes describe the same schema."""
+    with store.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == SCHEMA
+
+
+def test_a_store_of_another_version_is_refused_unchanged(store_url: str) -> None:
+    with Store(store_url, create=True) as store, store.transaction() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="9999") as caught:
+        Store(store_url)
+    assert caught.value.next_step
+
+
+def test_many_threads_may_create_the_same_store(store_url: str) -> None:
+    keys: list[str] = []
+    errors: list[BaseException] = []
+    start = threading.Barrier(4)
+
+    def open_it() -> None:
+        start.wait()
+        try:
+            with Store(store_url, create=True) as store:
+                keys.append(store.key)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert len(keys) == 4
+    assert len(set(keys)) == 1
+
+
+def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
+    text_id, row = store.text_row("never", None)
+    with pytest.raises(RuntimeError), store.transaction() as connection:
+        insert_rows(connection, [row])
+        raise RuntimeError
+    with store.connect() as connection:
+        assert connection.execute(select(texts).where(texts.c.id == text_id)).first() is None
+
+
+def test_a_reader_sees_one_snapshot(store: Store) -> None:
+    """What is committed in the middle of a read does not tear it: exports stand on this."""
+    _, first = store.text_row("first", None)
+    _, second = store.text_row("second", None)
+    with store.transaction() as connection:
+        insert_rows(connection, [first])
+    with store.connect() as reader:
+        before = len(reader.execute(select(texts.c.id)).all())
+        with store.transaction() as writer:
+            insert_rows(writer, [second])
+        assert len(reader.execute(select(texts.c.id)).all()) == before
+    with store.connect() as reader:
+        assert len(reader.execute(select(texts.c.id)).all()) == before + 1
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "sqlite://", "nonsense", "sqlite+unknown:///a.db"])
+def test_what_is_no_store_url_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Store(url, create=True)
+    assert caught.value.next_step
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="missing") as caught:
+        Store(f"sqlite:///{tmp_path / 'missing' / 'a.db'}", create=True)
+    assert "mkdir" in caught.value.next_step
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough to be looked at" * 40, b"\x00" * 4096])
+def test_a_foreign_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError):
+        Store(f"sqlite:///{path}", create=True)
+    assert path.read_bytes() == content
+
+
+def test_a_foreign_database_is_no_store(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE notes (id)")
+    connection.close()
+    with pytest.raises(StoreError, match="no Solon store"):
+        Store(f"sqlite:///{path}")
+
+
+def test_sqlite_is_in_wal_mode_even_if_creating_died_before_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    Store(url, create=True).close()
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    with Store(url) as store, store.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def _create(url: str) -> str:
+    with Store(url, create=True) as store:
+        return store.key
+
+
+def test_two_processes_may_create_the_same_store(new_postgres_database: Callable[[], str]) -> None:
+    """SQLite locks the whole file; PostgreSQL is where two migrations could meet."""
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        keys = pool.map(_create, [new_postgres_database()] * 2)
+    assert len(set(keys)) == 1

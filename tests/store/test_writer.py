@@ -1,0 +1,182 @@
+"""The group-commit writer: one bad job harms no other, nothing is lost at closing, many tasks may write."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from solon.errors import StoreError, UsageError
+from solon.store import Store
+from solon.store.tables import Candidate, Fingerprint, Text
+from solon.store.writer import insert_rows
+
+texts = Text.__table__  # type: ignore[attr-defined]
+
+
+def count_texts(store: Store) -> int:
+    with store.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(texts)).scalar_one())
+
+
+def broken() -> tuple[type, dict[str, Any]]:
+    """A fingerprint without its band: no database takes it."""
+    names = ("id", "scope", "candidate_id", "item_id", "signature")
+    return Fingerprint, {**dict.fromkeys(names, "x"), "band": None}
+
+
+class Held:
+    """Keeps the writer's thread busy, so that what comes meanwhile is one group."""
+
+    def __init__(self, store: Store) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.store = store
+
+    def __enter__(self) -> Held:
+        def wait(_connection: Connection) -> None:
+            self.begun.set()
+            self.go.wait(10)
+
+        self._loop = threading.Thread(target=lambda: asyncio.run(self.store.writer.run(wait)))
+        self._loop.start()
+        assert self.begun.wait(10)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.go.set()
+        self._loop.join()
+
+
+def test_500_tasks_write_at_once(store: Store) -> None:
+    async def write() -> None:
+        rows = [store.text_row(f"text {i}", None)[1] for i in range(500)]
+        await asyncio.gather(*(store.writer.add([row]) for row in rows))
+
+    asyncio.run(write())
+    assert count_texts(store) == 500
+
+
+def test_one_bad_row_does_not_take_the_others_down(store: Store) -> None:
+    async def write() -> list[BaseException | None]:
+        with Held(store) as held:
+            jobs = [asyncio.ensure_future(store.writer.add([store.text_row(f"{i}", None)[1]])) for i in range(20)]
+            bad = asyncio.ensure_future(store.writer.add([broken()]))
+            jobs += [asyncio.ensure_future(store.writer.add([store.text_row(f"x{i}", None)[1]])) for i in range(20)]
+            await asyncio.sleep(0)
+            held.go.set()
+            return await asyncio.gather(*jobs, bad, return_exceptions=True)  # type: ignore[return-value]
+
+    results = asyncio.run(write())
+    assert isinstance(results[-1], StoreError)
+    assert results[:-1] == [None] * 40
+    assert count_texts(store) == 40
+
+
+def test_a_function_that_raises_undoes_only_its_own(store: Store) -> None:
+    def half(connection: Connection) -> None:
+        insert_rows(connection, [store.text_row("half", None)[1]])
+        raise UsageError("on purpose")
+
+    async def write() -> list[Any]:
+        with Held(store) as held:
+            first = asyncio.ensure_future(store.writer.add([store.text_row("first", None)[1]]))
+            failing = asyncio.ensure_future(store.writer.run(half))
+            last = asyncio.ensure_future(store.writer.run(lambda connection: 42))
+            await asyncio.sleep(0)
+            held.go.set()
+            return await asyncio.gather(first, failing, last, return_exceptions=True)
+
+    first, failing, last = asyncio.run(write())
+    assert (first, last) == (None, 42)
+    assert isinstance(failing, UsageError)
+    assert count_texts(store) == 1
+
+
+def test_a_database_error_in_a_function_is_a_store_error(store: Store) -> None:
+    async def write() -> None:
+        await store.writer.run(lambda connection: insert_rows(connection, [broken()]))
+
+    with pytest.raises(StoreError):
+        asyncio.run(write())
+    assert asyncio.run(store.writer.run(lambda connection: 1)) == 1
+
+
+def test_a_cancelled_task_does_not_undo_what_is_being_committed(store: Store) -> None:
+    async def write() -> None:
+        with Held(store) as held:
+            job = asyncio.ensure_future(store.writer.add([store.text_row("cancelled", None)[1]]))
+            await asyncio.sleep(0)
+            job.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await job
+            held.go.set()
+        await store.writer.add([store.text_row("after", None)[1]])
+
+    asyncio.run(write())
+    assert count_texts(store) == 2
+
+
+def test_a_loop_that_is_gone_stops_nobody(store: Store) -> None:
+    async def leave() -> None:
+        asyncio.ensure_future(store.writer.add([store.text_row("left", None)[1]]))
+        await asyncio.sleep(0)
+
+    with Held(store):
+        asyncio.run(leave())
+    asyncio.run(store.writer.add([store.text_row("after", None)[1]]))
+    assert count_texts(store) == 2
+
+
+def test_closing_commits_what_was_handed_over(store: Store) -> None:
+    futures = [store.writer.post([store.text_row(f"{i}", None)[1]]) for i in range(2000)]
+    store.writer.close()
+    assert all(future.done() for future in futures)
+    assert count_texts(store) == 2000
+
+
+def test_closing_while_others_write_loses_nothing_and_hangs_nowhere(store: Store) -> None:
+    done = []
+
+    def post(name: int) -> None:
+        for i in range(100):
+            store.writer.post([store.text_row(f"{name}.{i}", None)[1]]).result(timeout=20)
+        done.append(name)
+
+    threads = [threading.Thread(target=post, args=(name,), daemon=True) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(50):
+        store.writer.close()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert sorted(done) == [0, 1, 2, 3]
+    assert count_texts(store) == 400
+
+
+def test_a_row_that_is_there_stays_as_it_is(store: Store) -> None:
+    text_id, (table, row) = store.text_row("same", None)
+    for body in ("same", "another body under the same id"):
+        asyncio.run(store.writer.add([(table, {**row, "body": body})]))
+    with store.connect() as connection:
+        assert connection.execute(select(texts.c.id, texts.c.body)).all() == [(text_id, "same")]
+
+
+def test_parents_are_inserted_before_their_children(store: Store, seed_store: Any) -> None:
+    """Rows come in any order of tables; foreign keys hold."""
+    seeded = seed_store(1)
+    text_id, text_row = store.text_row("answer", None)
+    candidate = {
+        "id": "c",
+        "item_id": seeded.items[0],
+        "attempt": 0,
+        "round": 0,
+        "ordinal": 0,
+        "kind": "draft",
+        "text_id": text_id,
+        "author": "",
+        "created_at": 0.0,
+    }
+    asyncio.run(store.writer.add([(Candidate, candidate), text_row]))
