@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -18,6 +18,7 @@ from solon.config import Config, ModelConfig
 from solon.errors import BadOutput, LimitReached, TooLong
 from solon.prompts import Rendered
 from solon.store.journal import CallKey, ItemJournal, Outcome
+from solon.store.store import storable
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -98,6 +99,9 @@ class Meter:
     cost: float = 0.0
     unknown_cost: int = 0
     stopping: str = ""
+    in_flight: int = 0
+    over: bool = False
+    _landed: asyncio.Event = field(default_factory=asyncio.Event)
     started: float = field(default_factory=time.monotonic)
 
     def admit(self) -> None:
@@ -113,12 +117,27 @@ class Meter:
                 self.stopping = f"--max-tokens {self.max_tokens} reached"
             elif self.max_cost is not None and self.cost >= self.max_cost:
                 self.stopping = f"--max-cost {self.max_cost} reached"
-        if self.stopping:
-            raise LimitReached(self.stopping, next_step="continue with `solon resume`")
+        if self.stopping or self.over:
+            raise LimitReached(self.stopping or "the run is over", next_step="continue with `solon resume`")
         self.calls += 1
+        self.in_flight += 1
+
+    def release(self) -> None:
+        """An admitted call has ended, whatever came of it."""
+        self.in_flight -= 1
+        self._landed.set()
+
+    async def land(self) -> None:
+        """Admit no further call and wait until none is in flight."""
+        self.over = True
+        while self.in_flight:
+            self._landed.clear()
+            await self._landed.wait()
 
     def count(self, outcome: Outcome) -> None:
         self.finished += 1
+        if outcome.attempts == 0:
+            self.calls -= 1  # too long: it was never sent
         if outcome.input_tokens is None or outcome.output_tokens is None:
             self.unknown_tokens += 1
         self.input_tokens += outcome.input_tokens or 0
@@ -175,9 +194,14 @@ class Caller:
             return known
         async with member.gate:
             self.meter.admit()
-            outcome = await _make(ask, member, self.journal.call_id(key))
-        self.meter.count(outcome)
-        self.journal.write(key, outcome)
+            try:
+                made = await _make(ask, member, self.journal.call_id(key))
+                # What is stored, so that a replay from the journal goes on with the very same text.
+                outcome = replace(made, text=storable(made.text))
+                self.meter.count(outcome)
+                self.journal.write(key, outcome)
+            finally:
+                self.meter.release()
         return outcome
 
     async def parsed(self, ask: Ask) -> tuple[Outcome, BaseModel | None]:

@@ -240,9 +240,13 @@ def _crowd_worker(
     out = dict(parts[0]) | {"scored_against": "gold", "seeds": len(parts)}
     out["panel_alone"] = float(np.mean([p["panel_alone"] for p in parts]))
     for share in shares:
-        out[f"{share:g}"] = dict(out[f"{share:g}"]) | {
-            key: float(np.mean([p[f"{share:g}"][key] for p in parts]))
-            for key in ("accuracy", "taken_as_truth")
+        found = [p[f"{share:g}"] for p in parts]
+        gains = [f["accuracy"] - p["panel_alone"] for f, p in zip(found, parts, strict=True)]
+        out[f"{share:g}"] = {
+            "accuracy": float(np.mean([f["accuracy"] for f in found])),
+            "taken_as_truth": float(np.mean([f["taken_as_truth"] for f in found])),
+            "gain": float(np.mean(gains)),
+            "gain_range": [min(gains), max(gains)],
         }
     return out
 

@@ -5,8 +5,10 @@ Nodes read only their state and this context, so that an item replayed from its 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,19 +40,23 @@ class ItemContext:
     _texts: dict[str, str] = field(default_factory=dict)
     _candidates: dict[str, CandidateRow] = field(default_factory=dict)
     _rows: list[tuple[type, Row]] = field(default_factory=list)
+    _writing: Future[None] | None = None
 
     def row_id(self, node: str, ordinal: str | int) -> str:
         """The id of a row that a node writes: the same whenever the attempt is replayed."""
         return hash_id(self.item.id, self.item.attempt, node, ordinal)
 
-    def text(self, text_id: str) -> str:
+    def text(self, text_id: str | None) -> str:
+        """The body of a text; empty without one."""
+        if text_id is None:
+            return ""
         if text_id not in self._texts:
             self._texts[text_id] = load_text(self.store, text_id)
         return self._texts[text_id]
 
     def add_text(self, body: str) -> str:
         text_id, row = self.store.text_row(body, self.item.seed_id)
-        self._texts[text_id] = body
+        self._texts[text_id] = str(row[1]["body"])
         self._rows.append(row)
         return text_id
 
@@ -104,8 +110,15 @@ class ItemContext:
         """Add a row; it is stored with the next `commit`."""
         self._rows.append((table, row))
 
-    async def commit(self) -> None:
-        """Store what a node made, in one transaction, with its calls before it."""
+    async def commit(self, *, wait: bool = False) -> None:
+        """Store what a node made, in one transaction, with its calls before it.
+
+        Without `wait` the item goes on while its rows are written, but never further ahead of the disk than one node:
+        what the node before made is committed first, and a write that failed stops the item here.
+        """
         rows, self._rows = self._rows, []
-        await self.store.writer.add(rows)
+        before, self._writing = self._writing, self.store.writer.post(rows) if rows else None
+        for writing in (before, self._writing if wait else None):
+            if writing is not None:
+                await asyncio.shield(asyncio.wrap_future(writing))
         self.case.caller.journal.check()

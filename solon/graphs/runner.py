@@ -48,6 +48,7 @@ class Runner:
     ) -> None:
         """`limit`: work on at most so many items now; the others stay queued."""
         self.store, self.run, self.config, self.pool, self.meter = store, run, config, pool, meter
+        self.me = ""
         self.progress = Progress(meter)
         self._on_progress = on_progress
         self._left = limit
@@ -66,32 +67,41 @@ class Runner:
             ModelError: no model answers; its items are parked or queued and can be resumed.
             StoreError: the store cannot be written; what was committed is intact.
         """
-        begun = time.monotonic()
         recipe = get_recipe(self.run.recipe)
         self.pool.prepare()
-        size = self.config.run.concurrency or self.pool.concurrency
         async with open_saver(self.store) as saver:
             graph = build_graph(recipe).compile(checkpointer=saver)
             contexts = Contexts(self.store, self.run, recipe, self.config, self.pool, self.meter)
             self._threads = Threads(self.store, graph, contexts)
-            with self.store.transaction() as connection:
-                item_store.release_dead(connection, self.run.id)
-            self._recount()
-            keeper = asyncio.create_task(self._keep_claims())
-            try:
-                await self._deliver_all(size)
-                await self._work_through(size)
-            finally:
-                keeper.cancel()
-                if not isinstance(self._fatal, StoreError):
-                    seconds = time.monotonic() - begun
-                    await self.store.writer.run(
-                        lambda connection: add_active_seconds(connection, self.run.id, seconds)
-                    )
+            with item_store.working() as self.me:
+                await self._work()
         if self._fatal is not None:
             raise self._fatal
         if self.meter.stopping:
             raise LimitReached(self.meter.stopping, next_step="continue with `solon resume`")
+
+    async def _work(self) -> None:
+        begun = time.monotonic()
+        size = self.config.run.concurrency or self.pool.concurrency
+        with self.store.transaction() as connection:
+            item_store.release_dead(connection, self.run.id)
+        self._recount()
+        keeper = asyncio.create_task(self._keep_claims())
+        try:
+            await self._deliver_all(size)
+            await self._work_through(size)
+        except asyncio.CancelledError:
+            self.stop("interrupted")
+            raise
+        finally:
+            keeper.cancel()
+            # A call whose neighbour failed goes on by itself: what it brings must not be lost.
+            await self.meter.land()
+            if not isinstance(self._fatal, StoreError):
+                seconds = time.monotonic() - begun
+                await self.store.writer.run(
+                    lambda connection: add_active_seconds(connection, self.run.id, seconds)
+                )
 
     @property
     def _stopping(self) -> bool:
@@ -102,6 +112,9 @@ class Runner:
         workers = [asyncio.create_task(self._worker(queue)) for _ in range(size)]
         try:
             await self._feed(queue, size)
+        except BaseException:
+            self.stop("interrupted")
+            raise
         finally:
             for _ in workers:
                 await queue.put(None)
@@ -182,7 +195,7 @@ class Runner:
             await asyncio.gather(*(one(item, new[item.id]) for item in loaded))
 
     async def _deliver(self, item: ItemRow, delivery: review_store.Delivery) -> None:
-        problem = ""
+        problem, stopped = "", False
         try:
             state = await self._threads.deliver(item, delivery)
             self._failures = 0
@@ -192,7 +205,7 @@ class Runner:
             self._moved("waiting", "waiting" if "__interrupt__" in state else state["outcome"])
             return
         except LimitReached as error:
-            problem = error.cause
+            problem, stopped = error.cause, True
         except ModelError as error:
             self._remember(error)
             problem = error.cause
@@ -203,7 +216,9 @@ class Runner:
             problem = f"{type(error).__name__}: {error}"
         taken_in = names_decision(await self._threads.stands_at(item), delivery.decision_id)
         await self.store.writer.run(
-            lambda connection: review_store.not_delivered(connection, delivery, problem, taken_in=taken_in)
+            lambda connection: review_store.not_delivered(
+                connection, delivery, problem, taken_in=taken_in, state="queued" if stopped else "parked"
+            )
         )
 
     async def _set(self, item: ItemRow, state: str, *, reason: str | None = None) -> None:
@@ -220,7 +235,10 @@ class Runner:
     async def _keep_claims(self) -> None:
         while True:
             await asyncio.sleep(item_store.CLAIM_SECONDS / 4)
-            await self.store.writer.run(lambda connection: item_store.keep_claims(connection, self.me))
+            try:
+                await self.store.writer.run(lambda connection: item_store.keep_claims(connection, self.me))
+            except StoreError as error:
+                self._fatal = self._fatal or error
 
     def _recount(self) -> None:
         with self.store.connect() as connection:

@@ -8,6 +8,7 @@ from typing import Any
 
 from solon.errors import ConfigError
 from solon.store import Store
+from solon.store.engine import mapped_errors
 
 
 @asynccontextmanager
@@ -16,14 +17,18 @@ async def open_saver(store: Store) -> AsyncIterator[Any]:
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
     serde = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
-    if store.checkpoints.startswith("postgresql"):
-        async with _open_postgres(store.checkpoints, serde) as saver:
+    with mapped_errors(store.url):
+        opened = _open_postgres if store.checkpoints.startswith("postgresql") else _open_sqlite
+        async with opened(store.checkpoints, serde) as saver:
             yield saver
-        return
+
+
+@asynccontextmanager
+async def _open_sqlite(path: str, serde: Any) -> AsyncIterator[Any]:
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    async with aiosqlite.connect(store.checkpoints, timeout=30) as connection:
+    async with aiosqlite.connect(path, timeout=30) as connection:
         saver = AsyncSqliteSaver(connection, serde=serde)
         await saver.setup()
         await connection.execute("PRAGMA synchronous = NORMAL")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, TypedDict
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 
 class ItemState(TypedDict, total=False):
@@ -49,6 +53,14 @@ class ItemState(TypedDict, total=False):
     record: str | None
 
 
-def next_node(state: ItemState) -> str:
-    """Where the last node sent the item."""
-    return state["next"]
+Node = Callable[[ItemState, Runtime[Any]], Awaitable[dict[str, Any]]]
+
+
+def routed(node: Node) -> Callable[[ItemState, Runtime[Any]], Awaitable[Command[Any]]]:
+    """The node with its `next` as a command: LangGraph then need not read the state again for a conditional edge."""
+
+    async def go(state: ItemState, runtime: Runtime[Any]) -> Command[Any]:
+        update = await node(state, runtime)
+        return Command(update=update, goto=update["next"])
+
+    return go

@@ -12,6 +12,7 @@ from solon.graphs.nodes.consensus import thread_id
 from solon.store import Store
 from solon.store import items as item_store
 from solon.store import reviews as review_store
+from solon.store.engine import mapped_errors
 from solon.store.items import ItemRow
 from solon.store.reviews import Delivery
 
@@ -70,7 +71,7 @@ class Threads:
         while "__interrupt__" in state:
             interrupt = state["__interrupt__"][0]
             review_id = str(interrupt.value["review"])
-            stored = None if item.fresh else self._stored_decision(item, state)
+            stored = None if item.fresh else self._stored_decision(item, state, review_id)
             if stored is None:
                 await self._store.writer.run(
                     lambda connection, at=(review_id, interrupt.id): review_store.set_waiting(
@@ -92,14 +93,15 @@ class Threads:
         return state
 
     async def _invoke(self, item: ItemRow, context: ItemContext, given: Any) -> dict[str, Any]:
-        result: dict[str, Any] = await self._graph.ainvoke(
-            given, _config(item), context=context, durability="exit"
-        )
+        with mapped_errors(self._store.url):
+            result: dict[str, Any] = await self._graph.ainvoke(
+                given, _config(item), context=context, durability="exit"
+            )
         return result
 
-    def _stored_decision(self, item: ItemRow, state: dict[str, Any]) -> dict[str, Any] | None:
+    def _stored_decision(self, item: ItemRow, state: dict[str, Any], review_id: str) -> dict[str, Any] | None:
         with self._store.connect() as connection:
-            return review_store.stored_decision(connection, item.id, state["reviews"] - 1)
+            return review_store.stored_decision(connection, item.id, state["reviews"] - 1, review_id)
 
 
 def names_decision(state: dict[str, Any], decision_id: str) -> bool:

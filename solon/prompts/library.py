@@ -75,8 +75,12 @@ class Prompt:
 
 
 def fence(value: str, label: str, mark: str) -> str:
-    """Foreign text between markers that its author cannot have known."""
-    return f"[{label} {mark}]\n{value}\n[end of {label} {mark}]"
+    """Foreign text between markers that its author cannot have known.
+
+    A model that has seen the mark may be talked into repeating it, so a text loses the mark before it is put in.
+    """
+    inside = re.sub(re.escape(mark), "", value, flags=re.IGNORECASE) if mark else value
+    return f"[{label} {mark}]\n{inside}\n[end of {label} {mark}]"
 
 
 def _environment() -> ImmutableSandboxedEnvironment:

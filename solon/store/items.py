@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, or_, select, update
 
 from solon.errors import InternalError
 from solon.store.ids import new_id
 from solon.store.store import Store
-from solon.store.tables import Candidate, Item, Record, Review, Seed, Text, Verdict
-from solon.store.writer import Row, insert_rows
+from solon.store.tables import Candidate, Item, Record, Seed, Text, Verdict
+from solon.store.writer import Row
 
 STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked")
 FINAL = ("accepted", "rejected", "failed")
@@ -75,6 +75,25 @@ class CandidateRow:
 
     def as_insert(self) -> tuple[type, Row]:
         return Candidate, asdict(self)
+
+
+_SET_STATE = (
+    update(items)
+    .where(
+        items.c.id == bindparam("of_item"),
+        items.c.attempt == bindparam("of_attempt"),
+        items.c.state.not_in(FINAL),
+    )
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        route=func.coalesce(bindparam("new_route", type_=items.c.route.type), items.c.route),
+        finished_at=func.coalesce(bindparam("ended_at", type_=items.c.finished_at.type), items.c.finished_at),
+        claimed_by=None,
+        claimed_until=None,
+    )
+)
+"""Built once: building a statement costs more than running it."""
 
 
 def owner() -> str:
@@ -215,7 +234,9 @@ def draw_pilot(connection: Connection, run_id: str, most: int, share: float) -> 
     chosen = select(items.c.id).where(own).order_by(items.c.random_seed, items.c.id).limit(wanted)
     ids = list(connection.execute(chosen).scalars())
     connection.execute(
-        update(items).where(items.c.id.in_(ids), items.c.state == "queued", items.c.starts == 0).values(pilot=True)
+        update(items)
+        .where(items.c.id.in_(ids), items.c.state == "queued", items.c.starts == 0)
+        .values(pilot=True)
     )
     return len(ids)
 
@@ -255,36 +276,15 @@ def set_state(
     """Move an item, unless that attempt is over already. Returns whether it moved."""
     if state not in STATES:
         raise InternalError(f"{state!r} is no state of an item")
-    values: dict[str, Any] = {"state": state, "reason": reason, "claimed_by": None, "claimed_until": None}
-    if route is not None:
-        values["route"] = route
-    if state in FINAL:
-        values["finished_at"] = time.time()
-    statement = (
-        update(items)
-        .where(and_(items.c.id == item_id, items.c.attempt == attempt, items.c.state.not_in(FINAL)))
-        .values(**values)
-    )
-    return int(connection.execute(statement).rowcount) == 1
-
-
-def finish_item(
-    connection: Connection,
-    item_id: str,
-    attempt: int,
-    state: str,
-    record: Row | None,
-    audit: Row | None = None,
-    *,
-    route: str,
-    reason: str | None,
-) -> None:
-    """Write the record and the final state together; a replay of the same end changes nothing."""
-    if record is not None:
-        insert_rows(connection, [(Record, record)])
-    if audit is not None:
-        insert_rows(connection, [(Review, audit)])
-    set_state(connection, item_id, attempt, state, route=route, reason=reason)
+    values = {
+        "of_item": item_id,
+        "of_attempt": attempt,
+        "new_state": state,
+        "new_reason": reason,
+        "new_route": route,
+        "ended_at": time.time() if state in FINAL else None,
+    }
+    return int(connection.execute(_SET_STATE, values).rowcount) == 1
 
 
 def keep_rationale(connection: Connection, verdict_id: str, text_id: str) -> None:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -33,8 +33,14 @@ class CallKey:
     template: str
     prompt: str
     schema: str
+    _known: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def content_key(self, seed_id: str) -> str:
+        if seed_id not in self._known:
+            self._known[seed_id] = self._hash(seed_id)
+        return self._known[seed_id]
+
+    def _hash(self, seed_id: str) -> str:
         parameters = json.dumps(self.parameters, sort_keys=True, separators=(",", ":"))
         parts = (
             self.role,

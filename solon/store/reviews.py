@@ -14,7 +14,18 @@ from solon.responses import NOT_ANSWERS, Response, parse_response
 from solon.store.audit_log import append
 from solon.store.ids import hash_id, keyed_hash, new_id
 from solon.store.store import Store
-from solon.store.tables import Assignment, Decision, Event, Item, Outbox, Precedent, Review, Seed, Text
+from solon.store.tables import (
+    Assignment,
+    Candidate,
+    Decision,
+    Event,
+    Item,
+    Outbox,
+    Precedent,
+    Review,
+    Seed,
+    Text,
+)
 from solon.store.writer import Row, insert_rows
 
 reviews = Review.__table__  # type: ignore[attr-defined]
@@ -23,6 +34,7 @@ outbox = Outbox.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
 seeds = Seed.__table__  # type: ignore[attr-defined]
 texts = Text.__table__  # type: ignore[attr-defined]
+candidates = Candidate.__table__  # type: ignore[attr-defined]
 
 OUTBOX_CLAIM_SECONDS = 300.0
 
@@ -430,17 +442,26 @@ def mark_applied(connection: Connection, decision_id: str) -> None:
     )
 
 
-def not_delivered(connection: Connection, delivery: Delivery, problem: str, *, taken_in: bool) -> None:
-    """A delivery failed. The decision stays stored; where the graph took it in, only the item has to go on."""
-    values: dict[str, Any] = {"problem": problem[:500], "claimed_by": None, "claimed_until": None}
-    if taken_in:
-        values["applied_at"] = time.time()
+def not_delivered(
+    connection: Connection, delivery: Delivery, problem: str, *, taken_in: bool, state: str = "parked"
+) -> None:
+    """A delivery failed. The decision stays stored; where the graph took it in, only the item has to go on.
+
+    Args:
+        state: of an item that has to go on.
+    """
+    values: dict[str, Any] = {
+        "problem": problem[:500],
+        "claimed_by": None,
+        "claimed_until": None,
+        "applied_at": time.time() if taken_in else None,
+    }
     connection.execute(update(outbox).where(outbox.c.decision_id == delivery.decision_id).values(**values))
     connection.execute(
         update(items)
         .where(items.c.id == delivery.item_id, items.c.state == "running")
         .values(
-            state="parked" if taken_in else "waiting",
+            state=state if taken_in else "waiting",
             reason=problem[:500],
             claimed_by=None,
             claimed_until=None,
@@ -460,8 +481,14 @@ def pending_deliveries(connection: Connection, run_id: str | None = None) -> int
     return len(connection.execute(query).scalars().all())
 
 
-def stored_decision(connection: Connection, item_id: str, ordinal: int) -> dict[str, Any] | None:
-    """The decision that the item has at this review, from whatever attempt, unless it was undone."""
+def stored_decision(
+    connection: Connection, item_id: str, ordinal: int, review_id: str
+) -> dict[str, Any] | None:
+    """The decision that the item has at this review, from whatever attempt, unless it was undone.
+
+    Candidates have other ids in every attempt: the decision is told about those of `review_id`. Where their texts are
+    not those that the expert saw, there is no decision yet.
+    """
     query = (
         select(decisions)
         .where(
@@ -471,7 +498,21 @@ def stored_decision(connection: Connection, item_id: str, ordinal: int) -> dict[
         .limit(1)
     )
     row = connection.execute(query).mappings().first()
-    return dict(row) if row is not None else None
+    if row is None or row["review_id"] == review_id:
+        return None if row is None else dict(row)
+    seen, shown = (find_review(connection, name) for name in (row["review_id"], review_id))
+    if seen.content_hash != shown.content_hash:
+        return None
+    text_of = dict(
+        connection.execute(
+            select(candidates.c.id, candidates.c.text_id).where(
+                candidates.c.id.in_([*seen.candidates, *shown.candidates])
+            )
+        ).all()
+    )
+    now = {text_of[candidate]: candidate for candidate in shown.candidates}
+    candidate = row["candidate_id"]
+    return {**row, "candidate_id": now[text_of[candidate]] if candidate else None}
 
 
 def set_replayed(connection: Connection, review_id: str, decision_id: str) -> None:

@@ -83,7 +83,7 @@ class Store:
 
     def text_row(self, body: str, seed_id: str | None) -> tuple[str, tuple[type, Row]]:
         """The id and the row of a text. A text belongs to one seed, so that it can be forgotten with it."""
-        clean = body.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+        clean = storable(body)
         text_id = keyed_hash(self.key, seed_id or "", clean)
         return text_id, (Text, {"id": text_id, "seed_id": seed_id, "body": clean})
 
@@ -126,6 +126,11 @@ class Store:
 
             insert_rows(connection, [(Meta, {"name": "key", "value": secrets.token_hex(32)})])
         return self._key()
+
+
+def storable(body: str) -> str:
+    """A text as both databases can hold it: without NUL and lone surrogates, otherwise unchanged."""
+    return body.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def _use_wal(engine: Engine) -> None:

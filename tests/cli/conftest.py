@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from solon.cli import main
 
 SCRIPTED = '[models.default]\nmodel = "scripted:default"\n'
@@ -71,7 +72,14 @@ def write_seeds(folder: Path) -> Callable[..., Path]:
     """Writes a seed file: mappings as JSON, texts and bytes as they are."""
 
     def write(*rows: Any, name: str = "seeds.jsonl") -> Path:
-        lines = [row if isinstance(row, bytes) else row.encode() if isinstance(row, str) else json.dumps(row).encode() for row in rows]
+        lines = [
+            row
+            if isinstance(row, bytes)
+            else row.encode()
+            if isinstance(row, str)
+            else json.dumps(row).encode()
+            for row in rows
+        ]
         path = folder / name
         path.write_bytes(b"\n".join(lines) + b"\n")
         return path
@@ -81,13 +89,15 @@ def write_seeds(folder: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def five_seeds(write_seeds: Callable[..., Path]) -> Path:
-    return write_seeds(*({"id": f"s{i}", "prompt": f"Explain topic number {i} to a beginner."} for i in range(5)))
+    return write_seeds(
+        *({"id": f"s{i}", "prompt": f"Explain topic number {i} to a beginner."} for i in range(5))
+    )
 
 
 @pytest.fixture
 def waiting(solon: Cli, five_seeds: Path, folder: Path) -> list[dict[str, Any]]:
     """The reviews of a finished run in which the judges disagree about everything."""
-    (folder / "solon.toml").write_text(SCRIPTED.replace("default\"\n", "split\"\n"))
+    (folder / "solon.toml").write_text(SCRIPTED.replace('default"\n', 'split"\n'))
     assert solon("run", "preference", "--seeds", five_seeds).code == 3
     reviews: list[dict[str, Any]] = solon("review", "list", "--json").json["reviews"]
     assert reviews

@@ -67,7 +67,7 @@ async def _open_review(context: ItemContext, state: ItemState, route: Route, sum
         ordinal=state.get("reviews", 0),
     )
     context.add(Review, row)
-    await context.commit()
+    await context.commit(wait=True)
     return str(row["id"])
 
 

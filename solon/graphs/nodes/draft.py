@@ -20,8 +20,8 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     missing = max(0, context.recipe.drafts(context.case.config) - len(given))
     if len(given) >= context.recipe.shown:
         missing = 0
-    guidance = context.text(state["guidance"]) if state.get("guidance") else ""
-    findings = context.text(state["findings"]) if state.get("findings") else ""
+    guidance = context.text(state.get("guidance"))
+    findings = context.text(state.get("findings"))
     drafts = await asyncio.gather(
         *(
             context.recipe.generate(context.case, index, round=round_, guidance=guidance, findings=findings)

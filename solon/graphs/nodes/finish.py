@@ -11,9 +11,9 @@ from solon.consensus.audit import is_drawn
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.consensus import review_row
 from solon.graphs.state import ItemState
-from solon.store.items import finish_item
+from solon.store.items import set_state
+from solon.store.tables import Record, Review
 from solon.store.writer import Row
-
 
 AUDIT_ORDINAL = -1
 """An audit is no stop on the item's way: it has a number of its own."""
@@ -26,10 +26,12 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     record = _record(context, state, route) if state["outcome"] == "accepted" else None
     item, outcome, reason = context.item, state["outcome"], state.get("reason")
     audit = _audit(context, state) if record is not None and route != "decided" else None
+    made: list[tuple[type, Row]] = [(Record, record)] if record is not None else []
+    made += [(Review, audit)] if audit is not None else []
+    # The record and the final state in one transaction; a replay of the same end changes nothing.
     await context.store.writer.run(
-        lambda connection: finish_item(
-            connection, item.id, item.attempt, outcome, record, audit, route=route, reason=reason
-        )
+        lambda connection: set_state(connection, item.id, item.attempt, outcome, route=route, reason=reason),
+        made,
     )
     context.case.caller.journal.check()
     return {"record": record["id"] if record else None, "next": "end", "route": route}

@@ -9,7 +9,7 @@ from langgraph.types import interrupt
 from solon.graphs.state import ItemState
 
 
-def review(state: ItemState) -> dict[str, Any]:
+async def review(state: ItemState) -> dict[str, Any]:
     """Interrupt with ids only; what comes back is a decision that the store has checked and claimed."""
     decision = interrupt({"review": state["review"], "candidates": state["shown"]}, response_schema=RESPONSE)
     return {"decision": decision, "next": "settle"}

@@ -44,26 +44,24 @@ def build_graph(recipe: Recipe) -> StateGraph[Any, Any, Any, Any]:
     from solon.graphs.nodes.resolve import resolve
     from solon.graphs.nodes.review import review
     from solon.graphs.nodes.settle import settle
-    from solon.graphs.state import ItemState, next_node
+    from solon.graphs.state import ItemState, routed
 
     graph = StateGraph(ItemState, context_schema=ItemContext)
     ways: dict[Any, list[str]] = {
         draft: ["draft", "critique", "finish"],
         critique: ["draft", "revise", "judge", "finish"],
-        judge: ["consensus"],
         consensus: ["finish", "resolve", "review"] if recipe.has_resolver else ["finish", "review"],
         settle: ["finish", "judge", "draft"],
     }
-    for node in (draft, critique, revise, judge, consensus, resolve, review, settle, finish):
-        if node is not resolve or recipe.has_resolver:
+    nodes: tuple[Any, ...] = (draft, critique, revise, judge, consensus, resolve, review, settle, finish)
+    for node in nodes:
+        if node in ways:
+            graph.add_node(node.__name__, routed(node), destinations=tuple(ways[node]))
+        elif node is not resolve or recipe.has_resolver:
             graph.add_node(node.__name__, node)
     graph.add_edge(START, "draft")
-    for node, targets in ways.items():
-        if len(targets) == 1:
-            graph.add_edge(node.__name__, targets[0])
-        else:
-            graph.add_conditional_edges(node.__name__, next_node, targets)
     graph.add_edge("revise", "judge")
+    graph.add_edge("judge", "consensus")
     if recipe.has_resolver:
         graph.add_edge("resolve", "consensus")
     graph.add_edge("review", "settle")

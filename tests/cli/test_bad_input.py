@@ -1,0 +1,193 @@
+"""Bad input and bad luck: each gets a cause and a next step, none a traceback, and the rest goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+
+
+def test_every_bad_row_is_named_and_the_rest_runs(solon: Cli, write_seeds: Callable[..., Path]) -> None:
+    seeds = write_seeds(
+        {"id": "good", "prompt": "What is a kettle?"},
+        '{"id": "torn", "prompt": ',
+        {"id": "wrong-column", "question": "What is a kettle?"},
+        {"id": "empty", "prompt": "   "},
+        {"id": "good", "prompt": "Another with the same id"},
+        {"id": "huge", "prompt": "x" * 1_000_000},
+        b'{"id": "latin", "prompt": "caf\xe9"}',
+        {"id": "last", "prompt": "And what is a pan?"},
+    )
+    result = solon("run", "preference", "--seeds", seeds, "--json")
+    summary = result.json
+    assert result.code in (0, 3)
+    assert (summary["items"], summary["bad_rows"]) == (2, 6)
+    rows = [json.loads(line) for line in Path(summary["bad_rows_file"]).read_text().splitlines()]
+    reasons = {row["line"]: row["reason"] for row in rows}
+    assert sorted(reasons) == [2, 3, 4, 5, 6, 7]
+    for line, part in (
+        (2, "malformed JSON"), (3, "question"), (4, "empty"), (5, "duplicate id"), (6, "max_chars"), (7, "not UTF-8"),
+    ):  # fmt: skip
+        assert part in reasons[line], reasons
+    assert summary["bad_rows_file"] in result.err
+    text = solon("status").out
+    assert "6 bad rows" in text
+
+
+def test_a_file_without_one_good_row(solon: Cli, write_seeds: Callable[..., Path]) -> None:
+    seeds = write_seeds({"question": "?"})
+    solon("run", "preference", "--seeds", seeds).fails(2, "no row can be used", "question", "[seeds] map")
+
+
+def test_renamed_columns_run(solon: Cli, write_seeds: Callable[..., Path], folder: Path) -> None:
+    with (folder / "solon.toml").open("a") as file:
+        file.write('[seeds]\nmap = { prompt = "question" }\n')
+    assert (
+        solon("run", "preference", "--seeds", write_seeds({"question": "Why?"}), "--json").json["items"] == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("missing.jsonl", None, "there is no seed file"),
+        ("seeds.xlsx", b"PK", "'.xlsx'"),
+        ("seeds.jsonl", "{}".encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_a_seed_file_that_cannot_be_read(
+    solon: Cli, folder: Path, name: str, content: bytes | None, part: str
+) -> None:
+    if content is not None:
+        (folder / name).write_bytes(content)
+    solon("run", "preference", "--seeds", folder / name).fails(2, part)
+
+
+@pytest.mark.parametrize(
+    ("toml", "part"),
+    [
+        ("[routing]\ntreshold = 0.3\n", "routing.treshold: unknown key"),
+        ("[routing]\nthreshold = 'high'\n", "routing.threshold"),
+        ("[routing]\nthreshold = 3\n", "(saw 3)"),
+        ("[models.default]\nmodel = 'gpt-5'\n", "names no provider"),
+        ("[critic]\nmodel = 'other'\n", "critic.model = 'other'"),
+        ("[models.default\n", "cannot be read as TOML"),
+        ("[models.default]\nmodel = 'openay:gpt-5'\n", "unknown provider 'openay'"),
+        ("[models.default]\nmodel = 'gguf:/nowhere/model.gguf'\n", "there is no model file"),
+        ("[models.default]\nmodel = 'openai:gpt-5-mini'\n", "OPENAI_API_KEY"),
+        (
+            "[models.default]\nmodel = 'openai:m'\nbase_url = 'http://127.0.0.1:9/v1'\napi_key_env = 'MY_KEY'\n",
+            "MY_KEY",
+        ),
+        ("[models.default]\nmodel = 'openai:m'\nbase_url = 'not a url'\n", "base_url"),
+        ("[models.default]\nmodel = 'scripted:nowhere.json'\n", "nowhere.json"),
+        ("[law]\nconstitution = 'nowhere.yaml'\n", "nowhere.yaml"),
+        ("store = 'mysql://x/y'\n", "mysql"),
+    ],
+)
+def test_a_wrong_configuration_exits_2(
+    solon: Cli, five_seeds: Path, folder: Path, toml: str, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (folder / "solon.toml").write_text(toml)
+    solon("run", "preference", "--seeds", five_seeds).fails(2, part)
+
+
+def test_a_missing_configuration_file_and_a_wrong_option(solon: Cli, five_seeds: Path) -> None:
+    solon("status", "--config", "nowhere.toml").fails(2, "nowhere.toml", "--config")
+    assert solon("run", "preference").code == 2
+    assert solon("run", "preference", "--seeds", five_seeds, "--limit", "0").code == 2
+    assert solon("nonsense").code == 2
+    solon("run", "poetry", "--seeds", five_seeds).fails(2, "'poetry'", "preference, instruction")
+
+
+def test_json_of_a_failure_is_the_last_line_too(solon: Cli, five_seeds: Path) -> None:
+    told = solon("run", "poetry", "--seeds", five_seeds, "--json")
+    assert told.code == 2
+    assert told.json["exit_code"] == 2
+    assert "poetry" in told.json["error"]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_server_that_is_down_exits_1_and_everything_can_be_resumed(
+    solon: Cli, five_seeds: Path, folder: Path, closed_port: int
+) -> None:
+    (folder / "solon.toml").write_text(
+        f"[models.default]\nmodel = 'openai:m'\nbase_url = 'http://127.0.0.1:{closed_port}/v1'\nretries = 0\n"
+    )
+    told = solon("run", "preference", "--seeds", five_seeds, "--json")
+    assert told.code == 1
+    assert "Traceback" not in told.err
+    assert f"127.0.0.1:{closed_port}" in told.err
+    (run,) = solon("status", "--json").json["runs"]
+    assert run["accepted"] + run["rejected"] + run["pending_review"] == 0
+    assert run["parked"] + run["queued"] == 5
+
+
+def test_a_read_only_store_says_so_and_stays_intact(
+    solon: Cli, five_seeds: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solon("run", "preference", "--seeds", five_seeds, "--limit", "2")
+    before = solon("status", "--json").json["runs"]
+    if os.geteuid() == 0:
+        # Permissions do not bind root: the driver is asked to open the file as if it could only read.
+        connect = sqlite3.dbapi2.connect
+        monkeypatch.setattr(
+            sqlite3.dbapi2,
+            "connect",
+            lambda name, *a, **k: connect(f"file:{name}?mode=ro", *a, **{**k, "uri": True}),
+        )
+    else:
+        (folder / "solon.db").chmod(0o444)
+        folder.chmod(0o555)
+    refused = solon("run", "preference", "--seeds", five_seeds)
+    monkeypatch.undo()
+    folder.chmod(0o755)
+    (folder / "solon.db").chmod(0o644)
+    refused.fails(1, "readonly", "writable")
+    monkeypatch.chdir(folder)
+    assert solon("status", "--json", "--config", folder / "solon.toml").json["runs"] == before
+
+
+def test_files_that_are_no_store(solon: Cli, folder: Path) -> None:
+    (folder / "text.db").write_text("this is no database, it only has its name" * 100)
+    solon("status", "--store", "sqlite:///text.db").fails(1, "not a database", "--store")
+    sqlite3.connect(folder / "other.db").close()
+    (folder / "other.db").touch()
+    solon("status", "--store", "sqlite:///other.db").fails(1, "holds no Solon store")
+    solon("run", "preference", "--seeds", "x.jsonl", "--store", "sqlite:///no/such/folder/s.db").fails(
+        1, "mkdir -p"
+    )
+
+
+def test_what_nobody_foresaw_is_ours_and_the_traceback_goes_to_a_file(
+    solon: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("unforeseen")
+
+    monkeypatch.setattr("solon.cli.options.read_config", explode)
+    told = solon("status")
+    told.fails(1, "ZeroDivisionError: unforeseen", "mistake in Solon")
+    path = Path(told.err.split("report it with ")[1].split(" (")[0])
+    assert "Traceback" in path.read_text()
+    path.unlink()
+
+
+def test_debug_shows_the_traceback(solon: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOLON_DEBUG", "1")
+    assert "Traceback" in solon("status").err

@@ -1,0 +1,82 @@
+"""Signals to a real process: the first stops cleanly, the second aborts, and both can be resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def start(folder: Path, write_seeds: Callable[..., Path]) -> Callable[[], subprocess.Popen[str]]:
+    """Starts a run of 30 items on a slow fake, and waits until it is at work."""
+    log = folder / "calls.log"
+    (folder / "slow.json").write_text(json.dumps({"latency": 0.2, "otherwise": "default", "log": str(log)}))
+    (folder / "solon.toml").write_text('[models.default]\nmodel = "scripted:slow.json"\nconcurrency = 4\n')
+    seeds = write_seeds(*({"prompt": f"Explain topic {i}."} for i in range(30)))
+
+    def go() -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "solon.cli", "run", "preference", "--seeds", str(seeds), "--json"]
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
+        )
+        deadline = time.monotonic() + 60
+        while not log.exists() or log.stat().st_size == 0:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return process
+
+    return go
+
+
+def finish_fast(folder: Path) -> None:
+    (folder / "slow.json").write_text(json.dumps({"otherwise": "default", "log": str(folder / "calls.log")}))
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_the_first_signal_stops_cleanly_and_resume_finishes(
+    solon: Cli, folder: Path, start: Callable[[], subprocess.Popen[str]], number: int, name: str
+) -> None:
+    process = start()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    summary = json.loads(out.splitlines()[-1])
+    assert summary["stopped_because"] == f"stopped by {name}"
+    assert summary["queued"] > 0
+    assert summary["queued"] + summary["pending_review"] + summary["accepted"] + summary["rejected"] == 30
+    assert "Traceback" not in err
+    finish_fast(folder)
+    done = solon("resume", "--json")
+    assert done.code in (0, 3), done
+    assert done.json["queued"] == done.json["failed"] == 0
+    # What was stopped is not paid for again: every call that was ever made is in the journal, once.
+    assert len((folder / "calls.log").read_text().splitlines()) == done.json["model_calls"]
+
+
+def test_the_second_signal_aborts_at_once_and_resume_finishes(
+    solon: Cli, folder: Path, start: Callable[[], subprocess.Popen[str]]
+) -> None:
+    (folder / "slow.json").write_text(json.dumps({"latency": 30, "log": str(folder / "calls.log")}))
+    process = start()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 4, err
+    assert "aborted" in err
+    finish_fast(folder)
+    done = solon("resume", "--json")
+    assert done.json["items"] == 30
+    assert done.json["queued"] == done.json["failed"] == 0

@@ -1,0 +1,201 @@
+"""Commands that show: lineage, exports, graph, law, prompts, configuration, model, doctor, help."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solon.agents.models.weights import find_builtin_model
+from solon.config import Config, parse_config
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def records(solon: Cli, folder: Path) -> list[dict[str, Any]]:
+    """The records of the demo on the scripted fake."""
+    assert solon("demo", "--model", "scripted:default", "--store", "sqlite:///solon.db").code == 0
+    solon("export", "--format", "jsonl", "--output", folder / "all.jsonl")
+    rows = [json.loads(line) for line in (folder / "all.jsonl").read_text().splitlines()]
+    assert rows
+    return rows
+
+
+def test_show_draws_the_lineage(solon: Cli, records: list[dict[str, Any]]) -> None:
+    found = solon("show", records[0]["id"], "--json").json
+    assert found["record"]["id"] == records[0]["id"]
+    assert {call["role"] for call in found["calls"]} >= {"generator", "critic", "judge"}
+    assert len(found["verdicts"]) >= 4
+    drawn = solon("show", records[0]["id"]).out
+    for part in (
+        "seed demo-",
+        "constitution general 1.0.0",
+        "(chosen)",
+        "(rejected)",
+        "order AB",
+        "judge.pair 1",
+    ):
+        assert part in drawn, part
+    for call in found["calls"]:
+        assert call["id"] in drawn
+    solon("show", "nothing").fails(2, "'nothing'")
+
+
+def test_export_counts_what_it_leaves_out(solon: Cli, records: list[dict[str, Any]], folder: Path) -> None:
+    told = solon("export", "--format", "trl-preference", "--output", folder / "pairs.jsonl", "--json").json
+    rows = [json.loads(line) for line in (folder / "pairs.jsonl").read_text().splitlines()]
+    assert told["written"] == len(rows) == len(records)
+    assert all(set(row) == {"prompt", "chosen", "rejected"} for row in rows)
+    assert "left out:" in solon("export", "-f", "trl-sft", "-o", folder / "sft.jsonl").out
+    none = solon("export", "-f", "jsonl", "-o", folder / "c.jsonl", "--certified-only", "--json").json
+    assert none["written"] == 0
+    solon("export", "-f", "trl-prefrence", "-o", folder / "x.jsonl").fails(
+        2, "did you mean 'trl-preference'?"
+    )
+
+
+@pytest.mark.parametrize("recipe", ["preference", "instruction"])
+def test_graph_is_mermaid_with_every_node(solon: Cli, recipe: str) -> None:
+    drawn = solon("graph", recipe)
+    assert "graph TD;" in drawn.out
+    for node in ("draft", "critique", "revise", "judge", "consensus", "review", "settle", "finish"):
+        assert node in drawn.out
+    assert len(solon("graph", recipe, "--json").json["version"]) == 16
+
+
+def test_law_is_listed_and_shown(solon: Cli) -> None:
+    for kind in ("constitution", "rubric"):
+        rows = solon(kind, "list", "--json").json[f"{kind}s"]
+        assert {row["name"] for row in rows} >= {"general", "medical", "legal", "code"}
+        assert [row["name"] for row in rows if row["in_force"]] == ["general"]
+        assert "general" in solon(kind, "list").out
+        shown = solon(kind, "show", "medical").out
+        assert "name: medical" in shown
+        solon(kind, "show", "nowhere").fails(2, "nowhere", "starters")
+    in_force = solon("constitution", "show", "--json").json
+    assert in_force["name"] == "general"
+
+
+def test_a_constitution_of_ones_own_is_in_force_and_kept_in_the_store(
+    solon: Cli, folder: Path, five_seeds: Path
+) -> None:
+    own = solon("constitution", "show", "medical").out.replace("name: medical", "name: clinic")
+    (folder / "clinic.yaml").write_text(own)
+    with (folder / "solon.toml").open("a") as file:
+        file.write('[law]\nconstitution = "clinic.yaml"\n')
+    rows = solon("constitution", "list", "--json").json["constitutions"]
+    assert [row["name"] for row in rows if row["in_force"]] == ["clinic"]
+    solon("run", "preference", "--seeds", five_seeds, "--limit", "1")
+    (folder / "solon.toml").write_text('[models.default]\nmodel = "scripted:default"\n')
+    rows = solon("constitution", "list", "--json").json["constitutions"]
+    assert ("clinic", "store") in {(row["name"], row["source"]) for row in rows}
+
+
+def test_prompts(solon: Cli, folder: Path) -> None:
+    names = [prompt["name"] for prompt in solon("prompts", "list", "--json").json["prompts"]]
+    assert "judge.pair" in names
+    assert solon("prompts", "check", "--json").json["checked"] == names
+    source = solon("prompts", "show", "judge.pair").out
+    assert source.startswith("---\nname: judge.pair")
+    mine = folder / "mine"
+    mine.mkdir()
+    (mine / "judge.pair.md").write_text(source.replace("{{ constitution }}", "{{ misspelt }}"))
+    solon("prompts", "check", "--folder", mine).fails(2, "judge.pair", "misspelt")
+    solon("prompts", "show", "judge.poem").fails(2, "'judge.poem'", "judge.pair")
+
+
+def test_config_show_check_schema(solon: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOLON_ROUTING__THRESHOLD", "0.35")
+    assert solon("config", "show", "--json").json["routing"]["threshold"] == 0.35
+    assert json.loads(solon("config", "show").out)["models"]["default"]["model"] == "scripted:default"
+    assert solon("config", "check", "--json").json["ok"] is True
+    assert solon("config", "check").out.startswith("the configuration holds")
+    assert "routing" in solon("config", "schema").json["properties"]
+    monkeypatch.delenv("SOLON_ROUTING__THRESHOLD")
+    values = tomllib.loads(solon("config", "schema", "--format", "toml").out)
+    assert parse_config(values) == Config()
+
+
+def test_doctor_on_a_healthy_store(solon: Cli, waiting: list[dict[str, Any]]) -> None:
+    told = solon("doctor", "--json")
+    assert told.code == 0
+    checks = {check["name"]: check for check in told.json["checks"]}
+    assert checks["store"]["state"] == "ok"
+    assert f"{len(waiting)} waiting" in checks["reviews"]["told"]
+    assert "current graph" in checks["threads"]["told"]
+    assert checks["model default"]["state"] == "note"
+    assert "disk" in solon("doctor").out
+
+
+def test_doctor_names_what_is_broken_and_what_to_do(solon: Cli, folder: Path) -> None:
+    (folder / "solon.toml").write_text(
+        "[models.default]\nmodel = 'openai:m'\nbase_url = 'http://127.0.0.1:9/v1'\n"
+    )
+    told = solon("doctor")
+    assert told.code == 1
+    assert "no answer from http://127.0.0.1:9/v1" in told.out
+    assert "-> start the server" in told.out
+    assert "there is no store solon.db yet" in told.out
+    assert solon("doctor", "--offline").code == 0
+    assert solon("doctor", "--store", "sqlite:///no/folder/s.db", "--offline").code == 1
+
+
+@pytest.mark.builtin
+@pytest.mark.skipif(
+    find_builtin_model() is None, reason="the built-in model is not installed: solon model fetch"
+)
+def test_model_fetch_checks_the_weights(solon: Cli) -> None:
+    told = solon("model", "fetch", "--json").json
+    assert told["sha256"].startswith("b179c952")
+    assert Path(told["path"]).is_file()
+    assert "as expected" in solon("model", "fetch").out
+
+
+COMMANDS = [
+    [], ["demo"], ["run"], ["resume"], ["status"], ["graph"], ["doctor"], ["show"], ["export"],
+    ["review", "list"], ["review", "show"], ["review", "decide"], ["constitution", "show"], ["constitution", "list"],
+    ["rubric", "show"], ["rubric", "list"], ["model", "fetch"], ["prompts", "list"], ["prompts", "show"],
+    ["prompts", "check"], ["config", "show"], ["config", "check"], ["config", "schema"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_teaches_with_an_example(solon: Cli, command: list[str]) -> None:
+    told = solon(*command, "--help")
+    assert told.code == 0
+    assert "--help" in told.out
+    assert ("Example: " if command else "Begin with `solon demo`") in told.out
+
+
+def test_version(solon: Cli) -> None:
+    from solon import __version__
+
+    assert solon("--version").out == f"solon {__version__}\n"
+
+
+HEAVY = [
+    "langgraph",
+    "langchain_core",
+    "sqlalchemy",
+    "sqlmodel",
+    "pydantic",
+    "numpy",
+    "aiohttp",
+    "pyarrow",
+    "rich.console",
+    "jinja2",
+]
+
+
+@pytest.mark.parametrize("code", ["import solon", "from solon.cli import main; main(['--help'])"])
+def test_neither_import_nor_help_loads_anything_heavy(code: str) -> None:
+    script = f"{code}\nimport sys\nprint(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

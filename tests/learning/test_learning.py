@@ -1,0 +1,214 @@
+"""Decisions make the next consensus version, certificates follow, and items move at no model cost.
+
+The panel is scripted, so these tests show that the plumbing holds; they claim no rate of agreement.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from solon import Project
+from solon.learning import outcome_of, watch_audits
+from solon.store.learning import Decided
+from solon.store.reviews import decide, list_reviews
+from solon.store.runs import find_run
+
+ROUTING = {"policy": "pilot", "pilot": 80, "pilot_share": 0.5, "audit_share": 0.2}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "generator": {"revise": False},
+        "routing": ROUTING,
+    }
+    with Project(f"sqlite:///{tmp_path}/solon.db", config=config) as made:
+        yield made
+
+
+def query(project: Project, sql: str) -> list[tuple[object, ...]]:
+    with project.store.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(sql))]
+
+
+def answer_all(project: Project, rule: str, *, right: float, counts: bool = True, seed: int = 1) -> int:
+    """Answer as an expert who sides with the panel's mean at the given rate."""
+    draw = random.Random(seed)
+    with project.store.connect() as connection:
+        waiting = [r for r in list_reviews(connection, limit=10_000) if r.rule == rule]
+    for review in waiting:
+        sql = f"SELECT avg(p) FROM verdicts WHERE a_id = '{review.candidates[0]}' AND attempt = {review.attempt}"
+        [(mean,)] = query(project, sql)
+        best = 0 if mean is None or float(str(mean)) > 0.5 else 1
+        pick = best if draw.random() < right else 1 - best
+        answer = {"choice": "prefer", "candidate": review.candidates[pick]}
+        decide(project.store, review.id, answer, actor="expert:test", channel="api", counts=counts)
+    return len(waiting)
+
+
+def seeds(n: int) -> list[str]:
+    return [f"Explain topic {i * 7919 % 1000} in two sentences." for i in range(n)]
+
+
+def test_the_pilot_is_random_fixed_and_bounded(project: Project) -> None:
+    project.run("preference", seeds(40))
+    pilot = query(project, "SELECT count(*) FROM items WHERE pilot")
+    assert pilot == [(20,)]
+    smallest = query(
+        project,
+        "SELECT min(random_seed) > (SELECT max(random_seed) FROM items WHERE pilot) FROM items WHERE NOT pilot",
+    )
+    assert smallest == [(1,)]
+    before = query(project, "SELECT id FROM items WHERE pilot ORDER BY id")
+    project.run("preference", seeds(40))
+    assert query(project, "SELECT id FROM items WHERE pilot ORDER BY id") == before
+
+
+def test_decisions_without_a_token_teach_nothing(project: Project) -> None:
+    project.run("preference", seeds(30))
+    assert answer_all(project, "pilot", right=1.0, counts=False) == 15
+    project.resume()
+    learned = project.learn()
+    assert learned.version is None
+    assert query(project, "SELECT count(*) FROM certificates") == [(0,)]
+
+
+def test_from_pilot_to_certificate_at_no_model_cost(project: Project) -> None:
+    first = project.run("preference", seeds(160))
+    assert first.provisional == first.accepted > 0
+    assert answer_all(project, "pilot", right=1.0) == 80
+    second = project.resume()
+    project.learn()
+    third = project.resume()
+    assert third.model_calls == second.model_calls == first.model_calls
+    states = third.accepted + third.rejected + third.pending_review + third.failed + third.queued
+    assert states == third.items == 160
+    assert query(project, "SELECT count(*) FROM consensus_versions WHERE number > 0")[0][0] in (1, 2)
+    granted = query(project, "SELECT id, threshold, spent_delta FROM certificates WHERE status = 'granted'")
+    assert len(granted) == 1
+    named = query(
+        project,
+        "SELECT DISTINCT certificate_id, provisional FROM records WHERE superseded_at IS NULL AND route != 'decided'",
+    )
+    assert named == [(granted[0][0], 0)]
+    under = query(
+        project,
+        "SELECT count(*) FROM records JOIN certificates ON certificates.id = records.certificate_id "
+        "WHERE records.superseded_at IS NULL AND records.confidence < certificates.threshold - 0.000001",
+    )
+    assert under == [(0,)]
+
+
+def test_fit_and_certification_never_share_a_decision(project: Project) -> None:
+    project.run("preference", seeds(120))
+    answer_all(project, "pilot", right=1.0)
+    project.resume()
+    learned = project.learn()
+    fitted = query(project, "SELECT fitted_on FROM consensus_versions WHERE number > 0")
+    assert fitted
+    for (used,) in fitted:
+        ids = ", ".join(f"'{d}'" for d in __import__("json").loads(str(used))["decisions"])
+        halves = query(project, f"SELECT DISTINCT half FROM precedents WHERE decision_id IN ({ids})")
+        assert halves == [("seen",)]
+    assert learned.fitted_on + learned.certified_on <= 60
+
+
+def test_disagreeing_experts_get_no_certificate(project: Project) -> None:
+    project.run("preference", seeds(120))
+    answer_all(project, "pilot", right=0.5)
+    project.resume()
+    project.learn()
+    project.resume()
+    assert query(project, "SELECT count(*) FROM certificates WHERE status = 'granted'") == [(0,)]
+    assert query(project, "SELECT count(*) FROM records WHERE NOT provisional AND route != 'decided'") == [
+        (0,)
+    ]
+
+
+def test_each_look_spends_its_own_delta(project: Project) -> None:
+    project.run("preference", seeds(60))
+    answer_all(project, "pilot", right=0.5)
+    project.resume()
+    project.learn()
+    spent = [
+        float(str(row[0]))
+        for row in query(project, "SELECT spent_delta FROM certificates ORDER BY created_at")
+    ]
+    assert spent
+    assert sum(spent) <= 0.1
+    assert spent == sorted(spent, reverse=True)
+
+
+def test_withdrawn_reviews_are_logged_and_no_precedents(project: Project) -> None:
+    project.run("preference", seeds(160))
+    answer_all(project, "pilot", right=1.0)
+    project.resume()
+    project.learn()
+    project.resume()
+    withdrawn = {row[0] for row in query(project, "SELECT id FROM reviews WHERE state = 'withdrawn'")}
+    logged = {row[0] for row in query(project, "SELECT subject FROM events WHERE kind = 'withdrawn'")}
+    assert withdrawn
+    assert withdrawn == logged
+    assert query(
+        project,
+        "SELECT count(*) FROM decisions JOIN reviews ON reviews.id = decisions.review_id "
+        "WHERE reviews.state = 'withdrawn'",
+    ) == [(0,)]
+
+
+def test_audits_wait_beside_accepted_items_and_an_alarm_suspends_the_certificate(project: Project) -> None:
+    project.run("preference", seeds(160))
+    answer_all(project, "pilot", right=1.0)
+    project.resume()
+    project.learn()
+    project.resume()
+    with project.store.connect() as connection:
+        audits = [r for r in list_reviews(connection, limit=10_000) if r.kind == "audit"]
+        run = find_run(connection)
+    assert audits
+    assert query(
+        project,
+        "SELECT DISTINCT state FROM items WHERE id IN (SELECT item_id FROM reviews WHERE kind = 'audit')",
+    ) == [("accepted",)]
+    for review in audits:
+        [(chosen,)] = query(
+            project,
+            f"SELECT chosen_id FROM records WHERE item_id = '{review.item_id}' AND superseded_at IS NULL",
+        )
+        other = next(c for c in review.candidates if c != chosen)
+        answer = {"choice": "prefer", "candidate": other}
+        decide(project.store, review.id, answer, actor="expert:test", channel="api", counts=True)
+    assert query(project, "SELECT count(*) FROM outbox WHERE applied_at IS NULL") == [(0,)]
+    report = watch_audits(project.store, run, project.config)
+    assert (report.n, report.agreed) == (len(audits), 0)
+    if report.state == "alarm":
+        assert query(
+            project, "SELECT count(*) FROM certificates WHERE status = 'granted' AND suspended_at IS NULL"
+        ) == [(0,)]
+    else:
+        assert report.state == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("choice", "candidate", "expected"),
+    [
+        ("prefer", "a", "A"),
+        ("prefer", "b", "B"),
+        ("tie", None, "tie"),
+        ("both_bad", None, "neither"),
+        ("edit", "a", "neither"),
+        ("accept", "a", "accept"),
+        ("reject", "a", "reject"),
+    ],
+)
+def test_decisions_in_the_panels_words(choice: str, candidate: str | None, expected: str) -> None:
+    decided = Decided(
+        "d", "i", 0, ("a", "b"), choice, candidate, "expert:x", 0.0, False, True, "interrupt", "r"
+    )
+    assert outcome_of(decided) == expected

@@ -1,0 +1,100 @@
+"""Routing policies: which rule sends an item where, and with which reasons."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solon.config import RoutingConfig
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import Consensus, Verdict, judge_item
+from solon.graphs.routing import Standing, choose_route
+
+
+def weigh(*votes: tuple[str, str, float]) -> Consensus:
+    verdicts = [
+        Verdict(judge=judge, seat="1", order=order, outcome="A" if p > 0.5 else "B", p=p)
+        for judge, order, p in votes
+    ]
+    return judge_item(ConsensusModel.prior(), verdicts)
+
+
+SURE = weigh(("m1", "AB", 0.99), ("m1", "BA", 0.98), ("m2", "AB", 0.99), ("m2", "BA", 0.97))
+SPLIT = weigh(("m1", "AB", 0.9), ("m1", "BA", 0.9), ("m2", "AB", 0.1), ("m2", "BA", 0.12))
+WEAK = weigh(("m1", "AB", 0.55), ("m1", "BA", 0.53))
+NONE = judge_item(ConsensusModel.prior(), [Verdict(judge="m1")])
+
+
+def route(
+    consensus: Consensus, policy: str, standing: Standing | None = None, **options: bool
+) -> tuple[str, str]:
+    chosen = choose_route(
+        consensus,
+        RoutingConfig(policy=policy),
+        standing or Standing(),
+        can_resolve=options.get("can_resolve", False),
+    )
+    return chosen.where, chosen.rule
+
+
+@pytest.mark.parametrize(
+    ("consensus", "policy", "standing", "expected"),
+    [
+        (SURE, "always", Standing(), ("review", "always")),
+        (WEAK, "never", Standing(), ("accept", "never")),
+        (SURE, "disagreement", Standing(), ("accept", "disagreement")),
+        (SPLIT, "disagreement", Standing(), ("review", "disagreement")),
+        (SURE, "threshold", Standing(), ("accept", "threshold")),
+        (WEAK, "threshold", Standing(), ("review", "threshold")),
+        (SURE, "pilot", Standing(pilot=True), ("review", "pilot")),
+        (SURE, "pilot", Standing(), ("accept", "threshold")),
+        (SURE, "pilot", Standing(threshold=0.99), ("review", "certified")),
+        (SURE, "pilot", Standing(threshold=0.6), ("accept", "certified")),
+        (SURE, "certified", Standing(), ("review", "certified")),
+        (SURE, "certified", Standing(threshold=0.6), ("accept", "certified")),
+        (WEAK, "certified", Standing(threshold=0.9), ("review", "certified")),
+    ],
+)
+def test_policies(consensus: Consensus, policy: str, standing: Standing, expected: tuple[str, str]) -> None:
+    assert route(consensus, policy, standing) == expected
+
+
+@pytest.mark.parametrize("policy", ["threshold", "disagreement", "pilot", "certified", "never"])
+def test_without_any_verdict_nothing_is_accepted(policy: str) -> None:
+    assert route(NONE, policy, Standing(threshold=0.1)) == ("review", "no_verdict")
+
+
+def test_a_split_goes_to_the_resolver_once_and_then_to_a_person() -> None:
+    assert route(SPLIT, "threshold", can_resolve=True) == ("resolve", "split")
+    assert route(SPLIT, "threshold", can_resolve=False) == ("review", "threshold")
+    assert route(WEAK, "threshold", can_resolve=True) == ("review", "threshold")
+
+
+def test_a_redraft_that_an_expert_asked_for_goes_back_to_them() -> None:
+    chosen = choose_route(SURE, RoutingConfig(policy="never"), can_resolve=True, asked_back=True)
+    assert (chosen.where, chosen.rule) == ("review", "asked_back")
+    assert chosen.reasons[0]["text"] == "an expert asked for this redraft"
+
+
+def test_reasons_say_it_in_words_and_numbers() -> None:
+    reasons = choose_route(SPLIT, RoutingConfig(policy="threshold"), can_resolve=False).reasons
+    told = [reason["text"] for reason in reasons]
+    assert told[0] == "judges split 2:2 over both orders (2 for A, 2 for B)"
+    assert told[1].startswith("margin 0.0")
+    assert told[1].endswith("< 0.20")
+    certified = choose_route(
+        WEAK, RoutingConfig(policy="certified"), Standing(threshold=0.9), can_resolve=False
+    ).reasons
+    assert certified[0]["text"] == f"confidence {WEAK.confidence:.3f} < 0.900 of the certificate"
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.floats(0, 1))
+def test_a_lower_threshold_never_accepts_less(p: float, q: float, threshold: float) -> None:
+    consensus = weigh(("m1", "AB", p), ("m2", "BA", q))
+
+    def accepts(limit: float) -> bool:
+        routing = RoutingConfig(policy="threshold", threshold=limit)
+        return choose_route(consensus, routing, can_resolve=False).where == "accept"
+
+    assert accepts(threshold / 2) or not accepts(threshold)
