@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from solon.formats.exports import ExportSummary
+    from solon.graphs.recipes import Recipe
     from solon.graphs.runner import Progress, Runner
     from solon.learning import Learned
     from solon.store import Store
@@ -36,6 +37,7 @@ class Project:
         store: URL of the store; default: `store` of the configuration (`SOLON_STORE`, `solon.toml`).
         config: a `Config`, plain values, or the path of a TOML file; default: `solon.toml` if it is there.
         models: chat models of your own by the name that the configuration gives them; any LangChain chat model.
+        recipes: recipes of your own in place of built-in ones of the same name.
         create: make the store where it is missing.
     """
 
@@ -45,6 +47,7 @@ class Project:
         *,
         config: Config | Mapping[str, Any] | str | Path | None = None,
         models: Mapping[str, BaseChatModel] | None = None,
+        recipes: Mapping[str, Recipe] | None = None,
         create: bool = True,
     ) -> None:
         from solon.store import Store
@@ -57,6 +60,7 @@ class Project:
             self.config = load_config(config)
         self.store: Store = Store(store or self.config.store, create=create)
         self._models = dict(models or {})
+        self._recipes = dict(recipes or {})
 
     def __enter__(self) -> Project:
         return self
@@ -169,13 +173,12 @@ class Project:
 
     def _pin(self, recipe_name: str, source: str) -> Pins:
         from solon.consensus.model import ConsensusModel
-        from solon.graphs.recipes import get_recipe
         from solon.graphs.versions import graph_version
         from solon.law.documents import load_constitution, load_rubric
         from solon.prompts import PromptLibrary
         from solon.store.runs import pin_versions
 
-        recipe = get_recipe(recipe_name)
+        recipe = self._recipe(recipe_name)
         library = PromptLibrary()
         constitution = load_constitution(self.config.law.constitution)
         rubric = load_rubric(self.config.law.rubric)
@@ -256,7 +259,8 @@ class Project:
             cost=before.cost,
         )
         pool = ModelPool(config, given=self._models)
-        runner = Runner(self.store, run, config, pool, meter, on_progress=on_progress)
+        recipe = self._recipe(run.recipe)
+        runner = Runner(self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress)
         if on_runner is not None:
             on_runner(runner)
         stopped: str | None = None
@@ -287,11 +291,15 @@ class Project:
         return self._learn(run, config, everything=True)
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> Learned:
-        from solon.graphs.recipes import get_recipe
         from solon.learning import learn, watch_audits
 
         watch_audits(self.store, run, config)
-        return learn(self.store, run, get_recipe(run.recipe), config, everything=everything)
+        return learn(self.store, run, self._recipe(run.recipe), config, everything=everything)
+
+    def _recipe(self, name: str) -> Recipe:
+        from solon.graphs.recipes import get_recipe
+
+        return self._recipes.get(name) or get_recipe(name)
 
     def _config_of(self, stored: dict[str, Any], run: RunRow) -> Config:
         """What shapes the data comes from the run; limits and concurrency are this session's."""

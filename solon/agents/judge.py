@@ -25,6 +25,7 @@ class Verdict:
 
     Attributes:
         outcome: A | B | tie | abstain on a pair; accept | reject | abstain on a single candidate.
+        call: None for a recorded verdict.
         abstained: why there is no verdict (no_verdict, bad_output, too_long), else empty.
     """
 
@@ -37,7 +38,7 @@ class Verdict:
     confidence: float | None
     scores: dict[str, float] | None
     rationale: str
-    call: Outcome
+    call: Outcome | None
     abstained: str = ""
 
 

@@ -14,7 +14,15 @@ import typer
 from solon import __version__
 from solon.cli import config, demo, doctor, export, graph, law, model, prompts, review, run, show
 from solon.cli.terminal import STOPPED, clean, print_json
-from solon.errors import InternalError, SolonError
+from solon.errors import (
+    ConfigError,
+    InternalError,
+    ModelError,
+    ReviewError,
+    SolonError,
+    StoreError,
+    UsageError,
+)
 
 app = typer.Typer(
     name="solon",
@@ -62,14 +70,25 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+_ELSE: tuple[tuple[type[SolonError], str], ...] = (
+    (ConfigError, "mend it and run the command again; `solon config schema` lists every key"),
+    (UsageError, "see `--help` of the command"),
+    (ModelError, "ask `solon doctor` about the model, then run `solon resume`"),
+    (ReviewError, "see `solon review list`"),
+    (StoreError, "ask `solon doctor` about the store"),
+    (SolonError, "try again; SOLON_DEBUG=1 shows where it happened"),
+)
+"""What to do where an error does not say it itself."""
+
+
 def _report(error: SolonError, arguments: list[str]) -> int:
     if os.environ.get("SOLON_DEBUG"):
         traceback.print_exception(error)
     typer.echo(f"error: {clean(error.cause)}", err=True)
-    if error.next_step:
-        typer.echo(f"  -> {clean(error.next_step)}", err=True)
+    next_step = error.next_step or next(step for kind, step in _ELSE if isinstance(error, kind))
+    typer.echo(f"  -> {clean(next_step)}", err=True)
     if "--json" in arguments:
-        print_json({"error": error.cause, "next_step": error.next_step, "exit_code": error.exit_code})
+        print_json({"error": error.cause, "next_step": next_step, "exit_code": error.exit_code})
     return error.exit_code
 
 

@@ -1,0 +1,1 @@
+"""Suites, replay of recorded panels, and reports."""

@@ -11,7 +11,7 @@ from solon.agents.calls import Meter, ModelPool
 from solon.config import Config
 from solon.errors import LimitReached, ModelError, ModelRefused, SolonError, StoreError
 from solon.graphs.contexts import Contexts
-from solon.graphs.recipes import build_graph, get_recipe
+from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.threads import Threads, names_decision
 from solon.store import Store
@@ -43,16 +43,19 @@ class Runner:
         pool: ModelPool,
         meter: Meter,
         *,
+        recipe: Recipe | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         limit: int | None = None,
     ) -> None:
-        """`limit`: work on at most so many items now; the others stay queued."""
+        """`recipe`: in place of the run's built-in one. `limit`: work on at most so many items now."""
         self.store, self.run, self.config, self.pool, self.meter = store, run, config, pool, meter
         self.me = ""
+        self._recipe = recipe or get_recipe(run.recipe)
         self.progress = Progress(meter)
         self._on_progress = on_progress
         self._left = limit
         self._failures = 0
+        self._undelivered: set[str] = set()
         self._fatal: SolonError | None = None
 
     def stop(self, why: str) -> None:
@@ -67,7 +70,7 @@ class Runner:
             ModelError: no model answers; its items are parked or queued and can be resumed.
             StoreError: the store cannot be written; what was committed is intact.
         """
-        recipe = get_recipe(self.run.recipe)
+        recipe = self._recipe
         self.pool.prepare()
         async with open_saver(self.store) as saver:
             graph = build_graph(recipe).compile(checkpointer=saver)
@@ -180,17 +183,15 @@ class Runner:
             async with gate:
                 await self._deliver(item, delivery)
 
-        seen: set[str] = set()
         while not self._stopping:
             batch = await self.store.writer.run(
                 lambda connection: review_store.claim_deliveries(
-                    connection, self.me, 4 * size, run_id=self.run.id
+                    connection, self.me, 4 * size, run_id=self.run.id, without=self._undelivered
                 )
             )
-            new = {delivery.item_id: delivery for delivery in batch if delivery.decision_id not in seen}
-            if not new:
+            if not batch:
                 return
-            seen.update(delivery.decision_id for delivery in new.values())
+            new = {delivery.item_id: delivery for delivery in batch}
             loaded = item_store.load_items(self.store, list(new))
             await asyncio.gather(*(one(item, new[item.id]) for item in loaded))
 
@@ -214,6 +215,8 @@ class Runner:
             return
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
+        self._undelivered.add(delivery.decision_id)
+        (item,) = item_store.load_items(self.store, [item.id])  # it may be in a later attempt now
         taken_in = names_decision(await self._threads.stands_at(item), delivery.decision_id)
         await self.store.writer.run(
             lambda connection: review_store.not_delivered(

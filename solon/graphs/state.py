@@ -56,7 +56,7 @@ class ItemState(TypedDict, total=False):
 Node = Callable[[ItemState, Runtime[Any]], Awaitable[dict[str, Any]]]
 
 
-def routed(node: Node) -> Callable[[ItemState, Runtime[Any]], Awaitable[Command[Any]]]:
+def routed(node: Node) -> Any:
     """The node with its `next` as a command: LangGraph then need not read the state again for a conditional edge."""
 
     async def go(state: ItemState, runtime: Runtime[Any]) -> Command[Any]:

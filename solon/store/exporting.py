@@ -167,7 +167,17 @@ def _flags(
         for candidate, given in (row.flags or {}).items():
             known = flags.setdefault(row.item_id, {}).setdefault(candidate, [])
             known += [flag for flag in given if flag not in known]
+    for item_id, known_of_item in flags.items():
+        _spread_flags(connection, item_id, known_of_item)
     return flags, actors
+
+
+def _spread_flags(connection: Connection, item_id: str, flags: dict[str, list[str]]) -> None:
+    """A flag is about a text, and the same text has another id in every attempt of its item."""
+    query = select(candidates.c.id, candidates.c.text_id).where(candidates.c.item_id == item_id)
+    text_of = {row.id: row.text_id for row in connection.execute(query)}
+    by_text = {text_of[candidate]: given for candidate, given in flags.items() if candidate in text_of}
+    flags.update({c: list(by_text[text_id]) for c, text_id in text_of.items() if text_id in by_text})
 
 
 def _calls(connection: Connection, item_ids: list[str]) -> dict[str, dict[str, Any]]:

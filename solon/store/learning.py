@@ -12,10 +12,11 @@ from solon.consensus.panel import Verdict as Vote
 from solon.store.items import next_attempt
 from solon.store.reviews import event
 from solon.store.runs import RunRow
-from solon.store.tables import Decision, Item, Precedent, Record, Resolution, Review, Run, Verdict
+from solon.store.tables import Decision, Item, Precedent, Record, Resolution, Review, Run, Seed, Verdict
 from solon.store.writer import insert_rows
 
 items = Item.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
 runs = Run.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 precedents = Precedent.__table__  # type: ignore[attr-defined]
@@ -287,4 +288,32 @@ def chosen_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, str 
             records.c.item_id.in_(part), records.c.superseded_at.is_(None)
         )
         found.update({row.item_id: row.chosen_id for row in connection.execute(query)})
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRoute:
+    """Where an item went: accept, or the rule that sent it to a person."""
+
+    item_id: str
+    external_id: str
+    attempt: int
+    shown: tuple[str, ...]
+    route: str
+
+
+def item_routes(connection: Connection) -> list[ItemRoute]:
+    """Every judged item of the store with the candidates that were shown and where it went."""
+    columns = (items.c.id, seeds.c.external_id, items.c.attempt)
+    base = select(*columns).join(seeds, seeds.c.id == items.c.seed_id)
+    accepted = base.add_columns(records.c.shown).join(records, records.c.item_id == items.c.id)
+    waiting = base.add_columns(reviews.c.candidates).join(reviews, reviews.c.item_id == items.c.id)
+    found = [
+        ItemRoute(row[0], row[1], row[2], tuple(row[3]), "accept")
+        for row in connection.execute(accepted.where(records.c.superseded_at.is_(None), records.c.shown.is_not(None)))
+    ]
+    found += [
+        ItemRoute(row[0], row[1], row[2], tuple(row[3]), "review")
+        for row in connection.execute(waiting.where(items.c.state == "waiting", reviews.c.kind == "interrupt"))
+    ]
     return found

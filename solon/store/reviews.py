@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -367,15 +367,25 @@ class Delivery:
 
 
 def claim_deliveries(
-    connection: Connection, by: str, limit: int, *, run_id: str | None = None
+    connection: Connection,
+    by: str,
+    limit: int,
+    *,
+    run_id: str | None = None,
+    without: Collection[str] = (),
 ) -> list[Delivery]:
-    """Take decisions whose graphs are to be resumed; a claim that is not kept comes back by itself."""
+    """Take decisions whose graphs are to be resumed; a claim that is not kept comes back by itself.
+
+    Args:
+        without: ids of decisions that shall stay where they are.
+    """
     now = time.time()
     free = outbox.c.claimed_until.is_(None) | (outbox.c.claimed_until < now) | (outbox.c.claimed_by == by)
     query = (
         select(outbox.c.decision_id)
         .join(items, items.c.id == outbox.c.item_id)
         .where(outbox.c.applied_at.is_(None), free, items.c.state == "waiting")
+        .where(outbox.c.decision_id.not_in(without))
         .order_by(outbox.c.created_at)
         .limit(limit)
         .with_for_update(skip_locked=True, of=outbox)
@@ -503,7 +513,7 @@ def stored_decision(
     seen, shown = (find_review(connection, name) for name in (row["review_id"], review_id))
     if seen.content_hash != shown.content_hash:
         return None
-    text_of = dict(
+    text_of: dict[str, str] = dict(
         connection.execute(
             select(candidates.c.id, candidates.c.text_id).where(
                 candidates.c.id.in_([*seen.candidates, *shown.candidates])

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ def _claim_all(url: str, run_id: str, gate: Any) -> tuple[str, list[list[str]]]:
             if not ids:
                 return me, batches
             batches.append(ids)
+            time.sleep(0.005)  # SQLite's waiting is not fair: give the other one its turn
 
 
 def test_two_processes_claim_every_item_once(

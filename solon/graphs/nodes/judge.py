@@ -79,7 +79,7 @@ def _store(context: ItemContext, shown: list[str], verdicts: list[Verdict], roun
                 "confidence": verdict.confidence,
                 "scores": verdict.scores,
                 "rationale_id": context.add_text(verdict.rationale) if verdict.rationale else None,
-                "call_id": verdict.call.call_id,
+                "call_id": verdict.call.call_id if verdict.call else None,
                 "abstained": verdict.abstained or None,
                 "created_at": time.time(),
             },

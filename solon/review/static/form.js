@@ -1,0 +1,104 @@
+// The answer's form: what is chosen and typed, as the API wants it, and back.
+const all = (view, selector) => [...view.root.querySelectorAll(selector)];
+const one = (view, selector) => view.root.querySelector(selector);
+const FIELD = { edit: "text", redraft: "guidance", decline: "reason", both_bad: "rationale", escalate: "rationale" };
+const ASIDE = ["skip", "decline", "escalate"];
+
+export function pick(view, choice, candidate, quietly = false) {
+  const known = [...view.item.choices, ...ASIDE];
+  if (!known.includes(choice)) return false;
+  view.choice = choice;
+  view.candidate = choice === "prefer" ? candidate : null;
+  for (const button of all(view, ".choice")) {
+    const on = button.dataset.choice === choice && (choice !== "prefer" || button.dataset.candidate === candidate);
+    button.setAttribute("aria-pressed", String(on));
+  }
+  for (const section of all(view, ".candidate")) section.classList.toggle("picked", choice === "prefer" && section.dataset.candidate === candidate);
+  for (const part of all(view, ".more")) part.hidden = part.dataset.for !== choice;
+  if (choice === "edit") prepareEdit(view);
+  const name = all(view, ".choice[aria-pressed=true]")[0]?.cloneNode(true);
+  name?.querySelectorAll("kbd").forEach((key) => key.remove());
+  one(view, ".chosen").textContent = name ? name.textContent.trim() : "";
+  const field = FIELD[choice] && one(view, `[name=${FIELD[choice]}]`);
+  if (field && !quietly) field.focus();
+  return true;
+}
+
+function prepareEdit(view) {
+  const field = one(view, "[name=text]"), radios = all(view, "[name=edited][type=radio]");
+  const fill = (id) => {
+    const own = view.item.candidates.find((candidate) => candidate.id === id);
+    const untouched = view.item.candidates.some((candidate) => candidate.text === field.value);
+    if (own && (!field.value || untouched)) field.value = own.text;
+  };
+  for (const radio of radios) radio.onchange = () => fill(radio.value);
+  if (radios.length && !radios.some((radio) => radio.checked)) radios[0].checked = true;
+  fill(edited(view));
+}
+
+const edited = (view) => (one(view, "[name=edited]:checked") || one(view, "[name=edited]"))?.value;
+const typed = (view, name) => one(view, `[name=${name}]`)?.value || "";
+
+export function readAnswer(view) {
+  const answer = {};
+  const put = (name, value) => { if (value) answer[name] = value; };
+  put("choice", view.choice);
+  put("rationale", typed(view, "rationale").trim());
+  if (view.choice === "decline") put("reason", typed(view, "reason"));
+  if (ASIDE.includes(view.choice)) return answer;
+  if (view.choice === "prefer") { put("candidate", view.candidate); put("strength", Number(one(view, "[name=strength]:checked")?.value || 0)); }
+  if (view.choice === "edit") { put("candidate", edited(view)); put("text", typed(view, "text")); }
+  if (view.choice === "redraft") put("guidance", typed(view, "guidance"));
+  const cited = all(view, "[name=principle]:checked").map((box) => box.value);
+  if (cited.length) answer.principles = cited;
+  const flags = {};
+  for (const flag of all(view, "[name=flag]:checked")) (flags[flag.dataset.candidate] ||= []).push(flag.value);
+  if (Object.keys(flags).length) answer.flags = flags;
+  const scores = {};
+  for (const group of all(view, ".criterion")) { const score = group.querySelector("input:checked"); if (score) scores[group.dataset.criterion] = Number(score.value); }
+  if (Object.keys(scores).length) answer.scores = scores;
+  return answer;
+}
+
+export function fillAnswer(view, answer) {
+  for (const name of ["text", "guidance", "rationale", "reason"]) { const field = one(view, `[name=${name}]`); if (field && answer[name]) field.value = answer[name]; }
+  const check = (selector) => { const field = one(view, selector); if (field) field.checked = true; };
+  if (answer.choice === "edit" && answer.candidate) check(`[name=edited][value="${CSS.escape(answer.candidate)}"][type=radio]`);
+  if (answer.strength) check(`[name=strength][value="${Number(answer.strength)}"]`);
+  for (const id of answer.principles || []) check(`[name=principle][value="${CSS.escape(id)}"]`);
+  for (const [candidate, flags] of Object.entries(answer.flags || {})) for (const flag of flags) check(`[name=flag][data-candidate="${CSS.escape(candidate)}"][value="${CSS.escape(flag)}"]`);
+  for (const [id, score] of Object.entries(answer.scores || {})) check(`[data-criterion="${CSS.escape(id)}"] [value="${Number(score)}"]`);
+  if (answer.choice) pick(view, answer.choice, answer.candidate, true);
+}
+
+export function problemOf(view, answer) {
+  const wrong = (told, name) => ({ told, field: name ? one(view, `[name=${name}]`) : null });
+  if (!answer.choice) return wrong("Choose an answer first.");
+  if (answer.choice === "prefer" && !answer.candidate) return wrong("Choose which answer is better.");
+  if (answer.choice === "edit" && !(answer.text || "").trim()) return wrong("Write the answer as it should be.", "text");
+  if (answer.choice === "edit" && view.item.candidates.some((c) => c.id === answer.candidate && c.text === answer.text)) return wrong("The text is unchanged; change it, or choose another answer.", "text");
+  if (answer.choice === "redraft" && !(answer.guidance || "").trim()) return wrong("Say what the new draft shall do.", "guidance");
+  if (answer.choice === "decline" && !answer.reason) return wrong("Say why you cannot answer it.", "reason");
+  const said = answer.rationale || (answer.choice === "redraft" && answer.guidance);
+  const needed = ["edit", "both_bad", "escalate"].includes(answer.choice) || (view.item.rationale_wanted && !ASIDE.includes(answer.choice));
+  if (needed && !said) return wrong("Say in a sentence why.", "rationale");
+  return null;
+}
+
+const groups = (view) => all(view, ".criterion");
+function activate(view, index) { view.criterion = index; groups(view).forEach((group, i) => group.classList.toggle("active", i === index)); }
+
+export function scoreActive(view, key) {
+  if (!/^[1-5]$/.test(key)) return false;
+  const index = view.criterion ?? 0, group = groups(view)[index];
+  group.querySelector(`input[value="${key}"]`).checked = true;
+  activate(view, Math.min(index + 1, groups(view).length - 1));
+  return true;
+}
+
+export function nextCriterion(view, key) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[key];
+  if (!step) return false;
+  activate(view, Math.max(0, Math.min(groups(view).length - 1, (view.criterion ?? (step > 0 ? -1 : 1)) + step)));
+  return true;
+}

@@ -1,0 +1,421 @@
+// The review page: one item at a time, by keyboard, never losing what was typed. Nothing is kept in the browser's storage.
+import { send, call, SessionEnded, Refused } from "./net.js";
+import { DEFAULT_KEYS, NAMES, actionOf, keyName } from "./keys.js";
+import { readAnswer, fillAnswer, pick, problemOf, nextCriterion, scoreActive } from "./form.js";
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+const settings = JSON.parse($("#settings").textContent);
+const box = $("#item");
+const dialog = $("#dialog");
+
+let shown = null;            // the view on screen: {item, html, root, openedAt, firstInput, active}
+let ahead = [];              // views fetched beforehand
+const unsent = [];           // answers on their way: {view, body}
+let flushing = false, retryIn = 1000, retryTimer = 0;
+let last = null;             // the last answer: {assignment, decision}
+let asking = false, covered = false, session = 0, idleSince = Date.now(), draftTimer = 0, draftDirty = false;
+
+// Fetching and showing ------------------------------------------------------------------------------------------
+
+const held = () => [shown, ...ahead, ...unsent.map((entry) => entry.view)].filter(Boolean).map((view) => view.item.assignment);
+
+async function fetchNext() {
+  const found = await call("POST", "/page/next", { exclude: held() });
+  return found.item ? { item: found.item, html: found.html } : found;
+}
+
+async function advance() {
+  shown = null;
+  if (ahead.length) { show(ahead.shift()); prefetch(); return; }
+  if (asking) return;
+  asking = true;
+  box.setAttribute("aria-busy", "true");
+  try {
+    const found = await fetchNext();
+    if (found.item) { show(found); prefetch(); } else empty(found.message, found.empty);
+  } catch (error) {
+    if (error instanceof SessionEnded) loginAgain();
+    else if (error instanceof Refused) empty(error.message, "refused");
+    else { empty("No connection. Your answers are kept here and are sent when it is back.", "offline"); setTimeout(() => { if (!shown) advance(); }, 3000); }
+  } finally { asking = false; }
+}
+
+async function prefetch() {
+  if (asking || ahead.length) return;
+  asking = true;
+  try { const found = await fetchNext(); if (found.item) ahead.push(found); } catch { /* the next step asks again */ } finally { asking = false; }
+  if (!shown && ahead.length) advance();
+}
+
+function show(view, told = "") {
+  shown = view;
+  view.openedAt ||= Date.now() / 1000;
+  view.active ||= 0;
+  box.innerHTML = view.html;   // rendered and cleaned by the server; the CSP allows no script in it
+  box.removeAttribute("aria-busy");
+  view.root = $(".item", box);
+  showKeys(box);
+  const draft = view.answer || view.item.draft;
+  if (draft) fillAnswer(view, draft);
+  $(".problem", box).textContent = told;
+  wire(view);
+  draftDirty = false;
+  scrollTo({ top: 0 });
+  view.root.focus({ preventScroll: true });
+  idleSince = Date.now();
+}
+
+function empty(message, kind) {
+  shown = null;
+  box.removeAttribute("aria-busy");
+  const told = document.createElement("p");
+  told.className = "empty";
+  told.dataset.empty = kind || "";
+  told.textContent = message;
+  box.replaceChildren(told);
+}
+
+function wire(view) {
+  const panes = $$(".candidates .scroll", view.root);
+  let leading = null;
+  for (const pane of panes) {
+    for (const lead of ["pointerenter", "focus", "touchstart"]) pane.addEventListener(lead, () => { leading = pane; }, { passive: true });
+    pane.addEventListener("scroll", () => {
+      if (leading && leading !== pane) return;
+      const share = pane.scrollTop / Math.max(1, pane.scrollHeight - pane.clientHeight);
+      for (const other of panes) if (other !== pane) other.scrollTop = share * (other.scrollHeight - other.clientHeight);
+    }, { passive: true });
+  }
+  $("form.answer", view.root).addEventListener("submit", (event) => { event.preventDefault(); submit(); });
+  view.root.addEventListener("input", () => changed(view));
+  view.root.addEventListener("change", () => changed(view));
+}
+
+function changed(view) {
+  view.firstInput ||= Date.now() / 1000;
+  for (const flags of $$(".flags", view.root)) flags.classList.toggle("set", $$("input:checked", flags).length > 0);
+  const cited = $$("input[name=principle]:checked", view.root).map((one) => one.value);
+  $(".cited", view.root).textContent = cited.length ? ": " + cited.join(", ") : "";
+  draftDirty = true;
+  clearTimeout(draftTimer);
+  draftTimer = setTimeout(saveDraft, 500);
+}
+
+async function saveDraft() {
+  const view = shown;
+  if (!view || !draftDirty) return;
+  draftDirty = false;
+  try {
+    await call("PUT", `/api/v1/assignments/${view.item.assignment}/draft`, { draft: readAnswer(view) });
+    if (view === shown) say("Draft saved.");
+  } catch (error) {
+    draftDirty = view === shown;
+    if (error instanceof SessionEnded) loginAgain();
+    else if (view === shown) say(error instanceof Refused ? error.message : "Draft not saved yet: no connection.");
+  }
+}
+
+// Answering ----------------------------------------------------------------------------------------------------
+
+function choose(choice, candidate) {
+  if (!shown || !pick(shown, choice, candidate)) return;
+  changed(shown);
+  $(".problem", box).textContent = "";
+  const bare = ["prefer", "tie", "accept", "reject", "skip"].includes(choice);
+  if (settings.send_at_once && bare && !problemOf(shown, readAnswer(shown))) submit();
+}
+
+function submit() {
+  if (!shown) return;
+  const view = shown, answer = readAnswer(view), wrong = problemOf(view, answer);
+  if (wrong) { $(".problem", box).textContent = wrong.told; wrong.field?.focus(); return; }
+  clearTimeout(draftTimer);
+  draftDirty = false;
+  view.answer = answer;
+  const times = { opened_at: view.openedAt, active_seconds: Math.round(view.active * 10) / 10 };
+  if (view.firstInput) times.first_input_at = view.firstInput;
+  unsent.push({ view, body: { token: view.item.token, answer, times } });
+  tellUnsent();
+  flush();
+  advance();
+}
+
+async function flush() {
+  clearTimeout(retryTimer);
+  if (flushing) return;
+  flushing = true;
+  try {
+    while (unsent.length) {
+      const { view, body } = unsent[0];
+      try {
+        const taken = await send(`/page/decide/${view.item.review}`, body);
+        unsent.shift();
+        saved(taken);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        unsent.shift();
+        if (shown) ahead.unshift(shown);
+        show(view, error.message + (error.nextStep ? " " + error.nextStep : ""));
+      }
+      tellUnsent();
+    }
+    retryIn = 1000;
+  } catch (error) {
+    if (error instanceof SessionEnded) loginAgain();
+    else { retryIn = Math.min(15000, retryIn * 1.6); retryTimer = setTimeout(flush, retryIn); }
+  } finally { flushing = false; tellUnsent(); }
+}
+
+function saved(taken) {
+  last = { assignment: taken.assignment, decision: taken.decision };
+  $("#last").hidden = false;
+  $("#last-said").textContent = "Last answer: " + taken.message;
+  $("[data-do=undo]").hidden = !taken.decision;
+  $("[data-do=why]").hidden = !["decided", "second", "escalated"].includes(taken.kind);
+  $("#today").textContent = taken.progress.mine_today;
+  $("#team").textContent = taken.progress.team;
+  $("#waiting").textContent = taken.progress.waiting;
+}
+
+function tellUnsent() {
+  const waiting = $("#unsaved");
+  waiting.hidden = !unsent.length || (flushing && unsent.length === 1 && retryIn === 1000);
+  waiting.textContent = `not saved: ${unsent.length}`;
+}
+
+async function undo(decision) {
+  if (!decision) { say("Nothing to take back."); return; }
+  dialog.close();
+  say("Taking back.");
+  try {
+    const back = await send(`/page/undo/${decision}`, {});
+    last = null;
+    $("#last").hidden = true;
+    say(back.message);
+    if (back.item) { if (shown) ahead.unshift(shown); show({ item: back.item, html: back.html }); }
+  } catch (error) { failed(error); }
+}
+
+// Looking ------------------------------------------------------------------------------------------------------
+
+async function diff() {
+  const place = $(".diff", box);
+  if (!shown || !place) return;
+  const sides = $(".candidates", box);
+  if (!place.hidden) { place.hidden = true; sides.hidden = false; return; }
+  try {
+    shown.diff ||= await call("GET", `/page/diff/${shown.item.assignment}`, undefined, "text");
+    place.innerHTML = shown.diff;
+    const prefers = $$(".choice.prefer", sides);
+    place.hidden = false;
+    for (const pane of $$(".candidate .scroll", sides)) pane.hidden = false;
+    $$(".candidate", place).forEach((one, i) => { const b = prefers[i].cloneNode(true); one.append(b); });
+    sides.hidden = true;
+  } catch (error) { failed(error); }
+}
+
+async function why() {
+  if (!last?.assignment) { say("There is no last answer yet."); return; }
+  try { openDialog("Your last answer", await call("GET", `/page/explanation/${last.assignment}`, undefined, "text")); } catch (error) { failed(error); }
+}
+
+async function early() {
+  if (!shown) return;
+  const view = shown;
+  if (!view.revealed && !confirm("See the panel's view before answering? This is noted, and your answer to this item then counts as no blind evidence.")) return;
+  try {
+    await call("POST", `/api/v1/assignments/${view.item.assignment}/reveal`, {});
+    view.revealed = true;
+    openDialog("The panel's view", await call("GET", `/page/explanation/${view.item.assignment}`, undefined, "text"));
+  } catch (error) { failed(error); }
+}
+
+function guidelines() {
+  if (!shown) { location.assign("/lead/constitution"); return; }
+  const list = document.createElement("ol");
+  list.className = "principles-list";
+  for (const principle of shown.item.principles) {
+    const line = document.createElement("li"), id = document.createElement("b");
+    id.textContent = principle.id;
+    line.append(id, " " + principle.text);
+    list.append(line);
+  }
+  openDialog("Constitution " + shown.item.constitution, list);
+}
+
+async function answers() {
+  try {
+    const list = document.createElement("ul");
+    list.className = "answers";
+    for (const one of await call("GET", "/api/v1/me/answers")) {
+      const line = document.createElement("li"), told = document.createElement("span"), button = document.createElement("button");
+      told.textContent = `${new Date(one.decided_at * 1000).toLocaleTimeString()} · ${one.choice.replace("_", " ")} · ${one.prompt}`;
+      button.textContent = "Change";
+      button.addEventListener("click", () => undo(one.decision));
+      line.append(told, button);
+      list.append(line);
+    }
+    openDialog("My last ten answers", list.children.length ? list : text("No answers yet."));
+  } catch (error) { failed(error); }
+}
+
+function openDialog(title, content) {
+  $("#dialog-title").textContent = title;
+  if (typeof content === "string") $("#dialog-body").innerHTML = content; else $("#dialog-body").replaceChildren(content);
+  if (!dialog.open) dialog.showModal();
+}
+
+function text(words) { const p = document.createElement("p"); p.textContent = words; return p; }
+
+function help() {
+  const body = document.createElement("div"), list = document.createElement("div");
+  body.append(text(settings.keys_on ? "Keys work outside text fields. Ctrl+Enter sends from inside one, Esc leaves it." : "Keys are switched off; see Settings."));
+  list.className = "keys";
+  for (const [action, name] of Object.entries(NAMES)) {
+    const line = document.createElement("div"), key = document.createElement("kbd");
+    key.textContent = keyName(action, settings);
+    line.append(name, key);
+    list.append(line);
+  }
+  body.append(list, text("1 to 5 give scores where an answer stands alone; the arrows up and down change the criterion."));
+  openDialog("Keys", body);
+}
+
+function openSettings() {
+  const form = document.createElement("form");
+  const flag = (name, told) => { const l = document.createElement("label"), i = document.createElement("input"); i.type = "checkbox"; i.name = name; i.checked = settings[name]; l.append(i, " " + told); const p = document.createElement("p"); p.append(l); return p; };
+  const number = (name, told) => { const l = document.createElement("label"), i = document.createElement("input"); i.type = "number"; i.min = 0; i.max = 480; i.name = name; i.value = settings[name]; l.append(told + " ", i); const p = document.createElement("p"); p.append(l); return p; };
+  form.append(flag("keys_on", "Keys work"), flag("send_at_once", "A choice sends at once"), number("lock_minutes", "Cover the text after idle minutes (0: never)"), number("session_minutes", "Remind me of a break after minutes (0: never)"));
+  const keys = document.createElement("div");
+  keys.className = "keys";
+  for (const [action, name] of Object.entries(NAMES)) {
+    const line = document.createElement("div"), l = document.createElement("label"), i = document.createElement("input");
+    i.dataset.action = action; i.value = settings.keys[action] || ""; i.placeholder = DEFAULT_KEYS[action][0]; i.maxLength = 12; i.id = "key-" + action; l.htmlFor = i.id; l.textContent = name;
+    line.append(l, i); keys.append(line);
+  }
+  const save = document.createElement("button"), problem = text("");
+  save.className = "send"; save.textContent = "Save"; problem.className = "bad"; problem.setAttribute("role", "alert");
+  form.append(text("Keys (empty: as it was)"), keys, problem, save);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const wanted = { ...settings, keys: {} };
+    for (const input of form.querySelectorAll("input[data-action]")) if (input.value.trim()) wanted.keys[input.dataset.action] = input.value.trim();
+    for (const input of form.querySelectorAll("input[name]")) wanted[input.name] = input.type === "checkbox" ? input.checked : Number(input.value);
+    try { Object.assign(settings, await call("PUT", "/api/v1/me/settings", wanted)); showKeys(document); dialog.close(); say("Settings saved."); } catch (error) { problem.textContent = error.message; }
+  });
+  openDialog("Settings", form);
+}
+
+function showKeys(root) {
+  for (const key of $$("kbd[data-key]", root)) key.textContent = settings.keys_on ? keyName(key.dataset.key, settings) : "";
+  for (const hint of $$("[data-wanted]", root)) hint.textContent = hint.dataset.wanted === "always" ? "a sentence is wanted here" : "needed for edit, both bad and to a lead";
+}
+
+// Session ------------------------------------------------------------------------------------------------------
+
+function say(words) { $("#said").textContent = words; }
+
+function failed(error) {
+  if (error instanceof SessionEnded) loginAgain();
+  else say(error instanceof Refused ? error.message : "No connection; try again.");
+}
+
+function loginAgain() { if (!$("#again").open) { dialog.close(); $("#again").showModal(); } }
+
+$("#again-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const given = $("#again-token"), problem = $("#again-problem");
+  try {
+    const answer = await fetch("/login", { method: "POST", body: new URLSearchParams({ token: given.value }), redirect: "manual" });
+    if (answer.status === 401) { problem.textContent = "This token is not known."; return; }
+    const fresh = await call("GET", "/page/csrf");
+    if (fresh.expert !== $("meta[name=expert]").content) { problem.textContent = "This is someone else's token. What is unsent here belongs to the first person."; return; }
+    $("meta[name=csrf]").content = fresh.csrf;
+    given.value = problem.textContent = "";
+    $("#again").close();
+    flush();
+    if (shown) saveDraft(); else advance();
+  } catch { problem.textContent = "No connection; try again."; }
+});
+$("#again").addEventListener("cancel", (event) => event.preventDefault());
+
+function cover(title, words) {
+  covered = true;
+  $("#cover-title").textContent = title;
+  $("#cover-text").textContent = words;
+  $("#cover").hidden = false;
+  $("main").inert = true;
+  $("#cover button").focus();
+}
+
+function uncover() { covered = false; $("#cover").hidden = true; $("main").inert = false; idleSince = Date.now(); shown?.root.focus({ preventScroll: true }); }
+
+setInterval(() => {
+  const idle = (Date.now() - idleSince) / 1000;
+  if (covered || document.hidden) return;
+  if (settings.lock_minutes && idle > settings.lock_minutes * 60) { cover("Covered", "Nobody was here for a while, so the text is covered."); return; }
+  if (idle > 60) return;
+  session += 1;
+  if (shown) shown.active += 1;
+  $("#clock").textContent = `${Math.floor(session / 60)}:${String(session % 60).padStart(2, "0")}`;
+  if (settings.session_minutes && session === settings.session_minutes * 60) say("Time for a break: tired answers are worse answers.");
+}, 1000);
+
+setInterval(async () => {
+  for (const view of [shown, ...ahead].filter(Boolean)) {
+    try { await call("POST", `/api/v1/assignments/${view.item.assignment}/heartbeat`, {}); } catch (error) { if (view === shown && error instanceof Refused) say(error.message); }
+  }
+}, 60000);
+
+const doing = {
+  first: () => choose("prefer", $$(".candidate[data-candidate]", box)[0]?.dataset.candidate),
+  second: () => choose("prefer", $$(".candidate[data-candidate]", box)[1]?.dataset.candidate),
+  tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => choose("accept"), reject: () => choose("reject"),
+  edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), escalate: () => choose("escalate"),
+  send: submit, diff, why, early, guidelines, answers, help, settings: openSettings,
+  undo: () => undo(last?.decision),
+  principle: () => { const all = $(".principles", box); if (all) { all.open = true; $("input", all).focus(); } },
+  pause: () => cover("Paused", "The text is covered and the clock stands still."),
+  resume: uncover, close: () => dialog.close(),
+};
+
+document.addEventListener("click", (event) => {
+  idleSince = Date.now();
+  const button = event.target.closest("[data-do]");
+  if (button) doing[button.dataset.do]?.();
+});
+
+document.addEventListener("keydown", (event) => {
+  idleSince = Date.now();
+  if (covered || event.isComposing || $("#again").open) return;
+  const field = event.target.closest("textarea, select, input:not([type=radio]):not([type=checkbox])");
+  if (field) {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && box.contains(field)) { event.preventDefault(); submit(); }
+    if (event.key === "Escape" && !dialog.open) { field.blur(); shown?.root.focus({ preventScroll: true }); }
+    return;
+  }
+  if (!settings.keys_on || dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
+  const control = event.target.closest("button, a, summary, input");
+  if (control && (event.key === "Enter" || event.key === " ") && !(control.classList.contains("choice") && control.getAttribute("aria-pressed") === "true")) return;
+  if (control?.type === "radio" && event.key.startsWith("Arrow")) return;
+  if (shown && shown.item.criteria.length && scoreActive(shown, event.key)) { event.preventDefault(); changed(shown); return; }
+  if (shown && shown.item.criteria.length && nextCriterion(shown, event.key)) { event.preventDefault(); return; }
+  const action = actionOf(event.key, settings, shown?.item.candidates.length === 1);
+  if (!action) return;
+  event.preventDefault();
+  doing[action]();
+});
+
+addEventListener("beforeunload", (event) => { if (unsent.length || draftDirty) event.preventDefault(); });
+addEventListener("online", () => { retryIn = 1000; flush(); });
+
+const live = new EventSource("/api/v1/events");
+live.addEventListener("queue", (event) => {
+  const counts = JSON.parse(event.data);
+  $("#waiting").textContent = counts.free + counts.escalated;
+  if (!shown && !asking && counts.free + counts.escalated > 0) advance();
+});
+
+showKeys(document);
+advance();
