@@ -31,9 +31,9 @@ class Section(BaseModel):
 class Prices(Section):
     """Money per million tokens. A price that is not given makes the cost unknown, never zero."""
 
-    input: Annotated[float, Field(ge=0)]
-    output: Annotated[float, Field(ge=0)]
-    currency: str = "USD"
+    input: float = Field(ge=0, description="per million input tokens")
+    output: float = Field(ge=0, description="per million output tokens")
+    currency: str = Field("USD", description="of both prices")
     as_of: str = Field("", description="date or version of the price list, kept with the run")
 
 
@@ -48,8 +48,8 @@ class ModelConfig(Section):
         None, description="any OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1"
     )
     api_key_env: str | None = Field(None, description="environment variable that holds the key")
-    temperature: float = Field(0.7, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
+    temperature: float = Field(0.7, ge=0, le=2, description="where a role names none of its own")
+    top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling")
     max_tokens: int = Field(512, ge=1, description="room for an answer")
     context: int | None = Field(
         None, ge=256, description="context window in tokens, if the provider does not tell"
@@ -90,11 +90,13 @@ class ModelConfig(Section):
 class GeneratorConfig(Section):
     """Who drafts: one draft per entry of temperatures x personas x models, until n are planned."""
 
-    models: tuple[str, ...] = ("default",)
+    models: tuple[str, ...] = Field(("default",), description="names in [models], taken in turn")
     n: int = Field(2, ge=2, le=16, description="candidates per item")
-    temperatures: tuple[Annotated[float, Field(ge=0, le=2)], ...] = (0.7, 1.0)
-    personas: tuple[str, ...] = ("",)
-    max_tokens: int | None = Field(None, ge=1)
+    temperatures: tuple[Annotated[float, Field(ge=0, le=2)], ...] = Field(
+        (0.7, 1.0), description="taken in turn, so that candidates differ"
+    )
+    personas: tuple[str, ...] = Field(("",), description="points of view, taken in turn; empty: none")
+    max_tokens: int | None = Field(None, ge=1, description="room for a draft (unset: that of the model)")
     revise: bool = Field(True, description="revise candidates after the critique")
 
     @field_validator("models", "temperatures", "personas")
@@ -108,26 +110,26 @@ class GeneratorConfig(Section):
 class CriticConfig(Section):
     """Who holds each candidate against the constitution."""
 
-    model: str = "default"
-    max_tokens: int = Field(320, ge=16)
+    model: str = Field("default", description="a name in [models]")
+    max_tokens: int = Field(400, ge=16, description="room for the findings on one candidate")
 
 
 class JudgeConfig(Section):
     """One seat of the panel; it sees every pair in both orders."""
 
-    model: str = "default"
+    model: str = Field("default", description="a name in [models]")
     persona: str = Field("", description="a point of view, e.g. 'a strict fact checker'")
-    temperature: float = Field(0.0, ge=0, le=2)
+    temperature: float = Field(0.0, ge=0, le=2, description="above 0 where samples shall differ")
     samples: int = Field(1, ge=1, le=32, description="samples per order (models without logprobs: 3 or more)")
-    max_tokens: int = Field(256, ge=8)
+    max_tokens: int = Field(256, ge=8, description="room for a verdict with its rationale")
 
 
 class ResolverConfig(Section):
     """Who hears both sides of a split panel and must cite the rule that settles it, or hand over."""
 
-    model: str = "default"
-    enabled: bool = True
-    max_tokens: int = Field(320, ge=16)
+    model: str = Field("default", description="a name in [models]")
+    enabled: bool = Field(True, description="without a resolver, a split panel goes to an expert")
+    max_tokens: int = Field(320, ge=16, description="room for its answer")
 
 
 class RoutingConfig(Section):
@@ -141,12 +143,16 @@ class RoutingConfig(Section):
     )
     pilot: int = Field(50, ge=1, description="items of the random pilot sample")
     pilot_share: float = Field(0.25, gt=0, le=1, description="the pilot takes at most this share of a run")
-    alpha: float = Field(0.1, gt=0, lt=0.5, description="accepted records disagree with experts at most so often")
+    alpha: float = Field(
+        0.1, gt=0, lt=0.5, description="accepted records disagree with experts at most so often"
+    )
     delta: float = Field(0.1, gt=0, lt=0.5, description="risk that a certificate's promise is wrong")
-    audit_share: float = Field(0.03, ge=0, le=0.5, description="share of accepted items that experts check blind")
+    audit_share: float = Field(
+        0.03, ge=0, le=0.5, description="share of accepted items that experts check blind"
+    )
     budget: int = Field(50, ge=1, description="policy budget: reviews that a run may open")
-    max_redrafts: int = Field(1, ge=0, le=5)
-    max_reviews_per_item: int = Field(4, ge=1, le=20)
+    max_redrafts: int = Field(1, ge=0, le=5, description="new rounds where every candidate is poor")
+    max_reviews_per_item: int = Field(4, ge=1, le=20, description="then an item is rejected")
 
 
 class InstructionConfig(Section):
@@ -156,7 +162,7 @@ class InstructionConfig(Section):
         0.7, gt=0, le=1, description="Jaccard similarity from which an instruction is a duplicate"
     )
     accept_score: float = Field(3.5, ge=1, le=5, description="mean rubric score from which it is good")
-    max_tokens: int = Field(256, ge=16)
+    max_tokens: int = Field(256, ge=16, description="room for an instruction")
 
 
 class LawConfig(Section):
@@ -176,9 +182,9 @@ class SeedsConfig(Section):
 class LimitsConfig(Section):
     """Where a run stops cleanly."""
 
-    cost: float | None = Field(None, gt=0)
-    tokens: int | None = Field(None, gt=0)
-    calls: int | None = Field(None, gt=0)
+    cost: float | None = Field(None, gt=0, description="money; needs the price of every model")
+    tokens: int | None = Field(None, gt=0, description="input and output together")
+    calls: int | None = Field(None, gt=0, description="model calls")
 
 
 class RunConfig(Section):
@@ -191,8 +197,10 @@ class RunConfig(Section):
 class PrivacyConfig(Section):
     """Where texts may go."""
 
-    class_: Literal["synthetic", "deidentified", "personal"] = Field("synthetic", alias="class")
-    allowed_hosts: tuple[str, ...] = ()
+    class_: Literal["synthetic", "deidentified", "personal"] = Field(
+        "synthetic", alias="class", description="what the seeds are; personal: calls go to allowed hosts only"
+    )
+    allowed_hosts: tuple[str, ...] = Field((), description="hosts of model servers; loopback always is")
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -207,7 +215,7 @@ def _default_judges() -> tuple[JudgeConfig, ...]:
 class Config(Section):
     """A whole project's configuration."""
 
-    store: str = DEFAULT_STORE
+    store: str = Field(DEFAULT_STORE, description="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
     models: dict[str, ModelConfig] = Field(default_factory=lambda: {"default": ModelConfig()})
     generator: GeneratorConfig = GeneratorConfig()
     critic: CriticConfig = CriticConfig()
@@ -239,7 +247,9 @@ class Config(Section):
     def panel_fingerprint(self) -> str:
         """Hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""
         named = {judge.model for judge in self.judges} | {self.resolver.model}
-        models = {name: self.models[name].model_dump(mode="json", exclude={"price"}) for name in sorted(named)}
+        models = {
+            name: self.models[name].model_dump(mode="json", exclude={"price"}) for name in sorted(named)
+        }
         judges = [judge.model_dump(mode="json") for judge in self.judges]
         panel = {"judges": judges, "models": models, "resolver": self.resolver.model_dump(mode="json")}
         return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from solon.config import Config
-from solon.errors import UsageError
-from solon.formats.seeds import BadRow, SeedRow
+from solon.errors import SeedError, UsageError
+from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
 
 Seeds = str | Path | Iterable[Mapping[str, Any] | str]
 
@@ -27,6 +28,18 @@ def good_rows(
             continue
         yield position, row
         position += 1
+
+
+def nothing_to_run(seeds: Seeds, bad: list[BadRow], file: Path) -> SeedError:
+    """The error for seeds without one good row; where there are bad ones, `file` names them all."""
+    name = str(seeds) if isinstance(seeds, str | Path) else "the rows"
+    if not bad:
+        return SeedError(f"{name}: there is no row", next_step="give a file with at least one seed")
+    write_bad_rows(file, bad)
+    return SeedError(
+        f"{name}: no row can be used as a seed; line {bad[0].line}: {bad[0].reason} (all of them: {file})",
+        next_step="a seed needs `prompt` or `messages`; rename columns with [seeds] map",
+    )
 
 
 def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
@@ -77,3 +90,20 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
         elif before != after:
             told.append(f"{prefix}{key} was {before!r:.60}, now {after!r:.60}")
     return "; ".join(told) or ("" if prefix else "its constitution, rubric or prompts were others")
+
+
+def name_bad_rows_file(store_url: str, run_id: str) -> Path:
+    """The side file of a run, beside its store (in the working folder, where the store is no file)."""
+    from solon.store.engine import sqlite_path
+
+    store_file = sqlite_path(store_url)
+    folder = store_file.parent if store_file is not None else Path.cwd()
+    return folder / f"{store_file.stem if store_file else 'solon'}.{run_id}.bad-rows.jsonl"
+
+
+def local_actor() -> str:
+    """Who sits here: a decision made without an expert's token counts as theirs."""
+    try:
+        return f"local:{getpass.getuser()}"
+    except (OSError, KeyError):
+        return "local:unknown"

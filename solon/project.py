@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import hashlib
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.config import Config, load_config, parse_config
-from solon.errors import LimitReached, SeedError, UsageError
+from solon.errors import LimitReached, UsageError
 from solon.formats.seeds import BadRow, SeedRow, read_seed_rows, read_seeds, write_bad_rows
-from solon.preparing import Seeds, check_prices, fingerprint_seeds, good_rows, list_differences
+from solon.preparing import (
+    Seeds,
+    check_prices,
+    fingerprint_seeds,
+    good_rows,
+    list_differences,
+    nothing_to_run,
+)
 from solon.views import Candidate, Review, RunSummary, summarize, view_review
 
 if TYPE_CHECKING:
@@ -102,8 +109,13 @@ class Project:
             SeedError: no row of the seeds can be used.
         """
         check_prices(self.config)
+        bad: list[BadRow] = []
+        rows = good_rows(self._read(seeds), bad, limit)
+        first = next(rows, None)  # before there is a run: one without a seed would only be in the way
+        if first is None:
+            raise nothing_to_run(seeds, bad, self.bad_rows_file("no-run"))
         run, pins = self.prepare_run(recipe, seeds, new_run=new_run, reuse=reuse)
-        self._load(run, pins, seeds, limit)
+        self._load(run, pins, chain([first], rows), bad)
         return await self._work(run, on_progress, on_runner)
 
     def resume(self, run_id: str | None = None, **options: Any) -> RunSummary:
@@ -198,22 +210,14 @@ class Project:
                 source=source,
             )
 
-    def _load(self, run: RunRow, pins: Pins, seeds: Seeds, limit: int | None) -> None:
+    def _load(self, run: RunRow, pins: Pins, rows: Iterator[tuple[int, SeedRow]], bad: list[BadRow]) -> None:
         """Turn seeds into queued items; bad rows go to a side file, with line and reason."""
         from solon.store import runs
         from solon.store.items import draw_pilot
 
-        bad: list[BadRow] = []
-        good = runs.add_items(self.store, run, pins, good_rows(self._read(seeds), bad, limit))
-        if not good:
-            told = f"; line {bad[0].line}: {bad[0].reason}" if bad else ""
-            raise SeedError(
-                f"{run.seeds_name}: no row can be used as a seed{told}",
-                next_step="a seed needs `prompt` or `messages`; rename columns with [seeds] map",
-            )
-        file = self.bad_rows_file(run.id)
+        runs.add_items(self.store, run, pins, rows)
         if bad:
-            write_bad_rows(file, bad)
+            write_bad_rows(self.bad_rows_file(run.id), bad)
         with self.store.transaction() as connection:
             runs.set_run(connection, run.id, status="running", bad_rows=len(bad))
             if self.config.routing.policy == "pilot":
@@ -221,11 +225,7 @@ class Project:
 
     def bad_rows_file(self, run_id: str) -> Path:
         """Where the rows that could not be used are named."""
-        from solon.store.engine import sqlite_path
-
-        store_file = sqlite_path(self.store.url)
-        folder = store_file.parent if store_file is not None else Path.cwd()
-        return folder / f"{store_file.stem if store_file else 'solon'}.{run_id}.bad-rows.jsonl"
+        return name_bad_rows_file(self.store.url, run_id)
 
     def _read(self, seeds: Seeds) -> Iterator[SeedRow | BadRow]:
         section = self.config.seeds
@@ -384,14 +384,6 @@ class Project:
                 run_id = find_run(connection, run_id).id
         left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
         return export(rows, format=format, path=Path(path), left_out=left_out, **options)
-
-
-def local_actor() -> str:
-    """Who sits here: a decision made without an expert's token counts as theirs."""
-    try:
-        return f"local:{getpass.getuser()}"
-    except (OSError, KeyError):
-        return "local:unknown"
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:

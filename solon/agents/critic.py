@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from solon.agents.calls import Ask
 from solon.agents.case import Case
-from solon.agents.outputs import Finding, Findings
+from solon.agents.outputs import Finding, Findings, findings_schema
 from solon.store.journal import Outcome
 
 SEVERITIES = ("none", "minor", "major", "fatal")
@@ -65,7 +65,7 @@ async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer:
         seed=case.draw("critic", round, ordinal),
         sample=ordinal,
         round=round,
-        schema=Findings,
+        schema=findings_schema(tuple(case.constitution.ids())),
     )
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, Findings):

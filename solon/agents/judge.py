@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from solon.agents.calls import Ask
 from solon.agents.case import Case
-from solon.agents.outputs import PairVerdict, Scores
+from solon.agents.outputs import PairVerdict, scores_schema
 from solon.config import JudgeConfig
 from solon.prompts import Rendered
 from solon.store.journal import Outcome
@@ -258,7 +258,7 @@ async def _score_once(
         seed=case.draw("score", seat, round, ordinal, sample),
         sample=sample,
         round=round,
-        schema=_scores_schema(tuple(case.rubric.ids())),
+        schema=scores_schema(tuple(case.rubric.ids())),
     )
     outcome, parsed = await case.caller.parsed(ask)
     voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
@@ -298,18 +298,3 @@ def weighted_mean(scores: dict[str, float], weights: dict[str, float]) -> float:
     """Mean score over the criteria that were scored; a missing score stays missing."""
     total = sum(weights[k] for k in scores if k in weights)
     return sum(scores[k] * weights[k] for k in scores if k in weights) / total if total else 0.0
-
-
-_schemas: dict[tuple[str, ...], type[Scores]] = {}
-
-
-def _scores_schema(criteria: tuple[str, ...]) -> type[Scores]:
-    """A schema that names the rubric's criteria, so that a server can enforce them."""
-    if criteria not in _schemas:
-        from typing import Literal
-
-        from pydantic import create_model
-
-        points = create_model("Points", **{c: (Literal[1, 2, 3, 4, 5], ...) for c in criteria})  # type: ignore[call-overload]
-        _schemas[criteria] = create_model("Scores", rationale=(str, ""), scores=(points, ...))
-    return _schemas[criteria]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 
 class Finding(BaseModel):
-    """One thing that a critic found wrong."""
+    """One thing that a critic found wrong. The bounds keep a small model from filling its room with one finding."""
 
-    principle: str = Field("", max_length=200)
-    quote: str = Field("", max_length=2000)
+    principle: str = Field("", max_length=40)
+    quote: str = Field("", max_length=160)
     severity: Literal["minor", "major", "fatal"]
-    suggestion: str = Field("", max_length=2000)
+    suggestion: str = Field("", max_length=200)
 
 
 class Findings(BaseModel):
-    """A critic's answer."""
+    """A critic's answer, the worst finding first."""
 
     findings: list[Finding] = Field(max_length=3)
 
@@ -25,16 +26,9 @@ class Findings(BaseModel):
 class PairVerdict(BaseModel):
     """A judge's answer on a pair, for models without log probabilities."""
 
-    rationale: str = Field("", max_length=4000)
+    rationale: str = Field("", max_length=600)
     verdict: Literal["A", "B", "tie"]
     confidence: float = Field(0.5, ge=0, le=1)
-
-
-class Scores(BaseModel):
-    """A judge's answer on a rubric: criterion id -> score from 1 to 5."""
-
-    rationale: str = Field("", max_length=4000)
-    scores: dict[str, float]
 
 
 class InstructionDraft(BaseModel):
@@ -47,6 +41,32 @@ class InstructionDraft(BaseModel):
 class ResolutionAnswer(BaseModel):
     """The resolver's answer."""
 
-    reason: str = Field("", max_length=4000)
-    cites: list[str] = Field(default_factory=list, max_length=8)
+    reason: str = Field("", max_length=600)
+    cites: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=4)
     verdict: Literal["A", "B", "hand_over"]
+
+
+def _one_of(names: tuple[str, ...]) -> Any:
+    return Literal[names] if names else str
+
+
+@lru_cache(maxsize=64)
+def findings_schema(principles: tuple[str, ...]) -> type[Findings]:
+    """`Findings` in which a principle can only be one that the constitution has, where a server enforces it."""
+    finding = create_model("Finding", __base__=Finding, principle=(_one_of(principles), ...))
+    return create_model("Findings", __base__=Findings, findings=(list[finding], Field(max_length=3)))  # type: ignore[valid-type]
+
+
+@lru_cache(maxsize=64)
+def resolution_schema(citable: tuple[str, ...]) -> type[ResolutionAnswer]:
+    """`ResolutionAnswer` that can only cite what exists."""
+    cites: Any = (list[_one_of(citable)], Field(max_length=4))  # type: ignore[misc]
+    return create_model("ResolutionAnswer", __base__=ResolutionAnswer, cites=cites)
+
+
+@lru_cache(maxsize=64)
+def scores_schema(criteria: tuple[str, ...]) -> type[BaseModel]:
+    """`Scores` that names every criterion of the rubric."""
+    scored: Any = {name: (Literal[1, 2, 3, 4, 5], ...) for name in criteria}
+    rationale: Any = (Annotated[str, Field(max_length=600)], "")
+    return create_model("Scores", rationale=rationale, scores=(create_model("Points", **scored), ...))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from solon.agents.calls import Ask
 from solon.agents.case import Case
-from solon.agents.outputs import ResolutionAnswer
+from solon.agents.outputs import ResolutionAnswer, resolution_schema
 from solon.store.journal import Outcome
 
 
@@ -55,7 +55,7 @@ async def resolve(
         temperature=0.0,
         seed=case.draw("resolver", round, pair),
         round=round,
-        schema=ResolutionAnswer,
+        schema=resolution_schema((*case.constitution.ids(), *sorted(precedent_ids))),
     )
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, ResolutionAnswer):

@@ -35,14 +35,19 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def solon(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
-) -> None:
-    """Training data from a panel of language-model agents and a few experts, whose decisions become law."""
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"solon {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def solon(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Training data from a panel of language-model agents and a few experts, whose decisions become law."""
 
 
 for part in (demo, run, review, show, export, graph, doctor, law, prompts, config, model):

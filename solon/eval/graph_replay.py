@@ -89,7 +89,8 @@ def _config(policy: str) -> dict[str, Any]:
         routing |= {"pilot": int(float(value)), "pilot_share": 1.0}
     if name == "budget":
         raise UsageError(
-            "the graph holds no budget back in a replay", next_step="use --policy threshold(T) or leave --graph out"
+            "the graph holds no budget back in a replay",
+            next_step="use --policy threshold(T) or leave --graph out",
         )
     return {
         "models": {"default": {"model": "scripted:default"}},

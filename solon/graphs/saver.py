@@ -25,14 +25,21 @@ async def open_saver(store: Store) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def _open_sqlite(path: str, serde: Any) -> AsyncIterator[Any]:
-    import aiosqlite
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from solon.graphs.sqlite_saver import SqliteSaver
 
-    async with aiosqlite.connect(path, timeout=30) as connection:
-        saver = AsyncSqliteSaver(connection, serde=serde)
-        await saver.setup()
-        await connection.execute("PRAGMA synchronous = NORMAL")
+    saver = SqliteSaver(path, serde=serde, keep="latest", is_over=is_over)
+    try:
         yield saver
+    finally:
+        saver.close()
+
+
+def is_over(values: dict[str, Any]) -> bool:
+    """Has an item's thread ended? Then `finish` has committed its outcome to the store, and the thread is not needed.
+
+    Whatever asks for it again is answered by the store, or by a new attempt that the journal replays.
+    """
+    return "outcome" in values and values.get("next") == "end"
 
 
 @asynccontextmanager

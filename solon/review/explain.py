@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -24,7 +25,7 @@ def explain_review(
     """What the machines found, with the candidates named as this person saw them (1 left, 2 right)."""
     order = shown_order(room, review, expert)
     place = {name: number for number, name in enumerate(order, 1)}
-    reasons = [reason["text"] for reason in review.reasons or ()] if review.kind == "interrupt" else []
+    reasons = [_as_seen(reason["text"], review, place) for reason in review.reasons or ()]
     if review.kind != "interrupt":
         reasons = ["A random check: the panel had accepted this one."]
     return {
@@ -39,6 +40,14 @@ def explain_review(
         "resolution": _resolution(connection, review, place),
         "decision": _decision(connection, review, place, expert),
     }
+
+
+def _as_seen(text: str, review: ReviewRow, place: dict[str, int]) -> str:
+    """The panel's A and B as the answers 1 and 2 that this person saw."""
+    if len(review.candidates) != 2:
+        return text
+    numbers = {letter: place[name] for letter, name in zip("AB", review.candidates, strict=True)}
+    return re.sub(r"\b(for|favours|prefers) ([AB])\b", lambda m: f"{m[1]} answer {numbers[m[2]]}", text)
 
 
 def _bodies(connection: Connection, ids: list[str | None]) -> dict[str | None, str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from solon.errors import ReviewError
 from solon.review.auth import Caller
 from solon.review.blind import show_blind
 from solon.review.room import Room
 from solon.review.schemas import BlindItem, DecisionIn, DecisionOut, EmptyReason, NextOut, Progress, UndoOut
-from solon.store.answering import Answered, answer_lease, undo
+from solon.store.answering import Answered, answer_lease, replayed_review, undo
 from solon.store.audit_log import append
 from solon.store.drafts import Lease
 from solon.store.queue import lease_next, lease_review
@@ -21,6 +23,8 @@ from solon.store.reviews import ReviewRow
 from solon.store.runs import all_runs
 
 T = TypeVar("T")
+REPLAY_SECONDS = 5.0
+"""So long an undo waits for its review to be open again."""
 
 TOLD = {
     "decided": "Saved.",
@@ -138,8 +142,26 @@ async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
         )
     else:
         room.worker.wake(begun=True)
+        item = await _wait_for_replay(room, caller, decision_id)
+        if item is not None:
+            return UndoOut(decision=decision_id, item=item, message="Taken back; it is open again.")
         message = "Taken back. It comes back to you first, in a moment."
     return UndoOut(decision=decision_id, item=None, message=message)
+
+
+async def _wait_for_replay(room: Room, caller: Caller, decision_id: str) -> BlindItem | None:
+    """Lease the review that the worker's replay has brought back to the caller; None where it takes too long."""
+    until = time.monotonic() + REPLAY_SECONDS
+    while time.monotonic() < until:
+        await asyncio.sleep(0.1)
+        with room.store.connect() as connection:
+            review_id = replayed_review(connection, decision_id, caller.expert.actor)
+        if review_id is not None:
+            try:
+                return await open_review(room, caller, review_id)
+            except ReviewError:
+                return None
+    return None
 
 
 def progress_of(room: Room, caller: Caller) -> Progress:

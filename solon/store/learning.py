@@ -12,9 +12,10 @@ from solon.consensus.panel import Verdict as Vote
 from solon.store.items import next_attempt
 from solon.store.reviews import event
 from solon.store.runs import RunRow
-from solon.store.tables import Decision, Item, Precedent, Record, Resolution, Review, Run, Seed, Verdict
+from solon.store.tables import Call, Decision, Item, Precedent, Record, Resolution, Review, Run, Seed, Verdict
 from solon.store.writer import insert_rows
 
+calls = Call.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
 seeds = Seed.__table__  # type: ignore[attr-defined]
 runs = Run.__table__  # type: ignore[attr-defined]
@@ -126,11 +127,16 @@ def votes_on(
                 found[row.item_id].append(
                     Vote(row.judge, row.seat, row.order, row.sample, row.outcome, row.p, None, row.confidence)
                 )
-        for row in connection.execute(select(resolutions).where(resolutions.c.item_id.in_(part))):
+        spoke = (
+            select(resolutions, calls.c.model)
+            .join(calls, calls.c.id == resolutions.c.call_id)
+            .where(resolutions.c.item_id.in_(part))
+        )
+        for row in connection.execute(spoke):
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and row.favours_id in shown:
                 side = "AB"[shown.index(row.favours_id)]
-                found[row.item_id].append(Vote("resolver", "resolver", "", 0, side))
+                found[row.item_id].append(Vote(row.model, "resolver", "", 0, side))
     return {item_id: tuple(votes) for item_id, votes in found.items()}
 
 
@@ -310,10 +316,14 @@ def item_routes(connection: Connection) -> list[ItemRoute]:
     waiting = base.add_columns(reviews.c.candidates).join(reviews, reviews.c.item_id == items.c.id)
     found = [
         ItemRoute(row[0], row[1], row[2], tuple(row[3]), "accept")
-        for row in connection.execute(accepted.where(records.c.superseded_at.is_(None), records.c.shown.is_not(None)))
+        for row in connection.execute(
+            accepted.where(records.c.superseded_at.is_(None), records.c.shown.is_not(None))
+        )
     ]
     found += [
         ItemRoute(row[0], row[1], row[2], tuple(row[3]), "review")
-        for row in connection.execute(waiting.where(items.c.state == "waiting", reviews.c.kind == "interrupt"))
+        for row in connection.execute(
+            waiting.where(items.c.state == "waiting", reviews.c.kind == "interrupt")
+        )
     ]
     return found

@@ -12,19 +12,18 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from solon.errors import InternalError
 
-if TYPE_CHECKING:
-    from solon.store.store import Store
-
 T = TypeVar("T")
+C_co = TypeVar("C_co", covariant=True)
 Row = Mapping[str, Any]
 Rows = Sequence[tuple[type, Row]]
 GROUP = 512
@@ -33,7 +32,7 @@ GROUP = 512
 @dataclass(slots=True)
 class _Job:
     rows: Rows
-    function: Callable[[Connection], Any] | None
+    function: Callable[[Any], Any] | None
     future: Future[Any] | asyncio.Future[Any]
 
 
@@ -99,10 +98,17 @@ def _dependency_rank(table: Table) -> int:
     return _ranks[table.name]
 
 
-class Writer:
+class Transactions(Protocol[C_co]):
+    """What a writer writes to: the store, or a file of checkpoints."""
+
+    def transaction(self) -> AbstractContextManager[C_co]:
+        """A short write transaction; errors of the database come out as `StoreError`."""
+
+
+class Writer(Generic[C_co]):
     """The group-commit writer of one store in this process."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Transactions[C_co]) -> None:
         self._store = store
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -113,7 +119,7 @@ class Writer:
         if rows:
             await self._submit_async(rows, None)
 
-    async def run(self, function: Callable[[Connection], T], rows: Rows = ()) -> T:
+    async def run(self, function: Callable[[C_co], T], rows: Rows = ()) -> T:
         """Insert rows, then run a short function, in one write transaction; returns its value once committed.
 
         Whatever it raises undoes its own changes and rows only. It may be run again where another of its group failed,
@@ -137,7 +143,7 @@ class Writer:
         if thread is not None:
             thread.join()
 
-    async def _submit_async(self, rows: Rows, function: Callable[[Connection], Any] | None) -> Any:
+    async def _submit_async(self, rows: Rows, function: Callable[[Any], Any] | None) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._put(_Job(rows, function, future))
         # Shielded: a cancelled task must not undo what the thread is about to commit.
@@ -178,7 +184,9 @@ class Writer:
         try:
             with self._store.transaction() as connection:
                 isolating = len(jobs) > 1
-                insert_rows(connection, [row for job in jobs for row in job.rows])
+                rows = [row for job in jobs for row in job.rows]
+                if rows:
+                    insert_rows(cast("Connection", connection), rows)
                 for job in jobs:
                     results.append(None if job.function is None else job.function(connection))
                 isolating = False

@@ -191,3 +191,12 @@ def test_what_nobody_foresaw_is_ours_and_the_traceback_goes_to_a_file(
 def test_debug_shows_the_traceback(solon: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOLON_DEBUG", "1")
     assert "Traceback" in solon("status").err
+
+
+def test_seeds_without_a_good_row_leave_no_run_behind(solon: Cli, write_seeds: Callable[..., Path]) -> None:
+    refused = solon("run", "preference", "--seeds", write_seeds({"question": "?"}, "[]"))
+    refused.fails(2, "solon.no-run.bad-rows.jsonl")
+    assert len(Path("solon.no-run.bad-rows.jsonl").read_text().splitlines()) == 2
+    assert solon("status", "--json").json["runs"] == []
+    empty = write_seeds("", name="empty.jsonl")
+    solon("run", "preference", "--seeds", empty).fails(2, "there is no row")

@@ -39,8 +39,8 @@ def test_shorten_keeps_to_one_line_of_that_width(text: str, width: int) -> None:
 
 @pytest.fixture
 def hostile_review(solon: Cli, write_seeds: Callable[..., Path]) -> str:
-    seeds = write_seeds({"id": "evil\u202e", "prompt": HOSTILE, "responses": [HOSTILE, f"other {HOSTILE}"]})
-    assert solon("run", "preference", "--seeds", seeds, "--json").json["items"] in (0, 1)
+    seeds = write_seeds({"prompt": HOSTILE, "responses": [HOSTILE, f"other {HOSTILE}"]})
+    assert solon("run", "preference", "--seeds", seeds, "--json").json["items"] == 1
     found = solon("review", "list", "--json").json["reviews"]
     if not found:
         pytest.skip("the panel was sure")

@@ -116,6 +116,8 @@ async def ask(
         problem, parsed = _parse(reply, schema)
         if parsed is not None:
             return _with_parsed(reply, parsed)
+        if reply.cut and capabilities.json_schema:
+            break  # the server keeps to the schema, so the next answer would run out of room as well
         if attempt <= repairs:
             prompt = _ask_again(messages, prompt, reply.text, problem)
     raise UnusableOutput(

@@ -32,7 +32,8 @@ async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, 
     await context.commit()
     votes = list(state["verdicts"])
     if found.favours:
-        votes.append([RESOLVER, RESOLVER, "", 0, found.favours, None, None])
+        voter = context.case.caller.voter(context.case.config.resolver.model)
+        votes.append([voter, RESOLVER, "", 0, found.favours, None, None])
     told = found.handed_over or f"the resolver favours {found.favours} by {', '.join(found.cites)}"
     resolved = {"favours": found.favours, "cites": list(found.cites), "told": told}
     return {"verdicts": votes, "resolved": resolved, "next": "consensus"}

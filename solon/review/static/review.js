@@ -174,6 +174,7 @@ function saved(taken) {
   $("[data-do=undo]").hidden = !taken.decision;
   $("[data-do=why]").hidden = !["decided", "second", "escalated"].includes(taken.kind);
   $("#today").textContent = taken.progress.mine_today;
+  $("#mine").textContent = taken.progress.mine;
   $("#team").textContent = taken.progress.team;
   $("#waiting").textContent = taken.progress.waiting;
 }

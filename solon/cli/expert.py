@@ -1,0 +1,158 @@
+"""`solon expert add|list|revoke|rotate|link` and `solon audit verify`: people, and the log of what they did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from solon.store import Store
+
+T = TypeVar("T")
+app = typer.Typer(help="Who may answer reviews.", no_args_is_help=True)
+audit_app = typer.Typer(help="The sealed log of what everyone did.", no_args_is_help=True)
+
+StoreUrl = Annotated[str | None, typer.Option("--store", help="URL of the store", envvar="SOLON_STORE")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object as the last line")]
+
+
+def _with_store(url: str | None, function: Callable[[Store, str], T], *, create: bool = False) -> T:
+    from solon.errors import SolonError
+    from solon.preparing import local_actor
+    from solon.project import Project
+
+    try:
+        with Project(url, create=create) as project:
+            return function(project.store, local_actor())
+    except SolonError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.exit_code) from None
+
+
+def _several(value: str) -> list[str]:
+    return [part for part in value.replace(";", ",").split(",") if part.strip()]
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="how leads see this person")],
+    role: Annotated[str, typer.Option(help="expert, lead or admin")] = "expert",
+    specialty: Annotated[str, typer.Option(help="fields, separated by commas")] = "",
+    language: Annotated[str, typer.Option(help="languages, separated by commas, e.g. en,de")] = "",
+    credential: Annotated[str, typer.Option(help="e.g. MD, board certified")] = "",
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a person. Their token is shown this once; it is stored hashed."""
+    from solon.store import experts
+
+    def run(opened: Store, by: str) -> tuple[experts.ExpertRow, str]:
+        return experts.add_expert(
+            opened,
+            name,
+            role=role,
+            specialties=_several(specialty),
+            languages=_several(language),
+            credential=credential,
+            by=by,
+        )
+
+    expert, token = _with_store(store, run, create=True)
+    _show_token(expert, token, "added", as_json)
+
+
+@app.command("list")
+def list_command(store: StoreUrl = None, as_json: AsJson = False) -> None:
+    """Everyone, by name."""
+    from solon.store import experts
+
+    def run(opened: Store, _by: str) -> list[experts.ExpertRow]:
+        with opened.connect() as connection:
+            return experts.list_experts(connection)
+
+    found = _with_store(store, run)
+    if as_json:
+        typer.echo(json.dumps({"experts": [_plain(expert) for expert in found]}))
+        return
+    for expert in found:
+        fields = ", ".join(expert.specialties) or "any field"
+        languages = ", ".join(expert.languages) or "any language"
+        revoked = "  (revoked)" if expert.revoked_at else ""
+        typer.echo(f"{expert.name}  {expert.role}  {fields}  {languages}{revoked}")
+    if not found:
+        typer.echo("nobody yet: solon expert add NAME", err=True)
+
+
+@app.command("revoke")
+def revoke(name: str, store: StoreUrl = None) -> None:
+    """End a person's access at once. What they decided stays."""
+    from solon.store import experts
+
+    expert = _with_store(store, lambda opened, by: experts.revoke_expert(opened, name, by=by))
+    typer.echo(f"{expert.name}: access revoked")
+
+
+@app.command("rotate")
+def rotate(name: str, store: StoreUrl = None, as_json: AsJson = False) -> None:
+    """Give a person a new token; the old one ends at once. It is still the same person."""
+    from solon.store import experts
+
+    expert, token = _with_store(store, lambda opened, by: experts.rotate_token(opened, name, by=by))
+    _show_token(expert, token, "has a new token", as_json)
+
+
+@app.command("link")
+def link(
+    name: str,
+    address: Annotated[str, typer.Option(help="address of the review server")] = "http://127.0.0.1:8321",
+    store: StoreUrl = None,
+) -> None:
+    """A login link that works once, for ten minutes."""
+    from solon.store import experts
+
+    secret = _with_store(store, lambda opened, by: experts.make_login_link(opened, name, by=by))
+    typer.echo(f"{address.rstrip('/')}/login?link={secret}")
+
+
+@audit_app.callback()
+def _group() -> None:
+    """The sealed log of what everyone did."""
+
+
+@audit_app.command("verify")
+def verify_command(
+    head: Annotated[str | None, typer.Option(help="a seal noted earlier, which must still be there")] = None,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every seal of the audit log. Exit code 1 where something was changed, dropped or cut off."""
+    from solon.store import audit_log
+
+    report = _with_store(store, lambda opened, _by: audit_log.verify(opened, head))
+    if as_json:
+        fields = ("intact", "entries", "head", "problem", "at_entry")
+        typer.echo(json.dumps({field: getattr(report, field) for field in fields}))
+    elif report.intact:
+        typer.echo(f"intact: {report.entries} entries, head {report.head}")
+    else:
+        where = f" at entry {report.at_entry}" if report.at_entry else ""
+        typer.echo(f"broken{where}: {report.problem}", err=True)
+    if not report.intact:
+        raise typer.Exit(1)
+
+
+def _show_token(expert: object, token: str, told: str, as_json: bool) -> None:
+    plain = _plain(expert)
+    if as_json:
+        typer.echo(json.dumps({**plain, "token": token}))
+        return
+    typer.echo(f"{plain['name']} {told}. The token is shown this once:", err=True)
+    typer.echo(token)
+
+
+def _plain(expert: object) -> dict[str, object]:
+    names = ("id", "name", "role", "specialties", "languages", "credential", "revoked_at")
+    return {name: getattr(expert, name) for name in names}

@@ -1,0 +1,67 @@
+"""`solon review serve`: the page and API where experts decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(help="Where experts decide.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Where experts decide."""
+
+
+@app.command("serve")
+def serve_command(
+    store: Annotated[str | None, typer.Option(help="URL of the store", envvar="SOLON_STORE")] = None,
+    config: Annotated[Path | None, typer.Option(help="configuration file")] = None,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on (0: any that is free)")] = 8321,
+    work: Annotated[bool, typer.Option(help="apply decisions by resuming their graphs")] = True,
+    match: Annotated[
+        str, typer.Option(help="prefer or require reviews of an expert's own fields")
+    ] = "prefer",
+    certificate: Annotated[Path | None, typer.Option(help="TLS certificate (PEM)")] = None,
+    key: Annotated[Path | None, typer.Option(help="TLS key (PEM)")] = None,
+    insecure_http: Annotated[bool, typer.Option(help="serve others without TLS all the same")] = False,
+    behind_tls: Annotated[bool, typer.Option(help="a proxy speaks TLS: mark cookies secure")] = False,
+) -> None:
+    """Serve the review page and the API until Ctrl-C. Prints the address and a login link."""
+    from solon.errors import SolonError, UsageError
+    from solon.preparing import local_actor
+    from solon.project import Project
+
+    try:
+        from solon.review.room import Options
+        from solon.review.serve import check_bind, serve
+    except ModuleNotFoundError as error:
+        typer.echo(
+            f"the review server needs the package {error.name}\n  -> pip install 'solon[review]'", err=True
+        )
+        raise typer.Exit(2) from None
+    try:
+        if match not in ("prefer", "require"):
+            raise UsageError(f"--match {match!r} is neither prefer nor require")
+        warning = check_bind(host, tls=certificate is not None, insecure_http=insecure_http)
+        if warning:
+            typer.echo(warning, err=True)
+        matching: Literal["prefer", "require"] = "require" if match == "require" else "prefer"
+        options = Options(work=work, match=matching, secure=behind_tls or certificate is not None)
+        with Project(store, config=config, create=False) as project:
+            serve(
+                project,
+                options,
+                host=host,
+                port=port,
+                certificate=str(certificate) if certificate else None,
+                key=str(key) if key else None,
+                say=lambda line: typer.echo(line, err=True),
+                by=local_actor(),
+            )
+    except SolonError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.exit_code) from None

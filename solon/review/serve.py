@@ -1,0 +1,112 @@
+"""Start the review server: check where it listens, print the address and a login link, run until it is stopped."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from solon.errors import UsageError
+from solon.store.experts import add_expert, list_experts, make_login_link
+
+if TYPE_CHECKING:
+    from solon.project import Project
+    from solon.review.room import Options
+
+PROXY = (
+    "put it behind a proxy that speaks TLS (e.g. caddy reverse-proxy --from reviews.example.org --to 127.0.0.1:PORT) "
+    "and leave --host as it is, or give --certificate and --key; --insecure-http serves in the clear all the same"
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Can only this machine reach it?"""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_bind(host: str, *, tls: bool, insecure_http: bool) -> str:
+    """A warning to print, or nothing.
+
+    Raises:
+        UsageError: others could reach it and read along, and that was not asked for.
+    """
+    if is_loopback(host) or tls:
+        return ""
+    if not insecure_http:
+        raise UsageError(
+            f"{host} can be reached by others, and without TLS they can read along", next_step=PROXY
+        )
+    return f"warning: serving in the clear on {host}: tokens and texts can be read along. Better {PROXY}."
+
+
+def first_link(project: Project, address: str, *, by: str) -> str:
+    """A login link for the first admin (or lead); without anyone, an admin named after the caller is added."""
+    with project.store.connect() as connection:
+        people = [one for one in list_experts(connection, revoked=False) if one.may("lead")]
+    people.sort(key=lambda one: (one.role != "admin", one.created_at))
+    if not people:
+        name = by.partition(":")[2] or by
+        person, _ = add_expert(project.store, name, role="admin", by=by)
+        people = [person]
+    return f"{address}/login?link={make_login_link(project.store, people[0].id, by=by)}"
+
+
+def serve(
+    project: Project,
+    options: Options,
+    *,
+    host: str,
+    port: int,
+    certificate: str | None = None,
+    key: str | None = None,
+    say: Callable[[str], None],
+    by: str,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; decisions in flight are finished first.
+
+    Raises:
+        UsageError: the port is taken.
+    """
+    import uvicorn
+
+    from solon.review.app import create_app
+
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    address = f"{'https' if certificate else 'http'}://{shown}:{port}"
+    say(f"Reviews at {address}")
+    say(f"Log in (once, within ten minutes): {first_link(project, address, by=by)}")
+    if not options.work:
+        say("Decisions are stored and not applied (--no-work); `solon resume` applies them.")
+    config = uvicorn.Config(
+        create_app(project, options),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        timeout_graceful_shutdown=3,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}", next_step="choose another with --port"
+        ) from None
+    return listening

@@ -1,0 +1,124 @@
+"""Experts, tokens, links, sessions and the sealed log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text, update
+
+from solon.errors import UsageError
+from solon.project import Project
+from solon.store import audit_log, experts
+from solon.store.experts import TokenCheck
+from solon.store.tables import Expert, LoginLink
+
+
+def test_token_is_stored_hashed_and_found_again(project: Project, person: Any) -> None:
+    expert, token = person("Ada", role="lead", specialties=["Cardiology"], languages=["EN", "de"])
+    with project.store.connect() as connection:
+        row = connection.execute(Expert.__table__.select()).mappings().one()
+    assert token.rsplit("_", 1)[1] not in str(dict(row))
+    assert row["token_hash"].startswith("$argon2id$")
+    check = TokenCheck(project.store)
+    assert check.remembered(token) is None
+    found = check.check(token)
+    assert found == expert
+    assert check.remembered(token) == expert
+    assert (found.specialties, found.languages) == (("cardiology",), ("de", "en"))
+    assert check.check(token[:-1] + ("a" if token[-1] != "a" else "b")) is None
+    assert check.check("solon_nonsense") is None
+
+
+def test_rotate_keeps_the_person_and_ends_the_old_token(project: Project, person: Any) -> None:
+    expert, old = person("Ada")
+    check = TokenCheck(project.store)
+    assert check.check(old) is not None
+    again, new = experts.rotate_token(project.store, "Ada", by="local:test")
+    assert again.id == expert.id
+    assert check.check(old) is None
+    assert check.check(new) is not None
+    experts.revoke_expert(project.store, "Ada", by="local:test")
+    assert check.check(new) is None
+
+
+def test_names_and_roles_are_checked(person: Any) -> None:
+    person("Ada")
+    with pytest.raises(UsageError, match="already"):
+        person(" Ada ")
+    with pytest.raises(UsageError, match="no role"):
+        person("Bo", role="king")
+
+
+def test_login_link_works_once_and_for_ten_minutes(project: Project, person: Any) -> None:
+    expert, _ = person("Ada")
+    store = project.store
+    secret = experts.make_login_link(store, "Ada", by="local:test")
+    with store.transaction() as connection:
+        assert experts.use_login_link(store, connection, secret) == expert
+        assert experts.use_login_link(store, connection, secret) is None
+    late = experts.make_login_link(store, "Ada", by="local:test")
+    with store.transaction() as connection:
+        connection.execute(update(LoginLink.__table__).values(expires_at=1.0))
+        assert experts.use_login_link(store, connection, late) is None
+        assert experts.use_login_link(store, connection, "guess") is None
+
+
+def test_session_ends_with_revocation(project: Project, person: Any) -> None:
+    expert, _ = person("Ada")
+    with project.store.transaction() as connection:
+        secret = experts.begin_session(project.store, connection, expert)
+        assert experts.find_session(connection, secret) is not None
+    experts.revoke_expert(project.store, "Ada", by="local:test")
+    with project.store.connect() as connection:
+        assert experts.find_session(connection, secret) is None
+
+
+def _log(project: Project, n: int) -> audit_log.AuditReport:
+    with project.store.transaction() as connection:
+        for i in range(n):
+            audit_log.append(
+                project.store, connection, "local:test", "test.noted", f"{i}", {"n": i, "x": 0.1}
+            )
+    return audit_log.verify(project.store)
+
+
+def test_audit_chain_verifies_and_names_its_head(project: Project) -> None:
+    report = _log(project, 5)
+    assert report.intact
+    assert report.entries == 5
+    assert _log(project, 1).intact
+    assert audit_log.verify(project.store, report.head).intact
+    assert not audit_log.verify(project.store, "f" * 64).intact
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE audit_log SET actor = 'expert:other' WHERE seq = 2", "changed"),
+        ("UPDATE audit_log SET detail = '{\"n\": 9}' WHERE seq = 2", "changed"),
+        ("DELETE FROM audit_log WHERE seq = 2", "missing"),
+        ("UPDATE audit_log SET seq = 99 WHERE seq = 5", "missing"),
+    ],
+)
+def test_audit_chain_shows_tampering(project: Project, change: str, told: str) -> None:
+    _log(project, 5)
+    with project.store.transaction() as connection:
+        connection.execute(text(change))
+    report = audit_log.verify(project.store)
+    assert not report.intact
+    assert told in report.problem
+
+
+def test_cut_off_end_is_seen_with_the_noted_head(project: Project) -> None:
+    head = _log(project, 5).head
+    with project.store.transaction() as connection:
+        connection.execute(text("DELETE FROM audit_log WHERE seq > 3"))
+    assert audit_log.verify(project.store).intact
+    assert "cut off" in audit_log.verify(project.store, head).problem
+
+
+def test_another_key_is_named_as_such(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    _log(project, 2)
+    monkeypatch.setenv(audit_log.KEY_VARIABLE, "another secret")
+    assert "another key" in audit_log.verify(project.store).problem

@@ -1,0 +1,299 @@
+"""Leases, drafts, the one decision, second opinions, undo: in the store, without a server."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from solon.errors import AlreadyDecided, InvalidDecision, NotPending
+from solon.project import Project
+from solon.store import queue
+from solon.store.answering import Answered, answer_lease, asks_why, undo
+from solon.store.drafts import Lease, find_lease, read_draft, save_draft
+from solon.store.experts import ExpertRow
+from solon.store.reviews import LeaseLost, NotThere, ReviewRow, find_review
+from solon.store.tables import Assignment, Decision, Review
+
+assignments = Assignment.__table__
+decisions = Decision.__table__
+reviews = Review.__table__
+
+
+def take(project: Project, expert: ExpertRow, **options: Any) -> tuple[Lease, ReviewRow]:
+    with project.store.transaction() as connection:
+        found = queue.lease_next(connection, expert, **options)
+    assert found is not None
+    return found
+
+
+def prefer(review: ReviewRow, which: int = 0, **more: Any) -> dict[str, Any]:
+    return {"choice": "prefer", "candidate": review.candidates[which], "rationale": "clear", **more}
+
+
+def answer(project: Project, expert: ExpertRow, lease: Lease, given: dict[str, Any]) -> Answered:
+    with project.store.transaction() as connection:
+        return answer_lease(
+            project.store,
+            connection,
+            expert,
+            lease.token,
+            given,
+            review_id=lease.review_id,
+            channel="api",
+            times={"active_seconds": 4.0},
+        )
+
+
+def run_out(project: Project, lease: Lease) -> None:
+    with project.store.transaction() as connection:
+        connection.execute(update(assignments).where(assignments.c.id == lease.id).values(expires_at=1.0))
+        queue.expire(connection)
+
+
+def test_next_gives_what_is_held_and_never_one_review_to_two(project: Project, person: Any) -> None:
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    first, _ = take(project, ada)
+    assert take(project, ada)[0] == first
+    ahead, _ = take(project, ada, exclude=[first.id])
+    theirs, _ = take(project, bo)
+    assert len({first.review_id, ahead.review_id, theirs.review_id}) == 3
+    with pytest.raises(LeaseLost, match="someone else"), project.store.transaction() as connection:
+        queue.lease_review(connection, bo, first.review_id)
+
+
+def test_a_person_holds_only_so_many(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    held: list[str] = []
+    for _ in range(queue.MAX_LEASES):
+        held.append(take(project, ada, exclude=held)[0].id)
+    with pytest.raises(NotPending, match="hold"):
+        take(project, ada, exclude=held)
+
+
+def test_decide_once_whatever_is_repeated(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    lease, review = take(project, ada)
+    once = answer(project, ada, lease, prefer(review))
+    again = answer(project, ada, lease, prefer(review))
+    assert (once.kind, once.replayed, again.replayed) == ("decided", False, True)
+    assert once.decision_id == again.decision_id
+    with pytest.raises(AlreadyDecided):
+        answer(project, ada, lease, prefer(review, 1))
+    with project.store.connect() as connection:
+        rows = connection.execute(select(decisions)).mappings().all()
+    assert len(rows) == 1
+    assert rows[0]["counts"]
+    assert rows[0]["actor"] == ada.actor
+    assert rows[0]["active_seconds"] == 4.0
+
+
+def test_token_of_another_person_or_review_is_no_lease(project: Project, person: Any) -> None:
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    lease, review = take(project, ada)
+    with pytest.raises(NotThere):
+        answer(project, bo, lease, prefer(review))
+    other, _ = take(project, bo)
+    with pytest.raises(NotThere), project.store.transaction() as connection:
+        answer_lease(
+            project.store,
+            connection,
+            bo,
+            other.token,
+            prefer(review),
+            review_id=review.id,
+            channel="api",
+            times={},
+        )
+
+
+def test_late_answer_counts_while_nobody_decided(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    lease, review = take(project, ada)
+    run_out(project, lease)
+    assert answer(project, ada, lease, prefer(review)).kind == "decided"
+
+
+def test_late_answer_on_a_decided_review_is_a_second_opinion(project: Project, person: Any) -> None:
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    lease, review = take(project, ada)
+    run_out(project, lease)
+    with project.store.transaction() as connection:
+        theirs, _ = queue.lease_review(connection, bo, review.id)
+    with pytest.raises(LeaseLost) as lost, project.store.transaction() as connection:
+        queue.keep_lease(connection, lease.id, ada.actor)
+    assert lost.value.kept == lease.id
+    assert answer(project, bo, theirs, prefer(review)).kind == "decided"
+    late = answer(project, ada, lease, prefer(review, 1))
+    assert (late.kind, late.decision_id) == ("second", None)
+    with project.store.connect() as connection:
+        assert len(connection.execute(select(decisions)).all()) == 1
+        kept = find_lease(connection, lease.id)
+    assert kept.answer is not None
+    assert kept.answer["candidate"] == review.candidates[1]
+
+
+def test_heartbeat_takes_a_lost_lease_up_again(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    lease, review = take(project, ada)
+    run_out(project, lease)
+    with project.store.transaction() as connection:
+        kept = queue.keep_lease(connection, lease.id, ada.actor)
+        assert find_review(connection, review.id).leased
+    assert kept.state == "leased"
+    assert kept.expires_at > time.time() + queue.LEASE_SECONDS - 5
+
+
+def test_draft_survives_the_lease(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    lease, review = take(project, ada)
+    for words in ("f", "fo", "for"):
+        with project.store.transaction() as connection:
+            save_draft(connection, lease.id, ada.actor, {"choice": "edit", "text": words})
+    run_out(project, lease)
+    with project.store.transaction() as connection:
+        again, _ = queue.lease_review(connection, ada, review.id)
+        assert again.id != lease.id
+        assert read_draft(connection, again) == {"choice": "edit", "text": "for"}
+
+
+@pytest.mark.parametrize("choice", ["both_bad", "edit"])
+def test_rationale_is_asked_for_where_it_matters(project: Project, person: Any, choice: str) -> None:
+    ada = person("Ada")[0]
+    lease, review = take(project, ada)
+    given = {"choice": choice} | (
+        {"candidate": review.candidates[0], "text": "new"} if choice == "edit" else {}
+    )
+    with pytest.raises(InvalidDecision, match="^rationale:"):
+        answer(project, ada, lease, given)
+    assert answer(project, ada, lease, {**given, "rationale": "wrong dose"}).kind == "decided"
+
+
+def test_random_fifth_is_fixed_beforehand(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    with project.store.connect() as connection:
+        found = [find_review(connection, row.id) for row in connection.execute(select(reviews.c.id))]
+    drawn = [asks_why(project.store, review, ada.actor) for review in found]
+    assert drawn == [asks_why(project.store, review, ada.actor) for review in found]
+    many = [asks_why(project.store, found[0], f"expert:{i}") for i in range(2000)]
+    assert 0.17 < sum(many) / 2000 < 0.23
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"choice": "nonsense"}, "choice"),
+        ({"choice": "decline"}, "reason"),
+        ({"choice": "decline", "reason": "bored"}, "reason"),
+        ({"choice": "escalate"}, "rationale"),
+        ({"choice": "skip", "colour": 1}, "colour"),
+        ({"choice": "tie", "flags": {"x": ["nice"]}, "rationale": "r"}, "flags"),
+    ],
+)
+def test_wrong_answers_name_their_field(
+    project: Project, person: Any, given: dict[str, Any], field: str
+) -> None:
+    ada = person("Ada")[0]
+    lease, _ = take(project, ada)
+    with pytest.raises(InvalidDecision, match=f"^{field}"):
+        answer(project, ada, lease, given)
+
+
+def test_skip_goes_to_others_and_escalation_to_leads(project: Project, person: Any) -> None:
+    ada, bo, lead = person("Ada")[0], person("Bo")[0], person("Lea", role="lead")[0]
+    lease, review = take(project, ada)
+    answer(project, ada, lease, {"choice": "skip"})
+    assert take(project, ada)[1].id != review.id
+    theirs, same = take(project, bo)
+    assert same.id == review.id
+    vote = {"choice": "prefer", "candidate": review.candidates[0]}
+    answer(project, bo, theirs, {"choice": "escalate", "rationale": "needs a lawyer", "vote": vote})
+    assert take(project, person("Cy")[0])[1].id != review.id
+    given, offered = take(project, lead)
+    assert offered.id == review.id
+    with pytest.raises(InvalidDecision, match="nobody to escalate"):
+        answer(project, lead, given, {"choice": "escalate", "rationale": "x"})
+    with project.store.connect() as connection:
+        kept = find_lease(connection, theirs.id)
+    assert kept.answer is not None
+    assert kept.answer["candidate"] == review.candidates[0]
+
+
+def test_own_fields_come_first_or_only(project: Project, person: Any) -> None:
+    with project.store.transaction() as connection:
+        rows = list(connection.execute(select(reviews.c.id).order_by(reviews.c.created_at)).scalars())
+        connection.execute(update(reviews).values(specialty="law", lang="de"))
+        connection.execute(
+            update(reviews).where(reviews.c.id == rows[-1]).values(specialty="medicine", lang="en")
+        )
+    doctor = person("Doc", specialties=["medicine"], languages=["en"])[0]
+    lease, review = take(project, doctor)
+    assert review.id == rows[-1]
+    assert take(project, doctor, exclude=[lease.id])[1].specialty == "law"
+    other = person("Doc 2", specialties=["surgery"], languages=["en"])[0]
+    with project.store.transaction() as connection:
+        assert queue.lease_next(connection, other, match="require") is None
+
+
+def test_undo_before_delivery_opens_it_again_with_the_answer(project: Project, person: Any) -> None:
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    lease, review = take(project, ada)
+    given = prefer(review, 1, strength=3, principles=["true-claims"])
+    done = answer(project, ada, lease, given)
+    assert done.decision_id is not None
+    with pytest.raises(NotThere), project.store.transaction() as connection:
+        undo(project.store, connection, bo, done.decision_id)
+    with project.store.transaction() as connection:
+        again, same = undo(project.store, connection, ada, done.decision_id)
+        assert again is not None
+        assert same.id == review.id
+        draft = read_draft(connection, again)
+    assert draft == given
+    with pytest.raises(LeaseLost, match="taken back"):
+        answer(project, ada, lease, given)
+    assert answer(project, ada, again, prefer(review, 0)).kind == "decided"
+    assert project.resume().pending_review == 11
+
+
+def test_undo_after_delivery_begins_a_new_attempt(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    lease, review = take(project, ada)
+    done = answer(project, ada, lease, prefer(review, 1))
+    before = project.resume()
+    assert before.accepted == 1
+    with project.store.transaction() as connection:
+        again, _ = undo(project.store, connection, ada, str(done.decision_id))
+    assert again is None
+    summary = project.resume()
+    assert (summary.accepted, summary.pending_review, summary.model_calls) == (0, 12, before.model_calls)
+    lease, back = take(project, ada)
+    assert (back.item_id, back.attempt) == (review.item_id, 1)
+    with project.store.connect() as connection:
+        draft = read_draft(connection, lease)
+    assert draft is not None
+    assert draft["candidate"] == back.candidates[1]
+    assert answer(project, ada, lease, prefer(back, 0)).kind == "decided"
+    assert project.resume().accepted == 1
+    assert project.trace(back.item_id)["record"]["chosen_id"] == back.candidates[0]
+
+
+def test_only_the_last_ten_can_be_taken_back(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    made = []
+    for _ in range(11):
+        lease, review = take(project, ada)
+        made.append(str(answer(project, ada, lease, prefer(review)).decision_id))
+    with pytest.raises(NotPending, match="last 10"), project.store.transaction() as connection:
+        undo(project.store, connection, ada, made[0])
+
+
+def test_answer_after_a_look_at_the_votes_is_no_blind_evidence(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    lease, review = take(project, ada)
+    with project.store.transaction() as connection:
+        queue.reveal(connection, lease.id, ada.actor)
+    answer(project, ada, lease, prefer(review))
+    with project.store.connect() as connection:
+        assert connection.execute(select(decisions.c.counts)).scalar_one() is False

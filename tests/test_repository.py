@@ -1,0 +1,114 @@
+"""What holds for the repository as a whole: exports, links, prompts, sizes, pages made from the code."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import solon
+from solon import errors
+from solon.cli.config_reference import as_markdown, as_toml, tables
+from solon.prompts import PromptLibrary
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path for path in (ROOT / "solon").rglob("*.py") if "versions" not in path.parts)
+TEXTS = [
+    path
+    for folder in ("solon", "docs", "examples", "tests", "benchmarks", "requirements", ".ci")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in (".py", ".md", ".toml", ".lock", ".in", ".yaml", ".html", ".js", ".css", "")
+    and path.is_file()
+] + [ROOT / name for name in ("README.md", "CHANGELOG.md", "Makefile", "pyproject.toml")]
+
+
+def test_every_export_exists_and_nothing_else_is_promised() -> None:
+    assert sorted(solon.__all__) == sorted({*solon._HOMES, "__version__"})
+    for name, home in solon._HOMES.items():
+        assert getattr(solon, name) is getattr(importlib.import_module(home), name)
+
+
+def test_names_in_all_are_there() -> None:
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        if "__all__ = " not in text:
+            continue
+        module = importlib.import_module(
+            ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        )
+        missing = [name for name in module.__all__ if not hasattr(module, name)]
+        assert not missing, f"{path}: {missing}"
+
+
+@pytest.mark.parametrize("room", ["agents", "graphs", "prompts", "store", "eval"])
+def test_rooms_are_linked_at_the_root(room: str) -> None:
+    link = ROOT / room
+    assert link.is_symlink()
+    assert link.resolve() == ROOT / "solon" / room
+
+
+def test_every_prompt_renders_with_its_declared_variables() -> None:
+    for prompt in PromptLibrary():
+        filled = prompt.render(mark="m4rk", **{name: f"<{name}>" for name in prompt.variables})
+        for name in prompt.variables:
+            assert f"<{name}>" in filled.text, f"{prompt.name} declares {name} and does not use it"
+        prompt.render(mark="m4rk", **dict.fromkeys(prompt.variables, ""))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_is_longer_than_400_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not text.strip() or text.startswith('"""'), f"{path} has no docstring"
+
+
+def test_pages_made_from_the_configuration_are_current() -> None:
+    assert (ROOT / "docs" / "configuration.md").read_text() == as_markdown(), "run `make docs`"
+    assert (ROOT / "examples" / "solon.toml").read_text() == as_toml(), "run `make docs`"
+
+
+def test_every_key_of_the_configuration_says_what_it_means() -> None:
+    silent = [f"{table.name}.{key.name}" for table in tables() for key in table.keys if not key.about]
+    assert not silent
+
+
+def test_the_tree_of_errors_in_the_docstring_is_the_real_one() -> None:
+    drawn = set(re.findall(r"\b[A-Z]\w+\b(?=  |$)", errors.__doc__ or "", re.MULTILINE))
+    real = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert real <= drawn | {"SolonError"}
+    assert all(issubclass(getattr(errors, name), errors.SolonError) for name in real)
+
+
+def test_no_text_speaks_of_where_it_was_made() -> None:
+    forbidden = re.compile(
+        r"(?<![\w.])/(work|root)/|shared/design|pypi\.org|files\.pythonhosted", re.IGNORECASE
+    )
+    for path in TEXTS:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if path != Path(__file__):
+            found = forbidden.search(text)
+            assert found is None, f"{path}: {found.group()!r}"
+
+
+def test_every_dependency_is_locked_by_hash() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[<>=\[]", entry)[0] for entry in wanted}
+    for lock in ("demo", "dev"):
+        text = (ROOT / "requirements" / f"{lock}.lock").read_text()
+        pins = re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==", text, re.MULTILINE)
+        assert names <= set(pins), lock
+        assert text.count("--hash=sha256:") >= len(pins)
+
+
+def test_links_in_the_docs_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
