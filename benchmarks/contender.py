@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,54 @@ def resumes(rows: int, port: int) -> dict[str, Any]:
     return told
 
 
+def flood(rows: int, port: int) -> dict[str, Any]:
+    """Requests as fast as the server takes them, over 16 connections; rows are requests here."""
+    body = b'{"model":"fake","messages":[{"role":"user","content":"' + b"x" * 1500 + b'"}]}'
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    async def connection(n: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(n):
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.rsplit(b"Content-Length: ", 1)[1]))
+        writer.close()
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(connection(rows // 16) for _ in range(16)))
+
+    told: dict[str, Any] = {}
+    with work.measured(told, rows // 16 * 16):
+        asyncio.run(all_at_once())
+    return told
+
+
+def saver(which: str) -> Callable[[int, int], dict[str, Any]]:
+    """A checkpointer with a small graph; no server takes part."""
+
+    def run(rows: int, _port: int) -> dict[str, Any]:
+        from benchmarks.savers import measure
+
+        asyncio.run(measure(which, 20))
+        return asyncio.run(measure(which, rows))
+
+    return run
+
+
 def _kilobytes(folder: str, name: str, rows: int) -> float:
     """Size on disk per row, write-ahead log included."""
     found = sum(path.stat().st_size for path in Path(folder).glob(f"{name}*"))
     return round(found / rows / 1024, 2)
 
 
-CONTENDERS = {"raw": raw, "solon": solon, "resumes": resumes}
+CONTENDERS: dict[str, Callable[[int, int], dict[str, Any]]] = {
+    "raw": raw,
+    "solon": solon,
+    "resumes": resumes,
+    "flood": flood,
+    "stock_saver": saver("stock_saver"),
+    "solon_saver": saver("solon_saver"),
+}
 
 if __name__ == "__main__":
     main()

@@ -52,26 +52,41 @@ async def run(seeds: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:
             messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
             body = {"model": "fake", "messages": messages, **more}
             data = json.dumps(body, separators=(",", ":")).encode()
-            async with gate, session.post(
-                url, data=data, headers={"Content-Type": "application/json"}
-            ) as response:
+            async with (
+                gate,
+                session.post(url, data=data, headers={"Content-Type": "application/json"}) as response,
+            ):
                 choice: dict[str, Any] = json.loads(await response.read())["choices"][0]
                 return choice
 
         async def one(number: int, seed: dict[str, Any]) -> None:
             asked = {"<P>": seed["prompt"]}
             drafts = await asyncio.gather(
-                *(call("generator.draft", asked, max_tokens=512, temperature=t, seed=number) for t in (0.7, 1.0))
+                *(
+                    call("generator.draft", asked, max_tokens=512, temperature=t, seed=number)
+                    for t in (0.7, 1.0)
+                )
             )
             a, b = (draft["message"]["content"] for draft in drafts)
             critiques = await asyncio.gather(
                 *(
-                    call("critic.critique", {**asked, "<1>": text}, max_tokens=320, seed=1, response_format=schema)
+                    call(
+                        "critic.critique",
+                        {**asked, "<1>": text},
+                        max_tokens=320,
+                        seed=1,
+                        response_format=schema,
+                    )
                     for text in (a, b)
                 )
             )
             found = [json.loads(critique["message"]["content"]) for critique in critiques]
-            letter: dict[str, Any] = {"max_tokens": 1, "temperature": 0.0, "logprobs": True, "top_logprobs": 10}
+            letter: dict[str, Any] = {
+                "max_tokens": 1,
+                "temperature": 0.0,
+                "logprobs": True,
+                "top_logprobs": 10,
+            }
             sides = await asyncio.gather(
                 *(
                     call("judge.pair", {**asked, "<1>": first, "<2>": second}, **letter)
@@ -80,7 +95,9 @@ async def run(seeds: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:
             )
             p = (_share(sides[0], "A") + _share(sides[1], "B")) / 2
             chosen, rejected = (a, b) if p >= 0.5 else (b, a)
-            rows.append({"prompt": seed["prompt"], "chosen": chosen, "rejected": rejected, "p": p, "found": found})
+            rows.append(
+                {"prompt": seed["prompt"], "chosen": chosen, "rejected": rejected, "p": p, "found": found}
+            )
 
         async def worker() -> None:
             for number, seed in queue:

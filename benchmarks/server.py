@@ -47,7 +47,8 @@ def _reply(content: str, logprobs: list[tuple[str, float]] | None = None) -> byt
 _FINDINGS = '{"findings":[{"principle":"","quote":"","severity":"minor","suggestion":"Say it shorter."}]}'
 CRITIQUE = _reply(_FINDINGS)
 PREFERS = {
-    first: _reply(first, [(first, -0.05), (second, -3.0), (f" {first}", -6.0)]) for first, second in ("AB", "BA")
+    first: _reply(first, [(first, -0.05), (second, -3.0), (f" {first}", -6.0)])
+    for first, second in ("AB", "BA")
 }
 MODELS = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 26\r\n\r\n{"data":[{"id": "fake"}]}'
 

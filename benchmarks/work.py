@@ -19,7 +19,10 @@ CALLS = 6
 def seeds(n: int) -> list[dict[str, Any]]:
     """`n` requests, all different."""
     return [
-        {"id": f"s{i}", "prompt": f"Explain in a few sentences why water boils at {90 + i / n:.5f} degrees up here."}
+        {
+            "id": f"s{i}",
+            "prompt": f"Explain in a few sentences why water boils at {90 + i / n:.5f} degrees up here.",
+        }
         for i in range(n)
     ]
 

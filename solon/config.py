@@ -151,8 +151,19 @@ class RoutingConfig(Section):
         0.03, ge=0, le=0.5, description="share of accepted items that experts check blind"
     )
     budget: int = Field(50, ge=1, description="policy budget: reviews that a run may open")
+    budget_minutes: float | None = Field(
+        None, gt=0, description="policy budget: minutes of experts' time instead of a number of reviews"
+    )
+    review_seconds: float = Field(60.0, gt=0, description="what a review takes, for a budget in minutes")
     max_redrafts: int = Field(1, ge=0, le=5, description="new rounds where every candidate is poor")
     max_reviews_per_item: int = Field(4, ge=1, le=20, description="then an item is rejected")
+
+    @property
+    def review_budget(self) -> int:
+        """Reviews that the budget policy may open in a run."""
+        if self.budget_minutes is None:
+            return self.budget
+        return int(self.budget_minutes * 60 / self.review_seconds)
 
 
 class InstructionConfig(Section):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from solon.consensus.model import ConsensusModel
@@ -31,6 +31,10 @@ OLD_ENOUGH = 10
 """The newest decisions are not learned from yet, so that taking one back costs nothing."""
 SESSION_SECONDS = 1800.0
 """After so long without a decision the session has ended, and nothing is held back."""
+MEASURED = 5
+"""Overlapped answers from which an expert's own agreement with others says more than the assumption."""
+UNMEASURED = 0.9
+"""What is assumed of an expert whom nobody has been compared with: right on nine of ten items."""
 OTHER_CHOICES = {"tie": "tie", "both_bad": "neither", "edit": "neither", "redraft": "neither"}
 
 
@@ -75,15 +79,17 @@ def learn(store: Store, run: RunRow, recipe: Recipe, config: Config, *, everythi
         if not usable or len(fit_on) <= int(last):
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return Learned(None, len(fit_on), 0, None, why=why)
+        everyone = learning.counted_decisions(connection, scope_runs)
         judged = learning.judged_items(connection, run.id)
         votes = learning.votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
-    model = _fit(recipe, fit_on, votes, judged)
+    answers = _answers_by_item(everyone)
+    model = _fit(recipe, fit_on, votes, judged, _reliability(answers))
     sample = [d for d in usable if d.held_out and d.pilot and d.run_id == run.id]
     with store.transaction() as connection:
         version_id, number = certificates.add_consensus(
             connection, scope, model.to_json(), {"decisions": [d.decision_id for d in fit_on]}
         )
-        certificate = _certify(connection, config, scope, run, version_id, model, sample, votes)
+        certificate = _certify(connection, config, scope, run, version_id, model, sample, votes, answers)
     granted = certificate is not None and certificate["threshold"] is not None
     in_force = certificate["id"] if granted and certificate else None
     standing = certificate["threshold"] if granted and certificate else None
@@ -128,14 +134,39 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
     return report
 
 
+def _answers_by_item(everyone: list[Decided]) -> dict[str, dict[str, str]]:
+    """item -> expert -> answer, over ordinary, overlapped and audited answers; each person's first one counts."""
+    answers: dict[str, dict[str, str]] = {}
+    for decided in everyone:
+        answers.setdefault(decided.item_id, {}).setdefault(decided.actor, outcome_of(decided))
+    return answers
+
+
+def _reliability(answers: dict[str, dict[str, str]]) -> dict[str, float]:
+    """How far each expert is believed: proven ones fully, others as their agreement with people shows."""
+    from solon.consensus.reviewers import rate_all
+
+    rated = rate_all(answers)
+    return {
+        name: 1.0 if reviewer.proven else reviewer.reliability if reviewer.n >= MEASURED else UNMEASURED
+        for name, reviewer in rated.items()
+    }
+
+
 def _fit(
-    recipe: Recipe, fit_on: list[Decided], votes: dict[str, tuple[Verdict, ...]], judged: list[Judged]
+    recipe: Recipe,
+    fit_on: list[Decided],
+    votes: dict[str, tuple[Verdict, ...]],
+    judged: list[Judged],
+    reliability: dict[str, float],
 ) -> ConsensusModel:
     from solon.consensus.learn import Decision, fit
 
     by_item = {j.item_id: j.votes for j in judged}
     by_item.update({d.item_id: votes[d.item_id] for d in fit_on})
-    return fit(by_item, [Decision(d.item_id, outcome_of(d)) for d in fit_on], outcomes=recipe.outcomes)
+    decisions = [Decision(d.item_id, outcome_of(d), reliability.get(d.actor, UNMEASURED)) for d in fit_on]
+    model = fit(by_item, decisions, outcomes=recipe.outcomes)
+    return replace(model, reviewers=reliability)
 
 
 def _certify(
@@ -147,10 +178,12 @@ def _certify(
     model: ConsensusModel,
     sample: list[Decided],
     votes: dict[str, tuple[Verdict, ...]],
+    answers: dict[str, dict[str, str]],
 ) -> dict[str, Any] | None:
     """One look at the held-out pilot decisions, or none where the pilot is not answered yet."""
     import numpy as np
 
+    from solon.consensus.ceiling import measure_ceiling
     from solon.consensus.certify import certify
 
     before = certificates.looks(connection, scope)
@@ -163,7 +196,20 @@ def _certify(
     score = np.array([consensus.confidence for consensus, _ in judged])
     agreed = np.array([float(consensus.best == outcome_of(d)) for consensus, d in judged])
     found = certify(score, agreed, alpha=routing.alpha, delta=spent)
-    outcome = {**found.to_json(), "delta": routing.delta, "look": len(before) + 1}
+    ceiling = measure_ceiling([list(given.values()) for given in answers.values()])
+    outcome = {
+        **found.to_json(),
+        "delta": routing.delta,
+        "look": len(before) + 1,
+        "ceiling": {
+            "experts_agree": ceiling.agreement,
+            "interval": list(ceiling.interval),
+            "items": ceiling.items,
+            "best_possible": ceiling.single,
+            "best_possible_interval": list(ceiling.single_interval),
+            "reaches": ceiling.reaches(routing.alpha),
+        },
+    }
     certificate_id = certificates.add_certificate(
         connection,
         scope=scope,

@@ -20,6 +20,8 @@ from solon.preparing import (
     fingerprint_seeds,
     good_rows,
     list_differences,
+    local_actor,
+    name_bad_rows_file,
     nothing_to_run,
 )
 from solon.views import Candidate, Review, RunSummary, summarize, view_review

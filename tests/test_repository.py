@@ -112,3 +112,24 @@ def test_links_in_the_docs_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_example_in_the_readme_is_the_one_that_is_tested() -> None:
+    example = (ROOT / "examples" / "quickstart.py").read_text().strip()
+    assert f"```python\n{example}\n```" in (ROOT / "README.md").read_text()
+
+
+def test_every_command_stands_in_the_contracts() -> None:
+    text = (ROOT / "docs" / "contracts.md").read_text() + (ROOT / "docs" / "index.md").read_text()
+    for name in (
+        "demo",
+        "run",
+        "resume",
+        "status",
+        "review list",
+        "review show",
+        "review decide",
+        "export",
+        "doctor",
+    ):
+        assert name in text

@@ -12,7 +12,21 @@ from typing import Annotated
 import typer
 
 from solon import __version__
-from solon.cli import config, demo, doctor, export, graph, law, model, prompts, review, run, show
+from solon.cli import (
+    config,
+    demo,
+    doctor,
+    expert,
+    export,
+    graph,
+    law,
+    model,
+    prompts,
+    review,
+    review_server,
+    run,
+    show,
+)
 from solon.cli.terminal import STOPPED, clean, print_json
 from solon.errors import (
     ConfigError,
@@ -52,6 +66,9 @@ def solon(
 
 for part in (demo, run, review, show, export, graph, doctor, law, prompts, config, model):
     part.register(app)
+app.add_typer(expert.app, name="expert")
+app.add_typer(expert.audit_app, name="audit")
+review.group.command("serve")(review_server.serve_command)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:

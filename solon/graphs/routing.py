@@ -71,6 +71,8 @@ def _forced(
         return "asked_back", "an expert asked for this redraft"
     if consensus.signals.get("n_votes", 0) == 0:
         return "no_verdict", ""
+    if routing.policy == "budget":
+        return "budget", "among the least confident items that the run's budget of reviews covers"
     if routing.policy == "always":
         return "always", "policy: every item"
     if routing.policy == "pilot" and standing.pilot:

@@ -93,6 +93,8 @@ class Runner:
         try:
             await self._deliver_all(size)
             await self._work_through(size)
+            if self.config.routing.policy == "budget" and not self._stopping:
+                await self._spend_budget(size)
         except asyncio.CancelledError:
             self.stop("interrupted")
             raise
@@ -109,6 +111,22 @@ class Runner:
     @property
     def _stopping(self) -> bool:
         return bool(self.meter.stopping) or self._fatal is not None
+
+    async def _spend_budget(self, size: int) -> None:
+        """All are judged: the least confident go to experts, the others end as their panel found."""
+        most = self.config.routing.review_budget
+        others = await self.store.writer.run(
+            lambda connection: review_store.spend_budget(connection, self.run.id, most)
+        )
+        gate = asyncio.Semaphore(size)
+
+        async def one(review: review_store.ReviewRow) -> None:
+            async with gate:
+                [item] = item_store.load_items(self.store, [review.item_id])
+                state = await self._threads.release(item, review)
+                self._moved("waiting", state["outcome"])
+
+        await asyncio.gather(*(one(review) for review in others))
 
     async def _work_through(self, size: int) -> None:
         queue: asyncio.Queue[ItemRow | None] = asyncio.Queue(maxsize=size)

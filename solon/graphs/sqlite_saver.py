@@ -50,6 +50,7 @@ CREATE TABLE IF NOT EXISTS task_writes (
 _COLUMNS = "thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata"
 _OF_THREAD = "thread_id = ? AND checkpoint_ns = ?"
 
+_Writes = list[PendingWrite]
 Keep = Literal["all", "latest"]
 
 
@@ -167,7 +168,7 @@ class SqliteSaver(BaseCheckpointSaver[int]):
             self._pending(thread_id, namespace, checkpoint_id),
         )
 
-    def _pending(self, *of: str) -> list[PendingWrite]:
+    def _pending(self, *of: str) -> _Writes:
         rows = self._reader.execute(
             "SELECT task_path, task_id, type, body FROM task_writes WHERE thread_id = ? AND checkpoint_ns = ? "
             "AND checkpoint_id = ?",

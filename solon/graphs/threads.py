@@ -14,7 +14,7 @@ from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.engine import mapped_errors
 from solon.store.items import ItemRow
-from solon.store.reviews import Delivery
+from solon.store.reviews import Delivery, ReviewRow
 
 
 class Threads:
@@ -41,7 +41,7 @@ class Threads:
 
         review = delivery.review
         if review.attempt == item.attempt and review.interrupt_id and await self._has_checkpoint(item):
-            command = Command(resume={review.interrupt_id: delivery.resume})
+            command: Any = Command(resume={review.interrupt_id: delivery.resume})
             state = await self._go(item, self._contexts.make(item), command)
             if names_decision(state, delivery.decision_id):
                 return state
@@ -49,6 +49,14 @@ class Threads:
         if not names_decision(state, delivery.decision_id):
             raise InternalError(f"decision {delivery.decision_id} did not reach item {item.id}")
         return state
+
+    async def release(self, item: ItemRow, review: ReviewRow) -> dict[str, Any]:
+        """End a held review without a person: the item takes what its panel found."""
+        from langgraph.types import Command
+
+        value = {"decision": "", "choice": "consensus"}
+        command: Any = Command(resume={str(review.interrupt_id): value})
+        return await self._go(item, self._contexts.make(item), command)
 
     async def start_over(self, item: ItemRow) -> dict[str, Any]:
         """A fresh attempt from the seed: journal hits cost nothing, earlier decisions are given again."""

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -17,6 +17,9 @@ from solon.store.audit_log import append
 from solon.store.ids import new_id
 from solon.store.store import Store
 from solon.store.tables import Expert, LoginLink, Session
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 experts = Expert.__table__  # type: ignore[attr-defined]
 links = LoginLink.__table__  # type: ignore[attr-defined]
@@ -122,10 +125,15 @@ def _lower(values: Sequence[str]) -> list[str]:
 
 
 def _new_token() -> tuple[str, str, str]:
+    token_key, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    return token_key, f"solon_{token_key}_{secret}", _hasher().hash(secret)
+
+
+def _hasher() -> PasswordHasher:
+    """Argon2id at OWASP's lowest setting: a token has 256 random bits, and a server must not be stalled by guesses."""
     from argon2 import PasswordHasher
 
-    token_key, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    return token_key, f"solon_{token_key}_{secret}", PasswordHasher().hash(secret)
+    return PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
 def list_experts(connection: Connection, *, revoked: bool = True) -> list[ExpertRow]:
@@ -218,14 +226,13 @@ class TokenCheck:
         return _row(found)
 
     def _is_right(self, token: str, secret: str, token_hash: str) -> bool:
-        from argon2 import PasswordHasher
         from argon2.exceptions import Argon2Error, InvalidHashError
 
         mark = hashlib.sha256(token.encode()).hexdigest()
         if self._right.get(mark) == (token_hash, mark):
             return True
         try:
-            PasswordHasher().verify(token_hash, secret)
+            _hasher().verify(token_hash, secret)
         except (Argon2Error, InvalidHashError):
             return False
         if len(self._right) > 4096:

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,10 @@ class CandidateRow:
     created_at: float
 
     def as_insert(self) -> tuple[type, Row]:
-        return Candidate, asdict(self)
+        return Candidate, {name: getattr(self, name) for name in self.__slots__}
 
 
+_CANDIDATE = select(candidates).where(candidates.c.id == bindparam("of_id"))
 _SET_STATE = (
     update(items)
     .where(
@@ -316,5 +317,5 @@ def load_text(store: Store, text_id: str) -> str:
 
 def load_candidate(store: Store, candidate_id: str) -> CandidateRow:
     with store.connect() as connection:
-        row = connection.execute(select(candidates).where(candidates.c.id == candidate_id)).mappings().one()
+        row = connection.execute(_CANDIDATE, {"of_id": candidate_id}).mappings().one()
     return CandidateRow(**row)

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from solon.store.ids import hash_id
 from solon.store.store import Store
@@ -79,8 +79,19 @@ class Outcome:
         return self.outcome == "ok"
 
 
+_calls = Call.__table__  # type: ignore[attr-defined]
+_answer, _problem = Text.__table__.alias("answer"), Text.__table__.alias("problem")  # type: ignore[attr-defined]
+_OF_SEED = (
+    select(_calls, _answer.c.body.label("answer_text"), _problem.c.body.label("error_text"))
+    .join(_answer, _answer.c.id == _calls.c.answer_id, isouter=True)
+    .join(_problem, _problem.c.id == _calls.c.error_id, isouter=True)
+    .where(_calls.c.run_id == bindparam("of_run"), _calls.c.seed_id == bindparam("of_seed"))
+)
+"""Built once: building it costs more than running it."""
+
+
 class ItemJournal:
-    """The calls of one item. What is known already is read once, when the item starts."""
+    """The calls of one item. What is known already is read once, at the first call: many a resume makes none."""
 
     def __init__(
         self, store: Store, *, run_id: str, item_id: str, seed_id: str, reuse_run_id: str | None, fresh: bool
@@ -89,22 +100,13 @@ class ItemJournal:
         self._store, self._run, self._item, self._seed = store, run_id, item_id, seed_id
         self._known: dict[str, Outcome] = {}
         self._pending: list[Future[None]] = []
-        if reuse_run_id is not None:
-            self._load(reuse_run_id)
+        self._unread = [reuse_run_id] if reuse_run_id is not None else []
         if not fresh:
-            self._load(run_id)
+            self._unread.append(run_id)
 
     def _load(self, run_id: str) -> None:
-        answer, problem = Text.__table__.alias("answer"), Text.__table__.alias("problem")  # type: ignore[attr-defined]
-        calls = Call.__table__  # type: ignore[attr-defined]
-        query = (
-            select(calls, answer.c.body.label("answer_text"), problem.c.body.label("error_text"))
-            .join(answer, answer.c.id == calls.c.answer_id, isouter=True)
-            .join(problem, problem.c.id == calls.c.error_id, isouter=True)
-            .where(calls.c.run_id == run_id, calls.c.seed_id == self._seed)
-        )
         with self._store.connect() as connection:
-            for row in connection.execute(query):
+            for row in connection.execute(_OF_SEED, {"of_run": run_id, "of_seed": self._seed}):
                 if row.answer_text is None and row.outcome == "ok":
                     continue  # erased
                 self._known[row.content_key] = Outcome(
@@ -119,6 +121,8 @@ class ItemJournal:
 
     def find(self, key: CallKey) -> Outcome | None:
         """The outcome of an equal call that finished before."""
+        while self._unread:
+            self._load(self._unread.pop(0))
         return self._known.get(key.content_key(self._seed))
 
     def call_id(self, key: CallKey) -> str:

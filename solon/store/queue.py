@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
 
 from solon.errors import NotPending
 from solon.store.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
@@ -109,9 +109,24 @@ def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bo
         assignments.c.actor == actor,
         assignments.c.state.in_(DONE_WITH),
     )
+    # Nobody is asked twice about the same candidates: an audit or overlap is for somebody else.
+    same = reviews.alias("same")
+    asked = exists().where(
+        same.c.content_hash == reviews.c.content_hash,
+        same.c.id != reviews.c.id,
+        assignments.c.review_id == same.c.id,
+        assignments.c.actor == actor,
+        assignments.c.state.in_((*DONE_WITH, "leased")),
+    )
     query = (
         select(reviews.c.id)
-        .where(reviews.c.state == "waiting", reviews.c.leased.is_(False), *condition, ~done)
+        .where(
+            reviews.c.state == "waiting",
+            reviews.c.leased.is_(False),
+            *condition,
+            ~done,
+            or_(reviews.c.prefer_actor == actor, ~asked),
+        )
         .order_by(reviews.c.created_at, reviews.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=reviews)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from solon.errors import AlreadyDecided, NotPending, ReviewError
 from solon.responses import NOT_ANSWERS, Response, parse_response
@@ -86,21 +86,15 @@ def set_waiting(
     connection: Connection, review_id: str, interrupt_id: str, item_id: str, attempt: int
 ) -> None:
     """The graph has written its checkpoint and waits: the review enters the queue, an undone one to its author."""
-    review = connection.execute(select(reviews.c.ordinal).where(reviews.c.id == review_id)).one()
-    facts = connection.execute(
-        select(seeds.c.specialty, seeds.c.lang)
-        .join(items, items.c.seed_id == seeds.c.id)
-        .where(items.c.id == item_id)
-    ).one()
-    values = {
-        "specialty": (facts.specialty or "").lower() or None,
-        "lang": (facts.lang or "").lower() or None,
-    }
+    review = connection.execute(select(reviews).where(reviews.c.id == review_id)).mappings().one()
+    values: dict[str, Any] = {**seed_facts(connection, item_id), "interrupt_id": interrupt_id}
+    # Under a budget every judged item is held until all are: then the ones worth most enter the queue.
+    values["state"] = "held" if review["rule"] == "budget" else "waiting"
     undone_by = connection.execute(
         select(decisions.c.actor)
         .where(
             decisions.c.item_id == item_id,
-            decisions.c.ordinal == review.ordinal,
+            decisions.c.ordinal == review["ordinal"],
             decisions.c.undone_at.is_not(None),
         )
         .order_by(decisions.c.undone_at.desc())
@@ -108,11 +102,13 @@ def set_waiting(
     ).scalar_one_or_none()
     if undone_by is not None:
         values["prefer_actor"] = undone_by
-    connection.execute(
+    moved = connection.execute(
         update(reviews)
         .where(reviews.c.id == review_id, reviews.c.state.in_(("opening", "waiting")))
-        .values(state="waiting", interrupt_id=interrupt_id, **values)
+        .values(**values)
     )
+    if moved.rowcount == 1 and review["rule"] == "pilot" and is_overlapped(item_id):
+        insert_rows(connection, [(Review, overlap_row({**review, **values}))])
     connection.execute(
         update(items)
         .where(
@@ -122,6 +118,66 @@ def set_waiting(
         )
         .values(state="waiting", claimed_by=None, claimed_until=None)
     )
+
+
+def seed_facts(connection: Connection, item_id: str) -> dict[str, str | None]:
+    """What decides whose field a review is in."""
+    facts = connection.execute(
+        select(seeds.c.specialty, seeds.c.lang)
+        .join(items, items.c.seed_id == seeds.c.id)
+        .where(items.c.id == item_id)
+    ).one()
+    return {"specialty": (facts.specialty or "").lower() or None, "lang": (facts.lang or "").lower() or None}
+
+
+OVERLAP_ONE_IN = 4
+
+
+def is_overlapped(item_id: str) -> bool:
+    """A quarter of the pilot goes to two experts, so that their agreement with each other is known."""
+    return int(hash_id("overlap", item_id)[:8], 16) % OVERLAP_ONE_IN == 0
+
+
+def overlap_row(review: Mapping[str, Any]) -> Row:
+    """The same question for a second expert, who cannot tell; nothing waits for the answer."""
+    second = {name: review[name] for name in ReviewRow.__dataclass_fields__}
+    return {
+        **second,
+        "id": hash_id("overlap", review["id"]),
+        "kind": "overlap",
+        "state": "waiting",
+        "ordinal": -2 - review["ordinal"],
+        "interrupt_id": None,
+        "prefer_actor": None,
+        "decision_id": None,
+        "resolved_at": None,
+        "leased": False,
+        "escalated": False,
+    }
+
+
+def spend_budget(connection: Connection, run_id: str, most: int) -> list[ReviewRow]:
+    """Of the reviews held, the least confident enter the queue, as far as the run's budget goes.
+
+    Returns those that stay out: their items are accepted as the panel has them.
+    """
+    spent = select(func.count()).where(
+        reviews.c.run_id == run_id, reviews.c.rule == "budget", reviews.c.state.in_(("waiting", "decided"))
+    )
+    left = max(0, most - int(connection.execute(spent).scalar_one()))
+    held = (
+        select(reviews)
+        .where(reviews.c.run_id == run_id, reviews.c.state == "held")
+        .order_by(reviews.c.confidence, reviews.c.id)
+    )
+    found = [ReviewRow(**row) for row in connection.execute(held).mappings()]
+    chosen, others = found[:left], found[left:]
+    for ids, state in (([r.id for r in chosen], "waiting"), ([r.id for r in others], "withdrawn")):
+        for start in range(0, len(ids), 500):
+            connection.execute(
+                update(reviews).where(reviews.c.id.in_(ids[start : start + 500])).values(state=state)
+            )
+    return others
 
 
 def list_reviews(
@@ -445,11 +501,14 @@ def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def mark_applied(connection: Connection, decision_id: str) -> None:
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.decision_id == decision_id)
-        .values(applied_at=time.time(), claimed_until=None)
-    )
+    connection.execute(_APPLIED, {"of_decision": decision_id, "at": time.time()})
+
+
+_APPLIED = (
+    update(outbox)
+    .where(outbox.c.decision_id == bindparam("of_decision"))
+    .values(applied_at=bindparam("at"), claimed_until=None)
+)
 
 
 def not_delivered(

@@ -147,7 +147,9 @@ def pin_versions(
     scope = scope_of(graph[1], panel, law[Constitution], law[Rubric], prompts[0])
     certificate = certificate_in_force(connection, scope, source)
     # A certificate speaks about the scores of its own version: while it is in force, no newer one is adopted.
-    consensus_id = certificate.consensus_id if certificate else newest_consensus(connection, scope) or prior_id
+    consensus_id = (
+        certificate.consensus_id if certificate else newest_consensus(connection, scope) or prior_id
+    )
     return Pins(
         config_id,
         law[Constitution],

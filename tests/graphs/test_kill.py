@@ -27,8 +27,9 @@ import sys
 from solon.project import Project
 
 url, log, items = sys.argv[1], sys.argv[2], int(sys.argv[3])
+options = {"latency": 0.02, "log": log}
 config = {
-    "models": {"default": {"model": "scripted:default", "concurrency": %d, "options": {"latency": 0.02, "log": log}}},
+    "models": {"default": {"model": "scripted:default", "concurrency": int(sys.argv[4]), "options": options}},
     "routing": {"policy": "threshold", "audit_share": 0.0},
     "run": {"concurrency": 12},
 }
@@ -37,7 +38,7 @@ with Project(url, config=config) as project:
     print("ready", flush=True)
     project.run("preference", seeds)
     print("done", flush=True)
-""" % GATE
+"""
 
 
 def kill_and_resume(folder: Path, items: int, kills: int, *, seed: int, spread: float) -> dict[str, Any]:
@@ -50,7 +51,9 @@ def kill_and_resume(folder: Path, items: int, kills: int, *, seed: int, spread: 
     while True:
         before = len(log.read_text().splitlines())
         worker = subprocess.Popen(
-            [sys.executable, "-c", WORKER, url, str(log), str(items)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", WORKER, url, str(log), str(items), str(GATE)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
@@ -165,5 +168,5 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         count, times = int(sys.argv[1]), int(sys.argv[2])
-        found = kill_and_resume(Path(place), count, times, seed=int(time.time()), spread=2.5)
+        found = kill_and_resume(Path(place), count, times, seed=int(time.time()), spread=0.7)
         print(json.dumps({**found, **resume_with_decisions(Path(place), count)}))

@@ -5,6 +5,7 @@ The panel is scripted, so these tests show that the plumbing holds; they claim n
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,18 +38,28 @@ def query(project: Project, sql: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(text(sql))]
 
 
-def answer_all(project: Project, rule: str, *, right: float, counts: bool = True, seed: int = 1) -> int:
+def answer_all(
+    project: Project,
+    rule: str,
+    *,
+    right: float,
+    counts: bool = True,
+    seed: int = 1,
+    kind: str = "interrupt",
+    actor: str = "expert:test",
+) -> int:
     """Answer as an expert who sides with the panel's mean at the given rate."""
     draw = random.Random(seed)
     with project.store.connect() as connection:
-        waiting = [r for r in list_reviews(connection, limit=10_000) if r.rule == rule]
+        rows = list_reviews(connection, limit=10_000)
+    waiting = [r for r in rows if r.rule == rule and r.kind == kind]
     for review in waiting:
         sql = f"SELECT avg(p) FROM verdicts WHERE a_id = '{review.candidates[0]}' AND attempt = {review.attempt}"
         [(mean,)] = query(project, sql)
         best = 0 if mean is None or float(str(mean)) > 0.5 else 1
         pick = best if draw.random() < right else 1 - best
         answer = {"choice": "prefer", "candidate": review.candidates[pick]}
-        decide(project.store, review.id, answer, actor="expert:test", channel="api", counts=counts)
+        decide(project.store, review.id, answer, actor=actor, channel="api", counts=counts)
     return len(waiting)
 
 
@@ -113,7 +124,7 @@ def test_fit_and_certification_never_share_a_decision(project: Project) -> None:
     fitted = query(project, "SELECT fitted_on FROM consensus_versions WHERE number > 0")
     assert fitted
     for (used,) in fitted:
-        ids = ", ".join(f"'{d}'" for d in __import__("json").loads(str(used))["decisions"])
+        ids = ", ".join(f"'{d}'" for d in json.loads(str(used))["decisions"])
         halves = query(project, f"SELECT DISTINCT half FROM precedents WHERE decision_id IN ({ids})")
         assert halves == [("seen",)]
     assert learned.fitted_on + learned.certified_on <= 60
@@ -212,3 +223,41 @@ def test_decisions_in_the_panels_words(choice: str, candidate: str | None, expec
         "d", "i", 0, ("a", "b"), choice, candidate, "expert:x", 0.0, False, True, "interrupt", "r"
     )
     assert outcome_of(decided) == expected
+
+
+def test_a_quarter_of_the_pilot_is_asked_twice_and_gives_the_ceiling(project: Project) -> None:
+    project.run("preference", seeds(160))
+    answered = answer_all(project, "pilot", right=1.0)
+    twice = answer_all(project, "pilot", right=1.0, kind="overlap", actor="expert:second")
+    assert 0.1 * answered < twice < 0.45 * answered
+    project.resume()
+    project.learn()
+    [(figures,)] = query(project, "SELECT figures FROM certificates ORDER BY created_at LIMIT 1")
+    ceiling = json.loads(str(figures))["ceiling"]
+    assert ceiling["items"] == twice
+    assert ceiling["experts_agree"] == 1.0
+    [(payload,)] = query(
+        project, "SELECT payload FROM consensus_versions WHERE number > 0 ORDER BY number DESC LIMIT 1"
+    )
+    reviewers = json.loads(str(payload))["reviewers"]
+    assert set(reviewers) == {"expert:test", "expert:second"}
+    assert all(0.5 < reliability < 1.0 for reliability in reviewers.values())
+
+
+def test_a_budget_opens_the_least_confident_reviews_and_accepts_the_rest(tmp_path: Path) -> None:
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "generator": {"revise": False},
+        "routing": {"policy": "budget", "budget": 7, "audit_share": 0.0},
+    }
+    with Project(f"sqlite:///{tmp_path}/solon.db", config=config) as project:
+        summary = project.run("preference", seeds(40))
+        assert (summary.pending_review, summary.accepted) == (7, 33)
+        waiting = query(project, "SELECT confidence FROM reviews WHERE state = 'waiting'")
+        accepted = query(project, "SELECT confidence FROM records")
+        assert max(float(str(c)) for (c,) in waiting) <= min(float(str(c)) for (c,) in accepted)
+        again = project.run("preference", seeds(40))
+        assert (again.pending_review, again.accepted) == (7, 33)
+        review = project.reviews()[0]
+        project.decide(review, "prefer", review.candidates[0])
+        assert project.resume().pending_review == 6

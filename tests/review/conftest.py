@@ -106,14 +106,26 @@ def person(project: Project) -> Add:
 
 
 @asynccontextmanager
-async def serving(project: Project, **options: Any) -> AsyncIterator[FastAPI]:
+async def _serving(project: Project, **options: Any) -> AsyncIterator[FastAPI]:
     """The app with its worker running, as under a real server."""
     app = create_app(project, Options(**{"work": False, "poll_seconds": 0.05, **options}))
     async with app.router.lifespan_context(app):
         yield app
 
 
-def client(app: FastAPI, token: str = "") -> httpx.AsyncClient:
+def _client(app: FastAPI, token: str = "") -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://solon.test", headers=headers, timeout=60)
+
+
+@pytest.fixture
+def serving() -> Any:
+    """`async with serving(project, **options) as app`: the app with its worker."""
+    return _serving
+
+
+@pytest.fixture
+def client() -> Any:
+    """`client(app, token)`: an HTTP client of the app."""
+    return _client

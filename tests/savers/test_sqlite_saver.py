@@ -136,7 +136,9 @@ def test_500_threads_wait_and_go_on_at_once(saver: SqliteSaver) -> None:
         assert rows(saver)[0] == 500
         ended = await asyncio.gather(
             *(
-                made.ainvoke(Command(resume={state["__interrupt__"][0].id: name}), of(name), durability="exit")
+                made.ainvoke(
+                    Command(resume={state["__interrupt__"][0].id: name}), of(name), durability="exit"
+                )
                 for name, state in zip(names, states, strict=True)
             )
         )

@@ -16,6 +16,9 @@ async def settle(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     decision = state["decision"] or {}
     choice = decision["choice"]
     done = {"next": "finish", "route": "decided", "outcome": "accepted", "reason": choice, "review": None}
+    if choice == "consensus":  # held back under a budget, and not among those that experts see
+        accepted = context.recipe.accept(state["consensus"]["best"], state, "budget")
+        return {"next": "finish", "review": None, **accepted}
     if choice in ("prefer", "tie", "accept"):
         return done
     if choice == "edit":

@@ -1,0 +1,235 @@
+"""`solon eval`: figures on a store by suite, and the replay of recorded panels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
+from solon.cli.terminal import clean, console, print_json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_ABOUT = """Evaluate what a store holds, or replay a recorded panel.
+
+Suites: agreement, audit, judges, quality, diversity, duplicates, contamination, compare; further ones come from
+packages by the entry point `solon.suites`. `solon eval replay --help` shows the options of a replay.
+"""
+
+
+class SuiteGroup(TyperGroup):
+    """Takes every name that is no command for the name of a suite: plugins need not be known beforehand."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            return "suite", self.commands["suite"], args
+        return super().resolve_command(ctx, args)
+
+
+evaluations = typer.Typer(cls=SuiteGroup, no_args_is_help=True, help=_ABOUT, rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(evaluations, name="eval")
+
+
+@evaluations.command("suite", hidden=True)
+def suite(
+    name: Annotated[str, typer.Argument(metavar="SUITE", help="agreement, audit, judges, ...")],
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, or their beginnings; default: all.")
+    ] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    run: RunOption = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--against", metavar="FILE", help="Text, JSON lines or CSV to compare with; may be repeated."
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Records at most, drawn at random where there are more.")
+    ] = 20_000,
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Run one suite over the records and decisions of a store.
+
+    Example: solon eval agreement --store sqlite:///solon.db --json
+    """
+    from solon.eval.registry import find_suite
+    from solon.eval.material import gather
+
+    wanted = find_suite(name)
+    with open_project(store, config) as project:
+        names = [*([run] if run else []), *(runs or ())]
+        material = gather(project.store, names, against=against or (), limit=limit, seed=seed)
+        result = wanted(material)
+    if json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        console().print(draw_result(result.model_dump(mode="json")))
+
+
+@evaluations.command("replay")
+def replay(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="JSON lines with recorded verdicts and human answers.")
+    ],
+    panel: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--panel",
+            metavar="NAME",
+            help="A judge; without # every order and run of it; may be repeated. Default: all.",
+        ),
+    ] = None,
+    labels: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Decisions known beforehand, drawn at random.")
+    ] = 20,
+    reviewer: Annotated[
+        str, typer.Option(help="Who answers: oracle (the agreed answer), single or worker (one person).")
+    ] = "oracle",
+    budget: Annotated[
+        list[float] | None,
+        typer.Option(metavar="F", help="Share of the items sent to the expert; may be repeated."),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=0.999, help="Certify 1 - alpha agreement; default: .10 and .20."),
+    ] = None,
+    delta: Annotated[
+        float, typer.Option(min=0.0001, max=0.999, help="Chance that a certificate is false.")
+    ] = 0.1,
+    policy: Annotated[
+        str,
+        typer.Option(
+            help="always, never, disagreement, threshold(T), pilot(N), certified or budget(F), tried once."
+        ),
+    ] = "never",
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Random draws of the known decisions.")] = 100,
+    splits: Annotated[int, typer.Option(min=1, help="Random splits of the certification.")] = 200,
+    subset: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Rows whose `subset` contains this.")
+    ] = None,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Run the items through the real graph too, in a scratch store.")
+    ] = False,
+    plots: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write plots as PNG (needs matplotlib).")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Replay a recorded panel with recorded people as the experts: what would be asked, and what would it be worth?
+
+    Example: solon eval replay panel.jsonl --panel gpt4 --panel claude --labels 20 --budget 0.1 --budget 0.2 --json
+    """
+    from solon.eval.replay import replay as measure
+
+    run_graph = None
+    if graph:
+        from solon.eval.graph_replay import run_graph
+    report = measure(
+        file,
+        panel=panel or None,
+        subset=subset,
+        labels=labels,
+        reviewer=reviewer,
+        budget=tuple(budget) if budget else (0.05, 0.1, 0.2, 0.3, 0.5),
+        alpha=alpha,
+        delta=delta,
+        policy=policy,
+        seed=seed,
+        seeds=seeds,
+        splits=splits,
+        plots=plots,
+        run_graph=run_graph,
+    )
+    if json:
+        print_json(report)
+    else:
+        typer.echo(spell_replay(report))
+
+
+def spell_replay(report: dict[str, Any]) -> str:
+    """The main figures of a replay, one a line."""
+    lines = [
+        clean(f"{report['file']}: {report['n']} of {report['rows']} items, {report['voters']} voters"),
+        f"majority      {_with(report['majority'])}",
+    ]
+    lines += [
+        f"learned {n:>5} {_with(found)}" for n, found in report["learned"].items() if "accuracy" in found
+    ]
+    for share, found in report["routed"].items():
+        if isinstance(found, dict) and "random" in found:
+            lines.append(f"routed {float(share):>6.0%} {_with(found)}, random {found['random']:.3f}")
+    calibration = report["calibration"]
+    lines.append(
+        "calibration   " + ", ".join(f"{k} {_figure(calibration[k])}" for k in ("ece", "auroc", "aurc"))
+    )
+    for found in report["certified"]:
+        kept = "nothing accepted" if found["agreement"] is None else f"agreement {found['agreement']:.3f}"
+        lines.append(
+            f"certified     {1 - found['alpha']:.0%} by {found.get('score', 'score')}: "
+            f"coverage {_figure(found['coverage'])}, {kept}, short in {found['shortfalls']} of {found['splits']}"
+        )
+    if "graph" in report:
+        found = report["graph"]
+        lines.append(
+            f"graph         {_with(found)}, the same as judged directly: {found['same_as_direct']:.0%}"
+        )
+    lines += [clean(f"plot {path}") for path in report.get("plots", ())]
+    return "\n".join(lines)
+
+
+def _with(found: dict[str, Any]) -> str:
+    return f"{found['accuracy']:.3f} ({found['ci'][0]:.3f} to {found['ci'][1]:.3f})"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def draw_result(result: dict[str, Any]) -> RenderableType:
+    """Any suite's result as a tree: figures with n and interval, the notes last."""
+    from rich.tree import Tree
+
+    tree = Tree(clean(f"{result['suite']}: n = {result['n']}"))
+    for key, value in result.items():
+        if key not in ("suite", "n", "notes"):
+            _grow(tree, key, value)
+    for note in result.get("notes", ()):
+        tree.add(clean(f"note: {note}"))
+    return tree
+
+
+def _grow(tree: Any, key: str, value: Any) -> None:
+    name = key.replace("_", " ")
+    if isinstance(value, dict) and {"value", "low", "high", "n"} <= set(value):
+        tree.add(clean(f"{name}: {spell_figure(value)}"))
+    elif isinstance(value, dict | list) and value:
+        branch = tree.add(clean(name))
+        pairs = value.items() if isinstance(value, dict) else ((_name(i, v), v) for i, v in enumerate(value))
+        for inner, part in pairs:
+            _grow(branch, str(inner), part)
+    elif not isinstance(value, dict | list):
+        tree.add(
+            clean(f"{name}: {'-' if value is None else f'{value:.4g}' if isinstance(value, float) else value}")
+        )
+
+
+def _name(position: int, value: Any) -> str:
+    return str(value.get("name", position + 1)) if isinstance(value, dict) else str(position + 1)
+
+
+def spell_figure(figure: dict[str, Any]) -> str:
+    """A figure with its interval and n, or why there is none."""
+    if figure["value"] is None:
+        return f"- ({figure.get('why') or 'nothing to measure'}, n = {figure['n']})"
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}, n = {figure['n']})"

@@ -1,0 +1,119 @@
+"""`solon learn`: make the next consensus version from decisions, or say what was learned so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
+from solon.cli.terminal import clean, print_json
+
+if TYPE_CHECKING:
+    from solon.learning import Learned
+    from solon.project import Project
+
+
+def register(app: typer.Typer) -> None:
+    app.command("learn")(learn)
+
+
+def learn(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run's id or its beginning; default: the newest.")
+    ] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    status: Annotated[
+        bool, typer.Option("--status", help="Learn nothing: show versions, certificates, looks and audits.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make the next consensus version from all counted decisions and try to certify it; `solon resume` moves on.
+
+    Example: solon learn --status
+    """
+    with open_project(store, config) as project:
+        if status:
+            found = read_status(project, run)
+            if json:
+                print_json(found)
+            else:
+                typer.echo(spell_status(found))
+            return
+        learned = project.learn(run)
+    if json:
+        print_json(learned.to_json())
+    else:
+        typer.echo(spell_learned(learned))
+
+
+def read_status(project: Project, run_id: str | None) -> dict[str, Any]:
+    """What a run's scope has learned: versions, every look at the certification sample, what is in force, audits."""
+    from solon.eval.standing import read_standing
+    from solon.store.runs import find_run
+
+    with project.store.connect() as connection:
+        run = find_run(connection, run_id)
+    return read_standing(project.store, run).model_dump(mode="json")
+
+
+def spell_learned(learned: Learned) -> str:
+    """A round of learning in words."""
+    lines = [clean(learned.why)]
+    if learned.version is None:
+        return lines[0]
+    lines.append(f"version {learned.version}: fitted on {learned.fitted_on} decisions")
+    certificate = learned.certificate
+    if certificate is None:
+        lines.append(
+            f"no look was taken: {learned.certified_on} held-out pilot decisions, too few more than before"
+        )
+    elif certificate["threshold"] is None:
+        lines.append(f"no certificate: {clean(certificate['why'])}")
+    else:
+        lines.append(
+            f"certificate {certificate['id']}: at least {1 - certificate['alpha']:.0%} agreement, shown with "
+            f"confidence {1 - certificate['delta']:.0%}, from confidence {certificate['threshold']:.3f} on"
+        )
+    lines.append(
+        f"moved: {learned.queued_adopted} queued, {learned.settled} settled, {learned.doubted} doubted, "
+        f"{learned.confirmed} confirmed"
+    )
+    if learned.moved_items:
+        lines.append(f"`solon resume` carries {learned.moved_items} items on, at no model cost")
+    return "\n".join(lines)
+
+
+def spell_status(found: dict[str, Any]) -> str:
+    """What was learned so far, in words."""
+    lines = [clean(f"run {found['run_id']}: {found['recipe']}, policy {found['policy']}")]
+    lines.append(f"decisions that count: {found['counted']} ({found['not_counted']} others teach nothing)")
+    for version in found["versions"]:
+        lines.append(
+            f"  version {version['number']} {version['kind']}: {version['decisions']} decisions, {version['made_at']}"
+        )
+    if not found["versions"]:
+        lines.append("  no version was learned yet: the prior is in force")
+    for look in found["looks"]:
+        shown = look["why"] if look["threshold"] is None else f"from confidence {look['threshold']:.3f} on"
+        lines.append(
+            clean(
+                f"  look {look['look']} at {look['sample']} decisions, {look['status']}"
+                f" (delta spent {look['spent_delta']:.4f}): {shown}"
+            )
+        )
+    in_force = found["in_force"]
+    lines.append(
+        clean(f"in force: {in_force['id']}, {in_force['promise']}")
+        if in_force
+        else "in force: no certificate; what is accepted is provisional"
+    )
+    audit = found["audit"]
+    rate = "-" if audit["rate"] is None else f"{audit['rate']:.2f}"
+    low, high = audit["interval"]
+    lines.append(
+        f"audits: {audit['agreed']} of {audit['n']} agreed ({rate}, 95% {low:.2f} to {high:.2f}): {audit['state']}"
+    )
+    lines.append(f"  {audit['why']}")
+    return "\n".join(lines)

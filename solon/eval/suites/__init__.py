@@ -1,0 +1,1 @@
+"""The built-in suites, one a file: a function `evaluate` from material to a result."""

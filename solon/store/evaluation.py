@@ -1,0 +1,456 @@
+"""What evaluation and reports read: answers, verdicts with their cost, accepted records, versions, counts. Reads only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, case, func, select
+
+from solon.consensus.panel import Verdict as Vote
+from solon.store.learning import votes_on
+from solon.store.tables import (
+    Assignment,
+    Call,
+    Candidate,
+    ConsensusVersion,
+    Constitution,
+    Decision,
+    Expert,
+    Item,
+    Record,
+    Review,
+    Rubric,
+    Run,
+    Seed,
+    Text,
+    Verdict,
+)
+
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+calls = Call.__table__  # type: ignore[attr-defined]
+candidates = Candidate.__table__  # type: ignore[attr-defined]
+constitutions = Constitution.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+experts = Expert.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+records = Record.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+rubrics = Rubric.__table__  # type: ignore[attr-defined]
+runs = Run.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
+texts = Text.__table__  # type: ignore[attr-defined]
+verdicts = Verdict.__table__  # type: ignore[attr-defined]
+versions = ConsensusVersion.__table__  # type: ignore[attr-defined]
+
+Shown = tuple[str, int, tuple[str, ...]]
+"""Item, attempt, candidates in the order in which the panel saw them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One person's answer to one review. `counts`: given with an expert's token, before the votes were shown.
+
+    `second`: it came after another's decision and is kept as a blind second opinion.
+    """
+
+    id: str
+    review_id: str
+    item_id: str
+    attempt: int
+    shown: tuple[str, ...]
+    kind: str
+    rule: str
+    actor: str
+    choice: str
+    candidate_id: str | None
+    counts: bool
+    second: bool
+    at: float
+    active_seconds: float | None
+    channel: str
+    principles: tuple[str, ...]
+    flags: dict[str, Any]
+    specialty: str | None
+    lang: str | None
+
+    @property
+    def what(self) -> Shown:
+        return self.item_id, self.attempt, self.shown
+
+    @property
+    def outcome(self) -> str:
+        """In the panel's words: A, B, tie, neither on a pair; accept, reject, neither on a single candidate."""
+        if self.choice == "prefer" and self.candidate_id in self.shown:
+            return "AB"[self.shown.index(self.candidate_id)]
+        return self.choice if self.choice in ("tie", "accept", "reject") else "neither"
+
+
+def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:
+    """Every answer that was not taken back, second opinions included, the oldest first."""
+    facts = (
+        reviews.c.id.label("review_id"),
+        reviews.c.item_id,
+        reviews.c.attempt,
+        reviews.c.candidates,
+        reviews.c.kind,
+        reviews.c.rule,
+        seeds.c.specialty,
+        seeds.c.lang,
+    )
+    decided = (
+        _of_runs(select(*facts, decisions).join(reviews, reviews.c.id == decisions.c.review_id), run_ids)
+        .where(decisions.c.undone_at.is_(None))
+        .order_by(decisions.c.decided_at, decisions.c.id)
+    )
+    found = [_decision(dict(row)) for row in connection.execute(decided).mappings()]
+    later = _of_runs(
+        select(*facts, assignments).join(reviews, reviews.c.id == assignments.c.review_id), run_ids
+    ).where(assignments.c.state == "second")
+    found += [_second(dict(row)) for row in connection.execute(later).mappings()]
+    return sorted(found, key=lambda answer: (answer.at, answer.id))
+
+
+def _of_runs(query: Select[Any], run_ids: Sequence[str]) -> Select[Any]:
+    return (
+        query.join(items, items.c.id == reviews.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(reviews.c.run_id.in_(run_ids))
+    )
+
+
+def _decision(row: dict[str, Any]) -> Answer:
+    return Answer(
+        **_facts(row),
+        choice=row["choice"],
+        candidate_id=row["candidate_id"],
+        counts=bool(row["counts"]),
+        second=False,
+        at=row["decided_at"],
+        active_seconds=row["active_seconds"],
+        channel=row["channel"],
+        principles=tuple(row["principles"] or ()),
+        flags=row["flags"] or {},
+    )
+
+
+def _second(row: dict[str, Any]) -> Answer:
+    given, closed, seen = row["answer"] or {}, row["closed_at"] or row["opened_at"], row["revealed_at"]
+    return Answer(
+        **_facts(row),
+        choice=str(given.get("choice", "")),
+        candidate_id=given.get("candidate"),
+        counts=seen is None or seen >= closed,
+        second=True,
+        at=closed,
+        active_seconds=None,
+        channel="page",
+        principles=tuple(given.get("principles") or ()),
+        flags=given.get("flags") or {},
+    )
+
+
+def _facts(row: dict[str, Any]) -> dict[str, Any]:
+    same = ("id", "review_id", "item_id", "attempt", "kind", "rule", "actor", "specialty", "lang")
+    return {**{name: row[name] for name in same}, "shown": tuple(row["candidates"])}
+
+
+def votes_for(connection: Connection, wanted: Iterable[Shown]) -> dict[Shown, tuple[Vote, ...]]:
+    """Votes of the panel on what was shown; an item may have been shown in several attempts."""
+    found: dict[Shown, tuple[Vote, ...]] = {}
+    left = list(dict.fromkeys(wanted))
+    while left:
+        batch: dict[str, Shown] = {}
+        for shown in left:
+            batch.setdefault(shown[0], shown)
+        votes = votes_on(connection, batch.values())
+        found.update({shown: votes[item_id] for item_id, shown in batch.items()})
+        taken = set(batch.values())
+        left = [shown for shown in left if shown not in taken]
+    return found
+
+
+def consensus_of_items(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """item -> payload of the consensus version that it is pinned to."""
+    found: dict[str, str] = {}
+    for part in _chunks(item_ids):
+        query = select(items.c.id, items.c.consensus_id).where(items.c.id.in_(part))
+        found.update({row.id: row.consensus_id for row in connection.execute(query)})
+    query = select(versions.c.id, versions.c.payload).where(versions.c.id.in_(set(found.values())))
+    payloads = {row.id: row.payload for row in connection.execute(query)}
+    return {item_id: payloads[version] for item_id, version in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a record of an attempt chose, and by which route."""
+
+    chosen_id: str | None
+    route: str
+    certificate_id: str | None
+    provisional: bool
+
+
+def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Chosen]:
+    """(item, attempt) -> its record, superseded or not: an audit speaks of the record that it was drawn for."""
+    keys = set(wanted)
+    found: dict[tuple[str, int], Chosen] = {}
+    for part in _chunks(sorted({item_id for item_id, _ in keys})):
+        query = select(records).where(records.c.item_id.in_(part))
+        for row in connection.execute(query):
+            if (row.item_id, row.attempt) in keys:
+                found[row.item_id, row.attempt] = Chosen(
+                    row.chosen_id, row.route, row.certificate_id, bool(row.provisional)
+                )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A judge's verdict on a pair or a single candidate (`b_id` None), with what its call took."""
+
+    item_id: str
+    attempt: int
+    a_id: str
+    b_id: str | None
+    judge: str
+    seat: str
+    order: str
+    sample: int
+    outcome: str
+    p: float | None
+    abstained: str | None
+    call_id: str | None
+    cost: float | None
+    tokens: int
+
+
+def findings(connection: Connection, run_ids: Sequence[str]) -> Iterator[Finding]:
+    """Verdicts of the items' attempts in force, streamed."""
+    tokens = func.coalesce(calls.c.input_tokens, 0) + func.coalesce(calls.c.output_tokens, 0)
+    query = (
+        select(verdicts, calls.c.cost, tokens.label("tokens"))
+        .join(items, (items.c.id == verdicts.c.item_id) & (items.c.attempt == verdicts.c.attempt))
+        .join(calls, calls.c.id == verdicts.c.call_id, isouter=True)
+        .where(items.c.run_id.in_(run_ids))
+        .order_by(verdicts.c.id)
+    )
+    for row in connection.execution_options(stream_results=True).execute(query):
+        yield Finding(
+            row.item_id,
+            row.attempt,
+            row.a_id,
+            row.b_id,
+            row.judge,
+            row.seat,
+            row.order,
+            row.sample,
+            row.outcome,
+            row.p,
+            row.abstained,
+            row.call_id,
+            row.cost,
+            int(row.tokens or 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateText:
+    """A candidate's text with who wrote it."""
+
+    id: str
+    author: str
+    kind: str
+    body: str
+
+
+def candidate_texts(connection: Connection, run_ids: Sequence[str]) -> Iterator[CandidateText]:
+    """Candidates of the runs with their texts, streamed; forgotten ones are left out."""
+    query = (
+        select(candidates.c.id, candidates.c.author, candidates.c.kind, texts.c.body)
+        .join(texts, texts.c.id == candidates.c.text_id)
+        .join(items, items.c.id == candidates.c.item_id)
+        .where(items.c.run_id.in_(run_ids), texts.c.body.is_not(None))
+        .order_by(candidates.c.id)
+    )
+    for row in connection.execution_options(stream_results=True).execute(query):
+        yield CandidateText(row.id, row.author, row.kind, row.body)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A learned consensus version; `decisions` fitted it."""
+
+    id: str
+    number: int
+    kind: str
+    decisions: int
+    created_at: float
+
+
+def consensus_versions(connection: Connection, scope: str) -> list[VersionRow]:
+    """Learned versions of a scope, the oldest first."""
+    query = select(versions).where(versions.c.scope == scope).order_by(versions.c.number)
+    return [
+        VersionRow(
+            row.id, row.number, row.kind, len((row.fitted_on or {}).get("decisions", ())), row.created_at
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def count_decisions(connection: Connection, run_id: str) -> tuple[int, int]:
+    """Decisions in force that count, and that do not (made without an expert's token, or after the votes)."""
+    query = (
+        select(decisions.c.counts, func.count())
+        .join(items, items.c.id == decisions.c.item_id)
+        .where(items.c.run_id == run_id, decisions.c.undone_at.is_(None))
+        .group_by(decisions.c.counts)
+    )
+    counts = {bool(row[0]): int(row[1]) for row in connection.execute(query)}
+    return counts.get(True, 0), counts.get(False, 0)
+
+
+def count_calls(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Calls, tokens, cost and failures by role and model."""
+    failed = func.sum(case((calls.c.outcome != "ok", 1), else_=0))
+    unpriced = func.sum(case((calls.c.cost.is_(None), 1), else_=0))
+    query = (
+        select(
+            calls.c.role,
+            calls.c.model,
+            func.count().label("calls"),
+            func.coalesce(func.sum(calls.c.input_tokens), 0).label("input_tokens"),
+            func.coalesce(func.sum(calls.c.output_tokens), 0).label("output_tokens"),
+            func.coalesce(func.sum(calls.c.cost), 0.0).label("cost"),
+            unpriced.label("unpriced"),
+            failed.label("failed"),
+        )
+        .where(calls.c.run_id.in_(run_ids), calls.c.attempts > 0)
+        .group_by(calls.c.role, calls.c.model)
+        .order_by(calls.c.role, calls.c.model)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A record in force as figures: no text."""
+
+    id: str
+    item_id: str
+    route: str
+    kind: str
+    margin: float | None
+    confidence: float | None
+    provisional: bool
+    certificate_id: str | None
+
+
+def accepted(connection: Connection, run_ids: Sequence[str]) -> list[Accepted]:
+    """Records in force of the runs, in a stable order."""
+    columns = [
+        records.c[name]
+        for name in (
+            "id",
+            "item_id",
+            "route",
+            "kind",
+            "margin",
+            "confidence",
+            "provisional",
+            "certificate_id",
+        )
+    ]
+    query = (
+        select(*columns)
+        .where(records.c.run_id.in_(run_ids), records.c.superseded_at.is_(None))
+        .order_by(records.c.id)
+    )
+    return [
+        Accepted(**{**row, "provisional": bool(row["provisional"])})
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def count_by(connection: Connection, run_ids: Sequence[str], column: str) -> dict[str, int]:
+    """Items by a column of theirs (state, route, ...) or, with `seed.`, of their seeds (seed.licence, ...)."""
+    name = column.removeprefix("seed.")
+    chosen = seeds.c[name] if column.startswith("seed.") else items.c[name]
+    query = (
+        select(chosen, func.count())
+        .select_from(items.join(seeds, seeds.c.id == items.c.seed_id))
+        .where(items.c.run_id.in_(run_ids))
+        .group_by(chosen)
+    )
+    found: Counter[str] = Counter()
+    for value, number in connection.execute(query):
+        found["not stated" if value in (None, "") else str(value)] += int(number)
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def law_history(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Constitutions and rubrics that items of the runs were pinned to, with how many, the oldest first."""
+    found: list[dict[str, Any]] = []
+    for kind, table, column in (
+        ("constitution", constitutions, items.c.constitution_id),
+        ("rubric", rubrics, items.c.rubric_id),
+    ):
+        query = (
+            select(
+                table.c.id,
+                table.c.name,
+                table.c.version,
+                table.c.author,
+                table.c.reason,
+                table.c.document,
+                table.c.in_force_at,
+                func.count().label("items"),
+            )
+            .join(items, column == table.c.id)
+            .where(items.c.run_id.in_(run_ids))
+            .group_by(table.c.id)
+            .order_by(table.c.created_at)
+        )
+        found += [{"kind": kind, **dict(row)} for row in connection.execute(query).mappings()]
+    return found
+
+
+def qualifications(connection: Connection) -> dict[str, dict[str, Any]]:
+    """actor -> role, specialties, languages and credential of the experts. No name."""
+    return {
+        f"expert:{row.id}": {
+            "role": row.role,
+            "specialties": list(row.specialties or ()),
+            "languages": list(row.languages or ()),
+            "credential": row.credential,
+            "revoked": row.revoked_at is not None,
+        }
+        for row in connection.execute(select(experts))
+    }
+
+
+def count_reviews(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """Reviews by kind and state, as `interrupt decided`."""
+    query = (
+        select(reviews.c.kind, reviews.c.state, func.count())
+        .where(reviews.c.run_id.in_(run_ids))
+        .group_by(reviews.c.kind, reviews.c.state)
+    )
+    return {f"{row[0]} {row[1]}": int(row[2]) for row in connection.execute(query)}
+
+
+def count_erased(connection: Connection) -> int:
+    """Texts of the store that were erased."""
+    return int(
+        connection.execute(
+            select(func.count()).select_from(texts).where(texts.c.erased_at.is_not(None))
+        ).scalar_one()
+    )
+
+
+def _chunks(values: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
