@@ -27,19 +27,20 @@ def main() -> None:
 
 def raw(rows: int, port: int) -> dict[str, Any]:
     """Bare aiohttp."""
-    from benchmarks.raw import run
+    from benchmarks.raw import prompts, run
 
     told: dict[str, Any] = {}
     url = f"http://127.0.0.1:{port}/v1/chat/completions"
-    asyncio.run(run(work.seeds(10), url))
+    made = prompts()
+    asyncio.run(run(work.seeds(10), url, made))
     with work.measured(told, rows):
-        made = asyncio.run(run(work.seeds(rows), url))
-    assert len(made) == rows, f"{len(made)} of {rows} rows"
+        found = asyncio.run(run(work.seeds(rows), url, made))
+    assert len(found) == rows, f"{len(found)} of {rows} rows"
     return told
 
 
 def solon(rows: int, port: int) -> dict[str, Any]:
-    """The preference recipe into a fresh SQLite store with everything that Solon keeps: journal, lineage, checkpoints."""
+    """The preference recipe into a fresh SQLite store with all that Solon keeps: journal, lineage, checkpoints."""
     from solon import Project
 
     told: dict[str, Any] = {}

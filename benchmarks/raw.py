@@ -8,38 +8,24 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import subprocess
+import sys
 from typing import Any
 
 import aiohttp
 
 from benchmarks.work import IN_FLIGHT
 
-Prompts = dict[str, tuple[str, str]]
 
-
-def prompts() -> Prompts:
-    """Solon's own prompts, rendered once with places to fill in, so that both send the same bytes."""
-    from solon.law.documents import load_constitution
-    from solon.prompts import PromptLibrary
-
-    library, law = PromptLibrary(), load_constitution("general").as_prompt()
-    empty = dict.fromkeys(("persona", "input", "guidance", "findings", "reference", "precedents"), "")
-    values = {**empty, "constitution": law, "prompt": "<P>", "answer": "<1>", "first": "<1>", "second": "<2>"}
-    made: Prompts = {}
-    for name in ("generator.draft", "critic.critique", "judge.pair"):
-        prompt = library[name]
-        rendered = prompt.render("0a1b2c", **{key: values[key] for key in prompt.variables})
-        made[name] = (rendered.system, rendered.user)
+def prompts() -> dict[str, Any]:
+    """What `benchmarks.prompts` says."""
+    made: dict[str, Any] = json.loads(subprocess.check_output([sys.executable, "-m", "benchmarks.prompts"]))
     return made
 
 
-async def run(seeds: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:
+async def run(seeds: list[dict[str, Any]], url: str, made: dict[str, Any]) -> list[dict[str, Any]]:
     """One preference row a seed."""
-    from solon.agents.models.structured import response_format
-    from solon.agents.outputs import Findings
-
-    made, rows = prompts(), []
-    schema = response_format(Findings)
+    rows: list[dict[str, Any]] = []
     gate = asyncio.Semaphore(IN_FLIGHT)
     queue = iter(enumerate(seeds))
     connector = aiohttp.TCPConnector(limit=0)
@@ -75,7 +61,7 @@ async def run(seeds: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:
                         {**asked, "<1>": text},
                         max_tokens=320,
                         seed=1,
-                        response_format=schema,
+                        response_format=made["schema"],
                     )
                     for text in (a, b)
                 )

@@ -4,7 +4,7 @@ from solon import Project
 from solon.graphs.versions import draw_mermaid
 
 print(draw_mermaid("preference"))
-config = {"models": {"default": {"model": "scripted:split"}}}
+config = {"models": {"default": {"model": "scripted:split"}}, "routing": {"policy": "always"}}
 seeds = ["Why is the sky blue?", "How do I descale a kettle?", "Name three uses of vinegar."]
 
 with Project("sqlite:///quickstart.db", config=config) as project:

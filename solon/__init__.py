@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from solon.config import Config, load_config
+    from solon.plugins import critic, generator, judge
     from solon.project import Project
     from solon.views import Candidate, Review, RunSummary
 
@@ -17,10 +18,24 @@ _HOMES = {
     "Project": "solon.project",
     "Review": "solon.views",
     "RunSummary": "solon.views",
+    "critic": "solon.plugins",
+    "generator": "solon.plugins",
+    "judge": "solon.plugins",
     "load_config": "solon.config",
 }
 
-__all__ = ["Candidate", "Config", "Project", "Review", "RunSummary", "__version__", "load_config"]
+__all__ = [
+    "Candidate",
+    "Config",
+    "Project",
+    "Review",
+    "RunSummary",
+    "__version__",
+    "critic",
+    "generator",
+    "judge",
+    "load_config",
+]
 
 
 def __getattr__(name: str) -> Any:

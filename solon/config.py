@@ -96,21 +96,38 @@ class GeneratorConfig(Section):
         (0.7, 1.0), description="taken in turn, so that candidates differ"
     )
     personas: tuple[str, ...] = Field(("",), description="points of view, taken in turn; empty: none")
+    python: tuple[str, ...] = Field(
+        (), description="generators of your own, module:function, after the models"
+    )
     max_tokens: int | None = Field(None, ge=1, description="room for a draft (unset: that of the model)")
     revise: bool = Field(True, description="revise candidates after the critique")
 
-    @field_validator("models", "temperatures", "personas")
+    @field_validator("python", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("temperatures", "personas")
     @classmethod
     def _not_empty(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if not value:
             raise ValueError("needs at least one entry")
         return value
 
+    @model_validator(mode="after")
+    def _has_author(self) -> GeneratorConfig:
+        if not self.models and not self.python:
+            raise ValueError("models needs at least one entry, unless python has one")
+        return self
+
 
 class CriticConfig(Section):
     """Who holds each candidate against the constitution."""
 
     model: str = Field("default", description="a name in [models]")
+    python: str | None = Field(
+        None, description="a critic of your own in place of the model: module:function"
+    )
     max_tokens: int = Field(400, ge=16, description="room for the findings on one candidate")
 
 
@@ -118,6 +135,7 @@ class JudgeConfig(Section):
     """One seat of the panel; it sees every pair in both orders."""
 
     model: str = Field("default", description="a name in [models]")
+    python: str | None = Field(None, description="a judge of your own in place of the model: module:function")
     persona: str = Field("", description="a point of view, e.g. 'a strict fact checker'")
     temperature: float = Field(0.0, ge=0, le=2, description="above 0 where samples shall differ")
     samples: int = Field(1, ge=1, le=32, description="samples per order (models without logprobs: 3 or more)")
@@ -239,6 +257,10 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     run: RunConfig = RunConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    plugins: dict[str, str] = Field(
+        default_factory=dict,
+        description="filled in by Solon: what each module:function was when its run began",
+    )
 
     @model_validator(mode="after")
     def _models_exist(self) -> Config:
@@ -251,18 +273,30 @@ class Config(Section):
                 raise ValueError(f"{key} = {name!r}, but [models] has only: {known}")
         return self
 
+    def models_in_use(self) -> tuple[str, ...]:
+        """The names in [models] that a role asks; a role that is played by a function asks none."""
+        names = [*self.generator.models, self.resolver.model]
+        names += [] if self.critic.python else [self.critic.model]
+        return tuple(dict.fromkeys([*names, *(seat.model for seat in self.judges if not seat.python)]))
+
     def effective(self) -> dict[str, Any]:
         """The configuration as plain values, as it is stored with a run. It never holds a secret."""
         return self.model_dump(mode="json", by_alias=True)
 
     def panel_fingerprint(self) -> str:
         """Hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""
-        named = {judge.model for judge in self.judges} | {self.resolver.model}
+        named = {judge.model for judge in self.judges if not judge.python} | {self.resolver.model}
         models = {
             name: self.models[name].model_dump(mode="json", exclude={"price"}) for name in sorted(named)
         }
         judges = [judge.model_dump(mode="json") for judge in self.judges]
-        panel = {"judges": judges, "models": models, "resolver": self.resolver.model_dump(mode="json")}
+        own = {judge.python: self.plugins.get(judge.python) for judge in self.judges if judge.python}
+        panel = {
+            "judges": judges,
+            "functions": own,
+            "models": models,
+            "resolver": self.resolver.model_dump(mode="json"),
+        }
         return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]
 
     def fingerprint(self) -> str:

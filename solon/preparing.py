@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from solon.config import Config
+from solon.config import Config, parse_config
 from solon.errors import SeedError, UsageError
 from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
 
@@ -64,13 +64,7 @@ def check_prices(config: Config) -> None:
     """A limit on cost can only hold where every price is known: an unknown cost is not zero."""
     if config.limits.cost is None:
         return
-    names = (
-        *config.generator.models,
-        config.critic.model,
-        config.resolver.model,
-        *(j.model for j in config.judges),
-    )
-    for name in dict.fromkeys(names):
+    for name in config.models_in_use():
         if config.models[name].price is None:
             raise UsageError(
                 f"a limit on cost needs the price of every model, and {config.models[name].model} has none",
@@ -90,6 +84,14 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
         elif before != after:
             told.append(f"{prefix}{key} was {before!r:.60}, now {after!r:.60}")
     return "; ".join(told) or ("" if prefix else "its constitution, rubric or prompts were others")
+
+
+def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config:
+    """What shapes the data comes from the run; limits and concurrency are this session's."""
+    plain = {key: value for key, value in stored.items() if key != "fingerprint"}
+    config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
+    run = config.run.model_copy(update={"concurrency": own.run.concurrency})
+    return config.model_copy(update={"limits": own.limits, "run": run})
 
 
 def name_bad_rows_file(store_url: str, run_id: str) -> Path:

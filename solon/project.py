@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from solon.config import Config, load_config, parse_config
 from solon.errors import LimitReached, UsageError
 from solon.formats.seeds import BadRow, SeedRow, read_seed_rows, read_seeds, write_bad_rows
+from solon.plugins import add_plugins, bind
 from solon.preparing import (
     Seeds,
     check_prices,
+    config_of_run,
     fingerprint_seeds,
     good_rows,
     list_differences,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from solon.graphs.recipes import Recipe
     from solon.graphs.runner import Progress, Runner
     from solon.learning import Learned
+    from solon.plugins import Plugin
     from solon.store import Store
     from solon.store.runs import Pins, RunRow
 
@@ -47,6 +50,7 @@ class Project:
         config: a `Config`, plain values, or the path of a TOML file; default: `solon.toml` if it is there.
         models: chat models of your own by the name that the configuration gives them; any LangChain chat model.
         recipes: recipes of your own in place of built-in ones of the same name.
+        plugins: judges, critics and generators of your own, see `solon.plugins`.
         create: make the store where it is missing.
     """
 
@@ -57,6 +61,7 @@ class Project:
         config: Config | Mapping[str, Any] | str | Path | None = None,
         models: Mapping[str, BaseChatModel] | None = None,
         recipes: Mapping[str, Recipe] | None = None,
+        plugins: Sequence[Plugin] = (),
         create: bool = True,
     ) -> None:
         from solon.store import Store
@@ -70,6 +75,7 @@ class Project:
         self.store: Store = Store(store or self.config.store, create=create)
         self._models = dict(models or {})
         self._recipes = dict(recipes or {})
+        self.config, self._plugins = add_plugins(self.config, plugins)
 
     def __enter__(self) -> Project:
         return self
@@ -110,6 +116,7 @@ class Project:
             UsageError: a run over these seeds exists under another configuration, and `new_run` is not set.
             SeedError: no row of the seeds can be used.
         """
+        self.config = bind(self.config, self._plugins)
         check_prices(self.config)
         bad: list[BadRow] = []
         rows = good_rows(self._read(seeds), bad, limit)
@@ -188,23 +195,20 @@ class Project:
     def _pin(self, recipe_name: str, source: str) -> Pins:
         from solon.consensus.model import ConsensusModel
         from solon.graphs.versions import graph_version
-        from solon.law.documents import load_constitution, load_rubric
+        from solon.legislating import pin_law
         from solon.prompts import PromptLibrary
         from solon.store.runs import pin_versions
 
         recipe = self._recipe(recipe_name)
         library = PromptLibrary()
-        constitution = load_constitution(self.config.law.constitution)
-        rubric = load_rubric(self.config.law.rubric)
-        shape = self._shape_of(constitution.fingerprint()[:24], rubric.fingerprint()[:24], library.version)
         version, drawn = graph_version(recipe_name)
         with self.store.transaction() as connection:
+            law = pin_law(self.store, connection, self.config, recipe_name)
             return pin_versions(
                 connection,
                 config=self.config.effective(),
-                fingerprint=shape,
-                constitution=constitution,
-                rubric=rubric,
+                fingerprint=self._shape_of(*law, library.version),
+                law=law,
                 prompts=(library.version, library.manifest()),
                 graph=(version, recipe_name, drawn),
                 consensus=ConsensusModel.prior(outcomes=recipe.outcomes).to_json(),
@@ -248,7 +252,7 @@ class Project:
         with self.store.connect() as connection:
             stored = runs.config_payload(connection, run.config_id)
             before = runs.spent(connection, run.id)
-        config = self._config_of(stored, run)
+        config = config_of_run(stored, self.config, run.id)
         check_prices(config)
         limits = config.limits
         meter = Meter(
@@ -260,7 +264,7 @@ class Project:
             output_tokens=before.output_tokens,
             cost=before.cost,
         )
-        pool = ModelPool(config, given=self._models)
+        pool = ModelPool(config, given=self._models, plugins=self._plugins)
         recipe = self._recipe(run.recipe)
         runner = Runner(self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress)
         if on_runner is not None:
@@ -289,7 +293,7 @@ class Project:
 
         with self.store.connect() as connection:
             run = runs.find_run(connection, run_id)
-            config = self._config_of(runs.config_payload(connection, run.config_id), run)
+            config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
         return self._learn(run, config, everything=True)
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> Learned:
@@ -302,13 +306,6 @@ class Project:
         from solon.graphs.recipes import get_recipe
 
         return self._recipes.get(name) or get_recipe(name)
-
-    def _config_of(self, stored: dict[str, Any], run: RunRow) -> Config:
-        """What shapes the data comes from the run; limits and concurrency are this session's."""
-        stored.pop("fingerprint", None)
-        config = parse_config({**stored, "limits": {}}, source=f"the configuration of run {run.id}")
-        mine = config.run.model_copy(update={"concurrency": self.config.run.concurrency})
-        return config.model_copy(update={"limits": self.config.limits, "run": mine})
 
     def summarize(self, run_id: str | None = None) -> RunSummary:
         """Where a run (default: the newest) stands, read from the store."""

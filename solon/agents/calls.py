@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from solon.agents.models.capabilities import Capabilities
     from solon.agents.models.structured import Reply
+    from solon.plugins import Plugin
 
 
 @dataclass(slots=True)
@@ -40,9 +41,17 @@ class Member:
 class ModelPool:
     """The chat models of a configuration, made when first needed, each with its bound on calls in flight."""
 
-    def __init__(self, config: Config, *, given: Mapping[str, BaseChatModel] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        given: Mapping[str, BaseChatModel] | None = None,
+        plugins: Mapping[str, Plugin] | None = None,
+    ) -> None:
         self._config = config
         self._given = dict(given or {})
+        self._plugins = dict(plugins or {})
+        self._loaded: dict[str, Plugin] = {}
         self._members: dict[str, Member] = {}
 
     def __getitem__(self, name: str) -> Member:
@@ -57,14 +66,21 @@ class ModelPool:
         return self._members[name]
 
     def prepare(self) -> None:
-        """Make every model that a role names, so that a wrong name or key shows before the first item."""
-        roles = [
-            *self._config.generator.models,
-            self._config.critic.model,
-            self._config.resolver.model,
-        ]
-        for name in dict.fromkeys([*roles, *(judge.model for judge in self._config.judges)]):
+        """Make every model and load every function that a role names, so that a wrong one shows before any item."""
+        for name in self._config.models_in_use():
             _ = self[name]
+        self._load()
+
+    def _load(self) -> None:
+        from solon.plugins import load_all
+
+        self._loaded = load_all(self._config, self._plugins)
+
+    def plugin(self, reference: str) -> Plugin:
+        """A function that plays a role."""
+        if reference not in self._loaded:
+            self._load()
+        return self._loaded[reference]
 
     @property
     def concurrency(self) -> int:
@@ -134,6 +150,10 @@ class Meter:
             self._landed.clear()
             await self._landed.wait()
 
+    def count_reused(self, outcome: Outcome) -> None:
+        """An equal call had finished before."""
+        self.cached += 1
+
     def count(self, outcome: Outcome) -> None:
         self.finished += 1
         if outcome.attempts == 0:
@@ -190,7 +210,7 @@ class Caller:
         key = _key(ask, member)
         known = self.journal.find(key)
         if known is not None:
-            self.meter.cached += 1
+            self.meter.count_reused(known)
             return known
         async with member.gate:
             self.meter.admit()
@@ -267,10 +287,10 @@ async def _make(ask: Ask, member: Member, call_id: str) -> Outcome:
             attempts=0,
         )
     except BadOutput as error:
-        reply = getattr(error, "reply", None)
-        if reply is None:
+        last: Reply | None = getattr(error, "reply", None)
+        if last is None:
             return Outcome(call_id, "", outcome=error.kind, error=error.cause)
-        return _outcome(call_id, reply, member.config, kind=error.kind, problem=error.cause)
+        return _outcome(call_id, last, member.config, kind=error.kind, problem=error.cause)
     return _outcome(call_id, reply, member.config, parsed=reply.parsed)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.outputs import Finding, Findings, findings_schema
@@ -48,6 +50,13 @@ async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer:
     a quote: both are blanked, the finding stays.
     """
     config = case.config.critic
+    if config.python:
+        made, found = await plugged.criticise(
+            case, config.python, answer, prompt=prompt, ordinal=ordinal, round=round
+        )
+        if found is None:
+            return Critique((), made, abstained=plugged.ABSTAINED if made.ok else made.outcome)
+        return Critique(_checked(case, [Finding.model_validate(entry) for entry in found], answer), made)
     rendered = case.prompts["critic.critique"].render(
         case.mark,
         constitution=case.principles,
@@ -70,14 +79,17 @@ async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer:
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, Findings):
         return Critique((), outcome, abstained=outcome.outcome)
+    return Critique(_checked(case, parsed.findings, answer), outcome)
+
+
+def _checked(case: Case, findings: Iterable[Finding], answer: str) -> tuple[Finding, ...]:
     known = set(case.constitution.ids())
-    checked = [
+    return tuple(
         f.model_copy(
             update={
                 "principle": f.principle.strip("[] ") if f.principle.strip("[] ") in known else "",
                 "quote": f.quote if f.quote and f.quote in answer else "",
             }
         )
-        for f in parsed.findings
-    ]
-    return Critique(tuple(checked), outcome)
+        for f in findings
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.outputs import InstructionDraft
@@ -27,9 +28,12 @@ class Draft:
 
 
 async def draft(case: Case, index: int, *, round: int, guidance: str = "", findings: str = "") -> Draft:
-    """Draft number `index` of a round: models, temperatures and personas take turns."""
+    """Draft number `index` of a round: models and functions, temperatures and personas take turns."""
     config = case.config.generator
-    model = config.models[index % len(config.models)]
+    function = _function(case, index)
+    if function:
+        return await _written(case, function, "draft", index, round, guidance, findings)
+    model = _model(case, index)
     rendered = case.prompts["generator.draft"].render(
         case.mark,
         constitution=case.principles,
@@ -48,7 +52,10 @@ async def write_instruction(
 ) -> Draft:
     """A new instruction with its response, related to the seed."""
     config = case.config.generator
-    model = config.models[index % len(config.models)]
+    function = _function(case, index)
+    if function:
+        return await _written(case, function, "instruction", index, round, guidance, findings)
+    model = _model(case, index)
     rendered = case.prompts["generator.instruction"].render(
         case.mark,
         constitution=case.principles,
@@ -86,6 +93,31 @@ async def revise(case: Case, index: int, *, round: int, prompt: str, answer: str
     )
     outcome = await case.caller.call(_ask(case, "revise", index, round, model, rendered))
     return _finish(case, model, outcome, outcome.text.strip())
+
+
+def _function(case: Case, index: int) -> str:
+    """The function whose turn it is; empty where it is a model's."""
+    config = case.config.generator
+    turn = index % (len(config.models) + len(config.python)) - len(config.models)
+    return config.python[turn] if turn >= 0 else ""
+
+
+def _model(case: Case, index: int) -> str:
+    config = case.config.generator
+    return config.models[index % (len(config.models) + len(config.python))]
+
+
+async def _written(
+    case: Case, function: str, what: str, index: int, round: int, guidance: str, findings: str
+) -> Draft:
+    outcome, made, plugin = await plugged.write(
+        case, function, what=what, index=index, round=round, guidance=guidance, findings=findings
+    )
+    if made is None:
+        return Draft("", outcome, plugin.identity, problem=outcome.outcome)
+    text = made["response"].strip()
+    prompt = made.get("instruction", "").strip()
+    return Draft(text, outcome, plugin.identity, prompt=prompt, problem="" if text else "empty")
 
 
 def _ask(

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
+from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.outputs import PairVerdict, scores_schema
 from solon.config import JudgeConfig
+from solon.plugins import Opinion, Plugin
 from solon.prompts import Rendered
 from solon.store.journal import Outcome
 
@@ -68,6 +70,10 @@ async def _judge_once(
     precedents: str,
 ) -> Verdict:
     first, second = (a, b) if order == "AB" else (b, a)
+    if judge.python:
+        place = f"{seat}/{pair}/{order}"
+        asked = plugged.judge_pair(case, judge.python, first, second, seat=place, sample=sample, round=round)
+        return _from_opinion(*await asked, seat, order, sample)
     values = {
         "constitution": case.principles,
         "persona": judge.persona,
@@ -170,6 +176,32 @@ def _from_json(outcome: Outcome, parsed: object, voter: str, seat: str, order: s
     )
 
 
+def _from_opinion(
+    outcome: Outcome, opinion: Opinion | None, plugin: Plugin, seat: int, order: str, sample: int
+) -> Verdict:
+    """A function's opinion as a verdict; it votes under its own identity."""
+    name = f"{seat + 1}: {plugin.name}"
+    if opinion is None:
+        why = plugged.ABSTAINED if outcome.ok else outcome.outcome
+        return Verdict(plugin.identity, name, order, sample, "abstain", None, None, None, "", outcome, why)
+    side, p = opinion.verdict, opinion.p
+    if order == "BA":
+        side = {"A": "B", "B": "A"}.get(side, side)
+        p = None if p is None else 1.0 - p
+    return Verdict(
+        plugin.identity,
+        name,
+        order,
+        sample,
+        side,
+        p,
+        opinion.confidence,
+        opinion.scores,
+        opinion.rationale,
+        outcome,
+    )
+
+
 async def explain(
     case: Case,
     seat: int,
@@ -184,6 +216,12 @@ async def explain(
     """Why a judge that gave only a letter found so; asked only where somebody will read it. Empty when it fails."""
     judge = case.config.judges[seat]
     first, second = (a, b) if order == "AB" else (b, a)
+    if judge.python:  # it has said what it had to say: the journal knows
+        place = f"{seat}/{pair}/{order}"
+        _, opinion, _ = await plugged.judge_pair(
+            case, judge.python, first, second, seat=place, sample=0, round=round
+        )
+        return opinion.rationale if opinion is not None else ""
     shown = outcome if order == "AB" else ("B" if outcome == "A" else "A")
     prompt = case.prompts["judge.explain"].render(
         case.mark,
@@ -238,6 +276,17 @@ async def _score_once(
     ordinal: int,
     precedents: str,
 ) -> Verdict:
+    if judge.python:
+        place = f"{seat}/score/{ordinal}"
+        asked = plugged.judge_single(
+            case, judge.python, answer, prompt=prompt, seat=place, sample=sample, round=round
+        )
+        found = _from_opinion(*await asked, seat, "", sample)
+        if found.scores is None:
+            return found
+        mean = weighted_mean(found.scores, case.rubric.weights())
+        side = "accept" if mean >= case.config.instruction.accept_score else "reject"
+        return replace(found, outcome=side)
     rendered = case.prompts["judge.score"].render(
         case.mark,
         constitution=case.principles,

@@ -15,12 +15,17 @@ from solon import __version__
 from solon.cli import (
     config,
     demo,
+    diff,
     doctor,
+    evaluate,
     expert,
     export,
     graph,
     law,
+    learn,
     model,
+    plan,
+    preview,
     prompts,
     review,
     review_server,
@@ -64,7 +69,24 @@ def solon(
     """Training data from a panel of language-model agents and a few experts, whose decisions become law."""
 
 
-for part in (demo, run, review, show, export, graph, doctor, law, prompts, config, model):
+for part in (
+    demo,
+    preview,
+    diff,
+    plan,
+    run,
+    review,
+    learn,
+    show,
+    export,
+    evaluate,
+    graph,
+    doctor,
+    law,
+    prompts,
+    config,
+    model,
+):
     part.register(app)
 app.add_typer(expert.app, name="expert")
 app.add_typer(expert.audit_app, name="audit")

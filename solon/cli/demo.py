@@ -49,12 +49,12 @@ def demo(
     model: Annotated[
         str, typer.Option(metavar="PROVIDER:MODEL", help="Another model than the built-in one.")
     ] = BUILTIN,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Take the first N seeds.")] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Take the first N of the dozen seeds.")] = 6,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
     ] = False,
 ) -> None:
-    """Run the whole loop on a dozen bundled seeds: drafts, critiques, verdicts, reviews, records. No key, no GPU.
+    """Run the whole loop on bundled seeds: drafts, critiques, verdicts, reviews, records. No key, no GPU.
 
     Example: solon demo
     """
@@ -96,9 +96,9 @@ def demo_config(model: str, store: str) -> Config:
     return parse_config(
         {
             "store": store,
-            "models": {"default": {"model": model, "max_tokens": 128}},
-            "critic": {"max_tokens": 128},
-            "resolver": {"max_tokens": 128},
+            "models": {"default": {"model": model, "max_tokens": 96}},
+            "critic": {"max_tokens": 256},
+            "resolver": {"max_tokens": 160},
         },
         source="the demo",
     )

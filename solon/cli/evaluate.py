@@ -14,6 +14,8 @@ from solon.cli.terminal import clean, console, print_json
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from solon.eval.replay import RunGraph
+
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
 Suites: agreement, audit, judges, quality, diversity, duplicates, contamination, compare; further ones come from
@@ -62,8 +64,8 @@ def suite(
 
     Example: solon eval agreement --store sqlite:///solon.db --json
     """
-    from solon.eval.registry import find_suite
     from solon.eval.material import gather
+    from solon.eval.registry import find_suite
 
     wanted = find_suite(name)
     with open_project(store, config) as project:
@@ -132,9 +134,11 @@ def replay(
     """
     from solon.eval.replay import replay as measure
 
-    run_graph = None
+    run_graph: RunGraph | None = None
     if graph:
-        from solon.eval.graph_replay import run_graph
+        from solon.eval.graph_replay import run_graph as run_in_graph
+
+        run_graph = run_in_graph
     report = measure(
         file,
         panel=panel or None,
@@ -220,7 +224,9 @@ def _grow(tree: Any, key: str, value: Any) -> None:
             _grow(branch, str(inner), part)
     elif not isinstance(value, dict | list):
         tree.add(
-            clean(f"{name}: {'-' if value is None else f'{value:.4g}' if isinstance(value, float) else value}")
+            clean(
+                f"{name}: {'-' if value is None else f'{value:.4g}' if isinstance(value, float) else value}"
+            )
         )
 
 

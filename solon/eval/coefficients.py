@@ -50,7 +50,9 @@ def measure_fleiss(counts: Floats) -> float | None:
     if not len(counts):
         return None
     raters = counts.sum(axis=1, keepdims=True)
-    observed = float(((counts * (counts - 1.0)).sum(axis=1, keepdims=True) / (raters * (raters - 1.0))).mean())
+    observed = float(
+        ((counts * (counts - 1.0)).sum(axis=1, keepdims=True) / (raters * (raters - 1.0))).mean()
+    )
     expected = float(((counts.sum(axis=0) / counts.sum()) ** 2).sum())
     return None if expected >= 1.0 else (observed - expected) / (1.0 - expected)
 

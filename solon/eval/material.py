@@ -67,15 +67,15 @@ def gather(
         UsageError: no run has this name, or the store has none.
     """
     with store.connect() as connection:
-        if names:
-            found = [runs.find_run(connection, name) for name in names]
-        else:
-            found = runs.all_runs(connection)[::-1]
+        everything = runs.all_runs(connection)[::-1]
+        found = [runs.find_run(connection, name) for name in names] or everything
     if not found:
         raise UsageError("the store has no run yet", next_step="start one with `solon run`")
     for file in against:
         if not file.is_file():
-            raise UsageError(f"{file}: there is no such file", next_step="check the path given with --against")
+            raise UsageError(
+                f"{file}: there is no such file", next_step="check the path given with --against"
+            )
     return Material(store, tuple(found), tuple(against), limit, seed)
 
 

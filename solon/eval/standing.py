@@ -89,7 +89,9 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         counted=counted,
         not_counted=others,
         versions=tuple(
-            Version(id=v.id, number=v.number, kind=v.kind, decisions=v.decisions, made_at=moment(v.created_at))
+            Version(
+                id=v.id, number=v.number, kind=v.kind, decisions=v.decisions, made_at=moment(v.created_at)
+            )
             for v in versions
         ),
         looks=told,

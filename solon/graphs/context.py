@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
 from solon.consensus.model import ConsensusModel
+from solon.law.casebook import Casebook, Shown
 from solon.store import Store
 from solon.store.ids import hash_id
 from solon.store.items import CandidateRow, ItemRow, load_candidate, load_text
@@ -37,6 +38,7 @@ class ItemContext:
     consensus: ConsensusModel
     responses: list[dict[str, Any]]
     certified_from: float | None = None
+    casebook: Casebook | None = None
     _texts: dict[str, str] = field(default_factory=dict)
     _candidates: dict[str, CandidateRow] = field(default_factory=dict)
     _rows: list[tuple[type, Row]] = field(default_factory=list)
@@ -73,6 +75,15 @@ class ItemContext:
         """The request that a candidate answers: its own, or the seed's."""
         own = self.candidate(candidate_id).prompt_text_id
         return self.text(own) if own else self.case.prompt
+
+    def precedents(self, candidate_id: str) -> Shown:
+        """What judges of this candidate's request are shown of earlier decisions."""
+        if not self.casebook:
+            return Shown()
+        item = self.item
+        return self.casebook.consult(
+            self.prompt(candidate_id), item_id=item.id, seed_id=item.seed_id, group=item.group
+        )
 
     def add_candidate(
         self,

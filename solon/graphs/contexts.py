@@ -8,6 +8,7 @@ from solon.config import Config
 from solon.consensus.model import ConsensusModel
 from solon.graphs.context import ItemContext
 from solon.graphs.recipes import Recipe
+from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
 from solon.prompts import PromptLibrary
 from solon.store import Store
@@ -15,7 +16,9 @@ from solon.store.certificates import find_certificate
 from solon.store.ids import keyed_hash
 from solon.store.items import ItemRow
 from solon.store.journal import ItemJournal
+from solon.store.precedents import retrievable_cases
 from solon.store.runs import RunRow
+from solon.store.sharing import find_preview_run
 from solon.store.versions import load_law
 
 
@@ -27,7 +30,11 @@ class Contexts:
     ) -> None:
         self._store, self._run, self._recipe = store, run, recipe
         self._config, self._pool, self._meter = config, pool, meter
+        # Calls that a preview made of the same seed are equal calls: they are not made again.
+        previewed = find_preview_run(store, run.recipe)
+        self._earlier = [name for name in (previewed, run.reuse_run_id) if name is not None]
         self._laws: dict[tuple[str, ...], tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]] = {}
+        self._casebook: Casebook | None = None
 
     def make(self, item: ItemRow) -> ItemContext:
         constitution, rubric, prompts, consensus = self._law(item)
@@ -36,7 +43,7 @@ class Contexts:
             run_id=item.run_id,
             item_id=item.id,
             seed_id=item.seed_id,
-            reuse_run_id=self._run.reuse_run_id,
+            reuse_run_ids=self._earlier,
             fresh=item.fresh,
         )
         content = item.content
@@ -54,9 +61,18 @@ class Contexts:
             random_seed=item.random_seed,
         )
         given = content.get("responses") or []
+        threshold = self._threshold(item.certificate_id)
         return ItemContext(
-            self._store, item, self._recipe, case, consensus, given, self._threshold(item.certificate_id)
+            self._store, item, self._recipe, case, consensus, given, threshold, self._precedents()
         )
+
+    def _precedents(self) -> Casebook:
+        """Case law as it stood when the run was pinned: the same whenever an item of it is replayed."""
+        if self._casebook is None:
+            with self._store.connect() as connection:
+                found = retrievable_cases(connection, self._run.recipe, self._run.created_at)
+            self._casebook = Casebook(found)
+        return self._casebook
 
     def _threshold(self, certificate_id: str | None) -> float | None:
         """From which confidence the item's certificate accepts; an alarm may have suspended it since."""

@@ -1,7 +1,7 @@
 """A checkpointer over one SQLite file: one writer thread with group commit, synchronous reads, one row per put_writes.
 
 The stock saver hops to a thread and back for every statement and commits each alone; that costs more than the
-statements. Reads here take some 20 microseconds, so they are made where they are asked for. Only plain values go through
+statements. Reads here take some 20 microseconds, so they are made where they are asked for. Only plain values pass
 the serializer that is given; nothing is ever pickled.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from solon.errors import InternalError
@@ -82,19 +83,21 @@ class Threads:
             stored = None if item.fresh else self._stored_decision(item, state, review_id)
             if stored is None:
                 await self._store.writer.run(
-                    lambda connection, at=(review_id, interrupt.id): review_store.set_waiting(
-                        connection, at[0], at[1], item.id, item.attempt
+                    partial(
+                        review_store.set_waiting,
+                        review_id=review_id,
+                        interrupt_id=interrupt.id,
+                        item_id=item.id,
+                        attempt=item.attempt,
                     )
                 )
                 return state
             await self._store.writer.run(
-                lambda connection, at=review_id, by=stored["id"]: review_store.set_replayed(
-                    connection, at, by
-                )
+                partial(review_store.set_replayed, review_id=review_id, decision_id=stored["id"])
             )
             from langgraph.types import Command
 
-            command = Command(resume={interrupt.id: review_store.resume_value(stored)})
+            command: Command[Any] = Command(resume={interrupt.id: review_store.resume_value(stored)})
             state = await self._invoke(item, context, command)
         if "outcome" not in state:
             raise InternalError(f"item {item.id} ended at {state.get('next')!r} without an outcome")

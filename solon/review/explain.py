@@ -15,6 +15,14 @@ from solon.store.experts import ExpertRow
 from solon.store.reviews import ReviewRow
 
 
+BROUGHT_BY = {
+    "audit": ["A random check: the panel had accepted this one."],
+    "overlap": ["Two experts were asked, to learn how often experts agree."],
+    "golden": ["A known item, to learn how reliable answers are."],
+    "calibration": ["Everyone answers this one, to learn how often experts agree."],
+}
+
+
 def _table(name: str) -> Any:
     return getattr(tables, name).__table__
 
@@ -26,8 +34,7 @@ def explain_review(
     order = shown_order(room, review, expert)
     place = {name: number for number, name in enumerate(order, 1)}
     reasons = [_as_seen(reason["text"], review, place) for reason in review.reasons or ()]
-    if review.kind != "interrupt":
-        reasons = ["A random check: the panel had accepted this one."]
+    reasons = BROUGHT_BY.get(review.kind, []) or reasons
     return {
         "review": review.id,
         "kind": review.kind,

@@ -44,6 +44,11 @@ def show_hidden(text: str) -> str:
     return _CONTROL.sub(lambda found: f"{_OPEN}U+{ord(found.group()):04X}{_CLOSE}", text)
 
 
+def name_hidden(text: str) -> str:
+    """Like `show_hidden`, as plain text: for titles and short words."""
+    return show_hidden(text).replace(_OPEN, "<").replace(_CLOSE, ">")
+
+
 def _show_marks(rendered: str) -> str:
     return rendered.replace(_OPEN, '<span class="hidden-char">').replace(_CLOSE, "</span>")
 
@@ -119,7 +124,7 @@ def mark_quotes(text: str, findings: Sequence[tuple[str, str]]) -> str:
     for start, end, title in sorted(spans):
         parts.append(html.escape(shown[last:start]))
         parts.append(
-            f'<mark tabindex="0" title="{html.escape(title)}">{html.escape(shown[start:end])}</mark>'
+            f'<mark tabindex="0" title="{html.escape(name_hidden(title))}">{html.escape(shown[start:end])}</mark>'
         )
         last = end
     parts.append(html.escape(shown[last:]))

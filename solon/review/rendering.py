@@ -29,9 +29,7 @@ def environment() -> Environment:
     made.filters["markdown"] = lambda text: Markup(markdown.render(str(text)))
     made.filters["date"] = _date
     made.filters["percent"] = lambda share: "-" if share is None else f"{100 * share:.0f}%"
-    made.filters["visible"] = lambda text: (
-        markdown.show_hidden(str(text)).replace("\ue000", "<").replace("\ue001", ">")
-    )
+    made.filters["visible"] = lambda text: markdown.name_hidden(str(text))
     made.globals["version"] = __version__
     return made
 

@@ -155,7 +155,6 @@ class MyAnswer(Wire):
     review: Id
     choice: str
     decided_at: float
-    applied: bool
     undoable: bool
     prompt: str
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, exists, or_, select, update
 
 from solon.agents.calls import Meter, ModelPool
-from solon.config import Config, parse_config
 from solon.errors import LimitReached, SolonError
 from solon.graphs.runner import Runner
+from solon.preparing import config_of_run
 from solon.store import items as item_store
 from solon.store import runs as run_store
 from solon.store.items import CLAIM_SECONDS, ItemRow
@@ -166,7 +166,7 @@ class Worker:
             run = run_store.find_run(connection, run_id)
             stored = run_store.config_payload(connection, run.config_id)
             before = run_store.spent(connection, run_id)
-        config = run_config(stored, self._project.config, run_id)
+        config = config_of_run(stored, self._project.config, run_id)
         limits = config.limits
         meter = Meter(
             max_calls=limits.calls,
@@ -177,7 +177,7 @@ class Worker:
             output_tokens=before.output_tokens,
             cost=before.cost,
         )
-        pool = ModelPool(config, given=self._project._models)
+        pool = ModelPool(config, given=self._project._models, plugins=self._project._plugins)
         self._runner = Courier(store, run, config, pool, meter)
         try:
             await self._runner.work()
@@ -196,11 +196,3 @@ class Worker:
             await self._project.store.writer.run(
                 lambda c: run_store.set_run(c, run_id, status="done", finished_at=time.time())
             )
-
-
-def run_config(stored: dict[str, object], own: Config, run_id: str) -> Config:
-    """What shapes the data comes from the run; limits and concurrency are this server's."""
-    plain = {key: value for key, value in stored.items() if key != "fingerprint"}
-    config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
-    run = config.run.model_copy(update={"concurrency": own.run.concurrency})
-    return config.model_copy(update={"limits": own.limits, "run": run})

@@ -247,13 +247,11 @@ def undo(
         raise NotPending("this decision was taken back already", next_step="ask for the next review")
     _check_undoable(connection, expert, row)
     now = time.time()
+    waits = find_review(connection, row["review_id"]).kind == "interrupt"
+    follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
     connection.execute(
         update(decisions)
-        .where(
-            decisions.c.item_id == row["item_id"],
-            decisions.c.ordinal >= row["ordinal"],
-            decisions.c.undone_at.is_(None),
-        )
+        .where(decisions.c.item_id == row["item_id"], follows, decisions.c.undone_at.is_(None))
         .values(undone_at=now)
     )
     undone = select(decisions.c.id).where(
@@ -273,7 +271,7 @@ def undo(
     insert_rows(
         connection, [event(expert.actor, "decision.undone", row["review_id"], {"decision": decision_id})]
     )
-    if _was_not_delivered(connection, row, now):
+    if not waits or _was_not_delivered(connection, row, now):
         return _open_again(connection, expert, row)
     _start_over(connection, row, now)
     return None, find_review(connection, row["review_id"])

@@ -1,4 +1,4 @@
-"""What evaluation and reports read: answers, verdicts with their cost, accepted records, versions, counts. Reads only."""
+"""What evaluation and reports read: answers, verdicts with their cost, records, versions, counts. Reads only."""
 
 from __future__ import annotations
 
@@ -372,6 +372,48 @@ def accepted(connection: Connection, run_ids: Sequence[str]) -> list[Accepted]:
     return [
         Accepted(**{**row, "provisional": bool(row["provisional"])})
         for row in connection.execute(query).mappings()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """Where an item stands, how often people were asked about it, and the tokens it took."""
+
+    item_id: str
+    external_id: str
+    state: str
+    reviews: int
+    tokens: int
+
+
+def item_facts(connection: Connection, run_id: str) -> list[ItemFacts]:
+    """Every item of a run, in the order of its seeds. Audits are no questions: their items were accepted."""
+    asked: dict[str, int] = dict(
+        connection.execute(
+            select(reviews.c.item_id, func.count())
+            .where(reviews.c.run_id == run_id, reviews.c.kind == "interrupt", reviews.c.state != "withdrawn")
+            .group_by(reviews.c.item_id)
+        )
+        .tuples()
+        .all()
+    )
+    total = func.sum(func.coalesce(calls.c.input_tokens, 0) + func.coalesce(calls.c.output_tokens, 0))
+    used: dict[str, int] = dict(
+        connection.execute(
+            select(calls.c.item_id, total).where(calls.c.run_id == run_id).group_by(calls.c.item_id)
+        )
+        .tuples()
+        .all()
+    )
+    query = (
+        select(items.c.id, seeds.c.external_id, items.c.state)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(items.c.run_id == run_id)
+        .order_by(items.c.position)
+    )
+    return [
+        ItemFacts(row.id, row.external_id, row.state, int(asked.get(row.id, 0)), int(used.get(row.id) or 0))
+        for row in connection.execute(query)
     ]
 
 

@@ -67,7 +67,8 @@ def _stream(store: Store, run_id: str | None, recipe: str | None) -> Iterator[di
 
 
 def _without_record(connection: Connection, run_id: str | None, recipe: str | None) -> dict[str, int]:
-    query = select(items.c.state, func.count()).where(items.c.state != "accepted").group_by(items.c.state)
+    left_out = items.c.state.not_in(("accepted", "preview"))
+    query = select(items.c.state, func.count()).where(left_out).group_by(items.c.state)
     if run_id is not None:
         query = query.where(items.c.run_id == run_id)
     if recipe is not None:

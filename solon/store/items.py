@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,7 @@ class ItemRow:
     precedents_until: float
     fresh: bool
     external_id: str
+    group: str | None
     content: dict[str, Any]
 
 
@@ -188,7 +189,7 @@ def keep_claims(connection: Connection, by: str) -> None:
 def load_items(store: Store, ids: Sequence[str]) -> list[ItemRow]:
     """Items with the texts of their seeds, in the order of `ids`."""
     query = (
-        select(items, seeds.c.external_id, texts.c.body)
+        select(items, seeds.c.external_id, seeds.c.group, texts.c.body)
         .join(seeds, seeds.c.id == items.c.seed_id)
         .join(texts, texts.c.id == seeds.c.text_id)
         .where(items.c.id.in_(ids))
@@ -217,6 +218,7 @@ def _item(row: RowMapping) -> ItemRow:
         precedents_until=row["precedents_until"],
         fresh=row["starts"] <= 1 and row["attempt"] == 0,
         external_id=row["external_id"],
+        group=row["group"],
         content=json.loads(row["body"]) if row["body"] else {},
     )
 
@@ -240,6 +242,30 @@ def draw_pilot(connection: Connection, run_id: str, most: int, share: float) -> 
         .values(pilot=True)
     )
     return len(ids)
+
+
+def mark_pilot(connection: Connection, run_id: str, names: Collection[str]) -> dict[str, str]:
+    """Put the items of these seeds, by name, into the pilot sample. Returns the run's items by the ids of seeds."""
+    query = (
+        select(items.c.id, items.c.seed_id, seeds.c.external_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(items.c.run_id == run_id)
+    )
+    rows = connection.execute(query).all()
+    drawn = [row.id for row in rows if row.external_id in names]
+    connection.execute(update(items).where(items.c.id.in_(drawn)).values(pilot=True))
+    return {row.seed_id: row.id for row in rows}
+
+
+def list_items(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """State, route, reason and name of the seed of every item of a run, in the order of the seeds."""
+    query = (
+        select(items.c.id, items.c.state, items.c.route, items.c.reason, items.c.pilot, seeds.c.external_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(items.c.run_id == run_id)
+        .order_by(items.c.position)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def requeue_parked(connection: Connection, run_id: str) -> None:
@@ -297,7 +323,7 @@ def count_states(connection: Connection, run_id: str) -> dict[str, int]:
     """How many items are in each state; they sum to the items of the run."""
     query = select(items.c.state, func.count()).where(items.c.run_id == run_id).group_by(items.c.state)
     counts = dict.fromkeys(STATES, 0)
-    counts.update({state: n for state, n in connection.execute(query)})
+    counts.update((state, n) for state, n in connection.execute(query))
     return counts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,13 +94,20 @@ class ItemJournal:
     """The calls of one item. What is known already is read once, at the first call: many a resume makes none."""
 
     def __init__(
-        self, store: Store, *, run_id: str, item_id: str, seed_id: str, reuse_run_id: str | None, fresh: bool
+        self,
+        store: Store,
+        *,
+        run_id: str,
+        item_id: str,
+        seed_id: str,
+        reuse_run_ids: Sequence[str] = (),
+        fresh: bool,
     ) -> None:
         """`fresh`: the item was never started, so this run has nothing of it to read."""
         self._store, self._run, self._item, self._seed = store, run_id, item_id, seed_id
         self._known: dict[str, Outcome] = {}
         self._pending: list[Future[None]] = []
-        self._unread = [reuse_run_id] if reuse_run_id is not None else []
+        self._unread = list(reuse_run_ids)
         if not fresh:
             self._unread.append(run_id)
 

@@ -76,7 +76,11 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ),
     ),
     ("resolutions", "Resolution", ("favours_id", "cites", "handed_over", "call_id", "text_id")),
-    ("reviews", "Review", ("id", "attempt", "state", "rule", "reasons", "margin", "decision_id")),
+    (
+        "reviews",
+        "Review",
+        ("id", "attempt", "state", "rule", "reasons", "margin", "confidence", "decision_id"),
+    ),
     (
         "decisions",
         "Decision",
@@ -90,6 +94,7 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "flags",
             "decided_at",
             "undone_at",
+            "carried_from",
             "rationale_id",
             "edit_id",
         ),

@@ -104,10 +104,13 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
 
 
 def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bool], ...]) -> str | None:
+    same = reviews.alias("same")
+    # The same question may wait twice, for two people; nobody gets it twice.
     done = exists().where(
-        assignments.c.review_id == reviews.c.id,
+        same.c.content_hash == reviews.c.content_hash,
+        assignments.c.review_id == same.c.id,
         assignments.c.actor == actor,
-        assignments.c.state.in_(DONE_WITH),
+        assignments.c.state.in_(("leased", *DONE_WITH)),
     )
     # Nobody is asked twice about the same candidates: an audit or overlap is for somebody else.
     same = reviews.alias("same")

@@ -18,7 +18,6 @@ from solon.store.tables import (
     Constitution,
     Decision,
     Item,
-    Outbox,
     Review,
     Seed,
     Text,
@@ -28,7 +27,6 @@ from solon.store.tables import (
 reviews = Review.__table__  # type: ignore[attr-defined]
 assignments = Assignment.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
-outbox = Outbox.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
 seeds = Seed.__table__  # type: ignore[attr-defined]
 texts = Text.__table__  # type: ignore[attr-defined]
@@ -139,10 +137,8 @@ def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST)
             decisions.c.review_id.label("review"),
             decisions.c.choice,
             decisions.c.decided_at,
-            outbox.c.applied_at,
             texts.c.body,
         )
-        .join(outbox, outbox.c.decision_id == decisions.c.id)
         .join(items, items.c.id == decisions.c.item_id)
         .join(seeds, seeds.c.id == items.c.seed_id)
         .join(texts, texts.c.id == seeds.c.text_id)
@@ -155,7 +151,6 @@ def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST)
         answer = dict(row)
         body = answer.pop("body")
         answer["prompt"] = (json.loads(body).get("prompt") or "")[:160] if body else "(forgotten)"
-        answer["applied"] = answer.pop("applied_at") is not None
         answer["undoable"] = position < UNDO_LAST
         found.append(answer)
     return found
@@ -216,7 +211,7 @@ def work_by_actor(connection: Connection) -> tuple[dict[str, Work], int, int]:
 
 
 def _met(connection: Connection) -> list[tuple[str, str, bool]]:
-    """Pairs of blind answers to one review: the decision that stood, and a second opinion or an escalator's vote."""
+    """Pairs of blind answers to one question: the decision, and a second opinion, an escalator's vote or an overlap."""
     query = (
         select(
             decisions.c.actor.label("one"),
@@ -240,4 +235,32 @@ def _met(connection: Connection) -> list[tuple[str, str, bool]]:
         if answer.get("choice"):
             same = (answer["choice"], answer.get("candidate")) == (row.choice, row.candidate_id)
             met.append((row.one, row.other, same))
-    return met
+    return met + _overlapped(connection)
+
+
+def _overlapped(connection: Connection) -> list[tuple[str, str, bool]]:
+    """Pairs from questions that were given to two people on purpose."""
+    other, asked = decisions.alias("other"), reviews.alias("asked")
+    query = (
+        select(
+            decisions.c.actor,
+            other.c.actor.label("second"),
+            and_(
+                decisions.c.choice == other.c.choice,
+                func.coalesce(decisions.c.candidate_id, "") == func.coalesce(other.c.candidate_id, ""),
+            ).label("same"),
+        )
+        .join(other, other.c.content_hash == decisions.c.content_hash)
+        .join(asked, asked.c.id == other.c.review_id)
+        .where(
+            asked.c.kind == "overlap",
+            other.c.item_id == decisions.c.item_id,
+            other.c.id != decisions.c.id,
+            other.c.actor != decisions.c.actor,
+            other.c.counts.is_(True),
+            decisions.c.counts.is_(True),
+            other.c.undone_at.is_(None),
+            decisions.c.undone_at.is_(None),
+        )
+    )
+    return [(row.actor, row.second, bool(row.same)) for row in connection.execute(query)]

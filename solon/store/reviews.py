@@ -88,8 +88,6 @@ def set_waiting(
     """The graph has written its checkpoint and waits: the review enters the queue, an undone one to its author."""
     review = connection.execute(select(reviews).where(reviews.c.id == review_id)).mappings().one()
     values: dict[str, Any] = {**seed_facts(connection, item_id), "interrupt_id": interrupt_id}
-    # Under a budget every judged item is held until all are: then the ones worth most enter the queue.
-    values["state"] = "held" if review["rule"] == "budget" else "waiting"
     undone_by = connection.execute(
         select(decisions.c.actor)
         .where(
@@ -100,6 +98,8 @@ def set_waiting(
         .order_by(decisions.c.undone_at.desc())
         .limit(1)
     ).scalar_one_or_none()
+    # Under a budget every judged item is held until all are: then the ones worth most enter the queue.
+    values["state"] = "held" if review["rule"] == "budget" and undone_by is None else "waiting"
     if undone_by is not None:
         values["prefer_actor"] = undone_by
     moved = connection.execute(

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, case, desc, func, select, update
 
@@ -19,25 +19,22 @@ from solon.store.tables import (
     Call,
     ConfigVersion,
     ConsensusVersion,
-    Constitution,
     GraphVersion,
     Item,
     PromptSet,
     Review,
-    Rubric,
     Run,
     Seed,
 )
 from solon.store.writer import Row, insert_rows
-
-if TYPE_CHECKING:
-    from solon.law import documents
 
 runs = Run.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
 reviews = Review.__table__  # type: ignore[attr-defined]
 CHUNK = 500
+PREVIEW = "preview"
+"""State of the run, one per recipe, under which the calls of previews stand; it is in no list of runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +89,7 @@ def pin_versions(
     *,
     config: dict[str, Any],
     fingerprint: str,
-    constitution: documents.Constitution,
-    rubric: documents.Rubric,
+    law: tuple[str, str],
     prompts: tuple[str, dict[str, Any]],
     graph: tuple[str, str, dict[str, Any]],
     consensus: dict[str, Any],
@@ -103,25 +99,12 @@ def pin_versions(
     """Store the versions in force, where they are not there yet, and return their ids.
 
     Args:
+        law: ids of the constitution and the rubric in force.
         consensus: what is believed before any decision; a learned version of the same scope goes before it.
         panel: fingerprint of the judges; source: fingerprint of the seeds. Both are part of a certificate's scope.
     """
     now = time.time()
-    law = {}
-    for table, document in ((Constitution, constitution), (Rubric, rubric)):
-        row_id = document.fingerprint()[:24]
-        law[table] = row_id
-        row = {
-            "id": row_id,
-            "name": document.name,
-            "version": document.version,
-            "document": document.model_dump(mode="json"),
-            "author": document.author,
-            "reason": document.reason,
-            "created_at": now,
-            "in_force_at": now,
-        }
-        insert_rows(connection, [(table, row)])
+    constitution_id, rubric_id = law
     config_id = hash_id(json.dumps(config, sort_keys=True), fingerprint)
     prior_id = hash_id(json.dumps(consensus, sort_keys=True))
     rows: list[tuple[type, Row]] = [
@@ -144,7 +127,7 @@ def pin_versions(
         ),
     ]
     insert_rows(connection, rows)
-    scope = scope_of(graph[1], panel, law[Constitution], law[Rubric], prompts[0])
+    scope = scope_of(graph[1], panel, constitution_id, rubric_id, prompts[0])
     certificate = certificate_in_force(connection, scope, source)
     # A certificate speaks about the scores of its own version: while it is in force, no newer one is adopted.
     consensus_id = (
@@ -152,8 +135,8 @@ def pin_versions(
     )
     return Pins(
         config_id,
-        law[Constitution],
-        law[Rubric],
+        constitution_id,
+        rubric_id,
         prompts[0],
         graph[0],
         consensus_id,
@@ -254,11 +237,15 @@ def _seed_and_item(
         "certificate_id": pins.certificate_id,
         "pilot": False,
         "precedents_until": now,
-        # From the seed's own id, not the run's: the same seed draws alike in every run of the same root.
-        "random_seed": int(hash_id(run.random_seed, seed.id)[:12], 16),
+        "random_seed": item_random_seed(run.random_seed, seed.id),
         "created_at": now,
     }
     return [text_row, (Seed, seed_row), (Item, item_row)]
+
+
+def item_random_seed(root: int, seed_name: str) -> int:
+    """From the seed's own name, not the run's: the same seed draws alike in every run of the same root."""
+    return int(hash_id(root, seed_name)[:12], 16)
 
 
 def _plain(value: object) -> object:
@@ -280,6 +267,8 @@ def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
     query = select(runs).order_by(desc(runs.c.created_at))
     if run_id is not None:
         query = query.where(runs.c.id.startswith(run_id, autoescape=True))
+    else:
+        query = query.where(runs.c.status != PREVIEW)
     found = connection.execute(query.limit(2)).mappings().all()
     if not found:
         name = f" {run_id!r}" if run_id else ""
@@ -311,6 +300,7 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
     query = (
         select(runs)
         .where(runs.c.recipe == recipe, runs.c.seeds_fingerprint == seeds_fingerprint)
+        .where(runs.c.status != PREVIEW)
         .order_by(desc(runs.c.created_at))
     )
     return [RunRow(**row) for row in connection.execute(query).mappings()]
@@ -318,9 +308,8 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
 
 def all_runs(connection: Connection) -> list[RunRow]:
     """Every run, the newest first."""
-    return [
-        RunRow(**row) for row in connection.execute(select(runs).order_by(desc(runs.c.created_at))).mappings()
-    ]
+    query = select(runs).where(runs.c.status != PREVIEW).order_by(desc(runs.c.created_at))
+    return [RunRow(**row) for row in connection.execute(query).mappings()]
 
 
 def config_payload(connection: Connection, config_id: str) -> dict[str, Any]:

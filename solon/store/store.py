@@ -16,7 +16,7 @@ from solon.store.ids import keyed_hash
 from solon.store.tables import Meta, Text
 from solon.store.writer import Row, Writer
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The migration that this version of Solon wants."""
 
 
@@ -118,7 +118,9 @@ class Store:
 
     def _key(self) -> str:
         with self.engine.connect() as connection:
-            found = connection.execute(select(Meta.value).where(Meta.name == "key")).scalar_one_or_none()  # type: ignore[arg-type]
+            meta = Meta.__table__  # type: ignore[attr-defined]
+            query = select(meta.c.value).where(meta.c.name == "key")
+            found = connection.execute(query).scalar_one_or_none()
         if found is not None:
             return str(found)
         with self.transaction() as connection:

@@ -96,8 +96,8 @@ def five_seeds(write_seeds: Callable[..., Path]) -> Path:
 
 @pytest.fixture
 def waiting(solon: Cli, five_seeds: Path, folder: Path) -> list[dict[str, Any]]:
-    """The reviews of a finished run in which the judges disagree about everything."""
-    (folder / "solon.toml").write_text(SCRIPTED.replace('default"\n', 'split"\n'))
+    """The reviews of a finished run whose every item goes to a person."""
+    (folder / "solon.toml").write_text(f'{SCRIPTED}[routing]\npolicy = "always"\n')
     assert solon("run", "preference", "--seeds", five_seeds).code == 3
     reviews: list[dict[str, Any]] = solon("review", "list", "--json").json["reviews"]
     assert reviews

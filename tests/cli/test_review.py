@@ -17,13 +17,13 @@ Reviews = list[dict[str, Any]]
 def test_list_and_show_name_ids_reasons_and_choices(solon: Cli, waiting: Reviews) -> None:
     listed = solon("review", "list")
     assert waiting[0]["review_id"] in listed.out
-    assert "margin 0.00 < 0.20" in listed.out
+    assert "policy: every item" in listed.out
     shown = solon("review", "show", waiting[0]["review_id"][:8]).out
     for candidate in waiting[0]["candidates"]:
         assert candidate["id"] in shown
         assert candidate["text"].split()[0] in shown
     assert "prefer, tie, both_bad, edit, redraft" in shown
-    assert "why: judges" in shown
+    assert "why: policy: every item" in shown
     as_json = solon("review", "show", waiting[0]["review_id"], "--json").json
     assert as_json["choices"] == ["prefer", "tie", "both_bad", "edit", "redraft"]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+
+from solon.store import Store
+from solon.store.tables import Meta
 
 Make = Callable[..., Any]
 SEEDS: list[Any] = [{"id": f"s{i}", "prompt": f"Explain thing number {i}."} for i in range(12)]
-
-
 
 
 def unlike(question: Any) -> Any:
@@ -21,11 +24,14 @@ def unlike(question: Any) -> Any:
 
 
 @pytest.mark.parametrize("recipe", ["preference", "instruction"])
-def test_concurrency_changes_nothing(make_desk: Make, recipe: str) -> None:
-    """Two runs in one store (the markers around texts are the store's own), at 1 and at 64 items at once."""
+def test_concurrency_changes_nothing(make_desk: Make, tmp_path: Path, recipe: str) -> None:
+    """Two stores with one key (it decides the markers around texts), at 1 and at 64 items at once."""
     found = []
     for concurrency in (1, 64):
-        desk = make_desk(answer=unlike, run={"concurrency": concurrency}, routing={"policy": "never"})
+        url = f"sqlite:///{tmp_path / f'store{concurrency}.db'}"
+        with Store(url, create=True) as store, store.transaction() as connection:
+            connection.execute(update(Meta).where(Meta.name == "key").values(value="ab" * 32))  # type: ignore[arg-type]
+        desk = make_desk(url, unlike, run={"concurrency": concurrency}, routing={"policy": "never"})
         run = desk.project.run(recipe, SEEDS, new_run=True)
         items = {row["id"] for row in desk.rows("Item") if row["run_id"] == run.run_id}
         mine = [row for row in desk.rows("Record") if row["item_id"] in items]

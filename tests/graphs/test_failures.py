@@ -142,7 +142,10 @@ def test_fatal_findings_lead_to_a_redraft_that_is_told_of_them(make_desk: Make) 
     desk = make_desk(answer=answer)
     desk.project.run("preference", SEEDS[:1])
     (item,) = desk.rows("Item")
-    assert (item["state"], item["reason"]) == ("rejected", "all candidates have fatal findings after 2 rounds")
+    assert (item["state"], item["reason"]) == (
+        "rejected",
+        "all candidates have fatal findings after 2 rounds",
+    )
     assert ["name the RIVERS" in prompt for prompt in prompts] == [False, False, True, True]
     assert desk.count("Verdict") == 0
 
@@ -177,7 +180,9 @@ def test_a_limit_on_calls_is_kept_exactly_and_resumed(make_desk: Make, limit: in
 
 
 @pytest.mark.parametrize(("name", "most"), [("tokens", 9000), ("cost", 0.01)])
-def test_limits_on_tokens_and_cost_stop_within_the_calls_in_flight(make_desk: Make, name: str, most: float) -> None:
+def test_limits_on_tokens_and_cost_stop_within_the_calls_in_flight(
+    make_desk: Make, name: str, most: float
+) -> None:
     price = {"input": 1.0, "output": 2.0}
     model = {"concurrency": 2, "price": price}
     desk = make_desk(models={"default": model}, limits={name: most}, run={"concurrency": 4})

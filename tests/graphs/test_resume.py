@@ -198,7 +198,9 @@ def test_redrafts_by_an_expert_are_bounded(make_desk: Make) -> None:
 
 @pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
 @pytest.mark.parametrize("fails", ["draft", "judge"])
-def test_the_server_dies_in_the_middle_of_a_redraft(store_url: str, make_desk: Make, fails: str, lost: bool) -> None:
+def test_the_server_dies_in_the_middle_of_a_redraft(
+    store_url: str, make_desk: Make, fails: str, lost: bool
+) -> None:
     """The decision is not lost, nothing finished is paid again, and the second review opens once."""
     desk = make_desk(store_url, **ALWAYS)
     desk.project.run("preference", ["Why is the sky blue?"])

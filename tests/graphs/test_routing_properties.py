@@ -16,7 +16,10 @@ probability = st.floats(0.0, 1.0, allow_nan=False)
 
 def panel(ps: list[float]) -> list[Verdict]:
     sides = ["tie" if p == 0.5 else "A" if p > 0.5 else "B" for p in ps]
-    return [Verdict(f"judge{i}", f"{i}", "AB", 0, side, p) for i, (p, side) in enumerate(zip(ps, sides, strict=True))]
+    return [
+        Verdict(f"judge{i}", f"{i}", "AB", 0, side, p)
+        for i, (p, side) in enumerate(zip(ps, sides, strict=True))
+    ]
 
 
 @given(st.lists(probability, min_size=1, max_size=4), probability, st.floats(0.0, 0.9))

@@ -59,7 +59,11 @@ def test_of_twenty_answers_at_once_one_wins(seed_store: Callable[[int], Any], op
     for table in (tables.Decision, tables.Outbox, tables.Precedent):
         assert count(seeded.store, table) == 1
     with seeded.store.connect() as connection:
-        kept = connection.execute(select(tables.Text.body).where(tables.Text.body.like("reason %"))).scalars().all()  # type: ignore[union-attr]
+        kept = (
+            connection.execute(select(tables.Text.body).where(tables.Text.body.like("reason %")))
+            .scalars()
+            .all()
+        )  # type: ignore[union-attr]
     assert len(kept) == 1
 
 
@@ -126,7 +130,9 @@ def test_setting_aside_leaves_the_review_waiting(seed_store: Callable[[int], Any
     assert find(seeded.store, review_id).state == "decided"
 
 
-def test_the_outbox_gives_a_decision_to_one_worker(seed_store: Callable[[int], Any], open_review: Open) -> None:
+def test_the_outbox_gives_a_decision_to_one_worker(
+    seed_store: Callable[[int], Any], open_review: Open
+) -> None:
     seeded = seed_store(3)
     store = seeded.store
     for index in range(3):
@@ -178,7 +184,11 @@ def test_what_a_decision_carries_is_kept(seed_store: Callable[[int], Any], open_
         table = reviews.decisions
         row = connection.execute(select(table).where(table.c.id == made)).mappings().one()
     assert (row["actor"], row["channel"], row["response_schema"]) == ("local:x", "page", "pair@1")
-    assert (row["flags"], row["principles"], row["strength"]) == ({other: ["unsafe", "outdated"]}, ["accuracy"], 3)
+    assert (row["flags"], row["principles"], row["strength"]) == (
+        {other: ["unsafe", "outdated"]},
+        ["accuracy"],
+        3,
+    )
     assert (row["opened_at"], row["first_input_at"], row["active_seconds"]) == (1.0, 2.0, 3.5)
     assert row["decided_at"] > 0
     assert not row["counts"], "no expert's token, no weight"

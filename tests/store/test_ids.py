@@ -44,7 +44,9 @@ fields = {
 
 @settings(max_examples=60)
 @given(st.fixed_dictionaries(fields), st.sampled_from(sorted(fields)), st.data())
-def test_every_part_of_a_call_decides_its_key(values: dict[str, object], name: str, data: st.DataObject) -> None:
+def test_every_part_of_a_call_decides_its_key(
+    values: dict[str, object], name: str, data: st.DataObject
+) -> None:
     """... but for the template's name: equal prompts from two versions of a template are one call."""
     changed = {**values, name: data.draw(fields[name])}
     one = CallKey(**values, template="a@1")  # type: ignore[arg-type]

@@ -31,9 +31,7 @@ def _claim_all(url: str, run_id: str, gate: Any) -> tuple[str, list[list[str]]]:
             time.sleep(0.005)  # SQLite's waiting is not fair: give the other one its turn
 
 
-def test_two_processes_claim_every_item_once(
-    store_url: str, seed_store: Callable[[int], Any]
-) -> None:
+def test_two_processes_claim_every_item_once(store_url: str, seed_store: Callable[[int], Any]) -> None:
     seeded = seed_store(90)
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, context.Pool(2) as pool:

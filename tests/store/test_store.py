@@ -80,9 +80,14 @@ def test_many_threads_may_create_the_same_store(store_url: str) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     text_id, row = store.text_row("never", None)
-    with pytest.raises(RuntimeError), store.transaction() as connection:
-        insert_rows(connection, [row])
-        raise RuntimeError
+
+    def fail() -> None:
+        with store.transaction() as connection:
+            insert_rows(connection, [row])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     with store.connect() as connection:
         assert connection.execute(select(texts).where(texts.c.id == text_id)).first() is None
 
@@ -115,7 +120,9 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert "mkdir" in caught.value.next_step
 
 
-@pytest.mark.parametrize("content", [b"no database at all, but long enough to be looked at" * 40, b"\x00" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"no database at all, but long enough to be looked at" * 40, b"\x00" * 4096]
+)
 def test_a_foreign_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.db"
     path.write_bytes(content)

@@ -62,9 +62,13 @@ def test_500_tasks_write_at_once(store: Store) -> None:
 def test_one_bad_row_does_not_take_the_others_down(store: Store) -> None:
     async def write() -> list[BaseException | None]:
         with Held(store) as held:
-            jobs = [asyncio.ensure_future(store.writer.add([store.text_row(f"{i}", None)[1]])) for i in range(20)]
+            jobs = [
+                asyncio.ensure_future(store.writer.add([store.text_row(f"{i}", None)[1]])) for i in range(20)
+            ]
             bad = asyncio.ensure_future(store.writer.add([broken()]))
-            jobs += [asyncio.ensure_future(store.writer.add([store.text_row(f"x{i}", None)[1]])) for i in range(20)]
+            jobs += [
+                asyncio.ensure_future(store.writer.add([store.text_row(f"x{i}", None)[1]])) for i in range(20)
+            ]
             await asyncio.sleep(0)
             held.go.set()
             return await asyncio.gather(*jobs, bad, return_exceptions=True)  # type: ignore[return-value]
@@ -121,8 +125,9 @@ def test_a_cancelled_task_does_not_undo_what_is_being_committed(store: Store) ->
 
 def test_a_loop_that_is_gone_stops_nobody(store: Store) -> None:
     async def leave() -> None:
-        asyncio.ensure_future(store.writer.add([store.text_row("left", None)[1]]))
+        job = asyncio.ensure_future(store.writer.add([store.text_row("left", None)[1]]))
         await asyncio.sleep(0)
+        assert not job.done()
 
     with Held(store):
         asyncio.run(leave())

@@ -52,7 +52,8 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
     if all(entry["worst"] == "fatal" for entry in findings.values()):
         return await _all_poor(context, round_, [context.text(e["text"]) for e in findings.values()])
     mendable = {c: e["text"] for c, e in findings.items() if e["worst"] in ("major", "fatal")}
-    if mendable and context.case.config.generator.revise:
+    writer = context.case.config.generator
+    if mendable and writer.revise and writer.models:  # a function is never asked to mend what it wrote
         return {"next": "revise", "mend": mendable}
     return {"next": "judge"}
 

@@ -33,13 +33,19 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
 async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
     """The panel's verdicts on two candidates."""
     a, b = (context.answer(candidate) for candidate in shown)
-    return await judges.judge_pair(context.case, a, b, round=round, pair=pair)
+    known = context.precedents(shown[0]).text
+    return await judges.judge_pair(context.case, a, b, round=round, pair=pair, precedents=known)
 
 
 async def judge_single(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
     """The panel's scores of one candidate."""
     return await judges.score(
-        context.case, context.answer(shown[0]), prompt=context.prompt(shown[0]), round=round, ordinal=pair
+        context.case,
+        context.answer(shown[0]),
+        prompt=context.prompt(shown[0]),
+        round=round,
+        ordinal=pair,
+        precedents=context.precedents(shown[0]).text,
     )
 
 

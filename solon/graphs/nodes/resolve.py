@@ -25,8 +25,17 @@ async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, 
     round_, pair = state["round"], state.get("pairs", 0)
     a, b = (context.answer(candidate) for candidate in state["shown"])
     reasons = await _hear_both_sides(context, state, a, b)
+    known = context.precedents(state["shown"][0])
     found = await ask_resolver(
-        context.case, a, b, for_a=reasons["A"], for_b=reasons["B"], round=round_, pair=pair
+        context.case,
+        a,
+        b,
+        for_a=reasons["A"],
+        for_b=reasons["B"],
+        round=round_,
+        pair=pair,
+        precedents=known.text,
+        precedent_ids=known.ids,
     )
     _store(context, state, found)
     await context.commit()

@@ -24,7 +24,7 @@ Short = Annotated[str, Query(max_length=200)]
 def queue(
     room: TheRoom,
     caller: Lead,
-    status: Literal["opening", "waiting", "decided", "withdrawn", "all"] = "waiting",
+    status: Literal["opening", "held", "waiting", "decided", "withdrawn", "all"] = "waiting",
     text: Short = "",
     reason: Short = "",
     cursor: Short = "",

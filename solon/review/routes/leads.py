@@ -49,7 +49,7 @@ Short = Annotated[str | None, Query(max_length=200)]
 def list_reviews(
     room: TheRoom,
     _caller: Lead,
-    status: Literal["opening", "waiting", "decided", "withdrawn"] | None = "waiting",
+    status: Literal["opening", "held", "waiting", "decided", "withdrawn"] | None = "waiting",
     reason: Short = None,
     recipe: Short = None,
     run: Short = None,

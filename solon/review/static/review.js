@@ -28,7 +28,8 @@ async function fetchNext() {
 async function advance() {
   shown = null;
   if (ahead.length) { show(ahead.shift()); prefetch(); return; }
-  if (asking) return;
+  empty("Fetching the next review.", "fetching");
+  if (asking) return;   // a prefetch is under way and shows what it brings
   asking = true;
   box.setAttribute("aria-busy", "true");
   try {

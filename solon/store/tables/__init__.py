@@ -3,6 +3,7 @@ currency, ids are hexadecimal hashes. Every text lies in `texts`; other tables p
 
 from sqlmodel import SQLModel
 
+from solon.store.tables.amendments import Amendment, Trial, Vote
 from solon.store.tables.experts import AuditEntry, Expert, LoginLink, Session
 from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Precedent, Rubric
 from solon.store.tables.people import Assignment, Decision, Event, Outbox, Review
@@ -12,6 +13,7 @@ from solon.store.tables.work import Candidate, Critique, Fingerprint, Record, Re
 metadata = SQLModel.metadata
 
 __all__ = [
+    "Amendment",
     "Assignment",
     "AuditEntry",
     "Call",
@@ -40,6 +42,8 @@ __all__ = [
     "Seed",
     "Session",
     "Text",
+    "Trial",
     "Verdict",
+    "Vote",
     "metadata",
 ]

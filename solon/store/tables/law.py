@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from solon.store.tables.columns import json_column, key, ref
 
 
 class Constitution(SQLModel, table=True):
-    """One version of a constitution; immutable once in force."""
+    """One version of a constitution; immutable. Of one name and scope one is `in_force`, the rest are `superseded`."""
 
     __tablename__ = "constitutions"
     id: str = key()
@@ -21,10 +22,22 @@ class Constitution(SQLModel, table=True):
     reason: str = ""
     created_at: float
     in_force_at: float | None = None
+    superseded_at: float | None = None
+
+    __table_args__ = (
+        Index(
+            "uq_constitutions_in_force",
+            "name",
+            "scope",
+            unique=True,
+            sqlite_where=text("status = 'in_force'"),
+            postgresql_where=text("status = 'in_force'"),
+        ),
+    )
 
 
 class Rubric(SQLModel, table=True):
-    """One version of a rubric; immutable once in force."""
+    """One version of a rubric; immutable. Of one name and scope one is `in_force`, the rest are `superseded`."""
 
     __tablename__ = "rubrics"
     id: str = key()
@@ -37,6 +50,18 @@ class Rubric(SQLModel, table=True):
     reason: str = ""
     created_at: float
     in_force_at: float | None = None
+    superseded_at: float | None = None
+
+    __table_args__ = (
+        Index(
+            "uq_rubrics_in_force",
+            "name",
+            "scope",
+            unique=True,
+            sqlite_where=text("status = 'in_force'"),
+            postgresql_where=text("status = 'in_force'"),
+        ),
+    )
 
 
 class ConsensusVersion(SQLModel, table=True):
@@ -63,6 +88,7 @@ class Precedent(SQLModel, table=True):
     half: str
     group: str | None = None
     retrievable: bool = False
+    retrievable_at: float | None = None
     uses: int = 0
     overruled_at: float | None = None
     created_at: float = Field(index=True)

@@ -1,0 +1,105 @@
+"""The legislator: reads decisions that the law does not cover and drafts the rule that experts follow in them.
+
+What it writes is a draft that cites decisions; a person ratifies it, after its effect was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError, create_model
+
+from solon.agents.calls import Ask
+from solon.agents.case import Case
+from solon.errors import UsageError
+from solon.law.amendments import Document, Edit, apply_edits
+from solon.law.casebook import Worked, render
+from solon.law.documents import Constitution
+from solon.store.journal import Outcome
+
+AUTHOR = "legislator"
+MAX_TOKENS = 500
+CASE_CHARS = 700
+CHANGES = 2
+
+
+class DraftedEdit(BaseModel):
+    """One change as a model writes it; what it leaves out is looked for later."""
+
+    action: Literal["add", "reword", "reorder", "retire", "anchor", "weight"]
+    id: str = Field(max_length=60)
+    text: str | None = Field(None, max_length=600)
+    priority: int | None = Field(None, ge=1, le=999)
+    score: int | None = Field(None, ge=1, le=5)
+    weight: float | None = Field(None, gt=0, le=100)
+
+
+class DraftAnswer(BaseModel):
+    """The legislator's answer."""
+
+    reason: str = Field("", max_length=800)
+    cites: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=12)
+    changes: list[DraftedEdit] = Field(default_factory=list, max_length=CHANGES)
+
+
+@lru_cache(maxsize=64)
+def draft_schema(citable: tuple[str, ...]) -> type[DraftAnswer]:
+    """`DraftAnswer` that can only cite the decisions it was shown."""
+    cites: Any = (list[Literal[citable]], Field(max_length=12))  # type: ignore[valid-type]
+    return create_model("DraftAnswer", __base__=DraftAnswer, cites=cites)
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A draft, or why there is none. `cites`: ids of decisions it was shown."""
+
+    document: Document | None
+    cites: tuple[str, ...]
+    problem: str
+    outcome: Outcome
+
+
+async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model: str, seat: str) -> Drafted:
+    """One amendment from decisions that belong together. `decided`: cases whose ids are those of their decisions."""
+    is_constitution = isinstance(base, Constitution)
+    prompt = case.prompts["legislator.draft"].render(
+        case.mark,
+        constitution=base.as_prompt() if is_constitution else "",
+        rubric=base.as_prompt() if not is_constitution else "",
+        decisions="\n".join(render(worked, CASE_CHARS) for worked in decided),
+    )
+    ask = Ask(
+        role="legislator",
+        seat=seat,
+        model=model,
+        prompt=prompt,
+        max_tokens=MAX_TOKENS,
+        temperature=0.0,
+        seed=case.draw("legislator", seat),
+        schema=draft_schema(tuple(worked.id for worked in decided)),
+    )
+    outcome, parsed = await case.caller.parsed(ask)
+    if not isinstance(parsed, DraftAnswer):
+        return Drafted(None, (), f"the legislator gave no answer ({outcome.outcome})", outcome)
+    known = {worked.id for worked in decided}
+    cites = tuple(dict.fromkeys(c.strip("[] ") for c in parsed.cites if c.strip("[] ") in known))
+    if not parsed.changes:
+        return Drafted(None, cites, "the legislator found no common rule", outcome)
+    if not cites:
+        return Drafted(None, (), "the legislator cited no decision that it was shown", outcome)
+    try:
+        edits = [_edit(change) for change in parsed.changes]
+        document = apply_edits(base, edits, author=AUTHOR, reason=parsed.reason)
+    except (UsageError, ValidationError) as error:
+        told = error.cause if isinstance(error, UsageError) else str(error.errors()[0]["msg"])
+        return Drafted(None, cites, f"the legislator's draft cannot be used: {told}", outcome)
+    return Drafted(document, cites, "", outcome)
+
+
+def _edit(change: DraftedEdit) -> Edit:
+    """Ids come out of models in every form; the rest is checked as if a person had written it."""
+    name = "-".join(part for part in change.id.strip("[] ").lower().replace("_", "-").split() if part)
+    return Edit.model_validate({**change.model_dump(exclude_none=True), "id": name[:40].strip("-")})

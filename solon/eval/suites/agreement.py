@@ -1,0 +1,229 @@
+"""Agreement of panel and experts, of experts with each other, and of judges with each other, against the ceiling."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.consensus.ceiling import measure_ceiling
+from solon.consensus.panel import ABSTAIN, Verdict
+from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
+from solon.eval.opinions import Opinion, counted, opinions_on, overlaps
+from solon.eval.result import Figure, SuiteResult, nothing, rate
+from solon.store import evaluation
+
+if TYPE_CHECKING:
+    from solon.eval.material import Material
+
+PERIODS = 8
+"""The course over time is cut into at most so many parts of equally many answers."""
+LEAST_IN_A_PERIOD = 5
+RANDOM_RULES = ("pilot", "audit", "always")
+"""Rules that send items to people without looking at the panel first."""
+
+
+class Pair(BaseModel):
+    """Two raters. `same_model`: two seats of one model, whose agreement says little."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    agreement: Figure
+    kappa: Figure
+    same_model: bool = False
+
+
+class Period(BaseModel):
+    """Agreement within a part of the time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    until: str
+    agreement: Figure
+
+
+class CeilingFigures(BaseModel):
+    """How often two experts agree, and the best that any panel could then agree with one of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    experts_agree: Figure
+    best_panel: Figure
+    items: int
+
+
+class Agreement(SuiteResult):
+    """`panel_expert` mixes all reviews; `random` only those that were drawn without looking at the panel."""
+
+    panel_expert: Figure
+    panel_expert_kappa: Figure
+    random: Figure
+    routed: Figure
+    expert_expert_alpha: Figure
+    expert_expert_fleiss: Figure
+    experts: tuple[Pair, ...]
+    judge_judge_alpha: Figure
+    judge_judge_fleiss: Figure
+    judges: tuple[Pair, ...]
+    ceiling: CeilingFigures
+    over_time: tuple[Period, ...]
+    by_rule: dict[str, Figure]
+    by_reviewer: dict[str, Figure]
+    by_domain: dict[str, Figure]
+    by_language: dict[str, Figure]
+    by_principle: dict[str, Figure]
+
+
+def evaluate(material: Material) -> Agreement:
+    """Agreement from counted answers: given with an expert's token, before the votes were shown."""
+    with material.store.connect() as connection:
+        given = evaluation.answers(connection, material.run_ids)
+        blind = counted(given)
+        found = opinions_on(connection, blind)
+    outcomes = 2
+    experts = overlaps(blind)
+    said = [list(answers.values()) for answers in experts.values()]
+    ceiling = measure_ceiling(said, outcomes=outcomes, seed=material.seed)
+    seats = _seats(found)
+    seed = material.seed
+    random = [o for o in found if o.answer.rule in RANDOM_RULES]
+    routed = [o for o in found if o.answer.rule not in RANDOM_RULES]
+    return Agreement(
+        suite="agreement",
+        n=len(found),
+        panel_expert=_agreement(found),
+        panel_expert_kappa=cohen_figure([(o.consensus.best, o.answer.outcome) for o in found], seed),
+        random=_agreement(random),
+        routed=_agreement(routed),
+        expert_expert_alpha=alpha_figure(said, seed),
+        expert_expert_fleiss=fleiss_figure(said, seed),
+        experts=_expert_pairs(experts.values(), seed),
+        judge_judge_alpha=alpha_figure([list(unit.values()) for unit in seats], seed),
+        judge_judge_fleiss=fleiss_figure([list(unit.values()) for unit in seats], seed),
+        judges=_judge_pairs(found, seats, seed),
+        ceiling=CeilingFigures(
+            experts_agree=_bounded(ceiling.agreement, ceiling.interval, ceiling.pairs),
+            best_panel=_bounded(ceiling.single, ceiling.single_interval, ceiling.pairs),
+            items=ceiling.items,
+        ),
+        over_time=_over_time(found),
+        by_rule=_split(found, lambda o: (o.answer.rule,)),
+        by_reviewer=_split(found, lambda o: (o.answer.actor,)),
+        by_domain=_split(found, lambda o: (o.answer.specialty or "not stated",)),
+        by_language=_split(found, lambda o: (o.answer.lang or "not stated",)),
+        by_principle=_split(found, lambda o: o.answer.principles),
+        notes=_notes(len(given), len(blind), found, len(routed), ceiling.items),
+    )
+
+
+def _agreement(found: Sequence[Opinion]) -> Figure:
+    return rate(sum(o.agrees for o in found), len(found), "no expert answered such a review blind")
+
+
+def _bounded(value: float | None, interval: tuple[float, float], n: int) -> Figure:
+    if value is None:
+        return nothing("no item was answered by two experts")
+    return Figure(value=value, low=interval[0], high=interval[1], n=n)
+
+
+def _split(found: Sequence[Opinion], parts: Callable[[Opinion], Iterable[str]]) -> dict[str, Figure]:
+    by: dict[str, list[Opinion]] = {}
+    for opinion in found:
+        for part in parts(opinion):
+            by.setdefault(part, []).append(opinion)
+    return {name: _agreement(by[name]) for name in sorted(by)}
+
+
+def _over_time(found: Sequence[Opinion]) -> tuple[Period, ...]:
+    ordered = sorted(found, key=lambda o: o.answer.at)
+    parts = max(1, min(PERIODS, len(ordered) // LEAST_IN_A_PERIOD))
+    periods = []
+    for i in range(parts if ordered else 0):
+        part = ordered[i * len(ordered) // parts : (i + 1) * len(ordered) // parts]
+        until = time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(part[-1].answer.at))
+        periods.append(Period(name=f"part {i + 1}", until=until, agreement=_agreement(part)))
+    return tuple(periods)
+
+
+def _expert_pairs(said: Iterable[dict[str, str]], seed: int) -> tuple[Pair, ...]:
+    return tuple(
+        Pair(
+            name=name, agreement=rate(sum(a == b for a, b in both), len(both)), kappa=cohen_figure(both, seed)
+        )
+        for name, both in sorted(_by_pair(said).items())
+    )
+
+
+def _by_pair(said: Iterable[dict[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    for unit in said:
+        for a, b in combinations(sorted(unit), 2):
+            pairs.setdefault(f"{a} / {b}", []).append((unit[a], unit[b]))
+    return pairs
+
+
+def _seats(found: Sequence[Opinion]) -> list[dict[str, str]]:
+    """For each judged item: seat -> what most of its orders and samples said; a tie among them is a tie."""
+    return [unit for o in {o.answer.what: o for o in found}.values() if (unit := vote_of_seats(o.votes))]
+
+
+def vote_of_seats(votes: Sequence[Verdict]) -> dict[str, str]:
+    """seat -> its one vote: orders and samples of a seat are no independent raters."""
+    cast: dict[str, Counter[str]] = {}
+    for vote in votes:
+        if vote.outcome != ABSTAIN and vote.judge != "resolver":
+            cast.setdefault(vote.seat, Counter())[vote.outcome] += 1
+    found = {}
+    for seat, counts in cast.items():
+        (first, most), *rest = counts.most_common(2)
+        found[seat] = "tie" if rest and rest[0][1] == most else first
+    return found
+
+
+def _judge_pairs(found: Sequence[Opinion], seats: Sequence[dict[str, str]], seed: int) -> tuple[Pair, ...]:
+    model_of = {vote.seat: vote.judge for o in found for vote in o.votes}
+    pairs = []
+    for (a, b), both in sorted(_pairs_of_seats(seats).items()):
+        pairs.append(
+            Pair(
+                name=f"{a} / {b}",
+                agreement=rate(sum(x == y for x, y in both), len(both)),
+                kappa=cohen_figure(both, seed),
+                same_model=model_of[a] == model_of[b],
+            )
+        )
+    return tuple(pairs)
+
+
+def _pairs_of_seats(seats: Sequence[dict[str, str]]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for unit in seats:
+        for a, b in combinations(sorted(unit), 2):
+            pairs.setdefault((a, b), []).append((unit[a], unit[b]))
+    return pairs
+
+
+def _notes(given: int, blind: int, found: Sequence[Opinion], routed: int, overlapped: int) -> tuple[str, ...]:
+    notes = []
+    if given > blind:
+        notes.append(
+            f"{given - blind} of {given} answers do not count: given without an expert's token, after the votes "
+            "were shown, or again by the same person"
+        )
+    if routed and len(found) > routed:
+        notes.append(
+            "`routed` items were sent to people because the panel was unsure: only `random` speaks for the rest"
+        )
+    if found and not overlapped:
+        notes.append(
+            "no item was answered by two experts: the ceiling is unknown, and so is what a panel could reach"
+        )
+    if {o.answer.shown for o in found} and len({v.judge for o in found for v in o.votes}) == 1:
+        notes.append("all judges are one model: their agreement with each other says little")
+    return tuple(notes)

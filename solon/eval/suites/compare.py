@@ -1,0 +1,212 @@
+"""Two runs over the same seeds, paired seed by seed, with intervals and a verdict in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from solon.consensus.binomial import tail_at_least
+from solon.errors import UsageError
+from solon.eval.opinions import counted
+from solon.eval.result import Figure, SuiteResult, mean, nothing
+from solon.eval.writing import find_words
+from solon.store import evaluation
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from solon.eval.material import Material
+    from solon.formats.records import ExportRow
+    from solon.store.runs import RunRow
+
+
+class Difference(BaseModel):
+    """One figure in both runs. `difference` is B minus A over the seeds that have it in both, paired."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    a: float | None
+    b: float | None
+    difference: Figure
+    verdict: str
+
+
+class Comparison(SuiteResult):
+    """`n`: seeds in both runs. `same_*`: of those with a record in both, the share that is the same in both."""
+
+    a: str
+    b: str
+    only_a: int
+    only_b: int
+    states_a: dict[str, int]
+    states_b: dict[str, int]
+    same_chosen: Figure
+    same_route: Figure
+    routes: dict[str, int]
+    differences: tuple[Difference, ...]
+    verdict: str
+
+
+def evaluate(material: Material) -> Comparison:
+    """Compare two runs by the seeds' own ids.
+
+    Raises:
+        UsageError: not exactly two different runs, or they share no seed.
+    """
+    if len(material.runs) != 2 or material.runs[0].id == material.runs[1].id:
+        raise UsageError(
+            f"compare needs two different runs, got {len({run.id for run in material.runs})}",
+            next_step="solon eval compare RUN_A RUN_B",
+        )
+    run_a, run_b = material.runs
+    with material.store.connect() as connection:
+        a, b = (_facts(connection, run) for run in material.runs)
+    records_a, records_b = (
+        {row.seed_id: row for row in material.records(run.id)[0]} for run in material.runs
+    )
+    both = sorted(set(a) & set(b))
+    if not both:
+        raise UsageError(
+            f"runs {run_a.id} and {run_b.id} share no seed", next_step="compare runs over the same seeds"
+        )
+    paired = [seed for seed in both if seed in records_a and seed in records_b]
+    differences = _differences(a, b, records_a, records_b, both, material.seed)
+    clear = [d for d in differences if d.difference.n and (d.difference.low > 0 or d.difference.high < 0)]
+    return Comparison(
+        suite="compare",
+        n=len(both),
+        a=run_a.id,
+        b=run_b.id,
+        only_a=len(set(a) - set(b)),
+        only_b=len(set(b) - set(a)),
+        states_a=dict(Counter(fact["state"] for fact in a.values())),
+        states_b=dict(Counter(fact["state"] for fact in b.values())),
+        same_chosen=mean(
+            [float(_chosen(records_a[s]) == _chosen(records_b[s])) for s in paired], material.seed
+        ),
+        same_route=mean([float(records_a[s].route == records_b[s].route) for s in paired], material.seed),
+        routes=dict(Counter(f"{records_a[s].route} -> {records_b[s].route}" for s in paired).most_common()),
+        differences=differences,
+        verdict=_verdict(differences, clear),
+        notes=(
+            f"{len(differences)} figures are compared at once: about one in twenty shows an interval without zero "
+            "by chance",
+        ),
+    )
+
+
+def _chosen(row: ExportRow) -> str | None:
+    return row.answer
+
+
+def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | str]]:
+    """seed -> its item's state, and what it took."""
+    found: dict[str, dict[str, float | str]] = {
+        fact.external_id: {
+            "state": fact.state,
+            "accepted": float(fact.state == "accepted"),
+            "asked": float(fact.reviews > 0),
+            "tokens": float(fact.tokens),
+            "item": fact.item_id,
+        }
+        for fact in evaluation.item_facts(connection, run.id)
+    }
+    agreed: dict[str, float] = {}
+    blind = [answer for answer in counted(evaluation.answers(connection, [run.id])) if answer.kind == "audit"]
+    records = evaluation.records_of(connection, [(answer.item_id, answer.attempt) for answer in blind])
+    for answer in blind:
+        record = records.get((answer.item_id, answer.attempt))
+        if record is not None:
+            agreed.setdefault(answer.item_id, float(answer.candidate_id == record.chosen_id))
+    for fact in found.values():
+        if fact["item"] in agreed:
+            fact["audit"] = agreed[str(fact["item"])]
+    return found
+
+
+Facts = Mapping[str, Mapping[str, float | str]]
+
+
+def _differences(
+    a: Facts,
+    b: Facts,
+    records_a: Mapping[str, ExportRow],
+    records_b: Mapping[str, ExportRow],
+    seeds: list[str],
+    seed: int,
+) -> tuple[Difference, ...]:
+    def fact(of: Facts, name: str) -> Callable[[str], float | None]:
+        return lambda key: None if name not in of[key] else float(of[key][name])
+
+    def value(
+        of: Mapping[str, ExportRow], take: Callable[[ExportRow], float | None]
+    ) -> Callable[[str], float | None]:
+        return lambda key: take(of[key]) if key in of else None
+
+    named: list[tuple[str, Callable[[str], float | None], Callable[[str], float | None]]] = [
+        ("share accepted", fact(a, "accepted"), fact(b, "accepted")),
+        ("share that people were asked about", fact(a, "asked"), fact(b, "asked")),
+        ("tokens per item", fact(a, "tokens"), fact(b, "tokens")),
+        ("agreement in blind audits", fact(a, "audit"), fact(b, "audit")),
+        ("panel margin", value(records_a, lambda r: r.margin), value(records_b, lambda r: r.margin)),
+        ("confidence", value(records_a, lambda r: r.confidence), value(records_b, lambda r: r.confidence)),
+        ("words of the answer", value(records_a, _words), value(records_b, _words)),
+    ]
+    return tuple(_difference(name, of_a, of_b, seeds, seed) for name, of_a, of_b in named)
+
+
+def _words(row: ExportRow) -> float | None:
+    return None if row.answer is None else float(len(find_words(row.answer)))
+
+
+def _difference(
+    name: str,
+    of_a: Callable[[str], float | None],
+    of_b: Callable[[str], float | None],
+    seeds: list[str],
+    seed: int,
+) -> Difference:
+    pairs = [(x, y) for key in seeds if (x := of_a(key)) is not None and (y := of_b(key)) is not None]
+    if len(pairs) < 2:
+        gap = nothing("fewer than two seeds have it in both runs", len(pairs), low=0.0, high=0.0)
+        return Difference(name=name, a=None, b=None, difference=gap, verdict="cannot tell")
+    gaps = np.array([y - x for x, y in pairs])
+    gap = mean(gaps, seed)
+    return Difference(
+        name=name,
+        a=float(np.mean([x for x, _ in pairs])),
+        b=float(np.mean([y for _, y in pairs])),
+        difference=gap,
+        verdict=_word(gap, gaps),
+    )
+
+
+def _word(gap: Figure, gaps: np.ndarray) -> str:
+    """Higher or lower only where the interval and the sign test (two-sided, exact) both say so."""
+    up, down = int((gaps > 0).sum()), int((gaps < 0).sum())
+    if not up and not down:
+        return "the same"
+    p = min(1.0, 2 * tail_at_least(max(up, down), up + down, 0.5))
+    if gap.low > 0 and p < 0.05:
+        return "higher in B"
+    if gap.high < 0 and p < 0.05:
+        return "lower in B"
+    return "cannot tell"
+
+
+def _verdict(differences: tuple[Difference, ...], clear: list[Difference]) -> str:
+    told = [d for d in clear if d.verdict in ("higher in B", "lower in B")]
+    if not told:
+        return "no difference that these seeds can show"
+    said = "; ".join(f"{d.name} is {d.verdict} ({d.a:.3g} to {d.b:.3g})" for d in told)
+    audited = next(d for d in differences if d.name == "agreement in blind audits")
+    better = {
+        "higher in B": "B agrees more with the experts",
+        "lower in B": "B agrees less with the experts",
+    }.get(audited.verdict, "whether one agrees more with the experts cannot be told")
+    return f"{said}. {better[0].upper()}{better[1:]}."

@@ -1,0 +1,170 @@
+"""How varied prompts and answers are: distinct n-grams, self-BLEU, compression, repeated openings, coverage."""
+
+from __future__ import annotations
+
+import math
+import random
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.eval.material import spell_sample
+from solon.eval.result import Figure, SuiteResult, mean, nothing
+from solon.eval.writing import find_words
+
+if TYPE_CHECKING:
+    from solon.eval.material import Material
+
+SAMPLE = 200
+"""Texts that self-BLEU compares with each other: its cost grows with their square."""
+DRAWS = 100
+
+
+class Variety(BaseModel):
+    """Figures of one set of texts.
+
+    Attributes:
+        distinct_1, distinct_2: different n-grams by all n-grams (Li et al. 2016); falls as a set grows, so compare
+            sets of one size only.
+        self_bleu: BLEU-4 of each text against the others of a sample (Zhu et al. 2018); higher is more alike.
+        compression: size by compressed size (zlib, level 9); higher is more repetitive.
+        same_opening: share of texts whose first three words begin another text too.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    texts: int
+    distinct_1: Figure
+    distinct_2: Figure
+    self_bleu: Figure
+    compression: float | None
+    same_opening: Figure
+    openings: dict[str, int]
+
+
+class Diversity(SuiteResult):
+    """`coverage`: how many records carry each value of each attribute that seeds state."""
+
+    prompts: Variety
+    answers: Variety
+    coverage: dict[str, dict[str, int]]
+
+
+def evaluate(material: Material) -> Diversity:
+    """Over the records in force."""
+    rows, seen = material.records()
+    prompts = list(dict.fromkeys(row.prompt for row in rows))
+    answers = [row.answer for row in rows if row.answer]
+    coverage: dict[str, Counter[str]] = {
+        "language": Counter(row.lang or "not stated" for row in rows),
+        "recipe": Counter(row.recipe for row in rows),
+        "route": Counter(row.route for row in rows),
+    }
+    return Diversity(
+        suite="diversity",
+        n=len(rows),
+        prompts=measure_variety(prompts, material.seed),
+        answers=measure_variety(answers, material.seed),
+        coverage={name: dict(found.most_common(50)) for name, found in coverage.items()},
+        notes=spell_sample(len(rows), seen),
+    )
+
+
+def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:
+    """Every figure of one set of texts."""
+    words = [find_words(text) for text in texts]
+    openings = Counter(" ".join(w[:3]) for w in words if w)
+    shared = [float(openings[" ".join(w[:3])] > 1) for w in words if w]
+    joined = "\n".join(texts).encode("utf-8", "replace")
+    return Variety(
+        texts=len(texts),
+        distinct_1=_resample(words, lambda part: measure_distinct(part, 1), seed),
+        distinct_2=_resample(words, lambda part: measure_distinct(part, 2), seed),
+        self_bleu=measure_self_bleu(words, seed),
+        compression=len(joined) / len(zlib.compress(joined, 9)) if joined else None,
+        same_opening=mean(shared, seed),
+        openings={name: n for name, n in openings.most_common(10) if n > 1},
+    )
+
+
+def measure_distinct(words: Sequence[Sequence[str]], n: int) -> float | None:
+    """Different n-grams by all n-grams; None where there is none."""
+    grams = Counter(gram for text in words for gram in _ngrams(text, n))
+    total = sum(grams.values())
+    return len(grams) / total if total else None
+
+
+def _ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
+    return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+
+
+def _resample(
+    words: Sequence[Sequence[str]], figure: Callable[[Sequence[Sequence[str]]], float | None], seed: int
+) -> Figure:
+    """Interval by halves drawn without replacement: a bootstrap would repeat texts, and repeat their n-grams."""
+    value = figure(words)
+    if value is None or len(words) < 4:
+        return nothing("fewer than four texts", len(words)) if value is None else _alone(value, len(words))
+    draw = random.Random(seed)
+    half = len(words) // 2
+    found = sorted(v for _ in range(DRAWS) if (v := figure(draw.sample(words, half))) is not None)
+    if not found:
+        return _alone(value, len(words))
+    centre = sum(found) / len(found)
+    spread = (sum((v - centre) ** 2 for v in found) / len(found)) ** 0.5
+    # A half drawn without replacement varies about its mean as the whole set does about its own.
+    return Figure(
+        value=value, low=max(0.0, value - 1.96 * spread), high=min(1.0, value + 1.96 * spread), n=len(words)
+    )
+
+
+def _alone(value: float, n: int) -> Figure:
+    return Figure(value=value, low=0.0, high=1.0, n=n, why="too few texts for an interval")
+
+
+def measure_self_bleu(words: Sequence[Sequence[str]], seed: int = 0, sample: int = SAMPLE) -> Figure:
+    """Mean BLEU-4 of each sampled text against all others of the sample; smoothed by one (Lin and Och 2004)."""
+    chosen = [text for text in words if text]
+    if len(chosen) > sample:
+        chosen = random.Random(seed).sample(chosen, sample)
+    if len(chosen) < 2:
+        return nothing("fewer than two texts", len(chosen))
+    counts = [[Counter(_ngrams(text, n)) for n in range(1, 5)] for text in chosen]
+    top = [_two_highest([own[n] for own in counts]) for n in range(4)]
+    lengths = [len(text) for text in chosen]
+    scores = [_bleu(i, counts[i], top, lengths) for i in range(len(chosen))]
+    return mean(scores, seed)
+
+
+_Top = dict[tuple[str, ...], tuple[int, int, int]]
+
+
+def _two_highest(counts: Sequence[Counter[tuple[str, ...]]]) -> _Top:
+    """n-gram -> highest count, whose it is, and the highest of the others: the references of any one text."""
+    top: _Top = {}
+    for i, own in enumerate(counts):
+        for gram, number in own.items():
+            best, whose, other = top.get(gram, (0, -1, 0))
+            top[gram] = (number, i, best) if number > best else (best, whose, max(other, number))
+    return top
+
+
+def _bleu(
+    i: int, own: Sequence[Counter[tuple[str, ...]]], top: Sequence[_Top], lengths: Sequence[int]
+) -> float:
+    logs = 0.0
+    for n in range(4):
+        clipped = 0
+        for gram, number in own[n].items():
+            best, whose, other = top[n][gram]
+            clipped += min(number, other if whose == i else best)
+        total, extra = sum(own[n].values()), int(n > 0)
+        if not clipped + extra or not total + extra:
+            return 0.0
+        logs += math.log((clipped + extra) / (total + extra)) / 4
+    mine = lengths[i]
+    closest = min((abs(length - mine), length) for j, length in enumerate(lengths) if j != i)[1]
+    return math.exp(logs) * (1.0 if mine > closest else math.exp(1 - closest / mine))

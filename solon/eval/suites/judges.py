@@ -1,0 +1,265 @@
+"""Each judge on the project's own decisions: accuracy, order, length and style bias, own family, calibration, cost."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from solon.consensus.calibrate import measure_brier, measure_ece
+from solon.eval.opinions import counted
+from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
+from solon.eval.writing import count_marks
+from solon.store import evaluation
+from solon.store.evaluation import Answer, Finding, Shown
+
+if TYPE_CHECKING:
+    from solon.eval.material import Material
+
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What bias is measured on: who wrote a candidate, how long, with how much markdown."""
+
+    author: str
+    length: int
+    marks: int
+
+
+class Bin(BaseModel):
+    """Part of a reliability plot: what the judge said on average, and how often it was right."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    said: float
+    right: Figure
+
+
+class Judge(BaseModel):
+    """One seat. Biases compare it with the experts on the same pairs; above zero it has more of it than they.
+
+    Attributes:
+        accuracy: share of the experts' preferences that it shares; its ties count one half.
+        flips: share of pairs seen in both orders on which it changes sides.
+        first_shown: share of its verdicts for the answer shown first; .5 without position bias.
+        prefers_longer, prefers_marked: over all its pairs.
+        length_bias, style_bias, self_preference: its share minus the experts', on pairs that both decided.
+        own_family: pairs in which exactly one answer is of its own family.
+        ece, brier: of the probability it gives its own side, averaged over orders.
+        cost_per_correct: money for all its calls here, by correct verdicts on decided pairs; None: prices unknown.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    model: str
+    family: str
+    verdicts: int
+    accuracy: Figure
+    flips: Figure
+    first_shown: Figure
+    abstained: Figure
+    prefers_longer: Figure
+    length_bias: Figure
+    prefers_marked: Figure
+    style_bias: Figure
+    own_family: int
+    self_preference: Figure
+    ece: float | None
+    brier: float | None
+    reliability: tuple[Bin, ...]
+    cost_per_correct: float | None
+    tokens_per_correct: float | None
+
+
+class Judges(SuiteResult):
+    """`n`: decided pairs and single candidates that judges gave verdicts on."""
+
+    judges: tuple[Judge, ...]
+
+
+@dataclass(slots=True)
+class _Seat:
+    """What one seat said. `sides`: what was shown -> mean share for the first candidate (A, accept)."""
+
+    model: str
+    findings: list[Finding] = field(default_factory=list)
+    sides: dict[Shown, float] = field(default_factory=dict)
+    said: dict[Shown, float] = field(default_factory=dict)
+
+
+def family_of(model: str) -> str:
+    """The family that a model's name begins with: `openai:gpt-4o` -> gpt, `vllm:Qwen/Qwen3-8B` -> qwen."""
+    last = model.rsplit(":", 1)[-1] if model.count(":") < 2 else model.split(":")[1]
+    found = re.match(r"[a-z]+", last.rsplit("/", 1)[-1].lower())
+    return found.group() if found else last.lower()
+
+
+def evaluate(material: Material) -> Judges:
+    """Every seat of the runs' panels, against the experts' counted decisions."""
+    with material.store.connect() as connection:
+        gold = _gold(counted(evaluation.answers(connection, material.run_ids)))
+        seats = _read_seats(evaluation.findings(connection, material.run_ids))
+        written = {
+            text.id: Written(text.author, len(text.body), count_marks(text.body))
+            for text in evaluation.candidate_texts(connection, material.run_ids)
+        }
+    judged = {shown for seat in seats.values() for shown in seat.sides}
+    found = tuple(_judge(name, seat, gold, written, material.seed) for name, seat in sorted(seats.items()))
+    notes = ["no decision counts yet: accuracy and calibration are unknown"] if not gold else []
+    notes += [
+        f"{judge.name} ({judge.model}) judged {judge.own_family} pairs in which one answer is of its own family: "
+        "a judge should not judge its own family"
+        for judge in found
+        if judge.own_family
+    ]
+    if len({judge.model for judge in found}) == 1 and len(found) > 1:
+        notes.append("all seats are one model: count them as one voter")
+    return Judges(suite="judges", n=len(judged & set(gold)), judges=found, notes=tuple(notes))
+
+
+def _gold(answers: Sequence[Answer]) -> dict[Shown, float]:
+    """Share of the experts for the first candidate, where they preferred a side; several experts are averaged."""
+    said: dict[Shown, list[float]] = defaultdict(list)
+    for answer in answers:
+        if answer.outcome in ("A", "B", "accept", "reject"):
+            said[answer.what].append(float(answer.outcome in ("A", "accept")))
+    means = {shown: sum(values) / len(values) for shown, values in said.items()}
+    return {shown: float(value > 0.5) for shown, value in means.items() if value != 0.5}
+
+
+def _read_seats(findings: Iterable[Finding]) -> dict[str, _Seat]:
+    seats: dict[str, _Seat] = {}
+    shares: dict[str, dict[Shown, list[tuple[float, float | None]]]] = defaultdict(lambda: defaultdict(list))
+    for finding in findings:
+        seat = seats.setdefault(finding.seat, _Seat(finding.judge))
+        seat.findings.append(finding)
+        share = {"A": 1.0, "accept": 1.0, "B": 0.0, "reject": 0.0, "tie": 0.5}.get(finding.outcome)
+        if share is not None:
+            shares[finding.seat][_shown(finding)].append((share, finding.p))
+    for name, by_shown in shares.items():
+        for shown, cast in by_shown.items():
+            given = [p for _, p in cast if p is not None]
+            if given:
+                seats[name].said[shown] = sum(given) / len(given)
+            leaning = seats[name].said.get(shown, sum(share for share, _ in cast) / len(cast))
+            seats[name].sides[shown] = float(leaning > 0.5) + 0.5 * (leaning == 0.5)
+    return seats
+
+
+def _shown(finding: Finding) -> Shown:
+    return (
+        finding.item_id,
+        finding.attempt,
+        (finding.a_id,) if finding.b_id is None else (finding.a_id, finding.b_id),
+    )
+
+
+def _judge(
+    name: str, seat: _Seat, gold: Mapping[Shown, float], written: Mapping[str, Written], seed: int
+) -> Judge:
+    right = {shown: 1.0 - abs(side - gold[shown]) for shown, side in seat.sides.items() if shown in gold}
+    cast = [f for f in seat.findings if f.outcome in ("A", "B")]
+    first = [(f.outcome == "A") == (f.order == "AB") for f in cast if f.order in ("AB", "BA")]
+    family = family_of(seat.model)
+    own = {shown: side for shown in seat.sides if (side := _own_side(shown, written, family)) is not None}
+    longer = _compare(seat, written, lambda one: one.length)
+    marked = _compare(seat, written, lambda one: one.marks)
+    ece, brier, bins = _calibration(seat, gold)
+    hits = sum(right.values())
+    costs = [f.cost for f in seat.findings if f.call_id]
+    known = [cost for cost in costs if cost is not None]
+    return Judge(
+        name=name,
+        model=seat.model,
+        family=family,
+        verdicts=len(seat.findings),
+        accuracy=rate(hits, len(right), "no expert decided what it judged"),
+        flips=_flips(seat),
+        first_shown=rate(sum(first), len(first), "it saw no pair"),
+        abstained=rate(sum(f.outcome == "abstain" for f in seat.findings), len(seat.findings)),
+        prefers_longer=_share(seat, longer),
+        length_bias=_bias(seat, gold, longer, seed),
+        prefers_marked=_share(seat, marked),
+        style_bias=_bias(seat, gold, marked, seed),
+        own_family=len(own),
+        self_preference=_bias(seat, gold, own, seed),
+        ece=ece,
+        brier=brier,
+        reliability=bins,
+        cost_per_correct=sum(known) / hits if hits and known and len(known) == len(costs) else None,
+        tokens_per_correct=sum(f.tokens for f in seat.findings) / hits if hits else None,
+    )
+
+
+def _flips(seat: _Seat) -> Figure:
+    by_order: dict[Shown, dict[str, str]] = defaultdict(dict)
+    for finding in seat.findings:
+        if finding.outcome in ("A", "B") and finding.order and finding.sample == 0:
+            by_order[_shown(finding)][finding.order] = finding.outcome
+    both = [said["AB"] != said["BA"] for said in by_order.values() if len(said) == 2]
+    return rate(sum(both), len(both), "it saw no pair in both orders")
+
+
+def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> float | None:
+    """1 where only the first candidate is of this family, 0 where only the second is."""
+    if len(shown[2]) != 2 or any(c not in written for c in shown[2]):
+        return None
+    a, b = (family_of(written[c].author) == family for c in shown[2])
+    return None if a == b else float(a)
+
+
+def _compare(
+    seat: _Seat, written: Mapping[str, Written], measure: Callable[[Written], int]
+) -> dict[Shown, float]:
+    """1 where the first candidate has more, 0 where the second has; pairs that are even say nothing."""
+    found = {}
+    for shown in seat.sides:
+        if len(shown[2]) == 2 and all(c in written for c in shown[2]):
+            a, b = (measure(written[c]) for c in shown[2])
+            if a != b:
+                found[shown] = float(a > b)
+    return found
+
+
+def _share(seat: _Seat, side: Mapping[Shown, float]) -> Figure:
+    hits = sum(1.0 - abs(seat.sides[shown] - value) for shown, value in side.items())
+    return rate(hits, len(side), "no pair differs in this")
+
+
+def _bias(seat: _Seat, gold: Mapping[Shown, float], side: Mapping[Shown, float], seed: int) -> Figure:
+    """The judge's share for one side minus the experts', pair by pair."""
+    gaps = [
+        (1.0 - abs(seat.sides[shown] - value)) - (1.0 - abs(gold[shown] - value))
+        for shown, value in side.items()
+        if shown in gold
+    ]
+    if len(gaps) < 2:
+        return nothing("fewer than two decided pairs differ in this", len(gaps), low=-1.0)
+    return mean(gaps, seed)
+
+
+def _calibration(
+    seat: _Seat, gold: Mapping[Shown, float]
+) -> tuple[float | None, float | None, tuple[Bin, ...]]:
+    known = [shown for shown in seat.said if shown in gold]
+    if not known:
+        return None, None, ()
+    p = np.array([seat.said[shown] for shown in known])
+    said = np.maximum(p, 1.0 - p)
+    right = np.array([1.0 - abs(seat.sides[shown] - gold[shown]) for shown in known])
+    edges = np.unique(np.quantile(said, np.linspace(0.0, 1.0, min(BINS, max(1, len(known) // 5)) + 1)))
+    place = np.clip(np.searchsorted(edges, said, side="right") - 1, 0, max(len(edges) - 2, 0))
+    parts = [place == b for b in np.unique(place)]
+    bins = tuple(
+        Bin(said=float(said[part].mean()), right=rate(float(right[part].sum()), int(part.sum())))
+        for part in parts
+    )
+    return measure_ece(said, right), measure_brier(said, right), bins

@@ -1,0 +1,156 @@
+"""Pure measures of a text: length, markdown, readability, refusals, personal data, rude words. No I/O, no models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
+_SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f]+(?:\s|$)")
+_MARKS = re.compile(
+    r"^\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s|>\s|\|)|\*\*[^*\n]{1,200}\*\*|`[^`\n]{1,200}`", re.MULTILINE
+)
+_REFUSALS = re.compile(
+    r"\bI(?:'m| am) (?:sorry|afraid|unable)|\bI (?:can(?:'|\u2019)?t|cannot|won(?:'|\u2019)?t|will not) "
+    r"(?:help|assist|provide|answer|do that|fulfil|comply|create|write|generate|discuss|give)"
+    r"|\bas an? (?:AI|artificial intelligence|language model)\b|\bI must decline\b",
+    re.IGNORECASE,
+)
+PERSONAL: Mapping[str, re.Pattern[str]] = {
+    "email": re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"),
+    "phone": re.compile(
+        r"(?<![\w.])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)|\d{2,4})[ .-]\d{3,4}[ .-]?\d{3,4}(?!\w)"
+    ),
+    "card": re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)"),
+    "iban": re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b"),
+    "ip_address": re.compile(
+        r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])"
+    ),
+    "us_social_security": re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)"),
+}
+"""What looks like personal data. A pattern finds forms, not people: neither names nor what is told of them."""
+RUDE = frozenset(
+    [
+        "arse",
+        "arsehole",
+        "ass",
+        "asshole",
+        "bastard",
+        "bitch",
+        "bollocks",
+        "bullshit",
+        "crap",
+        "cunt",
+        "damn",
+        "dickhead",
+        "dumbass",
+        "faggot",
+        "fuck",
+        "fucked",
+        "fucker",
+        "fucking",
+        "goddamn",
+        "idiot",
+        "idiotic",
+        "moron",
+        "moronic",
+        "motherfucker",
+        "nigger",
+        "prick",
+        "retard",
+        "retarded",
+        "shit",
+        "shitty",
+        "slut",
+        "spastic",
+        "tranny",
+        "twat",
+        "wanker",
+        "whore",
+    ]
+)
+
+
+def find_words(text: str) -> list[str]:
+    """Words in lower case. Scripts without spaces come out as long words: word figures do not fit them."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def count_sentences(text: str) -> int:
+    """Sentences by their end marks; at least one where there is a word."""
+    return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)
+
+
+def measure_readability(text: str) -> float | None:
+    """Flesch reading ease (Flesch 1948), English only: 0 very hard to 100 very easy. None under ten words."""
+    words = find_words(text)
+    if len(words) < 10:
+        return None
+    syllables = sum(_count_syllables(word) for word in words)
+    return 206.835 - 1.015 * len(words) / count_sentences(text) - 84.6 * syllables / len(words)
+
+
+def _count_syllables(word: str) -> int:
+    groups = len(re.findall(r"[aeiouy]+", word))
+    silent = word.endswith("e") and not word.endswith(("le", "ee")) and groups > 1
+    return max(1, groups - silent)
+
+
+def count_marks(text: str) -> int:
+    """Markdown in a text: headings, list items, quotes, table rows, bold and code spans, fences."""
+    return len(_MARKS.findall(text)) + text.count("```") // 2
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer begins as a refusal does: by phrases in English, in its first 300 characters."""
+    return _REFUSALS.search(text[:300]) is not None
+
+
+def find_personal(text: str) -> dict[str, int]:
+    """Kind -> number of places that look like personal data."""
+    found = {kind: sum(_is_real(kind, m.group()) for m in p.finditer(text)) for kind, p in PERSONAL.items()}
+    return {kind: number for kind, number in found.items() if number}
+
+
+def _is_real(kind: str, match: str) -> bool:
+    return kind != "card" or _passes_luhn([int(c) for c in match if c.isdigit()])
+
+
+def _passes_luhn(digits: list[int]) -> bool:
+    doubled = [d if i % 2 == 0 else d * 2 - 9 * (d > 4) for i, d in enumerate(reversed(digits))]
+    return sum(doubled) % 10 == 0
+
+
+def find_rude(text: str) -> int:
+    """How many words of a short English list are in it. It knows no context: a quotation counts too."""
+    return sum(word in RUDE for word in find_words(text))
+
+
+def find_broken_markdown(text: str) -> tuple[str, ...]:
+    """What a renderer would stumble over: an open fence, an uneven table, an open link or emphasis."""
+    found = []
+    fences = [line for line in text.splitlines() if line.lstrip().startswith("```")]
+    if len(fences) % 2:
+        found.append("open fence")
+    plain = re.sub(r"```.*?(?:```|\Z)|`[^`\n]*`", "", text, flags=re.DOTALL)
+    if any(line.count("**") % 2 for line in re.split(r"\n\s*\n", plain)):
+        found.append("open bold")
+    if re.search(r"\[[^\]\n]{1,200}\]\([^)\n]*$", plain, re.MULTILINE):
+        found.append("open link")
+    if _has_uneven_table(plain):
+        found.append("uneven table")
+    return tuple(found)
+
+
+def _has_uneven_table(text: str) -> bool:
+    width = 0
+    for line in text.splitlines():
+        stripped = line.strip()
+        if not (stripped.startswith("|") and stripped.endswith("|") and len(stripped) > 1):
+            width = 0
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", stripped)) - 1
+        if width and cells != width:
+            return True
+        width = cells
+    return False

@@ -1,0 +1,110 @@
+"""Judge decided items again, under law that they were not judged by, each through its own journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from solon.agents.calls import Meter, ModelPool
+from solon.config import Config
+from solon.consensus.panel import Verdict, judge_item
+from solon.graphs.context import ItemContext
+from solon.graphs.contexts import Contexts
+from solon.graphs.recipes import Recipe, get_recipe
+from solon.law import impact
+from solon.law.amendments import Document
+from solon.law.documents import Constitution, Rubric
+from solon.prompts import PromptLibrary
+from solon.store import Store
+from solon.store.items import load_items
+from solon.store.precedents import PrecedentRow, judged_at
+from solon.store.runs import find_run
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+AGAIN = 1000
+"""Added to the round of a call that shall be an independent draw."""
+
+
+class Bench:
+    """Judges decided items again under any law, each through its own journal."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        models: Mapping[str, BaseChatModel] | None,
+        recipes: Mapping[str, Recipe] | None = None,
+        *,
+        max_calls: int | None = None,
+        max_cost: float | None = None,
+    ) -> None:
+        self.store, self.config = store, config
+        self.pool = ModelPool(config, given=models)
+        self.meter = Meter(max_calls=max_calls, max_cost=max_cost)
+        self._recipes = dict(recipes or {})
+        self._prompts = PromptLibrary()
+        self._contexts: dict[str, Contexts] = {}
+
+    @property
+    def width(self) -> int:
+        self.pool.prepare()
+        return self.config.run.concurrency or self.pool.concurrency
+
+    async def aclose(self) -> None:
+        await self.meter.land()
+        await self.pool.aclose()
+
+    def context(self, row: PrecedentRow) -> ItemContext:
+        """The item as its agents saw it, under today's prompts and panel."""
+        if row.run_id not in self._contexts:
+            with self.store.connect() as connection:
+                run = find_run(connection, row.run_id)
+            recipe = self._recipes.get(run.recipe) or get_recipe(run.recipe)
+            self._contexts[row.run_id] = Contexts(self.store, run, recipe, self.config, self.pool, self.meter)
+        item = replace(load_items(self.store, [row.item_id])[0], fresh=False)
+        context = self._contexts[row.run_id].make(item)
+        return replace(context, case=replace(context.case, prompts=self._prompts))
+
+    async def try_one(
+        self,
+        row: PrecedentRow,
+        part: str,
+        draft: Document,
+        base: Document,
+        afresh: bool,
+        again: bool,
+    ) -> tuple[impact.Trial, tuple[float, float]]:
+        """A precedent under both laws, with the panel's margins. `afresh`: judge anew under the old law too, since
+        what the panel said before is why the item was sent to a person."""
+        context = self.context(row)
+        with self.store.connect() as connection:
+            round_, pair = judged_at(connection, row)
+        before, margin_before = await self._judge(context, row, base, round_ + AGAIN * afresh, pair)
+        after, margin_after = await self._judge(context, row, draft, round_, pair)
+        twice = None
+        if again:
+            twice, _ = await self._judge(context, row, base, round_ + 2 * AGAIN, pair)
+        await self.flush(context)
+        trial = impact.Trial(row.id, part, row.outcome, before, after, twice)
+        return trial, (margin_before, margin_after)
+
+    async def _judge(
+        self, context: ItemContext, row: PrecedentRow, law: Document, round_: int, pair: int
+    ) -> tuple[str, float]:
+        kept: dict[str, Constitution | Rubric] = {law.kind: law}
+        case = replace(context.case, **kept)  # type: ignore[arg-type]
+        under = replace(context, case=case)
+        found = await context.recipe.judge(under, list(row.shown), round=round_, pair=pair)
+        votes = [
+            Verdict(v.judge, v.seat, v.order, v.sample, v.outcome, v.p, None, v.confidence) for v in found
+        ]
+        consensus = judge_item(context.consensus, votes)
+        return consensus.best, consensus.margin
+
+    async def flush(self, context: ItemContext) -> None:
+        """Wait until the calls made so far are in the journal."""
+        await self.store.writer.run(lambda _: None)
+        context.case.caller.journal.check()

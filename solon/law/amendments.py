@@ -1,0 +1,223 @@
+"""Changes of a constitution or rubric: read from a file, applied, numbered, and warned about. Pure.
+
+An amendment is the whole next document; edits are the short way to write one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from solon.errors import UsageError
+from solon.law.documents import (
+    Block,
+    Change,
+    Constitution,
+    LawModel,
+    Line,
+    Note,
+    Rubric,
+    Slug,
+    _explain,
+    _Loader,
+    diff,
+)
+
+Document = Constitution | Rubric
+Kind = Literal["constitution", "rubric"]
+ALIKE = 0.6
+"""Word overlap (Jaccard) from which two principles say nearly the same."""
+LAST = 999
+"""The lowest priority there is."""
+
+
+class Edit(LawModel):
+    """One change. `add`, `reword`, `reorder` and `retire` are for principles and criteria, `anchor` and `weight` for
+    criteria.
+
+    Attributes:
+        priority: of an added or reordered principle; what stands there and after it moves one place back.
+        score: whose anchor is written anew.
+    """
+
+    action: Literal["add", "reword", "reorder", "retire", "anchor", "weight"]
+    id: Slug
+    text: Line | None = None
+    priority: int | None = Field(None, ge=1, le=LAST)
+    examples: list[Block] | None = None
+    score: int | None = Field(None, ge=1, le=5)
+    weight: float | None = Field(None, gt=0, le=100, strict=False, allow_inf_nan=False)
+    anchors: dict[int, Line] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Edit:
+        needs = {
+            "add": ("text",),
+            "reword": ("text",),
+            "reorder": ("priority",),
+            "anchor": ("score", "text"),
+            "weight": ("weight",),
+        }
+        for name in needs.get(self.action, ()):
+            if getattr(self, name) is None:
+                raise ValueError(f"{self.action} needs {name!r}")
+        return self
+
+
+class AmendmentFile(LawModel):
+    """An amendment as a person writes it: what is changed, why, and on which decisions it rests."""
+
+    kind: Kind = "constitution"
+    amends: Slug
+    reason: Annotated[Note, Field(min_length=1)]
+    cites: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = []
+    overrules: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = []
+    changes: list[Edit] = Field(min_length=1, max_length=30)
+
+
+def parse_amendment(text: str, *, source: str = "the amendment") -> AmendmentFile:
+    """Read an amendment file; errors name `source`, key and value."""
+    try:
+        content = yaml.load(text, Loader=_Loader)
+        if not isinstance(content, dict):
+            raise UsageError(f"{source}: holds a {type(content).__name__}, not keys and values")
+        return AmendmentFile.model_validate(content)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UsageError(f"{source} is not YAML that can be read: {error}") from None
+    except ValidationError as error:
+        raise UsageError(_explain(error, source), next_step="mend the key and read the file again") from None
+
+
+def is_amendment(text: str) -> bool:
+    """Does this file hold edits, and not a whole document?"""
+    return re.search(r"^(amends|changes):", text, re.MULTILINE) is not None
+
+
+def apply_edits(base: Document, edits: Sequence[Edit], *, author: str, reason: str) -> Document:
+    """The next version of `base`, numbered by what changes.
+
+    Raises:
+        UsageError: an edit names what is not there, or does not fit the kind of document, or changes nothing.
+    """
+    content = base.model_dump()
+    for edit in edits:
+        if isinstance(base, Constitution):
+            _edit_principles(content["principles"], edit)
+        else:
+            _edit_criteria(content["criteria"], edit)
+    return next_version(base, content, author=author, reason=reason)
+
+
+def next_version(base: Document, content: dict[str, Any], *, author: str, reason: str) -> Document:
+    """`content` as the version after `base`; name and scope stay."""
+    kept = {"name": base.name, "scope": base.scope.model_dump(), "version": base.version, "kind": base.kind}
+    try:
+        draft = type(base).model_validate({**content, **kept, "author": author, "reason": reason})
+        changes = diff(base, draft)  # type: ignore[type-var]
+        if not changes:
+            raise UsageError(f"this changes nothing of {base.name} {base.version}")
+        return draft.model_copy(update={"version": bump(base.version, changes)})
+    except ValidationError as error:
+        raise UsageError(
+            _explain(error, f"the draft of {base.name}"), next_step="mend the amendment"
+        ) from None
+
+
+def bump(version: str, changes: Sequence[Change]) -> str:
+    """The next semantic version: major where a rule goes or the order turns, minor where one is added or changed, patch
+    where only examples are."""
+    major, minor, patch = (int(part) for part in version.split("."))
+    if any(change.action == "retired" or change.field == "order" for change in changes):
+        return f"{major + 1}.0.0"
+    if any(change.field != "examples" for change in changes):
+        return f"{major}.{minor + 1}.0"
+    return f"{major}.{minor}.{patch + 1}"
+
+
+def _find(parts: list[dict[str, Any]], edit: Edit) -> dict[str, Any]:
+    for part in parts:
+        if part["id"] == edit.id:
+            return part
+    known = ", ".join(part["id"] for part in parts)
+    raise UsageError(f"{edit.action}: there is no {edit.id!r}", next_step=f"there are: {known}")
+
+
+def _edit_principles(parts: list[dict[str, Any]], edit: Edit) -> None:
+    parts.sort(key=lambda part: part["priority"])
+    if edit.action in ("anchor", "weight"):
+        raise UsageError(f"{edit.action}: a principle has none", next_step="amend a rubric for that")
+    if edit.action == "add":
+        if any(part["id"] == edit.id for part in parts):
+            raise UsageError(f"add: there is a principle {edit.id!r} already", next_step="reword it")
+        place = len(parts) if edit.priority is None else _place(parts, edit.priority)
+        parts.insert(place, {"id": edit.id, "text": edit.text, "examples": edit.examples or []})
+    elif edit.action == "retire":
+        parts.remove(_find(parts, edit))
+    elif edit.action == "reword":
+        found = _find(parts, edit)
+        found["text"] = edit.text
+        if edit.examples is not None:
+            found["examples"] = edit.examples
+        return
+    else:
+        found = _find(parts, edit)
+        parts.remove(found)
+        parts.insert(_place(parts, edit.priority or 1), found)
+    for place, part in enumerate(parts, start=1):
+        part["priority"] = place
+
+
+def _place(parts: list[dict[str, Any]], priority: int) -> int:
+    return min(priority - 1, len(parts))
+
+
+def _edit_criteria(parts: list[dict[str, Any]], edit: Edit) -> None:
+    if edit.action == "add":
+        if any(part["id"] == edit.id for part in parts):
+            raise UsageError(f"add: there is a criterion {edit.id!r} already", next_step="reword it")
+        added = {
+            "id": edit.id,
+            "text": edit.text,
+            "weight": edit.weight or 1.0,
+            "anchors": edit.anchors or {},
+        }
+        parts.append(added)
+        return
+    found = _find(parts, edit)
+    if edit.action == "retire":
+        parts.remove(found)
+    elif edit.action == "reword":
+        found["text"] = edit.text
+    elif edit.action == "anchor":
+        found["anchors"][edit.score] = edit.text
+    elif edit.action == "weight":
+        found["weight"] = edit.weight
+    else:
+        parts.remove(found)
+        parts.insert(_place(parts, edit.priority or 1), found)
+
+
+def find_warnings(draft: Document) -> list[str]:
+    """What a reader should look at: rules that say nearly the same, or that use the same words with a `not`."""
+    parts = draft.principles if isinstance(draft, Constitution) else draft.criteria
+    words = [(part.id, _words(part.text), _denies(part.text)) for part in parts]
+    found = []
+    for place, (one, ours, no) in enumerate(words):
+        for other, theirs, too in words[place + 1 :]:
+            shared = len(ours & theirs) / max(1, len(ours | theirs))
+            if shared >= ALIKE:
+                told = "may contradict each other" if no != too else "say nearly the same"
+                found.append(f"[{one}] and [{other}] {told} ({shared:.0%} of their words are shared)")
+    return found
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.lower()) if len(word) > 3}
+
+
+def _denies(text: str) -> bool:
+    return re.search(r"\b(not|never|no|without|avoids?)\b", text.lower()) is not None

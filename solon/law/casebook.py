@@ -1,0 +1,192 @@
+"""Precedents as case law: which earlier decisions a case is shown, and as what text. Pure.
+
+Similarity is lexical (TF-IDF cosine over words and word pairs). Everything chosen is a function of the cases given, so
+that an item replayed from its journal is shown the same again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST = 3
+"""Precedents shown with a case."""
+TOKENS = 600
+"""Room for all of them, at four characters a token."""
+CHARS_PER_TOKEN = 4
+BUCKETS = 4096
+ALIKE = 0.1
+"""Less similar cases are not shown: they would be noise."""
+SAME = 0.8
+"""From this overlap of word triples (Jaccard) two requests are the same question, and one would give away the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A decided case. `group` joins items that belong together, such as those of one patient."""
+
+    id: str
+    item_id: str
+    seed_id: str
+    group: str | None
+    request: str
+    chosen: str
+    rejected: str
+    choice: str
+    rationale: str
+    principles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a case is shown: the text for the prompt, and the ids that may be cited. Empty where nothing fits."""
+
+    text: str = ""
+    ids: frozenset[str] = frozenset()
+
+
+class Casebook:
+    """Retrieves from a fixed set of cases. The index is built when it is first asked."""
+
+    def __init__(self, cases: Sequence[Worked]) -> None:
+        self.cases = sorted(cases, key=lambda case: case.id)
+
+    def __bool__(self) -> bool:
+        return bool(self.cases)
+
+    def consult(
+        self,
+        request: str,
+        *,
+        item_id: str,
+        seed_id: str,
+        group: str | None,
+        most: int = MOST,
+        tokens: int = TOKENS,
+    ) -> Shown:
+        """The most similar cases within `tokens`, never of the item itself, its near-duplicates or its group."""
+        if not self.cases or not request.strip():
+            return Shown()
+        import numpy as np
+
+        scores = self._index.similar(request)
+        own = _triples(request)
+        room = tokens * CHARS_PER_TOKEN
+        blocks: list[str] = []
+        ids: list[str] = []
+        for place in np.argsort(-scores, kind="stable"):
+            if len(ids) >= most or scores[place] < ALIKE:
+                break
+            case = self.cases[int(place)]
+            if case.item_id == item_id or case.seed_id == seed_id or (group and case.group == group):
+                continue
+            if overlap(own, _triples(case.request)) >= SAME:
+                continue
+            block = render(case, room // max(1, most - len(ids)))
+            if not block:
+                continue
+            room -= len(block) + 1
+            blocks.append(block)
+            ids.append(case.id)
+        return Shown("\n".join(blocks), frozenset(ids))
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index([case.request for case in self.cases])
+
+
+class Index:
+    """TF-IDF vectors of texts, (n, BUCKETS) with rows of unit length; terms are hashed into buckets."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        import numpy as np
+
+        counted = [_terms(text) for text in texts]
+        frequency = np.zeros(BUCKETS, dtype=np.float32)
+        for terms in counted:
+            frequency[list(terms)] += 1
+        self._idf = np.log((1 + len(texts)) / (1 + frequency)) + 1
+        self.matrix = np.zeros((len(texts), BUCKETS), dtype=np.float32)
+        for row, terms in enumerate(counted):
+            self.matrix[row] = self._vector(terms)
+
+    def similar(self, text: str) -> NDArray[Any]:
+        """(n,) cosine similarity of `text` to every text of the index."""
+        found: NDArray[Any] = self.matrix @ self._vector(_terms(text))
+        return found
+
+    def _vector(self, terms: Mapping[int, int]) -> NDArray[Any]:
+        import numpy as np
+
+        vector: NDArray[Any] = np.zeros(BUCKETS, dtype=np.float32)
+        vector[list(terms)] = 1 + np.log(list(terms.values()) or [1])[: len(terms)]
+        vector *= self._idf
+        length = float(np.linalg.norm(vector))
+        return vector / length if length else vector
+
+
+def render(case: Worked, room: int) -> str:
+    """One case in at most `room` characters; empty where that is too little to say anything."""
+    head = f"[{case.id}] experts decided: {case.choice}"
+    if case.principles:
+        head += f" (by {', '.join(case.principles)})"
+    parts = [("request", case.request, 3), ("better", case.chosen, 3), ("worse", case.rejected, 2)]
+    parts.append(("because", case.rationale, 4))
+    parts = [part for part in parts if part[1].strip()]
+    left = room - len(head) - sum(len(name) + 4 for name, _, _ in parts)
+    if left < 40:
+        return ""
+    total = sum(weight for _, _, weight in parts)
+    lines = [head]
+    for name, text, weight in parts:
+        lines.append(f"  {name}: {shorten(text, max(8, left * weight // total))}")
+    return "\n".join(lines)
+
+
+def shorten(text: str, width: int) -> str:
+    """One line of at most `width` characters; a rationale must not look like another case."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: max(0, width - 3)] + "..."
+
+
+def cluster(texts: Sequence[str], alike: float = 0.25) -> list[list[int]]:
+    """Groups of similar texts, as places in `texts`, the largest first: the first text of a group leads it."""
+    if not texts:
+        return []
+    index = Index(texts)
+    similarity = index.matrix @ index.matrix.T
+    groups: list[list[int]] = []
+    for place in range(len(texts)):
+        best = max(groups, key=lambda group: similarity[place][group].mean(), default=None)
+        if best is not None and similarity[place][best].mean() >= alike:
+            best.append(place)
+        else:
+            groups.append([place])
+    return sorted(groups, key=lambda group: (-len(group), group[0]))
+
+
+def overlap(ours: set[str], theirs: set[str]) -> float:
+    """Jaccard similarity of two sets."""
+    return len(ours & theirs) / max(1, len(ours | theirs))
+
+
+def _terms(text: str) -> dict[int, int]:
+    """Bucket -> how often its words and word pairs occur."""
+    words = re.findall(r"\w+", text.lower())[:2000]
+    found: dict[int, int] = {}
+    for term in [*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))]:
+        bucket = crc32(term.encode()) % BUCKETS
+        found[bucket] = found.get(bucket, 0) + 1
+    return found
+
+
+def _triples(text: str) -> set[str]:
+    words = re.findall(r"\w+", text.lower())[:2000]
+    return {" ".join(words[i : i + 3]) for i in range(len(words) - 2)} or set(words) or {text}

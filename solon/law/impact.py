@@ -1,0 +1,133 @@
+"""What an amendment would have changed: agreement with experts before and after, with paired intervals. Pure.
+
+Exact McNemar test on the flips (McNemar 1947; binomial form) and a percentile bootstrap over precedents. The verdict
+rests on precedents that the author of the draft could not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import comb
+from typing import Any, Literal
+
+PARTS = ("seen", "held_out", "fresh")
+Part = Literal["seen", "held_out", "fresh"]
+Verdict = Literal["green", "red", "grey"]
+LEVEL = 0.05
+DRAWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One precedent under both laws, outcomes in the panel's words. `again`: once more under the old law."""
+
+    precedent_id: str
+    part: str
+    decided: str
+    before: str
+    after: str
+    again: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A paired comparison on `n` precedents. `interval`: 95%, of the difference of the two agreements."""
+
+    n: int
+    before: float | None
+    after: float | None
+    gained: int
+    lost: int
+    p_value: float
+    interval: tuple[float, float]
+
+    @property
+    def difference(self) -> float:
+        return (self.gained - self.lost) / self.n if self.n else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Figures by part, the noise of judging twice under the same law, and what follows from them."""
+
+    parts: dict[str, Paired]
+    unseen: Paired
+    noise: Paired | None
+    verdict: Verdict
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def measure(trials: Sequence[Trial], *, seed: int = 0) -> Impact:
+    """The impact over all trials. `unseen` joins the held-out half and what was decided after the draft was frozen.
+
+    `noise` compares two judgings under the old law: what a draft without any effect would have seemed to do.
+    """
+    unseen = [trial for trial in trials if trial.part != "seen"]
+    again = [trial for trial in trials if trial.again is not None]
+    noise = None
+    if again:
+        noise = _compare([(t.decided, t.before, str(t.again)) for t in again], seed)
+    found = _compare([(t.decided, t.before, t.after) for t in unseen], seed)
+    verdict, why = judge(found, noise)
+    parts = {
+        part: _compare([(t.decided, t.before, t.after) for t in trials if t.part == part], seed)
+        for part in PARTS
+    }
+    return Impact(parts, found, noise, verdict, why)
+
+
+def judge(unseen: Paired, noise: Paired | None) -> tuple[Verdict, str]:
+    """Green: unseen agreement rose for certain, and by more than judging twice moves it. Red: it fell. Grey: we cannot
+    tell, which needs the same override as red."""
+    if not unseen.n:
+        return "grey", "cannot tell: there is no precedent that the author of the draft could not see"
+    floor = max(0.0, *(abs(edge) for edge in noise.interval)) if noise and noise.n else 0.0
+    change = f"{unseen.before:.0%} to {unseen.after:.0%} on {unseen.n} unseen precedents"
+    if unseen.difference < 0 and (unseen.p_value <= LEVEL or unseen.interval[1] < 0):
+        return "red", f"agreement falls: {change}"
+    if unseen.difference > 0 and unseen.p_value <= LEVEL and unseen.interval[0] > 0:
+        if unseen.difference > floor:
+            return "green", f"agreement rises: {change}"
+        return "grey", f"cannot tell: {change}, but judging twice alone moves it by up to {floor:.0%}"
+    return "grey", f"cannot tell: {change}, p = {unseen.p_value:.2g}"
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Two-sided exact p value that flips go either way alike; 1 without a flip."""
+    n = gained + lost
+    tail = sum(comb(n, k) for k in range(min(gained, lost) + 1))
+    return min(1.0, float(2 * tail / 2**n))
+
+
+def _compare(rows: Sequence[tuple[str, str, str]], seed: int) -> Paired:
+    before = [decided == old for decided, old, _ in rows]
+    after = [decided == new for decided, _, new in rows]
+    gained = sum(new and not old for old, new in zip(before, after, strict=True))
+    lost = sum(old and not new for old, new in zip(before, after, strict=True))
+    n = len(rows)
+    moves = [int(new) - int(old) for old, new in zip(before, after, strict=True)]
+    return Paired(
+        n,
+        sum(before) / n if n else None,
+        sum(after) / n if n else None,
+        gained,
+        lost,
+        mcnemar(gained, lost),
+        _bootstrap(moves, seed),
+    )
+
+
+def _bootstrap(moves: Sequence[int], seed: int) -> tuple[float, float]:
+    """95% percentile interval of the mean; (-1, 1) where there is nothing."""
+    if not moves:
+        return -1.0, 1.0
+    import numpy as np
+
+    values = np.array(moves, dtype=float)
+    rows = np.random.default_rng(seed).integers(0, len(values), size=(DRAWS, len(values)))
+    low, high = np.percentile(values[rows].mean(axis=1), [2.5, 97.5])
+    return round(float(low), 4), round(float(high), 4)

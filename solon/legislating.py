@@ -1,0 +1,346 @@
+"""From decisions to law: what new items are pinned to, drafts of amendments, and their impact on earlier decisions.
+
+The author of a draft sees the seen half of the precedents only; its impact is judged on the other half, of which
+nothing but totals is shown until the draft is ratified.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import LimitReached, UsageError
+from solon.law import amendments as edits
+from solon.law import impact
+from solon.law.documents import load_constitution, load_rubric
+from solon.store import amendments as stored
+from solon.store import laws
+from solon.store.amendments import AmendmentRow
+from solon.store.laws import Kind, LawVersion
+from solon.store.precedents import PrecedentRow, all_precedents, mark_retrievable
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from sqlalchemy import Connection
+
+    from solon.config import Config
+    from solon.graphs.bench import Bench
+    from solon.graphs.recipes import Recipe
+    from solon.store import Store
+
+Models = Mapping[str, "BaseChatModel"]
+DETERMINISTIC = ("scripted", "builtin", "gguf")
+"""Providers that at temperature 0 answer the same question the same way; with others, judging twice is measured."""
+CLUSTER_SHOWN = 8
+SAMPLE = 200
+
+
+def pin_law(store: Store, connection: Connection, config: Config, recipe: str) -> tuple[str, str]:
+    """Ids of the constitution and the rubric that new items of a recipe follow; leads' decisions become case law.
+
+    What the store has in force goes before the configured file or starter of the same name.
+    """
+    from solon.preparing import local_actor
+
+    mark_retrievable(connection)
+    found = [
+        laws.law_of_run(
+            store, connection, document.kind, document, source, recipe=recipe, by=local_actor()
+        ).id
+        for document, source in (
+            (load_constitution(config.law.constitution), config.law.constitution),
+            (load_rubric(config.law.rubric), config.law.rubric),
+        )
+    ]
+    return found[0], found[1]
+
+
+def law_in_force(connection: Connection, config: Config, kind: Kind, named: str | None = None) -> LawVersion:
+    """The version named (see `laws.find_version`), or the one in force of the configured name.
+
+    Raises:
+        UsageError: the store has none.
+    """
+    if named is None:
+        law = config.law
+        source = law.constitution if kind == "constitution" else law.rubric
+        named = (load_constitution(source) if kind == "constitution" else load_rubric(source)).name
+    found = laws.find_version(connection, kind, named)
+    if found is None:
+        raise UsageError(
+            f"the store has no {kind} {named!r}", next_step=f"see `solon {kind} list`, or import one"
+        )
+    return found
+
+
+# Drafts ---------------------------------------------------------------------------------------------------------
+
+
+def propose(store: Store, config: Config, text: str, *, source: str, by: str, **about: Any) -> AmendmentRow:
+    """An amendment drafted by a person: edits, or the whole next document.
+
+    Args:
+        about: kind, reason, cites, overrules, where `text` is a document and does not say them itself.
+    """
+    if edits.is_amendment(text):
+        file = edits.parse_amendment(text, source=source)
+        with store.connect() as connection:
+            base = law_in_force(connection, config, file.kind, file.amends)
+        document = edits.apply_edits(base.document, file.changes, author=by, reason=file.reason)
+        cites, overrules = file.cites, file.overrules
+    else:
+        from solon.law.documents import parse_constitution, parse_rubric
+
+        kind: Kind = about.get("kind", "constitution")
+        given = parse_constitution(text, source=source) if kind == "constitution" else None
+        draft = given or parse_rubric(text, source=source)
+        with store.connect() as connection:
+            base = law_in_force(connection, config, kind, draft.name)
+        reason = about.get("reason") or draft.reason
+        if not reason or reason == base.document.reason:
+            raise UsageError("an amendment needs a reason", next_step="give it with --reason")
+        document = edits.next_version(base.document, draft.model_dump(), author=by, reason=reason)
+        cites, overrules = about.get("cites", []), about.get("overrules", [])
+    with store.transaction() as connection:
+        return stored.add_amendment(
+            store, connection, base, document, proposer=by, cites=cites, overrules=overrules
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Legislated:
+    """What the legislator made of the decisions: its drafts, and why the other clusters gave none."""
+
+    amendments: list[AmendmentRow] = field(default_factory=list)
+    clusters: int = 0
+    decisions: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+async def legislate(
+    store: Store,
+    config: Config,
+    *,
+    kind: Kind = "constitution",
+    models: Models | None = None,
+    model: str | None = None,
+    least: int = 3,
+    most: int = 3,
+    max_calls: int | None = None,
+) -> Legislated:
+    """Let the legislator draft amendments from clusters of decisions that the law in force does not settle.
+
+    It sees decisions of the seen half that have a rationale, and of those the ones that name no principle in force or
+    on which the panel was of another mind.
+
+    Args:
+        model: a name in [models]; default: the resolver's. least: decisions that make a cluster. most: drafts.
+    """
+    from solon.agents.legislator import AUTHOR, draft
+    from solon.graphs.bench import Bench
+    from solon.law.casebook import cluster
+
+    with store.connect() as connection:
+        base = law_in_force(connection, config, kind)
+        rows = unsettled(connection, base)
+        taken = {
+            cited
+            for amendment in stored.list_amendments(connection, kind=kind, states=("drafted", "measured"))
+            for cited in amendment.cites
+        }
+    rows = [row for row in rows if row.decision_id not in taken]
+    groups = [group for group in cluster([row.rationale for row in rows]) if len(group) >= least]
+    bench = Bench(store, config, models, max_calls=max_calls)
+    made = Legislated([], len(groups), len(rows), [])
+    try:
+        for group in groups[:most]:
+            shown = [rows[place] for place in group[:CLUSTER_SHOWN]]
+            worked = [replace(row.worked(), id=row.decision_id) for row in shown]
+            context = bench.context(shown[0])
+            drafted = await draft(
+                context.case, base.document, worked, model=model or config.resolver.model, seat=base.id
+            )
+            await bench.flush(context)
+            if drafted.document is None:
+                made.problems.append(drafted.problem)
+                continue
+            try:
+                with store.transaction() as connection:
+                    row = stored.add_amendment(
+                        store, connection, base, drafted.document, proposer=AUTHOR, cites=drafted.cites
+                    )
+                made.amendments.append(row)
+            except UsageError as error:
+                made.problems.append(error.cause)
+    finally:
+        await bench.aclose()
+    return made
+
+
+def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
+    """Decisions of the seen half, with a rationale, that the law does not cover or on which the panel lost."""
+    known = set(law.document.ids())
+    panel = _panel_found(connection)
+    found = []
+    for row in one_per_item(all_precedents(connection, law.document.scope.recipe or None)):
+        if row.half != "seen" or row.overruled_at is not None or row.rank is None or not row.rationale:
+            continue
+        if not known & set(row.principles) or panel.get(row.item_id, row.outcome) != row.outcome:
+            found.append(row)
+    return found
+
+
+def _panel_found(connection: Connection) -> dict[str, str]:
+    """item -> what the panel alone found, for decided items."""
+    from solon.consensus.model import ConsensusModel
+    from solon.consensus.panel import judge_item
+    from solon.store.learning import votes_on
+
+    rows = one_per_item(all_precedents(connection))
+    votes = votes_on(connection, [(row.item_id, row.attempt, row.shown) for row in rows])
+    found = {}
+    for row in rows:
+        outcomes = ("A", "B") if len(row.shown) == 2 else ("accept", "reject")
+        if votes[row.item_id]:
+            found[row.item_id] = judge_item(ConsensusModel.prior(outcomes=outcomes), votes[row.item_id]).best
+    return found
+
+
+def one_per_item(rows: Sequence[PrecedentRow]) -> list[PrecedentRow]:
+    """The first standing decision on each item: two answers to one question are one precedent to measure on."""
+    first: dict[str, PrecedentRow] = {}
+    for row in sorted(rows, key=lambda row: row.overruled_at is not None):
+        first.setdefault(row.item_id, row)
+    return sorted(first.values(), key=lambda row: (row.created_at, row.id))
+
+
+# Impact ---------------------------------------------------------------------------------------------------------
+
+
+async def measure_impact(
+    store: Store,
+    config: Config,
+    amendment_id: str,
+    *,
+    by: str,
+    models: Models | None = None,
+    recipes: Mapping[str, Recipe] | None = None,
+    sample: int = SAMPLE,
+    max_calls: int | None = None,
+    max_cost: float | None = None,
+    twice: bool | None = None,
+) -> AmendmentRow:
+    """Let the panel re-judge precedents under the law in force and under the draft, and keep what came out.
+
+    Every call goes through the journal of its item, so that what the panel said before under the same law costs
+    nothing, and an interrupted measurement goes on where it stopped. A limit ends it with what is known by then.
+
+    Args:
+        sample: precedents at most, halves and outcomes in equal shares.
+        twice: judge a third of them twice under the law in force; default: where a judge is not deterministic.
+    """
+    from solon.graphs.bench import Bench
+
+    with store.connect() as connection:
+        amendment = stored.find_amendment(connection, amendment_id)
+        base = laws.load_version(connection, amendment.kind, amendment.base_id)
+        if amendment.state not in stored.OPEN or base.status != "in_force":
+            why = (
+                amendment.state
+                if amendment.state not in stored.OPEN
+                else f"of {base.version}, in force no more"
+            )
+            raise UsageError(f"amendment {amendment.id} is {why}", next_step="propose the change again")
+        done = {trial.precedent_id for trial in stored.trials_of(connection, amendment.id)}
+        chosen = choose_sample(connection, amendment, sample, done)
+    again = _needs_twice(config) if twice is None else twice
+    bench = Bench(store, config, models, recipes, max_calls=max_calls, max_cost=max_cost)
+    todo = [pair for pair in chosen if pair[0].id not in done]
+    stopped = await _try_all(bench, amendment, base, todo, again)
+    with store.transaction() as connection:
+        trials = stored.trials_of(connection, amendment.id)
+        found = impact.measure(trials).to_json()
+        found |= {
+            "sample": len(trials),
+            "eligible": len(chosen),
+            "judged_twice": sum(trial.again is not None for trial in trials),
+            "calls": bench.meter.calls,
+            "from_journal": bench.meter.cached,
+            "cost": None if bench.meter.unknown_cost else round(bench.meter.cost, 6),
+            "stopped": stopped,
+        }
+        stored.set_measured(store, connection, amendment, found, by=by)
+        return stored.find_amendment(connection, amendment.id)
+
+
+def _needs_twice(config: Config) -> bool:
+    return any(
+        judge.temperature > 0 or config.models[judge.model].provider not in DETERMINISTIC
+        for judge in config.judges
+    )
+
+
+def choose_sample(
+    connection: Connection, amendment: AmendmentRow, most: int, done: set[str]
+) -> list[tuple[PrecedentRow, str]]:
+    """Precedents to measure an amendment on, each with its part, in equal shares of parts and outcomes.
+
+    What the draft cites counts as seen with all of its group; what it overrules, and worn held-out ones, are left out.
+    """
+    from solon.store.ids import hash_id
+
+    rows = one_per_item(all_precedents(connection, amendment.document.scope.recipe or None))
+    cited = {row.group or row.item_id for row in rows if row.decision_id in amendment.cites}
+    strata: dict[tuple[str, str], list[tuple[PrecedentRow, str]]] = {}
+    for row in rows:
+        left_out = row.overruled_at is not None or row.decision_id in amendment.overrules
+        if left_out or (row.rank is None and row.outcome != "reject") or (row.worn and row.id not in done):
+            continue
+        part = "fresh" if row.created_at > amendment.created_at else row.half
+        if (row.group or row.item_id) in cited:
+            part = "seen"
+        strata.setdefault((part, row.outcome), []).append((row, part))
+    for stratum in strata.values():
+        stratum.sort(key=lambda pair: (pair[0].id not in done, hash_id(amendment.id, pair[0].id)))
+    chosen: list[tuple[PrecedentRow, str]] = []
+    # Unseen ones first: where the sample is small, they are what the verdict rests on.
+    queues = [strata[key] for key in sorted(strata, key=lambda key: (key[0] == "seen", key))]
+    while len(chosen) < most and any(queues):
+        for queue in queues:
+            if queue and len(chosen) < most:
+                chosen.append(queue.pop(0))
+    return chosen
+
+
+async def _try_all(
+    bench: Bench,
+    amendment: AmendmentRow,
+    base: LawVersion,
+    todo: list[tuple[PrecedentRow, str]],
+    again: bool,
+) -> str | None:
+    """Re-judge and keep each precedent; returns why it stopped early."""
+    gate = asyncio.Semaphore(bench.width)
+
+    async def one(place: int, row: PrecedentRow, part: str) -> None:
+        async with gate:
+            trial, margins = await bench.try_one(
+                row, part, amendment.document, base.document, again, again and place % 3 == 0
+            )
+            await bench.store.writer.run(
+                lambda connection: stored.add_trial(connection, amendment.id, trial, margins=margins)
+            )
+
+    try:
+        found = await asyncio.gather(
+            *(one(place, row, part) for place, (row, part) in enumerate(todo)), return_exceptions=True
+        )
+    finally:
+        await bench.aclose()
+    errors = [error for error in found if isinstance(error, BaseException)]
+    for error in errors:
+        if not isinstance(error, LimitReached):
+            raise error
+    return str(errors[0].args[0]) if errors else None

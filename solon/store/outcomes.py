@@ -1,0 +1,158 @@
+"""Where the items of a run stand and what they are made of, as two runs are compared by it. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from solon.store.store import Store
+from solon.store.tables import Candidate, Item, Record, Review, Seed, Text
+
+items = Item.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
+texts = Text.__table__  # type: ignore[attr-defined]
+records = Record.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+candidates = Candidate.__table__  # type: ignore[attr-defined]
+CHUNK = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOutcome:
+    """Where one seed came out in one run.
+
+    Attributes:
+        seed: its name in the seed file; prompt: its request, empty where it was forgotten.
+        state: of the item; route: how it got there; rule: what sent it to an expert.
+        answers: the texts that were judged or put before a person last, sorted: no order is better than another.
+        chosen, rejected: texts of the record; None without one.
+        kind: of the record: prefer, tie, edit, accept.
+    """
+
+    seed: str
+    prompt: str
+    state: str
+    route: str
+    rule: str
+    answers: tuple[str, ...]
+    chosen: str | None
+    rejected: str | None
+    kind: str
+    confidence: float | None
+    margin: float | None
+
+
+def item_outcomes(
+    store: Store, run_id: str, *, only: Collection[str] | None = None
+) -> dict[str, ItemOutcome]:
+    """The items of a run by the names of their seeds; `only` those of these seeds."""
+    found: dict[str, ItemOutcome] = {}
+    with store.connect() as connection:
+        for rows in _chunks(connection, run_id, only):
+            for outcome in _outcomes(connection, rows):
+                found[outcome.seed] = outcome
+    return found
+
+
+def seed_names(connection: Connection, run_id: str) -> set[str]:
+    """The names of a run's seeds in their file."""
+    query = (
+        select(seeds.c.external_id).join(items, items.c.seed_id == seeds.c.id).where(items.c.run_id == run_id)
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _chunks(
+    connection: Connection, run_id: str, only: Collection[str] | None
+) -> Iterator[list[dict[str, Any]]]:
+    query = (
+        select(
+            items.c.id,
+            items.c.attempt,
+            items.c.state,
+            items.c.route,
+            seeds.c.external_id,
+            texts.c.body,
+            records.c.chosen_id,
+            records.c.rejected_id,
+            records.c.shown,
+            records.c.kind,
+            records.c.confidence,
+            records.c.margin,
+        )
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .join(records, (records.c.item_id == items.c.id) & records.c.superseded_at.is_(None), isouter=True)
+        .where(items.c.run_id == run_id)
+        .order_by(items.c.position)
+    )
+    wanted = None if only is None else set(only)
+    result = connection.execute(query).mappings()
+    while chunk := result.fetchmany(CHUNK):
+        yield [dict(row) for row in chunk if wanted is None or row["external_id"] in wanted]
+
+
+def _outcomes(connection: Connection, rows: Sequence[dict[str, Any]]) -> Iterator[ItemOutcome]:
+    last = _last_reviews(connection, rows)
+    shown = {row["id"]: row["shown"] or last.get(row["id"], {}).get("candidates") or [] for row in rows}
+    wanted = {name for names in shown.values() for name in names}
+    wanted |= {row[key] for row in rows for key in ("chosen_id", "rejected_id") if row[key]}
+    body = _answers(connection, sorted(wanted))
+    for row in rows:
+        review = last.get(row["id"], {})
+        content = json.loads(row["body"]) if row["body"] else {}
+        yield ItemOutcome(
+            seed=row["external_id"],
+            prompt=content.get("prompt") or "",
+            state=row["state"],
+            route=row["route"] or "",
+            rule=review.get("rule") or "",
+            answers=tuple(sorted(body.get(name, "") for name in shown[row["id"]])),
+            chosen=body.get(row["chosen_id"]) if row["chosen_id"] else None,
+            rejected=body.get(row["rejected_id"]) if row["rejected_id"] else None,
+            kind=row["kind"] or "",
+            confidence=row["confidence"] if row["kind"] else review.get("confidence"),
+            margin=row["margin"] if row["kind"] else review.get("margin"),
+        )
+
+
+def _last_reviews(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    attempts = {row["id"]: row["attempt"] for row in rows}
+    query = (
+        select(
+            reviews.c.item_id,
+            reviews.c.attempt,
+            reviews.c.candidates,
+            reviews.c.rule,
+            reviews.c.confidence,
+            reviews.c.margin,
+        )
+        .where(reviews.c.item_id.in_(list(attempts)), reviews.c.kind == "interrupt")
+        .order_by(reviews.c.ordinal)
+    )
+    found = {}
+    for row in connection.execute(query).mappings():
+        if row["attempt"] == attempts[row["item_id"]]:
+            found[row["item_id"]] = dict(row)
+    return found
+
+
+def _answers(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Text of candidates by id; the request first, where the candidate has its own."""
+    own = texts.alias("own")
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), CHUNK):
+        query = (
+            select(candidates.c.id, texts.c.body, own.c.body.label("prompt"))
+            .join(texts, texts.c.id == candidates.c.text_id)
+            .join(own, own.c.id == candidates.c.prompt_text_id, isouter=True)
+            .where(candidates.c.id.in_(ids[start : start + CHUNK]))
+        )
+        for row in connection.execute(query):
+            body = row.body or ""
+            found[row.id] = f"{row.prompt}\n\n{body}" if row.prompt else body
+    return found

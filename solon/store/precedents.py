@@ -1,0 +1,239 @@
+"""Precedents: decided items as case law. Which may be shown, which an amendment is measured on, how worn they are."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, or_, select, update
+
+from solon.law.casebook import Worked
+from solon.store.tables import Call, Candidate, Decision, Expert, Item, Precedent, Review, Seed, Text, Verdict
+
+precedents = Precedent.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
+texts = Text.__table__  # type: ignore[attr-defined]
+candidates = Candidate.__table__  # type: ignore[attr-defined]
+experts = Expert.__table__  # type: ignore[attr-defined]
+verdicts = Verdict.__table__  # type: ignore[attr-defined]
+calls = Call.__table__  # type: ignore[attr-defined]
+
+WORN = 5
+"""Uses after which a held-out precedent retires: every look at it tells the authors of drafts a little."""
+NEWEST = 2000
+"""A casebook holds at most so many precedents."""
+CHUNK = 400
+
+
+@dataclass(frozen=True, slots=True)
+class PrecedentRow:
+    """A precedent with its decision and texts. `outcome` is in the panel's words: A, B, accept, reject, tie, neither;
+    `round` and `pair` say where the panel judged these candidates."""
+
+    id: str
+    decision_id: str
+    item_id: str
+    seed_id: str
+    run_id: str
+    recipe: str
+    half: str
+    group: str | None
+    uses: int
+    retrievable: bool
+    overruled_at: float | None
+    created_at: float
+    actor: str
+    choice: str
+    outcome: str
+    principles: tuple[str, ...]
+    rationale: str
+    request: str
+    shown: tuple[str, ...]
+    answers: tuple[str, ...]
+    attempt: int
+    consensus_id: str
+
+    @property
+    def worn(self) -> bool:
+        return self.half == "held_out" and self.uses >= WORN
+
+    @property
+    def rank(self) -> int | None:
+        """Which of the answers shown was preferred."""
+        return {"A": 0, "accept": 0, "B": 1}.get(self.outcome)
+
+    def worked(self) -> Worked:
+        """As it is shown to judges."""
+        better = self.answers[self.rank] if self.rank is not None and self.rank < len(self.answers) else ""
+        worse = self.answers[1 - self.rank] if self.rank is not None and len(self.answers) == 2 else ""
+        if self.outcome == "reject":
+            worse = self.answers[0]
+        return Worked(
+            self.id,
+            self.item_id,
+            self.seed_id,
+            self.group,
+            self.request,
+            better,
+            worse,
+            self.choice,
+            self.rationale,
+            self.principles,
+        )
+
+
+def mark_retrievable(connection: Connection, proven: Collection[str] = ()) -> int:
+    """Let decisions of leads, and of experts who are proven, be shown to judges from now on. Returns how many."""
+    leads = select(experts.c.id).where(experts.c.role.in_(("lead", "admin")))
+    actors = {f"expert:{expert_id}" for expert_id in connection.execute(leads).scalars()} | set(proven)
+    theirs = select(decisions.c.id).where(
+        decisions.c.actor.in_(sorted(actors)), decisions.c.undone_at.is_(None)
+    )
+    statement = (
+        update(precedents)
+        .where(
+            precedents.c.retrievable.is_(False),
+            precedents.c.overruled_at.is_(None),
+            precedents.c.decision_id.in_(theirs),
+        )
+        .values(retrievable=True, retrievable_at=time.time())
+    )
+    return int(connection.execute(statement).rowcount) if actors else 0
+
+
+def retrievable_cases(connection: Connection, recipe: str, until: float) -> list[Worked]:
+    """What judges of a recipe may be shown of what was known at `until`: the seen half, by leads and proven experts.
+
+    Later marks and rulings change nothing here, so that an item is shown the same whenever it is replayed.
+    """
+    condition = (
+        precedents.c.recipe == recipe,
+        precedents.c.half == "seen",
+        precedents.c.created_at < until,
+        precedents.c.retrievable_at < until,
+        or_(precedents.c.overruled_at.is_(None), precedents.c.overruled_at >= until),
+    )
+    found = _load(connection, *condition)[-NEWEST:]
+    return [row.worked() for row in found if row.rank is not None or row.rationale]
+
+
+def all_precedents(connection: Connection, recipe: str | None = None) -> list[PrecedentRow]:
+    """Every precedent that stands, the oldest first; overruled ones too, marked."""
+    return _load(connection, *([precedents.c.recipe == recipe] if recipe else []))
+
+
+def count_use(connection: Connection, ids: Sequence[str]) -> None:
+    """Held-out precedents were looked at for one more draft."""
+    for start in range(0, len(ids), CHUNK):
+        connection.execute(
+            update(precedents)
+            .where(precedents.c.id.in_(ids[start : start + CHUNK]))
+            .values(uses=precedents.c.uses + 1)
+        )
+
+
+def overrule(connection: Connection, decision_ids: Sequence[str]) -> int:
+    """New law says otherwise: these stay, are marked, and are shown to no later judge."""
+    statement = (
+        update(precedents)
+        .where(precedents.c.decision_id.in_(list(decision_ids)), precedents.c.overruled_at.is_(None))
+        .values(overruled_at=time.time())
+    )
+    return int(connection.execute(statement).rowcount)
+
+
+def judged_at(connection: Connection, row: PrecedentRow) -> tuple[int, int]:
+    """Round and pair under which the panel judged what was shown; the first ones where it never did."""
+    query = (
+        select(verdicts.c.round, calls.c.seat)
+        .join(calls, calls.c.id == verdicts.c.call_id)
+        .where(
+            verdicts.c.item_id == row.item_id,
+            verdicts.c.attempt == row.attempt,
+            verdicts.c.a_id == row.shown[0],
+        )
+        .limit(1)
+    )
+    found = connection.execute(query).first()
+    if found is None:
+        return 0, 0
+    parts = str(found.seat).split("/")  # seat/pair/order, or seat/score/ordinal
+    number = parts[2] if len(parts) > 2 and parts[1] == "score" else parts[1] if len(parts) > 1 else "0"
+    return int(found.round), int(number) if number.isdigit() else 0
+
+
+def _load(connection: Connection, *conditions: Any) -> list[PrecedentRow]:
+    rationale, content = texts.alias("rationale"), texts.alias("content")
+    query = (
+        select(
+            precedents,
+            decisions.c.actor,
+            decisions.c.choice,
+            decisions.c.candidate_id,
+            decisions.c.principles,
+            items.c.seed_id,
+            items.c.run_id,
+            items.c.consensus_id,
+            reviews.c.candidates,
+            reviews.c.attempt,
+            rationale.c.body.label("why"),
+            content.c.body.label("content"),
+        )
+        .join(decisions, decisions.c.id == precedents.c.decision_id)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .join(items, items.c.id == precedents.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(content, content.c.id == seeds.c.text_id)
+        .join(rationale, rationale.c.id == decisions.c.rationale_id, isouter=True)
+        .where(*conditions)
+        .order_by(precedents.c.created_at, precedents.c.id)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    answers, own = _answers(connection, [c for row in rows for c in row["candidates"]])
+    return [_row(row, answers, own) for row in rows if row["content"]]
+
+
+def _row(row: dict[str, Any], answers: dict[str, str], own: dict[str, str]) -> PrecedentRow:
+    seed = json.loads(row["content"])
+    shown = tuple(row["candidates"])
+    values = {name: row[name] for name in PrecedentRow.__dataclass_fields__ if name in row}
+    values |= {
+        "outcome": _outcome(row["choice"], row["candidate_id"], shown),
+        "principles": tuple(row["principles"] or ()),
+        "rationale": row["why"] or "",
+        "request": own.get(shown[0], "") or seed.get("prompt") or "",
+        "shown": shown,
+        "answers": tuple(answers.get(candidate, "") for candidate in shown),
+    }
+    return PrecedentRow(**values)
+
+
+def _outcome(choice: str, candidate: str | None, shown: tuple[str, ...]) -> str:
+    if choice == "prefer" and candidate in shown:
+        return "AB"[shown.index(candidate)]
+    return choice if choice in ("accept", "reject", "tie") else "neither"
+
+
+def _answers(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Candidate -> its text, and its own prompt where it has one."""
+    answers: dict[str, str] = {}
+    prompts: dict[str, str] = {}
+    prompt = texts.alias("prompt")
+    unique = sorted(set(ids))
+    for start in range(0, len(unique), CHUNK):
+        query = (
+            select(candidates.c.id, texts.c.body, prompt.c.body.label("prompt"))
+            .join(texts, texts.c.id == candidates.c.text_id)
+            .join(prompt, prompt.c.id == candidates.c.prompt_text_id, isouter=True)
+            .where(candidates.c.id.in_(unique[start : start + CHUNK]))
+        )
+        for row in connection.execute(query):
+            answers[row.id] = row.body or ""
+            prompts[row.id] = row.prompt or ""
+    return answers, prompts

@@ -1,0 +1,378 @@
+"""End to end in a headless Chromium: keyboard, undo, edit, lost leases, lost network, ended session, phone width.
+
+Screenshots go to the folder named by SOLON_SCREENSHOTS, where it is set.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+
+from solon.review.app import create_app
+from solon.review.room import Options
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt-get install chromium)"),
+    # playwright's own event loop leaves sockets to the garbage collector
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+class Server:
+    """The real server on a port of its own, in a thread; it can be stopped and started again."""
+
+    def __init__(self, project: Any) -> None:
+        self.project, self.port = project, 0
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        import uvicorn
+
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", self.port))
+        self.port = listening.getsockname()[1]
+        app = create_app(self.project, Options(poll_seconds=0.1))
+        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
+        self._thread.start()
+        wait_for(lambda: self._server.started, 30)
+
+    def stop(self) -> None:
+        if self._thread is not None:
+            self._server.should_exit = self._server.force_exit = True
+            self._thread.join()
+            self._thread = None
+
+
+@pytest.fixture
+def server(project: Any) -> Iterator[Server]:
+    running = Server(project)
+    running.start()
+    yield running
+    running.stop()
+
+
+def shot(page: Any, name: str, **options: Any) -> None:
+    folder = os.environ.get("SOLON_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=f"{folder}/{name}.png", **options)
+
+
+def log_in(browser: Any, server: Server, token: str, **context: Any) -> Any:
+    page = browser.new_context(**{"viewport": DESKTOP, **context}).new_page()
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on(
+        "console",
+        lambda said: page.problems.append(said.text) if "Content Security" in said.text else None,
+    )
+    page.set_default_timeout(15_000)
+    fetched: list[str] = []
+    page.on("response", lambda got: fetched.append(got.url) if got.url.endswith("/page/next") else None)
+    page.goto(server.address)
+    page.fill("#token", token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".item")
+    while len(fetched) < 2:  # the one on screen, and the one after it
+        page.wait_for_timeout(50)
+    return page
+
+
+def request_text(page: Any) -> str:
+    return str(page.inner_text(".request .text"))
+
+
+def answer(page: Any, key: str = "1", why: str = "") -> None:
+    """Choose by key, say why where it is wanted, send, and wait for another item."""
+    before = request_text(page)
+    page.keyboard.press(key)
+    if why or page.inner_text(".why .hint").startswith("a sentence"):
+        page.keyboard.press("Tab") if page.evaluate("document.activeElement.id") == "" else None
+        page.focus("#rationale")
+        page.keyboard.type(why or "Clearer and safer.")
+        page.keyboard.press("Control+Enter")
+    else:
+        page.keyboard.press("Enter")
+    page.wait_for_function(
+        "before => document.querySelector('.request .text')?.innerText !== before", arg=before
+    )
+
+
+def settled(page: Any, today: int) -> None:
+    page.wait_for_function("n => document.querySelector('#today').textContent === String(n)", arg=today)
+
+
+def test_ten_items_by_keyboard_one_undone_one_edited(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    _, token = person("Dr Ada Lind")
+    page = log_in(browser, server, token)
+    shot(page, "item")
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    assert page.inner_text(".chosen") == "Answer 2 is better"
+    for n, key in enumerate(["1", "2", "0", "ArrowRight", "ArrowLeft", "=", "1", "2"], 1):
+        answer(page, key)
+        settled(page, n)
+    answer(page, "b", why="Both give advice that could harm.")
+    settled(page, 9)
+    page.keyboard.press("e")
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" Ask a pharmacist when in doubt.")
+    shot(page, "edit", full_page=True)
+    page.focus("#rationale")
+    page.keyboard.type("It lacked the advice to ask.")
+    page.keyboard.press("Control+Enter")
+    settled(page, 10)
+    page.keyboard.press("w")
+    page.wait_for_selector("#dialog[open]")
+    assert "How the judges voted" in page.inner_text("#dialog")
+    shot(page, "why")
+    page.keyboard.press("Escape")
+    answer(page, "1")
+    settled(page, 11)
+    page.keyboard.press("u")
+    page.wait_for_function("() => document.querySelector('#said').textContent.startsWith('Taken back;')")
+    assert page.inner_text(".chosen").startswith("Answer")
+    page.keyboard.press("2")
+    page.wait_for_timeout(700)
+    page.keyboard.press("Control+Enter") if page.query_selector("textarea:focus") else page.keyboard.press(
+        "Enter"
+    )
+    page.wait_for_timeout(300)
+    if page.query_selector(".problem:not(:empty)"):
+        page.focus("#rationale")
+        page.keyboard.type("Second thoughts.")
+        page.keyboard.press("Control+Enter")
+    settled(page, 11)
+    assert page.problems == []
+    wait_for(lambda: project.summarize().decisions_to_apply == 0)
+    summary = project.summarize()
+    assert summary.accepted + summary.rejected + summary.pending_review == 12
+
+
+def wait_for(condition: Any, seconds: float = 10.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come true in time"
+        time.sleep(0.05)
+
+
+def test_keys_are_inert_in_text_fields_and_can_be_switched_off(
+    browser: Any, server: Server, person: Any
+) -> None:
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    before = request_text(page)
+    page.focus("#rationale")
+    page.keyboard.type("b1s0 ?")
+    assert page.input_value("#rationale") == "b1s0 ?"
+    assert page.inner_text(".chosen") == ""
+    page.keyboard.press("Escape")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("?")
+    shot(page, "keys")
+    page.keyboard.press("Escape")
+    page.click("[data-do=settings]")
+    page.fill("#key-tie", "t")
+    page.click("#dialog .send")
+    page.wait_for_selector("#dialog:not([open])", state="attached")
+    page.keyboard.press("t")
+    assert page.inner_text(".chosen") == "Tie"
+    page.click("[data-do=settings]")
+    page.uncheck("input[name=keys_on]")
+    page.click("#dialog .send")
+    page.wait_for_selector("#dialog:not([open])", state="attached")
+    page.keyboard.press("1")
+    assert page.inner_text(".chosen") == "Tie"
+    assert request_text(page) == before
+    assert page.problems == []
+
+
+def test_draft_survives_a_reload(browser: Any, server: Server, person: Any) -> None:
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.keyboard.press("r")
+    page.keyboard.type("Name the dose.")
+    page.wait_for_function("() => document.querySelector('#said').textContent === 'Draft saved.'")
+    page.reload()
+    page.wait_for_selector(".item")
+    assert page.inner_text(".chosen") == "Redraft"
+    assert page.input_value("#guidance") == "Name the dose."
+
+
+def test_two_browsers_on_one_item(browser: Any, server: Server, project: Any, person: Any) -> None:
+    """The same person twice: the first answer counts, the second is told so and loses nothing."""
+    _, token = person("Ada")
+    first = log_in(browser, server, token)
+    second = log_in(browser, server, token)
+    assert request_text(first) == request_text(second)
+    item = request_text(first)
+    answer(first, "1", why="The first.")
+    settled(first, 1)
+    second.keyboard.press("2")
+    second.focus("#rationale")
+    second.keyboard.type("The second.")
+    second.keyboard.press("Control+Enter")
+    second.wait_for_selector(".problem:not(:empty)")
+    assert "another answer was given" in second.inner_text(".problem")
+    assert request_text(second) == item
+    assert second.input_value("#rationale") == "The second."
+    shot(second, "conflict", full_page=True)
+    wait_for(lambda: project.summarize().accepted == 1)
+
+
+def test_lost_lease_becomes_a_second_opinion(browser: Any, server: Server, project: Any, person: Any) -> None:
+    from sqlalchemy import update
+
+    from solon.store import queue
+    from solon.store.tables import Assignment
+
+    ada, token = person("Ada")
+    _, other = person("Bo")
+    page = log_in(browser, server, token)
+    with project.store.transaction() as connection:
+        connection.execute(update(Assignment.__table__).values(expires_at=1.0))
+        queue.expire(connection)
+    theirs = log_in(browser, server, other)
+    assert request_text(theirs) == request_text(page)
+    answer(theirs, "1", why="Mine came first.")
+    settled(theirs, 1)
+    answer(page, "2", why="Mine came late.")
+    page.wait_for_function(
+        "() => document.querySelector('#last-said').textContent.includes('second opinion')"
+    )
+    assert ada.name == "Ada"
+    wait_for(lambda: project.summarize().decisions_to_apply == 0)
+    assert project.summarize().accepted == 1
+
+
+def test_network_lost_and_server_killed(browser: Any, server: Server, project: Any, person: Any) -> None:
+    """Answers given while the server is dead are kept, told, and each counts once when it is back."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.wait_for_timeout(200)
+    server.stop()
+    answer(page, "1", why="One.")
+    page.keyboard.press("2")
+    page.focus("#rationale")
+    page.keyboard.type("Two.")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#unsaved:not([hidden])")
+    wait_for(lambda: page.inner_text("#unsaved") == "not saved: 2")
+    shot(page, "no-connection")
+    server.start()
+    page.wait_for_selector("#unsaved", state="hidden", timeout=30_000)
+    page.wait_for_selector(".item")
+    settled(page, 2)
+    wait_for(lambda: project.summarize().accepted == 2, 20)
+
+
+def test_session_ends_in_the_middle(browser: Any, server: Server, person: Any) -> None:
+    """Logging in again over the form: what was typed is still there and is sent."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.keyboard.press("b")
+    page.keyboard.type("Both are wrong about the dose.")
+    page.wait_for_function("() => document.querySelector('#said').textContent === 'Draft saved.'")
+    page.context.clear_cookies()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#again[open]")
+    shot(page, "log-in-again")
+    page.fill("#again-token", token)
+    page.keyboard.press("Enter")
+    settled(page, 1)
+
+
+def test_diff_and_pause(browser: Any, server: Server, person: Any) -> None:
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.keyboard.press("d")
+    page.wait_for_selector(".diff ins, .diff del")
+    shot(page, "diff")
+    page.keyboard.press("1")
+    assert page.inner_text(".chosen") == "Answer 1 is better"
+    page.keyboard.press("d")
+    page.click("[data-do=pause]")
+    assert page.is_visible("#cover")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    assert page.is_hidden("#cover")
+    assert page.inner_text(".chosen") == "Answer 1 is better"
+
+
+def test_phone_dark_and_light_enough(browser: Any, server: Server, person: Any) -> None:
+    _, token = person("Lea", role="lead")
+    page = log_in(browser, server, token, viewport=PHONE, color_scheme="dark", has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    shot(page, "item-phone", full_page=True)
+    small = page.evaluate(
+        "[...document.querySelectorAll('#item .choice, #item .send')].filter(b => b.getBoundingClientRect().height < 44).length"
+    )
+    assert small == 0
+    page.tap(".choice.prefer >> nth=0")
+    if page.inner_text(".why .hint").startswith("a sentence"):
+        page.fill("#rationale", "Clear.")
+    page.tap(".answer .send")
+    settled(page, 1)
+    for name in ("queue", "reviewers", "runs", "log", "constitution"):
+        page.goto(f"{server.address}/lead/{name}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
+        shot(page, f"{name}-phone")
+    page.goto(server.address)
+    page.wait_for_selector(".item")
+    size = page.evaluate(
+        "performance.getEntries().filter(e => e.decodedBodySize).reduce((n, e) => n + e.decodedBodySize, 0)"
+    )
+    assert 20_000 < size < 200_000
+
+
+def test_lead_pages(browser: Any, server: Server, person: Any) -> None:
+    _, token = person("Dr Lea Sund", role="lead")
+    person("Dr Bo Ek", specialties=["medicine"], languages=["en"])
+    page = log_in(browser, server, token)
+    for n in range(3):
+        answer(page, "1", why="Safer.")
+        settled(page, n + 1)
+    page.wait_for_timeout(1500)
+    for name in ("queue", "reviewers", "runs", "log", "constitution"):
+        page.goto(f"{server.address}/lead/{name}")
+        shot(page, name)
+    page.goto(f"{server.address}/lead/queue?status=decided")
+    page.click("td a")
+    page.wait_for_selector("h1:has-text('Item')")
+    assert "Dr Lea Sund" in page.inner_text("main")
+    shot(page, "lineage", full_page=True)
+    assert page.problems == []

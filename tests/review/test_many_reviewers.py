@@ -1,0 +1,129 @@
+"""Many reviewers at once, over HTTP: nothing is decided twice, nothing is lost.
+
+The size is set by SOLON_REVIEW_ITEMS (default 200). Reviews are written straight to the store, as the graph leaves
+them: this measures the queue, not the panel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Any
+
+from sqlalchemy import func, select
+
+from solon.project import Project
+from solon.store import audit_log
+from solon.store.tables import Assignment, Decision, Item, Outbox, Review
+from solon.store.writer import insert_rows
+
+REVIEWERS = 64
+ITEMS = int(os.environ.get("SOLON_REVIEW_ITEMS", "200"))
+
+
+def multiply(project: Project, n: int) -> None:
+    """Copies of one waiting item with its review, each under ids of its own."""
+    items, reviews = Item.__table__, Review.__table__
+    with project.store.transaction() as connection:
+        item = dict(connection.execute(select(items).limit(1)).mappings().one())
+        review = dict(
+            connection.execute(select(reviews).where(reviews.c.item_id == item["id"])).mappings().one()
+        )
+        rows: list[tuple[type, dict[str, Any]]] = []
+        for i in range(n):
+            item_id, review_id = f"{i:024x}", f"{i:024x}"
+            rows.append((Item, {**item, "id": item_id, "position": 100 + i}))
+            rows.append(
+                (
+                    Review,
+                    {**review, "id": review_id, "item_id": item_id, "created_at": review["created_at"] + i},
+                )
+            )
+        insert_rows(connection, rows)
+
+
+def test_nothing_decided_twice_and_nothing_lost(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    multiply(project, ITEMS)
+    total = ITEMS + 12
+    tokens = [person(f"R{n}")[1] for n in range(REVIEWERS)]
+    took: dict[str, list[float]] = {"next": [], "decide": []}
+
+    async def work(app: Any, token: str, n: int) -> None:
+        async with client(app, token) as http:
+            while True:
+                begun = time.perf_counter()
+                found = (await http.post("/api/v1/next", json={})).json()
+                took["next"].append(time.perf_counter() - begun)
+                item = found["item"]
+                if item is None:
+                    return
+                body = {
+                    "token": item["token"],
+                    "answer": {
+                        "choice": "prefer",
+                        "candidate": item["candidates"][n % 2]["id"],
+                        "rationale": "r",
+                    },
+                }
+                url = f"/api/v1/reviews/{item['review']}/decision"
+                begun = time.perf_counter()
+                sent = await asyncio.gather(*(http.post(url, json=body) for _ in range(1 + (n % 8 == 0))))
+                took["decide"].append(time.perf_counter() - begun)
+                assert {answer.status_code for answer in sent} == {200}
+                assert len({answer.json()["decision"] for answer in sent}) == 1
+
+    async def go() -> None:
+        async with serving(project) as app:
+            await asyncio.gather(*(work(app, token, n) for n, token in enumerate(tokens)))
+
+    begun = time.perf_counter()
+    asyncio.run(go())
+    seconds = time.perf_counter() - begun
+    with project.store.connect() as connection:
+        decided = connection.execute(select(Decision.__table__.c.review_id)).scalars().all()
+        outbox = connection.execute(select(func.count()).select_from(Outbox.__table__)).scalar_one()
+        left = connection.execute(
+            select(func.count()).where(Review.__table__.c.state != "decided")
+        ).scalar_one()
+        open_ = connection.execute(
+            select(func.count()).where(Assignment.__table__.c.state == "leased")
+        ).scalar_one()
+    assert len(decided) == len(set(decided)) == outbox == total
+    assert (left, open_) == (0, 0)
+    assert audit_log.verify(project.store).intact
+    for name, values in took.items():
+        values.sort()
+        middle, high = (1000 * values[int(len(values) * q)] for q in (0.5, 0.95))
+        print(f"{name}: median {middle:.1f} ms, p95 {high:.1f} ms over {len(values)}")
+    print(f"{total} reviews by {REVIEWERS} reviewers in {seconds:.1f} s: {total / seconds:.0f}/s")
+
+
+def test_next_stays_fast_in_a_long_queue(project: Project, person: Any) -> None:
+    """A lease out of thousands reads an index, whatever the person's fields."""
+    from sqlalchemy import text
+
+    from solon.store import queue
+
+    multiply(project, int(os.environ.get("SOLON_REVIEW_WAITING", "3000")))
+    people = [
+        person("Any")[0],
+        person("Doc", specialties=["medicine"], languages=["en", "de"])[0],
+        person("Lea", role="lead")[0],
+    ]
+    with project.store.transaction() as connection:
+        connection.execute(text("ANALYZE"))
+    worst = 0.0
+    for expert in people:
+        held: list[str] = []
+        for _ in range(5):
+            with project.store.transaction() as connection:
+                begun = time.perf_counter()
+                found = queue.lease_next(connection, expert, exclude=held)
+                worst = max(worst, time.perf_counter() - begun)
+            assert found is not None
+            held.append(found[0].id)
+    print(f"slowest lease: {1000 * worst:.1f} ms")
+    assert worst < 0.25
