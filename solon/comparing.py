@@ -226,7 +226,8 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }}
 section {{ border-top: 1px solid #ccc; margin-top: 1.5rem }}
-h1 {{ font-size: 1.3rem }} h2 {{ font-size: 1rem; overflow-wrap: anywhere }} small {{ font-weight: normal; color: #555 }}
+h1 {{ font-size: 1.3rem }} h2 {{ font-size: 1rem; overflow-wrap: anywhere }}
+small {{ font-weight: normal; color: #555 }}
 .prompt, td {{ white-space: pre-wrap; overflow-wrap: anywhere }} .prompt {{ color: #444 }}
 th {{ text-align: left; vertical-align: top; padding-right: 1rem; font-weight: 600; white-space: nowrap }}
 del {{ background: #fbdcdc; color: #7a1212 }} ins {{ background: #d9f2dd; color: #0d4f1c; text-decoration: none }}

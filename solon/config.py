@@ -1,15 +1,13 @@
 """The configuration of a project: `solon.toml`, `SOLON_` environment overrides, defaults that work.
 
 Every key is declared here, with its bounds and its meaning; unknown keys are refused. Secrets never stand in the
-file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors`.
+file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors` and `overlays`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from solon.errors import ConfigError
+from solon.overlays import read_layers
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
@@ -307,24 +306,26 @@ class Config(Section):
         return hashlib.sha256(payload.encode()).hexdigest()[:16]
 
 
-def load_config(path: str | Path | None = None, *, overrides: Mapping[str, Any] | None = None) -> Config:
-    """Read `path` (default: `solon.toml` if it is there), apply environment and `overrides`.
+def load_config(
+    path: str | Path | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    profile: str | None = None,
+) -> Config:
+    """Read `path` (default: `solon.toml` if it is there), apply profile, environment and `overrides`, in this order.
+
+    Args:
+        profile: a table of `[profiles]` laid over the file; default: SOLON_PROFILE.
 
     Raises:
         ConfigError: naming the file, the key, the value seen and what would be right.
     """
     file = Path(path) if path is not None else Path(DEFAULT_FILE)
-    data: dict[str, Any] = {}
-    if file.is_file():
-        data = _read_toml(file)
-    elif path is not None:
+    if path is not None and not file.is_file():
         raise ConfigError(
             f"there is no configuration file {file}", next_step="check the path given with --config"
         )
-    for key, value in _environment().items():
-        _set_dotted(data, key, value)
-    for key, value in (overrides or {}).items():
-        _set_dotted(data, key, value)
+    data = read_layers(file, profile, roots=set(Config.model_fields), overrides=overrides or {})
     return parse_config(data, source=str(file) if file.is_file() else "the configuration")
 
 
@@ -338,42 +339,6 @@ def parse_config(data: Mapping[str, Any], *, source: str = "the configuration") 
         raise ConfigError(
             _explain(error, source), next_step="mend the key and run the command again"
         ) from None
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"{file} cannot be read as TOML: {error}") from None
-
-
-def _environment() -> dict[str, Any]:
-    """SOLON_STORE=..., SOLON_MODELS__DEFAULT__MODEL=...: two underscores go one table down."""
-    found: dict[str, Any] = {}
-    roots = set(Config.model_fields)
-    for name, value in os.environ.items():
-        if not name.startswith("SOLON_"):
-            continue
-        key = name.removeprefix("SOLON_").lower().replace("__", ".")
-        if key.split(".", 1)[0] in roots:
-            found[key] = _plain(value)
-    return found
-
-
-def _plain(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _set_dotted(data: dict[str, Any], key: str, value: Any) -> None:
-    *tables, last = key.split(".")
-    for table in tables:
-        data = data.setdefault(table, {})
-        if not isinstance(data, dict):
-            raise ConfigError(f"{key}: {table} is a value, not a table")
-    data[last] = value
 
 
 def _explain(error: ValidationError, source: str) -> str:

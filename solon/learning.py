@@ -17,6 +17,7 @@ from solon.consensus.panel import Consensus, Verdict, judge_item
 from solon.graphs.routing import Standing, choose_route
 from solon.store import certificates, learning
 from solon.store.learning import Decided, Judged
+from solon.store.precedents import mark_retrievable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -83,9 +84,11 @@ def learn(store: Store, run: RunRow, recipe: Recipe, config: Config, *, everythi
         judged = learning.judged_items(connection, run.id)
         votes = learning.votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
     answers = _answers_by_item(everyone)
-    model = _fit(recipe, fit_on, votes, judged, _reliability(answers))
+    reliability = _reliability(answers)
+    model = _fit(recipe, fit_on, votes, judged, reliability)
     sample = [d for d in usable if d.held_out and d.pilot and d.run_id == run.id]
     with store.transaction() as connection:
+        mark_retrievable(connection, [name for name, known in reliability.items() if known == 1.0])
         version_id, number = certificates.add_consensus(
             connection, scope, model.to_json(), {"decisions": [d.decision_id for d in fit_on]}
         )

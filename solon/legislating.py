@@ -18,7 +18,7 @@ from solon.law.documents import load_constitution, load_rubric
 from solon.store import amendments as stored
 from solon.store import laws
 from solon.store.amendments import AmendmentRow
-from solon.store.laws import Kind, LawVersion
+from solon.store.laws import Document, Kind, LawVersion
 from solon.store.precedents import PrecedentRow, all_precedents, mark_retrievable
 
 if TYPE_CHECKING:
@@ -73,6 +73,28 @@ def law_in_force(connection: Connection, config: Config, kind: Kind, named: str 
             f"the store has no {kind} {named!r}", next_step=f"see `solon {kind} list`, or import one"
         )
     return found
+
+
+def import_law(
+    store: Store, document: Document, *, by: str, replace_in_force: bool = False, reason: str = ""
+) -> LawVersion:
+    """Bring a document into force: the first of its name and scope, or with a reason in place of the one in force.
+
+    Raises:
+        UsageError: one is in force and is not to be replaced, or no reason is given.
+    """
+    with store.transaction() as connection:
+        scope = laws.scope_key(document)
+        current = laws.version_in_force(connection, document.kind, document.name, scope=scope)
+        if current is None:
+            return laws.bring_into_force(store, connection, document, by=by)
+        if not replace_in_force or not reason.strip():
+            raise UsageError(
+                f"{document.kind} {document.name} {current.version} is in force",
+                next_step="`propose` measures and ratifies a change; --in-force with --reason skips that",
+            )
+        draft = edits.next_version(current.document, document.model_dump(), author=by, reason=reason)
+        return laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
 
 
 # Drafts ---------------------------------------------------------------------------------------------------------

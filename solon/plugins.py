@@ -6,8 +6,9 @@
     def shorter(a: str, b: str) -> str:
         return "A" if len(a) <= len(b) else "B"
 
-Imports nothing of Solon but `config` and `errors`. What a function is given it names as its parameters; what it may answer is read
-by `read_opinion`, `read_findings` and `read_draft`. Every answer is journalled under `python:name@version+hash`.
+Imports nothing of Solon but `config` and `errors`. What a function is given it names as its parameters; what it may
+answer is read by `read_opinion`, `read_findings` and `read_draft`. Every answer is journalled under
+`python:name@version+hash`.
 """
 
 from __future__ import annotations

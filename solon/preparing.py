@@ -11,9 +11,17 @@ from typing import Any
 
 from solon.config import Config, parse_config
 from solon.errors import SeedError, UsageError
-from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
+from solon.formats.seeds import BadRow, SeedRow, read_seed_rows, read_seeds, write_bad_rows
 
 Seeds = str | Path | Iterable[Mapping[str, Any] | str]
+
+
+def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
+    """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns."""
+    section = config.seeds
+    if isinstance(seeds, str | Path):
+        return iter(read_seeds(seeds, column_map=section.map, max_chars=section.max_chars))
+    return iter(read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars))
 
 
 def good_rows(

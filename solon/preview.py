@@ -22,7 +22,7 @@ from solon.config import Config
 from solon.errors import LimitReached, UsageError
 from solon.formats.seeds import BadRow, SeedRow
 from solon.plugins import bind
-from solon.preparing import Seeds, check_prices, fingerprint_seeds, nothing_to_run
+from solon.preparing import Seeds, check_prices, fingerprint_seeds, nothing_to_run, read_rows
 from solon.project import Project, run_sync
 
 if TYPE_CHECKING:
@@ -167,11 +167,11 @@ async def apreview(
         raise UsageError(
             f"a preview takes 1 to {MOST} seeds, not {n}", next_step="for more: solon run --limit"
         )
-    config, models, recipes, plugins = home, {}, {}, {}
-    if isinstance(home, Project):
-        home.config = bind(home.config, home._plugins)
-        config, models, recipes, plugins = home.config, home._models, home._recipes, home._plugins
-    config = bind(config, plugins)
+    mine = home if isinstance(home, Project) else None
+    models, recipes, plugins = (mine._models, mine._recipes, mine._plugins) if mine else ({}, {}, {})
+    config = bind(home.config if isinstance(home, Project) else home, plugins)
+    if mine is not None:
+        mine.config = config
     check_prices(config)
     draw = secrets.randbelow(2**31) if draw is None else draw
     only = _seeds_of(home, against, recipe) if against else None
@@ -206,7 +206,7 @@ def _draw(scratch: Project, seeds: Seeds, n: int, draw: int, only: set[str] | No
     root, routing = scratch.config.run.seed, scratch.config.routing
 
     def good() -> Iterator[SeedRow]:
-        for row in scratch._read(seeds):
+        for row in read_rows(seeds, scratch.config):
             if isinstance(row, BadRow):
                 bad.append(row)
                 continue

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.config import Config, load_config, parse_config
 from solon.errors import LimitReached, UsageError
-from solon.formats.seeds import BadRow, SeedRow, read_seed_rows, read_seeds, write_bad_rows
+from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
 from solon.plugins import add_plugins, bind
 from solon.preparing import (
     Seeds,
@@ -25,6 +25,7 @@ from solon.preparing import (
     local_actor,
     name_bad_rows_file,
     nothing_to_run,
+    read_rows,
 )
 from solon.views import Candidate, Review, RunSummary, summarize, view_review
 
@@ -101,6 +102,7 @@ class Project:
         limit: int | None = None,
         new_run: bool = False,
         reuse: str | None = None,
+        ask_again: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
         on_runner: Callable[[Runner], None] | None = None,
     ) -> RunSummary:
@@ -111,19 +113,24 @@ class Project:
             limit: take the first so many seeds only; a later call without it goes on with the rest.
             new_run: start a new run even where there is one of the same recipe and seeds.
             reuse: id of a run whose finished calls shall not be made again.
+            ask_again: ask people also what they have decided in an earlier run over the same candidates.
 
         Raises:
             UsageError: a run over these seeds exists under another configuration, and `new_run` is not set.
             SeedError: no row of the seeds can be used.
         """
+        from solon.store import carrying
+
         self.config = bind(self.config, self._plugins)
         check_prices(self.config)
         bad: list[BadRow] = []
-        rows = good_rows(self._read(seeds), bad, limit)
+        rows = good_rows(read_rows(seeds, self.config), bad, limit)
         first = next(rows, None)  # before there is a run: one without a seed would only be in the way
         if first is None:
             raise nothing_to_run(seeds, bad, self.bad_rows_file("no-run"))
         run, pins = self.prepare_run(recipe, seeds, new_run=new_run, reuse=reuse)
+        if ask_again:
+            carrying.ask_again(self.store, run.id, local_actor())
         self._load(run, pins, chain([first], rows), bad)
         return await self._work(run, on_progress, on_runner)
 
@@ -232,12 +239,6 @@ class Project:
     def bad_rows_file(self, run_id: str) -> Path:
         """Where the rows that could not be used are named."""
         return name_bad_rows_file(self.store.url, run_id)
-
-    def _read(self, seeds: Seeds) -> Iterator[SeedRow | BadRow]:
-        section = self.config.seeds
-        if isinstance(seeds, str | Path):
-            return iter(read_seeds(seeds, column_map=section.map, max_chars=section.max_chars))
-        return iter(read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars))
 
     async def _work(
         self,

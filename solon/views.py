@@ -18,7 +18,8 @@ class RunSummary:
     """Where a run stands. `failed` includes `parked`: what a model's failure stopped and `resume` tries again.
 
     The states sum to `items`: accepted + rejected + pending_review + failed + queued. `cost` is None where a price is
-    unknown. `tokens` counts input and output. `seconds` is the time spent working on the run, over all sessions.
+    unknown. `carried`: decisions taken over from earlier runs without asking anyone again. `tokens` counts input and
+    output. `seconds` is the time spent working on the run, over all sessions.
     """
 
     run_id: str
@@ -34,6 +35,7 @@ class RunSummary:
     bad_rows: int
     bad_rows_file: str | None
     decisions_to_apply: int
+    carried: int
     model_calls: int
     input_tokens: int
     output_tokens: int
@@ -72,7 +74,7 @@ class Review:
 
 def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:
     """Where a run (default: the newest) stands, read from the store."""
-    from solon.store import items, reviews, runs
+    from solon.store import carrying, items, reviews, runs
 
     with store.connect() as connection:
         run = runs.find_run(connection, run_id)
@@ -80,6 +82,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         used = runs.spent(connection, run.id)
         provisional = items.count_provisional(connection, run.id)
         waiting = reviews.pending_deliveries(connection, run.id)
+        carried = carrying.count_carried(connection, run.id)
     return RunSummary(
         run_id=run.id,
         recipe=run.recipe,
@@ -94,6 +97,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         bad_rows=run.bad_rows,
         bad_rows_file=str(bad_rows_file(run.id)) if run.bad_rows else None,
         decisions_to_apply=waiting,
+        carried=carried,
         model_calls=used.calls,
         input_tokens=used.input_tokens,
         output_tokens=used.output_tokens,

@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no finding: examples are not timed.
+settings.register_profile("solon", deadline=None)
+settings.load_profile("solon")
 
 
 @pytest.fixture(scope="session")

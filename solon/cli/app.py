@@ -27,6 +27,7 @@ from solon.cli import (
     plan,
     preview,
     prompts,
+    report,
     review,
     review_server,
     run,
@@ -62,11 +63,19 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def solon(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", metavar="NAME", help="Lay [profiles.NAME] over solon.toml; default: SOLON_PROFILE."
+        ),
+    ] = None,
 ) -> None:
     """Training data from a panel of language-model agents and a few experts, whose decisions become law."""
+    context.obj = {"profile": profile}
 
 
 for part in (
@@ -80,6 +89,7 @@ for part in (
     show,
     export,
     evaluate,
+    report,
     graph,
     doctor,
     law,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from solon.cli import lawmaking
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
 from solon.cli.terminal import clean, console, print_json
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 Kind = Literal["constitution", "rubric"]
 NameArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="A starter's name or a YAML file; default: the one in force."),
+    typer.Argument(
+        metavar="[NAME]",
+        help="NAME or NAME@VERSION of the store, a starter or a YAML file; default: the one in force.",
+    ),
 ]
 constitutions = typer.Typer(
     no_args_is_help=True, help="The principles that agents apply.", rich_markup_mode=None
@@ -26,28 +30,38 @@ rubrics = typer.Typer(no_args_is_help=True, help="The criteria that are scored."
 
 
 def register(app: typer.Typer) -> None:
+    lawmaking.add_commands(constitutions, "constitution")
+    lawmaking.add_commands(rubrics, "rubric")
     app.add_typer(constitutions, name="constitution")
     app.add_typer(rubrics, name="rubric")
 
 
 @constitutions.command("show")
 def show_constitution(
-    name: NameArgument = None, config: ConfigOption = None, json: JsonOption = False
+    name: NameArgument = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Print a constitution as YAML; copy it to begin your own.
 
     Example: solon constitution show medical > clinic.yaml
     """
-    _show("constitution", name, config, json)
+    _show("constitution", name, store, config, json)
 
 
 @rubrics.command("show")
-def show_rubric(name: NameArgument = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+def show_rubric(
+    name: NameArgument = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """Print a rubric as YAML; copy it to begin your own.
 
     Example: solon rubric show
     """
-    _show("rubric", name, config, json)
+    _show("rubric", name, store, config, json)
 
 
 @constitutions.command("list")
@@ -81,14 +95,33 @@ def _in_force(kind: Kind, file: Path | None, store: str | None = None) -> str:
     return law.constitution if kind == "constitution" else law.rubric
 
 
-def _show(kind: Kind, name: str | None, file: Path | None, json: bool) -> None:
+def _show(kind: Kind, name: str | None, store: str | None, file: Path | None, json: bool) -> None:
     from solon.law.documents import dump_yaml
 
-    document = _load(kind, name or _in_force(kind, file))
+    document = _from_store(kind, name, store, file) or _load(kind, name or _in_force(kind, file))
     if json:
         print_json({"fingerprint": document.fingerprint(), **document.model_dump(mode="json")})
     else:
         typer.echo(clean(dump_yaml(document)), nl=False)
+
+
+def _from_store(
+    kind: Kind, name: str | None, store: str | None, file: Path | None
+) -> Constitution | Rubric | None:
+    """The version that the store has of a name, or in force of the configured one; None where it has none."""
+    from solon.errors import StoreError
+    from solon.store import Store
+    from solon.store.laws import find_version
+
+    wanted = name or _load(kind, _in_force(kind, file)).name
+    try:
+        with Store(read_config(file, store).store) as opened, opened.connect() as connection:
+            found = find_version(connection, kind, wanted)
+    except StoreError:
+        if store is not None:
+            raise
+        return None
+    return found.document if found is not None else None
 
 
 def _list(kind: Kind, store: str | None, file: Path | None, json: bool) -> None:

@@ -40,7 +40,17 @@ def read_config(
     from solon.config import load_config
 
     given = {"store": store, **(overrides or {})}
-    return load_config(file, overrides={key: value for key, value in given.items() if value is not None})
+    kept = {key: value for key, value in given.items() if value is not None}
+    return load_config(file, overrides=kept, profile=_chosen_profile())
+
+
+def _chosen_profile() -> str | None:
+    """What stood before the command: `solon --profile NAME COMMAND`."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    chosen = context.find_root().obj if context is not None else None
+    return chosen.get("profile") if isinstance(chosen, dict) else None
 
 
 def open_project(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import loads as json_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -149,9 +150,9 @@ def _spell_critique(critique: dict[str, Any]) -> str:
     if critique["abstained"]:
         return f"none ({clean(critique['abstained'])})"
     cited = ", ".join(critique["principles"] or ())
-    return clean(
-        f"{critique['worst']}{f' ({cited})' if cited else ''}: {shorten(critique['text'] or '', _SHORT)}"
-    )
+    found = json_of(critique["text"] or "[]")
+    said = "; ".join(f"{entry['quote']!r}: {entry['suggestion']}" for entry in found)
+    return clean(f"{critique['worst']}{f' ({cited})' if cited else ''} {shorten(said, _SHORT)}".rstrip())
 
 
 def _spell_verdict(verdict: dict[str, Any], names: dict[str, str]) -> str:

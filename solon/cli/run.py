@@ -56,6 +56,9 @@ def run(
     reuse: Annotated[
         str | None, typer.Option(metavar="RUN", help="Do not repeat equal calls that this earlier run made.")
     ] = None,
+    ask_again: Annotated[
+        bool, typer.Option("--ask-again", help="Ask people also what they decided in an earlier run.")
+    ] = False,
     max_cost: MaxCostOption = None,
     max_tokens: MaxTokensOption = None,
     max_calls: MaxCallsOption = None,
@@ -89,6 +92,7 @@ def run(
                     limit=limit,
                     new_run=new_run,
                     reuse=reuse,
+                    ask_again=ask_again,
                     on_progress=display.show,
                     on_runner=begin,
                 ),
@@ -202,6 +206,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
     )
     if summary.bad_rows:
         out.print(clean(f"  {summary.bad_rows} bad rows, by line and reason: {summary.bad_rows_file}"))
+    if summary.carried:
+        out.print(f"  {summary.carried} decisions carried over from earlier runs (--ask-again asks anew)")
     if summary.decisions_to_apply:
         out.print(f"  {summary.decisions_to_apply} decisions wait for `solon resume`")
     if summary.stopped_because:

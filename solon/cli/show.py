@@ -105,7 +105,7 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
         node = tree.add(
             clean(
                 f"decision {decision['id']}: {decision['choice']}{on} by {decision['actor']} "
-                f"({decision['channel']}), {_moment(decision['decided_at'])}"
+                f"({_channel(decision)}), {_moment(decision['decided_at'])}"
             )
         )
         if decision.get("rationale"):
@@ -125,6 +125,11 @@ def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:
                 f"{call['outcome']}, {tokens}, {cost}, {call['seconds']:.1f} s"
             )
         )
+
+
+def _channel(decision: dict[str, Any]) -> str:
+    source = decision.get("carried_from")
+    return f"carried from {source}: nobody was asked again" if source else str(decision["channel"])
 
 
 def _moment(seconds: float | None) -> str:

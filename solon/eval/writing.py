@@ -30,44 +30,13 @@ PERSONAL: Mapping[str, re.Pattern[str]] = {
 }
 """What looks like personal data. A pattern finds forms, not people: neither names nor what is told of them."""
 RUDE = frozenset(
-    [
-        "arse",
-        "arsehole",
-        "ass",
-        "asshole",
-        "bastard",
-        "bitch",
-        "bollocks",
-        "bullshit",
-        "crap",
-        "cunt",
-        "damn",
-        "dickhead",
-        "dumbass",
-        "faggot",
-        "fuck",
-        "fucked",
-        "fucker",
-        "fucking",
-        "goddamn",
-        "idiot",
-        "idiotic",
-        "moron",
-        "moronic",
-        "motherfucker",
-        "nigger",
-        "prick",
-        "retard",
-        "retarded",
-        "shit",
-        "shitty",
-        "slut",
-        "spastic",
-        "tranny",
-        "twat",
-        "wanker",
-        "whore",
-    ]
+    word
+    for line in (
+        "arse arsehole ass asshole bastard bitch bollocks bullshit crap cunt damn dickhead dumbass faggot fuck",
+        "fucked fucker fucking goddamn idiot idiotic moron moronic motherfucker nigger prick retard retarded shit",
+        "shitty slut spastic tranny twat wanker whore",
+    )
+    for word in line.split()
 )
 
 

@@ -129,7 +129,10 @@ class ItemContext:
         """
         rows, self._rows = self._rows, []
         before, self._writing = self._writing, self.store.writer.post(rows) if rows else None
-        for writing in (before, self._writing if wait else None):
-            if writing is not None:
-                await asyncio.shield(asyncio.wrap_future(writing))
-        self.case.caller.journal.check()
+        try:
+            for writing in (before, self._writing if wait else None):
+                if writing is not None:
+                    await asyncio.shield(asyncio.wrap_future(writing))
+        finally:
+            # What kept a call from being stored comes first: rows that lean on it could not be stored either.
+            self.case.caller.journal.check()

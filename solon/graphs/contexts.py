@@ -11,7 +11,7 @@ from solon.graphs.recipes import Recipe
 from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
 from solon.prompts import PromptLibrary
-from solon.store import Store
+from solon.store import Store, carrying
 from solon.store.certificates import find_certificate
 from solon.store.ids import keyed_hash
 from solon.store.items import ItemRow
@@ -30,6 +30,9 @@ class Contexts:
     ) -> None:
         self._store, self._run, self._recipe = store, run, recipe
         self._config, self._pool, self._meter = config, pool, meter
+        with store.connect() as connection:
+            again = carrying.is_asking_again(connection, run.id)
+            self.carries = not again and carrying.has_decisions(connection, run.id)
         # Calls that a preview made of the same seed are equal calls: they are not made again.
         previewed = find_preview_run(store, run.recipe)
         self._earlier = [name for name in (previewed, run.reuse_run_id) if name is not None]

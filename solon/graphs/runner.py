@@ -15,6 +15,7 @@ from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.threads import Threads, names_decision
 from solon.store import Store
+from solon.store import deliveries
 from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.items import ItemRow
@@ -88,6 +89,8 @@ class Runner:
         size = self.config.run.concurrency or self.pool.concurrency
         with self.store.transaction() as connection:
             item_store.release_dead(connection, self.run.id)
+            deliveries.recover_outbox(connection, self.run.id)
+            deliveries.settle_arrived(connection, self.run.id)
         self._recount()
         keeper = asyncio.create_task(self._keep_claims())
         try:

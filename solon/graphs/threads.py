@@ -10,7 +10,7 @@ from solon.errors import InternalError
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
 from solon.graphs.nodes.consensus import thread_id
-from solon.store import Store
+from solon.store import Store, carrying
 from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.engine import mapped_errors
@@ -81,6 +81,7 @@ class Threads:
             interrupt = state["__interrupt__"][0]
             review_id = str(interrupt.value["review"])
             stored = None if item.fresh else self._stored_decision(item, state, review_id)
+            stored = stored or await self._carried_decision(item, review_id)
             if stored is None:
                 await self._store.writer.run(
                     partial(
@@ -113,6 +114,22 @@ class Threads:
     def _stored_decision(self, item: ItemRow, state: dict[str, Any], review_id: str) -> dict[str, Any] | None:
         with self._store.connect() as connection:
             return review_store.stored_decision(connection, item.id, state["reviews"] - 1, review_id)
+
+    async def _carried_decision(self, item: ItemRow, review_id: str) -> dict[str, Any] | None:
+        """The answer that experts gave to the same question in an earlier run: nobody is asked twice."""
+        if not self._contexts.carries:
+            return None
+        with self._store.connect() as connection:
+            found = carrying.find_carried(connection, review_id, item.run_id)
+        if found is None:
+            return None
+        return await self._store.writer.run(
+            partial(_carry, store=self._store, review_id=review_id, found=found)
+        )
+
+
+def _carry(connection: Any, *, store: Store, review_id: str, found: dict[str, Any]) -> dict[str, Any]:
+    return carrying.carry(store, connection, review_id, found)
 
 
 def names_decision(state: dict[str, Any], decision_id: str) -> bool:

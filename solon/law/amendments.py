@@ -74,8 +74,8 @@ class AmendmentFile(LawModel):
     kind: Kind = "constitution"
     amends: Slug
     reason: Annotated[Note, Field(min_length=1)]
-    cites: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = []
-    overrules: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = []
+    cites: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = Field(default_factory=list)
+    overrules: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = Field(default_factory=list)
     changes: list[Edit] = Field(min_length=1, max_length=30)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -181,7 +182,7 @@ def _terms(text: str) -> dict[int, int]:
     """Bucket -> how often its words and word pairs occur."""
     words = re.findall(r"\w+", text.lower())[:2000]
     found: dict[int, int] = {}
-    for term in [*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))]:
+    for term in [*words, *(f"{a} {b}" for a, b in pairwise(words))]:
         bucket = crc32(term.encode()) % BUCKETS
         found[bucket] = found.get(bucket, 0) + 1
     return found

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from solon import __version__
@@ -22,6 +23,7 @@ from solon.review.routes import lead_pages, leads, pages, queue
 
 if TYPE_CHECKING:
     from solon.project import Project
+    from solon.review.metrics import Metrics
 
 MAX_BODY = 1_500_000
 CSP = (
@@ -70,7 +72,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     app.state.room = room
     add_handlers(app)
     app.add_middleware(BodyLimit)
-    app.middleware("http")(_headers_and_time)
+    app.add_middleware(HeadersAndTime, metrics=room.metrics)
     for router in (queue.router, leads.router, pages.router, lead_pages.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
@@ -78,17 +80,30 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     return app
 
 
-async def _headers_and_time(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-    begun = time.perf_counter()
-    response = await call(request)
-    for name, value in HEADERS.items():
-        response.headers[name] = value
-    if not request.url.path.startswith("/static/"):
-        response.headers.setdefault("Cache-Control", "no-store")
-    route = request.scope.get("route")
-    path = getattr(route, "path", "other")
-    request.app.state.room.metrics.seconds.labels(path).observe(time.perf_counter() - begun)
-    return response
+class HeadersAndTime:
+    """Security headers on every answer, and its time in the metrics. Streams pass through untouched."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                if not scope["path"].startswith("/static/"):
+                    headers.setdefault("Cache-Control", "no-store")
+                path = getattr(scope.get("route"), "path", "other")
+                self._metrics.seconds.labels(path).observe(time.perf_counter() - begun)
+            await send(message)
+
+        await self._app(scope, receive, send_on)
 
 
 def _add_health(app: FastAPI) -> None:

@@ -14,7 +14,6 @@ from solon.store import tables
 from solon.store.experts import ExpertRow
 from solon.store.reviews import ReviewRow
 
-
 BROUGHT_BY = {
     "audit": ["A random check: the panel had accepted this one."],
     "overlap": ["Two experts were asked, to learn how often experts agree."],
@@ -99,12 +98,13 @@ def _verdicts(connection: Connection, review: ReviewRow, place: dict[str, int]) 
     bodies = _bodies(connection, [row["rationale_id"] for row in rows])
     told = []
     for row in rows:
-        favours = {"A": row["a_id"], "B": row["b_id"]}.get(row["outcome"])
+        sides = {"A": row["a_id"], "B": row["b_id"]}
+        favours = sides.get(row["outcome"])
         told.append(
             {
                 "judge": row["judge"],
                 "seat": row["seat"],
-                "order": row["order"],
+                "order": ", ".join(str(place[sides[letter]]) for letter in row["order"] if sides.get(letter)),
                 "outcome": row["outcome"] if favours is None else "prefers",
                 "favours": place.get(favours) if favours else None,
                 "p": row["p"],

@@ -14,7 +14,7 @@ from solon.review.auth import Caller
 from solon.review.blind import show_blind
 from solon.review.room import Room
 from solon.review.schemas import BlindItem, DecisionIn, DecisionOut, EmptyReason, NextOut, Progress, UndoOut
-from solon.store.answering import Answered, answer_lease, replayed_review, undo
+from solon.store.answering import Answered, BeingApplied, answer_lease, replayed_review, undo
 from solon.store.audit_log import append
 from solon.store.drafts import Lease
 from solon.store.queue import lease_next, lease_review
@@ -23,7 +23,7 @@ from solon.store.reviews import ReviewRow
 from solon.store.runs import all_runs
 
 T = TypeVar("T")
-REPLAY_SECONDS = 5.0
+REPLAY_SECONDS = 8.0
 """So long an undo waits for its review to be open again."""
 
 TOLD = {
@@ -133,7 +133,15 @@ async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
         lease, review = undo(room.store, connection, caller.expert, decision_id)
         return None if lease is None else _shown(room, connection, lease, review, caller)
 
-    item = await write(room, back)
+    until = time.monotonic() + REPLAY_SECONDS
+    while True:
+        try:
+            item = await write(room, back)
+            break
+        except BeingApplied:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.1)
     if item is not None:
         return UndoOut(decision=decision_id, item=item, message="Taken back; it is open again.")
     if room.worker is None:

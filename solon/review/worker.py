@@ -43,6 +43,9 @@ class Courier(Runner):
             for item in item_store.load_items(self.store, ids):
                 await queue.put(item)
 
+    async def _spend_budget(self, size: int) -> None:
+        """Only a run that has judged all its items may spend its budget."""
+
 
 def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
     """Take queued items that have a decision, also an undone one."""
@@ -178,7 +181,7 @@ class Worker:
             cost=before.cost,
         )
         pool = ModelPool(config, given=self._project._models, plugins=self._project._plugins)
-        self._runner = Courier(store, run, config, pool, meter)
+        self._runner = Courier(store, run, config, pool, meter, recipe=self._project._recipe(run.recipe))
         try:
             await self._runner.work()
         except LimitReached:

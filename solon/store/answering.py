@@ -45,6 +45,10 @@ EXPLAIN = ("edit", "both_bad", "redraft", "escalate")
 UNDO_LAST = 10
 
 
+class BeingApplied(NotPending):
+    """A worker has the item in hand: in a moment the answer can be taken back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What became of an answer. `second`: someone decided first, and this one is kept as a blind second opinion."""
@@ -296,7 +300,7 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
         raise NotPending("someone else has built upon this answer", next_step="ask a lead")
     item = connection.execute(select(items.c.state).where(items.c.id == row["item_id"])).scalar_one()
     if item == "running":
-        raise NotPending("this answer is being applied just now", next_step="try again in a few seconds")
+        raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
 
 
 def _was_not_delivered(connection: Connection, row: Mapping[str, Any], now: float) -> bool:

@@ -20,6 +20,7 @@ from solon.store.tables import (
     Decision,
     Expert,
     Item,
+    Precedent,
     Record,
     Review,
     Rubric,
@@ -36,6 +37,7 @@ constitutions = Constitution.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 experts = Expert.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
+precedents = Precedent.__table__  # type: ignore[attr-defined]
 records = Record.__table__  # type: ignore[attr-defined]
 reviews = Review.__table__  # type: ignore[attr-defined]
 rubrics = Rubric.__table__  # type: ignore[attr-defined]
@@ -388,23 +390,15 @@ class ItemFacts:
 
 def item_facts(connection: Connection, run_id: str) -> list[ItemFacts]:
     """Every item of a run, in the order of its seeds. Audits are no questions: their items were accepted."""
-    asked: dict[str, int] = dict(
-        connection.execute(
-            select(reviews.c.item_id, func.count())
-            .where(reviews.c.run_id == run_id, reviews.c.kind == "interrupt", reviews.c.state != "withdrawn")
-            .group_by(reviews.c.item_id)
-        )
-        .tuples()
-        .all()
+    asking = (
+        select(reviews.c.item_id, func.count())
+        .where(reviews.c.run_id == run_id, reviews.c.kind == "interrupt", reviews.c.state != "withdrawn")
+        .group_by(reviews.c.item_id)
     )
+    asked = {row[0]: int(row[1]) for row in connection.execute(asking)}
     total = func.sum(func.coalesce(calls.c.input_tokens, 0) + func.coalesce(calls.c.output_tokens, 0))
-    used: dict[str, int] = dict(
-        connection.execute(
-            select(calls.c.item_id, total).where(calls.c.run_id == run_id).group_by(calls.c.item_id)
-        )
-        .tuples()
-        .all()
-    )
+    using = select(calls.c.item_id, total).where(calls.c.run_id == run_id).group_by(calls.c.item_id)
+    used = {row[0]: int(row[1]) for row in connection.execute(using)}
     query = (
         select(items.c.id, seeds.c.external_id, items.c.state)
         .join(seeds, seeds.c.id == items.c.seed_id)
@@ -412,7 +406,7 @@ def item_facts(connection: Connection, run_id: str) -> list[ItemFacts]:
         .order_by(items.c.position)
     )
     return [
-        ItemFacts(row.id, row.external_id, row.state, int(asked.get(row.id, 0)), int(used.get(row.id) or 0))
+        ItemFacts(row.id, row.external_id, row.state, asked.get(row.id, 0), used.get(row.id, 0))
         for row in connection.execute(query)
     ]
 
@@ -482,6 +476,26 @@ def count_reviews(connection: Connection, run_ids: Sequence[str]) -> dict[str, i
         .group_by(reviews.c.kind, reviews.c.state)
     )
     return {f"{row[0]} {row[1]}": int(row[2]) for row in connection.execute(query)}
+
+
+def count_undone(connection: Connection, run_ids: Sequence[str]) -> int:
+    """Decisions that were taken back."""
+    query = (
+        select(func.count())
+        .select_from(decisions.join(items, items.c.id == decisions.c.item_id))
+        .where(items.c.run_id.in_(run_ids), decisions.c.undone_at.is_not(None))
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def held_out(connection: Connection, run_ids: Sequence[str]) -> set[str]:
+    """Decisions of the half that no consensus version was fitted on."""
+    query = (
+        select(precedents.c.decision_id)
+        .join(items, items.c.id == precedents.c.item_id)
+        .where(items.c.run_id.in_(run_ids), precedents.c.half == "held_out")
+    )
+    return set(connection.execute(query).scalars())
 
 
 def count_erased(connection: Connection) -> int:

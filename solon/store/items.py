@@ -124,7 +124,7 @@ def _started(pid: int) -> str:
         return "0"
 
 
-def _is_gone(claimed_by: str) -> bool:
+def is_gone(claimed_by: str) -> bool:
     """True only where the claiming worker is known to have ended on this machine."""
     host, pid, started, _ = claimed_by.rsplit(":", 3)
     if host != socket.gethostname():
@@ -143,7 +143,7 @@ def _is_gone(claimed_by: str) -> bool:
 def release_dead(connection: Connection, run_id: str) -> int:
     """Put items back that a dead process or an expired claim holds. Returns how many."""
     query = select(items.c.claimed_by).where(items.c.run_id == run_id, items.c.state == "running").distinct()
-    dead = [name for name in connection.execute(query).scalars() if name is None or _is_gone(name)]
+    dead = [name for name in connection.execute(query).scalars() if name is None or is_gone(name)]
     condition = or_(items.c.claimed_until < time.time(), items.c.claimed_by.in_([d for d in dead if d]))
     if None in dead:
         condition = or_(condition, items.c.claimed_by.is_(None))

@@ -105,6 +105,7 @@ def law_of_run(
         UsageError: the configured file is neither in force nor an earlier version: law does not change by an edit.
     """
     found = version_in_force(connection, kind, document.name, recipe=recipe)
+    found = found or version_in_force(connection, kind, document.name, scope=scope_key(document))
     if found is None:
         return bring_into_force(store, connection, document, by=by)
     known = {version.id for version in history(connection, kind, document.name)}

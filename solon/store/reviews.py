@@ -1,18 +1,28 @@
-"""Reviews and decisions: the queue, the single claim of a decision, and the outbox that carries it to its graph."""
+"""Reviews and decisions: entering the queue, and the single claim of a decision with its outbox row."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, func, select, update
 
-from solon.errors import AlreadyDecided, NotPending, ReviewError
+from solon.errors import AlreadyDecided, NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
 from solon.store.audit_log import append
+from solon.store.deliveries import (
+    Delivery,
+    claim_deliveries,
+    mark_applied,
+    not_delivered,
+    pending_deliveries,
+    resume_value,
+    set_replayed,
+    stored_decision,
+)
 from solon.store.ids import hash_id, keyed_hash, new_id
+from solon.store.review_rows import LeaseLost, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.store import Store
 from solon.store.tables import (
     Assignment,
@@ -28,6 +38,32 @@ from solon.store.tables import (
 )
 from solon.store.writer import Row, insert_rows
 
+__all__ = [
+    "Delivery",
+    "LeaseLost",
+    "NotThere",
+    "ReviewRow",
+    "claim_deliveries",
+    "decide",
+    "event",
+    "find_review",
+    "is_overlapped",
+    "list_reviews",
+    "mark_applied",
+    "not_delivered",
+    "overlap_row",
+    "pending_deliveries",
+    "resume_value",
+    "seed_facts",
+    "set_aside",
+    "set_escalated",
+    "set_replayed",
+    "set_waiting",
+    "spend_budget",
+    "store_decision",
+    "stored_decision",
+]
+
 reviews = Review.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 outbox = Outbox.__table__  # type: ignore[attr-defined]
@@ -35,51 +71,6 @@ items = Item.__table__  # type: ignore[attr-defined]
 seeds = Seed.__table__  # type: ignore[attr-defined]
 texts = Text.__table__  # type: ignore[attr-defined]
 candidates = Candidate.__table__  # type: ignore[attr-defined]
-
-OUTBOX_CLAIM_SECONDS = 300.0
-
-
-class NotThere(NotPending):
-    """Nothing of the caller's has this id."""
-
-
-class LeaseLost(ReviewError):
-    """The time for a review ran out, or it was answered. `kept`: the assignment whose draft is still there."""
-
-    def __init__(self, cause: str, *, next_step: str = "", kept: str | None = None) -> None:
-        super().__init__(cause, next_step=next_step)
-        self.kept = kept
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewRow:
-    """A review as it is stored."""
-
-    id: str
-    item_id: str
-    run_id: str
-    recipe: str
-    attempt: int
-    ordinal: int
-    kind: str
-    state: str
-    response_schema: str
-    candidates: list[str]
-    reasons: list[dict[str, Any]]
-    rule: str
-    margin: float | None
-    confidence: float | None
-    thread_id: str
-    interrupt_id: str | None
-    prefer_actor: str | None
-    content_hash: str
-    decision_id: str | None
-    created_at: float
-    resolved_at: float | None
-    specialty: str | None
-    lang: str | None
-    escalated: bool
-    leased: bool
 
 
 def set_waiting(
@@ -178,35 +169,6 @@ def spend_budget(connection: Connection, run_id: str, most: int) -> list[ReviewR
                 update(reviews).where(reviews.c.id.in_(ids[start : start + 500])).values(state=state)
             )
     return others
-
-
-def list_reviews(
-    connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int = 100
-) -> list[ReviewRow]:
-    """Reviews in a state, the oldest first."""
-    query = (
-        select(reviews)
-        .where(reviews.c.state == state)
-        .order_by(reviews.c.created_at, reviews.c.id)
-        .limit(limit)
-    )
-    if run_id is not None:
-        query = query.where(reviews.c.run_id == run_id)
-    return [ReviewRow(**row) for row in connection.execute(query).mappings()]
-
-
-def find_review(connection: Connection, review_id: str) -> ReviewRow:
-    """A review by its id or the beginning of it.
-
-    Raises:
-        NotThere: there is none, or the beginning fits several.
-    """
-    query = select(reviews).where(reviews.c.id.startswith(review_id, autoescape=True)).limit(2)
-    found = connection.execute(query).mappings().all()
-    if len(found) != 1:
-        problem = "fits several reviews" if found else "is no review of this store"
-        raise NotThere(f"{review_id!r} {problem}", next_step="see `solon review list`")
-    return ReviewRow(**found[0])
 
 
 def decide(
@@ -410,189 +372,3 @@ def event(actor: str, kind: str, subject: str, detail: dict[str, Any]) -> tuple[
         "subject": subject,
         "detail": detail,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A decision on its way into its graph, as the resume value needs it."""
-
-    decision_id: str
-    item_id: str
-    review: ReviewRow
-    resume: dict[str, Any]
-
-
-def claim_deliveries(
-    connection: Connection,
-    by: str,
-    limit: int,
-    *,
-    run_id: str | None = None,
-    without: Collection[str] = (),
-) -> list[Delivery]:
-    """Take decisions whose graphs are to be resumed; a claim that is not kept comes back by itself.
-
-    Args:
-        without: ids of decisions that shall stay where they are.
-    """
-    now = time.time()
-    free = outbox.c.claimed_until.is_(None) | (outbox.c.claimed_until < now) | (outbox.c.claimed_by == by)
-    query = (
-        select(outbox.c.decision_id)
-        .join(items, items.c.id == outbox.c.item_id)
-        .where(outbox.c.applied_at.is_(None), free, items.c.state == "waiting")
-        .where(outbox.c.decision_id.not_in(without))
-        .order_by(outbox.c.created_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=outbox)
-    )
-    if run_id is not None:
-        query = query.where(items.c.run_id == run_id)
-    ids = list(connection.execute(query).scalars())
-    if not ids:
-        return []
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.decision_id.in_(ids))
-        .values(claimed_by=by, claimed_until=now + OUTBOX_CLAIM_SECONDS, tries=outbox.c.tries + 1)
-    )
-    found = _deliveries(connection, ids)
-    connection.execute(
-        update(items)
-        .where(items.c.id.in_([delivery.item_id for delivery in found]))
-        .values(
-            state="running",
-            claimed_by=by,
-            claimed_until=now + OUTBOX_CLAIM_SECONDS,
-            starts=items.c.starts + 1,
-        )
-    )
-    return found
-
-
-def _deliveries(connection: Connection, ids: Sequence[str]) -> list[Delivery]:
-    query = (
-        select(
-            decisions,
-            *(reviews.c[name].label(f"of_review_{name}") for name in ReviewRow.__dataclass_fields__),
-        )
-        .join(reviews, reviews.c.id == decisions.c.review_id)
-        .where(decisions.c.id.in_(ids))
-        .order_by(decisions.c.decided_at)
-    )
-    found = []
-    for row in connection.execute(query).mappings():
-        review = ReviewRow(**{name: row[f"of_review_{name}"] for name in ReviewRow.__dataclass_fields__})
-        found.append(Delivery(row["id"], row["item_id"], review, resume_value(row)))
-    return found
-
-
-def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """What a decision says to the graph: ids and small values."""
-    return {
-        "decision": row["id"],
-        "choice": row["choice"],
-        "candidate": row["candidate_id"],
-        "edit": row["edit_id"],
-        "guidance": row["guidance_id"],
-        "actor": row["actor"],
-        "scores": row["scores"] or {},
-    }
-
-
-def mark_applied(connection: Connection, decision_id: str) -> None:
-    connection.execute(_APPLIED, {"of_decision": decision_id, "at": time.time()})
-
-
-_APPLIED = (
-    update(outbox)
-    .where(outbox.c.decision_id == bindparam("of_decision"))
-    .values(applied_at=bindparam("at"), claimed_until=None)
-)
-
-
-def not_delivered(
-    connection: Connection, delivery: Delivery, problem: str, *, taken_in: bool, state: str = "parked"
-) -> None:
-    """A delivery failed. The decision stays stored; where the graph took it in, only the item has to go on.
-
-    Args:
-        state: of an item that has to go on.
-    """
-    values: dict[str, Any] = {
-        "problem": problem[:500],
-        "claimed_by": None,
-        "claimed_until": None,
-        "applied_at": time.time() if taken_in else None,
-    }
-    connection.execute(update(outbox).where(outbox.c.decision_id == delivery.decision_id).values(**values))
-    connection.execute(
-        update(items)
-        .where(items.c.id == delivery.item_id, items.c.state == "running")
-        .values(
-            state=state if taken_in else "waiting",
-            reason=problem[:500],
-            claimed_by=None,
-            claimed_until=None,
-        )
-    )
-
-
-def pending_deliveries(connection: Connection, run_id: str | None = None) -> int:
-    """How many decisions wait for a worker."""
-    query = (
-        select(outbox.c.decision_id)
-        .join(items, items.c.id == outbox.c.item_id)
-        .where(outbox.c.applied_at.is_(None))
-    )
-    if run_id is not None:
-        query = query.where(items.c.run_id == run_id)
-    return len(connection.execute(query).scalars().all())
-
-
-def stored_decision(
-    connection: Connection, item_id: str, ordinal: int, review_id: str
-) -> dict[str, Any] | None:
-    """The decision that the item has at this review, from whatever attempt, unless it was undone.
-
-    Candidates have other ids in every attempt: the decision is told about those of `review_id`. Where their texts are
-    not those that the expert saw, there is no decision yet.
-    """
-    query = (
-        select(decisions)
-        .where(
-            decisions.c.item_id == item_id, decisions.c.ordinal == ordinal, decisions.c.undone_at.is_(None)
-        )
-        .order_by(decisions.c.decided_at)
-        .limit(1)
-    )
-    row = connection.execute(query).mappings().first()
-    if row is None or row["review_id"] == review_id:
-        return None if row is None else dict(row)
-    seen, shown = (find_review(connection, name) for name in (row["review_id"], review_id))
-    if seen.content_hash != shown.content_hash:
-        return None
-    text_of: dict[str, str] = dict(
-        connection.execute(
-            select(candidates.c.id, candidates.c.text_id).where(
-                candidates.c.id.in_([*seen.candidates, *shown.candidates])
-            )
-        ).all()
-    )
-    now = {text_of[candidate]: candidate for candidate in shown.candidates}
-    candidate = row["candidate_id"]
-    return {**row, "candidate_id": now[text_of[candidate]] if candidate else None}
-
-
-def set_replayed(connection: Connection, review_id: str, decision_id: str) -> None:
-    """A later attempt met the same review again and was given the same decision."""
-    connection.execute(
-        update(reviews)
-        .where(reviews.c.id == review_id, reviews.c.state.in_(("opening", "waiting")))
-        .values(state="decided", decision_id=decision_id, resolved_at=time.time())
-    )
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.decision_id == decision_id, outbox.c.applied_at.is_(None))
-        .values(applied_at=time.time())
-    )

@@ -102,3 +102,23 @@ def waiting(solon: Cli, five_seeds: Path, folder: Path) -> list[dict[str, Any]]:
     reviews: list[dict[str, Any]] = solon("review", "list", "--json").json["reviews"]
     assert reviews
     return reviews
+
+
+@pytest.fixture
+def rules(folder: Path) -> str:
+    """A fake whose judges prefer the cooler draft, but for one seed of the demo, where they cannot tell."""
+    script = {
+        "rules": [
+            {"role": "generator", "answer": "An answer written at $temperature."},
+            {"role": "critic", "answer": {"findings": []}},
+            {"role": "judge", "prompt": "sky is blue", "probabilities": {"A": 0.5, "B": 0.5}},
+            {
+                "role": "judge",
+                "prompt": r"\[Answer A \w+\]\n[^\n]*at 0\.7",
+                "probabilities": {"A": 0.95, "B": 0.05},
+            },
+            {"role": "judge", "probabilities": {"A": 0.05, "B": 0.95}},
+        ]
+    }
+    (folder / "rules.json").write_text(json.dumps(script))
+    return "scripted:rules.json"

@@ -15,8 +15,8 @@ from solon.agents.models.weights import find_builtin_model
 Cli = Callable[..., Any]
 
 
-def test_the_demo_shows_the_loop_and_its_next_commands_work(solon: Cli, folder: Path) -> None:
-    told = solon("demo", "--model", "scripted:default")
+def test_the_demo_shows_the_loop_and_its_next_commands_work(solon: Cli, folder: Path, rules: str) -> None:
+    told = solon("demo", "--model", rules)
     assert told.code == 0
     for part in (
         "seed:",
@@ -40,7 +40,7 @@ def test_the_demo_shows_the_loop_and_its_next_commands_work(solon: Cli, folder: 
     for command in commands:
         assert solon(*shlex.split(command)[1:]).code in (0, 3), command
     rows = [json.loads(line) for line in (folder / "solon-demo" / "pairs.jsonl").read_text().splitlines()]
-    summary = solon("demo", "--model", "scripted:default", "--json").json
+    summary = solon("demo", "--model", rules, "--json").json
     assert len(rows) == summary["accepted"]
 
 

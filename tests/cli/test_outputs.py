@@ -19,9 +19,9 @@ Cli = Callable[..., Any]
 
 
 @pytest.fixture
-def records(solon: Cli, folder: Path) -> list[dict[str, Any]]:
-    """The records of the demo on the scripted fake."""
-    assert solon("demo", "--model", "scripted:default", "--store", "sqlite:///solon.db").code == 0
+def records(solon: Cli, folder: Path, rules: str) -> list[dict[str, Any]]:
+    """The records of the demo on a scripted fake."""
+    assert solon("demo", "--model", rules, "--store", "sqlite:///solon.db").code == 0
     solon("export", "--format", "jsonl", "--output", folder / "all.jsonl")
     rows = [json.loads(line) for line in (folder / "all.jsonl").read_text().splitlines()]
     assert rows

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -24,7 +25,7 @@ from solon.store.reviews import ReviewRow, decide, list_reviews
 from solon.store.tables import Assignment
 from solon.store.writer import insert_rows
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "models": {
         "default": {"model": "scripted:default", "price": {"input": 1.0, "output": 2.0}},
         "other": {"model": "scripted:split", "price": {"input": 3.0, "output": 4.0}},
@@ -66,6 +67,8 @@ class Known:
     audits: int
     audits_agreed: int
     local: int
+    config: dict[str, Any]
+    rows: list[dict[str, object]]
 
 
 def _waiting(project: Project, kind: str, rule: str | None = None) -> list[ReviewRow]:
@@ -140,7 +143,17 @@ def _make(folder: Path) -> Known:
         project.resume()
         run_id = project.summarize().run_id
     return Known(
-        url, folder, run_id, (actors[0], actors[1]), len(pilots), seconds, len(audits), agreed, len(rest)
+        url=url,
+        folder=folder,
+        run_id=run_id,
+        experts=(actors[0], actors[1]),
+        pilots=len(pilots),
+        seconds=seconds,
+        audits=len(audits),
+        audits_agreed=agreed,
+        local=len(rest),
+        config=CONFIG,
+        rows=seed_rows(80),
     )
 
 

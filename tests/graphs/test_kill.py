@@ -123,7 +123,7 @@ def check_the_end(url: str, folder: Path, log: Path, items: int) -> dict[str, An
     with Project(url, create=False) as project:
         summary = project.summarize()
         assert summary.accepted + summary.rejected + summary.pending_review == summary.items == items
-        assert summary.failed == summary.queued == summary.decisions_to_apply == 0
+        assert (summary.failed, summary.queued, summary.decisions_to_apply) == (0, 0, 0)
         rest = project.reviews(limit=items)
         assert len(rest) == summary.pending_review
         for review in rest:

@@ -269,3 +269,26 @@ def test_an_item_left_at_its_review_by_a_dead_process_takes_its_decision(make_de
     assert desk.chat.calls == calls
     (record,) = desk.rows("Record")
     assert texts_of(desk, record)[0] == review.candidates[1].text
+
+
+@pytest.mark.parametrize("choice", ["prefer", "redraft"])
+def test_a_worker_that_died_after_delivering_leaves_nothing_open(make_desk: Make, choice: str) -> None:
+    """The graph took the decision in, but the outbox row was never marked: the item has ended, or waits again."""
+    desk = make_desk(**ALWAYS)
+    desk.project.run("preference", ["Why is the sky blue?"])
+    (review,) = desk.project.reviews()
+    answer = {"guidance": "shorter"} if choice == "redraft" else {}
+    desk.project.decide(review, choice, review.candidates[0] if choice == "prefer" else None, **answer)
+    desk.project.resume()
+    from solon.store import items
+
+    dead = f"{items.owner().rsplit(':', 1)[0]}:1:x"
+    with desk.project.store.transaction() as connection:
+        left = {"applied_at": None, "claimed_by": dead, "claimed_until": 9e9}
+        connection.execute(update(tables.Outbox.__table__).values(**left))  # type: ignore[attr-defined]
+    before = [r.id for r in desk.project.reviews()]
+    calls = desk.chat.calls
+    summary = desk.project.resume()
+    assert summary.decisions_to_apply == 0
+    assert [r.id for r in desk.project.reviews()] == before
+    assert (desk.chat.calls, desk.count("Record")) == (calls, 1 if choice == "prefer" else 0)

@@ -37,7 +37,13 @@ def multiply(project: Project, n: int) -> None:
             rows.append(
                 (
                     Review,
-                    {**review, "id": review_id, "item_id": item_id, "created_at": review["created_at"] + i},
+                    {
+                        **review,
+                        "id": review_id,
+                        "item_id": item_id,
+                        "content_hash": review_id,
+                        "created_at": review["created_at"] + i,
+                    },
                 )
             )
         insert_rows(connection, rows)

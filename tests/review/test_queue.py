@@ -166,7 +166,7 @@ def test_rationale_is_asked_for_where_it_matters(project: Project, person: Any, 
     given = {"choice": choice} | (
         {"candidate": review.candidates[0], "text": "new"} if choice == "edit" else {}
     )
-    with pytest.raises(InvalidDecision, match="^rationale:"):
+    with pytest.raises(InvalidDecision, match=r"^rationale:"):
         answer(project, ada, lease, given)
     assert answer(project, ada, lease, {**given, "rationale": "wrong dose"}).kind == "decided"
 
@@ -285,7 +285,7 @@ def test_only_the_last_ten_can_be_taken_back(project: Project, person: Any) -> N
     for _ in range(11):
         lease, review = take(project, ada)
         made.append(str(answer(project, ada, lease, prefer(review)).decision_id))
-    with pytest.raises(NotPending, match="last 10"), project.store.transaction() as connection:
+    with pytest.raises(NotPending, match=r"last 10"), project.store.transaction() as connection:
         undo(project.store, connection, ada, made[0])
 
 
@@ -297,3 +297,51 @@ def test_answer_after_a_look_at_the_votes_is_no_blind_evidence(project: Project,
     answer(project, ada, lease, prefer(review))
     with project.store.connect() as connection:
         assert connection.execute(select(decisions.c.counts)).scalar_one() is False
+
+
+def _second_review(project: Project, kind: str) -> str:
+    """The same question once more, as the graph writes it for an overlap or an audit."""
+    from solon.store.reviews import overlap_row
+    from solon.store.writer import insert_rows
+
+    with project.store.transaction() as connection:
+        first = connection.execute(select(reviews).order_by(reviews.c.created_at)).mappings().first()
+        assert first is not None
+        row = {**overlap_row(first), "kind": kind}
+        insert_rows(connection, [(Review, row)])
+    return str(row["id"])
+
+
+def test_nobody_gets_the_same_question_twice(project: Project, person: Any) -> None:
+    ada = person("Ada")[0]
+    again = _second_review(project, "overlap")
+    seen: list[str] = []
+    for _ in range(12):
+        lease, review = take(project, ada)
+        seen.append(review.id)
+        answer(project, ada, lease, prefer(review))
+    assert len({find.content_hash for find in _rows(project, seen)}) == 12
+    with project.store.transaction() as connection:
+        assert queue.lease_next(connection, ada) is None
+    _, other = take(project, person("Bo")[0])
+    assert other.id not in seen
+    assert again in {other.id, *seen}
+
+
+def _rows(project: Project, ids: list[str]) -> list[ReviewRow]:
+    with project.store.connect() as connection:
+        return [find_review(connection, review_id) for review_id in ids]
+
+
+def test_undoing_an_audit_leaves_its_item_alone(project: Project, person: Any) -> None:
+    """Nothing waits for an audit's answer: taking it back opens it again and touches neither item nor decision."""
+    ada = person("Ada")[0]
+    audit = _second_review(project, "audit")
+    with project.store.transaction() as connection:
+        lease, review = queue.lease_review(connection, ada, audit)
+    done = answer(project, ada, lease, prefer(review))
+    with project.store.transaction() as connection:
+        again, _ = undo(project.store, connection, ada, str(done.decision_id))
+    assert again is not None
+    assert answer(project, ada, again, prefer(review, 1)).kind == "decided"
+    assert project.trace(review.item_id)["item"]["attempt"] == 0

@@ -66,7 +66,7 @@ def evaluate(material: Material) -> Quality:
     n = len(texts)
     words = [len(find_words(text)) for text in texts]
     broken = {row.id: found for row, text in answered if (found := find_broken_markdown(text))}
-    personal = {row.id: found for row, text in answered if (found := find_personal(text))}
+    personal = {row.id: kinds for row, text in answered if (kinds := find_personal(text))}
     refusing = [row.id for row, text in answered if is_refusal(text)]
     rude = [row.id for row, text in answered if find_rude(text)]
     gaps = [
@@ -102,7 +102,7 @@ def evaluate(material: Material) -> Quality:
         broken_markdown=rate(len(broken), n),
         broken_kinds=dict(Counter(kind for kinds in broken.values() for kind in kinds)),
         personal=rate(len(personal), n),
-        personal_kinds=dict(sum((Counter(found) for found in personal.values()), Counter[str]())),
+        personal_kinds=dict(sum((Counter(kinds) for kinds in personal.values()), Counter[str]())),
         rude=rate(len(rude), n),
         languages=dict(Counter(row.lang or "not stated" for row in rows)),
         flagged={name: tuple(ids)[:20] for name, ids in flagged.items() if ids},

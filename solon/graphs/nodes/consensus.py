@@ -82,7 +82,8 @@ def review_row(
 ) -> dict[str, Any]:
     """A review of the candidates shown. An interrupt opens with its checkpoint; an audit waits at once."""
     shown, summary = state["shown"], state.get("consensus") or {}
-    texts = sorted(context.candidate(candidate).text_id for candidate in shown)
+    # An answer to another request is another question, even where the answer's text is the same.
+    texts = sorted(c.text_id + (c.prompt_text_id or "") for c in map(context.candidate, shown))
     return {
         "id": context.row_id("review", ordinal),
         "item_id": context.item.id,

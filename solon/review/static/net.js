@@ -1,7 +1,7 @@
 // Requests to our own server: one place knows cookies, CSRF and what a failure means.
 export class SessionEnded extends Error {}
 export class Refused extends Error {
-  constructor(problem, status) { super(problem.cause || "The server refused this."); this.nextStep = problem.next_step || ""; this.code = problem.error; this.status = status; }
+  constructor(problem, status) { super(problem.cause || "The server refused this."); this.told = [this.message, problem.next_step].filter(Boolean).map((words) => words[0].toUpperCase() + words.slice(1).replace(/\.$/, "") + ".").join(" "); this.code = problem.error; this.status = status; }
 }
 const csrf = () => document.querySelector("meta[name=csrf]");
 

@@ -34,12 +34,13 @@ async function advance() {
   box.setAttribute("aria-busy", "true");
   try {
     const found = await fetchNext();
-    if (found.item) { show(found); prefetch(); } else empty(found.message, found.empty);
+    if (found.item) show(found); else empty(found.message, found.empty);
   } catch (error) {
     if (error instanceof SessionEnded) loginAgain();
     else if (error instanceof Refused) empty(error.message, "refused");
     else { empty("No connection. Your answers are kept here and are sent when it is back.", "offline"); setTimeout(() => { if (!shown) advance(); }, 3000); }
   } finally { asking = false; }
+  if (shown) prefetch();
 }
 
 async function prefetch() {
@@ -60,6 +61,7 @@ function show(view, told = "") {
   const draft = view.answer || view.item.draft;
   if (draft) fillAnswer(view, draft);
   $(".problem", box).textContent = told;
+  if (view.over) $(".answer .send", box).textContent = "Go on to the next";
   wire(view);
   draftDirty = false;
   scrollTo({ top: 0 });
@@ -98,9 +100,9 @@ function changed(view) {
   for (const flags of $$(".flags", view.root)) flags.classList.toggle("set", $$("input:checked", flags).length > 0);
   const cited = $$("input[name=principle]:checked", view.root).map((one) => one.value);
   $(".cited", view.root).textContent = cited.length ? ": " + cited.join(", ") : "";
-  draftDirty = true;
+  draftDirty = !view.over;
   clearTimeout(draftTimer);
-  draftTimer = setTimeout(saveDraft, 500);
+  if (!view.over) draftTimer = setTimeout(saveDraft, 500);
 }
 
 async function saveDraft() {
@@ -129,6 +131,7 @@ function choose(choice, candidate) {
 
 function submit() {
   if (!shown) return;
+  if (shown.over) { draftDirty = false; advance(); return; }
   const view = shown, answer = readAnswer(view), wrong = problemOf(view, answer);
   if (wrong) { $(".problem", box).textContent = wrong.told; wrong.field?.focus(); return; }
   clearTimeout(draftTimer);
@@ -156,8 +159,9 @@ async function flush() {
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         unsent.shift();
+        view.over = error.status === 409 || error.status === 404;
         if (shown) ahead.unshift(shown);
-        show(view, error.message + (error.nextStep ? " " + error.nextStep : ""));
+        show(view, error.told);
       }
       tellUnsent();
     }

@@ -1,0 +1,62 @@
+"""`solon report`: one page that says what was made and how far it can be trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
+from solon.cli.terminal import clean, print_json
+
+
+def register(app: typer.Typer) -> None:
+    app.command("report")(report)
+
+
+def report(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The page; report.json lies beside it.")
+    ] = Path("report.html"),
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    run: RunOption = None,
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "",
+    with_texts: Annotated[
+        bool, typer.Option("--with-texts", help="Show example texts; without it the report holds none.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a self-contained page with every figure, its interval and its limits, and the same as JSON.
+
+    Example: solon report -o report.html
+    """
+    from solon.eval.material import gather
+    from solon.eval.page import render_page
+    from solon.eval.report import build_report
+    from solon.formats.containers import check_target, write_text_at_once
+
+    beside = output.with_suffix(".json")
+    check_target(output)
+    with open_project(store, config) as project:
+        made = build_report(gather(project.store, [run] if run else ()), title=title, with_texts=with_texts)
+    write_text_at_once(output, [render_page(made)])
+    write_text_at_once(beside, [made.model_dump_json(indent=2), "\n"])
+    if json:
+        print_json(
+            {
+                "report": str(output),
+                "json": str(beside),
+                "records": made.records,
+                "certified": made.certified,
+                "provisional": made.provisional,
+                "with_texts": with_texts,
+                "limits": list(made.limits),
+            }
+        )
+        return
+    typer.echo(clean(f"{output}: {made.records} records, {made.certified} under a certificate"))
+    for limit in made.limits:
+        typer.echo(clean(f"  not known: {limit}"))
+    typer.echo(clean(f"the same as JSON: {beside}"))

@@ -1,0 +1,129 @@
+"""Small plots as SVG text, drawn in the colours of the page around them. Imports nothing of Solon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+WIDTH, HEIGHT = 460, 300
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 44
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point; `low` and `high` draw its interval."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points joined by a line. `style`: main, other (dashed) or steps."""
+
+    name: str
+    points: tuple[Point, ...]
+    style: str = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Axes from `x` to `y` ranges; `lines`: horizontal lines with a name; `diagonal`: where x equals y."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    x: tuple[float, float] = (0.0, 1.0)
+    y: tuple[float, float] = (0.0, 1.0)
+    x_format: str = ".1f"
+    diagonal: bool = False
+    lines: tuple[tuple[str, float], ...] = field(default=())
+
+
+def draw(plot: Plot) -> str:
+    """The plot as an SVG element, in classes that the page's style sheet colours."""
+    scale = _Scale(plot)
+    parts = [
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.title, quote=True)}">',
+        *_axes(plot, scale),
+    ]
+    if plot.diagonal:
+        low, high = max(plot.x[0], plot.y[0]), min(plot.x[1], plot.y[1])
+        parts.append(_line("guide", [(scale.x(low), scale.y(low)), (scale.x(high), scale.y(high))]))
+    for name, value in plot.lines:
+        height = scale.y(value)
+        parts.append(_line("guide", [(LEFT, height), (WIDTH - RIGHT, height)]))
+        parts.append(_text(WIDTH - RIGHT - 2, height - 4, name, "end"))
+    for series in plot.series:
+        parts += _series(series, scale)
+    parts += _legend(plot.series)
+    return "".join([*parts, "</svg>"])
+
+
+class _Scale:
+    def __init__(self, plot: Plot) -> None:
+        self._x, self._y = plot.x, plot.y
+
+    def x(self, value: float) -> float:
+        low, high = self._x
+        return LEFT + (value - low) / ((high - low) or 1.0) * (WIDTH - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        low, high = self._y
+        return HEIGHT - BOTTOM - (value - low) / ((high - low) or 1.0) * (HEIGHT - TOP - BOTTOM)
+
+
+def _axes(plot: Plot, scale: _Scale) -> list[str]:
+    parts = []
+    for i in range(6):
+        x, y = (low + (high - low) * i / 5 for low, high in (plot.x, plot.y))
+        parts.append(_line("grid", [(LEFT, scale.y(y)), (WIDTH - RIGHT, scale.y(y))]))
+        parts.append(_text(LEFT - 6, scale.y(y) + 4, f"{y:.2g}", "end"))
+        parts.append(_text(scale.x(x), HEIGHT - BOTTOM + 16, format(x, plot.x_format), "middle"))
+    parts.append(_line("axis", [(LEFT, TOP), (LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM)]))
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, plot.x_label, "middle"))
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    parts.append(
+        f'<text x="12" y="{middle:.1f}" text-anchor="middle" transform="rotate(-90 12 {middle:.1f})">'
+        f"{escape(plot.y_label)}</text>"
+    )
+    return parts
+
+
+def _series(series: Series, scale: _Scale) -> list[str]:
+    parts = []
+    at = [(scale.x(p.x), scale.y(p.y)) for p in series.points]
+    for point, (x, _) in zip(series.points, at, strict=True):
+        if point.low is not None and point.high is not None:
+            parts.append(
+                _line(f"whisker {series.style}", [(x, scale.y(point.low)), (x, scale.y(point.high))])
+            )
+    if len(at) > 1:
+        parts.append(_line(series.style, at))
+    if series.style == "main" and len(at) <= 40:
+        parts += [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in at]
+    return parts
+
+
+def _legend(series: Sequence[Series]) -> list[str]:
+    if len(series) < 2:
+        return []
+    parts = []
+    for i, one in enumerate(series):
+        y = HEIGHT - BOTTOM - 12 - 16 * (len(series) - 1 - i)
+        parts.append(_line(one.style, [(LEFT + 10, y - 4), (LEFT + 34, y - 4)]))
+        parts.append(_text(LEFT + 40, y, one.name, "start"))
+    return parts
+
+
+def _line(kind: str, points: Sequence[tuple[float, float]]) -> str:
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return f'<polyline class="{kind}" points="{path}"/>'
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'

@@ -1,0 +1,74 @@
+"""What a report does not know, in plain words, from its own figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solon.eval.suites.agreement import Agreement
+    from solon.eval.suites.audit import Audit
+    from solon.eval.suites.judges import Judges
+
+FEW = 30
+
+
+def find_limits(
+    audited: Audit,
+    agreed: Agreement,
+    judged: Judges,
+    counted: int,
+    records: int,
+    money: float | None,
+    with_texts: bool,
+) -> tuple[str, ...]:
+    """One sentence for each thing that a reader might believe and should not."""
+    found = []
+    if not counted:
+        found.append(
+            "No expert has answered anything that counts. Nothing here says how good the records are."
+        )
+    elif not audited.n:
+        found.append(
+            "No accepted record was checked by a blind audit. The agreement among them is not known."
+        )
+    elif audited.n < FEW:
+        found.append(
+            f"Only {audited.n} accepted records were audited. A quality well below the promise could go unseen."
+        )
+    for run in audited.runs:
+        if not run.promised and records:
+            found.append(
+                f"Run {run.name} has no certificate in force: its accepted records are provisional, and "
+                f"{run.promise:.0%} is an aim, not a promise."
+            )
+        if run.state == "alarm":
+            found.append(f"Audits of run {run.name} raised an alarm: {run.why}.")
+    ceiling = agreed.ceiling.best_panel
+    if counted and ceiling.value is None:
+        found.append(
+            "No item was answered by two experts. How far experts agree with each other, and so how good any panel "
+            "could be, is not known."
+        )
+    elif ceiling.value is not None:
+        found.append(
+            f"Experts agree with each other {agreed.ceiling.experts_agree.value:.0%} of the time; no panel can be "
+            f"expected to agree with one of them more than {ceiling.value:.0%} "
+            f"({ceiling.low:.0%} to {ceiling.high:.0%})."
+        )
+    if len({judge.model for judge in judged.judges}) == 1:
+        found.append("All judges are one model. Where it is wrong, they are wrong together.")
+    if any(judge.own_family for judge in judged.judges):
+        found.append("Some judges judged answers of their own model family.")
+    if money is None:
+        found.append("The cost is not known, because some model has no price in the configuration.")
+    found.append(
+        "Agreement with experts is not truth: where the experts err, so does what was measured against them."
+    )
+    found.append(
+        "A promise holds for the panel, law, prompts and kind of seeds that it was made with, and for nothing else."
+    )
+    if not with_texts:
+        found.append(
+            "This report holds no texts. What the records say was not shown to whoever reads only this."
+        )
+    return tuple(found)

@@ -1,0 +1,398 @@
+"""The report of a store: what was made, from what, how good, what experts decided, what it cost, what is not known.
+
+Every figure is in `Report`, which is also report.json; `solon.eval.page` makes the HTML page from it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.eval.curves import Curves, measure_curves
+from solon.eval.limits import find_limits
+from solon.eval.opinions import counted, opinions_on
+from solon.eval.result import Figure, rate
+from solon.eval.standing import Standing, moment, read_standing
+from solon.eval.suites import agreement, audit, judges, quality
+from solon.store import audit_log, evaluation, runs
+from solon.store.ids import keyed_hash
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from solon.eval.material import Material
+    from solon.eval.opinions import Opinion
+    from solon.store import Store
+    from solon.store.evaluation import Accepted, Answer
+
+LEVELS = (("low", 0.0, 0.6), ("middle", 0.6, 0.85), ("high", 0.85, 1.01))
+EXAMPLES = 3
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunPart(_Part):
+    """A run as it stands. `protocol`: what its configuration says about routing and panel."""
+
+    id: str
+    recipe: str
+    seeds: str
+    started: str
+    status: str
+    states: dict[str, int]
+    records: int
+    certified: int
+    provisional: int
+    decided: int
+    models: dict[str, str]
+    judges: tuple[str, ...]
+    protocol: dict[str, Any]
+    standing: Standing
+
+
+class Decisions(_Part):
+    """What people answered, and what it changed. `overturned`: blind answers that went against the panel."""
+
+    answers: int
+    counted: int
+    second_opinions: int
+    undone: int
+    choices: dict[str, int]
+    channels: dict[str, int]
+    flags: dict[str, int]
+    principles: dict[str, int]
+    reviews: dict[str, int]
+    overturned: Figure
+    minutes: float
+    timed: int
+    median_seconds: float | None
+
+
+class Costs(_Part):
+    """Model calls and what they took. `money` is None where any price is unknown."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    money: float | None
+    failed: int
+    by_role: tuple[dict[str, Any], ...]
+    tokens_per_record: float | None
+    money_per_record: float | None
+
+
+class Reviewer(_Part):
+    """A person, pseudonymous: the name is a keyed hash that only this store can make."""
+
+    name: str
+    answers: int
+    counted: int
+    role: str
+    specialties: tuple[str, ...]
+    languages: tuple[str, ...]
+    credential: str
+    agreement_with_panel: Figure
+
+
+class Auditors(_Part):
+    """For those who check: provenance, people, deviations, deletions and the sealed log."""
+
+    sources: dict[str, int]
+    licences: dict[str, int]
+    consents: dict[str, int]
+    languages: dict[str, int]
+    reviewers: tuple[Reviewer, ...]
+    deviations: tuple[str, ...]
+    erased_texts: int
+    log_entries: int
+    log_intact: bool
+    log_problem: str
+    log_head: str
+
+
+class Example(_Part):
+    """A record at some level of confidence. Texts only where they were asked for."""
+
+    level: str
+    record: str
+    confidence: float | None
+    route: str
+    provisional: bool
+    prompt: str | None = None
+    chosen: str | None = None
+    rejected: str | None = None
+
+
+class Report(_Part):
+    """Everything that the page shows."""
+
+    title: str
+    made_at: str
+    solon: str
+    with_texts: bool
+    records: int
+    certified: int
+    provisional: int
+    runs: tuple[RunPart, ...]
+    audit: audit.Audit
+    agreement: agreement.Agreement
+    judges: judges.Judges
+    quality: quality.Quality
+    curves: Curves
+    decisions: Decisions
+    law: tuple[dict[str, Any], ...]
+    costs: Costs
+    auditors: Auditors
+    examples: tuple[Example, ...]
+    limits: tuple[str, ...]
+
+
+def build_report(material: Material, *, title: str = "", with_texts: bool = False) -> Report:
+    """Measure everything that a report shows; reads the store only (but for the audit watch of `read_standing`).
+
+    Args:
+        with_texts: put example texts in; without it the report holds ids and figures.
+    """
+    from solon import __version__
+
+    store = material.store
+    standings = {run.id: read_standing(store, run) for run in material.runs}
+    with store.connect() as connection:
+        answers = evaluation.answers(connection, material.run_ids)
+        opinions = opinions_on(connection, counted(answers))
+        accepted = evaluation.accepted(connection, material.run_ids)
+        parts = tuple(_run(connection, run, standings[run.id]) for run in material.runs)
+        curves = measure_curves(connection, material.run_ids, material.runs, opinions)
+        decisions = _decisions(connection, material.run_ids, answers, opinions)
+        costs = _costs(evaluation.count_calls(connection, material.run_ids), len(accepted))
+        law = tuple(_law(row) for row in evaluation.law_history(connection, material.run_ids))
+        auditors = _auditors(connection, material, answers, opinions, standings)
+    agreed = _pseudonymous(store, agreement.evaluate(material))
+    audited = audit.evaluate(material)
+    judged = judges.evaluate(material)
+    read = quality.evaluate(material)
+    return Report(
+        title=title or "What was made, and how far it can be trusted",
+        made_at=moment(time.time()),
+        solon=__version__,
+        with_texts=with_texts,
+        records=len(accepted),
+        certified=sum(row.certificate_id is not None for row in accepted),
+        provisional=sum(row.provisional for row in accepted),
+        runs=parts,
+        audit=audited,
+        agreement=agreed,
+        judges=judged,
+        quality=read,
+        curves=curves,
+        decisions=decisions,
+        law=law,
+        costs=costs,
+        auditors=auditors,
+        examples=_examples(material, accepted, with_texts),
+        limits=find_limits(
+            audited, agreed, judged, decisions.counted, len(accepted), costs.money, with_texts
+        ),
+    )
+
+
+def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPart:
+    config = runs.config_payload(connection, run.config_id)
+    own = evaluation.accepted(connection, [run.id])
+    routing = config.get("routing", {})
+    kept = ("policy", "pilot", "pilot_share", "alpha", "delta", "audit_share", "threshold")
+    return RunPart(
+        id=run.id,
+        recipe=run.recipe,
+        seeds=PurePath(run.seeds_name).name,
+        started=moment(run.created_at),
+        status=run.status,
+        states=evaluation.count_by(connection, [run.id], "state"),
+        records=len(own),
+        certified=sum(row.certificate_id is not None for row in own),
+        provisional=sum(row.provisional for row in own),
+        decided=sum(row.route == "decided" for row in own),
+        models={name: str(model.get("model", "")) for name, model in config.get("models", {}).items()},
+        judges=tuple(
+            f"{judge.get('model', 'default')}{': ' + judge['persona'] if judge.get('persona') else ''}"
+            for judge in config.get("judges", ())
+        ),
+        protocol={name: routing[name] for name in kept if name in routing},
+        standing=standing,
+    )
+
+
+def _decisions(
+    connection: Connection, run_ids: Sequence[str], answers: Sequence[Answer], opinions: Sequence[Opinion]
+) -> Decisions:
+    seconds = sorted(a.active_seconds for a in answers if a.active_seconds)
+    flags = Counter(flag for a in answers for given in a.flags.values() for flag in given or ())
+    return Decisions(
+        answers=len(answers),
+        counted=len(counted(answers)),
+        second_opinions=sum(a.second for a in answers),
+        undone=evaluation.count_undone(connection, run_ids),
+        choices=dict(Counter(a.choice for a in answers).most_common()),
+        channels=dict(Counter(a.channel for a in answers).most_common()),
+        flags=dict(flags.most_common()),
+        principles=dict(Counter(p for a in answers for p in a.principles).most_common(20)),
+        reviews=evaluation.count_reviews(connection, run_ids),
+        overturned=rate(sum(not o.agrees for o in opinions), len(opinions), "no blind answer yet"),
+        minutes=round(sum(seconds) / 60, 1),
+        timed=len(seconds),
+        median_seconds=seconds[len(seconds) // 2] if seconds else None,
+    )
+
+
+def _costs(rows: list[dict[str, Any]], records: int) -> Costs:
+    tokens_in, tokens_out = (sum(int(row[k]) for row in rows) for k in ("input_tokens", "output_tokens"))
+    known = all(not row["unpriced"] for row in rows)
+    money = sum(float(row["cost"]) for row in rows) if known and rows else None
+    return Costs(
+        calls=sum(row["calls"] for row in rows),
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+        money=money,
+        failed=sum(int(row["failed"]) for row in rows),
+        by_role=tuple({**row, "cost": None if row["unpriced"] else float(row["cost"])} for row in rows),
+        tokens_per_record=(tokens_in + tokens_out) / records if records else None,
+        money_per_record=money / records if records and money is not None else None,
+    )
+
+
+def _law(row: dict[str, Any]) -> dict[str, Any]:
+    document = row.pop("document") or {}
+    rules = document.get("principles") or document.get("criteria") or ()
+    since = moment(row["in_force_at"]) if row["in_force_at"] else ""
+    return {**row, "in_force_at": since, "rules": [str(rule.get("id", "")) for rule in rules]}
+
+
+def _auditors(
+    connection: Connection,
+    material: Material,
+    answers: Sequence[Answer],
+    opinions: Sequence[Opinion],
+    standings: dict[str, Standing],
+) -> Auditors:
+    log = audit_log.verify(material.store)
+    by = {name: evaluation.count_by(connection, material.run_ids, f"seed.{name}") for name in _PROVENANCE}
+    return Auditors(
+        sources=by["source"],
+        licences=by["licence"],
+        consents=by["consent"],
+        languages=by["lang"],
+        reviewers=_reviewers(connection, material.store, answers, opinions),
+        deviations=_deviations(answers, standings, evaluation.count_undone(connection, material.run_ids)),
+        erased_texts=evaluation.count_erased(connection),
+        log_entries=log.entries,
+        log_intact=log.intact,
+        log_problem=log.problem,
+        log_head=log.head,
+    )
+
+
+_PROVENANCE = ("source", "licence", "consent", "lang")
+
+
+def _reviewers(
+    connection: Connection, store: Store, answers: Sequence[Answer], opinions: Sequence[Opinion]
+) -> tuple[Reviewer, ...]:
+    known = evaluation.qualifications(connection)
+    found = []
+    for actor in sorted({a.actor for a in answers}):
+        facts = known.get(actor, {})
+        own = [o for o in opinions if o.answer.actor == actor]
+        found.append(
+            Reviewer(
+                name=pseudonym(store, actor),
+                answers=sum(a.actor == actor for a in answers),
+                counted=sum(a.actor == actor for a in counted(answers)),
+                role=facts.get("role", "no expert: a local user"),
+                specialties=tuple(facts.get("specialties", ())),
+                languages=tuple(facts.get("languages", ())),
+                credential=facts.get("credential", ""),
+                agreement_with_panel=rate(sum(o.agrees for o in own), len(own), "no blind answer"),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: (-one.answers, one.name)))
+
+
+def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undone: int) -> tuple[str, ...]:
+    found = []
+    loose = len(answers) - len(counted(answers))
+    if loose:
+        found.append(
+            f"{loose} answers enter no reliability, certificate or audit: no expert's token, or not blind"
+        )
+    if undone:
+        found.append(
+            f"{undone} decisions were taken back; what was learned from them was learned again without"
+        )
+    for run_id, standing in standings.items():
+        refused = sum(look.status == "refused" for look in standing.looks)
+        suspended = sum(look.status == "suspended" for look in standing.looks)
+        if len(standing.looks) > 1:
+            found.append(f"run {run_id}: the certification sample was looked at {len(standing.looks)} times, each with "
+                         "its own share of delta")  # fmt: skip
+        if refused:
+            found.append(f"run {run_id}: {refused} certificates were refused for lack of agreement or data")
+        if suspended:
+            found.append(f"run {run_id}: {suspended} certificates were suspended")
+    return tuple(found)
+
+
+def pseudonym(store: Store, actor: str) -> str:
+    """A name for a person that this store alone can make, and nobody can undo."""
+    return f"reviewer {keyed_hash(store.key, 'actor', actor)[:8]}"
+
+
+def _pseudonymous(store: Store, found: agreement.Agreement) -> agreement.Agreement:
+    names = {actor: pseudonym(store, actor) for actor in found.by_reviewer}
+    pairs = []
+    for pair in found.experts:
+        first, second = pair.name.split(" / ", 1)
+        told = f"{pseudonym(store, first)} / {pseudonym(store, second)}"
+        pairs.append(pair.model_copy(update={"name": told}))
+    by_reviewer = {names[actor]: figure for actor, figure in found.by_reviewer.items()}
+    return found.model_copy(update={"by_reviewer": by_reviewer, "experts": tuple(pairs)})
+
+
+def _examples(material: Material, accepted: Sequence[Accepted], with_texts: bool) -> tuple[Example, ...]:
+    """The first records of each level by id: ids are hashes, so this is a draw that nobody chose."""
+    wanted: list[tuple[str, Accepted]] = []
+    for level, low, high in LEVELS:
+        fitting = [row for row in accepted if row.confidence is not None and low <= row.confidence < high]
+        wanted += [(level, row) for row in fitting[:EXAMPLES]]
+    ids = {row.id for _, row in wanted}
+    texts = {row.id: row for row in _rows(material) if row.id in ids} if with_texts else {}
+    found = []
+    for level, row in wanted:
+        text = texts.get(row.id)
+        flagged = bool(text and text.flags)
+        found.append(
+            Example(
+                level=level,
+                record=row.id,
+                confidence=row.confidence,
+                route=row.route,
+                provisional=row.provisional,
+                prompt=text.prompt if text else None,
+                chosen=("(withheld: flagged by an expert)" if flagged else text.answer) if text else None,
+                rejected=text.rejected if text and not flagged else None,
+            )
+        )
+    return tuple(found)
+
+
+def _rows(material: Material) -> Any:
+    from solon.store.exporting import export_rows
+
+    for run_id in material.run_ids:
+        yield from export_rows(material.store, run_id=run_id)[1]

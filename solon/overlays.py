@@ -1,0 +1,83 @@
+"""The plain values of a configuration, layer by layer, before they are checked. Imports nothing of Solon but `errors`."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from solon.errors import ConfigError
+
+
+def read_layers(
+    file: Path, profile: str | None, *, roots: Collection[str], overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The file's values (none where it is missing), over them a profile, the environment, then `overrides`.
+
+    Args:
+        profile: name of a table in [profiles]; default: SOLON_PROFILE.
+        roots: first parts of keys that the environment may set.
+
+    Raises:
+        ConfigError: the file is no TOML, or has no such profile.
+    """
+    data = _read_toml(file) if file.is_file() else {}
+    profiles = data.pop("profiles", {})
+    name = profile or os.environ.get("SOLON_PROFILE")
+    if name:
+        if not isinstance(profiles, dict) or not isinstance(profiles.get(name), dict):
+            known = ", ".join(sorted(profiles)) if isinstance(profiles, dict) else ""
+            raise ConfigError(
+                f"{file}: there is no profile {name!r}", next_step=f"[profiles] has: {known or 'none'}"
+            )
+        data = _overlay(data, profiles[name])
+    for key, value in {**_environment(roots), **overrides}.items():
+        _set_dotted(data, key, value)
+    return data
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{file} cannot be read as TOML: {error}") from None
+
+
+def _environment(roots: Collection[str]) -> dict[str, Any]:
+    """SOLON_STORE=..., SOLON_MODELS__DEFAULT__MODEL=...: two underscores go one table down."""
+    found: dict[str, Any] = {}
+    for name, value in os.environ.items():
+        if not name.startswith("SOLON_"):
+            continue
+        key = name.removeprefix("SOLON_").lower().replace("__", ".")
+        if key.split(".", 1)[0] in roots:
+            found[key] = _plain(value)
+    return found
+
+
+def _plain(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables are merged key by key; anything else, lists too, is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _overlay(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _set_dotted(data: dict[str, Any], key: str, value: Any) -> None:
+    *tables, last = key.split(".")
+    for table in tables:
+        data = data.setdefault(table, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"{key}: {table} is a value, not a table")
+    data[last] = value

@@ -1,0 +1,238 @@
+"""The outbox: decisions on their way into their graphs, each applied once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from solon.store.items import FINAL, is_gone
+from solon.store.review_rows import ReviewRow, find_review
+from solon.store.tables import Candidate, Decision, Item, Outbox, Review
+
+reviews = Review.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+outbox = Outbox.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+candidates = Candidate.__table__  # type: ignore[attr-defined]
+
+OUTBOX_CLAIM_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A decision on its way into its graph, as the resume value needs it."""
+
+    decision_id: str
+    item_id: str
+    review: ReviewRow
+    resume: dict[str, Any]
+
+
+def settle_arrived(connection: Connection, run_id: str) -> int:
+    """Mark decisions that arrived before a crash could be told: their items have ended. Returns how many."""
+    ended = select(items.c.id).where(items.c.run_id == run_id, items.c.state.in_(FINAL))
+    statement = (
+        update(outbox)
+        .where(outbox.c.applied_at.is_(None), outbox.c.item_id.in_(ended))
+        .values(applied_at=time.time(), claimed_by=None, claimed_until=None)
+    )
+    return int(connection.execute(statement).rowcount)
+
+
+def recover_outbox(connection: Connection, run_id: str) -> None:
+    """Free what dead workers took from the outbox, and close what they had delivered but not marked."""
+    own = select(items.c.id).where(items.c.run_id == run_id)
+    still_open = outbox.c.applied_at.is_(None) & outbox.c.item_id.in_(own)
+    holders = connection.execute(select(outbox.c.claimed_by).where(still_open).distinct()).scalars()
+    gone = [name for name in holders if name is not None and is_gone(name)]
+    connection.execute(
+        update(outbox)
+        .where(still_open, outbox.c.claimed_by.in_(gone))
+        .values(claimed_by=None, claimed_until=None)
+    )
+    ended = own.where(items.c.state.in_(FINAL))
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.applied_at.is_(None), outbox.c.item_id.in_(ended))
+        .values(applied_at=time.time(), claimed_until=None)
+    )
+
+
+def claim_deliveries(
+    connection: Connection,
+    by: str,
+    limit: int,
+    *,
+    run_id: str | None = None,
+    without: Collection[str] = (),
+) -> list[Delivery]:
+    """Take decisions whose graphs are to be resumed; a claim that is not kept comes back by itself.
+
+    Args:
+        without: ids of decisions that shall stay where they are.
+    """
+    now = time.time()
+    free = outbox.c.claimed_until.is_(None) | (outbox.c.claimed_until < now) | (outbox.c.claimed_by == by)
+    query = (
+        select(outbox.c.decision_id)
+        .join(items, items.c.id == outbox.c.item_id)
+        .where(outbox.c.applied_at.is_(None), free, items.c.state == "waiting")
+        .where(outbox.c.decision_id.not_in(without))
+        .order_by(outbox.c.created_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=outbox)
+    )
+    if run_id is not None:
+        query = query.where(items.c.run_id == run_id)
+    ids = list(connection.execute(query).scalars())
+    if not ids:
+        return []
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.decision_id.in_(ids))
+        .values(claimed_by=by, claimed_until=now + OUTBOX_CLAIM_SECONDS, tries=outbox.c.tries + 1)
+    )
+    found = _deliveries(connection, ids)
+    connection.execute(
+        update(items)
+        .where(items.c.id.in_([delivery.item_id for delivery in found]))
+        .values(
+            state="running",
+            claimed_by=by,
+            claimed_until=now + OUTBOX_CLAIM_SECONDS,
+            starts=items.c.starts + 1,
+        )
+    )
+    return found
+
+
+def _deliveries(connection: Connection, ids: Sequence[str]) -> list[Delivery]:
+    query = (
+        select(
+            decisions,
+            *(reviews.c[name].label(f"of_review_{name}") for name in ReviewRow.__dataclass_fields__),
+        )
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(decisions.c.id.in_(ids))
+        .order_by(decisions.c.decided_at)
+    )
+    found = []
+    for row in connection.execute(query).mappings():
+        review = ReviewRow(**{name: row[f"of_review_{name}"] for name in ReviewRow.__dataclass_fields__})
+        found.append(Delivery(row["id"], row["item_id"], review, resume_value(row)))
+    return found
+
+
+def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """What a decision says to the graph: ids and small values."""
+    return {
+        "decision": row["id"],
+        "choice": row["choice"],
+        "candidate": row["candidate_id"],
+        "edit": row["edit_id"],
+        "guidance": row["guidance_id"],
+        "actor": row["actor"],
+        "scores": row["scores"] or {},
+    }
+
+
+def mark_applied(connection: Connection, decision_id: str) -> None:
+    connection.execute(_APPLIED, {"of_decision": decision_id, "at": time.time()})
+
+
+_APPLIED = (
+    update(outbox)
+    .where(outbox.c.decision_id == bindparam("of_decision"))
+    .values(applied_at=bindparam("at"), claimed_until=None)
+)
+
+
+def not_delivered(
+    connection: Connection, delivery: Delivery, problem: str, *, taken_in: bool, state: str = "parked"
+) -> None:
+    """A delivery failed. The decision stays stored; where the graph took it in, only the item has to go on.
+
+    Args:
+        state: of an item that has to go on.
+    """
+    values: dict[str, Any] = {
+        "problem": problem[:500],
+        "claimed_by": None,
+        "claimed_until": None,
+        "applied_at": time.time() if taken_in else None,
+    }
+    connection.execute(update(outbox).where(outbox.c.decision_id == delivery.decision_id).values(**values))
+    connection.execute(
+        update(items)
+        .where(items.c.id == delivery.item_id, items.c.state == "running")
+        .values(
+            state=state if taken_in else "waiting",
+            reason=problem[:500],
+            claimed_by=None,
+            claimed_until=None,
+        )
+    )
+
+
+def pending_deliveries(connection: Connection, run_id: str | None = None) -> int:
+    """How many decisions wait for a worker."""
+    query = (
+        select(outbox.c.decision_id)
+        .join(items, items.c.id == outbox.c.item_id)
+        .where(outbox.c.applied_at.is_(None))
+    )
+    if run_id is not None:
+        query = query.where(items.c.run_id == run_id)
+    return len(connection.execute(query).scalars().all())
+
+
+def stored_decision(
+    connection: Connection, item_id: str, ordinal: int, review_id: str
+) -> dict[str, Any] | None:
+    """The decision that the item has at this review, from whatever attempt, unless it was undone.
+
+    Candidates have other ids in every attempt: the decision is told about those of `review_id`. Where their texts are
+    not those that the expert saw, there is no decision yet.
+    """
+    query = (
+        select(decisions)
+        .where(
+            decisions.c.item_id == item_id, decisions.c.ordinal == ordinal, decisions.c.undone_at.is_(None)
+        )
+        .order_by(decisions.c.decided_at)
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    if row is None or row["review_id"] == review_id:
+        return None if row is None else dict(row)
+    seen, shown = (find_review(connection, name) for name in (row["review_id"], review_id))
+    if seen.content_hash != shown.content_hash:
+        return None
+    text_of: dict[str, str] = dict(
+        connection.execute(
+            select(candidates.c.id, candidates.c.text_id).where(
+                candidates.c.id.in_([*seen.candidates, *shown.candidates])
+            )
+        ).all()
+    )
+    now = {text_of[candidate]: candidate for candidate in shown.candidates}
+    candidate = row["candidate_id"]
+    return {**row, "candidate_id": now[text_of[candidate]] if candidate else None}
+
+
+def set_replayed(connection: Connection, review_id: str, decision_id: str) -> None:
+    """A later attempt met the same review again and was given the same decision."""
+    connection.execute(
+        update(reviews)
+        .where(reviews.c.id == review_id, reviews.c.state.in_(("opening", "waiting")))
+        .values(state="decided", decision_id=decision_id, resolved_at=time.time())
+    )
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.decision_id == decision_id, outbox.c.applied_at.is_(None))
+        .values(applied_at=time.time())
+    )

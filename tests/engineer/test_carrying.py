@@ -1,0 +1,132 @@
+"""A decision over the same candidates is carried into the next run, and says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from solon.project import Project
+from solon.store.tables import Decision, Event, Precedent
+
+RESPONSES = [{"text": "the first answer", "source": "x"}, {"text": "a second answer", "source": "y"}]
+SEEDS = [{"id": f"c{i}", "prompt": f"Which of {i}?", "responses": RESPONSES} for i in range(4)]
+GIVEN = {"generator": {"revise": False}, "routing": {"policy": "always"}}
+
+
+def rows(project: Project, table: Any) -> list[Any]:
+    with project.store.connect() as connection:
+        return list(connection.execute(select(table.__table__)))
+
+
+def test_carried_by_a_later_run_and_only_there(open_project: Any) -> None:
+    project = open_project(**GIVEN)
+    project.run("preference", SEEDS)
+    waiting = {project.trace(r.item_id)["seed"]["external_id"]: r for r in project.reviews()}
+    second = next(c for c in waiting["c0"].candidates if c.text == "a second answer")
+    given = project.decide(
+        waiting["c0"], "prefer", second, rationale="it is right", flags={second.id: ["outdated"]}
+    )
+    project.decide(waiting["c1"], "edit", waiting["c1"].candidates[0], text="a better one", rationale="so")
+    project.decide(waiting["c2"], "tie")
+    assert project.resume().pending_review == 1
+    # another panel over the same candidates: the question is the same
+    other = open_project(**GIVEN, judges=[{"persona": "someone else"}])
+    run = other.run("preference", SEEDS, new_run=True)
+    assert (run.carried, run.accepted, run.pending_review) == (3, 3, 1)
+    records = {r["seed"]["external_id"]: r for r in _traces(other, run.run_id)}
+    (decision,) = records["c0"]["decisions"]
+    assert decision["channel"] == "carried"
+    assert decision["carried_from"] == given
+    assert decision["rationale"] == "it is right"
+    texts = {c["id"]: c["text"] for c in records["c0"]["candidates"]}
+    assert texts[decision["candidate_id"]] == "a second answer"
+    assert decision["flags"] == {decision["candidate_id"]: ["outdated"]}
+    assert texts[records["c0"]["record"]["chosen_id"]] == "a second answer"
+    edited = records["c1"]
+    assert {c["id"]: c["text"] for c in edited["candidates"]}[edited["record"]["chosen_id"]] == "a better one"
+    carried = [row for row in rows(other, Decision) if row.channel == "carried"]
+    assert not any(row.counts for row in carried)
+    assert not {row.id for row in carried} & {row.decision_id for row in rows(other, Precedent)}
+    assert sum(row.kind == "decision.carried" for row in rows(other, Event)) == 3
+    # a third run carries the first answers, not the carried ones
+    third = other.run("preference", SEEDS, new_run=True)
+    assert third.carried == 3
+    assert {row.carried_from for row in rows(other, Decision) if row.carried_from} == {
+        row.id for row in rows(other, Decision) if row.channel != "carried"
+    }
+
+
+def _traces(project: Project, run_id: str) -> list[dict[str, Any]]:
+    from solon.store.items import list_items
+
+    with project.store.connect() as connection:
+        found = list_items(connection, run_id)
+    return [project.trace(row["id"]) for row in found]
+
+
+def test_asking_again_is_explicit_and_an_event(open_project: Any) -> None:
+    project = open_project(**GIVEN)
+    project.run("preference", SEEDS[:1])
+    project.decide(project.reviews()[0], "tie")
+    project.resume()
+    again = project.run("preference", SEEDS[:1], new_run=True, ask_again=True)
+    assert (again.carried, again.pending_review) == (0, 1)
+    (event,) = [row for row in rows(project, Event) if row.kind == "run.ask_again"]
+    assert event.subject == again.run_id
+    assert event.actor.startswith("local:")
+
+
+def test_other_candidates_are_another_question(open_project: Any) -> None:
+    project = open_project(**GIVEN)
+    project.run("preference", SEEDS[:1])
+    project.decide(project.reviews()[0], "tie")
+    project.resume()
+    changed = [{**SEEDS[0], "responses": [RESPONSES[0], {"text": "a third answer", "source": "y"}]}]
+    assert project.run("preference", changed).pending_review == 1
+
+
+def test_where_experts_disagreed_a_person_is_asked(open_project: Any) -> None:
+    project = open_project(**GIVEN)
+    project.run("preference", SEEDS[:1])
+    project.decide(project.reviews()[0], "tie")
+    project.resume()
+    (row,) = rows(project, Decision)
+    table = Decision.__table__  # type: ignore[attr-defined]
+    with project.store.transaction() as connection:  # as an overlapped pilot answer leaves it
+        other = {**row._mapping, "id": "other", "choice": "both_bad", "ordinal": -2}
+        connection.execute(table.insert().values(other))
+    run = project.run("preference", SEEDS[:1], new_run=True)
+    assert (run.carried, run.pending_review) == (0, 1)
+
+
+def test_a_withdrawn_answer_is_not_carried(open_project: Any) -> None:
+    from sqlalchemy import update
+
+    project = open_project(**GIVEN)
+    project.run("preference", SEEDS[:1])
+    project.decide(project.reviews()[0], "tie")
+    project.resume()
+    table = Decision.__table__  # type: ignore[attr-defined]
+    with project.store.transaction() as connection:
+        connection.execute(update(table).values(undone_at=1.0))
+    assert project.run("preference", SEEDS[:1], new_run=True).pending_review == 1
+
+
+def test_command_line_says_it(command: Any, folder: Any) -> None:
+    import json
+
+    (folder / "solon.toml").write_text(
+        '[models.default]\nmodel = "scripted:default"\n[routing]\npolicy = "always"\n[generator]\nrevise = false\n'
+    )
+    (folder / "seeds.jsonl").write_text(json.dumps(SEEDS[0]) + "\n")
+    start = ("run", "preference", "--seeds", "seeds.jsonl")
+    assert command(*start)[0] == 3
+    review = json.loads(command("review", "list", "--json")[1].splitlines()[-1])["reviews"][0]
+    code, _, err = command("review", "decide", review["id"], "tie")
+    assert code == 0, err
+    assert command("resume")[0] == 0
+    code, out, _ = command(*start, "--new-run")
+    assert code == 0
+    assert "1 decisions carried over" in out
+    assert command(*start, "--new-run", "--ask-again")[0] == 3

@@ -1,0 +1,134 @@
+"""`solon eval replay` and `solon learn` as a person runs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A fake recording of two judges."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for i in range(40):
+        gold = "AB"[rng.integers(0, 2)]
+        other = "BA"["AB".index(gold)]
+        judges = {
+            f"{name}/plain#{order}": {"verdict": gold if rng.random() < p else other, "order": order}
+            for name, p in (("good", 0.9), ("poor", 0.55))
+            for order in ("AB", "BA")
+        }
+        rows.append(
+            {
+                "id": f"i{i}",
+                "judges": judges,
+                "human": [gold] * 3,
+                "gold": gold,
+                "subset": "Even" if i % 2 else "Odd",
+            }
+        )
+    path = tmp_path / "panel.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+def test_replay_takes_every_option_and_prints_one_object(solon: Cli, recording: Path) -> None:
+    code, out, err = solon(
+        "eval", "replay", recording, "--panel", "good/plain", "--panel", "poor/plain#AB", "--labels", 10,
+        "--reviewer", "single", "--budget", "0.1", "--budget", "0.4", "--alpha", "0.2", "--delta", "0.2",
+        "--policy", "disagreement", "--seed", 3, "--seeds", 2, "--splits", 2, "--graph", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    assert len(out.splitlines()) == 1
+    report = json.loads(out)
+    assert report["n"] == 40
+    assert report["panel"] == ["good/plain", "poor/plain"]
+    assert report["engine"] == "graph"
+    assert report["graph"]["same_as_direct"] == 1.0
+    assert report["labels"] == 10
+    assert {"0.1", "0.4"} <= set(report["routed"])
+    assert "0.2" not in report["routed"]
+    assert {c["alpha"] for c in report["certified"]} == {0.2}
+    assert report["reviewer"]["kind"] == "single"
+
+
+def test_replay_prints_a_table_for_people(solon: Cli, recording: Path) -> None:
+    code, out, _ = solon("eval", "replay", recording, "--subset", "Even", "--seeds", 2, "--splits", 2)
+    assert code == 0
+    assert "20 of 20 items" in out
+    assert "majority" in out
+    assert "learned" in out
+
+
+def test_replay_draws_plots(solon: Cli, recording: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    code, out, _ = solon(
+        "eval", "replay", recording, "--seeds", 2, "--splits", 2, "--plots", "plots", "--json"
+    )
+    assert code == 0
+    written = json.loads(out)["plots"]
+    assert len(written) == 3
+    assert all((tmp_path / path).read_bytes().startswith(b"\x89PNG") for path in written)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--panel", "nobody"), "no judge named 'nobody'"),
+        (("--reviewer", "god"), "no reviewer 'god'"),
+        (("--budget", "3"), "is no fraction"),
+        (("--policy", "sometimes"), "no policy 'sometimes'"),
+        (("--subset", "Nowhere"), "no rows of subset"),
+    ],
+)
+def test_replay_explains_mistakes(solon: Cli, recording: Path, options: tuple[str, ...], told: str) -> None:
+    code, _, err = solon("eval", "replay", recording, *options)
+    assert code == 2
+    assert told in err
+    assert "\n  -> " in err
+
+
+def test_learn_makes_a_version_once_and_says_why_not_again(solon: Cli, copied: str) -> None:
+    code, out, _ = solon("learn", "--store", copied, "--json")
+    assert code == 0
+    learned = json.loads(out)
+    assert learned["version"] is None
+    assert "nothing new" in learned["why"]
+    code, out, _ = solon("learn", "--store", copied)
+    assert code == 0
+    assert out.startswith("nothing new")
+
+
+def test_status_shows_versions_looks_promise_and_audits(solon: Cli, copied: str, known: Any) -> None:
+    code, out, err = solon("learn", known.run_id[:12], "--status", "--store", copied, "--json")
+    assert code == 0, err
+    status = json.loads(out)
+    assert status["run_id"] == known.run_id
+    assert status["not_counted"] == known.local
+    assert status["counted"] == known.pilots + known.audits
+    numbers = [version["number"] for version in status["versions"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers
+    assert status["looks"]
+    assert sum(look["spent_delta"] for look in status["looks"]) <= 0.1
+    for look in status["looks"]:
+        assert (look["threshold"] is None) == (look["status"] == "refused")
+        assert look["why"] or look["promise"]
+    assert status["audit"]["n"] == known.audits
+    code, out, _ = solon("learn", "--status", "--store", copied)
+    assert "audits: " in out
+    assert "version 1" in out
+
+
+def test_learn_without_a_run_says_what_to_do(solon: Cli) -> None:
+    code, _, err = solon("learn", "--store", "sqlite:///none.db")
+    assert code == 1
+    assert "there is no store" in err

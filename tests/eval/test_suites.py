@@ -1,0 +1,189 @@
+"""Every suite on a store whose every answer is known, from Python and from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from solon.errors import UsageError
+from solon.eval import registry
+from solon.eval.material import Material, gather
+from solon.eval.result import SuiteResult, rate
+from solon.eval.suites import agreement, audit, compare, contamination, duplicates, judges, quality
+from solon.store import Store
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def material(store: Store) -> Material:
+    return gather(store)
+
+
+def test_agreement_counts_blind_answers_only(material: Material, known: Any) -> None:
+    found = agreement.evaluate(material)
+    assert found.n == found.panel_expert.n == known.pilots + known.seconds + known.audits
+    assert found.by_rule["pilot"].n == known.pilots + known.seconds
+    assert found.by_rule["audit"].n == known.audits
+    assert found.random.n == found.n
+    assert set(found.by_reviewer) == set(known.experts)
+    assert sum(figure.n for figure in found.by_domain.values()) == found.n
+    assert found.ceiling.items == found.experts[0].agreement.n == known.seconds
+    assert found.expert_expert_alpha.n == known.seconds
+    assert any("3 of" in note for note in found.notes)
+    assert sum(period.agreement.n for period in found.over_time) == found.n
+    for figure in (found.panel_expert, found.expert_expert_alpha, found.judge_judge_fleiss):
+        assert figure.value is not None
+        assert figure.low <= figure.value <= figure.high
+
+
+def test_audits_speak_of_the_record_that_was_audited(material: Material, known: Any) -> None:
+    [run] = audit.evaluate(material).runs
+    assert run.agreement.n == known.audits
+    assert run.agreement.value == pytest.approx(known.audits_agreed / known.audits)
+    exact = rate(known.audits_agreed, known.audits)
+    assert (run.agreement.low, run.agreement.high) == (exact.low, exact.high)
+    assert run.certified.n + run.provisional.n == known.audits
+    assert run.unsafe.value == pytest.approx(1 / known.audits)
+    assert run.unsafe.low == 0.0
+    assert run.state in ("alarm", "green", "cannot tell")
+    assert run.promise == pytest.approx(0.8)
+
+
+def test_judges_are_measured_seat_by_seat(material: Material, known: Any) -> None:
+    found = judges.evaluate(material)
+    first, second = found.judges
+    assert first.model.endswith("default")
+    assert second.model.endswith("split")
+    # The fixture's first expert sides with the first judge on almost all pilots.
+    assert (first.accuracy.value or 0) > (second.accuracy.value or 0)
+    for judge in found.judges:
+        assert judge.accuracy.n <= known.pilots + known.audits + 3
+        assert judge.flips.value == 0.0
+        assert judge.first_shown.value == pytest.approx(0.5)
+        assert judge.ece is not None
+        assert 0 <= judge.ece <= 1
+        assert sum(b.right.n for b in judge.reliability) == judge.accuracy.n
+        assert judge.cost_per_correct is not None
+        assert judge.cost_per_correct > 0
+        assert judge.length_bias.low <= (judge.length_bias.value or 0) <= judge.length_bias.high
+    assert first.cost_per_correct < second.cost_per_correct  # type: ignore[operator]
+
+
+def test_quality_names_the_records_behind_its_findings(material: Material) -> None:
+    found = quality.evaluate(material)
+    assert found.n == found.refusals.n > 0
+    assert found.words is not None
+    assert found.words.shortest <= found.words.median <= found.words.longest
+    assert found.flagged == {}
+    assert found.empty.value == 0.0
+
+
+def test_a_bounded_sample_is_said_to_be_one(store: Store) -> None:
+    some = gather(store, limit=10, seed=3)
+    rows, seen = some.records()
+    assert len(rows) == 10
+    assert seen > 10
+    assert some.records()[0] == rows
+    assert gather(store, limit=10, seed=4).records()[0] != rows
+    assert f"10 of {seen} records, drawn at random" in quality.evaluate(some).notes
+
+
+def test_contamination_finds_what_was_planted(store: Store, tmp_path: Path) -> None:
+    clean = gather(store)
+    rows, _ = clean.records()
+    planted = rows[0].answer or ""
+    assert len(planted.split()) > 13
+    file = tmp_path / "bench.jsonl"
+    lines = [{"question": "an unrelated question about nothing that anyone here has ever asked or answered"}]
+    lines += [{"question": "short"}, {"question": planted}]
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    found = contamination.evaluate(gather(store, against=[file]))
+    assert not found.clean
+    [overlap] = found.files
+    assert (overlap.texts, overlap.too_short) == (3, 1)
+    assert (overlap.worst[0].line, overlap.worst[0].share) == (3, 1.0)
+    assert rows[0].id in {o.name for o in overlap.worst if o.share == 1.0}
+    twins = duplicates.evaluate(gather(store, against=[file]))
+    assert twins.against["bench.jsonl"].n == len(rows)
+    (tmp_path / "clean.txt").write_text(
+        "nothing of this is in any of the records that were made here today, or is it\n"
+    )
+    assert contamination.evaluate(gather(store, against=[tmp_path / "clean.txt"])).clean
+    with pytest.raises(UsageError, match="files that you name"):
+        contamination.evaluate(clean)
+
+
+def test_compare_pairs_seed_by_seed(copied: str, known: Any) -> None:
+
+    from solon import Project
+
+    config = {**known.config, "routing": {"policy": "never", "audit_share": 0.0}}
+    with Project(copied, config=config) as project:
+        other = project.run("preference", known.rows[:40], new_run=True).run_id
+        found = compare.evaluate(gather(project.store, [known.run_id, other]))
+        assert (found.n, found.only_a, found.only_b) == (40, 40, 0)
+        by_name = {d.name: d for d in found.differences}
+        asked = by_name["share that people were asked about"]
+        assert asked.b == 0.0
+        assert (asked.difference.value or 0) < 0
+        assert asked.verdict == "lower in B"
+        assert by_name["agreement in blind audits"].verdict == "cannot tell"
+        assert "asked about is lower in B" in found.verdict
+        assert "cannot be told" in found.verdict
+        for names in ([known.run_id], [known.run_id, known.run_id]):
+            with pytest.raises(UsageError, match="two different runs"):
+                compare.evaluate(gather(project.store, names))
+
+
+def test_every_suite_runs_from_the_command_line(solon: Cli, known: Any, tmp_path: Path) -> None:
+    (tmp_path / "bench.txt").write_text(
+        "what is asked in this benchmark was never asked in these records, not once\n"
+    )
+    for name in registry.BUILT_IN:
+        if name == "compare":
+            continue
+        code, out, err = solon("eval", name, "--store", known.url, "--against", "bench.txt", "--json")
+        assert code == 0, err
+        result = json.loads(out.splitlines()[-1])
+        assert result["suite"] == name
+        assert result["n"] > 0
+    code, out, _ = solon("eval", "audit", "--store", known.url)
+    assert code == 0
+    assert f"n = {known.audits})" in out
+
+
+def test_mistakes_are_explained(solon: Cli, known: Any) -> None:
+    code, _, err = solon("eval", "agrement", "--store", known.url)
+    assert code == 2
+    assert "did you mean 'agreement'?" in err
+    code, _, err = solon("eval", "contamination", "--store", known.url, "--against", "missing.jsonl")
+    assert code == 2
+    assert "no such file" in err
+    code, _, err = solon("eval", "audit", "--store", "sqlite:///none.db")
+    assert code == 1
+    assert "there is no store" in err
+
+
+def test_packages_bring_suites_by_entry_point(monkeypatch: pytest.MonkeyPatch, material: Material) -> None:
+    def plugin(given: Material) -> SuiteResult:
+        return SuiteResult(suite="mine", n=len(given.runs))
+
+    points = [SimpleNamespace(name="mine", value="mine:evaluate", load=lambda: plugin)]
+
+    def broken() -> Any:
+        raise ImportError("no module named nothing")
+
+    points.append(SimpleNamespace(name="broken", value="gone:evaluate", load=broken))
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda group: points if group == registry.GROUP else []
+    )
+    assert registry.find_suite("mine")(material).n == 1
+    assert registry.suite_names()[-2:] == ["broken", "mine"]
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        registry.find_suite("broken")

@@ -1,0 +1,65 @@
+"""The figures of an amendment: exact tests, intervals, and the three verdicts."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from solon.law.impact import Trial, mcnemar, measure
+
+
+def trials(part: str, *kinds: tuple[str, int], again: str | None = None) -> list[Trial]:
+    """kinds: `bg` was bad and is good, `gg`, `gb`, `bb`, each so often."""
+    side = {"g": "A", "b": "B"}
+    made = []
+    for kind, number in kinds:
+        for _ in range(number):
+            made.append(
+                Trial(f"{part}{len(made)}", part, "A", side[kind[0]], side[kind[1]], again and side[again])
+            )
+    return made
+
+
+def test_mcnemar_is_exact() -> None:
+    assert mcnemar(0, 0) == 1.0
+    assert mcnemar(10, 0) == pytest.approx(2 / 2**10)
+    assert mcnemar(8, 2) == pytest.approx(2 * (1 + 10 + 45) / 2**10)
+    assert mcnemar(3, 3) == 1.0
+
+
+def test_only_unseen_precedents_decide() -> None:
+    found = measure(trials("seen", ("bg", 40)) + trials("held_out", ("bb", 20), ("gg", 20)))
+    assert found.parts["seen"].after == 1.0
+    assert found.unseen.n == 40
+    assert found.verdict == "grey"
+    assert measure(trials("seen", ("bg", 40))).verdict == "grey"
+
+
+def test_green_and_red() -> None:
+    assert measure(trials("held_out", ("bg", 12), ("gg", 20), ("gb", 1))).verdict == "green"
+    assert measure(trials("held_out", ("bg", 1), ("gg", 20), ("gb", 12))).verdict == "red"
+    few = measure(trials("held_out", ("bg", 3), ("gg", 2)))
+    assert few.verdict == "grey"
+    assert "cannot tell" in few.why
+
+
+def test_what_judging_twice_moves_is_no_gain() -> None:
+    rows = trials("held_out", ("bg", 10), ("bb", 5), ("gg", 15))
+    assert measure(rows).verdict == "green"
+    # judged again under the old law, all that was bad came out good as well
+    noisy = [Trial(t.precedent_id, t.part, t.decided, t.before, t.after, "A") for t in rows]
+    found = measure(noisy)
+    assert found.noise is not None
+    assert found.noise.after == 1.0
+    assert found.verdict == "grey"
+    assert "judging twice" in found.why
+
+
+def test_null_amendments_are_seldom_green() -> None:
+    draw = random.Random(3)
+    green = 0
+    for _ in range(200):
+        rows = [Trial(str(i), "held_out", "A", draw.choice("AB"), draw.choice("AB")) for i in range(60)]
+        green += measure(rows).verdict == "green"
+    assert green <= 10  # 2.5% expected by construction, 10 of 200 is far out in its tail

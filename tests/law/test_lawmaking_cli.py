@@ -1,0 +1,74 @@
+"""The story of an amendment on the command line, from a file to the vote that brings it into force."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solon.cli.app import run_command
+from solon.store.experts import rotate_token
+
+from .conftest import Court
+
+TOML = """[models.default]
+model = "scripted:default"
+[[judges]]
+persona = "one judge"
+[resolver]
+enabled = false
+"""
+
+
+def test_from_file_to_law(
+    court: Court, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOLON_STORE", court.store.url)
+    (tmp_path / "solon.toml").write_text(TOML)
+
+    def solon(*arguments: str, code: int = 0) -> Any:
+        assert run_command([*arguments, "--json"]) == code
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    def yaml(*arguments: str) -> str:
+        assert run_command(list(arguments)) == 0
+        return capsys.readouterr().out
+
+    with court.store.connect() as connection:
+        cited = connection.exec_driver_sql("SELECT id FROM decisions LIMIT 1").scalar()
+    (tmp_path / "units.yaml").write_text(
+        f"amends: general\nreason: units matter\ncites: ['{cited}']\n"
+        "changes: [{action: add, id: names-units, text: Names the unit of every amount.}]\n"
+    )
+    [made] = solon("constitution", "propose", "units.yaml")["amendments"]
+    assert made["version"] == "1.1.0"
+    changes = solon("constitution", "diff", "general", made["id"])["changes"]
+    assert [(change["action"], change["id"]) for change in changes] == [("added", "names-units")]
+    measured = solon("constitution", "impact", made["id"], "--sample", "8")
+    assert measured["impact"]["sample"] == 8
+    assert "a vote needs a lead's own token" in solon("constitution", "ratify", made["id"], code=2)["error"]
+    states = []
+    for name in ("Ada", "Ben"):
+        monkeypatch.setenv("SOLON_TOKEN", rotate_token(court.store, name, by="test")[1])
+        vote = ("ratify", made["id"], "--override", "--reason", "small sample, clear case")
+        states.append(solon("constitution", *vote)["state"])
+    assert states == ["measured", "ratified"]
+    assert "names-units" in yaml("constitution", "show")
+    assert "names-units" not in yaml("constitution", "show", "general@1.0.0")
+    told = solon("constitution", "history", "general")
+    assert [(v["version"], v["status"]) for v in told["versions"]] == [
+        ("1.0.0", "superseded"),
+        ("1.1.0", "in_force"),
+    ]
+    assert told["amendments"][0]["state"] == "ratified"
+    whole = yaml("constitution", "show").replace("Names the unit of every amount.", "Says the unit, always.")
+    (tmp_path / "whole.yaml").write_text(whole)
+    assert "is in force" in solon("constitution", "import", "whole.yaml", code=2)["error"]
+    imported = solon("constitution", "import", "whole.yaml", "--in-force", "--reason", "wording")
+    assert imported["version"] == "1.2.0"
+    assert solon("rubric", "import", "medical")["version"] == "1.0.0"
+    spoken = yaml("rubric", "history")
+    assert "medical 1.0.0" in spoken
