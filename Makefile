@@ -7,9 +7,10 @@ DEMO_LOCK := requirements/demo.lock
 DEV_LOCK := requirements/dev.lock
 MODEL_LOCK := requirements/model.lock
 JOBS ?= auto
+SOLON_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports docs lock clean
+.PHONY: help demo test check lint types imports docs lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-8s %s\n' "$$name" "$$about"; done
@@ -41,6 +42,20 @@ lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review \
 		--group dev -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
+
+replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/replay (skipped where it is absent)
+	@if [ ! -d "$(SOLON_DATA)" ]; then echo "replay skipped: there is no folder $(SOLON_DATA) (set SOLON_DATA)"; exit 0; fi; \
+	mkdir -p build/replay; rm -f build/replay/*.json; export OPENBLAS_NUM_THREADS=1; \
+	one() { out="build/replay/$$1.json"; shift; \
+		if $(BIN)/solon eval replay "$$@" --json > "$$out" 2> build/replay/error.txt; then echo "$$out"; \
+		else code=$$?; rm -f "$$out"; echo "$$1: $$(head -1 build/replay/error.txt)"; [ $$code -eq 2 ] || exit $$code; fi; }; \
+	for file in "$(SOLON_DATA)"/*.jsonl; do name=$$(basename "$$file" .jsonl); \
+		if [ "$$name" = llmbar ]; then for rules in Vanilla Vanilla_NoRules; do for subset in GPTInst Natural; do \
+			one "$$name-$$subset-$$rules" "$$file" --subset $$subset --panel GPT-4/$$rules --panel ChatGPT/$$rules \
+				--panel LLaMA2/$$rules --panel PaLM2/$$rules; done; done; \
+		elif [ "$$name" = rb2_k8_scores ]; then one "$$name" "$$file" --panel gpt-5.4-mini/base --panel gpt-5.4/base; \
+		else one "$$name" "$$file" --reviewer single; fi; done; \
+	rm -f build/replay/error.txt; $(BIN)/python -m solon.eval.table build/replay/*.json | tee build/replay/table.md
 
 clean: ## remove the environment, caches and the demo's folder
 	rm -rf $(VENV) solon-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -19,7 +19,7 @@ from solon.store import amendments as stored
 from solon.store import laws
 from solon.store.amendments import AmendmentRow
 from solon.store.laws import Document, Kind, LawVersion
-from solon.store.precedents import PrecedentRow, all_precedents, mark_retrievable
+from solon.store.precedents import PrecedentRow, mark_retrievable, precedents_under
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -168,11 +168,10 @@ async def legislate(
         base = law_in_force(connection, config, kind)
         rows = unsettled(connection, base)
         taken = {
-            cited
-            for amendment in stored.list_amendments(connection, kind=kind, states=("drafted", "measured"))
-            for cited in amendment.cites
+            cited for amendment in stored.list_amendments(connection, kind=kind) for cited in amendment.cites
         }
-    rows = [row for row in rows if row.decision_id not in taken]
+        settled = stored.settled_precedents(connection)
+    rows = [row for row in rows if row.decision_id not in taken and row.id not in settled]
     groups = [group for group in cluster([row.rationale for row in rows]) if len(group) >= least]
     bench = Bench(store, config, models, max_calls=max_calls)
     made = Legislated([], len(groups), len(rows), [])
@@ -204,9 +203,10 @@ async def legislate(
 def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
     """Decisions of the seen half, with a rationale, that the law does not cover or on which the panel lost."""
     known = set(law.document.ids())
-    panel = _panel_found(connection)
+    rows = precedents_under(connection, law.document)
+    panel = _panel_found(connection, rows)
     found = []
-    for row in one_per_item(all_precedents(connection, law.document.scope.recipe or None)):
+    for row in rows:
         if row.half != "seen" or row.overruled_at is not None or row.rank is None or not row.rationale:
             continue
         if not known & set(row.principles) or panel.get(row.item_id, row.outcome) != row.outcome:
@@ -214,13 +214,12 @@ def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
     return found
 
 
-def _panel_found(connection: Connection) -> dict[str, str]:
+def _panel_found(connection: Connection, rows: Sequence[PrecedentRow]) -> dict[str, str]:
     """item -> what the panel alone found, for decided items."""
     from solon.consensus.model import ConsensusModel
     from solon.consensus.panel import judge_item
     from solon.store.learning import votes_on
 
-    rows = one_per_item(all_precedents(connection))
     votes = votes_on(connection, [(row.item_id, row.attempt, row.shown) for row in rows])
     found = {}
     for row in rows:
@@ -228,14 +227,6 @@ def _panel_found(connection: Connection) -> dict[str, str]:
         if votes[row.item_id]:
             found[row.item_id] = judge_item(ConsensusModel.prior(outcomes=outcomes), votes[row.item_id]).best
     return found
-
-
-def one_per_item(rows: Sequence[PrecedentRow]) -> list[PrecedentRow]:
-    """The first standing decision on each item: two answers to one question are one precedent to measure on."""
-    first: dict[str, PrecedentRow] = {}
-    for row in sorted(rows, key=lambda row: row.overruled_at is not None):
-        first.setdefault(row.item_id, row)
-    return sorted(first.values(), key=lambda row: (row.created_at, row.id))
 
 
 # Impact ---------------------------------------------------------------------------------------------------------
@@ -313,7 +304,7 @@ def choose_sample(
     """
     from solon.store.ids import hash_id
 
-    rows = one_per_item(all_precedents(connection, amendment.document.scope.recipe or None))
+    rows = precedents_under(connection, amendment.document)
     cited = {row.group or row.item_id for row in rows if row.decision_id in amendment.cites}
     strata: dict[tuple[str, str], list[tuple[PrecedentRow, str]]] = {}
     for row in rows:
@@ -361,8 +352,8 @@ async def _try_all(
         )
     finally:
         await bench.aclose()
-    errors = [error for error in found if isinstance(error, BaseException)]
-    for error in errors:
-        if not isinstance(error, LimitReached):
+    for error in found:
+        if isinstance(error, BaseException) and not isinstance(error, LimitReached):
             raise error
-    return str(errors[0].args[0]) if errors else None
+    errors = [error for error in found if isinstance(error, LimitReached)]
+    return errors[0].cause if errors else None

@@ -1,4 +1,4 @@
-"""The plain values of a configuration, layer by layer, before they are checked. Imports nothing of Solon but `errors`."""
+"""The plain values of a configuration, layer by layer, before they are checked. Imports nothing but `errors`."""
 
 from __future__ import annotations
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import heapq
 import json
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +103,61 @@ def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config
     config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
     run = config.run.model_copy(update={"concurrency": own.run.concurrency})
     return config.model_copy(update={"limits": own.limits, "run": run})
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Random rows of a file. `pilot`: names of those that a run over the whole file would draw into its pilot."""
+
+    rows: list[SeedRow]
+    pilot: set[str]
+    seeds: int
+    bad_rows: int
+
+
+def draw_sample(
+    seeds: Seeds, config: Config, n: int, draw: int, only: set[str] | None, bad_rows_file: Path
+) -> Sample:
+    """Draw `n` rows, the same ones for the same `draw`; `only` from these names. The file is read once, row by row."""
+    bad: list[BadRow] = []
+    pilot_draws: list[tuple[int, str]] = []
+    every = array("Q")
+    root, routing = config.run.seed, config.routing
+
+    def good() -> Iterator[SeedRow]:
+        for row in read_rows(seeds, config):
+            if isinstance(row, BadRow):
+                bad.append(row)
+                continue
+            every.append(_pilot_draw(root, row))
+            if only is None or row.id in only:
+                yield row
+
+    rows = heapq.nsmallest(n, good(), key=lambda row: _share(draw, row.id))
+    if not every:
+        raise nothing_to_run(seeds, bad, bad_rows_file)
+    if not rows:
+        raise UsageError(
+            "the run to compare with has none of these seeds",
+            next_step="give the seeds that it was made from",
+        )
+    pilot: set[str] = set()
+    if routing.policy == "pilot":
+        wanted = min(routing.pilot, max(1, int(len(every) * routing.pilot_share)))
+        limit = heapq.nsmallest(wanted, every)[-1]
+        pilot_draws = [(_pilot_draw(root, row), row.id) for row in rows]
+        pilot = {name for drawn, name in pilot_draws if drawn <= limit}
+    return Sample(rows, pilot, len(every), len(bad))
+
+
+def _pilot_draw(root: int, row: SeedRow) -> int:
+    from solon.store.runs import item_random_seed
+
+    return item_random_seed(root, row.id)
+
+
+def _share(draw: int, name: str) -> bytes:
+    return hashlib.blake2b(f"{draw}:{name}".encode(), digest_size=8).digest()
 
 
 def name_bad_rows_file(store_url: str, run_id: str) -> Path:

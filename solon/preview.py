@@ -7,12 +7,9 @@ repeats only what the change touches, and so does the run that follows.
 
 from __future__ import annotations
 
-import hashlib
-import heapq
 import secrets
 import tempfile
-from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 from solon.agents.calls import Meter
 from solon.config import Config
 from solon.errors import LimitReached, UsageError
-from solon.formats.seeds import BadRow, SeedRow
 from solon.plugins import bind
-from solon.preparing import Seeds, check_prices, fingerprint_seeds, nothing_to_run, read_rows
+from solon.preparing import Sample, Seeds, check_prices, draw_sample, fingerprint_seeds
 from solon.project import Project, run_sync
 
 if TYPE_CHECKING:
@@ -129,14 +125,6 @@ class UsedCalls(Meter):
         self.used.add(outcome.call_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    rows: list[SeedRow]
-    pilot: set[str]
-    seeds: int
-    bad_rows: int
-
-
 def preview(recipe: str, seeds: Seeds, home: Project | Config, **options: Any) -> Preview:
     """Like `apreview`, for scripts and notebooks."""
     return run_sync(apreview(recipe, seeds, home, **options))
@@ -179,7 +167,7 @@ async def apreview(
         url = f"sqlite:///{Path(folder) / 'scratch.db'}"
         with Project(url, config=config, models=models, recipes=recipes) as scratch:
             scratch._plugins = plugins
-            sample = _draw(scratch, seeds, n, draw, only)
+            sample = draw_sample(seeds, config, n, draw, only, Path(folder) / "bad-rows.jsonl")
             run, meter, stopped = await _work(scratch, home, recipe, seeds, sample, on_progress, on_runner)
             made = _Made(scratch, run, meter)
             return Preview(
@@ -198,55 +186,12 @@ async def apreview(
             )
 
 
-def _draw(scratch: Project, seeds: Seeds, n: int, draw: int, only: set[str] | None) -> _Sample:
-    """The sample, and which of it a run would draw into its pilot; the file is read once, row by row."""
-    bad: list[BadRow] = []
-    pilot_draws: list[tuple[int, str]] = []
-    every = array("Q")
-    root, routing = scratch.config.run.seed, scratch.config.routing
-
-    def good() -> Iterator[SeedRow]:
-        for row in read_rows(seeds, scratch.config):
-            if isinstance(row, BadRow):
-                bad.append(row)
-                continue
-            every.append(_pilot_draw(root, row))
-            if only is None or row.id in only:
-                yield row
-
-    rows = heapq.nsmallest(n, good(), key=lambda row: _share(draw, row.id))
-    if not every:
-        raise nothing_to_run(seeds, bad, scratch.bad_rows_file("preview"))
-    if not rows:
-        raise UsageError(
-            "the run to compare with has none of these seeds",
-            next_step="give the seeds that it was made from",
-        )
-    pilot: set[str] = set()
-    if routing.policy == "pilot":
-        wanted = min(routing.pilot, max(1, int(len(every) * routing.pilot_share)))
-        limit = heapq.nsmallest(wanted, every)[-1]
-        pilot_draws = [(_pilot_draw(root, row), row.id) for row in rows]
-        pilot = {name for drawn, name in pilot_draws if drawn <= limit}
-    return _Sample(rows, pilot, len(every), len(bad))
-
-
-def _pilot_draw(root: int, row: SeedRow) -> int:
-    from solon.store.runs import item_random_seed
-
-    return item_random_seed(root, row.id)
-
-
-def _share(draw: int, name: str) -> bytes:
-    return hashlib.blake2b(f"{draw}:{name}".encode(), digest_size=8).digest()
-
-
 async def _work(
     scratch: Project,
     home: Project | Config,
     recipe: str,
     seeds: Seeds,
-    sample: _Sample,
+    sample: Sample,
     on_progress: Callable[[Progress], None] | None,
     on_runner: Callable[[Runner], None] | None,
 ) -> tuple[RunRow, UsedCalls, str | None]:

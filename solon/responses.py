@@ -88,7 +88,8 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
         message = problem["msg"].removeprefix("Value error, ")
         raise InvalidDecision(
             f"{field}: {message} (saw {str(problem.get('input'))[:80]!r})",
-            next_step=f"choices of this review: {', '.join(choices_of(schema))}; never resuming: skip, decline, escalate",
+            next_step=f"choices of this review: {', '.join(choices_of(schema))}; "
+            "never resuming: skip, decline, escalate",
         ) from None
     named = [*([response.candidate] if response.candidate else []), *response.flags]
     for name in named:

@@ -54,7 +54,7 @@ def _one_of(names: tuple[str, ...]) -> Any:
 def findings_schema(principles: tuple[str, ...]) -> type[Findings]:
     """`Findings` in which a principle can only be one that the constitution has, where a server enforces it."""
     finding = create_model("Finding", __base__=Finding, principle=(_one_of(principles), ...))
-    return create_model("Findings", __base__=Findings, findings=(list[finding], Field(max_length=3)))  # type: ignore[valid-type]
+    return create_model("Findings", __base__=Findings, findings=(list[finding], Field(max_length=3)))
 
 
 @lru_cache(maxsize=64)
@@ -67,6 +67,6 @@ def resolution_schema(citable: tuple[str, ...]) -> type[ResolutionAnswer]:
 @lru_cache(maxsize=64)
 def scores_schema(criteria: tuple[str, ...]) -> type[BaseModel]:
     """`Scores` that names every criterion of the rubric."""
-    scored: Any = {name: (Literal[1, 2, 3, 4, 5], ...) for name in criteria}
+    scored: Any = dict.fromkeys(criteria, (Literal[1, 2, 3, 4, 5], ...))
     rationale: Any = (Annotated[str, Field(max_length=600)], "")
     return create_model("Scores", rationale=rationale, scores=(create_model("Points", **scored), ...))

@@ -27,12 +27,14 @@ from solon.cli import (
     plan,
     preview,
     prompts,
+    release,
     report,
     review,
     review_server,
     run,
     show,
 )
+from solon.cli.options import PROFILE
 from solon.cli.terminal import STOPPED, clean, print_json
 from solon.errors import (
     ConfigError,
@@ -63,7 +65,6 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def solon(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
@@ -75,7 +76,7 @@ def solon(
     ] = None,
 ) -> None:
     """Training data from a panel of language-model agents and a few experts, whose decisions become law."""
-    context.obj = {"profile": profile}
+    PROFILE.set(profile)
 
 
 for part in (
@@ -90,6 +91,7 @@ for part in (
     export,
     evaluate,
     report,
+    release,
     graph,
     doctor,
     law,

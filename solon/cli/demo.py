@@ -96,7 +96,7 @@ def demo_config(model: str, store: str) -> Config:
     return parse_config(
         {
             "store": store,
-            "models": {"default": {"model": model, "max_tokens": 96}},
+            "models": {"default": {"model": model, "max_tokens": 300}},
             "critic": {"max_tokens": 256},
             "resolver": {"max_tokens": 160},
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,9 @@ import typer
 if TYPE_CHECKING:
     from solon.config import Config
     from solon.project import Project
+
+PROFILE: ContextVar[str | None] = ContextVar("profile", default=None)
+"""What stood before the command: `solon --profile NAME COMMAND`."""
 
 StoreOption = Annotated[
     str | None,
@@ -41,16 +45,7 @@ def read_config(
 
     given = {"store": store, **(overrides or {})}
     kept = {key: value for key, value in given.items() if value is not None}
-    return load_config(file, overrides=kept, profile=_chosen_profile())
-
-
-def _chosen_profile() -> str | None:
-    """What stood before the command: `solon --profile NAME COMMAND`."""
-    import click
-
-    context = click.get_current_context(silent=True)
-    chosen = context.find_root().obj if context is not None else None
-    return chosen.get("profile") if isinstance(chosen, dict) else None
+    return load_config(file, overrides=kept, profile=PROFILE.get())
 
 
 def open_project(

@@ -31,7 +31,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Axes from `x` to `y` ranges; `lines`: horizontal lines with a name; `diagonal`: where x equals y."""
+    """Ranges `x` and `y`; `x_ticks`: six even ones without; `lines`: horizontal, named; `diagonal`: x equals y."""
 
     title: str
     x_label: str
@@ -40,6 +40,7 @@ class Plot:
     x: tuple[float, float] = (0.0, 1.0)
     y: tuple[float, float] = (0.0, 1.0)
     x_format: str = ".1f"
+    x_ticks: tuple[float, ...] = ()
     diagonal: bool = False
     lines: tuple[tuple[str, float], ...] = field(default=())
 
@@ -57,7 +58,7 @@ def draw(plot: Plot) -> str:
     for name, value in plot.lines:
         height = scale.y(value)
         parts.append(_line("guide", [(LEFT, height), (WIDTH - RIGHT, height)]))
-        parts.append(_text(WIDTH - RIGHT - 2, height - 4, name, "end"))
+        parts.append(_text(LEFT + 5, height - 4, name, "start"))
     for series in plot.series:
         parts += _series(series, scale)
     parts += _legend(plot.series)
@@ -79,10 +80,10 @@ class _Scale:
 
 def _axes(plot: Plot, scale: _Scale) -> list[str]:
     parts = []
-    for i in range(6):
-        x, y = (low + (high - low) * i / 5 for low, high in (plot.x, plot.y))
+    for y in _spread(plot.y):
         parts.append(_line("grid", [(LEFT, scale.y(y)), (WIDTH - RIGHT, scale.y(y))]))
         parts.append(_text(LEFT - 6, scale.y(y) + 4, f"{y:.2g}", "end"))
+    for x in plot.x_ticks or _spread(plot.x):
         parts.append(_text(scale.x(x), HEIGHT - BOTTOM + 16, format(x, plot.x_format), "middle"))
     parts.append(_line("axis", [(LEFT, TOP), (LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM)]))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, plot.x_label, "middle"))
@@ -92,6 +93,10 @@ def _axes(plot: Plot, scale: _Scale) -> list[str]:
         f"{escape(plot.y_label)}</text>"
     )
     return parts
+
+
+def _spread(ends: tuple[float, float]) -> list[float]:
+    return [ends[0] + (ends[1] - ends[0]) * i / 5 for i in range(6)]
 
 
 def _series(series: Series, scale: _Scale) -> list[str]:

@@ -98,14 +98,15 @@ def _calibration(report: Report) -> Plot | None:
 
 def _risk(report: Report) -> Plot | None:
     points = tuple(Point(x, y) for x, y in report.curves.risk_coverage)
-    top = max([0.1, *(p.y for p in points)])
+    highest = max([0.05, *(p.y for p in points)])
+    top = next((edge for edge in (0.05, 0.1, 0.2, 0.5) if highest <= edge), 1.0)
     return (
         Plot(
             "Risk and coverage: share wrong among the most confident",
             "share accepted, the most confident first",
             "share wrong among them",
             (Series("panel", points),),
-            y=(0.0, min(1.0, top * 1.1)),
+            y=(0.0, top),
         )
         if points
         else None
@@ -122,6 +123,7 @@ def _learning(report: Report) -> Plot | None:
             (Series("version", points),),
             x=(0.0, max(1.0, points[-1].x)),
             x_format=".0f",
+            x_ticks=tuple(sorted({p.x for p in points})) if len(points) <= 6 else (),
         )
         if len(points) > 1
         else None
@@ -142,8 +144,9 @@ def _over_time(report: Report) -> Plot | None:
             "parts of equally many answers, the oldest first",
             "agreement",
             (Series("panel and expert", points),),
-            x=(0.0, float(len(periods) + 1)),
+            x=(0.5, len(periods) + 0.5),
             x_format=".0f",
+            x_ticks=tuple(float(i) for i in range(1, len(periods) + 1)),
             lines=(("ceiling set by the experts", ceiling),) if ceiling is not None else (),
         )
         if len(points) > 1

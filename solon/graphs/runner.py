@@ -14,8 +14,7 @@ from solon.graphs.contexts import Contexts
 from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.threads import Threads, names_decision
-from solon.store import Store
-from solon.store import deliveries
+from solon.store import Store, deliveries
 from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.items import ItemRow

@@ -17,6 +17,8 @@ from solon.store.engine import mapped_errors
 from solon.store.items import ItemRow
 from solon.store.reviews import Delivery, ReviewRow
 
+INTERRUPT = "__interrupt__"
+
 
 class Threads:
     """Drives threads to where they rest: an outcome, or a review that waits."""
@@ -27,8 +29,7 @@ class Threads:
     async def drive(self, item: ItemRow) -> dict[str, Any]:
         """Run an item from its seed, or from where its checkpoint stands. Returns the state it rests in."""
         given: Any = {"item": item.id}
-        if not item.fresh and await self._graph.checkpointer.aget_tuple(_config(item)) is not None:
-            # Never take an empty `next` as finished: going on with a finished thread returns its final state.
+        if not item.fresh and await self._rests_at_review(item):
             given = None
         return await self._go(item, self._contexts.make(item), given)
 
@@ -71,6 +72,20 @@ class Threads:
         """The values of the last checkpoint; empty without one."""
         snapshot = await self._graph.checkpointer.aget_tuple(_config(item))
         return dict(snapshot.checkpoint["channel_values"]) if snapshot is not None else {}
+
+    async def _rests_at_review(self, item: ItemRow) -> bool:
+        """Does the thread wait for a person? Otherwise its checkpoint is dropped, and the journal replays the item.
+
+        A node's rows are on disk before a review opens; where a failure ended the thread, its last checkpoint may name
+        rows that were never written.
+        """
+        snapshot = await self._graph.checkpointer.aget_tuple(_config(item))
+        if snapshot is None:
+            return False
+        if any(channel == INTERRUPT for _, channel, _ in snapshot.pending_writes or ()):
+            return True
+        await self._graph.checkpointer.adelete_thread(thread_id(item.id, item.attempt))
+        return False
 
     async def _has_checkpoint(self, item: ItemRow) -> bool:
         return await self._graph.checkpointer.aget_tuple(_config(item)) is not None

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy import text
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +19,7 @@ from solon.review.auth import TheRoom
 from solon.review.problems import add_handlers, problem
 from solon.review.room import Options, make_room
 from solon.review.routes import lead_pages, leads, pages, queue
+from solon.store.reading import check_readable
 
 if TYPE_CHECKING:
     from solon.project import Project
@@ -111,7 +111,7 @@ def _add_health(app: FastAPI) -> None:
     def healthz(room: TheRoom) -> dict[str, str]:
         """Is the store readable?"""
         with room.store.connect() as connection:
-            connection.execute(text("SELECT 1"))
+            check_readable(connection)
         return {"status": "ok", "version": __version__}
 
     @app.get("/metrics", tags=["server"], response_class=Response)

@@ -5,27 +5,20 @@ Every kind of review gives the same keys; what it is here for cannot be told fro
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import Connection, select
+from typing import TYPE_CHECKING
 
 from solon.responses import choices_of
 from solon.review.room import Room
 from solon.review.schemas import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
-from solon.store import tables
 from solon.store.answering import asks_why
 from solon.store.drafts import Lease, read_draft
 from solon.store.experts import ExpertRow
 from solon.store.ids import keyed_hash
+from solon.store.reading import FORGOTTEN, read_candidates, seed_content
 from solon.store.reviews import ReviewRow
 
-FORGOTTEN = "(this text was erased)"
-
-
-def _columns(name: str) -> Any:
-    return getattr(tables, name).__table__.c
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 def show_blind(
@@ -72,34 +65,3 @@ def shown_order(room: Room, review: ReviewRow, expert: ExpertRow) -> list[str]:
     return sorted(
         review.candidates, key=lambda name: keyed_hash(room.store.key, "side", review.id, expert.id, name)
     )
-
-
-def seed_content(connection: Connection, item_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An item's row and the texts of its seed; the texts are empty once forgotten."""
-    items, seeds, texts = _columns("Item"), _columns("Seed"), _columns("Text")
-    query = (
-        select(tables.Item.__table__, texts.body)  # type: ignore[attr-defined]
-        .join(tables.Seed, seeds.id == items.seed_id)
-        .join(tables.Text, texts.id == seeds.text_id)
-        .where(items.id == item_id)
-    )
-    row = dict(connection.execute(query).mappings().one())
-    body = row.pop("body")
-    return row, json.loads(body) if body else {}
-
-
-def read_candidates(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
-    """Id, text and own prompt of candidates, in the order of `ids`."""
-    found = {}
-    candidates, texts = _columns("Candidate"), tables.Text.__table__  # type: ignore[attr-defined]
-    prompts = texts.alias("prompts")
-    query = (
-        select(candidates.id, texts.c.body, prompts.c.body.label("prompt"))
-        .select_from(tables.Candidate.__table__)  # type: ignore[attr-defined]
-        .join(texts, texts.c.id == candidates.text_id)
-        .outerjoin(prompts, prompts.c.id == candidates.prompt_text_id)
-        .where(candidates.id.in_(ids))
-    )
-    for row in connection.execute(query):
-        found[row.id] = (row.id, row.body or FORGOTTEN, row.prompt)
-    return [found[name] for name in ids]

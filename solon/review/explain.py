@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
-
-from sqlalchemy import Connection, select
+from typing import TYPE_CHECKING, Any
 
 from solon.review.blind import shown_order
 from solon.review.room import Room
-from solon.store import tables
 from solon.store.experts import ExpertRow
+from solon.store.reading import critiques_of, decision_row, last_resolution, text_bodies, verdicts_on
 from solon.store.reviews import ReviewRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 BROUGHT_BY = {
     "audit": ["A random check: the panel had accepted this one."],
@@ -20,10 +21,6 @@ BROUGHT_BY = {
     "golden": ["A known item, to learn how reliable answers are."],
     "calibration": ["Everyone answers this one, to learn how often experts agree."],
 }
-
-
-def _table(name: str) -> Any:
-    return getattr(tables, name).__table__
 
 
 def explain_review(
@@ -56,46 +53,24 @@ def _as_seen(text: str, review: ReviewRow, place: dict[str, int]) -> str:
     return re.sub(r"\b(for|favours|prefers) ([AB])\b", lambda m: f"{m[1]} answer {numbers[m[2]]}", text)
 
 
-def _bodies(connection: Connection, ids: list[str | None]) -> dict[str | None, str]:
-    texts = _table("Text")
-    wanted = [text_id for text_id in ids if text_id]
-    query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(wanted))
-    return {row.id: row.body or "" for row in connection.execute(query)} if wanted else {}
-
-
 def _findings(connection: Connection, review: ReviewRow, place: dict[str, int]) -> list[dict[str, Any]]:
     """Each finding beside the principle it cites; `quote` is to be marked in the candidate's text."""
-    critiques = _table("Critique")
-    rows = list(
-        connection.execute(
-            select(critiques.c.candidate_id, critiques.c.text_id).where(critiques.c.candidate_id.in_(place))
-        )
-    )
-    bodies = _bodies(connection, [row.text_id for row in rows])
+    rows = critiques_of(connection, place)
+    bodies = text_bodies(connection, [text_id for _, text_id in rows])
     found = []
-    for row in rows:
-        body = bodies.get(row.text_id)
+    for candidate, text_id in rows:
+        body = bodies.get(text_id)
         for finding in json.loads(body) if body else []:
             kept = {
                 name: str(finding.get(name, "")) for name in ("principle", "quote", "severity", "suggestion")
             }
-            found.append({"candidate": row.candidate_id, "place": place[row.candidate_id], **kept})
+            found.append({"candidate": candidate, "place": place[candidate], **kept})
     return sorted(found, key=lambda f: (f["place"], f["severity"] != "fatal", f["severity"] != "major"))
 
 
 def _verdicts(connection: Connection, review: ReviewRow, place: dict[str, int]) -> list[dict[str, Any]]:
-    verdicts = _table("Verdict")
-    query = (
-        select(verdicts)
-        .where(
-            verdicts.c.item_id == review.item_id,
-            verdicts.c.a_id.in_(place),
-            verdicts.c.b_id.in_(place) | verdicts.c.b_id.is_(None),
-        )
-        .order_by(verdicts.c.seat, verdicts.c.judge, verdicts.c.order, verdicts.c.sample)
-    )
-    rows = list(connection.execute(query).mappings())
-    bodies = _bodies(connection, [row["rationale_id"] for row in rows])
+    rows = verdicts_on(connection, review.item_id, place)
+    bodies = text_bodies(connection, [row["rationale_id"] for row in rows])
     told = []
     for row in rows:
         sides = {"A": row["a_id"], "B": row["b_id"]}
@@ -117,17 +92,10 @@ def _verdicts(connection: Connection, review: ReviewRow, place: dict[str, int]) 
 
 
 def _resolution(connection: Connection, review: ReviewRow, place: dict[str, int]) -> dict[str, Any] | None:
-    resolutions = _table("Resolution")
-    query = (
-        select(resolutions)
-        .where(resolutions.c.item_id == review.item_id, resolutions.c.attempt == review.attempt)
-        .order_by(resolutions.c.round.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).mappings().first()
+    row = last_resolution(connection, review.item_id, review.attempt)
     if row is None:
         return None
-    bodies = _bodies(connection, [row["text_id"]])
+    bodies = text_bodies(connection, [row["text_id"]])
     return {
         "favours": place.get(row["favours_id"] or ""),
         "cites": row["cites"] or [],
@@ -142,8 +110,7 @@ def _decision(
     """The decision that stands; somebody else's without a name."""
     if review.decision_id is None:
         return None
-    decisions = _table("Decision")
-    row = connection.execute(select(decisions).where(decisions.c.id == review.decision_id)).mappings().one()
+    row = decision_row(connection, review.decision_id)
     return {
         "yours": row["actor"] == expert.actor,
         "choice": row["choice"],

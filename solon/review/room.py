@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import Request
 from itsdangerous import URLSafeSerializer
-from sqlalchemy import Connection, select
 
 from solon.law.documents import Constitution, Rubric
-from solon.store import tables
 from solon.store.audit_log import sealing_key
 from solon.store.experts import TokenCheck
+from solon.store.reading import law_document
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from solon.project import Project
     from solon.review.live import Live
     from solon.review.metrics import Metrics
@@ -60,16 +61,12 @@ class Room:
         self, connection: Connection, constitution_id: str, rubric_id: str
     ) -> tuple[Constitution, Rubric]:
         """The law that an item is pinned to; versions never change, so each is read once."""
-        for table, model, law_id in (
-            (tables.Constitution, Constitution, constitution_id),
-            (tables.Rubric, Rubric, rubric_id),
+        for kind, model, law_id in (
+            ("Constitution", Constitution, constitution_id),
+            ("Rubric", Rubric, rubric_id),
         ):
             if law_id not in self._laws:
-                columns = table.__table__.c  # type: ignore[union-attr]
-                document = connection.execute(
-                    select(columns.document).where(columns.id == law_id)
-                ).scalar_one()
-                self._laws[law_id] = model.model_validate(document)
+                self._laws[law_id] = model.model_validate(law_document(connection, kind, law_id))
         constitution, rubric = self._laws[constitution_id], self._laws[rubric_id]
         assert isinstance(constitution, Constitution)
         assert isinstance(rubric, Rubric)

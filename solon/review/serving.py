@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.errors import ReviewError
 from solon.review.auth import Caller
@@ -21,6 +19,10 @@ from solon.store.queue import lease_next, lease_review
 from solon.store.review_lists import count_answers
 from solon.store.reviews import ReviewRow
 from solon.store.runs import all_runs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
 
 T = TypeVar("T")
 REPLAY_SECONDS = 8.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from solon.consensus.binomial import clopper_pearson
 from solon.review.room import Room
@@ -10,6 +10,9 @@ from solon.review.schemas import ReviewerStats, RunStats, Statistics
 from solon.store.experts import ExpertRow, list_experts
 from solon.store.review_lists import Work, work_by_actor
 from solon.store.runs import all_runs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statistics:

@@ -9,24 +9,18 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, exists, or_, select, update
-
 from solon.agents.calls import Meter, ModelPool
 from solon.errors import LimitReached, SolonError
 from solon.graphs.runner import Runner
 from solon.preparing import config_of_run
 from solon.store import items as item_store
 from solon.store import runs as run_store
-from solon.store.items import CLAIM_SECONDS, ItemRow
-from solon.store.tables import Decision, Item, Outbox
+from solon.store.begun import claim_begun, runs_with_work
+from solon.store.items import ItemRow
 
 if TYPE_CHECKING:
     from solon.project import Project
     from solon.review.live import Live
-
-items = Item.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-outbox = Outbox.__table__  # type: ignore[attr-defined]
 
 LOOK_FOR_BEGUN = 30.0
 """Items that another process left on their way are looked for this often; it is a longer look than for decisions."""
@@ -45,59 +39,6 @@ class Courier(Runner):
 
     async def _spend_budget(self, size: int) -> None:
         """Only a run that has judged all its items may spend its budget."""
-
-
-def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
-    """Take queued items that have a decision, also an undone one."""
-    chosen = (
-        select(items.c.id)
-        .where(
-            items.c.run_id == run_id,
-            items.c.state == "queued",
-            exists().where(decisions.c.item_id == items.c.id),
-        )
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=items)
-    )
-    ids = list(connection.execute(chosen).scalars())
-    if ids:
-        values = {"claimed_by": by, "claimed_until": time.time() + CLAIM_SECONDS}
-        connection.execute(
-            update(items)
-            .where(items.c.id.in_(ids))
-            .values(state="running", starts=items.c.starts + 1, **values)
-        )
-    return ids
-
-
-def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
-    """Runs with decisions to deliver; with `begun`, also those with decided items that nobody works on."""
-    now = time.time()
-    query = (
-        select(items.c.run_id)
-        .join(outbox, outbox.c.item_id == items.c.id)
-        .where(
-            outbox.c.applied_at.is_(None),
-            items.c.state == "waiting",
-            or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
-        )
-        .distinct()
-    )
-    found = set(connection.execute(query).scalars())
-    if begun:
-        left = (
-            select(items.c.run_id)
-            .where(
-                or_(
-                    items.c.state == "queued",
-                    (items.c.state == "running") & (items.c.claimed_until < now),
-                ),
-                exists().where(decisions.c.item_id == items.c.id),
-            )
-            .distinct()
-        )
-        found |= set(connection.execute(left).scalars())
-    return sorted(found)
 
 
 class Worker:

@@ -178,6 +178,16 @@ def trials_of(connection: Connection, amendment_id: str) -> list[impact.Trial]:
     return [impact.Trial(**row) for row in connection.execute(query).mappings()]
 
 
+def settled_precedents(connection: Connection) -> set[str]:
+    """Precedents that came out right under a draft which is law now: they call for no further rule."""
+    query = (
+        select(trials.c.precedent_id)
+        .join(amendments, amendments.c.id == trials.c.amendment_id)
+        .where(amendments.c.state == "ratified", trials.c.after == trials.c.decided)
+    )
+    return set(connection.execute(query).scalars())
+
+
 def visible_flips(connection: Connection, amendment: AmendmentRow) -> list[dict[str, Any]]:
     """What changed sides, as item and decision ids. Of unseen precedents nothing until the amendment is ratified."""
     query = (

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 
 from solon.law.casebook import Worked
+from solon.law.documents import Constitution, Rubric
+from solon.store.laws import history
 from solon.store.tables import Call, Candidate, Decision, Expert, Item, Precedent, Review, Seed, Text, Verdict
 
 precedents = Precedent.__table__  # type: ignore[attr-defined]
@@ -57,7 +59,8 @@ class PrecedentRow:
     shown: tuple[str, ...]
     answers: tuple[str, ...]
     attempt: int
-    consensus_id: str
+    constitution_id: str
+    rubric_id: str
 
     @property
     def worn(self) -> bool:
@@ -90,7 +93,7 @@ class PrecedentRow:
 
 def mark_retrievable(connection: Connection, proven: Collection[str] = ()) -> int:
     """Let decisions of leads, and of experts who are proven, be shown to judges from now on. Returns how many."""
-    leads = select(experts.c.id).where(experts.c.role.in_(("lead", "admin")))
+    leads = select(experts.c.id).where(experts.c.role.in_(("lead", "admin")), experts.c.revoked_at.is_(None))
     actors = {f"expert:{expert_id}" for expert_id in connection.execute(leads).scalars()} | set(proven)
     theirs = select(decisions.c.id).where(
         decisions.c.actor.in_(sorted(actors)), decisions.c.undone_at.is_(None)
@@ -124,8 +127,23 @@ def retrievable_cases(connection: Connection, recipe: str, until: float) -> list
 
 
 def all_precedents(connection: Connection, recipe: str | None = None) -> list[PrecedentRow]:
-    """Every precedent that stands, the oldest first; overruled ones too, marked."""
+    """Every precedent, the oldest first; overruled ones too, marked."""
     return _load(connection, *([precedents.c.recipe == recipe] if recipe else []))
+
+
+def precedents_under(connection: Connection, document: Constitution | Rubric) -> list[PrecedentRow]:
+    """The first standing decision on each item that was judged under any version of this name.
+
+    Two answers to one question are one precedent: to measure on both would count it twice.
+    """
+    known = {version.id for version in history(connection, document.kind, document.name)}
+    first: dict[str, PrecedentRow] = {}
+    rows = all_precedents(connection, document.scope.recipe or None)
+    for row in sorted(rows, key=lambda row: row.overruled_at is not None):
+        pinned = row.constitution_id if document.kind == "constitution" else row.rubric_id
+        if pinned in known:
+            first.setdefault(row.item_id, row)
+    return sorted(first.values(), key=lambda row: (row.created_at, row.id))
 
 
 def count_use(connection: Connection, ids: Sequence[str]) -> None:
@@ -179,7 +197,8 @@ def _load(connection: Connection, *conditions: Any) -> list[PrecedentRow]:
             decisions.c.principles,
             items.c.seed_id,
             items.c.run_id,
-            items.c.consensus_id,
+            items.c.constitution_id,
+            items.c.rubric_id,
             reviews.c.candidates,
             reviews.c.attempt,
             rationale.c.body.label("why"),

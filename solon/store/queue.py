@@ -5,16 +5,18 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
 
 from solon.errors import NotPending
 from solon.store.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
-from solon.store.experts import ExpertRow
 from solon.store.ids import new_id
 from solon.store.reviews import LeaseLost, ReviewRow, find_review
 from solon.store.tables import Assignment, Review
+
+if TYPE_CHECKING:
+    from solon.store.experts import ExpertRow
 
 reviews = Review.__table__  # type: ignore[attr-defined]
 assignments = Assignment.__table__  # type: ignore[attr-defined]
@@ -104,13 +106,10 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
 
 
 def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bool], ...]) -> str | None:
-    same = reviews.alias("same")
-    # The same question may wait twice, for two people; nobody gets it twice.
     done = exists().where(
-        same.c.content_hash == reviews.c.content_hash,
-        assignments.c.review_id == same.c.id,
+        assignments.c.review_id == reviews.c.id,
         assignments.c.actor == actor,
-        assignments.c.state.in_(("leased", *DONE_WITH)),
+        assignments.c.state.in_(DONE_WITH),
     )
     # Nobody is asked twice about the same candidates: an audit or overlap is for somebody else.
     same = reviews.alias("same")

@@ -77,6 +77,10 @@ def find_review(connection: Connection, review_id: str) -> ReviewRow:
     Raises:
         NotThere: there is none, or the beginning fits several.
     """
+    exact = connection.execute(select(reviews).where(reviews.c.id == review_id)).mappings().first()
+    if exact is not None:
+        return ReviewRow(**exact)
+    # SQLite reads the whole table for this: only people abbreviate ids.
     query = select(reviews).where(reviews.c.id.startswith(review_id, autoescape=True)).limit(2)
     found = connection.execute(query).mappings().all()
     if len(found) != 1:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from solon.comparing import compare_runs, mark_words, render_page
@@ -77,7 +78,7 @@ def test_calls_are_shared_both_ways(open_project: Any) -> None:
     again = preview("preference", SEEDS, project, n=2, draw=1)
     assert again.calls_made == 0
     assert again.calls_reused == first.calls_made
-    assert [i.cost for i in again.items] == [i.cost for i in first.items]
+    assert [i.cost for i in again.items] == pytest.approx([i.cost for i in first.items])
     # a changed judge asks again, the drafts and critiques stand
     judges = [{"persona": "a sceptic"}]
     changed = preview("preference", SEEDS, open_project(judges=judges), n=2, draw=1)

@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
         {"model": "other", "persona": "the person who asked"},
     ],
     "generator": {"revise": False},
-    "routing": {"policy": "pilot", "pilot": 60, "pilot_share": 0.5, "audit_share": 0.4, "alpha": 0.2},
+    "routing": {"policy": "pilot", "pilot": 60, "pilot_share": 0.5, "audit_share": 0.4, "alpha": 0.3},
 }
 
 
@@ -64,6 +64,7 @@ class Known:
     experts: tuple[str, str]
     pilots: int
     seconds: int
+    overlaps: int
     audits: int
     audits_agreed: int
     local: int
@@ -110,9 +111,11 @@ def _make(folder: Path) -> Known:
         )
         project.run("preference", seed_rows(80))
         pilots = _waiting(project, "interrupt", "pilot")
+        overlaps = _waiting(project, "overlap")
+        twice = {review.item_id for review in overlaps}
         seconds = 0
         for review in pilots:
-            pick = _better(project, review) if draw.random() < 0.98 else 1
+            pick = _better(project, review)
             answer = {
                 "choice": "prefer",
                 "candidate": review.candidates[pick],
@@ -121,10 +124,14 @@ def _make(folder: Path) -> Known:
             }
             times = {"opened_at": time.time() - 30, "active_seconds": 20.0}
             decide(project.store, review.id, answer, actor=actors[0], channel="api", counts=True, times=times)
-            if draw.random() < 0.3:
+            if draw.random() < 0.3 and review.item_id not in twice:
                 other = pick if draw.random() < 0.8 else 1 - pick
                 _second(project.store, review, actors[1], review.candidates[other])
                 seconds += 1
+        for review in overlaps:
+            pick = _better(project, review) if draw.random() < 0.9 else 0
+            answer = {"choice": "prefer", "candidate": review.candidates[pick]}
+            decide(project.store, review.id, answer, actor=actors[1], channel="api", counts=True)
         project.resume()
         project.learn()
         project.resume()
@@ -149,6 +156,7 @@ def _make(folder: Path) -> Known:
         experts=(actors[0], actors[1]),
         pilots=len(pilots),
         seconds=seconds,
+        overlaps=len(overlaps),
         audits=len(audits),
         audits_agreed=agreed,
         local=len(rest),

@@ -37,7 +37,9 @@ def test_groups_stay_together_in_a_split(tmp_path: Path) -> None:
     ]
     train = groups_in(tmp_path / "o.train.jsonl")
     test = groups_in(tmp_path / "o.test.jsonl")
-    assert train and test and not train & test
+    assert train
+    assert test
+    assert not train & test
     assert summary.written == 400
 
 
@@ -88,7 +90,8 @@ def test_a_full_disk_is_explained_and_the_old_file_kept(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("SolonError ") and "cannot be written" in done.stdout
+    assert done.stdout.startswith("SolonError ")
+    assert "cannot be written" in done.stdout
     assert done.stderr == ""
     assert target.read_text() == "old\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["o.jsonl"]

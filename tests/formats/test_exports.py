@@ -185,7 +185,8 @@ def test_what_never_enters_a_preference_format(tmp_path: Path, name: str) -> Non
 
 def test_a_flagged_rejected_text_may_stay_a_bad_example(tmp_path: Path) -> None:
     got, left = lines(tmp_path, "trl-preference", pair(flagged_candidates=("k2",)))
-    assert len(got) == 1 and left == {}
+    assert len(got) == 1
+    assert left == {}
     got, left = lines(tmp_path, "trl-unpaired-preference", pair(flags=("unsafe",)))
     assert [row["label"] for row in got] == [False]
     assert left == {"flagged": 1}

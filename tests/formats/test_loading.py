@@ -91,7 +91,8 @@ def test_parquet_loads_with_datasets_and_pandas(tmp_path: Path, datasets: Any) -
     assert loaded[1]["chosen"] == frame["chosen"][1] == TRICKY
     assert loaded[9]["messages"] == CHAT
     assert json.loads(loaded[59]["lineage"]) == {"calls": ["c"], "decision": "d1"}
-    assert loaded[50]["withheld"] == ["chosen"] and loaded[50]["chosen"] is None
+    assert loaded[50]["withheld"] == ["chosen"]
+    assert loaded[50]["chosen"] is None
     assert loaded.features["margin"].dtype == "float64"
 
 
@@ -115,7 +116,8 @@ def test_csv_loads_with_pandas_and_the_csv_module(tmp_path: Path) -> None:
     with path.open(encoding="utf-8", newline="") as stream:
         table = list(csv.DictReader(stream))
     assert table[1]["chosen"] == TRICKY
-    assert table[0]["margin"] == "" and table[59]["margin"] == "0.5"
+    assert table[0]["margin"] == ""
+    assert table[59]["margin"] == "0.5"
 
 
 def test_no_cell_of_the_spreadsheet_form_is_a_formula(tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def test_a_line_without_end_is_skipped_without_being_in_memory(tmp_path: Path) -
     tracemalloc.stop()
     assert [row.prompt for row in got if isinstance(row, SeedRow)] == ["before", "after"]
     assert [row.line for row in got] == [1, 2, 3]
-    assert isinstance(got[1], BadRow) and "more than seeds.max_chars allows" in got[1].reason
+    assert isinstance(got[1], BadRow)
+    assert "more than seeds.max_chars allows" in got[1].reason
     assert peak < 2_000_000
 
 
@@ -107,7 +108,8 @@ def test_csv_with_quotes_newlines_and_json_cells(tmp_path: Path) -> None:
         "2,Why?,,,\r\n".encode()
     )
     first, second = read_seeds(file)
-    assert isinstance(first, SeedRow) and isinstance(second, SeedRow)
+    assert isinstance(first, SeedRow)
+    assert isinstance(second, SeedRow)
     assert (first.prompt, first.tags, first.responses[0].text) == ('Say "hi",\r\nplease', ("a", "b"), "hi")
     assert (first.line, second.line) == (2, 5)
     assert first.metadata == {"level": "3"}
@@ -158,7 +160,8 @@ def test_parquet_with_lists_and_gaps(tmp_path: Path) -> None:
     ]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "s.parquet")
     first, second, third = read_seeds(tmp_path / "s.parquet")
-    assert isinstance(first, SeedRow) and isinstance(second, SeedRow)
+    assert isinstance(first, SeedRow)
+    assert isinstance(second, SeedRow)
     assert (first.prompt, first.responses[0].model, first.metadata) == ("a", "m", {"n": 1.5})
     assert (second.prompt, second.line) == ("hi", 2)
     assert isinstance(third, BadRow)

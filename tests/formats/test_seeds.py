@@ -170,16 +170,22 @@ def test_a_wrong_map_is_an_error(column_map: dict[str, str], hint: str) -> None:
 def test_ids_from_content_are_stable_and_a_repeated_row_is_a_duplicate() -> None:
     rows = [{"prompt": "a"}, {"prompt": "b"}, {"prompt": "a"}, {"lang": "en", "prompt": "a"}]
     first, second, third, fourth = read_seed_rows(rows)
-    assert isinstance(first, SeedRow) and isinstance(second, SeedRow) and isinstance(fourth, SeedRow)
+    assert isinstance(first, SeedRow)
+    assert isinstance(second, SeedRow)
+    assert isinstance(fourth, SeedRow)
     assert first.id == good({"prompt": "a", "tags": None}).id
     assert len({first.id, second.id, fourth.id}) == 3
-    assert len(first.id) == 16 and int(first.id, 16) >= 0
-    assert isinstance(third, BadRow) and "duplicate id" in third.reason and third.line == 3
+    assert len(first.id) == 16
+    assert int(first.id, 16) >= 0
+    assert isinstance(third, BadRow)
+    assert "duplicate id" in third.reason
+    assert third.line == 3
 
 
 def test_duplicate_ids_keep_the_first() -> None:
     got = list(read_seed_rows([{"id": "1", "prompt": "a"}, {"id": 1, "prompt": "b"}]))
-    assert isinstance(got[0], SeedRow) and got[0].prompt == "a"
+    assert isinstance(got[0], SeedRow)
+    assert got[0].prompt == "a"
     assert got[1] == BadRow(2, "duplicate id (1)", '{"id": 1, "prompt": "b"}')
 
 
@@ -204,17 +210,21 @@ def test_values_of_pandas_frames() -> None:
         }
     )
     first, second, third = read_seed_rows(frame.to_dict("records"))
-    assert isinstance(first, SeedRow) and isinstance(second, SeedRow)
+    assert isinstance(first, SeedRow)
+    assert isinstance(second, SeedRow)
     assert (first.lang, first.group, first.tags) == ("en", "1", ("x",))
     assert first.metadata == {"when": "2024-01-02T00:00:00"}
     assert (second.lang, second.group, second.metadata) == (None, None, {"when": None})
-    assert isinstance(third, BadRow) and "prompt is empty" in third.reason
+    assert isinstance(third, BadRow)
+    assert "prompt is empty" in third.reason
 
 
 def test_prompts_alone_and_foreign_objects() -> None:
     got = list(read_seed_rows(["Why?", 3]))  # type: ignore[list-item]
-    assert isinstance(got[0], SeedRow) and got[0].prompt == "Why?"
-    assert isinstance(got[1], BadRow) and got[1].reason == "not a mapping but a int"
+    assert isinstance(got[0], SeedRow)
+    assert got[0].prompt == "Why?"
+    assert isinstance(got[1], BadRow)
+    assert got[1].reason == "not a mapping but a int"
 
 
 JSON = st.recursive(
@@ -247,7 +257,8 @@ def test_whatever_stands_in_a_file_reading_does_not_fail(tmp_path_factory: Any, 
         file = folder / name
         file.write_bytes(b'{"prompt":"x"}\n' + raw if name == "a.jsonl" else b"prompt\nx\n" + raw)
         got = list(read_seeds(file))
-        assert isinstance(got[0], SeedRow) and got[0].prompt == "x"
+        assert isinstance(got[0], SeedRow)
+        assert got[0].prompt == "x"
 
 
 def test_bad_rows_are_written_as_jsonl(tmp_path: Path) -> None:

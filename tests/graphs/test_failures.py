@@ -295,11 +295,14 @@ def intact(path: Path) -> bool:
         connection.close()
 
 
-def test_a_full_disk_stops_with_its_cause_and_leaves_the_store_whole(make_desk: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("room", [20, 40, 60])
+def test_a_full_disk_stops_with_its_cause_and_leaves_the_store_whole(
+    make_desk: Make, tmp_path: Path, room: int
+) -> None:
     desk = make_desk(run={"concurrency": 4})
     desk.project.run("preference", SEEDS, limit=1)
     pages = desk.read(lambda c: c.exec_driver_sql("PRAGMA page_count").scalar())
-    limit_pages(desk, pages + 20)
+    limit_pages(desk, pages + room)
     with pytest.raises(StoreError, match="full") as caught:
         desk.project.run("preference", SEEDS)
     assert "free some space" in caught.value.next_step

@@ -50,11 +50,13 @@ def kill_and_resume(folder: Path, items: int, kills: int, *, seed: int, spread: 
     killed, decided = 0, 0
     while True:
         before = len(log.read_text().splitlines())
-        worker = subprocess.Popen(
-            [sys.executable, "-c", WORKER, url, str(log), str(items), str(GATE)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        with (folder / "worker.err").open("w") as errors:
+            worker = subprocess.Popen(
+                [sys.executable, "-c", WORKER, url, str(log), str(items), str(GATE)],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
         ended = False
@@ -64,7 +66,8 @@ def kill_and_resume(folder: Path, items: int, kills: int, *, seed: int, spread: 
             worker.send_signal(signal.SIGKILL)
         ended = "done" in worker.stdout.read()
         worker.stdout.close()
-        assert worker.wait() == (0 if ended else -signal.SIGKILL)
+        told = (folder / "worker.err").read_text()
+        assert worker.wait() == (0 if ended else -signal.SIGKILL), told
         made = [json.loads(line)["key"] for line in log.read_text().splitlines()[before:]]
         assert paid.isdisjoint(made), "a finished call was made again"
         paid = journalled(folder)

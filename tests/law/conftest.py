@@ -116,7 +116,7 @@ def answer_by_the_rule(project: Project, actor: str) -> None:
         decide(project.store, review.id, answer, actor=actor, channel="api", counts=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def decided_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("court") / "solon.db"
     fake = Fake()

@@ -80,6 +80,7 @@ def test_decisions_become_law_that_unseen_items_follow(court: Court) -> None:
     after = agreement_on_unseen(court, new_run=True)
     assert before < 0.6
     assert after > 0.95
+    assert asyncio.run(legislate(court.store, court.project.config, models=court.models)).decisions == 0
     stale = query(court, "SELECT count(*) FROM records WHERE stale_at IS NOT NULL")
     assert stale == [(UNSEEN,)]  # the first run over the unseen items; what the lead decided stays
     old = query(
@@ -160,6 +161,15 @@ def test_what_the_panel_said_before_costs_nothing_and_a_limit_ends_cleanly(court
     assert whole.impact["stopped"] is None
     assert whole.impact["sample"] == 60
     assert whole.impact["calls"] == 2 * 60 - 20
+
+
+def test_judging_twice_under_one_law_measures_the_noise(court: Court) -> None:
+    amendment = measure(court, draft(court, RULE), sample=30, twice=True)
+    assert amendment.impact is not None
+    assert amendment.impact["judged_twice"] == 10
+    assert amendment.impact["from_journal"] == 0  # both laws judged afresh
+    noise = amendment.impact["noise"]
+    assert (noise["n"], noise["gained"], noise["lost"]) == (10, 0, 0)
 
 
 def test_who_may_vote(court: Court) -> None:

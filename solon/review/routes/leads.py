@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from sqlalchemy import select
 
 from solon.law import documents
 from solon.review.auth import Admin, AnyExpert, Lead, TheRoom
@@ -27,7 +26,6 @@ from solon.review.schemas import (
 )
 from solon.review.serving import write
 from solon.review.statistics import statistics
-from solon.store import tables
 from solon.store.audit_log import append, list_entries, verify
 from solon.store.experts import (
     ExpertRow,
@@ -37,6 +35,7 @@ from solon.store.experts import (
     revoke_expert,
     rotate_token,
 )
+from solon.store.reading import law_rows
 from solon.store.review_lists import Filters, list_filtered
 from solon.store.reviews import NotThere, find_review
 
@@ -110,10 +109,9 @@ def read_statistics(room: TheRoom, caller: AnyExpert) -> Statistics:
 
 def list_law(room: Room, kind: str) -> list[LawOut]:
     """Every version of the constitutions or rubrics, the newest first."""
-    table = (tables.Constitution if kind == "constitutions" else tables.Rubric).__table__  # type: ignore[union-attr]
     keys = LawOut.model_fields
     with room.store.connect() as connection:
-        rows = connection.execute(select(table).order_by(table.c.created_at.desc(), table.c.id)).mappings()
+        rows = law_rows(connection, "Constitution" if kind == "constitutions" else "Rubric")
         return [LawOut(**{key: row[key] for key in keys}) for row in rows]
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Connection
 
 from solon.review.auth import (
     COOKIE,
@@ -21,7 +20,7 @@ from solon.review.auth import (
     session_caller,
     set_cookie,
 )
-from solon.review.blind import read_candidates, shown_order
+from solon.review.blind import shown_order
 from solon.review.markdown import mark_quotes, word_diff
 from solon.review.rendering import page, render
 from solon.review.room import Room
@@ -30,7 +29,12 @@ from solon.review.schemas import BlindItem, DecisionIn, NextIn, NextOut, Setting
 from solon.review.serving import hand_out, progress_of, take_answer, take_back, write
 from solon.store.drafts import own_lease
 from solon.store.experts import ExpertRow, begin_session, end_session, use_login_link
+from solon.store.reading import read_candidates
 from solon.store.reviews import find_review
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
 
 router = APIRouter(include_in_schema=False)
 

@@ -75,6 +75,7 @@ class Assignment(SQLModel, table=True):
     reason: str | None = None
 
     __table_args__ = (
+        Index("ix_assignments_review_actor", "review_id", "actor", "state"),
         Index("ix_assignments_actor_state", "actor", "state", "opened_at"),
         Index("ix_assignments_expiry", "state", "expires_at"),
         Index(

@@ -88,6 +88,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("closed_at", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("answer", sa.JSON(none_as_null=True), nullable=True))
         batch_op.add_column(sa.Column("reason", sa.String(), nullable=True))
+        batch_op.create_index("ix_assignments_review_actor", ["review_id", "actor", "state"], unique=False)
         batch_op.create_index("ix_assignments_actor_state", ["actor", "state", "opened_at"], unique=False)
         batch_op.create_index("ix_assignments_expiry", ["state", "expires_at"], unique=False)
         batch_op.create_index(

@@ -1,0 +1,147 @@
+"""`solon release`: frozen exports that can be rebuilt and compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
+from solon.cli.terminal import DONE, FAILED, clean, print_json
+
+releases = typer.Typer(
+    no_args_is_help=True, help="Frozen exports that can be rebuilt and compared.", rich_markup_mode=None
+)
+FOLDER = Path("releases")
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="A release in releases/, or the folder of one.")
+]
+_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(releases, name="release")
+
+
+@releases.command("create")
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, once and for all.")],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    format: Annotated[str, typer.Option("--format", "-f", help="As of `solon export`.")] = "jsonl",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Default: releases/NAME.")
+    ] = None,
+    run: RunOption = None,
+    recipe: Annotated[str | None, typer.Option(help="Records of this recipe only.")] = None,
+    min_margin: Annotated[float | None, typer.Option(help="Leave out records with a smaller margin.")] = None,
+    certified_only: Annotated[
+        bool, typer.Option("--certified-only", help="Leave out provisional records.")
+    ] = False,
+    extra_column: Annotated[
+        list[str] | None, typer.Option(help="As of `solon export`; may be given again.")
+    ] = None,
+    test_fraction: Annotated[
+        float, typer.Option(help="Split off this share of the seed groups as NAME.test.EXT.")
+    ] = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Freeze what an export would write now: ids, hashes, versions, certificates, prompts, models, the log's head.
+
+    Example: solon release create 2026-11 --format trl-preference --certified-only
+    """
+    from solon.eval.release import create_release
+    from solon.preparing import local_actor
+    from solon.store.runs import find_run
+
+    with open_project(store, config) as project:
+        run_id = None
+        if run is not None:
+            with project.store.connect() as connection:
+                run_id = find_run(connection, run).id
+        manifest = create_release(
+            project.store,
+            name,
+            output or FOLDER / name,
+            format=format,
+            run_id=run_id,
+            recipe=recipe,
+            actor=local_actor(),
+            min_margin=min_margin,
+            certified_only=certified_only,
+            extra_columns=tuple(extra_column or ()),
+            test_fraction=test_fraction,
+        )
+    if json:
+        print_json({**manifest, "folder": str(output or FOLDER / name)})
+        return
+    for file in manifest["export"]["files"]:
+        typer.echo(clean(f"{file['path']}: {file['rows']} rows, sha256 {file['sha256']}"))
+    for reason, count in manifest["export"]["left_out"].items():
+        typer.echo(clean(f"  left out: {count} {reason}"))
+    typer.echo(clean(f"  {manifest['rows']['records']} records frozen in {output or FOLDER / name}"))
+
+
+@releases.command("verify")
+def verify(
+    name: NameArgument, store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Check the seal and the hashes, rebuild every file from the store without network or model, compare the bytes.
+
+    Example: solon release verify 2026-11
+    """
+    from solon.eval.release import verify_release
+
+    with open_project(store, config) as project:
+        found = verify_release(project.store, _folder(name))
+    if json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        for check in found.checks:
+            typer.echo(clean(f"{'ok    ' if check.passed else 'FAILED'}  {check.name}: {check.told}"))
+    raise typer.Exit(DONE if found.passed else FAILED)
+
+
+@releases.command("diff")
+def diff(
+    a: NameArgument,
+    b: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Another release; default: the store as it is now.")
+    ] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the rows added, dropped and changed, with reasons.
+
+    Example: solon release diff 2026-10 2026-11
+    """
+    from solon.eval.release_diff import diff_releases
+
+    with open_project(store, config) as project:
+        found = diff_releases(project.store, _folder(a), _folder(b) if b else None)
+    if json:
+        print_json(found.model_dump(mode="json"))
+        return
+    typer.echo(
+        clean(
+            f"{found.a} -> {found.b}: {len(found.added)} added, {len(found.dropped)} dropped, "
+            f"{len(found.changed)} changed, {found.same} the same"
+        )
+    )
+    for reason, count in found.reasons.items():
+        typer.echo(clean(f"  {count} {reason}"))
+    for sign, changes in (("+", found.added), ("-", found.dropped), ("~", found.changed)):
+        _list(sign, changes)
+
+
+def _list(sign: str, changes: Any) -> None:
+    for change in changes[:_SHOWN]:
+        typer.echo(clean(f"{sign} {change.seed}: {'; '.join(change.reasons)}"))
+    if len(changes) > _SHOWN:
+        typer.echo(f"{sign} and {len(changes) - _SHOWN} more; --json lists them all")
+
+
+def _folder(name: str) -> Path:
+    return Path(name) if Path(name).is_dir() else FOLDER / name

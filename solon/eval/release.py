@@ -1,0 +1,311 @@
+"""Releases: frozen exports that can be rebuilt and compared, without network or model.
+
+A release is a folder: the exported files, `rows.jsonl` (every record's ids, figures and the hash of its texts, but no
+text) and `release.json`. Its hash is sealed in the store's log. Records keep changing in the store: a later consensus
+version gives them new figures. So a rebuild takes the figures from `rows.jsonl` and only the texts from the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.errors import UsageError
+from solon.eval.standing import moment
+from solon.formats.exports import ExportSummary, export
+from solon.formats.records import ExportRow
+from solon.store import audit_log, releasing
+from solon.store.exporting import export_rows
+
+if TYPE_CHECKING:
+    from solon.store import Store
+
+FORMAT = 1
+MANIFEST, ROWS = "release.json", "rows.jsonl"
+TEXTS = ("prompt", "messages", "chosen", "rejected", "response", "metadata")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_SUFFIX = {"csv": ".csv", "csv-spreadsheet": ".csv", "parquet": ".parquet"}
+
+
+class Check(BaseModel):
+    """One thing that a verification looked at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    passed: bool
+    told: str
+
+
+class Verification(BaseModel):
+    """`passed` only where every check did."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    release: str
+    passed: bool
+    checks: tuple[Check, ...]
+
+
+def create_release(
+    store: Store,
+    name: str,
+    folder: Path,
+    *,
+    format: str = "jsonl",
+    run_id: str | None = None,
+    recipe: str | None = None,
+    actor: str = "system",
+    created_at: float | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Freeze what an export would write now; returns the manifest.
+
+    Args:
+        options: of `solon.formats.exports.export`.
+
+    Raises:
+        UsageError: the name is taken or no name, or the folder exists.
+    """
+    import time
+
+    _check_new(store, name, folder)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=_made(folder.parent)))
+    try:
+        left_out, rows = export_rows(store, run_id=run_id, recipe=recipe)
+        file = scratch / f"{name}{_SUFFIX.get(format, '.jsonl')}"
+        frozen: list[dict[str, Any]] = []
+        with (scratch / ROWS).open("w", encoding="utf-8", newline="\n") as stream:
+            tee = _freeze(rows, stream, frozen)
+            summary = export(tee, format=format, path=file, left_out=left_out, **options)
+            for _ in tee:
+                pass
+        chosen = {"format": format, "run_id": run_id, "recipe": recipe, **options}
+        manifest = {
+            "release": FORMAT,
+            "name": name,
+            "created_at": moment(created_at or time.time()),
+            "options": json.loads(json.dumps(chosen)),
+            "left_out_before": left_out,
+            "export": _spell(summary),
+            "rows": {"file": ROWS, "records": len(frozen), "sha256": _hash(scratch / ROWS)},
+            **_versions(store, frozen),
+            "environment": _environment(),
+        }
+        text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+        (scratch / MANIFEST).write_text(text, encoding="utf-8")
+        scratch.rename(folder)
+        sealed = {"sha256": _hash(folder / MANIFEST), "records": len(frozen)}
+        releasing.mark_release(store, name, [row["id"] for row in frozen], actor, sealed)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return manifest
+
+
+def verify_release(store: Store, folder: Path) -> Verification:
+    """Check hashes and the seal, then rebuild every file from the store and compare the bytes."""
+    manifest = read_manifest(folder)
+    name = str(manifest["name"])
+    with store.connect() as connection:
+        entry = releasing.find_release(connection, name)
+    checks = [_check_seal(entry, folder), _check_log(store, str(manifest["audit_log"]["head"]))]
+    rows_ok = (folder / ROWS).is_file() and _hash(folder / ROWS) == manifest["rows"]["sha256"]
+    checks.append(
+        Check(name="rows", passed=rows_ok, told="as released" if rows_ok else f"{ROWS} was changed")
+    )
+    for file in manifest["export"]["files"]:
+        path = folder / file["path"]
+        same = path.is_file() and _hash(path) == file["sha256"]
+        told = "as released" if same else "changed" if path.is_file() else "not there"
+        checks.append(Check(name=f"file {file['path']}", passed=same, told=told))
+    if rows_ok:
+        checks += _rebuild(store, folder, manifest)
+    return Verification(release=name, passed=all(check.passed for check in checks), checks=tuple(checks))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """`release.json` of a folder.
+
+    Raises:
+        UsageError: there is none, or it is none of ours.
+    """
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{folder} is no release: {MANIFEST} cannot be read", next_step="name the folder of a release"
+        ) from error
+    if not isinstance(found, dict) or found.get("release") != FORMAT:
+        raise UsageError(
+            f"{folder}: a release of another format", next_step="verify it with the Solon that made it"
+        )
+    return found
+
+
+def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """The frozen rows of a release."""
+    try:
+        with (folder / ROWS).open(encoding="utf-8") as stream:
+            for line in stream:
+                yield json.loads(line)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{folder / ROWS} cannot be read: {error}", next_step="restore the release"
+        ) from error
+
+
+def freeze_row(row: ExportRow) -> dict[str, Any]:
+    """A record without its texts, and one hash over them."""
+    content = {f.name: getattr(row, f.name) for f in fields(ExportRow) if f.name not in TEXTS}
+    texts = json.dumps([getattr(row, name) for name in TEXTS], sort_keys=True, ensure_ascii=True)
+    return {**content, "texts_sha256": hashlib.sha256(texts.encode()).hexdigest()}
+
+
+def _freeze(rows: Iterator[ExportRow], stream: Any, frozen: list[dict[str, Any]]) -> Iterator[ExportRow]:
+    for row in rows:
+        kept = json.loads(json.dumps(freeze_row(row)))
+        # Keys keep their order: some formats write the lineage as it stands.
+        stream.write(json.dumps(kept, separators=(",", ":")) + "\n")
+        frozen.append({"id": kept["id"], "lineage": kept["lineage"]})
+        yield row
+
+
+def _rebuild(store: Store, folder: Path, manifest: dict[str, Any]) -> list[Check]:
+    frozen = list(read_rows(folder))
+    counts = {"erased": 0, "changed": 0}
+    options = dict(manifest["options"])
+    form = str(options.pop("format"))
+    for name in ("run_id", "recipe"):
+        options.pop(name)
+    options["extra_columns"] = tuple(options.get("extra_columns") or ())
+    with tempfile.TemporaryDirectory(prefix="solon-release-") as scratch:
+        file = Path(scratch) / f"{manifest['name']}{_SUFFIX.get(form, '.jsonl')}"
+        rows = _restore(store, frozen, counts)
+        made = export(rows, format=form, path=file, left_out=manifest["left_out_before"], **options)
+        rebuilt = {Path(f.path).name: f.sha256 for f in made.files}
+    released = {f["path"]: f["sha256"] for f in manifest["export"]["files"]}
+    same = rebuilt == released
+    why = "the same bytes, from the store"
+    if not same:
+        parts = [f"{number} records with {kind} texts" for kind, number in counts.items() if number]
+        if manifest["environment"] != _environment():
+            parts.append("other versions of Solon or its libraries than at the release")
+        why = f"other bytes: {'; '.join(parts) or 'the store and the release disagree'}"
+    return [Check(name="rebuilt", passed=same, told=why)]
+
+
+def _restore(store: Store, frozen: Sequence[dict[str, Any]], counts: dict[str, int]) -> Iterator[ExportRow]:
+    """Rows as they were released: figures as frozen, texts from the store."""
+    seen: set[str] = set()
+    by_id = {row["id"]: row for row in frozen}
+    for fresh in releasing.rows_by_id(store, [row["id"] for row in frozen]):
+        kept = dict(by_id[fresh.id])
+        digest = kept.pop("texts_sha256")
+        for name in ("flags", "flagged_candidates"):
+            kept[name] = tuple(kept[name])
+        row = replace(fresh, **kept)
+        counts["changed"] += freeze_row(row)["texts_sha256"] != digest
+        seen.add(fresh.id)
+        yield row
+    counts["erased"] = len(by_id) - len(seen)
+
+
+def _check_new(store: Store, name: str, folder: Path) -> None:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for a release",
+            next_step="use letters, digits, dots, dashes and underscores",
+        )
+    with store.connect() as connection:
+        known = releasing.find_release(connection, name)
+    if known is not None:
+        raise UsageError(
+            f"there is a release {name!r} already, made {moment(known['at'])}",
+            next_step="choose another name",
+        )
+    if folder.exists():
+        raise UsageError(f"{folder} exists already", next_step="choose another folder with --output")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _check_seal(entry: dict[str, Any] | None, folder: Path) -> Check:
+    if entry is None:
+        return Check(name="seal", passed=False, told="this store's log knows no release of this name")
+    same = entry["detail"]["sha256"] == _hash(folder / MANIFEST)
+    told = (
+        f"sealed {moment(entry['at'])}"
+        if same
+        else f"{MANIFEST} is not what was sealed {moment(entry['at'])}"
+    )
+    return Check(name="seal", passed=same, told=told)
+
+
+def _check_log(store: Store, head: str) -> Check:
+    report = audit_log.verify(store, None if head == audit_log.START else head)
+    told = f"{report.entries} entries, intact" if report.intact else report.problem
+    return Check(name="log", passed=report.intact, told=told)
+
+
+def _versions(store: Store, frozen: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    ids = [row["id"] for row in frozen]
+    lineages = [row["lineage"] for row in frozen]
+    log = audit_log.verify(store)
+    with store.connect() as connection:
+        named = releasing.certificate_of(connection, ids)
+        return {
+            "versions": {
+                kind: releasing.versions_named(
+                    connection, kind, sorted({x[kind] for x in lineages if x.get(kind)})
+                )
+                for kind in ("consensus", "constitution", "rubric", "prompts")
+            },
+            "certificates": releasing.certificates_named(connection, sorted(set(named.values()))),
+            "models": sorted({model for x in lineages for model in x.get("models", ())}),
+            "runs": sorted({x["run"] for x in lineages}),
+            "audit_log": {"entries": log.entries, "head": log.head, "intact": log.intact},
+        }
+
+
+def _environment() -> dict[str, str]:
+    """Versions of what shapes the bytes."""
+    from importlib import metadata
+
+    found = {}
+    for name in ("solon", "pyarrow", "sqlalchemy", "pydantic"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _spell(summary: ExportSummary) -> dict[str, Any]:
+    files = [
+        {"path": Path(f.path).name, "split": f.split, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256}
+        for f in summary.files
+    ]
+    return {
+        "files": files,
+        "read": summary.read,
+        "written": summary.written,
+        "withheld": summary.withheld,
+        "left_out": summary.left_out,
+    }
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

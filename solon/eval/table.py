@@ -1,0 +1,53 @@
+"""`python -m solon.eval.table FILE...`: the main figures of replay reports as one Markdown table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HEAD = (
+    "set", "n", "majority", "10 labels", "20", "50", "20% routed", "random", "20% routed after 20",
+    "certified .20: coverage", "agreement", "short",
+)  # fmt: skip
+
+
+def tabulate(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """One row a report; a dash where it has no such figure."""
+    rows = [HEAD, tuple("---" for _ in HEAD), *(_row(name, report) for name, report in reports)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def _row(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
+    learned, routed = report["learned"], report["routed"].get("0.2", {})
+    after = report["routed_learned"].get("20", {}).get("0.2", {})
+    certified = next((c for c in report["certified"] if c["alpha"] == 0.2 and c.get("score") == "learned"), {})
+    short = f"{certified['shortfalls']}/{certified['splits']}" if certified else "-"
+    return (
+        name,
+        str(report["n"]),
+        _figure(report["majority"].get("accuracy")),
+        *(_figure(learned.get(n, {}).get("accuracy")) for n in ("10", "20", "50")),
+        _figure(routed.get("accuracy")),
+        _figure(routed.get("random")),
+        _figure(after.get("accuracy")),
+        _figure(certified.get("coverage")),
+        _figure(certified.get("agreement")),
+        short,
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def main(paths: Sequence[str]) -> None:
+    """Print the table of the files; the last line of each is one JSON object."""
+    found = [(Path(p).stem, json.loads(Path(p).read_text(encoding="utf-8").splitlines()[-1])) for p in paths]
+    sys.stdout.write(tabulate([(name, report) for name, report in found if "majority" in report]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

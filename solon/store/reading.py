@@ -1,0 +1,114 @@
+"""What a reviewer is shown of an item: its seed, candidates and, once they have answered, what the panel said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+
+from solon.store import tables
+
+FORGOTTEN = "(this text was erased)"
+
+
+def _table(name: str) -> Any:
+    return getattr(tables, name).__table__
+
+
+def check_readable(connection: Connection) -> None:
+    """Raise where the store cannot be read."""
+    connection.execute(text("SELECT 1"))
+
+
+def seed_content(connection: Connection, item_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An item's row and the texts of its seed; the texts are empty once forgotten."""
+    items, seeds, texts = _table("Item"), _table("Seed"), _table("Text")
+    query = (
+        select(items, texts.c.body)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(items.c.id == item_id)
+    )
+    row = dict(connection.execute(query).mappings().one())
+    body = row.pop("body")
+    return row, json.loads(body) if body else {}
+
+
+def read_candidates(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
+    """Id, text and own prompt of candidates, in the order of `ids`."""
+    candidates, texts = _table("Candidate"), _table("Text")
+    prompts = texts.alias("prompts")
+    query = (
+        select(candidates.c.id, texts.c.body, prompts.c.body.label("prompt"))
+        .join(texts, texts.c.id == candidates.c.text_id)
+        .outerjoin(prompts, prompts.c.id == candidates.c.prompt_text_id)
+        .where(candidates.c.id.in_(ids))
+    )
+    found = {row.id: (row.id, row.body or FORGOTTEN, row.prompt) for row in connection.execute(query)}
+    return [found[name] for name in ids]
+
+
+def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str | None, str]:
+    """id -> body of texts; empty where it was erased."""
+    wanted = [text_id for text_id in ids if text_id]
+    texts = _table("Text")
+    query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(wanted))
+    return {row.id: row.body or "" for row in connection.execute(query)} if wanted else {}
+
+
+def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tuple[str, str | None]]:
+    """Candidate and text of the findings of every critique on these candidates."""
+    critiques = _table("Critique")
+    query = select(critiques.c.candidate_id, critiques.c.text_id).where(
+        critiques.c.candidate_id.in_(candidates)
+    )
+    return [(row.candidate_id, row.text_id) for row in connection.execute(query)]
+
+
+def verdicts_on(connection: Connection, item_id: str, shown: Collection[str]) -> list[Mapping[Any, Any]]:
+    """The verdicts on the candidates shown, seat by seat."""
+    verdicts = _table("Verdict")
+    query = (
+        select(verdicts)
+        .where(
+            verdicts.c.item_id == item_id,
+            verdicts.c.a_id.in_(shown),
+            verdicts.c.b_id.in_(shown) | verdicts.c.b_id.is_(None),
+        )
+        .order_by(verdicts.c.seat, verdicts.c.judge, verdicts.c.order, verdicts.c.sample)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def last_resolution(connection: Connection, item_id: str, attempt: int) -> Mapping[Any, Any] | None:
+    """What the resolver said last in this attempt."""
+    resolutions = _table("Resolution")
+    query = (
+        select(resolutions)
+        .where(resolutions.c.item_id == item_id, resolutions.c.attempt == attempt)
+        .order_by(resolutions.c.round.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def decision_row(connection: Connection, decision_id: str) -> Mapping[Any, Any]:
+    """A decision as it is stored."""
+    decisions = _table("Decision")
+    return dict(connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().one())
+
+
+def law_document(connection: Connection, kind: str, law_id: str) -> dict[str, Any]:
+    """The document of a version; `kind` is Constitution or Rubric."""
+    columns = _table(kind).c
+    return dict(connection.execute(select(columns.document).where(columns.id == law_id)).scalar_one())
+
+
+def law_rows(connection: Connection, kind: str) -> list[Mapping[Any, Any]]:
+    """Every version of the constitutions or rubrics, the newest first."""
+    table = _table(kind)
+    query = select(table).order_by(table.c.created_at.desc(), table.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]

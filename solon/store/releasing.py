@@ -1,0 +1,135 @@
+"""Records by their ids as they are now, superseded or not, and the marks that a release leaves in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from solon.store import audit_log, exporting, tables
+from solon.store.reviews import event
+from solon.store.writer import insert_rows
+
+if TYPE_CHECKING:
+    from solon.formats.records import ExportRow
+    from solon.store.store import Store
+
+CREATED = "release.created"
+_LAW = {
+    "consensus": ("ConsensusVersion", ("id", "number", "kind")),
+    "constitution": ("Constitution", ("id", "name", "version")),
+    "rubric": ("Rubric", ("id", "name", "version")),
+    "prompts": ("PromptSet", ("id", "templates")),
+}
+
+
+def _table(name: str) -> Any:
+    return getattr(tables, name).__table__
+
+
+def rows_by_id(store: Store, record_ids: Sequence[str]) -> Iterator[ExportRow]:
+    """Records in the order of the ids; those whose texts were erased are missing."""
+    records, items, seeds, texts = (_table(name) for name in ("Record", "Item", "Seed", "Text"))
+    query = (
+        select(
+            records,
+            items.c.seed_id,
+            items.c.constitution_id,
+            items.c.rubric_id,
+            items.c.prompts_id,
+            seeds.c.external_id,
+            seeds.c.group,
+            seeds.c.lang,
+            texts.c.body,
+        )
+        .join(items, items.c.id == records.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+    )
+    with store.connect() as connection:
+        for start in range(0, len(record_ids), exporting.CHUNK):
+            part = record_ids[start : start + exporting.CHUNK]
+            found = {
+                row["id"]: dict(row)
+                for row in connection.execute(query.where(records.c.id.in_(part))).mappings()
+            }
+            yield from exporting._rows(store, connection, [found[i] for i in part if i in found])
+
+
+def versions_named(connection: Connection, kind: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Facts of the versions of a kind (consensus, constitution, rubric, prompts) that records name."""
+    name, columns = _LAW[kind]
+    table = _table(name)
+    query = select(*(table.c[c] for c in columns)).where(table.c.id.in_(ids)).order_by(table.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def certificates_named(connection: Connection, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The certificates that records name, whole."""
+    table = _table("Certificate")
+    query = select(table).where(table.c.id.in_(ids)).order_by(table.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def certificate_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, str]:
+    """record -> the certificate that it was accepted under."""
+    table = _table("Record")
+    found: dict[str, str] = {}
+    for start in range(0, len(record_ids), 500):
+        query = select(table.c.id, table.c.certificate_id).where(
+            table.c.id.in_(record_ids[start : start + 500]), table.c.certificate_id.is_not(None)
+        )
+        found.update({row.id: row.certificate_id for row in connection.execute(query)})
+    return found
+
+
+def find_release(connection: Connection, name: str) -> dict[str, Any] | None:
+    """What the sealed log says of a release; None where there is none of this name."""
+    found = audit_log.list_entries(connection, subject=name, action=CREATED, limit=1)
+    return found[0] if found else None
+
+
+def mark_release(
+    store: Store, name: str, record_ids: Sequence[str], actor: str, detail: dict[str, Any]
+) -> str:
+    """Note which records a release holds, then seal its hash in the log; returns the seal.
+
+    One event a record, so that erasing a text can name the releases that hold it.
+    """
+    for start in range(0, len(record_ids), 500):
+        part = record_ids[start : start + 500]
+        with store.transaction() as connection:
+            insert_rows(connection, [event(actor, "released", record, {"release": name}) for record in part])
+    with store.transaction() as connection:
+        return audit_log.append(store, connection, actor, CREATED, name, detail)
+
+
+def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, list[str]]:
+    """record -> names of the releases that hold it."""
+    table = _table("Event")
+    found: dict[str, list[str]] = {}
+    for start in range(0, len(record_ids), 500):
+        query = (
+            select(table.c.subject, table.c.detail)
+            .where(table.c.subject.in_(record_ids[start : start + 500]), table.c.kind == "released")
+            .order_by(table.c.at)
+        )
+        for row in connection.execute(query):
+            found.setdefault(row.subject, []).append(row.detail["release"])
+    return found
+
+
+def item_states(connection: Connection, item_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
+    """item -> its state, and whether its seed's text was erased."""
+    items, seeds, texts = (_table(name) for name in ("Item", "Seed", "Text"))
+    found: dict[str, tuple[str, bool]] = {}
+    for start in range(0, len(item_ids), 500):
+        query = (
+            select(items.c.id, items.c.state, texts.c.body.is_(None).label("erased"))
+            .join(seeds, seeds.c.id == items.c.seed_id)
+            .join(texts, texts.c.id == seeds.c.text_id)
+            .where(items.c.id.in_(item_ids[start : start + 500]))
+        )
+        found.update({row.id: (row.state, bool(row.erased)) for row in connection.execute(query)})
+    return found

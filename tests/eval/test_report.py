@@ -1,0 +1,223 @@
+"""The report: self-contained, escaped, without names or texts unless asked for, its figures those of the suites."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from sqlalchemy import text
+
+from solon.eval.drawing import Plot, Point, Series, draw
+from solon.eval.material import gather
+from solon.eval.page import render_page
+from solon.eval.report import build_report
+from solon.eval.suites import audit
+from solon.store import Store
+
+Cli = Callable[..., tuple[int, str, str]]
+EVIL = "</dd><script>alert(1)</script> \u202e {{ 7 * 7 }} <img src=x onerror=alert(1)>"
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and text; a tag that is not closed where it should be is a problem."""
+
+    VOID = ("meta", "br", "circle", "polyline")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader._open == []
+    return reader
+
+
+def test_the_page_needs_nothing_from_outside_and_runs_nothing(store: Store) -> None:
+    page = render_page(build_report(gather(store)))
+    reader = read(page)
+    assert not {"script", "link", "iframe", "img", "object", "form"} & set(reader.tags)
+    names = {name for name, _ in reader.attributes}
+    assert not {"src", "href", "srcset", "style"} & names
+    assert not any(name.startswith("on") for name in names)
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+    assert page.count("<svg") == 4
+    for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        ElementTree.fromstring(svg)
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+
+
+def test_without_texts_nothing_of_a_text_or_a_name_is_in_it(store: Store) -> None:
+    material = gather(store)
+    made = build_report(material)
+    both = render_page(made) + made.model_dump_json()
+    rows, _ = material.records()
+    for row in rows:
+        assert row.prompt not in both
+        assert (row.answer or "?")[:40] not in both
+    assert "Secretname" not in both
+    assert "local:" not in both
+    assert re.search("expert:[0-9a-f]{8}", both) is None
+    assert str(store.url).rsplit("/", 1)[0] not in both
+    assert all(example.prompt is None for example in made.examples)
+    assert made.examples
+    assert any("holds no texts" in limit for limit in made.limits)
+
+
+def test_hostile_texts_stay_texts(copied: str) -> None:
+    with Store(copied) as store, store.transaction() as connection:
+        connection.execute(
+            text("UPDATE texts SET body = :evil WHERE id IN (SELECT text_id FROM candidates)"), {"evil": EVIL}
+        )
+        connection.execute(text("UPDATE runs SET seeds_name = :evil"), {"evil": "<b>x</b>\u202e"})
+    with Store(copied) as store:
+        page = render_page(build_report(gather(store), with_texts=True, title="<i>T</i>"))
+    reader = read(page)
+    assert "script" not in reader.tags
+    assert "img" not in reader.tags
+    words = "".join(reader.words)
+    assert "<script>alert(1)</script>" in words
+    assert "{{ 7 * 7 }}" in words
+    assert "<i>T</i>" in words
+    assert "\u202e" not in page
+
+
+def test_flagged_texts_are_withheld(copied: str) -> None:
+    with Store(copied) as store:
+        ids = {example.record for example in build_report(gather(store)).examples}
+        with store.transaction() as connection:
+            rows = connection.execute(text("SELECT id, chosen_id, item_id FROM records")).all()
+            for row in rows:
+                if row.id in ids:
+                    flags = json.dumps({row.chosen_id: ["unsafe"]})
+                    statement = text("UPDATE decisions SET flags = :flags WHERE item_id = :item")
+                    connection.execute(statement, {"flags": flags, "item": row.item_id})
+        made = build_report(gather(store), with_texts=True)
+    decided = [example for example in made.examples if example.route == "decided"]
+    assert decided
+    assert all(example.chosen == "(withheld: flagged by an expert)" for example in decided)
+    assert all(example.rejected is None for example in decided)
+
+
+def test_figures_are_those_of_the_suites_and_the_store(store: Store, known: Any) -> None:
+    material = gather(store)
+    made = build_report(material)
+    assert made.audit == audit.evaluate(material)
+    rows, seen = material.records()
+    assert made.records == seen == len(rows)
+    assert made.provisional == sum(row.provisional for row in rows)
+    assert made.certified <= made.records
+    given = known.pilots + known.overlaps + known.seconds + known.audits
+    assert made.decisions.answers == given + known.local
+    assert made.decisions.counted == given
+    assert made.decisions.second_opinions == known.seconds
+    assert made.decisions.minutes == pytest.approx(known.pilots * 20 / 60, abs=0.06)
+    assert made.decisions.flags == {"unsafe": 1}
+    assert made.costs.money is not None
+    assert made.costs.money == pytest.approx(sum(row["cost"] for row in made.costs.by_role))
+    assert sum(made.auditors.licences.values()) == 80
+    assert made.auditors.licences == {"CC0-1.0": 40, "not stated": 40}
+    assert made.auditors.log_intact
+    people = {person.name: person for person in made.auditors.reviewers}
+    assert len(people) == 3
+    assert sum(person.answers for person in people.values()) == made.decisions.answers
+    assert sorted(person.credential for person in people.values()) == ["", "licensed", "licensed"]
+    assert made.curves.n == given
+    coverage = [point[0] for point in made.curves.risk_coverage]
+    assert coverage == sorted(coverage)
+    assert coverage[-1] == 1.0
+    assert made.curves.risk_coverage[-1][1] == pytest.approx(1 - (made.agreement.random.value or 0))
+    assert made.curves.learning[0].x == 0
+    assert len({step.agreement.n for step in made.curves.learning}) == 1
+
+
+def test_a_store_without_any_decision_says_what_is_not_known(tmp_path: Path, known: Any) -> None:
+    from solon import Project
+
+    config = {
+        **known.config,
+        "models": {"default": {"model": "scripted:default"}, "other": {"model": "scripted:split"}},
+    }
+    with Project(f"sqlite:///{tmp_path}/new.db", config=config) as project:
+        project.run("preference", known.rows[:6])
+        made = build_report(gather(project.store))
+    limits = " ".join(made.limits)
+    assert "No expert has answered anything that counts" in limits
+    assert "provisional" in limits
+    assert "The cost is not known" in limits
+    assert "\u2013" in render_page(made)
+
+
+def test_the_command_writes_the_page_and_the_same_as_json(solon: Cli, known: Any, tmp_path: Path) -> None:
+    code, out, err = solon("report", "--store", known.url, "-o", "r.html", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert told["records"] == found["records"]
+    assert found["with_texts"] is False
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+    code, _, err = solon("report", "--store", known.url, "-o", "nowhere/r.html")
+    assert code == 2
+    assert "there is no folder" in err
+
+
+def test_plots_are_drawn_where_the_numbers_say() -> None:
+    plot = Plot("t <b>", "x & y", "y", (Series("s", (Point(0, 0, 0, 0.5), Point(1, 1))),), diagonal=True)
+    svg = ElementTree.fromstring(draw(plot))
+    line = next(e for e in svg.iter() if e.get("class") == "main")
+    assert line.get("points") == "52.0,256.0 446.0,14.0"
+    whisker = next(e for e in svg.iter() if e.get("class") == "whisker main")
+    assert whisker.get("points") == "52.0,256.0 52.0,135.0"
+    assert svg.get("aria-label") == "t <b>"
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_a_browser_shows_it(store: Store, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(render_page(build_report(gather(store), with_texts=True)), encoding="utf-8")
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--dump-dom",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    try:
+        shown = subprocess.run(
+            ["chromium", *flags, page.as_uri()], capture_output=True, timeout=60, check=True
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        pytest.skip(f"chromium does not run here: {type(error).__name__}")
+    assert b"What this report does not know" in shown.stdout
