@@ -181,7 +181,8 @@ def spell_replay(report: dict[str, Any]) -> str:
         kept = "nothing accepted" if found["agreement"] is None else f"agreement {found['agreement']:.3f}"
         lines.append(
             f"certified     {1 - found['alpha']:.0%} by {found.get('score', 'score')}: "
-            f"coverage {_figure(found['coverage'])}, {kept}, short in {found['shortfalls']} of {found['splits']}"
+            f"coverage {_figure(found['coverage'])}, {kept}, "
+            f"short in {found['shortfalls']:.1%} of {found['splits']} splits"
         )
     if "graph" in report:
         found = report["graph"]

@@ -13,7 +13,7 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.eval.result import Figure, rate
 from solon.eval.suites.agreement import RANDOM_RULES
-from solon.store import certificates, evaluation
+from solon.store import certificates, counts, evaluation
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -95,7 +95,7 @@ def _calibration(score: np.ndarray, right: np.ndarray) -> tuple[Step, ...]:
 def _learning(
     connection: Connection, run: RunRow, run_ids: Sequence[str], drawn: Sequence[Opinion]
 ) -> tuple[Step, ...]:
-    unseen = evaluation.held_out(connection, run_ids)
+    unseen = counts.held_out(connection, run_ids)
     test = [o for o in drawn if o.answer.id in unseen and o.answer.kind == "interrupt"]
     if not test:
         return ()

@@ -19,7 +19,7 @@ from solon.eval.opinions import counted, opinions_on
 from solon.eval.result import Figure, rate
 from solon.eval.standing import Standing, moment, read_standing
 from solon.eval.suites import agreement, audit, judges, quality
-from solon.store import audit_log, evaluation, runs
+from solon.store import audit_log, counts, evaluation, runs
 from solon.store.ids import keyed_hash
 
 if TYPE_CHECKING:
@@ -171,8 +171,8 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         parts = tuple(_run(connection, run, standings[run.id]) for run in material.runs)
         curves = measure_curves(connection, material.run_ids, material.runs, opinions)
         decisions = _decisions(connection, material.run_ids, answers, opinions)
-        costs = _costs(evaluation.count_calls(connection, material.run_ids), len(accepted))
-        law = tuple(_law(row) for row in evaluation.law_history(connection, material.run_ids))
+        costs = _costs(counts.count_calls(connection, material.run_ids), len(accepted))
+        law = tuple(_law(row) for row in counts.law_history(connection, material.run_ids))
         auditors = _auditors(connection, material, answers, opinions, standings)
     agreed = _pseudonymous(store, agreement.evaluate(material))
     audited = audit.evaluate(material)
@@ -214,7 +214,7 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
         seeds=PurePath(run.seeds_name).name,
         started=moment(run.created_at),
         status=run.status,
-        states=evaluation.count_by(connection, [run.id], "state"),
+        states=counts.count_by(connection, [run.id], "state"),
         records=len(own),
         certified=sum(row.certificate_id is not None for row in own),
         provisional=sum(row.provisional for row in own),
@@ -238,12 +238,12 @@ def _decisions(
         answers=len(answers),
         counted=len(counted(answers)),
         second_opinions=sum(a.second for a in answers),
-        undone=evaluation.count_undone(connection, run_ids),
+        undone=counts.count_undone(connection, run_ids),
         choices=dict(Counter(a.choice for a in answers).most_common()),
         channels=dict(Counter(a.channel for a in answers).most_common()),
         flags=dict(flags.most_common()),
         principles=dict(Counter(p for a in answers for p in a.principles).most_common(20)),
-        reviews=evaluation.count_reviews(connection, run_ids),
+        reviews=counts.count_reviews(connection, run_ids),
         overturned=rate(sum(not o.agrees for o in opinions), len(opinions), "no blind answer yet"),
         minutes=round(sum(seconds) / 60, 1),
         timed=len(seconds),
@@ -282,15 +282,15 @@ def _auditors(
     standings: dict[str, Standing],
 ) -> Auditors:
     log = audit_log.verify(material.store)
-    by = {name: evaluation.count_by(connection, material.run_ids, f"seed.{name}") for name in _PROVENANCE}
+    by = {name: counts.count_by(connection, material.run_ids, f"seed.{name}") for name in _PROVENANCE}
     return Auditors(
         sources=by["source"],
         licences=by["licence"],
         consents=by["consent"],
         languages=by["lang"],
         reviewers=_reviewers(connection, material.store, answers, opinions),
-        deviations=_deviations(answers, standings, evaluation.count_undone(connection, material.run_ids)),
-        erased_texts=evaluation.count_erased(connection),
+        deviations=_deviations(answers, standings, counts.count_undone(connection, material.run_ids)),
+        erased_texts=counts.count_erased(connection),
         log_entries=log.entries,
         log_intact=log.intact,
         log_problem=log.problem,
@@ -304,7 +304,7 @@ _PROVENANCE = ("source", "licence", "consent", "lang")
 def _reviewers(
     connection: Connection, store: Store, answers: Sequence[Answer], opinions: Sequence[Opinion]
 ) -> tuple[Reviewer, ...]:
-    known = evaluation.qualifications(connection)
+    known = counts.qualifications(connection)
     found = []
     for actor in sorted({a.actor for a in answers}):
         facts = known.get(actor, {})

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.config import parse_config
 from solon.learning import watch_audits
-from solon.store import certificates, evaluation, runs
+from solon.store import certificates, counts, evaluation, runs
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -78,7 +78,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         versions = evaluation.consensus_versions(connection, run.scope)
         looks = certificates.looks(connection, run.scope)
         in_force = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
-        counted, others = evaluation.count_decisions(connection, run.id)
+        counted, others = counts.count_decisions(connection, run.id)
     in_force_id = in_force.id if in_force else None
     told = tuple(_look(i, row, in_force_id) for i, row in enumerate(looks, 1))
     return Standing(

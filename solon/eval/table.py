@@ -23,8 +23,10 @@ def tabulate(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 def _row(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
     learned, routed = report["learned"], report["routed"].get("0.2", {})
     after = report["routed_learned"].get("20", {}).get("0.2", {})
-    certified = next((c for c in report["certified"] if c["alpha"] == 0.2 and c.get("score") == "learned"), {})
-    short = f"{certified['shortfalls']}/{certified['splits']}" if certified else "-"
+    certified: dict[str, Any] = next(
+        (c for c in report["certified"] if c["alpha"] == 0.2 and c.get("score") == "learned"), {}
+    )
+    short = f"{certified['shortfalls']:.1%} of {certified['splits']}" if certified else "-"
     return (
         name,
         str(report["n"]),

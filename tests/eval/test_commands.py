@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from solon.eval.replay import replay as replay_from_python
+from solon.eval.table import HEAD, tabulate
+
 Cli = Callable[..., tuple[int, str, str]]
 
 
@@ -66,6 +69,16 @@ def test_replay_prints_a_table_for_people(solon: Cli, recording: Path) -> None:
     assert "12 of 12 items" in out
     assert "majority" in out
     assert "learned" in out
+
+
+def test_the_table_has_a_row_for_each_report(recording: Path) -> None:
+    report = replay_from_python(recording, seeds=2, splits=2)
+    rows = tabulate([("mine", report)]).splitlines()
+    assert len(rows) == 3
+    cells = [cell.strip() for cell in rows[2].strip("|").split("|")]
+    assert len(cells) == len(HEAD)
+    assert cells[:3] == ["mine", "24", f"{report['majority']['accuracy']:.3f}"]
+    assert cells[-1].endswith("% of 2")
 
 
 def test_replay_draws_plots(solon: Cli, recording: Path, tmp_path: Path) -> None:

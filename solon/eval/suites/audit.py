@@ -10,7 +10,7 @@ from solon.consensus.audit import AuditReport, watch
 from solon.consensus.binomial import upper_bound
 from solon.eval.opinions import counted
 from solon.eval.result import Figure, SuiteResult, nothing, rate
-from solon.store import certificates, evaluation, runs
+from solon.store import certificates, counts, evaluation, runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -99,7 +99,7 @@ def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
             for route in sorted({record.route for _, record in audited})
         },
         unsafe=_unsafe(audited),
-        waiting=evaluation.count_reviews(connection, [run.id]).get("audit waiting", 0),
+        waiting=counts.count_reviews(connection, [run.id]).get("audit waiting", 0),
     )
 
 

@@ -1,0 +1,165 @@
+"""What reports count: decisions, calls, reviews, law and people of runs. Reads only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, case, func, select
+
+from solon.store.tables import (
+    Call,
+    Constitution,
+    Decision,
+    Expert,
+    Item,
+    Precedent,
+    Review,
+    Rubric,
+    Run,
+    Seed,
+    Text,
+)
+
+calls = Call.__table__  # type: ignore[attr-defined]
+constitutions = Constitution.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+experts = Expert.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+precedents = Precedent.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+rubrics = Rubric.__table__  # type: ignore[attr-defined]
+runs = Run.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
+texts = Text.__table__  # type: ignore[attr-defined]
+
+
+def count_decisions(connection: Connection, run_id: str) -> tuple[int, int]:
+    """Decisions in force that count, and that do not (made without an expert's token, or after the votes)."""
+    query = (
+        select(decisions.c.counts, func.count())
+        .join(items, items.c.id == decisions.c.item_id)
+        .where(items.c.run_id == run_id, decisions.c.undone_at.is_(None))
+        .group_by(decisions.c.counts)
+    )
+    counts = {bool(row[0]): int(row[1]) for row in connection.execute(query)}
+    return counts.get(True, 0), counts.get(False, 0)
+
+
+def count_calls(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Calls, tokens, cost and failures by role and model."""
+    failed = func.sum(case((calls.c.outcome != "ok", 1), else_=0))
+    unpriced = func.sum(case((calls.c.cost.is_(None), 1), else_=0))
+    query = (
+        select(
+            calls.c.role,
+            calls.c.model,
+            func.count().label("calls"),
+            func.coalesce(func.sum(calls.c.input_tokens), 0).label("input_tokens"),
+            func.coalesce(func.sum(calls.c.output_tokens), 0).label("output_tokens"),
+            func.coalesce(func.sum(calls.c.cost), 0.0).label("cost"),
+            unpriced.label("unpriced"),
+            failed.label("failed"),
+        )
+        .where(calls.c.run_id.in_(run_ids), calls.c.attempts > 0)
+        .group_by(calls.c.role, calls.c.model)
+        .order_by(calls.c.role, calls.c.model)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def count_by(connection: Connection, run_ids: Sequence[str], column: str) -> dict[str, int]:
+    """Items by a column of theirs (state, route, ...) or, with `seed.`, of their seeds (seed.licence, ...)."""
+    name = column.removeprefix("seed.")
+    chosen = seeds.c[name] if column.startswith("seed.") else items.c[name]
+    query = (
+        select(chosen, func.count())
+        .select_from(items.join(seeds, seeds.c.id == items.c.seed_id))
+        .where(items.c.run_id.in_(run_ids))
+        .group_by(chosen)
+    )
+    found: Counter[str] = Counter()
+    for value, number in connection.execute(query):
+        found["not stated" if value in (None, "") else str(value)] += int(number)
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def law_history(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Constitutions and rubrics that items of the runs were pinned to, with how many, the oldest first."""
+    found: list[dict[str, Any]] = []
+    for kind, table, column in (
+        ("constitution", constitutions, items.c.constitution_id),
+        ("rubric", rubrics, items.c.rubric_id),
+    ):
+        query = (
+            select(
+                table.c.id,
+                table.c.name,
+                table.c.version,
+                table.c.author,
+                table.c.reason,
+                table.c.document,
+                table.c.in_force_at,
+                func.count().label("items"),
+            )
+            .join(items, column == table.c.id)
+            .where(items.c.run_id.in_(run_ids))
+            .group_by(table.c.id)
+            .order_by(table.c.created_at)
+        )
+        found += [{"kind": kind, **dict(row)} for row in connection.execute(query).mappings()]
+    return found
+
+
+def qualifications(connection: Connection) -> dict[str, dict[str, Any]]:
+    """actor -> role, specialties, languages and credential of the experts. No name."""
+    return {
+        f"expert:{row.id}": {
+            "role": row.role,
+            "specialties": list(row.specialties or ()),
+            "languages": list(row.languages or ()),
+            "credential": row.credential,
+            "revoked": row.revoked_at is not None,
+        }
+        for row in connection.execute(select(experts))
+    }
+
+
+def count_reviews(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """Reviews by kind and state, as `interrupt decided`."""
+    query = (
+        select(reviews.c.kind, reviews.c.state, func.count())
+        .where(reviews.c.run_id.in_(run_ids))
+        .group_by(reviews.c.kind, reviews.c.state)
+    )
+    return {f"{row[0]} {row[1]}": int(row[2]) for row in connection.execute(query)}
+
+
+def count_undone(connection: Connection, run_ids: Sequence[str]) -> int:
+    """Decisions that were taken back."""
+    query = (
+        select(func.count())
+        .select_from(decisions.join(items, items.c.id == decisions.c.item_id))
+        .where(items.c.run_id.in_(run_ids), decisions.c.undone_at.is_not(None))
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def held_out(connection: Connection, run_ids: Sequence[str]) -> set[str]:
+    """Decisions of the half that no consensus version was fitted on."""
+    query = (
+        select(precedents.c.decision_id)
+        .join(items, items.c.id == precedents.c.item_id)
+        .where(items.c.run_id.in_(run_ids), precedents.c.half == "held_out")
+    )
+    return set(connection.execute(query).scalars())
+
+
+def count_erased(connection: Connection) -> int:
+    """Texts of the store that were erased."""
+    return int(
+        connection.execute(
+            select(func.count()).select_from(texts).where(texts.c.erased_at.is_not(None))
+        ).scalar_one()
+    )
