@@ -126,8 +126,11 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
 
     with store.connect() as connection:
         audits = [d for d in learning.counted_decisions(connection, [run.id]) if d.kind == "audit"]
-        chosen = learning.chosen_of(connection, [d.item_id for d in audits])
-    agreed = [d.choice in ("prefer", "accept") and d.candidate_id == chosen.get(d.item_id) for d in audits]
+        chosen = learning.chosen_of(connection, [(d.item_id, d.attempt) for d in audits])
+    agreed = [
+        d.choice in ("prefer", "accept") and d.candidate_id == chosen.get((d.item_id, d.attempt))
+        for d in audits
+    ]
     report = watch(agreed, 1 - config.routing.alpha, delta=config.routing.delta)
     if report.state == "alarm":
         with store.transaction() as connection:

@@ -285,15 +285,16 @@ def confirm_record(
     )
 
 
-def chosen_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, str | None]:
-    """item -> the candidate that its record in force chose."""
-    found: dict[str, str | None] = {}
-    for start in range(0, len(item_ids), CHUNK):
-        part = item_ids[start : start + CHUNK]
-        query = select(records.c.item_id, records.c.chosen_id).where(
-            records.c.item_id.in_(part), records.c.superseded_at.is_(None)
+def chosen_of(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
+    """(item, attempt) -> the candidate that the record of that attempt chose, also a superseded one."""
+    found: dict[tuple[str, int], str | None] = {}
+    ids = sorted({item_id for item_id, _ in wanted})
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        query = select(records.c.item_id, records.c.attempt, records.c.chosen_id).where(
+            records.c.item_id.in_(part)
         )
-        found.update({row.item_id: row.chosen_id for row in connection.execute(query)})
+        found.update({(row.item_id, row.attempt): row.chosen_id for row in connection.execute(query)})
     return found
 
 
