@@ -97,6 +97,7 @@ def demo_config(model: str, store: str) -> Config:
         {
             "store": store,
             "models": {"default": {"model": model, "max_tokens": 300}},
+            "generator": {"personas": ["a helper who answers in two or three short sentences"]},
             "critic": {"max_tokens": 256},
             "resolver": {"max_tokens": 160},
         },

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from solon.agents.calls import Meter
 
 SECONDS_BETWEEN_LINES = 5.0
+SECONDS_OF_SILENCE = 30.0
 _FINAL = ("accepted", "rejected", "failed")
 
 
@@ -34,6 +35,7 @@ class ProgressDisplay:
         self._task: Any = None
         self._begun = self._last_line = clock()
         self._first: tuple[int, int] | None = None
+        self._told = (-1, -1)
         self._progress: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -75,9 +77,16 @@ class ProgressDisplay:
             return
         if self._bar is not None:
             self._update()
-        elif not self._quiet and self._clock() - self._last_line >= SECONDS_BETWEEN_LINES:
+        elif not self._quiet and self._is_news():
             self._last_line = self._clock()
+            self._told = (self._rested(), self._progress.meter.calls)
             say(self.describe())
+
+    def _is_news(self) -> bool:
+        """A few seconds went by and something moved, or half a minute and nothing did."""
+        waited = self._clock() - self._last_line
+        state = (self._rested(), self._progress.meter.calls if self._progress is not None else 0)
+        return waited >= SECONDS_BETWEEN_LINES and (state != self._told or waited >= SECONDS_OF_SILENCE)
 
     def restore_terminal(self) -> None:
         """Give the cursor back, for whoever ends the process at once."""

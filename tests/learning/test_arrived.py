@@ -17,7 +17,7 @@ def test_a_decision_whose_item_has_ended_counts_as_arrived(tmp_path: Path) -> No
         project.decide(review, "prefer", review.candidates[0])
         assert project.resume().accepted == 1
         with project.store.transaction() as connection:
-            connection.execute(text("UPDATE outbox SET applied_at = NULL, claimed_by = 'gone:1:1'"))
+            connection.execute(text("UPDATE outbox SET applied_at = NULL, claimed_by = NULL"))
         assert project.summarize().decisions_to_apply == 1
         again = project.resume()
         assert (again.accepted, again.decisions_to_apply) == (1, 0)

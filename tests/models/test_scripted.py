@@ -200,7 +200,7 @@ def test_every_way_to_fail(fail: Any, expected: type[Exception]) -> None:
     with pytest.raises(expected):
         get(chat, "x", schema=PairVerdict)
     once = ScriptedChat(script=Script(rules=(Rule(fail=fail, times=1),)))
-    if expected is BadOutput:
+    if expected is BadOutput and fail != "cut":  # a cut answer would run out of room again
         assert get(once, "x", schema=PairVerdict).attempts == 2
     else:
         with pytest.raises(expected):

@@ -185,10 +185,9 @@ def _taste(text: str, question: Question, split: bool) -> float:
 
 
 def _persona(question: Question) -> str:
-    """Who the judge is told to be; else the first line of the system prompt, which names no store and no law."""
-    first = question.system.split("\n", 1)[0]
-    found = re.search(r"\bYou are ([^.]+)\.", first)
-    return found.group(1).strip() if found else first
+    """Who the judge is told to be; nobody in particular where the system prompt does not say."""
+    found = re.search(r"\bYou are ([^.]+)\.", question.system)
+    return found.group(1).strip() if found else ""
 
 
 def _persona_half(question: Question) -> bool:
