@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, select, text
+from tenacity import Retrying, retry_if_exception_message, stop_after_delay, wait_random
 
 from solon.errors import StoreError
-from solon.store.engine import checkpoint_location, make_engine, mapped_errors, sqlite_path
+from solon.store.engine import BUSY_SECONDS, checkpoint_location, make_engine, mapped_errors, sqlite_path
 from solon.store.ids import keyed_hash
 from solon.store.tables import Meta, Text
 from solon.store.writer import Row, Writer
@@ -139,6 +140,17 @@ def _use_wal(engine: Engine) -> None:
     """Readers and the writer of a SQLite file do not block each other. A file that is in this mode stays in it."""
     if engine.dialect.name != "sqlite":
         return
+    # SQLite does not wait for its turn when the mode is changed: it says "locked" at once, so it is asked again.
+    again = Retrying(
+        retry=retry_if_exception_message(match=r"(?s).*database is locked"),
+        stop=stop_after_delay(BUSY_SECONDS),
+        wait=wait_random(0.01, 0.1),
+        reraise=True,
+    )
+    again(_set_wal, engine)
+
+
+def _set_wal(engine: Engine) -> None:
     with engine.connect() as connection:
         if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
             connection.exec_driver_sql("COMMIT")
