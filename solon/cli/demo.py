@@ -137,19 +137,35 @@ def _tell(project: Project, summary: RunSummary, model: str, json: bool) -> None
     print_summary(summary, title=f"\nrun {summary.run_id} ({summary.recipe})")
     for reason, count in failures(project, summary.run_id):
         out.print(clean(f"  failed: {count} x {reason}"))
-    example = record or (waiting[0].item_id if waiting else None)
+    example = _telling_example(project, summary.run_id, record)
     if example is not None:
-        _print_way(out, project.trace(example))
+        _print_way(out, example)
     if waiting:
         _print_waiting(out, waiting[0])
     if record is not None:
         _print_record(out, project.trace(record))
+    elif waiting:
+        out.print(
+            "\nNo record came out yet: every pair was in doubt or rejected. A decision makes the first one."
+        )
     if model == BUILTIN:
         out.print(f"\n{_HONESTLY}")
     out.print(f"\n{_SWITCH}\n\n{_TWO_LINES}")
     out.print(styled("\nNext", "bold"))
     for command in commands:
         out.print(f"  {clean(command)}", soft_wrap=True)
+
+
+def _telling_example(project: Project, run_id: str, record: str | None) -> dict[str, Any] | None:
+    """An item whose critic said something, if there is one: the record's, or one that waits."""
+    ids = [*([record] if record else []), *(r.item_id for r in project.reviews(run_id=run_id, limit=12))]
+    first = None
+    for some_id in ids:
+        found = project.trace(some_id)
+        first = first or found
+        if found["verdicts"] and any(not critique["abstained"] for critique in found["critiques"]):
+            return found
+    return first
 
 
 def _first_record(project: Project, run_id: str) -> str | None:
