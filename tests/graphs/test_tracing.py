@@ -43,7 +43,8 @@ def test_spans_of_item_nodes_and_calls_nest(tmp_path: Path, exported: Any) -> No
     assert item.attributes["solon.outcome"] == "waiting"
     assert {span.name for span in nodes} >= {"solon.node.draft", "solon.node.critique", "solon.node.judge"}
     assert all(span.parent.span_id == item.context.span_id for span in nodes)
-    assert calls and all(spans[span.parent.span_id] in nodes for span in calls)
+    assert calls
+    assert all(spans[span.parent.span_id] in nodes for span in calls)
     for span in calls:
         assert span.attributes["openinference.span.kind"] == "LLM"
         assert span.attributes["llm.model_name"] == "default"
@@ -58,7 +59,8 @@ def test_texts_are_told_only_where_they_are_wanted(tmp_path: Path, exported: Any
     (tmp_path / "open").mkdir()
     run_traced(tmp_path / "open", enabled=True, capture_content=True)
     [drafted, *_] = [s for s in exported.get_finished_spans() if s.name == "solon.call.generator"]
-    assert SECRET in drafted.attributes["input.value"] and drafted.attributes["output.value"]
+    assert SECRET in drafted.attributes["input.value"]
+    assert drafted.attributes["output.value"]
 
 
 def test_off_by_default(tmp_path: Path, exported: Any) -> None:

@@ -38,18 +38,27 @@ def output(text: str, logprobs: Any = None) -> Any:
 
 def test_an_output_becomes_a_chat_completion() -> None:
     """A stand-in for what the engine returns; no model stands behind it."""
-    seen = {7: SimpleNamespace(logprob=-0.1, decoded_token="A"), 8: SimpleNamespace(logprob=-3.0, decoded_token="B")}
+    seen = {
+        7: SimpleNamespace(logprob=-0.1, decoded_token="A"),
+        8: SimpleNamespace(logprob=-3.0, decoded_token="B"),
+    }
     body = vllm_engine._body("m", output("A", [seen]))
     assert body["usage"] == {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
     [choice] = body["choices"]
-    assert choice["message"]["content"] == "A" and choice["finish_reason"] == "stop"
+    assert choice["message"]["content"] == "A"
+    assert choice["finish_reason"] == "stop"
     first = choice["logprobs"]["content"][0]
-    assert first["token"] == "A" and [t["token"] for t in first["top_logprobs"]] == ["A", "B"]
-    assert structured.verdict_probability(choice["logprobs"]) == pytest.approx({"A": 0.948, "B": 0.052}, abs=1e-3)
+    assert first["token"] == "A"
+    assert [t["token"] for t in first["top_logprobs"]] == ["A", "B"]
+    assert structured.verdict_probability(choice["logprobs"]) == pytest.approx(
+        {"A": 0.948, "B": 0.052}, abs=1e-3
+    )
 
 
 def test_refusals_are_told_apart() -> None:
-    too_long = vllm_engine._refusal("m", ValueError("exceeds the model's maximum context length of 2048 tokens"))
+    too_long = vllm_engine._refusal(
+        "m", ValueError("exceeds the model's maximum context length of 2048 tokens")
+    )
     assert isinstance(too_long, TooLong)
     assert isinstance(vllm_engine._refusal("m", ValueError("temperature must be >= 0")), ModelRefused)
 
@@ -81,7 +90,8 @@ def test_the_real_engine_answers_by_schema_logprobs_and_seed() -> None:
     shaped = asyncio.run(ask(temperature=0.0, schema=Colour))  # a second event loop, the same engine
     assert isinstance(shaped.parsed, Colour)
     judged = asyncio.run(ask(temperature=0.0, logprobs=True))
-    assert judged.logprobs and len(judged.logprobs[0]["top_logprobs"]) >= 5
+    assert judged.logprobs
+    assert len(judged.logprobs[0]["top_logprobs"]) >= 5
     with pytest.raises(TooLong):
         asyncio.run(
             structured.ask(chat, known, [HumanMessage("word " * 5000)], max_tokens=24),
@@ -102,5 +112,6 @@ def test_a_whole_item_on_the_real_engine(tmp_path: Any) -> None:
     config = {"models": {"default": model}, "generator": {"revise": False}, "routing": {"policy": "always"}}
     with Project(f"sqlite:///{tmp_path / 'store.db'}", config=config) as project:
         summary = project.run("preference", ["Why is the sky blue?", "Name three uses of vinegar."])
-        assert summary.items == 2 and summary.model_calls >= 8
+        assert summary.items == 2
+        assert summary.model_calls >= 8
         assert summary.pending_review + summary.rejected == 2

@@ -18,7 +18,10 @@ from solon.store.copying import copy_store
 from solon.store.items import working
 from solon.store.tables import metadata
 
-CONFIG = {"models": {"default": {"model": "scripted:split"}}, "routing": {"policy": "always", "audit_share": 0}}
+CONFIG = {
+    "models": {"default": {"model": "scripted:split"}},
+    "routing": {"policy": "always", "audit_share": 0},
+}
 SEEDS = [f"Question {n}?" for n in range(4)]
 
 
@@ -45,7 +48,8 @@ def test_what_waits_in_one_database_is_answered_in_another(tmp_path: Path, store
         assert copied == counts(old.store)
         key = old.store.key
     with Project(store_url, config=CONFIG, create=False) as new:
-        assert new.store.key == key and counts(new.store) == copied
+        assert new.store.key == key
+        assert counts(new.store) == copied
         late = new.reviews()[0]
         new.decide(late, "prefer", late.candidates[1], rationale="It answers.")
         summary = new.resume()
