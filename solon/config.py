@@ -19,6 +19,8 @@ from solon.overlays import read_layers
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
+NOT_SHAPING = ("store", "limits", "privacy")
+"""Sections that change nothing of what a run makes of a seed: with others the same run goes on."""
 
 
 class Section(BaseModel):
@@ -228,9 +230,25 @@ class PrivacyConfig(Section):
     class_: Literal["synthetic", "deidentified", "personal"] = Field(
         "synthetic", alias="class", description="what the seeds are; personal: calls go to allowed hosts only"
     )
-    allowed_hosts: tuple[str, ...] = Field((), description="hosts of model servers; loopback always is")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="hosts of model servers, HOST or HOST:PORT; loopback always is"
+    )
+    scanner: str | None = Field(
+        None, description="a scanner of your own beside the built-in patterns: module:function"
+    )
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @property
+    def guarded(self) -> bool:
+        """May the seeds name people? Then they are scanned, and errors repeat no words of theirs."""
+        return self.class_ != "synthetic"
+
+    def no_looser_than(self, other: PrivacyConfig) -> PrivacyConfig:
+        """This section with the stricter class of both: a class is tightened in the middle of a run, never loosened."""
+        order = ("synthetic", "deidentified", "personal")
+        stricter = max(self.class_, other.class_, key=order.index)
+        return self if stricter == self.class_ else self.model_copy(update={"class_": stricter})
 
 
 def _default_judges() -> tuple[JudgeConfig, ...]:
@@ -300,7 +318,7 @@ class Config(Section):
 
     def fingerprint(self) -> str:
         """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
-        shaping = {k: v for k, v in self.effective().items() if k not in ("store", "limits")}
+        shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
         shaping["run"].pop("concurrency")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(payload.encode()).hexdigest()[:16]

@@ -6,15 +6,19 @@ import getpass
 import hashlib
 import heapq
 import json
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from solon.config import Config, parse_config
+from solon.config import NOT_SHAPING, Config, parse_config
 from solon.errors import SeedError, UsageError
 from solon.formats.seeds import BadRow, SeedRow, read_seed_rows, read_seeds, write_bad_rows
+
+if TYPE_CHECKING:
+    from solon.store import Store
 
 Seeds = str | Path | Iterable[Mapping[str, Any] | str]
 
@@ -23,8 +27,32 @@ def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
     """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns."""
     section = config.seeds
     if isinstance(seeds, str | Path):
-        return iter(read_seeds(seeds, column_map=section.map, max_chars=section.max_chars))
-    return iter(read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars))
+        rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars)
+    else:
+        rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
+    return map(_without_values, rows) if config.privacy.guarded else iter(rows)
+
+
+def _without_values(row: SeedRow | BadRow) -> SeedRow | BadRow:
+    """A refused row is written to a file: where seeds may name people, without anything that it said."""
+    if isinstance(row, SeedRow):
+        return row
+    return BadRow(row.line, re.sub(r"""\s*['"(].*""", " ...", row.reason, flags=re.DOTALL), "")
+
+
+def admitted(rows: Iterable[SeedRow | BadRow], store: Store | None) -> Iterator[SeedRow | BadRow]:
+    """Rows against which no tombstone of the store stands; the others become bad rows that say so."""
+    from solon.store.runs import seed_identity
+    from solon.store.tombstones import read_tombstones
+
+    marks = read_tombstones(store) if store is not None else None
+    for row in rows:
+        if store is not None and marks and isinstance(row, SeedRow):
+            kind = marks.refuse(row, seed_identity(store, row)[0])
+            if kind:
+                yield BadRow(row.line, f"forgotten: a tombstone stands against its {kind}", "")
+                continue
+        yield row
 
 
 def good_rows(
@@ -87,7 +115,7 @@ def check_prices(config: Config) -> None:
 def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> str:
     """Which keys differ, with both values."""
     told = []
-    for key in sorted({*old, *new} - {"fingerprint", "store", "limits"}):
+    for key in sorted({*old, *new} - {"fingerprint", *NOT_SHAPING}):
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
             inner = list_differences(before, after, f"{prefix}{key}.")
@@ -98,11 +126,13 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
 
 
 def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config:
-    """What shapes the data comes from the run; limits and concurrency are this session's."""
+    """What shapes the data comes from the run; limits, concurrency and where texts may go are this session's. The class
+    of the seeds is the stricter one of both."""
     plain = {key: value for key, value in stored.items() if key != "fingerprint"}
     config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
     run = config.run.model_copy(update={"concurrency": own.run.concurrency})
-    return config.model_copy(update={"limits": own.limits, "run": run})
+    privacy = own.privacy.no_looser_than(config.privacy)
+    return config.model_copy(update={"limits": own.limits, "run": run, "privacy": privacy})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +146,26 @@ class Sample:
 
 
 def draw_sample(
-    seeds: Seeds, config: Config, n: int, draw: int, only: set[str] | None, bad_rows_file: Path
+    seeds: Seeds,
+    config: Config,
+    n: int,
+    draw: int,
+    only: set[str] | None,
+    bad_rows_file: Path,
+    store: Store | None = None,
 ) -> Sample:
-    """Draw `n` rows, the same ones for the same `draw`; `only` from these names. The file is read once, row by row."""
+    """Draw `n` rows, the same ones for the same `draw`; `only` from these names. The file is read once, row by row.
+
+    Args:
+        store: the project's, whose tombstones stand against rows.
+    """
     bad: list[BadRow] = []
     pilot_draws: list[tuple[int, str]] = []
     every = array("Q")
     root, routing = config.run.seed, config.routing
 
     def good() -> Iterator[SeedRow]:
-        for row in read_rows(seeds, config):
+        for row in admitted(read_rows(seeds, config), store):
             if isinstance(row, BadRow):
                 bad.append(row)
                 continue

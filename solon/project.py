@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.config import Config, load_config, parse_config
-from solon.errors import LimitReached, UsageError
+from solon.errors import LimitReached, StoreError, UsageError
 from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
 from solon.plugins import add_plugins, bind
 from solon.preparing import (
     Seeds,
+    admitted,
     check_prices,
     config_of_run,
     fingerprint_seeds,
@@ -124,7 +125,7 @@ class Project:
         self.config = bind(self.config, self._plugins)
         check_prices(self.config)
         bad: list[BadRow] = []
-        rows = good_rows(read_rows(seeds, self.config), bad, limit)
+        rows = good_rows(admitted(read_rows(seeds, self.config), self.store), bad, limit)
         first = next(rows, None)  # before there is a run: one without a seed would only be in the way
         if first is None:
             raise nothing_to_run(seeds, bad, self.bad_rows_file("no-run"))
@@ -383,7 +384,21 @@ class Project:
             with self.store.connect() as connection:
                 run_id = find_run(connection, run_id).id
         left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
-        return export(rows, format=format, path=Path(path), left_out=left_out, **options)
+        summary = export(rows, format=format, path=Path(path), left_out=left_out, **options)
+        self._note_export(summary, run_id, recipe)
+        return summary
+
+    def _note_export(self, summary: ExportSummary, run_id: str | None, recipe: str | None) -> None:
+        """Forgetting names the files that hold what it erased; a store that is read only keeps no note."""
+        from solon.store.forgetting import mark_export
+
+        files = [str(Path(file.path).resolve()) for file in summary.files]
+        detail = {"files": files, "format": summary.format, "run": run_id, "recipe": recipe}
+        try:
+            with self.store.transaction() as connection:
+                mark_export(connection, local_actor(), detail)
+        except StoreError:
+            return
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:

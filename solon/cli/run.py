@@ -168,9 +168,10 @@ def exit_code(summary: RunSummary) -> int:
     """0 done, 1 nothing but failures, 3 done with reviews waiting, 4 stopped by a limit or a signal."""
     if summary.stopped_because:
         return STOPPED
-    if summary.failed and not (summary.accepted or summary.rejected or summary.pending_review):
+    failed = summary.failed - summary.held
+    if failed and not (summary.accepted or summary.rejected or summary.pending_review or summary.held):
         return FAILED
-    return WAITING if summary.pending_review else DONE
+    return WAITING if summary.pending_review or summary.held else DONE
 
 
 def finish(project: Project, summary: RunSummary, json: bool, store: str | None) -> None:
@@ -194,8 +195,10 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         f"{summary.accepted} accepted{provisional}",
         f"{summary.rejected} rejected",
         f"{summary.pending_review} waiting for review",
-        f"{summary.failed} failed" + (f" ({summary.parked} parked)" if summary.parked else ""),
+        f"{summary.failed - summary.held} failed" + (f" ({summary.parked} parked)" if summary.parked else ""),
     ]
+    if summary.held:
+        counts.append(f"{summary.held} held by the privacy scan")
     if summary.queued:
         counts.append(f"{summary.queued} not done yet")
     out.print(f"  {summary.items} items: {', '.join(counts)}")
@@ -223,6 +226,8 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
         steps.append(f"failed: {count} x {reason}")
     if summary.parked or summary.queued or summary.decisions_to_apply:
         steps.append(f"go on: solon resume{at}")
+    if summary.held:
+        steps.append(f"privacy: {summary.held} seeds wait for a named person: solon privacy list{at}")
     if summary.pending_review:
         steps.append(f"answer: solon review list{at}")
     if summary.accepted:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from solon.agents.calls import Meter, ModelPool
 from solon.config import Config
@@ -14,7 +15,8 @@ from solon.graphs.contexts import Contexts
 from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.threads import Threads, names_decision
-from solon.store import Store, deliveries
+from solon.privacy import make_scanner, texts_of
+from solon.store import Store, deliveries, holds
 from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.items import ItemRow
@@ -86,6 +88,7 @@ class Runner:
     async def _work(self) -> None:
         begun = time.monotonic()
         size = self.config.run.concurrency or self.pool.concurrency
+        self._screen()
         with self.store.transaction() as connection:
             item_store.release_dead(connection, self.run.id)
             deliveries.recover_outbox(connection, self.run.id)
@@ -109,6 +112,17 @@ class Runner:
                 await self.store.writer.run(
                     lambda connection: add_active_seconds(connection, self.run.id, seconds)
                 )
+
+    def _screen(self) -> None:
+        """Every queued seed is scanned before the first call; what may name a person is parked."""
+        scanner = make_scanner(self.config.privacy)
+        if scanner is None:
+            return
+
+        def scan(content: Mapping[str, Any]) -> holds.Findings:
+            return [finding.as_list() for finding in scanner.scan(texts_of(content))]
+
+        holds.screen(self.store, self.run.id, scan, scanner.identity)
 
     @property
     def _stopping(self) -> bool:
@@ -186,7 +200,7 @@ class Runner:
         except SolonError as error:
             await self._set(item, "failed", reason=error.cause)
         except Exception as error:
-            await self._set(item, "failed", reason=f"internal error: {type(error).__name__}: {error}"[:500])
+            await self._set(item, "failed", reason=f"internal error: {self._spell(error)}"[:500])
 
     def _remember(self, error: ModelError) -> None:
         """Stop the run where nothing works: a wrong key or a dead server would otherwise park every item."""
@@ -234,7 +248,7 @@ class Runner:
             self._fatal = self._fatal or error
             return
         except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
+            problem = self._spell(error)
         self._undelivered.add(delivery.decision_id)
         (item,) = item_store.load_items(self.store, [item.id])  # it may be in a later attempt now
         taken_in = names_decision(await self._threads.stands_at(item), delivery.decision_id)
@@ -242,6 +256,13 @@ class Runner:
             lambda connection: review_store.not_delivered(
                 connection, delivery, problem, taken_in=taken_in, state="queued" if stopped else "parked"
             )
+        )
+
+    def _spell(self, error: Exception) -> str:
+        """What nobody foresaw, in words; without its own where they may repeat a seed's."""
+        kind = type(error).__name__
+        return (
+            kind if self.config.privacy.guarded and not isinstance(error, SolonError) else f"{kind}: {error}"
         )
 
     async def _set(self, item: ItemRow, state: str, *, reason: str | None = None) -> None:

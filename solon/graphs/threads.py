@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from solon.errors import InternalError
+from solon.errors import InternalError, UsageError
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
 from solon.graphs.nodes.consensus import thread_id
@@ -27,7 +27,12 @@ class Threads:
         self._store, self._graph, self._contexts = store, graph, contexts
 
     async def drive(self, item: ItemRow) -> dict[str, Any]:
-        """Run an item from its seed, or from where its checkpoint stands. Returns the state it rests in."""
+        """Run an item from its seed, or from where its checkpoint stands. Returns the state it rests in.
+
+        Raises:
+            UsageError: its seed was forgotten.
+        """
+        _refuse_forgotten(item)
         given: Any = {"item": item.id}
         if not item.fresh and await self._rests_at_review(item):
             given = None
@@ -62,6 +67,7 @@ class Threads:
 
     async def start_over(self, item: ItemRow) -> dict[str, Any]:
         """A fresh attempt from the seed: journal hits cost nothing, earlier decisions are given again."""
+        _refuse_forgotten(item)
         attempt = await self._store.writer.run(
             lambda connection: item_store.next_attempt(connection, item.id)
         )
@@ -145,6 +151,12 @@ class Threads:
 
 def _carry(connection: Any, *, store: Store, review_id: str, found: dict[str, Any]) -> dict[str, Any]:
     return carrying.carry(store, connection, review_id, found)
+
+
+def _refuse_forgotten(item: ItemRow) -> None:
+    """Without its text, models would be asked about nothing."""
+    if not item.content:
+        raise UsageError("its seed was forgotten")
 
 
 def names_decision(state: dict[str, Any], decision_id: str) -> bool:
