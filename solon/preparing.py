@@ -41,7 +41,10 @@ def _without_values(row: SeedRow | BadRow) -> SeedRow | BadRow:
 
 
 def admitted(rows: Iterable[SeedRow | BadRow], store: Store | None) -> Iterator[SeedRow | BadRow]:
-    """Rows against which no tombstone of the store stands; the others become bad rows that say so."""
+    """Rows against which no tombstone of the store stands; the others become bad rows that say so.
+
+    Where anything was forgotten, refused rows repeat nothing that they said: it may be just that.
+    """
     from solon.store.runs import seed_identity
     from solon.store.tombstones import read_tombstones
 
@@ -52,7 +55,7 @@ def admitted(rows: Iterable[SeedRow | BadRow], store: Store | None) -> Iterator[
             if kind:
                 yield BadRow(row.line, f"forgotten: a tombstone stands against its {kind}", "")
                 continue
-        yield row
+        yield _without_values(row) if marks else row
 
 
 def good_rows(

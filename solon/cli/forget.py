@@ -69,6 +69,7 @@ def forget(
     from solon.preparing import local_actor
     from solon.project import run_sync
     from solon.store import Store
+    from solon.store.forgetting import Wanted
 
     home = read_config(config, store)
     named = [seed, group, subject, text_hash, match]
@@ -82,7 +83,7 @@ def forget(
             made = run_sync(forgetting.again(opened, actor=local_actor(), file=tombstones))
         else:
             phrase = sys.stdin.read().strip() if match == "-" else match
-            wanted = forgetting.Wanted(seed, group, subject, text_hash, phrase)
+            wanted = Wanted(seed, group, subject, text_hash, phrase)
             if dry_run:
                 made = forgetting.look(opened, wanted)
             else:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from solon.errors import UsageError
 from solon.store import audit_log, erasing, releasing
-from solon.store.erasing import CHUNK, chunks, table
+from solon.store.erasing import chunks, table
 from solon.store.ids import new_id
 from solon.store.items import FORGOTTEN
 from solon.store.reviews import event
@@ -145,7 +145,7 @@ def _searched_seeds(connection: Connection, wanted: Wanted) -> list[str]:
     query = select(texts.c.id, texts.c.seed_id, texts.c.body).where(
         texts.c.body.is_not(None), texts.c.seed_id.is_not(None)
     )
-    for row in connection.execution_options(stream_results=True).execute(query):
+    for row in connection.execute(query.execution_options(stream_results=True)):
         if row.seed_id not in found and (row.id == digest or any(map(is_meant, strings_of(row.body)))):
             found.add(row.seed_id)
     if phrase:
@@ -320,8 +320,8 @@ def _similar(connection: Connection, seed_ids: Collection[str], passages: Passag
     seeds, texts, own = table("Seed"), table("Text"), set(seed_ids)
     query = select(seeds.c.id, texts.c.body).join(texts, texts.c.id == seeds.c.text_id)
     found = []
-    for row in connection.execution_options(stream_results=True).execute(
-        query.where(texts.c.body.is_not(None))
+    for row in connection.execute(
+        query.where(texts.c.body.is_not(None)).execution_options(stream_results=True)
     ):
         if row.id not in own and any(map(passages.shared_by, list(strings_of(row.body))[1:])):
             found.append(str(row.id))
@@ -359,8 +359,8 @@ def marked_seeds(store: Store, connection: Connection, marks: Tombstones) -> lis
     query = select(seeds, texts.c.body).join(texts, texts.c.id == seeds.c.text_id)
     query = query.where(texts.c.erased_at.is_(None))
     found = []
-    for row in connection.execution_options(stream_results=True, yield_per=CHUNK).execute(query).mappings():
-        if marks.marks(row["id"], row, json.loads(row["body"]) if row["body"] else {}):
+    for row in connection.execute(query.execution_options(stream_results=True)).mappings():
+        if marks.marks(row["id"], dict(row), json.loads(row["body"]) if row["body"] else {}):
             found.append(str(row["id"]))
     return sorted(found)
 

@@ -13,16 +13,18 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
-from solon.formats.seeds import SeedRow
 from solon.store.engine import sqlite_path
 from solon.store.ids import keyed_hash
-from solon.store.store import Store
 from solon.store.tables import Tombstone
 from solon.store.writer import insert_rows
+
+if TYPE_CHECKING:
+    from solon.formats.seeds import SeedRow
+    from solon.store.store import Store
 
 tombstones = Tombstone.__table__  # type: ignore[attr-defined]
 
