@@ -48,8 +48,8 @@ _RECORD = (
 _NUMBER = r"(?:\s{0,3}-?\s{0,3}(?:no|nr|num(?:ber|mer|ero)?|id|nummer|n°|nº|№|#))"
 _CODE = r"[A-Z]{0,4}[-/ ]?\d[\dA-Z]{0,19}(?:[-/.]\d[\dA-Z]{0,19}){0,5}"
 _NAME = (
-    r"[A-ZÀ-ÖØ-Þ](?:[a-zà-öø-ÿ]{1,30}|['’][A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ]{1,30})"
-    r"(?:['’-][A-ZÀ-ÖØ-Þ]?[a-zà-öø-ÿ]{1,30})?"
+    r"[A-ZÀ-ÖØ-ÞĀ-Ž](?:[a-zß-öø-ÿā-ž]{1,30}|['’][A-ZÀ-ÖØ-ÞĀ-Ž][a-zß-öø-ÿā-ž]{1,30})"
+    r"(?:['’-][A-ZÀ-ÖØ-ÞĀ-Ž]?[a-zß-öø-ÿā-ž]{1,30})?"
 )
 _NAMES = (
     rf"{_NAME}(?:\s{{1,3}}(?:(?:van|von|de|da|di|del|der|den|le|la|bin|al)\s{{1,3}}){{0,2}}{_NAME}){{0,2}}"
@@ -171,7 +171,7 @@ def _patterns() -> tuple[_Pattern, ...]:
             "phone", re.compile(r"(?<![\w.])\(?0\d{1,5}\)?[ ./-]{1,3}\d[\d ./-]{3,12}\d"), _enough_digits
         ),
         _Pattern("phone", re.compile(r"(?<![\w.])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\w)")),
-        _Pattern("name", re.compile(rf"\b{_TITLES}\s{{1,3}}(?P<found>{_NAMES})"), _is_name),
+        _Pattern("name", re.compile(rf"\b(?:{_TITLES}\s{{1,3}}){{1,3}}(?P<found>{_NAMES})"), _is_name),
         _Pattern(
             "name",
             re.compile(

@@ -35,9 +35,9 @@ def open_project(folder: Path) -> Iterator[Open]:
     """Opens a store, by default the folder's, under the scripted configuration with sections replaced."""
     made: list[Project] = []
 
-    def open_(url: str = "", models: Any = None, **sections: Any) -> Project:
+    def open_(url: str = "", given: Any = None, **sections: Any) -> Project:
         config = {**SCRIPTED, **sections}
-        made.append(Project(url or f"sqlite:///{folder / 'solon.db'}", config=config, models=models))
+        made.append(Project(url or f"sqlite:///{folder / 'solon.db'}", config=config, models=given))
         return made[-1]
 
     yield open_

@@ -245,7 +245,7 @@ def test_what_showed_its_precedent_to_others_goes_too(
     open_project: Any, find_bytes: Callable[..., list[str]]
 ) -> None:
     chat = ScriptedChat(name="default", script={"otherwise": "default"})
-    project = open_project(models={"default": chat})
+    project = open_project(given={"default": chat})
     make_history(project)
     precedents = tables.Precedent.__table__  # type: ignore[attr-defined]
     with project.store.transaction() as connection:  # as a lead's decision of the seen half is
