@@ -162,7 +162,7 @@ def _check_threads(waiting: list[tuple[str, str, int]]) -> Iterator[Check]:
             "threads",
             "note",
             f"{number} waiting {recipe} items stand in graph {version}, this version of Solon has {current}",
-            "decide as usual; `solon resume` replays these items from the journal, without paying again",
+            "run `solon migrate-threads`: it replays them from the journal, without paying again",
         )
 
 

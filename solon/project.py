@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.config import Config, load_config, parse_config
-from solon.errors import LimitReached, StoreError, UsageError
+from solon.errors import LimitReached, UsageError
 from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
 from solon.plugins import add_plugins, bind
 from solon.preparing import (
@@ -378,6 +378,7 @@ class Project:
         """Write the records in force to a file; see `solon.formats.exports.export` for the options."""
         from solon.formats.exports import export
         from solon.store.exporting import export_rows
+        from solon.store.forgetting import mark_export
         from solon.store.runs import find_run
 
         if run_id is not None:
@@ -385,20 +386,10 @@ class Project:
                 run_id = find_run(connection, run_id).id
         left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
         summary = export(rows, format=format, path=Path(path), left_out=left_out, **options)
-        self._note_export(summary, run_id, recipe)
+        mark_export(
+            self.store, local_actor(), [file.path for file in summary.files], run=run_id, recipe=recipe
+        )
         return summary
-
-    def _note_export(self, summary: ExportSummary, run_id: str | None, recipe: str | None) -> None:
-        """Forgetting names the files that hold what it erased; a store that is read only keeps no note."""
-        from solon.store.forgetting import mark_export
-
-        files = [str(Path(file.path).resolve()) for file in summary.files]
-        detail = {"files": files, "format": summary.format, "run": run_id, "recipe": recipe}
-        try:
-            with self.store.transaction() as connection:
-                mark_export(connection, local_actor(), detail)
-        except StoreError:
-            return
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:

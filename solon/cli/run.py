@@ -219,6 +219,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
 
 def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:
     """What a person may want to do now."""
+    from solon.graphs.versions import outdated_threads
+
     steps, at = [], f" --store {store}" if store else ""
     if summary.bad_rows and summary.bad_rows_file:
         steps.append(f"bad rows: {summary.bad_rows}, see {summary.bad_rows_file}")
@@ -226,6 +228,9 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
         steps.append(f"failed: {count} x {reason}")
     if summary.parked or summary.queued or summary.decisions_to_apply:
         steps.append(f"go on: solon resume{at}")
+    older = outdated_threads(project.store)
+    if older:
+        steps.append(f"{older} waiting items stand in an older graph: solon migrate-threads{at}")
     if summary.held:
         steps.append(f"privacy: {summary.held} seeds wait for a named person: solon privacy list{at}")
     if summary.pending_review:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
-from solon.errors import UsageError
+from solon.errors import StoreError, UsageError
 from solon.store import audit_log, erasing, releasing
 from solon.store.erasing import chunks, table
 from solon.store.ids import new_id
@@ -275,9 +276,16 @@ def _exports(connection: Connection, record_ids: Sequence[str]) -> tuple[dict[st
 EXPORTED = "exported"
 
 
-def mark_export(connection: Connection, actor: str, detail: Mapping[str, Any]) -> None:
-    """Note where records were written to, so that forgetting can name the files that hold them."""
-    insert_rows(connection, [event(actor, EXPORTED, str(detail.get("run") or "store"), dict(detail))])
+def mark_export(
+    store: Store, actor: str, files: Sequence[str], *, run: str | None, recipe: str | None
+) -> None:
+    """Note where records were written to, so that forgetting can name the files. A read-only store keeps no note."""
+    detail = {"files": [str(Path(file).resolve()) for file in files], "run": run, "recipe": recipe}
+    try:
+        with store.transaction() as connection:
+            insert_rows(connection, [event(actor, EXPORTED, run or "store", detail)])
+    except StoreError:
+        return
 
 
 class Passages:
