@@ -19,7 +19,7 @@ from solon.overlays import read_layers
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
-NOT_SHAPING = ("store", "limits", "privacy")
+NOT_SHAPING = ("store", "limits", "privacy", "plan", "prompts_dir")
 """Sections that change nothing of what a run makes of a seed: with others the same run goes on."""
 
 
@@ -251,6 +251,20 @@ class PrivacyConfig(Section):
         return self if stricter == self.class_ else self.model_copy(update={"class_": stricter})
 
 
+class PlanConfig(Section):
+    """What `solon plan` takes the seeds and people for, where `--seeds` and experts do not say it."""
+
+    specialties: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="specialty = share of the seeds; shares are made to sum to one"
+    )
+    languages: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="language = share of the seeds, the same in every specialty"
+    )
+    experts: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="specialty = how many of the experts answer only that"
+    )
+
+
 def _default_judges() -> tuple[JudgeConfig, ...]:
     return (
         JudgeConfig(persona="a careful expert in the subject who checks every claim"),
@@ -262,6 +276,9 @@ class Config(Section):
     """A whole project's configuration."""
 
     store: str = Field(DEFAULT_STORE, description="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    prompts_dir: str | None = Field(
+        None, description="folder with templates of your own, laid over the built-in ones by name"
+    )
     models: dict[str, ModelConfig] = Field(default_factory=lambda: {"default": ModelConfig()})
     generator: GeneratorConfig = GeneratorConfig()
     critic: CriticConfig = CriticConfig()
@@ -274,6 +291,7 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     run: RunConfig = RunConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    plan: PlanConfig = PlanConfig()
     plugins: dict[str, str] = Field(
         default_factory=dict,
         description="filled in by Solon: what each module:function was when its run began",

@@ -6,12 +6,13 @@ items under the same panel, from what they took.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from solon.config import Config
 from solon.errors import UsageError
+from solon.formats.seed_groups import SeedGroup
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -48,6 +49,21 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """What experts can do for one specialty and language; see `Plan` for the figures."""
+
+    specialty: str
+    lang: str
+    items: int
+    review_seconds: Range
+    wanted_reviews: Range
+    expert_hours: float
+    affordable_reviews: Range
+    seen: Range
+    enough: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What `items` take of machines and people.
 
@@ -57,6 +73,7 @@ class Plan:
         wanted_reviews: that the policy would ask for; affordable_reviews: that the experts' time allows.
         seen: share of all items that experts can see; enough: is the whole demand affordable?
         measured_items: how many finished items stand behind the measured figures.
+        groups: the same for each specialty and language, the largest first.
     """
 
     recipe: str
@@ -74,6 +91,20 @@ class Plan:
     seen: Range
     enough: str
     measured_items: int
+    groups: tuple[GroupPlan, ...] = ()
+
+    def within(self, most: float) -> str:
+        """Does the cost stay within `most`: yes, no, cannot tell.
+
+        Raises:
+            UsageError: a price is unknown, and so is the cost.
+        """
+        if self.cost is None:
+            raise UsageError(
+                "a limit on cost needs the price of every model, and one has none",
+                next_step="add [models.NAME.price] with input and output per million tokens",
+            )
+        return "yes" if self.cost.high <= most else "no" if self.cost.low > most else "cannot tell"
 
     def to_plain(self) -> dict[str, Any]:
         return asdict(self)
@@ -89,12 +120,14 @@ def make_plan(
     recipe: str = "preference",
     words: float | None = None,
     store: Store | None = None,
+    groups: Sequence[SeedGroup] = (),
 ) -> Plan:
     """Plan `items` with `experts` people who give `minutes` a day on `days` days.
 
     Args:
         words: mean words of a seed, where it is known.
         store: where earlier runs of the same recipe and panel were measured.
+        groups: of the seeds, see `solon.formats.seed_groups`; default: `[plan]` of the configuration.
 
     Raises:
         UsageError: a number below what makes sense; an unknown recipe.
@@ -118,11 +151,7 @@ def make_plan(
     affordable = Range(
         available / review.high, available / review.likely, available / review.low, review.source
     )
-    seen = affordable.times(1 / items)
-    seen = Range(min(1.0, seen.low), min(1.0, seen.likely), min(1.0, seen.high), review.source)
-    enough = (
-        "yes" if affordable.low >= wanted.high else "no" if affordable.high < wanted.low else "cannot tell"
-    )
+    seen = _share(affordable, items)
     return Plan(
         recipe=recipe,
         policy=config.routing.policy,
@@ -137,9 +166,101 @@ def make_plan(
         wanted_reviews=wanted,
         affordable_reviews=affordable,
         seen=seen,
-        enough=enough,
+        enough=_is_enough(affordable, wanted),
         measured_items=found.items if found else 0,
+        groups=_plan_groups(
+            config,
+            groups or groups_of_config(config, items),
+            recipe,
+            review,
+            wanted,
+            store,
+            experts,
+            available,
+        ),
     )
+
+
+def groups_of_config(config: Config, items: int) -> list[SeedGroup]:
+    """The shares of `[plan]` as numbers of seeds; none where it names no share."""
+    plan = config.plan
+    if not plan.specialties and not plan.languages:
+        return []
+    kinds, langs = plan.specialties or {"": 1.0}, plan.languages or {"": 1.0}
+    total = sum(kinds.values()) * sum(langs.values())
+    found = [
+        SeedGroup(kind.lower(), lang.lower(), round(items * a * b / total))
+        for kind, a in kinds.items()
+        for lang, b in langs.items()
+    ]
+    return sorted(found, key=lambda group: (-group.items, group.specialty, group.lang))
+
+
+def _plan_groups(
+    config: Config,
+    groups: Sequence[SeedGroup],
+    recipe: str,
+    review: Range,
+    wanted: Range,
+    store: Store | None,
+    experts: int,
+    available: float,
+) -> tuple[GroupPlan, ...]:
+    """Experts of a specialty answer that one; the others share the rest as it asks for time."""
+    measured = _group_seconds(store, recipe) if store is not None else {}
+    total = max(1, sum(group.items for group in groups))
+    seconds = [
+        _measured(measured[group.specialty, group.lang])
+        if (group.specialty, group.lang) in measured
+        else review
+        if review.source == "measured" or group.words is None
+        else _Assumed(config, recipe, group.words).review_seconds()
+        for group in groups
+    ]
+    asked = [wanted.times(group.items / total) for group in groups]
+    demand = [want.likely * each.likely for want, each in zip(asked, seconds, strict=True)]
+    own = {name.lower(): number for name, number in config.plan.experts.items()}
+    per_expert = available / experts if experts else 0.0
+    free = max(0.0, experts - sum(own.values())) * per_expert
+    made = []
+    for group, each, want, need in zip(groups, seconds, asked, demand, strict=True):
+        same = [group.specialty in own and other.specialty == group.specialty for other in groups]
+        others = [name.specialty not in own for name in groups]
+        shared = same if group.specialty in own else others
+        mine = own[group.specialty] * per_expert if group.specialty in own else free
+        pool = sum(value for value, counted in zip(demand, shared, strict=True) if counted)
+        given = mine * need / pool if pool else 0.0
+        can = Range(given / each.high, given / each.likely, given / each.low, each.source)
+        made.append(
+            GroupPlan(
+                group.specialty,
+                group.lang,
+                group.items,
+                each,
+                want,
+                given / 3600,
+                can,
+                _share(can, group.items),
+                _is_enough(can, want),
+            )
+        )
+    return tuple(made)
+
+
+def _group_seconds(store: Store, recipe: str) -> dict[tuple[str, str], Rate]:
+    from solon.store.rates import review_seconds_by_group
+
+    with store.connect() as connection:
+        return review_seconds_by_group(connection, recipe)
+
+
+def _share(found: Range, items: int) -> Range:
+    low, likely, high = (min(1.0, value / max(1, items)) for value in (found.low, found.likely, found.high))
+    return Range(low, likely, high, found.source)
+
+
+def _is_enough(affordable: Range, wanted: Range) -> str:
+    return "yes" if affordable.low >= wanted.high else "no" if affordable.high < wanted.low else "cannot tell"
 
 
 def measure(store: Store, recipe: str, config: Config) -> MeasuredRates | None:
