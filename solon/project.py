@@ -168,7 +168,8 @@ class Project:
         pins = self._pin(recipe, fingerprint)
         with self.store.connect() as connection:
             reuse_id = runs.find_run(connection, reuse).id if reuse else None
-            same = runs.find_same_run(connection, recipe, fingerprint, self._shape(pins))
+            shape = self._shape_of(pins.constitution_id, pins.rubric_id, pins.prompts_id)
+            same = runs.find_same_run(connection, recipe, fingerprint, shape)
             other = runs.latest_over_seeds(connection, recipe, fingerprint)
             old = runs.config_payload(connection, other.config_id) if other and not same else None
         if same is not None and not new_run:
@@ -193,9 +194,6 @@ class Project:
             )
             return runs.find_run(connection, run_id), pins
 
-    def _shape(self, pins: Pins) -> str:
-        return self._shape_of(pins.constitution_id, pins.rubric_id, pins.prompts_id)
-
     def _shape_of(self, *law: str) -> str:
         """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
         return f"{self.config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
@@ -208,7 +206,7 @@ class Project:
         from solon.store.runs import pin_versions
 
         recipe = self._recipe(recipe_name)
-        library = PromptLibrary()
+        library = PromptLibrary(self.config.prompts_dir)
         version, drawn = graph_version(recipe_name)
         with self.store.transaction() as connection:
             law = pin_law(self.store, connection, self.config, recipe_name)
@@ -386,9 +384,7 @@ class Project:
                 run_id = find_run(connection, run_id).id
         left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
         summary = export(rows, format=format, path=Path(path), left_out=left_out, **options)
-        mark_export(
-            self.store, local_actor(), [file.path for file in summary.files], run=run_id, recipe=recipe
-        )
+        mark_export(self.store, local_actor(), summary.files, run=run_id, recipe=recipe)
         return summary
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -16,15 +16,17 @@ from solon.store import audit_log, erasing, releasing
 from solon.store.erasing import chunks, table
 from solon.store.ids import new_id
 from solon.store.items import FORGOTTEN
+from solon.store.passages import Passages, strings_of
 from solon.store.reviews import event
 from solon.store.store import Store
 from solon.store.tombstones import Stone, Tombstones, add_stones, make_stone, words_of, write_stones
 from solon.store.writer import insert_rows
 
+if TYPE_CHECKING:
+    from solon.formats.exports import ExportFile
+
 LEAST = 4
 """Characters of a phrase that may be searched for: a shorter one is in everything."""
-RUN = 32
-"""Passages are compared in pieces of so many characters: one of 63 or more in common is always seen."""
 COUNTED = (
     ("candidates", "Candidate"),
     ("critiques", "Critique"),
@@ -154,27 +156,7 @@ def _searched_seeds(connection: Connection, wanted: Wanted) -> list[str]:
         for row in connection.execute(select(seeds.c.id, *names)):
             if any(phrase in str(value or "").casefold() for value in row[1:]):
                 found.add(row.id)
-    # A text of a call may show an earlier decision: then that one's seed is meant too, and found by its own texts.
     return list(found)
-
-
-def strings_of(body: str) -> Iterator[str]:
-    """A text, and where it is JSON (a seed, findings, a draft) every string in it."""
-    yield body
-    if body[:1] not in "{[" or not body:
-        return
-    try:
-        stack = [json.loads(body)]
-    except (ValueError, RecursionError):
-        return
-    while stack:
-        value = stack.pop()
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, dict):
-            stack += value.values()
-        elif isinstance(value, list):
-            stack += value
 
 
 def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
@@ -277,34 +259,15 @@ EXPORTED = "exported"
 
 
 def mark_export(
-    store: Store, actor: str, files: Sequence[str], *, run: str | None, recipe: str | None
+    store: Store, actor: str, files: Sequence[ExportFile], *, run: str | None, recipe: str | None
 ) -> None:
     """Note where records were written to, so that forgetting can name the files. A read-only store keeps no note."""
-    detail = {"files": [str(Path(file).resolve()) for file in files], "run": run, "recipe": recipe}
+    detail = {"files": [str(Path(file.path).resolve()) for file in files], "run": run, "recipe": recipe}
     try:
         with store.transaction() as connection:
             insert_rows(connection, [event(actor, EXPORTED, run or "store", detail)])
     except StoreError:
         return
-
-
-class Passages:
-    """Pieces of some texts, to find out whether another repeats a passage of them."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self._pieces = {
-            flat[start : start + RUN]
-            for flat in (" ".join(word.casefold().split()) for word in words)
-            for start in range(0, max(1, len(flat) - RUN + 1), RUN)
-            if len(flat) >= RUN
-        }
-
-    def shared_by(self, text: str) -> bool:
-        """Does it repeat a piece? A passage of twice the length is always seen."""
-        if not self._pieces:
-            return False
-        flat = " ".join(text.casefold().split())
-        return any(flat[start : start + RUN] in self._pieces for start in range(len(flat) - RUN + 1))
 
 
 def _amendments(

@@ -13,39 +13,20 @@ from typing import TYPE_CHECKING, Any
 from solon.config import Config
 from solon.errors import UsageError
 from solon.formats.seed_groups import SeedGroup
+from solon.planning.assumed import WORDS_PER_MINUTE, Assumed
+from solon.planning.ranges import Range, add_up, multiply
 
 if TYPE_CHECKING:
     from solon.store import Store
     from solon.store.rates import MeasuredRates, Rate
 
-WORDS_PER_MINUTE = 238
-"""Silent reading of English non-fiction by adults; Brysbaert 2019, Journal of Memory and Language 109, 104047."""
-TOKENS_PER_WORD = (1.2, 1.35, 2.0)
-"""English to other languages in Latin script, as tokenizers of current models cut them; other scripts take more."""
-PROMPT_WORDS = (20.0, 60.0, 300.0)
-"""Of a seed, where no measurement or `--words` says better."""
-ANSWER_SHARE = (0.2, 0.5, 1.0)
-"""Of the room for an answer that a model fills."""
+__all__ = ["WORDS_PER_MINUTE", "GroupPlan", "Plan", "Range", "groups_of_config", "make_plan", "measure"]
+
 UNSURE = (0.1, 0.3, 0.6)
 """Share of items on which a panel is not confident, before anything is measured: it may be anything."""
-DECIDING_SECONDS = (5.0, 15.0, 45.0)
-"""To decide and say why, besides reading."""
 CALL_SECONDS = (1.0, 4.0, 15.0)
 SHAPING = ("models", "generator", "critic", "judges", "resolver", "plugins")
 """Sections of a configuration on which the calls of an item depend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """`source`: measured, or assumed from word counts."""
-
-    low: float
-    likely: float
-    high: float
-    source: str = "assumed"
-
-    def times(self, factor: float) -> Range:
-        return Range(self.low * factor, self.likely * factor, self.high * factor, self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +120,13 @@ def make_plan(
     if recipe not in ("preference", "instruction"):
         raise UsageError(f"there is no recipe {recipe!r}", next_step="recipes: preference, instruction")
     found = measure(store, recipe, config) if store is not None else None
-    model = _Assumed(config, recipe, words)
+    model = Assumed(config, recipe, words)
     per_item = _measured(found.calls) if found else model.calls()
-    tokens = _sum(_measured(found.input_tokens), _measured(found.output_tokens)) if found else model.tokens()
+    tokens = (
+        add_up(_measured(found.input_tokens), _measured(found.output_tokens)) if found else model.tokens()
+    )
     cost = (_measured(found.cost) if found and found.cost else None) if found else model.cost()
-    seconds = _measured(found.model_seconds) if found else _product(per_item, Range(*CALL_SECONDS))
+    seconds = _measured(found.model_seconds) if found else multiply(per_item, Range(*CALL_SECONDS))
     review = _measured(found.review_seconds) if found and found.review_seconds else model.review_seconds()
     unsure = _measured(found.unsure, most=1.0) if found and found.unsure else Range(*UNSURE)
     wanted = _wanted(config, items, unsure)
@@ -214,7 +197,7 @@ def _plan_groups(
         if (group.specialty, group.lang) in measured
         else review
         if review.source == "measured" or group.words is None
-        else _Assumed(config, recipe, group.words).review_seconds()
+        else Assumed(config, recipe, group.words).review_seconds()
         for group in groups
     ]
     asked = [wanted.times(group.items / total) for group in groups]
@@ -279,102 +262,6 @@ def _same_calls(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return all(old.get(name) == new.get(name) for name in SHAPING)
 
 
-@dataclass(frozen=True, slots=True)
-class _Assumed:
-    """An item's calls from the configuration, its tokens from word counts."""
-
-    config: Config
-    recipe: str
-    words: float | None
-
-    @property
-    def _pair(self) -> bool:
-        return self.recipe == "preference"
-
-    def _roles(self) -> list[tuple[str, Range, float, float]]:
-        """(model, calls, words of texts in each prompt as multiples of an answer, room for the answer)."""
-        config = self.config
-        drafts = config.generator.n if self._pair else 1
-        room = float(config.generator.max_tokens or self._room(config.generator.models))
-        again = config.routing.max_redrafts
-        rounds = Range(1.0, 1.0 + 0.1 * again, 1.0 + again)
-        roles: list[tuple[str, Range, float, float]] = []
-        authors = [*config.generator.models, *("" for _ in config.generator.python)]
-        for model in config.generator.models:
-            share = drafts / len(authors)
-            revised = share if config.generator.revise else 0.0
-            roles.append((model, rounds.times(share), 0.0, room))
-            roles.append((model, Range(0.0, revised * 0.3, revised * rounds.high), 1.5, room))
-        if not config.critic.python:
-            roles.append((config.critic.model, rounds.times(drafts), 1.0, config.critic.max_tokens))
-        for seat in config.judges:
-            if not seat.python:
-                each = seat.samples * (2 if self._pair else 1)
-                shown = 2.0 if self._pair else 1.0
-                roles.append((seat.model, rounds.times(each), shown, seat.max_tokens))
-        if self._pair and config.resolver.enabled:
-            resolver = config.resolver
-            # Two judges are asked why, then the resolver hears both: three calls on a split panel.
-            roles.append((resolver.model, Range(0.0, 0.6, 3.0 * rounds.high), 2.5, resolver.max_tokens))
-        return roles
-
-    def _room(self, models: tuple[str, ...]) -> int:
-        return max((self.config.models[name].max_tokens for name in models), default=512)
-
-    def calls(self) -> Range:
-        return _sum(*(count for _, count, _, _ in self._roles()))
-
-    def tokens(self) -> Range:
-        pairs = [self._tokens(*role[1:]) for role in self._roles()]
-        return _sum(*(part for pair in pairs for part in pair))
-
-    def cost(self) -> Range | None:
-        parts = []
-        for model, count, texts, room in self._roles():
-            price = self.config.models[model].price
-            if price is None:
-                return None
-            given, made = self._tokens(count, texts, room)
-            parts += [given.times(price.input / 1e6), made.times(price.output / 1e6)]
-        return _sum(*parts)
-
-    def currency(self) -> str:
-        prices = [self.config.models[name].price for name in self.config.models_in_use()]
-        names = {price.currency for price in prices if price is not None}
-        return names.pop() if len(names) == 1 else ""
-
-    def _tokens(self, count: Range, texts: float, room: float) -> tuple[Range, Range]:
-        answer = Range(*ANSWER_SHARE).times(room)
-        prompt = _product(self._prompt_words(), Range(*TOKENS_PER_WORD))
-        own = self._law_words() * TOKENS_PER_WORD[1]
-        given = _sum(prompt, answer.times(texts), Range(own, own, own))
-        return _product(count, given), _product(count, answer)
-
-    def _prompt_words(self) -> Range:
-        return Range(*PROMPT_WORDS) if self.words is None else Range(self.words, self.words, self.words)
-
-    def _law_words(self) -> float:
-        from solon.law.documents import load_constitution
-
-        template = 120  # words of a template without what is filled in
-        return len(load_constitution(self.config.law.constitution).as_prompt().split()) + template
-
-    def review_seconds(self) -> Range:
-        room = self.config.generator.max_tokens or self._room(self.config.generator.models)
-        answers = 2 if self._pair else 1
-        shown = Range(*ANSWER_SHARE).times(answers * room / TOKENS_PER_WORD[1])
-        words = _sum(self._prompt_words(), shown)
-        return _sum(words.times(60 / WORDS_PER_MINUTE), Range(*DECIDING_SECONDS))
-
-    def in_flight(self) -> int:
-        """Calls at once, as the configuration says; 8 where it leaves it open."""
-        return (
-            self.config.run.concurrency
-            or max([self.config.models[name].concurrency for name in self.config.models_in_use()] or [0])
-            or 8
-        )
-
-
 def _wanted(config: Config, items: int, unsure: Range) -> Range:
     """Reviews that the policy asks for: the pilot with its quarter seen twice, what is not confident, audits."""
     routing = config.routing
@@ -398,13 +285,3 @@ def _measured(rate: Rate, most: float | None = None) -> Range:
     """Mean and its 95% interval (normal)."""
     low, high = max(0.0, rate.mean - 1.96 * rate.error), rate.mean + 1.96 * rate.error
     return Range(low, rate.mean, high if most is None else min(most, high), "measured")
-
-
-def _sum(*parts: Range) -> Range:
-    source = "measured" if all(part.source == "measured" for part in parts) else "assumed"
-    return Range(sum(p.low for p in parts), sum(p.likely for p in parts), sum(p.high for p in parts), source)
-
-
-def _product(a: Range, b: Range) -> Range:
-    source = "measured" if a.source == b.source == "measured" else "assumed"
-    return Range(a.low * b.low, a.likely * b.likely, a.high * b.high, source)
