@@ -207,6 +207,7 @@ class SeedsConfig(Section):
 
     map: dict[str, str] = Field(default_factory=dict, description="our column = column in the file")
     max_chars: int = Field(200_000, ge=100, description="longer rows are refused, never cut")
+    split: str | None = Field(None, description="of a folder of Hugging Face datasets that has several")
 
 
 class LimitsConfig(Section):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.config import NOT_SHAPING, Config, parse_config
 from solon.errors import SeedError, UsageError
-from solon.formats.seeds import BadRow, SeedRow, read_seed_rows, read_seeds, write_bad_rows
+from solon.formats.seeds import BadRow, SeedRow, list_data_files, read_seed_rows, read_seeds, write_bad_rows
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -27,7 +27,7 @@ def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
     """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns."""
     section = config.seeds
     if isinstance(seeds, str | Path):
-        rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars)
+        rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars, split=section.split)
     else:
         rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
     return map(_without_values, rows) if config.privacy.guarded else iter(rows)
@@ -85,16 +85,16 @@ def nothing_to_run(seeds: Seeds, bad: list[BadRow], file: Path) -> SeedError:
 
 
 def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
-    """Name and hash of the seeds: of the file's bytes, or of the rows."""
+    """Name and hash of the seeds: of the bytes of the file or of a folder's files, or of the rows."""
     digest = hashlib.sha256(json.dumps(config.seeds.model_dump(), sort_keys=True).encode())
     if isinstance(seeds, str | Path):
         path = Path(seeds)
-        if path.is_file():
-            with path.open("rb") as file:
+        if not path.exists():
+            digest.update(str(path.resolve()).encode())
+        for each in list_data_files(path) if path.is_dir() else [path] * path.is_file():
+            with each.open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
-        else:
-            digest.update(str(path.resolve()).encode())
         return str(path), digest.hexdigest()[:24]
     if not isinstance(seeds, list | tuple):
         raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")

@@ -1,4 +1,4 @@
-"""Templates of one's own: laid over the built-in ones by name, checked before anything is asked, pinned with the run."""
+"""Templates of one's own: laid over the built-in ones by name, checked before anything is asked, pinned."""
 
 from __future__ import annotations
 
