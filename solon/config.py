@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from solon.errors import ConfigError
-from solon.overlays import read_layers
+from solon.overlays import read_layers, without_secrets
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
@@ -229,7 +229,10 @@ class PrivacyConfig(Section):
     """Where texts may go."""
 
     class_: Literal["synthetic", "deidentified", "personal"] = Field(
-        "synthetic", alias="class", description="what the seeds are; personal: calls go to allowed hosts only"
+        "synthetic",
+        alias="class",
+        description="what the seeds are; other than synthetic: scanned before the first call; personal: calls go to "
+        "allowed hosts only",
     )
     allowed_hosts: tuple[str, ...] = Field(
         (), description="hosts of model servers, HOST or HOST:PORT; loopback always is"
@@ -317,7 +320,7 @@ class Config(Section):
 
     def effective(self) -> dict[str, Any]:
         """The configuration as plain values, as it is stored with a run. It never holds a secret."""
-        return self.model_dump(mode="json", by_alias=True)
+        return without_secrets(self.model_dump(mode="json", by_alias=True))
 
     def panel_fingerprint(self) -> str:
         """Hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""

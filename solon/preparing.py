@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solon.config import NOT_SHAPING, Config, parse_config
+from solon.config import NOT_SHAPING, Config, ModelConfig, parse_config
 from solon.errors import SeedError, UsageError
 from solon.formats.seeds import BadRow, SeedRow, list_data_files, read_seed_rows, read_seeds, write_bad_rows
 
@@ -135,7 +135,23 @@ def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config
     config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
     run = config.run.model_copy(update={"concurrency": own.run.concurrency})
     privacy = own.privacy.no_looser_than(config.privacy)
-    return config.model_copy(update={"limits": own.limits, "run": run, "privacy": privacy})
+    models = {name: _with_headers(model, own.models.get(name)) for name, model in config.models.items()}
+    update = {"limits": own.limits, "run": run, "privacy": privacy, "models": models}
+    return config.model_copy(update=update)
+
+
+def _with_headers(model: ModelConfig, own: ModelConfig | None) -> ModelConfig:
+    """Headers may hold keys: they are not stored with a run, and come from this session's model of the same name."""
+    if "headers" not in model.options:
+        return model
+    headers = own.options.get("headers", {}) if own is not None else {}
+    missing = sorted(set(model.options["headers"]) - set(headers))
+    if missing:
+        raise UsageError(
+            f"the run was begun with the header {missing[0]!r} of {model.model}, whose value is not stored",
+            next_step="give it again in `options.headers` of this model",
+        )
+    return model.model_copy(update={"options": {**model.options, "headers": headers}})
 
 
 @dataclass(frozen=True, slots=True)
