@@ -19,7 +19,7 @@ from solon.overlays import read_layers, without_secrets
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
-NOT_SHAPING = ("store", "limits", "privacy", "plan", "prompts_dir")
+NOT_SHAPING = ("store", "limits", "tracing", "privacy", "plan", "prompts_dir")
 """Sections that change nothing of what a run makes of a seed: with others the same run goes on."""
 
 
@@ -248,12 +248,6 @@ class PrivacyConfig(Section):
         """May the seeds name people? Then they are scanned, and errors repeat no words of theirs."""
         return self.class_ != "synthetic"
 
-    def no_looser_than(self, other: PrivacyConfig) -> PrivacyConfig:
-        """This section with the stricter class of both: a class is tightened in the middle of a run, never loosened."""
-        order = ("synthetic", "deidentified", "personal")
-        stricter = max(self.class_, other.class_, key=order.index)
-        return self if stricter == self.class_ else self.model_copy(update={"class_": stricter})
-
 
 class PlanConfig(Section):
     """What `solon plan` takes the seeds and people for, where `--seeds` and experts do not say it."""
@@ -267,6 +261,13 @@ class PlanConfig(Section):
     experts: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict, description="specialty = how many of the experts answer only that"
     )
+
+
+class TracingConfig(Section):
+    """OpenTelemetry spans of items, nodes and model calls (needs `solon[tracing]`)."""
+
+    enabled: bool = Field(False, description="send spans to where OTEL_EXPORTER_OTLP_ENDPOINT says")
+    capture_content: bool = Field(False, description="put prompts and answers into the spans, too")
 
 
 def _default_judges() -> tuple[JudgeConfig, ...]:
@@ -296,6 +297,7 @@ class Config(Section):
     run: RunConfig = RunConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     plan: PlanConfig = PlanConfig()
+    tracing: TracingConfig = TracingConfig()
     plugins: dict[str, str] = Field(
         default_factory=dict,
         description="filled in by Solon: what each module:function was when its run began",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solon.config import NOT_SHAPING, Config, ModelConfig, parse_config
+from solon.config import NOT_SHAPING, Config, ModelConfig, PrivacyConfig, parse_config
 from solon.errors import SeedError, UsageError
 from solon.formats.seeds import BadRow, SeedRow, list_data_files, read_seed_rows, read_seeds, write_bad_rows
 
@@ -129,15 +129,22 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
 
 
 def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config:
-    """What shapes the data comes from the run; limits, concurrency and where texts may go are this session's. The class
-    of the seeds is the stricter one of both."""
+    """What shapes the data comes from the run; limits, concurrency, tracing and where texts may go are this session's.
+    The class of the seeds is the stricter one of both."""
     plain = {key: value for key, value in stored.items() if key != "fingerprint"}
     config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
     run = config.run.model_copy(update={"concurrency": own.run.concurrency})
-    privacy = own.privacy.no_looser_than(config.privacy)
+    privacy = _no_looser(own.privacy, config.privacy)
     models = {name: _with_headers(model, own.models.get(name)) for name, model in config.models.items()}
-    update = {"limits": own.limits, "run": run, "privacy": privacy, "models": models}
+    update = {"limits": own.limits, "tracing": own.tracing, "run": run, "privacy": privacy, "models": models}
     return config.model_copy(update=update)
+
+
+def _no_looser(own: PrivacyConfig, before: PrivacyConfig) -> PrivacyConfig:
+    """The session's section with the stricter class of both: it is tightened in the middle of a run, never loosened."""
+    order = ("synthetic", "deidentified", "personal")
+    stricter = max(own.class_, before.class_, key=order.index)
+    return own if stricter == own.class_ else own.model_copy(update={"class_": stricter})
 
 
 def _with_headers(model: ModelConfig, own: ModelConfig | None) -> ModelConfig:

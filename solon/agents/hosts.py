@@ -11,7 +11,7 @@ from solon.errors import ConfigError
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-IN_PROCESS = ("builtin", "gguf", "scripted")
+IN_PROCESS = ("builtin", "gguf", "scripted", "vllm")
 _ADDRESSES = (
     "base_url",
     "openai_api_base",

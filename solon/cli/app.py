@@ -36,6 +36,7 @@ from solon.cli import (
     review_server,
     run,
     show,
+    threads,
 )
 from solon.cli.options import GUARDED, PROFILE
 from solon.cli.terminal import STOPPED, clean, print_json
@@ -98,8 +99,9 @@ for part in (
     report,
     release,
     graph,
-    migrate,
+    threads,
     doctor,
+    migrate,
     law,
     prompts,
     config,

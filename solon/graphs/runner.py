@@ -21,6 +21,7 @@ from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.items import ItemRow
 from solon.store.runs import RunRow, add_active_seconds
+from solon.tracing import Tracing, make_tracing
 
 GIVE_UP_AFTER = 8
 """Model failures in a row, without one success between, after which a run stops instead of parking every item."""
@@ -75,9 +76,10 @@ class Runner:
         recipe = self._recipe
         self.pool.prepare()
         async with open_saver(self.store) as saver:
-            graph = build_graph(recipe).compile(checkpointer=saver)
-            contexts = Contexts(self.store, self.run, recipe, self.config, self.pool, self.meter)
-            self._threads = Threads(self.store, graph, contexts)
+            tracing = self._tracing()
+            graph = build_graph(recipe, tracing).compile(checkpointer=saver)
+            contexts = Contexts(self.store, self.run, recipe, self.config, self.pool, self.meter, tracing)
+            self._threads = Threads(self.store, graph, contexts, tracing)
             with item_store.working() as self.me:
                 await self._work()
         if self._fatal is not None:
@@ -112,6 +114,13 @@ class Runner:
                 await self.store.writer.run(
                     lambda connection: add_active_seconds(connection, self.run.id, seconds)
                 )
+
+    def _tracing(self) -> Tracing:
+        """Spans never hold texts that may name people, whatever is asked for."""
+        config = self.config.tracing
+        if self.config.privacy.guarded:
+            config = config.model_copy(update={"capture_content": False})
+        return make_tracing(config)
 
     def _screen(self) -> None:
         """Every queued seed is scanned before the first call; what may name a person is parked."""

@@ -69,24 +69,31 @@ def _unscreened(run_id: str, identity: str) -> Any:
         .join(seeds, seeds.c.id == items.c.seed_id)
         .join(texts, texts.c.id == seeds.c.text_id)
         .where(items.c.run_id == run_id, items.c.state == "queued")
-        .where(or_(items.c.screened_by.is_(None), items.c.screened_by != identity))
+        .where(_is_unscreened(identity))
         .order_by(items.c.position)
     )
+
+
+def _is_unscreened(identity: str) -> Any:
+    return or_(items.c.screened_by.is_(None), items.c.screened_by != identity)
 
 
 def _settle(
     store: Store, connection: Connection, row: Any, findings: Findings, run_id: str, identity: str
 ) -> bool:
-    state, own = "queued", items.c.id == row.id
-    if findings:
-        known = _known(connection, row.seed_id, findings)
-        state = {RELEASED: "queued", REJECTED: "rejected"}.get(known, "parked")
-        if not known:
-            _hold(store, connection, row, findings, run_id, identity)
+    known = _known(connection, row.seed_id, findings) if findings else RELEASED
+    state = {RELEASED: "queued", REJECTED: "rejected"}.get(known, "parked")
     told = f"privacy scan: {_kinds(findings)}" if state != "queued" else None
     ended = {"finished_at": time.time()} if state == "rejected" else {}
-    statement = update(items).where(own, items.c.state == "queued")
-    connection.execute(statement.values(state=state, reason=told, screened_by=identity, **ended))
+    statement = (
+        update(items)
+        .where(items.c.id == row.id, items.c.state == "queued", _is_unscreened(identity))
+        .values(state=state, reason=told, screened_by=identity, **ended)
+    )
+    if connection.execute(statement).rowcount != 1:
+        return False  # another worker was here
+    if state == "parked":
+        _hold(store, connection, row, findings, run_id, identity)
     return state == "parked"
 
 
