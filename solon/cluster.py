@@ -103,7 +103,9 @@ def run_on_ray(
     ray = _connect(address)
     try:
         actor = ray.remote(max_restarts=0, max_concurrency=2)(Worker)
-        crew = _Crew(ray, lambda: actor.remote(project.store.url, project.config.effective(), run.id))
+        # Whole, with headers: it goes to workers, not to a store.
+        given = project.config.model_dump(mode="json", by_alias=True)
+        crew = _Crew(ray, lambda: actor.remote(project.store.url, given, run.id))
         for _ in range(workers or max(1, int(ray.cluster_resources().get("CPU", 1)))):
             crew.hire()
         _drive(project, run, crew, chunk, on_counts)

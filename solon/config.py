@@ -15,10 +15,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from solon.errors import ConfigError
-from solon.overlays import read_layers
+from solon.overlays import read_layers, without_secrets
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
+NOT_SHAPING = ("store", "limits", "tracing", "privacy", "plan", "prompts_dir")
+"""Sections that change nothing of what a run makes of a seed: with others the same run goes on."""
 
 
 class Section(BaseModel):
@@ -205,6 +207,7 @@ class SeedsConfig(Section):
 
     map: dict[str, str] = Field(default_factory=dict, description="our column = column in the file")
     max_chars: int = Field(200_000, ge=100, description="longer rows are refused, never cut")
+    split: str | None = Field(None, description="of a folder of Hugging Face datasets that has several")
 
 
 class LimitsConfig(Section):
@@ -226,11 +229,38 @@ class PrivacyConfig(Section):
     """Where texts may go."""
 
     class_: Literal["synthetic", "deidentified", "personal"] = Field(
-        "synthetic", alias="class", description="what the seeds are; personal: calls go to allowed hosts only"
+        "synthetic",
+        alias="class",
+        description="what the seeds are; other than synthetic: scanned before the first call; personal: calls go to "
+        "allowed hosts only",
     )
-    allowed_hosts: tuple[str, ...] = Field((), description="hosts of model servers; loopback always is")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="hosts of model servers, HOST or HOST:PORT; loopback always is"
+    )
+    scanner: str | None = Field(
+        None, description="a scanner of your own beside the built-in patterns: module:function"
+    )
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @property
+    def guarded(self) -> bool:
+        """May the seeds name people? Then they are scanned, and errors repeat no words of theirs."""
+        return self.class_ != "synthetic"
+
+
+class PlanConfig(Section):
+    """What `solon plan` takes the seeds and people for, where `--seeds` and experts do not say it."""
+
+    specialties: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="specialty = share of the seeds; shares are made to sum to one"
+    )
+    languages: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="language = share of the seeds, the same in every specialty"
+    )
+    experts: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="specialty = how many of the experts answer only that"
+    )
 
 
 class TracingConfig(Section):
@@ -251,6 +281,9 @@ class Config(Section):
     """A whole project's configuration."""
 
     store: str = Field(DEFAULT_STORE, description="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    prompts_dir: str | None = Field(
+        None, description="folder with templates of your own, laid over the built-in ones by name"
+    )
     models: dict[str, ModelConfig] = Field(default_factory=lambda: {"default": ModelConfig()})
     generator: GeneratorConfig = GeneratorConfig()
     critic: CriticConfig = CriticConfig()
@@ -263,6 +296,7 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     run: RunConfig = RunConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    plan: PlanConfig = PlanConfig()
     tracing: TracingConfig = TracingConfig()
     plugins: dict[str, str] = Field(
         default_factory=dict,
@@ -288,7 +322,7 @@ class Config(Section):
 
     def effective(self) -> dict[str, Any]:
         """The configuration as plain values, as it is stored with a run. It never holds a secret."""
-        return self.model_dump(mode="json", by_alias=True)
+        return without_secrets(self.model_dump(mode="json", by_alias=True))
 
     def panel_fingerprint(self) -> str:
         """Hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""
@@ -308,7 +342,7 @@ class Config(Section):
 
     def fingerprint(self) -> str:
         """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
-        shaping = {k: v for k, v in self.effective().items() if k not in ("store", "limits", "tracing")}
+        shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
         shaping["run"].pop("concurrency")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(payload.encode()).hexdigest()[:16]

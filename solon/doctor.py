@@ -98,7 +98,7 @@ def check_law(config: Config) -> Iterator[Check]:
 
     constitution, rubric = load_constitution(config.law.constitution), load_rubric(config.law.rubric)
     told = f"constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
-    yield Check("configuration", "ok", f"{told}, prompts {PromptLibrary().version}")
+    yield Check("configuration", "ok", f"{told}, prompts {PromptLibrary(config.prompts_dir).version}")
 
 
 def check_store(url: str, *, migrate: bool) -> Iterator[Check]:
@@ -162,7 +162,7 @@ def _check_threads(waiting: list[tuple[str, str, int]]) -> Iterator[Check]:
             "threads",
             "note",
             f"{number} waiting {recipe} items stand in graph {version}, this version of Solon has {current}",
-            "decide as usual; `solon resume` replays these items from the journal, without paying again",
+            "run `solon migrate-threads`: it replays them from the journal, without paying again",
         )
 
 

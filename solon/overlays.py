@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -37,6 +38,21 @@ def read_layers(
     for key, value in {**_environment(roots), **overrides}.items():
         _set_dotted(data, key, value)
     return data
+
+
+SECRET = "(secret)"
+
+
+def without_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a whole configuration without what might open a door: headers of models, the store's password."""
+    store = re.sub(r"(?<=://)([^:@/]*):[^@/]*@", r"\1@", str(values["store"]))
+    models = {}
+    for name, model in values["models"].items():
+        options = dict(model["options"])
+        if options.get("headers"):
+            options["headers"] = dict.fromkeys(options["headers"], SECRET)
+        models[name] = {**model, "options": options}
+    return {**values, "store": store, "models": models}
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

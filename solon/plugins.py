@@ -163,12 +163,7 @@ def load_plugin(reference: str, role: Role, given: Mapping[str, Plugin] | None =
     """
     found: Any = (given or {}).get(reference)
     if found is None:
-        module_name, _, path = reference.partition(":")
-        if not module_name or not path:
-            raise ConfigError(f"python = {reference!r} is not of the form module:function")
-        found = _import(reference, module_name)
-        for part in path.split("."):
-            found = getattr(found, part, None)
+        found = find_function(reference)
     if isinstance(found, Plugin) and found.role == role:
         return found
     told = f"a {found.role}" if isinstance(found, Plugin) else "nothing" if found is None else "not decorated"
@@ -178,14 +173,29 @@ def load_plugin(reference: str, role: Role, given: Mapping[str, Plugin] | None =
     )
 
 
-def _import(reference: str, module_name: str) -> Any:
+def find_function(reference: str, key: str = "python") -> Any:
+    """What `module:function` names; None where the module has no such thing. `key`: where it stands, for errors.
+
+    Raises:
+        ConfigError: not of this form, or the module cannot be imported.
+    """
+    module_name, _, path = reference.partition(":")
+    if not module_name or not path:
+        raise ConfigError(f"{key} = {reference!r} is not of the form module:function")
+    found = _import(reference, module_name, key)
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _import(reference: str, module_name: str, key: str) -> Any:
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
         return importlib.import_module(module_name)
     except Exception as error:  # a foreign module may fail in any way
         raise ConfigError(
-            f"python = {reference!r}: {type(error).__name__}: {error}",
+            f"{key} = {reference!r}: {type(error).__name__}: {error}",
             next_step="run from the folder that holds the module, or install it; a function that was defined in a "
             "notebook or script must be passed to the project again",
         ) from error

@@ -6,15 +6,19 @@ import getpass
 import hashlib
 import heapq
 import json
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from solon.config import Config, parse_config
+from solon.config import NOT_SHAPING, Config, ModelConfig, PrivacyConfig, parse_config
 from solon.errors import SeedError, UsageError
-from solon.formats.seeds import BadRow, SeedRow, read_seed_rows, read_seeds, write_bad_rows
+from solon.formats.seeds import BadRow, SeedRow, list_data_files, read_seed_rows, read_seeds, write_bad_rows
+
+if TYPE_CHECKING:
+    from solon.store import Store
 
 Seeds = str | Path | Iterable[Mapping[str, Any] | str]
 
@@ -23,8 +27,35 @@ def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
     """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns."""
     section = config.seeds
     if isinstance(seeds, str | Path):
-        return iter(read_seeds(seeds, column_map=section.map, max_chars=section.max_chars))
-    return iter(read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars))
+        rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars, split=section.split)
+    else:
+        rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
+    return map(_without_values, rows) if config.privacy.guarded else iter(rows)
+
+
+def _without_values(row: SeedRow | BadRow) -> SeedRow | BadRow:
+    """A refused row is written to a file: where seeds may name people, without anything that it said."""
+    if isinstance(row, SeedRow):
+        return row
+    return BadRow(row.line, re.sub(r"""\s*['"(].*""", " ...", row.reason, flags=re.DOTALL), "")
+
+
+def admitted(rows: Iterable[SeedRow | BadRow], store: Store | None) -> Iterator[SeedRow | BadRow]:
+    """Rows against which no tombstone of the store stands; the others become bad rows that say so.
+
+    Where anything was forgotten, refused rows repeat nothing that they said: it may be just that.
+    """
+    from solon.store.runs import seed_identity
+    from solon.store.tombstones import read_tombstones
+
+    marks = read_tombstones(store) if store is not None else None
+    for row in rows:
+        if store is not None and marks and isinstance(row, SeedRow):
+            kind = marks.refuse(row, seed_identity(store, row)[0])
+            if kind:
+                yield BadRow(row.line, f"forgotten: a tombstone stands against its {kind}", "")
+                continue
+        yield _without_values(row) if marks else row
 
 
 def good_rows(
@@ -54,16 +85,16 @@ def nothing_to_run(seeds: Seeds, bad: list[BadRow], file: Path) -> SeedError:
 
 
 def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
-    """Name and hash of the seeds: of the file's bytes, or of the rows."""
+    """Name and hash of the seeds: of the bytes of the file or of a folder's files, or of the rows."""
     digest = hashlib.sha256(json.dumps(config.seeds.model_dump(), sort_keys=True).encode())
     if isinstance(seeds, str | Path):
         path = Path(seeds)
-        if path.is_file():
-            with path.open("rb") as file:
+        if not path.exists():
+            digest.update(str(path.resolve()).encode())
+        for each in list_data_files(path) if path.is_dir() else [path] * path.is_file():
+            with each.open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
-        else:
-            digest.update(str(path.resolve()).encode())
         return str(path), digest.hexdigest()[:24]
     if not isinstance(seeds, list | tuple):
         raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
@@ -87,7 +118,7 @@ def check_prices(config: Config) -> None:
 def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> str:
     """Which keys differ, with both values."""
     told = []
-    for key in sorted({*old, *new} - {"fingerprint", "store", "limits"}):
+    for key in sorted({*old, *new} - {"fingerprint", *NOT_SHAPING}):
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
             inner = list_differences(before, after, f"{prefix}{key}.")
@@ -98,11 +129,36 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
 
 
 def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config:
-    """What shapes the data comes from the run; limits, concurrency and tracing are this session's."""
+    """What shapes the data comes from the run; limits, concurrency, tracing and where texts may go are this session's.
+    The class of the seeds is the stricter one of both."""
     plain = {key: value for key, value in stored.items() if key != "fingerprint"}
     config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
     run = config.run.model_copy(update={"concurrency": own.run.concurrency})
-    return config.model_copy(update={"limits": own.limits, "tracing": own.tracing, "run": run})
+    privacy = _no_looser(own.privacy, config.privacy)
+    models = {name: _with_headers(model, own.models.get(name)) for name, model in config.models.items()}
+    update = {"limits": own.limits, "tracing": own.tracing, "run": run, "privacy": privacy, "models": models}
+    return config.model_copy(update=update)
+
+
+def _no_looser(own: PrivacyConfig, before: PrivacyConfig) -> PrivacyConfig:
+    """The session's section with the stricter class of both: it is tightened in the middle of a run, never loosened."""
+    order = ("synthetic", "deidentified", "personal")
+    stricter = max(own.class_, before.class_, key=order.index)
+    return own if stricter == own.class_ else own.model_copy(update={"class_": stricter})
+
+
+def _with_headers(model: ModelConfig, own: ModelConfig | None) -> ModelConfig:
+    """Headers may hold keys: they are not stored with a run, and come from this session's model of the same name."""
+    if "headers" not in model.options:
+        return model
+    headers = own.options.get("headers", {}) if own is not None else {}
+    missing = sorted(set(model.options["headers"]) - set(headers))
+    if missing:
+        raise UsageError(
+            f"the run was begun with the header {missing[0]!r} of {model.model}, whose value is not stored",
+            next_step="give it again in `options.headers` of this model",
+        )
+    return model.model_copy(update={"options": {**model.options, "headers": headers}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +172,26 @@ class Sample:
 
 
 def draw_sample(
-    seeds: Seeds, config: Config, n: int, draw: int, only: set[str] | None, bad_rows_file: Path
+    seeds: Seeds,
+    config: Config,
+    n: int,
+    draw: int,
+    only: set[str] | None,
+    bad_rows_file: Path,
+    store: Store | None = None,
 ) -> Sample:
-    """Draw `n` rows, the same ones for the same `draw`; `only` from these names. The file is read once, row by row."""
+    """Draw `n` rows, the same ones for the same `draw`; `only` from these names. The file is read once, row by row.
+
+    Args:
+        store: the project's, whose tombstones stand against rows.
+    """
     bad: list[BadRow] = []
     pilot_draws: list[tuple[int, str]] = []
     every = array("Q")
     root, routing = config.run.seed, config.routing
 
     def good() -> Iterator[SeedRow]:
-        for row in read_rows(seeds, config):
+        for row in admitted(read_rows(seeds, config), store):
             if isinstance(row, BadRow):
                 bad.append(row)
                 continue

@@ -36,7 +36,8 @@ class PreviewItem:
     """One seed on its way, without consequences.
 
     Attributes:
-        where: expert | accepted | rejected | failed; why: reasons in words, the deciding one first.
+        where: expert | accepted | rejected | held (by the privacy scan) | failed.
+        why: reasons in words, the deciding one first.
         would_be_audited: accepted, and drawn for a blind check by an expert.
         candidates, critiques, verdicts, resolutions: as in `Project.trace`; `order` tells who was seen first.
         calls: that its way takes, made now or before; cost: None where a price is unknown.
@@ -167,7 +168,9 @@ async def apreview(
         url = f"sqlite:///{Path(folder) / 'scratch.db'}"
         with Project(url, config=config, models=models, recipes=recipes) as scratch:
             scratch._plugins = plugins
-            sample = draw_sample(seeds, config, n, draw, only, Path(folder) / "bad-rows.jsonl")
+            sample = draw_sample(
+                seeds, config, n, draw, only, Path(folder) / "bad-rows.jsonl", mine.store if mine else None
+            )
             run, meter, stopped = await _work(scratch, home, recipe, seeds, sample, on_progress, on_runner)
             made = _Made(scratch, run, meter)
             return Preview(
@@ -219,6 +222,7 @@ async def _work(
         shared = sharing.open_preview_run(connection, recipe, pins, "shared")
     if isinstance(home, Project):
         sharing.share_calls(home.store, scratch.store, items, shared)
+        sharing.share_holds(home.store, scratch.store, items, run.id)
     limits = scratch.config.limits
     meter = UsedCalls(max_calls=limits.calls, max_tokens=limits.tokens, max_cost=limits.cost)
     pool = ModelPool(scratch.config, given=scratch._models, plugins=scratch._plugins)
@@ -281,6 +285,8 @@ def _item(scratch: Project, row: dict[str, Any], calls: list[dict[str, Any]]) ->
     audited = any(r["rule"] == "audit" for r in waiting)
     asked = next((r for r in waiting if r["rule"] != "audit"), None)
     where = "expert" if asked else {"parked": "failed", "queued": "not done"}.get(row["state"], row["state"])
+    if row["state"] == "parked" and (row["reason"] or "").startswith("privacy scan"):
+        where = "held"
     sent = [call for call in calls if call["attempts"]]
     unknown = any(call["cost"] is None for call in sent)
     return PreviewItem(

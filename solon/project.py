@@ -17,6 +17,7 @@ from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
 from solon.plugins import add_plugins, bind
 from solon.preparing import (
     Seeds,
+    admitted,
     check_prices,
     config_of_run,
     fingerprint_seeds,
@@ -138,7 +139,7 @@ class Project:
         self.config = bind(self.config, self._plugins)
         check_prices(self.config)
         bad: list[BadRow] = []
-        rows = good_rows(read_rows(seeds, self.config), bad, limit)
+        rows = good_rows(admitted(read_rows(seeds, self.config), self.store), bad, limit)
         first = next(rows, None)  # before there is a run: one without a seed would only be in the way
         if first is None:
             raise nothing_to_run(seeds, bad, self.bad_rows_file("no-run"))
@@ -181,7 +182,8 @@ class Project:
         pins = self._pin(recipe, fingerprint)
         with self.store.connect() as connection:
             reuse_id = runs.find_run(connection, reuse).id if reuse else None
-            same = runs.find_same_run(connection, recipe, fingerprint, self._shape(pins))
+            shape = self._shape_of(pins.constitution_id, pins.rubric_id, pins.prompts_id)
+            same = runs.find_same_run(connection, recipe, fingerprint, shape)
             other = runs.latest_over_seeds(connection, recipe, fingerprint)
             old = runs.config_payload(connection, other.config_id) if other and not same else None
         if same is not None and not new_run:
@@ -206,9 +208,6 @@ class Project:
             )
             return runs.find_run(connection, run_id), pins
 
-    def _shape(self, pins: Pins) -> str:
-        return self._shape_of(pins.constitution_id, pins.rubric_id, pins.prompts_id)
-
     def _shape_of(self, *law: str) -> str:
         """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
         return f"{self.config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
@@ -221,7 +220,7 @@ class Project:
         from solon.store.runs import pin_versions
 
         recipe = self._recipe(recipe_name)
-        library = PromptLibrary()
+        library = PromptLibrary(self.config.prompts_dir)
         version, drawn = graph_version(recipe_name)
         with self.store.transaction() as connection:
             law = pin_law(self.store, connection, self.config, recipe_name)
@@ -409,13 +408,16 @@ class Project:
         """Write the records in force to a file; see `solon.formats.exports.export` for the options."""
         from solon.formats.exports import export
         from solon.store.exporting import export_rows
+        from solon.store.forgetting import mark_export
         from solon.store.runs import find_run
 
         if run_id is not None:
             with self.store.connect() as connection:
                 run_id = find_run(connection, run_id).id
         left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
-        return export(rows, format=format, path=Path(path), left_out=left_out, **options)
+        summary = export(rows, format=format, path=Path(path), left_out=left_out, **options)
+        mark_export(self.store, local_actor(), summary.files, run=run_id, recipe=recipe)
+        return summary
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:

@@ -70,7 +70,9 @@ SCHEMAS: dict[str, type[Response]] = {"pair@1": PairResponse, "single@1": Single
 
 
 def choices_of(schema: str) -> tuple[str, ...]:
-    """The closed set of a response schema."""
+    """The closed set of a response schema; empty for one of another version of Solon."""
+    if schema not in SCHEMAS:
+        return ()
     return tuple(SCHEMAS[schema].model_json_schema()["properties"]["choice"]["enum"])
 
 
@@ -80,6 +82,11 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
     Raises:
         InvalidDecision: naming the field, what was seen, and the closed set.
     """
+    if schema not in SCHEMAS:
+        raise InvalidDecision(
+            f"this review was opened under the response schema {schema!r}, which this version of Solon does not have",
+            next_step="run `solon migrate-threads`, then answer the review that takes its place",
+        )
     try:
         response = SCHEMAS[schema].model_validate(dict(values))
     except ValidationError as error:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """Where a run stands. `failed` includes `parked`: what a model's failure stopped and `resume` tries again.
+    """Where a run stands. `failed` includes `parked`: what a model's failure stopped and `resume` tries again, and
+    `held`: what the privacy scan keeps until a named person releases or rejects it.
 
     The states sum to `items`: accepted + rejected + pending_review + failed + queued. `cost` is None where a price is
     unknown. `carried`: decisions taken over from earlier runs without asking anyone again. `tokens` counts input and
@@ -30,6 +31,7 @@ class RunSummary:
     pending_review: int
     failed: int
     parked: int
+    held: int
     queued: int
     provisional: int
     bad_rows: int
@@ -74,7 +76,7 @@ class Review:
 
 def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:
     """Where a run (default: the newest) stands, read from the store."""
-    from solon.store import carrying, items, reviews, runs
+    from solon.store import carrying, holds, items, reviews, runs
 
     with store.connect() as connection:
         run = runs.find_run(connection, run_id)
@@ -83,6 +85,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         provisional = items.count_provisional(connection, run.id)
         waiting = reviews.pending_deliveries(connection, run.id)
         carried = carrying.count_carried(connection, run.id)
+        held = holds.count_held(connection, run.id)
     return RunSummary(
         run_id=run.id,
         recipe=run.recipe,
@@ -91,7 +94,8 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         rejected=counts["rejected"],
         pending_review=counts["waiting"],
         failed=counts["failed"] + counts["parked"],
-        parked=counts["parked"],
+        parked=counts["parked"] - held,
+        held=held,
         queued=counts["queued"] + counts["running"],
         provisional=provisional,
         bad_rows=run.bad_rows,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from solon.config import Config, ModelConfig
-from solon.errors import BadOutput, LimitReached, TooLong
+from solon.errors import BadOutput, LimitReached, ModelError, TooLong
 from solon.prompts import Rendered
 from solon.store.journal import CallKey, ItemJournal, Outcome
 from solon.store.store import storable
@@ -57,10 +57,12 @@ class ModelPool:
 
     def __getitem__(self, name: str) -> Member:
         if name not in self._members:
+            from solon.agents.hosts import check_host
             from solon.agents.models.factory import capabilities_of, make_chat_model
 
             config = self._config.models[name]
             chat = self._given.get(name) or make_chat_model(config)
+            check_host(self._config, name, chat, given=name in self._given)
             known = getattr(chat, "capabilities", None) or capabilities_of(config)
             gate = asyncio.Semaphore(config.concurrency or known.default_concurrency)
             self._members[name] = Member(config, chat, known, gate)
@@ -82,6 +84,11 @@ class ModelPool:
         if reference not in self._loaded:
             self._load()
         return self._loaded[reference]
+
+    @property
+    def guarded(self) -> bool:
+        """May the seeds name people?"""
+        return self._config.privacy.guarded
 
     @property
     def concurrency(self) -> int:
@@ -217,9 +224,7 @@ class Caller:
         async with member.gate:
             self.meter.admit()
             try:
-                made = await (self._traced if self.tracing.on else _make)(
-                    ask, member, self.journal.call_id(key)
-                )
+                made = await self._make(ask, member, self.journal.call_id(key))
                 # What is stored, so that a replay from the journal goes on with the very same text.
                 outcome = replace(made, text=storable(made.text))
                 self.meter.count(outcome)
@@ -227,6 +232,14 @@ class Caller:
             finally:
                 self.meter.release()
         return outcome
+
+    async def _make(self, ask: Ask, member: Member, call_id: str) -> Outcome:
+        try:
+            return await (self._traced if self.tracing.on else _make)(ask, member, call_id)
+        except ModelError as error:
+            if self.pool.guarded:
+                raise _without_words(error, member, call_id) from None
+            raise
 
     async def _traced(self, ask: Ask, member: Member, call_id: str) -> Outcome:
         """`_make` with a span; texts only where the configuration wants them told."""
@@ -263,6 +276,15 @@ class Caller:
         from solon.agents.models.structured import first_json_object
 
         return outcome, ask.schema.model_validate(first_json_object(outcome.text))
+
+
+def _without_words(error: ModelError, member: Member, call_id: str) -> ModelError:
+    """The error without what the server said, which may repeat what it was sent. The next step is our own."""
+    status = getattr(getattr(error, "complaint", None), "status", None)
+    what = f"{error.kind}, HTTP {status}" if status else error.kind
+    cause = f"{member.config.model}: call {call_id} failed ({what}); its words are withheld"
+    plain: type[ModelError] = next(kind for kind in type(error).__mro__ if kind.__module__ == "solon.errors")
+    return plain(cause, next_step=error.next_step)
 
 
 def _key(ask: Ask, member: Member) -> CallKey:

@@ -20,6 +20,7 @@ from solon.cli import (
     evaluate,
     expert,
     export,
+    forget,
     graph,
     law,
     learn,
@@ -27,6 +28,7 @@ from solon.cli import (
     model,
     plan,
     preview,
+    privacy,
     prompts,
     release,
     report,
@@ -34,8 +36,9 @@ from solon.cli import (
     review_server,
     run,
     show,
+    threads,
 )
-from solon.cli.options import PROFILE
+from solon.cli.options import GUARDED, PROFILE
 from solon.cli.terminal import STOPPED, clean, print_json
 from solon.errors import (
     ConfigError,
@@ -90,10 +93,13 @@ for part in (
     learn,
     show,
     export,
+    privacy,
+    forget,
     evaluate,
     report,
     release,
     graph,
+    threads,
     doctor,
     migrate,
     law,
@@ -140,7 +146,7 @@ _ELSE: tuple[tuple[type[SolonError], str], ...] = (
 
 
 def _report(error: SolonError, arguments: list[str]) -> int:
-    if os.environ.get("SOLON_DEBUG"):
+    if os.environ.get("SOLON_DEBUG") and not (GUARDED.get() and isinstance(error, InternalError)):
         traceback.print_exception(error)
     typer.echo(f"error: {clean(error.cause)}", err=True)
     next_step = error.next_step or next(step for kind, step in _ELSE if isinstance(error, kind))
@@ -151,7 +157,9 @@ def _report(error: SolonError, arguments: list[str]) -> int:
 
 
 def _ours(error: Exception) -> InternalError:
-    """What nobody foresaw is our mistake; the traceback goes to a file, since it may hold texts."""
+    """What nobody foresaw is our mistake; the traceback goes to a file, since it may hold texts. Where texts may name
+    people it holds only the places in our code."""
+    told = type(error).__name__ if GUARDED.get() else f"{type(error).__name__}: {error}"
     with tempfile.NamedTemporaryFile(
         "w",
         prefix="solon-",
@@ -160,9 +168,12 @@ def _ours(error: Exception) -> InternalError:
         encoding="utf-8",
         errors="backslashreplace",
     ) as file:
-        traceback.print_exception(error, file=file)
+        if GUARDED.get():
+            file.write(f"{told}\n{''.join(traceback.format_tb(error.__traceback__))}")
+        else:
+            traceback.print_exception(error, file=file)
     ours = InternalError(
-        f"{type(error).__name__}: {error}"[:500],
+        told[:500],
         next_step=f"this is a mistake in Solon; please report it with {file.name} (read it first: it may hold texts)",
     )
     ours.__cause__ = error

@@ -32,17 +32,23 @@ def show(store: StoreOption = None, config: ConfigOption = None, json: JsonOptio
 
 @group.command("check")
 def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Check keys, types, law and models (keys in the environment, files) without a call; exit 2 says what is wrong.
+    """Check keys, types, law, prompts, hosts and models (keys in the environment, files) without a call; exit 2 says
+    what is wrong.
 
     Example: solon config check --config solon.toml
     """
+    from solon.agents.hosts import check_host
     from solon.agents.models.factory import make_chat_model
     from solon.law.documents import load_constitution, load_rubric
+    from solon.privacy import make_scanner
+    from solon.prompts import PromptLibrary
 
     read = read_config(config, store)
     constitution, rubric = load_constitution(read.law.constitution), load_rubric(read.law.rubric)
-    for model in read.models.values():
-        make_chat_model(model)
+    PromptLibrary(read.prompts_dir)
+    make_scanner(read.privacy)
+    for name, model in read.models.items():
+        check_host(read, name, make_chat_model(model), given=False)
     models = {name: model.model for name, model in read.models.items()}
     if json:
         print_json({"ok": True, "fingerprint": read.fingerprint(), "models": models})

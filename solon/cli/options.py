@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PROFILE: ContextVar[str | None] = ContextVar("profile", default=None)
 """What stood before the command: `solon --profile NAME COMMAND`."""
+GUARDED: ContextVar[bool] = ContextVar("guarded", default=False)
+"""May the command's texts name people? Then what nobody foresaw is told without its own words."""
 
 StoreOption = Annotated[
     str | None,
@@ -45,7 +47,9 @@ def read_config(
 
     given = {"store": store, **(overrides or {})}
     kept = {key: value for key, value in given.items() if value is not None}
-    return load_config(file, overrides=kept, profile=PROFILE.get())
+    config = load_config(file, overrides=kept, profile=PROFILE.get())
+    GUARDED.set(config.privacy.guarded)
+    return config
 
 
 def open_project(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,8 +11,11 @@ import typer
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
 from solon.cli.preview import open_home
 from solon.cli.terminal import clean, console, print_json, say
+from solon.errors import UsageError
 
 if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.formats.seed_groups import SeedGroup
     from solon.planning import Plan, Range
 
 
@@ -19,12 +24,27 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    items: Annotated[int, typer.Option("--items", min=1, metavar="N", help="Seeds to be worked on.")],
     experts: Annotated[int, typer.Option("--experts", min=0, metavar="K", help="People who answer reviews.")],
     minutes: Annotated[
         float, typer.Option("--minutes", min=0, metavar="M", help="Minutes a day that each of them gives.")
     ],
     days: Annotated[int, typer.Option("--days", min=0, metavar="D", help="Days that it may take.")],
+    items: Annotated[
+        int | None,
+        typer.Option("--items", min=1, metavar="N", help="Seeds to be worked on; default: those of --seeds."),
+    ] = None,
+    seeds: Annotated[
+        Path | None,
+        typer.Option(
+            "--seeds", metavar="FILE", help="Seeds to read specialties, languages and word counts from."
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            "--max-cost", min=0, help="Say whether the cost stays within; every price must be known."
+        ),
+    ] = None,
     recipe: Annotated[str, typer.Option("--recipe", help="preference or instruction.")] = "preference",
     words: Annotated[
         float | None,
@@ -34,7 +54,8 @@ def plan(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Estimate calls, tokens, money, hours and the share of items that the experts can see. Calls no model.
+    """Estimate calls, tokens, money, hours and the share of items that the experts can see, in all and for each
+    specialty and language. Calls no model.
 
     From word counts and reading speed at first; from what runs of the same panel took, where there are some.
 
@@ -43,33 +64,62 @@ def plan(
     from solon.planning import make_plan
     from solon.project import Project
 
-    home = open_home(read_config(config, store))
+    if items is None and seeds is None:
+        raise UsageError("how many seeds?", next_step="give --items N, or --seeds FILE")
+
+    settings = read_config(config, store)
+    groups = _read_groups(seeds, settings, items) if seeds is not None else []
+    home = open_home(settings)
     is_project = isinstance(home, Project)
     try:
         made = make_plan(
             home.config if isinstance(home, Project) else home,
-            items=items,
+            items=items or sum(group.items for group in groups),
             experts=experts,
             minutes=minutes,
             days=days,
             recipe=recipe,
             words=words,
             store=home.store if isinstance(home, Project) else None,
+            groups=groups,
         )
     finally:
         if isinstance(home, Project):
             home.close()
+    limit = {} if max_cost is None else {"max_cost": max_cost, "within_max_cost": made.within(max_cost)}
     if json:
-        print_json(made.to_plain())
+        print_json({**made.to_plain(), **limit})
         return
     print_plan(made)
+    if limit:
+        told = {"yes": "stays within", "no": "goes over", "cannot tell": "may go over"}
+        console().print(f"  the cost {told[str(limit['within_max_cost'])]} {max_cost:,.2f}")
     if not made.measured_items:
         where = "no run of this panel has finished an item" if is_project else "there is no store yet"
         say(f"{where}: figures are assumed from word counts; `solon preview` measures a few items")
 
 
+def _read_groups(seeds: Path, config: Config, items: int | None) -> list[SeedGroup]:
+    """Specialties and languages of the file; with `items`, as if it had that many rows."""
+    from solon.formats.seed_groups import count_groups
+    from solon.formats.seeds import SeedRow
+    from solon.preparing import read_rows
+
+    found = count_groups(row for row in read_rows(seeds, config) if isinstance(row, SeedRow))
+    total = sum(group.items for group in found)
+    if not total:
+        raise UsageError(
+            f"{seeds}: no row can be used as a seed", next_step="`solon run` names what is wrong with them"
+        )
+    if items is None:
+        return found
+    return [replace(group, items=round(group.items * items / total)) for group in found]
+
+
 def print_plan(made: Plan) -> None:
     """One line a figure: low / likely / high, and where it comes from."""
+    from rich.table import Table
+
     out = console()
     out.print(clean(f"{made.items} items, recipe {made.recipe}, policy {made.policy}"), style="bold")
     rows = [
@@ -85,6 +135,24 @@ def print_plan(made: Plan) -> None:
     for name, found, digits in rows:
         told = "unknown: a model has no price ([models.*.price])" if found is None else _spell(found, digits)
         out.print(clean(f"  {name:32} {told}"))
+    if made.groups:
+        table = Table(
+            "specialty",
+            "lang",
+            "seeds",
+            "reviews wanted",
+            "s a review",
+            "hours",
+            "% seen",
+            "enough",
+            box=None,
+        )
+        for group in made.groups:
+            figures = (group.wanted_reviews, group.review_seconds, group.seen.times(100))
+            wanted, seconds, seen = (f"{r.low:,.0f} / {r.likely:,.0f} / {r.high:,.0f}" for r in figures)
+            names = (clean(group.specialty or "-"), clean(group.lang or "-"), str(group.items))
+            table.add_row(*names, wanted, seconds, f"{group.expert_hours:.1f}", seen, group.enough)
+        out.print(table)
     answers = {"yes": "enough", "no": "not enough", "cannot tell": "perhaps enough: the ranges overlap"}
     out.print(f"  the experts' time is {answers[made.enough]} for what the policy asks")
 

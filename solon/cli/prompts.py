@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solon.cli.options import JsonOption
+from solon.cli.options import JsonOption, read_config
 from solon.cli.terminal import clean, console, print_json
 from solon.errors import UsageError
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 group = typer.Typer(no_args_is_help=True, help="The templates of the agents.", rich_markup_mode=None)
 FolderOption = Annotated[
     Path | None,
-    typer.Option("--folder", help="A folder with templates of your own, laid over the built-in ones."),
+    typer.Option(
+        "--folder",
+        help="A folder with templates of your own, laid over the built-in ones; default: prompts_dir.",
+    ),
 ]
 
 
@@ -28,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def _library(folder: Path | None) -> PromptLibrary:
     from solon.prompts import PromptLibrary
 
-    return PromptLibrary(folder)
+    return PromptLibrary(folder or read_config(None).prompts_dir)
 
 
 @group.command("list")
@@ -82,17 +85,59 @@ def show(
 
 @group.command("check")
 def check(folder: FolderOption = None, json: JsonOption = False) -> None:
-    """Render every template with its declared variables; exit 2 names the first that fails.
+    """Render every template with its declared variables, and show how your own differ from the built-in ones; exit 2
+    names the first that fails.
 
     Example: solon prompts check --folder my-prompts
     """
-    checked = []
-    for prompt in _library(folder):
-        # Twice: with every variable filled and with every one empty, so that both sides of an `if` are seen.
-        prompt.render(mark="abc123", **{name: f"<{name}>" for name in prompt.variables})
-        prompt.render(mark="abc123", **dict.fromkeys(prompt.variables, ""))
-        checked.append(prompt.name)
+    from solon.prompts.library import check_prompt
+
+    library = _library(folder)
+    for prompt in library:
+        check_prompt(prompt)
+    diffs = {name: library.diff(name) for name in sorted(library.overlaid)}
     if json:
-        print_json({"checked": checked})
+        print_json({"checked": [prompt.name for prompt in library], "own": diffs})
+        return
+    for diff in diffs.values():
+        typer.echo(clean(diff), nl=False)
+    own = f", {len(diffs)} of them your own" if diffs else ""
+    typer.echo(f"{len(list(library))} prompts render with their declared variables{own}")
+
+
+@group.command("copy")
+def copy(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="E.g. judge.pair; see `prompts list`.")
+    ],
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where to; default: prompts_dir, else ./prompts.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Copy built-in templates into a folder of your own, to be changed there; files that are there stay.
+
+    Example: solon prompts copy judge.pair --folder my-prompts
+    """
+    from solon.prompts import PromptLibrary
+
+    target = folder or Path(read_config(None).prompts_dir or "prompts")
+    built_in = {prompt.name: prompt for prompt in PromptLibrary()}
+    for name in names:
+        if name not in built_in:
+            raise UsageError(
+                f"there is no prompt {name!r}", next_step=f"prompts: {', '.join(sorted(built_in))}"
+            )
+        if (target / f"{name}.md").exists():
+            raise UsageError(f"{target / name}.md is there already", next_step="remove it first, or edit it")
+    target.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (target / f"{name}.md").write_text(built_in[name].source, encoding="utf-8")
+    if json:
+        print_json({"copied": names, "folder": str(target)})
     else:
-        typer.echo(f"{len(checked)} prompts render with their declared variables")
+        typer.echo(
+            clean(
+                f'{len(names)} copied to {target}; set prompts_dir = "{target}" and run `solon prompts check`'
+            )
+        )

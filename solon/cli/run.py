@@ -208,9 +208,10 @@ def exit_code(summary: RunSummary) -> int:
     """0 done, 1 nothing but failures, 3 done with reviews waiting, 4 stopped by a limit or a signal."""
     if summary.stopped_because:
         return STOPPED
-    if summary.failed and not (summary.accepted or summary.rejected or summary.pending_review):
+    failed = summary.failed - summary.held
+    if failed and not (summary.accepted or summary.rejected or summary.pending_review or summary.held):
         return FAILED
-    return WAITING if summary.pending_review else DONE
+    return WAITING if summary.pending_review or summary.held else DONE
 
 
 def finish(project: Project, summary: RunSummary, json: bool, store: str | None) -> None:
@@ -234,8 +235,10 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         f"{summary.accepted} accepted{provisional}",
         f"{summary.rejected} rejected",
         f"{summary.pending_review} waiting for review",
-        f"{summary.failed} failed" + (f" ({summary.parked} parked)" if summary.parked else ""),
+        f"{summary.failed - summary.held} failed" + (f" ({summary.parked} parked)" if summary.parked else ""),
     ]
+    if summary.held:
+        counts.append(f"{summary.held} held by the privacy scan")
     if summary.queued:
         counts.append(f"{summary.queued} not done yet")
     out.print(f"  {summary.items} items: {', '.join(counts)}")
@@ -256,6 +259,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
 
 def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:
     """What a person may want to do now."""
+    from solon.graphs.versions import outdated_threads
+
     steps, at = [], f" --store {store}" if store else ""
     if summary.bad_rows and summary.bad_rows_file:
         steps.append(f"bad rows: {summary.bad_rows}, see {summary.bad_rows_file}")
@@ -263,6 +268,11 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
         steps.append(f"failed: {count} x {reason}")
     if summary.parked or summary.queued or summary.decisions_to_apply:
         steps.append(f"go on: solon resume{at}")
+    older = outdated_threads(project.store)
+    if older:
+        steps.append(f"{older} waiting items stand in an older graph: solon migrate-threads{at}")
+    if summary.held:
+        steps.append(f"privacy: {summary.held} seeds wait for a named person: solon privacy list{at}")
     if summary.pending_review:
         steps.append(f"answer: solon review list{at}")
     if summary.accepted:

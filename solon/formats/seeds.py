@@ -17,6 +17,7 @@ from typing import Any
 
 from solon.errors import SeedError
 from solon.formats.containers import write_text_at_once
+from solon.formats.dataset_folders import list_data_files, read_dataset
 from solon.formats.seed_files import READERS, BadRow, Raw, excerpt_of
 from solon.formats.seed_rows import COLUMNS, RowProblem, SeedResponse, SeedRow, parse_row
 
@@ -26,6 +27,7 @@ __all__ = [
     "BadRow",
     "SeedResponse",
     "SeedRow",
+    "list_data_files",
     "read_seed_rows",
     "read_seeds",
     "write_bad_rows",
@@ -35,21 +37,28 @@ MAX_CHARS = 200_000
 
 
 def read_seeds(
-    path: str | Path, *, column_map: Mapping[str, str] | None = None, max_chars: int = MAX_CHARS
+    path: str | Path,
+    *,
+    column_map: Mapping[str, str] | None = None,
+    max_chars: int = MAX_CHARS,
+    split: str | None = None,
 ) -> Iterator[SeedRow | BadRow]:
-    """Read a seed file by its ending: `.jsonl` (`.ndjson`), `.csv`, `.parquet`.
+    """Read a seed file by its ending: `.jsonl` (`.ndjson`), `.csv`, `.parquet`; or a folder of Hugging Face `datasets`.
 
     Args:
+        split: of a folder that has several.
         column_map: our column = the file's column, e.g. `{"prompt": "question"}`.
         max_chars: rows with more characters in all are refused, never cut.
 
     Raises:
-        SeedError: at the call for a missing file, a folder or an unknown ending; while reading, where the
+        SeedError: at the call for a missing file, an unknown folder or ending; while reading, where the
             file as a whole cannot be read. A bad row is never raised.
     """
     renames = _check_map(column_map or {})
     file = Path(path)
     _check_file(file)
+    if file.is_dir():
+        return _parse_all(read_dataset(file, split, max_chars), renames, max_chars, source=str(file))
     reader = READERS.get(file.suffix.lower())
     if reader is None:
         raise SeedError(
@@ -128,8 +137,6 @@ def _peek(value: Any) -> Any:
 
 
 def _check_file(file: Path) -> None:
-    if file.is_dir():
-        raise SeedError(f"{file} is a folder, not a seed file", next_step="name one file in it")
     if not file.exists():
         near = difflib.get_close_matches(file.name, _names_beside(file), n=1)
         hint = f"did you mean {file.with_name(near[0])}?" if near else "check the path given with --seeds"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from solon.agents.calls import Meter, ModelPool
 from solon.config import Config
@@ -14,12 +15,13 @@ from solon.graphs.contexts import Contexts
 from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.threads import Threads, names_decision
-from solon.store import Store, deliveries
+from solon.privacy import make_scanner, texts_of
+from solon.store import Store, deliveries, holds
 from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.items import ItemRow
 from solon.store.runs import RunRow, add_active_seconds
-from solon.tracing import make_tracing
+from solon.tracing import Tracing, make_tracing
 
 GIVE_UP_AFTER = 8
 """Model failures in a row, without one success between, after which a run stops instead of parking every item."""
@@ -74,7 +76,7 @@ class Runner:
         recipe = self._recipe
         self.pool.prepare()
         async with open_saver(self.store) as saver:
-            tracing = make_tracing(self.config.tracing)
+            tracing = self._tracing()
             graph = build_graph(recipe, tracing).compile(checkpointer=saver)
             contexts = Contexts(self.store, self.run, recipe, self.config, self.pool, self.meter, tracing)
             self._threads = Threads(self.store, graph, contexts, tracing)
@@ -88,6 +90,7 @@ class Runner:
     async def _work(self) -> None:
         begun = time.monotonic()
         size = self.config.run.concurrency or self.pool.concurrency
+        self._screen()
         with self.store.transaction() as connection:
             item_store.release_dead(connection, self.run.id)
             deliveries.recover_outbox(connection, self.run.id)
@@ -111,6 +114,24 @@ class Runner:
                 await self.store.writer.run(
                     lambda connection: add_active_seconds(connection, self.run.id, seconds)
                 )
+
+    def _tracing(self) -> Tracing:
+        """Spans never hold texts that may name people, whatever is asked for."""
+        config = self.config.tracing
+        if self.config.privacy.guarded:
+            config = config.model_copy(update={"capture_content": False})
+        return make_tracing(config)
+
+    def _screen(self) -> None:
+        """Every queued seed is scanned before the first call; what may name a person is parked."""
+        scanner = make_scanner(self.config.privacy)
+        if scanner is None:
+            return
+
+        def scan(content: Mapping[str, Any]) -> holds.Findings:
+            return [finding.as_list() for finding in scanner.scan(texts_of(content))]
+
+        holds.screen(self.store, self.run.id, scan, scanner.identity)
 
     @property
     def _stopping(self) -> bool:
@@ -188,7 +209,7 @@ class Runner:
         except SolonError as error:
             await self._set(item, "failed", reason=error.cause)
         except Exception as error:
-            await self._set(item, "failed", reason=f"internal error: {type(error).__name__}: {error}"[:500])
+            await self._set(item, "failed", reason=f"internal error: {self._spell(error)}"[:500])
 
     def _remember(self, error: ModelError) -> None:
         """Stop the run where nothing works: a wrong key or a dead server would otherwise park every item."""
@@ -236,7 +257,7 @@ class Runner:
             self._fatal = self._fatal or error
             return
         except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
+            problem = self._spell(error)
         self._undelivered.add(delivery.decision_id)
         (item,) = item_store.load_items(self.store, [item.id])  # it may be in a later attempt now
         taken_in = names_decision(await self._threads.stands_at(item), delivery.decision_id)
@@ -244,6 +265,13 @@ class Runner:
             lambda connection: review_store.not_delivered(
                 connection, delivery, problem, taken_in=taken_in, state="queued" if stopped else "parked"
             )
+        )
+
+    def _spell(self, error: Exception) -> str:
+        """What nobody foresaw, in words; without its own where they may repeat a seed's."""
+        kind = type(error).__name__
+        return (
+            kind if self.config.privacy.guarded and not isinstance(error, SolonError) else f"{kind}: {error}"
         )
 
     async def _set(self, item: ItemRow, state: str, *, reason: str | None = None) -> None:

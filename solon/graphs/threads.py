@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from solon.errors import InternalError
+from solon.errors import InternalError, UsageError
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
 from solon.graphs.nodes.consensus import thread_id
-from solon.store import Store, carrying
+from solon.graphs.versions import graph_version
+from solon.store import Store, carrying, moving
 from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.engine import mapped_errors
 from solon.store.items import ItemRow
 from solon.store.reviews import Delivery, ReviewRow
 from solon.tracing import OFF, Tracing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 INTERRUPT = "__interrupt__"
 
@@ -28,8 +32,17 @@ class Threads:
         self._store, self._graph, self._contexts, self._tracing = store, graph, contexts, tracing
 
     async def drive(self, item: ItemRow) -> dict[str, Any]:
-        """Run an item from its seed, or from where its checkpoint stands. Returns the state it rests in."""
+        """Run an item from its seed, or from where its checkpoint stands. Returns the state it rests in.
+
+        Raises:
+            UsageError: its seed was forgotten.
+        """
+        _refuse_forgotten(item)
         given: Any = {"item": item.id}
+        if self._is_outdated(item):
+            if not item.fresh:
+                return await self.start_over(item)
+            await self._store.writer.run(partial(self._adopt_graph, item=item))
         if not item.fresh and await self._rests_at_review(item):
             given = None
         return await self._go(item, self._contexts.make(item), given)
@@ -43,7 +56,8 @@ class Threads:
         from langgraph.types import Command
 
         review = delivery.review
-        if review.attempt == item.attempt and review.interrupt_id and await self._has_checkpoint(item):
+        waits_there = review.attempt == item.attempt and review.interrupt_id and not self._is_outdated(item)
+        if waits_there and await self._has_checkpoint(item):
             command: Any = Command(resume={review.interrupt_id: delivery.resume})
             state = await self._go(item, self._contexts.make(item), command)
             if names_decision(state, delivery.decision_id):
@@ -63,11 +77,23 @@ class Threads:
 
     async def start_over(self, item: ItemRow) -> dict[str, Any]:
         """A fresh attempt from the seed: journal hits cost nothing, earlier decisions are given again."""
-        attempt = await self._store.writer.run(
-            lambda connection: item_store.next_attempt(connection, item.id)
-        )
+        _refuse_forgotten(item)
+        attempt = await self._store.writer.run(partial(self._begin_again, item=item))
         again = replace(item, attempt=attempt, fresh=False)
         return await self._go(again, self._contexts.make(again), {"item": item.id})
+
+    def _is_outdated(self, item: ItemRow) -> bool:
+        """Was its thread written by another graph? An interrupt of a node that is gone would be dropped silently."""
+        return item.graph_version != graph_version(item.recipe)[0]
+
+    def _adopt_graph(self, connection: Connection, *, item: ItemRow) -> None:
+        version, shape = graph_version(item.recipe)
+        moving.adopt_graph(connection, item.id, version, item.recipe, shape)
+
+    def _begin_again(self, connection: Connection, *, item: ItemRow) -> int:
+        if self._is_outdated(item):
+            self._adopt_graph(connection, item=item)
+        return item_store.next_attempt(connection, item.id)
 
     async def stands_at(self, item: ItemRow) -> dict[str, Any]:
         """The values of the last checkpoint; empty without one."""
@@ -150,6 +176,12 @@ class Threads:
 
 def _carry(connection: Any, *, store: Store, review_id: str, found: dict[str, Any]) -> dict[str, Any]:
     return carrying.carry(store, connection, review_id, found)
+
+
+def _refuse_forgotten(item: ItemRow) -> None:
+    """Without its text, models would be asked about nothing."""
+    if not item.content:
+        raise UsageError("its seed was forgotten")
 
 
 def names_decision(state: dict[str, Any], decision_id: str) -> bool:

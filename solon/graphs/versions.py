@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solon.graphs.recipes import build_graph, get_recipe
+from solon.store.overview import waiting_graph_versions
+
+if TYPE_CHECKING:
+    from solon.store import Store
 
 
 @cache
@@ -26,6 +30,12 @@ def graph_version(recipe_name: str) -> tuple[str, dict[str, Any]]:
     }
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
     return digest[:16], shape
+
+
+def outdated_threads(store: Store) -> int:
+    """How many items wait in a graph that is not that of today."""
+    found = waiting_graph_versions(store)
+    return sum(number for recipe, version, number in found if version != graph_version(recipe)[0])
 
 
 def draw_mermaid(recipe_name: str) -> str:

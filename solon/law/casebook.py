@@ -151,6 +151,11 @@ def render(case: Worked, room: int) -> str:
     return "\n".join(lines)
 
 
+def cases_in(prompt: str) -> set[str]:
+    """The ids of the cases that a prompt shows, as `render` writes them."""
+    return set(re.findall(r"\[([0-9a-f]{12,64})\] experts decided: ", prompt))
+
+
 def shorten(text: str, width: int) -> str:
     """One line of at most `width` characters; a rationale must not look like another case."""
     line = " ".join(text.split())

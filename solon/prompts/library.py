@@ -7,6 +7,7 @@ templates, and texts of seeds, models and people stand between markers that carr
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from collections.abc import Mapping
@@ -92,10 +93,15 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 class PromptLibrary:
-    """The built-in templates, overlaid by those of the same name in a folder of the user's."""
+    """The built-in templates, overlaid by those of the same name in a folder of the user's (`prompts_dir`)."""
 
-    def __init__(self, overlay: Path | None = None) -> None:
+    def __init__(self, overlay: str | Path | None = None) -> None:
+        """
+        Raises:
+            ConfigError: there is no such folder, or a template in it that no agent could use.
+        """
         self._prompts: dict[str, Prompt] = {}
+        self.overlaid: dict[str, Prompt] = {}
         environment = _environment()
         for entry in sorted(
             resources.files("solon.prompts").joinpath("templates").iterdir(), key=lambda e: e.name
@@ -103,10 +109,31 @@ class PromptLibrary:
             if entry.name.endswith(".md"):
                 self._add(environment, entry.name, entry.read_text(encoding="utf-8"))
         if overlay is not None:
-            if not overlay.is_dir():
-                raise ConfigError(f"prompts_dir: there is no folder {overlay}")
-            for path in sorted(overlay.glob("*.md")):
-                self._add(environment, str(path), path.read_text(encoding="utf-8"))
+            folder = Path(overlay).expanduser()
+            if not folder.is_dir():
+                raise ConfigError(
+                    f"prompts_dir: there is no folder {folder}", next_step="make it with `solon prompts copy`"
+                )
+            self._lay_over(environment, folder)
+
+    def _lay_over(self, environment: ImmutableSandboxedEnvironment, folder: Path) -> None:
+        built_in = dict(self._prompts)
+        for path in sorted(folder.glob("*.md")):
+            try:
+                source = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"prompt {path} cannot be read: {error}") from None
+            prompt = self._add(environment, str(path), source)
+            _compare(path, prompt, built_in)
+            self.overlaid[prompt.name] = built_in[prompt.name]
+
+    def diff(self, name: str) -> str:
+        """How a template differs from the built-in one of its name; empty where it is that one."""
+        old = self.overlaid.get(name)
+        if old is None:
+            return ""
+        before, after = (text.source.splitlines(keepends=True) for text in (old, self._prompts[name]))
+        return "".join(difflib.unified_diff(before, after, f"built-in/{name}", f"prompts_dir/{name}"))
 
     def __getitem__(self, name: str) -> Prompt:
         return self._prompts[name]
@@ -128,13 +155,13 @@ class PromptLibrary:
     def from_manifest(cls, manifest: Mapping[str, Any]) -> PromptLibrary:
         """The library as it was pinned, whatever the files say today."""
         library = cls.__new__(cls)
-        library._prompts = {}
+        library._prompts, library.overlaid = {}, {}
         environment = _environment()
         for name, entry in manifest.items():
             library._add(environment, name, entry["source"])
         return library
 
-    def _add(self, environment: ImmutableSandboxedEnvironment, place: str, source: str) -> None:
+    def _add(self, environment: ImmutableSandboxedEnvironment, place: str, source: str) -> Prompt:
         try:
             prompt = _parse(environment, source)
         except (ValueError, KeyError, TypeError, yaml.YAMLError, TemplateError) as error:
@@ -142,6 +169,36 @@ class PromptLibrary:
                 f"prompt {place}: {error}", next_step="compare it with `solon prompts show`"
             ) from None
         self._prompts[prompt.name] = prompt
+        return prompt
+
+
+def _compare(path: Path, prompt: Prompt, built_in: Mapping[str, Prompt]) -> None:
+    """An agent gives its template fixed variables and reads a fixed kind of answer: both must stay."""
+    old = built_in.get(prompt.name)
+    if old is None:
+        near = difflib.get_close_matches(prompt.name, built_in, n=1)
+        raise ConfigError(
+            f"prompt {path}: no agent asks with {prompt.name!r}",
+            next_step=f"did you mean {near[0]!r}?" if near else f"names: {', '.join(sorted(built_in))}",
+        )
+    wrong = sorted(set(prompt.variables) ^ set(old.variables))
+    if wrong or prompt.output != old.output:
+        told = f"its variables differ in {', '.join(wrong)}" if wrong else f"its output is {prompt.output!r}"
+        raise ConfigError(
+            f"prompt {path}: {told} from what the agent gives and reads",
+            next_step=f"declare {', '.join(old.variables)}; output {old.output}; a variable need not be used",
+        )
+    check_prompt(prompt)
+
+
+def check_prompt(prompt: Prompt) -> None:
+    """Render a template with every variable filled and with every one empty, so that both sides of an `if` are seen.
+
+    Raises:
+        ConfigError: it fails.
+    """
+    prompt.render(mark="abc123", **{name: f"<{name}>" for name in prompt.variables})
+    prompt.render(mark="abc123", **dict.fromkeys(prompt.variables, ""))
 
 
 def _parse(environment: ImmutableSandboxedEnvironment, source: str) -> Prompt:

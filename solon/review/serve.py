@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from solon.errors import UsageError
+from solon.graphs.versions import outdated_threads
 from solon.store.experts import add_expert, list_experts, make_login_link
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ def serve(
     address = f"{'https' if certificate else 'http'}://{shown}:{port}"
     say(f"Reviews at {address}")
     say(f"Log in (once, within ten minutes): {first_link(project, address, by=by)}")
+    older = outdated_threads(project.store)
+    if older:
+        say(f"{older} waiting items stand in an older graph: `solon migrate-threads` brings them to this one")
     if not options.work:
         say("Decisions are stored and not applied (--no-work); `solon resume` applies them.")
     config = uvicorn.Config(

@@ -16,7 +16,7 @@ from solon.store.audit_log import append, has_read
 from solon.store.drafts import Lease
 from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
-from solon.store.items import next_attempt
+from solon.store.items import FORGOTTEN, next_attempt
 from solon.store.queue import close_lease, lease_review
 from solon.store.reviews import (
     LeaseLost,
@@ -298,7 +298,11 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
     )
     if not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
         raise NotPending("someone else has built upon this answer", next_step="ask a lead")
-    item = connection.execute(select(items.c.state).where(items.c.id == row["item_id"])).scalar_one()
+    item, reason = connection.execute(
+        select(items.c.state, items.c.reason).where(items.c.id == row["item_id"])
+    ).one()
+    if reason == FORGOTTEN:
+        raise NotPending("the text of this answer was forgotten", next_step="nothing is left to decide on")
     if item == "running":
         raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
 

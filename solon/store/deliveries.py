@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from solon.responses import choices_of
 from solon.store.items import FINAL, is_gone
 from solon.store.review_rows import ReviewRow, find_review
 from solon.store.tables import Candidate, Decision, Item, Outbox, Review
@@ -196,7 +197,7 @@ def stored_decision(
     """The decision that the item has at this review, from whatever attempt, unless it was undone.
 
     Candidates have other ids in every attempt: the decision is told about those of `review_id`. Where their texts are
-    not those that the expert saw, there is no decision yet.
+    not those that the expert saw, or the graph has no such answer any more, there is no decision yet.
     """
     query = (
         select(decisions)
@@ -210,7 +211,7 @@ def stored_decision(
     if row is None or row["review_id"] == review_id:
         return None if row is None else dict(row)
     seen, shown = (find_review(connection, name) for name in (row["review_id"], review_id))
-    if seen.content_hash != shown.content_hash:
+    if seen.content_hash != shown.content_hash or row["choice"] not in choices_of(shown.response_schema):
         return None
     text_of: dict[str, str] = dict(
         connection.execute(

@@ -12,22 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, exists, func, or_, select, update
 
 from solon.errors import InternalError
 from solon.store.ids import new_id
 from solon.store.store import Store
-from solon.store.tables import Candidate, Item, Record, Seed, Text, Verdict
+from solon.store.tables import Candidate, Hold, Item, Record, Seed, Text, Verdict
 from solon.store.writer import Row
 
 STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked")
 FINAL = ("accepted", "rejected", "failed")
 CLAIM_SECONDS = 120.0
+FORGOTTEN = "forgotten"
+"""Reason of an item whose seed was forgotten."""
 
 items = Item.__table__  # type: ignore[attr-defined]
 seeds = Seed.__table__  # type: ignore[attr-defined]
 texts = Text.__table__  # type: ignore[attr-defined]
 candidates = Candidate.__table__  # type: ignore[attr-defined]
+holds = Hold.__table__  # type: ignore[attr-defined]
 records = Record.__table__  # type: ignore[attr-defined]
 verdicts = Verdict.__table__  # type: ignore[attr-defined]
 
@@ -281,9 +284,10 @@ def list_items(connection: Connection, run_id: str) -> list[dict[str, Any]]:
 
 
 def requeue_parked(connection: Connection, run_id: str) -> None:
-    """Try parked items again: what stood against them may be mended."""
+    """Try parked items again: what stood against them may be mended. Those that wait for a person's word stay."""
+    held = exists().where(holds.c.item_id == items.c.id, holds.c.state == "held")
     connection.execute(
-        update(items).where(items.c.run_id == run_id, items.c.state == "parked").values(state="queued")
+        update(items).where(items.c.run_id == run_id, items.c.state == "parked", ~held).values(state="queued")
     )
 
 

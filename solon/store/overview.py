@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 
 from solon.store.engine import sqlite_path
+from solon.store.holds import is_held
 from solon.store.store import Store
 from solon.store.tables import Constitution, Item, Outbox, Record, Review, Rubric
 
@@ -30,7 +31,7 @@ def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[tuple[str
     number = func.count()
     query = (
         select(items.c.reason, number)
-        .where(items.c.run_id == run_id, items.c.state.in_(("failed", "parked")))
+        .where(items.c.run_id == run_id, items.c.state.in_(("failed", "parked")), ~is_held())
         .group_by(items.c.reason)
         .order_by(number.desc(), items.c.reason)
         .limit(limit)

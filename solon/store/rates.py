@@ -126,6 +126,22 @@ def _review_seconds(connection: Connection, recipe: str) -> Rate | None:
     return _rate(seconds) if len(seconds) >= 5 else None
 
 
+def review_seconds_by_group(connection: Connection, recipe: str) -> dict[tuple[str, str], Rate]:
+    """(specialty, language), in lower case and empty where a seed names none -> seconds that a person was active on
+    one answer; groups with fewer than five answers are left out."""
+    query = (
+        select(reviews.c.specialty, reviews.c.lang, decisions.c.active_seconds)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(reviews.c.recipe == recipe, decisions.c.counts, decisions.c.active_seconds > 0)
+        .order_by(decisions.c.decided_at.desc())
+        .limit(10 * MOST)
+    )
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in connection.execute(query):
+        found.setdefault((row.specialty or "", row.lang or ""), []).append(float(row.active_seconds))
+    return {group: _rate(seconds) for group, seconds in found.items() if len(seconds) >= 5}
+
+
 def _rate(values: list[float]) -> Rate:
     n = len(values)
     mean = sum(values) / n

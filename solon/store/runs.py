@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, case, desc, func, select, update
@@ -26,6 +27,7 @@ from solon.store.tables import (
     Run,
     Seed,
 )
+from solon.store.tombstones import Tombstones
 from solon.store.writer import Row, insert_rows
 
 runs = Run.__table__  # type: ignore[attr-defined]
@@ -178,25 +180,26 @@ def create_run(
 
 
 def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]]) -> int:
-    """Add seeds and their queued items in chunks; adding them again changes nothing. Returns how many were seen."""
-    seen = 0
-    chunk: list[tuple[type, Row]] = []
-    for position, seed in rows:
-        seen += 1
-        chunk += _seed_and_item(store, run, pins, position, seed)
-        if seen % CHUNK == 0:
-            with store.transaction() as connection:
-                insert_rows(connection, chunk)
-            chunk = []
-    if chunk:
+    """Add seeds and their queued items in chunks; adding them again changes nothing. Returns how many were seen.
+
+    What was forgotten is not added, also where it is forgotten while its file is read.
+    """
+    seen, left = 0, iter(rows)
+    while chunk := list(islice(left, CHUNK)):
+        seen += len(chunk)
+        named = [(position, seed, seed_identity(store, seed)) for position, seed in chunk]
         with store.transaction() as connection:
-            insert_rows(connection, chunk)
+            marks = Tombstones(store, connection)
+            made: list[tuple[type, Row]] = []
+            for position, seed, name in named:
+                if not marks.refuse(seed, name[0]):
+                    made += _seed_and_item(store, run, pins, position, seed, name)
+            insert_rows(connection, made)
     return seen
 
 
-def _seed_and_item(
-    store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow
-) -> list[tuple[type, Row]]:
+def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
+    """Id and body of a seed as this store keeps it."""
     content = {
         "prompt": seed.prompt,
         "messages": seed.messages,
@@ -206,8 +209,14 @@ def _seed_and_item(
         "metadata": seed.metadata,
     }
     body = json.dumps(content, ensure_ascii=False, sort_keys=True, default=_plain)
+    return hash_id(store.key, seed.id, body), body
+
+
+def _seed_and_item(
+    store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow, named: tuple[str, str]
+) -> list[tuple[type, Row]]:
+    seed_id, body = named
     now = time.time()
-    seed_id = hash_id(store.key, seed.id, body)
     text_id, text_row = store.text_row(body, seed_id)
     facts = ("lang", "specialty", "group", "subject", "source", "licence", "consent")
     seed_row = {

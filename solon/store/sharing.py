@@ -22,6 +22,7 @@ from solon.store.tables import (
     ConsensusVersion,
     Constitution,
     GraphVersion,
+    Hold,
     Item,
     Meta,
     PromptSet,
@@ -30,6 +31,7 @@ from solon.store.tables import (
     Seed,
     Text,
 )
+from solon.store.tombstones import Tombstones
 from solon.store.writer import Row, insert_rows
 
 CHUNK = 400
@@ -135,6 +137,20 @@ def share_calls(
     return len(whole)
 
 
+def share_holds(source: Store, target: Store, items: Mapping[str, str], run_id: str) -> None:
+    """Copy what named people have decided about held seeds: a preview asks nobody again."""
+    holds = Hold.__table__  # type: ignore[attr-defined]
+    found: list[tuple[type, Row]] = []
+    with source.connect() as connection:
+        for part in _chunks(list(items)):
+            query = select(holds).where(holds.c.seed_id.in_(part), holds.c.state != "held")
+            for row in connection.execute(query).mappings():
+                place = {"item_id": items[row["seed_id"]], "run_id": run_id, "reason_id": None}
+                found.append((Hold, {**row, **place}))
+    with target.transaction() as connection:
+        insert_rows(connection, found)
+
+
 def keep_calls(scratch: Store, home: Store, recipe: str, pins: Pins, scratch_run: str) -> None:
     """Leave the calls that a preview made in the project's store, with the seeds that they belong to."""
     seeds = Seed.__table__  # type: ignore[attr-defined]
@@ -150,9 +166,15 @@ def keep_calls(scratch: Store, home: Store, recipe: str, pins: Pins, scratch_run
         made.append((Item, item | {"route": None, "pilot": False, "claimed_by": None, "claimed_until": None}))
     with home.transaction() as connection:
         open_preview_run(connection, recipe, pins, "previews")
-        insert_rows(connection, made)
-    places = {seed: hash_id(run_id, seed) for seed in by_seed}
+        marks = Tombstones(home, connection)  # what was forgotten meanwhile
+        gone = {row["id"] for row in seed_rows if marks.has_seed(row["id"])}
+        insert_rows(connection, [(kind, row) for kind, row in made if not gone & _seeds_named(row)])
+    places = {seed: hash_id(run_id, seed) for seed in by_seed if seed not in gone}
     share_calls(scratch, home, places, run_id, of_run=scratch_run)
+
+
+def _seeds_named(row: Row) -> set[str]:
+    return {str(row[name]) for name in ("id", "seed_id") if row.get(name)}
 
 
 def calls_of(store: Store, ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:

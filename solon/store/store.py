@@ -29,8 +29,11 @@ class Store:
         key: secret of this store; ids of texts are hashed with it, so that they tell nothing once erased.
     """
 
-    def __init__(self, url: str, *, create: bool = False) -> None:
+    def __init__(self, url: str, *, create: bool = False, restoring: bool = False) -> None:
         """Open the store at `url`; with `create`, make it or bring it to the current schema.
+
+        Args:
+            restoring: open it also where it lacks tombstones that lie beside it, in order to obey them.
 
         Raises:
             StoreError: it is missing, of another version, or cannot be written.
@@ -43,6 +46,8 @@ class Store:
             with mapped_errors(url):
                 self._prepare(create)
                 self.key = self._key()
+                if not restoring:
+                    self._check_tombstones()
         except BaseException:
             self.engine.dispose()
             raise
@@ -116,6 +121,18 @@ class Store:
 
         upgrade(self.engine)
         _use_wal(self.engine)
+
+    def _check_tombstones(self) -> None:
+        """A store that was put back from an older copy holds again what was forgotten since."""
+        from solon.store.tombstones import missing_stones, tombstones_file
+
+        missing = missing_stones(self)
+        if missing:
+            raise StoreError(
+                f"{tombstones_file(self.url)} has {len(missing)} tombstones that this store lacks: it is an older "
+                "copy, in which what was forgotten since stands again",
+                next_step="run `solon forget --again`",
+            )
 
     def _key(self) -> str:
         with self.engine.connect() as connection:

@@ -105,3 +105,87 @@ def test_command_line(command: Any, folder: Any) -> None:
     assert "assumed from word counts" in err
     assert not (folder / "solon.db").exists()
     assert command("plan", "--items", 0, "--experts", 1, "--minutes", 1, "--days", 1)[0] == 2
+
+
+GROUPS = [
+    *({"id": f"c{i}", "prompt": "word " * 10, "specialty": "Cardiology", "lang": "en"} for i in range(30)),
+    *({"id": f"d{i}", "prompt": "word " * 400, "specialty": "dermatology", "lang": "de"} for i in range(10)),
+]
+
+
+def groups() -> list[Any]:
+    from solon.formats.seed_groups import count_groups
+    from solon.formats.seeds import SeedRow, read_seed_rows
+
+    return count_groups(row for row in read_seed_rows(GROUPS) if isinstance(row, SeedRow))
+
+
+def test_groups_of_seeds_share_the_experts_by_the_time_that_they_take() -> None:
+    made = make_plan(parse_config(BASE), items=40, groups=groups(), **TEAM)
+    cardiology, dermatology = made.groups
+    assert (cardiology.specialty, cardiology.lang, cardiology.items) == ("cardiology", "en", 30)
+    assert (dermatology.specialty, dermatology.items) == ("dermatology", 10)
+    assert dermatology.review_seconds.likely - cardiology.review_seconds.likely == pytest.approx(
+        390 * 60 / WORDS_PER_MINUTE
+    )
+    assert sum(group.expert_hours for group in made.groups) == pytest.approx(made.expert_hours)
+    # where nobody is bound to a specialty, all see the same share
+    assert cardiology.affordable_reviews.likely / 30 == pytest.approx(
+        dermatology.affordable_reviews.likely / 10
+    )
+    assert sum(group.wanted_reviews.likely for group in made.groups) == pytest.approx(
+        made.wanted_reviews.likely
+    )
+    for group in made.groups:
+        assert group.seen.low <= group.seen.likely <= group.seen.high <= 1
+
+
+def test_experts_of_a_specialty_answer_that_one() -> None:
+    config = parse_config({**BASE, "plan": {"experts": {"Dermatology": 9}}})
+    cardiology, dermatology = make_plan(config, items=40, groups=groups(), **TEAM).groups
+    assert (dermatology.expert_hours, cardiology.expert_hours) == (pytest.approx(90), pytest.approx(30))
+
+
+def test_shares_of_the_configuration_and_measured_seconds(open_project: Any) -> None:
+    from sqlalchemy import update
+
+    from solon.store.tables import Decision, Review
+
+    shares = {"plan": {"specialties": {"a": 3, "b": 1}, "languages": {"en": 1, "de": 1}}}
+    made = make_plan(parse_config({**BASE, **shares}), items=800, **TEAM)
+    assert [(g.specialty, g.lang, g.items) for g in made.groups] == [
+        ("a", "de", 300),
+        ("a", "en", 300),
+        ("b", "de", 100),
+        ("b", "en", 100),
+    ]
+    project = open_project(models={"default": PRICED}, routing={"policy": "always"})
+    project.run("preference", [{**seed, "specialty": "a", "lang": "en"} for seed in SEEDS])
+    for review in project.reviews():
+        project.decide(review, "tie")
+    decisions, reviews = Decision.__table__, Review.__table__  # type: ignore[attr-defined]
+    with project.store.transaction() as connection:
+        connection.execute(update(decisions).values(counts=True, active_seconds=40.0))
+        connection.execute(update(reviews).values(specialty="a", lang="en"))
+    made = make_plan(parse_config({**BASE, **shares}), items=800, store=project.store, **TEAM)
+    by_name = {(g.specialty, g.lang): g.review_seconds for g in made.groups}
+    assert (by_name["a", "en"].likely, by_name["a", "en"].source) == (40, "measured")
+
+
+def test_a_limit_on_cost(command: Any, folder: Any) -> None:
+    asked = ("plan", "--experts", 12, "--minutes", 30, "--days", 20)
+    code, _, err = command(*asked, "--items", 100, "--max-cost", 5)
+    assert (code, "price" in err) == (2, True)
+    (folder / "solon.toml").write_text(
+        '[models.default]\nmodel = "scripted:default"\n[models.default.price]\ninput = 2.0\noutput = 10.0\n'
+    )
+    (folder / "seeds.jsonl").write_text("".join(json.dumps(seed) + "\n" for seed in GROUPS))
+    for most, within in ((1000, "yes"), (0.001, "no")):
+        code, out, err = command(*asked, "--seeds", "seeds.jsonl", "--max-cost", most, "--json")
+        assert code == 0, err
+        told = json.loads(out.splitlines()[-1])
+        assert (told["items"], told["within_max_cost"]) == (40, within)
+        assert [group["specialty"] for group in told["groups"]] == ["cardiology", "dermatology"]
+    code, out, _ = command(*asked, "--seeds", "seeds.jsonl", "--items", 4000, "--max-cost", 1)
+    assert (code, "3000" in out, "goes over" in out) == (0, True, True)
+    assert command(*asked)[0] == 2

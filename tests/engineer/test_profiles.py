@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from solon.config import load_config
-from solon.errors import ConfigError
+from solon.config import load_config, parse_config
+from solon.errors import ConfigError, UsageError
+from solon.preparing import config_of_run
 
 FILE = """
 [models.default]
@@ -62,3 +63,18 @@ def test_on_the_command_line(folder: Path, capfd: pytest.CaptureFixture[str]) ->
     assert planned() == 10 * (2 + 2 + 2)
     assert planned("--profile", "cheap") == 10 * (3 + 3 + 4)
     assert main(["--profile", "dear", "status"]) == 2
+
+
+def test_no_secret_is_stored_with_a_run_and_resume_takes_it_from_the_session() -> None:
+    values: dict[str, Any] = {
+        "store": "postgresql://solon:hunter2@db.example/solon",
+        "models": {"default": {"model": "openai:m", "options": {"headers": {"X-Key": "hunter2"}}}},
+    }
+    config = parse_config(values)
+    stored = config.effective()
+    assert "hunter2" not in str(stored)
+    assert stored["store"] == "postgresql://solon@db.example/solon"
+    resumed = config_of_run(stored, config, "r")
+    assert resumed.models["default"].options["headers"] == {"X-Key": "hunter2"}
+    with pytest.raises(UsageError, match="'X-Key'"):
+        config_of_run(stored, parse_config({}), "r")

@@ -7,6 +7,7 @@ from solon.store.tables.amendments import Amendment, Trial, Vote
 from solon.store.tables.experts import AuditEntry, Expert, LoginLink, Session
 from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Precedent, Rubric
 from solon.store.tables.people import Assignment, Decision, Event, Outbox, Review
+from solon.store.tables.privacy import Hold, Tombstone
 from solon.store.tables.runs import Call, ConfigVersion, GraphVersion, Item, Meta, PromptSet, Run, Seed, Text
 from solon.store.tables.work import Candidate, Critique, Fingerprint, Record, Resolution, Verdict
 
@@ -28,6 +29,7 @@ __all__ = [
     "Expert",
     "Fingerprint",
     "GraphVersion",
+    "Hold",
     "Item",
     "LoginLink",
     "Meta",
@@ -42,6 +44,7 @@ __all__ = [
     "Seed",
     "Session",
     "Text",
+    "Tombstone",
     "Trial",
     "Verdict",
     "Vote",

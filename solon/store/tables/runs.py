@@ -122,6 +122,7 @@ class Item(SQLModel, table=True):
     finished_at: float | None = None
     claimed_by: str | None = None
     claimed_until: float | None = None
+    screened_by: str | None = None
 
     __table_args__ = (
         Index("ix_items_run_state", "run_id", "state", "position"),

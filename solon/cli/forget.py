@@ -1,0 +1,143 @@
+"""`solon forget`: take people's words out of a store, for good."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
+from solon.cli.terminal import DONE, FAILED, clean, console, print_json
+from solon.errors import UsageError
+
+if TYPE_CHECKING:
+    from solon.forgetting import Forgotten
+    from solon.store import Store
+
+
+def register(app: typer.Typer) -> None:
+    app.command("forget")(forget)
+
+
+def forget(
+    seed: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SEED]", help="The id that the seed file gave, or that of a seed, item or record."
+        ),
+    ] = None,
+    group: Annotated[str | None, typer.Option(help="Every seed of this group, such as a patient.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Every seed about this subject.")] = None,
+    text_hash: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="Seeds that led to a text with this SHA-256.")
+    ] = None,
+    match: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PHRASE",
+            help="Seeds that led to a text with this phrase; - reads it from standard input.",
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who asked for it, for the log.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="More than 50 seeds at once are meant.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="Obey tombstones that this store lacks: it was put back from an older copy."
+        ),
+    ] = False,
+    tombstones: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --again: tombstones of another place.")
+    ] = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Only clear free pages and logs of the database once more.")
+    ] = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Erase every text that a seed led to: requests, calls, drafts, findings, reasons, decisions, checkpoints. What is
+    left is ids and keyed hashes, which keep it from coming back. It cannot be undone; exports and backups stay yours.
+
+    Example: solon forget patient-17 --dry-run
+    """
+    from solon import forgetting
+    from solon.preparing import local_actor
+    from solon.project import run_sync
+    from solon.store import Store
+    from solon.store.forgetting import Wanted
+
+    home = read_config(config, store)
+    named = [seed, group, subject, text_hash, match]
+    if (again or sweep) and any(named):
+        raise UsageError("--again and --sweep take no seed", next_step="leave the seed out")
+    with Store(home.store, restoring=again) as opened:
+        if sweep:
+            _sweep(opened, json)
+            return
+        if again:
+            made = run_sync(forgetting.again(opened, actor=local_actor(), file=tombstones))
+        else:
+            phrase = sys.stdin.read().strip() if match == "-" else match
+            wanted = Wanted(seed, group, subject, text_hash, phrase)
+            if dry_run:
+                made = forgetting.look(opened, wanted)
+            else:
+                made = run_sync(forgetting.forget(opened, wanted, actor=local_actor(), by=by, many=yes))
+    if json:
+        print_json(asdict(made))
+    else:
+        print_forgotten(made)
+    raise typer.Exit(DONE if made.dry_run or made.swept else FAILED)
+
+
+def _sweep(store: Store, json: bool) -> None:
+    from solon import forgetting
+
+    done = forgetting.sweep(store)
+    if json:
+        print_json({"swept": done})
+    else:
+        typer.echo(
+            "free pages and logs are clear" if done else "another process has the store open; close it first"
+        )
+    raise typer.Exit(DONE if done else FAILED)
+
+
+def print_forgotten(made: Forgotten) -> None:
+    """Counts, and what a person must see to."""
+    out = console()
+    verb = "would be forgotten" if made.dry_run else "forgotten"
+    out.print(clean(f"{len(made.seeds)} seeds {verb}: {', '.join(made.seeds[:8])}"), style="bold")
+    told = [f"{number} {name}" for name, number in made.counts.items() if number and name != "seeds"]
+    out.print(clean(f"  {', '.join(told)}"))
+    if made.shown_to_others:
+        out.print(
+            f"  {made.shown_to_others} calls of other items were shown a decision on these; their texts go too"
+        )
+    for name, number in made.releases.items():
+        out.print(
+            clean(f"  release {name} holds {number} of their records: make a new release, withdraw this one")
+        )
+    for export in made.exports:
+        out.print(clean(f"  exported after their records were made: {', '.join(map(str, export['files']))}"))
+    for amendment in made.amendments:
+        why = "repeats their words" if amendment["repeats"] else "cites a decision on them"
+        out.print(clean(f"  amendment {amendment['id']} ({amendment['state']}) {why}: let a lead look at it"))
+    if made.similar_seeds:
+        names = ", ".join(made.similar_seeds[:8])
+        out.print(clean(f"  {len(made.similar_seeds)} other seeds share a passage with them: {names}"))
+    if made.bad_rows:
+        out.print(f"  {made.bad_rows} refused rows repeated them; their excerpts are gone")
+    if not made.dry_run:
+        out.print(
+            clean(
+                f"  {made.tombstones} tombstones, also in {made.tombstones_file}: keep it with your backups"
+            )
+        )
+    for line in made.left:
+        out.print(clean(f"  {line}"))

@@ -1,0 +1,64 @@
+"""`solon migrate-threads`: bring waiting items to the graph of this version of Solon."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
+from solon.cli.terminal import DONE, FAILED, clean, print_json
+
+
+def register(app: typer.Typer) -> None:
+    app.command("migrate-threads")(migrate_threads)
+
+
+def migrate_threads(
+    run: RunOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only.")] = False,
+    max_calls: Annotated[
+        int,
+        typer.Option("--max-calls", min=0, help="Model calls that it may make where a journal has a gap."),
+    ] = 0,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Replay waiting items whose graph has changed from their journals, without asking a model, and hand them the
+    decisions that were given meanwhile. Says what it could not do.
+
+    Example: solon migrate-threads --dry-run
+    """
+    from solon.migrating import migrate_threads
+    from solon.project import run_sync
+    from solon.store.runs import find_run
+
+    with open_project(store, config) as project:
+        run_id = None
+        if run is not None:
+            with project.store.connect() as connection:
+                run_id = find_run(connection, run).id
+        made = run_sync(
+            migrate_threads(
+                project.store,
+                project.config,
+                models=project._models,
+                plugins=project._plugins,
+                recipes=project._recipes,
+                run_id=run_id,
+                max_calls=max_calls,
+                dry_run=dry_run,
+            )
+        )
+    if json:
+        print_json(asdict(made))
+    else:
+        for recipe, old in made.versions.items():
+            typer.echo(clean(f"{recipe}: graph {', '.join(old)} -> {made.current[recipe]}"))
+        told = f"{made.waiting} wait again, {made.ended} ended, {made.attached} decisions attached"
+        typer.echo(f"{made.items} waiting items of older graphs" + ("" if dry_run else f": {told}"))
+        for entry in made.left:
+            typer.echo(clean(f"  {entry['item']}: {entry['why']}"))
+    raise typer.Exit(FAILED if made.left else DONE)

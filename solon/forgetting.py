@@ -1,0 +1,203 @@
+"""Forget people's words: in the store, its checkpoints, its free pages and logs, and in the files beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import UsageError
+from solon.store import erasing, forgetting
+from solon.store.engine import sqlite_path
+from solon.store.forgetting import Reach, Wanted
+from solon.store.tombstones import add_stones, missing_stones, read_tombstones, tombstones_file
+
+if TYPE_CHECKING:
+    from solon.store import Store
+
+MANY = 50
+"""More seeds than this at once are a slip more often than a wish."""
+_PIECE = 12
+"""Characters in common that make a refused row's excerpt one of the forgotten text: rather one too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten, or would be.
+
+    Attributes:
+        act: id of the forgetting in the log; empty of a dry run.
+        seeds: ids; counts: rows by kind.
+        shown_to_others: calls of other items that were shown a decision on these; their texts go too, so that a replay
+            of those items asks the models again.
+        releases: name -> records in it: each needs a new release. exports: files written while the records stood.
+        amendments: that cite or repeat these words: a lead must look, for law is not erased by itself.
+        similar_seeds: others that share a passage.
+        bad_rows: refused rows in files beside the store that repeated the words.
+        swept: free pages and logs of the database hold nothing of it any more.
+    """
+
+    dry_run: bool
+    act: str
+    seeds: tuple[str, ...]
+    counts: dict[str, int]
+    shown_to_others: int
+    releases: dict[str, int]
+    exports: tuple[dict[str, Any], ...]
+    amendments: tuple[dict[str, Any], ...]
+    similar_seeds: tuple[str, ...]
+    tombstones: int
+    tombstones_file: str
+    bad_rows: int = 0
+    swept: bool = False
+    left: tuple[str, ...] = field(default=())
+
+
+def look(store: Store, wanted: Wanted) -> Forgotten:
+    """What would be forgotten. Changes nothing."""
+    with store.connect() as connection:
+        seeds = _found(store, connection, wanted)
+        reach = forgetting.reach_of(connection, seeds)
+        stones = forgetting.stones_for(store, connection, wanted, seeds, "")
+    return _told(store, reach, len(stones), act="")
+
+
+async def forget(store: Store, wanted: Wanted, *, actor: str, by: str = "", many: bool = False) -> Forgotten:
+    """Forget, for good.
+
+    Args:
+        by: who asked for it, for the log; default: the actor.
+        many: more than 50 seeds at once are meant.
+
+    Raises:
+        UsageError: nothing is found, too much is, or a run is at work. Nothing was changed.
+        StoreError: the store cannot be written.
+    """
+    from solon.store.ids import new_id
+
+    act = new_id()
+    with store.transaction() as connection:
+        seeds = _found(store, connection, wanted)
+        if len(seeds) > MANY and not many:
+            raise UsageError(
+                f"{len(seeds)} seeds are meant, and what is forgotten does not come back",
+                next_step="look with --dry-run, then add --yes",
+            )
+        reach = forgetting.reach_of(connection, seeds)
+        stones = forgetting.stones_for(store, connection, wanted, seeds, act)
+        forgetting.forget(store, connection, reach, stones, actor=actor, by=by or actor)
+    return await _clean(store, reach, len(stones), act)
+
+
+async def again(store: Store, *, actor: str, file: Path | None = None) -> Forgotten:
+    """Obey tombstones that a store lacks, since it was put back from an older copy; open it with `restoring`."""
+    from solon.store.ids import new_id
+
+    act, missing = new_id(), missing_stones(store, file)
+    with store.transaction() as connection:
+        add_stones(connection, missing)
+    marks = read_tombstones(store)
+    with store.transaction() as connection:
+        seeds = forgetting.marked_seeds(store, connection, marks)
+        reach = forgetting.reach_of(connection, seeds)
+        # The seeds' own marks: a file from elsewhere may name a group only.
+        stones = forgetting.stones_for(store, connection, Wanted(), seeds, act)
+        forgetting.forget(store, connection, reach, stones, actor=actor, by=actor)
+    return await _clean(store, reach, len(missing), act)
+
+
+def _found(store: Store, connection: Any, wanted: Wanted) -> list[str]:
+    seeds = forgetting.find_seeds(store, connection, wanted)
+    if not seeds:
+        raise UsageError(
+            "nothing that stands in the store is meant by this; it may have been forgotten before",
+            next_step="`solon show ID` tells the seed of an item; --match searches every text",
+        )
+    return seeds
+
+
+async def _clean(store: Store, reach: Reach, stones: int, act: str) -> Forgotten:
+    """What lies outside the transaction: checkpoints, refused rows in files, free pages and logs."""
+    await _drop_threads(store, reach)
+    bad_rows = clean_bad_rows(store.url, reach.words)
+    left: list[str] = []
+    swept = sweep(store)
+    if not swept:
+        left.append("another process has the store open: close it, then run `solon forget --sweep`")
+    return _told(store, reach, stones, act=act, bad_rows=bad_rows, swept=swept, left=tuple(left))
+
+
+async def _drop_threads(store: Store, reach: Reach) -> None:
+    from solon.graphs.nodes.consensus import thread_id
+    from solon.graphs.saver import open_saver
+
+    if not reach.threads or not _has_checkpoints(store):
+        return
+    async with open_saver(store) as saver:
+        for item, attempts in reach.threads:
+            for attempt in range(attempts + 1):
+                await saver.adelete_thread(thread_id(item, attempt))
+
+
+def _has_checkpoints(store: Store) -> bool:
+    return sqlite_path(store.url) is None or Path(store.checkpoints).exists()
+
+
+def sweep(store: Store) -> bool:
+    """Leave no byte of what was erased in free pages and logs; False where another process is in the way."""
+    path = sqlite_path(store.url)
+    if path is None:
+        return erasing.sweep_server(store)
+    store.writer.close()
+    store.engine.dispose()  # idle connections keep the log from being cut
+    return all([erasing.sweep_file(path), erasing.sweep_file(Path(store.checkpoints))])
+
+
+def clean_bad_rows(store_url: str, words: Sequence[str]) -> int:
+    """Take excerpts that repeat these words out of the files of refused rows beside the store; how many there were."""
+    from solon.formats.seeds import BadRow, write_bad_rows
+    from solon.preparing import name_bad_rows_file
+
+    pattern = name_bad_rows_file(store_url, "*")
+    number = 0
+    for path in pattern.parent.glob(pattern.name):
+        try:
+            rows = [BadRow(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (ValueError, TypeError):
+            continue
+        kept = [_without(row, words) for row in rows]
+        number += sum(new != old for new, old in zip(kept, rows, strict=True))
+        if kept != rows:
+            write_bad_rows(path, kept)
+    return number
+
+
+def _without(row: Any, words: Sequence[str]) -> Any:
+    from dataclasses import replace
+
+    told = f"{row.reason} {row.excerpt}"
+    pieces = {told[start : start + _PIECE] for start in range(max(1, len(told) - _PIECE + 1))}
+    for word in words:
+        whole = len(word) < _PIECE and word in told
+        if whole or any(piece in word for piece in pieces if len(piece) == _PIECE):
+            return replace(row, reason="forgotten", excerpt="")
+    return row
+
+
+def _told(store: Store, reach: Reach, stones: int, *, act: str, **more: Any) -> Forgotten:
+    return Forgotten(
+        dry_run=not act,
+        act=act,
+        seeds=reach.seed_ids,
+        counts=dict(reach.counts),
+        shown_to_others=len(reach.shown),
+        releases=reach.releases,
+        exports=reach.exports,
+        amendments=reach.amendments,
+        similar_seeds=reach.similar,
+        tombstones=stones,
+        tombstones_file=str(tombstones_file(store.url)),
+        **more,
+    )

@@ -1,0 +1,245 @@
+"""Erase what was reached: texts, what repeats them in other columns, and the bytes that a database keeps of them."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, text, update
+
+from solon.errors import UsageError
+from solon.store import tables
+from solon.store.engine import BUSY_SECONDS, mapped_errors
+from solon.store.ids import keyed_hash
+from solon.store.items import FORGOTTEN, is_gone
+from solon.store.store import Store
+
+CHUNK = 400
+
+
+def table(name: str) -> Any:
+    return getattr(tables, name).__table__
+
+
+def chunks(values: Collection[str]) -> Iterator[Sequence[str]]:
+    found = list(values)
+    for start in range(0, len(found), CHUNK):
+        yield found[start : start + CHUNK]
+
+
+def refuse_while_working(connection: Connection) -> None:
+    """A worker holds texts in memory and would write them again.
+
+    Raises:
+        UsageError: an item is being worked on.
+    """
+    items = table("Item")
+    query = (
+        select(items.c.claimed_by)
+        .where(items.c.state == "running", items.c.claimed_until > time.time())
+        .distinct()
+    )
+    alive = [name for name in connection.execute(query).scalars() if name is not None and not is_gone(name)]
+    if alive:
+        raise UsageError(
+            "a run is at work on this store and holds texts in memory",
+            next_step="stop it (Ctrl-C, once), then forget, then `solon resume`",
+        )
+
+
+def lock_out_imports(connection: Connection) -> None:
+    """Nobody adds seeds until this transaction ends. SQLite has one writer at a time in any case."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE tombstones IN ACCESS EXCLUSIVE MODE"))
+    else:
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+
+
+LETTER = 2
+"""A text of so few characters, a verdict's A or B, repeats nothing; and the same text stands behind other calls."""
+
+
+def erase_texts(connection: Connection, *, seed_ids: Collection[str] = (), ids: Collection[str] = ()) -> int:
+    """Blank the texts of seeds, and of those named all but letters; rows stay. Returns how many held something."""
+    texts = table("Text")
+    number = 0
+    for column, values, least in ((texts.c.seed_id, seed_ids, -1), (texts.c.id, ids, LETTER)):
+        for part in chunks(values):
+            statement = update(texts).where(column.in_(part), func.length(texts.c.body) > least)
+            number += connection.execute(statement.values(body=None, erased_at=time.time())).rowcount
+    return number
+
+
+def scrub_seeds(store: Store, connection: Connection, seed_ids: Collection[str]) -> None:
+    """Names that files gave to seeds: groups keep their hash, so that what belonged together still does."""
+    seeds, precedents, items = table("Seed"), table("Precedent"), table("Item")
+    for part in chunks(seed_ids):
+        query = select(seeds.c.id, seeds.c.group, seeds.c.subject).where(seeds.c.id.in_(part))
+        for row in connection.execute(query).all():
+            names: dict[str, Any] = {
+                name: keyed_hash(store.key, name, value) if value else None
+                for name, value in (("group", row.group), ("subject", row.subject))
+            }
+            blank = {
+                "external_id": f"{FORGOTTEN}-{row.id[:12]}",
+                "tags": None,
+                "source": None,
+                "consent": None,
+            }
+            connection.execute(update(seeds).where(seeds.c.id == row.id).values(**names, **blank))
+            own = select(items.c.id).where(items.c.seed_id == row.id)
+            connection.execute(
+                update(precedents)
+                .where(precedents.c.item_id.in_(own))
+                .values(group=names["group"], retrievable=False)
+            )
+
+
+def close_items(connection: Connection, item_ids: Collection[str]) -> None:
+    """Items end as rejected: nothing of them can be worked on, asked, delivered or exported any more."""
+    now = time.time()
+    items, records, reviews = table("Item"), table("Record"), table("Review")
+    assignments, outbox, holds = table("Assignment"), table("Outbox"), table("Hold")
+    for part in chunks(item_ids):
+        ended = {"reason": FORGOTTEN, "claimed_by": None, "claimed_until": None, "random_seed": 0}
+        own = items.c.id.in_(part)
+        connection.execute(update(items).where(own, items.c.state == "preview").values(**ended))
+        connection.execute(
+            update(items)
+            .where(own, items.c.state != "preview")
+            .values(state="rejected", finished_at=func.coalesce(items.c.finished_at, now), **ended)
+        )
+        connection.execute(
+            update(records)
+            .where(records.c.item_id.in_(part), records.c.superseded_at.is_(None))
+            .values(superseded_at=now)
+        )
+        asked = select(reviews.c.id).where(reviews.c.item_id.in_(part))
+        open_ = (reviews.c.item_id.in_(part), reviews.c.state.in_(("opening", "waiting", "held")))
+        connection.execute(
+            update(assignments)
+            .where(assignments.c.review_id.in_(asked), assignments.c.state == "leased")
+            .values(state="released", closed_at=now)
+        )
+        connection.execute(
+            update(reviews).where(*open_).values(state="withdrawn", leased=False, resolved_at=now)
+        )
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.item_id.in_(part))
+            .values(problem=FORGOTTEN, applied_at=func.coalesce(outbox.c.applied_at, now))
+        )
+        connection.execute(
+            update(holds).where(holds.c.item_id.in_(part), holds.c.state == "held").values(state="rejected")
+        )
+
+
+def scrub_items(connection: Connection, item_ids: Collection[str]) -> None:
+    """What other columns may repeat of a text: first tokens, free reasons, hashes of answers, fingerprints."""
+    calls, candidates, reviews = table("Call"), table("Candidate"), table("Review")
+    assignments, fingerprints, decisions = table("Assignment"), table("Fingerprint"), table("Decision")
+    for part in chunks(item_ids):
+        connection.execute(
+            update(calls).where(calls.c.item_id.in_(part)).values(logprobs=None, request_id=None)
+        )
+        connection.execute(
+            update(candidates)
+            .where(candidates.c.item_id.in_(part), candidates.c.kind == "given")
+            .values(author="given")
+        )
+        connection.execute(delete(fingerprints).where(fingerprints.c.item_id.in_(part)))
+        connection.execute(update(decisions).where(decisions.c.item_id.in_(part)).values(label=None))
+        query = select(reviews.c.id, reviews.c.reasons).where(reviews.c.item_id.in_(part))
+        for row in connection.execute(query).all():
+            told = [
+                {"code": reason.get("code", ""), "text": f"({FORGOTTEN})"} for reason in row.reasons or ()
+            ]
+            connection.execute(update(reviews).where(reviews.c.id == row.id).values(reasons=told))
+        asked = select(reviews.c.id).where(reviews.c.item_id.in_(part))
+        for row in connection.execute(
+            select(assignments.c.id, assignments.c.answer).where(assignments.c.review_id.in_(asked))
+        ).all():
+            answer = {**row.answer, "digest": FORGOTTEN} if row.answer else row.answer
+            statement = update(assignments).where(assignments.c.id == row.id)
+            connection.execute(statement.values(answer=answer, reason=None))
+
+
+def scrub_calls(connection: Connection, found: Collection[Mapping[str, Any]]) -> int:
+    """Calls of other items whose prompts showed a forgotten precedent: their texts, and the reasons read from them."""
+    verdicts, resolutions, calls = table("Verdict"), table("Resolution"), table("Call")
+    ids = {text_id for call in found for text_id in (call["prompt_id"], call["answer_id"], call["error_id"])}
+    for part in chunks([call["id"] for call in found]):
+        for query in (
+            select(verdicts.c.rationale_id).where(verdicts.c.call_id.in_(part)),
+            select(resolutions.c.text_id).where(resolutions.c.call_id.in_(part)),
+        ):
+            ids.update(connection.execute(query).scalars())
+        connection.execute(update(calls).where(calls.c.id.in_(part)).values(logprobs=None))
+    return erase_texts(connection, ids={name for name in ids if name})
+
+
+# Bytes ----------------------------------------------------------------------------------------------------------
+
+
+def sweep_file(path: Path) -> bool:
+    """Rewrite a SQLite file without its free pages, and cut its write-ahead log to nothing.
+
+    Returns False where another process has it open: its log then still holds old pages.
+    """
+    if not path.exists():
+        return True
+    with mapped_errors(f"sqlite:///{path}"):
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("VACUUM")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) and "busy" not in str(error):
+                raise
+            return False
+        finally:
+            connection.close()
+    return not busy
+
+
+def sweep_server(store: Store) -> bool:
+    """PostgreSQL writes the tables anew, without dead rows. Its own log and backups are its administrator's."""
+    with mapped_errors(store.url), store.engine.connect() as connection:
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        names = [name.name for name in tables.metadata.sorted_tables]
+        found = set(
+            connection.execute(
+                text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+            ).scalars()
+        )
+        checkpoints = {"checkpoints", "checkpoint_blobs", "checkpoint_writes"}
+        for name in sorted(found & (set(names) | checkpoints)):
+            connection.exec_driver_sql(f'VACUUM (FULL) "{name}"')
+    return True
+
+
+def shown_in(connection: Connection, ids: Collection[str], seed_ids: Collection[str]) -> list[dict[str, Any]]:
+    """Calls of other seeds whose prompts showed one of these precedents or decisions to a judge, resolver or
+    legislator."""
+    from solon.law.casebook import cases_in
+
+    wanted, own = set(ids), set(seed_ids)
+    if not wanted:
+        return []
+    calls, texts = table("Call"), table("Text")
+    names = ("id", "item_id", "seed_id", "prompt_id", "answer_id", "error_id")
+    query = (
+        select(*(calls.c[name] for name in names), texts.c.body)
+        .join(texts, texts.c.id == calls.c.prompt_id)
+        .where(texts.c.body.contains("] experts decided: "))
+    )
+    found = []
+    for row in connection.execute(query.execution_options(stream_results=True)).mappings():
+        if row["seed_id"] not in own and wanted & cases_in(row["body"]):
+            found.append({name: row[name] for name in names})
+    return found

@@ -1,0 +1,354 @@
+"""A forgotten text is in no byte of the store, its logs, its checkpoints, or of what is exported afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from solon import forgetting
+from solon.agents.models.scripted import ScriptedChat
+from solon.errors import StoreError, UsageError
+from solon.forgetting import Forgotten
+from solon.project import Project
+from solon.store import audit_log, tables
+from solon.store.forgetting import Wanted
+from solon.store.store import Store
+
+ZEBRA = "Zebrafinch-Quillon"
+WORDS = {
+    "prompt": f"What should {ZEBRA} do about the cough that came after the long voyage to Tromsø?",
+    "input": "Seen in the Kaleidoscope ward on a Tuesday.",
+    "given": "Rest under the marmalade sky and call again.",
+    "rationale": "The vermilion argument settles it.",
+    "edit": "Take the obsidian syrup thrice a day.",
+    "draft": "an unfinished tangerine thought",
+    "metadata": "periwinkle dossier",
+}
+SECRETS = (ZEBRA, *(words[3:28] for words in WORDS.values()))
+OTHERS = [
+    {
+        "id": f"o{i}",
+        "group": f"g{i}",
+        "prompt": f"What should somebody do about a cough that came after {i} days?",
+    }
+    for i in range(3)
+]
+PATIENT = {
+    "id": f"file-{ZEBRA}",
+    "group": f"household of {ZEBRA}",
+    "subject": f"person {ZEBRA}",
+    "source": f"letter by {ZEBRA}",
+    "consent": f"signed {ZEBRA}",
+    "tags": [ZEBRA],
+    "prompt": WORDS["prompt"],
+    "input": WORDS["input"],
+    "responses": [{"text": WORDS["given"], "source": f"written by {ZEBRA}"}],
+    "metadata_note": WORDS["metadata"],
+}
+
+
+def forget(project: Project, **wanted: Any) -> Forgotten:
+    return asyncio.run(forgetting.forget(project.store, Wanted(**wanted), actor="test", by="Dr. Weiss"))
+
+
+def rows(store: Store, name: str) -> list[dict[str, Any]]:
+    table = getattr(tables, name).__table__
+    with store.connect() as connection:
+        return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+
+def make_history(project: Project) -> str:
+    """Two runs with everything that can be made of a seed: waiting, decided with an edit, drafts, a revision."""
+    run = project.run("preference", [PATIENT, *OTHERS])
+    by_seed = {project.trace(r.item_id)["seed"]["external_id"]: r for r in project.reviews()}
+    review = by_seed[PATIENT["id"]]
+    project.decide(
+        review, "edit", review.candidates[0], text=WORDS["edit"], rationale=WORDS["rationale"], scores={}
+    )
+    project.resume()
+    other = project.run("preference", [{**PATIENT, "id": "again"}, OTHERS[0]])
+    assert other.pending_review
+    _write_draft(project, "again")
+    return run.run_id
+
+
+def _write_draft(project: Project, seed: str) -> None:
+    """What an expert has typed without sending it."""
+    from solon.store.drafts import write_draft
+    from solon.store.tables import Assignment
+    from solon.store.writer import insert_rows
+
+    review = next(r for r in project.reviews() if project.trace(r.item_id)["seed"]["external_id"] == seed)
+    lease = {"id": "lease1", "review_id": review.id, "actor": "expert:1", "state": "leased", "token": "t"}
+    with project.store.transaction() as connection:
+        insert_rows(connection, [(Assignment, {**lease, "opened_at": 1.0, "expires_at": 9e9})])
+        write_draft(connection, "lease1", review.id, {"rationale": WORDS["draft"]})
+
+
+def test_no_byte_is_left(open_project: Any, find_bytes: Callable[..., list[str]], folder: Path) -> None:
+    project = open_project()
+    make_history(project)
+    project.export("jsonl", folder / "before.jsonl")
+    assert {"solon.db-wal", "before.jsonl"} <= set(find_bytes(*SECRETS))
+    first = forget(project, seed=PATIENT["id"])
+    assert first.counts["decisions"] == first.counts["items"] == 1
+    assert first.counts["texts"] > 10
+    assert len(first.similar_seeds) == 1
+    (export,) = first.exports
+    assert export["files"] == [str(folder / "before.jsonl")]
+    second = forget(project, seed="again")
+    assert second.counts["texts"] > 5
+    (folder / "before.jsonl").unlink()
+    project.export("jsonl", folder / "after.jsonl")
+    project.export("csv", folder / "after.csv")
+    assert find_bytes(*SECRETS) == []
+    assert audit_log.verify(project.store).intact
+    # the others are as they were, and the store still works
+    summary = project.resume(second_run(project))
+    assert summary.items == summary.accepted + summary.rejected + summary.pending_review + summary.failed
+    assert {r["external_id"][:9] for r in rows(project.store, "Seed")} == {"o0", "o1", "o2", "forgotten"}
+    project.close()
+    assert find_bytes(*SECRETS) == []
+
+
+def second_run(project: Project) -> str:
+    return sorted(row["id"] for row in rows(project.store, "Run"))[-1]
+
+
+def test_dry_run_changes_nothing(open_project: Any, folder: Path) -> None:
+    project = open_project()
+    make_history(project)
+    project.store.writer.close()
+    tables_before = {name: rows(project.store, name) for name in tables.__all__ if name != "metadata"}
+    told = forgetting.look(project.store, Wanted(seed=PATIENT["id"]))
+    assert told.dry_run
+    assert told.counts["texts"]
+    assert {name: rows(project.store, name) for name in tables_before} == tables_before
+    assert not (folder / "solon.tombstones.jsonl").exists()
+    done = forget(project, seed=PATIENT["id"])
+    assert {**done.counts} == told.counts
+
+
+def test_import_resume_preview_and_carry_over_obey(open_project: Any, folder: Path) -> None:
+    from solon.preview import preview
+
+    project = open_project()
+    run_id = make_history(project)
+    forget(project, seed=PATIENT["id"])
+    forget(project, seed="again")
+    resumed = project.resume(run_id)
+    assert resumed.rejected == 1
+    seeds = [
+        PATIENT,
+        {**PATIENT, "id": "renamed"},
+        {"id": "spelt", "prompt": WORDS["prompt"].upper(), "input": WORDS["input"]},
+        {"id": f"file-{ZEBRA}", "prompt": "a row that stands twice"},
+        OTHERS[0],
+    ]
+    run = project.run("preference", seeds, new_run=True)
+    assert (run.items, run.bad_rows, run.carried) == (1, 4, 0)
+    refused = (folder / f"solon.{run.run_id}.bad-rows.jsonl").read_text()
+    assert (refused.count("tombstone"), refused.count("duplicate id")) == (3, 1)
+    assert ZEBRA not in refused
+    same_id = project.run("preference", [{"id": PATIENT["id"], "prompt": "other words"}, OTHERS[1]])
+    assert (same_id.items, same_id.bad_rows) == (1, 1)
+    seen = preview("preference", seeds, project, n=5, draw=1)
+    assert (seen.seeds, seen.bad_rows) == (1, 4)
+    with pytest.raises(UsageError, match="tombstone"):
+        project.run("preference", [PATIENT], new_run=True)
+    # what was forgotten is never driven again, whatever asks for it
+    item = next(row for row in rows(project.store, "Item") if row["reason"] == "forgotten")
+    table = tables.Item.__table__  # type: ignore[attr-defined]
+    with project.store.transaction() as connection:
+        connection.execute(update(table).where(table.c.id == item["id"]).values(state="queued"))
+    calls = len(rows(project.store, "Call"))
+    project.resume(item["run_id"])
+    assert len(rows(project.store, "Call")) == calls
+
+
+def test_group_subject_hash_and_phrase(open_project: Any) -> None:
+    import hashlib
+
+    project = open_project()
+    project.run("preference", [PATIENT, {**PATIENT, "id": "second", "prompt": "Another question?"}, *OTHERS])
+    digest = hashlib.sha256(WORDS["given"].encode()).hexdigest()
+    one, two = (
+        {row["external_id"]: row["id"] for row in rows(project.store, "Seed")}[name]
+        for name in (PATIENT["id"], "second")
+    )
+    for wanted in ({"group": PATIENT["group"]}, {"subject": PATIENT["subject"]}, {"text_hash": digest}):
+        assert set(forgetting.look(project.store, Wanted(**wanted)).seeds) == {one, two}
+    assert forgetting.look(project.store, Wanted(match="LONG  voyage to tromsø")).seeds == (one,)
+    assert set(forgetting.look(project.store, Wanted(match="periwinkle")).seeds) == {one, two}
+    with pytest.raises(UsageError, match="nothing that stands"):
+        forgetting.look(project.store, Wanted(seed="nobody"))
+    with pytest.raises(UsageError, match="one SEED"):
+        forgetting.look(project.store, Wanted())
+    with pytest.raises(UsageError, match="longer"):
+        forgetting.look(project.store, Wanted(match="the"))
+    assert set(forget(project, group=PATIENT["group"]).seeds) == {one, two}
+    later = project.run("preference", [{"id": "new", "group": PATIENT["group"], "prompt": "New?"}, *OTHERS])
+    assert later.bad_rows == 1
+
+
+def test_an_older_copy_is_refused_until_it_obeys(
+    open_project: Any, find_bytes: Callable[..., list[str]], folder: Path
+) -> None:
+    project = open_project()
+    make_history(project)
+    project.store.writer.close()
+    with sqlite3.connect(folder / "solon.db") as source, sqlite3.connect(folder / "backup.db") as target:
+        source.backup(target)
+    source.close()
+    target.close()
+    checkpoints = (folder / "solon.checkpoints.db").read_bytes()
+    forget(project, group=PATIENT["group"])
+    project.close()
+    for name in ("solon.db-wal", "solon.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.move(folder / "backup.db", folder / "solon.db")
+    (folder / "solon.checkpoints.db").write_bytes(checkpoints)
+    with pytest.raises(StoreError, match="older copy") as refused:
+        open_project()
+    assert "solon forget --again" in refused.value.next_step
+    with Store(f"sqlite:///{folder / 'solon.db'}", restoring=True) as store:
+        made = asyncio.run(forgetting.again(store, actor="test"))
+        assert len(made.seeds) == 2
+    again = open_project()
+    assert audit_log.verify(again.store).intact
+    assert find_bytes(*SECRETS) == []
+
+
+def test_a_release_is_named_and_no_longer_rebuilds(open_project: Any, folder: Path) -> None:
+    from solon.eval.release import create_release, verify_release
+
+    project = open_project()
+    make_history(project)
+    create_release(project.store, "first", folder / "first")
+    assert verify_release(project.store, folder / "first").passed
+    made = forget(project, seed=PATIENT["id"])
+    assert made.releases == {"first": 1}
+    checks = verify_release(project.store, folder / "first").checks
+    (rebuilt,) = [check for check in checks if check.name == "rebuilt"]
+    assert "1 records with erased texts" in rebuilt.told
+
+
+def test_what_showed_its_precedent_to_others_goes_too(
+    open_project: Any, find_bytes: Callable[..., list[str]]
+) -> None:
+    chat = ScriptedChat(name="default", script={"otherwise": "default"})
+    project = open_project(given={"default": chat})
+    make_history(project)
+    precedents = tables.Precedent.__table__  # type: ignore[attr-defined]
+    with project.store.transaction() as connection:  # as a lead's decision of the seen half is
+        connection.execute(
+            update(precedents).values(half="seen", retrievable=True, retrievable_at=1.0, created_at=1.0)
+        )
+    like = {"id": "like", "prompt": "What should we do about the cough that came after the long voyage home?"}
+    project.run("preference", [like])
+    shown = [row for row in rows(project.store, "Text") if "] experts decided" in (row["body"] or "")]
+    assert sum(ZEBRA in row["body"] for row in shown) >= 2
+    made = forget(project, seed=PATIENT["id"])
+    assert made.shown_to_others >= len(shown)
+    forget(project, seed="again")
+    assert find_bytes(*SECRETS) == []
+    kept = [row for row in rows(project.store, "Text") if row["body"] in ("A", "B")]
+    assert kept  # a verdict's letter tells nothing, and the same text stands behind other calls
+    # and no later judge is shown it
+    project.run("preference", [{**like, "id": "later", "prompt": like["prompt"] + " Again?"}])
+    assert find_bytes(*SECRETS) == []
+
+
+def test_refused_rows_beside_the_store(
+    open_project: Any, find_bytes: Callable[..., list[str]], folder: Path
+) -> None:
+    project = open_project()
+    project.run("preference", [PATIENT, PATIENT, {**PATIENT, "id": "x", "responses": []}, *OTHERS])
+    assert any(name.endswith("bad-rows.jsonl") for name in find_bytes(*SECRETS))
+    assert forget(project, seed=PATIENT["id"]).bad_rows == 2
+    assert find_bytes(*SECRETS) == []
+
+
+def test_a_run_at_work_is_in_the_way(open_project: Any) -> None:
+    import os
+    import time
+
+    from solon.store.items import owner, working
+
+    project = open_project()
+    make_history(project)
+    items = tables.Item.__table__  # type: ignore[attr-defined]
+    with working() as me:
+        assert me.startswith(owner())
+        with project.store.transaction() as connection:
+            busy = {"state": "running", "claimed_by": me, "claimed_until": time.time() + 60}
+            connection.execute(update(items).where(items.c.state == "waiting").values(**busy))
+        with pytest.raises(UsageError, match="at work"):
+            forget(project, seed=PATIENT["id"])
+    assert os.getpid()
+    assert forget(project, seed=PATIENT["id"]).swept
+
+
+def test_another_process_with_the_store_open_is_told(open_project: Any, folder: Path) -> None:
+    project = open_project()
+    make_history(project)
+    reader = sqlite3.connect(folder / "solon.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM texts").fetchone()
+    from solon.store import erasing
+
+    before, erasing.BUSY_SECONDS = erasing.BUSY_SECONDS, 0
+    try:
+        made = forget(project, seed=PATIENT["id"])
+        assert not made.swept
+        assert "--sweep" in made.left[0]
+    finally:
+        erasing.BUSY_SECONDS = before
+        reader.close()
+    assert forgetting.sweep(project.store)
+
+
+def test_both_databases_forget(store_url: str, open_project: Any, folder: Path) -> None:
+    project = open_project(url=store_url)
+    make_history(project)
+    made = forget(project, seed=PATIENT["id"])
+    assert made.swept
+    forget(project, seed="again")
+    bodies = " ".join(row["body"] or "" for row in rows(project.store, "Text"))
+    assert not any(secret in bodies for secret in SECRETS)
+    everything = json.dumps(
+        {n: rows(project.store, n) for n in tables.__all__ if n != "metadata"}, default=str
+    )
+    assert not any(secret in everything for secret in SECRETS)
+    assert audit_log.verify(project.store).intact
+    assert project.run("preference", [PATIENT, *OTHERS], new_run=True).bad_rows == 1
+
+
+def test_command_line(command: Any, folder: Path) -> None:
+    (folder / "seeds.jsonl").write_text("".join(json.dumps(seed) + "\n" for seed in [PATIENT, *OTHERS]))
+    assert command("run", "preference", "--seeds", "seeds.jsonl")[0] in (0, 3)
+    code, out, err = command("forget", PATIENT["id"], "--dry-run")
+    assert (code, "1 seeds would be forgotten" in out) == (0, True), err
+    code, out, err = command("forget", PATIENT["id"], "--by", "Dr. Weiss", "--json")
+    assert code == 0, err
+    told = json.loads(out.splitlines()[-1])
+    assert told["swept"]
+    assert ZEBRA not in out
+    assert command("forget", PATIENT["id"])[0] == 2
+    assert command("forget")[0] == 2
+    assert command("forget", "--sweep")[0] == 0
+    code, out, err = command("audit", "verify")
+    assert code == 0, err
+    for look in (("status",), ("review", "list"), ("report", "-o", "report.html"), ("doctor", "--offline")):
+        code, out, err = command(*look)
+        assert code == 0, (look, err)
+        assert ZEBRA not in out + err
+    assert ZEBRA not in (folder / "report.html").read_text()
