@@ -14,13 +14,8 @@ from solon.consensus.binomial import clopper_pearson
 from solon.consensus.ceiling import best_agreement
 from solon.consensus.logit import fit_logit
 from solon.consensus.model import Calibration
+from solon.consensus.trust import PRIOR_RIGHT, PRIOR_STRENGTH, PROVEN_AFTER, PROVEN_AT
 from solon.errors import ConfigError
-
-PROVEN_AFTER = 30
-"""Blind golden or overlapped answers after which a reviewer may count as proven."""
-PROVEN_AT = 0.9
-"""Reliability that a proven reviewer must show."""
-PRIOR_RIGHT, PRIOR_STRENGTH = 0.75, 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +114,19 @@ def merge(
     votes: Sequence[tuple[str, float]],
     *,
     calibration: Calibration | None = None,
+    confidence: float | None = None,
 ) -> dict[str, float]:
     """Posterior after votes of ``(outcome, reliability)``, independent given the truth.
 
-    ``tie`` and unknown outcomes move nothing. With ``calibration`` the panel's own odds are first made honest:
-    an overconfident panel would outvote any reviewer.
+    ``tie`` and unknown outcomes move nothing. With ``confidence``, or a ``calibration`` that gives it, the panel's own
+    odds are first made honest: an overconfident panel would outvote any reviewer.
     """
     logs = {o: math.log(max(p, 1e-12)) for o, p in posterior.items()}
-    if calibration is not None and calibration.kind != "none" and len(logs) > 1:
-        best = max(logs, key=lambda o: logs[o])
-        honest = min(max(calibration.apply(posterior[best], {}), 1e-6), 1.0 - 1e-6)
+    best = max(logs, key=lambda o: logs[o])
+    if confidence is None and calibration is not None and calibration.kind != "none":
+        confidence = calibration.apply(posterior[best], {})
+    if confidence is not None and len(logs) > 1:
+        honest = min(max(confidence, 1e-6), 1.0 - 1e-6)
         rest = sum(p for o, p in posterior.items() if o != best) or 1.0
         logs = {
             o: math.log(honest if o == best else max((1.0 - honest) * p / rest, 1e-12))

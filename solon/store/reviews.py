@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
@@ -59,7 +59,6 @@ __all__ = [
     "set_escalated",
     "set_replayed",
     "set_waiting",
-    "spend_budget",
     "store_decision",
     "stored_decision",
 ]
@@ -145,30 +144,6 @@ def overlap_row(review: Mapping[str, Any]) -> Row:
         "leased": False,
         "escalated": False,
     }
-
-
-def spend_budget(connection: Connection, run_id: str, most: int) -> list[ReviewRow]:
-    """Of the reviews held, the least confident enter the queue, as far as the run's budget goes.
-
-    Returns those that stay out: their items are accepted as the panel has them.
-    """
-    spent = select(func.count()).where(
-        reviews.c.run_id == run_id, reviews.c.rule == "budget", reviews.c.state.in_(("waiting", "decided"))
-    )
-    left = max(0, most - int(connection.execute(spent).scalar_one()))
-    held = (
-        select(reviews)
-        .where(reviews.c.run_id == run_id, reviews.c.state == "held")
-        .order_by(reviews.c.confidence, reviews.c.id)
-    )
-    found = [ReviewRow(**row) for row in connection.execute(held).mappings()]
-    chosen, others = found[:left], found[left:]
-    for ids, state in (([r.id for r in chosen], "waiting"), ([r.id for r in others], "withdrawn")):
-        for start in range(0, len(ids), 500):
-            connection.execute(
-                update(reviews).where(reviews.c.id.in_(ids[start : start + 500])).values(state=state)
-            )
-    return others
 
 
 def decide(
