@@ -301,7 +301,14 @@ class Project:
         from solon.learning import learn, watch_audits
 
         watch_audits(self.store, run, config)
-        return learn(self.store, run, self._recipe(run.recipe), config, everything=everything)
+        return learn(
+            self.store,
+            run,
+            self._recipe(run.recipe),
+            config,
+            reviewers=self.config.reviewers,
+            everything=everything,
+        )
 
     def _recipe(self, name: str) -> Recipe:
         from solon.graphs.recipes import get_recipe
@@ -334,6 +341,8 @@ class Project:
     ) -> str:
         """Answer a review; returns the decision's id. `resume` then moves the item on.
 
+        The answer of a reviewer who is not proven (`actor`: expert:ID) is a vote; its own id is returned.
+
         Args:
             choice: one of the review's `choices`, or skip | decline | escalate.
             candidate: the candidate that is preferred or edited.
@@ -343,18 +352,19 @@ class Project:
             AlreadyDecided: someone else was first; nothing was changed.
             InvalidDecision, NotPending: saying what is wrong; nothing was changed.
         """
-        from solon.store.reviews import decide
+        from solon.store.voting import answer as take_in
 
         channel = answer.pop("channel", "python")
         actor = answer.pop("actor", local_actor())
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
         review_id = review.id if isinstance(review, Review) else self.review(review).id
-        return decide(
+        return take_in(
             self.store,
             review_id,
             {k: v for k, v in values.items() if v is not None},
             actor=actor,
             channel=channel,
+            reviewers=self.config.reviewers,
         )
 
     # What came out ---------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -82,6 +82,26 @@ def rate_all(
         else:
             out[who] = rate_from_overlap(who, sum(hits), len(hits), outcomes)
     return out
+
+
+def rate_people(
+    answers: Mapping[str, Mapping[str, str]],
+    final: Collection[str],
+    golden: Mapping[str, str] | None = None,
+    outcomes: int = 2,
+) -> dict[str, Reviewer]:
+    """Reliability of everyone from ``answers[item][reviewer]``, each item's in the order in which they were given.
+
+    Those whose decision is ``final`` are measured beside each other, so that a crowd cannot make an expert look bad;
+    the rest beside the first final answer to an item where there is one, else beside each other. ``golden``
+    answers take precedence over people.
+    """
+    among = {
+        item: {who: said for who, said in given.items() if who in final} for item, given in answers.items()
+    }
+    first = {item: next(iter(given.values())) for item, given in among.items() if given}
+    rated = rate_all(answers, first | dict(golden or {}), outcomes)
+    return rated | rate_all(among, golden, outcomes)
 
 
 def vote_weight(reliability: float, outcomes: int = 2) -> float:

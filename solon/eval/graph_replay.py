@@ -16,7 +16,8 @@ from solon.eval.recorded import RecordedItem
 from solon.eval.replay import Routed
 from solon.graphs.recipes.preference import Preference
 from solon.project import Project
-from solon.store.learning import item_routes, votes_on
+from solon.store.learning import votes_on
+from solon.store.outcomes import item_routes
 
 if TYPE_CHECKING:
     from solon.graphs.context import ItemContext

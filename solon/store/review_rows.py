@@ -13,6 +13,10 @@ from solon.store.tables import Review
 reviews = Review.__table__  # type: ignore[attr-defined]
 
 
+VOTES = "votes"
+"""Actor and channel of a decision that the votes of reviewers made who are not proven."""
+
+
 class NotThere(NotPending):
     """Nothing of the caller's has this id."""
 

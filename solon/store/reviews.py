@@ -22,7 +22,7 @@ from solon.store.deliveries import (
     stored_decision,
 )
 from solon.store.ids import hash_id, keyed_hash, new_id
-from solon.store.review_rows import LeaseLost, NotThere, ReviewRow, find_review, list_reviews
+from solon.store.review_rows import VOTES, LeaseLost, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.store import Store
 from solon.store.tables import (
     Assignment,
@@ -90,7 +90,9 @@ def set_waiting(
     ).scalar_one_or_none()
     # Under a budget every judged item is held until all are: then the ones worth most enter the queue.
     values["state"] = "held" if review["rule"] == "budget" and undone_by is None else "waiting"
-    if undone_by is not None:
+    if undone_by == VOTES:
+        values["escalated"] = True
+    elif undone_by is not None:
         values["prefer_actor"] = undone_by
     moved = connection.execute(
         update(reviews)

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from solon import Project
-from solon.learning import outcome_of, watch_audits
+from solon.evidence import outcome_in_words
+from solon.learning import watch_audits
 from solon.store.learning import Decided
 from solon.store.reviews import decide, list_reviews
 from solon.store.runs import find_run
@@ -225,7 +226,7 @@ def test_decisions_in_the_panels_words(choice: str, candidate: str | None, expec
     decided = Decided(
         "d", "i", 0, ("a", "b"), choice, candidate, "expert:x", 0.0, False, True, "interrupt", "r"
     )
-    assert outcome_of(decided) == expected
+    assert outcome_in_words(decided) == expected
 
 
 def test_a_quarter_of_the_pilot_is_asked_twice_and_gives_the_ceiling(project: Project) -> None:
