@@ -29,7 +29,10 @@ MEASURED = 5
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of decided and judged items. `reliability`: of the people who decided, in [0, 1]."""
+    """What is known of decided and judged items.
+
+    `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes made, what the votes say without the panel.
+    """
 
     usable: list[Decided]
     judged: list[Judged]
@@ -37,6 +40,7 @@ class Evidence:
     against: dict[str, dict[str, float]]
     answers: dict[str, dict[str, str]]
     reliability: dict[str, float]
+    by_votes: dict[str, float]
 
     @property
     def fit_on(self) -> list[Decided]:
@@ -89,6 +93,7 @@ def gather(
     by_review: dict[str, list[learning.Blind]] = {}
     for blind in learning.blind_answers(connection):
         by_review.setdefault(blind.review_id, []).append(blind)
+    by_votes: dict[str, float] = {}
     for decision in usable:
         if decision.actor == VOTES:
             said = [
@@ -96,9 +101,9 @@ def gather(
                 for b in by_review.get(decision.review_id, ())
             ]
             sides = dict.fromkeys(_sides(decision.shown), 0.5)
-            reliability[decision.decision_id] = merge(sides, said)[outcome_in_words(decision)]
+            by_votes[decision.decision_id] = merge(sides, said)[outcome_in_words(decision)]
     answers = _answers_by_item(connection, set(scope_runs))
-    return Evidence(usable, judged, verdicts, against, answers, reliability)
+    return Evidence(usable, judged, verdicts, against, answers, reliability, by_votes)
 
 
 def _sides(shown: Sequence[str]) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from solon.store import adopting, certificates, learning
 from solon.store.learning import Decided, Judged
 from solon.store.precedents import mark_retrievable
 from solon.store.review_rows import VOTES
+from solon.store.runs import find_run
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -129,10 +130,11 @@ def learn(
     )
 
 
-def usable_decisions(store: Store, run: RunRow) -> int:
+def usable_decisions(store: Store, run_id: str) -> int:
     """How many decisions `learn` would use by now: cheap enough to ask every few seconds."""
     with store.connect() as connection:
-        count, newest = learning.count_learnable(connection, learning.runs_of_scope(connection, run))
+        scope_runs = learning.runs_of_scope(connection, find_run(connection, run_id))
+        count, newest = learning.count_learnable(connection, scope_runs)
     ended = time.time() - newest > SESSION_SECONDS
     return count if ended else max(0, count - OLD_ENOUGH)
 
@@ -173,13 +175,12 @@ def _fit(recipe: Recipe, evidence: Evidence, fit_on: Sequence[Decided], **option
         Decision(
             d.item_id,
             outcome_in_words(d),
-            known[d.decision_id] if d.actor == VOTES else known.get(d.actor, RELIABILITY),
+            evidence.by_votes[d.decision_id] if d.actor == VOTES else known.get(d.actor, RELIABILITY),
         )
         for d in fit_on
     ]
     model = fit(evidence.verdicts, decisions, outcomes=recipe.outcomes, against=evidence.against, **options)
-    people = {d.actor: known.get(d.actor, RELIABILITY) for d in evidence.usable if d.actor != VOTES}
-    return replace(model, reviewers=people)
+    return replace(model, reviewers=known)
 
 
 def _judge_stopping(recipe: Recipe, evidence: Evidence, model: ConsensusModel) -> Stopping:

@@ -285,29 +285,25 @@ class Project:
             runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=time.time())
         return summary
 
-    def learn(self, run_id: str | None = None) -> Learned:
+    def learn(self, run_id: str | None = None, *, everything: bool = True) -> Learned:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
 
-        A run does this by itself with decisions that are at least ten decisions, or a session, old.
+        A run does this by itself with decisions that are ten decisions, or a session, old; so does `everything=False`.
         """
         from solon.store import runs
 
         with self.store.connect() as connection:
             run = runs.find_run(connection, run_id)
             config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
-        return self._learn(run, config, everything=True)
+        return self._learn(run, config, everything=everything)
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> Learned:
         from solon.learning import learn, watch_audits
 
         watch_audits(self.store, run, config)
+        people = self.config.reviewers
         return learn(
-            self.store,
-            run,
-            self._recipe(run.recipe),
-            config,
-            reviewers=self.config.reviewers,
-            everything=everything,
+            self.store, run, self._recipe(run.recipe), config, reviewers=people, everything=everything
         )
 
     def _recipe(self, name: str) -> Recipe:
@@ -339,9 +335,7 @@ class Project:
     def decide(
         self, review: str | Review, choice: str, candidate: str | Candidate | None = None, **answer: Any
     ) -> str:
-        """Answer a review; returns the decision's id. `resume` then moves the item on.
-
-        The answer of a reviewer who is not proven (`actor`: expert:ID) is a vote; its own id is returned.
+        """Answer a review; returns the decision's id (of someone not proven: the vote's). `resume` moves the item on.
 
         Args:
             choice: one of the review's `choices`, or skip | decline | escalate.
@@ -358,14 +352,9 @@ class Project:
         actor = answer.pop("actor", local_actor())
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
         review_id = review.id if isinstance(review, Review) else self.review(review).id
-        return take_in(
-            self.store,
-            review_id,
-            {k: v for k, v in values.items() if v is not None},
-            actor=actor,
-            channel=channel,
-            reviewers=self.config.reviewers,
-        )
+        given = {k: v for k, v in values.items() if v is not None}
+        people = self.config.reviewers
+        return take_in(self.store, review_id, given, actor=actor, channel=channel, reviewers=people)
 
     # What came out ---------------------------------------------------------------------------------------------
 
