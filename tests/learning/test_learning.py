@@ -246,22 +246,3 @@ def test_a_quarter_of_the_pilot_is_asked_twice_and_gives_the_ceiling(project: Pr
     reviewers = json.loads(str(payload))["reviewers"]
     assert set(reviewers) == {"expert:test", "expert:second"}
     assert all(0.5 < reliability < 1.0 for reliability in reviewers.values())
-
-
-def test_a_budget_opens_the_least_confident_reviews_and_accepts_the_rest(tmp_path: Path) -> None:
-    config = {
-        "models": {"default": {"model": "scripted:default"}},
-        "generator": {"revise": False},
-        "routing": {"policy": "budget", "budget": 7, "audit_share": 0.0},
-    }
-    with Project(f"sqlite:///{tmp_path}/solon.db", config=config) as project:
-        summary = project.run("preference", seeds(40))
-        assert (summary.pending_review, summary.accepted) == (7, 33)
-        waiting = query(project, "SELECT confidence FROM reviews WHERE state = 'waiting'")
-        accepted = query(project, "SELECT confidence FROM records")
-        assert max(float(str(c)) for (c,) in waiting) <= min(float(str(c)) for (c,) in accepted)
-        again = project.run("preference", seeds(40))
-        assert (again.pending_review, again.accepted) == (7, 33)
-        review = project.reviews()[0]
-        project.decide(review, "prefer", review.candidates[0])
-        assert project.resume().pending_review == 6
