@@ -10,9 +10,9 @@ from solon.consensus.worth import RELIABILITY
 from solon.store import learning
 from solon.store.criticism import against_on
 from solon.store.experts import save_measured
-from solon.store.learning import Decided, Judged
+from solon.store.learning import Blind, Decided, Judged
 from solon.store.review_rows import VOTES
-from solon.store.voting import believed, outcome_of
+from solon.store.voting import outcome_of, who_decides
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -52,9 +52,9 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
     from solon.consensus.reviewers import rate_people
 
     with store.connect() as connection:
-        answers = _answers_by_item(connection)
+        answers = _answers_by_item(learning.blind_answers(connection))
         names = {who for given in answers.values() for who in given}
-        final = {name for name in names if believed(connection, name, reviewers).final}
+        final = {name for name, found in who_decides(connection, names, reviewers).items() if found.final}
     rated = rate_people(answers, final)
     figures = {
         name: {
@@ -90,8 +90,9 @@ def gather(
         name: 1.0 if known.proven else known.reliability if known.n >= MEASURED else RELIABILITY
         for name, known in rated.items()
     }
-    by_review: dict[str, list[learning.Blind]] = {}
-    for blind in learning.blind_answers(connection):
+    said_blind = learning.blind_answers(connection)
+    by_review: dict[str, list[Blind]] = {}
+    for blind in said_blind:
         by_review.setdefault(blind.review_id, []).append(blind)
     by_votes: dict[str, float] = {}
     for decision in usable:
@@ -102,7 +103,8 @@ def gather(
             ]
             sides = dict.fromkeys(_sides(decision.shown), 0.5)
             by_votes[decision.decision_id] = merge(sides, said)[outcome_in_words(decision)]
-    answers = _answers_by_item(connection, set(scope_runs))
+    own = learning.items_of_runs(connection, scope_runs)
+    answers = _answers_by_item([blind for blind in said_blind if blind.question[0] in own])
     return Evidence(usable, judged, verdicts, against, answers, reliability, by_votes)
 
 
@@ -110,18 +112,13 @@ def _sides(shown: Sequence[str]) -> tuple[str, str]:
     return ("A", "B") if len(shown) == 2 else ("accept", "reject")
 
 
-def _answers_by_item(connection: Connection, scope_runs: set[str] | None = None) -> dict[str, dict[str, str]]:
-    """question -> person -> answer, over ordinary, overlapped and audited answers and votes, the oldest first.
-
-    Each person's first answer counts. Runs: all of the store, or those of one scope.
-    """
-    own = None if scope_runs is None else learning.items_of_runs(connection, scope_runs)
+def _answers_by_item(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
+    """question -> person -> answer, in the order in which they were given; each person's first one counts."""
     answers: dict[str, dict[str, str]] = {}
-    for blind in learning.blind_answers(connection):
+    for blind in said:
         item_id, attempt, shown = blind.question
-        if own is None or item_id in own:
-            said = outcome_of(blind.choice, blind.candidate_id, shown)
-            answers.setdefault(f"{item_id}:{attempt}", {}).setdefault(blind.actor, said)
+        outcome = outcome_of(blind.choice, blind.candidate_id, shown)
+        answers.setdefault(f"{item_id}:{attempt}", {}).setdefault(blind.actor, outcome)
     return answers
 
 

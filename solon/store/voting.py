@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,12 +76,15 @@ class Tally:
 
 def believed(connection: Connection, actor: str, reviewers: ReviewersConfig) -> Believed:
     """What an answer by this actor counts for. Whoever works on the store without a token decides, as its owner."""
-    if not actor.startswith("expert:"):
-        return Believed(True, 1.0)
-    for expert in list_experts(connection):
-        if expert.actor == actor:
-            return expert.believed(reviewers)
-    return Believed(True, 1.0)
+    return who_decides(connection, [actor], reviewers)[actor]
+
+
+def who_decides(
+    connection: Connection, actors: Iterable[str], reviewers: ReviewersConfig
+) -> dict[str, Believed]:
+    """The same for many actors at once."""
+    people = {expert.actor: expert.believed(reviewers) for expert in list_experts(connection)}
+    return {actor: people.get(actor, Believed(True, 1.0)) for actor in actors}
 
 
 def answer(
@@ -197,15 +200,13 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
     """The panel's honest posterior merged with the blind votes on a review, independent given the truth."""
     from solon.consensus.reviewers import merge
 
-    known = {expert.actor: expert for expert in list_experts(connection)}
-    votes = []
-    for row in _rows(connection, review.id):
-        if row.revealed_at is None or row.revealed_at >= row.closed_at:
-            person = known.get(row.actor)
-            reliability = (
-                person.believed(reviewers).reliability if person else Believed(False, 0.5).reliability
-            )
-            votes.append(_vote(row, review, reliability))
+    rows = [
+        row
+        for row in _rows(connection, review.id)
+        if row.revealed_at is None or row.revealed_at >= row.closed_at
+    ]
+    people = who_decides(connection, [row.actor for row in rows], reviewers)
+    votes = [_vote(row, review, people[row.actor].reliability) for row in rows]
     posterior, confidence = _panel(connection, review)
     given = [(vote.outcome, vote.reliability) for vote in votes]
     return Tally(merge(posterior, given, confidence=confidence), tuple(votes))
