@@ -51,7 +51,7 @@ docs: $(VENV)/.dev ## write docs/configuration.md and examples/solon.toml anew f
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local -o $(DEMO_LOCK) pyproject.toml requirements/build.in
-	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review \
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review --extra embeddings \
 		--group dev -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
 

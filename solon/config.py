@@ -19,7 +19,7 @@ from solon.overlays import read_layers, without_secrets
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
-NOT_SHAPING = ("store", "limits", "tracing", "privacy", "plan", "prompts_dir")
+NOT_SHAPING = ("store", "limits", "reviewers", "tracing", "privacy", "plan", "prompts_dir")
 """Sections that change nothing of what a run makes of a seed: with others the same run goes on."""
 
 
@@ -173,16 +173,40 @@ class RoutingConfig(Section):
     budget_minutes: float | None = Field(
         None, gt=0, description="policy budget: minutes of experts' time instead of a number of reviews"
     )
-    review_seconds: float = Field(60.0, gt=0, description="what a review takes, for a budget in minutes")
+    review_seconds: float = Field(
+        60.0, gt=0, description="what a review of ordinary length takes, until answers show it"
+    )
+    explore: float = Field(
+        0.2, ge=0, le=1, description="policy budget: share drawn at random, so that a certificate is possible"
+    )
+    diversity: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="policy budget: value an item loses at most for being like one already asked (extra: embeddings)",
+    )
     max_redrafts: int = Field(1, ge=0, le=5, description="new rounds where every candidate is poor")
     max_reviews_per_item: int = Field(4, ge=1, le=20, description="then an item is rejected")
 
     @property
     def review_budget(self) -> int:
-        """Reviews that the budget policy may open in a run."""
+        """Reviews of ordinary length that the budget policy may open in a run."""
         if self.budget_minutes is None:
             return self.budget
         return int(self.budget_minutes * 60 / self.review_seconds)
+
+
+class ReviewersConfig(Section):
+    """Whose decision is final, and how many answers of others it takes. May be changed at any time."""
+
+    proven_roles: tuple[Literal["worker", "expert", "lead", "admin"], ...] = Field(
+        ("expert", "lead", "admin"),
+        description="roles whose decision is final from the first day; others' answers are votes",
+    )
+    settles: float = Field(
+        0.9, gt=0.5, lt=1, description="panel and votes together settle an item from this probability on"
+    )
+    most_votes: int = Field(5, ge=1, le=50, description="votes on an item, then it goes to a lead")
 
 
 class InstructionConfig(Section):
@@ -290,6 +314,7 @@ class Config(Section):
     judges: tuple[JudgeConfig, ...] = Field(default_factory=_default_judges, min_length=1)
     resolver: ResolverConfig = ResolverConfig()
     routing: RoutingConfig = RoutingConfig()
+    reviewers: ReviewersConfig = ReviewersConfig()
     instruction: InstructionConfig = InstructionConfig()
     law: LawConfig = LawConfig()
     seeds: SeedsConfig = SeedsConfig()

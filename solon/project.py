@@ -316,23 +316,26 @@ class Project:
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
         )
 
-    def learn(self, run_id: str | None = None) -> Learned:
+    def learn(self, run_id: str | None = None, *, everything: bool = True) -> Learned:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
 
-        A run does this by itself with decisions that are at least ten decisions, or a session, old.
+        A run does this by itself with decisions that are ten decisions, or a session, old; so does `everything=False`.
         """
         from solon.store import runs
 
         with self.store.connect() as connection:
             run = runs.find_run(connection, run_id)
             config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
-        return self._learn(run, config, everything=True)
+        return self._learn(run, config, everything=everything)
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> Learned:
         from solon.learning import learn, watch_audits
 
         watch_audits(self.store, run, config)
-        return learn(self.store, run, self._recipe(run.recipe), config, everything=everything)
+        people = self.config.reviewers
+        return learn(
+            self.store, run, self._recipe(run.recipe), config, reviewers=people, everything=everything
+        )
 
     def _recipe(self, name: str) -> Recipe:
         from solon.graphs.recipes import get_recipe
@@ -363,7 +366,7 @@ class Project:
     def decide(
         self, review: str | Review, choice: str, candidate: str | Candidate | None = None, **answer: Any
     ) -> str:
-        """Answer a review; returns the decision's id. `resume` then moves the item on.
+        """Answer a review; returns the decision's id (of someone not proven: the vote's). `resume` moves the item on.
 
         Args:
             choice: one of the review's `choices`, or skip | decline | escalate.
@@ -374,19 +377,15 @@ class Project:
             AlreadyDecided: someone else was first; nothing was changed.
             InvalidDecision, NotPending: saying what is wrong; nothing was changed.
         """
-        from solon.store.reviews import decide
+        from solon.store.voting import answer as take_in
 
         channel = answer.pop("channel", "python")
         actor = answer.pop("actor", local_actor())
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
         review_id = review.id if isinstance(review, Review) else self.review(review).id
-        return decide(
-            self.store,
-            review_id,
-            {k: v for k, v in values.items() if v is not None},
-            actor=actor,
-            channel=channel,
-        )
+        given = {k: v for k, v in values.items() if v is not None}
+        people = self.config.reviewers
+        return take_in(self.store, review_id, given, actor=actor, channel=channel, reviewers=people)
 
     # What came out ---------------------------------------------------------------------------------------------
 

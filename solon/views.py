@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -21,6 +21,11 @@ class RunSummary:
     The states sum to `items`: accepted + rejected + pending_review + failed + queued. `cost` is None where a price is
     unknown. `carried`: decisions taken over from earlier runs without asking anyone again. `tokens` counts input and
     output. `seconds` is the time spent working on the run, over all sessions.
+
+    `promise`: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling` what
+    experts agree among themselves); None without one. `unsafe`: among accepted records, `flagged` of `audited` at
+    random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
+    whether they still pay (`stop`, `why`), as of the newest consensus version.
     """
 
     run_id: str
@@ -45,6 +50,9 @@ class RunSummary:
     cost: float | None
     seconds: float
     stopped_because: str | None
+    promise: dict[str, Any] | None = None
+    unsafe: dict[str, Any] | None = None
+    more_decisions: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -76,7 +84,8 @@ class Review:
 
 def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:
     """Where a run (default: the newest) stands, read from the store."""
-    from solon.store import carrying, holds, items, reviews, runs
+    from solon.consensus.audit import rate_with_bound
+    from solon.store import audits, carrying, certificates, holds, items, reviews, runs
 
     with store.connect() as connection:
         run = runs.find_run(connection, run_id)
@@ -86,6 +95,11 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         waiting = reviews.pending_deliveries(connection, run.id)
         carried = carrying.count_carried(connection, run.id)
         held = holds.count_held(connection, run.id)
+        promise = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
+        stopping = certificates.newest_stopping(connection, run.scope)
+        flagged = audits.audited_unsafe(connection, run.id)
+        known = audits.known_unsafe(connection, run.id)
+    rate, at_most = rate_with_bound(flagged)
     return RunSummary(
         run_id=run.id,
         recipe=run.recipe,
@@ -109,6 +123,15 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         cost=used.cost if not used.unpriced else None,
         seconds=round(run.active_seconds, 3),
         stopped_because=run.stopped_because,
+        promise=promise.to_promise() if promise else None,
+        unsafe={
+            "flagged": sum(flagged),
+            "audited": len(flagged),
+            "rate": rate,
+            "at_most": round(at_most, 4),
+            "known": known,
+        },
+        more_decisions=stopping and {"stop": stopping["stop"], "why": stopping["why"]},
     )
 
 

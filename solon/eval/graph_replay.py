@@ -16,7 +16,8 @@ from solon.eval.recorded import RecordedItem
 from solon.eval.replay import Routed
 from solon.graphs.recipes.preference import Preference
 from solon.project import Project
-from solon.store.learning import item_routes, votes_on
+from solon.store.learning import votes_on
+from solon.store.outcomes import item_routes
 
 if TYPE_CHECKING:
     from solon.graphs.context import ItemContext
@@ -71,7 +72,7 @@ def run_graph(items: Sequence[RecordedItem], model: ConsensusModel, policy: str)
     with tempfile.TemporaryDirectory(prefix="solon-replay-") as folder:
         with Project(
             f"sqlite:///{Path(folder) / 'replay.db'}",
-            config=_config(policy),
+            config=_config(policy, len(items)),
             models={"default": _silent_critic()},
             recipes={"preference": RecordedPreference(by_id)},
         ) as project:
@@ -79,7 +80,7 @@ def run_graph(items: Sequence[RecordedItem], model: ConsensusModel, policy: str)
             return _read(project, model)
 
 
-def _config(policy: str) -> dict[str, Any]:
+def _config(policy: str, n: int) -> dict[str, Any]:
     match = _POLICY.match(policy)
     name, value = (match["name"], match["value"]) if match else ("never", None)
     routing: dict[str, Any] = {"policy": name, "audit_share": 0.0}
@@ -87,11 +88,12 @@ def _config(policy: str) -> dict[str, Any]:
         routing["threshold"] = float(value)
     if value is not None and name == "pilot":
         routing |= {"pilot": int(float(value)), "pilot_share": 1.0}
-    if name == "budget":
-        raise UsageError(
-            "the graph holds no budget back in a replay",
-            next_step="use --policy threshold(T) or leave --graph out",
-        )
+    if (
+        name == "budget"
+    ):  # recorded texts are empty names: neither their length nor their likeness says anything
+        share = 0.2 if value is None else float(value)
+        most = round(share * n) if share <= 1.0 else round(share)
+        routing |= {"budget": max(1, most), "explore": 0.0, "diversity": 0.0}
     return {
         "models": {"default": {"model": "scripted:default"}},
         "generator": {"revise": False},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Route = Literal["consensus", "resolved", "redrafted", "decided"]
+Route = Literal["consensus", "resolved", "redrafted", "voted", "decided"]
 
 
 @dataclass(frozen=True, slots=True)

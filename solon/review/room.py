@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi import Request
 from itsdangerous import URLSafeSerializer
 
+from solon.config import ReviewersConfig
 from solon.law.documents import Constitution, Rubric
 from solon.store.audit_log import sealing_key
 from solon.store.experts import TokenCheck
@@ -56,6 +57,11 @@ class Room:
     @property
     def store(self) -> Any:
         return self.project.store
+
+    @property
+    def reviewers(self) -> ReviewersConfig:
+        """Whose decision is final, as it is configured now."""
+        return self.project.config.reviewers
 
     def law(
         self, connection: Connection, constitution_id: str, rubric_id: str

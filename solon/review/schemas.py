@@ -131,7 +131,7 @@ class DecisionIn(Wire):
 class DecisionOut(Wire):
     """`second`: someone decided first; the answer is kept as a blind second opinion."""
 
-    kind: Literal["decided", "second", "skipped", "declined", "escalated"]
+    kind: Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
     review: Id
     assignment: Id
     decision: Id | None
@@ -311,7 +311,7 @@ class AuditCheck(Wire):
 
 class ExpertIn(Wire):
     name: str = Field(min_length=1, max_length=200)
-    role: Literal["expert", "lead", "admin"] = "expert"
+    role: Literal["worker", "expert", "lead", "admin"] = "expert"
     specialties: list[Annotated[str, Field(max_length=60)]] = Field(default_factory=list, max_length=40)
     languages: list[Annotated[str, Field(max_length=20)]] = Field(default_factory=list, max_length=40)
     credential: str = Field("", max_length=200)

@@ -30,6 +30,7 @@ REPLAY_SECONDS = 8.0
 
 TOLD = {
     "decided": "Saved.",
+    "vote": "Saved.",
     "second": "Someone had decided this one before; yours is kept as a second opinion.",
     "skipped": "Skipped: it goes to someone else.",
     "declined": "Declined: it goes to someone else.",
@@ -48,7 +49,9 @@ async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOu
     expert = caller.expert
 
     def lease(connection: Connection) -> BlindItem | None:
-        found = lease_next(connection, expert, exclude=exclude, match=room.options.match)
+        found = lease_next(
+            connection, expert, exclude=exclude, match=room.options.match, reviewers=room.reviewers
+        )
         return None if found is None else _shown(room, connection, *found, caller)
 
     item = await write(room, lease)
@@ -62,7 +65,9 @@ async def open_review(room: Room, caller: Caller, review_id: str) -> BlindItem:
     """Lease one named review to the caller."""
 
     def lease(connection: Connection) -> BlindItem:
-        found = lease_review(connection, caller.expert, review_id, match=room.options.match)
+        found = lease_review(
+            connection, caller.expert, review_id, match=room.options.match, reviewers=room.reviewers
+        )
         return _shown(room, connection, *found, caller)
 
     return await write(room, lease)
@@ -109,12 +114,13 @@ async def take_answer(
             review_id=review_id,
             channel=caller.channel,
             times={name: value for name, value in times.items() if value is not None},
+            reviewers=room.reviewers,
         )
 
     taken = await write(room, answer)
     if not taken.replayed:
         room.metrics.answers.labels(taken.kind).inc()
-    if taken.kind == "decided" and room.worker is not None:
+    if taken.kind in ("decided", "vote") and room.worker is not None:
         room.worker.wake()
     following = await hand_out(room, caller, given.exclude) if given.next else None
     return DecisionOut(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, exists, or_, select, update
 
+from solon.config import ReviewersConfig
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
 from solon.store.audit_log import append, has_read
@@ -18,6 +19,7 @@ from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
 from solon.store.items import FORGOTTEN, next_attempt
 from solon.store.queue import close_lease, lease_review
+from solon.store.review_rows import VOTES
 from solon.store.reviews import (
     LeaseLost,
     NotThere,
@@ -29,6 +31,7 @@ from solon.store.reviews import (
 )
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Item, Outbox, Precedent, Review
+from solon.store.voting import keep_text, kept_answer, log_vote, settle
 from solon.store.writer import insert_rows
 
 reviews = Review.__table__  # type: ignore[attr-defined]
@@ -38,7 +41,7 @@ outbox = Outbox.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
 precedents = Precedent.__table__  # type: ignore[attr-defined]
 
-Kind = Literal["decided", "second", "skipped", "declined", "escalated"]
+Kind = Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
 ASIDE: dict[str, Kind] = {"skip": "skipped", "decline": "declined", "escalate": "escalated"}
 DECLINE_REASONS = ("not_my_field", "needs_context", "personal_data", "broken")
 EXPLAIN = ("edit", "both_bad", "redraft", "escalate")
@@ -51,7 +54,8 @@ class BeingApplied(NotPending):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What became of an answer. `second`: someone decided first, and this one is kept as a blind second opinion."""
+    """What became of an answer. `second`: someone decided first, and this one is kept as a blind second opinion.
+    `vote`: the person is not proven; with others' votes and the panel's it may decide."""
 
     kind: Kind
     assignment_id: str
@@ -75,6 +79,7 @@ def answer_lease(
     review_id: str,
     channel: str,
     times: Mapping[str, float | None],
+    reviewers: ReviewersConfig | None = None,
 ) -> Answered:
     """Take an answer in, in the caller's transaction. Sending it again under the same token changes nothing.
 
@@ -102,10 +107,16 @@ def answer_lease(
     response = parse_response(review.response_schema, answer, review.candidates)
     _check_rationale(store, review, expert.actor, response)
     if review.state in ("decided", "withdrawn"):
-        kept = {"digest": digest, **_vote(store, connection, lease, response)}
+        kept = {"digest": digest, **kept_answer(store, connection, lease.review_id, response)}
         close_lease(connection, lease, "second", answer=kept)
         append(store, connection, expert.actor, "review.second", review.id, {"assignment": lease.id})
         return Answered("second", lease.id, review.id, None, False)
+    if review.kind == "interrupt" and not expert.believed(reviewers).final:
+        kept = {"digest": digest, **kept_answer(store, connection, review.id, response)}
+        close_lease(connection, lease, "vote", answer=kept)
+        log_vote(store, connection, review.id, expert.actor, lease.id)
+        settle(store, connection, review, reviewers or ReviewersConfig())
+        return Answered("vote", lease.id, review.id, None, False)
     counts = not saw_votes(connection, expert.actor, review)
     decision_id = store_decision(
         store,
@@ -174,43 +185,15 @@ def _set_aside(
             given = parse_response(
                 review.response_schema, {"rationale": rationale, **vote}, review.candidates
             )
-            kept |= _vote(store, connection, lease, given)
+            kept |= kept_answer(store, connection, lease.review_id, given)
         elif rationale:
-            kept["rationale"] = _keep(store, connection, lease, rationale)
+            kept["rationale"] = keep_text(store, connection, lease.review_id, rationale)
         if review.state == "waiting":
             set_escalated(connection, review.id)
     close_lease(connection, lease, ASIDE[choice], answer=kept, reason=reason[:100] or None)
     insert_rows(connection, [event(expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})])
     append(store, connection, expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})
     return Answered(ASIDE[choice], lease.id, review.id, None, False)
-
-
-def _vote(store: Store, connection: Connection, lease: Lease, response: Response) -> dict[str, Any]:
-    """An answer that does not decide, as ids and small values."""
-    return {
-        "choice": response.choice,
-        "candidate": response.candidate,
-        "text": _keep(store, connection, lease, response.text),
-        "guidance": _keep(store, connection, lease, response.guidance),
-        "rationale": _keep(store, connection, lease, response.rationale),
-        "principles": list(response.principles),
-        "flags": {candidate: list(flags) for candidate, flags in response.flags.items()},
-        "scores": dict(response.scores),
-        "strength": response.strength,
-    }
-
-
-def _keep(store: Store, connection: Connection, lease: Lease, body: str | None) -> str | None:
-    if not (body or "").strip():
-        return None
-    seed_id = connection.execute(
-        select(items.c.seed_id)
-        .join(reviews, reviews.c.item_id == items.c.id)
-        .where(reviews.c.id == lease.review_id)
-    ).scalar_one()
-    text_id, row = store.text_row(str(body), seed_id)
-    insert_rows(connection, [row])
-    return text_id
 
 
 def saw_votes(connection: Connection, actor: str, review: ReviewRow) -> bool:
@@ -321,10 +304,11 @@ def _was_not_delivered(connection: Connection, row: Mapping[str, Any], now: floa
 def _open_again(
     connection: Connection, expert: ExpertRow, row: Mapping[str, Any]
 ) -> tuple[Lease | None, ReviewRow]:
+    author = expert.actor if row["actor"] == VOTES else row["actor"]
     connection.execute(
         update(reviews)
         .where(reviews.c.id == row["review_id"], reviews.c.decision_id == row["id"])
-        .values(state="waiting", leased=False, decision_id=None, resolved_at=None, prefer_actor=row["actor"])
+        .values(state="waiting", leased=False, decision_id=None, resolved_at=None, prefer_actor=author)
     )
     if row["actor"] != expert.actor:
         return None, find_review(connection, row["review_id"])

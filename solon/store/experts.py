@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from solon.config import ReviewersConfig
+from solon.consensus.trust import Believed, believe
 from solon.errors import UsageError
 from solon.store.audit_log import append
 from solon.store.ids import new_id
@@ -25,7 +27,8 @@ experts = Expert.__table__  # type: ignore[attr-defined]
 links = LoginLink.__table__  # type: ignore[attr-defined]
 sessions = Session.__table__  # type: ignore[attr-defined]
 
-ROLES = ("expert", "lead", "admin")
+ROLES = ("worker", "expert", "lead", "admin")
+TRUST = ("", "proven", "unproven")
 LINK_SECONDS = 600.0
 SESSION_SECONDS = 12 * 3600.0
 SEEN_EVERY = 60.0
@@ -46,6 +49,8 @@ class ExpertRow:
     created_at: float
     token_made_at: float
     revoked_at: float | None
+    trust: str = ""
+    measured: dict[str, Any] | None = None
 
     @property
     def actor(self) -> str:
@@ -53,8 +58,18 @@ class ExpertRow:
         return f"expert:{self.id}"
 
     def may(self, role: str) -> bool:
-        """Does the role reach: expert < lead < admin?"""
+        """Does the role reach: worker < expert < lead < admin?"""
         return ROLES.index(self.role) >= ROLES.index(role)
+
+    def believed(self, reviewers: ReviewersConfig | None = None) -> Believed:
+        """Is this person's decision final, and how reliable are they? Without `reviewers`, by the defaults."""
+        roles = (reviewers or ReviewersConfig()).proven_roles
+        leads = self.may("lead") and self.role in roles and self.trust != "unproven"
+        return believe(
+            proven_at_first=self.role in roles,
+            trust="proven" if leads else self.trust,
+            measured=self.measured,
+        )
 
 
 def _row(found: Mapping[Any, Any]) -> ExpertRow:
@@ -69,6 +84,8 @@ def _row(found: Mapping[Any, Any]) -> ExpertRow:
         created_at=found["created_at"],
         token_made_at=found["token_made_at"],
         revoked_at=found["revoked_at"],
+        trust=found["trust"],
+        measured=found["measured"],
     )
 
 
@@ -80,9 +97,13 @@ def add_expert(
     specialties: Sequence[str] = (),
     languages: Sequence[str] = (),
     credential: str = "",
+    trust: str = "",
     by: str,
 ) -> tuple[ExpertRow, str]:
     """Add a person; returns them and their token, which is shown this once and stored hashed.
+
+    Args:
+        trust: proven or unproven; empty: by the role, see `[reviewers]` of the configuration.
 
     Raises:
         UsageError: the name is empty or taken, or there is no such role.
@@ -92,6 +113,7 @@ def add_expert(
         raise UsageError("an expert needs a name of 1 to 200 characters")
     if role not in ROLES:
         raise UsageError(f"there is no role {role!r}", next_step=f"roles: {', '.join(ROLES)}")
+    check_trust(trust)
     token_key, token, token_hash = _new_token()
     now = time.time()
     expert_id = new_id()
@@ -106,6 +128,8 @@ def add_expert(
         "token_hash": token_hash,
         "token_made_at": now,
         "settings": {},
+        "trust": trust,
+        "measured": None,
         "created_at": now,
         "revoked_at": None,
     }
@@ -118,6 +142,33 @@ def add_expert(
         connection.execute(insert(experts), [row])
         append(store, connection, by, "expert.added", expert_id, {"role": role})
     return _row(row), token
+
+
+def check_trust(trust: str) -> None:
+    """Raises UsageError where there is no such trust."""
+    if trust not in TRUST:
+        raise UsageError(f"nobody is ever {trust!r}", next_step="say proven, unproven, or nothing")
+
+
+def set_trust(store: Store, name_or_id: str, trust: str, *, by: str) -> ExpertRow:
+    """Say that a person's decisions are final (proven), or votes (unproven); empty: by role and measurement."""
+    check_trust(trust)
+    with store.transaction() as connection:
+        expert = find_expert(connection, name_or_id)
+        connection.execute(update(experts).where(experts.c.id == expert.id).values(trust=trust))
+        append(store, connection, by, "expert.trust", expert.id, {"trust": trust or "measured"})
+        return find_expert(connection, expert.id)
+
+
+def save_measured(connection: Connection, measured: Mapping[str, Mapping[str, float]]) -> int:
+    """Keep what blind comparisons say of people, by actor; returns how many rows changed."""
+    known = {f"expert:{row.id}": row for row in connection.execute(select(experts.c.id, experts.c.measured))}
+    changed = 0
+    for actor, figures in measured.items():
+        if actor in known and (known[actor].measured or None) != dict(figures):
+            statement = update(experts).where(experts.c.id == known[actor].id).values(measured=dict(figures))
+            changed += int(connection.execute(statement).rowcount)
+    return changed
 
 
 def _lower(values: Sequence[str]) -> list[str]:

@@ -13,6 +13,10 @@ from solon.store.tables import Review
 reviews = Review.__table__  # type: ignore[attr-defined]
 
 
+VOTES = "votes"
+"""Actor and channel of a decision that the votes of reviewers made who are not proven."""
+
+
 class NotThere(NotPending):
     """Nothing of the caller's has this id."""
 
@@ -50,6 +54,10 @@ class ReviewRow:
     decision_id: str | None
     created_at: float
     resolved_at: float | None
+    value: float | None
+    minutes: float | None
+    priority: float
+    inclusion: float | None
     specialty: str | None
     lang: str | None
     escalated: bool
@@ -59,11 +67,11 @@ class ReviewRow:
 def list_reviews(
     connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int = 100
 ) -> list[ReviewRow]:
-    """Reviews in a state, the oldest first."""
+    """Reviews in a state, those that wait in the order of the queue, others the oldest first."""
     query = (
         select(reviews)
         .where(reviews.c.state == state)
-        .order_by(reviews.c.created_at, reviews.c.id)
+        .order_by(*([reviews.c.priority] if state == "waiting" else []), reviews.c.created_at, reviews.c.id)
         .limit(limit)
     )
     if run_id is not None:

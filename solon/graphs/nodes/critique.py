@@ -47,6 +47,8 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
                 "created_at": time.time(),
             },
         )
+        if not made.abstained:
+            context.remember_critique(candidate, made.worst)
         findings[candidate] = {"worst": made.worst, "text": context.add_text(made.as_text())}
     await context.commit()
     if all(entry["worst"] == "fatal" for entry in findings.values()):

@@ -9,7 +9,11 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Expert(SQLModel, table=True):
-    """A person who answers reviews. Roles: expert, lead, admin. `token_key` finds the row, `token_hash` proves it."""
+    """A person who answers reviews. `token_key` finds the row, `token_hash` proves it. Roles: see `store.experts`.
+
+    `trust`: proven or unproven where a lead said so, else empty. `measured`: reliability, n, low and high, from blind
+    answers beside those of others; written when the store learns.
+    """
 
     __tablename__ = "experts"
     id: str = key()
@@ -22,6 +26,8 @@ class Expert(SQLModel, table=True):
     token_hash: str
     token_made_at: float
     settings: Any = json_column()
+    trust: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    measured: Any = json_column()
     created_at: float
     revoked_at: float | None = None
 
