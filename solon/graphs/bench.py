@@ -1,4 +1,8 @@
-"""Judge decided items again, under law that they were not judged by, each through its own journal."""
+"""Judge decided items again, under law that they were not judged by, through a journal apart from theirs.
+
+What was found before an amendment is ratified stands in no item's lineage; what the panel has said of an item before,
+under the same law, is read from the item's own run and not asked again.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from solon.law.amendments import Document
 from solon.law.documents import Constitution, Rubric
 from solon.prompts import PromptLibrary
 from solon.store import Store
+from solon.store.benches import open_bench
 from solon.store.items import load_items
 from solon.store.precedents import PrecedentRow, judged_at
 from solon.store.runs import find_run
@@ -29,7 +34,7 @@ AGAIN = 1000
 
 
 class Bench:
-    """Judges decided items again under any law, each through its own journal."""
+    """Judges decided items again under any law."""
 
     def __init__(
         self,
@@ -59,13 +64,17 @@ class Bench:
 
     def context(self, row: PrecedentRow) -> ItemContext:
         """The item as its agents saw it, under today's prompts and panel."""
+        with self.store.connect() as connection:
+            run = find_run(connection, row.run_id)
+        with self.store.transaction() as connection:
+            run_id, item_id = open_bench(self.store, connection, run, row.item_id)
         if row.run_id not in self._contexts:
-            with self.store.connect() as connection:
-                run = find_run(connection, row.run_id)
             recipe = self._recipes.get(run.recipe) or get_recipe(run.recipe)
-            self._contexts[row.run_id] = Contexts(self.store, run, recipe, self.config, self.pool, self.meter)
-        item = replace(load_items(self.store, [row.item_id])[0], fresh=False)
-        context = self._contexts[row.run_id].make(item)
+            self._contexts[row.run_id] = Contexts(
+                self.store, run, recipe, self.config, self.pool, self.meter, known=[run.id]
+            )
+        item = load_items(self.store, [row.item_id])[0]
+        context = self._contexts[row.run_id].make(replace(item, id=item_id, run_id=run_id, fresh=False))
         return replace(context, case=replace(context.case, prompts=self._prompts))
 
     async def try_one(

@@ -43,8 +43,6 @@ def _stream(store: Store, run_id: str | None, recipe: str | None) -> Iterator[di
             select(
                 records,
                 items.c.seed_id,
-                items.c.constitution_id,
-                items.c.rubric_id,
                 items.c.prompts_id,
                 seeds.c.external_id,
                 seeds.c.group,

@@ -62,6 +62,8 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "provisional": decision is None and context.certified_from is None,
         "certificate_id": context.item.certificate_id if context.certified_from is not None else None,
         "consensus_id": context.item.consensus_id,
+        "constitution_id": context.item.constitution_id,
+        "rubric_id": context.item.rubric_id,
         "decision_id": (decision or {}).get("decision"),
         "created_at": time.time(),
     }
