@@ -37,24 +37,31 @@ CLUSTER_SHOWN = 8
 SAMPLE = 200
 
 
-def pin_law(store: Store, connection: Connection, config: Config, recipe: str) -> tuple[str, str]:
-    """Ids of the constitution and the rubric that new items of a recipe follow; leads' decisions become case law.
+def pin_law(
+    store: Store, connection: Connection, config: Config, recipe: str
+) -> tuple[tuple[str, str], tuple[LawVersion, ...]]:
+    """Ids of the constitution and the rubric that new items of a recipe follow, and the versions that go before them
+    for seeds of a domain; leads' decisions become case law.
 
     What the store has in force goes before the configured file or starter of the same name.
     """
     from solon.preparing import local_actor
 
     mark_retrievable(connection)
-    found = [
-        laws.law_of_run(
-            store, connection, document.kind, document, source, recipe=recipe, by=local_actor()
-        ).id
-        for document, source in (
-            (load_constitution(config.law.constitution), config.law.constitution),
-            (load_rubric(config.law.rubric), config.law.rubric),
+    pinned: list[str] = []
+    tagged: list[LawVersion] = []
+    for document, source in (
+        (load_constitution(config.law.constitution), config.law.constitution),
+        (load_rubric(config.law.rubric), config.law.rubric),
+    ):
+        kind = document.kind
+        found = laws.law_of_run(
+            store, connection, kind, document, source, recipe=recipe, by=local_actor()
         )
-    ]
-    return found[0], found[1]
+        pinned.append(found.id)
+        in_force = laws.versions_in_force(connection, kind, document.name, recipe)
+        tagged += [version for version in in_force if version.document.scope.tags]
+    return (pinned[0], pinned[1]), tuple(tagged)
 
 
 def law_in_force(connection: Connection, config: Config, kind: Kind, named: str | None = None) -> LawVersion:

@@ -193,7 +193,7 @@ class Project:
             return runs.find_run(connection, run_id), pins
 
     def _shape(self, pins: Pins) -> str:
-        return self._shape_of(pins.constitution_id, pins.rubric_id, pins.prompts_id)
+        return self._shape_of(*pins.law, pins.prompts_id)
 
     def _shape_of(self, *law: str) -> str:
         """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
@@ -210,12 +210,13 @@ class Project:
         library = PromptLibrary()
         version, drawn = graph_version(recipe_name)
         with self.store.transaction() as connection:
-            law = pin_law(self.store, connection, self.config, recipe_name)
+            law, tagged = pin_law(self.store, connection, self.config, recipe_name)
             return pin_versions(
                 connection,
                 config=self.config.effective(),
-                fingerprint=self._shape_of(*law, library.version),
+                fingerprint=self._shape_of(*law, *(version.id for version in tagged), library.version),
                 law=law,
+                tagged=tagged,
                 prompts=(library.version, library.manifest()),
                 graph=(version, recipe_name, drawn),
                 consensus=ConsensusModel.prior(outcomes=recipe.outcomes).to_json(),
