@@ -55,9 +55,7 @@ def pin_law(
         (load_rubric(config.law.rubric), config.law.rubric),
     ):
         kind = document.kind
-        found = laws.law_of_run(
-            store, connection, kind, document, source, recipe=recipe, by=local_actor()
-        )
+        found = laws.law_of_run(store, connection, kind, document, source, recipe=recipe, by=local_actor())
         pinned.append(found.id)
         in_force = laws.versions_in_force(connection, kind, document.name, recipe)
         tagged += [version for version in in_force if version.document.scope.tags]

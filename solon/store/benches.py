@@ -31,4 +31,3 @@ def open_bench(store: Store, connection: Connection, run: RunRow, item_id: str) 
     item |= {"pilot": False, "claimed_by": None, "claimed_until": None}
     insert_rows(connection, [(Run, row), (Item, item)])
     return run_id, bench_id
-

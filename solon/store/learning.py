@@ -62,7 +62,10 @@ class Judged:
 
 
 def counted_decisions(connection: Connection, scope_runs: Sequence[str]) -> list[Decided]:
-    """First answers by experts with their own token, not undone, the oldest first; one for each item."""
+    """First answers by experts with their own token, not undone, the oldest first; one for each item.
+
+    Items that were judged again are under newer law than their run, so that only audits of them are there.
+    """
     query = (
         select(
             decisions.c.id,
@@ -82,6 +85,7 @@ def counted_decisions(connection: Connection, scope_runs: Sequence[str]) -> list
         .join(items, items.c.id == decisions.c.item_id)
         .join(precedents, precedents.c.decision_id == decisions.c.id)
         .where(decisions.c.counts, decisions.c.undone_at.is_(None), items.c.run_id.in_(scope_runs))
+        .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
     found: dict[tuple[str, str], Decided] = {}
@@ -141,7 +145,8 @@ def votes_on(
 
 
 def judged_items(connection: Connection, run_id: str) -> list[Judged]:
-    """Waiting items that nobody has in hand, and accepted ones that no person decided, with their votes."""
+    """Waiting items that nobody has in hand, and accepted ones that no person decided, with their votes; without those
+    that were judged again under newer law than the run's."""
     waiting = (
         select(
             items.c.id,
@@ -155,6 +160,7 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
         .where(
             items.c.run_id == run_id,
             items.c.state == "waiting",
+            items.c.carried.is_(None),
             reviews.c.state == "waiting",
             reviews.c.kind == "interrupt",
             reviews.c.leased.is_(False),
@@ -180,6 +186,7 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
         .where(
             items.c.run_id == run_id,
             items.c.state == "accepted",
+            items.c.carried.is_(None),
             records.c.superseded_at.is_(None),
             records.c.decision_id.is_(None),
         )
@@ -230,21 +237,9 @@ def adopt_for_queued(
 def send_again(
     connection: Connection, judged: Judged, consensus_id: str, certificate_id: str | None, *, why: str
 ) -> bool:
-    """Replay an item under the new version, from its journal. A review that somebody took meanwhile stays.
-
-    Withdrawing is a compare-and-swap from `waiting` only; a withdrawn review is no precedent.
-    """
-    if judged.review_id is not None:
-        statement = (
-            update(reviews)
-            .where(
-                reviews.c.id == judged.review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False)
-            )
-            .values(state="withdrawn", resolved_at=time.time())
-        )
-        if connection.execute(statement).rowcount != 1:
-            return False
-        insert_rows(connection, [event("system", "withdrawn", judged.review_id, {"why": why})])
+    """Replay an item under the new version, from its journal. A review that somebody took meanwhile stays."""
+    if judged.review_id is not None and not withdraw_review(connection, judged.review_id, why=why):
+        return False
     connection.execute(
         update(items)
         .where(items.c.id == judged.item_id)
@@ -254,6 +249,20 @@ def send_again(
     connection.execute(
         update(items).where(items.c.id == judged.item_id).values(state="queued", finished_at=None)
     )
+    return True
+
+
+def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool:
+    """Take a review out of the queue, which nobody has in hand: a compare-and-swap from `waiting` only. A withdrawn
+    review is no precedent."""
+    statement = (
+        update(reviews)
+        .where(reviews.c.id == review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False))
+        .values(state="withdrawn", resolved_at=time.time())
+    )
+    if connection.execute(statement).rowcount != 1:
+        return False
+    insert_rows(connection, [event("system", "withdrawn", review_id, {"why": why})])
     return True
 
 
