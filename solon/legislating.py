@@ -99,7 +99,9 @@ def import_law(
                 next_step="`propose` measures and ratifies a change; --in-force with --reason skips that",
             )
         draft = edits.next_version(current.document, document.model_dump(), author=by, reason=reason)
-        return laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
+        made = laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
+        stored.mark_stale(connection, current.kind, current.id)
+        return made
 
 
 # Drafts ---------------------------------------------------------------------------------------------------------

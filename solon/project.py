@@ -375,15 +375,15 @@ class Project:
         recipe: str | None = None,
         **options: Any,
     ) -> ExportSummary:
-        """Write the records in force to a file; see `solon.formats.exports.export` for the options."""
+        """Write the records in force; options of `formats.exports.export`, and `constitution`, `as_of` (a date)."""
         from solon.formats.exports import export
         from solon.store.exporting import export_rows
-        from solon.store.runs import find_run
+        from solon.views import find_wanted
 
-        if run_id is not None:
-            with self.store.connect() as connection:
-                run_id = find_run(connection, run_id).id
-        left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
+        named = {name: options.pop(name, None) for name in ("constitution", "as_of")}
+        which = find_wanted(self.store, run_id=run_id, recipe=recipe, **named)
+        left_out, rows = export_rows(self.store, **which)
+        options = {"about": {name: which[name] for name in named if which[name] is not None}, **options}
         return export(rows, format=format, path=Path(path), left_out=left_out, **options)
 
 
