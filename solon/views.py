@@ -141,7 +141,12 @@ def view_review(store: Store, row: ReviewRow) -> Review:
 
 
 def find_wanted(
-    store: Store, *, run_id: str | None, recipe: str | None, constitution: str | None, as_of: str | float | None
+    store: Store,
+    *,
+    run_id: str | None,
+    recipe: str | None,
+    constitution: str | None,
+    as_of: str | float | None,
 ) -> dict[str, Any]:
     """Names of a run, a version and a time as `solon.store.exporting.Which` takes them.
 

@@ -30,7 +30,9 @@ def export(
     ] = None,
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", metavar="DATE", help="The records as they stood at the end of that day (UTC)."),
+        typer.Option(
+            "--as-of", metavar="DATE", help="The records as they stood at the end of that day (UTC)."
+        ),
     ] = None,
     min_margin: Annotated[float | None, typer.Option(help="Leave out records with a smaller margin.")] = None,
     certified_only: Annotated[

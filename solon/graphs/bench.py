@@ -6,10 +6,12 @@ under the same law, is read from the item's own run and not asked again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from solon.agents import judge as judges
 from solon.agents.calls import Meter, ModelPool
 from solon.config import Config
 from solon.consensus.panel import Verdict, judge_item
@@ -100,6 +102,30 @@ class Bench:
         trial = impact.Trial(row.id, part, row.outcome, before, after, twice)
         return trial, (margin_before, margin_after)
 
+    async def score_shown(self, row: PrecedentRow, rubric: Rubric) -> list[dict[str, float]]:
+        """Mean scores of the panel by criterion, of each candidate shown; empty where no judge gave any."""
+        context = self.context(row)
+        context = replace(context, case=replace(context.case, rubric=rubric))
+        with self.store.connect() as connection:
+            round_, pair = judged_at(connection, row)
+        if len(row.shown) == 1:
+            given = [await context.recipe.judge(context, list(row.shown), round=round_, pair=pair)]
+        else:
+            given = await asyncio.gather(
+                *(
+                    judges.score(
+                        context.case,
+                        context.answer(candidate),
+                        prompt=context.prompt(candidate),
+                        round=round_,
+                        ordinal=pair * len(row.shown) + place,
+                    )
+                    for place, candidate in enumerate(row.shown)
+                )
+            )
+        await self.flush(context)
+        return [_mean_scores(verdicts) for verdicts in given]
+
     async def _judge(
         self, context: ItemContext, row: PrecedentRow, law: Document, round_: int, pair: int
     ) -> tuple[str, float]:
@@ -117,3 +143,11 @@ class Bench:
         """Wait until the calls made so far are in the journal."""
         await self.store.writer.run(lambda _: None)
         context.case.caller.journal.check()
+
+
+def _mean_scores(verdicts: Sequence[judges.Verdict]) -> dict[str, float]:
+    given: dict[str, list[float]] = {}
+    for verdict in verdicts:
+        for name, score in (verdict.scores or {}).items():
+            given.setdefault(name, []).append(score)
+    return {name: sum(scores) / len(scores) for name, scores in given.items()}

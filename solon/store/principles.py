@@ -134,9 +134,7 @@ def count_uses(
     current = law.document.ids()
     ordered = [*current, *sorted(set(known) - set(current))]
     return [
-        PrincipleUse(
-            name, known[name], name in current, {s: _use(tally.get((name, s))) for s in SOURCES}
-        )
+        PrincipleUse(name, known[name], name in current, {s: _use(tally.get((name, s))) for s in SOURCES})
         for name in ordered
     ]
 
