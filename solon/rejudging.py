@@ -331,7 +331,7 @@ def _move(
     by: str,
 ) -> list[tuple[Doubt, str]]:
     """Begin a new attempt of what the new law decides, or puts in doubt; with where the panel's word leads."""
-    moved = []
+    moved: list[tuple[Doubt, str]] = []
     meter = sessions.meter
     room = math.inf if meter.max_calls is None else meter.max_calls - meter.calls
     for doubt, _, route in looks:

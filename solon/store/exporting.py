@@ -40,10 +40,11 @@ class Which:
 
     def in_force(self) -> ColumnElement[bool]:
         """The condition on a record."""
+        stands: ColumnElement[bool] = records.c.superseded_at.is_(None)
         if self.as_of is None:
-            return records.c.superseded_at.is_(None)
-        later = records.c.superseded_at.is_(None) | (records.c.superseded_at > self.as_of)
-        return (records.c.created_at <= self.as_of) & later
+            return stands
+        then: ColumnElement[bool] = records.c.created_at <= self.as_of
+        return then & (stands | (records.c.superseded_at > self.as_of))
 
     def of_items(self) -> list[ColumnElement[bool]]:
         """Conditions on an item."""

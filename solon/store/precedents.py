@@ -14,6 +14,7 @@ from solon.law.casebook import Worked
 from solon.law.documents import Constitution, Rubric
 from solon.law.scopes import domains_of, narrowest
 from solon.store.laws import history, scope_key, versions_in_force
+from solon.store.review_rows import NotThere
 from solon.store.tables import Call, Candidate, Decision, Expert, Item, Precedent, Review, Seed, Text, Verdict
 
 precedents = Precedent.__table__  # type: ignore[attr-defined]
@@ -131,6 +132,25 @@ def retrievable_cases(connection: Connection, recipe: str, until: float) -> list
 def all_precedents(connection: Connection, recipe: str | None = None) -> list[PrecedentRow]:
     """Every precedent, the oldest first; overruled ones too, marked."""
     return _load(connection, *([precedents.c.recipe == recipe] if recipe else []))
+
+
+def find_precedent(connection: Connection, precedent_id: str) -> PrecedentRow:
+    """A precedent by its whole id.
+
+    Raises:
+        NotThere: there is none, or its texts were erased.
+    """
+    found = _load(connection, precedents.c.id == precedent_id)
+    if not found:
+        raise NotThere("there is no such precedent", next_step="its texts may have been erased")
+    return found[0]
+
+
+def precedent_of_review(connection: Connection, review_id: str) -> PrecedentRow | None:
+    """The precedent that a review's standing decision made."""
+    standing = (decisions.c.review_id == review_id) & decisions.c.undone_at.is_(None)
+    found = _load(connection, standing)
+    return found[-1] if found else None
 
 
 def precedents_under(connection: Connection, document: Constitution | Rubric) -> list[PrecedentRow]:
