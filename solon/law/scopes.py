@@ -33,14 +33,14 @@ def covers(scope: Scope, recipe: str, domains: frozenset[str]) -> bool:
 def narrowest(versions: Iterable[S], recipe: str, domains: frozenset[str]) -> S | None:
     """The version that governs a seed: one for its domains before one for its recipe before the global one.
 
-    Of several for its domains the one that names the recipe too, then the one that shares most tags, then the first
-    by its tags.
+    Of several for its domains the one that names the recipe too, then the one that shares most tags, then the one
+    that has fewest others, then the first by its tags.
     """
 
-    def rank(version: S) -> tuple[bool, bool, int, list[str]]:
+    def rank(version: S) -> tuple[bool, bool, int, int, list[str]]:
         scope = version.document.scope
         tags = {tag.strip().lower() for tag in scope.tags}
-        return not tags, not scope.recipe, -len(tags & domains), sorted(tags)
+        return not tags, not scope.recipe, -len(tags & domains), len(tags), sorted(tags)
 
     found = [version for version in versions if covers(version.document.scope, recipe, domains)]
     return min(found, key=rank, default=None)
