@@ -169,7 +169,7 @@ async def legislate(
     """
     from solon.agents.legislator import AUTHOR, draft
     from solon.graphs.bench import Bench
-    from solon.law.casebook import cluster
+    from solon.law.casebook import cluster, own_words
 
     with store.connect() as connection:
         base = law_in_force(connection, config, kind)
@@ -179,7 +179,8 @@ async def legislate(
         }
         settled = stored.settled_precedents(connection)
     rows = [row for row in rows if row.decision_id not in taken and row.id not in settled]
-    groups = [group for group in cluster([row.rationale for row in rows]) if len(group) >= least]
+    reasons = [own_words(row.rationale, row.request, *row.answers) for row in rows]
+    groups = [group for group in cluster(reasons, least) if len(group) >= least]
     bench = Bench(store, config, models, max_calls=max_calls)
     made = Legislated([], len(groups), len(rows), [])
     try:
