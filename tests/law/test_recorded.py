@@ -82,11 +82,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         {
             "id": row["id"],
             "prompt": row["prompt"],
+            "group": hash_id(row["prompt"]),  # several rows compare other answers to the same question
             "responses": [{"text": row[f"response_{side}"], "source": "given"} for side in "ab"],
         }
         for row in rows
     ]
-    by_prompt = {row["prompt"].strip(): row for row in rows}
+    by_texts = {frozenset(row[f"response_{side}"].strip() for side in "ab"): row for row in rows}
     fake = Legislator()
     models = {"default": ScriptedChat(respond=fake.respond)}
     url = f"sqlite:///{tmp_path_factory.mktemp('recorded')}/solon.db"
@@ -98,7 +99,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         why = {}
         for review in waiting:
             seen = project.review(review.id)
-            row = by_prompt[seen.prompt.strip()]
+            row = by_texts[frozenset(c.text.strip() for c in seen.candidates)]
             preferred = row[f"response_{row['gold'].lower()}"].strip()
             better = next(c for c in seen.candidates if c.text.strip() == preferred)
             answer = {
