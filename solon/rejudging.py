@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import LimitReached
+from solon.law.amendments import touched
 from solon.law.casebook import Index
 from solon.law.documents import diff
 from solon.preparing import check_prices, config_of_run
@@ -132,19 +133,15 @@ def _changed_principles(now: LawNow, targets: Sequence[Target]) -> dict[str, set
     for target in targets:
         pins = (target.constitution_id, target.rubric_id, *now.of(target))
         if pins not in known:
-            pairs = (("constitution", pins[0], pins[2]), ("rubric", pins[1], pins[3]))
-            known[pins] = {
-                change.id
-                for kind, old, new in pairs
-                for change in _changes(now.version(kind, old), now.version(kind, new))  # type: ignore[arg-type]
-                if change.id
-            }
+            old, new = now.version("constitution", pins[0]), now.version("constitution", pins[2])
+            known[pins] = _touched(old, new)
+            known[pins] |= _touched(now.version("rubric", pins[1]), now.version("rubric", pins[3]))
         found[target.item_id] = known[pins]
     return found
 
 
-def _changes(old: LawVersion, new: LawVersion) -> list[Any]:
-    return diff(old.document, new.document) if old.id != new.id else []  # type: ignore[type-var]
+def _touched(old: LawVersion, new: LawVersion) -> set[str]:
+    return touched(diff(old.document, new.document)) if old.id != new.id else set()  # type: ignore[type-var]
 
 
 def _similarity(flips: Mapping[str, str], requests: Mapping[str, str]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from solon.errors import UsageError
-from solon.law.amendments import Edit, apply_edits
+from solon.law.amendments import Edit, apply_edits, telling
 from solon.law.documents import diff
 from solon.law.scopes import narrowest
 from solon.review.markdown import name_hidden, word_diff
@@ -41,7 +41,10 @@ def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dic
     base = laws.load_version(connection, amendment.kind, amendment.base_id)
     names = {expert.actor: expert.name for expert in list_experts(connection)}
     standing = stored.count_votes(connection, amendment, room.project.config.law.quorum)
-    changes = [asdict(change) for change in diff(base.document, amendment.document)]  # type: ignore[type-var]
+    changes = [asdict(change) for change in telling(diff(base.document, amendment.document))]  # type: ignore[type-var]
+    ids = amendment.document.ids()
+    for change in changes:
+        change["place"] = ids.index(change["id"]) + 1 if change["id"] in ids else None
     same = ("id", "kind", "name", "scope", "reason", "cites", "overrules", "warnings", "state", "verdict")
     times = ("created_at", "measured_at", "closed_at")
     return {
@@ -51,6 +54,7 @@ def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dic
         "proposer": names.get(amendment.proposer, amendment.proposer),
         "proposer_actor": amendment.proposer,
         "changes": changes,
+        "parts": len(ids),
         "flips": stored.visible_flips(connection, amendment),
         "votes": [
             {

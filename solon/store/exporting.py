@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from solon.formats.records import ExportRow
 from solon.store.ids import keyed_hash
@@ -43,8 +43,8 @@ class Which:
         stands: ColumnElement[bool] = records.c.superseded_at.is_(None)
         if self.as_of is None:
             return stands
-        then: ColumnElement[bool] = records.c.created_at <= self.as_of
-        return then & (stands | (records.c.superseded_at > self.as_of))
+        begun: ColumnElement[bool] = records.c.created_at <= self.as_of
+        return and_(begun, stands | (records.c.superseded_at > self.as_of))
 
     def of_items(self) -> list[ColumnElement[bool]]:
         """Conditions on an item."""
