@@ -220,10 +220,13 @@ class InstructionConfig(Section):
 
 
 class LawConfig(Section):
-    """Which constitution and rubric are in force when the store has none yet."""
+    """Which constitution and rubric are in force when the store has none yet, and who may change them."""
 
     constitution: str = Field("general", description="a starter's name or the path of a YAML file")
     rubric: str = Field("general", description="a starter's name or the path of a YAML file")
+    quorum: int = Field(
+        2, ge=1, le=20, description="votes of leads that an amendment needs; fewer where fewer leads may vote"
+    )
 
 
 class SeedsConfig(Section):
@@ -369,6 +372,7 @@ class Config(Section):
         """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
         shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
         shaping["run"].pop("concurrency")
+        shaping["law"].pop("quorum")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(payload.encode()).hexdigest()[:16]
 

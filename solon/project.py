@@ -182,7 +182,7 @@ class Project:
         pins = self._pin(recipe, fingerprint)
         with self.store.connect() as connection:
             reuse_id = runs.find_run(connection, reuse).id if reuse else None
-            shape = self._shape_of(pins.constitution_id, pins.rubric_id, pins.prompts_id)
+            shape = self._shape_of(*pins.law, pins.prompts_id)
             same = runs.find_same_run(connection, recipe, fingerprint, shape)
             other = runs.latest_over_seeds(connection, recipe, fingerprint)
             old = runs.config_payload(connection, other.config_id) if other and not same else None
@@ -223,12 +223,13 @@ class Project:
         library = PromptLibrary(self.config.prompts_dir)
         version, drawn = graph_version(recipe_name)
         with self.store.transaction() as connection:
-            law = pin_law(self.store, connection, self.config, recipe_name)
+            law, tagged = pin_law(self.store, connection, self.config, recipe_name)
             return pin_versions(
                 connection,
                 config=self.config.effective(),
-                fingerprint=self._shape_of(*law, library.version),
+                fingerprint=self._shape_of(*law, *(version.id for version in tagged), library.version),
                 law=law,
+                tagged=tagged,
                 prompts=(library.version, library.manifest()),
                 graph=(version, recipe_name, drawn),
                 consensus=ConsensusModel.prior(outcomes=recipe.outcomes).to_json(),
@@ -404,18 +405,18 @@ class Project:
         recipe: str | None = None,
         **options: Any,
     ) -> ExportSummary:
-        """Write the records in force to a file; see `solon.formats.exports.export` for the options."""
+        """Write the records in force; options of `formats.exports.export`, and `constitution`, `as_of` (a date)."""
         from solon.formats.exports import export
         from solon.store.exporting import export_rows
         from solon.store.forgetting import mark_export
-        from solon.store.runs import find_run
+        from solon.views import find_wanted
 
-        if run_id is not None:
-            with self.store.connect() as connection:
-                run_id = find_run(connection, run_id).id
-        left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
+        named = {name: options.pop(name, None) for name in ("constitution", "as_of")}
+        which = find_wanted(self.store, run_id=run_id, recipe=recipe, **named)
+        left_out, rows = export_rows(self.store, **which)
+        options = {"about": {name: which[name] for name in named if which[name] is not None}, **options}
         summary = export(rows, format=format, path=Path(path), left_out=left_out, **options)
-        mark_export(self.store, local_actor(), summary.files, run=run_id, recipe=recipe)
+        mark_export(self.store, local_actor(), summary.files, run=which["run_id"], recipe=recipe)
         return summary
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -162,3 +165,47 @@ def view_review(store: Store, row: ReviewRow) -> Review:
         reasons=tuple(reason["text"] for reason in row.reasons or ()),
         state=row.state,
     )
+
+
+def find_wanted(
+    store: Store,
+    *,
+    run_id: str | None,
+    recipe: str | None,
+    constitution: str | None,
+    as_of: str | float | None,
+) -> dict[str, Any]:
+    """Names of a run, a version and a time as `solon.store.exporting.Which` takes them.
+
+    Raises:
+        UsageError: there is no such run or version, or the time cannot be read.
+    """
+    from solon.store.laws import find_version
+    from solon.store.runs import find_run
+
+    with store.connect() as connection:
+        run = find_run(connection, run_id).id if run_id is not None else None
+        law = find_version(connection, "constitution", constitution) if constitution is not None else None
+    if constitution is not None and law is None:
+        raise UsageError(
+            f"the store has no constitution {constitution!r}", next_step="see `solon constitution history`"
+        )
+    at = read_time(as_of) if isinstance(as_of, str) else as_of
+    return {"run_id": run, "recipe": recipe, "constitution": law.id if law else None, "as_of": at}
+
+
+def read_time(told: str) -> float:
+    """A date (its end, UTC) or a date with time (UTC where it names no zone) as epoch seconds.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        at = datetime.fromisoformat(told.strip())
+    except ValueError:
+        raise UsageError(
+            f"{told!r} is no date", next_step="give 2026-11-21 (its end, UTC) or 2026-11-21T09:30"
+        ) from None
+    if len(told.strip()) <= len("2026-11-21"):
+        at += timedelta(days=1)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

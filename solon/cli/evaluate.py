@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
-Suites: agreement, audit, judges, quality, diversity, duplicates, contamination, compare; further ones come from
+Suites: agreement, audit, drift, judges, quality, diversity, duplicates, contamination, compare; further ones come from
 packages by the entry point `solon.suites`. `solon eval replay --help` shows the options of a replay.
 """
 

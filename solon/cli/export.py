@@ -24,6 +24,16 @@ def export(
     config: ConfigOption = None,
     run: RunOption = None,
     recipe: Annotated[str | None, typer.Option(help="Records of this recipe only.")] = None,
+    constitution: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="Records accepted under NAME@VERSION (or its id) only."),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="DATE", help="The records as they stood at the end of that day (UTC)."
+        ),
+    ] = None,
     min_margin: Annotated[float | None, typer.Option(help="Leave out records with a smaller margin.")] = None,
     certified_only: Annotated[
         bool, typer.Option("--certified-only", help="Leave out provisional records.")
@@ -47,6 +57,8 @@ def export(
             output,
             run_id=run,
             recipe=recipe,
+            constitution=constitution,
+            as_of=as_of,
             min_margin=min_margin,
             certified_only=certified_only,
             extra_columns=tuple(extra_column or ()),

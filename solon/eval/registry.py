@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Suite = Callable[["Material"], SuiteResult]
 GROUP = "solon.suites"
 BUILT_IN = (
-    "agreement", "audit", "judges", "quality", "diversity", "duplicates", "contamination", "compare",
+    "agreement", "audit", "drift", "judges", "quality", "diversity", "duplicates", "contamination", "compare",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from solon import __version__
 from solon.review.auth import TheRoom
 from solon.review.problems import add_handlers, problem
 from solon.review.room import Options, make_room
-from solon.review.routes import lead_pages, leads, pages, queue
+from solon.review.routes import law, law_pages, lead_pages, leads, pages, queue
 from solon.store.reading import check_readable
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     add_handlers(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
-    for router in (queue.router, leads.router, pages.router, lead_pages.router):
+    for router in (queue.router, leads.router, law.router, pages.router, lead_pages.router, law_pages.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_health(app)

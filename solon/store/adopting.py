@@ -54,23 +54,11 @@ def reorder(connection: Connection, values: Mapping[str, float]) -> None:
 def send_again(
     connection: Connection, judged: Judged, consensus_id: str, certificate_id: str | None, *, why: str
 ) -> bool:
-    """Replay an item under the new version, from its journal. A review that somebody took meanwhile stays.
-
-    Withdrawing is a compare-and-swap from `waiting` only; a withdrawn review is no precedent.
-    """
+    """Replay an item under the new version, from its journal. A review that somebody took meanwhile stays."""
     if judged.review_id is None:
         _withdraw_audit(connection, judged.item_id, why)
-    else:
-        statement = (
-            update(reviews)
-            .where(
-                reviews.c.id == judged.review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False)
-            )
-            .values(state="withdrawn", resolved_at=time.time())
-        )
-        if connection.execute(statement).rowcount != 1:
-            return False
-        insert_rows(connection, [event("system", "withdrawn", judged.review_id, {"why": why})])
+    elif not withdraw_review(connection, judged.review_id, why=why):
+        return False
     connection.execute(
         update(items)
         .where(items.c.id == judged.item_id)
@@ -80,6 +68,20 @@ def send_again(
     connection.execute(
         update(items).where(items.c.id == judged.item_id).values(state="queued", finished_at=None)
     )
+    return True
+
+
+def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool:
+    """Take a review out of the queue, which nobody has in hand: a compare-and-swap from `waiting` only. A withdrawn
+    review is no precedent."""
+    statement = (
+        update(reviews)
+        .where(reviews.c.id == review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False))
+        .values(state="withdrawn", resolved_at=time.time())
+    )
+    if connection.execute(statement).rowcount != 1:
+        return False
+    insert_rows(connection, [event("system", "withdrawn", review_id, {"why": why})])
     return True
 
 

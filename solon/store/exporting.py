@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from solon.formats.records import ExportRow
 from solon.store.ids import keyed_hash
@@ -23,28 +24,64 @@ calls = Call.__table__  # type: ignore[attr-defined]
 CHUNK = 200
 
 
-def export_rows(
-    store: Store, *, run_id: str | None = None, recipe: str | None = None
-) -> tuple[dict[str, int], Iterator[ExportRow]]:
-    """Items that have no record, by state, and every record in force, in a stable order.
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which records are wanted.
 
-    All of it is read in one snapshot, so that a decision in the middle does not tear it.
+    Attributes:
+        constitution: id of the version that they were accepted under; None: any.
+        as_of: the records that were in force at this time (epoch seconds); None: now.
     """
-    rows = _stream(store, run_id, recipe)
+
+    run_id: str | None = None
+    recipe: str | None = None
+    constitution: str | None = None
+    as_of: float | None = None
+
+    def in_force(self) -> ColumnElement[bool]:
+        """The condition on a record."""
+        stands: ColumnElement[bool] = records.c.superseded_at.is_(None)
+        if self.as_of is None:
+            return stands
+        begun: ColumnElement[bool] = records.c.created_at <= self.as_of
+        return and_(begun, stands | (records.c.superseded_at > self.as_of))
+
+    def of_items(self) -> list[ColumnElement[bool]]:
+        """Conditions on an item."""
+        found = []
+        if self.run_id is not None:
+            found.append(items.c.run_id == self.run_id)
+        if self.recipe is not None:
+            found.append(items.c.recipe == self.recipe)
+        return found
+
+
+def export_rows(
+    store: Store,
+    *,
+    run_id: str | None = None,
+    recipe: str | None = None,
+    constitution: str | None = None,
+    as_of: float | None = None,
+) -> tuple[dict[str, int], Iterator[ExportRow]]:
+    """Items that have no record, by state, and every record in force, in a stable order; see `Which`.
+
+    All of it is read in one snapshot, so that a decision in the middle does not tear it. What an expert flagged since
+    `as_of` is withheld, and what was erased since is gone: the past is told as it may be told now.
+    """
+    rows = _stream(store, Which(run_id, recipe, constitution, as_of))
     first = next(rows)
     assert isinstance(first, dict)
     return first, rows  # type: ignore[return-value]
 
 
-def _stream(store: Store, run_id: str | None, recipe: str | None) -> Iterator[dict[str, int] | ExportRow]:
+def _stream(store: Store, which: Which) -> Iterator[dict[str, int] | ExportRow]:
     with store.connect() as connection:
-        yield _without_record(connection, run_id, recipe)
+        yield _without_record(connection, which)
         query = (
             select(
                 records,
                 items.c.seed_id,
-                items.c.constitution_id,
-                items.c.rubric_id,
                 items.c.prompts_id,
                 seeds.c.external_id,
                 seeds.c.group,
@@ -54,27 +91,36 @@ def _stream(store: Store, run_id: str | None, recipe: str | None) -> Iterator[di
             .join(items, items.c.id == records.c.item_id)
             .join(seeds, seeds.c.id == items.c.seed_id)
             .join(texts, texts.c.id == seeds.c.text_id)
-            .where(records.c.superseded_at.is_(None))
+            .where(which.in_force(), *which.of_items())
             .order_by(records.c.run_id, items.c.position, records.c.id)
         )
-        if run_id is not None:
-            query = query.where(records.c.run_id == run_id)
-        if recipe is not None:
-            query = query.where(records.c.recipe == recipe)
+        if which.constitution is not None:
+            query = query.where(records.c.constitution_id == which.constitution)
         result = connection.execution_options(stream_results=True).execute(query).mappings()
         while chunk := [dict(row) for row in result.fetchmany(CHUNK)]:
             yield from _rows(store, connection, chunk)
 
 
-def _without_record(connection: Connection, run_id: str | None, recipe: str | None) -> dict[str, int]:
-    left_out = items.c.state.not_in(("accepted", "preview"))
-    query = select(items.c.state, func.count()).where(left_out).group_by(items.c.state)
-    if run_id is not None:
-        query = query.where(items.c.run_id == run_id)
-    if recipe is not None:
-        query = query.where(items.c.recipe == recipe)
+def _without_record(connection: Connection, which: Which) -> dict[str, int]:
+    """Items without a record in force, by their state now (by none, where an earlier time is asked for)."""
+    in_force = exists().where(records.c.item_id == items.c.id, which.in_force())
+    conditions = [~in_force, items.c.state != "preview", *which.of_items()]
+    conditions.append(
+        items.c.state != "accepted" if which.as_of is None else items.c.created_at <= which.as_of
+    )
+    query = select(items.c.state, func.count()).where(*conditions).group_by(items.c.state)
     names = {"waiting": "pending"}
-    return {names.get(state, state): n for state, n in connection.execute(query)}
+    counted = {names.get(state, state): int(n) for state, n in connection.execute(query)}
+    if which.as_of is not None:
+        counted = {"no_record_then": sum(counted.values())} if counted else {}
+    if which.constitution is not None:
+        others = (
+            select(func.count())
+            .select_from(records.join(items, items.c.id == records.c.item_id))
+            .where(which.in_force(), *which.of_items(), records.c.constitution_id != which.constitution)
+        )
+        counted["other_constitution"] = int(connection.execute(others).scalar_one())
+    return {name: n for name, n in counted.items() if n}
 
 
 def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> Iterator[ExportRow]:

@@ -91,6 +91,8 @@ def counted_decisions(
 ) -> list[Decided]:
     """First answers by experts with their own token, not undone, the oldest first; one for each item and kind.
 
+    Items that were judged again are under newer law than their run, so that only audits of them are there.
+
     Args:
         voted: with the decisions that votes made, too.
     """
@@ -119,6 +121,7 @@ def counted_decisions(
             decisions.c.undone_at.is_(None),
             items.c.run_id.in_(scope_runs),
         )
+        .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
     found: dict[tuple[str, str], Decided] = {}
@@ -249,7 +252,8 @@ def votes_on(
 
 
 def judged_items(connection: Connection, run_id: str) -> list[Judged]:
-    """Waiting items that nobody has in hand or voted on, and accepted ones that no person decided, with votes."""
+    """Waiting items that nobody has in hand or voted on, and accepted ones that no person decided, with their votes;
+    without those that were judged again under newer law than the run's."""
     waiting = (
         select(
             items.c.id,
@@ -263,6 +267,7 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
         .where(
             items.c.run_id == run_id,
             items.c.state == "waiting",
+            items.c.carried.is_(None),
             reviews.c.state == "waiting",
             reviews.c.kind == "interrupt",
             reviews.c.leased.is_(False),
@@ -289,6 +294,7 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
         .where(
             items.c.run_id == run_id,
             items.c.state == "accepted",
+            items.c.carried.is_(None),
             records.c.superseded_at.is_(None),
             records.c.decision_id.is_(None),
         )

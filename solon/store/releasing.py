@@ -35,8 +35,6 @@ def rows_by_id(store: Store, record_ids: Sequence[str]) -> Iterator[ExportRow]:
         select(
             records,
             items.c.seed_id,
-            items.c.constitution_id,
-            items.c.rubric_id,
             items.c.prompts_id,
             seeds.c.external_id,
             seeds.c.group,

@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, case, desc, func, select, update
 
 from solon.errors import UsageError
 from solon.formats.seeds import SeedRow
+from solon.law.scopes import domains_of, narrowest
 from solon.store.certificates import certificate_in_force, newest_consensus, scope_of
 from solon.store.ids import hash_id, new_id
 from solon.store.store import Store
@@ -30,6 +31,9 @@ from solon.store.tables import (
 from solon.store.tombstones import Tombstones
 from solon.store.writer import Row, insert_rows
 
+if TYPE_CHECKING:
+    from solon.store.laws import LawVersion
+
 runs = Run.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
@@ -41,7 +45,7 @@ PREVIEW = "preview"
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """Ids of the versions that new items are pinned to."""
+    """Ids of the versions that new items are pinned to. `tagged`: versions in place of these for seeds of a domain."""
 
     config_id: str
     constitution_id: str
@@ -51,6 +55,22 @@ class Pins:
     consensus_id: str
     certificate_id: str | None
     scope: str
+    tagged: tuple[LawVersion, ...] = ()
+
+    @property
+    def law(self) -> tuple[str, ...]:
+        """Ids of all law that the run's items may be under."""
+        return self.constitution_id, self.rubric_id, *(version.id for version in self.tagged)
+
+    def law_of(self, recipe: str, seed: SeedRow) -> dict[str, str]:
+        """The constitution and the rubric of one seed."""
+        domains = domains_of(seed.specialty, seed.tags)
+        found = {"constitution_id": self.constitution_id, "rubric_id": self.rubric_id}
+        for kind in ("constitution", "rubric"):
+            tagged = narrowest([v for v in self.tagged if v.kind == kind], recipe, domains)
+            if tagged is not None:
+                found[f"{kind}_id"] = tagged.id
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +112,7 @@ def pin_versions(
     config: dict[str, Any],
     fingerprint: str,
     law: tuple[str, str],
+    tagged: tuple[LawVersion, ...] = (),
     prompts: tuple[str, dict[str, Any]],
     graph: tuple[str, str, dict[str, Any]],
     consensus: dict[str, Any],
@@ -101,7 +122,7 @@ def pin_versions(
     """Store the versions in force, where they are not there yet, and return their ids.
 
     Args:
-        law: ids of the constitution and the rubric in force.
+        law: ids of the constitution and the rubric in force; tagged: further versions, for seeds of a domain.
         consensus: what is believed before any decision; a learned version of the same scope goes before it.
         panel: fingerprint of the judges; source: fingerprint of the seeds. Both are part of a certificate's scope.
     """
@@ -129,7 +150,8 @@ def pin_versions(
         ),
     ]
     insert_rows(connection, rows)
-    scope = scope_of(graph[1], panel, constitution_id, rubric_id, prompts[0])
+    whole = ":".join([constitution_id, *(version.id for version in tagged)])
+    scope = scope_of(graph[1], panel, whole, rubric_id, prompts[0])
     certificate = certificate_in_force(connection, scope, source)
     # A certificate speaks about the scores of its own version: while it is in force, no newer one is adopted.
     consensus_id = (
@@ -144,6 +166,7 @@ def pin_versions(
         consensus_id,
         certificate.id if certificate else None,
         scope,
+        tagged,
     )
 
 
@@ -238,8 +261,7 @@ def _seed_and_item(
         "attempt": 0,
         "starts": 0,
         "config_id": pins.config_id,
-        "constitution_id": pins.constitution_id,
-        "rubric_id": pins.rubric_id,
+        **pins.law_of(run.recipe, seed),
         "prompts_id": pins.prompts_id,
         "graph_version": pins.graph_version,
         "consensus_id": pins.consensus_id,

@@ -18,6 +18,8 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
     """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`."""
     context = runtime.context
     round_, live = state["round"], state["candidates"]
+    if round_ == 0 and context.item.carried:
+        return {"next": "judge"}  # they were criticised and mended when they were made
     found = await asyncio.gather(
         *(
             critic.critique(

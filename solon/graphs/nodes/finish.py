@@ -70,6 +70,8 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "provisional": route != "decided" and not certified,
         "certificate_id": context.item.certificate_id if certified and decision is None else None,
         "consensus_id": context.item.consensus_id,
+        "constitution_id": context.item.constitution_id,
+        "rubric_id": context.item.rubric_id,
         "decision_id": (decision or {}).get("decision"),
         "created_at": time.time(),
     }
