@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 from solon.formats.records import ExportRow
 from solon.store.ids import keyed_hash
 from solon.store.store import Store
-from solon.store.tables import Call, Candidate, Decision, Item, Record, Seed, Text
+from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
 
 records = Record.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
@@ -20,6 +20,8 @@ texts = Text.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 candidates = Candidate.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
+critiques = Critique.__table__  # type: ignore[attr-defined]
+PROVENANCE = ("group", "lang", "source", "licence", "consent")
 CHUNK = 200
 
 
@@ -47,8 +49,7 @@ def _stream(store: Store, run_id: str | None, recipe: str | None) -> Iterator[di
                 items.c.rubric_id,
                 items.c.prompts_id,
                 seeds.c.external_id,
-                seeds.c.group,
-                seeds.c.lang,
+                *(seeds.c[name] for name in PROVENANCE),
                 texts.c.body,
             )
             .join(items, items.c.id == records.c.item_id)
@@ -82,6 +83,7 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
     item_ids = [row["item_id"] for row in chunk]
     flags, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
+    found_faults = _faults(connection, answers)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
         chosen, rejected = answers.get(row["chosen_id"]), answers.get(row["rejected_id"])
@@ -96,8 +98,8 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             id=row["id"],
             recipe=row["recipe"],
             seed_id=row["external_id"],
+            **{name: row[name] for name in PROVENANCE if name != "group"},
             group=row["group"] or "",
-            lang=row["lang"],
             prompt=messages[-1]["content"],
             messages=messages,
             chosen=None if single or chosen is None else chosen[0],
@@ -112,6 +114,11 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             provisional=bool(row["provisional"]),
             flags=tuple(flagged.get(row["chosen_id"], ())),
             flagged_candidates=tuple(sorted(flagged)),
+            faults={
+                side: found_faults[row[f"{side}_id"]]
+                for side in ("chosen", "rejected")
+                if row[f"{side}_id"] in found_faults
+            },
             lineage={
                 "run": row["run_id"],
                 "item": row["item_id"],
@@ -152,6 +159,30 @@ def _answers(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, t
         .where(candidates.c.id.in_(ids))
     )
     return {row.id: (row.body, row.prompt) for row in connection.execute(query)}
+
+
+def _faults(
+    connection: Connection, answers: dict[str, tuple[str | None, str | None]]
+) -> dict[str, list[list[int]]]:
+    """candidate id -> spans of its text that a critic found major or fatal faults in; only those criticised."""
+    found: dict[str, list[list[int]]] = {}
+    query = (
+        select(critiques.c.candidate_id, texts.c.body)
+        .join(texts, texts.c.id == critiques.c.text_id)
+        .where(critiques.c.candidate_id.in_(answers), critiques.c.abstained.is_(None))
+        .order_by(critiques.c.id)
+    )
+    for row in connection.execute(query):
+        text = answers[row.candidate_id][0]
+        if row.body is None or text is None:
+            continue
+        spans = found.setdefault(row.candidate_id, [])
+        for finding in json.loads(row.body):
+            if finding.get("severity") in ("major", "fatal"):
+                quote = finding.get("quote") or ""
+                start = text.find(quote) if quote else -1
+                spans.append([start, start + len(quote) if start >= 0 else -1])
+    return found
 
 
 def _flags(
