@@ -18,6 +18,7 @@ from solon.cli import (
     diff,
     doctor,
     evaluate,
+    exchange,
     expert,
     export,
     graph,
@@ -89,6 +90,7 @@ for part in (
     learn,
     show,
     export,
+    exchange,
     evaluate,
     report,
     release,
@@ -103,6 +105,7 @@ for part in (
 app.add_typer(expert.app, name="expert")
 app.add_typer(expert.audit_app, name="audit")
 review.group.command("serve")(review_server.serve_command)
+review.group.command("export")(exchange.export_reviews)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:

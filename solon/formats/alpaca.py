@@ -30,7 +30,13 @@ def alpaca(row: ExportRow) -> Iterator[Piece]:
 
 
 # Without these LLaMA-Factory reads instruction, input and output, and drops system and history.
-_COLUMNS = {"prompt": "instruction", "query": "input", "response": "output", "system": "system", "history": "history"}
+_COLUMNS = {
+    "prompt": "instruction",
+    "query": "input",
+    "response": "output",
+    "system": "system",
+    "history": "history",
+}
 
 FORMATS = (
     Format(

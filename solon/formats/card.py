@@ -89,7 +89,9 @@ def front_matter(summary: ExportSummary, form: Format, *, name: str, licence: st
 
 def hub_languages(counts: Mapping[str, int]) -> list[str]:
     """The codes among the stated languages: `en`, `de-CH` and `zh_Hans` become en, de, zh."""
-    codes = {re.split(r"[-_]", name.strip().lower())[0] for name in counts if name not in (NOT_STATED, OTHERS)}
+    codes = {
+        re.split(r"[-_]", name.strip().lower())[0] for name in counts if name not in (NOT_STATED, OTHERS)
+    }
     return sorted(code for code in codes if re.fullmatch(r"[a-z]{2,3}", code))
 
 

@@ -82,7 +82,9 @@ def write_croissant(
         **({"inLanguage": languages} if (languages := hub_languages(facts["languages"])) else {}),
         **_responsible(facts, (*limits, *STANDING_LIMITS)),
         "distribution": [_file(file, form.container) for file in summary.files],
-        "recordSet": [_record_set(file.path, file.split or "train", facts) for file in summary.files if file.rows],
+        "recordSet": [
+            _record_set(file.path, file.split or "train", facts) for file in summary.files if file.rows
+        ],
     }
     return json.dumps(found, ensure_ascii=False, indent=2) + "\n"
 
@@ -144,7 +146,9 @@ def _responsible(facts: Mapping[str, Any], limits: Sequence[str]) -> dict[str, A
         "rai:dataAnnotationPlatform": ["Solon"],
         "rai:dataAnnotationAnalysis": f"{decided} of {records} records were decided by a person, the others by the "
         f"panel's consensus; {facts['provisional']} were accepted while no certificate was in force.",
-        "rai:annotatorDemographics": [f"{facts['annotators']} experts, pseudonymous; nothing else is recorded here"],
+        "rai:annotatorDemographics": [
+            f"{facts['annotators']} experts, pseudonymous; nothing else is recorded here"
+        ],
         "rai:machineAnnotationTools": list(facts["models"]) or ["none named"],
         "rai:dataBiases": [
             "Models prefer some lengths, styles and families of answers; what was measured is in the project's report."

@@ -18,7 +18,7 @@ from typing import Any
 from solon.errors import SeedError
 from solon.formats.containers import write_text_at_once
 from solon.formats.seed_files import READERS, BadRow, Raw, excerpt_of
-from solon.formats.seed_rows import COLUMNS, RowProblem, SeedResponse, SeedRow, parse_row
+from solon.formats.seed_rows import COLUMNS, RowProblem, SeedResponse, SeedRow, SeedVerdict, parse_row
 
 __all__ = [
     "COLUMNS",
@@ -26,6 +26,7 @@ __all__ = [
     "BadRow",
     "SeedResponse",
     "SeedRow",
+    "SeedVerdict",
     "read_seed_rows",
     "read_seeds",
     "write_bad_rows",

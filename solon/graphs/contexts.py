@@ -66,7 +66,15 @@ class Contexts:
         given = content.get("responses") or []
         threshold = self._threshold(item.certificate_id)
         return ItemContext(
-            self._store, item, self._recipe, case, consensus, given, threshold, self._precedents()
+            self._store,
+            item,
+            self._recipe,
+            case,
+            consensus,
+            given,
+            threshold,
+            self._precedents(),
+            content.get("verdicts"),
         )
 
     def _precedents(self) -> Casebook:

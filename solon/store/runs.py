@@ -205,6 +205,8 @@ def _seed_and_item(
         "responses": seed.responses,
         "metadata": seed.metadata,
     }
+    if seed.verdicts is not None:  # only then: a seed without keeps the id that it always had
+        content["verdicts"] = seed.verdicts
     body = json.dumps(content, ensure_ascii=False, sort_keys=True, default=_plain)
     now = time.time()
     seed_id = hash_id(store.key, seed.id, body)

@@ -15,9 +15,14 @@ from solon.store.tables import Critique
 
 
 async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`."""
+    """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`.
+
+    What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
+    """
     context = runtime.context
     round_, live = state["round"], state["candidates"]
+    if context.judged_elsewhere(round_):
+        return {"next": "judge"}
     found = await asyncio.gather(
         *(
             critic.critique(
