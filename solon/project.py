@@ -372,10 +372,16 @@ class Project:
         *,
         run_id: str | None = None,
         recipe: str | None = None,
+        folder: bool = False,
         **options: Any,
     ) -> ExportSummary:
-        """Write the records in force to a file; see `solon.formats.exports.export` for the options."""
+        """Write the records in force to a file; see `solon.formats.exports.export` for the options.
+
+        Args:
+            folder: write a dataset folder with card and Croissant instead, see `solon.formats.folder`.
+        """
         from solon.formats.exports import export
+        from solon.formats.folder import export_folder
         from solon.store.exporting import export_rows
         from solon.store.runs import find_run
 
@@ -383,7 +389,8 @@ class Project:
             with self.store.connect() as connection:
                 run_id = find_run(connection, run_id).id
         left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
-        return export(rows, format=format, path=Path(path), left_out=left_out, **options)
+        write = export_folder if folder else export
+        return write(rows, format=format, path=Path(path), left_out=left_out, **options)
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:

@@ -72,8 +72,8 @@ def write_croissant(
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": re.sub(r"[^A-Za-z0-9 _.-]", "_", name) or "dataset",
-        "description": f"{summary.written} rows of the format {form.name} ({form.about}) from {facts['records']} records "
-        "of a panel of language-model agents and a few experts.",
+        "description": f"{summary.written} rows of the format {form.name} ({form.about}) from {facts['records']} "
+        "records of a panel of language-model agents and a few experts.",
         "conformsTo": list(CONFORMS),
         "license": licence or common_value(facts["licences"]) or "unknown",
         "version": "1.0.0",

@@ -40,8 +40,8 @@ class SeedResponse:
 class SeedVerdict:
     """What a judge said elsewhere: A (the first response), B or tie of two; accept or reject of one; or abstain.
 
-    `judge` is an independent voter, `seat` one of its prompts or personas (default: the judge). `p`: its probability of A
-    (or accept). `order`: which response it saw first, AB or BA. `sample`: its how many-th try.
+    `judge` is an independent voter, `seat` one of its prompts or personas (default: the judge). `p`: its probability
+    of A (or accept). `order`: which response it saw first, AB or BA. `sample`: its how many-th try.
     """
 
     judge: str
@@ -58,7 +58,7 @@ class SeedRow:
     """One seed. `prompt` is always set; where the file gave `messages` it is the last user turn.
 
     `messages` is empty where the file gave `prompt`; `conversation()` is the same in both cases.
-    `verdicts`: what judges said elsewhere about the first responses; not None, even where empty, they take the panel's
+    `verdicts`: what judges said elsewhere of the first responses; not None, even where empty, they take the panel's
     and the critic's place. `line` is the row's place in its file (JSONL, CSV: physical line, Parquet and lists: row;
     from 1).
     """

@@ -197,7 +197,7 @@ def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, S
 def _seed_and_item(
     store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow
 ) -> list[tuple[type, Row]]:
-    content = {
+    content: dict[str, Any] = {
         "prompt": seed.prompt,
         "messages": seed.messages,
         "input": seed.input,
