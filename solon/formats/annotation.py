@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from solon.formats.imports import Imported, ImportFormat, Row, Said
+from solon.formats.imports import Imported, ImportFormat, Row, Said, as_list, as_object
 from solon.formats.seed_rows import RowProblem
 
 PAIR = ("prefer answer_1", "prefer answer_2", "tie", "both_bad")
@@ -43,15 +43,13 @@ def write_argilla(question: Question) -> dict[str, Any]:
 
 def read_argilla(row: Row) -> Imported:
     """A record of `records.to_json`: of a review that Solon wrote, or with `prompt`, `answer_1`, `answer_2` fields."""
-    answers = row.get("responses") or {}
-    if not isinstance(answers, Mapping):
-        raise RowProblem("responses is no object of questions")
+    answers = as_object(row.get("responses"))
     why = {str(one.get("user_id")): one.get("value") for one in _each(answers, "rationale")}
     said = []
     for one in _each(answers, "choice"):
         by = str(one.get("user_id") or "")
         said.append(_said(one.get("value"), by=by, rationale=why.get(by)))
-    return _imported(row.get("fields") or {}, row.get("metadata") or {}, said, row.get("id"))
+    return _imported(as_object(row.get("fields")), as_object(row.get("metadata")), said, row.get("id"))
 
 
 def write_label_studio(question: Question) -> dict[str, Any]:
@@ -62,14 +60,14 @@ def write_label_studio(question: Question) -> dict[str, Any]:
 
 def read_label_studio(row: Row) -> Imported:
     """A task of the JSON export with its annotations; cancelled ones say nothing."""
-    data = row.get("data")
-    if not isinstance(data, Mapping):
+    data = as_object(row.get("data"))
+    if not data:
         raise RowProblem("the task has no data")
     said = []
-    for annotation in row.get("annotations") or ():
-        if not isinstance(annotation, Mapping) or annotation.get("was_cancelled"):
+    for annotation in map(as_object, as_list(row.get("annotations"))):
+        if annotation.get("was_cancelled"):
             continue
-        found = _results(annotation.get("result") or ())
+        found = _results(as_list(annotation.get("result")))
         if "choice" in found:
             said.append(_said(found["choice"], by=_who(annotation), rationale=found.get("rationale")))
     return _imported(data, data, said, data.get("id", row.get("id")))
@@ -114,26 +112,21 @@ def _named(question: Question) -> dict[str, str]:
     return {f"candidate_{place}": name for place, (name, _) in enumerate(question.candidates, 1)}
 
 
-def _each(answers: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
-    given = answers.get(name) or ()
-    return [one for one in given if isinstance(one, Mapping)] if isinstance(given, Sequence) else ()
+def _each(answers: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    return [one for one in map(as_object, as_list(answers.get(name))) if one]
 
 
-def _results(results: Any) -> dict[str, str]:
+def _results(results: Sequence[Any]) -> dict[str, str]:
     """What an annotation says: `choice` (a tie goes before a side) and `rationale`."""
     found: dict[str, str] = {}
-    for result in results:
-        value = result.get("value") if isinstance(result, Mapping) else None
-        if not isinstance(value, Mapping):
-            continue
-        if value.get("choices"):
-            found["choice"] = str(value["choices"][0])
+    for value in (as_object(as_object(result).get("value")) for result in results):
+        choices, text = as_list(value.get("choices")), value.get("text")
+        if choices:
+            found["choice"] = str(choices[0])
         elif value.get("selected") in ("left", "right"):
             found.setdefault("choice", PAIR[value["selected"] == "right"])
-        elif value.get("text"):
-            found["rationale"] = (
-                " ".join(map(str, value["text"])) if isinstance(value["text"], list) else value["text"]
-            )
+        elif text:
+            found["rationale"] = " ".join(map(str, as_list(text))) or str(text)
     return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -115,7 +115,7 @@ def read_alpaca(row: Row) -> Imported:
     """`instruction`, `input`, `output`, with `system` and `history`."""
     asked = [str(row.get(name) or "") for name in ("instruction", "input")]
     turns = [{"role": "system", "content": row["system"]}] if row.get("system") else []
-    for pair in row.get("history") or ():
+    for pair in as_list(row.get("history")):
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise RowProblem("history is no list of pairs")
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
@@ -147,7 +147,7 @@ def read_record(row: Row) -> Imported:
     """A record that Solon exported (`jsonl`). Ties keep no texts and are seeds only."""
     messages = row.get("messages") or row.get("prompt")
     facts = {name: row[name] for name in ("group", "lang", "source", "licence", "consent") if row.get(name)}
-    seed: dict[str, Any] = {**facts, "id": row.get("seed_id"), **(row.get("metadata") or {})}
+    seed: dict[str, Any] = {**facts, "id": row.get("seed_id"), **as_object(row.get("metadata"))}
     seed["messages"] = _turns(messages, "messages", "user")
     if row.get("chosen") is not None and row.get("rejected") is not None:
         pair = read_pair({"prompt": seed["messages"], "chosen": row["chosen"], "rejected": row["rejected"]})
@@ -157,6 +157,16 @@ def read_record(row: Row) -> Imported:
         decided = (Said("accept", 0),) if row.get("outcome") == "accepted" else ()
         return Imported("single", {**seed, "responses": [{"text": row["response"]}]}, decided)
     raise RowProblem("the record has neither a pair nor a response (a tie, or its text was withheld)")
+
+
+def as_object(value: Any) -> Mapping[str, Any]:
+    """`value` if it is an object, else an empty one: a foreign row may hold anything."""
+    return {str(key): part for key, part in value.items()} if isinstance(value, Mapping) else {}
+
+
+def as_list(value: Any) -> Sequence[Any]:
+    """`value` if it is a list, else an empty one."""
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def _before(row: Row) -> list[dict[str, str]] | None:
