@@ -23,7 +23,7 @@ from solon.eval.graph_replay import recorded_verdicts
 from solon.formats import annotation, imports
 from solon.formats.imports import Imported, ImportFormat, Said
 from solon.formats.seed_files import READERS, BadRow, excerpt_of
-from solon.formats.seed_rows import RowProblem
+from solon.formats.seed_rows import RowProblem, parse_row
 from solon.formats.seeds import write_bad_rows
 from solon.preparing import local_actor
 from solon.store.items import load_items
@@ -98,7 +98,7 @@ def import_file(
         UsageError: no such format. SeedError: the file cannot be read, or no row can be used.
     """
     file = Path(path)
-    read = _read(format, file, limit)
+    read = _read(format, file, limit, project.config.seeds.max_chars)
     kinds = {one.kind for one in read.seeds}
     if len(kinds) > 1:
         raise SeedError(f"{file} mixes pairs and single answers", next_step="import them from two files")
@@ -146,28 +146,59 @@ def _run(
 ) -> tuple[str, int]:
     """Run the rows up to their reviews, answer those, and carry the answers to their items."""
     config = project.config
-    routing = config.routing.model_copy(update={"policy": policy})
-    resolver = config.resolver if judge else config.resolver.model_copy(update={"enabled": False})
-    project.config = config.model_copy(update={"routing": routing, "resolver": resolver})
+    changed: dict[str, Any] = {
+        "routing": config.routing.model_copy(update={"policy": policy}),
+        "seeds": config.seeds.model_copy(update={"map": {}}),  # the rows have our names already
+    }
+    if not judge:
+        changed["resolver"] = config.resolver.model_copy(update={"enabled": False})
+    project.config = config.model_copy(update=changed)
     rows = [_seed_row(one, judge=judge) for one in read.seeds]
     run_id = project.run(recipe, rows).run_id
     said = {row["id"]: one.said for row, one in zip(rows, read.seeds, strict=True)}
+    texts = {row["id"]: _texts(row) for row in rows}
+    answered: set[str] = set()
+    tried: set[str] = set()
     made = 0
-    with project.store.connect() as connection:
-        found = list_reviews(connection, run_id=run_id, limit=len(rows) + 1)
-    names = {item.id: item.external_id for item in load_items(project.store, [r.item_id for r in found])}
-    open_reviews = {names[r.item_id]: r for r in found if r.kind == "interrupt" and r.ordinal == 0}
+    while fresh := [found for found in _open_reviews(project, run_id, texts) if found[0] not in tried]:
+        taken = 0
+        for review_id, candidates, name in fresh:
+            tried.add(review_id)
+            if said[name]:
+                answered.add(name)
+                taken += _decide(project, review_id, candidates, said[name], expert, unused)
+        if not taken:
+            break
+        made += taken
+        project.resume(run_id)  # what was learned may open further reviews, audits among them
     for name, answers in said.items():
-        review = open_reviews.get(name)
-        if not answers:
-            unused["no_answer"] += 1
-        elif review is None:
-            unused["no_review_open"] += 1
-        else:
-            made += _decide(project, review.id, review.candidates, answers, expert, unused)
-    if made:
-        project.resume(run_id)
+        if name not in answered:
+            unused["no_review_open" if answers else "no_answer"] += 1
     return run_id, made
+
+
+def _open_reviews(
+    project: Project, run_id: str, texts: Mapping[str, list[str]]
+) -> list[tuple[str, list[str], str]]:
+    """Review, candidates, name of the seed: of what waits about the answers of the file, and not about a redraft.
+
+    Nothing for a second expert: the file's answer must not be given twice as if by two people.
+    """
+    with project.store.connect() as connection:
+        found = list_reviews(connection, run_id=run_id, limit=10 * len(texts) + 1)
+    names = {item.id: item.external_id for item in load_items(project.store, [r.item_id for r in found])}
+    kept = []
+    for review in found:
+        name = names[review.item_id]
+        if review.kind not in ("interrupt", "audit") or name not in texts:
+            continue
+        if [candidate.text for candidate in project.review(review.id).candidates] == texts[name]:
+            kept.append((review.id, list(review.candidates), name))
+    return kept
+
+
+def _texts(row: Mapping[str, Any]) -> list[str]:
+    return [one if isinstance(one, str) else str(one["text"]) for one in row["responses"]]
 
 
 def _answer_reviews(
@@ -230,9 +261,9 @@ def _seed_row(one: Imported, *, judge: bool) -> dict[str, Any]:
     return row
 
 
-def _read(format: str, file: Path, limit: int | None) -> _Read:
+def _read(format: str, file: Path, limit: int | None, max_chars: int) -> _Read:
     if format == PANEL:
-        return _read_panel(file, limit)
+        return _read_panel(file, limit, max_chars)
     form = imports.FORMATS.get(format) or annotation.FORMATS.get(format)
     if form is None:
         near = difflib.get_close_matches(format, format_names(), n=1)
@@ -251,17 +282,22 @@ def _read(format: str, file: Path, limit: int | None) -> _Read:
             continue
         line, row = raw
         try:
-            _take(found, form.read(row), seen)
+            _take(found, form.read(row), seen, line, max_chars)
         except RowProblem as problem:
             found.bad.append(BadRow(line, str(problem), excerpt_of(json.dumps(row, default=str)[:400])))
     return found
 
 
-def _take(found: _Read, one: Imported, seen: set[str]) -> None:
+def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int) -> None:
+    """Keep a row, if the run it goes to would take it as a seed.
+
+    Raises:
+        RowProblem: it would not.
+    """
     if one.review:
         found.answers.append(one)
         return
-    name = _seed_row(one, judge=False)["id"]
+    name = parse_row(_seed_row(one, judge=False), column_map={}, max_chars=max_chars, line=line).id
     if name in seen:
         raise RowProblem(f"duplicate id ({name})")
     seen.add(name)
@@ -301,7 +337,7 @@ def _json_list(file: Path) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:
             yield BadRow(number, f"not an object but a {type(row).__name__}", excerpt_of(row))
 
 
-def _read_panel(file: Path, limit: int | None) -> _Read:
+def _read_panel(file: Path, limit: int | None, max_chars: int) -> _Read:
     """A recorded panel: verdicts of judges elsewhere, and the agreed human answer where there is one."""
     recording = recorded.load(file)
     if recording.kind != "pair":
@@ -310,6 +346,7 @@ def _read_panel(file: Path, limit: int | None) -> _Read:
             next_step="replay it: solon eval replay FILE",
         )
     found = _Read()
+    seen: set[str] = set()
     for line, (row, item) in enumerate(zip(recorded.read_lines(file), recording.items, strict=True), 1):
         if limit is not None and found.rows >= limit:
             break
@@ -323,8 +360,10 @@ def _read_panel(file: Path, limit: int | None) -> _Read:
         facts = {name: row[name] for name in ("input", "group", "lang", "source", "licence") if row.get(name)}
         seed = {**facts, "id": item.id, "prompt": row["prompt"], "responses": texts}
         seed["verdicts"] = recorded_verdicts(item)
-        said = _agreed(item.gold)
-        found.seeds.append(Imported("pair", seed, said))
+        try:
+            _take(found, Imported("pair", seed, _agreed(item.gold)), seen, line, max_chars)
+        except RowProblem as problem:
+            found.bad.append(BadRow(line, str(problem), excerpt_of(repr(row)[:200])))
     return found
 
 

@@ -40,7 +40,7 @@ def export_rows(
 
 def _stream(store: Store, run_id: str | None, recipe: str | None) -> Iterator[dict[str, int] | ExportRow]:
     with store.connect() as connection:
-        yield _without_record(connection, run_id, recipe)
+        yield _without_record(connection, run_id, recipe) | _forgotten(connection, run_id, recipe)
         query = (
             select(
                 records,
@@ -76,6 +76,28 @@ def _without_record(connection: Connection, run_id: str | None, recipe: str | No
         query = query.where(items.c.recipe == recipe)
     names = {"waiting": "pending"}
     return {names.get(state, state): n for state, n in connection.execute(query)}
+
+
+def _forgotten(connection: Connection, run_id: str | None, recipe: str | None) -> dict[str, int]:
+    """Records in force whose texts were erased: they are in no row, and in this count."""
+    chosen = texts.alias("chosen")
+    query = (
+        select(func.count())
+        .select_from(records)
+        .join(items, items.c.id == records.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .join(candidates, candidates.c.id == records.c.chosen_id, isouter=True)
+        .join(chosen, chosen.c.id == candidates.c.text_id, isouter=True)
+        .where(records.c.superseded_at.is_(None))
+        .where(texts.c.body.is_(None) | (records.c.chosen_id.is_not(None) & chosen.c.body.is_(None)))
+    )
+    if run_id is not None:
+        query = query.where(records.c.run_id == run_id)
+    if recipe is not None:
+        query = query.where(records.c.recipe == recipe)
+    count = int(connection.execute(query).scalar_one())
+    return {"forgotten": count} if count else {}
 
 
 def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> Iterator[ExportRow]:
