@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,7 @@ def solon(rows: int, port: int) -> dict[str, Any]:
             summary = project.run("preference", work.seeds(rows))
         assert summary.accepted == rows, str(summary)
         assert summary.model_calls == work.CALLS * rows, str(summary)
+        assert (asked := _requests(f"{folder}/store.db")) == work.CALLS * rows, f"{asked} requests, repairs included"
         told["store_kb_per_row"] = _kilobytes(folder, "store.db", rows)
         told["checkpoints_kb_per_row"] = _kilobytes(folder, "store.checkpoints.db", rows)
     return told
@@ -105,6 +108,12 @@ def saver(which: str) -> Callable[[int, int], dict[str, Any]]:
         return asyncio.run(measure(which, rows))
 
     return run
+
+
+def _requests(file: str) -> int:
+    """Requests that were sent for the journal's calls, repairs and retries included."""
+    with closing(sqlite3.connect(file)) as connection:
+        return int(connection.execute("SELECT sum(attempts) FROM calls").fetchone()[0])
 
 
 def _kilobytes(folder: str, name: str, rows: int) -> float:

@@ -233,6 +233,13 @@ class PrivacyConfig(Section):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+class TracingConfig(Section):
+    """OpenTelemetry spans of items, nodes and model calls (needs `solon[tracing]`)."""
+
+    enabled: bool = Field(False, description="send spans to where OTEL_EXPORTER_OTLP_ENDPOINT says")
+    capture_content: bool = Field(False, description="put prompts and answers into the spans, too")
+
+
 def _default_judges() -> tuple[JudgeConfig, ...]:
     return (
         JudgeConfig(persona="a careful expert in the subject who checks every claim"),
@@ -256,6 +263,7 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     run: RunConfig = RunConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    tracing: TracingConfig = TracingConfig()
     plugins: dict[str, str] = Field(
         default_factory=dict,
         description="filled in by Solon: what each module:function was when its run began",
@@ -300,7 +308,7 @@ class Config(Section):
 
     def fingerprint(self) -> str:
         """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
-        shaping = {k: v for k, v in self.effective().items() if k not in ("store", "limits")}
+        shaping = {k: v for k, v in self.effective().items() if k not in ("store", "limits", "tracing")}
         shaping["run"].pop("concurrency")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(payload.encode()).hexdigest()[:16]

@@ -98,11 +98,11 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
 
 
 def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config:
-    """What shapes the data comes from the run; limits and concurrency are this session's."""
+    """What shapes the data comes from the run; limits, concurrency and tracing are this session's."""
     plain = {key: value for key, value in stored.items() if key != "fingerprint"}
     config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
     run = config.run.model_copy(update={"concurrency": own.run.concurrency})
-    return config.model_copy(update={"limits": own.limits, "run": run})
+    return config.model_copy(update={"limits": own.limits, "tracing": own.tracing, "run": run})
 
 
 @dataclass(frozen=True, slots=True)

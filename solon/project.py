@@ -119,6 +119,20 @@ class Project:
             UsageError: a run over these seeds exists under another configuration, and `new_run` is not set.
             SeedError: no row of the seeds can be used.
         """
+        run = self.load(recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again)
+        return await self._work(run, on_progress, on_runner)
+
+    def load(
+        self,
+        recipe: str,
+        seeds: Seeds,
+        *,
+        limit: int | None = None,
+        new_run: bool = False,
+        reuse: str | None = None,
+        ask_again: bool = False,
+    ) -> RunRow:
+        """Make the items of a run, or find the run to go on with, and call no model yet. Arguments as of `arun`."""
         from solon.store import carrying
 
         self.config = bind(self.config, self._plugins)
@@ -132,7 +146,7 @@ class Project:
         if ask_again:
             carrying.ask_again(self.store, run.id, local_actor())
         self._load(run, pins, chain([first], rows), bad)
-        return await self._work(run, on_progress, on_runner)
+        return run
 
     def resume(self, run_id: str | None = None, **options: Any) -> RunSummary:
         """Like `aresume`, for scripts and notebooks."""
@@ -246,6 +260,38 @@ class Project:
         on_progress: Callable[[Progress], None] | None,
         on_runner: Callable[[Runner], None] | None,
     ) -> RunSummary:
+        from solon.store import runs
+
+        runner = self.make_runner(run, on_progress=on_progress)
+        if on_runner is not None:
+            on_runner(runner)
+        stopped: str | None = None
+        try:
+            await runner.work()
+            if self._learn(run, runner.config).moved_items:
+                await runner.work()
+        except LimitReached as limit:
+            stopped = limit.cause
+        finally:
+            await runner.pool.aclose()
+        summary = replace(self.summarize(run.id), stopped_because=stopped)
+        status = "stopped" if stopped else "waiting" if summary.pending_review else "done"
+        with self.store.transaction() as connection:
+            runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=time.time())
+        return summary
+
+    def make_runner(
+        self,
+        run: RunRow,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        limit: int | None = None,
+    ) -> Runner:
+        """What works on a run, under the configuration that it was started with; its caller closes its `pool`.
+
+        Args:
+            limit: work on at most so many items.
+        """
         from solon.agents.calls import Meter, ModelPool
         from solon.graphs.runner import Runner
         from solon.store import runs
@@ -267,23 +313,9 @@ class Project:
         )
         pool = ModelPool(config, given=self._models, plugins=self._plugins)
         recipe = self._recipe(run.recipe)
-        runner = Runner(self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress)
-        if on_runner is not None:
-            on_runner(runner)
-        stopped: str | None = None
-        try:
-            await runner.work()
-            if self._learn(run, config).moved_items:
-                await runner.work()
-        except LimitReached as limit:
-            stopped = limit.cause
-        finally:
-            await pool.aclose()
-        summary = replace(self.summarize(run.id), stopped_because=stopped)
-        status = "stopped" if stopped else "waiting" if summary.pending_review else "done"
-        with self.store.transaction() as connection:
-            runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=time.time())
-        return summary
+        return Runner(
+            self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
+        )
 
     def learn(self, run_id: str | None = None) -> Learned:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.

@@ -19,6 +19,7 @@ from solon.errors import BadOutput, LimitReached, TooLong
 from solon.prompts import Rendered
 from solon.store.journal import CallKey, ItemJournal, Outcome
 from solon.store.store import storable
+from solon.tracing import INPUT, OFF, OUTPUT, Tracing, call_attributes
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -188,10 +189,11 @@ class Ask:
 class Caller:
     """Makes the calls of one item."""
 
-    def __init__(self, pool: ModelPool, journal: ItemJournal, meter: Meter) -> None:
+    def __init__(self, pool: ModelPool, journal: ItemJournal, meter: Meter, tracing: Tracing = OFF) -> None:
         self.pool = pool
         self.journal = journal
         self.meter = meter
+        self.tracing = tracing
 
     def can_give_logprobs(self, model: str) -> bool:
         return self.pool[model].capabilities.logprobs
@@ -215,7 +217,9 @@ class Caller:
         async with member.gate:
             self.meter.admit()
             try:
-                made = await _make(ask, member, self.journal.call_id(key))
+                made = await (self._traced if self.tracing.on else _make)(
+                    ask, member, self.journal.call_id(key)
+                )
                 # What is stored, so that a replay from the journal goes on with the very same text.
                 outcome = replace(made, text=storable(made.text))
                 self.meter.count(outcome)
@@ -223,6 +227,33 @@ class Caller:
             finally:
                 self.meter.release()
         return outcome
+
+    async def _traced(self, ask: Ask, member: Member, call_id: str) -> Outcome:
+        """`_make` with a span; texts only where the configuration wants them told."""
+        about = call_attributes(
+            run=self.journal.run,
+            item=self.journal.item,
+            role=ask.role,
+            seat=ask.seat,
+            template=ask.prompt.template,
+            model=member.config.model,
+            parameters={"temperature": ask.temperature, "max_tokens": ask.max_tokens, "seed": ask.seed},
+        )
+        with self.tracing.span(f"solon.call.{ask.role}", "LLM", about) as span:
+            made = await _make(ask, member, call_id)
+            told = {
+                "solon.call": made.call_id,
+                "solon.outcome": made.outcome,
+                "llm.token_count.prompt": made.input_tokens,
+                "llm.token_count.completion": made.output_tokens,
+                "llm.finish_reason": made.finish_reason,
+            }
+            if self.tracing.capture_content:
+                told |= {INPUT: ask.prompt.text, OUTPUT: made.text}
+            for key, value in told.items():
+                if value is not None:
+                    span.set_attribute(key, value)
+        return made
 
     async def parsed(self, ask: Ask) -> tuple[Outcome, BaseModel | None]:
         """Like `call`, with the answer read into the ask's schema; None where it does not follow it."""

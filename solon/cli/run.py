@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +13,13 @@ from solon.cli.interrupts import Stopper
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
 from solon.cli.progress import ProgressDisplay, spell_seconds
 from solon.cli.terminal import DONE, FAILED, STOPPED, WAITING, clean, console, print_json, say
+from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from solon.config import Config
     from solon.graphs.runner import Runner
     from solon.project import Project
+    from solon.store.runs import RunRow
     from solon.views import RunSummary
 
 ConcurrencyOption = Annotated[
@@ -31,6 +34,18 @@ MaxTokensOption = Annotated[
 ]
 MaxCallsOption = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Stop before the run makes more model calls.")
+]
+EngineOption = Annotated[
+    str, typer.Option("--engine", metavar="local|ray", help="ray: on a cluster (needs solon[ray]).")
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="ADDRESS", help="Ray cluster, e.g. auto; default: one on this machine."
+    ),
+]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", min=0, metavar="N", help="Workers on the cluster; 0: one a CPU.")
 ]
 
 
@@ -62,6 +77,9 @@ def run(
     max_cost: MaxCostOption = None,
     max_tokens: MaxTokensOption = None,
     max_calls: MaxCallsOption = None,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
+    workers: WorkersOption = 0,
     json: JsonOption = False,
 ) -> None:
     """Turn seeds into records; what the agents cannot decide waits for a person.
@@ -76,7 +94,14 @@ def run(
         "limits.tokens": max_tokens,
         "limits.calls": max_calls,
     }
+    if engine not in ("local", "ray"):
+        raise UsageError(f"there is no engine {engine!r}", next_step="write --engine local or --engine ray")
     with open_project(store, config, create=True, overrides=overrides) as project:
+        if engine == "ray":
+            begun = project.load(
+                recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again
+            )
+            finish(project, _on_cluster(project, begun, address, workers), json, store)
         display = ProgressDisplay()
         stopper = Stopper(display.restore_terminal)
 
@@ -99,6 +124,21 @@ def run(
                 tick=display.tick,
             )
         finish(project, summary, json, store)
+
+
+def _on_cluster(project: Project, begun: RunRow, address: str | None, workers: int) -> RunSummary:
+    from rich.progress import Progress
+
+    from solon.cluster import run_on_ray
+
+    with Progress(console=console(error=True), transient=True) as bar:
+        task = bar.add_task(f"run {begun.id}", total=None)
+
+        def show(counts: Mapping[str, int]) -> None:
+            total = sum(counts.values())
+            bar.update(task, total=total, completed=total - counts["queued"] - counts["running"])
+
+        return run_on_ray(project, begun, address=address, workers=workers, on_counts=show)
 
 
 def resume(

@@ -20,16 +20,24 @@ from solon.store.precedents import retrievable_cases
 from solon.store.runs import RunRow
 from solon.store.sharing import find_preview_run
 from solon.store.versions import load_law
+from solon.tracing import OFF, Tracing
 
 
 class Contexts:
     """Contexts for the items of one run; what many items share is read once."""
 
     def __init__(
-        self, store: Store, run: RunRow, recipe: Recipe, config: Config, pool: ModelPool, meter: Meter
+        self,
+        store: Store,
+        run: RunRow,
+        recipe: Recipe,
+        config: Config,
+        pool: ModelPool,
+        meter: Meter,
+        tracing: Tracing = OFF,
     ) -> None:
         self._store, self._run, self._recipe = store, run, recipe
-        self._config, self._pool, self._meter = config, pool, meter
+        self._config, self._pool, self._meter, self._tracing = config, pool, meter, tracing
         with store.connect() as connection:
             again = carrying.is_asking_again(connection, run.id)
             self.carries = not again and carrying.has_decisions(connection, run.id)
@@ -52,7 +60,7 @@ class Contexts:
         content = item.content
         earlier = content.get("messages") or []
         case = Case(
-            caller=Caller(self._pool, journal, self._meter),
+            caller=Caller(self._pool, journal, self._meter, self._tracing),
             config=self._config,
             prompts=prompts,
             constitution=constitution,

@@ -19,6 +19,7 @@ from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.items import ItemRow
 from solon.store.runs import RunRow, add_active_seconds
+from solon.tracing import make_tracing
 
 GIVE_UP_AFTER = 8
 """Model failures in a row, without one success between, after which a run stops instead of parking every item."""
@@ -73,9 +74,10 @@ class Runner:
         recipe = self._recipe
         self.pool.prepare()
         async with open_saver(self.store) as saver:
-            graph = build_graph(recipe).compile(checkpointer=saver)
-            contexts = Contexts(self.store, self.run, recipe, self.config, self.pool, self.meter)
-            self._threads = Threads(self.store, graph, contexts)
+            tracing = make_tracing(self.config.tracing)
+            graph = build_graph(recipe, tracing).compile(checkpointer=saver)
+            contexts = Contexts(self.store, self.run, recipe, self.config, self.pool, self.meter, tracing)
+            self._threads = Threads(self.store, graph, contexts, tracing)
             with item_store.working() as self.me:
                 await self._work()
         if self._fatal is not None:

@@ -16,6 +16,7 @@ from solon.store import reviews as review_store
 from solon.store.engine import mapped_errors
 from solon.store.items import ItemRow
 from solon.store.reviews import Delivery, ReviewRow
+from solon.tracing import OFF, Tracing
 
 INTERRUPT = "__interrupt__"
 
@@ -23,8 +24,8 @@ INTERRUPT = "__interrupt__"
 class Threads:
     """Drives threads to where they rest: an outcome, or a review that waits."""
 
-    def __init__(self, store: Store, graph: Any, contexts: Contexts) -> None:
-        self._store, self._graph, self._contexts = store, graph, contexts
+    def __init__(self, store: Store, graph: Any, contexts: Contexts, tracing: Tracing = OFF) -> None:
+        self._store, self._graph, self._contexts, self._tracing = store, graph, contexts, tracing
 
     async def drive(self, item: ItemRow) -> dict[str, Any]:
         """Run an item from its seed, or from where its checkpoint stands. Returns the state it rests in."""
@@ -120,9 +121,13 @@ class Threads:
         return state
 
     async def _invoke(self, item: ItemRow, context: ItemContext, given: Any) -> dict[str, Any]:
-        with mapped_errors(self._store.url):
+        about = {"session.id": item.run_id, "solon.item": item.id, "solon.seed": item.seed_id}
+        with mapped_errors(self._store.url), self._tracing.span("solon.item", "AGENT", about) as span:
             result: dict[str, Any] = await self._graph.ainvoke(
                 given, _config(item), context=context, durability="exit"
+            )
+            span.set_attribute(
+                "solon.outcome", "waiting" if INTERRUPT in result else result.get("outcome", "")
             )
         return result
 

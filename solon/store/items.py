@@ -155,6 +155,18 @@ def release_dead(connection: Connection, run_id: str) -> int:
     return int(connection.execute(statement).rowcount)
 
 
+def fence(connection: Connection, run_id: str, by: str) -> int:
+    """Take the items of a worker that was given up, `by` its `owner`, and shut it out should it still live.
+
+    Each begins a new attempt, and what the worker may yet write belongs to the old one: it moves no item and is in
+    force nowhere. The new attempt is replayed from the journal. Returns how many items were taken.
+    """
+    own = items.c.claimed_by.startswith(f"{by}:", autoescape=True)
+    values = {"state": "queued", "attempt": items.c.attempt + 1, "claimed_by": None, "claimed_until": None}
+    statement = update(items).where(items.c.run_id == run_id, items.c.state == "running", own).values(values)
+    return int(connection.execute(statement).rowcount)
+
+
 def claim(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
     """Take up to `limit` queued items for this process, in the order of the seeds. Returns their ids."""
     chosen = (

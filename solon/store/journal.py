@@ -104,7 +104,7 @@ class ItemJournal:
         fresh: bool,
     ) -> None:
         """`fresh`: the item was never started, so this run has nothing of it to read."""
-        self._store, self._run, self._item, self._seed = store, run_id, item_id, seed_id
+        self._store, self.run, self.item, self._seed = store, run_id, item_id, seed_id
         self._known: dict[str, Outcome] = {}
         self._pending: list[Future[None]] = []
         self._unread = list(reuse_run_ids)
@@ -133,7 +133,7 @@ class ItemJournal:
         return self._known.get(key.content_key(self._seed))
 
     def call_id(self, key: CallKey) -> str:
-        return hash_id(self._run, key.content_key(self._seed))
+        return hash_id(self.run, key.content_key(self._seed))
 
     def write(self, key: CallKey, outcome: Outcome) -> None:
         """Hand a finished call to the writer; `check` tells whether it could be committed."""
@@ -148,8 +148,8 @@ class ItemJournal:
         row = {
             "id": outcome.call_id,
             "content_key": content_key,
-            "run_id": self._run,
-            "item_id": self._item,
+            "run_id": self.run,
+            "item_id": self.item,
             "seed_id": self._seed,
             "role": key.role,
             "seat": key.seat,

@@ -33,6 +33,7 @@ _KNOWN: dict[str, Capabilities] = {
     "ollama": Capabilities(json_schema=True, logprobs=False, context=None, default_concurrency=4),
     "builtin": Capabilities(json_schema=True, logprobs=True, context=BUILTIN_CONTEXT, default_concurrency=8),
     "gguf": Capabilities(json_schema=True, logprobs=True, context=BUILTIN_CONTEXT, default_concurrency=4),
+    "vllm": Capabilities(json_schema=True, logprobs=True, context=None, default_concurrency=128),
     "scripted": Capabilities(json_schema=True, logprobs=True, context=32_768, default_concurrency=64),
 }
 _ELSEWHERE = Capabilities(json_schema=False, logprobs=False, context=None, default_concurrency=16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -148,10 +149,25 @@ def _scripted(config: ModelConfig) -> BaseChatModel:
 
 
 def _vllm(config: ModelConfig) -> BaseChatModel:
-    raise ConfigError(
-        f"{config.model}: vLLM inside this process is not there yet; the name is reserved for it",
-        next_step=f"run `vllm serve {config.name}` and write model = 'openai:{config.name}' with "
-        "base_url = 'http://127.0.0.1:8000/v1'",
+    if importlib.util.find_spec("vllm") is None:
+        raise ConfigError(
+            f"{config.model} needs vLLM in this environment, and it is not installed",
+            next_step="pip install 'solon[vllm]' (for a GPU), or a CPU build of vLLM; or run "
+            f"`vllm serve {config.name}` elsewhere and write model = 'openai:{config.name}' with base_url",
+        )
+    from solon.agents.models.vllm_engine import VLLMChat
+
+    engine = dict(config.options)
+    if config.context is not None:
+        engine.setdefault("max_model_len", config.context)
+    return VLLMChat(
+        name=config.name,
+        model=config.model,
+        engine=engine,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        max_tokens=config.max_tokens,
+        timeout=config.timeout,
     )
 
 

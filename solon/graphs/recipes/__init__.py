@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
 from solon.graphs.recipes.recipe import Recipe
+from solon.tracing import OFF, Tracing
 
 if TYPE_CHECKING:
     from langgraph.graph import StateGraph
@@ -31,7 +32,7 @@ def get_recipe(name: str) -> Recipe:
     return recipe
 
 
-def build_graph(recipe: Recipe) -> StateGraph[Any, Any, Any, Any]:
+def build_graph(recipe: Recipe, tracing: Tracing = OFF) -> StateGraph[Any, Any, Any, Any]:
     """The recipe's state graph, ready to be compiled with a checkpointer."""
     from langgraph.graph import END, START, StateGraph
 
@@ -56,9 +57,9 @@ def build_graph(recipe: Recipe) -> StateGraph[Any, Any, Any, Any]:
     nodes: tuple[Any, ...] = (draft, critique, revise, judge, consensus, resolve, review, settle, finish)
     for node in nodes:
         if node in ways:
-            graph.add_node(node.__name__, routed(node), destinations=tuple(ways[node]))
+            graph.add_node(node.__name__, routed(tracing.node(node)), destinations=tuple(ways[node]))
         elif node is not resolve or recipe.has_resolver:
-            graph.add_node(node.__name__, node)
+            graph.add_node(node.__name__, tracing.node(node))
     graph.add_edge(START, "draft")
     graph.add_edge("revise", "judge")
     graph.add_edge("judge", "consensus")

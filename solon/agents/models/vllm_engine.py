@@ -1,0 +1,259 @@
+"""vLLM in this process (`vllm:MODEL`): its asynchronous engine behind the ordinary chat model.
+
+Every call in flight shares one continuously batched engine; the shared head of the prompts (constitution, rubric) is
+computed once, by prefix caching. One engine per model and options in a process, in an event loop of its own, since
+an engine belongs to the loop that it was first used in. The only module that imports vLLM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import inspect
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, BaseMessage
+from pydantic import Field, PrivateAttr
+
+from solon.agents.models.lean import LeanChat
+from solon.agents.models.wire import from_wire, to_wire
+from solon.errors import ConfigError, ModelRefused, ModelUnavailable, SolonError, TooLong
+
+_SAMPLING = ("temperature", "top_p", "max_tokens", "seed", "n", "stop")
+_NOT_ENGINE = frozenset({"logprobs", "top_logprobs", "response_format"})
+
+
+class VLLMChat(LeanChat):
+    """A model that vLLM runs in this process. It is loaded at the first call, not before.
+
+    Attributes:
+        name: what vLLM loads: a name on the hub that is in its cache, or a folder.
+        engine: arguments of vLLM's engine, e.g. `enforce_eager`, `max_num_seqs`, `tensor_parallel_size`.
+
+    Raises (from every call):
+        ConfigError: vLLM is not installed, or cannot load the model.
+        TooLong, ModelRefused: the engine does not take the prompt or its parameters.
+        ModelUnavailable: the engine has died, or gave no answer within `timeout` seconds.
+    """
+
+    name: str
+    model: str
+    engine: dict[str, Any] = Field(default_factory=dict)
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    timeout: float = 120.0
+
+    _host: EngineHost | None = PrivateAttr(default=None)
+
+    @property
+    def _llm_type(self) -> str:
+        return "solon-vllm"
+
+    def start(self) -> EngineHost:
+        """Load the model now (up to minutes), instead of at the first call."""
+        if self._host is None or self._host.stopped:
+            self._host = engine_host(self.name, self.engine)
+        return self._host
+
+    def tokens_in(self, text_or_messages: str | Sequence[BaseMessage]) -> int:
+        """Exact tokens by the model's own tokenizer and chat template."""
+        host = self.start()
+        if isinstance(text_or_messages, str):
+            return len(host.tokenizer.encode(text_or_messages, add_special_tokens=False))
+        return len(host.tokens(to_wire(text_or_messages)))
+
+    async def _answer(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: list[str] | None,
+        metadata: Mapping[str, Any],
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        host = self._host if self._host is not None and not self._host.stopped else None
+        host = host or await asyncio.to_thread(self.start)
+        defaults = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
+        given = {**defaults, "stop": stop, **kwargs}
+        work = asyncio.run_coroutine_threadsafe(host.complete(to_wire(messages), given), host.loop)
+        try:
+            async with asyncio.timeout(self.timeout):
+                body = await asyncio.wrap_future(work)
+        except TimeoutError:
+            raise ModelUnavailable(
+                f"{self.model} gave no answer within {self.timeout:g} s",
+                next_step="raise `timeout` of this model, or lower `concurrency`; then `solon resume`",
+            ) from None
+        return from_wire(body, {"model_name": self.model, "request_id": body["id"], "tries": 1})
+
+
+class EngineHost:
+    """A running engine with the thread and event loop that it lives in."""
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self.name = name
+        self.stopped = False
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="solon-vllm", daemon=True)
+        self._thread.start()
+        try:
+            self.engine, self.tokenizer = asyncio.run_coroutine_threadsafe(
+                _load(name, options), self.loop
+            ).result()
+        except BaseException:
+            self._end()
+            raise
+
+    def tokens(self, wire: list[dict[str, Any]]) -> list[int]:
+        """A conversation as the model's chat template and tokenizer write it."""
+        text = self.tokenizer.apply_chat_template(wire, tokenize=False, add_generation_prompt=True)
+        found: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        return found
+
+    async def complete(self, wire: list[dict[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+        """One chat completion, in the shape of OpenAI's answer."""
+        prompt = {"prompt_token_ids": self.tokens(wire)}
+        request_id = f"solon-{uuid4().hex}"
+        last: Any = None
+        try:
+            async for output in self.engine.generate(prompt, _sampling(given), request_id):
+                last = output
+        except (ValueError, TypeError) as error:
+            raise _refusal(self.name, error) from None
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # the engine's own death has no public base class
+            raise ModelUnavailable(
+                f"the vLLM engine of {self.name} failed: {type(error).__name__}: {str(error)[:300]}",
+                next_step="set SOLON_DEBUG=1 to see vLLM's log; then `solon resume`",
+            ) from None
+        return _body(self.name, last)
+
+    def stop(self) -> None:
+        """Shut the engine down and free its memory."""
+        self.stopped = True
+        asyncio.run_coroutine_threadsafe(self._shut(), self.loop).result(timeout=60)
+        self.engine = None  # it must not be collected while the interpreter leaves
+        self._end()
+
+    async def _shut(self) -> None:
+        """The engine's listener ends first: it would take the end of its process for a failure."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self.engine.shutdown()
+
+    def _end(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(timeout=30)
+        if not self._thread.is_alive():
+            self.loop.close()
+
+
+_hosts: dict[str, EngineHost] = {}
+_hosts_lock = threading.Lock()
+
+
+def engine_host(name: str, options: Mapping[str, Any]) -> EngineHost:
+    """The engine of this model and these options; started if it does not run yet."""
+    key = json.dumps([name, dict(options)], sort_keys=True, default=str)
+    with _hosts_lock:
+        if key not in _hosts or _hosts[key].stopped:
+            atexit.unregister(stop_engines)
+            atexit.register(stop_engines)
+            _hosts[key] = EngineHost(name, options)
+        return _hosts[key]
+
+
+def stop_engines() -> None:
+    """Stop every engine of this process. They start again when needed."""
+    with _hosts_lock:
+        for host in _hosts.values():
+            host.stop()
+        _hosts.clear()
+
+
+async def _load(name: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # vLLM would report its use to its makers
+    if not os.environ.get("SOLON_DEBUG"):
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    try:
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        arguments = AsyncEngineArgs(model=name, **{"enable_prefix_caching": True, **options})
+        engine = AsyncLLM.from_engine_args(arguments)
+        tokenizer = engine.get_tokenizer()
+        return engine, await tokenizer if inspect.isawaitable(tokenizer) else tokenizer
+    except Exception as error:  # what loading raises is as varied as models and devices are
+        raise ConfigError(
+            f"vLLM cannot load {name}: {type(error).__name__}: {str(error)[:500]}",
+            next_step="set SOLON_DEBUG=1 to see vLLM's log; check the name and `options` of this model",
+        ) from None
+
+
+def _sampling(given: Mapping[str, Any]) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+
+    unknown = set(given) - set(_SAMPLING) - _NOT_ENGINE
+    values = {name: given[name] for name in (*_SAMPLING, *unknown) if given.get(name) is not None}
+    if given.get("logprobs"):
+        values["logprobs"] = int(given.get("top_logprobs") or 0)
+    wanted = given.get("response_format") or {}
+    if wanted.get("type") == "json_schema":
+        values["structured_outputs"] = StructuredOutputsParams(json=wanted["json_schema"]["schema"])
+    elif wanted.get("type") == "json_object":
+        values["structured_outputs"] = StructuredOutputsParams(json_object=True)
+    return SamplingParams(**values, output_kind=RequestOutputKind.FINAL_ONLY)
+
+
+def _refusal(name: str, error: Exception) -> SolonError:
+    told = str(error)[:500]
+    if "maximum context length" in told or "max_model_len" in told or "longer than the maximum" in told:
+        return TooLong(told, next_step="shorten the seed, lower max_tokens, or raise `context` of this model")
+    return ModelRefused(f"vLLM ({name}) does not take the request: {told}")
+
+
+def _body(name: str, output: Any) -> dict[str, Any]:
+    choices = [
+        {
+            "index": made.index,
+            "message": {"role": "assistant", "content": made.text},
+            "finish_reason": made.finish_reason,
+            "logprobs": _logprobs(made),
+        }
+        for made in output.outputs
+    ]
+    read = len(output.prompt_token_ids or ())
+    written = sum(len(made.token_ids) for made in output.outputs)
+    usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+    return {
+        "id": output.request_id,
+        "created": int(time.time()),
+        "model": name,
+        "choices": choices,
+        "usage": usage,
+    }
+
+
+def _logprobs(made: Any) -> dict[str, Any] | None:
+    if made.logprobs is None:
+        return None
+    content = []
+    for token, seen in zip(made.token_ids, made.logprobs, strict=False):
+        ranked = sorted(seen.values(), key=lambda entry: -entry.logprob)
+        content.append(
+            {
+                "token": seen[token].decoded_token or "",
+                "logprob": seen[token].logprob,
+                "top_logprobs": [{"token": e.decoded_token or "", "logprob": e.logprob} for e in ranked],
+            }
+        )
+    return {"content": content}

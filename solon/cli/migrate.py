@@ -1,0 +1,86 @@
+"""`solon migrate` and `solon prune`: a store moves to another database; a store sheds what nothing needs any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
+from solon.cli.terminal import clean, console, print_json, say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def register(app: typer.Typer) -> None:
+    app.command("migrate")(migrate)
+    app.command("prune")(prune)
+
+
+def migrate(
+    target: Annotated[
+        str,
+        typer.Option("--to", metavar="URL", help="An empty database: postgresql://... or sqlite:///FILE."),
+    ],
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Copy a whole store into an empty database of another kind; the source stays as it is.
+
+    What waits for an answer goes on waiting there; its graph is replayed from the journal when the answer comes.
+
+    Example: solon migrate --store sqlite:///solon.db --to postgresql://solon@db/solon
+    """
+    from rich.progress import Progress
+
+    from solon.store.copying import copy_store
+
+    with open_project(store, config) as project, Progress(console=console(error=True), transient=True) as bar:
+        copied = copy_store(project.store, target, _Bars(bar))
+    rows = sum(copied.values())
+    if json:
+        print_json({"rows": rows, "tables": copied})
+    else:
+        typer.echo(f"{rows} rows in {len(copied)} tables copied; the source was not changed")
+    say("from now on name the new one: `store` in solon.toml, SOLON_STORE or --store")
+
+
+class _Bars:
+    """One bar a table."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, table: str, done: int, total: int) -> None:
+        if table not in self._tasks:
+            self._tasks[table] = self._bar.add_task(clean(table), total=total)
+        self._bar.update(self._tasks[table], completed=done)
+
+
+def prune(
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Drop the checkpoints of items that wait for nobody, and give the space back. Records and journal stay.
+
+    Example: solon prune --dry-run
+    """
+    import asyncio
+
+    from solon.graphs.pruning import prune_checkpoints
+
+    with open_project(store, config) as project:
+        pruned = asyncio.run(prune_checkpoints(project.store, dry_run=dry_run))
+    if json:
+        print_json(
+            {"threads": pruned.threads, "kept": pruned.kept, "bytes": pruned.freed, "dry_run": dry_run}
+        )
+        return
+    verb = "would be dropped" if dry_run else "dropped"
+    freed = "" if dry_run else f", {pruned.freed / 1e6:.1f} MB given back"
+    typer.echo(f"{pruned.threads} threads {verb}, {pruned.kept} kept (an answer is awaited){freed}")

@@ -1,0 +1,44 @@
+"""Drop checkpoints that nothing will ever go on from: all but those of items that wait for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from solon.graphs.nodes.consensus import thread_id
+from solon.graphs.saver import open_saver
+from solon.store import Store
+from solon.store.housekeeping import compact, stored_threads, waiting_attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """`threads` were (or would be) dropped, `kept` wait for an answer; `freed` bytes went back to the disk (SQLite)."""
+
+    threads: int
+    kept: int
+    freed: int
+
+
+async def prune_checkpoints(store: Store, *, dry_run: bool = False) -> Pruned:
+    """Drop every thread that is not the current attempt of an item under way.
+
+    A dropped thread costs no model call: its item is replayed from the journal, should anything ask for it again.
+    """
+    keep = {thread_id(item, attempt) for item, attempt in waiting_attempts(store)}
+    # The saver makes its tables where they are missing.
+    async with open_saver(store) as saver:
+        stored = stored_threads(store)
+        gone = sorted(stored - keep)
+        if dry_run:
+            return Pruned(len(gone), len(stored & keep), 0)
+        for thread in gone:
+            await saver.adelete_thread(thread)
+    before = _size(store)
+    compact(store)
+    return Pruned(len(gone), len(stored & keep), max(0, before - _size(store)))
+
+
+def _size(store: Store) -> int:
+    path = Path(store.checkpoints)
+    return path.stat().st_size if path.is_file() else 0

@@ -1,0 +1,133 @@
+"""OpenTelemetry spans for items, nodes and model calls, in the OpenInference conventions. Off unless asked for.
+
+Ids and figures only; texts are added with `capture_content`. Without an exporter of the application's own, spans go
+where OTEL_EXPORTER_OTLP_ENDPOINT says. Solon has no telemetry of its own. Must not import anything of Solon but
+`config` and `errors`; imports OpenTelemetry only when tracing is on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, Protocol, TypeVar
+
+from solon.config import TracingConfig
+from solon.errors import ConfigError
+
+KIND, INPUT, OUTPUT = "openinference.span.kind", "input.value", "output.value"
+T = TypeVar("T")
+
+
+class Span(Protocol):
+    """What a caller may say of its span."""
+
+    def set_attribute(self, key: str, value: Any) -> None: ...
+
+
+class _Nothing:
+    """The span of a tracer that is off."""
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        return None
+
+
+_NOTHING = _Nothing()
+
+
+class Tracing:
+    """Opens spans; the one that is off opens none and costs an attribute lookup."""
+
+    def __init__(self, tracer: Any = None, *, capture_content: bool = False) -> None:
+        self._tracer = tracer
+        self.capture_content = capture_content
+
+    @property
+    def on(self) -> bool:
+        return self._tracer is not None
+
+    @contextmanager
+    def span(self, name: str, kind: str, attributes: Mapping[str, Any] | None = None) -> Iterator[Span]:
+        """A span of OpenInference's `kind` (AGENT, CHAIN, LLM); attributes that are None are left out."""
+        if self._tracer is None:
+            yield _NOTHING
+            return
+        given = {key: value for key, value in (attributes or {}).items() if value is not None}
+        # An interrupt travels as an exception, and texts may stand in the words of any: only its type is told.
+        with self._tracer.start_as_current_span(
+            name, attributes={KIND: kind, **given}, record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                yield span
+            except BaseException as error:
+                span.set_attribute("error.type", type(error).__name__)
+                raise
+
+    def node(self, work: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+        """A node of a graph with a span around it; the node itself where tracing is off, or where it only waits."""
+        if self._tracer is None or not iscoroutinefunction(work):
+            return work
+        name = getattr(work, "__name__", "node")
+
+        @wraps(work)  # LangGraph reads from the signature what a node wants to be given
+        async def traced(*args: Any, **kwargs: Any) -> T:
+            with self.span(f"solon.node.{name}", "CHAIN", {"solon.node": name}):
+                return await work(*args, **kwargs)
+
+        return traced
+
+
+OFF = Tracing()
+
+
+def make_tracing(config: TracingConfig) -> Tracing:
+    """The tracer that a configuration asks for.
+
+    Raises:
+        ConfigError: tracing is on and OpenTelemetry is not installed.
+    """
+    if not config.enabled:
+        return OFF
+    try:
+        from opentelemetry import trace
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"tracing needs the package {error.name}", next_step="pip install 'solon[tracing]'"
+        ) from None
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        trace.set_tracer_provider(_own_provider())
+    return Tracing(trace.get_tracer("solon"), capture_content=config.capture_content)
+
+
+def _own_provider() -> Any:
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"tracing needs the package {error.name}", next_step="pip install 'solon[tracing]'"
+        ) from None
+    provider = TracerProvider(resource=Resource.create({"service.name": "solon"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider
+
+
+def call_attributes(
+    *, run: str, item: str, role: str, seat: str, template: str, model: str, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is known of a model call before it is made."""
+    provider, _, short = model.partition(":")
+    return {
+        "session.id": run,
+        "solon.item": item,
+        "solon.role": role,
+        "solon.seat": seat or None,
+        "solon.template": template,
+        "llm.provider": provider,
+        "llm.model_name": short,
+        "llm.invocation_parameters": json.dumps(dict(parameters), default=str),
+    }
