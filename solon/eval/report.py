@@ -20,6 +20,7 @@ from solon.eval.opinions import counted, opinions_on
 from solon.eval.result import Figure, rate
 from solon.eval.standing import Standing, moment, read_standing
 from solon.eval.suites import agreement, audit, judges, quality
+from solon.formats.records import plain_model
 from solon.store import audit_log, counts, evaluation, runs
 from solon.store.ids import keyed_hash
 
@@ -207,7 +208,9 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
         certified=sum(row.certificate_id is not None for row in own),
         provisional=sum(row.provisional for row in own),
         decided=sum(row.route == "decided" for row in own),
-        models={name: str(model.get("model", "")) for name, model in config.get("models", {}).items()},
+        models={
+            name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()
+        },
         judges=tuple(
             f"{judge.get('model', 'default')}{': ' + judge['persona'] if judge.get('persona') else ''}"
             for judge in config.get("judges", ())
@@ -258,7 +261,14 @@ def _costs(rows: list[dict[str, Any]], records: int) -> Costs:
         output_tokens=tokens_out,
         money=money,
         failed=sum(int(row["failed"]) for row in rows),
-        by_role=tuple({**row, "cost": None if row["unpriced"] else float(row["cost"])} for row in rows),
+        by_role=tuple(
+            {
+                **row,
+                "model": plain_model(row["model"]),
+                "cost": None if row["unpriced"] else float(row["cost"]),
+            }
+            for row in rows
+        ),
         tokens_per_record=(tokens_in + tokens_out) / records if records else None,
         money_per_record=money / records if records and money is not None else None,
     )

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Literal
 
 Route = Literal["consensus", "resolved", "redrafted", "decided"]
+
+
+def plain_model(name: str) -> str:
+    """A model's name as others may read it: without the folders of a local file."""
+    provider, found, rest = name.partition(":")
+    local = found and (rest.startswith(("/", "~", ".")) or "\\" in rest)
+    return f"{provider}:{PurePath(rest.replace(chr(92), '/')).name}" if local else name
 
 
 @dataclass(frozen=True, slots=True)

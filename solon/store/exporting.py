@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from solon.formats.records import ExportRow
+from solon.formats.records import ExportRow, plain_model
 from solon.store.ids import keyed_hash
 from solon.store.store import Store
 from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
@@ -245,7 +245,7 @@ def _calls(connection: Connection, item_ids: list[str]) -> dict[str, dict[str, A
     for row in connection.execute(query):
         entry = found.setdefault(row.item_id, {"calls": [], "templates": [], "models": []})
         entry["calls"].append(row.id)
-        for name, value in (("templates", row.template), ("models", row.model)):
+        for name, value in (("templates", row.template), ("models", plain_model(row.model))):
             if value not in entry[name]:
                 entry[name] = sorted([*entry[name], value])
     return found

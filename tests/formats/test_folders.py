@@ -19,7 +19,7 @@ from solon.formats.records import ExportRow
 
 HOSTILE = "a | b\n## <script>x</script> [l](u): {{ y }}"
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "And now?"}]
-WRITTEN = sorted(set(FORMATS) - {"csv", "csv-spreadsheet"})
+WRITTEN = sorted(set(FORMATS) - {"csv-spreadsheet"})
 
 
 def rows(n: int = 40) -> list[ExportRow]:

@@ -16,6 +16,7 @@ from solon.eval.opinions import counted
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
 from solon.eval.winning import Duel, WinRate, measure_wins
 from solon.eval.writing import count_marks
+from solon.formats.records import plain_model
 from solon.store import evaluation
 from solon.store.evaluation import Answer, Finding, Shown
 
@@ -181,7 +182,7 @@ def _judge(
     known = [cost for cost in costs if cost is not None]
     return Judge(
         name=name,
-        model=seat.model,
+        model=plain_model(seat.model),
         family=family,
         verdicts=len(seat.findings),
         accuracy=rate(hits, len(right), "no expert decided what it judged"),
