@@ -7,12 +7,13 @@ DEMO_LOCK := requirements/demo.lock
 DEV_LOCK := requirements/dev.lock
 MODEL_LOCK := requirements/model.lock
 JOBS ?= auto
+TORCH ?= torch==2.13.0
 SOLON_DATA ?= ../shared/data
 # where torch's CPU builds are, e.g. UV_FIND="--extra-index-url https://download.pytorch.org/whl/cpu"
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm check lint types imports docs lock clean replay
+.PHONY: help demo test test-vllm trainers check lint types imports docs lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-10s %s\n' "$$name" "$$about"; done
@@ -55,6 +56,13 @@ lock: ## resolve the dependencies anew (needs uv)
 		--group dev -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
 
+trainers: $(VENV)/.dev ## one real step of TRL's trainers over an export, in an environment of its own (.venv-trainers)
+	@test -x .venv-trainers/bin/python || { $(PYTHON) -m venv .venv-trainers; \
+		.venv-trainers/bin/python -m pip --disable-pip-version-check --quiet install $(TORCH) "trl>=1,<2"; }
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(.venv-trainers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_dev.pth"
+	PYTHONPATH=. .venv-trainers/bin/python -m pytest -q tests/trainers tests/formats/test_loading.py
+
 replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/replay (skipped where it is absent)
 	@if [ ! -d "$(SOLON_DATA)" ]; then echo "replay skipped: there is no folder $(SOLON_DATA) (set SOLON_DATA)"; exit 0; fi; \
 	mkdir -p build/replay; rm -f build/replay/*.json; export OPENBLAS_NUM_THREADS=1; \
@@ -70,7 +78,7 @@ replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/repl
 	rm -f build/replay/error.txt; $(BIN)/python -m solon.eval.table build/replay/*.json | tee build/replay/table.md
 
 clean: ## remove the environment, caches and the demo's folder
-	rm -rf $(VENV) .venv-vllm solon-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-vllm .venv-trainers solon-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UV_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -403,10 +403,16 @@ class Project:
         *,
         run_id: str | None = None,
         recipe: str | None = None,
+        folder: bool = False,
         **options: Any,
     ) -> ExportSummary:
-        """Write the records in force; options of `formats.exports.export`, and `constitution`, `as_of` (a date)."""
+        """Write the records in force; options of `formats.exports.export`, and `constitution`, `as_of` (a date).
+
+        Args:
+            folder: write a dataset folder with card and Croissant instead, see `solon.formats.folder`.
+        """
         from solon.formats.exports import export
+        from solon.formats.folder import export_folder
         from solon.store.exporting import export_rows
         from solon.store.forgetting import mark_export
         from solon.views import find_wanted
@@ -415,7 +421,8 @@ class Project:
         which = find_wanted(self.store, run_id=run_id, recipe=recipe, **named)
         left_out, rows = export_rows(self.store, **which)
         options = {"about": {name: which[name] for name in named if which[name] is not None}, **options}
-        summary = export(rows, format=format, path=Path(path), left_out=left_out, **options)
+        write = export_folder if folder else export
+        summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
         mark_export(self.store, local_actor(), summary.files, run=which["run_id"], recipe=recipe)
         return summary
 

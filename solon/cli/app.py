@@ -18,6 +18,7 @@ from solon.cli import (
     diff,
     doctor,
     evaluate,
+    exchange,
     expert,
     export,
     forget,
@@ -96,6 +97,7 @@ for part in (
     export,
     privacy,
     forget,
+    exchange,
     evaluate,
     report,
     release,
@@ -113,6 +115,7 @@ for part in (
 app.add_typer(expert.app, name="expert")
 app.add_typer(expert.audit_app, name="audit")
 review.group.command("serve")(review_server.serve_command)
+review.group.command("export")(exchange.export_reviews)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:

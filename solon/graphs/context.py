@@ -30,7 +30,7 @@ Panel = Callable[..., Awaitable["list[Verdict]"]]
 
 @dataclass(slots=True)
 class ItemContext:
-    """One item's context, made when it starts or goes on."""
+    """One item's context, made when it starts or goes on. `verdicts`: what was said of its responses elsewhere."""
 
     store: Store
     item: ItemRow
@@ -40,11 +40,17 @@ class ItemContext:
     responses: list[dict[str, Any]]
     certified_from: float | None = None
     casebook: Casebook | None = None
+    verdicts: list[dict[str, Any]] | None = None
     _severities: dict[str, float] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _candidates: dict[str, CandidateRow] = field(default_factory=dict)
     _rows: list[tuple[type, Row]] = field(default_factory=list)
     _writing: Future[None] | None = None
+
+    def judged_elsewhere(self, round: int, pair: int = 0) -> bool:
+        """Do verdicts that came with the seed take the panel's place? They speak of its first responses only."""
+        given = len(self.responses) >= self.recipe.shown
+        return self.verdicts is not None and given and round == 0 and pair == 0
 
     def row_id(self, node: str, ordinal: str | int) -> str:
         """The id of a row that a node writes: the same whenever the attempt is replayed."""

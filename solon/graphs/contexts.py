@@ -79,7 +79,15 @@ class Contexts:
         given = content.get("responses") or []
         threshold = self._threshold(item.certificate_id)
         return ItemContext(
-            self._store, item, self._recipe, case, consensus, given, threshold, self._precedents(item)
+            self._store,
+            item,
+            self._recipe,
+            case,
+            consensus,
+            given,
+            threshold,
+            self._precedents(item),
+            content.get("verdicts"),
         )
 
     def _precedents(self, item: ItemRow) -> Casebook:

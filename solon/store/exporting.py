@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
-from solon.formats.records import ExportRow
+from solon.formats.records import ExportRow, plain_model
 from solon.store.ids import keyed_hash
 from solon.store.store import Store
-from solon.store.tables import Call, Candidate, Decision, Item, Record, Seed, Text
+from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
 
 records = Record.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
@@ -21,6 +21,8 @@ texts = Text.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 candidates = Candidate.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
+critiques = Critique.__table__  # type: ignore[attr-defined]
+PROVENANCE = ("group", "lang", "source", "licence", "consent")
 CHUNK = 200
 
 
@@ -77,15 +79,14 @@ def export_rows(
 
 def _stream(store: Store, which: Which) -> Iterator[dict[str, int] | ExportRow]:
     with store.connect() as connection:
-        yield _without_record(connection, which)
+        yield _without_record(connection, which) | _forgotten(connection, which)
         query = (
             select(
                 records,
                 items.c.seed_id,
                 items.c.prompts_id,
                 seeds.c.external_id,
-                seeds.c.group,
-                seeds.c.lang,
+                *(seeds.c[name] for name in PROVENANCE),
                 texts.c.body,
             )
             .join(items, items.c.id == records.c.item_id)
@@ -123,11 +124,30 @@ def _without_record(connection: Connection, which: Which) -> dict[str, int]:
     return {name: n for name, n in counted.items() if n}
 
 
+def _forgotten(connection: Connection, which: Which) -> dict[str, int]:
+    """Records in force whose texts were erased: they are in no row, and in this count."""
+    chosen = texts.alias("chosen")
+    query = (
+        select(func.count())
+        .select_from(records)
+        .join(items, items.c.id == records.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .join(candidates, candidates.c.id == records.c.chosen_id, isouter=True)
+        .join(chosen, chosen.c.id == candidates.c.text_id, isouter=True)
+        .where(which.in_force(), *which.of_items())
+        .where(texts.c.body.is_(None) | (records.c.chosen_id.is_not(None) & chosen.c.body.is_(None)))
+    )
+    count = int(connection.execute(query).scalar_one())
+    return {"forgotten": count} if count else {}
+
+
 def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> Iterator[ExportRow]:
     answers = _answers(connection, chunk)
     item_ids = [row["item_id"] for row in chunk]
     flags, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
+    found_faults = _faults(connection, answers)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
         chosen, rejected = answers.get(row["chosen_id"]), answers.get(row["rejected_id"])
@@ -142,8 +162,8 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             id=row["id"],
             recipe=row["recipe"],
             seed_id=row["external_id"],
+            **{name: row[name] for name in PROVENANCE if name != "group"},
             group=row["group"] or "",
-            lang=row["lang"],
             prompt=messages[-1]["content"],
             messages=messages,
             chosen=None if single or chosen is None else chosen[0],
@@ -158,6 +178,11 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             provisional=bool(row["provisional"]),
             flags=tuple(flagged.get(row["chosen_id"], ())),
             flagged_candidates=tuple(sorted(flagged)),
+            faults={
+                side: found_faults[row[f"{side}_id"]]
+                for side in ("chosen", "rejected")
+                if row[f"{side}_id"] in found_faults
+            },
             lineage={
                 "run": row["run_id"],
                 "item": row["item_id"],
@@ -200,6 +225,30 @@ def _answers(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, t
     return {row.id: (row.body, row.prompt) for row in connection.execute(query)}
 
 
+def _faults(
+    connection: Connection, answers: dict[str, tuple[str | None, str | None]]
+) -> dict[str, list[list[int]]]:
+    """candidate id -> spans of its text that a critic found major or fatal faults in; only those criticised."""
+    found: dict[str, list[list[int]]] = {}
+    query = (
+        select(critiques.c.candidate_id, texts.c.body)
+        .join(texts, texts.c.id == critiques.c.text_id)
+        .where(critiques.c.candidate_id.in_(answers), critiques.c.abstained.is_(None))
+        .order_by(critiques.c.id)
+    )
+    for row in connection.execute(query):
+        text = answers[row.candidate_id][0]
+        if row.body is None or text is None:
+            continue
+        spans = found.setdefault(row.candidate_id, [])
+        for finding in json.loads(row.body):
+            if finding.get("severity") in ("major", "fatal"):
+                quote = finding.get("quote") or ""
+                start = text.find(quote) if quote else -1
+                spans.append([start, start + len(quote) if start >= 0 else -1])
+    return found
+
+
 def _flags(
     connection: Connection, item_ids: list[str]
 ) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
@@ -238,7 +287,7 @@ def _calls(connection: Connection, item_ids: list[str]) -> dict[str, dict[str, A
     for row in connection.execute(query):
         entry = found.setdefault(row.item_id, {"calls": [], "templates": [], "models": []})
         entry["calls"].append(row.id)
-        for name, value in (("templates", row.template), ("models", row.model)):
+        for name, value in (("templates", row.template), ("models", plain_model(row.model))):
             if value not in entry[name]:
                 entry[name] = sorted([*entry[name], value])
     return found

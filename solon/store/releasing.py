@@ -37,8 +37,7 @@ def rows_by_id(store: Store, record_ids: Sequence[str]) -> Iterator[ExportRow]:
             items.c.seed_id,
             items.c.prompts_id,
             seeds.c.external_id,
-            seeds.c.group,
-            seeds.c.lang,
+            *(seeds.c[name] for name in exporting.PROVENANCE),
             texts.c.body,
         )
         .join(items, items.c.id == records.c.item_id)

@@ -223,7 +223,7 @@ def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, S
 
 def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
     """Id and body of a seed as this store keeps it."""
-    content = {
+    content: dict[str, Any] = {
         "prompt": seed.prompt,
         "messages": seed.messages,
         "input": seed.input,
@@ -231,6 +231,8 @@ def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
         "responses": seed.responses,
         "metadata": seed.metadata,
     }
+    if seed.verdicts is not None:  # only then: a seed without keeps the id that it always had
+        content["verdicts"] = seed.verdicts
     body = json.dumps(content, ensure_ascii=False, sort_keys=True, default=_plain)
     return hash_id(store.key, seed.id, body), body
 

@@ -1,4 +1,4 @@
-"""How varied prompts and answers are: distinct n-grams, self-BLEU, compression, repeated openings, coverage."""
+"""How varied prompts and answers are: n-grams, self-BLEU, compression, openings, spread, clusters, coverage."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from solon.eval.embedding import load_embedder
 from solon.eval.material import spell_sample
 from solon.eval.result import Figure, SuiteResult, mean, nothing
+from solon.eval.spread import Spread, measure_spread
 from solon.eval.writing import find_words
 
 if TYPE_CHECKING:
@@ -46,18 +48,27 @@ class Variety(BaseModel):
 
 
 class Diversity(SuiteResult):
-    """`coverage`: how many records carry each value of each attribute that seeds state."""
+    """`coverage`: how many records carry each value of each attribute that seeds state. `embedding`: what the spreads
+    were measured with; examples of clusters are records."""
 
     prompts: Variety
     answers: Variety
+    embedding: str
+    prompts_spread: Spread
+    answers_spread: Spread
     coverage: dict[str, dict[str, int]]
 
 
 def evaluate(material: Material) -> Diversity:
     """Over the records in force."""
     rows, seen = material.records()
-    prompts = list(dict.fromkeys(row.prompt for row in rows))
-    answers = [row.answer for row in rows if row.answer]
+    asked: dict[str, str] = {}
+    for row in rows:
+        asked.setdefault(row.prompt, row.id)
+    prompts = list(asked)
+    answered = [(row.id, row.answer) for row in rows if row.answer]
+    answers = [text for _, text in answered]
+    embedder = load_embedder()
     coverage: dict[str, Counter[str]] = {
         "language": Counter(row.lang or "not stated" for row in rows),
         "recipe": Counter(row.recipe for row in rows),
@@ -68,8 +79,13 @@ def evaluate(material: Material) -> Diversity:
         n=len(rows),
         prompts=measure_variety(prompts, material.seed),
         answers=measure_variety(answers, material.seed),
+        embedding=embedder.name,
+        prompts_spread=measure_spread(list(asked.values()), prompts, embedder.embed(prompts), material.seed),
+        answers_spread=measure_spread(
+            [name for name, _ in answered], answers, embedder.embed(answers), material.seed
+        ),
         coverage={name: dict(found.most_common(50)) for name, found in coverage.items()},
-        notes=spell_sample(len(rows), seen),
+        notes=(*spell_sample(len(rows), seen), *embedder.notes),
     )
 
 

@@ -15,10 +15,13 @@ from solon.store.tables import Critique
 
 
 async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`."""
+    """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`.
+
+    What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
+    """
     context = runtime.context
     round_, live = state["round"], state["candidates"]
-    if round_ == 0 and context.item.carried:
+    if context.judged_elsewhere(round_) or (round_ == 0 and context.item.carried):
         return {"next": "judge"}  # they were criticised and mended when they were made
     found = await asyncio.gather(
         *(
