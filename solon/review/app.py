@@ -18,7 +18,7 @@ from solon import __version__
 from solon.review.auth import TheRoom
 from solon.review.problems import add_handlers, problem
 from solon.review.room import Options, make_room
-from solon.review.routes import lead_pages, leads, pages, queue
+from solon.review.routes import adjudication, lead_pages, leads, pages, queue
 from solon.store.reading import check_readable
 
 if TYPE_CHECKING:
@@ -73,8 +73,9 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     add_handlers(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
-    for router in (queue.router, leads.router, pages.router, lead_pages.router):
-        app.include_router(router)
+    for part in (queue, leads, pages, lead_pages, adjudication):
+        app.include_router(part.router)
+    app.include_router(adjudication.page_router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_health(app)
     return app

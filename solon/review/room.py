@@ -30,6 +30,7 @@ class Options:
         work: deliver decisions to their graphs here; else `solon resume` or another server does.
         match: give experts reviews of their specialties and languages first, or only those.
         secure: set the cookie for TLS only.
+        answers: so many people are asked each question; a lead settles what they differ in.
         poll_seconds: how often decisions made elsewhere (the command line, another server) are looked for.
     """
 
@@ -37,6 +38,7 @@ class Options:
     match: Literal["prefer", "require"] = "prefer"
     secure: bool = False
     poll_seconds: float = 2.0
+    answers: int = 1
 
 
 @dataclass(slots=True)

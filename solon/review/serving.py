@@ -109,6 +109,7 @@ async def take_answer(
             review_id=review_id,
             channel=caller.channel,
             times={name: value for name, value in times.items() if value is not None},
+            answers=room.options.answers,
         )
 
     taken = await write(room, answer)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, exists, or_, select, update
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
 from solon.store.audit_log import append, has_read
+from solon.store.disagreements import ask_others, note_disagreement
 from solon.store.drafts import Lease
 from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
@@ -75,10 +76,14 @@ def answer_lease(
     review_id: str,
     channel: str,
     times: Mapping[str, float | None],
+    answers: int = 1,
 ) -> Answered:
     """Take an answer in, in the caller's transaction. Sending it again under the same token changes nothing.
 
     A lease that ran out still counts while nobody has decided; after someone has, the answer is a second opinion.
+
+    Args:
+        answers: so many people are asked each question; where they differ, a lead settles it.
 
     Raises:
         NotThere: the token is unknown. LeaseLost: its answer was taken back.
@@ -105,6 +110,7 @@ def answer_lease(
         kept = {"digest": digest, **_vote(store, connection, lease, response)}
         close_lease(connection, lease, "second", answer=kept)
         append(store, connection, expert.actor, "review.second", review.id, {"assignment": lease.id})
+        note_disagreement(store, connection, review)
         return Answered("second", lease.id, review.id, None, False)
     counts = not saw_votes(connection, expert.actor, review)
     decision_id = store_decision(
@@ -118,6 +124,8 @@ def answer_lease(
         times={"opened_at": lease.opened_at, **times},
     )
     close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
+    ask_others(connection, review, answers)
+    note_disagreement(store, connection, review)
     return Answered("decided", lease.id, review.id, decision_id, False)
 
 
@@ -249,9 +257,11 @@ def undo(
         raise NotThere("this is no decision of yours", next_step="see the list of your last answers")
     if row["undone_at"] is not None:
         raise NotPending("this decision was taken back already", next_step="ask for the next review")
-    _check_undoable(connection, expert, row)
-    now = time.time()
+    if row["overruled_by"] is not None or row["channel"] == "adjudication":
+        raise NotPending("a lead has settled this question", next_step="reply to the outcome")
     waits = find_review(connection, row["review_id"]).kind == "interrupt"
+    _check_undoable(connection, expert, row, waits)
+    now = time.time()
     follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
     connection.execute(
         update(decisions)
@@ -275,13 +285,16 @@ def undo(
     insert_rows(
         connection, [event(expert.actor, "decision.undone", row["review_id"], {"decision": decision_id})]
     )
-    if not waits or _was_not_delivered(connection, row, now):
+    note_disagreement(store, connection, find_review(connection, row["review_id"]))
+    if not waits or take_from_outbox(connection, row, now):
         return _open_again(connection, expert, row)
-    _start_over(connection, row, now)
+    start_over(connection, row, now)
     return None, find_review(connection, row["review_id"])
 
 
-def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str, Any]) -> None:
+def _check_undoable(
+    connection: Connection, expert: ExpertRow, row: Mapping[str, Any], waits: bool
+) -> None:
     last = (
         select(decisions.c.id)
         .where(decisions.c.actor == row["actor"], decisions.c.undone_at.is_(None))
@@ -296,14 +309,17 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
         decisions.c.undone_at.is_(None),
         decisions.c.actor != row["actor"],
     )
-    if not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
+    # Nothing follows from an answer that no graph waits for.
+    if waits and not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
         raise NotPending("someone else has built upon this answer", next_step="ask a lead")
     item = connection.execute(select(items.c.state).where(items.c.id == row["item_id"])).scalar_one()
-    if item == "running":
+    if waits and item == "running":
         raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
 
 
-def _was_not_delivered(connection: Connection, row: Mapping[str, Any], now: float) -> bool:
+def take_from_outbox(
+    connection: Connection, row: Mapping[str, Any], now: float, problem: str = "undone"
+) -> bool:
     """Take the decision out of the outbox, unless its graph has it. Nothing after it can exist then."""
     taken = update(outbox).where(
         outbox.c.decision_id == row["id"],
@@ -311,7 +327,7 @@ def _was_not_delivered(connection: Connection, row: Mapping[str, Any], now: floa
         or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
         exists().where(items.c.id == row["item_id"], items.c.state == "waiting"),
     )
-    return int(connection.execute(taken.values(applied_at=now, problem="undone")).rowcount) == 1
+    return int(connection.execute(taken.values(applied_at=now, problem=problem)).rowcount) == 1
 
 
 def _open_again(
@@ -327,7 +343,8 @@ def _open_again(
     return lease_review(connection, expert, row["review_id"])
 
 
-def _start_over(connection: Connection, row: Mapping[str, Any], now: float) -> None:
+def start_over(connection: Connection, row: Mapping[str, Any], now: float) -> None:
+    """Begin a new attempt of the item; a worker replays it, with the decisions that stand, at no model cost."""
     later = (
         reviews.c.item_id == row["item_id"],
         reviews.c.state.in_(("opening", "waiting")),

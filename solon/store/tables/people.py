@@ -117,6 +117,8 @@ class Decision(SQLModel, table=True):
     active_seconds: float | None = None
     undone_at: float | None = None
     carried_from: str | None = None
+    # The adjudicated decision that took its place; the answer itself stays as its author's evidence.
+    overruled_by: str | None = Field(default=None, max_length=64)
 
 
 class Outbox(SQLModel, table=True):
