@@ -32,6 +32,7 @@ from solon.views import Candidate, Review, RunSummary, summarize, view_review
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from solon.agents.calls import ModelPool
     from solon.formats.exports import ExportSummary
     from solon.graphs.recipes import Recipe
     from solon.graphs.runner import Progress, Runner
@@ -164,10 +165,11 @@ class Project:
         from solon.store import runs
 
         name, fingerprint = fingerprint_seeds(seeds, self.config)
-        pins = self._pin(recipe, fingerprint)
+        pins = self.pin(recipe, fingerprint)
         with self.store.connect() as connection:
             reuse_id = runs.find_run(connection, reuse).id if reuse else None
-            same = runs.find_same_run(connection, recipe, fingerprint, self._shape(pins))
+            shape = self._shape_of(pins.constitution_id, pins.rubric_id, pins.prompts_id)
+            same = runs.find_same_run(connection, recipe, fingerprint, shape)
             other = runs.latest_over_seeds(connection, recipe, fingerprint)
             old = runs.config_payload(connection, other.config_id) if other and not same else None
         if same is not None and not new_run:
@@ -192,21 +194,19 @@ class Project:
             )
             return runs.find_run(connection, run_id), pins
 
-    def _shape(self, pins: Pins) -> str:
-        return self._shape_of(pins.constitution_id, pins.rubric_id, pins.prompts_id)
-
     def _shape_of(self, *law: str) -> str:
         """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
         return f"{self.config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
 
-    def _pin(self, recipe_name: str, source: str) -> Pins:
+    def pin(self, recipe_name: str, source: str) -> Pins:
+        """The versions in force, stored; `source` is the fingerprint of the seeds."""
         from solon.consensus.model import ConsensusModel
         from solon.graphs.versions import graph_version
         from solon.legislating import pin_law
         from solon.prompts import PromptLibrary
         from solon.store.runs import pin_versions
 
-        recipe = self._recipe(recipe_name)
+        recipe = self.recipe(recipe_name)
         library = PromptLibrary()
         version, drawn = graph_version(recipe_name)
         with self.store.transaction() as connection:
@@ -246,7 +246,7 @@ class Project:
         on_progress: Callable[[Progress], None] | None,
         on_runner: Callable[[Runner], None] | None,
     ) -> RunSummary:
-        from solon.agents.calls import Meter, ModelPool
+        from solon.agents.calls import Meter
         from solon.graphs.runner import Runner
         from solon.store import runs
 
@@ -265,8 +265,7 @@ class Project:
             output_tokens=before.output_tokens,
             cost=before.cost,
         )
-        pool = ModelPool(config, given=self._models, plugins=self._plugins)
-        recipe = self._recipe(run.recipe)
+        pool, recipe = self.model_pool(config), self.recipe(run.recipe)
         runner = Runner(self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress)
         if on_runner is not None:
             on_runner(runner)
@@ -285,6 +284,12 @@ class Project:
             runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=time.time())
         return summary
 
+    def model_pool(self, config: Config) -> ModelPool:
+        """The chat models of a configuration, and what was given from Python."""
+        from solon.agents.calls import ModelPool
+
+        return ModelPool(config, given=self._models, plugins=self._plugins)
+
     def learn(self, run_id: str | None = None) -> Learned:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
 
@@ -301,9 +306,10 @@ class Project:
         from solon.learning import learn, watch_audits
 
         watch_audits(self.store, run, config)
-        return learn(self.store, run, self._recipe(run.recipe), config, everything=everything)
+        return learn(self.store, run, self.recipe(run.recipe), config, everything=everything)
 
-    def _recipe(self, name: str) -> Recipe:
+    def recipe(self, name: str) -> Recipe:
+        """A recipe by its name: one's own before the built-in one."""
         from solon.graphs.recipes import get_recipe
 
         return self._recipes.get(name) or get_recipe(name)

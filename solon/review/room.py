@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import Request
 from itsdangerous import URLSafeSerializer
 
+from solon.errors import ConfigError
 from solon.law.documents import Constitution, Rubric
 from solon.store.audit_log import sealing_key
 from solon.store.experts import TokenCheck
+from solon.store.known import Mix
 from solon.store.reading import law_document
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from solon.config_review import ReviewConfig
     from solon.project import Project
     from solon.review.live import Live
     from solon.review.metrics import Metrics
@@ -31,6 +35,8 @@ class Options:
         match: give experts reviews of their specialties and languages first, or only those.
         secure: set the cookie for TLS only.
         answers: so many people are asked each question; a lead settles what they differ in.
+        mix: how known questions are mixed into the queue.
+        onboarding: new experts begin with the guidelines; `guidelines` is their text, as Markdown.
         poll_seconds: how often decisions made elsewhere (the command line, another server) are looked for.
     """
 
@@ -39,6 +45,28 @@ class Options:
     secure: bool = False
     poll_seconds: float = 2.0
     answers: int = 1
+    mix: Mix = field(default_factory=Mix)
+    onboarding: bool = False
+    guidelines: str = ""
+
+
+def options_of(config: ReviewConfig, **more: Any) -> Options:
+    """The options that the configuration gives.
+
+    Raises:
+        ConfigError: the file of the guidelines cannot be read.
+    """
+    text = ""
+    if config.guidelines:
+        try:
+            text = Path(config.guidelines).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"[review] guidelines: {config.guidelines} cannot be read: {error}",
+                next_step="give a Markdown file in UTF-8",
+            ) from None
+    mix = Mix(config.golden_share, config.golden_days, config.practice, config.calibration)
+    return Options(answers=config.answers, mix=mix, onboarding=config.onboarding, guidelines=text, **more)
 
 
 @dataclass(slots=True)

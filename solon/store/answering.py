@@ -18,8 +18,10 @@ from solon.store.drafts import Lease
 from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
 from solon.store.items import next_attempt
-from solon.store.queue import close_lease, lease_review
+from solon.store.proposals import keep_proposal, take_proposal
+from solon.store.queue import close_known, close_lease, lease_review
 from solon.store.reviews import (
+    KNOWN,
     LeaseLost,
     NotThere,
     ReviewRow,
@@ -102,6 +104,7 @@ def answer_lease(
         return _again(lease, digest)
     review = find_review(connection, lease.review_id)
     choice = str(answer.get("choice", ""))
+    answer, proposal = take_proposal(answer)
     if choice in NOT_ANSWERS:
         return _set_aside(store, connection, expert, lease, review, answer, digest)
     response = parse_response(review.response_schema, answer, review.candidates)
@@ -111,6 +114,7 @@ def answer_lease(
         close_lease(connection, lease, "second", answer=kept)
         append(store, connection, expert.actor, "review.second", review.id, {"assignment": lease.id})
         note_disagreement(store, connection, review)
+        keep_proposal(store, connection, review, None, expert.actor, proposal)
         return Answered("second", lease.id, review.id, None, False)
     counts = not saw_votes(connection, expert.actor, review)
     decision_id = store_decision(
@@ -124,6 +128,7 @@ def answer_lease(
         times={"opened_at": lease.opened_at, **times},
     )
     close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
+    keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
     ask_others(connection, review, answers)
     note_disagreement(store, connection, review)
     return Answered("decided", lease.id, review.id, decision_id, False)
@@ -185,9 +190,10 @@ def _set_aside(
             kept |= _vote(store, connection, lease, given)
         elif rationale:
             kept["rationale"] = _keep(store, connection, lease, rationale)
-        if review.state == "waiting":
+        if review.state == "waiting" and review.kind not in KNOWN:
             set_escalated(connection, review.id)
     close_lease(connection, lease, ASIDE[choice], answer=kept, reason=reason[:100] or None)
+    close_known(connection, review)
     insert_rows(connection, [event(expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})])
     append(store, connection, expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})
     return Answered(ASIDE[choice], lease.id, review.id, None, False)
@@ -292,9 +298,7 @@ def undo(
     return None, find_review(connection, row["review_id"])
 
 
-def _check_undoable(
-    connection: Connection, expert: ExpertRow, row: Mapping[str, Any], waits: bool
-) -> None:
+def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str, Any], waits: bool) -> None:
     last = (
         select(decisions.c.id)
         .where(decisions.c.actor == row["actor"], decisions.c.undone_at.is_(None))

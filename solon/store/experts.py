@@ -26,9 +26,12 @@ links = LoginLink.__table__  # type: ignore[attr-defined]
 sessions = Session.__table__  # type: ignore[attr-defined]
 
 ROLES = ("expert", "lead", "admin")
+STAGES = ("guidelines", "practice", "calibration", "proven")
+"""The way of a new expert. Before `proven`, they are asked practice and calibration questions only."""
 LINK_SECONDS = 600.0
 SESSION_SECONDS = 12 * 3600.0
 SEEN_EVERY = 60.0
+_EMAIL = re.compile(r"^[^@\s<>]{1,64}@[^@\s<>]{1,255}$")
 _TOKEN = re.compile(r"^solon_([0-9a-f]{16})_([A-Za-z0-9_-]{32,64})$")
 
 
@@ -46,6 +49,8 @@ class ExpertRow:
     created_at: float
     token_made_at: float
     revoked_at: float | None
+    stage: str = "proven"
+    email: str | None = None
 
     @property
     def actor(self) -> str:
@@ -69,6 +74,8 @@ def _row(found: Mapping[Any, Any]) -> ExpertRow:
         created_at=found["created_at"],
         token_made_at=found["token_made_at"],
         revoked_at=found["revoked_at"],
+        stage=found["stage"],
+        email=found["email"],
     )
 
 
@@ -80,9 +87,14 @@ def add_expert(
     specialties: Sequence[str] = (),
     languages: Sequence[str] = (),
     credential: str = "",
+    email: str = "",
+    stage: str = "proven",
     by: str,
 ) -> tuple[ExpertRow, str]:
     """Add a person; returns them and their token, which is shown this once and stored hashed.
+
+    Args:
+        stage: where they begin: `guidelines`, or `proven` for whoever shall decide at once.
 
     Raises:
         UsageError: the name is empty or taken, or there is no such role.
@@ -92,6 +104,10 @@ def add_expert(
         raise UsageError("an expert needs a name of 1 to 200 characters")
     if role not in ROLES:
         raise UsageError(f"there is no role {role!r}", next_step=f"roles: {', '.join(ROLES)}")
+    if stage not in STAGES:
+        raise UsageError(f"there is no stage {stage!r}", next_step=f"stages: {', '.join(STAGES)}")
+    if email and not _EMAIL.match(email):
+        raise UsageError(f"{email[:100]!r} is no mail address")
     token_key, token, token_hash = _new_token()
     now = time.time()
     expert_id = new_id()
@@ -108,6 +124,8 @@ def add_expert(
         "settings": {},
         "created_at": now,
         "revoked_at": None,
+        "stage": stage if role == "expert" else "proven",
+        "email": email or None,
     }
     with store.transaction() as connection:
         if connection.execute(select(experts.c.id).where(experts.c.name == name)).first() is not None:
@@ -322,6 +340,14 @@ def end_session(store: Store, connection: Connection, secret: str, expert: Exper
         update(sessions).where(sessions.c.id == _hash_secret(secret)).values(ended_at=time.time())
     )
     append(store, connection, expert.actor, "session.ended", expert.id)
+
+
+def set_stage(connection: Connection, expert_id: str, stage: str) -> None:
+    """Move a person to a stage; leaving the guidelines is their acknowledgement."""
+    values: dict[str, Any] = {"stage": stage}
+    if stage == "practice":
+        values["acknowledged_at"] = time.time()
+    connection.execute(update(experts).where(experts.c.id == expert_id).values(**values))
 
 
 def save_settings(connection: Connection, expert_id: str, settings: Mapping[str, Any]) -> None:

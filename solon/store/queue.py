@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, sel
 from solon.errors import NotPending
 from solon.store.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
 from solon.store.ids import new_id
-from solon.store.reviews import LeaseLost, ReviewRow, find_review
+from solon.store.reviews import KNOWN, LeaseLost, ReviewRow, find_review
 from solon.store.tables import Assignment, Review
 
 if TYPE_CHECKING:
@@ -36,10 +36,12 @@ def lease_next(
     *,
     exclude: Collection[str] = (),
     match: str = "prefer",
+    offer: Callable[[], str | None] | None = None,
 ) -> tuple[Lease, ReviewRow] | None:
     """Lease the next review to a person, atomically; what they hold already comes first.
 
     Args:
+        offer: names a review made for this person, which goes before the queue.
         exclude: ids of assignments that the caller has on screen or has just answered.
         match: `require` gives only reviews of the person's specialties and languages, `prefer` gives those first.
 
@@ -53,6 +55,12 @@ def lease_next(
             return lease, find_review(connection, lease.review_id)
     if len(held) >= MAX_LEASES:
         raise NotPending(f"you hold {len(held)} reviews already", next_step="answer or release one of them")
+    made = offer() if offer is not None else None
+    taken = _lease(connection, made, expert.actor) if made is not None else None
+    if taken is not None:
+        return taken, find_review(connection, taken.review_id)
+    if expert.stage != "proven":
+        return None
     for condition in _tiers(expert, match):
         review_id = _first(connection, expert.actor, condition)
         if review_id is not None:
@@ -102,7 +110,8 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
             yield (*mine, field, reviews.c.lang.is_(None) if lang is None else reviews.c.lang == lang)
     if match == "prefer":
         yield mine
-    yield (reviews.c.escalated.is_(False), reviews.c.created_at < time.time() - WAIT_FOR_PREFERRED)
+    late = reviews.c.created_at < time.time() - WAIT_FOR_PREFERRED
+    yield (reviews.c.escalated.is_(False), late, reviews.c.kind.not_in(KNOWN))
 
 
 def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bool], ...]) -> str | None:
@@ -180,7 +189,10 @@ def lease_review(
     for lease in _held(connection, expert.actor):
         if lease.review_id == review.id:
             return lease, review
-    if review.state != "waiting" or (review.escalated and not expert.may("lead")):
+    others = review.kind in KNOWN and review.prefer_actor != expert.actor
+    unproven = expert.stage != "proven" and review.kind not in KNOWN
+    leads_only = review.escalated and not expert.may("lead")
+    if review.state != "waiting" or others or unproven or leads_only:
         raise NotPending("this review does not wait for you", next_step="ask for the next one")
     fits = match != "require" or (
         review.specialty in (None, *expert.specialties)
@@ -251,6 +263,16 @@ def close_lease(connection: Connection, lease: Lease, state: str, **values: Any)
     """End a lease and free its review."""
     _close(connection, [lease.id], state, **values)
     _set_leased(connection, [lease.review_id], False)
+
+
+def close_known(connection: Connection, review: ReviewRow) -> None:
+    """A known question that its person has set aside is for nobody else."""
+    if review.kind in KNOWN:
+        connection.execute(
+            update(reviews)
+            .where(reviews.c.id == review.id, reviews.c.state == "waiting")
+            .values(state="withdrawn", leased=False, resolved_at=time.time())
+        )
 
 
 def _close(connection: Connection, ids: Collection[str], state: str, **values: Any) -> None:

@@ -122,6 +122,8 @@ def seed_facts(connection: Connection, item_id: str) -> dict[str, str | None]:
     return {"specialty": (facts.specialty or "").lower() or None, "lang": (facts.lang or "").lower() or None}
 
 
+KNOWN = ("golden", "practice", "calibration")
+"""Kinds of reviews with a known answer, made for one person: for nobody else, and no precedent."""
 OVERLAP_ONE_IN = 4
 
 
@@ -327,7 +329,8 @@ def decision_rows(
         rows.append(
             (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
         )
-    rows.append((Precedent, precedent))
+    if review.kind not in KNOWN:
+        rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows
 

@@ -35,6 +35,9 @@ reviews = Review.__table__  # type: ignore[attr-defined]
 CHUNK = 500
 PREVIEW = "preview"
 """State of the run, one per recipe, under which the calls of previews stand; it is in no list of runs."""
+KNOWN_RUN = "known"
+"""State of the run, one per recipe, that holds questions whose answer is known; neither is that."""
+UNLISTED = (PREVIEW, KNOWN_RUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,7 @@ def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, S
     chunk: list[tuple[type, Row]] = []
     for position, seed in rows:
         seen += 1
-        chunk += _seed_and_item(store, run, pins, position, seed)
+        chunk += seed_and_item(store, run, pins, position, seed)
         if seen % CHUNK == 0:
             with store.transaction() as connection:
                 insert_rows(connection, chunk)
@@ -194,9 +197,10 @@ def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, S
     return seen
 
 
-def _seed_and_item(
+def seed_and_item(
     store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow
 ) -> list[tuple[type, Row]]:
+    """The rows of a seed, its texts and its queued item."""
     content = {
         "prompt": seed.prompt,
         "messages": seed.messages,
@@ -268,7 +272,7 @@ def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
     if run_id is not None:
         query = query.where(runs.c.id.startswith(run_id, autoescape=True))
     else:
-        query = query.where(runs.c.status != PREVIEW)
+        query = query.where(runs.c.status.not_in(UNLISTED))
     found = connection.execute(query.limit(2)).mappings().all()
     if not found:
         name = f" {run_id!r}" if run_id else ""
@@ -300,7 +304,7 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
     query = (
         select(runs)
         .where(runs.c.recipe == recipe, runs.c.seeds_fingerprint == seeds_fingerprint)
-        .where(runs.c.status != PREVIEW)
+        .where(runs.c.status.not_in(UNLISTED))
         .order_by(desc(runs.c.created_at))
     )
     return [RunRow(**row) for row in connection.execute(query).mappings()]
@@ -308,7 +312,7 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
 
 def all_runs(connection: Connection) -> list[RunRow]:
     """Every run, the newest first."""
-    query = select(runs).where(runs.c.status != PREVIEW).order_by(desc(runs.c.created_at))
+    query = select(runs).where(runs.c.status.not_in(UNLISTED)).order_by(desc(runs.c.created_at))
     return [RunRow(**row) for row in connection.execute(query).mappings()]
 
 

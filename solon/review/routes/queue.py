@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Header, Path
 from fastapi.responses import StreamingResponse
 
 from solon.errors import InvalidDecision
+from solon.review import markdown
 from solon.review.auth import AnyExpert, TheRoom
 from solon.review.explain import explain_review
 from solon.review.schemas import (
@@ -17,6 +18,8 @@ from solon.review.schemas import (
     DecisionIn,
     DecisionOut,
     DraftIn,
+    Guidelines,
+    LawOut,
     LeaseOut,
     Me,
     MyAnswer,
@@ -29,8 +32,9 @@ from solon.review.schemas import (
 from solon.review.serving import hand_out, open_review, progress_of, take_answer, take_back, write
 from solon.store.audit_log import append
 from solon.store.drafts import Lease, find_lease, own_lease, save_draft
-from solon.store.experts import save_settings
+from solon.store.experts import save_settings, set_stage
 from solon.store.queue import keep_lease, release, reveal
+from solon.store.reading import law_rows
 from solon.store.review_lists import list_own_answers
 from solon.store.reviews import NotThere, find_review
 
@@ -59,7 +63,42 @@ def me(room: TheRoom, caller: AnyExpert) -> Me:
         languages=list(expert.languages),
         settings=SettingsIn.model_validate(expert.settings).model_dump(),
         progress=progress_of(room, caller),
+        stage=expert.stage,
     )
+
+
+@router.get("/guidelines")
+def guidelines(room: TheRoom, caller: AnyExpert) -> Guidelines:
+    """What a new expert reads and acknowledges: the project's text, and the constitutions in force."""
+    with room.store.connect() as connection:
+        rows = [row for row in law_rows(connection, "Constitution") if row["status"] == "in_force"]
+    return Guidelines(
+        html=markdown.render(room.options.guidelines),
+        constitutions=[LawOut(**{key: row[key] for key in LawOut.model_fields}) for row in rows],
+        acknowledged=caller.expert.stage != "guidelines",
+    )
+
+
+@router.post("/guidelines/acknowledge")
+async def acknowledge(room: TheRoom, caller: AnyExpert) -> Guidelines:
+    """The caller has read them; practice follows. It is noted with the ids of the constitutions."""
+    told = guidelines(room, caller)
+
+    def run(connection: Any) -> None:
+        if caller.expert.stage == "guidelines":
+            laws = [law.id for law in told.constitutions]
+            set_stage(connection, caller.expert.id, "practice")
+            append(
+                room.store,
+                connection,
+                caller.expert.actor,
+                "guidelines.read",
+                caller.expert.id,
+                {"laws": laws},
+            )
+
+    await write(room, run)
+    return told.model_copy(update={"acknowledged": True})
 
 
 @router.put("/me/settings")
