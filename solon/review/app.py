@@ -18,7 +18,7 @@ from solon import __version__
 from solon.review.auth import TheRoom
 from solon.review.problems import add_handlers, problem
 from solon.review.room import Options, make_room
-from solon.review.routes import adjudication, lead_pages, leads, pages, queue
+from solon.review.routes import adjudication, desk, lead_pages, leads, pages, queue
 from solon.store.reading import check_readable
 
 if TYPE_CHECKING:
@@ -51,14 +51,15 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
-        if room.worker is not None:
-            room.worker.start()
+        parts = [part for part in (room.worker, room.herald, room.jobs) if part is not None]
+        for part in parts:
+            part.start()
         try:
             yield
         finally:
             room.live.closing = True
-            if room.worker is not None:
-                await room.worker.stop()
+            for part in parts:
+                await part.stop()
 
     app = FastAPI(
         title="Solon reviews",
@@ -73,7 +74,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     add_handlers(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
-    for part in (queue, leads, pages, lead_pages, adjudication):
+    for part in (queue, leads, desk, pages, lead_pages, adjudication):
         app.include_router(part.router)
     app.include_router(adjudication.page_router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

@@ -41,7 +41,7 @@ def case_lines(connection: Connection, expert: ExpertRow, state: str | None) -> 
         found.append(
             CaseLine(
                 id=case.id,
-                state=case.state,  # type: ignore[arg-type]
+                state=case.state,
                 answers=len(case.given),
                 yours=case.number(expert.actor) is not None,
                 prompt=(content.get("prompt") or FORGOTTEN)[:300],
@@ -62,7 +62,7 @@ def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
     return CaseOut(
         id=case.id,
         item=case.item_id,
-        state=case.state,  # type: ignore[arg-type]
+        state=case.state,
         prompt=own_prompt or content.get("prompt") or FORGOTTEN,
         turns=[
             Turn(role=str(turn.get("role", "")), content=str(turn.get("content", "")))
@@ -149,7 +149,7 @@ def my_outcomes(connection: Connection, expert: ExpertRow) -> list[MyOutcome]:
         found.append(
             MyOutcome(
                 id=case.id,
-                state=case.state,  # type: ignore[arg-type]
+                state=case.state,
                 prompt=content.get("prompt") or FORGOTTEN,
                 candidates=_candidates(connection, case),
                 yours=own,

@@ -11,6 +11,7 @@ from itsdangerous import URLSafeSerializer
 
 from solon.errors import ConfigError
 from solon.law.documents import Constitution, Rubric
+from solon.review.webhooks import Herald, Hooks
 from solon.store.audit_log import sealing_key
 from solon.store.experts import TokenCheck
 from solon.store.known import Mix
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
     from solon.config_review import ReviewConfig
     from solon.project import Project
+    from solon.review.jobs import Jobs
     from solon.review.live import Live
     from solon.review.metrics import Metrics
+    from solon.review.similar import Similar
     from solon.review.worker import Worker
 
 
@@ -48,6 +51,7 @@ class Options:
     mix: Mix = field(default_factory=Mix)
     onboarding: bool = False
     guidelines: str = ""
+    hooks: Hooks | None = None
 
 
 def options_of(config: ReviewConfig, **more: Any) -> Options:
@@ -81,6 +85,9 @@ class Room:
     live: Live
     metrics: Metrics
     worker: Worker | None
+    herald: Herald | None
+    jobs: Jobs
+    similar: Similar
     _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
 
     @property
@@ -105,8 +112,10 @@ class Room:
 
 def make_room(project: Project, options: Options) -> Room:
     """Put a server's parts together; nothing runs yet."""
+    from solon.review.jobs import Jobs
     from solon.review.live import Live
     from solon.review.metrics import Metrics
+    from solon.review.similar import Similar
     from solon.review.worker import Worker
 
     key = sealing_key(project.store, "cookies")
@@ -120,6 +129,9 @@ def make_room(project: Project, options: Options) -> Room:
         live=live,
         metrics=Metrics(),
         worker=Worker(project, live, options.poll_seconds) if options.work else None,
+        herald=Herald(project.store, options.hooks, options.poll_seconds) if options.hooks else None,
+        jobs=Jobs(project),
+        similar=Similar(),
     )
 
 

@@ -232,7 +232,7 @@ def _rule(
     if state == "running":
         raise BeingApplied("the item is being worked on just now", next_step="try again in a few seconds")
     candidate = next((name for name, text in texts.items() if text == side), None)
-    given = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
+    given: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
     given |= {"principles": (principle,)} if principle else {}
     response = parse_response(review.response_schema, given, review.candidates)
     decision_id, now = new_id(), time.time()

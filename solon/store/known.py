@@ -109,7 +109,7 @@ def _insert_review(connection: Connection, expert: ExpertRow, row: dict[str, Any
         .join(items, items.c.seed_id == seeds.c.id)
         .where(items.c.id == row["item_id"])
     ).one()
-    review_id = hash_id(row["purpose"], row["id"], expert.id, now)
+    review_id = hash_id(row["purpose"], row["id"], expert.id, str(now))
     review = {
         "id": review_id,
         "item_id": row["item_id"],

@@ -13,6 +13,7 @@ from solon.errors import InvalidDecision
 from solon.review import markdown
 from solon.review.auth import AnyExpert, TheRoom
 from solon.review.explain import explain_review
+from solon.review.room import Room
 from solon.review.schemas import (
     BlindItem,
     DecisionIn,
@@ -168,7 +169,7 @@ async def reveal_early(room: TheRoom, caller: AnyExpert, assignment_id: AnId) ->
         append(room.store, connection, caller.expert.actor, "review.revealed", lease.review_id)
         return explain_review(room, connection, find_review(connection, lease.review_id), caller.expert)
 
-    return await write(room, run)
+    return await _with_similar(room, await write(room, run))
 
 
 @router.get("/assignments/{assignment_id}/explanation")
@@ -183,7 +184,18 @@ async def explanation(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> 
         append(room.store, connection, caller.expert.actor, "review.explained", lease.review_id)
         return explain_review(room, connection, find_review(connection, lease.review_id), caller.expert)
 
-    return await write(room, run)
+    return await _with_similar(room, await write(room, run))
+
+
+async def _with_similar(room: Room, told: dict[str, Any]) -> dict[str, Any]:
+    """An explanation with decided items that resemble this one; looked up outside of the writer."""
+
+    def look() -> list[dict[str, Any]]:
+        with room.store.connect() as connection:
+            review = find_review(connection, str(told["review"]))
+            return room.similar.find(connection, review.item_id, review.recipe)
+
+    return {**told, "similar": await asyncio.to_thread(look)}
 
 
 @router.post("/reviews/{review_id}/decision")

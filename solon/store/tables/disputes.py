@@ -96,7 +96,10 @@ class HookDelivery(SQLModel, table=True):
     given_up_at: float | None = None
     problem: str | None = None
 
-    __table_args__ = (Index("ix_hook_deliveries_due", "delivered_at", "given_up_at", "due_at"),)
+    __table_args__ = (
+        Index("ix_hook_deliveries_due", "delivered_at", "given_up_at", "due_at"),
+        Index("ix_hook_deliveries_subject", "subject", "event"),
+    )
 
 
 class Job(SQLModel, table=True):

@@ -9,11 +9,11 @@ branch_labels = None
 depends_on = None
 
 
-def _id(name, *, nullable=False):
+def _id(name: str, *, nullable: bool = False) -> sa.Column[str]:
     return sa.Column(name, sa.String(length=64), nullable=nullable)
 
 
-def _json(name):
+def _json(name: str) -> sa.Column[object]:
     return sa.Column(name, sa.JSON(none_as_null=True), nullable=True)
 
 
@@ -118,6 +118,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_hook_deliveries_due", "hook_deliveries", ["delivered_at", "given_up_at", "due_at"]
     )
+    op.create_index("ix_hook_deliveries_subject", "hook_deliveries", ["subject", "event"])
     op.create_table(
         "jobs",
         _id("id"),
