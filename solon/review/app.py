@@ -18,7 +18,7 @@ from solon import __version__
 from solon.review.auth import TheRoom
 from solon.review.problems import add_handlers, problem
 from solon.review.room import Options, make_room
-from solon.review.routes import adjudication, desk, lead_pages, leads, pages, queue
+from solon.review.routes import adjudication, desk, inbox, lead_pages, leads, pages, queue
 from solon.store.reading import check_readable
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     add_handlers(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
-    for part in (queue, leads, desk, pages, lead_pages, adjudication):
+    for part in (queue, inbox, leads, desk, pages, lead_pages, adjudication):
         app.include_router(part.router)
     app.include_router(adjudication.page_router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
