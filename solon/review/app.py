@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from solon import __version__
 from solon.review.auth import TheRoom
 from solon.review.problems import add_handlers, problem
 from solon.review.room import Options, make_room
-from solon.review.routes import adjudication, desk, inbox, lead_pages, leads, pages, queue
+from solon.review.routes import adjudication, desk, inbox, lead_pages, leads, pages, queue, sso
 from solon.store.reading import check_readable
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
             yield
         finally:
             room.live.closing = True
-            for part in parts:
-                await part.stop()
+            # Where the server is stopped at once, their tasks are cancelled already.
+            await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
 
     app = FastAPI(
         title="Solon reviews",
@@ -74,7 +75,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     add_handlers(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
-    for part in (queue, inbox, leads, desk, pages, lead_pages, adjudication):
+    for part in (queue, inbox, leads, desk, pages, lead_pages, adjudication, sso):
         app.include_router(part.router)
     app.include_router(adjudication.page_router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

@@ -11,6 +11,7 @@ from itsdangerous import URLSafeSerializer
 
 from solon.errors import ConfigError
 from solon.law.documents import Constitution, Rubric
+from solon.review.sso import Sso, sso_of
 from solon.review.webhooks import Herald, Hooks
 from solon.store.audit_log import sealing_key
 from solon.store.experts import TokenCheck
@@ -52,6 +53,7 @@ class Options:
     onboarding: bool = False
     guidelines: str = ""
     hooks: Hooks | None = None
+    address: str = ""
 
 
 def options_of(config: ReviewConfig, **more: Any) -> Options:
@@ -88,6 +90,7 @@ class Room:
     herald: Herald | None
     jobs: Jobs
     similar: Similar
+    sso: Sso | None
     _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
 
     @property
@@ -132,6 +135,7 @@ def make_room(project: Project, options: Options) -> Room:
         herald=Herald(project.store, options.hooks, options.poll_seconds) if options.hooks else None,
         jobs=Jobs(project),
         similar=Similar(),
+        sso=sso_of(project.store, project.config.sso),
     )
 
 

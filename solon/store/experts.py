@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from solon.errors import UsageError
 from solon.store.audit_log import append
@@ -322,6 +322,27 @@ def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float]
     )
     found = connection.execute(query).mappings().first()
     return (_row(found), float(found["seen_at"])) if found is not None else None
+
+
+def expert_by_subject(
+    store: Store, connection: Connection, subject: str, email: str | None
+) -> ExpertRow | None:
+    """Whom a single sign-on means: by its subject; the first time by the address that the provider vouches for."""
+    there = experts.c.revoked_at.is_(None)
+    found = connection.execute(select(experts).where(experts.c.subject == subject)).mappings().first()
+    if found is not None:
+        return _row(found) if found["revoked_at"] is None else None
+    if email is None:
+        return None
+    query = select(experts).where(
+        func.lower(experts.c.email) == email.lower(), experts.c.subject.is_(None), there
+    )
+    rows = connection.execute(query.limit(2)).mappings().all()
+    if len(rows) != 1:
+        return None
+    connection.execute(update(experts).where(experts.c.id == rows[0]["id"]).values(subject=subject))
+    append(store, connection, "system", "expert.sso", rows[0]["id"])
+    return _row(rows[0])
 
 
 def touch_session(connection: Connection, secret: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from solon.project import Project
 from solon.review.app import create_app
 from solon.review.room import Options
 from solon.store.experts import ExpertRow, add_expert
+
+sys.path.insert(0, str(Path(__file__).parent))  # the server that several tests run
 
 CONFIG = {"models": {"default": {"model": "scripted:split"}}, "routing": {"policy": "always"}}
 
@@ -51,10 +54,6 @@ CASES = [
         "It is a law that says when crimes expire. After seven years everything is forgiven.",
     ),
 ]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: drives a headless Chromium; skipped where there is none")
 
 
 def seeds(n: int, **extra: Any) -> list[dict[str, Any]]:
