@@ -25,6 +25,7 @@ from solon.cli import (
     law,
     learn,
     model,
+    notify,
     plan,
     preview,
     prompts,
@@ -105,6 +106,7 @@ for part in (
 app.add_typer(expert.app, name="expert")
 app.add_typer(expert.audit_app, name="audit")
 review.group.command("serve")(review_server.serve_command)
+review.group.command("notify")(notify.notify_command)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:

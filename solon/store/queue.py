@@ -298,6 +298,29 @@ def reveal(connection: Connection, lease_id: str, actor: str) -> Lease:
     return find_lease(connection, lease.id)
 
 
+def count_for(connection: Connection, expert: ExpertRow) -> int:
+    """How many reviews a person could be handed now, in their fields and languages, and was not asked yet."""
+    if expert.stage != "proven":
+        return 0
+    asked = exists().where(
+        assignments.c.actor == expert.actor,
+        assignments.c.review_id == reviews.c.id,
+        assignments.c.state.in_(DONE_WITH),
+    )
+    fields = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
+    langs = reviews.c.lang.is_(None) | reviews.c.lang.in_(expert.languages)
+    query = select(func.count()).where(
+        reviews.c.state == "waiting",
+        reviews.c.leased.is_(False),
+        reviews.c.kind.not_in(KNOWN),
+        ~asked,
+        *([fields] if expert.specialties else []),
+        *([langs] if expert.languages else []),
+        *([] if expert.may("lead") else [reviews.c.escalated.is_(False)]),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def count_waiting(connection: Connection) -> dict[str, int]:
     """How many reviews are free, leased, escalated, and still being prepared."""
     query = (

@@ -52,3 +52,10 @@ class Server:
             self._server.should_exit = self._server.force_exit = True
             self._thread.join()
             self._thread = None
+
+
+def free_port() -> int:
+    """A port that nothing listens on just now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -22,6 +22,7 @@ with warnings.catch_warnings():
     schemathesis = pytest.importorskip("schemathesis", reason="pip install schemathesis")
     from schemathesis import GenerationMode
     from schemathesis.checks import not_a_server_error
+    from schemathesis.core.failures import FailureGroup
     from schemathesis.specs.openapi.checks import (
         content_type_conformance,
         response_headers_conformance,
@@ -145,7 +146,7 @@ def _try(
 
     try:
         check()
-    except Exception as error:
+    except (Exception, FailureGroup) as error:
         parts = getattr(error, "exceptions", None) or (error,)
         return "; ".join(f"{type(part).__name__}: {str(part)[:700]}" for part in parts)
     return ""

@@ -40,10 +40,12 @@ from solon.store.review_lists import list_own_answers
 from solon.store.reviews import NotThere, find_review
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is no JSON in UTF-8"},
     401: {"model": Problem, "description": "Not logged in"},
     403: {"model": Problem, "description": "The role does not reach, or the CSRF token is missing"},
     404: {"model": Problem, "description": "Nothing of yours has this id"},
     409: {"model": Problem, "description": "The lease was lost, or it was decided otherwise"},
+    413: {"model": Problem, "description": "The request is too large"},
     422: {"model": Problem, "description": "A field is wrong; `field` names it"},
     503: {"model": Problem, "description": "The store cannot be reached"},
 }
