@@ -1,7 +1,8 @@
 """The configuration of a project: `solon.toml`, `SOLON_` environment overrides, defaults that work.
 
 Every key is declared here, with its bounds and its meaning; unknown keys are refused. Secrets never stand in the
-file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors` and `overlays`.
+file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors`, `overlays`
+and its own sections.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from solon.config_review import MailConfig, ReviewConfig, SsoConfig
 from solon.errors import ConfigError
 from solon.overlays import read_layers, without_secrets
 
@@ -326,6 +328,9 @@ class Config(Section):
     privacy: PrivacyConfig = PrivacyConfig()
     plan: PlanConfig = PlanConfig()
     tracing: TracingConfig = TracingConfig()
+    review: ReviewConfig = ReviewConfig()
+    mail: MailConfig = MailConfig()
+    sso: SsoConfig = SsoConfig()
     plugins: dict[str, str] = Field(
         default_factory=dict,
         description="filled in by Solon: what each module:function was when its run began",
@@ -350,6 +355,10 @@ class Config(Section):
 
     def effective(self) -> dict[str, Any]:
         """The configuration as plain values, as it is stored with a run. It never holds a secret."""
+        return without_secrets(self.model_dump(mode="json", by_alias=True, exclude={"review", "mail", "sso"}))
+
+    def everything(self) -> dict[str, Any]:
+        """As `effective`, with what concerns reviewing, which shapes no data."""
         return without_secrets(self.model_dump(mode="json", by_alias=True))
 
     def panel_fingerprint(self) -> str:

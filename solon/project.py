@@ -33,6 +33,7 @@ from solon.views import Candidate, Review, RunSummary, summarize, view_review
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from solon.agents.calls import ModelPool
     from solon.formats.exports import ExportSummary
     from solon.graphs.recipes import Recipe
     from solon.graphs.runner import Progress, Runner
@@ -179,7 +180,7 @@ class Project:
         from solon.store import runs
 
         name, fingerprint = fingerprint_seeds(seeds, self.config)
-        pins = self._pin(recipe, fingerprint)
+        pins = self.pin(recipe, fingerprint)
         with self.store.connect() as connection:
             reuse_id = runs.find_run(connection, reuse).id if reuse else None
             shape = self._shape_of(*pins.law, pins.prompts_id)
@@ -212,14 +213,15 @@ class Project:
         """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
         return f"{self.config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
 
-    def _pin(self, recipe_name: str, source: str) -> Pins:
+    def pin(self, recipe_name: str, source: str) -> Pins:
+        """The versions in force, stored; `source` is the fingerprint of the seeds."""
         from solon.consensus.model import ConsensusModel
         from solon.graphs.versions import graph_version
         from solon.legislating import pin_law
         from solon.prompts import PromptLibrary
         from solon.store.runs import pin_versions
 
-        recipe = self._recipe(recipe_name)
+        recipe = self.recipe(recipe_name)
         library = PromptLibrary(self.config.prompts_dir)
         version, drawn = graph_version(recipe_name)
         with self.store.transaction() as connection:
@@ -292,7 +294,7 @@ class Project:
         Args:
             limit: work on at most so many items.
         """
-        from solon.agents.calls import Meter, ModelPool
+        from solon.agents.calls import Meter
         from solon.graphs.runner import Runner
         from solon.store import runs
 
@@ -311,11 +313,16 @@ class Project:
             output_tokens=before.output_tokens,
             cost=before.cost,
         )
-        pool = ModelPool(config, given=self._models, plugins=self._plugins)
-        recipe = self._recipe(run.recipe)
+        pool, recipe = self.model_pool(config), self.recipe(run.recipe)
         return Runner(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
         )
+
+    def model_pool(self, config: Config) -> ModelPool:
+        """The chat models of a configuration, and what was given from Python."""
+        from solon.agents.calls import ModelPool
+
+        return ModelPool(config, given=self._models, plugins=self._plugins)
 
     def learn(self, run_id: str | None = None, *, everything: bool = True) -> Learned:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
@@ -335,10 +342,11 @@ class Project:
         watch_audits(self.store, run, config)
         people = self.config.reviewers
         return learn(
-            self.store, run, self._recipe(run.recipe), config, reviewers=people, everything=everything
+            self.store, run, self.recipe(run.recipe), config, reviewers=people, everything=everything
         )
 
-    def _recipe(self, name: str) -> Recipe:
+    def recipe(self, name: str) -> Recipe:
+        """A recipe by its name: one's own before the built-in one."""
         from solon.graphs.recipes import get_recipe
 
         return self._recipes.get(name) or get_recipe(name)

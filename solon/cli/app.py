@@ -22,11 +22,13 @@ from solon.cli import (
     expert,
     export,
     forget,
+    golden,
     graph,
     law,
     learn,
     migrate,
     model,
+    notify,
     plan,
     preview,
     privacy,
@@ -98,6 +100,7 @@ for part in (
     privacy,
     forget,
     exchange,
+    golden,
     evaluate,
     report,
     release,
@@ -116,6 +119,7 @@ app.add_typer(expert.app, name="expert")
 app.add_typer(expert.audit_app, name="audit")
 review.group.command("serve")(review_server.serve_command)
 review.group.command("export")(exchange.export_reviews)
+review.group.command("notify")(notify.notify_command)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:

@@ -32,6 +32,14 @@ def _with_store(url: str | None, function: Callable[[Store, str], T], *, create:
         raise typer.Exit(error.exit_code) from None
 
 
+def first_stage(proven: bool | None) -> str:
+    """Where a new expert begins."""
+    from solon.cli.options import read_config
+
+    new = read_config(None).review.onboarding if proven is None else not proven
+    return "guidelines" if new else "proven"
+
+
 def _several(value: str) -> list[str]:
     return [part for part in value.replace(";", ",").split(",") if part.strip()]
 
@@ -44,11 +52,22 @@ def add(
     language: Annotated[str, typer.Option(help="languages, separated by commas, e.g. en,de")] = "",
     credential: Annotated[str, typer.Option(help="e.g. MD, board certified")] = "",
     trust: Annotated[str, typer.Option(help="proven or unproven; default: by the role")] = "",
+    email: Annotated[str, typer.Option(help="for the daily digest (`solon review notify`)")] = "",
+    proven: Annotated[
+        bool | None,
+        typer.Option(
+            "--proven/--new",
+            help="decides at once, or begins with guidelines, practice and calibration; "
+            "default: as `onboarding` in [review] says",
+        ),
+    ] = None,
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a person. Their token is shown this once; it is stored hashed."""
     from solon.store import experts
+
+    stage = first_stage(proven)
 
     def run(opened: Store, by: str) -> tuple[experts.ExpertRow, str]:
         return experts.add_expert(
@@ -59,6 +78,8 @@ def add(
             languages=_several(language),
             credential=credential,
             trust=trust,
+            email=email,
+            stage=stage,
             by=by,
         )
 
@@ -84,6 +105,7 @@ def list_command(store: StoreUrl = None, as_json: AsJson = False) -> None:
         languages = ", ".join(expert.languages) or "any language"
         revoked = "  (revoked)" if expert.revoked_at else ""
         votes = "" if expert.believed().final else "  votes"
+        revoked += f"  (in {expert.stage})" if expert.stage != "proven" else ""
         typer.echo(f"{expert.name}  {expert.role}{votes}  {fields}  {languages}{revoked}")
     if not found:
         typer.echo("nobody yet: solon expert add NAME", err=True)
@@ -180,6 +202,7 @@ def _plain(expert: object) -> dict[str, object]:
         "languages",
         "credential",
         "trust",
+        "stage",
         "measured",
         "revoked_at",
     )

@@ -9,7 +9,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from solon.agents.calls import Meter, ModelPool
+from solon.agents.calls import Meter
 from solon.errors import LimitReached, SolonError
 from solon.graphs.runner import Runner
 from solon.learning import usable_decisions
@@ -145,8 +145,8 @@ class Worker:
             output_tokens=before.output_tokens,
             cost=before.cost,
         )
-        pool = ModelPool(config, given=self._project._models, plugins=self._project._plugins)
-        self._runner = Courier(store, run, config, pool, meter, recipe=self._project._recipe(run.recipe))
+        pool = self._project.model_pool(config)
+        self._runner = Courier(store, run, config, pool, meter, recipe=self._project.recipe(run.recipe))
         try:
             await self._runner.work()
         except LimitReached:

@@ -14,13 +14,16 @@ from solon.config import ReviewersConfig
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
 from solon.store.audit_log import append, has_read
+from solon.store.disagreements import ask_others, note_disagreement
 from solon.store.drafts import Lease
 from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
 from solon.store.items import FORGOTTEN, next_attempt
-from solon.store.queue import close_lease, lease_review
+from solon.store.proposals import keep_proposal, take_proposal
+from solon.store.queue import close_known, close_lease, lease_review
 from solon.store.review_rows import VOTES
 from solon.store.reviews import (
+    KNOWN,
     LeaseLost,
     NotThere,
     ReviewRow,
@@ -80,10 +83,14 @@ def answer_lease(
     channel: str,
     times: Mapping[str, float | None],
     reviewers: ReviewersConfig | None = None,
+    answers: int = 1,
 ) -> Answered:
     """Take an answer in, in the caller's transaction. Sending it again under the same token changes nothing.
 
     A lease that ran out still counts while nobody has decided; after someone has, the answer is a second opinion.
+
+    Args:
+        answers: so many people are asked each question; where they differ, a lead settles it.
 
     Raises:
         NotThere: the token is unknown. LeaseLost: its answer was taken back.
@@ -102,6 +109,7 @@ def answer_lease(
         return _again(lease, digest)
     review = find_review(connection, lease.review_id)
     choice = str(answer.get("choice", ""))
+    answer, proposal = take_proposal(answer)
     if choice in NOT_ANSWERS:
         return _set_aside(store, connection, expert, lease, review, answer, digest)
     response = parse_response(review.response_schema, answer, review.candidates)
@@ -110,10 +118,13 @@ def answer_lease(
         kept = {"digest": digest, **kept_answer(store, connection, lease.review_id, response)}
         close_lease(connection, lease, "second", answer=kept)
         append(store, connection, expert.actor, "review.second", review.id, {"assignment": lease.id})
+        note_disagreement(store, connection, review)
+        keep_proposal(store, connection, review, None, expert.actor, proposal)
         return Answered("second", lease.id, review.id, None, False)
     if review.kind == "interrupt" and not expert.believed(reviewers).final:
         kept = {"digest": digest, **kept_answer(store, connection, review.id, response)}
         close_lease(connection, lease, "vote", answer=kept)
+        keep_proposal(store, connection, review, None, expert.actor, proposal)
         log_vote(store, connection, review.id, expert.actor, lease.id)
         settle(store, connection, review, reviewers or ReviewersConfig())
         return Answered("vote", lease.id, review.id, None, False)
@@ -129,6 +140,9 @@ def answer_lease(
         times={"opened_at": lease.opened_at, **times},
     )
     close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
+    keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
+    ask_others(connection, review, answers)
+    note_disagreement(store, connection, review)
     return Answered("decided", lease.id, review.id, decision_id, False)
 
 
@@ -188,9 +202,10 @@ def _set_aside(
             kept |= kept_answer(store, connection, lease.review_id, given)
         elif rationale:
             kept["rationale"] = keep_text(store, connection, lease.review_id, rationale)
-        if review.state == "waiting":
+        if review.state == "waiting" and review.kind not in KNOWN:
             set_escalated(connection, review.id)
     close_lease(connection, lease, ASIDE[choice], answer=kept, reason=reason[:100] or None)
+    close_known(connection, review)
     insert_rows(connection, [event(expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})])
     append(store, connection, expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})
     return Answered(ASIDE[choice], lease.id, review.id, None, False)
@@ -232,9 +247,11 @@ def undo(
         raise NotThere("this is no decision of yours", next_step="see the list of your last answers")
     if row["undone_at"] is not None:
         raise NotPending("this decision was taken back already", next_step="ask for the next review")
-    _check_undoable(connection, expert, row)
-    now = time.time()
+    if row["overruled_by"] is not None or row["channel"] == "adjudication":
+        raise NotPending("a lead has settled this question", next_step="reply to the outcome")
     waits = find_review(connection, row["review_id"]).kind == "interrupt"
+    _check_undoable(connection, expert, row, waits)
+    now = time.time()
     follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
     connection.execute(
         update(decisions)
@@ -258,13 +275,14 @@ def undo(
     insert_rows(
         connection, [event(expert.actor, "decision.undone", row["review_id"], {"decision": decision_id})]
     )
-    if not waits or _was_not_delivered(connection, row, now):
+    note_disagreement(store, connection, find_review(connection, row["review_id"]))
+    if not waits or take_from_outbox(connection, row, now):
         return _open_again(connection, expert, row)
-    _start_over(connection, row, now)
+    start_over(connection, row, now)
     return None, find_review(connection, row["review_id"])
 
 
-def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str, Any]) -> None:
+def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str, Any], waits: bool) -> None:
     last = (
         select(decisions.c.id)
         .where(decisions.c.actor == row["actor"], decisions.c.undone_at.is_(None))
@@ -279,18 +297,21 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
         decisions.c.undone_at.is_(None),
         decisions.c.actor != row["actor"],
     )
-    if not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
+    # Nothing follows from an answer that no graph waits for.
+    if waits and not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
         raise NotPending("someone else has built upon this answer", next_step="ask a lead")
     item, reason = connection.execute(
         select(items.c.state, items.c.reason).where(items.c.id == row["item_id"])
     ).one()
     if reason == FORGOTTEN:
         raise NotPending("the text of this answer was forgotten", next_step="nothing is left to decide on")
-    if item == "running":
+    if waits and item == "running":
         raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
 
 
-def _was_not_delivered(connection: Connection, row: Mapping[str, Any], now: float) -> bool:
+def take_from_outbox(
+    connection: Connection, row: Mapping[str, Any], now: float, problem: str = "undone"
+) -> bool:
     """Take the decision out of the outbox, unless its graph has it. Nothing after it can exist then."""
     taken = update(outbox).where(
         outbox.c.decision_id == row["id"],
@@ -298,7 +319,7 @@ def _was_not_delivered(connection: Connection, row: Mapping[str, Any], now: floa
         or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
         exists().where(items.c.id == row["item_id"], items.c.state == "waiting"),
     )
-    return int(connection.execute(taken.values(applied_at=now, problem="undone")).rowcount) == 1
+    return int(connection.execute(taken.values(applied_at=now, problem=problem)).rowcount) == 1
 
 
 def _open_again(
@@ -315,7 +336,8 @@ def _open_again(
     return lease_review(connection, expert, row["review_id"])
 
 
-def _start_over(connection: Connection, row: Mapping[str, Any], now: float) -> None:
+def start_over(connection: Connection, row: Mapping[str, Any], now: float) -> None:
+    """Begin a new attempt of the item; a worker replays it, with the decisions that stand, at no model cost."""
     later = (
         reviews.c.item_id == row["item_id"],
         reviews.c.state.in_(("opening", "waiting")),

@@ -203,7 +203,10 @@ def stored_decision(
     query = (
         select(decisions)
         .where(
-            decisions.c.item_id == item_id, decisions.c.ordinal == ordinal, decisions.c.undone_at.is_(None)
+            decisions.c.item_id == item_id,
+            decisions.c.ordinal == ordinal,
+            decisions.c.undone_at.is_(None),
+            decisions.c.overruled_by.is_(None),
         )
         .order_by(decisions.c.decided_at)
     )

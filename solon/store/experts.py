@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from solon.config import ReviewersConfig
 from solon.consensus.trust import Believed, believe
@@ -29,9 +29,12 @@ sessions = Session.__table__  # type: ignore[attr-defined]
 
 ROLES = ("worker", "expert", "lead", "admin")
 TRUST = ("", "proven", "unproven")
+STAGES = ("guidelines", "practice", "calibration", "proven")
+"""The way of a new expert. Before `proven`, they are asked practice and calibration questions only."""
 LINK_SECONDS = 600.0
 SESSION_SECONDS = 12 * 3600.0
 SEEN_EVERY = 60.0
+_EMAIL = re.compile(r"^[^@\s<>]{1,64}@[^@\s<>]{1,255}$")
 _TOKEN = re.compile(r"^solon_([0-9a-f]{16})_([A-Za-z0-9_-]{32,64})$")
 
 
@@ -51,6 +54,8 @@ class ExpertRow:
     revoked_at: float | None
     trust: str = ""
     measured: dict[str, Any] | None = None
+    stage: str = "proven"
+    email: str | None = None
 
     @property
     def actor(self) -> str:
@@ -86,6 +91,8 @@ def _row(found: Mapping[Any, Any]) -> ExpertRow:
         revoked_at=found["revoked_at"],
         trust=found["trust"],
         measured=found["measured"],
+        stage=found["stage"],
+        email=found["email"],
     )
 
 
@@ -98,12 +105,15 @@ def add_expert(
     languages: Sequence[str] = (),
     credential: str = "",
     trust: str = "",
+    email: str = "",
+    stage: str = "proven",
     by: str,
 ) -> tuple[ExpertRow, str]:
     """Add a person; returns them and their token, which is shown this once and stored hashed.
 
     Args:
         trust: proven or unproven; empty: by the role, see `[reviewers]` of the configuration.
+        stage: where they begin: `guidelines`, or `proven` for whoever shall decide at once.
 
     Raises:
         UsageError: the name is empty or taken, or there is no such role.
@@ -114,6 +124,10 @@ def add_expert(
     if role not in ROLES:
         raise UsageError(f"there is no role {role!r}", next_step=f"roles: {', '.join(ROLES)}")
     check_trust(trust)
+    if stage not in STAGES:
+        raise UsageError(f"there is no stage {stage!r}", next_step=f"stages: {', '.join(STAGES)}")
+    if email and not _EMAIL.match(email):
+        raise UsageError(f"{email[:100]!r} is no mail address")
     token_key, token, token_hash = _new_token()
     now = time.time()
     expert_id = new_id()
@@ -132,6 +146,8 @@ def add_expert(
         "measured": None,
         "created_at": now,
         "revoked_at": None,
+        "stage": stage if role == "expert" else "proven",
+        "email": email or None,
     }
     with store.transaction() as connection:
         if connection.execute(select(experts.c.id).where(experts.c.name == name)).first() is not None:
@@ -357,6 +373,27 @@ def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float]
     return (_row(found), float(found["seen_at"])) if found is not None else None
 
 
+def expert_by_subject(
+    store: Store, connection: Connection, subject: str, email: str | None
+) -> ExpertRow | None:
+    """Whom a single sign-on means: by its subject; the first time by the address that the provider vouches for."""
+    there = experts.c.revoked_at.is_(None)
+    found = connection.execute(select(experts).where(experts.c.subject == subject)).mappings().first()
+    if found is not None:
+        return _row(found) if found["revoked_at"] is None else None
+    if email is None:
+        return None
+    query = select(experts).where(
+        func.lower(experts.c.email) == email.lower(), experts.c.subject.is_(None), there
+    )
+    rows = connection.execute(query.limit(2)).mappings().all()
+    if len(rows) != 1:
+        return None
+    connection.execute(update(experts).where(experts.c.id == rows[0]["id"]).values(subject=subject))
+    append(store, connection, "system", "expert.sso", rows[0]["id"])
+    return _row(rows[0])
+
+
 def touch_session(connection: Connection, secret: str) -> None:
     """A session lasts twelve hours from when it was last used."""
     now = time.time()
@@ -373,6 +410,14 @@ def end_session(store: Store, connection: Connection, secret: str, expert: Exper
         update(sessions).where(sessions.c.id == _hash_secret(secret)).values(ended_at=time.time())
     )
     append(store, connection, expert.actor, "session.ended", expert.id)
+
+
+def set_stage(connection: Connection, expert_id: str, stage: str) -> None:
+    """Move a person to a stage; leaving the guidelines is their acknowledgement."""
+    values: dict[str, Any] = {"stage": stage}
+    if stage == "practice":
+        values["acknowledged_at"] = time.time()
+    connection.execute(update(experts).where(experts.c.id == expert_id).values(**values))
 
 
 def save_settings(connection: Connection, expert_id: str, settings: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from solon.formats.records import ExportRow, plain_model
+from solon.store.disagreements import contested_shares, text_ids
 from solon.store.ids import keyed_hash
 from solon.store.store import Store
 from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
@@ -148,6 +149,7 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
     flags, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
     found_faults = _faults(connection, answers)
+    contested = _contested(connection, chunk)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
         chosen, rejected = answers.get(row["chosen_id"]), answers.get(row["rejected_id"])
@@ -169,11 +171,11 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             chosen=None if single or chosen is None else chosen[0],
             rejected=rejected[0] if rejected else None,
             response=chosen[0] if single and chosen is not None else None,
-            label=row["label"] or row["kind"],
+            label="contested" if row["id"] in contested else row["label"] or row["kind"],
             margin=row["margin"],
             confidence=row["confidence"],
-            soft_label=row["soft_label"],
-            outcome="tie" if row["kind"] == "tie" else "accepted",
+            soft_label=contested.get(row["id"], row["soft_label"]),
+            outcome="tie" if row["kind"] == "tie" or row["id"] in contested else "accepted",
             route=row["route"],
             provisional=bool(row["provisional"]),
             flags=tuple(flagged.get(row["chosen_id"], ())),
@@ -266,6 +268,20 @@ def _flags(
     for item_id, known_of_item in flags.items():
         _spread_flags(connection, item_id, known_of_item)
     return flags, actors
+
+
+def _contested(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, float]:
+    """record -> share of people for its chosen text, where people stay divided: a soft label, and no pair."""
+    shares = contested_shares(connection, [row["item_id"] for row in chunk])
+    text_of = text_ids(
+        connection, [r["chosen_id"] for r in chunk if r["item_id"] in shares and r["chosen_id"]]
+    )
+    found = {}
+    for row in chunk:
+        share = shares.get(row["item_id"], {}).get(text_of.get(row["chosen_id"] or "", ""))
+        if share is not None:
+            found[row["id"]] = share
+    return found
 
 
 def _spread_flags(connection: Connection, item_id: str, flags: dict[str, list[str]]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sqlalchemy import Connection, String, and_, cast, exists, func, or_, select
+from sqlalchemy import Connection, Select, String, and_, cast, exists, func, or_, select
 
 from solon.errors import InvalidDecision
 from solon.store.answering import UNDO_LAST
@@ -83,6 +83,16 @@ def list_filtered(
     more = len(rows) > limit
     rows = rows[:limit]
     return rows, f"{rows[-1]['created_at']!r}~{rows[-1]['id']}" if more else None
+
+
+def filtered(query: Select[Any], filters: Filters) -> Select[Any]:
+    """A query of reviews, narrowed."""
+    return (
+        query.join(items, items.c.id == reviews.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(*_conditions(filters))
+    )
 
 
 def _conditions(filters: Filters) -> list[Any]:
@@ -264,3 +274,11 @@ def _overlapped(connection: Connection) -> list[tuple[str, str, bool]]:
         )
     )
     return [(row.actor, row.second, bool(row.same)) for row in connection.execute(query)]
+
+
+def items_asked_about(connection: Connection) -> set[str]:
+    """Items that are decided and about which someone is still to be asked: by an audit or an overlap."""
+    query = select(reviews.c.item_id).where(
+        reviews.c.state == "waiting", reviews.c.kind.in_(("audit", "overlap"))
+    )
+    return set(connection.execute(query).scalars())

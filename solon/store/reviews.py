@@ -45,6 +45,7 @@ __all__ = [
     "ReviewRow",
     "claim_deliveries",
     "decide",
+    "decision_rows",
     "event",
     "find_review",
     "is_overlapped",
@@ -122,6 +123,8 @@ def seed_facts(connection: Connection, item_id: str) -> dict[str, str | None]:
     return {"specialty": (facts.specialty or "").lower() or None, "lang": (facts.lang or "").lower() or None}
 
 
+KNOWN = ("golden", "practice", "calibration")
+"""Kinds of reviews with a known answer, made for one person: for nobody else, and no precedent."""
 OVERLAP_ONE_IN = 4
 
 
@@ -204,7 +207,7 @@ def store_decision(
     """Claim the review and write decision, outbox row and log in the caller's transaction; the decision's id."""
     decision_id = new_id()
     _claim(connection, review, decision_id)
-    rows = _decision_rows(store, connection, review, response, decision_id, actor, channel, counts, times)
+    rows = decision_rows(store, connection, review, response, decision_id, actor, channel, counts, times)
     insert_rows(connection, rows)
     append(
         store, connection, actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}
@@ -235,7 +238,7 @@ def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
     raise NotPending(f"review {review.id} is {state}, not waiting", next_step=hint)
 
 
-def _decision_rows(
+def decision_rows(
     store: Store,
     connection: Connection,
     review: ReviewRow,
@@ -246,6 +249,7 @@ def _decision_rows(
     counts: bool,
     times: Mapping[str, float | None],
 ) -> list[tuple[type, Row]]:
+    """The rows of a decision: itself, its texts, its precedent, its event, and where a graph waits, its outbox row."""
     seed = connection.execute(
         select(seeds.c.id, seeds.c.group)
         .join(items, items.c.seed_id == seeds.c.id)
@@ -302,7 +306,8 @@ def _decision_rows(
         rows.append(
             (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
         )
-    rows.append((Precedent, precedent))
+    if review.kind not in KNOWN:
+        rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows
 

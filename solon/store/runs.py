@@ -41,6 +41,9 @@ reviews = Review.__table__  # type: ignore[attr-defined]
 CHUNK = 500
 PREVIEW = "preview"
 """State of the run, one per recipe, under which the calls of previews stand; it is in no list of runs."""
+KNOWN_RUN = "known"
+"""State of the run, one per recipe, that holds questions whose answer is known; neither is that."""
+UNLISTED = (PREVIEW, KNOWN_RUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,7 @@ def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, S
             made: list[tuple[type, Row]] = []
             for position, seed, name in named:
                 if not marks.refuse(seed, name[0]):
-                    made += _seed_and_item(store, run, pins, position, seed, name)
+                    made += seed_and_item(store, run, pins, position, seed, name)
             insert_rows(connection, made)
     return seen
 
@@ -237,9 +240,10 @@ def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
     return hash_id(store.key, seed.id, body), body
 
 
-def _seed_and_item(
+def seed_and_item(
     store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow, named: tuple[str, str]
 ) -> list[tuple[type, Row]]:
+    """The rows of a seed, its text and its queued item; `named`: its `seed_identity`."""
     seed_id, body = named
     now = time.time()
     text_id, text_row = store.text_row(body, seed_id)
@@ -301,7 +305,7 @@ def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
     if run_id is not None:
         query = query.where(runs.c.id.startswith(run_id, autoescape=True))
     else:
-        query = query.where(runs.c.status != PREVIEW)
+        query = query.where(runs.c.status.not_in(UNLISTED))
     found = connection.execute(query.limit(2)).mappings().all()
     if not found:
         name = f" {run_id!r}" if run_id else ""
@@ -333,7 +337,7 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
     query = (
         select(runs)
         .where(runs.c.recipe == recipe, runs.c.seeds_fingerprint == seeds_fingerprint)
-        .where(runs.c.status != PREVIEW)
+        .where(runs.c.status.not_in(UNLISTED))
         .order_by(desc(runs.c.created_at))
     )
     return [RunRow(**row) for row in connection.execute(query).mappings()]
@@ -341,7 +345,7 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
 
 def all_runs(connection: Connection) -> list[RunRow]:
     """Every run, the newest first."""
-    query = select(runs).where(runs.c.status != PREVIEW).order_by(desc(runs.c.created_at))
+    query = select(runs).where(runs.c.status.not_in(UNLISTED)).order_by(desc(runs.c.created_at))
     return [RunRow(**row) for row in connection.execute(query).mappings()]
 
 

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +15,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
 
-from solon.review.app import create_app
-from solon.review.room import Options
+from running import Server, wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -40,39 +36,6 @@ def browser() -> Iterator[Any]:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         opened.close()
-
-
-class Server:
-    """The real server on a port of its own, in a thread; it can be stopped and started again."""
-
-    def __init__(self, project: Any) -> None:
-        self.project, self.port = project, 0
-        self._server: Any = None
-        self._thread: threading.Thread | None = None
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        import uvicorn
-
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self.port))
-        self.port = listening.getsockname()[1]
-        app = create_app(self.project, Options(poll_seconds=0.1))
-        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
-        self._thread.start()
-        wait_for(lambda: self._server.started, 30)
-
-    def stop(self) -> None:
-        if self._thread is not None:
-            self._server.should_exit = self._server.force_exit = True
-            self._thread.join()
-            self._thread = None
 
 
 @pytest.fixture
@@ -183,13 +146,6 @@ def test_ten_items_by_keyboard_one_undone_one_edited(
     wait_for(lambda: project.summarize().decisions_to_apply == 0)
     summary = project.summarize()
     assert summary.accepted + summary.rejected + summary.pending_review == 12
-
-
-def wait_for(condition: Any, seconds: float = 10.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come true in time"
-        time.sleep(0.05)
 
 
 def test_keys_are_inert_in_text_fields_and_can_be_switched_off(

@@ -30,6 +30,12 @@ class Expert(SQLModel, table=True):
     measured: Any = json_column()
     created_at: float
     revoked_at: float | None = None
+    # Stages: guidelines, practice, calibration, proven. Only who is proven decides.
+    stage: str = Field(default="proven", sa_column_kwargs={"server_default": "proven"})
+    acknowledged_at: float | None = None
+    email: str | None = Field(default=None, max_length=320)
+    # issuer and subject of a single sign-on
+    subject: str | None = Field(default=None, unique=True, max_length=400)
 
 
 class LoginLink(SQLModel, table=True):

@@ -128,6 +128,8 @@ class Decision(SQLModel, table=True):
     undone_at: float | None = None
     carried_from: str | None = None
     confidence: float | None = None
+    # The adjudicated decision that took its place; the answer itself stays as its author's evidence.
+    overruled_by: str | None = Field(default=None, max_length=64)
 
 
 class Outbox(SQLModel, table=True):
