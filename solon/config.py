@@ -244,6 +244,9 @@ class Config(Section):
     """A whole project's configuration."""
 
     store: str = Field(DEFAULT_STORE, description="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    prompts_dir: str | None = Field(
+        None, description="folder with templates of your own, in place of the built-in ones of the same name"
+    )
     models: dict[str, ModelConfig] = Field(default_factory=lambda: {"default": ModelConfig()})
     generator: GeneratorConfig = GeneratorConfig()
     critic: CriticConfig = CriticConfig()
@@ -299,8 +302,8 @@ class Config(Section):
         return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]
 
     def fingerprint(self) -> str:
-        """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
-        shaping = {k: v for k, v in self.effective().items() if k not in ("store", "limits")}
+        """Hash of everything that shapes the data (not where store and templates lie, nor the limits)."""
+        shaping = {k: v for k, v in self.effective().items() if k not in ("store", "limits", "prompts_dir")}
         shaping["run"].pop("concurrency")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(payload.encode()).hexdigest()[:16]

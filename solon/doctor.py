@@ -98,7 +98,7 @@ def check_law(config: Config) -> Iterator[Check]:
 
     constitution, rubric = load_constitution(config.law.constitution), load_rubric(config.law.rubric)
     told = f"constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
-    yield Check("configuration", "ok", f"{told}, prompts {PromptLibrary().version}")
+    yield Check("configuration", "ok", f"{told}, prompts {PromptLibrary.of(config.prompts_dir).version}")
 
 
 def check_store(url: str, *, migrate: bool) -> Iterator[Check]:

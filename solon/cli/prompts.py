@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solon.cli.options import JsonOption
-from solon.cli.terminal import clean, console, print_json
+from solon.cli.options import JsonOption, read_config
+from solon.cli.terminal import clean, console, print_json, say
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 group = typer.Typer(no_args_is_help=True, help="The templates of the agents.", rich_markup_mode=None)
 FolderOption = Annotated[
     Path | None,
-    typer.Option("--folder", help="A folder with templates of your own, laid over the built-in ones."),
+    typer.Option(
+        "--folder",
+        help="A folder with templates of your own, in place of the built-in ones of the same name; "
+        "default: `prompts_dir` in solon.toml.",
+    ),
 ]
 
 
@@ -28,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def _library(folder: Path | None) -> PromptLibrary:
     from solon.prompts import PromptLibrary
 
-    return PromptLibrary(folder)
+    return PromptLibrary.of(folder if folder is not None else read_config(None).prompts_dir)
 
 
 @group.command("list")
@@ -71,13 +75,46 @@ def show(
 
     Example: solon prompts show judge.pair
     """
-    library = {prompt.name: prompt for prompt in _library(folder)}
-    if name not in library:
-        raise UsageError(f"there is no prompt {name!r}", next_step=f"prompts: {', '.join(sorted(library))}")
+    prompt = _find(_library(folder), name)
     if json:
-        print_json({**_facts(library[name]), "source": library[name].source})
+        print_json({**_facts(prompt), "source": prompt.source})
     else:
-        typer.echo(clean(library[name].source), nl=False)
+        typer.echo(clean(prompt.source), nl=False)
+
+
+@group.command("copy")
+def copy(
+    name: Annotated[str, typer.Argument(help="E.g. judge.pair; see `solon prompts list`.")],
+    folder: FolderOption = None,
+) -> None:
+    """Copy a built-in template to your folder, to change it there; a file that is there already is left alone.
+
+    Example: solon prompts copy judge.pair --folder prompts
+    """
+    from solon.formats.containers import write_text_at_once
+    from solon.prompts import PromptLibrary
+
+    wanted = folder if folder is not None else read_config(None).prompts_dir
+    if wanted is None:
+        raise UsageError(
+            "there is no folder to copy to", next_step="give --folder, or set prompts_dir in solon.toml"
+        )
+    prompt = _find(PromptLibrary(), name)
+    target = Path(wanted) / f"{prompt.name}.md"
+    if target.exists():
+        raise UsageError(f"{target} is there already", next_step="change it there, or move it away first")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_text_at_once(target, [prompt.source])
+    typer.echo(clean(target))
+    if folder is not None and read_config(None).prompts_dir is None:
+        say(f'make runs use it: prompts_dir = "{folder}" at the top of solon.toml')
+
+
+def _find(library: PromptLibrary, name: str) -> Prompt:
+    known = {prompt.name: prompt for prompt in library}
+    if name not in known:
+        raise UsageError(f"there is no prompt {name!r}", next_step=f"prompts: {', '.join(sorted(known))}")
+    return known[name]
 
 
 @group.command("check")

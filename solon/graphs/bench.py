@@ -45,7 +45,7 @@ class Bench:
         self.pool = ModelPool(config, given=models)
         self.meter = Meter(max_calls=max_calls, max_cost=max_cost)
         self._recipes = dict(recipes or {})
-        self._prompts = PromptLibrary()
+        self._prompts = PromptLibrary.of(config.prompts_dir)
         self._contexts: dict[str, Contexts] = {}
 
     @property

@@ -104,9 +104,17 @@ class PromptLibrary:
                 self._add(environment, entry.name, entry.read_text(encoding="utf-8"))
         if overlay is not None:
             if not overlay.is_dir():
-                raise ConfigError(f"prompts_dir: there is no folder {overlay}")
+                raise ConfigError(
+                    f"prompts_dir: there is no folder {overlay}",
+                    next_step="`solon prompts copy NAME --folder FOLDER` begins one",
+                )
             for path in sorted(overlay.glob("*.md")):
                 self._add(environment, str(path), path.read_text(encoding="utf-8"))
+
+    @classmethod
+    def of(cls, folder: str | Path | None) -> PromptLibrary:
+        """The library under the key `prompts_dir` of a configuration."""
+        return cls(Path(folder) if folder is not None else None)
 
     def __getitem__(self, name: str) -> Prompt:
         return self._prompts[name]
