@@ -6,12 +6,15 @@ import json
 import os
 import shutil
 import sys
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from solon.cli import main, terminal
 from solon.project import Project
+from solon.store import ids, store
 
 sys.path.insert(0, str(Path(__file__).parent))  # pages.py
 
@@ -43,10 +46,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOGNAME", "ada")
     monkeypatch.setattr(
         terminal, "_WIDTH_OF_A_PIPE", 110
     )  # the pages show what a terminal of this width does
     return tmp_path
+
+
+@pytest.fixture
+def same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids by number and one key for every store: what is drawn from them is the same each time."""
+    numbers = count(1_790_000_000)
+    monkeypatch.setattr(ids, "time", SimpleNamespace(time=lambda: next(numbers)))
+    monkeypatch.setattr(ids, "secrets", SimpleNamespace(token_hex=lambda n: "5" * 2 * n))
+    monkeypatch.setattr(store, "secrets", SimpleNamespace(token_hex=lambda n: "7" * 2 * n))
 
 
 @pytest.fixture(scope="session")
