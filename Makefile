@@ -41,7 +41,7 @@ docs: $(VENV)/.dev ## write docs/configuration.md and examples/solon.toml anew f
 	$(BIN)/solon config schema --format toml > examples/solon.toml
 
 site: $(VENV)/.dev ## build the documentation as a site into site/; a broken link or reference fails
-	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
 lock: ## resolve the dependencies anew (needs uv)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -47,9 +48,8 @@ class ProgressDisplay:
 
     def __enter__(self) -> Self:
         if self._notebook:
-            from IPython.display import HTML, display
-
-            self._cell = display(HTML(self._draw()), display_id=True)
+            shell: Any = import_module("IPython.display")
+            self._cell = shell.display(shell.HTML(self._draw()), display_id=True)
         elif self._terminal:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -120,10 +120,9 @@ class ProgressDisplay:
         sys.stderr.flush()
 
     def _redraw(self) -> None:
-        from IPython.display import HTML
-
+        shell: Any = import_module("IPython.display")
         self._drawn = self._clock()
-        self._cell.update(HTML(self._draw()))
+        self._cell.update(shell.HTML(self._draw()))
 
     def _draw(self) -> str:
         total = sum(self._progress.counts.values()) if self._progress is not None else 0

@@ -139,7 +139,7 @@ def _tell_way(way: dict[str, Any]) -> list[str]:
 
     def outcome(row: dict[str, Any]) -> str:
         sides = {"A": name(row["a_id"]), "B": name(row["b_id"])}
-        return row["abstained"] or sides.get(row["outcome"], row["outcome"])
+        return str(row["abstained"] or sides.get(row["outcome"], row["outcome"]))
 
     drafts = (
         passage(f"candidate {n} ({c['kind']}, round {c['round']})", c["text"] or "(forgotten)")

@@ -111,7 +111,7 @@ def copy(
 
 
 def _find(library: PromptLibrary, name: str) -> Prompt:
-    known = {prompt.name: prompt for prompt in library}
+    known: dict[str, Prompt] = {prompt.name: prompt for prompt in library}
     if name not in known:
         raise UsageError(f"there is no prompt {name!r}", next_step=f"prompts: {', '.join(sorted(known))}")
     return known[name]
