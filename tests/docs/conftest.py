@@ -47,19 +47,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOGNAME", "ada")
-    monkeypatch.setattr(
-        terminal, "_WIDTH_OF_A_PIPE", 110
-    )  # the pages show what a terminal of this width does
+    # The pages show what a terminal of this width does.
+    monkeypatch.setattr(terminal, "_WIDTH_OF_A_PIPE", 110)
     return tmp_path
+
+
+def pin_draws(monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """Ids by number and one key for every store: what is drawn from them is the same each time."""
+    numbers = count(first)
+    monkeypatch.setattr(ids, "time", SimpleNamespace(time=lambda: next(numbers)))
+    monkeypatch.setattr(ids, "secrets", SimpleNamespace(token_hex=lambda n: "5" * 2 * n))
+    monkeypatch.setattr(store, "secrets", SimpleNamespace(token_hex=lambda n: "7" * 2 * n))
 
 
 @pytest.fixture
 def same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ids by number and one key for every store: what is drawn from them is the same each time."""
-    numbers = count(1_790_000_000)
-    monkeypatch.setattr(ids, "time", SimpleNamespace(time=lambda: next(numbers)))
-    monkeypatch.setattr(ids, "secrets", SimpleNamespace(token_hex=lambda n: "5" * 2 * n))
-    monkeypatch.setattr(store, "secrets", SimpleNamespace(token_hex=lambda n: "7" * 2 * n))
+    pin_draws(monkeypatch, 1_790_000_000)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +76,8 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "seeds.jsonl").write_text("".join(json.dumps(seed) + "\n" for seed in SEEDS))
         for name in ("mmlu.jsonl", "gsm8k.jsonl"):
             (folder / name).write_text(json.dumps({"question": "What does a thing do?"}) + "\n")
-        with Project() as project:
+        with pytest.MonkeyPatch.context() as monkeypatch, Project() as project:
+            pin_draws(monkeypatch, 1_780_000_000)
             project.run("preference", "seeds.jsonl")
             for review in project.reviews()[:4]:
                 project.decide(review, "prefer", review.candidates[0], rationale="It answers the question.")

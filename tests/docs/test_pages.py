@@ -25,7 +25,7 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.usefixtures("at_work")
+@pytest.mark.usefixtures("at_work", "same_draws")
 @pytest.mark.parametrize("page", RUNNING, ids=name_of)
 def test_every_block_of_a_page_runs(page: Path) -> None:
     Walk(page).run()
