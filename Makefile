@@ -42,7 +42,7 @@ docs: $(VENV)/.dev ## write docs/configuration.md and examples/solon.toml anew f
 
 site: $(VENV)/.dev ## build the documentation as a site into site/; a broken link or reference fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "open site/index.html"
+	@echo "open site/index.html; for its search: $(BIN)/python -m http.server -d site"
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local -o $(DEMO_LOCK) pyproject.toml requirements/build.in

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SHOWN = 20
 """Rows of a list that a notebook shows; all of them are in `to_pandas()`."""
+_CELL = "text-align:left;vertical-align:top;padding:.2em .8em .2em 0"
 _LINE = "border:1px solid color-mix(in srgb,currentColor 25%,transparent)"
 # Without it a notebook would set `$...$` in foreign texts as formulas, which may hold links.
 _AS_TEXT = 'class="tex2jax_ignore mathjax_ignore"'
@@ -60,10 +61,10 @@ def side_by_side(parts: Iterable[str]) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, width: int = 120) -> str:
     """A table of short texts: every cell is one line of at most `width` characters."""
-    head = "".join(f'<th style="text-align:left">{escape_html(name)}</th>' for name in columns)
+    head = "".join(f'<th style="{_CELL}">{escape_html(name)}</th>' for name in columns)
     body = "".join(
         "<tr>"
-        + "".join(f'<td style="text-align:left">{escape_html(shorten(cell, width))}</td>' for cell in row)
+        + "".join(f'<td style="{_CELL}">{escape_html(shorten(cell, width))}</td>' for cell in row)
         + "</tr>"
         for row in rows
     )

@@ -1,4 +1,8 @@
-"""How a run shows its progress: a bar in a notebook or on a terminal, a line every few seconds elsewhere."""
+"""How a run shows its progress: a bar in a notebook or on a terminal, a line every few seconds elsewhere.
+
+In a notebook it is an HTML element drawn anew: the bars of tqdm and rich need ipywidgets there, and leave nothing in a
+saved notebook.
+"""
 
 from __future__ import annotations
 

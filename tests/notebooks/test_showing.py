@@ -16,7 +16,7 @@ from solon.project import Project
 from solon.views import Candidate, Item, Review
 
 Open = Callable[..., Project]
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"' \u202egnp.exe\x1b[31m $\\href{javascript:alert(1)}{x}$"
+HOSTILE = "<script>alert(1)</script><img src=x onerror=x()>\"' \u202egnp.exe\x1b[31m $\\href{javascript:alert(1)}{x}$"
 OWN_TAGS = {"div", "span", "table", "thead", "tbody", "tr", "th", "td", "p"}
 
 
