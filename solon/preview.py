@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Meter
 from solon.config import Config
+from solon.edge import run_sync
 from solon.errors import LimitReached, UsageError
 from solon.plugins import bind
 from solon.preparing import Sample, Seeds, check_prices, draw_sample, fingerprint_seeds
-from solon.project import Project, run_sync
+from solon.project import Project
 
 if TYPE_CHECKING:
     from solon.comparing import Comparison

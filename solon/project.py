@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from solon.config import Config, load_config, parse_config
+from solon.contents import Contents
+from solon.edge import run_sync
 from solon.errors import LimitReached, UsageError
 from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
+from solon.notebook import Listing
 from solon.plugins import add_plugins, bind
 from solon.preparing import (
     Seeds,
@@ -28,6 +30,7 @@ from solon.preparing import (
     nothing_to_run,
     read_rows,
 )
+from solon.progress import shown
 from solon.views import Candidate, Review, RunSummary, summarize, view_review
 
 if TYPE_CHECKING:
@@ -42,10 +45,8 @@ if TYPE_CHECKING:
     from solon.store import Store
     from solon.store.runs import Pins, RunRow
 
-T = TypeVar("T")
 
-
-class Project:
+class Project(Contents):
     """One store with its configuration.
 
     Args:
@@ -78,6 +79,7 @@ class Project:
         self.store: Store = Store(store or self.config.store, create=create)
         self._models = dict(models or {})
         self._recipes = dict(recipes or {})
+        self._runner: Runner | None = None
         self.config, self._plugins = add_plugins(self.config, plugins)
 
     def __enter__(self) -> Project:
@@ -93,8 +95,8 @@ class Project:
     # Running ---------------------------------------------------------------------------------------------------
 
     def run(self, recipe: str, seeds: Seeds, **options: Any) -> RunSummary:
-        """Like `arun`, for scripts and notebooks."""
-        return run_sync(self.arun(recipe, seeds, **options))
+        """Like `arun`, for scripts and notebooks: an interrupt in a notebook ends it as a limit does."""
+        return run_sync(self.arun(recipe, seeds, **options), stop=self.stop)
 
     async def arun(
         self,
@@ -105,24 +107,29 @@ class Project:
         new_run: bool = False,
         reuse: str | None = None,
         ask_again: bool = False,
+        progress: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_runner: Callable[[Runner], None] | None = None,
     ) -> RunSummary:
         """Run a recipe over seeds, or go on with the last run of the same seeds and configuration.
 
         Args:
-            seeds: a file (JSONL, CSV, Parquet), or rows: mappings with the columns of a seed file, or prompts.
+            seeds: a file (JSONL, CSV, Parquet), a data frame, or rows: mappings with the columns of a seed file, or
+                prompts.
             limit: take the first so many seeds only; a later call without it goes on with the rest.
             new_run: start a new run even where there is one of the same recipe and seeds.
             reuse: id of a run whose finished calls shall not be made again.
             ask_again: ask people also what they have decided in an earlier run over the same candidates.
+            progress: show a bar or lines; default: in a notebook only.
+            on_progress, on_runner: called after every change with the counts, and once with the runner.
 
         Raises:
             UsageError: a run over these seeds exists under another configuration, and `new_run` is not set.
             SeedError: no row of the seeds can be used.
         """
         run = self.load(recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again)
-        return await self._work(run, on_progress, on_runner)
+        async with shown(on_progress, progress) as tell:
+            return await self._work(run, tell, on_runner)
 
     def load(
         self,
@@ -152,12 +159,13 @@ class Project:
 
     def resume(self, run_id: str | None = None, **options: Any) -> RunSummary:
         """Like `aresume`, for scripts and notebooks."""
-        return run_sync(self.aresume(run_id, **options))
+        return run_sync(self.aresume(run_id, **options), stop=self.stop)
 
     async def aresume(
         self,
         run_id: str | None = None,
         *,
+        progress: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_runner: Callable[[Runner], None] | None = None,
     ) -> RunSummary:
@@ -171,7 +179,13 @@ class Project:
                 f"run {run.id} was stopped while its seeds were read",
                 next_step=f"repeat the command that began it: solon run {run.recipe} --seeds {run.seeds_name}",
             )
-        return await self._work(run, on_progress, on_runner)
+        async with shown(on_progress, progress) as tell:
+            return await self._work(run, tell, on_runner)
+
+    def stop(self) -> None:
+        """End the run under way as a limit does: calls in flight are finished and kept. From any thread or task."""
+        if self._runner is not None:
+            self._runner.stop("interrupted")
 
     def prepare_run(
         self, recipe: str, seeds: Seeds, *, new_run: bool, reuse: str | None
@@ -265,6 +279,7 @@ class Project:
         from solon.store import runs
 
         runner = self.make_runner(run, on_progress=on_progress)
+        self._runner = runner
         if on_runner is not None:
             on_runner(runner)
         stopped: str | None = None
@@ -357,13 +372,16 @@ class Project:
 
     # Reviewing -------------------------------------------------------------------------------------------------
 
-    def reviews(self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100) -> list[Review]:
+    def reviews(
+        self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
+    ) -> Listing[Review]:
         """Reviews in a state, the oldest first."""
         from solon.store.reviews import list_reviews
 
         with self.store.connect() as connection:
             rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
-        return [view_review(self.store, row) for row in rows]
+        shown_columns = ("id", "recipe", "prompt", "reasons", "state")
+        return Listing((view_review(self.store, row) for row in rows), columns=shown_columns)
 
     def review(self, review_id: str) -> Review:
         """One review by its id or the beginning of it."""
@@ -398,12 +416,6 @@ class Project:
 
     # What came out ---------------------------------------------------------------------------------------------
 
-    def trace(self, some_id: str) -> dict[str, Any]:
-        """Everything behind a record, item, review or decision."""
-        from solon.store.lineage import trace
-
-        return trace(self.store, some_id)
-
     def export(
         self,
         format: str,
@@ -433,15 +445,3 @@ class Project:
         summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
         mark_export(self.store, local_actor(), summary.files, run=which["run_id"], recipe=recipe)
         return summary
-
-
-def run_sync(work: Coroutine[Any, Any, T]) -> T:
-    """The one sync edge: also inside a notebook, whose loop runs already."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()

@@ -1,4 +1,4 @@
-"""What a project tells from its store: where a run stands, and reviews as a person sees them."""
+"""What a project tells from its store: where a run stands, items, and reviews as a person sees them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
+from solon.notebook import card, passage, side_by_side, spell_cell, table
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -60,6 +61,21 @@ class RunSummary:
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
+    def _repr_html_(self) -> str:
+        states = ("accepted", "rejected", "pending_review", "failed", "queued")
+        counts = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
+        facts = {
+            f"{self.items} items": counts,
+            "provisional": self.provisional or None,
+            "carried over": self.carried or None,
+            "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
+            "calls": f"{self.model_calls} model calls, {self.input_tokens} + {self.output_tokens} tokens, "
+            f"{'cost unknown' if self.cost is None else f'cost {self.cost:.4f}'}, {self.seconds:.1f} s of work",
+            "decisions to apply": self.decisions_to_apply or None,
+            "stopped": self.stopped_because,
+        }
+        return card(f"run {self.run_id} ({self.recipe})", facts)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -68,6 +84,9 @@ class Candidate:
     id: str
     text: str
     prompt: str
+
+    def _repr_html_(self) -> str:
+        return card(f"candidate {self.id}", {}, passage("text", self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +102,83 @@ class Review:
     choices: tuple[str, ...]
     reasons: tuple[str, ...]
     state: str
+
+    def _repr_html_(self) -> str:
+        candidates = (
+            passage(
+                f"candidate {number}: {candidate.id}",
+                candidate.text
+                if candidate.prompt == self.prompt
+                else f"{candidate.prompt}\n\n{candidate.text}",
+            )
+            for number, candidate in enumerate(self.candidates, start=1)
+        )
+        facts = {"why": "; ".join(self.reasons), "choices": ", ".join(self.choices)}
+        texts = [passage("request", self.prompt), *([passage("input", self.input)] if self.input else [])]
+        title = f"review {self.id} ({self.recipe}, {self.state})"
+        return card(title, facts, *texts, side_by_side(candidates))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One seed on its way. `way` is what `Project.trace` tells of it; a list of items leaves it out."""
+
+    id: str
+    run_id: str
+    recipe: str
+    seed: str
+    prompt: str
+    state: str
+    route: str | None
+    reason: str | None
+    attempt: int
+    way: dict[str, Any] | None = None
+
+    def _repr_html_(self) -> str:
+        facts = {"seed": self.seed, "run": self.run_id, "route": self.route, "reason": self.reason}
+        parts = [passage("request", self.prompt)]
+        if self.way is not None:
+            parts += _tell_way(self.way)
+        return card(f"item {self.id} ({self.recipe}, {self.state})", facts, *parts)
+
+
+def _tell_way(way: dict[str, Any]) -> list[str]:
+    """Candidates, then what was found of them and decided, by the candidates' numbers."""
+    numbers = {candidate["id"]: str(n) for n, candidate in enumerate(way["candidates"], start=1)}
+
+    def name(candidate_id: str | None) -> str:
+        return numbers.get(candidate_id or "", "-")
+
+    def outcome(row: dict[str, Any]) -> str:
+        sides = {"A": name(row["a_id"]), "B": name(row["b_id"])}
+        return str(row["abstained"] or sides.get(row["outcome"], row["outcome"]))
+
+    drafts = (
+        passage(f"candidate {n} ({c['kind']}, round {c['round']})", c["text"] or "(forgotten)")
+        for n, c in enumerate(way["candidates"], start=1)
+    )
+    critiques = [
+        (name(c["candidate_id"]), c["abstained"] or c["worst"], ", ".join(c["principles"] or ()), c["text"])
+        for c in way["critiques"]
+    ]
+    verdicts = [
+        (v["seat"], v["judge"], v["order"], outcome(v), v["p"], v["rationale"]) for v in way["verdicts"]
+    ]
+    decisions = [
+        (d["choice"], name(d["candidate_id"]), d["actor"], d["channel"], d["rationale"])
+        for d in way["decisions"]
+    ]
+    parts = [side_by_side(drafts)]
+    for title, columns, rows in (
+        ("Critiques", ("candidate", "worst", "principles", "findings"), critiques),
+        ("Verdicts", ("seat", "judge", "order", "for", "p of the first", "rationale"), verdicts),
+        ("Decisions", ("choice", "candidate", "by", "channel", "rationale"), decisions),
+    ):
+        if rows:
+            parts.append(
+                f"<p>{title}</p>{table(columns, [[spell_cell(cell) for cell in row] for row in rows])}"
+            )
+    return parts
 
 
 def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:

@@ -11,9 +11,9 @@ import typer
 
 from solon.cli.interrupts import Stopper
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.progress import ProgressDisplay, spell_seconds
 from solon.cli.terminal import DONE, FAILED, STOPPED, WAITING, clean, console, print_json, say
 from solon.errors import UsageError
+from solon.progress import ProgressDisplay, spell_seconds
 
 if TYPE_CHECKING:
     from solon.config import Config
