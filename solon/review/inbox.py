@@ -162,7 +162,9 @@ def to_answer(choices: list[str], response: HumanResponse | list[HumanResponse])
             raise InvalidDecision(
                 "type: nothing to accept here", next_step="edit the args: choice, candidate"
             )
-        kept = {name: fields[name] for name in ("rationale", "principles", "strength") if name in fields}
+        kept: dict[str, Any] = {
+            name: fields[name] for name in ("rationale", "principles", "strength") if name in fields
+        }
         return {"choice": "accept", **kept}
     if "choice" not in fields:
         raise InvalidDecision("choice: it is missing", next_step=f"choices: {', '.join(choices)}")
