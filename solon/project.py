@@ -375,7 +375,7 @@ class Project(Contents):
     def reviews(
         self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
     ) -> Listing[Review]:
-        """Reviews in a state, the oldest first."""
+        """Reviews in a state: those that wait in the order of the queue, others the oldest first."""
         from solon.store.reviews import list_reviews
 
         with self.store.connect() as connection:

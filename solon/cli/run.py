@@ -270,7 +270,7 @@ def spell_trust(summary: RunSummary) -> list[str]:
             f"promise: at least {promise['agreement']:.0%} agreement, with confidence {promise['confidence']:.0%}, "
             f"from confidence {promise['threshold']:.3f} on{people}"
         )
-    if unsafe and (unsafe["audited"] or unsafe["known"]):
+    if unsafe and (promise is not None or unsafe["audited"] or unsafe["known"]):
         rate = (
             f"{unsafe['flagged']} of {unsafe['audited']} audited, at most {unsafe['at_most']:.1%} (exact, 95%)"
             if unsafe["audited"]

@@ -23,6 +23,7 @@ from solon.eval.suites import agreement, audit, judges, quality
 from solon.formats.records import plain_model
 from solon.store import audit_log, counts, evaluation, runs
 from solon.store.ids import keyed_hash
+from solon.store.review_rows import VOTES
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -333,7 +334,8 @@ def _reviewers(
 
 def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undone: int) -> tuple[str, ...]:
     found = []
-    loose = len(answers) - len(counted(answers))
+    people = [answer for answer in answers if answer.actor != VOTES]
+    loose = len(people) - len(counted(people))
     if loose:
         found.append(
             f"{loose} answers enter no reliability, certificate or audit: no expert's token, or not blind"

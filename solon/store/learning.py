@@ -252,7 +252,7 @@ def votes_on(
 
 
 def judged_items(connection: Connection, run_id: str) -> list[Judged]:
-    """Waiting items that nobody has in hand or voted on, and accepted ones that no person decided, with their votes;
+    """Waiting items that nobody leased, drafted or voted on, and accepted ones that no person decided, with their votes;
     without those that were judged again under newer law than the run's."""
     waiting = (
         select(
@@ -272,7 +272,13 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
             reviews.c.kind == "interrupt",
             reviews.c.leased.is_(False),
             reviews.c.prefer_actor.is_(None),
-            ~exists().where(assignments.c.review_id == reviews.c.id, assignments.c.state == "vote"),
+            ~exists().where(
+                assignments.c.review_id == reviews.c.id,
+                or_(
+                    assignments.c.state == "vote",
+                    assignments.c.state.in_(("released", "expired")) & assignments.c.draft_id.is_not(None),
+                ),
+            ),
         )
     )
     found = [

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, String, and_, cast, exists, func, or_
 
 from solon.errors import InvalidDecision
 from solon.store.answering import UNDO_LAST
+from solon.store.review_rows import VOTES
 from solon.store.tables import (
     Assignment,
     Constitution,
@@ -167,16 +168,25 @@ def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST)
 
 
 def count_answers(connection: Connection, actor: str, since: float | None = None) -> tuple[int, int, int]:
-    """A person's answers since then, all their answers, and everyone's."""
+    """A person's answers since then, all of theirs, and everyone's. A vote is an answer, what votes decide is none."""
     since = since if since is not None else time.time() - 24 * 3600
-    stands = decisions.c.undone_at.is_(None)
-    mine = decisions.c.actor == actor
-    count = select(func.count()).select_from(decisions)
-    return (
-        int(connection.execute(count.where(stands, mine, decisions.c.decided_at >= since)).scalar_one()),
-        int(connection.execute(count.where(stands, mine)).scalar_one()),
-        int(connection.execute(count.where(stands)).scalar_one()),
+    stands = (decisions.c.undone_at.is_(None), decisions.c.actor != VOTES)
+    count = select(func.count()).select_from(decisions).where(*stands)
+    votes = select(func.count()).select_from(assignments).where(assignments.c.state == "vote")
+    conditions = (
+        (
+            (decisions.c.actor == actor, decisions.c.decided_at >= since),
+            (assignments.c.actor == actor, assignments.c.closed_at >= since),
+        ),
+        ((decisions.c.actor == actor,), (assignments.c.actor == actor,)),
+        ((), ()),
     )
+    today, mine, team = (
+        int(connection.execute(count.where(*decided)).scalar_one())
+        + int(connection.execute(votes.where(*voted)).scalar_one())
+        for decided, voted in conditions
+    )
+    return today, mine, team
 
 
 @dataclass(slots=True)

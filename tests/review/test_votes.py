@@ -17,7 +17,9 @@ from solon.evidence import rate_reviewers
 from solon.project import Project
 from solon.store import queue
 from solon.store.answering import Answered, answer_lease, undo
+from solon.store.counts import count_decisions
 from solon.store.experts import ExpertRow, find_expert, save_measured, set_trust
+from solon.store.review_lists import count_answers
 from solon.store.review_rows import VOTES, ReviewRow, find_review, list_reviews
 from solon.store.tables import Assignment, Decision, Record, Review
 from solon.store.voting import tally
@@ -75,6 +77,9 @@ def test_a_vote_decides_nothing_alone_and_further_people_are_asked(project: Proj
         offered = queue.lease_next(connection, ann)
     assert offered is not None
     assert offered[1].content_hash != review.content_hash, "nobody votes twice"
+    with project.store.connect() as connection:
+        assert count_answers(connection, ann.actor) == (1, 1, 1)
+        assert count_decisions(connection, review.run_id) == (0, 0)
     states = [now(project, review).state]
     for expert in (ben, cem):
         if states[-1] == "waiting":

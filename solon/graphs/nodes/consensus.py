@@ -36,6 +36,8 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         "margin": round(found.margin, 6),
         "confidence": round(found.confidence, 6),
         "posterior": {k: round(v, 6) for k, v in found.posterior.items()},
+        # Told here, before rounding: a threshold is the confidence of an item, and others have exactly the same.
+        "certified": context.certified_from is not None and found.confidence >= context.certified_from,
     }
     if route.where == "resolve":
         return {"consensus": summary, "next": "resolve"}

@@ -49,8 +49,8 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
     soft = 0.5 if kind == "tie" else _soft_label(consensus, state, chosen)
     if route == "voted" and decision is not None:  # panel and votes together
         confidence = soft = decision.get("confidence")
-    threshold = context.certified_from
-    certified = route != "voted" and threshold is not None and (confidence or 0.0) >= threshold
+    # An alarm may have suspended the certificate since the panel spoke.
+    certified = route != "voted" and context.certified_from is not None and bool(consensus.get("certified"))
     return {
         "id": context.row_id("record", 0),
         "item_id": context.item.id,
