@@ -96,6 +96,8 @@ def answer_lease(
     if lease.state not in ("leased", "expired", "released"):
         return _again(lease, digest)
     review = find_review(connection, lease.review_id)
+    if review.state in ("decided", "withdrawn"):
+        _refuse_forgotten(connection, review.item_id)
     choice = str(answer.get("choice", ""))
     if choice in NOT_ANSWERS:
         return _set_aside(store, connection, expert, lease, review, answer, digest)
@@ -119,6 +121,13 @@ def answer_lease(
     )
     close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     return Answered("decided", lease.id, review.id, decision_id, False)
+
+
+def _refuse_forgotten(connection: Connection, item_id: str) -> None:
+    """What is typed about a forgotten text would bring a part of it back."""
+    reason = connection.execute(select(items.c.reason).where(items.c.id == item_id)).scalar_one()
+    if reason == FORGOTTEN:
+        raise NotPending("the text of this review was forgotten", next_step="ask for the next review")
 
 
 def _again(lease: Lease, digest: str) -> Answered:
@@ -298,11 +307,8 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
     )
     if not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
         raise NotPending("someone else has built upon this answer", next_step="ask a lead")
-    item, reason = connection.execute(
-        select(items.c.state, items.c.reason).where(items.c.id == row["item_id"])
-    ).one()
-    if reason == FORGOTTEN:
-        raise NotPending("the text of this answer was forgotten", next_step="nothing is left to decide on")
+    _refuse_forgotten(connection, row["item_id"])
+    item = connection.execute(select(items.c.state).where(items.c.id == row["item_id"])).scalar_one()
     if item == "running":
         raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
 
