@@ -12,7 +12,7 @@ from solon.errors import UsageError
 from solon.store import erasing, forgetting
 from solon.store.engine import sqlite_path
 from solon.store.forgetting import Reach, Wanted
-from solon.store.tombstones import add_stones, missing_stones, read_tombstones, tombstones_file
+from solon.store.tombstones import Stone, add_stones, missing_stones, read_tombstones, tombstones_file
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -78,7 +78,7 @@ async def forget(store: Store, wanted: Wanted, *, actor: str, by: str = "", many
     from solon.store.ids import new_id
 
     act = new_id()
-    with store.transaction() as connection:
+    with store.connect() as connection:  # searching may take long, and nobody else can write meanwhile
         seeds = _found(store, connection, wanted)
         if len(seeds) > MANY and not many:
             raise UsageError(
@@ -87,7 +87,7 @@ async def forget(store: Store, wanted: Wanted, *, actor: str, by: str = "", many
             )
         reach = forgetting.reach_of(connection, seeds)
         stones = forgetting.stones_for(store, connection, wanted, seeds, act)
-        forgetting.forget(store, connection, reach, stones, actor=actor, by=by or actor)
+    reach = _erase(store, reach, stones, act, actor=actor, by=by or actor)
     return await _clean(store, reach, len(stones), act)
 
 
@@ -99,13 +99,18 @@ async def again(store: Store, *, actor: str, file: Path | None = None) -> Forgot
     with store.transaction() as connection:
         add_stones(connection, missing)
     marks = read_tombstones(store)
-    with store.transaction() as connection:
+    with store.connect() as connection:
         seeds = forgetting.marked_seeds(store, connection, marks)
         reach = forgetting.reach_of(connection, seeds)
         # The seeds' own marks: a file from elsewhere may name a group only.
         stones = forgetting.stones_for(store, connection, Wanted(), seeds, act)
-        forgetting.forget(store, connection, reach, stones, actor=actor, by=actor)
+    reach = _erase(store, reach, stones, act, actor=actor, by=actor)
     return await _clean(store, reach, len(missing), act)
+
+
+def _erase(store: Store, reach: Reach, stones: Sequence[Stone], act: str, *, actor: str, by: str) -> Reach:
+    with store.transaction() as connection:
+        return forgetting.forget(store, connection, reach, stones, act, actor=actor, by=by)
 
 
 def _found(store: Store, connection: Any, wanted: Wanted) -> list[str]:

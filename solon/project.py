@@ -292,7 +292,7 @@ class Project(Contents):
         finally:
             await runner.pool.aclose()
         summary = replace(self.summarize(run.id), stopped_because=stopped)
-        status = "stopped" if stopped else "waiting" if summary.pending_review else "done"
+        status = "stopped" if stopped else "waiting" if summary.pending_review + summary.held else "done"
         with self.store.transaction() as connection:
             runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=time.time())
         return summary

@@ -160,7 +160,7 @@ class Worker:
     async def _settle(self, run_id: str) -> None:
         """A run whose last review was answered is done."""
         summary = self._project.summarize(run_id)
-        if not (summary.pending_review or summary.queued):
+        if not (summary.pending_review or summary.queued or summary.held):
             await self._project.store.writer.run(
                 lambda c: run_store.set_run(c, run_id, status="done", finished_at=time.time())
             )

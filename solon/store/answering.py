@@ -108,6 +108,8 @@ def answer_lease(
     if lease.state not in ("leased", "expired", "released"):
         return _again(lease, digest)
     review = find_review(connection, lease.review_id)
+    if review.state in ("decided", "withdrawn"):
+        _refuse_forgotten(connection, review.item_id)
     choice = str(answer.get("choice", ""))
     answer, proposal = take_proposal(answer)
     if choice in NOT_ANSWERS:
@@ -144,6 +146,13 @@ def answer_lease(
     ask_others(connection, review, answers)
     note_disagreement(store, connection, review)
     return Answered("decided", lease.id, review.id, decision_id, False)
+
+
+def _refuse_forgotten(connection: Connection, item_id: str) -> None:
+    """What is typed about a forgotten text would bring a part of it back."""
+    reason = connection.execute(select(items.c.reason).where(items.c.id == item_id)).scalar_one()
+    if reason == FORGOTTEN:
+        raise NotPending("the text of this review was forgotten", next_step="ask for the next review")
 
 
 def _again(lease: Lease, digest: str) -> Answered:
@@ -300,11 +309,8 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
     # Nothing follows from an answer that no graph waits for.
     if waits and not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
         raise NotPending("someone else has built upon this answer", next_step="ask a lead")
-    item, reason = connection.execute(
-        select(items.c.state, items.c.reason).where(items.c.id == row["item_id"])
-    ).one()
-    if reason == FORGOTTEN:
-        raise NotPending("the text of this answer was forgotten", next_step="nothing is left to decide on")
+    _refuse_forgotten(connection, row["item_id"])
+    item = connection.execute(select(items.c.state).where(items.c.id == row["item_id"])).scalar_one()
     if waits and item == "running":
         raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
 

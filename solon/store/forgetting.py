@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from sqlalchemy import Connection, func, or_, select
 from solon.errors import StoreError, UsageError
 from solon.store import audit_log, erasing, releasing
 from solon.store.erasing import chunks, table
-from solon.store.ids import new_id
 from solon.store.items import FORGOTTEN
 from solon.store.passages import Passages, strings_of
 from solon.store.reviews import event
@@ -161,12 +160,11 @@ def _searched_seeds(connection: Connection, wanted: Wanted) -> list[str]:
 
 def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
     """Everything that these seeds led to, counted."""
-    items, calls, texts, seeds = table("Item"), table("Call"), table("Text"), table("Seed")
-    own: list[Any] = []
+    calls, texts, seeds = table("Call"), table("Text"), table("Seed")
+    threads = _threads_of(connection, seed_ids)
     counts = {"seeds": len(seed_ids), "texts": 0, "calls": 0}
     words: list[str] = []
     for part in chunks(seed_ids):
-        own += connection.execute(select(items.c.id, items.c.attempt).where(items.c.seed_id.in_(part))).all()
         held = texts.c.seed_id.in_(part) & texts.c.body.is_not(None)
         counts["texts"] += connection.execute(select(func.count()).where(held)).scalar_one()
         counts["calls"] += connection.execute(
@@ -179,7 +177,7 @@ def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
         )
         for body, name in rows.all():
             words += [name, *(text for text in list(strings_of(body or ""))[1:])]
-    ids = [row.id for row in own]
+    ids = [item for item, _ in threads]
     counts["items"] = len(ids)
     for key, name in COUNTED:
         rows_of = table(name)
@@ -195,7 +193,7 @@ def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
     kept = tuple(word for word in dict.fromkeys(words) if word.strip())
     return Reach(
         tuple(seed_ids),
-        tuple((row.id, int(row.attempt)) for row in own),
+        threads,
         counts,
         tuple(shown),
         _releases(connection, records),
@@ -204,6 +202,15 @@ def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
         _similar(connection, seed_ids, Passages(kept)),
         kept,
     )
+
+
+def _threads_of(connection: Connection, seed_ids: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    items = table("Item")
+    found: list[tuple[str, int]] = []
+    for part in chunks(seed_ids):
+        query = select(items.c.id, items.c.attempt).where(items.c.seed_id.in_(part)).order_by(items.c.id)
+        found += [(row.id, int(row.attempt)) for row in connection.execute(query)]
+    return tuple(found)
 
 
 def _of_items(connection: Connection, name: str, item_ids: Collection[str]) -> list[str]:
@@ -337,18 +344,26 @@ def marked_seeds(store: Store, connection: Connection, marks: Tombstones) -> lis
 
 
 def forget(
-    store: Store, connection: Connection, reach: Reach, stones: Sequence[Stone], *, actor: str, by: str
-) -> str:
-    """Erase what was reached, in the caller's transaction; the act's id. Checkpoints and free pages come after.
+    store: Store,
+    connection: Connection,
+    reach: Reach,
+    stones: Sequence[Stone],
+    act: str,
+    *,
+    actor: str,
+    by: str,
+) -> Reach:
+    """Erase what was reached, in the caller's transaction; the reach with the items that there are by now. Checkpoints
+    and free pages come after.
 
     Raises:
         UsageError: a run is at work.
     """
-    act = stones[0].act if stones else new_id()
     erasing.lock_out_imports(connection)
     erasing.refuse_while_working(connection)
     write_stones(store, stones)
     add_stones(connection, stones)
+    reach = replace(reach, threads=_threads_of(connection, reach.seed_ids))
     items = [item for item, _ in reach.threads]
     erased = erasing.erase_texts(connection, seed_ids=reach.seed_ids)
     erased += erasing.scrub_calls(connection, reach.shown)
@@ -364,4 +379,4 @@ def forget(
     }
     insert_rows(connection, [event(actor, FORGOTTEN, act, {"seeds": len(reach.seed_ids)})])
     audit_log.append(store, connection, actor, "privacy.forgotten", act, detail)
-    return act
+    return reach

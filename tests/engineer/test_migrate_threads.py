@@ -41,8 +41,8 @@ def change_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """From now on the node that waits for a person has another name."""
     build = recipes.build_graph
 
-    def renamed(recipe: Any) -> Any:
-        graph = build(recipe)
+    def renamed(recipe: Any, *tracing: Any) -> Any:
+        graph = build(recipe, *tracing)
         graph.nodes["ask_a_person"] = graph.nodes.pop("review")
         graph.edges = {
             tuple("ask_a_person" if end == "review" else end for end in edge) for edge in graph.edges

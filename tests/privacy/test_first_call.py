@@ -235,6 +235,25 @@ def test_errors_of_failed_calls_repeat_nothing(
         project.run("preference", [{"id": f"y{i}", "prompt": CLEAN} for i in range(9)])
 
 
+def test_spans_never_hold_texts_that_may_name_people(
+    open_project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from solon import tracing
+    from solon.graphs import runner
+
+    seen: list[bool] = []
+
+    def noted(config: Any) -> Any:
+        seen.append(config.capture_content)
+        return tracing.OFF
+
+    monkeypatch.setattr(runner, "make_tracing", noted)
+    for class_ in ("synthetic", "deidentified", "personal"):
+        project = open_project(tracing={"enabled": True, "capture_content": True}, **guarded(class_))
+        project.run("preference", [{"id": class_, "prompt": CLEAN}], new_run=True)
+    assert seen == [True, False, False]
+
+
 def test_refused_rows_repeat_nothing(open_project: Any, find_bytes: Any, folder: Path) -> None:
     project = open_project(**guarded())
     bad = [{"id": "x", "prompt": 5, "note": LETTER}, {"id": "y", "messages": LETTER}, {"question": LETTER}]

@@ -352,3 +352,40 @@ def test_command_line(command: Any, folder: Path) -> None:
         assert code == 0, (look, err)
         assert ZEBRA not in out + err
     assert ZEBRA not in (folder / "report.html").read_text()
+
+
+def test_what_an_expert_still_has_on_screen_comes_too_late(
+    open_project: Any, find_bytes: Callable[..., list[str]]
+) -> None:
+    from solon.errors import NotPending
+    from solon.store.answering import answer_lease, undo
+    from solon.store.drafts import write_draft
+    from solon.store.experts import add_expert
+    from solon.store.queue import lease_review
+
+    project = open_project()
+    project.run("preference", [PATIENT, {**PATIENT, "id": "second"}])
+    first, second = project.reviews()
+    with_token = {"by": "test", "role": "expert", "specialties": (), "languages": ()}
+    expert, _ = add_expert(project.store, "Eva", **with_token)
+
+    def answer(token: str, review: Any, **given: Any) -> Any:
+        with project.store.transaction() as connection:
+            return answer_lease(
+                project.store, connection, expert, token, given, review_id=review.id, channel="api", times={}
+            )
+
+    with project.store.transaction() as connection:
+        done, _ = lease_review(connection, expert, first.id)
+        still, _ = lease_review(connection, expert, second.id)
+        write_draft(connection, still.id, second.id, {"rationale": WORDS["draft"]})
+    decision = answer(done.token, first, choice="tie", rationale=WORDS["rationale"]).decision_id
+    forget(project, group=PATIENT["group"])
+    with pytest.raises(NotPending, match="forgotten"):
+        answer(still.token, second, choice="tie", rationale=WORDS["rationale"])
+    with pytest.raises(NotPending, match="forgotten"), project.store.transaction() as connection:
+        undo(project.store, connection, expert, decision)
+    with project.store.transaction() as connection:
+        write_draft(connection, still.id, second.id, {"rationale": WORDS["draft"]})
+    project.resume()
+    assert find_bytes(*SECRETS) == []
