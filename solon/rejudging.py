@@ -111,9 +111,10 @@ def rank_stale(store: Store, run_id: str | None = None) -> list[Doubt]:
     changed = _changed_principles(now, targets)
     flips = {t.item_id: requests[t.item_id] for t in trials if t.flipped and t.item_id in requests}
     alike = _similarity(flips, requests)
-    touched = set().union(*changed.values())
+    anything = set().union(*changed.values())
     rows = [
-        _features(t.margin, bool(cited.get(t.item_id, set()) & touched), alike[t.item_id]) for t in trials
+        _features(t.margin, bool(cited.get(t.item_id, set()) & anything), alike.get(t.item_id, 0.0))
+        for t in trials
     ]
     weights = _fit(rows, trials)
     found = []
@@ -309,6 +310,9 @@ async def _look(
 
     async def one(doubt: Doubt) -> tuple[Doubt, Consensus, Route] | None:
         target = doubt.target
+        if target.review_id is not None and not sessions.look(target.run_id).may_settle(target):
+            found.unsettled += 1
+            return None
         async with gate:
             try:
                 seen, route = await sessions.look(target.run_id).judge(target, now.of(target), sessions.until)

@@ -34,6 +34,11 @@ class SecondLook:
         self._store, self._recipe, self._config = store, recipe, config
         self._contexts = Contexts(store, run, recipe, config, pool, meter)
 
+    def may_settle(self, target: Target) -> bool:
+        """Can any verdict take this review out of the queue, or does the run's policy want a person whatever it is?"""
+        policy = self._config.routing.policy
+        return policy not in ("always", "budget", "certified") and not (policy == "pilot" and target.pilot)
+
     async def judge(self, target: Target, law: tuple[str, str], until: float) -> tuple[Consensus, Route]:
         """What the panel finds under `law`, and where the run's policy would send the item."""
         [item] = item_store.load_items(self._store, [target.item_id])

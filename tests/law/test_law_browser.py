@@ -59,11 +59,12 @@ def address(court: Court) -> Iterator[str]:
     thread.join()
 
 
-def shot(page: Any, name: str) -> None:
+def shot(page: Any, name: str, height: int) -> None:
     folder = os.environ.get("SOLON_SCREENSHOTS")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+        clip = {"x": 0, "y": 0, "width": 1100, "height": height}
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True, clip=clip)
 
 
 def test_from_a_decision_to_law_in_force(court: Court, address: str) -> None:
@@ -95,7 +96,7 @@ def test_from_a_decision_to_law_in_force(court: Court, address: str) -> None:
         page.fill("#text", RULE)
         page.check("input[value=first]")
         page.click("summary")
-        shot(page, "law-propose")
+        shot(page, "law-propose", 900)
         page.click("button.send")
         page.wait_for_url(f"{address}/lead/amendments/*")
         assert "Not measured yet" in page.inner_text("main")
@@ -108,18 +109,18 @@ def test_from_a_decision_to_law_in_force(court: Court, address: str) -> None:
         page.goto(f"{address}/lead/amendments")
         page.click("tbody a")
         assert "agreement rises" in page.inner_text("main")
-        shot(page, "law-amendment")
+        shot(page, "law-amendment", 900)
         page.click("tbody td a")
         page.wait_for_url("**/flips/*")
         assert "It names the unit of the amount" in page.inner_text("main")
-        shot(page, "law-flip")
+        shot(page, "law-flip", 600)
         page.go_back()
         page.fill("#reason", "Units are what readers need.")
         page.click("button.send")
         page.wait_for_selector("text=In force since")
         page.goto(f"{address}/lead/constitution")
         assert RULE in page.inner_text("main")
-        shot(page, "law-constitution")
+        shot(page, "law-constitution", 700)
         page.goto(f"{address}/lead/principles")
         assert "names-units" not in page.inner_text("main")
         phone = enter(ben, 390)

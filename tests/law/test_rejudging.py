@@ -167,6 +167,13 @@ def test_reviews_that_new_law_does_not_settle_wait_on(court: Court) -> None:
     assert states == [("waiting", 0)]
 
 
+def test_reviews_that_the_policy_wants_answered_cost_nothing(court: Court) -> None:
+    run_under(court, CONFIG, 100, 3)
+    ratify(court)
+    done = again(court)
+    assert (done.waiting, done.unsettled, done.calls) == (3, 3, 0)
+
+
 def test_a_doubtful_record_goes_to_a_person_and_their_word_ends_it(court: Court) -> None:
     run_id = run_under(court, {**DOUBTFUL, "routing": {"policy": "threshold", "threshold": 0.2}}, 100, 6)
     ratify(court)
