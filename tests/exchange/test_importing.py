@@ -245,3 +245,42 @@ def test_real_recorded_verdicts_run_through_the_graph(tmp_path: Path) -> None:
         assert found.accepted + found.pending_review == found.seeds
         assert found.decisions > 10
         assert project.summarize(found.run_id).model_calls == 0
+
+
+def test_a_folder_from_the_command_line(solon: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "pairs.jsonl", [{**row, "licence": "MIT", "lang": "en"} for row in pairs()])
+    solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)
+    code, out, err = solon(
+        "export", "--store", STORE, "--format", "trl-preference", "--folder", "-o", "set", "--test-fraction", 0.4,
+        "--extra-column", "annotator", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    summary = last(out)
+    assert summary["facts"]["decided"] == 6
+    assert summary["facts"]["licences"] == {"MIT": 6}
+    assert {Path(file["path"]).parent.name for file in summary["files"]} == {"data"}
+    assert Path(summary["manifest"]).exists()
+    assert "license: mit" in (tmp_path / "set" / "README.md").read_text()
+    groups = [
+        {json.loads(line)["prompt"][0]["content"] for line in Path(file["path"]).read_text().splitlines()}
+        for file in summary["files"]
+    ]
+    assert not groups[0] & groups[1]
+    assert len(groups[0] | groups[1]) == 3
+    code, _, err = solon("export", "--store", STORE, "--format", "jsonl", "--folder", "-o", "set")
+    assert code == 2
+    assert "exists already" in err
+
+
+def test_forgotten_records_are_counted(solon: Cli, tmp_path: Path) -> None:
+    from sqlalchemy import text
+
+    write(tmp_path / "pairs.jsonl", pairs())
+    solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)
+    with Project(STORE) as project, project.store.transaction() as connection:
+        connection.execute(
+            text("UPDATE texts SET body = NULL WHERE id = (SELECT text_id FROM seeds ORDER BY id LIMIT 1)")
+        )
+    code, out, err = solon("export", "--store", STORE, "--format", "trl-sft", "-o", "o.jsonl", "--json")
+    assert code == 0, err
+    assert (last(out)["written"], last(out)["left_out"]) == (5, {"forgotten": 1})

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.eval.embedding import load_embedder
+from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
 from solon.eval.result import Figure, SuiteResult, mean, nothing
 from solon.eval.spread import Spread, measure_spread
 from solon.eval.writing import find_words
+from solon.store import evaluation
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
+    from solon.formats.records import ExportRow
 
 SAMPLE = 200
 """Texts that self-BLEU compares with each other: its cost grows with their square."""
@@ -49,13 +51,15 @@ class Variety(BaseModel):
 
 class Diversity(SuiteResult):
     """`coverage`: how many records carry each value of each attribute that seeds state. `embedding`: what the spreads
-    were measured with; examples of clusters are records."""
+    were measured with; examples of clusters are records. `from_seeds`: how far new prompts are from their seeds, 1
+    minus the cosine of their embeddings."""
 
     prompts: Variety
     answers: Variety
     embedding: str
     prompts_spread: Spread
     answers_spread: Spread
+    from_seeds: Figure
     coverage: dict[str, dict[str, int]]
 
 
@@ -84,9 +88,25 @@ def evaluate(material: Material) -> Diversity:
         answers_spread=measure_spread(
             [name for name, _ in answered], answers, embedder.embed(answers), material.seed
         ),
+        from_seeds=_from_seeds(material, rows, embedder),
         coverage={name: dict(found.most_common(50)) for name, found in coverage.items()},
         notes=(*spell_sample(len(rows), seen), *embedder.notes),
     )
+
+
+def _from_seeds(material: Material, rows: Sequence[ExportRow], embedder: Embedder) -> Figure:
+    """Of records whose prompt is not their seed's own: the instruction recipe writes new ones."""
+    with material.store.connect() as connection:
+        asked = evaluation.seed_prompts(connection, sorted({row.lineage["item"] for row in rows}))
+    pairs = [
+        (row.prompt, seed)
+        for row in rows
+        if row.recipe == "instruction"
+        and (seed := asked.get(row.lineage["item"])) is not None
+        and seed != row.prompt
+    ]
+    new, old = (embedder.embed([pair[side] for pair in pairs]) for side in (0, 1))
+    return mean(1.0 - (new * old).sum(axis=1), material.seed, "no record has a prompt other than its seed's")
 
 
 def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:
