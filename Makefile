@@ -10,7 +10,7 @@ JOBS ?= auto
 SOLON_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports docs lock clean replay
+.PHONY: help demo test chromium check lint types imports docs lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-8s %s\n' "$$name" "$$about"; done
@@ -18,8 +18,15 @@ help: ## list these targets
 demo: $(VENV)/.demo $(VENV)/.model ## the whole loop on bundled seeds and the built-in model (no key, no GPU)
 	@$(BIN)/solon demo
 
-test: $(VENV)/.dev $(VENV)/.model ## run the tests
+test: $(VENV)/.dev $(VENV)/.model chromium ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) -q
+
+# The page is tested in a real browser. Debian's is installed where that is allowed; elsewhere those tests are skipped.
+chromium:
+	@command -v chromium chromium-browser >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "installing chromium for the browser tests ..."; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 && exit 0; fi; \
+	echo "browser tests skipped: no chromium here (Debian or Ubuntu: sudo apt-get install chromium)"
 
 check: lint types imports test ## everything a reviewer would check: format, lint, types, import directions, tests
 
@@ -39,7 +46,7 @@ docs: $(VENV)/.dev ## write docs/configuration.md and examples/solon.toml anew f
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local -o $(DEMO_LOCK) pyproject.toml requirements/build.in
-	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review \
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review --extra sso \
 		--group dev -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
 

@@ -351,17 +351,10 @@ class Project:
         """
         from solon.store.reviews import decide
 
-        channel = answer.pop("channel", "python")
-        actor = answer.pop("actor", local_actor())
+        about = {"channel": answer.pop("channel", "python"), "actor": answer.pop("actor", local_actor())}
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
         review_id = review.id if isinstance(review, Review) else self.review(review).id
-        return decide(
-            self.store,
-            review_id,
-            {k: v for k, v in values.items() if v is not None},
-            actor=actor,
-            channel=channel,
-        )
+        return decide(self.store, review_id, {k: v for k, v in values.items() if v is not None}, **about)
 
     # What came out ---------------------------------------------------------------------------------------------
 

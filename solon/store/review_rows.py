@@ -13,6 +13,10 @@ from solon.store.tables import Review
 reviews = Review.__table__  # type: ignore[attr-defined]
 
 
+KNOWN = ("golden", "practice", "calibration")
+"""Kinds of reviews with a known answer, made for one person: for nobody else, and no precedent."""
+
+
 class NotThere(NotPending):
     """Nothing of the caller's has this id."""
 
@@ -59,10 +63,10 @@ class ReviewRow:
 def list_reviews(
     connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int = 100
 ) -> list[ReviewRow]:
-    """Reviews in a state, the oldest first."""
+    """Reviews in a state, the oldest first; without those that are made for one person."""
     query = (
         select(reviews)
-        .where(reviews.c.state == state)
+        .where(reviews.c.state == state, reviews.c.kind.not_in(KNOWN))
         .order_by(reviews.c.created_at, reviews.c.id)
         .limit(limit)
     )
