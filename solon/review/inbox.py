@@ -18,6 +18,8 @@ from solon.review.schemas import BlindItem, Id, Wire
 
 LISTS = ("principles",)
 NUMBERS = ("strength",)
+KEPT = ("rationale", "principles", "strength", "scores", "flags", "proposal")
+"""What an acceptance may carry along."""
 TYPED = (
     "choice",
     "candidate",
@@ -162,10 +164,7 @@ def to_answer(choices: list[str], response: HumanResponse | list[HumanResponse])
             raise InvalidDecision(
                 "type: nothing to accept here", next_step="edit the args: choice, candidate"
             )
-        kept: dict[str, Any] = {
-            name: fields[name] for name in ("rationale", "principles", "strength") if name in fields
-        }
-        return {"choice": "accept", **kept}
+        return {"choice": "accept"} | {name: fields[name] for name in KEPT if name in fields}
     if "choice" not in fields:
         raise InvalidDecision("choice: it is missing", next_step=f"choices: {', '.join(choices)}")
     if choices and fields["choice"] not in ("prefer", "edit"):

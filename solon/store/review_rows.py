@@ -15,6 +15,8 @@ reviews = Review.__table__  # type: ignore[attr-defined]
 
 VOTES = "votes"
 """Actor and channel of a decision that the votes of reviewers made who are not proven."""
+KNOWN = ("golden", "practice", "calibration")
+"""Kinds of reviews with a known answer, made for one person: for nobody else, and no precedent."""
 
 
 class NotThere(NotPending):
@@ -67,10 +69,11 @@ class ReviewRow:
 def list_reviews(
     connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int = 100
 ) -> list[ReviewRow]:
-    """Reviews in a state, those that wait in the order of the queue, others the oldest first."""
+    """Reviews in a state, those that wait in the order of the queue, others the oldest first; without those that are
+    made for one person."""
     query = (
         select(reviews)
-        .where(reviews.c.state == state)
+        .where(reviews.c.state == state, reviews.c.kind.not_in(KNOWN))
         .order_by(*([reviews.c.priority] if state == "waiting" else []), reviews.c.created_at, reviews.c.id)
         .limit(limit)
     )

@@ -22,7 +22,7 @@ from solon.store.deliveries import (
     stored_decision,
 )
 from solon.store.ids import hash_id, keyed_hash, new_id
-from solon.store.review_rows import VOTES, LeaseLost, NotThere, ReviewRow, find_review, list_reviews
+from solon.store.review_rows import KNOWN, VOTES, LeaseLost, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.store import Store
 from solon.store.tables import (
     Assignment,
@@ -39,6 +39,7 @@ from solon.store.tables import (
 from solon.store.writer import Row, insert_rows
 
 __all__ = [
+    "KNOWN",
     "Delivery",
     "LeaseLost",
     "NotThere",
@@ -123,8 +124,6 @@ def seed_facts(connection: Connection, item_id: str) -> dict[str, str | None]:
     return {"specialty": (facts.specialty or "").lower() or None, "lang": (facts.lang or "").lower() or None}
 
 
-KNOWN = ("golden", "practice", "calibration")
-"""Kinds of reviews with a known answer, made for one person: for nobody else, and no precedent."""
 OVERLAP_ONE_IN = 4
 
 

@@ -1,4 +1,4 @@
-"""The server killed with SIGKILL while reviewers answer: after a restart every answer counts once."""
+"""The server killed with SIGKILL while reviewers answer: every answer counts once, and the totals add up."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_totals_add_up_after_a_kill(tmp_path: Path) -> None:
     told: dict[str, str] = {}
     server = [start(tmp_path, url, port)]
 
-    async def kill_in_the_middle() -> None:  # noqa: RUF100
+    async def kill_in_the_middle() -> None:
         for share in (0.25, 0.6):
             while len(told) < ITEMS * share:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)

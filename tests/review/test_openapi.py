@@ -147,6 +147,5 @@ def _try(
     try:
         check()
     except (Exception, FailureGroup) as error:
-        parts = getattr(error, "exceptions", None) or (error,)
-        return "; ".join(f"{type(part).__name__}: {str(part)[:700]}" for part in parts)
+        return str(error)[:1500]
     return ""
