@@ -252,7 +252,7 @@ def votes_on(
 
 
 def judged_items(connection: Connection, run_id: str) -> list[Judged]:
-    """Waiting items that nobody leased, drafted or voted on, and accepted ones that no person decided, with their votes;
+    """Waiting items that nobody leased, drafted or voted on, accepted ones that no person decided, with their votes;
     without those that were judged again under newer law than the run's."""
     waiting = (
         select(
