@@ -284,3 +284,20 @@ def test_forgotten_records_are_counted(solon: Cli, tmp_path: Path) -> None:
     code, out, err = solon("export", "--store", STORE, "--format", "trl-sft", "-o", "o.jsonl", "--json")
     assert code == 0, err
     assert (last(out)["written"], last(out)["left_out"]) == (5, {"forgotten": 1})
+
+
+def test_an_export_reads_one_snapshot(solon: Cli, tmp_path: Path) -> None:
+    """What changes while it is written does not tear it."""
+    from sqlalchemy import text
+
+    from solon.store.exporting import export_rows
+
+    write(tmp_path / "pairs.jsonl", pairs())
+    solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)
+    with Project(STORE) as reader, Project(STORE) as writer:
+        left_out, rows = export_rows(reader.store)
+        assert left_out == {}
+        with writer.store.transaction() as connection:
+            connection.execute(text("UPDATE records SET superseded_at = 1.0"))
+        assert len(list(rows)) == 6
+        assert list(export_rows(reader.store)[1]) == []
