@@ -3,7 +3,6 @@
 A block runs if it is `python`, or `sh` and begins with `solon `. Remarks stand above it in an HTML comment:
 
     not run: REASON       it cannot run here
-    waits for: NAME       it will run once that is there
     file: NAME            not run: its text is written to this file
     exit: CODE            the exit code that its last command has to end with (else 0, or 3)
 
@@ -32,7 +31,7 @@ from solon.project import Project
 
 _FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1```[ \t]*$", re.MULTILINE | re.DOTALL)
 _REMARK = re.compile(r"<!--\s*(.*?)\s*-->\s*\Z", re.DOTALL)
-REMARKS = ("not run", "waits for", "file", "exit")
+REMARKS = ("not run", "file", "exit")
 _PLACEHOLDER = re.compile(r"\b(RUN_A|RUN_B|RUN|REVIEW|RECORD)\b")
 _BAR = re.compile(r"^\d+/\d+ items, .*\n", re.MULTILINE)
 _TOKEN = re.compile(r"solon_[\w-]{20,}")
@@ -65,7 +64,7 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        if self.remark in ("not run", "waits for", "file"):
+        if self.remark in ("not run", "file"):
             return False
         return self.language == "python" or (self.language == "sh" and self.text.startswith("solon "))
 
@@ -170,9 +169,8 @@ class Walk:
     def _compare(self, block: Block, found: str) -> None:
         if fits(block.text, found):
             return
-        if os.environ.get("SOLON_WRITE_DOCS") and "\n...\n" not in f"\n{block.text}":
-            lines = _TOKEN.sub("solon_...", found.strip("\n")).splitlines()
-            self.written.append((block.span, "".join(f"{line.rstrip()}\n" for line in lines)))
+        if os.environ.get("SOLON_WRITE_DOCS"):
+            self.written.append((block.span, _shorten(_TOKEN.sub("solon_...", found), block.text)))
             return
         raise AssertionError(f"{block} shows\n{block.text}\nbut this came out\n{found}")
 
@@ -181,6 +179,15 @@ class Walk:
         for (start, end), text in reversed(self.written):
             source = source[:start] + text + source[end:]
         self.page.write_text(source, encoding="utf-8")
+
+
+def _shorten(found: str, shown: str) -> str:
+    """The output as a page shows it: cut where the block that it replaces was cut with a last line `...`."""
+    lines = [line.rstrip() for line in found.strip("\n").splitlines()]
+    before = shown.rstrip().splitlines()
+    if before[-2:][-1:] == ["..."] and len(before) > 1 and before[-2].rstrip() in lines:
+        lines = [*lines[: lines.index(before[-2].rstrip()) + 1], "..."]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _commands(text: str) -> Iterator[tuple[dict[str, str], list[str]]]:

@@ -14,8 +14,6 @@ from pages import REMARKS, Walk, fits, read_blocks
 from solon.cli.app import app
 
 ROOT = Path(__file__).parents[2]
-AWAITED = {"forget"}
-"""Commands that pages name before they are there; their blocks are marked `waits for`."""
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUNNING = [page for page in PAGES if page != TUTORIAL and any(block.runs for block in read_blocks(page))]
@@ -69,8 +67,6 @@ def check_command(line: str, page: Path) -> None:
         names = [name.rstrip(",") for name in words.pop(0).split("|")]
         # `solon eval NAME`: every other name is that of a suite
         found = [command.commands.get(name, command.commands.get("suite")) for name in names]
-        if AWAITED & set(names):
-            return
         assert all(found), f"{page.name}: `{line}`: there is no such command"
         command = found[0]
     known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
