@@ -22,7 +22,7 @@ from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.items import ItemRow
 from solon.store.runs import RunRow, add_active_seconds
-from solon.store.selection import open_picked
+from solon.store.selection import open_picked, withdraw_held
 from solon.tracing import Tracing, make_tracing
 
 GIVE_UP_AFTER = 8
@@ -142,13 +142,14 @@ class Runner:
     async def _spend_budget(self, size: int) -> None:
         """All are judged: those worth most go to experts, the others end as their panel found."""
         picked, others = await asyncio.to_thread(choose_reviews, self.store, self.run, self.config.routing)
-        await self.store.writer.run(lambda connection: open_picked(connection, picked, others))
+        await self.store.writer.run(lambda connection: open_picked(connection, self.run.id, picked))
         gate = asyncio.Semaphore(size)
 
         async def one(review: review_store.ReviewRow) -> None:
             async with gate:
                 [item] = item_store.load_items(self.store, [review.item_id])
                 state = await self._threads.release(item, review)
+                await self.store.writer.run(lambda connection: withdraw_held(connection, review.id))
                 self._moved("waiting", state["outcome"])
 
         await asyncio.gather(*(one(review) for review in others))

@@ -79,7 +79,7 @@ def pick(
     ).tolist()
     best = [_picked(held[i], float(value[i] / minutes[i]), 1.0) for i in chosen]
     taken = set(chosen)
-    rest = sorted((i for i in range(len(held)) if i not in taken), key=lambda i: _draw(held[i].item_id))
+    rest = sorted((i for i in range(len(held)) if i not in taken), key=lambda i: _draw(held[i]))
     if in_minutes:
         room = int((left - float(minutes[chosen].sum())) / float(minutes[rest].mean())) if rest else 0
     else:
@@ -87,11 +87,13 @@ def pick(
     drawn = rest[: max(0, room)]
     # Where among the others a drawn one stands says nothing of it: whoever stops half-way leaves a random part.
     high = max((float(value[i] / minutes[i]) for i in chosen), default=1.0)
-    return best + [_picked(held[i], high * _draw(held[i].item_id), len(drawn) / len(rest)) for i in drawn]
+    places = [high * (1.0 - (turn + 0.5) / len(drawn)) for turn in range(len(drawn))]
+    share = len(drawn) / max(len(rest), 1)
+    return best + [_picked(held[i], place, share) for i, place in zip(drawn, places, strict=True)]
 
 
-def _draw(item_id: str) -> float:
-    return int(hash_id("explore", item_id)[:12], 16) / 0xFFFFFFFFFFFF
+def _draw(review: ReviewRow) -> str:
+    return hash_id("explore", review.item_id, review.attempt or 0)
 
 
 def _picked(review: ReviewRow, place: float, inclusion: float) -> Picked:

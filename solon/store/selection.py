@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from solon.store.items import FINAL
 from solon.store.review_rows import ReviewRow
 from solon.store.tables import Item, Review, Seed, Text
 
@@ -53,7 +55,10 @@ def spent_budget(connection: Connection, run_id: str) -> Spent:
 def held_reviews(connection: Connection, run_id: str) -> list[ReviewRow]:
     """Reviews of judged items that are held back until all are judged, in a stable order."""
     query = (
-        select(reviews).where(reviews.c.run_id == run_id, reviews.c.state == "held").order_by(reviews.c.id)
+        select(reviews)
+        .join(items, items.c.id == reviews.c.item_id)
+        .where(reviews.c.run_id == run_id, reviews.c.state == "held", items.c.state == "waiting")
+        .order_by(reviews.c.id)
     )
     return [ReviewRow(**row) for row in connection.execute(query).mappings()]
 
@@ -84,8 +89,17 @@ def requests_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
     return [found.get(item_id, "") for item_id in item_ids]
 
 
-def open_picked(connection: Connection, picked: Sequence[Picked], others: Sequence[ReviewRow]) -> None:
-    """The picked ones enter the queue, the others leave it; what is no longer held stays as it is."""
+def open_picked(connection: Connection, run_id: str, picked: Sequence[Picked]) -> None:
+    """The picked ones enter the queue; what is no longer held stays as it is.
+
+    A crash may have left a review held whose item had just ended: it is withdrawn now.
+    """
+    ended = select(items.c.id).where(items.c.run_id == run_id, items.c.state.in_(FINAL))
+    connection.execute(
+        update(reviews)
+        .where(reviews.c.run_id == run_id, reviews.c.state == "held", reviews.c.item_id.in_(ended))
+        .values(state="withdrawn", resolved_at=time.time())
+    )
     held = update(reviews).where(reviews.c.id == bindparam("of_review"), reviews.c.state == "held")
     if picked:
         chosen = held.values(
@@ -104,10 +118,15 @@ def open_picked(connection: Connection, picked: Sequence[Picked], others: Sequen
             for p in picked
         ]
         connection.execute(chosen, values)
-    for part in _chunks([review.id for review in others]):
-        connection.execute(
-            update(reviews).where(reviews.c.id.in_(part), reviews.c.state == "held").values(state="withdrawn")
-        )
+
+
+def withdraw_held(connection: Connection, review_id: str) -> None:
+    """A held review is not asked: its item has ended. Until then it stays held, so that a crash loses nothing."""
+    connection.execute(
+        update(reviews)
+        .where(reviews.c.id == review_id, reviews.c.state == "held")
+        .values(state="withdrawn", resolved_at=time.time())
+    )
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

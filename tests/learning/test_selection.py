@@ -16,6 +16,7 @@ from solon.agents.models.embedding import can_embed, embed
 from solon.config import RoutingConfig
 from solon.consensus.certify import certify_weighted
 from solon.graphs.spending import pick
+from solon.graphs.threads import Threads
 from solon.learning import learn
 from solon.store import adopting, learning
 from solon.store.experts import add_expert
@@ -164,6 +165,27 @@ def test_a_budget_in_the_graph_says_why_and_accepts_the_rest(make: Make) -> None
     assert (again.pending_review, again.accepted) == (20, 40)
     project.decide(waiting[0].id, "prefer", waiting[0].candidates[0])
     assert project.resume().pending_review == 19
+
+
+def test_a_crash_while_the_rest_is_released_loses_nothing(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(policy="budget", budget=10, explore=0.0)
+    release, done = Threads.release, []
+
+    async def dies(self: Threads, *given: Any) -> Any:
+        done.append(given)
+        if len(done) > 5:
+            raise RuntimeError("the power fails")
+        return await release(self, *given)
+
+    monkeypatch.setattr(Threads, "release", dies)
+    with pytest.raises(RuntimeError, match="the power fails"):
+        project.run("preference", seeds(30))
+    monkeypatch.undo()
+    summary = project.run("preference", seeds(30))
+    assert (summary.pending_review, summary.accepted, summary.queued) == (10, 20, 0)
+    assert rows(project, "SELECT count(*) FROM reviews WHERE state = 'held'") == [(0,)]
 
 
 def answer_budget(project: Project) -> None:

@@ -12,8 +12,9 @@ from solon.config import ReviewersConfig
 from solon.errors import NotPending
 from solon.store import adopting, experts, learning, selection, voting
 from solon.store.review_rows import find_review, list_reviews
-from solon.store.tables import Review
+from solon.store.tables import Item, Review
 
+items = Item.__table__
 reviews = Review.__table__
 Open = Callable[..., str]
 
@@ -24,6 +25,7 @@ def held(seed_store: Callable[[int], Any], open_review: Open) -> tuple[Any, list
     names = [open_review(seeded, index) for index in range(4)]
     with seeded.store.transaction() as connection:
         connection.execute(update(reviews).values(state="held", rule="budget", minutes=2.0, value=0.1))
+        connection.execute(update(items).values(state="waiting"))
     return seeded, names
 
 
@@ -39,7 +41,9 @@ def test_picked_reviews_enter_the_queue_in_their_place(held: tuple[Any, list[str
         for find, place, inclusion in zip(found[:2], (-0.1, -0.5), (1.0, 0.25), strict=True)
     ]
     with seeded.store.transaction() as connection:
-        selection.open_picked(connection, picked, found[2:])
+        selection.open_picked(connection, seeded.run.id, picked)
+        for row in found[1:]:  # the second one is no longer held
+            selection.withdraw_held(connection, row.id)
         spent = selection.spent_budget(connection, seeded.run.id)
         waiting = list_reviews(connection)
         asked = selection.asked_items(connection, seeded.run.id)

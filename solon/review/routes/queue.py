@@ -180,13 +180,7 @@ async def explanation(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> 
 
     def run(connection: Any) -> dict[str, Any]:
         lease = own_lease(connection, assignment_id, caller.expert.actor)
-        if lease.revealed_at is None and lease.state not in (
-            "decided",
-            "vote",
-            "second",
-            "escalated",
-            "undone",
-        ):
+        if lease.revealed_at is None and lease.state not in ("decided", "second", "escalated", "undone"):
             raise NotThere("this is shown after your answer", next_step="answer first, or open it early")
         reveal(connection, assignment_id, caller.expert.actor)
         append(room.store, connection, caller.expert.actor, "review.explained", lease.review_id)
