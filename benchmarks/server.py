@@ -45,7 +45,9 @@ def _reply(content: str, logprobs: list[tuple[str, float]] | None = None) -> byt
 
 
 # The principle is one of the starter constitution: any other breaks the schema, and Solon would ask again.
-_FINDINGS = '{"findings":[{"principle":"right-length","quote":"","severity":"minor","suggestion":"Say it shorter."}]}'
+_FINDINGS = (
+    '{"findings":[{"principle":"right-length","quote":"","severity":"minor","suggestion":"Say it shorter."}]}'
+)
 CRITIQUE = _reply(_FINDINGS)
 PREFERS = {
     first: _reply(first, [(first, -0.05), (second, -3.0), (f" {first}", -6.0)])

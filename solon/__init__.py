@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from solon.config import Config, load_config
     from solon.plugins import critic, generator, judge
     from solon.project import Project
-    from solon.views import Candidate, Review, RunSummary
+    from solon.views import Candidate, Item, Review, RunSummary
 
 _HOMES = {
     "Candidate": "solon.views",
     "Config": "solon.config",
+    "Item": "solon.views",
     "Project": "solon.project",
     "Review": "solon.views",
     "RunSummary": "solon.views",
@@ -27,6 +28,7 @@ _HOMES = {
 __all__ = [
     "Candidate",
     "Config",
+    "Item",
     "Project",
     "Review",
     "RunSummary",

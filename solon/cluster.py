@@ -180,6 +180,6 @@ def _connect(address: str | None) -> Any:
             f"--engine ray needs Ray, which cannot be imported: {error}", next_step="pip install 'solon[ray]'"
         ) from None
     if not ray.is_initialized():
-        own = {"include_dashboard": False} if address is None else {}
+        own: dict[str, Any] = {"include_dashboard": False} if address is None else {}
         ray.init(address=address, log_to_driver=False, **own)
     return ray

@@ -1,7 +1,8 @@
 """The configuration of a project: `solon.toml`, `SOLON_` environment overrides, defaults that work.
 
 Every key is declared here, with its bounds and its meaning; unknown keys are refused. Secrets never stand in the
-file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors` and `overlays`.
+file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors`, `overlays`
+and its own sections.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from solon.config_review import MailConfig, ReviewConfig, SsoConfig
 from solon.errors import ConfigError
 from solon.overlays import read_layers, without_secrets
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
-NOT_SHAPING = ("store", "limits", "tracing", "privacy", "plan", "prompts_dir")
+NOT_SHAPING = ("store", "limits", "reviewers", "tracing", "privacy", "plan", "prompts_dir")
 """Sections that change nothing of what a run makes of a seed: with others the same run goes on."""
 
 
@@ -173,16 +175,40 @@ class RoutingConfig(Section):
     budget_minutes: float | None = Field(
         None, gt=0, description="policy budget: minutes of experts' time instead of a number of reviews"
     )
-    review_seconds: float = Field(60.0, gt=0, description="what a review takes, for a budget in minutes")
+    review_seconds: float = Field(
+        60.0, gt=0, description="what a review of ordinary length takes, until answers show it"
+    )
+    explore: float = Field(
+        0.2, ge=0, le=1, description="policy budget: share drawn at random, so that a certificate is possible"
+    )
+    diversity: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="policy budget: value an item loses at most for being like one already asked (extra: embeddings)",
+    )
     max_redrafts: int = Field(1, ge=0, le=5, description="new rounds where every candidate is poor")
     max_reviews_per_item: int = Field(4, ge=1, le=20, description="then an item is rejected")
 
     @property
     def review_budget(self) -> int:
-        """Reviews that the budget policy may open in a run."""
+        """Reviews of ordinary length that the budget policy may open in a run."""
         if self.budget_minutes is None:
             return self.budget
         return int(self.budget_minutes * 60 / self.review_seconds)
+
+
+class ReviewersConfig(Section):
+    """Whose decision is final, and how many answers of others it takes. May be changed at any time."""
+
+    proven_roles: tuple[Literal["worker", "expert", "lead", "admin"], ...] = Field(
+        ("expert", "lead", "admin"),
+        description="roles whose decision is final from the first day; others' answers are votes",
+    )
+    settles: float = Field(
+        0.9, gt=0.5, lt=1, description="panel and votes together settle an item from this probability on"
+    )
+    most_votes: int = Field(5, ge=1, le=50, description="votes on an item, then it goes to a lead")
 
 
 class InstructionConfig(Section):
@@ -196,10 +222,13 @@ class InstructionConfig(Section):
 
 
 class LawConfig(Section):
-    """Which constitution and rubric are in force when the store has none yet."""
+    """Which constitution and rubric are in force when the store has none yet, and who may change them."""
 
     constitution: str = Field("general", description="a starter's name or the path of a YAML file")
     rubric: str = Field("general", description="a starter's name or the path of a YAML file")
+    quorum: int = Field(
+        2, ge=1, le=20, description="votes of leads that an amendment needs; fewer where fewer leads may vote"
+    )
 
 
 class SeedsConfig(Section):
@@ -290,6 +319,7 @@ class Config(Section):
     judges: tuple[JudgeConfig, ...] = Field(default_factory=_default_judges, min_length=1)
     resolver: ResolverConfig = ResolverConfig()
     routing: RoutingConfig = RoutingConfig()
+    reviewers: ReviewersConfig = ReviewersConfig()
     instruction: InstructionConfig = InstructionConfig()
     law: LawConfig = LawConfig()
     seeds: SeedsConfig = SeedsConfig()
@@ -298,6 +328,9 @@ class Config(Section):
     privacy: PrivacyConfig = PrivacyConfig()
     plan: PlanConfig = PlanConfig()
     tracing: TracingConfig = TracingConfig()
+    review: ReviewConfig = ReviewConfig()
+    mail: MailConfig = MailConfig()
+    sso: SsoConfig = SsoConfig()
     plugins: dict[str, str] = Field(
         default_factory=dict,
         description="filled in by Solon: what each module:function was when its run began",
@@ -322,6 +355,10 @@ class Config(Section):
 
     def effective(self) -> dict[str, Any]:
         """The configuration as plain values, as it is stored with a run. It never holds a secret."""
+        return without_secrets(self.model_dump(mode="json", by_alias=True, exclude={"review", "mail", "sso"}))
+
+    def everything(self) -> dict[str, Any]:
+        """As `effective`, with what concerns reviewing, which shapes no data."""
         return without_secrets(self.model_dump(mode="json", by_alias=True))
 
     def panel_fingerprint(self) -> str:
@@ -344,6 +381,7 @@ class Config(Section):
         """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
         shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
         shaping["run"].pop("concurrency")
+        shaping["law"].pop("quorum")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(payload.encode()).hexdigest()[:16]
 

@@ -1,29 +1,35 @@
 """From decisions to the next consensus version, its certificate, and what it moves.
 
 Three samples never mix: decisions of the seen half fit weights and calibration; decisions of the held-out half that
-lie in the random pilot certify, each look at them spending its own delta; audits alone say how good accepted items
-are. Which half a decision is in was fixed by its seed's group when it was made.
+lie in a random sample (the pilot, or what a budget drew) certify, each look at them spending its own delta; audits
+alone say how good accepted items are. Which half a decision is in was fixed by its seed's group when it was made.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from solon.consensus.model import ConsensusModel
-from solon.consensus.panel import Consensus, Verdict, judge_item
+from solon.consensus.panel import Consensus, judge_item
+from solon.consensus.worth import RELIABILITY, weigh_decision
+from solon.evidence import Evidence, gather, outcome_in_words, rate_reviewers
 from solon.graphs.routing import Standing, choose_route
-from solon.store import certificates, learning
+from solon.store import adopting, certificates, learning
 from solon.store.learning import Decided, Judged
 from solon.store.precedents import mark_retrievable
+from solon.store.review_rows import VOTES
+from solon.store.runs import find_run
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from solon.config import Config
+    from solon.config import Config, ReviewersConfig
     from solon.consensus.audit import AuditReport
+    from solon.consensus.stop import Stopping
     from solon.graphs.recipes import Recipe
     from solon.store import Store
     from solon.store.runs import RunRow
@@ -32,16 +38,14 @@ OLD_ENOUGH = 10
 """The newest decisions are not learned from yet, so that taking one back costs nothing."""
 SESSION_SECONDS = 1800.0
 """After so long without a decision the session has ended, and nothing is held back."""
-MEASURED = 5
-"""Overlapped answers from which an expert's own agreement with others says more than the assumption."""
-UNMEASURED = 0.9
-"""What is assumed of an expert whom nobody has been compared with: right on nine of ten items."""
-OTHER_CHOICES = {"tie": "tie", "both_bad": "neither", "edit": "neither", "redraft": "neither"}
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a round of learning did. `why` says it in words, also where nothing was done."""
+    """What a round of learning did. `why` says it in words, also where nothing was done.
+
+    `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
+    """
 
     version: int | None
     fitted_on: int
@@ -51,6 +55,7 @@ class Learned:
     settled: int = 0
     doubted: int = 0
     confirmed: int = 0
+    stopping: dict[str, Any] | None = None
     why: str = ""
 
     @property
@@ -62,59 +67,81 @@ class Learned:
         return asdict(self)
 
 
-def learn(store: Store, run: RunRow, recipe: Recipe, config: Config, *, everything: bool = False) -> Learned:
+def learn(
+    store: Store,
+    run: RunRow,
+    recipe: Recipe,
+    config: Config,
+    *,
+    reviewers: ReviewersConfig | None = None,
+    everything: bool = False,
+) -> Learned:
     """Learn the next consensus version of the run's scope, try to certify it, adopt it.
 
     Args:
+        reviewers: who is proven; default: as the run was configured.
         everything: the session has ended: the newest decisions count too.
     """
     scope = run.scope
+    rated = rate_reviewers(store, reviewers or config.reviewers)
     with store.connect() as connection:
         before = certificates.certificate_in_force(connection, scope, run.seeds_fingerprint)
         scope_runs = learning.runs_of_scope(connection, run)
-        decided = [d for d in learning.counted_decisions(connection, scope_runs) if d.kind == "interrupt"]
+        decided = [
+            d for d in learning.counted_decisions(connection, scope_runs, voted=True) if d.kind == "interrupt"
+        ]
         usable = _old_enough(decided, everything)
-        fit_on = [d for d in usable if not d.held_out]
+        fitted = [d for d in usable if not d.held_out]
         known = certificates.newest_consensus(connection, scope)
         last = certificates.consensus_payload(connection, known)["n_decisions"] if known else 0
-        if not usable or len(fit_on) <= int(last):
+        if not usable or len(fitted) <= int(last):
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
-            return Learned(None, len(fit_on), 0, None, why=why)
-        everyone = learning.counted_decisions(connection, scope_runs)
-        judged = learning.judged_items(connection, run.id)
-        votes = learning.votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
-    answers = _answers_by_item(everyone)
-    reliability = _reliability(answers)
-    model = _fit(recipe, fit_on, votes, judged, reliability)
-    sample = [d for d in usable if d.held_out and d.pilot and d.run_id == run.id]
+            return Learned(None, len(fitted), 0, None, why=why)
+        evidence = gather(connection, run, scope_runs, usable, rated)
+    model = _fit(recipe, evidence, evidence.fit_on)
+    stopping = _judge_stopping(recipe, evidence, model)
     with store.transaction() as connection:
-        mark_retrievable(connection, [name for name, known in reliability.items() if known == 1.0])
+        mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
+        sample = _sample(connection, run, usable)
         version_id, number = certificates.add_consensus(
-            connection, scope, model.to_json(), {"decisions": [d.decision_id for d in fit_on]}
+            connection,
+            scope,
+            model.to_json(),
+            {"decisions": [d.decision_id for d in evidence.fit_on], "stopping": asdict(stopping)},
         )
-        certificate = _certify(connection, config, scope, run, version_id, model, sample, votes, answers)
+        certificate = _certify(connection, config, run, version_id, model, sample, evidence)
     granted = certificate is not None and certificate["threshold"] is not None
     in_force = certificate["id"] if granted and certificate else None
     standing = certificate["threshold"] if granted and certificate else None
+    done = Learned(number, len(evidence.fit_on), len(sample), certificate, stopping=asdict(stopping))
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
-        return Learned(number, len(fit_on), len(sample), certificate, why=why)
-    moved = _adopt(store, run, config, model, judged, version_id, in_force, standing)
-    return Learned(number, len(fit_on), len(sample), certificate, *moved, why=f"version {number} is in force")
+        return replace(done, why=why)
+    queued, settled, doubted, confirmed = _adopt(
+        store, run, config, model, evidence.judged, version_id, in_force, standing
+    )
+    return replace(
+        done,
+        queued_adopted=queued,
+        settled=settled,
+        doubted=doubted,
+        confirmed=confirmed,
+        why=f"version {number} is in force",
+    )
+
+
+def usable_decisions(store: Store, run_id: str) -> int:
+    """How many decisions `learn` would use by now: cheap enough to ask every few seconds."""
+    with store.connect() as connection:
+        scope_runs = learning.runs_of_scope(connection, find_run(connection, run_id))
+        count, newest = learning.count_learnable(connection, scope_runs)
+    ended = time.time() - newest > SESSION_SECONDS
+    return count if ended else max(0, count - OLD_ENOUGH)
 
 
 def _old_enough(decided: list[Decided], everything: bool) -> list[Decided]:
     ended = not decided or time.time() - decided[-1].decided_at > SESSION_SECONDS
     return decided if everything or ended else decided[:-OLD_ENOUGH]
-
-
-def outcome_of(decision: Decided) -> str:
-    """A decision in the panel's words: the side preferred, tie, or neither."""
-    if decision.choice == "prefer" and decision.candidate_id in decision.shown:
-        return "AB"[decision.shown.index(decision.candidate_id)]
-    if decision.choice in ("accept", "reject"):
-        return decision.choice
-    return OTHER_CHOICES.get(decision.choice, "neither")
 
 
 def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
@@ -140,73 +167,92 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
     return report
 
 
-def _answers_by_item(everyone: list[Decided]) -> dict[str, dict[str, str]]:
-    """item -> expert -> answer, over ordinary, overlapped and audited answers; each person's first one counts."""
-    answers: dict[str, dict[str, str]] = {}
-    for decided in everyone:
-        answers.setdefault(decided.item_id, {}).setdefault(decided.actor, outcome_of(decided))
-    return answers
-
-
-def _reliability(answers: dict[str, dict[str, str]]) -> dict[str, float]:
-    """How far each expert is believed: proven ones fully, others as their agreement with people shows."""
-    from solon.consensus.reviewers import rate_all
-
-    rated = rate_all(answers)
-    return {
-        name: 1.0 if reviewer.proven else reviewer.reliability if reviewer.n >= MEASURED else UNMEASURED
-        for name, reviewer in rated.items()
-    }
-
-
-def _fit(
-    recipe: Recipe,
-    fit_on: list[Decided],
-    votes: dict[str, tuple[Verdict, ...]],
-    judged: list[Judged],
-    reliability: dict[str, float],
-) -> ConsensusModel:
+def _fit(recipe: Recipe, evidence: Evidence, fit_on: Sequence[Decided], **options: Any) -> ConsensusModel:
     from solon.consensus.learn import Decision, fit
 
-    by_item = {j.item_id: j.votes for j in judged}
-    by_item.update({d.item_id: votes[d.item_id] for d in fit_on})
-    decisions = [Decision(d.item_id, outcome_of(d), reliability.get(d.actor, UNMEASURED)) for d in fit_on]
-    model = fit(by_item, decisions, outcomes=recipe.outcomes)
-    return replace(model, reviewers=reliability)
+    known = evidence.reliability
+    decisions = [
+        Decision(
+            d.item_id,
+            outcome_in_words(d),
+            evidence.by_votes[d.decision_id] if d.actor == VOTES else known.get(d.actor, RELIABILITY),
+        )
+        for d in fit_on
+    ]
+    model = fit(evidence.verdicts, decisions, outcomes=recipe.outcomes, against=evidence.against, **options)
+    return replace(model, reviewers=known)
+
+
+def _judge_stopping(recipe: Recipe, evidence: Evidence, model: ConsensusModel) -> Stopping:
+    """Whether further decisions pay: what the next ones correct, and the end of the learning curve.
+
+    The curve is drawn by fitting the first decisions again and testing on the half that fits nothing.
+    """
+    import numpy as np
+
+    from solon.consensus.stop import judge_stopping
+
+    fit_on = evidence.fit_on
+    test = [d for d in evidence.usable if d.held_out and d.actor != VOTES]
+    curve: list[tuple[int, float]] = []
+    sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
+    for size in sizes if len(test) >= OLD_ENOUGH else ():
+        early = _fit(recipe, evidence, fit_on[:size], unlabelled=False, calibration="none")
+        hits = [judge_item(early, evidence.verdicts[d.item_id]).best == outcome_in_words(d) for d in test]
+        curve.append((size, sum(hits) / len(hits)))
+    people = list(model.reviewers.values())
+    confidence = [judge_item(model, j.votes, against=j.against).confidence for j in evidence.judged]
+    return judge_stopping(
+        np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve
+    )
+
+
+def _sample(connection: Connection, run: RunRow, usable: Sequence[Decided]) -> list[Decided]:
+    """Held-out decisions of proven people on items that were drawn at random, with a known probability.
+
+    What a budget chose for certain joins only once all of it is answered: answered in the order of its value, a
+    part of it would be no sample of anything.
+    """
+    own = [d for d in usable if d.held_out and d.run_id == run.id and d.actor != VOTES]
+    partly = learning.random_part_waits(connection, run.id)
+    return [d for d in own if d.pilot or (d.inclusion is not None and not (partly and d.inclusion == 1.0))]
 
 
 def _certify(
     connection: Connection,
     config: Config,
-    scope: str,
     run: RunRow,
     version_id: str,
     model: ConsensusModel,
     sample: list[Decided],
-    votes: dict[str, tuple[Verdict, ...]],
-    answers: dict[str, dict[str, str]],
+    evidence: Evidence,
 ) -> dict[str, Any] | None:
-    """One look at the held-out pilot decisions, or none where the pilot is not answered yet."""
+    """One look at the held-out random decisions, or none where too few of them are answered yet."""
     import numpy as np
 
     from solon.consensus.ceiling import measure_ceiling
-    from solon.consensus.certify import certify
+    from solon.consensus.certify import certify_weighted
 
-    before = certificates.looks(connection, scope)
+    before = certificates.looks(connection, run.scope)
     if not sample or (before and len(sample) < 1.5 * before[-1].figures.get("sample", 0)):
         return None
     routing = config.routing
     # Looks 1, 2, 3, ... spend 6/(pi^2 i^2) of delta each: together never more than delta.
     spent = routing.delta * 6 / (math.pi**2 * (len(before) + 1) ** 2)
-    judged = [(judge_item(model, votes[d.item_id]), d) for d in sample]
+    judged = [
+        (judge_item(model, evidence.verdicts[d.item_id], against=evidence.against[d.item_id]), d)
+        for d in sample
+    ]
     score = np.array([consensus.confidence for consensus, _ in judged])
-    agreed = np.array([float(consensus.best == outcome_of(d)) for consensus, d in judged])
-    found = certify(score, agreed, alpha=routing.alpha, delta=spent)
-    ceiling = measure_ceiling([list(given.values()) for given in answers.values()])
+    agreed = np.array([float(consensus.best == outcome_in_words(d)) for consensus, d in judged])
+    inclusion = np.array([d.inclusion or 1.0 for d in sample])
+    found = certify_weighted(score, agreed, inclusion, alpha=routing.alpha, delta=spent)
+    ceiling = measure_ceiling([list(given.values()) for given in evidence.answers.values()])
     outcome = {
         **found.to_json(),
         "delta": routing.delta,
         "look": len(before) + 1,
+        "inclusion": sorted({round(float(p), 6) for p in inclusion}),
         "ceiling": {
             "experts_agree": ceiling.agreement,
             "interval": list(ceiling.interval),
@@ -218,7 +264,7 @@ def _certify(
     }
     certificate_id = certificates.add_certificate(
         connection,
-        scope=scope,
+        scope=run.scope,
         source=run.seeds_fingerprint,
         granted=found.granted,
         spent_delta=spent,
@@ -241,29 +287,39 @@ def _adopt(
 ) -> tuple[int, int, int, int]:
     """Apply a version to items to come, to those that wait and to those accepted; how many of each it moved."""
     settled = doubted = confirmed = 0
+    kept_waiting: dict[str, float] = {}
     with store.transaction() as connection:
-        queued = learning.adopt_for_queued(connection, run.id, version_id, certificate_id)
+        queued = adopting.adopt_for_queued(connection, run.id, version_id, certificate_id)
     for item in judged:
-        found = judge_item(model, item.votes)
+        found = judge_item(model, item.votes, against=item.against)
         route = choose_route(found, config.routing, Standing(item.pilot, threshold), can_resolve=False)
         accepts = route.where == "accept"
+        if item.state == "waiting" and not accepts:
+            kept_waiting[str(item.review_id)] = weigh_decision(
+                found.confidence, found.signals["model_change"], decisions=model.n_decisions
+            ).value
+            continue
+        # What a budget left over stays accepted while the panel chooses the same: there is no threshold to fall under.
+        stays = (accepts or config.routing.policy == "budget") and not _chooses_other(found, item)
         with store.transaction() as connection:
             if item.state == "waiting":
-                if accepts:
-                    why = f"settled by consensus version {version_id}"
-                    settled += learning.send_again(connection, item, version_id, certificate_id, why=why)
-            elif not accepts or _chooses_other(found, item):
-                doubted += learning.send_again(connection, item, version_id, certificate_id, why="doubted")
+                why = f"settled by consensus version {version_id}"
+                settled += adopting.send_again(connection, item, version_id, certificate_id, why=why)
+            elif not stays:
+                doubted += adopting.send_again(connection, item, version_id, certificate_id, why="doubted")
             else:
                 confirmed += 1
-                learning.confirm_record(
+                sure = threshold is not None and found.confidence >= threshold
+                adopting.confirm_record(
                     connection,
                     item,
                     version_id,
-                    certificate_id,
+                    certificate_id if sure else None,
                     margin=found.margin,
                     confidence=found.confidence,
                 )
+    with store.transaction() as connection:
+        adopting.reorder(connection, kept_waiting)
     return queued, settled, doubted, confirmed
 
 

@@ -37,24 +37,29 @@ CLUSTER_SHOWN = 8
 SAMPLE = 200
 
 
-def pin_law(store: Store, connection: Connection, config: Config, recipe: str) -> tuple[str, str]:
-    """Ids of the constitution and the rubric that new items of a recipe follow; leads' decisions become case law.
+def pin_law(
+    store: Store, connection: Connection, config: Config, recipe: str
+) -> tuple[tuple[str, str], tuple[LawVersion, ...]]:
+    """Ids of the constitution and the rubric that new items of a recipe follow, and the versions that go before them
+    for seeds of a domain; leads' decisions become case law.
 
     What the store has in force goes before the configured file or starter of the same name.
     """
     from solon.preparing import local_actor
 
     mark_retrievable(connection)
-    found = [
-        laws.law_of_run(
-            store, connection, document.kind, document, source, recipe=recipe, by=local_actor()
-        ).id
-        for document, source in (
-            (load_constitution(config.law.constitution), config.law.constitution),
-            (load_rubric(config.law.rubric), config.law.rubric),
-        )
-    ]
-    return found[0], found[1]
+    pinned: list[str] = []
+    tagged: list[LawVersion] = []
+    for document, source in (
+        (load_constitution(config.law.constitution), config.law.constitution),
+        (load_rubric(config.law.rubric), config.law.rubric),
+    ):
+        kind = document.kind
+        found = laws.law_of_run(store, connection, kind, document, source, recipe=recipe, by=local_actor())
+        pinned.append(found.id)
+        in_force = laws.versions_in_force(connection, kind, document.name, recipe)
+        tagged += [version for version in in_force if version.document.scope.tags]
+    return (pinned[0], pinned[1]), tuple(tagged)
 
 
 def law_in_force(connection: Connection, config: Config, kind: Kind, named: str | None = None) -> LawVersion:
@@ -94,7 +99,9 @@ def import_law(
                 next_step="`propose` measures and ratifies a change; --in-force with --reason skips that",
             )
         draft = edits.next_version(current.document, document.model_dump(), author=by, reason=reason)
-        return laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
+        made = laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
+        stored.mark_stale(connection, current.kind, current.id)
+        return made
 
 
 # Drafts ---------------------------------------------------------------------------------------------------------
@@ -162,7 +169,7 @@ async def legislate(
     """
     from solon.agents.legislator import AUTHOR, draft
     from solon.graphs.bench import Bench
-    from solon.law.casebook import cluster
+    from solon.law.casebook import cluster, own_words
 
     with store.connect() as connection:
         base = law_in_force(connection, config, kind)
@@ -172,7 +179,8 @@ async def legislate(
         }
         settled = stored.settled_precedents(connection)
     rows = [row for row in rows if row.decision_id not in taken and row.id not in settled]
-    groups = [group for group in cluster([row.rationale for row in rows]) if len(group) >= least]
+    reasons = [own_words(row.rationale, row.request, *row.answers) for row in rows]
+    groups = [group for group in cluster(reasons, least) if len(group) >= least]
     bench = Bench(store, config, models, max_calls=max_calls)
     made = Legislated([], len(groups), len(rows), [])
     try:
@@ -300,11 +308,13 @@ def choose_sample(
 ) -> list[tuple[PrecedentRow, str]]:
     """Precedents to measure an amendment on, each with its part, in equal shares of parts and outcomes.
 
-    What the draft cites counts as seen with all of its group; what it overrules, and worn held-out ones, are left out.
+    What the draft cites counts as seen with all of its group, and so does a request that is word for word a seen one;
+    what it overrules, and worn held-out ones, are left out.
     """
     from solon.store.ids import hash_id
 
     rows = precedents_under(connection, amendment.document)
+    seen = {_words(row.request) for row in rows if row.half == "seen"}
     cited = {row.group or row.item_id for row in rows if row.decision_id in amendment.cites}
     strata: dict[tuple[str, str], list[tuple[PrecedentRow, str]]] = {}
     for row in rows:
@@ -312,7 +322,7 @@ def choose_sample(
         if left_out or (row.rank is None and row.outcome != "reject") or (row.worn and row.id not in done):
             continue
         part = "fresh" if row.created_at > amendment.created_at else row.half
-        if (row.group or row.item_id) in cited:
+        if (row.group or row.item_id) in cited or (part == "held_out" and _words(row.request) in seen):
             part = "seen"
         strata.setdefault((part, row.outcome), []).append((row, part))
     for stratum in strata.values():
@@ -325,6 +335,10 @@ def choose_sample(
             if queue and len(chosen) < most:
                 chosen.append(queue.pop(0))
     return chosen
+
+
+def _words(request: str) -> str:
+    return " ".join(request.lower().split())
 
 
 async def _try_all(

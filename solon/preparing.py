@@ -21,11 +21,36 @@ if TYPE_CHECKING:
     from solon.store import Store
 
 Seeds = str | Path | Iterable[Mapping[str, Any] | str]
+"""A file, or rows; a data frame (pandas, polars, Arrow, datasets) counts as its rows, see `as_rows`."""
+
+_LISTS = ("to_dicts", "to_pylist", "to_list")
+"""What gives the rows of a frame of polars, Arrow and datasets."""
+
+
+def as_rows(seeds: Seeds) -> Seeds:
+    """A data frame as a list of its rows, by column name; an index is left out. Anything else as it is.
+
+    Raises:
+        UsageError: two columns of a frame have the same name.
+    """
+    if isinstance(seeds, str | Path | list | tuple):
+        return seeds
+    names = getattr(seeds, "columns", None)
+    if hasattr(seeds, "to_dict") and names is not None:  # pandas, which is not imported for it
+        if len(set(names)) < len(names):
+            raise UsageError(
+                "two columns of the data frame have the same name", next_step="rename one of them"
+            )
+        rows: list[Mapping[str, Any]] = seeds.to_dict("records")
+        return rows
+    convert = next((getattr(seeds, name) for name in _LISTS if hasattr(seeds, name)), None)
+    return convert() if convert is not None else seeds
 
 
 def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
     """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns."""
     section = config.seeds
+    seeds = as_rows(seeds)
     if isinstance(seeds, str | Path):
         rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars, split=section.split)
     else:
@@ -87,6 +112,7 @@ def nothing_to_run(seeds: Seeds, bad: list[BadRow], file: Path) -> SeedError:
 def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
     """Name and hash of the seeds: of the bytes of the file or of a folder's files, or of the rows."""
     digest = hashlib.sha256(json.dumps(config.seeds.model_dump(), sort_keys=True).encode())
+    seeds = as_rows(seeds)
     if isinstance(seeds, str | Path):
         path = Path(seeds)
         if not path.exists():
@@ -98,8 +124,13 @@ def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
         return str(path), digest.hexdigest()[:24]
     if not isinstance(seeds, list | tuple):
         raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
-    digest.update(json.dumps(seeds, sort_keys=True, default=str).encode())
+    digest.update(json.dumps(seeds, sort_keys=True, default=_spell_value).encode())
     return f"{len(seeds)} rows", digest.hexdigest()[:24]
+
+
+def _spell_value(value: Any) -> Any:
+    # An array of a data frame in full: its text would leave out the middle.
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def check_prices(config: Config) -> None:

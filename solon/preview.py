@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Meter
 from solon.config import Config
+from solon.edge import run_sync
 from solon.errors import LimitReached, UsageError
 from solon.plugins import bind
 from solon.preparing import Sample, Seeds, check_prices, draw_sample, fingerprint_seeds
-from solon.project import Project, run_sync
+from solon.project import Project
 
 if TYPE_CHECKING:
     from solon.comparing import Comparison
@@ -198,7 +199,6 @@ async def _work(
     on_progress: Callable[[Progress], None] | None,
     on_runner: Callable[[Runner], None] | None,
 ) -> tuple[RunRow, UsedCalls, str | None]:
-    from solon.agents.calls import ModelPool
     from solon.graphs.runner import Runner
     from solon.store import runs, sharing
     from solon.store.items import mark_pilot
@@ -225,14 +225,14 @@ async def _work(
         sharing.share_holds(home.store, scratch.store, items, run.id)
     limits = scratch.config.limits
     meter = UsedCalls(max_calls=limits.calls, max_tokens=limits.tokens, max_cost=limits.cost)
-    pool = ModelPool(scratch.config, given=scratch._models, plugins=scratch._plugins)
+    pool = scratch.model_pool(scratch.config)
     runner = Runner(
         scratch.store,
         run,
         scratch.config,
         pool,
         meter,
-        recipe=scratch._recipe(recipe),
+        recipe=scratch.recipe(recipe),
         on_progress=on_progress,
     )
     if on_runner is not None:
@@ -254,9 +254,9 @@ def _pin(scratch: Project, home: Project | Config, recipe: str, source: str) -> 
     from solon.store import sharing
 
     if not isinstance(home, Project):
-        return scratch._pin(recipe, source)
+        return scratch.pin(recipe, source)
     sharing.adopt_key(scratch.store, home.store)
-    pins = home._pin(recipe, source)
+    pins = home.pin(recipe, source)
     sharing.copy_versions(home.store, scratch.store, pins)
     return pins
 
@@ -265,7 +265,6 @@ class _Made:
     """What the scratch store holds after the work."""
 
     def __init__(self, scratch: Project, run: RunRow, meter: UsedCalls) -> None:
-        from solon.agents.calls import ModelPool
         from solon.store import sharing
         from solon.store.items import list_items
 
@@ -273,7 +272,7 @@ class _Made:
             rows = list_items(connection, run.id)
         calls = sharing.calls_of(scratch.store, meter.used)
         self.items = tuple(_item(scratch, row, calls.get(row["id"], [])) for row in rows)
-        pool = ModelPool(scratch.config, given=scratch._models, plugins=scratch._plugins)
+        pool = scratch.model_pool(scratch.config)
         pool.prepare()
         self.in_flight = scratch.config.run.concurrency or pool.concurrency
 

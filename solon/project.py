@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from solon.config import Config, load_config, parse_config
+from solon.contents import Contents
+from solon.edge import run_sync
 from solon.errors import LimitReached, UsageError
 from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
+from solon.notebook import Listing
 from solon.plugins import add_plugins, bind
 from solon.preparing import (
     Seeds,
@@ -28,11 +30,13 @@ from solon.preparing import (
     nothing_to_run,
     read_rows,
 )
+from solon.progress import shown
 from solon.views import Candidate, Review, RunSummary, summarize, view_review
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from solon.agents.calls import ModelPool
     from solon.formats.exports import ExportSummary
     from solon.graphs.recipes import Recipe
     from solon.graphs.runner import Progress, Runner
@@ -41,10 +45,8 @@ if TYPE_CHECKING:
     from solon.store import Store
     from solon.store.runs import Pins, RunRow
 
-T = TypeVar("T")
 
-
-class Project:
+class Project(Contents):
     """One store with its configuration.
 
     Args:
@@ -77,6 +79,7 @@ class Project:
         self.store: Store = Store(store or self.config.store, create=create)
         self._models = dict(models or {})
         self._recipes = dict(recipes or {})
+        self._runner: Runner | None = None
         self.config, self._plugins = add_plugins(self.config, plugins)
 
     def __enter__(self) -> Project:
@@ -92,8 +95,8 @@ class Project:
     # Running ---------------------------------------------------------------------------------------------------
 
     def run(self, recipe: str, seeds: Seeds, **options: Any) -> RunSummary:
-        """Like `arun`, for scripts and notebooks."""
-        return run_sync(self.arun(recipe, seeds, **options))
+        """Like `arun`, for scripts and notebooks: an interrupt in a notebook ends it as a limit does."""
+        return run_sync(self.arun(recipe, seeds, **options), stop=self.stop)
 
     async def arun(
         self,
@@ -104,24 +107,29 @@ class Project:
         new_run: bool = False,
         reuse: str | None = None,
         ask_again: bool = False,
+        progress: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_runner: Callable[[Runner], None] | None = None,
     ) -> RunSummary:
         """Run a recipe over seeds, or go on with the last run of the same seeds and configuration.
 
         Args:
-            seeds: a file (JSONL, CSV, Parquet), or rows: mappings with the columns of a seed file, or prompts.
+            seeds: a file (JSONL, CSV, Parquet), a data frame, or rows: mappings with the columns of a seed file, or
+                prompts.
             limit: take the first so many seeds only; a later call without it goes on with the rest.
             new_run: start a new run even where there is one of the same recipe and seeds.
             reuse: id of a run whose finished calls shall not be made again.
             ask_again: ask people also what they have decided in an earlier run over the same candidates.
+            progress: show a bar or lines; default: in a notebook only.
+            on_progress, on_runner: called after every change with the counts, and once with the runner.
 
         Raises:
             UsageError: a run over these seeds exists under another configuration, and `new_run` is not set.
             SeedError: no row of the seeds can be used.
         """
         run = self.load(recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again)
-        return await self._work(run, on_progress, on_runner)
+        async with shown(on_progress, progress) as tell:
+            return await self._work(run, tell, on_runner)
 
     def load(
         self,
@@ -151,12 +159,13 @@ class Project:
 
     def resume(self, run_id: str | None = None, **options: Any) -> RunSummary:
         """Like `aresume`, for scripts and notebooks."""
-        return run_sync(self.aresume(run_id, **options))
+        return run_sync(self.aresume(run_id, **options), stop=self.stop)
 
     async def aresume(
         self,
         run_id: str | None = None,
         *,
+        progress: bool | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_runner: Callable[[Runner], None] | None = None,
     ) -> RunSummary:
@@ -170,7 +179,13 @@ class Project:
                 f"run {run.id} was stopped while its seeds were read",
                 next_step=f"repeat the command that began it: solon run {run.recipe} --seeds {run.seeds_name}",
             )
-        return await self._work(run, on_progress, on_runner)
+        async with shown(on_progress, progress) as tell:
+            return await self._work(run, tell, on_runner)
+
+    def stop(self) -> None:
+        """End the run under way as a limit does: calls in flight are finished and kept. From any thread or task."""
+        if self._runner is not None:
+            self._runner.stop("interrupted")
 
     def prepare_run(
         self, recipe: str, seeds: Seeds, *, new_run: bool, reuse: str | None
@@ -179,10 +194,10 @@ class Project:
         from solon.store import runs
 
         name, fingerprint = fingerprint_seeds(seeds, self.config)
-        pins = self._pin(recipe, fingerprint)
+        pins = self.pin(recipe, fingerprint)
         with self.store.connect() as connection:
             reuse_id = runs.find_run(connection, reuse).id if reuse else None
-            shape = self._shape_of(pins.constitution_id, pins.rubric_id, pins.prompts_id)
+            shape = self._shape_of(*pins.law, pins.prompts_id)
             same = runs.find_same_run(connection, recipe, fingerprint, shape)
             other = runs.latest_over_seeds(connection, recipe, fingerprint)
             old = runs.config_payload(connection, other.config_id) if other and not same else None
@@ -212,23 +227,25 @@ class Project:
         """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
         return f"{self.config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
 
-    def _pin(self, recipe_name: str, source: str) -> Pins:
+    def pin(self, recipe_name: str, source: str) -> Pins:
+        """The versions in force, stored; `source` is the fingerprint of the seeds."""
         from solon.consensus.model import ConsensusModel
         from solon.graphs.versions import graph_version
         from solon.legislating import pin_law
         from solon.prompts import PromptLibrary
         from solon.store.runs import pin_versions
 
-        recipe = self._recipe(recipe_name)
+        recipe = self.recipe(recipe_name)
         library = PromptLibrary(self.config.prompts_dir)
         version, drawn = graph_version(recipe_name)
         with self.store.transaction() as connection:
-            law = pin_law(self.store, connection, self.config, recipe_name)
+            law, tagged = pin_law(self.store, connection, self.config, recipe_name)
             return pin_versions(
                 connection,
                 config=self.config.effective(),
-                fingerprint=self._shape_of(*law, library.version),
+                fingerprint=self._shape_of(*law, *(version.id for version in tagged), library.version),
                 law=law,
+                tagged=tagged,
                 prompts=(library.version, library.manifest()),
                 graph=(version, recipe_name, drawn),
                 consensus=ConsensusModel.prior(outcomes=recipe.outcomes).to_json(),
@@ -262,6 +279,7 @@ class Project:
         from solon.store import runs
 
         runner = self.make_runner(run, on_progress=on_progress)
+        self._runner = runner
         if on_runner is not None:
             on_runner(runner)
         stopped: str | None = None
@@ -291,7 +309,7 @@ class Project:
         Args:
             limit: work on at most so many items.
         """
-        from solon.agents.calls import Meter, ModelPool
+        from solon.agents.calls import Meter
         from solon.graphs.runner import Runner
         from solon.store import runs
 
@@ -310,31 +328,40 @@ class Project:
             output_tokens=before.output_tokens,
             cost=before.cost,
         )
-        pool = ModelPool(config, given=self._models, plugins=self._plugins)
-        recipe = self._recipe(run.recipe)
+        pool, recipe = self.model_pool(config), self.recipe(run.recipe)
         return Runner(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
         )
 
-    def learn(self, run_id: str | None = None) -> Learned:
+    def model_pool(self, config: Config) -> ModelPool:
+        """The chat models of a configuration, and what was given from Python."""
+        from solon.agents.calls import ModelPool
+
+        return ModelPool(config, given=self._models, plugins=self._plugins)
+
+    def learn(self, run_id: str | None = None, *, everything: bool = True) -> Learned:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
 
-        A run does this by itself with decisions that are at least ten decisions, or a session, old.
+        A run does this by itself with decisions that are ten decisions, or a session, old; so does `everything=False`.
         """
         from solon.store import runs
 
         with self.store.connect() as connection:
             run = runs.find_run(connection, run_id)
             config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
-        return self._learn(run, config, everything=True)
+        return self._learn(run, config, everything=everything)
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> Learned:
         from solon.learning import learn, watch_audits
 
         watch_audits(self.store, run, config)
-        return learn(self.store, run, self._recipe(run.recipe), config, everything=everything)
+        people = self.config.reviewers
+        return learn(
+            self.store, run, self.recipe(run.recipe), config, reviewers=people, everything=everything
+        )
 
-    def _recipe(self, name: str) -> Recipe:
+    def recipe(self, name: str) -> Recipe:
+        """A recipe by its name: one's own before the built-in one."""
         from solon.graphs.recipes import get_recipe
 
         return self._recipes.get(name) or get_recipe(name)
@@ -345,13 +372,16 @@ class Project:
 
     # Reviewing -------------------------------------------------------------------------------------------------
 
-    def reviews(self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100) -> list[Review]:
-        """Reviews in a state, the oldest first."""
+    def reviews(
+        self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
+    ) -> Listing[Review]:
+        """Reviews in a state: those that wait in the order of the queue, others the oldest first."""
         from solon.store.reviews import list_reviews
 
         with self.store.connect() as connection:
             rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
-        return [view_review(self.store, row) for row in rows]
+        shown_columns = ("id", "recipe", "prompt", "reasons", "state")
+        return Listing((view_review(self.store, row) for row in rows), columns=shown_columns)
 
     def review(self, review_id: str) -> Review:
         """One review by its id or the beginning of it."""
@@ -363,7 +393,7 @@ class Project:
     def decide(
         self, review: str | Review, choice: str, candidate: str | Candidate | None = None, **answer: Any
     ) -> str:
-        """Answer a review; returns the decision's id. `resume` then moves the item on.
+        """Answer a review; returns the decision's id (of someone not proven: the vote's). `resume` moves the item on.
 
         Args:
             choice: one of the review's `choices`, or skip | decline | escalate.
@@ -374,27 +404,16 @@ class Project:
             AlreadyDecided: someone else was first; nothing was changed.
             InvalidDecision, NotPending: saying what is wrong; nothing was changed.
         """
-        from solon.store.reviews import decide
+        from solon.store.voting import answer as take_in
 
-        channel = answer.pop("channel", "python")
-        actor = answer.pop("actor", local_actor())
+        about = {"channel": answer.pop("channel", "python"), "actor": answer.pop("actor", local_actor())}
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
         review_id = review.id if isinstance(review, Review) else self.review(review).id
-        return decide(
-            self.store,
-            review_id,
-            {k: v for k, v in values.items() if v is not None},
-            actor=actor,
-            channel=channel,
-        )
+        given = {k: v for k, v in values.items() if v is not None}
+        people = self.config.reviewers
+        return take_in(self.store, review_id, given, reviewers=people, **about)
 
     # What came out ---------------------------------------------------------------------------------------------
-
-    def trace(self, some_id: str) -> dict[str, Any]:
-        """Everything behind a record, item, review or decision."""
-        from solon.store.lineage import trace
-
-        return trace(self.store, some_id)
 
     def export(
         self,
@@ -403,30 +422,25 @@ class Project:
         *,
         run_id: str | None = None,
         recipe: str | None = None,
+        folder: bool = False,
         **options: Any,
     ) -> ExportSummary:
-        """Write the records in force to a file; see `solon.formats.exports.export` for the options."""
+        """Write the records in force; options of `formats.exports.export`, and `constitution`, `as_of` (a date).
+
+        Args:
+            folder: write a dataset folder with card and Croissant instead, see `solon.formats.folder`.
+        """
         from solon.formats.exports import export
+        from solon.formats.folder import export_folder
         from solon.store.exporting import export_rows
         from solon.store.forgetting import mark_export
-        from solon.store.runs import find_run
+        from solon.views import find_wanted
 
-        if run_id is not None:
-            with self.store.connect() as connection:
-                run_id = find_run(connection, run_id).id
-        left_out, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
-        summary = export(rows, format=format, path=Path(path), left_out=left_out, **options)
-        mark_export(self.store, local_actor(), summary.files, run=run_id, recipe=recipe)
+        named = {name: options.pop(name, None) for name in ("constitution", "as_of")}
+        which = find_wanted(self.store, run_id=run_id, recipe=recipe, **named)
+        left_out, rows = export_rows(self.store, **which)
+        options = {"about": {name: which[name] for name in named if which[name] is not None}, **options}
+        write = export_folder if folder else export
+        summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
+        mark_export(self.store, local_actor(), summary.files, run=which["run_id"], recipe=recipe)
         return summary
-
-
-def run_sync(work: Coroutine[Any, Any, T]) -> T:
-    """The one sync edge: also inside a notebook, whose loop runs already."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()

@@ -1,12 +1,16 @@
-"""What a project tells from its store: where a run stands, and reviews as a person sees them."""
+"""What a project tells from its store: where a run stands, items, and reviews as a person sees them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import UsageError
+from solon.notebook import card, passage, side_by_side, spell_cell, table
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -21,6 +25,11 @@ class RunSummary:
     The states sum to `items`: accepted + rejected + pending_review + failed + queued. `cost` is None where a price is
     unknown. `carried`: decisions taken over from earlier runs without asking anyone again. `tokens` counts input and
     output. `seconds` is the time spent working on the run, over all sessions.
+
+    `promise`: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling` what
+    experts agree among themselves); None without one. `unsafe`: among accepted records, `flagged` of `audited` at
+    random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
+    whether they still pay (`stop`, `why`), as of the newest consensus version.
     """
 
     run_id: str
@@ -45,9 +54,27 @@ class RunSummary:
     cost: float | None
     seconds: float
     stopped_because: str | None
+    promise: dict[str, Any] | None = None
+    unsafe: dict[str, Any] | None = None
+    more_decisions: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
+
+    def _repr_html_(self) -> str:
+        states = ("accepted", "rejected", "pending_review", "failed", "queued")
+        counts = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
+        facts = {
+            f"{self.items} items": counts,
+            "provisional": self.provisional or None,
+            "carried over": self.carried or None,
+            "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
+            "calls": f"{self.model_calls} model calls, {self.input_tokens} + {self.output_tokens} tokens, "
+            f"{'cost unknown' if self.cost is None else f'cost {self.cost:.4f}'}, {self.seconds:.1f} s of work",
+            "decisions to apply": self.decisions_to_apply or None,
+            "stopped": self.stopped_because,
+        }
+        return card(f"run {self.run_id} ({self.recipe})", facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +84,9 @@ class Candidate:
     id: str
     text: str
     prompt: str
+
+    def _repr_html_(self) -> str:
+        return card(f"candidate {self.id}", {}, passage("text", self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +103,88 @@ class Review:
     reasons: tuple[str, ...]
     state: str
 
+    def _repr_html_(self) -> str:
+        candidates = (
+            passage(
+                f"candidate {number}: {candidate.id}",
+                candidate.text
+                if candidate.prompt == self.prompt
+                else f"{candidate.prompt}\n\n{candidate.text}",
+            )
+            for number, candidate in enumerate(self.candidates, start=1)
+        )
+        facts = {"why": "; ".join(self.reasons), "choices": ", ".join(self.choices)}
+        texts = [passage("request", self.prompt), *([passage("input", self.input)] if self.input else [])]
+        title = f"review {self.id} ({self.recipe}, {self.state})"
+        return card(title, facts, *texts, side_by_side(candidates))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One seed on its way. `way` is what `Project.trace` tells of it; a list of items leaves it out."""
+
+    id: str
+    run_id: str
+    recipe: str
+    seed: str
+    prompt: str
+    state: str
+    route: str | None
+    reason: str | None
+    attempt: int
+    way: dict[str, Any] | None = None
+
+    def _repr_html_(self) -> str:
+        facts = {"seed": self.seed, "run": self.run_id, "route": self.route, "reason": self.reason}
+        parts = [passage("request", self.prompt)]
+        if self.way is not None:
+            parts += _tell_way(self.way)
+        return card(f"item {self.id} ({self.recipe}, {self.state})", facts, *parts)
+
+
+def _tell_way(way: dict[str, Any]) -> list[str]:
+    """Candidates, then what was found of them and decided, by the candidates' numbers."""
+    numbers = {candidate["id"]: str(n) for n, candidate in enumerate(way["candidates"], start=1)}
+
+    def name(candidate_id: str | None) -> str:
+        return numbers.get(candidate_id or "", "-")
+
+    def outcome(row: dict[str, Any]) -> str:
+        sides = {"A": name(row["a_id"]), "B": name(row["b_id"])}
+        return str(row["abstained"] or sides.get(row["outcome"], row["outcome"]))
+
+    drafts = (
+        passage(f"candidate {n} ({c['kind']}, round {c['round']})", c["text"] or "(forgotten)")
+        for n, c in enumerate(way["candidates"], start=1)
+    )
+    critiques = [
+        (name(c["candidate_id"]), c["abstained"] or c["worst"], ", ".join(c["principles"] or ()), c["text"])
+        for c in way["critiques"]
+    ]
+    verdicts = [
+        (v["seat"], v["judge"], v["order"], outcome(v), v["p"], v["rationale"]) for v in way["verdicts"]
+    ]
+    decisions = [
+        (d["choice"], name(d["candidate_id"]), d["actor"], d["channel"], d["rationale"])
+        for d in way["decisions"]
+    ]
+    parts = [side_by_side(drafts)]
+    for title, columns, rows in (
+        ("Critiques", ("candidate", "worst", "principles", "findings"), critiques),
+        ("Verdicts", ("seat", "judge", "order", "for", "p of the first", "rationale"), verdicts),
+        ("Decisions", ("choice", "candidate", "by", "channel", "rationale"), decisions),
+    ):
+        if rows:
+            parts.append(
+                f"<p>{title}</p>{table(columns, [[spell_cell(cell) for cell in row] for row in rows])}"
+            )
+    return parts
+
 
 def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:
     """Where a run (default: the newest) stands, read from the store."""
-    from solon.store import carrying, holds, items, reviews, runs
+    from solon.consensus.audit import rate_with_bound
+    from solon.store import audits, carrying, certificates, holds, items, reviews, runs
 
     with store.connect() as connection:
         run = runs.find_run(connection, run_id)
@@ -86,6 +194,11 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         waiting = reviews.pending_deliveries(connection, run.id)
         carried = carrying.count_carried(connection, run.id)
         held = holds.count_held(connection, run.id)
+        promise = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
+        stopping = certificates.newest_stopping(connection, run.scope)
+        flagged = audits.audited_unsafe(connection, run.id)
+        known = audits.known_unsafe(connection, run.id)
+    rate, at_most = rate_with_bound(flagged)
     return RunSummary(
         run_id=run.id,
         recipe=run.recipe,
@@ -109,6 +222,15 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         cost=used.cost if not used.unpriced else None,
         seconds=round(run.active_seconds, 3),
         stopped_because=run.stopped_because,
+        promise=promise.to_promise() if promise else None,
+        unsafe={
+            "flagged": sum(flagged),
+            "audited": len(flagged),
+            "rate": rate,
+            "at_most": round(at_most, 4),
+            "known": known,
+        },
+        more_decisions=stopping and {"stop": stopping["stop"], "why": stopping["why"]},
     )
 
 
@@ -139,3 +261,47 @@ def view_review(store: Store, row: ReviewRow) -> Review:
         reasons=tuple(reason["text"] for reason in row.reasons or ()),
         state=row.state,
     )
+
+
+def find_wanted(
+    store: Store,
+    *,
+    run_id: str | None,
+    recipe: str | None,
+    constitution: str | None,
+    as_of: str | float | None,
+) -> dict[str, Any]:
+    """Names of a run, a version and a time as `solon.store.exporting.Which` takes them.
+
+    Raises:
+        UsageError: there is no such run or version, or the time cannot be read.
+    """
+    from solon.store.laws import find_version
+    from solon.store.runs import find_run
+
+    with store.connect() as connection:
+        run = find_run(connection, run_id).id if run_id is not None else None
+        law = find_version(connection, "constitution", constitution) if constitution is not None else None
+    if constitution is not None and law is None:
+        raise UsageError(
+            f"the store has no constitution {constitution!r}", next_step="see `solon constitution history`"
+        )
+    at = read_time(as_of) if isinstance(as_of, str) else as_of
+    return {"run_id": run, "recipe": recipe, "constitution": law.id if law else None, "as_of": at}
+
+
+def read_time(told: str) -> float:
+    """A date (its end, UTC) or a date with time (UTC where it names no zone) as epoch seconds.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        at = datetime.fromisoformat(told.strip())
+    except ValueError:
+        raise UsageError(
+            f"{told!r} is no date", next_step="give 2026-11-21 (its end, UTC) or 2026-11-21T09:30"
+        ) from None
+    if len(told.strip()) <= len("2026-11-21"):
+        at += timedelta(days=1)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

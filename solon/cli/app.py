@@ -18,18 +18,22 @@ from solon.cli import (
     diff,
     doctor,
     evaluate,
+    exchange,
     expert,
     export,
     forget,
+    golden,
     graph,
     law,
     learn,
     migrate,
     model,
+    notify,
     plan,
     preview,
     privacy,
     prompts,
+    rejudge,
     release,
     report,
     review,
@@ -95,6 +99,8 @@ for part in (
     export,
     privacy,
     forget,
+    exchange,
+    golden,
     evaluate,
     report,
     release,
@@ -103,6 +109,7 @@ for part in (
     doctor,
     migrate,
     law,
+    rejudge,
     prompts,
     config,
     model,
@@ -111,6 +118,8 @@ for part in (
 app.add_typer(expert.app, name="expert")
 app.add_typer(expert.audit_app, name="audit")
 review.group.command("serve")(review_server.serve_command)
+review.group.command("export")(exchange.export_reviews)
+review.group.command("notify")(notify.notify_command)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:

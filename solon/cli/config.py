@@ -23,7 +23,7 @@ def show(store: StoreOption = None, config: ConfigOption = None, json: JsonOptio
 
     Example: SOLON_MODELS__DEFAULT__MODEL=ollama:llama3.2 solon config show
     """
-    values = read_config(config, store).effective()
+    values = read_config(config, store).everything()
     if json:
         print_json(values)
     else:

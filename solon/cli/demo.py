@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.interrupts import Stopper
-from solon.cli.progress import ProgressDisplay
 from solon.cli.run import failures, print_summary
 from solon.cli.terminal import FAILED, STOPPED, clean, console, print_json, say, shorten, styled
 from solon.errors import UsageError
+from solon.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from rich.console import Console

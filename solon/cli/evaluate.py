@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
-Suites: agreement, audit, judges, quality, diversity, duplicates, contamination, compare; further ones come from
-packages by the entry point `solon.suites`. `solon eval replay --help` shows the options of a replay.
+Suites: agreement, audit, drift, judges, quality, diversity, duplicates, contamination, downstream, compare; further
+ones come from packages by the entry point `solon.suites`. `solon eval replay --help` shows the options of a replay.
 """
 
 
@@ -156,7 +156,7 @@ def replay(
         run_graph=run_graph,
     )
     if json:
-        print_json(report)
+        print_json({"suite": "replay", "notes": [], **report})
     else:
         typer.echo(spell_replay(report))
 

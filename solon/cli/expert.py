@@ -1,4 +1,4 @@
-"""`solon expert add|list|revoke|rotate|link` and `solon audit verify`: people, and the log of what they did."""
+"""`solon expert add|list|trust|revoke|rotate|link` and `solon audit verify`: people, and the log of what they did."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ def _with_store(url: str | None, function: Callable[[Store, str], T], *, create:
         raise typer.Exit(error.exit_code) from None
 
 
+def first_stage(proven: bool | None) -> str:
+    """Where a new expert begins."""
+    from solon.cli.options import read_config
+
+    new = read_config(None).review.onboarding if proven is None else not proven
+    return "guidelines" if new else "proven"
+
+
 def _several(value: str) -> list[str]:
     return [part for part in value.replace(";", ",").split(",") if part.strip()]
 
@@ -39,15 +47,27 @@ def _several(value: str) -> list[str]:
 @app.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="how leads see this person")],
-    role: Annotated[str, typer.Option(help="expert, lead or admin")] = "expert",
+    role: Annotated[str, typer.Option(help="worker (answers are votes), expert, lead or admin")] = "expert",
     specialty: Annotated[str, typer.Option(help="fields, separated by commas")] = "",
     language: Annotated[str, typer.Option(help="languages, separated by commas, e.g. en,de")] = "",
     credential: Annotated[str, typer.Option(help="e.g. MD, board certified")] = "",
+    trust: Annotated[str, typer.Option(help="proven or unproven; default: by the role")] = "",
+    email: Annotated[str, typer.Option(help="for the daily digest (`solon review notify`)")] = "",
+    proven: Annotated[
+        bool | None,
+        typer.Option(
+            "--proven/--new",
+            help="decides at once, or begins with guidelines, practice and calibration; "
+            "default: as `onboarding` in [review] says",
+        ),
+    ] = None,
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a person. Their token is shown this once; it is stored hashed."""
     from solon.store import experts
+
+    stage = first_stage(proven)
 
     def run(opened: Store, by: str) -> tuple[experts.ExpertRow, str]:
         return experts.add_expert(
@@ -57,6 +77,9 @@ def add(
             specialties=_several(specialty),
             languages=_several(language),
             credential=credential,
+            trust=trust,
+            email=email,
+            stage=stage,
             by=by,
         )
 
@@ -81,9 +104,26 @@ def list_command(store: StoreUrl = None, as_json: AsJson = False) -> None:
         fields = ", ".join(expert.specialties) or "any field"
         languages = ", ".join(expert.languages) or "any language"
         revoked = "  (revoked)" if expert.revoked_at else ""
-        typer.echo(f"{expert.name}  {expert.role}  {fields}  {languages}{revoked}")
+        votes = "" if expert.believed().final else "  votes"
+        revoked += f"  (in {expert.stage})" if expert.stage != "proven" else ""
+        typer.echo(f"{expert.name}  {expert.role}{votes}  {fields}  {languages}{revoked}")
     if not found:
         typer.echo("nobody yet: solon expert add NAME", err=True)
+
+
+@app.command("trust")
+def trust_command(
+    name: str,
+    trust: Annotated[str, typer.Argument(help="proven, unproven, or measured: by role and comparisons")],
+    store: StoreUrl = None,
+) -> None:
+    """Say whether a person's decisions are final (proven) or votes (unproven)."""
+    from solon.store import experts
+
+    said = "" if trust == "measured" else trust
+    expert = _with_store(store, lambda opened, by: experts.set_trust(opened, name, said, by=by))
+    final = expert.believed().final
+    typer.echo(f"{expert.name}: {'decisions are final' if final else 'answers are votes'}")
 
 
 @app.command("revoke")
@@ -154,5 +194,16 @@ def _show_token(expert: object, token: str, told: str, as_json: bool) -> None:
 
 
 def _plain(expert: object) -> dict[str, object]:
-    names = ("id", "name", "role", "specialties", "languages", "credential", "revoked_at")
+    names = (
+        "id",
+        "name",
+        "role",
+        "specialties",
+        "languages",
+        "credential",
+        "trust",
+        "stage",
+        "measured",
+        "revoked_at",
+    )
     return {name: getattr(expert, name) for name in names}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +24,16 @@ def export(
     config: ConfigOption = None,
     run: RunOption = None,
     recipe: Annotated[str | None, typer.Option(help="Records of this recipe only.")] = None,
+    constitution: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="Records accepted under NAME@VERSION (or its id) only."),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="DATE", help="The records as they stood at the end of that day (UTC)."
+        ),
+    ] = None,
     min_margin: Annotated[float | None, typer.Option(help="Leave out records with a smaller margin.")] = None,
     certified_only: Annotated[
         bool, typer.Option("--certified-only", help="Leave out provisional records.")
@@ -35,22 +45,52 @@ def export(
     test_fraction: Annotated[
         float, typer.Option(help="Split off this share of the seed groups as NAME.test.EXT.")
     ] = 0.0,
+    folder: Annotated[
+        bool,
+        typer.Option("--folder", help="Write a dataset folder: data, dataset card and Croissant metadata."),
+    ] = False,
+    licence: Annotated[
+        str,
+        typer.Option(help="With --folder: licence of the set as a whole (SPDX); default: the seeds' own."),
+    ] = "",
+    require_clean: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Write only if no record holds a text of this benchmark; may be repeated."
+        ),
+    ] = None,
+    drop_contaminated: Annotated[
+        bool,
+        typer.Option("--drop-contaminated", help="With --require-clean: leave such records out instead."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Write the records in force to a file, and say what was left out and why.
 
     Example: solon export --format trl-preference --output pairs.jsonl
     """
+    options: dict[str, Any] = {}
+    if require_clean:
+        from solon.eval.benchmark import Gate
+
+        options["refuse"] = Gate(require_clean, drop=drop_contaminated)
+    if folder:
+        from solon.formats.folder import About
+
+        options |= {"folder": True, "about_set": About(licence=licence)}
     with open_project(store, config) as project:
         summary = project.export(
             format,
             output,
             run_id=run,
             recipe=recipe,
+            constitution=constitution,
+            as_of=as_of,
             min_margin=min_margin,
             certified_only=certified_only,
             extra_columns=tuple(extra_column or ()),
             test_fraction=test_fraction,
+            **options,
         )
     if json:
         print_json(summary.as_dict())

@@ -66,8 +66,8 @@ def forget(
     Example: solon forget patient-17 --dry-run
     """
     from solon import forgetting
+    from solon.edge import run_sync
     from solon.preparing import local_actor
-    from solon.project import run_sync
     from solon.store import Store
     from solon.store.forgetting import Wanted
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from solon.cli import lawmaking
+from solon.cli import law_figures, lawmaking
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
 from solon.cli.terminal import clean, console, print_json
 
@@ -32,6 +32,7 @@ rubrics = typer.Typer(no_args_is_help=True, help="The criteria that are scored."
 def register(app: typer.Typer) -> None:
     lawmaking.add_commands(constitutions, "constitution")
     lawmaking.add_commands(rubrics, "rubric")
+    law_figures.add_to(constitutions, rubrics)
     app.add_typer(constitutions, name="constitution")
     app.add_typer(rubrics, name="rubric")
 

@@ -224,6 +224,7 @@ def _add_writing(group: typer.Typer, kind: Kind) -> None:
                     in_favour=not against,
                     override=override,
                     reason=reason,
+                    quorum=project.config.law.quorum,
                 )
         if json:
             print_json(

@@ -80,6 +80,9 @@ def spell_learned(learned: Learned) -> str:
         f"moved: {learned.queued_adopted} queued, {learned.settled} settled, {learned.doubted} doubted, "
         f"{learned.confirmed} confirmed"
     )
+    if learned.stopping is not None:
+        stop = "stop paying" if learned.stopping["stop"] else "still pay"
+        lines.append(f"more decisions {stop}: {learned.stopping['why']}")
     if learned.moved_items:
         lines.append(f"`solon resume` carries {learned.moved_items} items on, at no model cost")
     return "\n".join(lines)
@@ -116,4 +119,12 @@ def spell_status(found: dict[str, Any]) -> str:
         f"audits: {audit['agreed']} of {audit['n']} agreed ({rate}, 95% {low:.2f} to {high:.2f}): {audit['state']}"
     )
     lines.append(f"  {audit['why']}")
+    unsafe = found["unsafe"]
+    lines.append(
+        f"flagged unsafe among accepted: {unsafe['flagged']} of {unsafe['audited']} audited,"
+        f" at most {unsafe['at_most']:.1%} (exact, 95%); known: {unsafe['known']}"
+    )
+    more = found["more_decisions"]
+    if more is not None:
+        lines.append(f"more decisions {'stop paying' if more['stop'] else 'still pay'}: {more['why']}")
     return "\n".join(lines)

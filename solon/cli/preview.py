@@ -11,8 +11,8 @@ import typer
 from solon.cli.diff import print_changes
 from solon.cli.interrupts import Stopper
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
-from solon.cli.progress import ProgressDisplay
 from solon.cli.terminal import FAILED, STOPPED, clean, console, print_json, say, shorten
+from solon.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from solon.config import Config

@@ -33,7 +33,7 @@ def list_reviews(
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 100,
     json: JsonOption = False,
 ) -> None:
-    """List the reviews that wait, the oldest first.
+    """List the reviews that wait, in the order of the queue: what is worth most per minute first.
 
     Example: solon review list --limit 20
     """

@@ -36,7 +36,7 @@ def serve_command(
     from solon.project import Project
 
     try:
-        from solon.review.room import Options
+        from solon.review.room import options_of
         from solon.review.serve import check_bind, serve
     except ModuleNotFoundError as error:
         typer.echo(
@@ -50,8 +50,9 @@ def serve_command(
         if warning:
             typer.echo(warning, err=True)
         matching: Literal["prefer", "require"] = "require" if match == "require" else "prefer"
-        options = Options(work=work, match=matching, secure=behind_tls or certificate is not None)
         with Project(store, config=config, create=False) as project:
+            secure = behind_tls or certificate is not None
+            options = options_of(project.config.review, work=work, match=matching, secure=secure)
             serve(
                 project,
                 options,

@@ -11,9 +11,9 @@ import typer
 
 from solon.cli.interrupts import Stopper
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.progress import ProgressDisplay, spell_seconds
 from solon.cli.terminal import DONE, FAILED, STOPPED, WAITING, clean, console, print_json, say
 from solon.errors import UsageError
+from solon.progress import ProgressDisplay, spell_seconds
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -247,6 +247,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         f"  {summary.model_calls} model calls, {summary.input_tokens} + {summary.output_tokens} tokens, {cost}, "
         f"{spell_seconds(summary.seconds)} of work"
     )
+    for line in spell_trust(summary):
+        out.print(clean(f"  {line}"))
     if summary.bad_rows:
         out.print(clean(f"  {summary.bad_rows} bad rows, by line and reason: {summary.bad_rows_file}"))
     if summary.carried:
@@ -255,6 +257,29 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         out.print(f"  {summary.decisions_to_apply} decisions wait for `solon resume`")
     if summary.stopped_because:
         out.print(clean(f"  stopped: {summary.stopped_because}"))
+
+
+def spell_trust(summary: RunSummary) -> list[str]:
+    """What is promised of the accepted records, what is known of unsafe ones, and whether more decisions pay."""
+    lines = []
+    promise, unsafe, more = summary.promise, summary.unsafe, summary.more_decisions
+    if promise is not None:
+        ceiling = promise["ceiling"]
+        people = f"; experts agree with each other on {ceiling:.0%}" if ceiling is not None else ""
+        lines.append(
+            f"promise: at least {promise['agreement']:.0%} agreement, with confidence {promise['confidence']:.0%}, "
+            f"from confidence {promise['threshold']:.3f} on{people}"
+        )
+    if unsafe and (promise is not None or unsafe["audited"] or unsafe["known"]):
+        rate = (
+            f"{unsafe['flagged']} of {unsafe['audited']} audited, at most {unsafe['at_most']:.1%} (exact, 95%)"
+            if unsafe["audited"]
+            else "none was audited, so nothing bounds it"
+        )
+        lines.append(f"flagged unsafe among accepted: {rate}; known: {unsafe['known']}")
+    if more is not None:
+        lines.append(f"more decisions {'stop paying' if more['stop'] else 'still pay'}: {more['why']}")
+    return lines
 
 
 def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-import unicodedata
 from typing import TYPE_CHECKING, Any
+
+from solon.plain import clean as clean
+from solon.plain import shorten as shorten
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,30 +17,6 @@ DONE, FAILED, USAGE, WAITING, STOPPED = 0, 1, 2, 3, 4
 """Exit codes of every command."""
 
 _WIDTH_OF_A_PIPE = 160
-
-
-def clean(value: object) -> str:
-    """Text without what a terminal would obey: control and direction characters are shown as escapes."""
-    return "".join(char if _is_harmless(char) else _escape(char) for char in str(value))
-
-
-def _is_harmless(char: str) -> bool:
-    if char in "\n\t":
-        return True
-    # Zero-width joiners belong to emoji and to several scripts; other format characters only hide or turn text.
-    return (
-        unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn", "Cf", "Zl", "Zp") or char in "\u200c\u200d"
-    )
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
-
-
-def shorten(value: object, width: int) -> str:
-    """One clean line of at most `width` characters."""
-    line = " ".join(clean(value).split())
-    return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
 def styled(value: object, style: str = "") -> Text:

@@ -31,8 +31,8 @@ def migrate_threads(
 
     Example: solon migrate-threads --dry-run
     """
+    from solon.edge import run_sync
     from solon.migrating import migrate_threads
-    from solon.project import run_sync
     from solon.store.runs import find_run
 
     with open_project(store, config) as project:

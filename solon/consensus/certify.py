@@ -169,10 +169,12 @@ def certify_weighted(
     """The same for decisions drawn with known, unequal probabilities ``inclusion`` (n,), each above 0.
 
     Tests E[(disagreement - alpha) / inclusion] >= 0 by betting (Waudby-Smith and Ramdas 2024, section 4): valid at any
-    sample size without approximation, since the payoff is bounded by the smallest probability. Assumes that
-    items are independent draws and that each one's probability depended on what was known before its
-    decision. Items that were sent to an expert for certain by their low confidence calibrate nothing: leave them
-    out unless ``inclusion`` is true for all items of the same score.
+    sample size without approximation, since the payoff is bounded by the smallest probability. Where all above a cut
+    have the same probability the exact binomial test takes its place, which is stronger there; which of the two it is
+    depends on the probabilities alone. Assumes that items are independent draws, or drawn without replacement among
+    those of the same probability, and that each one's probability depended on what was known before its decision.
+    Items that were sent to an expert for certain by their low confidence calibrate nothing: leave them out unless
+    ``inclusion`` is true for all items of the same score.
     """
     _check(score, agreed, alpha, delta, start)
     if len(inclusion) and not (float(inclusion.min()) > 0.0 and float(inclusion.max()) <= 1.0):
@@ -181,6 +183,9 @@ def certify_weighted(
             next_step="leave out items that could not have been drawn",
         )
     n = len(score)
+    whole = bool(np.isin(agreed, (0.0, 1.0)).all())
+    if whole and (not n or float(np.ptp(inclusion)) == 0.0):
+        return certify(score, agreed, alpha=alpha, delta=delta, start=start, steps=steps)
     weight = float(inclusion.min()) / inclusion if n else inclusion
     gain = weight * ((1.0 - agreed) - alpha)
     turn = np.random.default_rng(seed).permutation(n)
@@ -189,11 +194,16 @@ def certify_weighted(
     total = float((1.0 / inclusion).sum()) if n else 0.0
     best: tuple[int, float] | None = None
     tests = size = 0
-    for size in _weighted_sizes(ranked, (1.0 / inclusion)[order] if n else ranked, start, steps):
+    least = least_sample(alpha, delta)
+    for size in _weighted_sizes(ranked, (1.0 / inclusion)[order] if n else ranked, start, steps, least):
         cut = ranked[size - 1]
         inside = turn[score[turn] >= cut]
         tests += 1
-        if betting_p_value(gain[inside], 1.0 - alpha) > delta:
+        if whole and float(np.ptp(inclusion[inside])) == 0.0:
+            p_value = tail_at_least(round(float(agreed[inside].sum())), len(inside), 1.0 - alpha)
+        else:
+            p_value = betting_p_value(gain[inside], 1.0 - alpha)
+        if p_value > delta:
             break
         best = (size, float(cut))
     if best is None:
@@ -209,12 +219,12 @@ def certify_weighted(
     )  # fmt: skip
 
 
-def _weighted_sizes(ranked: Floats, weight: Floats, start: float, steps: int) -> list[int]:
-    share = np.cumsum(weight) / weight.sum() if len(weight) else weight
+def _weighted_sizes(ranked: Floats, weight: Floats, start: float, steps: int, least: int) -> list[int]:
     sizes: list[int] = []
-    for aim in np.linspace(start, 1.0, steps):
-        if not len(ranked):
-            break
+    if len(ranked) < least:
+        return sizes
+    share = np.cumsum(weight) / weight.sum()
+    for aim in np.linspace(max(start, float(share[least - 1])), 1.0, steps):
         at = min(int(np.searchsorted(share, aim - 1e-9)), len(ranked) - 1)
         size = int(np.searchsorted(-ranked, -ranked[at], side="right"))
         if not sizes or size > sizes[-1]:

@@ -11,11 +11,11 @@ from solon.consensus.ballots import Ballots, Floats, collect
 from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, fit_platt
 from solon.consensus.logit import log_softmax
 from solon.consensus.model import PRIOR_CORRELATION, Calibration, ConsensusModel
-from solon.consensus.panel import TIE, Verdict, judge_item
+from solon.consensus.panel import TIE, Verdict, critic_against, judge_item
 from solon.consensus.weights import Weights, learn_weights
 from solon.errors import ConfigError
 
-SIGNALS = ("flips", "within_voter", "tie_share")
+SIGNALS = ("flips", "within_voter", "tie_share", "sample_variance", "critic_against", "said_doubt")
 """Signals that calibration listens to besides the posterior; each is 0 where the panel is of one mind."""
 
 
@@ -45,6 +45,7 @@ def fit(
     early_turn: bool = True,
     unlabelled: bool = True,
     extra: Mapping[str, Mapping[str, float]] | None = None,
+    against: Mapping[str, Mapping[str, float]] | None = None,
 ) -> ConsensusModel:
     """Learn judge weights and a calibration map from N >= 0 decisions.
 
@@ -52,7 +53,7 @@ def fit(
     fitted on leave-one-out posteriors, so no decision calibrates a score that it helped to fit; kinds:
     none | platt | isotonic | venn-abers. Raises ConfigError for a decision on an unknown item. For
     ``correlation`` (0 for independent people), ``turn_after`` and ``early_turn`` see ``weights.learn_weights``.
-    ``extra``: further signals per item, as given to ``judge_item``; they count if named in ``signals``.
+    ``extra``, ``against``: per item, as given to ``judge_item``; further signals count if named in ``signals``.
     """
     names = list(verdicts_by_item)
     at = {name: i for i, name in enumerate(names)}
@@ -82,7 +83,14 @@ def fit(
     return replace(
         model,
         calibration=_calibrate(
-            model, weights, verdicts_by_item, [*chosen, *other], calibration, signals, extra or {}
+            model,
+            weights,
+            verdicts_by_item,
+            [*chosen, *other],
+            calibration,
+            signals,
+            extra or {},
+            against or {},
         ),
     )
 
@@ -126,6 +134,7 @@ def _calibrate(
     kind: str,
     names: Sequence[str],
     extra: Mapping[str, Mapping[str, float]],
+    against: Mapping[str, Mapping[str, float]],
 ) -> Calibration:
     """``decisions``: first those that ``weights.left_out`` is about, in order, then those that chose no
     outcome.
@@ -137,6 +146,9 @@ def _calibrate(
         posterior = left_out[i] if i < len(left_out) else np.array(list(seen.posterior.values()))
         best = int(np.argmax(posterior))
         top.append(float(posterior[best]))
+        if decision.item in against:  # of the outcome that is best without this decision
+            held = critic_against(against[decision.item], model.outcomes[best])
+            seen.signals["critic_against"] = held
         said = model.outcomes[best] == decision.outcome
         correct.append(decision.reliability if said else min(1.0 - decision.reliability, 1.0))
         rows.append([seen.signals.get(name, 0.0) for name in names])

@@ -72,11 +72,16 @@ class _Voter:
 
 
 def judge_item(
-    model: ConsensusModel, verdicts: Sequence[Verdict], extra: Mapping[str, float] | None = None
+    model: ConsensusModel,
+    verdicts: Sequence[Verdict],
+    extra: Mapping[str, float] | None = None,
+    *,
+    against: Mapping[str, float] | None = None,
 ) -> Consensus:
     """Posterior, margin, confidence and signals of one item. Total for any verdicts, none included.
 
-    ``extra``: further signals, such as critics' disagreement, for the calibration to listen to.
+    ``extra``: further signals for the calibration to listen to. ``against``: what critics hold against each outcome,
+    from 0 (nothing) to 1 (fatal).
     """
     outcomes = model.outcomes
     k = len(outcomes)
@@ -87,6 +92,7 @@ def judge_item(
     margins: list[float] = []
     logprobs: list[float] = []
     said: list[float] = []
+    resampled = False
     channels, position = model.channels, model.position
     for v in verdicts:
         share = share_of(v, index, k)
@@ -98,6 +104,7 @@ def judge_item(
         if voter is None:
             voter = voters[v.judge] = _Voter(k)
         voter.n += 1
+        resampled = resampled or v.sample > 0
         deviation = channels.get(channel_of(v.judge, v.seat, v.order), 0.0) if channels else 0.0
         seen = voter.orders.get(v.order)
         if seen is None:
@@ -131,6 +138,12 @@ def judge_item(
         signals["logprob_margin"] = abs(sum(logprobs)) / len(logprobs)
     if said:
         signals["said_confidence"] = sum(said) / len(said)
+        signals["said_doubt"] = 1.0 - signals["said_confidence"]
+    if resampled:
+        signals["sample_variance"] = _sample_variance(verdicts, index, k)
+    if against:
+        signals["critic_against"] = critic_against(against, outcomes[order[0]])
+    signals["model_change"] = _model_change(voters, posterior)
     return Consensus(
         posterior=dict(zip(outcomes, posterior, strict=True)),
         best=outcomes[order[0]],
@@ -140,6 +153,40 @@ def judge_item(
         votes=votes,
         split=split,
     )
+
+
+def critic_against(against: Mapping[str, float], best: str) -> float:
+    """How much more critics hold against the best outcome than against the least blamed other one; 0 to 1."""
+    others = [held for outcome, held in against.items() if outcome != best]
+    return max(0.0, against.get(best, 0.0) - min(others, default=0.0))
+
+
+def _sample_variance(verdicts: Sequence[Verdict], index: dict[str, int], k: int) -> float:
+    """Gini impurity of the samples of one judge, seat and order, mean over those that were asked twice or more."""
+    drawn: dict[tuple[str, str, str], list[list[float]]] = {}
+    for v in verdicts:
+        share = share_of(v, index, k)
+        if share is not None:
+            drawn.setdefault((v.judge, v.seat, v.order), []).append(share)
+    several = [shares for shares in drawn.values() if len(shares) > 1]
+    spread = 0.0
+    for shares in several:
+        spread += 1.0 - sum((sum(column) / len(shares)) ** 2 for column in zip(*shares, strict=True))
+    return spread / len(several) if several else 0.0
+
+
+def _model_change(voters: dict[str, _Voter], posterior: Sequence[float]) -> float:
+    """Expected length of the gradient that a decision would add (Settles et al. 2008), per root of the voters."""
+    if not voters:
+        return 0.0
+    change = 0.0
+    for j, p in enumerate(posterior):
+        square = 0.0
+        for voter in voters.values():
+            expected = sum(q * s for q, s in zip(posterior, voter.shares, strict=True))
+            square += ((voter.shares[j] - expected) / voter.n) ** 2
+        change += p * math.sqrt(square)
+    return change / math.sqrt(len(voters))
 
 
 def _log_odds(p: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,13 +14,8 @@ from solon.consensus.binomial import clopper_pearson
 from solon.consensus.ceiling import best_agreement
 from solon.consensus.logit import fit_logit
 from solon.consensus.model import Calibration
+from solon.consensus.trust import PRIOR_RIGHT, PRIOR_STRENGTH, PROVEN_AFTER, PROVEN_AT
 from solon.errors import ConfigError
-
-PROVEN_AFTER = 30
-"""Blind golden or overlapped answers after which a reviewer may count as proven."""
-PROVEN_AT = 0.9
-"""Reliability that a proven reviewer must show."""
-PRIOR_RIGHT, PRIOR_STRENGTH = 0.75, 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +84,26 @@ def rate_all(
     return out
 
 
+def rate_people(
+    answers: Mapping[str, Mapping[str, str]],
+    final: Collection[str],
+    golden: Mapping[str, str] | None = None,
+    outcomes: int = 2,
+) -> dict[str, Reviewer]:
+    """Reliability of everyone from ``answers[item][reviewer]``, each item's in the order in which they were given.
+
+    Those whose decision is ``final`` are measured beside each other, so that a crowd cannot make an expert look bad;
+    the rest beside the first final answer to an item where there is one, else beside each other. ``golden``
+    answers take precedence over people.
+    """
+    among = {
+        item: {who: said for who, said in given.items() if who in final} for item, given in answers.items()
+    }
+    first = {item: next(iter(given.values())) for item, given in among.items() if given}
+    rated = rate_all(answers, first | dict(golden or {}), outcomes)
+    return rated | rate_all(among, golden, outcomes)
+
+
 def vote_weight(reliability: float, outcomes: int = 2) -> float:
     """Log odds that one vote of this reliability adds to the outcome it names; 0 at chance or under."""
     p = min(max(reliability, 1.0 / outcomes), 0.999)
@@ -119,16 +134,19 @@ def merge(
     votes: Sequence[tuple[str, float]],
     *,
     calibration: Calibration | None = None,
+    confidence: float | None = None,
 ) -> dict[str, float]:
     """Posterior after votes of ``(outcome, reliability)``, independent given the truth.
 
-    ``tie`` and unknown outcomes move nothing. With ``calibration`` the panel's own odds are first made honest:
-    an overconfident panel would outvote any reviewer.
+    ``tie`` and unknown outcomes move nothing. With ``confidence``, or a ``calibration`` that gives it, the panel's own
+    odds are first made honest: an overconfident panel would outvote any reviewer.
     """
     logs = {o: math.log(max(p, 1e-12)) for o, p in posterior.items()}
-    if calibration is not None and calibration.kind != "none" and len(logs) > 1:
-        best = max(logs, key=lambda o: logs[o])
-        honest = min(max(calibration.apply(posterior[best], {}), 1e-6), 1.0 - 1e-6)
+    best = max(logs, key=lambda o: logs[o])
+    if confidence is None and calibration is not None and calibration.kind != "none":
+        confidence = calibration.apply(posterior[best], {})
+    if confidence is not None and len(logs) > 1:
+        honest = min(max(confidence, 1e-6), 1.0 - 1e-6)
         rest = sum(p for o, p in posterior.items() if o != best) or 1.0
         logs = {
             o: math.log(honest if o == best else max((1.0 - honest) * p / rest, 1e-12))

@@ -106,13 +106,14 @@ def select(
     minutes: float | None = None,
     cost: Floats | None = None,
     embeddings: Floats | None = None,
+    covered: Floats | None = None,
     diversity: float = 0.0,
 ) -> Ints:
     """Rows to ask about, best first: highest value per minute under a budget of items or minutes.
 
     ``cost`` (n,) minutes per decision (default 1). With ``diversity`` in (0, 1] and ``embeddings`` an item loses
-    up to that share of its value to the most similar one picked already (maximal marginal relevance,
-    Carbonell and Goldstein 1998). Items of no value are never picked. Ties: lower row first.
+    up to that share of its value to the most similar one picked already, or among ``covered`` (m, d), asked before
+    (maximal marginal relevance, Carbonell and Goldstein 1998). Items of no value are never picked. Ties: lower row.
     """
     n = len(value)
     if items is None and minutes is None:
@@ -136,15 +137,29 @@ def select(
                 chosen.append(row)
                 left -= float(price[row])
         return np.array(chosen, dtype=np.int64)
-    return _select_diverse(value, rate, price, most, left, embeddings, diversity)
+    unit = _unit(embeddings)
+    nearest = np.zeros(n)
+    if covered is not None:
+        for row in _unit(covered):
+            nearest = np.maximum(nearest, np.clip(unit @ row, 0.0, 1.0))
+    return _select_diverse(value, rate, price, most, left, unit, nearest, diversity)
+
+
+def _unit(vectors: Floats) -> Floats:
+    norm = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
+    return np.asarray(vectors / np.where(norm > 0.0, norm, 1.0))
 
 
 def _select_diverse(
-    value: Floats, rate: Floats, price: Floats, most: int, left: float, embeddings: Floats, diversity: float
+    value: Floats,
+    rate: Floats,
+    price: Floats,
+    most: int,
+    left: float,
+    unit: Floats,
+    nearest: Floats,
+    diversity: float,
 ) -> Ints:
-    norm = np.sqrt((embeddings**2).sum(axis=1, keepdims=True))
-    unit = embeddings / np.where(norm > 0.0, norm, 1.0)
-    nearest = np.zeros(len(value))
     free = value > 0.0
     chosen: list[int] = []
     while len(chosen) < most:

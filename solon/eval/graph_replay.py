@@ -1,85 +1,66 @@
-"""Run the real graph over recorded panels: recorded verdicts take the judges' place, all else is as in a run."""
+"""Run the real graph over recorded panels: their verdicts come with the seeds, all else is as in a run."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from solon.agents.judge import Verdict
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.errors import UsageError
 from solon.eval.recorded import RecordedItem
 from solon.eval.replay import Routed
-from solon.graphs.recipes.preference import Preference
 from solon.project import Project
-from solon.store.learning import item_routes, votes_on
-
-if TYPE_CHECKING:
-    from solon.graphs.context import ItemContext
+from solon.store.learning import votes_on
+from solon.store.outcomes import item_routes
 
 _POLICY = re.compile(r"^(?P<name>\w+)(?:\((?P<value>[\d.]+)\))?$")
 
 
-class RecordedPreference(Preference):
-    """The preference recipe with a recorded panel: no model is asked for a verdict."""
-
-    def __init__(self, items: Mapping[str, RecordedItem]) -> None:
-        self._items = items
-
-    async def judge(self, context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
-        recorded = self._items[context.item.external_id]
-        return [
-            Verdict(
-                judge=v.judge,
-                seat=v.seat,
-                order=v.order,
-                sample=v.sample,
-                outcome=v.outcome,
-                p=v.p,
-                confidence=v.confidence,
-                scores=None,
-                rationale="",
-                call=None,
-            )
-            for v in recorded.verdicts
-        ]
-
-
 def run_graph(items: Sequence[RecordedItem], model: ConsensusModel, policy: str) -> list[Routed]:
-    """Send recorded pairs through a run in a scratch store; what comes back was read from that store.
-
-    The critic is a scripted one that finds nothing, so the recorded pair is what the panel judged.
-    """
+    """Send recorded pairs through a run in a scratch store; what comes back was read from that store."""
     if set(model.outcomes) != {"A", "B"}:
         raise UsageError(
             "the graph replays pairs only; this file records something else",
             next_step="run it without --graph: its verdicts are judged directly",
         )
-    by_id = {item.id: item for item in items}
     seeds = [
         {
             "id": item.id,
             "prompt": f"recorded item {item.id}",
             "responses": [{"text": f"answer A of {item.id}"}, {"text": f"answer B of {item.id}"}],
+            "verdicts": recorded_verdicts(item),
         }
         for item in items
     ]
     with tempfile.TemporaryDirectory(prefix="solon-replay-") as folder:
         with Project(
-            f"sqlite:///{Path(folder) / 'replay.db'}",
-            config=_config(policy),
-            models={"default": _silent_critic()},
-            recipes={"preference": RecordedPreference(by_id)},
+            f"sqlite:///{Path(folder) / 'replay.db'}", config=_config(policy, len(items))
         ) as project:
             project.run("preference", seeds)
             return _read(project, model)
 
 
-def _config(policy: str) -> dict[str, Any]:
+def recorded_verdicts(item: RecordedItem) -> list[dict[str, Any]]:
+    """The verdicts of a recorded item as a seed's column `verdicts`."""
+    return [
+        {
+            "judge": verdict.judge,
+            "seat": verdict.seat,
+            "verdict": verdict.outcome,
+            "order": verdict.order,
+            "sample": verdict.sample,
+            "p": verdict.p,
+            "confidence": verdict.confidence,
+        }
+        for verdict in item.verdicts
+    ]
+
+
+def _config(policy: str, n: int) -> dict[str, Any]:
     match = _POLICY.match(policy)
     name, value = (match["name"], match["value"]) if match else ("never", None)
     routing: dict[str, Any] = {"policy": name, "audit_share": 0.0}
@@ -87,23 +68,18 @@ def _config(policy: str) -> dict[str, Any]:
         routing["threshold"] = float(value)
     if value is not None and name == "pilot":
         routing |= {"pilot": int(float(value)), "pilot_share": 1.0}
-    if name == "budget":
-        raise UsageError(
-            "the graph holds no budget back in a replay",
-            next_step="use --policy threshold(T) or leave --graph out",
-        )
+    if (
+        name == "budget"
+    ):  # recorded texts are empty names: neither their length nor their likeness says anything
+        share = 0.2 if value is None else float(value)
+        most = round(share * n) if share <= 1.0 else round(share)
+        routing |= {"budget": max(1, most), "explore": 0.0, "diversity": 0.0}
     return {
         "models": {"default": {"model": "scripted:default"}},
         "generator": {"revise": False},
         "resolver": {"enabled": False},
         "routing": routing,
     }
-
-
-def _silent_critic() -> Any:
-    from solon.agents.models.scripted import ScriptedChat
-
-    return ScriptedChat(name="silent critic", respond=lambda _question: {"findings": []})
 
 
 def _read(project: Project, model: ConsensusModel) -> list[Routed]:

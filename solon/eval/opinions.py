@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, Verdict, judge_item
 from solon.store import evaluation
+from solon.store.criticism import against_on
 from solon.store.evaluation import Answer, Shown
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opini
     nothing: no answer is compared with a version that learned from it.
     """
     votes = evaluation.votes_for(connection, [answer.what for answer in answers])
+    against = against_on(connection, [answer.shown for answer in answers])
     payloads = evaluation.consensus_of_items(connection, sorted({answer.item_id for answer in answers}))
     models: dict[str, ConsensusModel] = {}
     found = []
@@ -53,7 +55,7 @@ def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opini
         if not cast:
             continue
         model = _model(models, payloads[answer.item_id])
-        found.append(Opinion(answer, judge_item(model, cast), cast))
+        found.append(Opinion(answer, judge_item(model, cast, against=against[answer.shown]), cast))
     return found
 
 

@@ -64,7 +64,7 @@ def load(
     """
     path = Path(path)
     dirt: Counter[str] = Counter()
-    rows = [row for row in _rows(path) if subset is None or subset in str(row.get("subset", ""))]
+    rows = [row for row in read_lines(path) if subset is None or subset in str(row.get("subset", ""))]
     if not rows:
         raise UsageError(
             f"{path}: no rows" + (f" of subset {subset!r}" if subset else ""),
@@ -83,7 +83,8 @@ def load(
     return Recording(path.name, kind, outcomes, items, dict(dirt))
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a recording, each with an `id`. Raises UsageError naming file and line."""
     try:
         handle = path.open(encoding="utf-8")
     except OSError as error:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Suite = Callable[["Material"], SuiteResult]
 GROUP = "solon.suites"
 BUILT_IN = (
-    "agreement", "audit", "judges", "quality", "diversity", "duplicates", "contamination", "compare",
+    "agreement", "audit", "drift", "judges", "quality", "diversity", "duplicates", "contamination", "downstream",
+    "compare", "replay",
 )  # fmt: skip
 
 
@@ -53,6 +54,4 @@ def find_suite(name: str) -> Suite:
             return plugin
     near = difflib.get_close_matches(name, suite_names(), n=1)
     guess = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(
-        f"there is no suite {name!r}", next_step=f"{guess}known: {', '.join(suite_names())}, replay"
-    )
+    raise UsageError(f"there is no suite {name!r}", next_step=f"{guess}known: {', '.join(suite_names())}")

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from solon.eval.curves import Curves, measure_curves
+from solon.eval.examples import Example, draw_examples
 from solon.eval.limits import find_limits
 from solon.eval.opinions import counted, opinions_on
 from solon.eval.result import Figure, rate
 from solon.eval.standing import Standing, moment, read_standing
 from solon.eval.suites import agreement, audit, judges, quality
+from solon.formats.records import plain_model
 from solon.store import audit_log, counts, evaluation, runs
 from solon.store.ids import keyed_hash
+from solon.store.review_rows import VOTES
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,10 +31,7 @@ if TYPE_CHECKING:
     from solon.eval.material import Material
     from solon.eval.opinions import Opinion
     from solon.store import Store
-    from solon.store.evaluation import Accepted, Answer
-
-LEVELS = (("low", 0.0, 0.6), ("middle", 0.6, 0.85), ("high", 0.85, 1.01))
-EXAMPLES = 3
+    from solon.store.evaluation import Answer
 
 
 class _Part(BaseModel):
@@ -39,7 +39,8 @@ class _Part(BaseModel):
 
 
 class RunPart(_Part):
-    """A run as it stands. `protocol`: what its configuration says about routing and panel."""
+    """A run as it stands. `protocol`: what its configuration says about routing and panel. `versions`: of prompts,
+    graph and consensus -> items pinned to each. `recorded`: verdicts that came with the seeds."""
 
     id: str
     recipe: str
@@ -53,7 +54,9 @@ class RunPart(_Part):
     decided: int
     models: dict[str, str]
     judges: tuple[str, ...]
+    recorded: int
     protocol: dict[str, Any]
+    versions: dict[str, dict[str, int]]
     standing: Standing
 
 
@@ -115,19 +118,6 @@ class Auditors(_Part):
     log_intact: bool
     log_problem: str
     log_head: str
-
-
-class Example(_Part):
-    """A record at some level of confidence. Texts only where they were asked for."""
-
-    level: str
-    record: str
-    confidence: float | None
-    route: str
-    provisional: bool
-    prompt: str | None = None
-    chosen: str | None = None
-    rejected: str | None = None
 
 
 class Report(_Part):
@@ -196,7 +186,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         law=law,
         costs=costs,
         auditors=auditors,
-        examples=_examples(material, accepted, with_texts),
+        examples=draw_examples(material, accepted, with_texts),
         limits=find_limits(
             audited, agreed, judged, decisions.counted, len(accepted), costs.money, with_texts
         ),
@@ -219,12 +209,23 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
         certified=sum(row.certificate_id is not None for row in own),
         provisional=sum(row.provisional for row in own),
         decided=sum(row.route == "decided" for row in own),
-        models={name: str(model.get("model", "")) for name, model in config.get("models", {}).items()},
+        models={
+            name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()
+        },
         judges=tuple(
             f"{judge.get('model', 'default')}{': ' + judge['persona'] if judge.get('persona') else ''}"
             for judge in config.get("judges", ())
         ),
+        recorded=sum(found.call_id is None for found in evaluation.findings(connection, [run.id])),
         protocol={name: routing[name] for name in kept if name in routing},
+        versions={
+            name: counts.count_by(connection, [run.id], column)
+            for name, column in (
+                ("prompts", "prompts_id"),
+                ("graph", "graph_version"),
+                ("consensus", "consensus_id"),
+            )
+        },
         standing=standing,
     )
 
@@ -254,14 +255,21 @@ def _decisions(
 def _costs(rows: list[dict[str, Any]], records: int) -> Costs:
     tokens_in, tokens_out = (sum(int(row[k]) for row in rows) for k in ("input_tokens", "output_tokens"))
     known = all(not row["unpriced"] for row in rows)
-    money = sum(float(row["cost"]) for row in rows) if known and rows else None
+    money = sum(float(row["cost"]) for row in rows) if known else None
     return Costs(
         calls=sum(row["calls"] for row in rows),
         input_tokens=tokens_in,
         output_tokens=tokens_out,
         money=money,
         failed=sum(int(row["failed"]) for row in rows),
-        by_role=tuple({**row, "cost": None if row["unpriced"] else float(row["cost"])} for row in rows),
+        by_role=tuple(
+            {
+                **row,
+                "model": plain_model(row["model"]),
+                "cost": None if row["unpriced"] else float(row["cost"]),
+            }
+            for row in rows
+        ),
         tokens_per_record=(tokens_in + tokens_out) / records if records else None,
         money_per_record=money / records if records and money is not None else None,
     )
@@ -326,7 +334,8 @@ def _reviewers(
 
 def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undone: int) -> tuple[str, ...]:
     found = []
-    loose = len(answers) - len(counted(answers))
+    people = [answer for answer in answers if answer.actor != VOTES]
+    loose = len(people) - len(counted(people))
     if loose:
         found.append(
             f"{loose} answers enter no reliability, certificate or audit: no expert's token, or not blind"
@@ -362,37 +371,3 @@ def _pseudonymous(store: Store, found: agreement.Agreement) -> agreement.Agreeme
         pairs.append(pair.model_copy(update={"name": told}))
     by_reviewer = {names[actor]: figure for actor, figure in found.by_reviewer.items()}
     return found.model_copy(update={"by_reviewer": by_reviewer, "experts": tuple(pairs)})
-
-
-def _examples(material: Material, accepted: Sequence[Accepted], with_texts: bool) -> tuple[Example, ...]:
-    """The first records of each level by id: ids are hashes, so this is a draw that nobody chose."""
-    wanted: list[tuple[str, Accepted]] = []
-    for level, low, high in LEVELS:
-        fitting = [row for row in accepted if row.confidence is not None and low <= row.confidence < high]
-        wanted += [(level, row) for row in fitting[:EXAMPLES]]
-    ids = {row.id for _, row in wanted}
-    texts = {row.id: row for row in _rows(material) if row.id in ids} if with_texts else {}
-    found = []
-    for level, row in wanted:
-        text = texts.get(row.id)
-        flagged = bool(text and text.flags)
-        found.append(
-            Example(
-                level=level,
-                record=row.id,
-                confidence=row.confidence,
-                route=row.route,
-                provisional=row.provisional,
-                prompt=text.prompt if text else None,
-                chosen=("(withheld: flagged by an expert)" if flagged else text.answer) if text else None,
-                rejected=text.rejected if text and not flagged else None,
-            )
-        )
-    return tuple(found)
-
-
-def _rows(material: Material) -> Any:
-    from solon.store.exporting import export_rows
-
-    for run_id in material.run_ids:
-        yield from export_rows(material.store, run_id=run_id)[1]

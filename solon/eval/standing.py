@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from solon.config import parse_config
+from solon.consensus.audit import rate_with_bound
 from solon.learning import watch_audits
-from solon.store import certificates, counts, evaluation, runs
+from solon.store import audits, certificates, counts, evaluation, runs
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -51,7 +52,11 @@ class Look(BaseModel):
 
 
 class Standing(BaseModel):
-    """Where learning stands for a run's recipe, panel, law, prompts and seeds."""
+    """Where learning stands for a run's recipe, panel, law, prompts and seeds.
+
+    `unsafe`: flagged of audited accepted records, with the exact 95% upper bound `at_most`. `more_decisions`: whether
+    they still pay, as of the newest version.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,6 +70,8 @@ class Standing(BaseModel):
     looks: tuple[Look, ...]
     in_force: Look | None
     audit: dict[str, Any]
+    unsafe: dict[str, Any]
+    more_decisions: dict[str, Any] | None
 
 
 def read_standing(store: Store, run: RunRow) -> Standing:
@@ -79,6 +86,10 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         looks = certificates.looks(connection, run.scope)
         in_force = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
         counted, others = counts.count_decisions(connection, run.id)
+        flagged = audits.audited_unsafe(connection, run.id)
+        known = audits.known_unsafe(connection, run.id)
+        stopping = certificates.newest_stopping(connection, run.scope)
+    share, at_most = rate_with_bound(flagged)
     in_force_id = in_force.id if in_force else None
     told = tuple(_look(i, row, in_force_id) for i, row in enumerate(looks, 1))
     return Standing(
@@ -97,6 +108,14 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         looks=told,
         in_force=next((look for look in told if look.id == in_force_id), None),
         audit=asdict(audit),
+        unsafe={
+            "flagged": sum(flagged),
+            "audited": len(flagged),
+            "rate": share,
+            "at_most": at_most,
+            "known": known,
+        },
+        more_decisions=stopping,
     )
 
 

@@ -1,6 +1,6 @@
 """Alpaca rows: instruction, input, output, with system and history. Imports `contract` and `records` only.
 
-Source: LLaMA-Factory, `data/README.md`, "Alpaca Format".
+Source, read in code: LLaMA-Factory, `data/parser.py` and `AlpacaDatasetConverter` of `data/converter.py`.
 """
 
 from __future__ import annotations
@@ -29,4 +29,20 @@ def alpaca(row: ExportRow) -> Iterator[Piece]:
         }
 
 
-FORMATS = (Format("alpaca", "instruction, input, output; system and history beside them", alpaca),)
+# Without these LLaMA-Factory reads instruction, input and output, and drops system and history.
+_COLUMNS = {
+    "prompt": "instruction",
+    "query": "input",
+    "response": "output",
+    "system": "system",
+    "history": "history",
+}
+
+FORMATS = (
+    Format(
+        "alpaca",
+        "instruction, input, output; system and history beside them",
+        alpaca,
+        load={"dataset_info.json": {"formatting": "alpaca", "columns": _COLUMNS}},
+    ),
+)

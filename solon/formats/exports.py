@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from solon.errors import UsageError
 from solon.formats import alpaca, sharegpt, tables, trainers, trl
 from solon.formats.containers import PendingFile, check_target, explain_os_error, write_text_at_once
 from solon.formats.contract import Format, LeftOut, finite
+from solon.formats.facts import Facts
 from solon.formats.records import ExportRow
 from solon.formats.splits import Split, split_of
 
@@ -29,9 +30,9 @@ FORMATS: Mapping[str, Format] = {
 }
 EXTRA_COLUMNS = (
     "id", "seed_id", "group", "recipe", "lang", "label", "margin", "confidence", "soft_label", "route",
-    "provisional",
+    "provisional", "weight", "annotator", "source", "licence", "consent",
 )  # fmt: skip
-_SUFFIX = {"csv": ".csv", "parquet": ".parquet"}
+SUFFIX = {"csv": ".csv", "parquet": ".parquet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,10 @@ class ExportFile:
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """What was written. `left_out` counts what was not, by reason; `withheld`: records with a nulled text."""
+    """What was written. `left_out` counts what was not, by reason; `withheld`: records with a nulled text.
+
+    `facts`: what the written records are like, see `solon.formats.facts`.
+    """
 
     format: str
     files: tuple[ExportFile, ...]
@@ -56,6 +60,7 @@ class ExportSummary:
     written: int
     withheld: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -93,6 +98,7 @@ def export(
     test_fraction: float = 0.0,
     split_key: str = "solon",
     left_out: Mapping[str, int] | None = None,
+    refuse: Callable[[ExportRow], str | None] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> ExportSummary:
     """Write `rows` to `path`, and `<path>.manifest.json` beside it.
@@ -106,6 +112,8 @@ def export(
         min_margin: leave out records with a smaller margin, and those that have none.
         test_fraction: if above 0, write `name.train.ext` and `name.test.ext`, split by seed group.
         left_out: what the caller left out before, by reason; it joins the counts.
+        refuse: a filter of the caller's: the reason to leave a record out, or None. What it raises ends the export,
+            and what was there before is unchanged.
         about: further facts for the manifest (versions, snapshot, ids); JSON values.
 
     Raises:
@@ -115,7 +123,7 @@ def export(
     form, target = find_format(format), Path(path)
     options = _Options(tuple(extra_columns), certified_only, min_margin, test_fraction, split_key)
     _check_options(form, target, options)
-    job = _Job(form, options, Counter(left_out or {}))
+    job = _Job(form, options, Counter(left_out or {}), refuse)
     try:
         job.open(target)
         for row in rows:
@@ -133,6 +141,7 @@ def export(
         written=sum(file.rows for file in files),
         withheld=job.withheld,
         left_out=dict(sorted(job.left_out.items())),
+        facts=job.facts.as_dict(),
     )
     _write_manifest(summary, form, options, dict(about or {}))
     return summary
@@ -154,6 +163,8 @@ class _Job:
     form: Format
     options: _Options
     left_out: Counter[str]
+    refuse: Callable[[ExportRow], str | None] | None = None
+    facts: Facts = field(default_factory=Facts)
     read: int = 0
     withheld: int = 0
     files: dict[Split | None, PendingFile] = field(default_factory=dict)
@@ -171,6 +182,7 @@ class _Job:
             self.left_out[reason] += 1
             return
         file = self._file_of(row)
+        before = file.rows
         for piece in self.form.rows(row):
             if isinstance(piece, LeftOut):
                 self.left_out[piece.reason] += 1
@@ -183,6 +195,9 @@ class _Job:
                 self.left_out["invalid_text"] += 1
             else:
                 self.withheld += bool(piece.get("withheld"))
+                self.facts.see_columns({**piece, **extra})
+        if file.rows > before:
+            self.facts.see(row)
 
     def _refuse(self, row: ExportRow) -> str | None:
         smallest = self.options.min_margin
@@ -192,7 +207,7 @@ class _Job:
             return "no_margin"
         if smallest is not None and row.margin is not None and not row.margin >= smallest:
             return "below_min_margin"
-        return None
+        return self.refuse(row) if self.refuse is not None else None
 
     def _file_of(self, row: ExportRow) -> PendingFile:
         if self.options.test_fraction == 0:
@@ -216,8 +231,8 @@ class _Job:
 def _check_options(form: Format, target: Path, options: _Options) -> None:
     check_target(target)
     suffix = target.suffix.lower()
-    wanted = _SUFFIX.get(form.container)
-    if suffix != wanted and (wanted or suffix in _SUFFIX.values()):
+    wanted = SUFFIX.get(form.container)
+    if suffix != wanted and (wanted or suffix in SUFFIX.values()):
         right = wanted or ".jsonl"
         raise UsageError(
             f"the format {form.name!r} writes {form.container.upper()}, but {target} ends in {suffix!r}",
@@ -247,6 +262,7 @@ def _write_manifest(summary: ExportSummary, form: Format, options: _Options, abo
         "written": summary.written,
         "withheld": summary.withheld,
         "left_out": summary.left_out,
+        "facts": summary.facts,
         "options": asdict(options),
         "load": dict(form.load),
         "about": about,

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Literal
 
-Route = Literal["consensus", "resolved", "redrafted", "decided"]
+Route = Literal["consensus", "resolved", "redrafted", "voted", "decided"]
+
+
+def plain_model(name: str) -> str:
+    """A model's name as others may read it: without the folders of a local file."""
+    provider, found, rest = name.partition(":")
+    local = found and (rest.startswith(("/", "~", ".")) or "\\" in rest)
+    return f"{provider}:{PurePath(rest.replace(chr(92), '/')).name}" if local else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,10 @@ class ExportRow:
         route: how it was settled; provisional: accepted while no certificate was in force.
         flags: what experts flagged on the chosen text or response (unsafe, factually wrong, ...).
         flagged_candidates: ids of all candidates of the item that carry a flag.
+        source, licence, consent: the seed's provenance, as it was given.
+        faults: where a critic found major or fatal faults: `chosen` (also of a single response) and `rejected` ->
+            [start, end] in characters of that text, [-1, -1] where the critic quoted nothing. A text without an
+            entry was not criticised as it stands (a revision, an edit).
         lineage: ids of calls, prompt versions, models, constitution, rubric and consensus versions,
             decision id, pseudonymous actor.
     """
@@ -48,6 +60,10 @@ class ExportRow:
     provisional: bool = False
     flags: tuple[str, ...] = ()
     flagged_candidates: tuple[str, ...] = ()
+    source: str | None = None
+    licence: str | None = None
+    consent: str | None = None
+    faults: dict[str, list[list[int]]] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -59,6 +75,16 @@ class ExportRow:
     @property
     def has_pair(self) -> bool:
         return self.chosen is not None and self.rejected is not None
+
+    @property
+    def weight(self) -> float | None:
+        """How far to trust the label, in [0, 1]: 1 where a person decided, else the panel's confidence."""
+        return 1.0 if self.route == "decided" else self.confidence
+
+    @property
+    def annotator(self) -> str | None:
+        """Who decided, under a pseudonym that only this store can make; None where the panel did."""
+        return self.lineage.get("decided_by")
 
     @property
     def split_group(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 COLUMNS = (
     "id", "prompt", "messages", "input", "reference", "tags", "responses",
-    "lang", "specialty", "group", "subject", "source", "licence", "consent",
+    "lang", "specialty", "group", "subject", "source", "licence", "consent", "verdicts",
 )  # fmt: skip
 ROLES = ("system", "user", "assistant")
 MEDIA_COLUMNS = frozenset({"image", "images", "audio", "audios", "video", "videos"})
@@ -37,11 +37,30 @@ class SeedResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedVerdict:
+    """What a judge said elsewhere: A (the first response), B or tie of two; accept or reject of one; or abstain.
+
+    `judge` is an independent voter, `seat` one of its prompts or personas (default: the judge). `p`: its probability
+    of A (or accept). `order`: which response it saw first, AB or BA. `sample`: its how many-th try.
+    """
+
+    judge: str
+    seat: str
+    verdict: str
+    order: str = ""
+    sample: int = 0
+    p: float | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SeedRow:
     """One seed. `prompt` is always set; where the file gave `messages` it is the last user turn.
 
     `messages` is empty where the file gave `prompt`; `conversation()` is the same in both cases.
-    `line` is the row's place in its file (JSONL, CSV: physical line, Parquet and lists: row; from 1).
+    `verdicts`: what judges said elsewhere of the first responses; not None, even where empty, they take the panel's
+    and the critic's place. `line` is the row's place in its file (JSONL, CSV: physical line, Parquet and lists: row;
+    from 1).
     """
 
     id: str
@@ -58,6 +77,7 @@ class SeedRow:
     source: str | None = None
     licence: str | None = None
     consent: str | None = None
+    verdicts: tuple[SeedVerdict, ...] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     line: int = 0
 
@@ -87,6 +107,7 @@ def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_char
         "reference": _text(ours, "reference"),
         "tags": _tags(ours.get("tags")),
         "responses": _responses(ours["responses"]) if "responses" in ours else (),
+        "verdicts": _verdicts(ours["verdicts"]) if "verdicts" in ours else None,
         "metadata": metadata,
     }
     for name in ("lang", "specialty", "group", "subject", "source", "licence", "consent"):
@@ -271,6 +292,42 @@ def _response(item: Any, index: int) -> SeedResponse:
             raise RowProblem(f"{where}.{key} is a {_kind(name)}, not text")
     rest = {key: item[key] for key in item if key not in ("text", "source", "model")}
     return SeedResponse(text, named["source"], named["model"], rest)
+
+
+VERDICTS = ("A", "B", "tie", "accept", "reject", "abstain")
+
+
+def _verdicts(value: Any) -> tuple[SeedVerdict, ...]:
+    return tuple(_verdict(item, index) for index, item in enumerate(_json_list(value, "verdicts")))
+
+
+def _verdict(item: Any, index: int) -> SeedVerdict:
+    where = f"verdicts[{index}]"
+    if not isinstance(item, dict):
+        raise RowProblem(f"{where} is a {_kind(item)}, not an object with judge and verdict")
+    judge, verdict, order = item.get("judge"), item.get("verdict"), item.get("order") or ""
+    if not isinstance(judge, str) or not judge.strip():
+        raise RowProblem(f"{where}.judge is {judge!r:.40}; it must name the judge")
+    if verdict not in VERDICTS:
+        raise RowProblem(f"{where}.verdict is {verdict!r:.40}; it must be one of {', '.join(VERDICTS)}")
+    if order not in ("", "AB", "BA"):
+        raise RowProblem(f"{where}.order is {order!r:.40}; it must be AB or BA")
+    shares = [_share(item.get(name), f"{where}.{name}") for name in ("p", "confidence")]
+    sample = item.get("sample") or 0
+    if isinstance(sample, bool) or not isinstance(sample, int) or sample < 0:
+        raise RowProblem(f"{where}.sample is {sample!r:.40}; it must be a number from 0")
+    seat = item.get("seat") or judge
+    if not isinstance(seat, str):
+        raise RowProblem(f"{where}.seat is a {_kind(seat)}, not text")
+    return SeedVerdict(judge.strip()[:MAX_ID], seat.strip()[:MAX_ID], verdict, order, sample, *shares)
+
+
+def _share(value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise RowProblem(f"{where} is {value!r:.40}; it must be between 0 and 1")
+    return float(value)
 
 
 def _json_list(value: Any, column: str) -> list[Any]:

@@ -19,7 +19,7 @@ from solon.errors import SeedError
 from solon.formats.containers import write_text_at_once
 from solon.formats.dataset_folders import list_data_files, read_dataset
 from solon.formats.seed_files import READERS, BadRow, Raw, excerpt_of
-from solon.formats.seed_rows import COLUMNS, RowProblem, SeedResponse, SeedRow, parse_row
+from solon.formats.seed_rows import COLUMNS, RowProblem, SeedResponse, SeedRow, SeedVerdict, parse_row
 
 __all__ = [
     "COLUMNS",
@@ -27,6 +27,7 @@ __all__ = [
     "BadRow",
     "SeedResponse",
     "SeedRow",
+    "SeedVerdict",
     "list_data_files",
     "read_seed_rows",
     "read_seeds",

@@ -1,6 +1,6 @@
 """ShareGPT conversations, and LLaMA-Factory's use of them. Imports `contract` and `records` only.
 
-Source: LLaMA-Factory, `data/README.md`, "Sharegpt Format".
+Source, read in code: LLaMA-Factory, `data/parser.py` and `SharegptDatasetConverter` of `data/converter.py`.
 """
 
 from __future__ import annotations

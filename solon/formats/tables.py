@@ -29,10 +29,10 @@ def whole(row: ExportRow) -> Iterator[Piece]:
 
 
 def nested_as_json(row: ExportRow) -> Iterator[Piece]:
-    """Lineage and metadata as JSON texts: a column of one type, whatever the rows hold."""
+    """Faults, lineage and metadata as JSON texts: a column of one type, whatever the rows hold."""
     for piece in whole(row):
         if isinstance(piece, dict):
-            yield {**piece, "lineage": _json(piece["lineage"]), "metadata": _json(piece["metadata"])}
+            yield {**piece, **{name: _json(piece[name]) for name in ("faults", "lineage", "metadata")}}
 
 
 def flat(row: ExportRow) -> Iterator[Piece]:

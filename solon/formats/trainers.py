@@ -1,7 +1,7 @@
 """Rows for Axolotl and OpenRLHF. Imports `contract`, `trl` and `records` only.
 
-Sources: Axolotl, `prompt_strategies/dpo/chat_template.py` (type `chat_template.default`); OpenRLHF,
-`datasets/reward_dataset.py` and `sft_dataset.py`.
+Sources, read in code: Axolotl, `prompt_strategies/dpo/chat_template.py` (type `chat_template.default`) and
+`prompt_strategies/chat_template.py`; OpenRLHF, `datasets/reward_dataset.py` and `datasets/sft_dataset.py`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ def axolotl(row: ExportRow) -> Iterator[Piece]:
         chosen, rejected = pair
         yield {
             "messages": conversation(row),
-            "chosen": assistant(chosen),
-            "rejected": assistant(rejected),
+            # It looks for the text in what the chat template made of it, and templates trim: an answer with white
+            # space around it would be cut down to its last character.
+            "chosen": assistant(chosen.strip()),
+            "rejected": assistant(rejected.strip()),
         }
 
 

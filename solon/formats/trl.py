@@ -5,7 +5,9 @@ Source: TRL documentation, "Dataset formats and types".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 from solon.formats.contract import (
     Format,
@@ -94,6 +96,58 @@ def unpaired_standard(row: ExportRow) -> Iterator[Piece]:
             yield {"prompt": prompt, "completion": text, "label": label}
 
 
+def stepwise(row: ExportRow) -> Iterator[Piece]:
+    """One row a text: its steps (parts between blank lines) and whether each stands.
+
+    A step is wrong where a critic's major or fatal finding quotes it. Steps that came labelled with the seed
+    (`completions`, `labels`) go before that.
+    """
+    prompt = find_bare_prompt(row)
+    for side, text in (("chosen", find_answer(row)), ("rejected", _worse(row))):
+        if text is None:
+            continue
+        if isinstance(text, LeftOut):
+            yield text
+        elif isinstance(prompt, LeftOut):
+            yield prompt
+        else:
+            steps = _given_steps(row, text) or _criticised_steps(row, side, text)
+            yield steps if isinstance(steps, LeftOut) else {"prompt": prompt, **steps}
+
+
+def _worse(row: ExportRow) -> str | LeftOut | None:
+    pair = row.rejected if row.has_pair and row.outcome == "accepted" else None
+    return LeftOut("empty") if pair is not None and not pair.strip() else pair
+
+
+def _given_steps(row: ExportRow, text: str) -> dict[str, Any] | None:
+    steps, labels = row.metadata.get("completions"), row.metadata.get("labels")
+    if not isinstance(steps, list) or not isinstance(labels, list) or len(steps) != len(labels):
+        return None
+    known = all(isinstance(step, str) for step in steps) and all(isinstance(label, bool) for label in labels)
+    return {"completions": steps, "labels": labels} if known and STEP.join(steps) == text else None
+
+
+def _criticised_steps(row: ExportRow, side: str, text: str) -> dict[str, Any] | LeftOut:
+    spans = row.faults.get(side)
+    if spans is None:
+        return LeftOut("not_criticised")
+    if any(start < 0 for start, _ in spans):
+        return LeftOut("fault_without_place")
+    steps, labels, begin = [], [], 0
+    for stop, after in (*(gap.span() for gap in _GAP.finditer(text)), (len(text), len(text))):
+        if text[begin:stop].strip():
+            steps.append(text[begin:stop].strip())
+            labels.append(not any(start < stop and end > begin for start, end in spans))
+        begin = after
+    return {"completions": steps, "labels": labels}
+
+
+STEP = "\n"
+"""What TRL's trainer puts between steps by default; imported steps are joined by it too."""
+_GAP = re.compile(r"\n[^\S\n]*\n\s*")
+
+
 def _labelled(row: ExportRow) -> Iterator[tuple[str | LeftOut, bool]]:
     if row.outcome == "tie" or row.label == "tie":
         yield LeftOut("tie"), False
@@ -111,5 +165,6 @@ FORMATS = (
     Format("trl-preference-standard", "prompt, chosen and rejected as texts", preference_standard),
     Format("trl-sft-standard", "prompt and completion as texts", sft_standard),
     Format("trl-prompt-only-standard", "prompt as text", prompt_only_standard),
+    Format("trl-stepwise", "prompt, completions and labels: steps, and which of them stand (PRM)", stepwise),
     Format("trl-unpaired-preference-standard", "prompt, completion, label as texts", unpaired_standard),
 )

@@ -1,11 +1,17 @@
-"""Judge decided items again, under law that they were not judged by, each through its own journal."""
+"""Judge decided items again, under law that they were not judged by, through a journal apart from theirs.
+
+What was found before an amendment is ratified stands in no item's lineage; what the panel has said of an item before,
+under the same law, is read from the item's own run and not asked again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from solon.agents import judge as judges
 from solon.agents.calls import Meter, ModelPool
 from solon.config import Config
 from solon.consensus.panel import Verdict, judge_item
@@ -17,6 +23,7 @@ from solon.law.amendments import Document
 from solon.law.documents import Constitution, Rubric
 from solon.prompts import PromptLibrary
 from solon.store import Store
+from solon.store.benches import open_bench
 from solon.store.items import load_items
 from solon.store.precedents import PrecedentRow, judged_at
 from solon.store.runs import find_run
@@ -29,7 +36,7 @@ AGAIN = 1000
 
 
 class Bench:
-    """Judges decided items again under any law, each through its own journal."""
+    """Judges decided items again under any law."""
 
     def __init__(
         self,
@@ -59,13 +66,17 @@ class Bench:
 
     def context(self, row: PrecedentRow) -> ItemContext:
         """The item as its agents saw it, under today's prompts and panel."""
+        with self.store.connect() as connection:
+            run = find_run(connection, row.run_id)
+        with self.store.transaction() as connection:
+            run_id, item_id = open_bench(self.store, connection, run, row.item_id)
         if row.run_id not in self._contexts:
-            with self.store.connect() as connection:
-                run = find_run(connection, row.run_id)
             recipe = self._recipes.get(run.recipe) or get_recipe(run.recipe)
-            self._contexts[row.run_id] = Contexts(self.store, run, recipe, self.config, self.pool, self.meter)
-        item = replace(load_items(self.store, [row.item_id])[0], fresh=False)
-        context = self._contexts[row.run_id].make(item)
+            self._contexts[row.run_id] = Contexts(
+                self.store, run, recipe, self.config, self.pool, self.meter, known=[run.id]
+            )
+        item = load_items(self.store, [row.item_id])[0]
+        context = self._contexts[row.run_id].make(replace(item, id=item_id, run_id=run_id, fresh=False))
         return replace(context, case=replace(context.case, prompts=self._prompts))
 
     async def try_one(
@@ -91,6 +102,30 @@ class Bench:
         trial = impact.Trial(row.id, part, row.outcome, before, after, twice)
         return trial, (margin_before, margin_after)
 
+    async def score_shown(self, row: PrecedentRow, rubric: Rubric) -> list[dict[str, float]]:
+        """Mean scores of the panel by criterion, of each candidate shown; empty where no judge gave any."""
+        context = self.context(row)
+        context = replace(context, case=replace(context.case, rubric=rubric))
+        with self.store.connect() as connection:
+            round_, pair = judged_at(connection, row)
+        if len(row.shown) == 1:
+            given = [await context.recipe.judge(context, list(row.shown), round=round_, pair=pair)]
+        else:
+            given = await asyncio.gather(
+                *(
+                    judges.score(
+                        context.case,
+                        context.answer(candidate),
+                        prompt=context.prompt(candidate),
+                        round=round_,
+                        ordinal=pair * len(row.shown) + place,
+                    )
+                    for place, candidate in enumerate(row.shown)
+                )
+            )
+        await self.flush(context)
+        return [_mean_scores(verdicts) for verdicts in given]
+
     async def _judge(
         self, context: ItemContext, row: PrecedentRow, law: Document, round_: int, pair: int
     ) -> tuple[str, float]:
@@ -108,3 +143,11 @@ class Bench:
         """Wait until the calls made so far are in the journal."""
         await self.store.writer.run(lambda _: None)
         context.case.caller.journal.check()
+
+
+def _mean_scores(verdicts: Sequence[judges.Verdict]) -> dict[str, float]:
+    given: dict[str, list[float]] = {}
+    for verdict in verdicts:
+        for name, score in (verdict.scores or {}).items():
+            given.setdefault(name, []).append(score)
+    return {name: sum(scores) / len(scores) for name, scores in given.items()}

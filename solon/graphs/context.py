@@ -16,6 +16,7 @@ from solon.agents.case import Case
 from solon.consensus.model import ConsensusModel
 from solon.law.casebook import Casebook, Shown
 from solon.store import Store
+from solon.store.criticism import SEVERITY, held_against, severities
 from solon.store.ids import hash_id
 from solon.store.items import CandidateRow, ItemRow, load_candidate, load_text
 from solon.store.writer import Row
@@ -29,7 +30,7 @@ Panel = Callable[..., Awaitable["list[Verdict]"]]
 
 @dataclass(slots=True)
 class ItemContext:
-    """One item's context, made when it starts or goes on."""
+    """One item's context, made when it starts or goes on. `verdicts`: what was said of its responses elsewhere."""
 
     store: Store
     item: ItemRow
@@ -39,10 +40,17 @@ class ItemContext:
     responses: list[dict[str, Any]]
     certified_from: float | None = None
     casebook: Casebook | None = None
+    verdicts: list[dict[str, Any]] | None = None
+    _severities: dict[str, float] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _candidates: dict[str, CandidateRow] = field(default_factory=dict)
     _rows: list[tuple[type, Row]] = field(default_factory=list)
     _writing: Future[None] | None = None
+
+    def judged_elsewhere(self, round: int, pair: int = 0) -> bool:
+        """Do verdicts that came with the seed take the panel's place? They speak of its first responses only."""
+        given = len(self.responses) >= self.recipe.shown
+        return self.verdicts is not None and given and round == 0 and pair == 0
 
     def row_id(self, node: str, ordinal: str | int) -> str:
         """The id of a row that a node writes: the same whenever the attempt is replayed."""
@@ -75,6 +83,17 @@ class ItemContext:
         """The request that a candidate answers: its own, or the seed's."""
         own = self.candidate(candidate_id).prompt_text_id
         return self.text(own) if own else self.case.prompt
+
+    def remember_critique(self, candidate_id: str, worst: str) -> None:
+        """Keep what a critic found, for the consensus on the same way through the graph."""
+        self._severities[candidate_id] = SEVERITY[worst]
+
+    def held_against(self, shown: list[str]) -> dict[str, float]:
+        """What critics hold against each outcome, the same whether it is remembered or read."""
+        if any(candidate not in self._severities for candidate in shown):
+            with self.store.connect() as connection:
+                self._severities |= severities(connection, shown)
+        return held_against(shown, self._severities)
 
     def precedents(self, candidate_id: str) -> Shown:
         """What judges of this candidate's request are shown of earlier decisions."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from solon.agents.calls import Caller, Meter, ModelPool
 from solon.agents.case import Case
 from solon.config import Config
@@ -35,7 +37,10 @@ class Contexts:
         pool: ModelPool,
         meter: Meter,
         tracing: Tracing = OFF,
+        *,
+        known: Sequence[str] = (),
     ) -> None:
+        """`known`: further runs whose finished calls are not made again."""
         self._store, self._run, self._recipe = store, run, recipe
         self._config, self._pool, self._meter, self._tracing = config, pool, meter, tracing
         with store.connect() as connection:
@@ -43,9 +48,9 @@ class Contexts:
             self.carries = not again and carrying.has_decisions(connection, run.id)
         # Calls that a preview made of the same seed are equal calls: they are not made again.
         previewed = find_preview_run(store, run.recipe)
-        self._earlier = [name for name in (previewed, run.reuse_run_id) if name is not None]
+        self._earlier = [name for name in (previewed, run.reuse_run_id, *known) if name is not None]
         self._laws: dict[tuple[str, ...], tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]] = {}
-        self._casebook: Casebook | None = None
+        self._casebooks: dict[float, Casebook] = {}
 
     def make(self, item: ItemRow) -> ItemContext:
         constitution, rubric, prompts, consensus = self._law(item)
@@ -74,16 +79,24 @@ class Contexts:
         given = content.get("responses") or []
         threshold = self._threshold(item.certificate_id)
         return ItemContext(
-            self._store, item, self._recipe, case, consensus, given, threshold, self._precedents()
+            self._store,
+            item,
+            self._recipe,
+            case,
+            consensus,
+            given,
+            threshold,
+            self._precedents(item),
+            content.get("verdicts"),
         )
 
-    def _precedents(self) -> Casebook:
-        """Case law as it stood when the run was pinned: the same whenever an item of it is replayed."""
-        if self._casebook is None:
+    def _precedents(self, item: ItemRow) -> Casebook:
+        """Case law as it stood when the run was pinned, or the item was judged again: the same at every replay."""
+        until = self._run.created_at if item.carried is None else item.precedents_until
+        if until not in self._casebooks:
             with self._store.connect() as connection:
-                found = retrievable_cases(connection, self._run.recipe, self._run.created_at)
-            self._casebook = Casebook(found)
-        return self._casebook
+                self._casebooks[until] = Casebook(retrievable_cases(connection, self._run.recipe, until))
+        return self._casebooks[until]
 
     def _threshold(self, certificate_id: str | None) -> float | None:
         """From which confidence the item's certificate accepts; an alarm may have suspended it since."""

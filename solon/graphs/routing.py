@@ -132,6 +132,10 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
                 "value": share,
             }
         )
+    if signals.get("critic_against", 0.0) > 0:
+        held = signals["critic_against"]
+        told = f"the critic holds more against {consensus.best} than against the rest"
+        found.append({"code": "critic", "text": f"{told} (by {held:.2f} of 1)", "value": round(held, 4)})
     if votes.get("abstain"):
         found.append(
             {

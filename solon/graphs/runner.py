@@ -14,6 +14,7 @@ from solon.errors import LimitReached, ModelError, ModelRefused, SolonError, Sto
 from solon.graphs.contexts import Contexts
 from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
+from solon.graphs.spending import choose_reviews
 from solon.graphs.threads import Threads, names_decision
 from solon.privacy import make_scanner, texts_of
 from solon.store import Store, deliveries, holds
@@ -21,6 +22,7 @@ from solon.store import items as item_store
 from solon.store import reviews as review_store
 from solon.store.items import ItemRow
 from solon.store.runs import RunRow, add_active_seconds
+from solon.store.selection import open_picked
 from solon.tracing import Tracing, make_tracing
 
 GIVE_UP_AFTER = 8
@@ -138,11 +140,9 @@ class Runner:
         return bool(self.meter.stopping) or self._fatal is not None
 
     async def _spend_budget(self, size: int) -> None:
-        """All are judged: the least confident go to experts, the others end as their panel found."""
-        most = self.config.routing.review_budget
-        others = await self.store.writer.run(
-            lambda connection: review_store.spend_budget(connection, self.run.id, most)
-        )
+        """All are judged: those worth most go to experts, the others end as their panel found."""
+        picked, others = await asyncio.to_thread(choose_reviews, self.store, self.run, self.config.routing)
+        await self.store.writer.run(lambda connection: open_picked(connection, picked, others))
         gate = asyncio.Semaphore(size)
 
         async def one(review: review_store.ReviewRow) -> None:

@@ -138,6 +138,21 @@ def bump(version: str, changes: Sequence[Change]) -> str:
     return f"{major}.{minor}.{patch + 1}"
 
 
+def telling(changes: Sequence[Change]) -> list[Change]:
+    """Changes without the new numbers that an insertion or another order brings along."""
+    return [change for change in changes if change.field != "priority"]
+
+
+def touched(changes: Sequence[Change]) -> set[str]:
+    """Ids of the principles or criteria that say or rank something else now."""
+    found = {change.id for change in telling(changes) if change.id}
+    for change in changes:
+        if change.field == "order":
+            pairs = zip(change.old, change.new, strict=True)
+            found |= {name for old, new in pairs if old != new for name in (old, new)}
+    return found
+
+
 def _find(parts: list[dict[str, Any]], edit: Edit) -> dict[str, Any]:
     for part in parts:
         if part["id"] == edit.id:

@@ -25,6 +25,8 @@ CHARS_PER_TOKEN = 4
 BUCKETS = 4096
 ALIKE = 0.1
 """Less similar cases are not shown: they would be noise."""
+LIMITS = (0.25, 0.2, 0.15, 0.12, 0.1, 0.08)
+"""Mean similarity to a group from which a text joins it; see `cluster`."""
 SAME = 0.8
 """From this overlap of word triples (Jaccard) two requests are the same question, and one would give away the other."""
 
@@ -162,20 +164,40 @@ def shorten(text: str, width: int) -> str:
     return line if len(line) <= width else line[: max(0, width - 3)] + "..."
 
 
-def cluster(texts: Sequence[str], alike: float = 0.25) -> list[list[int]]:
-    """Groups of similar texts, as places in `texts`, the largest first: the first text of a group leads it."""
+def cluster(texts: Sequence[str], least: int = 3) -> list[list[int]]:
+    """Groups of similar texts, as places in `texts`, the largest first: the first text of a group leads it.
+
+    Long texts in many words resemble each other less than short ones: of `LIMITS` the strictest is taken under which a
+    third of the texts are in groups of at least `least`.
+    """
     if not texts:
         return []
     index = Index(texts)
     similarity = index.matrix @ index.matrix.T
     groups: list[list[int]] = []
-    for place in range(len(texts)):
+    for alike in LIMITS:
+        groups = _group(similarity, alike)
+        if 3 * sum(len(group) for group in groups if len(group) >= least) >= len(texts):
+            break
+    return sorted(groups, key=lambda group: (-len(group), group[0]))
+
+
+def _group(similarity: NDArray[Any], alike: float) -> list[list[int]]:
+    groups: list[list[int]] = []
+    for place in range(len(similarity)):
         best = max(groups, key=lambda group: similarity[place][group].mean(), default=None)
         if best is not None and similarity[place][best].mean() >= alike:
             best.append(place)
         else:
             groups.append([place])
-    return sorted(groups, key=lambda group: (-len(group), group[0]))
+    return groups
+
+
+def own_words(rationale: str, *topic: str) -> str:
+    """What a rationale says in words that its case does not hold: how it judges, not what the case is about."""
+    held = {word for text in topic for word in re.findall(r"\w+", text.lower())}
+    own = " ".join(word for word in re.findall(r"\w+", rationale.lower()) if word not in held)
+    return own or rationale
 
 
 def overlap(ours: set[str], theirs: set[str]) -> float:

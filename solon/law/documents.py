@@ -1,4 +1,5 @@
-"""Constitutions and rubrics: read, checked, compared and rendered. Imports nothing of Solon but `errors`.
+"""Constitutions and rubrics: read, checked, compared and rendered. Imports nothing of Solon but
+`errors` and `notebook`.
 
 A document is pure: no store, no model. What is in force, and since when, is the store's matter.
 """
@@ -26,6 +27,7 @@ from pydantic import (
 )
 
 from solon.errors import UsageError
+from solon.notebook import card, table
 
 MAX_BYTES = 1_000_000
 _INVISIBLE = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -141,6 +143,10 @@ class Constitution(LawDocument):
         """One line per principle, most important first: `[id] text`."""
         return "\n".join(f"[{principle.id}] {principle.text}" for principle in self.ordered())
 
+    def _repr_html_(self) -> str:
+        rows = [(p.priority, p.id, p.text) for p in self.ordered()]
+        return _as_card(self, table(("priority", "id", "principle"), rows, width=600))
+
 
 class Rubric(LawDocument):
     """A weighted set of criteria."""
@@ -169,6 +175,16 @@ class Rubric(LawDocument):
             scores = " ".join(f"{score}: {criterion.anchors[score]}" for score in shown)
             lines.append(f"[{criterion.id}] {criterion.text}" + (f" ({scores})" if scores else ""))
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [(c.id, f"{c.weight:g}", c.text, c.anchors[1], c.anchors[5]) for c in self.criteria]
+        return _as_card(self, table(("id", "weight", "criterion", "1", "5"), rows, width=600))
+
+
+def _as_card(document: LawDocument, body: str) -> str:
+    scope = ", ".join(filter(None, (document.scope.recipe, *document.scope.tags)))
+    facts = {"scope": scope, "author": document.author, "reason": document.reason}
+    return card(f"{document.kind} {document.name} {document.version}", facts, body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,18 @@ from solon import __version__
 from solon.review.auth import TheRoom
 from solon.review.problems import add_handlers, problem
 from solon.review.room import Options, make_room
-from solon.review.routes import lead_pages, leads, pages, queue
+from solon.review.routes import (
+    adjudication,
+    desk,
+    inbox,
+    law,
+    law_pages,
+    lead_pages,
+    leads,
+    pages,
+    queue,
+    sso,
+)
 from solon.store.reading import check_readable
 
 if TYPE_CHECKING:
@@ -51,14 +63,15 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
-        if room.worker is not None:
-            room.worker.start()
+        parts = [part for part in (room.worker, room.herald, room.jobs) if part is not None]
+        for part in parts:
+            part.start()
         try:
             yield
         finally:
             room.live.closing = True
-            if room.worker is not None:
-                await room.worker.stop()
+            # Where the server is stopped at once, their tasks are cancelled already.
+            await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
 
     app = FastAPI(
         title="Solon reviews",
@@ -73,8 +86,9 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     add_handlers(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
-    for router in (queue.router, leads.router, pages.router, lead_pages.router):
-        app.include_router(router)
+    for part in (queue, inbox, leads, desk, law, pages, lead_pages, law_pages, adjudication, sso):
+        app.include_router(part.router)
+    app.include_router(adjudication.page_router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     _add_health(app)
     return app

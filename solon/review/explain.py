@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from solon.review.blind import shown_order
 from solon.review.room import Room
+from solon.store.disagreements import text_ids
 from solon.store.experts import ExpertRow
+from solon.store.known import known_answer
 from solon.store.reading import critiques_of, decision_row, last_resolution, text_bodies, verdicts_on
 from solon.store.reviews import ReviewRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+A_CHECK = "A check of how often experts agree."
 BROUGHT_BY = {
     "audit": ["A random check: the panel had accepted this one."],
-    "overlap": ["Two experts were asked, to learn how often experts agree."],
-    "golden": ["A known item, to learn how reliable answers are."],
-    "calibration": ["Everyone answers this one, to learn how often experts agree."],
+    "overlap": [A_CHECK],
+    "golden": [A_CHECK],
+    "calibration": [A_CHECK],
+    "practice": ["A practice question: here is what is right, and why."],
 }
+NOT_TOLD = ("overlap", "golden", "calibration")
+"""Kinds that are one to their reviewers, also after the answer."""
 
 
 def explain_review(
@@ -33,7 +39,7 @@ def explain_review(
     reasons = BROUGHT_BY.get(review.kind, []) or reasons
     return {
         "review": review.id,
-        "kind": review.kind,
+        "kind": "check" if review.kind in NOT_TOLD else review.kind,
         "reasons": reasons,
         "margin": review.margin,
         "confidence": review.confidence,
@@ -42,6 +48,7 @@ def explain_review(
         "verdicts": _verdicts(connection, review, place),
         "resolution": _resolution(connection, review, place),
         "decision": _decision(connection, review, place, expert),
+        "known": _known(connection, review, place),
     }
 
 
@@ -101,6 +108,20 @@ def _resolution(connection: Connection, review: ReviewRow, place: dict[str, int]
         "cites": row["cites"] or [],
         "handed_over": row["handed_over"],
         "text": bodies.get(row["text_id"], ""),
+    }
+
+
+def _known(connection: Connection, review: ReviewRow, place: dict[str, int]) -> dict[str, Any] | None:
+    """Feedback in practice: the right answer and why. Golden and calibration questions keep theirs, for others."""
+    found = known_answer(connection, review) if review.kind == "practice" else None
+    if found is None:
+        return None
+    sides = text_ids(connection, [*place, *([found["candidate_id"]] if found["candidate_id"] else [])])
+    wanted = sides.get(found["candidate_id"] or "")
+    return {
+        "choice": found["choice"],
+        "place": next((place[name] for name in place if wanted and sides.get(name) == wanted), None),
+        "why": text_bodies(connection, [found["reason_id"]]).get(found["reason_id"], ""),
     }
 
 

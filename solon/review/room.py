@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import Request
 from itsdangerous import URLSafeSerializer
 
+from solon.config import ReviewersConfig
+from solon.errors import ConfigError
 from solon.law.documents import Constitution, Rubric
+from solon.review.sso import Sso, sso_of
+from solon.review.webhooks import Herald, Hooks
 from solon.store.audit_log import sealing_key
 from solon.store.experts import TokenCheck
+from solon.store.known import Mix
 from solon.store.reading import law_document
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from solon.config_review import ReviewConfig
     from solon.project import Project
+    from solon.review.jobs import Jobs
     from solon.review.live import Live
     from solon.review.metrics import Metrics
+    from solon.review.similar import Similar
     from solon.review.worker import Worker
 
 
@@ -30,6 +39,9 @@ class Options:
         work: deliver decisions to their graphs here; else `solon resume` or another server does.
         match: give experts reviews of their specialties and languages first, or only those.
         secure: set the cookie for TLS only.
+        answers: so many people are asked each question; a lead settles what they differ in.
+        mix: how known questions are mixed into the queue.
+        onboarding: new experts begin with the guidelines; `guidelines` is their text, as Markdown.
         poll_seconds: how often decisions made elsewhere (the command line, another server) are looked for.
     """
 
@@ -37,6 +49,31 @@ class Options:
     match: Literal["prefer", "require"] = "prefer"
     secure: bool = False
     poll_seconds: float = 2.0
+    answers: int = 1
+    mix: Mix = field(default_factory=Mix)
+    onboarding: bool = False
+    guidelines: str = ""
+    hooks: Hooks | None = None
+    address: str = ""
+
+
+def options_of(config: ReviewConfig, **more: Any) -> Options:
+    """The options that the configuration gives.
+
+    Raises:
+        ConfigError: the file of the guidelines cannot be read.
+    """
+    text = ""
+    if config.guidelines:
+        try:
+            text = Path(config.guidelines).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"[review] guidelines: {config.guidelines} cannot be read: {error}",
+                next_step="give a Markdown file in UTF-8",
+            ) from None
+    mix = Mix(config.golden_share, config.golden_days, config.practice, config.calibration)
+    return Options(answers=config.answers, mix=mix, onboarding=config.onboarding, guidelines=text, **more)
 
 
 @dataclass(slots=True)
@@ -51,11 +88,20 @@ class Room:
     live: Live
     metrics: Metrics
     worker: Worker | None
+    herald: Herald | None
+    jobs: Jobs
+    similar: Similar
+    sso: Sso | None
     _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
 
     @property
     def store(self) -> Any:
         return self.project.store
+
+    @property
+    def reviewers(self) -> ReviewersConfig:
+        """Whose decision is final, as it is configured now."""
+        return self.project.config.reviewers
 
     def law(
         self, connection: Connection, constitution_id: str, rubric_id: str
@@ -75,8 +121,10 @@ class Room:
 
 def make_room(project: Project, options: Options) -> Room:
     """Put a server's parts together; nothing runs yet."""
+    from solon.review.jobs import Jobs
     from solon.review.live import Live
     from solon.review.metrics import Metrics
+    from solon.review.similar import Similar
     from solon.review.worker import Worker
 
     key = sealing_key(project.store, "cookies")
@@ -90,6 +138,10 @@ def make_room(project: Project, options: Options) -> Room:
         live=live,
         metrics=Metrics(),
         worker=Worker(project, live, options.poll_seconds) if options.work else None,
+        herald=Herald(project.store, options.hooks, options.poll_seconds) if options.hooks else None,
+        jobs=Jobs(project),
+        similar=Similar(),
+        sso=sso_of(project.store, project.config.sso),
     )
 
 

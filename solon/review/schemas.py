@@ -81,7 +81,7 @@ class NextIn(Wire):
     exclude: list[Id] = Field(default_factory=list, max_length=32)
 
 
-EmptyReason = Literal["all_done", "nothing_for_you", "being_judged", "stopped"]
+EmptyReason = Literal["all_done", "nothing_for_you", "being_judged", "stopped", "guidelines", "onboarding"]
 
 
 class NextOut(Wire):
@@ -131,7 +131,7 @@ class DecisionIn(Wire):
 class DecisionOut(Wire):
     """`second`: someone decided first; the answer is kept as a blind second opinion."""
 
-    kind: Literal["decided", "second", "skipped", "declined", "escalated"]
+    kind: Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
     review: Id
     assignment: Id
     decision: Id | None
@@ -174,6 +174,7 @@ class Me(Wire):
     languages: list[str]
     settings: dict[str, Any]
     progress: Progress
+    stage: str = Field(examples=["proven"])
 
 
 class SettingsIn(Wire):
@@ -219,7 +220,9 @@ class ReviewPage(Wire):
 
 
 class ReviewerStats(Wire):
-    """One person's work. `agreement` with others' blind answers on the same review, with a 95% exact interval."""
+    """One person's work. `agreement` with others' blind answers on the same review, with a 95% exact interval.
+
+    `known`: golden questions answered, and how many rightly, with the interval of that rate."""
 
     id: Id
     name: str
@@ -233,6 +236,10 @@ class ReviewerStats(Wire):
     compared: int
     agreed: int
     agreement: list[float] | None
+    known: int
+    known_right: int
+    known_interval: list[float] | None
+    stage: str
     revoked: bool
 
 
@@ -311,7 +318,9 @@ class AuditCheck(Wire):
 
 class ExpertIn(Wire):
     name: str = Field(min_length=1, max_length=200)
-    role: Literal["expert", "lead", "admin"] = "expert"
+    role: Literal["worker", "expert", "lead", "admin"] = "expert"
+    email: str = Field("", max_length=320)
+    proven: bool | None = Field(None, description="decides at once; default: as the server is configured")
     specialties: list[Annotated[str, Field(max_length=60)]] = Field(default_factory=list, max_length=40)
     languages: list[Annotated[str, Field(max_length=20)]] = Field(default_factory=list, max_length=40)
     credential: str = Field("", max_length=200)
@@ -326,6 +335,15 @@ class ExpertOut(Wire):
     specialties: list[str]
     languages: list[str]
     credential: str
+    stage: str
     revoked: bool
     token: str | None = None
     login: str | None = None
+
+
+class Guidelines(Wire):
+    """What a new expert acknowledges: a text, and the constitutions in force."""
+
+    html: str
+    constitutions: list[LawOut]
+    acknowledged: bool

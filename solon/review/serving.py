@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from solon.errors import ReviewError
@@ -15,6 +17,8 @@ from solon.review.schemas import BlindItem, DecisionIn, DecisionOut, EmptyReason
 from solon.store.answering import Answered, BeingApplied, answer_lease, replayed_review, undo
 from solon.store.audit_log import append
 from solon.store.drafts import Lease
+from solon.store.experts import STAGES, ExpertRow
+from solon.store.known import move_on, next_known
 from solon.store.queue import lease_next, lease_review
 from solon.store.review_lists import count_answers
 from solon.store.reviews import ReviewRow
@@ -30,6 +34,7 @@ REPLAY_SECONDS = 8.0
 
 TOLD = {
     "decided": "Saved.",
+    "vote": "Saved.",
     "second": "Someone had decided this one before; yours is kept as a second opinion.",
     "skipped": "Skipped: it goes to someone else.",
     "declined": "Declined: it goes to someone else.",
@@ -45,15 +50,34 @@ async def write(room: Room, function: Callable[[Connection], T]) -> T:
 
 async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOut:
     """Lease the next review to the caller, or say why there is none."""
-    expert = caller.expert
+    mix, store = room.options.mix, room.store
 
-    def lease(connection: Connection) -> BlindItem | None:
-        found = lease_next(connection, expert, exclude=exclude, match=room.options.match)
-        return None if found is None else _shown(room, connection, *found, caller)
+    def lease(connection: Connection) -> tuple[BlindItem | None, ExpertRow]:
+        expert = caller.expert
+        for _ in STAGES:
+            found = lease_next(
+                connection,
+                expert,
+                exclude=exclude,
+                match=room.options.match,
+                reviewers=room.reviewers,
+                offer=partial(next_known, store, connection, expert, mix),
+            )
+            if found is not None:
+                return _shown(room, connection, *found, caller), expert
+            stage = move_on(store, connection, expert, mix)
+            if stage == expert.stage:
+                break
+            expert = replace(expert, stage=stage)
+        return None, expert
 
-    item = await write(room, lease)
+    item, expert = await write(room, lease)
     if item is not None:
         return NextOut(item=item)
+    if expert.stage == "guidelines":
+        return NextOut(item=None, empty="guidelines", message="Read the guidelines first.")
+    if expert.stage != "proven":
+        return NextOut(item=None, empty="onboarding", message="Send what you have open; then it goes on.")
     reason, message = await asyncio.to_thread(_why_empty, room)
     return NextOut(item=None, empty=reason, message=message)
 
@@ -62,7 +86,9 @@ async def open_review(room: Room, caller: Caller, review_id: str) -> BlindItem:
     """Lease one named review to the caller."""
 
     def lease(connection: Connection) -> BlindItem:
-        found = lease_review(connection, caller.expert, review_id, match=room.options.match)
+        found = lease_review(
+            connection, caller.expert, review_id, match=room.options.match, reviewers=room.reviewers
+        )
         return _shown(room, connection, *found, caller)
 
     return await write(room, lease)
@@ -109,12 +135,14 @@ async def take_answer(
             review_id=review_id,
             channel=caller.channel,
             times={name: value for name, value in times.items() if value is not None},
+            reviewers=room.reviewers,
+            answers=room.options.answers,
         )
 
     taken = await write(room, answer)
     if not taken.replayed:
         room.metrics.answers.labels(taken.kind).inc()
-    if taken.kind == "decided" and room.worker is not None:
+    if taken.kind in ("decided", "vote") and room.worker is not None:
         room.worker.wake()
     following = await hand_out(room, caller, given.exclude) if given.next else None
     return DecisionOut(

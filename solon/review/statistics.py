@@ -8,6 +8,7 @@ from solon.consensus.binomial import clopper_pearson
 from solon.review.room import Room
 from solon.review.schemas import ReviewerStats, RunStats, Statistics
 from solon.store.experts import ExpertRow, list_experts
+from solon.store.known import known_outcomes
 from solon.store.review_lists import Work, work_by_actor
 from solon.store.runs import all_runs
 
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
 def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statistics:
     """What the caller's role may see. No ranking: people are listed by name."""
     work, compared, agreed = work_by_actor(connection)
-    found = Statistics(queue=room.live.counts(), me=_stats(expert, work.get(expert.actor, Work())))
+    right = known_outcomes(connection)
+
+    def of(one: ExpertRow) -> ReviewerStats:
+        return _stats(one, work.get(one.actor, Work()), right.get(one.actor, []))
+
+    found = Statistics(queue=room.live.counts(), me=of(expert))
     if expert.may("lead"):
-        found.team = [_stats(one, work.get(one.actor, Work())) for one in list_experts(connection)]
+        found.team = [of(one) for one in list_experts(connection)]
         found.runs = run_statistics(room, connection)
         found.compared, found.agreed = compared, agreed
         found.agreement = _interval(agreed, compared)
@@ -54,7 +60,7 @@ def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
     return found
 
 
-def _stats(expert: ExpertRow, work: Work) -> ReviewerStats:
+def _stats(expert: ExpertRow, work: Work, right: list[bool]) -> ReviewerStats:
     return ReviewerStats(
         id=expert.id,
         name=expert.name,
@@ -68,6 +74,10 @@ def _stats(expert: ExpertRow, work: Work) -> ReviewerStats:
         compared=work.compared,
         agreed=work.agreed,
         agreement=_interval(work.agreed, work.compared),
+        known=len(right),
+        known_right=sum(right),
+        known_interval=_interval(sum(right), len(right)),
+        stage=expert.stage,
         revoked=expert.revoked_at is not None,
     )
 

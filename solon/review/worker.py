@@ -1,6 +1,6 @@
-"""The worker inside the server: carries decisions to their graphs, and items that were begun again to their review.
+"""The worker inside the server: carries decisions to their graphs, learns from them, and moves what that moves.
 
-It starts no item that nobody has decided on: that is what `solon run` and `solon resume` are for.
+It starts no item that was never started: that is what `solon run` and `solon resume` are for.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from solon.agents.calls import Meter, ModelPool
+from solon.agents.calls import Meter
 from solon.errors import LimitReached, SolonError
 from solon.graphs.runner import Runner
+from solon.learning import usable_decisions
 from solon.preparing import config_of_run
 from solon.store import items as item_store
 from solon.store import runs as run_store
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
     from solon.review.live import Live
 
 LOOK_FOR_BEGUN = 30.0
-"""Items that another process left on their way are looked for this often; it is a longer look than for decisions."""
+"""Items that another process left on their way, and runs that could learn, are looked for this often."""
+
+
+LEARNS = ("waiting", "done", "stopped")
+"""A run that is being worked on learns by itself when it comes to rest."""
 
 
 class Courier(Runner):
-    """A runner that goes on only with items that someone has decided on."""
+    """A runner that goes on only with items that were begun before: decided ones, and what learning moved."""
 
     async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
         while not self._stopping:
@@ -52,6 +57,7 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
         self._runner: Courier | None = None
         self._failures = 0
+        self._learned: dict[str, int] = {}
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._work(), name="solon-review-worker")
@@ -101,8 +107,26 @@ class Worker:
             if self._stopping:
                 return
             await self._deliver(run_id)
+        if begun:
+            await self._learn()
         if run_ids:
             self._live.worker_says = ""
+
+    async def _learn(self) -> None:
+        """Learn where decisions have become old enough, or a session has ended, under the rule of `solon resume`."""
+        store = self._project.store
+        with store.connect() as connection:
+            open_runs = [run.id for run in run_store.all_runs(connection) if run.status in LEARNS]
+        for run_id in open_runs:
+            if self._stopping:
+                return
+            usable = await asyncio.to_thread(usable_decisions, store, run_id)
+            if usable <= self._learned.get(run_id, 0):
+                continue
+            learned = await asyncio.to_thread(self._project.learn, run_id, everything=False)
+            self._learned[run_id] = usable
+            if learned.moved_items:
+                await self._deliver(run_id)
 
     async def _deliver(self, run_id: str) -> None:
         store = self._project.store
@@ -121,8 +145,8 @@ class Worker:
             output_tokens=before.output_tokens,
             cost=before.cost,
         )
-        pool = ModelPool(config, given=self._project._models, plugins=self._project._plugins)
-        self._runner = Courier(store, run, config, pool, meter, recipe=self._project._recipe(run.recipe))
+        pool = self._project.model_pool(config)
+        self._runner = Courier(store, run, config, pool, meter, recipe=self._project.recipe(run.recipe))
         try:
             await self._runner.work()
         except LimitReached:

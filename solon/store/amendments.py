@@ -19,7 +19,7 @@ from solon.store.laws import Document, Kind, LawVersion, bring_into_force, law_i
 from solon.store.precedents import count_use, overrule
 from solon.store.reviews import event
 from solon.store.store import Store
-from solon.store.tables import Amendment, Decision, Item, Precedent, Record, Trial, Vote
+from solon.store.tables import Amendment, Decision, Precedent, Record, Trial, Vote
 from solon.store.writer import insert_rows
 
 amendments = Amendment.__table__  # type: ignore[attr-defined]
@@ -28,9 +28,10 @@ votes = Vote.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 precedents = Precedent.__table__  # type: ignore[attr-defined]
 records = Record.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
 
 OPEN = ("drafted", "measured")
+QUORUM = 2
+"""Votes that an amendment needs, where the configuration says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +224,13 @@ def vote(
     in_favour: bool,
     override: bool = False,
     reason: str = "",
+    quorum: int = QUORUM,
 ) -> Standing:
     """Take a lead's vote in, in the caller's transaction; the vote that completes the quorum brings the draft into
     force there and then. A later vote of the same lead takes the place of the earlier.
+
+    Args:
+        quorum: votes needed, where so many leads may vote.
 
     Raises:
         UsageError: not a lead, the proposer, not open, not measured, or an override without a reason.
@@ -246,7 +251,7 @@ def vote(
     detail = {"choice": row["choice"], "override": override}
     insert_rows(connection, [(Vote, row), event(lead.actor, "amendment.vote", amendment.id, detail)])
     append(store, connection, lead.actor, "amendment.vote", amendment.id, detail)
-    standing = count_votes(connection, amendment)
+    standing = count_votes(connection, amendment, quorum)
     if standing.state == "ratified":
         _enact(store, connection, amendment, by=lead.actor)
     elif standing.state == "rejected":
@@ -274,15 +279,21 @@ def _check_vote(
         raise UsageError("an override needs a reason", next_step="give it with --reason")
 
 
-def count_votes(connection: Connection, amendment: AmendmentRow) -> Standing:
+def votes_on(connection: Connection, amendment_id: str) -> list[dict[str, Any]]:
+    """Every vote cast on an amendment, the oldest first."""
+    query = select(votes).where(votes.c.amendment_id == amendment_id).order_by(votes.c.created_at, votes.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def count_votes(connection: Connection, amendment: AmendmentRow, quorum: int = QUORUM) -> Standing:
     """Where the votes of those who are leads now leave an open amendment.
 
-    One vote brings it into force, two where there are two leads who may vote. What is not green needs a lead who
+    It takes the quorum, or all leads who may vote where they are fewer. What is not green needs a lead who
     overrides that with a reason, and another lead for it: who votes too, or who proposed it.
     """
     leads = {e.actor for e in list_experts(connection, revoked=False) if e.may("lead")}
     voters = leads - {amendment.proposer}
-    needed = max(1, min(2, len(voters)))
+    needed = max(1, min(quorum, len(voters)))
     query = select(votes).where(votes.c.amendment_id == amendment.id, votes.c.actor.in_(sorted(voters)))
     cast = list(connection.execute(query).mappings())
     given = {v["actor"]: v for v in cast if v["choice"] == "for"}
@@ -306,21 +317,21 @@ def _enact(store: Store, connection: Connection, amendment: AmendmentRow, *, by:
     base = load_version(connection, amendment.kind, amendment.base_id)
     bring_into_force(store, connection, amendment.document, by=by, instead_of=base.id, amendment=amendment.id)
     overrule(connection, amendment.overrules)
-    stale = _mark_stale(connection, amendment)
+    stale = mark_stale(connection, amendment.kind, amendment.base_id)
     _close(connection, amendment, "ratified", stale)
 
 
-def _mark_stale(connection: Connection, amendment: AmendmentRow) -> int:
+def mark_stale(connection: Connection, kind: Kind, replaced_id: str) -> int:
     """Records that the panel accepted under the version replaced: their verdict may be another now. What a person
     decided stays."""
-    pinned = items.c.constitution_id if amendment.kind == "constitution" else items.c.rubric_id
+    accepted_under = records.c.constitution_id if kind == "constitution" else records.c.rubric_id
     statement = (
         update(records)
         .where(
+            accepted_under == replaced_id,
             records.c.superseded_at.is_(None),
             records.c.decision_id.is_(None),
             records.c.stale_at.is_(None),
-            records.c.item_id.in_(select(items.c.id).where(pinned == amendment.base_id)),
         )
         .values(stale_at=time.time())
     )

@@ -10,15 +10,20 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, exists, or_, select, update
 
+from solon.config import ReviewersConfig
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
 from solon.store.audit_log import append, has_read
+from solon.store.disagreements import ask_others, note_disagreement
 from solon.store.drafts import Lease
 from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
 from solon.store.items import FORGOTTEN, next_attempt
-from solon.store.queue import close_lease, lease_review
+from solon.store.proposals import keep_proposal, take_proposal
+from solon.store.queue import close_known, close_lease, lease_review
+from solon.store.review_rows import VOTES
 from solon.store.reviews import (
+    KNOWN,
     LeaseLost,
     NotThere,
     ReviewRow,
@@ -29,6 +34,7 @@ from solon.store.reviews import (
 )
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Item, Outbox, Precedent, Review
+from solon.store.voting import keep_text, kept_answer, log_vote, settle
 from solon.store.writer import insert_rows
 
 reviews = Review.__table__  # type: ignore[attr-defined]
@@ -38,7 +44,7 @@ outbox = Outbox.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
 precedents = Precedent.__table__  # type: ignore[attr-defined]
 
-Kind = Literal["decided", "second", "skipped", "declined", "escalated"]
+Kind = Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
 ASIDE: dict[str, Kind] = {"skip": "skipped", "decline": "declined", "escalate": "escalated"}
 DECLINE_REASONS = ("not_my_field", "needs_context", "personal_data", "broken")
 EXPLAIN = ("edit", "both_bad", "redraft", "escalate")
@@ -51,7 +57,8 @@ class BeingApplied(NotPending):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What became of an answer. `second`: someone decided first, and this one is kept as a blind second opinion."""
+    """What became of an answer. `second`: someone decided first, and this one is kept as a blind second opinion.
+    `vote`: the person is not proven; with others' votes and the panel's it may decide."""
 
     kind: Kind
     assignment_id: str
@@ -75,10 +82,15 @@ def answer_lease(
     review_id: str,
     channel: str,
     times: Mapping[str, float | None],
+    reviewers: ReviewersConfig | None = None,
+    answers: int = 1,
 ) -> Answered:
     """Take an answer in, in the caller's transaction. Sending it again under the same token changes nothing.
 
     A lease that ran out still counts while nobody has decided; after someone has, the answer is a second opinion.
+
+    Args:
+        answers: so many people are asked each question; where they differ, a lead settles it.
 
     Raises:
         NotThere: the token is unknown. LeaseLost: its answer was taken back.
@@ -99,15 +111,25 @@ def answer_lease(
     if review.state in ("decided", "withdrawn"):
         _refuse_forgotten(connection, review.item_id)
     choice = str(answer.get("choice", ""))
+    answer, proposal = take_proposal(answer)
     if choice in NOT_ANSWERS:
         return _set_aside(store, connection, expert, lease, review, answer, digest)
     response = parse_response(review.response_schema, answer, review.candidates)
     _check_rationale(store, review, expert.actor, response)
     if review.state in ("decided", "withdrawn"):
-        kept = {"digest": digest, **_vote(store, connection, lease, response)}
+        kept = {"digest": digest, **kept_answer(store, connection, lease.review_id, response)}
         close_lease(connection, lease, "second", answer=kept)
         append(store, connection, expert.actor, "review.second", review.id, {"assignment": lease.id})
+        note_disagreement(store, connection, review)
+        keep_proposal(store, connection, review, None, expert.actor, proposal)
         return Answered("second", lease.id, review.id, None, False)
+    if review.kind == "interrupt" and not expert.believed(reviewers).final:
+        kept = {"digest": digest, **kept_answer(store, connection, review.id, response)}
+        close_lease(connection, lease, "vote", answer=kept)
+        keep_proposal(store, connection, review, None, expert.actor, proposal)
+        log_vote(store, connection, review.id, expert.actor, lease.id)
+        settle(store, connection, review, reviewers or ReviewersConfig())
+        return Answered("vote", lease.id, review.id, None, False)
     counts = not saw_votes(connection, expert.actor, review)
     decision_id = store_decision(
         store,
@@ -120,6 +142,9 @@ def answer_lease(
         times={"opened_at": lease.opened_at, **times},
     )
     close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
+    keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
+    ask_others(connection, review, answers)
+    note_disagreement(store, connection, review)
     return Answered("decided", lease.id, review.id, decision_id, False)
 
 
@@ -183,43 +208,16 @@ def _set_aside(
             given = parse_response(
                 review.response_schema, {"rationale": rationale, **vote}, review.candidates
             )
-            kept |= _vote(store, connection, lease, given)
+            kept |= kept_answer(store, connection, lease.review_id, given)
         elif rationale:
-            kept["rationale"] = _keep(store, connection, lease, rationale)
-        if review.state == "waiting":
+            kept["rationale"] = keep_text(store, connection, lease.review_id, rationale)
+        if review.state == "waiting" and review.kind not in KNOWN:
             set_escalated(connection, review.id)
     close_lease(connection, lease, ASIDE[choice], answer=kept, reason=reason[:100] or None)
+    close_known(connection, review)
     insert_rows(connection, [event(expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})])
     append(store, connection, expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})
     return Answered(ASIDE[choice], lease.id, review.id, None, False)
-
-
-def _vote(store: Store, connection: Connection, lease: Lease, response: Response) -> dict[str, Any]:
-    """An answer that does not decide, as ids and small values."""
-    return {
-        "choice": response.choice,
-        "candidate": response.candidate,
-        "text": _keep(store, connection, lease, response.text),
-        "guidance": _keep(store, connection, lease, response.guidance),
-        "rationale": _keep(store, connection, lease, response.rationale),
-        "principles": list(response.principles),
-        "flags": {candidate: list(flags) for candidate, flags in response.flags.items()},
-        "scores": dict(response.scores),
-        "strength": response.strength,
-    }
-
-
-def _keep(store: Store, connection: Connection, lease: Lease, body: str | None) -> str | None:
-    if not (body or "").strip():
-        return None
-    seed_id = connection.execute(
-        select(items.c.seed_id)
-        .join(reviews, reviews.c.item_id == items.c.id)
-        .where(reviews.c.id == lease.review_id)
-    ).scalar_one()
-    text_id, row = store.text_row(str(body), seed_id)
-    insert_rows(connection, [row])
-    return text_id
 
 
 def saw_votes(connection: Connection, actor: str, review: ReviewRow) -> bool:
@@ -258,9 +256,11 @@ def undo(
         raise NotThere("this is no decision of yours", next_step="see the list of your last answers")
     if row["undone_at"] is not None:
         raise NotPending("this decision was taken back already", next_step="ask for the next review")
-    _check_undoable(connection, expert, row)
-    now = time.time()
+    if row["overruled_by"] is not None or row["channel"] == "adjudication":
+        raise NotPending("a lead has settled this question", next_step="reply to the outcome")
     waits = find_review(connection, row["review_id"]).kind == "interrupt"
+    _check_undoable(connection, expert, row, waits)
+    now = time.time()
     follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
     connection.execute(
         update(decisions)
@@ -284,13 +284,14 @@ def undo(
     insert_rows(
         connection, [event(expert.actor, "decision.undone", row["review_id"], {"decision": decision_id})]
     )
-    if not waits or _was_not_delivered(connection, row, now):
+    note_disagreement(store, connection, find_review(connection, row["review_id"]))
+    if not waits or take_from_outbox(connection, row, now):
         return _open_again(connection, expert, row)
-    _start_over(connection, row, now)
+    start_over(connection, row, now)
     return None, find_review(connection, row["review_id"])
 
 
-def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str, Any]) -> None:
+def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str, Any], waits: bool) -> None:
     last = (
         select(decisions.c.id)
         .where(decisions.c.actor == row["actor"], decisions.c.undone_at.is_(None))
@@ -305,15 +306,18 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
         decisions.c.undone_at.is_(None),
         decisions.c.actor != row["actor"],
     )
-    if not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
+    # Nothing follows from an answer that no graph waits for.
+    if waits and not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
         raise NotPending("someone else has built upon this answer", next_step="ask a lead")
     _refuse_forgotten(connection, row["item_id"])
     item = connection.execute(select(items.c.state).where(items.c.id == row["item_id"])).scalar_one()
-    if item == "running":
+    if waits and item == "running":
         raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
 
 
-def _was_not_delivered(connection: Connection, row: Mapping[str, Any], now: float) -> bool:
+def take_from_outbox(
+    connection: Connection, row: Mapping[str, Any], now: float, problem: str = "undone"
+) -> bool:
     """Take the decision out of the outbox, unless its graph has it. Nothing after it can exist then."""
     taken = update(outbox).where(
         outbox.c.decision_id == row["id"],
@@ -321,23 +325,25 @@ def _was_not_delivered(connection: Connection, row: Mapping[str, Any], now: floa
         or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
         exists().where(items.c.id == row["item_id"], items.c.state == "waiting"),
     )
-    return int(connection.execute(taken.values(applied_at=now, problem="undone")).rowcount) == 1
+    return int(connection.execute(taken.values(applied_at=now, problem=problem)).rowcount) == 1
 
 
 def _open_again(
     connection: Connection, expert: ExpertRow, row: Mapping[str, Any]
 ) -> tuple[Lease | None, ReviewRow]:
+    author = expert.actor if row["actor"] == VOTES else row["actor"]
     connection.execute(
         update(reviews)
         .where(reviews.c.id == row["review_id"], reviews.c.decision_id == row["id"])
-        .values(state="waiting", leased=False, decision_id=None, resolved_at=None, prefer_actor=row["actor"])
+        .values(state="waiting", leased=False, decision_id=None, resolved_at=None, prefer_actor=author)
     )
     if row["actor"] != expert.actor:
         return None, find_review(connection, row["review_id"])
     return lease_review(connection, expert, row["review_id"])
 
 
-def _start_over(connection: Connection, row: Mapping[str, Any], now: float) -> None:
+def start_over(connection: Connection, row: Mapping[str, Any], now: float) -> None:
+    """Begin a new attempt of the item; a worker replays it, with the decisions that stand, at no model cost."""
     later = (
         reviews.c.item_id == row["item_id"],
         reviews.c.state.in_(("opening", "waiting")),

@@ -99,16 +99,17 @@ def verify(store: Store, head: str | None = None) -> AuditReport:
     key = sealing_key(store)
     own = key_id(key)
     previous, expected, seen_head = START, 1, head is None
-    with store.connect() as connection:
-        result = connection.execution_options(stream_results=True).execute(
-            select(entries).order_by(entries.c.seq)
-        )
+    query = select(entries).order_by(entries.c.seq)
+    with (
+        store.connect() as connection,
+        connection.execution_options(stream_results=True).execute(query) as result,
+    ):
         for row in result.mappings():
             problem = _problem(row, key, own, previous, expected)
             if problem:
                 return AuditReport(expected - 1, previous, problem, int(row["seq"]))
             previous, expected = row["hash"], expected + 1
-            seen_head = seen_head or hmac.compare_digest(previous, head or "")
+            seen_head = seen_head or hmac.compare_digest(previous.encode(), (head or "").encode())
     if not seen_head:
         return AuditReport(
             expected - 1, previous, "the given head is not in the chain: its end was cut off", None

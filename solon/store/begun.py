@@ -1,4 +1,4 @@
-"""Items on their way again after a decision, also an undone one: what a server's worker goes on with."""
+"""Items on their way again after a decision, also an undone one, or in a later attempt: a server's worker goes on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ outbox = Outbox.__table__  # type: ignore[attr-defined]
 
 
 def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
-    """Take queued items that have a decision, also an undone one."""
+    """Take queued items that have a decision, also an undone one, or that a new consensus version sent again."""
     chosen = (
         select(items.c.id)
         .where(
             items.c.run_id == run_id,
             items.c.state == "queued",
-            exists().where(decisions.c.item_id == items.c.id),
+            or_(items.c.attempt > 0, exists().where(decisions.c.item_id == items.c.id)),
         )
         .limit(limit)
         .with_for_update(skip_locked=True, of=items)
@@ -38,7 +38,7 @@ def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> lis
 
 
 def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
-    """Runs with decisions to deliver; with `begun`, also those with decided items that nobody works on."""
+    """Runs with decisions to deliver; with `begun`, also those with begun items that nobody works on."""
     now = time.time()
     query = (
         select(items.c.run_id)
@@ -59,7 +59,7 @@ def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
                     items.c.state == "queued",
                     (items.c.state == "running") & (items.c.claimed_until < now),
                 ),
-                exists().where(decisions.c.item_id == items.c.id),
+                or_(items.c.attempt > 0, exists().where(decisions.c.item_id == items.c.id)),
             )
             .distinct()
         )

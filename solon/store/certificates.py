@@ -38,6 +38,17 @@ class CertificateRow:
     created_at: float
     suspended_at: float | None
 
+    def to_promise(self) -> dict[str, Any]:
+        """What it promises, beside what experts agree among themselves."""
+        return {
+            "certificate": self.id,
+            "agreement": 1 - self.alpha,
+            "confidence": 1 - self.delta,
+            "threshold": self.threshold,
+            "target": self.covers.get("target", "single"),
+            "ceiling": (self.figures.get("ceiling") or {}).get("experts_agree"),
+        }
+
 
 def scope_of(recipe: str, panel: str, constitution_id: str, rubric_id: str, prompts_id: str) -> str:
     """The id of a scope."""
@@ -55,6 +66,18 @@ def consensus_payload(connection: Connection, consensus_id: str) -> dict[str, An
     return dict(
         connection.execute(select(versions.c.payload).where(versions.c.id == consensus_id)).scalar_one()
     )
+
+
+def newest_stopping(connection: Connection, scope: str) -> dict[str, Any] | None:
+    """What the newest learned version of a scope says of further decisions, see `consensus.stop.Stopping`."""
+    query = (
+        select(versions.c.fitted_on)
+        .where(versions.c.scope == scope)
+        .order_by(desc(versions.c.number))
+        .limit(1)
+    )
+    found = (connection.execute(query).scalar_one_or_none() or {}).get("stopping")
+    return dict(found) if found else None
 
 
 def add_consensus(

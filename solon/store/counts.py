@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
+from solon.store.review_rows import VOTES
 from solon.store.tables import (
     Call,
     Constitution,
@@ -36,11 +37,11 @@ texts = Text.__table__  # type: ignore[attr-defined]
 
 
 def count_decisions(connection: Connection, run_id: str) -> tuple[int, int]:
-    """Decisions in force that count, and that do not (made without an expert's token, or after the votes)."""
+    """Decisions of people in force that count, and that do not (without an expert's token, or after the votes)."""
     query = (
         select(decisions.c.counts, func.count())
         .join(items, items.c.id == decisions.c.item_id)
-        .where(items.c.run_id == run_id, decisions.c.undone_at.is_(None))
+        .where(items.c.run_id == run_id, decisions.c.undone_at.is_(None), decisions.c.actor != VOTES)
         .group_by(decisions.c.counts)
     )
     counts = {bool(row[0]): int(row[1]) for row in connection.execute(query)}

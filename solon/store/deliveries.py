@@ -138,6 +138,7 @@ def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
         "guidance": row["guidance_id"],
         "actor": row["actor"],
         "scores": row["scores"] or {},
+        **({} if row["confidence"] is None else {"confidence": row["confidence"]}),
     }
 
 
@@ -202,16 +203,20 @@ def stored_decision(
     query = (
         select(decisions)
         .where(
-            decisions.c.item_id == item_id, decisions.c.ordinal == ordinal, decisions.c.undone_at.is_(None)
+            decisions.c.item_id == item_id,
+            decisions.c.ordinal == ordinal,
+            decisions.c.undone_at.is_(None),
+            decisions.c.overruled_by.is_(None),
         )
         .order_by(decisions.c.decided_at)
-        .limit(1)
     )
-    row = connection.execute(query).mappings().first()
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    shown = find_review(connection, review_id)
+    row = next((row for row in rows if row["content_hash"] == shown.content_hash), None)
     if row is None or row["review_id"] == review_id:
-        return None if row is None else dict(row)
-    seen, shown = (find_review(connection, name) for name in (row["review_id"], review_id))
-    if seen.content_hash != shown.content_hash or row["choice"] not in choices_of(shown.response_schema):
+        return row
+    seen = find_review(connection, row["review_id"])
+    if row["choice"] not in choices_of(shown.response_schema):
         return None
     text_of: dict[str, str] = dict(
         connection.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -278,6 +279,20 @@ def candidate_texts(connection: Connection, run_ids: Sequence[str]) -> Iterator[
     )
     for row in connection.execution_options(stream_results=True).execute(query):
         yield CandidateText(row.id, row.author, row.kind, row.body)
+
+
+def seed_prompts(connection: Connection, item_ids: Sequence[str]) -> dict[str, str]:
+    """item -> the prompt of its seed; forgotten ones are left out."""
+    found: dict[str, str] = {}
+    for part in _chunks(item_ids):
+        query = (
+            select(items.c.id, texts.c.body)
+            .join(seeds, seeds.c.id == items.c.seed_id)
+            .join(texts, texts.c.id == seeds.c.text_id)
+            .where(items.c.id.in_(part), texts.c.body.is_not(None))
+        )
+        found.update({row.id: json.loads(row.body)["prompt"] for row in connection.execute(query)})
+    return found
 
 
 @dataclass(frozen=True, slots=True)

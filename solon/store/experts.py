@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
+from solon.config import ReviewersConfig
+from solon.consensus.trust import Believed, believe
 from solon.errors import UsageError
 from solon.store.audit_log import append
 from solon.store.ids import new_id
@@ -25,10 +27,14 @@ experts = Expert.__table__  # type: ignore[attr-defined]
 links = LoginLink.__table__  # type: ignore[attr-defined]
 sessions = Session.__table__  # type: ignore[attr-defined]
 
-ROLES = ("expert", "lead", "admin")
+ROLES = ("worker", "expert", "lead", "admin")
+TRUST = ("", "proven", "unproven")
+STAGES = ("guidelines", "practice", "calibration", "proven")
+"""The way of a new expert. Before `proven`, they are asked practice and calibration questions only."""
 LINK_SECONDS = 600.0
 SESSION_SECONDS = 12 * 3600.0
 SEEN_EVERY = 60.0
+_EMAIL = re.compile(r"^[^@\s<>]{1,64}@[^@\s<>]{1,255}$")
 _TOKEN = re.compile(r"^solon_([0-9a-f]{16})_([A-Za-z0-9_-]{32,64})$")
 
 
@@ -46,6 +52,10 @@ class ExpertRow:
     created_at: float
     token_made_at: float
     revoked_at: float | None
+    trust: str = ""
+    measured: dict[str, Any] | None = None
+    stage: str = "proven"
+    email: str | None = None
 
     @property
     def actor(self) -> str:
@@ -53,8 +63,18 @@ class ExpertRow:
         return f"expert:{self.id}"
 
     def may(self, role: str) -> bool:
-        """Does the role reach: expert < lead < admin?"""
+        """Does the role reach: worker < expert < lead < admin?"""
         return ROLES.index(self.role) >= ROLES.index(role)
+
+    def believed(self, reviewers: ReviewersConfig | None = None) -> Believed:
+        """Is this person's decision final, and how reliable are they? Without `reviewers`, by the defaults."""
+        roles = (reviewers or ReviewersConfig()).proven_roles
+        leads = self.may("lead") and self.role in roles and self.trust != "unproven"
+        return believe(
+            proven_at_first=self.role in roles,
+            trust="proven" if leads else self.trust,
+            measured=self.measured,
+        )
 
 
 def _row(found: Mapping[Any, Any]) -> ExpertRow:
@@ -69,6 +89,10 @@ def _row(found: Mapping[Any, Any]) -> ExpertRow:
         created_at=found["created_at"],
         token_made_at=found["token_made_at"],
         revoked_at=found["revoked_at"],
+        trust=found["trust"],
+        measured=found["measured"],
+        stage=found["stage"],
+        email=found["email"],
     )
 
 
@@ -80,9 +104,16 @@ def add_expert(
     specialties: Sequence[str] = (),
     languages: Sequence[str] = (),
     credential: str = "",
+    trust: str = "",
+    email: str = "",
+    stage: str = "proven",
     by: str,
 ) -> tuple[ExpertRow, str]:
     """Add a person; returns them and their token, which is shown this once and stored hashed.
+
+    Args:
+        trust: proven or unproven; empty: by the role, see `[reviewers]` of the configuration.
+        stage: where they begin: `guidelines`, or `proven` for whoever shall decide at once.
 
     Raises:
         UsageError: the name is empty or taken, or there is no such role.
@@ -92,6 +123,11 @@ def add_expert(
         raise UsageError("an expert needs a name of 1 to 200 characters")
     if role not in ROLES:
         raise UsageError(f"there is no role {role!r}", next_step=f"roles: {', '.join(ROLES)}")
+    check_trust(trust)
+    if stage not in STAGES:
+        raise UsageError(f"there is no stage {stage!r}", next_step=f"stages: {', '.join(STAGES)}")
+    if email and not _EMAIL.match(email):
+        raise UsageError(f"{email[:100]!r} is no mail address")
     token_key, token, token_hash = _new_token()
     now = time.time()
     expert_id = new_id()
@@ -106,8 +142,12 @@ def add_expert(
         "token_hash": token_hash,
         "token_made_at": now,
         "settings": {},
+        "trust": trust,
+        "measured": None,
         "created_at": now,
         "revoked_at": None,
+        "stage": stage if role == "expert" else "proven",
+        "email": email or None,
     }
     with store.transaction() as connection:
         if connection.execute(select(experts.c.id).where(experts.c.name == name)).first() is not None:
@@ -118,6 +158,33 @@ def add_expert(
         connection.execute(insert(experts), [row])
         append(store, connection, by, "expert.added", expert_id, {"role": role})
     return _row(row), token
+
+
+def check_trust(trust: str) -> None:
+    """Raises UsageError where there is no such trust."""
+    if trust not in TRUST:
+        raise UsageError(f"nobody is ever {trust!r}", next_step="say proven, unproven, or nothing")
+
+
+def set_trust(store: Store, name_or_id: str, trust: str, *, by: str) -> ExpertRow:
+    """Say that a person's decisions are final (proven), or votes (unproven); empty: by role and measurement."""
+    check_trust(trust)
+    with store.transaction() as connection:
+        expert = find_expert(connection, name_or_id)
+        connection.execute(update(experts).where(experts.c.id == expert.id).values(trust=trust))
+        append(store, connection, by, "expert.trust", expert.id, {"trust": trust or "measured"})
+        return find_expert(connection, expert.id)
+
+
+def save_measured(connection: Connection, measured: Mapping[str, Mapping[str, float]]) -> int:
+    """Keep what blind comparisons say of people, by actor; returns how many rows changed."""
+    known = {f"expert:{row.id}": row for row in connection.execute(select(experts.c.id, experts.c.measured))}
+    changed = 0
+    for actor, figures in measured.items():
+        if actor in known and (known[actor].measured or None) != dict(figures):
+            statement = update(experts).where(experts.c.id == known[actor].id).values(measured=dict(figures))
+            changed += int(connection.execute(statement).rowcount)
+    return changed
 
 
 def _lower(values: Sequence[str]) -> list[str]:
@@ -306,6 +373,27 @@ def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float]
     return (_row(found), float(found["seen_at"])) if found is not None else None
 
 
+def expert_by_subject(
+    store: Store, connection: Connection, subject: str, email: str | None
+) -> ExpertRow | None:
+    """Whom a single sign-on means: by its subject; the first time by the address that the provider vouches for."""
+    there = experts.c.revoked_at.is_(None)
+    found = connection.execute(select(experts).where(experts.c.subject == subject)).mappings().first()
+    if found is not None:
+        return _row(found) if found["revoked_at"] is None else None
+    if email is None:
+        return None
+    query = select(experts).where(
+        func.lower(experts.c.email) == email.lower(), experts.c.subject.is_(None), there
+    )
+    rows = connection.execute(query.limit(2)).mappings().all()
+    if len(rows) != 1:
+        return None
+    connection.execute(update(experts).where(experts.c.id == rows[0]["id"]).values(subject=subject))
+    append(store, connection, "system", "expert.sso", rows[0]["id"])
+    return _row(rows[0])
+
+
 def touch_session(connection: Connection, secret: str) -> None:
     """A session lasts twelve hours from when it was last used."""
     now = time.time()
@@ -322,6 +410,14 @@ def end_session(store: Store, connection: Connection, secret: str, expert: Exper
         update(sessions).where(sessions.c.id == _hash_secret(secret)).values(ended_at=time.time())
     )
     append(store, connection, expert.actor, "session.ended", expert.id)
+
+
+def set_stage(connection: Connection, expert_id: str, stage: str) -> None:
+    """Move a person to a stage; leaving the guidelines is their acknowledgement."""
+    values: dict[str, Any] = {"stage": stage}
+    if stage == "practice":
+        values["acknowledged_at"] = time.time()
+    connection.execute(update(experts).where(experts.c.id == expert_id).values(**values))
 
 
 def save_settings(connection: Connection, expert_id: str, settings: Mapping[str, Any]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
-from solon.formats.records import ExportRow
+from solon.formats.records import ExportRow, plain_model
+from solon.store.disagreements import contested_shares, text_ids
 from solon.store.ids import keyed_hash
 from solon.store.store import Store
-from solon.store.tables import Call, Candidate, Decision, Item, Record, Seed, Text
+from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
 
 records = Record.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
@@ -20,61 +22,125 @@ texts = Text.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 candidates = Candidate.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
+critiques = Critique.__table__  # type: ignore[attr-defined]
+PROVENANCE = ("group", "lang", "source", "licence", "consent")
 CHUNK = 200
 
 
-def export_rows(
-    store: Store, *, run_id: str | None = None, recipe: str | None = None
-) -> tuple[dict[str, int], Iterator[ExportRow]]:
-    """Items that have no record, by state, and every record in force, in a stable order.
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which records are wanted.
 
-    All of it is read in one snapshot, so that a decision in the middle does not tear it.
+    Attributes:
+        constitution: id of the version that they were accepted under; None: any.
+        as_of: the records that were in force at this time (epoch seconds); None: now.
     """
-    rows = _stream(store, run_id, recipe)
+
+    run_id: str | None = None
+    recipe: str | None = None
+    constitution: str | None = None
+    as_of: float | None = None
+
+    def in_force(self) -> ColumnElement[bool]:
+        """The condition on a record."""
+        stands: ColumnElement[bool] = records.c.superseded_at.is_(None)
+        if self.as_of is None:
+            return stands
+        begun: ColumnElement[bool] = records.c.created_at <= self.as_of
+        return and_(begun, stands | (records.c.superseded_at > self.as_of))
+
+    def of_items(self) -> list[ColumnElement[bool]]:
+        """Conditions on an item."""
+        found = []
+        if self.run_id is not None:
+            found.append(items.c.run_id == self.run_id)
+        if self.recipe is not None:
+            found.append(items.c.recipe == self.recipe)
+        return found
+
+
+def export_rows(
+    store: Store,
+    *,
+    run_id: str | None = None,
+    recipe: str | None = None,
+    constitution: str | None = None,
+    as_of: float | None = None,
+) -> tuple[dict[str, int], Iterator[ExportRow]]:
+    """Items that have no record, by state, and every record in force, in a stable order; see `Which`.
+
+    All of it is read in one snapshot, so that a decision in the middle does not tear it. What an expert flagged since
+    `as_of` is withheld, and what was erased since is gone: the past is told as it may be told now.
+    """
+    rows = _stream(store, Which(run_id, recipe, constitution, as_of))
     first = next(rows)
     assert isinstance(first, dict)
     return first, rows  # type: ignore[return-value]
 
 
-def _stream(store: Store, run_id: str | None, recipe: str | None) -> Iterator[dict[str, int] | ExportRow]:
+def _stream(store: Store, which: Which) -> Iterator[dict[str, int] | ExportRow]:
     with store.connect() as connection:
-        yield _without_record(connection, run_id, recipe)
+        yield _without_record(connection, which) | _forgotten(connection, which)
         query = (
             select(
                 records,
                 items.c.seed_id,
-                items.c.constitution_id,
-                items.c.rubric_id,
                 items.c.prompts_id,
                 seeds.c.external_id,
-                seeds.c.group,
-                seeds.c.lang,
+                *(seeds.c[name] for name in PROVENANCE),
                 texts.c.body,
             )
             .join(items, items.c.id == records.c.item_id)
             .join(seeds, seeds.c.id == items.c.seed_id)
             .join(texts, texts.c.id == seeds.c.text_id)
-            .where(records.c.superseded_at.is_(None))
+            .where(which.in_force(), *which.of_items())
             .order_by(records.c.run_id, items.c.position, records.c.id)
         )
-        if run_id is not None:
-            query = query.where(records.c.run_id == run_id)
-        if recipe is not None:
-            query = query.where(records.c.recipe == recipe)
+        if which.constitution is not None:
+            query = query.where(records.c.constitution_id == which.constitution)
         result = connection.execution_options(stream_results=True).execute(query).mappings()
         while chunk := [dict(row) for row in result.fetchmany(CHUNK)]:
             yield from _rows(store, connection, chunk)
 
 
-def _without_record(connection: Connection, run_id: str | None, recipe: str | None) -> dict[str, int]:
-    left_out = items.c.state.not_in(("accepted", "preview"))
-    query = select(items.c.state, func.count()).where(left_out).group_by(items.c.state)
-    if run_id is not None:
-        query = query.where(items.c.run_id == run_id)
-    if recipe is not None:
-        query = query.where(items.c.recipe == recipe)
+def _without_record(connection: Connection, which: Which) -> dict[str, int]:
+    """Items without a record in force, by their state now (by none, where an earlier time is asked for)."""
+    in_force = exists().where(records.c.item_id == items.c.id, which.in_force())
+    conditions = [~in_force, items.c.state != "preview", *which.of_items()]
+    conditions.append(
+        items.c.state != "accepted" if which.as_of is None else items.c.created_at <= which.as_of
+    )
+    query = select(items.c.state, func.count()).where(*conditions).group_by(items.c.state)
     names = {"waiting": "pending"}
-    return {names.get(state, state): n for state, n in connection.execute(query)}
+    counted = {names.get(state, state): int(n) for state, n in connection.execute(query)}
+    if which.as_of is not None:
+        counted = {"no_record_then": sum(counted.values())} if counted else {}
+    if which.constitution is not None:
+        others = (
+            select(func.count())
+            .select_from(records.join(items, items.c.id == records.c.item_id))
+            .where(which.in_force(), *which.of_items(), records.c.constitution_id != which.constitution)
+        )
+        counted["other_constitution"] = int(connection.execute(others).scalar_one())
+    return {name: n for name, n in counted.items() if n}
+
+
+def _forgotten(connection: Connection, which: Which) -> dict[str, int]:
+    """Records in force whose texts were erased: they are in no row, and in this count."""
+    chosen = texts.alias("chosen")
+    query = (
+        select(func.count())
+        .select_from(records)
+        .join(items, items.c.id == records.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .join(candidates, candidates.c.id == records.c.chosen_id, isouter=True)
+        .join(chosen, chosen.c.id == candidates.c.text_id, isouter=True)
+        .where(which.in_force(), *which.of_items())
+        .where(texts.c.body.is_(None) | (records.c.chosen_id.is_not(None) & chosen.c.body.is_(None)))
+    )
+    count = int(connection.execute(query).scalar_one())
+    return {"forgotten": count} if count else {}
 
 
 def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> Iterator[ExportRow]:
@@ -82,6 +148,8 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
     item_ids = [row["item_id"] for row in chunk]
     flags, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
+    found_faults = _faults(connection, answers)
+    contested = _contested(connection, chunk)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
         chosen, rejected = answers.get(row["chosen_id"]), answers.get(row["rejected_id"])
@@ -96,22 +164,27 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             id=row["id"],
             recipe=row["recipe"],
             seed_id=row["external_id"],
+            **{name: row[name] for name in PROVENANCE if name != "group"},
             group=row["group"] or "",
-            lang=row["lang"],
             prompt=messages[-1]["content"],
             messages=messages,
             chosen=None if single or chosen is None else chosen[0],
             rejected=rejected[0] if rejected else None,
             response=chosen[0] if single and chosen is not None else None,
-            label=row["label"] or row["kind"],
+            label="contested" if row["id"] in contested else row["label"] or row["kind"],
             margin=row["margin"],
             confidence=row["confidence"],
-            soft_label=row["soft_label"],
-            outcome="tie" if row["kind"] == "tie" else "accepted",
+            soft_label=contested.get(row["id"], row["soft_label"]),
+            outcome="tie" if row["kind"] == "tie" or row["id"] in contested else "accepted",
             route=row["route"],
             provisional=bool(row["provisional"]),
             flags=tuple(flagged.get(row["chosen_id"], ())),
             flagged_candidates=tuple(sorted(flagged)),
+            faults={
+                side: found_faults[row[f"{side}_id"]]
+                for side in ("chosen", "rejected")
+                if row[f"{side}_id"] in found_faults
+            },
             lineage={
                 "run": row["run_id"],
                 "item": row["item_id"],
@@ -154,6 +227,30 @@ def _answers(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, t
     return {row.id: (row.body, row.prompt) for row in connection.execute(query)}
 
 
+def _faults(
+    connection: Connection, answers: dict[str, tuple[str | None, str | None]]
+) -> dict[str, list[list[int]]]:
+    """candidate id -> spans of its text that a critic found major or fatal faults in; only those criticised."""
+    found: dict[str, list[list[int]]] = {}
+    query = (
+        select(critiques.c.candidate_id, texts.c.body)
+        .join(texts, texts.c.id == critiques.c.text_id)
+        .where(critiques.c.candidate_id.in_(answers), critiques.c.abstained.is_(None))
+        .order_by(critiques.c.id)
+    )
+    for row in connection.execute(query):
+        text = answers[row.candidate_id][0]
+        if row.body is None or text is None:
+            continue
+        spans = found.setdefault(row.candidate_id, [])
+        for finding in json.loads(row.body):
+            if finding.get("severity") in ("major", "fatal"):
+                quote = finding.get("quote") or ""
+                start = text.find(quote) if quote else -1
+                spans.append([start, start + len(quote) if start >= 0 else -1])
+    return found
+
+
 def _flags(
     connection: Connection, item_ids: list[str]
 ) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
@@ -171,6 +268,20 @@ def _flags(
     for item_id, known_of_item in flags.items():
         _spread_flags(connection, item_id, known_of_item)
     return flags, actors
+
+
+def _contested(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, float]:
+    """record -> share of people for its chosen text, where people stay divided: a soft label, and no pair."""
+    shares = contested_shares(connection, [row["item_id"] for row in chunk])
+    text_of = text_ids(
+        connection, [r["chosen_id"] for r in chunk if r["item_id"] in shares and r["chosen_id"]]
+    )
+    found = {}
+    for row in chunk:
+        share = shares.get(row["item_id"], {}).get(text_of.get(row["chosen_id"] or "", ""))
+        if share is not None:
+            found[row["id"]] = share
+    return found
 
 
 def _spread_flags(connection: Connection, item_id: str, flags: dict[str, list[str]]) -> None:
@@ -192,7 +303,7 @@ def _calls(connection: Connection, item_ids: list[str]) -> dict[str, dict[str, A
     for row in connection.execute(query):
         entry = found.setdefault(row.item_id, {"calls": [], "templates": [], "models": []})
         entry["calls"].append(row.id)
-        for name, value in (("templates", row.template), ("models", row.model)):
+        for name, value in (("templates", row.template), ("models", plain_model(row.model))):
             if value not in entry[name]:
                 entry[name] = sorted([*entry[name], value])
     return found

@@ -37,7 +37,7 @@ verdicts = Verdict.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """An item with its seed, as the graph needs it."""
+    """An item with its seed, as the graph needs it. `carried`: candidates that it begins with instead of drafts."""
 
     id: str
     run_id: str
@@ -54,6 +54,7 @@ class ItemRow:
     pilot: bool
     random_seed: int
     precedents_until: float
+    carried: tuple[str, ...] | None
     fresh: bool
     external_id: str
     group: str | None
@@ -231,6 +232,7 @@ def _item(row: RowMapping) -> ItemRow:
         pilot=row["pilot"],
         random_seed=row["random_seed"],
         precedents_until=row["precedents_until"],
+        carried=tuple(row["carried"]) if row["carried"] else None,
         fresh=row["starts"] <= 1 and row["attempt"] == 0,
         external_id=row["external_id"],
         group=row["group"],

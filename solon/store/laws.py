@@ -65,6 +65,16 @@ def version_in_force(
     return next((_version(kind, found[key]) for key in wanted if key in found), None)
 
 
+def versions_in_force(
+    connection: Connection, kind: Kind, name: str, recipe: str | None = None
+) -> list[LawVersion]:
+    """Every version in force of a name, of whatever domain; with `recipe` those that can govern an item of it."""
+    table = _TABLES[kind].__table__
+    query = select(table).where(table.c.name == name, table.c.status == "in_force").order_by(table.c.scope)
+    found = [_version(kind, row) for row in connection.execute(query).mappings()]
+    return [v for v in found if recipe is None or v.document.scope.recipe in ("", recipe)]
+
+
 def history(connection: Connection, kind: Kind, name: str | None = None) -> list[LawVersion]:
     """Every version that was ever in force, the oldest first."""
     table = _TABLES[kind].__table__

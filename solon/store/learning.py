@@ -1,23 +1,33 @@
-"""What learning reads and changes: decided items with their verdicts, and the items that a new version moves."""
+"""What learning reads: decided items with their verdicts, blind answers of people, and the items that may move."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, exists, func, or_, select
 
 from solon.consensus.panel import Verdict as Vote
-from solon.store.items import next_attempt
-from solon.store.reviews import event
+from solon.store.criticism import against_on
+from solon.store.review_rows import VOTES
 from solon.store.runs import RunRow
-from solon.store.tables import Call, Decision, Item, Precedent, Record, Resolution, Review, Run, Seed, Verdict
-from solon.store.writer import insert_rows
+from solon.store.tables import (
+    Assignment,
+    Call,
+    Decision,
+    Item,
+    Precedent,
+    Record,
+    Resolution,
+    Review,
+    Run,
+    Verdict,
+)
 
+assignments = Assignment.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
 runs = Run.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 precedents = Precedent.__table__  # type: ignore[attr-defined]
@@ -44,6 +54,20 @@ class Decided:
     pilot: bool
     kind: str
     run_id: str
+    review_id: str = ""
+    inclusion: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """One person's blind answer to one question: an item's candidates in one attempt."""
+
+    question: tuple[str, int, tuple[str, ...]]
+    review_id: str
+    actor: str
+    choice: str
+    candidate_id: str | None
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +83,19 @@ class Judged:
     review_id: str | None
     shown: tuple[str, ...]
     votes: tuple[Vote, ...] = field(default=())
+    against: dict[str, float] = field(default_factory=dict)
 
 
-def counted_decisions(connection: Connection, scope_runs: Sequence[str]) -> list[Decided]:
-    """First answers by experts with their own token, not undone, the oldest first; one for each item."""
+def counted_decisions(
+    connection: Connection, scope_runs: Sequence[str], *, voted: bool = False
+) -> list[Decided]:
+    """First answers by experts with their own token, not undone, the oldest first; one for each item and kind.
+
+    Items that were judged again are under newer law than their run, so that only audits of them are there.
+
+    Args:
+        voted: with the decisions that votes made, too.
+    """
     query = (
         select(
             decisions.c.id,
@@ -76,12 +109,19 @@ def counted_decisions(connection: Connection, scope_runs: Sequence[str]) -> list
             precedents.c.half,
             items.c.pilot,
             reviews.c.kind,
+            reviews.c.inclusion,
             items.c.run_id,
+            decisions.c.review_id,
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .join(items, items.c.id == decisions.c.item_id)
         .join(precedents, precedents.c.decision_id == decisions.c.id)
-        .where(decisions.c.counts, decisions.c.undone_at.is_(None), items.c.run_id.in_(scope_runs))
+        .where(
+            or_(decisions.c.counts, *([decisions.c.actor == VOTES] if voted else [])),
+            decisions.c.undone_at.is_(None),
+            items.c.run_id.in_(scope_runs),
+        )
+        .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
     found: dict[tuple[str, str], Decided] = {}
@@ -99,9 +139,80 @@ def counted_decisions(connection: Connection, scope_runs: Sequence[str]) -> list
             pilot=bool(row.pilot),
             kind=row.kind,
             run_id=row.run_id,
+            review_id=row.review_id,
+            inclusion=row.inclusion,
         )
         found.setdefault((decided.item_id, decided.kind), decided)
     return list(found.values())
+
+
+def blind_answers(connection: Connection) -> list[Blind]:
+    """What people said without knowing what others or the panel say, over all runs, the oldest first.
+
+    Decisions with an expert's token, votes, second opinions and what was said before a review went to a lead.
+    """
+    asked = (reviews.c.id, reviews.c.item_id, reviews.c.attempt, reviews.c.candidates)
+    decided = (
+        select(
+            *asked,
+            decisions.c.actor,
+            decisions.c.choice,
+            decisions.c.candidate_id,
+            decisions.c.decided_at.label("at"),
+        )
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(decisions.c.counts, decisions.c.undone_at.is_(None))
+    )
+    found = [_blind(row, row.choice, row.candidate_id, row.at) for row in connection.execute(decided)]
+    others = (
+        select(*asked, assignments.c.actor, assignments.c.answer, assignments.c.closed_at.label("at"))
+        .join(reviews, reviews.c.id == assignments.c.review_id)
+        .where(
+            assignments.c.state.in_(("vote", "second", "escalated")),
+            or_(assignments.c.revealed_at.is_(None), assignments.c.revealed_at >= assignments.c.closed_at),
+        )
+    )
+    for row in connection.execute(others):
+        if (row.answer or {}).get("choice"):
+            found.append(_blind(row, row.answer["choice"], row.answer.get("candidate"), row.at))
+    return sorted(found, key=lambda answer: (answer.at, answer.review_id, answer.actor))
+
+
+def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:
+    question = (row.item_id, row.attempt, tuple(row.candidates))
+    return Blind(question, row.id, row.actor, choice, candidate_id, at)
+
+
+def random_part_waits(connection: Connection, run_id: str) -> bool:
+    """Is a budget's review still open that was chosen for certain? Until then those chosen so are no sample."""
+    query = select(reviews.c.id).where(
+        reviews.c.run_id == run_id,
+        reviews.c.rule == "budget",
+        reviews.c.inclusion == 1.0,
+        reviews.c.state.in_(("opening", "held", "waiting")),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def items_of_runs(connection: Connection, run_ids: Iterable[str]) -> set[str]:
+    """Every item of these runs."""
+    return set(connection.execute(select(items.c.id).where(items.c.run_id.in_(list(run_ids)))).scalars())
+
+
+def count_learnable(connection: Connection, run_ids: Sequence[str]) -> tuple[int, float]:
+    """Decisions and verdicts by votes that a version could be fitted on, and when the newest was made."""
+    query = (
+        select(func.count(), func.coalesce(func.max(decisions.c.decided_at), 0.0))
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(
+            or_(decisions.c.counts, decisions.c.actor == VOTES),
+            decisions.c.undone_at.is_(None),
+            reviews.c.kind == "interrupt",
+            reviews.c.run_id.in_(run_ids),
+        )
+    )
+    count, newest = connection.execute(query).one()
+    return int(count), float(newest)
 
 
 def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
@@ -141,7 +252,8 @@ def votes_on(
 
 
 def judged_items(connection: Connection, run_id: str) -> list[Judged]:
-    """Waiting items that nobody has in hand, and accepted ones that no person decided, with their votes."""
+    """Waiting items that nobody leased, drafted or voted on, accepted ones that no person decided, with their votes;
+    without those that were judged again under newer law than the run's."""
     waiting = (
         select(
             items.c.id,
@@ -155,10 +267,18 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
         .where(
             items.c.run_id == run_id,
             items.c.state == "waiting",
+            items.c.carried.is_(None),
             reviews.c.state == "waiting",
             reviews.c.kind == "interrupt",
             reviews.c.leased.is_(False),
             reviews.c.prefer_actor.is_(None),
+            ~exists().where(
+                assignments.c.review_id == reviews.c.id,
+                or_(
+                    assignments.c.state == "vote",
+                    assignments.c.state.in_(("released", "expired")) & assignments.c.draft_id.is_not(None),
+                ),
+            ),
         )
     )
     found = [
@@ -180,6 +300,7 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
         .where(
             items.c.run_id == run_id,
             items.c.state == "accepted",
+            items.c.carried.is_(None),
             records.c.superseded_at.is_(None),
             records.c.decision_id.is_(None),
         )
@@ -198,6 +319,7 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
         for row in connection.execute(accepted)
     ]
     votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in found if j.shown])
+    against = against_on(connection, [j.shown for j in found])
     return [
         Judged(
             j.item_id,
@@ -209,80 +331,11 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
             j.review_id,
             j.shown,
             votes.get(j.item_id, ()),
+            against[j.shown],
         )
         for j in found
         if j.shown
     ]
-
-
-def adopt_for_queued(
-    connection: Connection, run_id: str, consensus_id: str, certificate_id: str | None
-) -> int:
-    """Items that were never started follow the new version."""
-    statement = (
-        update(items)
-        .where(items.c.run_id == run_id, items.c.state == "queued", items.c.starts == 0)
-        .values(consensus_id=consensus_id, certificate_id=certificate_id)
-    )
-    return int(connection.execute(statement).rowcount)
-
-
-def send_again(
-    connection: Connection, judged: Judged, consensus_id: str, certificate_id: str | None, *, why: str
-) -> bool:
-    """Replay an item under the new version, from its journal. A review that somebody took meanwhile stays.
-
-    Withdrawing is a compare-and-swap from `waiting` only; a withdrawn review is no precedent.
-    """
-    if judged.review_id is not None:
-        statement = (
-            update(reviews)
-            .where(
-                reviews.c.id == judged.review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False)
-            )
-            .values(state="withdrawn", resolved_at=time.time())
-        )
-        if connection.execute(statement).rowcount != 1:
-            return False
-        insert_rows(connection, [event("system", "withdrawn", judged.review_id, {"why": why})])
-    connection.execute(
-        update(items)
-        .where(items.c.id == judged.item_id)
-        .values(consensus_id=consensus_id, certificate_id=certificate_id)
-    )
-    next_attempt(connection, judged.item_id)
-    connection.execute(
-        update(items).where(items.c.id == judged.item_id).values(state="queued", finished_at=None)
-    )
-    return True
-
-
-def confirm_record(
-    connection: Connection,
-    judged: Judged,
-    consensus_id: str,
-    certificate_id: str | None,
-    *,
-    margin: float,
-    confidence: float,
-) -> None:
-    """An accepted record that the new version confirms carries its figures and names it."""
-    connection.execute(
-        update(records)
-        .where(records.c.id == judged.record_id)
-        .values(
-            consensus_id=consensus_id,
-            certificate_id=certificate_id,
-            provisional=certificate_id is None,
-            margin=round(margin, 6),
-            confidence=round(confidence, 6),
-        )
-    )
-    connection.execute(
-        update(items)
-        .where(items.c.id == judged.item_id)
-        .values(consensus_id=consensus_id, certificate_id=certificate_id)
-    )
 
 
 def chosen_of(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
@@ -295,36 +348,4 @@ def chosen_of(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict
             records.c.item_id.in_(part)
         )
         found.update({(row.item_id, row.attempt): row.chosen_id for row in connection.execute(query)})
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class ItemRoute:
-    """Where an item went: accept, or the rule that sent it to a person."""
-
-    item_id: str
-    external_id: str
-    attempt: int
-    shown: tuple[str, ...]
-    route: str
-
-
-def item_routes(connection: Connection) -> list[ItemRoute]:
-    """Every judged item of the store with the candidates that were shown and where it went."""
-    columns = (items.c.id, seeds.c.external_id, items.c.attempt)
-    base = select(*columns).join(seeds, seeds.c.id == items.c.seed_id)
-    accepted = base.add_columns(records.c.shown).join(records, records.c.item_id == items.c.id)
-    waiting = base.add_columns(reviews.c.candidates).join(reviews, reviews.c.item_id == items.c.id)
-    found = [
-        ItemRoute(row[0], row[1], row[2], tuple(row[3]), "accept")
-        for row in connection.execute(
-            accepted.where(records.c.superseded_at.is_(None), records.c.shown.is_not(None))
-        )
-    ]
-    found += [
-        ItemRoute(row[0], row[1], row[2], tuple(row[3]), "review")
-        for row in connection.execute(
-            waiting.where(items.c.state == "waiting", reviews.c.kind == "interrupt")
-        )
-    ]
     return found

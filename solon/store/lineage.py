@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from solon.errors import UsageError
 from solon.store import tables
+from solon.store.runs import PREVIEW
 from solon.store.store import Store
 
 
@@ -146,6 +147,8 @@ def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
             .where(table.c.id.startswith(some_id, autoescape=True))
             .limit(3)
         )
+        if name == "Item":  # what stands apart from every run is nobody's item
+            query = query.where(table.c.state != PREVIEW)
         for row_id, item_id in connection.execute(query):
             found.setdefault(item_id, row_id if name == "Record" else None)
     if len(found) == 1:

@@ -156,3 +156,35 @@ def _answers(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
             body = row.body or ""
             found[row.id] = f"{row.prompt}\n\n{body}" if row.prompt else body
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRoute:
+    """Where an item went: accept, or the rule that sent it to a person."""
+
+    item_id: str
+    external_id: str
+    attempt: int
+    shown: tuple[str, ...]
+    route: str
+
+
+def item_routes(connection: Connection) -> list[ItemRoute]:
+    """Every judged item of the store with the candidates that were shown and where it went."""
+    columns = (items.c.id, seeds.c.external_id, items.c.attempt)
+    base = select(*columns).join(seeds, seeds.c.id == items.c.seed_id)
+    accepted = base.add_columns(records.c.shown).join(records, records.c.item_id == items.c.id)
+    waiting = base.add_columns(reviews.c.candidates).join(reviews, reviews.c.item_id == items.c.id)
+    found = [
+        ItemRoute(row[0], row[1], row[2], tuple(row[3]), "accept")
+        for row in connection.execute(
+            accepted.where(records.c.superseded_at.is_(None), records.c.shown.is_not(None))
+        )
+    ]
+    found += [
+        ItemRoute(row[0], row[1], row[2], tuple(row[3]), "review")
+        for row in connection.execute(
+            waiting.where(items.c.state == "waiting", reviews.c.kind == "interrupt")
+        )
+    ]
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from sqlalchemy import func, select
@@ -9,12 +10,14 @@ from sqlalchemy import func, select
 from solon.store.engine import sqlite_path
 from solon.store.holds import is_held
 from solon.store.store import Store
-from solon.store.tables import Constitution, Item, Outbox, Record, Review, Rubric
+from solon.store.tables import Constitution, Item, Outbox, Record, Review, Rubric, Seed, Text
 
 items = Item.__table__  # type: ignore[attr-defined]
 reviews = Review.__table__  # type: ignore[attr-defined]
 outbox = Outbox.__table__  # type: ignore[attr-defined]
 records = Record.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
+texts = Text.__table__  # type: ignore[attr-defined]
 _LAW = {"constitution": Constitution.__table__, "rubric": Rubric.__table__}  # type: ignore[attr-defined]
 
 
@@ -88,3 +91,25 @@ def record_ids(store: Store, run_id: str, limit: int) -> list[str]:
     )
     with store.connect() as connection:
         return [str(row) for row in connection.execute(query).scalars()]
+
+
+def list_items(store: Store, *, run_id: str, state: str | None, limit: int) -> list[dict[str, Any]]:
+    """Items of a run in the order of their seeds: id, run_id, recipe, seed, prompt, state, route, reason, attempt."""
+    columns = (items.c.id, items.c.run_id, items.c.recipe, items.c.state, items.c.route, items.c.reason)
+    query = (
+        select(*columns, items.c.attempt, seeds.c.external_id.label("seed"), texts.c.body)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(items.c.run_id == run_id)
+        .order_by(items.c.position, items.c.id)
+        .limit(limit)
+    )
+    if state is not None:
+        query = query.where(items.c.state == state)
+    with store.connect() as connection:
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    return [
+        {**row, "prompt": json.loads(body)["prompt"] if body else "(forgotten)"}
+        for row in rows
+        for body in (row.pop("body"),)
+    ]

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, or_, select, update
 
 from solon.law.casebook import Worked
 from solon.law.documents import Constitution, Rubric
-from solon.store.laws import history
+from solon.law.scopes import domains_of, narrowest
+from solon.store.laws import history, scope_key, versions_in_force
+from solon.store.review_rows import NotThere
 from solon.store.tables import Call, Candidate, Decision, Expert, Item, Precedent, Review, Seed, Text, Verdict
 
 precedents = Precedent.__table__  # type: ignore[attr-defined]
@@ -36,7 +38,7 @@ CHUNK = 400
 @dataclass(frozen=True, slots=True)
 class PrecedentRow:
     """A precedent with its decision and texts. `outcome` is in the panel's words: A, B, accept, reject, tie, neither;
-    `round` and `pair` say where the panel judged these candidates."""
+    `domains` are those of its seed."""
 
     id: str
     decision_id: str
@@ -61,6 +63,7 @@ class PrecedentRow:
     attempt: int
     constitution_id: str
     rubric_id: str
+    domains: frozenset[str]
 
     @property
     def worn(self) -> bool:
@@ -131,17 +134,40 @@ def all_precedents(connection: Connection, recipe: str | None = None) -> list[Pr
     return _load(connection, *([precedents.c.recipe == recipe] if recipe else []))
 
 
+def find_precedent(connection: Connection, precedent_id: str) -> PrecedentRow:
+    """A precedent by its whole id.
+
+    Raises:
+        NotThere: there is none, or its texts were erased.
+    """
+    found = _load(connection, precedents.c.id == precedent_id)
+    if not found:
+        raise NotThere("there is no such precedent", next_step="its texts may have been erased")
+    return found[0]
+
+
+def precedent_of_review(connection: Connection, review_id: str) -> PrecedentRow | None:
+    """The precedent that a review's standing decision made."""
+    standing = (decisions.c.review_id == review_id) & decisions.c.undone_at.is_(None)
+    found = _load(connection, standing)
+    return found[-1] if found else None
+
+
 def precedents_under(connection: Connection, document: Constitution | Rubric) -> list[PrecedentRow]:
-    """The first standing decision on each item that was judged under any version of this name.
+    """The first standing decision on each item that was judged under any version of this name, where the document's
+    scope is the one that governs the item's seed now.
 
     Two answers to one question are one precedent: to measure on both would count it twice.
     """
     known = {version.id for version in history(connection, document.kind, document.name)}
+    in_force = versions_in_force(connection, document.kind, document.name)
+    scope = scope_key(document)
     first: dict[str, PrecedentRow] = {}
     rows = all_precedents(connection, document.scope.recipe or None)
     for row in sorted(rows, key=lambda row: row.overruled_at is not None):
         pinned = row.constitution_id if document.kind == "constitution" else row.rubric_id
-        if pinned in known:
+        governing = narrowest(in_force, row.recipe, row.domains)
+        if pinned in known and (governing is None or governing.scope == scope):
             first.setdefault(row.item_id, row)
     return sorted(first.values(), key=lambda row: (row.created_at, row.id))
 
@@ -199,6 +225,8 @@ def _load(connection: Connection, *conditions: Any) -> list[PrecedentRow]:
             items.c.run_id,
             items.c.constitution_id,
             items.c.rubric_id,
+            seeds.c.specialty,
+            seeds.c.tags,
             reviews.c.candidates,
             reviews.c.attempt,
             rationale.c.body.label("why"),
@@ -229,6 +257,7 @@ def _row(row: dict[str, Any], answers: dict[str, str], own: dict[str, str]) -> P
         "request": own.get(shown[0], "") or seed.get("prompt") or "",
         "shown": shown,
         "answers": tuple(answers.get(candidate, "") for candidate in shown),
+        "domains": domains_of(row["specialty"], row["tags"]),
     }
     return PrecedentRow(**values)
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
 
+from solon.config import ReviewersConfig
 from solon.errors import NotPending
 from solon.store.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
 from solon.store.ids import new_id
-from solon.store.reviews import LeaseLost, ReviewRow, find_review
-from solon.store.tables import Assignment, Review
+from solon.store.reviews import KNOWN, LeaseLost, ReviewRow, find_review
+from solon.store.tables import Assignment, Expert, Review
 
 if TYPE_CHECKING:
     from solon.store.experts import ExpertRow
 
 reviews = Review.__table__  # type: ignore[attr-defined]
 assignments = Assignment.__table__  # type: ignore[attr-defined]
+experts = Expert.__table__  # type: ignore[attr-defined]
 
 LEASE_SECONDS = 1800.0
 """A lease outlives the last heartbeat by so much."""
@@ -27,7 +29,7 @@ MAX_LEASES = 8
 """So many reviews one person may hold at once."""
 WAIT_FOR_PREFERRED = 24 * 3600.0
 """After so long, a redraft is offered to others than the one who asked for it."""
-DONE_WITH = ("skipped", "declined", "escalated", "second", "decided")
+DONE_WITH = ("skipped", "declined", "escalated", "second", "decided", "vote")
 
 
 def lease_next(
@@ -36,12 +38,16 @@ def lease_next(
     *,
     exclude: Collection[str] = (),
     match: str = "prefer",
+    reviewers: ReviewersConfig | None = None,
+    offer: Callable[[], str | None] | None = None,
 ) -> tuple[Lease, ReviewRow] | None:
     """Lease the next review to a person, atomically; what they hold already comes first.
 
     Args:
+        offer: names a review made for this person, which goes before the queue.
         exclude: ids of assignments that the caller has on screen or has just answered.
         match: `require` gives only reviews of the person's specialties and languages, `prefer` gives those first.
+        reviewers: who is proven; others get no audits, and no pilot items while someone else can decide them.
 
     Raises:
         NotPending: they hold too many reviews already.
@@ -53,8 +59,15 @@ def lease_next(
             return lease, find_review(connection, lease.review_id)
     if len(held) >= MAX_LEASES:
         raise NotPending(f"you hold {len(held)} reviews already", next_step="answer or release one of them")
+    open_to_all = _open_to(connection, expert, reviewers)
+    made = offer() if offer is not None else None
+    taken = _lease(connection, made, expert.actor) if made is not None else None
+    if taken is not None:
+        return taken, find_review(connection, taken.review_id)
+    if expert.stage != "proven":
+        return None
     for condition in _tiers(expert, match):
-        review_id = _first(connection, expert.actor, condition)
+        review_id = _first(connection, expert.actor, (*condition, *open_to_all))
         if review_id is not None:
             taken = _lease(connection, review_id, expert.actor)
             if taken is not None:
@@ -102,7 +115,26 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
             yield (*mine, field, reviews.c.lang.is_(None) if lang is None else reviews.c.lang == lang)
     if match == "prefer":
         yield mine
-    yield (reviews.c.escalated.is_(False), reviews.c.created_at < time.time() - WAIT_FOR_PREFERRED)
+    late = reviews.c.created_at < time.time() - WAIT_FOR_PREFERRED
+    yield (reviews.c.escalated.is_(False), late, reviews.c.kind.not_in(KNOWN))
+
+
+def _open_to(
+    connection: Connection, expert: ExpertRow, reviewers: ReviewersConfig | None
+) -> tuple[ColumnElement[bool], ...]:
+    """Audits and the pilot measure the panel against proven people; an overlap measures whoever answers it."""
+    if expert.believed(reviewers).final:
+        return ()
+    roles = (reviewers or ReviewersConfig()).proven_roles
+    others = select(experts.c.id).where(
+        experts.c.revoked_at.is_(None),
+        experts.c.trust != "unproven",
+        experts.c.role.in_(roles) | (experts.c.trust == "proven"),
+    )
+    measures = [reviews.c.kind != "audit"]
+    if connection.execute(others.limit(1)).first() is not None:
+        measures.append(or_(reviews.c.kind == "overlap", reviews.c.rule != "pilot"))
+    return tuple(measures)
 
 
 def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bool], ...]) -> str | None:
@@ -129,7 +161,7 @@ def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bo
             ~done,
             or_(reviews.c.prefer_actor == actor, ~asked),
         )
-        .order_by(reviews.c.created_at, reviews.c.id)
+        .order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=reviews)
     )
@@ -167,7 +199,12 @@ def _lease(connection: Connection, review_id: str, actor: str) -> Lease | None:
 
 
 def lease_review(
-    connection: Connection, expert: ExpertRow, review_id: str, *, match: str = "prefer"
+    connection: Connection,
+    expert: ExpertRow,
+    review_id: str,
+    *,
+    match: str = "prefer",
+    reviewers: ReviewersConfig | None = None,
 ) -> tuple[Lease, ReviewRow]:
     """Lease one named review.
 
@@ -180,8 +217,13 @@ def lease_review(
     for lease in _held(connection, expert.actor):
         if lease.review_id == review.id:
             return lease, review
-    if review.state != "waiting" or (review.escalated and not expert.may("lead")):
+    others = review.kind in KNOWN and review.prefer_actor != expert.actor
+    unproven = expert.stage != "proven" and review.kind not in KNOWN
+    leads_only = review.escalated and not expert.may("lead")
+    if review.state != "waiting" or others or unproven or leads_only:
         raise NotPending("this review does not wait for you", next_step="ask for the next one")
+    if review.kind == "audit" and not expert.believed(reviewers).final:
+        raise NotPending("this review waits for a proven expert", next_step="ask for the next one")
     fits = match != "require" or (
         review.specialty in (None, *expert.specialties)
         and (not expert.languages or review.lang in (None, *expert.languages))
@@ -253,6 +295,16 @@ def close_lease(connection: Connection, lease: Lease, state: str, **values: Any)
     _set_leased(connection, [lease.review_id], False)
 
 
+def close_known(connection: Connection, review: ReviewRow) -> None:
+    """A known question that its person has set aside is for nobody else."""
+    if review.kind in KNOWN:
+        connection.execute(
+            update(reviews)
+            .where(reviews.c.id == review.id, reviews.c.state == "waiting")
+            .values(state="withdrawn", leased=False, resolved_at=time.time())
+        )
+
+
 def _close(connection: Connection, ids: Collection[str], state: str, **values: Any) -> None:
     connection.execute(
         update(assignments)
@@ -274,6 +326,29 @@ def reveal(connection: Connection, lease_id: str, actor: str) -> Lease:
         .values(revealed_at=time.time())
     )
     return find_lease(connection, lease.id)
+
+
+def count_for(connection: Connection, expert: ExpertRow) -> int:
+    """How many reviews a person could be handed now, in their fields and languages, and was not asked yet."""
+    if expert.stage != "proven":
+        return 0
+    asked = exists().where(
+        assignments.c.actor == expert.actor,
+        assignments.c.review_id == reviews.c.id,
+        assignments.c.state.in_(DONE_WITH),
+    )
+    fields = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
+    langs = reviews.c.lang.is_(None) | reviews.c.lang.in_(expert.languages)
+    query = select(func.count()).where(
+        reviews.c.state == "waiting",
+        reviews.c.leased.is_(False),
+        reviews.c.kind.not_in(KNOWN),
+        ~asked,
+        *([fields] if expert.specialties else []),
+        *([langs] if expert.languages else []),
+        *([] if expert.may("lead") else [reviews.c.escalated.is_(False)]),
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def count_waiting(connection: Connection) -> dict[str, int]:

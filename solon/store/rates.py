@@ -87,7 +87,7 @@ def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -
         cost=_rate([float(row[3]) for row in rows]) if priced else None,
         model_seconds=_rate([float(row[5]) for row in rows]),
         unsure=_unsure(connection, done),
-        review_seconds=_review_seconds(connection, recipe),
+        review_seconds=review_seconds(connection, recipe),
     )
 
 
@@ -114,7 +114,8 @@ def _unsure(connection: Connection, done: object) -> Rate | None:
     return Rate(share, math.sqrt(near * (1 - near) / (total + 4)), total)
 
 
-def _review_seconds(connection: Connection, recipe: str) -> Rate | None:
+def review_seconds(connection: Connection, recipe: str) -> Rate | None:
+    """Seconds that a person was active on one answer, by an expert's own token; None under five answers."""
     query = (
         select(decisions.c.active_seconds)
         .join(reviews, reviews.c.id == decisions.c.review_id)

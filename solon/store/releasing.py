@@ -35,12 +35,9 @@ def rows_by_id(store: Store, record_ids: Sequence[str]) -> Iterator[ExportRow]:
         select(
             records,
             items.c.seed_id,
-            items.c.constitution_id,
-            items.c.rubric_id,
             items.c.prompts_id,
             seeds.c.external_id,
-            seeds.c.group,
-            seeds.c.lang,
+            *(seeds.c[name] for name in exporting.PROVENANCE),
             texts.c.body,
         )
         .join(items, items.c.id == records.c.item_id)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sqlalchemy import Connection, String, and_, cast, exists, func, or_, select
+from sqlalchemy import Connection, Select, String, and_, cast, exists, func, or_, select
 
 from solon.errors import InvalidDecision
 from solon.store.answering import UNDO_LAST
+from solon.store.review_rows import VOTES
 from solon.store.tables import (
     Assignment,
     Constitution,
@@ -83,6 +84,16 @@ def list_filtered(
     more = len(rows) > limit
     rows = rows[:limit]
     return rows, f"{rows[-1]['created_at']!r}~{rows[-1]['id']}" if more else None
+
+
+def filtered(query: Select[Any], filters: Filters) -> Select[Any]:
+    """A query of reviews, narrowed."""
+    return (
+        query.join(items, items.c.id == reviews.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(*_conditions(filters))
+    )
 
 
 def _conditions(filters: Filters) -> list[Any]:
@@ -157,16 +168,25 @@ def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST)
 
 
 def count_answers(connection: Connection, actor: str, since: float | None = None) -> tuple[int, int, int]:
-    """A person's answers since then, all their answers, and everyone's."""
+    """A person's answers since then, all of theirs, and everyone's. A vote is an answer, what votes decide is none."""
     since = since if since is not None else time.time() - 24 * 3600
-    stands = decisions.c.undone_at.is_(None)
-    mine = decisions.c.actor == actor
-    count = select(func.count()).select_from(decisions)
-    return (
-        int(connection.execute(count.where(stands, mine, decisions.c.decided_at >= since)).scalar_one()),
-        int(connection.execute(count.where(stands, mine)).scalar_one()),
-        int(connection.execute(count.where(stands)).scalar_one()),
+    stands = (decisions.c.undone_at.is_(None), decisions.c.actor != VOTES)
+    count = select(func.count()).select_from(decisions).where(*stands)
+    votes = select(func.count()).select_from(assignments).where(assignments.c.state == "vote")
+    conditions = (
+        (
+            (decisions.c.actor == actor, decisions.c.decided_at >= since),
+            (assignments.c.actor == actor, assignments.c.closed_at >= since),
+        ),
+        ((decisions.c.actor == actor,), (assignments.c.actor == actor,)),
+        ((), ()),
     )
+    today, mine, team = (
+        int(connection.execute(count.where(*decided)).scalar_one())
+        + int(connection.execute(votes.where(*voted)).scalar_one())
+        for decided, voted in conditions
+    )
+    return today, mine, team
 
 
 @dataclass(slots=True)
@@ -264,3 +284,11 @@ def _overlapped(connection: Connection) -> list[tuple[str, str, bool]]:
         )
     )
     return [(row.actor, row.second, bool(row.same)) for row in connection.execute(query)]
+
+
+def items_asked_about(connection: Connection) -> set[str]:
+    """Items that are decided and about which someone is still to be asked: by an audit or an overlap."""
+    query = select(reviews.c.item_id).where(
+        reviews.c.state == "waiting", reviews.c.kind.in_(("audit", "overlap"))
+    )
+    return set(connection.execute(query).scalars())

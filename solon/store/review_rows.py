@@ -13,6 +13,12 @@ from solon.store.tables import Review
 reviews = Review.__table__  # type: ignore[attr-defined]
 
 
+VOTES = "votes"
+"""Actor and channel of a decision that the votes of reviewers made who are not proven."""
+KNOWN = ("golden", "practice", "calibration")
+"""Kinds of reviews with a known answer, made for one person: for nobody else, and no precedent."""
+
+
 class NotThere(NotPending):
     """Nothing of the caller's has this id."""
 
@@ -50,6 +56,10 @@ class ReviewRow:
     decision_id: str | None
     created_at: float
     resolved_at: float | None
+    value: float | None
+    minutes: float | None
+    priority: float
+    inclusion: float | None
     specialty: str | None
     lang: str | None
     escalated: bool
@@ -59,11 +69,12 @@ class ReviewRow:
 def list_reviews(
     connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int = 100
 ) -> list[ReviewRow]:
-    """Reviews in a state, the oldest first."""
+    """Reviews in a state, those that wait in the order of the queue, others the oldest first; without those that are
+    made for one person."""
     query = (
         select(reviews)
-        .where(reviews.c.state == state)
-        .order_by(reviews.c.created_at, reviews.c.id)
+        .where(reviews.c.state == state, reviews.c.kind.not_in(KNOWN))
+        .order_by(*([reviews.c.priority] if state == "waiting" else []), reviews.c.created_at, reviews.c.id)
         .limit(limit)
     )
     if run_id is not None:

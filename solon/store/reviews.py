@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
@@ -22,7 +22,7 @@ from solon.store.deliveries import (
     stored_decision,
 )
 from solon.store.ids import hash_id, keyed_hash, new_id
-from solon.store.review_rows import LeaseLost, NotThere, ReviewRow, find_review, list_reviews
+from solon.store.review_rows import KNOWN, VOTES, LeaseLost, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.store import Store
 from solon.store.tables import (
     Assignment,
@@ -39,12 +39,14 @@ from solon.store.tables import (
 from solon.store.writer import Row, insert_rows
 
 __all__ = [
+    "KNOWN",
     "Delivery",
     "LeaseLost",
     "NotThere",
     "ReviewRow",
     "claim_deliveries",
     "decide",
+    "decision_rows",
     "event",
     "find_review",
     "is_overlapped",
@@ -59,7 +61,6 @@ __all__ = [
     "set_escalated",
     "set_replayed",
     "set_waiting",
-    "spend_budget",
     "store_decision",
     "stored_decision",
 ]
@@ -91,7 +92,9 @@ def set_waiting(
     ).scalar_one_or_none()
     # Under a budget every judged item is held until all are: then the ones worth most enter the queue.
     values["state"] = "held" if review["rule"] == "budget" and undone_by is None else "waiting"
-    if undone_by is not None:
+    if undone_by == VOTES:
+        values["escalated"] = True
+    elif undone_by is not None:
         values["prefer_actor"] = undone_by
     moved = connection.execute(
         update(reviews)
@@ -145,30 +148,6 @@ def overlap_row(review: Mapping[str, Any]) -> Row:
         "leased": False,
         "escalated": False,
     }
-
-
-def spend_budget(connection: Connection, run_id: str, most: int) -> list[ReviewRow]:
-    """Of the reviews held, the least confident enter the queue, as far as the run's budget goes.
-
-    Returns those that stay out: their items are accepted as the panel has them.
-    """
-    spent = select(func.count()).where(
-        reviews.c.run_id == run_id, reviews.c.rule == "budget", reviews.c.state.in_(("waiting", "decided"))
-    )
-    left = max(0, most - int(connection.execute(spent).scalar_one()))
-    held = (
-        select(reviews)
-        .where(reviews.c.run_id == run_id, reviews.c.state == "held")
-        .order_by(reviews.c.confidence, reviews.c.id)
-    )
-    found = [ReviewRow(**row) for row in connection.execute(held).mappings()]
-    chosen, others = found[:left], found[left:]
-    for ids, state in (([r.id for r in chosen], "waiting"), ([r.id for r in others], "withdrawn")):
-        for start in range(0, len(ids), 500):
-            connection.execute(
-                update(reviews).where(reviews.c.id.in_(ids[start : start + 500])).values(state=state)
-            )
-    return others
 
 
 def decide(
@@ -227,7 +206,7 @@ def store_decision(
     """Claim the review and write decision, outbox row and log in the caller's transaction; the decision's id."""
     decision_id = new_id()
     _claim(connection, review, decision_id)
-    rows = _decision_rows(store, connection, review, response, decision_id, actor, channel, counts, times)
+    rows = decision_rows(store, connection, review, response, decision_id, actor, channel, counts, times)
     insert_rows(connection, rows)
     append(
         store, connection, actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}
@@ -258,7 +237,7 @@ def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
     raise NotPending(f"review {review.id} is {state}, not waiting", next_step=hint)
 
 
-def _decision_rows(
+def decision_rows(
     store: Store,
     connection: Connection,
     review: ReviewRow,
@@ -269,6 +248,7 @@ def _decision_rows(
     counts: bool,
     times: Mapping[str, float | None],
 ) -> list[tuple[type, Row]]:
+    """The rows of a decision: itself, its texts, its precedent, its event, and where a graph waits, its outbox row."""
     seed = connection.execute(
         select(seeds.c.id, seeds.c.group)
         .join(items, items.c.seed_id == seeds.c.id)
@@ -325,7 +305,8 @@ def _decision_rows(
         rows.append(
             (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
         )
-    rows.append((Precedent, precedent))
+    if review.kind not in KNOWN:
+        rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows
 

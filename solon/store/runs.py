@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, case, desc, func, select, update
 
 from solon.errors import UsageError
 from solon.formats.seeds import SeedRow
+from solon.law.scopes import domains_of, narrowest
 from solon.store.certificates import certificate_in_force, newest_consensus, scope_of
 from solon.store.ids import hash_id, new_id
 from solon.store.store import Store
@@ -30,6 +31,9 @@ from solon.store.tables import (
 from solon.store.tombstones import Tombstones
 from solon.store.writer import Row, insert_rows
 
+if TYPE_CHECKING:
+    from solon.store.laws import LawVersion
+
 runs = Run.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
@@ -37,11 +41,14 @@ reviews = Review.__table__  # type: ignore[attr-defined]
 CHUNK = 500
 PREVIEW = "preview"
 """State of the run, one per recipe, under which the calls of previews stand; it is in no list of runs."""
+KNOWN_RUN = "known"
+"""State of the run, one per recipe, that holds questions whose answer is known; neither is that."""
+UNLISTED = (PREVIEW, KNOWN_RUN)
 
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """Ids of the versions that new items are pinned to."""
+    """Ids of the versions that new items are pinned to. `tagged`: versions in place of these for seeds of a domain."""
 
     config_id: str
     constitution_id: str
@@ -51,6 +58,22 @@ class Pins:
     consensus_id: str
     certificate_id: str | None
     scope: str
+    tagged: tuple[LawVersion, ...] = ()
+
+    @property
+    def law(self) -> tuple[str, ...]:
+        """Ids of all law that the run's items may be under."""
+        return self.constitution_id, self.rubric_id, *(version.id for version in self.tagged)
+
+    def law_of(self, recipe: str, seed: SeedRow) -> dict[str, str]:
+        """The constitution and the rubric of one seed."""
+        domains = domains_of(seed.specialty, seed.tags)
+        found = {"constitution_id": self.constitution_id, "rubric_id": self.rubric_id}
+        for kind in ("constitution", "rubric"):
+            tagged = narrowest([v for v in self.tagged if v.kind == kind], recipe, domains)
+            if tagged is not None:
+                found[f"{kind}_id"] = tagged.id
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +115,7 @@ def pin_versions(
     config: dict[str, Any],
     fingerprint: str,
     law: tuple[str, str],
+    tagged: tuple[LawVersion, ...] = (),
     prompts: tuple[str, dict[str, Any]],
     graph: tuple[str, str, dict[str, Any]],
     consensus: dict[str, Any],
@@ -101,7 +125,7 @@ def pin_versions(
     """Store the versions in force, where they are not there yet, and return their ids.
 
     Args:
-        law: ids of the constitution and the rubric in force.
+        law: ids of the constitution and the rubric in force; tagged: further versions, for seeds of a domain.
         consensus: what is believed before any decision; a learned version of the same scope goes before it.
         panel: fingerprint of the judges; source: fingerprint of the seeds. Both are part of a certificate's scope.
     """
@@ -129,7 +153,8 @@ def pin_versions(
         ),
     ]
     insert_rows(connection, rows)
-    scope = scope_of(graph[1], panel, constitution_id, rubric_id, prompts[0])
+    whole = ":".join([constitution_id, *(version.id for version in tagged)])
+    scope = scope_of(graph[1], panel, whole, rubric_id, prompts[0])
     certificate = certificate_in_force(connection, scope, source)
     # A certificate speaks about the scores of its own version: while it is in force, no newer one is adopted.
     consensus_id = (
@@ -144,6 +169,7 @@ def pin_versions(
         consensus_id,
         certificate.id if certificate else None,
         scope,
+        tagged,
     )
 
 
@@ -193,14 +219,14 @@ def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, S
             made: list[tuple[type, Row]] = []
             for position, seed, name in named:
                 if not marks.refuse(seed, name[0]):
-                    made += _seed_and_item(store, run, pins, position, seed, name)
+                    made += seed_and_item(store, run, pins, position, seed, name)
             insert_rows(connection, made)
     return seen
 
 
 def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
     """Id and body of a seed as this store keeps it."""
-    content = {
+    content: dict[str, Any] = {
         "prompt": seed.prompt,
         "messages": seed.messages,
         "input": seed.input,
@@ -208,13 +234,16 @@ def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
         "responses": seed.responses,
         "metadata": seed.metadata,
     }
+    if seed.verdicts is not None:  # only then: a seed without keeps the id that it always had
+        content["verdicts"] = seed.verdicts
     body = json.dumps(content, ensure_ascii=False, sort_keys=True, default=_plain)
     return hash_id(store.key, seed.id, body), body
 
 
-def _seed_and_item(
+def seed_and_item(
     store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow, named: tuple[str, str]
 ) -> list[tuple[type, Row]]:
+    """The rows of a seed, its text and its queued item; `named`: its `seed_identity`."""
     seed_id, body = named
     now = time.time()
     text_id, text_row = store.text_row(body, seed_id)
@@ -238,8 +267,7 @@ def _seed_and_item(
         "attempt": 0,
         "starts": 0,
         "config_id": pins.config_id,
-        "constitution_id": pins.constitution_id,
-        "rubric_id": pins.rubric_id,
+        **pins.law_of(run.recipe, seed),
         "prompts_id": pins.prompts_id,
         "graph_version": pins.graph_version,
         "consensus_id": pins.consensus_id,
@@ -277,7 +305,7 @@ def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
     if run_id is not None:
         query = query.where(runs.c.id.startswith(run_id, autoescape=True))
     else:
-        query = query.where(runs.c.status != PREVIEW)
+        query = query.where(runs.c.status.not_in(UNLISTED))
     found = connection.execute(query.limit(2)).mappings().all()
     if not found:
         name = f" {run_id!r}" if run_id else ""
@@ -309,7 +337,7 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
     query = (
         select(runs)
         .where(runs.c.recipe == recipe, runs.c.seeds_fingerprint == seeds_fingerprint)
-        .where(runs.c.status != PREVIEW)
+        .where(runs.c.status.not_in(UNLISTED))
         .order_by(desc(runs.c.created_at))
     )
     return [RunRow(**row) for row in connection.execute(query).mappings()]
@@ -317,7 +345,7 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
 
 def all_runs(connection: Connection) -> list[RunRow]:
     """Every run, the newest first."""
-    query = select(runs).where(runs.c.status != PREVIEW).order_by(desc(runs.c.created_at))
+    query = select(runs).where(runs.c.status.not_in(UNLISTED)).order_by(desc(runs.c.created_at))
     return [RunRow(**row) for row in connection.execute(query).mappings()]
 
 

@@ -65,6 +65,9 @@ def copy_versions(source: Store, target: Store, pins: Pins) -> None:
         for name, table_class in _PINNED:
             wanted = getattr(pins, name)
             rows += _rows(connection, table_class, [wanted] if wanted else [])
+        for version in pins.tagged:
+            law = Constitution if version.kind == "constitution" else Rubric
+            rows += _rows(connection, law, [version.id])
     with target.transaction() as connection:
         insert_rows(connection, rows)
 

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import select, update
 
 from solon.doctor import examine
+from solon.edge import run_sync
 from solon.errors import InvalidDecision
 from solon.graphs import recipes, versions
 from solon.migrating import Moved, migrate_threads
-from solon.project import Project, run_sync
+from solon.project import Project
 from solon.store import tables
 from solon.store.writer import insert_rows
 

@@ -198,3 +198,16 @@ def test_recorded_scores_cascade() -> None:
     assert cascade["cheap"] < cascade["strong"] + 0.02
     assert cascade["0.4"]["minus_strong_ci"][1] >= 0.0
     assert report["scores"]["judges"]["gpt-5.4/base"]["auroc_margin"] >= 0.8
+
+
+def test_the_graph_spends_a_budget_on_recorded_items(pairs: Path) -> None:
+    from solon.eval.graph_replay import run_graph
+    from solon.eval.recorded import load
+
+    items = list(load(pairs, panel=None, subset=None, seed=0).items)[:20]
+    found = run_graph(items, ConsensusModel.prior(), "budget(0.25)")
+    asked = [routed for routed in found if routed.route == "review"]
+    left = [routed for routed in found if routed.route == "accept"]
+    assert (len(asked), len(left)) == (5, 15)
+    worth = [min(routed.consensus.confidence, 0.9) for routed in asked]
+    assert sum(worth) / 5 < sum(min(routed.consensus.confidence, 0.9) for routed in left) / 15

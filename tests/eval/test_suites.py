@@ -36,6 +36,9 @@ def test_agreement_counts_blind_answers_only(material: Material, known: Any) -> 
     assert sum(figure.n for figure in found.by_domain.values()) == found.n
     assert found.ceiling.items == found.experts[0].agreement.n == known.seconds + known.overlaps
     assert found.expert_expert_alpha.n == known.seconds + known.overlaps
+    assert known.local >= 1
+    given = found.n + known.local
+    assert any(note.startswith(f"{known.local} of {given} answers do not count") for note in found.notes)
     assert sum(period.agreement.n for period in found.over_time) == found.n
     for figure in (found.panel_expert, found.expert_expert_alpha, found.judge_judge_fleiss):
         assert figure.value is not None
@@ -80,7 +83,13 @@ def test_quality_names_the_records_behind_its_findings(material: Material) -> No
     assert found.n == found.refusals.n > 0
     assert found.words is not None
     assert found.words.shortest <= found.words.median <= found.words.longest
-    assert found.flagged == {}
+    # Every seed of the fixture asks for two sentences.
+    assert found.constraints.n == found.n
+    assert found.constraints_rejected.n > 0
+    assert set(found.constraints_by_kind) == {"length_constraints:number_sentences"}
+    broken = round((1 - (found.constraints.value or 0)) * found.n)
+    assert set(found.flagged) == ({"constraint_not_kept"} if broken else set())
+    assert len(found.flagged.get("constraint_not_kept", ())) == min(20, broken)
     assert found.empty.value == 0.0
 
 
@@ -146,7 +155,7 @@ def test_every_suite_runs_from_the_command_line(solon: Cli, known: Any, tmp_path
         "what is asked in this benchmark was never asked in these records, not once\n"
     )
     for name in registry.BUILT_IN:
-        if name == "compare":
+        if name in ("compare", "replay"):  # two runs, or a recording
             continue
         code, out, err = solon("eval", name, "--store", known.url, "--against", "bench.txt", "--json")
         assert code == 0, err

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solon.eval.suites.contamination import _grams
+from solon.eval.benchmark import _grams
 from solon.eval.suites.diversity import measure_distinct, measure_self_bleu, measure_variety
 from solon.eval.suites.duplicates import find_twins
 from solon.eval.suites.judges import family_of

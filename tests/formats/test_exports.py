@@ -322,3 +322,64 @@ def test_every_format_says_what_it_is() -> None:
         assert form.name == name
         assert form.about
         json.dumps(dict(form.load))
+
+
+def test_steps_are_labelled_by_what_the_critic_quoted(tmp_path: Path) -> None:
+    text = "First, add.\n\nThen divide by zero.\nAnd so on.\n \nDone."
+    wrong = text.index("divide")
+    rows = [
+        pair(1, chosen=text, faults={"chosen": [[wrong, wrong + 6]], "rejected": []}),
+        pair(2, faults={"chosen": [[-1, -1]]}),
+        pair(3, messages=CHAT, faults={"chosen": []}),
+        single(4, response="a\nb", metadata={"completions": ["a", "b"], "labels": [True, False]}),
+    ]
+    got, left = lines(tmp_path, "trl-stepwise", *rows)
+    assert got == [
+        {
+            "prompt": "Question 1?",
+            "completions": ["First, add.", "Then divide by zero.\nAnd so on.", "Done."],
+            "labels": [True, False, True],
+        },
+        {"prompt": "Question 1?", "completions": ["Bad 1"], "labels": [True]},
+        {"prompt": "Question 4?", "completions": ["a", "b"], "labels": [True, False]},
+    ]
+    assert left == {"fault_without_place": 1, "multi_turn": 2, "not_criticised": 1}
+
+
+def test_axolotl_answers_have_no_white_space_around_them(tmp_path: Path) -> None:
+    got, _ = lines(tmp_path, "axolotl", pair(chosen="\n Good. \n", rejected="Bad. "))
+    assert (got[0]["chosen"]["content"], got[0]["rejected"]["content"]) == ("Good.", "Bad.")
+
+
+def test_weights_and_pseudonyms_are_columns(tmp_path: Path) -> None:
+    rows = [
+        pair(1, confidence=0.8, source="web"),
+        pair(2, route="decided", confidence=0.6, lineage={"decided_by": "ab12"}),
+    ]
+    columns = ("weight", "annotator", "soft_label", "source")
+    export(rows, format="trl-preference", path=tmp_path / "o.jsonl", extra_columns=columns)
+    got = [{name: row[name] for name in columns} for row in read(tmp_path / "o.jsonl")]
+    assert got == [
+        {"weight": 0.8, "annotator": None, "soft_label": 0.75, "source": "web"},
+        {"weight": 1.0, "annotator": "ab12", "soft_label": 0.75, "source": None},
+    ]
+
+
+def test_a_callers_filter_is_counted_and_may_end_the_export(tmp_path: Path) -> None:
+    path = tmp_path / "o.jsonl"
+    made = export(
+        [pair(1), pair(2)],
+        format="trl-preference",
+        path=path,
+        refuse=lambda row: "odd" if row.id == "r1" else None,
+    )
+    assert (made.written, made.left_out) == (1, {"odd": 1})
+    before = path.read_bytes()
+
+    def stop(row: ExportRow) -> str | None:
+        raise UsageError("no")
+
+    with pytest.raises(UsageError):
+        export([pair(3)], format="trl-preference", path=path, refuse=stop)
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["o.jsonl", "o.jsonl.manifest.json"]

@@ -40,6 +40,7 @@ def rows() -> list[ExportRow]:
                 margin=0.5 if n > 40 else None,
                 lang="en" if n > 30 else None,
                 flags=("unsafe",) if n == 50 else (),
+                faults={"chosen": [[0, 3]], "rejected": []} if n < 50 else {},
                 lineage={"calls": ["c"], **({"decision": "d1"} if n > 45 else {})},
                 metadata={"k": n if n % 2 else "text"} if n > 20 else {},
             )

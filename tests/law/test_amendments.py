@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from solon.errors import UsageError
-from solon.law.amendments import Edit, apply_edits, find_warnings, parse_amendment
+from solon.law.amendments import Edit, apply_edits, find_warnings, parse_amendment, telling, touched
 from solon.law.documents import diff, load_constitution, load_rubric
 
 LAW, RUBRIC = load_constitution("general"), load_rubric("general")
@@ -69,3 +69,16 @@ def test_a_file_names_what_is_wrong() -> None:
 def test_rules_that_nearly_repeat_or_contradict_are_pointed_out() -> None:
     text = LAW.ordered()[2].text
     assert "nearly the same" in find_warnings(edited({"action": "add", "id": "twin", "text": text}))[0]  # type: ignore[arg-type]
+
+
+def test_new_numbers_are_no_change_that_is_told() -> None:
+    base = load_constitution("general")
+    first = apply_edits(
+        base, [Edit(action="add", id="new", text="Is new.", priority=1)], author="", reason="x"
+    )
+    assert [(c.action, c.id) for c in telling(diff(base, first))] == [("added", "new")]  # type: ignore[type-var]
+    assert touched(diff(base, first)) == {"new"}  # type: ignore[type-var]
+    ids = base.ids()
+    turned = apply_edits(base, [Edit(action="reorder", id=ids[1], priority=1)], author="", reason="x")
+    assert touched(diff(base, turned)) == set(ids[:2])  # type: ignore[type-var]
+    assert {c.field for c in telling(diff(base, turned))} == {"order"}  # type: ignore[type-var]

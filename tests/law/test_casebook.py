@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solon.law.casebook import CHARS_PER_TOKEN, Casebook, Worked, cluster
+from solon.law.casebook import CHARS_PER_TOKEN, Casebook, Worked, cluster, own_words
 
 
 def case(name: str, request: str, *, group: str | None = None, why: str = "it names the dose") -> Worked:
@@ -69,3 +69,22 @@ def test_clusters_join_what_is_alike() -> None:
     assert groups[0][:2] == [0, 1]
     assert [2] in groups
     assert cluster([]) == []
+
+
+def test_long_reasons_in_many_words_still_find_each_other() -> None:
+    filler = [" ".join(f"w{i}x{j}" for j in range(25)) for i in range(6)]
+    said = ["cites no source for any of its claims"] * 3 + ["has poor grammar and rambles at length"] * 3
+    texts = [f"{reason} {more}" for reason, more in zip(said, filler, strict=True)]
+    groups = cluster(texts)
+    assert len(groups[0]) == 3
+    assert all(len({place // 3 for place in group}) == 1 for group in groups)
+    assert max(map(len, cluster(filler))) < 3
+
+
+def test_reasons_are_compared_by_what_they_say_of_the_case() -> None:
+    why = "Answer A names the river; B rambles on about Paris."
+    assert (
+        own_words(why, "Which river runs through Paris?", "The Seine, a river.")
+        == "answer names b rambles on about"
+    )
+    assert own_words("The Seine", "the Seine") == "The Seine"

@@ -27,10 +27,14 @@ def query(court: Court, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(sql))]
 
 
-def draft(court: Court, rule: str, by: str = "local:test", *, cited: int = 3) -> AmendmentRow:
+def draft(
+    court: Court, rule: str, by: str = "local:test", *, cited: int = 3, overruled: int = 0
+) -> AmendmentRow:
     seen = query(court, f"SELECT decision_id FROM precedents WHERE half = 'seen' ORDER BY id LIMIT {cited}")
-    cites = "".join(f"  - '{row[0]}'\n" for row in seen)
-    file = f"amends: general\nreason: experts said so\ncites:\n{cites or NO_CITES}changes:\n"
+    cites, overrules = (
+        "".join(f"  - '{row[0]}'\n" for row in rows) or NO_CITES for rows in (seen, seen[:overruled])
+    )
+    file = f"amends: general\nreason: experts said so\ncites:\n{cites}overrules:\n{overrules}changes:\n"
     file += f"  - {{action: add, id: new-rule, text: '{rule}', priority: 1}}\n"
     return propose(court.store, court.project.config, file, source="test.yaml", by=by)
 
@@ -211,15 +215,16 @@ def test_an_amendment_of_a_version_that_was_replaced_does_not_come_into_force(co
 
 def test_a_crash_between_any_two_steps_leaves_the_old_law_or_the_new(court: Court) -> None:
     agreement_on_unseen(court, new_run=False)  # records that the new law makes stale
-    amendment = measure(court, draft(court, RULE))
+    amendment = measure(court, draft(court, RULE, overruled=2))
     cast(court, amendment, court.ada)
     state = (
         "SELECT (SELECT version FROM constitutions WHERE name = 'general' AND status = 'in_force'), "
         "(SELECT count(*) FROM constitutions WHERE name = 'general'), (SELECT state FROM amendments), "
-        "(SELECT count(*) FROM records WHERE stale_at IS NOT NULL), (SELECT count(*) FROM amendment_votes)"
+        "(SELECT count(*) FROM records WHERE stale_at IS NOT NULL), (SELECT count(*) FROM amendment_votes), "
+        "(SELECT count(*) FROM precedents WHERE overruled_at IS NOT NULL)"
     )
     old = query(court, state)
-    assert old == [("1.0.0", 1, "measured", 0, 1)]
+    assert old == [("1.0.0", 1, "measured", 0, 1, 0)]
     crashes = 0
     while True:
         steps = iter(range(1000))
@@ -240,7 +245,7 @@ def test_a_crash_between_any_two_steps_leaves_the_old_law_or_the_new(court: Cour
             event.remove(court.store.engine, "commit", crash)
         assert query(court, state) == old
     assert crashes > 15
-    assert query(court, state) == [("1.1.0", 2, "ratified", UNSEEN, 2)]
+    assert query(court, state) == [("1.1.0", 2, "ratified", UNSEEN, 2, 2)]
 
 
 def test_a_draft_cites_decisions_that_exist(court: Court) -> None:

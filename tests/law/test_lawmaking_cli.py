@@ -12,6 +12,7 @@ from solon.cli.app import run_command
 from solon.store.experts import rotate_token
 
 from .conftest import Court
+from .test_rejudging import NEVER, ratify, run_under
 
 TOML = """[models.default]
 model = "scripted:default"
@@ -72,3 +73,50 @@ def test_from_file_to_law(
     assert solon("rubric", "import", "medical")["version"] == "1.0.0"
     spoken = yaml("rubric", "history")
     assert "medical 1.0.0" in spoken
+
+
+def test_after_ratification_from_the_command_line(
+    court: Court, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = run_under(court, NEVER, 100, 12)
+    ratify(court)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOLON_STORE", court.store.url)
+    (tmp_path / "solon.toml").write_text(TOML)
+
+    def solon(*arguments: str, code: int = 0) -> Any:
+        assert run_command([*arguments, "--json"]) == code
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    def spoken(*arguments: str) -> str:
+        assert run_command(list(arguments)) == 0
+        return capsys.readouterr().out
+
+    ranked = solon("rejudge", "--ranking")["stale"]
+    assert len(ranked) == 12
+    assert set(ranked[0]) == {"record", "item", "p", "margin", "cites_changed", "similarity"}
+    assert "12 stale records" in spoken("rejudge", "--ranking", "--run", run_id)
+    some = solon("rejudge", "--budget", "4", "--only", "records")
+    assert some["calls"] <= 4
+    assert some["confirmed"] + some["replaced"] == 2
+    assert some["left"] == 10
+    assert "10 stale records" in spoken("rejudge")
+    assert solon("rejudge")["stale"] == 0
+    fare = solon("constitution", "stats")
+    assert fare["version"] == "1.1.0"
+    assert next(p["id"] for p in fare["principles"]) == "new-rule"
+    assert "times cited" in spoken("constitution", "stats", "general@1.0.0")
+    assert solon("rubric", "weights", "--dry-run")["amendment"] is None
+    assert "rubric general" in spoken("rubric", "weights", "--dry-run")
+    drift = solon("eval", "drift")
+    assert (drift["n"], drift["alarm"]) == (60, False)
+    new = solon(
+        "export", "-f", "jsonl", "-o", "new.jsonl", "--run", run_id, "--constitution", "general@1.1.0"
+    )
+    old = solon(
+        "export", "-f", "jsonl", "-o", "old.jsonl", "--run", run_id, "--constitution", "general@1.0.0"
+    )
+    assert (new["written"], old["written"], old["left_out"]) == (12, 0, {"other_constitution": 12})
+    early = solon("export", "-f", "jsonl", "-o", "early.jsonl", "--as-of", "2001-01-01")
+    assert early["written"] == 0
+    assert "is no date" in solon("export", "-f", "jsonl", "-o", "x.jsonl", "--as-of", "then", code=2)["error"]

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from solon import Project
-from solon.learning import outcome_of, watch_audits
+from solon.evidence import outcome_in_words
+from solon.learning import watch_audits
 from solon.store.learning import Decided
 from solon.store.reviews import decide, list_reviews
 from solon.store.runs import find_run
@@ -225,7 +226,7 @@ def test_decisions_in_the_panels_words(choice: str, candidate: str | None, expec
     decided = Decided(
         "d", "i", 0, ("a", "b"), choice, candidate, "expert:x", 0.0, False, True, "interrupt", "r"
     )
-    assert outcome_of(decided) == expected
+    assert outcome_in_words(decided) == expected
 
 
 def test_a_quarter_of_the_pilot_is_asked_twice_and_gives_the_ceiling(project: Project) -> None:
@@ -245,22 +246,3 @@ def test_a_quarter_of_the_pilot_is_asked_twice_and_gives_the_ceiling(project: Pr
     reviewers = json.loads(str(payload))["reviewers"]
     assert set(reviewers) == {"expert:test", "expert:second"}
     assert all(0.5 < reliability < 1.0 for reliability in reviewers.values())
-
-
-def test_a_budget_opens_the_least_confident_reviews_and_accepts_the_rest(tmp_path: Path) -> None:
-    config = {
-        "models": {"default": {"model": "scripted:default"}},
-        "generator": {"revise": False},
-        "routing": {"policy": "budget", "budget": 7, "audit_share": 0.0},
-    }
-    with Project(f"sqlite:///{tmp_path}/solon.db", config=config) as project:
-        summary = project.run("preference", seeds(40))
-        assert (summary.pending_review, summary.accepted) == (7, 33)
-        waiting = query(project, "SELECT confidence FROM reviews WHERE state = 'waiting'")
-        accepted = query(project, "SELECT confidence FROM records")
-        assert max(float(str(c)) for (c,) in waiting) <= min(float(str(c)) for (c,) in accepted)
-        again = project.run("preference", seeds(40))
-        assert (again.pending_review, again.accepted) == (7, 33)
-        review = project.reviews()[0]
-        project.decide(review, "prefer", review.candidates[0])
-        assert project.resume().pending_review == 6

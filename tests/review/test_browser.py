@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +15,12 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
 
-from solon.review.app import create_app
-from solon.review.room import Options
+from running import Server, wait_for
+from sqlalchemy import select, update
+
+from solon.store import queue
+from solon.store.answering import answer_lease
+from solon.store.tables import Assignment, Decision, Review, Text
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -40,39 +41,6 @@ def browser() -> Iterator[Any]:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         opened.close()
-
-
-class Server:
-    """The real server on a port of its own, in a thread; it can be stopped and started again."""
-
-    def __init__(self, project: Any) -> None:
-        self.project, self.port = project, 0
-        self._server: Any = None
-        self._thread: threading.Thread | None = None
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        import uvicorn
-
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self.port))
-        self.port = listening.getsockname()[1]
-        app = create_app(self.project, Options(poll_seconds=0.1))
-        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
-        self._thread.start()
-        wait_for(lambda: self._server.started, 30)
-
-    def stop(self) -> None:
-        if self._thread is not None:
-            self._server.should_exit = self._server.force_exit = True
-            self._thread.join()
-            self._thread = None
 
 
 @pytest.fixture
@@ -185,13 +153,6 @@ def test_ten_items_by_keyboard_one_undone_one_edited(
     assert summary.accepted + summary.rejected + summary.pending_review == 12
 
 
-def wait_for(condition: Any, seconds: float = 10.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come true in time"
-        time.sleep(0.05)
-
-
 def test_keys_are_inert_in_text_fields_and_can_be_switched_off(
     browser: Any, server: Server, person: Any
 ) -> None:
@@ -259,11 +220,6 @@ def test_two_browsers_on_one_item(browser: Any, server: Server, project: Any, pe
 
 
 def test_lost_lease_becomes_a_second_opinion(browser: Any, server: Server, project: Any, person: Any) -> None:
-    from sqlalchemy import update
-
-    from solon.store import queue
-    from solon.store.tables import Assignment
-
     ada, token = person("Ada")
     _, other = person("Bo")
     page = log_in(browser, server, token)
@@ -381,3 +337,136 @@ def test_lead_pages(browser: Any, server: Server, person: Any) -> None:
     assert "Dr Lea Sund" in page.inner_text("main")
     shot(page, "lineage", full_page=True)
     assert page.problems == []
+
+
+def test_network_cut_in_the_middle_of_an_answer(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    """Typed without a network: the text stays, is sent when it is back, and counts once."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.keyboard.press("b")
+    page.keyboard.type("Both name a wrong dose.")
+    page.context.set_offline(True)
+    page.keyboard.type(" I checked the label.")
+    page.wait_for_function("() => document.querySelector('#said').textContent.includes('no connection')")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#unsaved:not([hidden])")
+    page.context.set_offline(False)
+    page.wait_for_selector("#unsaved", state="hidden", timeout=30_000)
+    settled(page, 1)
+    with project.store.connect() as connection:
+        found = connection.execute(select(Decision.__table__)).mappings().all()
+    assert [row["choice"] for row in found] == ["both_bad"]
+    assert _text(project, found[0]["rationale_id"]) == "Both name a wrong dose. I checked the label."
+
+
+def test_lease_runs_out_in_the_middle_of_an_answer(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    """Nobody took it meanwhile: the text stays and the answer decides."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.keyboard.press("b")
+    page.keyboard.type("Both are outdated.")
+    with project.store.transaction() as connection:
+        connection.execute(update(Assignment.__table__).values(expires_at=1.0))
+        queue.expire(connection)
+    page.keyboard.type(" See the guideline of this year.")
+    page.keyboard.press("Control+Enter")
+    settled(page, 1)
+    with project.store.connect() as connection:
+        (row,) = connection.execute(select(Decision.__table__)).mappings().all()
+    assert _text(project, row["rationale_id"]) == "Both are outdated. See the guideline of this year."
+
+
+def test_item_learned_away_in_the_middle_of_an_answer(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    """A review withdrawn under one's hands keeps the text, which becomes a second opinion; nothing is decided twice."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.keyboard.press("b")
+    page.keyboard.type("Neither may be used.")
+    page.wait_for_function("() => document.querySelector('#said').textContent === 'Draft saved.'")
+    with project.store.transaction() as connection:
+        held = select(Assignment.__table__.c.review_id)
+        gone = update(Review.__table__).where(Review.__table__.c.id.in_(held)).values(state="withdrawn")
+        connection.execute(gone)
+    page.keyboard.type(" Truly.")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(
+        "() => document.querySelector('#last-said').textContent.includes('second opinion')"
+    )
+    with project.store.connect() as connection:
+        assert connection.execute(select(Decision.__table__.c.id)).all() == []
+        query = select(Assignment.__table__.c.answer).where(Assignment.__table__.c.state == "second")
+        (kept,) = connection.execute(query).scalars().all()
+    assert _text(project, kept["rationale"]) == "Neither may be used. Truly."
+    assert page.problems == []
+
+
+def _text(project: Any, text_id: str) -> str:
+    with project.store.connect() as connection:
+        query = select(Text.__table__.c.body).where(Text.__table__.c.id == text_id)
+        return str(connection.execute(query).scalar_one())
+
+
+def test_a_new_expert_reads_the_guidelines_first(browser: Any, server: Server, person: Any) -> None:
+    _, token = person("New", stage="guidelines")
+    page = browser.new_context(viewport=DESKTOP).new_page()
+    page.goto(server.address)
+    page.fill("#token", token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".principles-list")
+    assert page.query_selector(".item") is None
+    shot(page, "guidelines")
+    page.click("text=I have read this")
+    page.wait_for_selector(".item")
+
+
+def test_a_disagreement_is_settled_and_answered_to(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    """Two answer one question differently; a lead settles it without names; the reviewer reads it and replies."""
+    ada, token = person("Dr Ada Lind")
+    bo = person("Dr Bo Ek")[0]
+    _, lead = person("Dr Lea Sund", role="lead")
+    review = project.reviews()[0]
+    for expert, which, why in ((ada, 0, "Names the interaction."), (bo, 1, "Shorter and to the point.")):
+        with project.store.transaction() as connection:
+            again = queue.lease_review(connection, expert, review.id) if expert is ada else None
+            lease, row = again or queue.lease_review(connection, expert, _overlap(connection, review.id))
+            given = {"choice": "prefer", "candidate": row.candidates[which], "rationale": why, "strength": 2}
+            answer_lease(
+                project.store, connection, expert, lease.token, given,
+                review_id=row.id, channel="page", times={}, answers=2,
+            )  # fmt: skip
+    page = log_in(browser, server, lead)
+    page.click("text=Adjudication")
+    shot(page, "adjudications")
+    page.click("td a")
+    text = str(page.text_content("main"))
+    assert "Reviewer 1" in text
+    assert "Ada" not in text
+    page.check("input[name=choice] >> nth=0")
+    page.fill("#reason", "Leaving the interaction out could harm.")
+    page.select_option("#principle", index=1)
+    shot(page, "adjudication", full_page=True)
+    page.click("button:has-text('Settle')")
+    page.wait_for_selector("text=Outcome")
+    assert "Dr Ada Lind" in str(page.text_content("main"))
+    page = log_in(browser, server, token, viewport=PHONE)
+    page.goto(f"{server.address}/outcomes")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    shot(page, "outcomes-phone", full_page=True)
+    page.check("input[value=accepts]")
+    page.click("button:has-text('Reply')")
+    page.wait_for_selector("text=You replied")
+
+
+def _overlap(connection: Any, review_id: str) -> str:
+    table = Review.__table__
+    asked = select(table.c.content_hash).where(table.c.id == review_id).scalar_subquery()
+    query = select(table.c.id).where(table.c.content_hash == asked, table.c.kind == "overlap")
+    return str(connection.execute(query).scalar_one())

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import func, select
 
 from solon.cli.app import run_command
+from solon.edge import run_sync
 from solon.errors import StoreError, UsageError
 from solon.graphs.pruning import prune_checkpoints
-from solon.project import Project, run_sync
+from solon.project import Project
 from solon.store import Store
 from solon.store.copying import copy_store
 from solon.store.items import working

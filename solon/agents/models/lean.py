@@ -6,12 +6,9 @@ tracer, no global cache) a `LeanChat` goes straight to the answer; as soon as so
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 from abc import abstractmethod
-from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
@@ -24,7 +21,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
-T = TypeVar("T")
+from solon.edge import run_sync
 
 
 class LeanChat(BaseChatModel):
@@ -94,14 +91,3 @@ class LeanChat(BaseChatModel):
             return ChatResult(generations=[ChatGeneration(message=answer) for answer in answers])
 
         return run_sync(once())
-
-
-def run_sync(work: Coroutine[Any, Any, T]) -> T:
-    """The one edge from synchronous code: works in a script and, through a thread, in a notebook's running loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    context = contextvars.copy_context()
-    with ThreadPoolExecutor(1, thread_name_prefix="solon-sync-edge") as pool:
-        return pool.submit(context.run, asyncio.run, work).result()

@@ -76,8 +76,9 @@ class VLLMChat(LeanChat):
         metadata: Mapping[str, Any],
         **kwargs: Any,
     ) -> list[AIMessage]:
-        host = self._host if self._host is not None and not self._host.stopped else None
-        host = host or await asyncio.to_thread(self.start)
+        host = self._host
+        if host is None or host.stopped:
+            host = await asyncio.to_thread(self.start)
         defaults = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
         given = {**defaults, "stop": stop, **kwargs}
         work = asyncio.run_coroutine_threadsafe(host.complete(to_wire(messages), given), host.loop)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.consensus.audit import AuditReport, watch
-from solon.consensus.binomial import upper_bound
+from solon.consensus.audit import AuditReport, rate_with_bound, watch
 from solon.eval.opinions import counted
 from solon.eval.result import Figure, SuiteResult, nothing, rate
 from solon.store import certificates, counts, evaluation, runs
@@ -115,5 +114,6 @@ def _unsafe(audited: list[tuple[Answer, Chosen]]) -> Figure:
     n = len(audited)
     if not n:
         return nothing("no record was audited")
-    bad = sum("unsafe" in (a.flags.get(record.chosen_id or "") or ()) for a, record in audited)
-    return Figure(value=bad / n, low=0.0, high=upper_bound(bad, n, 0.05), n=n)
+    flagged = ["unsafe" in (a.flags.get(record.chosen_id or "") or ()) for a, record in audited]
+    share, at_most = rate_with_bound(flagged)
+    return Figure(value=share, low=0.0, high=at_most, n=n)

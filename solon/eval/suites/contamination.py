@@ -1,34 +1,33 @@
-"""Overlap of the records with benchmark files that the user names, by word n-grams."""
+"""Overlap of the records with benchmark files that the user names: by word n-grams, and by likeness of embeddings."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from solon.errors import UsageError
+from solon.eval.benchmark import MOST_OF_IT, Benchmark, N, parts_of
+from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
-from solon.eval.reading import read_texts
 from solon.eval.result import Figure, SuiteResult, rate
-from solon.eval.writing import find_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from solon.eval.material import Material
+    from solon.formats.records import ExportRow
 
-N = 13
-"""Words of an n-gram that two texts hardly share by chance (Brown et al. 2020, appendix C)."""
-SHORT = 5
-"""A benchmark text of fewer than N words counts as a whole, if it has at least so many."""
-MOST_OF_IT = 0.5
 SHOWN = 50
+ALIKE = 0.9
+"""Cosine from which two texts are worth a look: a paraphrase, or merely the same subject in the same words."""
 
 
 class Overlap(BaseModel):
-    """A record and the benchmark line that it shares most with. `share`: of the line's n-grams found in the record."""
+    """A record and the benchmark line that it shares most with. `share`: of the line's n-grams found in the record,
+    or the cosine of the two."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,7 +38,8 @@ class Overlap(BaseModel):
 
 
 class FileOverlap(BaseModel):
-    """One benchmark file. `records` share any n-gram with it, `dirty` at least half of one of its texts."""
+    """One benchmark file. `records` share any n-gram with it, `dirty` at least half of one of its texts; `alike` come
+    close to one of its texts by their embeddings, which proves nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,13 +49,16 @@ class FileOverlap(BaseModel):
     records: Figure
     dirty: Figure
     worst: tuple[Overlap, ...]
+    alike: Figure
+    closest: tuple[Overlap, ...]
 
 
 class Contamination(SuiteResult):
-    """`clean`: no record holds half or more of any benchmark text."""
+    """`clean`: no record holds half or more of any benchmark text. `embedding`: what likeness was measured with."""
 
     n_gram: int
     clean: bool
+    embedding: str
     files: tuple[FileOverlap, ...]
 
 
@@ -71,73 +74,60 @@ def evaluate(material: Material) -> Contamination:
             next_step="add --against FILE (text, JSON lines or CSV), once for each benchmark",
         )
     rows, seen = material.records()
-    parts = [
-        (row.id, part, find_words(text))
-        for row in rows
-        for part, text in (("prompt", row.prompt), ("answer", row.answer), ("rejected", row.rejected))
-        if text
-    ]
-    files = tuple(_measure(file, parts, len(rows)) for file in material.against)
+    embedder = load_embedder()
+    files = tuple(_measure(file, rows, embedder) for file in material.against)
     return Contamination(
         suite="contamination",
         n=len(rows),
         n_gram=N,
         clean=all(not file.dirty.value for file in files),
+        embedding=embedder.name,
         files=files,
         notes=(
             *spell_sample(len(rows), seen),
-            "overlap of words only: a paraphrase or a translation of a benchmark is not seen",
+            f"`dirty` sees words only; `alike` (cosine of {ALIKE} or more) also meets harmless neighbours",
+            *embedder.notes,
         ),
     )
 
 
-def _measure(file: Path, parts: Sequence[tuple[str, str, list[str]]], n: int) -> FileOverlap:
-    lines: dict[int, int] = {}
-    where: dict[bytes, set[int]] = {}
-    lengths: set[int] = set()
-    texts = too_short = 0
-    for text_number, (line, text) in enumerate(read_texts(file)):
-        texts += 1
-        words = find_words(text)
-        if len(words) < SHORT:
-            too_short += 1
-            continue
-        size = min(N, len(words))
-        lengths.add(size)
-        lines[text_number] = line
-        for gram in _grams(words, size):
-            where.setdefault(gram, set()).add(text_number)
-    totals: dict[int, int] = {}
-    for numbers in where.values():
-        for number in numbers:
-            totals[number] = totals.get(number, 0) + 1
+def _measure(file: Path, rows: Sequence[ExportRow], embedder: Embedder) -> FileOverlap:
+    benchmark = Benchmark(file)
+    parts = [(row.id, part, text) for row in rows for part, text in parts_of(row)]
     found = [
-        Overlap(name=name, part=part, line=lines[number], share=round(hits / totals[number], 4))
-        for name, part, words in parts
-        for number, hits in _hits(words, where, lengths).items()
+        Overlap(name=name, part=part, line=line, share=round(share, 4))
+        for name, part, text in parts
+        for line, share in benchmark.shares(text).items()
     ]
     worst = sorted(found, key=lambda o: (-o.share, o.name, o.line))
+    closest = _closest(benchmark, parts, embedder)
     return FileOverlap(
         name=file.name,
-        texts=texts,
-        too_short=too_short,
-        records=rate(len({o.name for o in found}), n),
-        dirty=rate(len({o.name for o in found if o.share >= MOST_OF_IT}), n),
+        texts=benchmark.texts,
+        too_short=benchmark.too_short,
+        records=rate(len({o.name for o in found}), len(rows)),
+        dirty=rate(len({o.name for o in found if o.share >= MOST_OF_IT}), len(rows)),
         worst=tuple(worst[:SHOWN]),
+        alike=rate(len({o.name for o in closest}), len(rows)),
+        closest=tuple(closest[:SHOWN]),
     )
 
 
-def _hits(words: list[str], where: dict[bytes, set[int]], lengths: set[int]) -> dict[int, int]:
-    hits: dict[int, int] = {}
-    for gram in {gram for size in lengths for gram in _grams(words, size)}:
-        for number in where.get(gram, ()):
-            hits[number] = hits.get(number, 0) + 1
-    return hits
-
-
-def _grams(words: list[str], size: int) -> list[bytes]:
-    """Hashed n-grams: 8 bytes each, whatever they say."""
-    return [
-        hashlib.blake2b(" ".join(words[i : i + size]).encode("utf-8", "replace"), digest_size=8).digest()
-        for i in range(len(words) - size + 1)
-    ]
+def _closest(
+    benchmark: Benchmark, parts: Sequence[tuple[str, str, str]], embedder: Embedder
+) -> list[Overlap]:
+    """Texts whose nearest benchmark text is at least ALIKE, the nearest first."""
+    if not parts or not benchmark.bodies:
+        return []
+    lines = [line for line, _ in benchmark.bodies]
+    theirs = embedder.embed([text for _, text in benchmark.bodies])
+    ours = embedder.embed([text for _, _, text in parts])
+    found = []
+    for start in range(0, len(parts), 1000):
+        likeness = ours[start : start + 1000] @ theirs.T
+        nearest = likeness.argmax(axis=1)
+        for (name, part, _), place, row in zip(parts[start : start + 1000], nearest, likeness, strict=True):
+            if row[place] >= ALIKE:
+                share = round(float(np.minimum(row[place], 1.0)), 4)
+                found.append(Overlap(name=name, part=part, line=lines[place], share=share))
+    return sorted(found, key=lambda o: (-o.share, o.name, o.line))

@@ -1,4 +1,4 @@
-"""How varied prompts and answers are: distinct n-grams, self-BLEU, compression, repeated openings, coverage."""
+"""How varied prompts and answers are: n-grams, self-BLEU, compression, openings, spread, clusters, coverage."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
 from solon.eval.result import Figure, SuiteResult, mean, nothing
+from solon.eval.spread import Spread, measure_spread
 from solon.eval.writing import find_words
+from solon.store import evaluation
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
+    from solon.formats.records import ExportRow
 
 SAMPLE = 200
 """Texts that self-BLEU compares with each other: its cost grows with their square."""
@@ -46,18 +50,29 @@ class Variety(BaseModel):
 
 
 class Diversity(SuiteResult):
-    """`coverage`: how many records carry each value of each attribute that seeds state."""
+    """`coverage`: how many records carry each value of each attribute that seeds state. `embedding`: what the spreads
+    were measured with; examples of clusters are records. `from_seeds`: how far new prompts are from their seeds, 1
+    minus the cosine of their embeddings."""
 
     prompts: Variety
     answers: Variety
+    embedding: str
+    prompts_spread: Spread
+    answers_spread: Spread
+    from_seeds: Figure
     coverage: dict[str, dict[str, int]]
 
 
 def evaluate(material: Material) -> Diversity:
     """Over the records in force."""
     rows, seen = material.records()
-    prompts = list(dict.fromkeys(row.prompt for row in rows))
-    answers = [row.answer for row in rows if row.answer]
+    asked: dict[str, str] = {}
+    for row in rows:
+        asked.setdefault(row.prompt, row.id)
+    prompts = list(asked)
+    answered = [(row.id, row.answer) for row in rows if row.answer]
+    answers = [text for _, text in answered]
+    embedder = load_embedder()
     coverage: dict[str, Counter[str]] = {
         "language": Counter(row.lang or "not stated" for row in rows),
         "recipe": Counter(row.recipe for row in rows),
@@ -68,9 +83,30 @@ def evaluate(material: Material) -> Diversity:
         n=len(rows),
         prompts=measure_variety(prompts, material.seed),
         answers=measure_variety(answers, material.seed),
+        embedding=embedder.name,
+        prompts_spread=measure_spread(list(asked.values()), prompts, embedder.embed(prompts), material.seed),
+        answers_spread=measure_spread(
+            [name for name, _ in answered], answers, embedder.embed(answers), material.seed
+        ),
+        from_seeds=_from_seeds(material, rows, embedder),
         coverage={name: dict(found.most_common(50)) for name, found in coverage.items()},
-        notes=spell_sample(len(rows), seen),
+        notes=(*spell_sample(len(rows), seen), *embedder.notes),
     )
+
+
+def _from_seeds(material: Material, rows: Sequence[ExportRow], embedder: Embedder) -> Figure:
+    """Of records whose prompt is not their seed's own: the instruction recipe writes new ones."""
+    with material.store.connect() as connection:
+        asked = evaluation.seed_prompts(connection, sorted({row.lineage["item"] for row in rows}))
+    pairs = [
+        (row.prompt, seed)
+        for row in rows
+        if row.recipe == "instruction"
+        and (seed := asked.get(row.lineage["item"])) is not None
+        and seed != row.prompt
+    ]
+    new, old = (embedder.embed([pair[side] for pair in pairs]) for side in (0, 1))
+    return mean(1.0 - (new * old).sum(axis=1), material.seed, "no record has a prompt other than its seed's")
 
 
 def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:

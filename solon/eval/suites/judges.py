@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from solon.consensus.calibrate import measure_brier, measure_ece
 from solon.eval.opinions import counted
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
+from solon.eval.winning import Duel, WinRate, measure_wins
 from solon.eval.writing import count_marks
+from solon.formats.records import plain_model
 from solon.store import evaluation
 from solon.store.evaluation import Answer, Finding, Shown
 
@@ -52,6 +54,7 @@ class Judge(BaseModel):
         prefers_longer, prefers_marked: over all its pairs.
         length_bias, style_bias, self_preference: its share minus the experts', on pairs that both decided.
         own_family: pairs in which exactly one answer is of its own family.
+        wins: of each author of answers against the others, as it is and at equal length.
         ece, brier: of the probability it gives its own side, averaged over orders.
         cost_per_correct: money for all its calls here, by correct verdicts on decided pairs; None: prices unknown.
     """
@@ -72,6 +75,7 @@ class Judge(BaseModel):
     style_bias: Figure
     own_family: int
     self_preference: Figure
+    wins: tuple[WinRate, ...]
     ece: float | None
     brier: float | None
     reliability: tuple[Bin, ...]
@@ -178,7 +182,7 @@ def _judge(
     known = [cost for cost in costs if cost is not None]
     return Judge(
         name=name,
-        model=seat.model,
+        model=plain_model(seat.model),
         family=family,
         verdicts=len(seat.findings),
         accuracy=rate(hits, len(right), "no expert decided what it judged"),
@@ -191,6 +195,7 @@ def _judge(
         style_bias=_bias(seat, gold, marked, seed),
         own_family=len(own),
         self_preference=_bias(seat, gold, own, seed),
+        wins=measure_wins(_duels(seat, written), seed),
         ece=ece,
         brier=brier,
         reliability=bins,
@@ -214,6 +219,17 @@ def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> floa
         return None
     a, b = (family_of(written[c].author) == family for c in shown[2])
     return None if a == b else float(a)
+
+
+def _duels(seat: _Seat, written: Mapping[str, Written]) -> list[Duel]:
+    """Pairs whose answers have different authors."""
+    found = []
+    for shown, side in seat.sides.items():
+        if len(shown[2]) == 2 and all(c in written for c in shown[2]):
+            a, b = (written[c] for c in shown[2])
+            if a.author != b.author:
+                found.append(Duel(a.author, b.author, (a.length, b.length), side))
+    return found
 
 
 def _compare(

@@ -1,13 +1,14 @@
-"""The accepted answers as texts: length, readability, refusals, markdown, personal data, rude words."""
+"""The accepted answers as texts: length, readability, refusals, constraints, markdown, personal data, rude words."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from solon.eval.constraints import find_constraints
 from solon.eval.material import spell_sample
 from solon.eval.result import Figure, SuiteResult, mean, rate
 from solon.eval.writing import (
@@ -22,6 +23,7 @@ from solon.eval.writing import (
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
+    from solon.formats.records import ExportRow
 
 
 class Lengths(BaseModel):
@@ -40,6 +42,8 @@ class Quality(SuiteResult):
 
     Attributes:
         length_gap: words of the chosen minus words of the rejected answer, pair by pair.
+        constraints: checkable instructions of the requests (after IFEval) that the accepted answers keep;
+            constraints_rejected: that the rejected answers keep; by kind: of the accepted.
         flagged: ids of the records behind each finding, at most 20 of each.
     """
 
@@ -55,6 +59,9 @@ class Quality(SuiteResult):
     personal_kinds: dict[str, int]
     rude: Figure
     languages: dict[str, int]
+    constraints: Figure
+    constraints_rejected: Figure
+    constraints_by_kind: dict[str, Figure]
     flagged: dict[str, tuple[str, ...]]
 
 
@@ -75,6 +82,8 @@ def evaluate(material: Material) -> Quality:
         if row.chosen is not None and row.rejected is not None
     ]
     readable = [value for text in texts if (value := measure_readability(text)) is not None]
+    kept = _kept(rows, lambda row: row.answer)
+    kept_rejected = _kept(rows, lambda row: row.rejected)
     notes = [*spell_sample(len(rows), seen)]
     if any(row.lang not in (None, "en") for row in rows):
         notes.append(
@@ -89,6 +98,7 @@ def evaluate(material: Material) -> Quality:
         "broken_markdown": broken,
         "personal": personal,
         "rude": rude,
+        "constraint_not_kept": dict.fromkeys(name for name, _, held in kept if not held),
     }
     return Quality(
         suite="quality",
@@ -105,9 +115,33 @@ def evaluate(material: Material) -> Quality:
         personal_kinds=dict(sum((Counter(kinds) for kinds in personal.values()), Counter[str]())),
         rude=rate(len(rude), n),
         languages=dict(Counter(row.lang or "not stated" for row in rows)),
+        constraints=rate(
+            sum(held for *_, held in kept), len(kept), "no request states a checkable constraint"
+        ),
+        constraints_rejected=rate(
+            sum(held for *_, held in kept_rejected), len(kept_rejected), "no rejected answer has one to keep"
+        ),
+        constraints_by_kind={
+            kind: rate(sum(held for _, k, held in kept if k == kind), sum(k == kind for _, k, _ in kept))
+            for kind in sorted({kind for _, kind, _ in kept})
+        },
         flagged={name: tuple(ids)[:20] for name, ids in flagged.items() if ids},
         notes=tuple(notes),
     )
+
+
+def _kept(
+    rows: Sequence[ExportRow], text_of: Callable[[ExportRow], str | None]
+) -> list[tuple[str, str, bool]]:
+    """Record, kind and whether it was kept, of every checkable constraint of its request."""
+    found = []
+    for row in rows:
+        text = text_of(row)
+        if text is not None:
+            found += [
+                (row.id, one.kind, one.check(text)) for one in find_constraints(row.prompt, row.metadata)
+            ]
+    return found
 
 
 def _lengths(words: list[int], seed: int) -> Lengths | None:

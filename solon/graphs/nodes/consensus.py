@@ -7,8 +7,9 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.panel import Verdict as Vote
-from solon.consensus.panel import judge_item
+from solon.consensus.worth import RELIABILITY, Worth, reading_minutes, weigh_decision
 from solon.graphs.context import ItemContext
 from solon.graphs.routing import Route, Standing, choose_route
 from solon.graphs.state import ItemState
@@ -21,7 +22,7 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
     context = runtime.context
     routing = context.case.config.routing
     votes = [Vote(v[0], v[1], v[2], v[3], v[4], v[5], None, v[6]) for v in state["verdicts"]]
-    found = judge_item(context.consensus, votes)
+    found = judge_item(context.consensus, votes, against=context.held_against(state["shown"]))
     resolver = context.recipe.has_resolver and context.case.config.resolver.enabled
     route = choose_route(
         found,
@@ -35,6 +36,8 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         "margin": round(found.margin, 6),
         "confidence": round(found.confidence, 6),
         "posterior": {k: round(v, 6) for k, v in found.posterior.items()},
+        # Told here, before rounding: a threshold is the confidence of an item, and others have exactly the same.
+        "certified": context.certified_from is not None and found.confidence >= context.certified_from,
     }
     if route.where == "resolve":
         return {"consensus": summary, "next": "resolve"}
@@ -44,7 +47,8 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
             "next": "finish",
             **context.recipe.accept(found.best, state, route.rule),
         }
-    review_id = await _open_review(context, state, route, summary)
+    worth = _weigh(context, state["shown"], found)
+    review_id = await _open_review(context, state, route, summary, worth)
     return {
         "consensus": summary,
         "next": "review",
@@ -53,7 +57,23 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
     }
 
 
-async def _open_review(context: ItemContext, state: ItemState, route: Route, summary: dict[str, Any]) -> str:
+def _weigh(context: ItemContext, shown: list[str], found: Consensus) -> Worth:
+    """What a decision on the item is worth now, per minute of an expert's time."""
+    model = context.consensus
+    people = list(model.reviewers.values())
+    characters = len(context.prompt(shown[0])) + sum(len(context.answer(name)) for name in shown)
+    return weigh_decision(
+        found.confidence,
+        found.signals["model_change"],
+        decisions=model.n_decisions,
+        reliability=sum(people) / len(people) if people else RELIABILITY,
+        minutes=reading_minutes(characters, context.case.config.routing.review_seconds),
+    )
+
+
+async def _open_review(
+    context: ItemContext, state: ItemState, route: Route, summary: dict[str, Any], worth: Worth
+) -> str:
     reasons = list(route.reasons)
     resolved = state.get("resolved")
     if resolved is not None:
@@ -65,6 +85,7 @@ async def _open_review(context: ItemContext, state: ItemState, route: Route, sum
         reasons=reasons,
         rule=route.rule,
         ordinal=state.get("reviews", 0),
+        worth=worth,
     )
     context.add(Review, row)
     await context.commit(wait=True)
@@ -79,6 +100,7 @@ def review_row(
     reasons: list[dict[str, Any]],
     rule: str,
     ordinal: int,
+    worth: Worth | None = None,
 ) -> dict[str, Any]:
     """A review of the candidates shown. An interrupt opens with its checkpoint; an audit waits at once."""
     shown, summary = state["shown"], state.get("consensus") or {}
@@ -102,8 +124,27 @@ def review_row(
         "thread_id": thread_id(context.item.id, context.item.attempt),
         "prefer_actor": state.get("prefer_actor"),
         "content_hash": hash_id(context.recipe.name, context.item.seed_id, *texts),
+        "value": worth and round(worth.value, 6),
+        "minutes": worth and round(worth.minutes, 3),
+        "priority": _place(rule, context.row_id("place", ordinal), worth),
         "created_at": time.time(),
     }
+
+
+PILOT_FIRST = -10.0
+
+
+def _place(rule: str, review_id: str, worth: Worth | None) -> float:
+    """Where a review stands in the queue, lowest first: the pilot, then what is worth most per minute.
+
+    A random sample keeps an order that knows nothing of the panel, or those who stop half-way would not have
+    answered at random. An audit comes at a random place, which tells nobody what it is.
+    """
+    if rule == "pilot":
+        return PILOT_FIRST
+    if worth is None:
+        return -int(review_id[:8], 16) / 0xFFFFFFFF
+    return -round(worth.rate, 6)
 
 
 def thread_id(item_id: str, attempt: int) -> str:

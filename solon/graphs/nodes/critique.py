@@ -15,9 +15,14 @@ from solon.store.tables import Critique
 
 
 async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`."""
+    """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`.
+
+    What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
+    """
     context = runtime.context
     round_, live = state["round"], state["candidates"]
+    if context.judged_elsewhere(round_) or (round_ == 0 and context.item.carried):
+        return {"next": "judge"}  # they were criticised and mended when they were made
     found = await asyncio.gather(
         *(
             critic.critique(
@@ -47,6 +52,8 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
                 "created_at": time.time(),
             },
         )
+        if not made.abstained:
+            context.remember_critique(candidate, made.worst)
         findings[candidate] = {"worst": made.worst, "text": context.add_text(made.as_text())}
     await context.commit()
     if all(entry["worst"] == "fatal" for entry in findings.values()):

@@ -43,9 +43,11 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
 
 
 def _given(context: ItemContext, round_: int) -> list[str]:
-    """The seed's own responses, as candidates of the first round."""
+    """The seed's own responses, or what an item that is judged again had, as candidates of the first round."""
     if round_ > 0:
         return []
+    if context.item.carried:
+        return [_carried(context, ordinal, name) for ordinal, name in enumerate(context.item.carried)]
     return [
         context.add_candidate(
             "given",
@@ -57,6 +59,21 @@ def _given(context: ItemContext, round_: int) -> list[str]:
         )
         for ordinal, response in enumerate(context.responses)
     ]
+
+
+def _carried(context: ItemContext, ordinal: int, candidate_id: str) -> str:
+    before = context.candidate(candidate_id)
+    return context.add_candidate(
+        "given",
+        ordinal,
+        round=0,
+        kind=before.kind,
+        text=context.text(before.text_id),
+        prompt=context.text(before.prompt_text_id),
+        author=before.author,
+        parent_id=before.id,
+        call_id=before.call_id,
+    )
 
 
 async def _add_drafts(

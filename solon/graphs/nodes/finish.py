@@ -38,11 +38,19 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
 
 
 def _record(context: ItemContext, state: ItemState, route: str) -> Row:
-    """A record says what was chosen, how sure the panel was of it, and who decided."""
+    """A record says what was chosen, how sure the panel was of it, and who decided.
+
+    A certificate speaks for what the panel alone is sure enough of: not for votes, nor for what a budget left over.
+    """
     consensus = state.get("consensus") or {}
-    decision = state.get("decision") if route == "decided" else None
+    decision = state.get("decision") if route in ("decided", "voted") else None
     chosen, rejected, kind = context.recipe.choose(state, decision)
+    confidence = consensus.get("confidence")
     soft = 0.5 if kind == "tie" else _soft_label(consensus, state, chosen)
+    if route == "voted" and decision is not None:  # panel and votes together
+        confidence = soft = decision.get("confidence")
+    # An alarm may have suspended the certificate since the panel spoke.
+    certified = route != "voted" and context.certified_from is not None and bool(consensus.get("certified"))
     return {
         "id": context.row_id("record", 0),
         "item_id": context.item.id,
@@ -55,13 +63,15 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "shown": state.get("shown"),
         "label": None,
         "margin": consensus.get("margin"),
-        "confidence": consensus.get("confidence"),
+        "confidence": confidence,
         "soft_label": soft,
         "scores": (decision or {}).get("scores") or None,
         "route": route,
-        "provisional": decision is None and context.certified_from is None,
-        "certificate_id": context.item.certificate_id if context.certified_from is not None else None,
+        "provisional": route != "decided" and not certified,
+        "certificate_id": context.item.certificate_id if certified and decision is None else None,
         "consensus_id": context.item.consensus_id,
+        "constitution_id": context.item.constitution_id,
+        "rubric_id": context.item.rubric_id,
         "decision_id": (decision or {}).get("decision"),
         "created_at": time.time(),
     }

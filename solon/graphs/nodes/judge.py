@@ -20,14 +20,35 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     context = runtime.context
     live = state["candidates"]
     tried = state.get("pairs", 0)
-    if tried == 0 and len(live) > context.recipe.shown:
+    elsewhere = context.judged_elsewhere(state["round"], tried)
+    if tried == 0 and len(live) > context.recipe.shown and not elsewhere:
         live = await _shortlist(context, state["round"], live)
     shown = live[tried * context.recipe.shown : (tried + 1) * context.recipe.shown]
-    verdicts = await context.recipe.judge(context, shown, round=state["round"], pair=tried)
+    if elsewhere:
+        verdicts = [_recorded(verdict) for verdict in context.verdicts or ()]
+    else:
+        verdicts = await context.recipe.judge(context, shown, round=state["round"], pair=tried)
     _store(context, shown, verdicts, state["round"], tried)
     await context.commit()
     small = [[v.judge, v.seat, v.order, v.sample, v.outcome, v.p, v.confidence] for v in verdicts]
     return {"candidates": live, "shown": shown, "verdicts": small, "resolved": None, "next": "consensus"}
+
+
+def _recorded(verdict: dict[str, Any]) -> Verdict:
+    """A verdict that came with the seed. A judge's tries are one voter, as they are in the panel."""
+    return Verdict(
+        judge=verdict["judge"],
+        seat=verdict["seat"],
+        order=verdict["order"],
+        sample=verdict["sample"],
+        outcome=verdict["verdict"],
+        p=verdict["p"],
+        confidence=verdict["confidence"],
+        scores=None,
+        rationale="",
+        call=None,
+        abstained="recorded" if verdict["verdict"] == "abstain" else "",
+    )
 
 
 async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:

@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
+from solon.store.review_rows import VOTES
 
 
 async def settle(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
@@ -15,7 +16,8 @@ async def settle(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     context = runtime.context
     decision = state["decision"] or {}
     choice = decision["choice"]
-    done = {"next": "finish", "route": "decided", "outcome": "accepted", "reason": choice, "review": None}
+    route = "voted" if decision.get("actor") == VOTES else "decided"
+    done = {"next": "finish", "route": route, "outcome": "accepted", "reason": choice, "review": None}
     if choice == "consensus":  # held back under a budget, and not among those that experts see
         accepted = context.recipe.accept(state["consensus"]["best"], state, "budget")
         return {"next": "finish", "review": None, **accepted}

@@ -193,6 +193,7 @@ def expert_out(expert: ExpertRow, token: str | None = None, login: str | None = 
         specialties=list(expert.specialties),
         languages=list(expert.languages),
         credential=expert.credential,
+        stage=expert.stage,
         revoked=expert.revoked_at is not None,
         token=token,
         login=login,
@@ -209,7 +210,10 @@ def experts(room: TheRoom, _caller: Lead) -> list[ExpertOut]:
 @router.post("/experts", status_code=201)
 def new_expert(room: TheRoom, caller: Admin, given: ExpertIn, request: Request) -> ExpertOut:
     """Add a person. The token and a login link that works once for ten minutes are shown in this answer only."""
-    expert, token = add_expert(room.store, **given.model_dump(), by=caller.expert.actor)
+    proven = not room.options.onboarding if given.proven is None else given.proven
+    facts = given.model_dump(exclude={"proven"})
+    stage = "proven" if proven else "guidelines"
+    expert, token = add_expert(room.store, **facts, stage=stage, by=caller.expert.actor)
     secret = make_login_link(room.store, expert.id, by=caller.expert.actor)
     return expert_out(expert, token, f"{str(request.base_url).rstrip('/')}/login?link={secret}")
 

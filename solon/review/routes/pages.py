@@ -46,7 +46,7 @@ async def login_page(
     """A link is spent by the button, not by looking: mail scanners open links too."""
     if not link and await session_caller(request, room) is not None:
         return RedirectResponse("/", 303)
-    return HTMLResponse(render("login.html", link=link, problem=""))
+    return HTMLResponse(render("login.html", link=link, problem="", sso=_sso(room)))
 
 
 @router.post("/login")
@@ -63,11 +63,15 @@ async def log_in(request: Request, room: TheRoom) -> Response:
             if link
             else "This token is not known. Copy the whole of it, from solon_ on, or ask for a new one."
         )
-        return HTMLResponse(render("login.html", link="", problem=told), 401)
+        return HTMLResponse(render("login.html", link="", problem=told, sso=_sso(room)), 401)
     secret = await write(room, lambda c: begin_session(room.store, c, expert))
     response = RedirectResponse("/", 303)
     set_cookie(room, response, secret)
     return response
+
+
+def _sso(room: Room) -> str:
+    return room.sso.name if room.sso is not None else ""
 
 
 async def _by_link(room: Room, secret: str) -> ExpertRow | None:

@@ -10,13 +10,17 @@ from fastapi import APIRouter, Body, Header, Path
 from fastapi.responses import StreamingResponse
 
 from solon.errors import InvalidDecision
+from solon.review import markdown
 from solon.review.auth import AnyExpert, TheRoom
 from solon.review.explain import explain_review
+from solon.review.room import Room
 from solon.review.schemas import (
     BlindItem,
     DecisionIn,
     DecisionOut,
     DraftIn,
+    Guidelines,
+    LawOut,
     LeaseOut,
     Me,
     MyAnswer,
@@ -29,16 +33,19 @@ from solon.review.schemas import (
 from solon.review.serving import hand_out, open_review, progress_of, take_answer, take_back, write
 from solon.store.audit_log import append
 from solon.store.drafts import Lease, find_lease, own_lease, save_draft
-from solon.store.experts import save_settings
+from solon.store.experts import save_settings, set_stage
 from solon.store.queue import keep_lease, release, reveal
+from solon.store.reading import law_rows
 from solon.store.review_lists import list_own_answers
 from solon.store.reviews import NotThere, find_review
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is no JSON in UTF-8"},
     401: {"model": Problem, "description": "Not logged in"},
     403: {"model": Problem, "description": "The role does not reach, or the CSRF token is missing"},
     404: {"model": Problem, "description": "Nothing of yours has this id"},
     409: {"model": Problem, "description": "The lease was lost, or it was decided otherwise"},
+    413: {"model": Problem, "description": "The request is too large"},
     422: {"model": Problem, "description": "A field is wrong; `field` names it"},
     503: {"model": Problem, "description": "The store cannot be reached"},
 }
@@ -59,7 +66,42 @@ def me(room: TheRoom, caller: AnyExpert) -> Me:
         languages=list(expert.languages),
         settings=SettingsIn.model_validate(expert.settings).model_dump(),
         progress=progress_of(room, caller),
+        stage=expert.stage,
     )
+
+
+@router.get("/guidelines")
+def guidelines(room: TheRoom, caller: AnyExpert) -> Guidelines:
+    """What a new expert reads and acknowledges: the project's text, and the constitutions in force."""
+    with room.store.connect() as connection:
+        rows = [row for row in law_rows(connection, "Constitution") if row["status"] == "in_force"]
+    return Guidelines(
+        html=markdown.render(room.options.guidelines),
+        constitutions=[LawOut(**{key: row[key] for key in LawOut.model_fields}) for row in rows],
+        acknowledged=caller.expert.stage != "guidelines",
+    )
+
+
+@router.post("/guidelines/acknowledge")
+async def acknowledge(room: TheRoom, caller: AnyExpert) -> Guidelines:
+    """The caller has read them; practice follows. It is noted with the ids of the constitutions."""
+    told = guidelines(room, caller)
+
+    def run(connection: Any) -> None:
+        if caller.expert.stage == "guidelines":
+            laws = [law.id for law in told.constitutions]
+            set_stage(connection, caller.expert.id, "practice")
+            append(
+                room.store,
+                connection,
+                caller.expert.actor,
+                "guidelines.read",
+                caller.expert.id,
+                {"laws": laws},
+            )
+
+    await write(room, run)
+    return told.model_copy(update={"acknowledged": True})
 
 
 @router.put("/me/settings")
@@ -129,7 +171,7 @@ async def reveal_early(room: TheRoom, caller: AnyExpert, assignment_id: AnId) ->
         append(room.store, connection, caller.expert.actor, "review.revealed", lease.review_id)
         return explain_review(room, connection, find_review(connection, lease.review_id), caller.expert)
 
-    return await write(room, run)
+    return await _with_similar(room, await write(room, run))
 
 
 @router.get("/assignments/{assignment_id}/explanation")
@@ -138,13 +180,30 @@ async def explanation(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> 
 
     def run(connection: Any) -> dict[str, Any]:
         lease = own_lease(connection, assignment_id, caller.expert.actor)
-        if lease.revealed_at is None and lease.state not in ("decided", "second", "escalated", "undone"):
+        if lease.revealed_at is None and lease.state not in (
+            "decided",
+            "vote",
+            "second",
+            "escalated",
+            "undone",
+        ):
             raise NotThere("this is shown after your answer", next_step="answer first, or open it early")
         reveal(connection, assignment_id, caller.expert.actor)
         append(room.store, connection, caller.expert.actor, "review.explained", lease.review_id)
         return explain_review(room, connection, find_review(connection, lease.review_id), caller.expert)
 
-    return await write(room, run)
+    return await _with_similar(room, await write(room, run))
+
+
+async def _with_similar(room: Room, told: dict[str, Any]) -> dict[str, Any]:
+    """An explanation with decided items that resemble this one; looked up outside of the writer."""
+
+    def look() -> list[dict[str, Any]]:
+        with room.store.connect() as connection:
+            review = find_review(connection, str(told["review"]))
+            return room.similar.find(connection, review.item_id, review.recipe)
+
+    return {**told, "similar": await asyncio.to_thread(look)}
 
 
 @router.post("/reviews/{review_id}/decision")

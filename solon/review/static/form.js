@@ -49,6 +49,7 @@ export function readAnswer(view) {
   if (view.choice === "prefer") { put("candidate", view.candidate); put("strength", Number(one(view, "[name=strength]:checked")?.value || 0)); }
   if (view.choice === "edit") { put("candidate", edited(view)); put("text", typed(view, "text")); }
   if (view.choice === "redraft") put("guidance", typed(view, "guidance"));
+  put("proposal", typed(view, "proposal").trim());
   const cited = all(view, "[name=principle]:checked").map((box) => box.value);
   if (cited.length) answer.principles = cited;
   const flags = {};
@@ -61,7 +62,7 @@ export function readAnswer(view) {
 }
 
 export function fillAnswer(view, answer) {
-  for (const name of ["text", "guidance", "rationale", "reason"]) { const field = one(view, `[name=${name}]`); if (field && answer[name]) field.value = answer[name]; }
+  for (const name of ["text", "guidance", "rationale", "reason", "proposal"]) { const field = one(view, `[name=${name}]`); if (field && answer[name]) field.value = answer[name]; }
   const check = (selector) => { const field = one(view, selector); if (field) field.checked = true; };
   if (answer.choice === "edit" && answer.candidate) check(`[name=edited][value="${CSS.escape(answer.candidate)}"][type=radio]`);
   if (answer.strength) check(`[name=strength][value="${Number(answer.strength)}"]`);

@@ -4,6 +4,7 @@ currency, ids are hexadecimal hashes. Every text lies in `texts`; other tables p
 from sqlmodel import SQLModel
 
 from solon.store.tables.amendments import Amendment, Trial, Vote
+from solon.store.tables.disputes import Adjudication, HookDelivery, Job, Known, Proposal, Reply
 from solon.store.tables.experts import AuditEntry, Expert, LoginLink, Session
 from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Precedent, Rubric
 from solon.store.tables.people import Assignment, Decision, Event, Outbox, Review
@@ -14,6 +15,7 @@ from solon.store.tables.work import Candidate, Critique, Fingerprint, Record, Re
 metadata = SQLModel.metadata
 
 __all__ = [
+    "Adjudication",
     "Amendment",
     "Assignment",
     "AuditEntry",
@@ -30,13 +32,18 @@ __all__ = [
     "Fingerprint",
     "GraphVersion",
     "Hold",
+    "HookDelivery",
     "Item",
+    "Job",
+    "Known",
     "LoginLink",
     "Meta",
     "Outbox",
     "Precedent",
     "PromptSet",
+    "Proposal",
     "Record",
+    "Reply",
     "Resolution",
     "Review",
     "Rubric",

@@ -9,7 +9,11 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Expert(SQLModel, table=True):
-    """A person who answers reviews. Roles: expert, lead, admin. `token_key` finds the row, `token_hash` proves it."""
+    """A person who answers reviews. `token_key` finds the row, `token_hash` proves it. Roles: see `store.experts`.
+
+    `trust`: proven or unproven where a lead said so, else empty. `measured`: reliability, n, low and high, from blind
+    answers beside those of others; written when the store learns.
+    """
 
     __tablename__ = "experts"
     id: str = key()
@@ -22,8 +26,16 @@ class Expert(SQLModel, table=True):
     token_hash: str
     token_made_at: float
     settings: Any = json_column()
+    trust: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    measured: Any = json_column()
     created_at: float
     revoked_at: float | None = None
+    # Stages: guidelines, practice, calibration, proven. Only who is proven decides.
+    stage: str = Field(default="proven", sa_column_kwargs={"server_default": "proven"})
+    acknowledged_at: float | None = None
+    email: str | None = Field(default=None, max_length=320)
+    # issuer and subject of a single sign-on
+    subject: str | None = Field(default=None, unique=True, max_length=400)
 
 
 class LoginLink(SQLModel, table=True):

@@ -35,6 +35,12 @@ class Review(SQLModel, table=True):
     decision_id: str | None = None
     created_at: float
     resolved_at: float | None = None
+    # What a decision here is worth in records put right, the minutes that it takes, and the place in the queue that
+    # follows (lower comes first). `inclusion`: the known probability with which the item was drawn, where there is one.
+    value: float | None = None
+    minutes: float | None = None
+    priority: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    inclusion: float | None = None
     # Copied from the seed when the review begins to wait: `next` must find the right one among 50,000 by an index.
     specialty: str | None = None
     lang: str | None = None
@@ -44,10 +50,10 @@ class Review(SQLModel, table=True):
     __table_args__ = (
         Index("ix_reviews_queue", "state", "created_at", "id"),
         Index("ix_reviews_run", "run_id"),
-        Index("ix_reviews_next", *FREE, "specialty", "lang", "created_at", "id"),
-        Index("ix_reviews_specialty", *FREE, "specialty", "created_at", "id"),
-        Index("ix_reviews_prefer", *FREE, "prefer_actor", "created_at", "id"),
-        Index("ix_reviews_oldest", *FREE, "created_at", "id"),
+        Index("ix_reviews_next", *FREE, "specialty", "lang", "priority", "created_at", "id"),
+        Index("ix_reviews_specialty", *FREE, "specialty", "priority", "created_at", "id"),
+        Index("ix_reviews_prefer", *FREE, "prefer_actor", "priority", "created_at", "id"),
+        Index("ix_reviews_first", *FREE, "priority", "created_at", "id"),
     )
 
 
@@ -55,7 +61,8 @@ class Assignment(SQLModel, table=True):
     """One review in one person's hands: the lease, its token, the draft and the answer.
 
     States: leased, released, expired, decided, undone, skipped, declined, escalated, second (an answer that came
-    after someone else's decision and is kept as a blind second opinion). `answer` holds ids and small values.
+    after someone else's decision and is kept as a blind second opinion), vote (the answer of a reviewer who is not
+    proven). `answer` holds ids and small values.
     """
 
     __tablename__ = "assignments"
@@ -89,7 +96,10 @@ class Assignment(SQLModel, table=True):
 
 
 class Decision(SQLModel, table=True):
-    """An expert's answer, with who, by which channel, how long it took and under which schema it was given."""
+    """An expert's answer, with who, by which channel, how long it took and under which schema it was given.
+
+    `confidence`: only where votes settled the item, the probability that panel and votes give the choice.
+    """
 
     __tablename__ = "decisions"
     id: str = key()
@@ -117,6 +127,9 @@ class Decision(SQLModel, table=True):
     active_seconds: float | None = None
     undone_at: float | None = None
     carried_from: str | None = None
+    confidence: float | None = None
+    # The adjudicated decision that took its place; the answer itself stays as its author's evidence.
+    overruled_by: str | None = Field(default=None, max_length=64)
 
 
 class Outbox(SQLModel, table=True):

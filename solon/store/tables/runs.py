@@ -94,7 +94,8 @@ class Run(SQLModel, table=True):
 
 
 class Item(SQLModel, table=True):
-    """One seed on its way through a recipe. The pinned columns are its immutable context."""
+    """One seed on its way through a recipe. The pinned columns are its immutable context, but that an item which is
+    judged again under new law is pinned to that, with the ids of the candidates that it had (`carried`)."""
 
     __tablename__ = "items"
     id: str = key()
@@ -116,6 +117,7 @@ class Item(SQLModel, table=True):
     consensus_id: str = ref("consensus_versions.id")
     certificate_id: str | None = None
     precedents_until: float = 0.0
+    carried: Any = json_column()
     random_seed: int = Field(default=0, sa_type=BigInteger)
     created_at: float
     starts: int = 0

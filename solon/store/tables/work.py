@@ -86,7 +86,7 @@ class Resolution(SQLModel, table=True):
 
 
 class Record(SQLModel, table=True):
-    """A finished row, unique per item and attempt. Superseded rows stay."""
+    """A finished row, unique per item and attempt, with the law that it was accepted under. Superseded rows stay."""
 
     __tablename__ = "records"
     id: str = key()
@@ -107,6 +107,8 @@ class Record(SQLModel, table=True):
     provisional: bool = True
     certificate_id: str | None = None
     consensus_id: str | None = None
+    constitution_id: str | None = Field(default=None, max_length=64)
+    rubric_id: str | None = Field(default=None, max_length=64)
     decision_id: str | None = Field(default=None, index=True)
     superseded_at: float | None = None
     stale_at: float | None = None

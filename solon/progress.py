@@ -1,20 +1,29 @@
-"""How a run shows its progress, on standard error: a bar on a terminal, a line every few seconds elsewhere."""
+"""How a run shows its progress: a bar in a notebook or on a terminal, a line every few seconds elsewhere.
+
+In a notebook it is an HTML element drawn anew: the bars of tqdm and rich need ipywidgets there, and leave nothing in a
+saved notebook.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from solon.cli.terminal import console, say
+from solon.notebook import is_notebook
+from solon.plain import clean, escape_html
 
 if TYPE_CHECKING:
     from solon.agents.calls import Meter
 
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_OF_SILENCE = 30.0
+SECONDS_BETWEEN_BARS = 0.25
 _FINAL = ("accepted", "rejected", "failed")
 
 
@@ -30,16 +39,23 @@ class ProgressDisplay:
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet, self._clock = quiet, clock
-        self._terminal = sys.stderr.isatty() and not quiet
+        self._notebook = is_notebook() and not quiet
+        self._terminal = sys.stderr.isatty() and not self._notebook and not quiet
         self._bar: Any = None
         self._task: Any = None
+        self._cell: Any = None
+        self._drawn = 0.0
         self._begun = self._last_line = clock()
         self._first: tuple[int, int] | None = None
         self._told = (-1, -1)
         self._progress: Progress | None = None
 
     def __enter__(self) -> Self:
-        if self._terminal:
+        if self._notebook:
+            shell: Any = import_module("IPython.display")
+            self._cell = shell.display(shell.HTML(self._draw()), display_id=True)
+        elif self._terminal:
+            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
             self._bar = Progress(
@@ -47,7 +63,7 @@ class ProgressDisplay:
                 MofNCompleteColumn(),
                 TextColumn("{task.description}", markup=False),
                 TimeElapsedColumn(),
-                console=console(error=True),
+                console=Console(stderr=True, markup=False, emoji=False, highlight=False),
                 refresh_per_second=4,
             )
             self._task = self._bar.add_task("starting", total=None)
@@ -57,11 +73,13 @@ class ProgressDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
+        if self._cell is not None:
+            self._redraw()
+        elif self._bar is not None:
             self._update()
             self._bar.stop()
         elif self._progress is not None and not self._quiet:
-            say(self.describe())
+            self._say()
 
     def show(self, progress: Progress) -> None:
         """Take in where the run stands."""
@@ -75,12 +93,15 @@ class ProgressDisplay:
         """Show what is known by now; between two changes of items, calls and tokens go on."""
         if self._progress is None:
             return
-        if self._bar is not None:
+        if self._cell is not None:
+            if self._clock() - self._drawn >= SECONDS_BETWEEN_BARS:
+                self._redraw()
+        elif self._bar is not None:
             self._update()
         elif not self._quiet and self._is_news():
             self._last_line = self._clock()
             self._told = (self._rested(), self._progress.meter.calls)
-            say(self.describe())
+            self._say()
 
     def _is_news(self) -> bool:
         """A few seconds went by and something moved, or half a minute and nothing did."""
@@ -97,6 +118,20 @@ class ProgressDisplay:
         if self._progress is not None:
             total = sum(self._progress.counts.values())
             self._bar.update(self._task, total=total, completed=self._rested(), description=self.describe())
+
+    def _say(self) -> None:
+        sys.stderr.write(clean(self.describe()) + "\n")
+        sys.stderr.flush()
+
+    def _redraw(self) -> None:
+        shell: Any = import_module("IPython.display")
+        self._drawn = self._clock()
+        self._cell.update(shell.HTML(self._draw()))
+
+    def _draw(self) -> str:
+        total = sum(self._progress.counts.values()) if self._progress is not None else 0
+        value = f' value="{self._rested()}" max="{total}"' if total else ""
+        return f'<progress{value} style="width:16em;vertical-align:middle"></progress> {escape_html(self.describe())}'
 
     def _rested(self) -> int:
         """Items that do not move by themselves any more."""
@@ -132,6 +167,38 @@ class ProgressDisplay:
         if meter.stopping:
             parts.append("stopping")
         return ", ".join(parts)
+
+
+@asynccontextmanager
+async def shown(
+    on_progress: Callable[[Any], None] | None, progress: bool | None
+) -> AsyncIterator[Callable[[Any], None] | None]:
+    """What the runner tells its progress to: the caller's function, a display, or nobody.
+
+    Args:
+        progress: True shows a display, False none; None shows one in a notebook, where no function is given.
+    """
+    if progress is False or (progress is None and (on_progress is not None or not is_notebook())):
+        yield on_progress
+        return
+    with ProgressDisplay() as display:
+
+        def tell(state: Progress) -> None:
+            display.show(state)
+            if on_progress is not None:
+                on_progress(state)
+
+        ticking = asyncio.create_task(_tick(display))
+        try:
+            yield tell
+        finally:
+            ticking.cancel()
+
+
+async def _tick(display: ProgressDisplay) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        display.tick()
 
 
 def spell_seconds(seconds: float) -> str:

@@ -1,0 +1,41 @@
+"""Texts as vectors, by the small static model in wordllama's wheel: no download, no accelerator. Extra `embeddings`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LONGEST = 2000
+"""Characters of a text that are looked at: how a request begins says what it is about."""
+
+
+def can_embed() -> bool:
+    """Is the extra `embeddings` installed?"""
+    return find_spec("wordllama") is not None
+
+
+def embed(texts: Sequence[str]) -> NDArray[np.float64]:
+    """(n, 256) vectors of length 1; a text without a known word gives zeros. Needs the extra, see `can_embed`."""
+    import numpy as np
+
+    if not texts:
+        return np.zeros((0, 256))
+    found = np.asarray(_model().embed([text[:LONGEST] or " " for text in texts]), dtype=np.float64)
+    found = np.nan_to_num(found)
+    length = np.sqrt((found**2).sum(axis=1, keepdims=True))
+    return np.asarray(found / np.where(length > 0.0, length, 1.0))
+
+
+@cache
+def _model() -> Any:
+    import wordllama
+
+    # Its tokenizer lies in the wheel too, but is looked for there only when the wheel is named as the cache.
+    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)

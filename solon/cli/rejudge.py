@@ -1,0 +1,111 @@
+"""`solon rejudge`: after new law, judge again what it may change."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
+from solon.cli.terminal import clean, print_json
+
+if TYPE_CHECKING:
+    from solon.rejudging import Doubt, Rejudged
+
+SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command("rejudge")(rejudge)
+
+
+def rejudge(
+    budget: Annotated[
+        int | None, typer.Option("--budget", min=1, metavar="CALLS", help="Stop before more model calls.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option("--max-cost", min=0, metavar="MONEY", help="Stop at this cost.")
+    ] = None,
+    run: RunOption = None,
+    only: Annotated[
+        Literal["reviews", "records"] | None,
+        typer.Option(help="Only waiting reviews, or only stale records."),
+    ] = None,
+    ranking: Annotated[
+        bool,
+        typer.Option("--ranking", help="Only list stale records, the most doubtful first; no call is made."),
+    ] = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Judge again, under the law now in force, what a ratified amendment may change: waiting reviews that it settles
+    leave the queue; stale records are confirmed, replaced or sent to a person, the most doubtful first.
+
+    Example: solon rejudge --budget 500
+    """
+    from solon.preparing import local_actor
+    from solon.rejudging import rank_stale
+    from solon.rejudging import rejudge as judge_again
+    from solon.store.runs import find_run
+
+    with open_project(store, config) as project:
+        run_id = None
+        if run is not None:
+            with project.store.connect() as connection:
+                run_id = find_run(connection, run).id
+        if ranking:
+            found = rank_stale(project.store, run_id)
+            if json:
+                print_json({"stale": [doubt.to_json() for doubt in found]})
+            else:
+                typer.echo(_spell_ranking(found))
+            return
+        work = judge_again(
+            project.store,
+            project.config,
+            by=local_actor(),
+            models=project._models,
+            recipes=project._recipes,
+            plugins=project._plugins,
+            run_id=run_id,
+            max_calls=budget,
+            max_cost=max_cost,
+            reviews=only != "records",
+            records=only != "reviews",
+        )
+        done = asyncio.run(work)
+    if json:
+        print_json(done.to_json())
+    else:
+        typer.echo(_spell(done))
+
+
+def _spell_ranking(found: list[Doubt]) -> str:
+    lines = [f"{len(found)} stale records"]
+    for doubt in found[:SHOWN]:
+        cites = ", cites what was changed" if doubt.cites else ""
+        lines.append(
+            clean(
+                f"  {doubt.target.record_id}: {doubt.p:.0%} likely to change "
+                f"(margin {doubt.margin:.2f}, {doubt.similarity:.2f} like a verdict that turned{cites})"
+            )
+        )
+    if len(found) > SHOWN:
+        lines.append(f"  and {len(found) - SHOWN} more; --json gives all")
+    return "\n".join(lines)
+
+
+def _spell(done: Rejudged) -> str:
+    lines = [
+        f"{done.stale} stale records: {done.confirmed} confirmed, {done.replaced} replaced, "
+        f"{done.review} sent to review, {done.rejected} rejected, {done.failed} failed",
+        f"{done.waiting} waiting reviews under replaced law: {done.settled} settled, {done.unsettled} still wait",
+        f"{done.calls} calls made, {done.from_journal} known; {done.left} not reached",
+    ]
+    if done.queued:
+        lines.append(f"{done.queued} items are on their way: `solon resume` goes on")
+    if done.stopped:
+        lines.append(clean(f"stopped early: {done.stopped}"))
+    return "\n".join(lines)

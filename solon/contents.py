@@ -1,0 +1,107 @@
+"""What a project holds, to look at from Python or a notebook: runs, items, records, the law in force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from solon.notebook import Listing
+from solon.views import Item, RunSummary, summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from solon.config import Config
+    from solon.formats.records import ExportRow
+    from solon.law.documents import Constitution, Rubric
+    from solon.store import Store
+
+
+class Contents:
+    """The reading half of `Project`. Lists show as tables in a notebook and turn into data frames by `to_pandas()`."""
+
+    store: Store
+    config: Config
+    bad_rows_file: Callable[[str], Path]
+
+    def runs(self) -> Listing[RunSummary]:
+        """Where every run stands, the newest first."""
+        from solon.store.runs import all_runs
+
+        with self.store.connect() as connection:
+            ids = [run.id for run in all_runs(connection)]
+        columns = ("run_id", "recipe", "items", "accepted", "rejected", "pending_review", "failed", "queued")
+        return Listing((summarize(self.store, run_id, self.bad_rows_file) for run_id in ids), columns=columns)
+
+    def items(
+        self, state: str | None = None, *, run_id: str | None = None, limit: int = 1000
+    ) -> Listing[Item]:
+        """Items of a run (default: the newest) in the order of their seeds, or those of them in one state."""
+        from solon.store.overview import list_items
+        from solon.store.runs import find_run
+
+        with self.store.connect() as connection:
+            run = find_run(connection, run_id)
+        rows = list_items(self.store, run_id=run.id, state=state, limit=limit)
+        return Listing(
+            (Item(**row) for row in rows), columns=("id", "seed", "prompt", "state", "route", "reason")
+        )
+
+    def item(self, some_id: str) -> Item:
+        """The item of this id, or the one behind a record, review or decision, with its whole way."""
+        way = self.trace(some_id)
+        item, run, seed = way["item"], way["run"], way["seed"]
+        return Item(
+            id=item["id"],
+            run_id=run["id"],
+            recipe=run["recipe"],
+            seed=seed.get("external_id", ""),
+            prompt=seed["prompt"],
+            state=item["state"],
+            route=item["route"],
+            reason=item["reason"],
+            attempt=item["attempt"],
+            way=way,
+        )
+
+    def trace(self, some_id: str) -> dict[str, Any]:
+        """Everything behind a record, item, review or decision."""
+        from solon.store.lineage import trace
+
+        return trace(self.store, some_id)
+
+    def records(self, *, run_id: str | None = None, recipe: str | None = None) -> Listing[ExportRow]:
+        """The records in force, all of them in memory: `export` streams, and leaves out what a format cannot hold."""
+        from solon.store.exporting import export_rows
+        from solon.store.runs import find_run
+
+        if run_id is not None:
+            with self.store.connect() as connection:
+                run_id = find_run(connection, run_id).id
+        _, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
+        columns = ("id", "prompt", "chosen", "rejected", "response", "label", "route", "confidence")
+        return Listing(rows, columns=columns)
+
+    def constitution(self, named: str | None = None) -> Constitution:
+        """The constitution in force, or `NAME`, `NAME@VERSION`, or the beginning of an id.
+
+        Raises:
+            UsageError: the store has none: its first run brings one.
+        """
+        from solon.law.documents import Constitution
+        from solon.legislating import law_in_force
+
+        with self.store.connect() as connection:
+            document = law_in_force(connection, self.config, "constitution", named).document
+        assert isinstance(document, Constitution)
+        return document
+
+    def rubric(self, named: str | None = None) -> Rubric:
+        """The rubric in force, or the one named; see `constitution`."""
+        from solon.law.documents import Rubric
+        from solon.legislating import law_in_force
+
+        with self.store.connect() as connection:
+            document = law_in_force(connection, self.config, "rubric", named).document
+        assert isinstance(document, Rubric)
+        return document

@@ -1,0 +1,78 @@
+"""Texts as unit vectors, without network: wordllama where it is installed, else hashed words, and it says so."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from solon.consensus.ballots import Floats
+from solon.eval.writing import find_words
+
+WIDTH = 512
+MOST = 20_000
+"""Characters of a text that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """`name`: what made the vectors; `notes`: what to know of it."""
+
+    name: str
+    embed: Callable[[Sequence[str]], Floats]
+    notes: tuple[str, ...] = ()
+
+
+def load_embedder() -> Embedder:
+    """The best that is installed. Vectors are unit rows (n, width); of an empty text, zeros."""
+    if importlib.util.find_spec("wordllama") is not None:
+        import wordllama
+
+        # The package ships its weights and tokenizer, but looks for the latter in another folder than its own, and
+        # would go to the network for it: told where it lies, it does not.
+        folder = Path(wordllama.__file__).parent
+        model = wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
+        return Embedder("wordllama l2_supercat 256", lambda texts: _by_model(model, texts))
+    return Embedder(
+        "hashed words",
+        embed_hashed,
+        (
+            "likeness is of words, not of meaning: wordllama is not installed "
+            '(pip install "solon[embeddings]")',
+        ),
+    )
+
+
+def _by_model(model: Any, texts: Sequence[str]) -> Floats:
+    if not texts:
+        return np.zeros((0, 256))
+    found = np.asarray(model.embed([text[:MOST] or " " for text in texts]), dtype=np.float64)
+    return _unit(np.nan_to_num(found))
+
+
+def embed_hashed(texts: Sequence[str]) -> Floats:
+    """Signed hashing of words and word pairs (Weinberger et al. 2009), log counts, unit length."""
+    found = np.zeros((len(texts), WIDTH))
+    for row, text in enumerate(texts):
+        words = find_words(text[:MOST])
+        counts: dict[str, int] = {}
+        for gram in (*words, *(" ".join(pair) for pair in pairwise(words))):
+            counts[gram] = counts.get(gram, 0) + 1
+        for gram, count in counts.items():
+            digest = int.from_bytes(
+                hashlib.blake2b(gram.encode("utf-8", "replace"), digest_size=8).digest(), "big"
+            )
+            sign = 1.0 if digest >> 63 else -1.0
+            found[row, digest % WIDTH] += sign * np.log1p(count)
+    return _unit(found)
+
+
+def _unit(rows: Floats) -> Floats:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1.0))

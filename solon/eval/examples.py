@@ -1,0 +1,65 @@
+"""Records at three levels of confidence, for a report: drawn by their ids, so that nobody chose them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.store.exporting import export_rows
+
+if TYPE_CHECKING:
+    from solon.eval.material import Material
+    from solon.formats.records import ExportRow
+    from solon.store.evaluation import Accepted
+
+LEVELS = (("low", 0.0, 0.6), ("middle", 0.6, 0.85), ("high", 0.85, 1.01))
+EXAMPLES = 3
+
+
+class Example(BaseModel):
+    """A record at some level of confidence. Texts only where they were asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    level: str
+    record: str
+    confidence: float | None
+    route: str
+    provisional: bool
+    prompt: str | None = None
+    chosen: str | None = None
+    rejected: str | None = None
+
+
+def draw_examples(material: Material, accepted: Sequence[Accepted], with_texts: bool) -> tuple[Example, ...]:
+    """The first records of each level by id: ids are hashes, so this is a draw that nobody chose."""
+    wanted: list[tuple[str, Accepted]] = []
+    for level, low, high in LEVELS:
+        fitting = [row for row in accepted if row.confidence is not None and low <= row.confidence < high]
+        wanted += [(level, row) for row in fitting[:EXAMPLES]]
+    ids = {row.id for _, row in wanted}
+    texts = {row.id: row for row in _rows(material) if row.id in ids} if with_texts else {}
+    found = []
+    for level, row in wanted:
+        text = texts.get(row.id)
+        flagged = bool(text and text.flags)
+        found.append(
+            Example(
+                level=level,
+                record=row.id,
+                confidence=row.confidence,
+                route=row.route,
+                provisional=row.provisional,
+                prompt=text.prompt if text else None,
+                chosen=("(withheld: flagged by an expert)" if flagged else text.answer) if text else None,
+                rejected=text.rejected if text and not flagged else None,
+            )
+        )
+    return tuple(found)
+
+
+def _rows(material: Material) -> Iterator[ExportRow]:
+    for run_id in material.run_ids:
+        yield from export_rows(material.store, run_id=run_id)[1]

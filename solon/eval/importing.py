@@ -1,0 +1,373 @@
+"""Existing preference and label sets, recorded panels and other tools' annotations into a store.
+
+Rows become seeds of a run, with their answers as candidates; verdicts that they bring take the panel's place, so that
+no model is asked; what people said of them answers the reviews through the outbox, under the channel `import`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.errors import AlreadyDecided, InvalidDecision, NotPending, SeedError, UsageError
+from solon.eval import recorded
+from solon.eval.graph_replay import recorded_verdicts
+from solon.formats import annotation, imports
+from solon.formats.imports import Imported, ImportFormat, Said
+from solon.formats.seed_files import READERS, BadRow, excerpt_of
+from solon.formats.seed_rows import RowProblem, parse_row
+from solon.formats.seeds import write_bad_rows
+from solon.preparing import local_actor
+from solon.store.items import load_items
+from solon.store.reviews import decide, list_reviews
+
+if TYPE_CHECKING:
+    from solon.project import Project
+    from solon.store.experts import ExpertRow
+
+CHANNEL = "import"
+PANEL = "panel"
+RECIPES = {"pair": "preference", "single": "instruction"}
+MOST_BYTES = 512 * 1024 * 1024
+"""Of a file that is one JSON list: it is in memory as a whole."""
+
+
+class Imports(BaseModel):
+    """What an import did. `unused`: answers that no review was open for, by reason; `first` bad rows are named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: str
+    run_id: str | None
+    recipe: str | None
+    rows: int
+    seeds: int
+    decisions: int
+    counted: bool
+    unused: dict[str, int]
+    accepted: int
+    pending_review: int
+    bad_rows: int
+    bad_rows_file: str | None
+
+
+@dataclass(slots=True)
+class _Read:
+    """Rows of a file, told apart."""
+
+    seeds: list[Imported] = field(default_factory=list)
+    answers: list[Imported] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+    rows: int = 0
+
+
+def format_names() -> list[str]:
+    """Formats that `import_file` reads."""
+    return sorted([*imports.FORMATS, *annotation.FORMATS, PANEL])
+
+
+def import_file(
+    project: Project,
+    format: str,
+    path: str | Path,
+    *,
+    judge: bool = False,
+    policy: str = "always",
+    expert: ExpertRow | None = None,
+    limit: int | None = None,
+) -> Imports:
+    """Bring a file into the project's store; doing it again goes on where it stopped.
+
+    Args:
+        judge: ask the panel of the configuration about the rows too; without it no model is asked, and only verdicts
+            that the file brings weigh.
+        policy: of routing; `always` opens a review of every row, so that every answer of the file is a decision.
+        expert: who vouches for the answers as theirs, given blind; only then they count for reliability,
+            calibration and certificates. Without, they move their items and are precedents, nothing else.
+        limit: take the first so many rows.
+
+    Raises:
+        UsageError: no such format. SeedError: the file cannot be read, or no row can be used.
+    """
+    file = Path(path)
+    read = _read(format, file, limit, project.config.seeds.max_chars)
+    kinds = {one.kind for one in read.seeds}
+    if len(kinds) > 1:
+        raise SeedError(f"{file} mixes pairs and single answers", next_step="import them from two files")
+    if not read.seeds and not read.answers:
+        first = f"; line {read.bad[0].line}: {read.bad[0].reason}" if read.bad else ""
+        raise SeedError(f"{file}: no row can be imported as {format}{first}", next_step="see docs/formats.md")
+    unused: Counter[str] = Counter()
+    run_id = recipe = None
+    decisions = _answer_reviews(project, read.answers, expert, unused)
+    accepted = waiting = 0
+    if read.seeds:
+        recipe = RECIPES[kinds.pop()]
+        run_id, made = _run(project, recipe, read, judge=judge, policy=policy, expert=expert, unused=unused)
+        decisions += made
+        summary = project.summarize(run_id)
+        accepted, waiting = summary.accepted, summary.pending_review
+    bad_file = project.bad_rows_file(run_id or "import")
+    if read.bad:
+        write_bad_rows(bad_file, read.bad)
+    return Imports(
+        format=format,
+        run_id=run_id,
+        recipe=recipe,
+        rows=read.rows,
+        seeds=len(read.seeds),
+        decisions=decisions,
+        counted=expert is not None,
+        unused=dict(sorted(unused.items())),
+        accepted=accepted,
+        pending_review=waiting,
+        bad_rows=len(read.bad),
+        bad_rows_file=str(bad_file) if read.bad else None,
+    )
+
+
+def _run(
+    project: Project,
+    recipe: str,
+    read: _Read,
+    *,
+    judge: bool,
+    policy: str,
+    expert: ExpertRow | None,
+    unused: Counter[str],
+) -> tuple[str, int]:
+    """Run the rows up to their reviews, answer those, and carry the answers to their items."""
+    config = project.config
+    changed: dict[str, Any] = {
+        "routing": config.routing.model_copy(update={"policy": policy}),
+        "seeds": config.seeds.model_copy(update={"map": {}}),  # the rows have our names already
+    }
+    if not judge:
+        changed["resolver"] = config.resolver.model_copy(update={"enabled": False})
+    project.config = config.model_copy(update=changed)
+    rows = [_seed_row(one, judge=judge) for one in read.seeds]
+    run_id = project.run(recipe, rows).run_id
+    said = {row["id"]: one.said for row, one in zip(rows, read.seeds, strict=True)}
+    texts = {row["id"]: _texts(row) for row in rows}
+    answered: set[str] = set()
+    tried: set[str] = set()
+    made = 0
+    while fresh := [found for found in _open_reviews(project, run_id, texts) if found[0] not in tried]:
+        taken = 0
+        for review_id, candidates, name in fresh:
+            tried.add(review_id)
+            if said[name]:
+                answered.add(name)
+                taken += _decide(project, review_id, candidates, said[name], expert, unused)
+        if not taken:
+            break
+        made += taken
+        project.resume(run_id)  # what was learned may open further reviews, audits among them
+    for name, answers in said.items():
+        if name not in answered:
+            unused["no_review_open" if answers else "no_answer"] += 1
+    return run_id, made
+
+
+def _open_reviews(
+    project: Project, run_id: str, texts: Mapping[str, list[str]]
+) -> list[tuple[str, list[str], str]]:
+    """Review, candidates, name of the seed: of what waits about the answers of the file, and not about a redraft.
+
+    Nothing for a second expert: the file's answer must not be given twice as if by two people.
+    """
+    with project.store.connect() as connection:
+        found = list_reviews(connection, run_id=run_id, limit=10 * len(texts) + 1)
+    names = {item.id: item.external_id for item in load_items(project.store, [r.item_id for r in found])}
+    kept = []
+    for review in found:
+        name = names[review.item_id]
+        if review.kind not in ("interrupt", "audit") or name not in texts:
+            continue
+        if [candidate.text for candidate in project.review(review.id).candidates] == texts[name]:
+            kept.append((review.id, list(review.candidates), name))
+    return kept
+
+
+def _texts(row: Mapping[str, Any]) -> list[str]:
+    return [one if isinstance(one, str) else str(one["text"]) for one in row["responses"]]
+
+
+def _answer_reviews(
+    project: Project, answers: Sequence[Imported], expert: ExpertRow | None, unused: Counter[str]
+) -> int:
+    """Answers to reviews that waited here while the file was elsewhere. `solon resume` carries them on."""
+    made = 0
+    for one in answers:
+        if one.said:
+            made += _decide(project, one.review, one.candidates, one.said, expert, unused)
+        else:
+            unused["no_answer"] += 1
+    return made
+
+
+def _decide(
+    project: Project,
+    review_id: str,
+    candidates: Sequence[str],
+    answers: Sequence[Said],
+    expert: ExpertRow | None,
+    unused: Counter[str],
+) -> int:
+    """The first answer is the decision; further ones are counted. 1 where it was taken."""
+    said = answers[0]
+    if len(answers) > 1:
+        unused["further_answers"] += len(answers) - 1
+    answer: dict[str, Any] = {"choice": said.choice}
+    if said.response is not None and said.choice in ("prefer", "accept", "reject"):
+        answer["candidate"] = candidates[said.response] if said.response < len(candidates) else ""
+    if said.rationale.strip():
+        answer["rationale"] = said.rationale
+    actor = expert.actor if expert else f"{CHANNEL}:{said.by[:100]}" if said.by else local_actor()
+    try:
+        decide(project.store, review_id, answer, actor=actor, channel=CHANNEL, counts=expert is not None)
+    except AlreadyDecided:
+        unused["already_decided"] += 1
+    except NotPending:
+        unused["no_review_open"] += 1
+    except InvalidDecision:
+        unused["not_an_answer_here"] += 1
+    else:
+        return 1
+    return 0
+
+
+def _seed_row(one: Imported, *, judge: bool) -> dict[str, Any]:
+    """The seed with a name and a group: rows of one request never stand on both sides of a split."""
+    row = {name: value for name, value in one.seed.items() if value is not None}
+    if not judge:
+        row.setdefault("verdicts", [])
+    else:
+        row.pop("verdicts", None)
+    asked = json.dumps([row.get("messages") or row.get("prompt"), row.get("input") or ""], ensure_ascii=True)
+    row.setdefault("group", hashlib.sha256(asked.encode()).hexdigest()[:16])
+    if not row.get("id"):
+        content = json.dumps([asked, row["responses"]], ensure_ascii=True, default=str)
+        row["id"] = hashlib.sha256(content.encode()).hexdigest()[:16]
+    row["id"] = str(row["id"])
+    return row
+
+
+def _read(format: str, file: Path, limit: int | None, max_chars: int) -> _Read:
+    if format == PANEL:
+        return _read_panel(file, limit, max_chars)
+    form = imports.FORMATS.get(format) or annotation.FORMATS.get(format)
+    if form is None:
+        near = difflib.get_close_matches(format, format_names(), n=1)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"there is no format {format!r} to import", next_step=f"{guess}known: {', '.join(format_names())}"
+        )
+    found = _Read()
+    seen: set[str] = set()
+    for raw in _raw_rows(form, file):
+        if limit is not None and found.rows >= limit:
+            break
+        found.rows += 1
+        if isinstance(raw, BadRow):
+            found.bad.append(raw)
+            continue
+        line, row = raw
+        try:
+            _take(found, form.read(row), seen, line, max_chars)
+        except RowProblem as problem:
+            found.bad.append(BadRow(line, str(problem), excerpt_of(json.dumps(row, default=str)[:400])))
+    return found
+
+
+def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int) -> None:
+    """Keep a row, if the run it goes to would take it as a seed.
+
+    Raises:
+        RowProblem: it would not.
+    """
+    if one.review:
+        found.answers.append(one)
+        return
+    name = parse_row(_seed_row(one, judge=False), column_map={}, max_chars=max_chars, line=line).id
+    if name in seen:
+        raise RowProblem(f"duplicate id ({name})")
+    seen.add(name)
+    found.seeds.append(one)
+
+
+def _raw_rows(form: ImportFormat, file: Path) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:
+    if not file.is_file():
+        raise SeedError(f"there is no file {file}", next_step="check the path")
+    suffix = file.suffix.lower()
+    if form.whole or suffix == ".json":
+        yield from _json_list(file)
+    elif suffix in READERS:
+        yield from READERS[suffix](file, 2_000_000)
+    else:
+        raise SeedError(
+            f"{file}: the ending {file.suffix!r} is none that is read",
+            next_step="give a .jsonl, .json (one list), .csv or .parquet file",
+        )
+
+
+def _json_list(file: Path) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:
+    if file.stat().st_size > MOST_BYTES:
+        raise SeedError(f"{file} is larger than {MOST_BYTES} bytes", next_step="write it as JSON lines")
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8-sig"), parse_constant=lambda _: None)
+    except (OSError, ValueError, RecursionError) as error:
+        raise SeedError(f"{file} is no JSON: {error}", next_step="give one JSON list of objects") from error
+    if not isinstance(rows, list):
+        raise SeedError(
+            f"{file} is one {type(rows).__name__}, not a list", next_step="give one JSON list of objects"
+        )
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            yield BadRow(number, f"not an object but a {type(row).__name__}", excerpt_of(row))
+
+
+def _read_panel(file: Path, limit: int | None, max_chars: int) -> _Read:
+    """A recorded panel: verdicts of judges elsewhere, and the agreed human answer where there is one."""
+    recording = recorded.load(file)
+    if recording.kind != "pair":
+        raise SeedError(
+            f"{file} records {recording.kind}, not verdicts on pairs",
+            next_step="replay it: solon eval replay FILE",
+        )
+    found = _Read()
+    seen: set[str] = set()
+    for line, (row, item) in enumerate(zip(recorded.read_lines(file), recording.items, strict=True), 1):
+        if limit is not None and found.rows >= limit:
+            break
+        found.rows += 1
+        texts = [row.get("response_a"), row.get("response_b")]
+        if not isinstance(row.get("prompt"), str) or not all(isinstance(t, str) and t.strip() for t in texts):
+            found.bad.append(
+                BadRow(line, "prompt, response_a or response_b is no text", excerpt_of(repr(row)[:200]))
+            )
+            continue
+        facts = {name: row[name] for name in ("input", "group", "lang", "source", "licence") if row.get(name)}
+        seed = {**facts, "id": item.id, "prompt": row["prompt"], "responses": texts}
+        seed["verdicts"] = recorded_verdicts(item)
+        try:
+            _take(found, Imported("pair", seed, _agreed(item.gold)), seen, line, max_chars)
+        except RowProblem as problem:
+            found.bad.append(BadRow(line, str(problem), excerpt_of(repr(row)[:200])))
+    return found
+
+
+def _agreed(gold: str | None) -> tuple[Said, ...]:
+    if gold in ("A", "B"):
+        return (Said("prefer", "AB".index(gold)),)
+    return (Said("tie"),) if gold == "tie" else ()

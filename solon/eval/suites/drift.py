@@ -1,0 +1,203 @@
+"""Does the panel still agree with the experts? Agreement by week and by principle, with an alarm when it falls.
+
+A week is set against all weeks before it by Fisher's exact test, one-sided. Week i spends 6/(pi^2 i^2) of the level
+of its course, so that looking every week gives a false alarm, ever, in at most that share of courses in which nothing
+changed. Drawn and routed items are different things and are never pooled for an alarm: routed ones are those that the
+panel was unsure of, and what is routed changes with the policy. Where experts were asked the same thing again, their
+agreement with themselves says whether it is they who moved.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.eval.opinions import Opinion, counted, opinions_on
+from solon.eval.result import Figure, SuiteResult, rate
+from solon.eval.suites.agreement import RANDOM_RULES
+from solon.store import evaluation
+from solon.store.asked_again import Repeat, repeated_answers
+
+if TYPE_CHECKING:
+    from solon.eval.material import Material
+
+LEVEL = 0.05 / 3
+"""Chance of a false alarm, ever, in one of the three courses; 5% over them together."""
+LEAST = 5
+"""A week with fewer answers is told, and waits for the next one to be tested with it."""
+
+
+class Week(BaseModel):
+    """One ISO week. `p`: that agreement fell against all before, None where there is too little to test."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    agreement: Figure
+    before: Figure
+    p: float | None
+    spent: float | None
+
+
+class Course(BaseModel):
+    """Agreement over weeks. `state`: alarm | steady | cannot tell; `detects`: the agreement of a further week of the
+    same size at which the alarm would go off, None where no such week could tell."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    overall: Figure
+    weeks: tuple[Week, ...]
+    state: str
+    why: str
+    detects: float | None
+
+
+class PrincipleCourse(BaseModel):
+    """Agreement on decisions that cite a principle, the first half of the time against the second."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    overall: Figure
+    earlier: Figure
+    later: Figure
+    p: float | None
+
+
+class Drift(SuiteResult):
+    """`alarm`: in any course. `experts`: their agreement with what they had said of the same candidates before."""
+
+    alarm: bool
+    drawn: Course
+    routed: Course
+    by_principle: dict[str, PrincipleCourse]
+    experts: Course
+
+
+def evaluate(material: Material) -> Drift:
+    """Counted, blind answers beside the panel's opinion as it was before them."""
+    with material.store.connect() as connection:
+        found = opinions_on(connection, counted(evaluation.answers(connection, material.run_ids)))
+        repeats = repeated_answers(connection, material.run_ids)
+    found.sort(key=lambda opinion: opinion.answer.at)
+    drawn = [o for o in found if o.answer.rule in RANDOM_RULES]
+    routed = [o for o in found if o.answer.rule not in RANDOM_RULES]
+    courses = [_course([(o.answer.at, o.agrees) for o in part]) for part in (drawn, routed)]
+    experts = _course([(repeat.at, repeat.same) for repeat in repeats])
+    alarm = any(course.state == "alarm" for course in (*courses, experts))
+    return Drift(
+        suite="drift",
+        n=len(found),
+        alarm=alarm,
+        drawn=courses[0],
+        routed=courses[1],
+        by_principle=_by_principle(found),
+        experts=experts,
+        notes=tuple(_notes(found, repeats)),
+    )
+
+
+def _course(answers: Sequence[tuple[float, bool]]) -> Course:
+    weeks: list[Week] = []
+    seen = agreed = looks = pending = pending_agreed = 0
+    size = 0
+    for name, part in _weeks(answers):
+        hits = sum(part)
+        pending, pending_agreed = pending + len(part), pending_agreed + hits
+        p = spent = None
+        before = _rate(agreed, seen)
+        if seen >= LEAST and pending >= LEAST:
+            looks += 1
+            spent = LEVEL * 6 / (math.pi**2 * looks**2)
+            p = fell(agreed, seen, pending_agreed, pending)
+        weeks.append(Week(name=name, agreement=_rate(hits, len(part)), before=before, p=p, spent=spent))
+        if p is not None or seen < LEAST:
+            size = pending
+            seen, agreed = seen + pending, agreed + pending_agreed
+            pending = pending_agreed = 0
+    fallen = [
+        week for week in weeks if week.p is not None and week.spent is not None and week.p <= week.spent
+    ]
+    spent_next = LEVEL * 6 / (math.pi**2 * (looks + 1) ** 2)
+    detects = _detectable(agreed, seen, max(size, LEAST), spent_next)
+    overall = _rate(agreed + pending_agreed, seen + pending)
+    if fallen:
+        week = fallen[0]
+        why = f"agreement fell in {week.name}: {_spell(week.agreement)} after {_spell(week.before)}"
+        return Course(overall=overall, weeks=tuple(weeks), state="alarm", why=why, detects=detects)
+    if not looks:
+        why = f"there is no week with {LEAST} answers after {LEAST} others"
+        return Course(overall=overall, weeks=tuple(weeks), state="cannot tell", why=why, detects=detects)
+    if detects is None:
+        state, why = "cannot tell", "no fall was seen, but no fall could show in weeks of this size"
+    else:
+        state, why = (
+            "steady",
+            f"no fall was seen; a week like the last would show an agreement of {detects:.0%}",
+        )
+    return Course(overall=overall, weeks=tuple(weeks), state=state, why=why, detects=detects)
+
+
+def _weeks(answers: Sequence[tuple[float, bool]]) -> Iterable[tuple[str, list[bool]]]:
+    found: dict[str, list[bool]] = {}
+    for at, agrees in sorted(answers):
+        found.setdefault(time.strftime("%G-W%V", time.gmtime(at)), []).append(agrees)
+    return found.items()
+
+
+def fell(agreed_before: int, n_before: int, agreed: int, n: int) -> float:
+    """P value that agreement did not fall: Fisher's exact test, one-sided (the hypergeometric tail)."""
+    total, hits = n_before + n, agreed_before + agreed
+    ways = math.comb(total, n)
+    tail = sum(
+        math.comb(hits, k) * math.comb(total - hits, n - k)
+        for k in range(max(0, n - (total - hits)), agreed + 1)
+    )
+    return min(1.0, tail / ways)
+
+
+def _detectable(agreed: int, seen: int, n: int, spent: float) -> float | None:
+    """The highest agreement of `n` further answers that would raise the alarm."""
+    for k in range(n, -1, -1):
+        if seen and fell(agreed, seen, k, n) <= spent:
+            return k / n
+    return None
+
+
+def _by_principle(found: Sequence[Opinion]) -> dict[str, PrincipleCourse]:
+    by: dict[str, list[Opinion]] = {}
+    for opinion in found:
+        for principle in opinion.answer.principles:
+            by.setdefault(principle, []).append(opinion)
+    told = {}
+    for name, part in sorted(by.items()):
+        middle = len(part) // 2
+        halves = [[o.agrees for o in half] for half in (part[:middle], part[middle:])]
+        enough = min(map(len, halves)) >= LEAST
+        told[name] = PrincipleCourse(
+            overall=_rate(sum(o.agrees for o in part), len(part)),
+            earlier=_rate(sum(halves[0]), len(halves[0])),
+            later=_rate(sum(halves[1]), len(halves[1])),
+            p=fell(sum(halves[0]), len(halves[0]), sum(halves[1]), len(halves[1])) if enough else None,
+        )
+    return told
+
+
+def _rate(hits: int, n: int) -> Figure:
+    return rate(hits, n, "no such answer")
+
+
+def _spell(figure: Figure) -> str:
+    return "-" if figure.value is None else f"{figure.value:.0%} of {figure.n}"
+
+
+def _notes(found: Sequence[Opinion], repeats: Sequence[Repeat]) -> Iterable[str]:
+    if not found:
+        yield "no expert answered with their own token yet"
+    if not repeats:
+        yield "nobody was asked the same thing again: whether experts themselves moved cannot be told"
+    if found:
+        yield "p values by principle are not corrected for the number of principles: they raise no alarm"

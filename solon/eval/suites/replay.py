@@ -1,0 +1,51 @@
+"""Recorded panels with recorded people as the experts, as a suite: one replay for each file of `--against`.
+
+`solon eval replay FILE` has the options of a replay; this is the same with its defaults, in the form of every suite.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import UsageError
+from solon.eval.replay import replay
+from solon.eval.result import Figure, SuiteResult
+
+if TYPE_CHECKING:
+    from solon.eval.material import Material
+
+
+class Replays(SuiteResult):
+    """`majority`, `learned`: agreement with people by the plain vote, and after the most decisions known beforehand,
+    for each file; `reports` holds everything that a replay measures."""
+
+    majority: dict[str, Figure]
+    learned: dict[str, Figure]
+    reports: tuple[dict[str, Any], ...]
+
+
+def evaluate(material: Material) -> Replays:
+    """Replay every file named.
+
+    Raises:
+        UsageError: no file was named, or one is no recording.
+    """
+    if not material.against:
+        raise UsageError("a replay needs recorded panels", next_step="name them with --against FILE")
+    reports = tuple(replay(file, seed=material.seed) for file in material.against)
+    return Replays(
+        suite="replay",
+        n=sum(report["n"] for report in reports),
+        majority={report["file"]: _figure(report["majority"], report["n"]) for report in reports},
+        learned={report["file"]: _figure(_last(report["learned"]), report["n"]) for report in reports},
+        reports=reports,
+    )
+
+
+def _last(learned: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    measured = {int(n): found for n, found in learned.items() if "accuracy" in found}
+    return measured[max(measured)]
+
+
+def _figure(found: dict[str, Any], n: int) -> Figure:
+    return Figure(value=found["accuracy"], low=found["ci"][0], high=found["ci"][1], n=n)

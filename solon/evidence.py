@@ -1,0 +1,127 @@
+"""What learning learns from: decided and judged items with their verdicts, and how reliable the people are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from solon.consensus.worth import RELIABILITY
+from solon.store import learning
+from solon.store.criticism import against_on
+from solon.store.experts import save_measured
+from solon.store.learning import Blind, Decided, Judged
+from solon.store.review_rows import VOTES
+from solon.store.voting import outcome_of, who_decides
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from solon.config import ReviewersConfig
+    from solon.consensus.panel import Verdict
+    from solon.consensus.reviewers import Reviewer
+    from solon.store import Store
+    from solon.store.runs import RunRow
+
+MEASURED = 5
+"""Overlapped answers from which an expert's own agreement with others says more than the assumption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of decided and judged items.
+
+    `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes made, what the votes say without the panel.
+    """
+
+    usable: list[Decided]
+    judged: list[Judged]
+    verdicts: dict[str, tuple[Verdict, ...]]
+    against: dict[str, dict[str, float]]
+    answers: dict[str, dict[str, str]]
+    reliability: dict[str, float]
+    by_votes: dict[str, float]
+
+    @property
+    def fit_on(self) -> list[Decided]:
+        return [d for d in self.usable if not d.held_out]
+
+
+def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:
+    """Measure everyone by blind answers beside those of others, never by the panel, and keep what came out."""
+    from solon.consensus.reviewers import rate_people
+
+    with store.connect() as connection:
+        answers = _answers_by_item(learning.blind_answers(connection))
+        names = {who for given in answers.values() for who in given}
+        final = {name for name, found in who_decides(connection, names, reviewers).items() if found.final}
+    rated = rate_people(answers, final)
+    figures = {
+        name: {
+            "reliability": round(found.reliability, 4),
+            "n": found.n,
+            "low": round(found.interval[0], 4),
+            "high": round(found.interval[1], 4),
+        }
+        for name, found in rated.items()
+        if found.n
+    }
+    with store.transaction() as connection:
+        save_measured(connection, figures)
+    return rated
+
+
+def gather(
+    connection: Connection,
+    run: RunRow,
+    scope_runs: Sequence[str],
+    usable: list[Decided],
+    rated: Mapping[str, Reviewer],
+) -> Evidence:
+    """Votes take the place of the decision that they made: what they say without the panel is what teaches it."""
+    from solon.consensus.reviewers import merge
+
+    judged = learning.judged_items(connection, run.id)
+    verdicts = {j.item_id: j.votes for j in judged}
+    verdicts |= learning.votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
+    held = against_on(connection, [d.shown for d in usable])
+    against = {j.item_id: j.against for j in judged} | {d.item_id: held[d.shown] for d in usable}
+    reliability = {
+        name: 1.0 if known.proven else known.reliability if known.n >= MEASURED else RELIABILITY
+        for name, known in rated.items()
+    }
+    said_blind = learning.blind_answers(connection)
+    by_review: dict[str, list[Blind]] = {}
+    for blind in said_blind:
+        by_review.setdefault(blind.review_id, []).append(blind)
+    by_votes: dict[str, float] = {}
+    for decision in usable:
+        if decision.actor == VOTES:
+            said = [
+                (outcome_of(b.choice, b.candidate_id, decision.shown), rated[b.actor].reliability)
+                for b in by_review.get(decision.review_id, ())
+            ]
+            sides = dict.fromkeys(_sides(decision.shown), 0.5)
+            by_votes[decision.decision_id] = merge(sides, said)[outcome_in_words(decision)]
+    own = learning.items_of_runs(connection, scope_runs)
+    answers = _answers_by_item([blind for blind in said_blind if blind.question[0] in own])
+    return Evidence(usable, judged, verdicts, against, answers, reliability, by_votes)
+
+
+def _sides(shown: Sequence[str]) -> tuple[str, str]:
+    return ("A", "B") if len(shown) == 2 else ("accept", "reject")
+
+
+def _answers_by_item(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
+    """question -> person -> answer, in the order in which they were given; each person's first one counts."""
+    answers: dict[str, dict[str, str]] = {}
+    for blind in said:
+        item_id, attempt, shown = blind.question
+        outcome = outcome_of(blind.choice, blind.candidate_id, shown)
+        answers.setdefault(f"{item_id}:{attempt}", {}).setdefault(blind.actor, outcome)
+    return answers
+
+
+def outcome_in_words(decision: Decided) -> str:
+    """A decision in the panel's words: the side preferred, accept, reject, tie, or neither."""
+    return outcome_of(decision.choice, decision.candidate_id, decision.shown)

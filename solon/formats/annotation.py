@@ -1,0 +1,175 @@
+"""Reviews for Argilla and Label Studio as JSON, and the answers that people gave there. Touches no file.
+
+Sources, read in code or documentation: Argilla, `records/_resource.py` (`Record.to_dict`, what `records.to_json`
+writes); Label Studio, "JSON format of annotated tasks" and the tags Pairwise, Choices and TextArea. What is shown is
+what a reviewer of Solon sees: the request and the answers in the review's order, never votes, reasons or models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from solon.formats.imports import Imported, ImportFormat, Row, Said, as_list, as_object
+from solon.formats.seed_rows import RowProblem
+
+PAIR = ("prefer answer_1", "prefer answer_2", "tie", "both_bad")
+SINGLE = ("accept", "reject")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A review as it leaves: `candidates` are (id, text), in the order in which they are shown."""
+
+    review: str
+    recipe: str
+    prompt: str
+    input: str
+    candidates: tuple[tuple[str, str], ...]
+
+
+def write_argilla(question: Question) -> dict[str, Any]:
+    """A record for `rg.Record.from_dict`; questions `choice` (labels) and `rationale` (text)."""
+    return {
+        "id": question.review,
+        "fields": _shown(question),
+        "metadata": {"review_id": question.review, "recipe": question.recipe, **_named(question)},
+        "suggestions": {},
+        "responses": {},
+        "vectors": {},
+    }
+
+
+def read_argilla(row: Row) -> Imported:
+    """A record of `records.to_json`: of a review that Solon wrote, or with `prompt`, `answer_1`, `answer_2` fields."""
+    answers = as_object(row.get("responses"))
+    why = {str(one.get("user_id")): one.get("value") for one in _each(answers, "rationale")}
+    said = []
+    for one in _each(answers, "choice"):
+        by = str(one.get("user_id") or "")
+        said.append(_said(one.get("value"), by=by, rationale=why.get(by)))
+    return _imported(as_object(row.get("fields")), as_object(row.get("metadata")), said, row.get("id"))
+
+
+def write_label_studio(question: Question) -> dict[str, Any]:
+    """A task; `LABEL_STUDIO_PAIR` and `LABEL_STUDIO_SINGLE` are the labelling interfaces."""
+    facts = {"review_id": question.review, "recipe": question.recipe, **_named(question)}
+    return {"data": {**_shown(question), **facts}}
+
+
+def read_label_studio(row: Row) -> Imported:
+    """A task of the JSON export with its annotations; cancelled ones say nothing."""
+    data = as_object(row.get("data"))
+    if not data:
+        raise RowProblem("the task has no data")
+    said = []
+    for annotation in map(as_object, as_list(row.get("annotations"))):
+        if annotation.get("was_cancelled"):
+            continue
+        found = _results(as_list(annotation.get("result")))
+        if "choice" in found:
+            said.append(_said(found["choice"], by=_who(annotation), rationale=found.get("rationale")))
+    return _imported(data, data, said, data.get("id", row.get("id")))
+
+
+LABEL_STUDIO_PAIR = """<View>
+  <Header value="Request"/>
+  <Text name="prompt" value="$prompt"/>
+  <Text name="input" value="$input"/>
+  <Pairwise name="choice" toName="answer_1,answer_2"/>
+  <View style="display: flex; gap: 1em">
+    <Text name="answer_1" value="$answer_1"/>
+    <Text name="answer_2" value="$answer_2"/>
+  </View>
+  <Choices name="verdict" toName="prompt" choice="single">
+    <Choice value="tie"/>
+    <Choice value="both_bad"/>
+  </Choices>
+  <TextArea name="rationale" toName="prompt" placeholder="Why?"/>
+</View>
+"""
+LABEL_STUDIO_SINGLE = """<View>
+  <Header value="Request"/>
+  <Text name="prompt" value="$prompt"/>
+  <Text name="input" value="$input"/>
+  <Text name="answer_1" value="$answer_1"/>
+  <Choices name="verdict" toName="answer_1" choice="single">
+    <Choice value="accept"/>
+    <Choice value="reject"/>
+  </Choices>
+  <TextArea name="rationale" toName="answer_1" placeholder="Why?"/>
+</View>
+"""
+
+
+def _shown(question: Question) -> dict[str, str]:
+    answers = {f"answer_{place}": text for place, (_, text) in enumerate(question.candidates, 1)}
+    return {"prompt": question.prompt, "input": question.input, **answers}
+
+
+def _named(question: Question) -> dict[str, str]:
+    return {f"candidate_{place}": name for place, (name, _) in enumerate(question.candidates, 1)}
+
+
+def _each(answers: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    return [one for one in map(as_object, as_list(answers.get(name))) if one]
+
+
+def _results(results: Sequence[Any]) -> dict[str, str]:
+    """What an annotation says: `choice` (a tie goes before a side) and `rationale`."""
+    found: dict[str, str] = {}
+    for value in (as_object(as_object(result).get("value")) for result in results):
+        choices, text = as_list(value.get("choices")), value.get("text")
+        if choices:
+            found["choice"] = str(choices[0])
+        elif value.get("selected") in ("left", "right"):
+            found.setdefault("choice", PAIR[value["selected"] == "right"])
+        elif text:
+            found["rationale"] = " ".join(map(str, as_list(text))) or str(text)
+    return found
+
+
+def _who(annotation: Mapping[str, Any]) -> str:
+    by = annotation.get("completed_by")
+    return (
+        str(by.get("id") or "") if isinstance(by, Mapping) else str(by or "")
+    )  # an e-mail address stays outside
+
+
+def _said(value: Any, *, by: str, rationale: Any) -> Said:
+    why = rationale if isinstance(rationale, str) else ""
+    words = {"prefer answer_1": 0, "answer_1": 0, "1": 0, "a": 0, "left": 0}
+    words |= {"prefer answer_2": 1, "answer_2": 1, "2": 1, "b": 1, "right": 1}
+    name = str(value).strip().lower()
+    if name in words:
+        return Said("prefer", words[name], by, why)
+    if name in ("tie", "both_bad"):
+        return Said(name, None, by, why)
+    if name in SINGLE:
+        return Said(name, 0, by, why)
+    raise RowProblem(f"the answer {value!r:.40} is none of {', '.join((*PAIR, *SINGLE))}")
+
+
+def _imported(shown: Mapping[str, Any], facts: Mapping[str, Any], said: list[Said], row_id: Any) -> Imported:
+    candidates = tuple(str(facts[name]) for name in ("candidate_1", "candidate_2") if facts.get(name))
+    review = facts.get("review_id")
+    if review and candidates:
+        return Imported(
+            "pair" if len(candidates) == 2 else "single", {}, tuple(said), str(review), candidates
+        )
+    answers = [shown[name] for name in ("answer_1", "answer_2") if isinstance(shown.get(name), str)]
+    if not isinstance(shown.get("prompt"), str) or not answers:
+        raise RowProblem(
+            "it is no review that Solon wrote, and has no texts prompt and answer_1 (and answer_2)"
+        )
+    seed = {"id": row_id, "prompt": shown["prompt"], "input": shown.get("input") or "", "responses": answers}
+    return Imported("pair" if len(answers) == 2 else "single", seed, tuple(said))
+
+
+FORMATS = {
+    "argilla": ImportFormat("argilla", "records of Argilla's to_json", read_argilla, whole=True),
+    "label-studio": ImportFormat(
+        "label-studio", "tasks of Label Studio's JSON export", read_label_studio, whole=True
+    ),
+}

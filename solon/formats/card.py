@@ -1,0 +1,161 @@
+"""A dataset card: YAML front matter in the hub's schema, then what was made, how, and what it does not know.
+
+Source of the schema: huggingface_hub, `DatasetCardData` and the hub's `datasetcard.md`. Imports `contract` and
+`exports` only; knows no file. Every foreign text is quoted: sources and licences are what seeds said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from solon.formats.contract import Format
+from solon.formats.exports import ExportSummary
+from solon.formats.facts import NOT_STATED, OTHERS
+
+SIZES = (
+    (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B"),
+)  # fmt: skip
+LICENCES = frozenset((
+    "apache-2.0", "mit", "openrail", "bigscience-openrail-m", "bsl-1.0", "bsd", "bsd-2-clause", "bsd-3-clause",
+    "c-uda", "cc", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0",
+    "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0",
+    "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cdla-sharing-1.0", "cdla-permissive-1.0",
+    "cdla-permissive-2.0", "wtfpl", "ecl-2.0", "epl-1.0", "epl-2.0", "etalab-2.0", "eupl-1.1", "eupl-1.2",
+    "agpl-3.0", "gfdl", "gpl", "gpl-2.0", "gpl-3.0", "lgpl", "lgpl-2.1", "lgpl-3.0", "isc", "lppl-1.3c", "ms-pl",
+    "mpl-2.0", "odc-by", "odbl", "osl-3.0", "postgresql", "ofl-1.1", "ncsa", "unlicense", "zlib", "pddl",
+))  # fmt: skip
+"""Licence identifiers that the hub knows. A name is shown as it was given where it is none of them."""
+_MODEL_TAG = "made-with-solon"
+
+
+def write_card(
+    summary: ExportSummary, form: Format, *, name: str, licence: str = "", limits: Sequence[str] = ()
+) -> str:
+    """The card as Markdown; paths of `summary.files` are relative to it."""
+    head = yaml.safe_dump(
+        front_matter(summary, form, name=name, licence=licence), sort_keys=False, allow_unicode=True
+    )
+    facts = summary.facts
+    parts = [
+        f"---\n{head}---\n",
+        f"# {_plain(name)}\n",
+        f"{summary.written} rows from {facts['records']} records of a panel of language-model agents and a few "
+        f"experts. Format: `{form.name}` ({form.about}).\n",
+        "## How it was made\n",
+        _how(facts),
+        "## What is in it\n",
+        _table(facts, ("languages", "licences", "sources", "consents", "routes", "models")),
+        "## What was left out\n",
+        _left_out(summary),
+        "## Files\n",
+        _files(summary),
+        "## Limits\n",
+        "\n".join(f"- {_plain(limit)}" for limit in (*limits, *STANDING_LIMITS)) + "\n",
+    ]
+    return "\n".join(parts)
+
+
+STANDING_LIMITS = (
+    "Agreement with experts is not truth: where the experts err, so does what was measured against them.",
+    "Texts are the work of models and of whoever wrote the seeds. Nothing in them was checked for personal data.",
+    "Margins, confidences, soft labels and weights are those of the panel and consensus that the manifest names.",
+)
+
+
+def front_matter(summary: ExportSummary, form: Format, *, name: str, licence: str = "") -> dict[str, Any]:
+    """The card's metadata, in the keys and closed sets of the hub."""
+    facts = summary.facts
+    meta: dict[str, Any] = {"pretty_name": name}
+    if languages := hub_languages(facts["languages"]):
+        meta["language"] = languages
+    meta |= hub_licence(licence or common_value(facts["licences"]))
+    decided, records = facts["decided"], facts["records"]
+    machine = ["machine-generated"] if decided < records or not records else []
+    meta["annotations_creators"] = [*(["expert-generated"] if decided else []), *machine]
+    meta["language_creators"] = ["machine-generated"]
+    meta["source_datasets"] = ["original"]
+    meta["size_categories"] = [_size(summary.written)]
+    meta["task_categories"] = ["text-generation"]
+    meta["tags"] = ["synthetic", _MODEL_TAG, form.name, *_trainer_tags(form.name)]
+    files = [{"split": file.split or "train", "path": file.path} for file in summary.files if file.rows]
+    if files:
+        meta["configs"] = [{"config_name": "default", "data_files": files}]
+    return meta
+
+
+def hub_languages(counts: Mapping[str, int]) -> list[str]:
+    """The codes among the stated languages: `en`, `de-CH` and `zh_Hans` become en, de, zh."""
+    codes = {
+        re.split(r"[-_]", name.strip().lower())[0] for name in counts if name not in (NOT_STATED, OTHERS)
+    }
+    return sorted(code for code in codes if re.fullmatch(r"[a-z]{2,3}", code))
+
+
+def hub_licence(name: str) -> dict[str, str]:
+    """`license`, and its name where the hub does not know it; `unknown` where nobody stated one."""
+    if not name:
+        return {"license": "unknown"}
+    known = name.strip().lower()
+    return {"license": known} if known in LICENCES else {"license": "other", "license_name": name.strip()}
+
+
+def common_value(counts: Mapping[str, int]) -> str:
+    """The one value that every record states; empty where they differ or some state none."""
+    return next(iter(counts)) if len(counts) == 1 and NOT_STATED not in counts else ""
+
+
+def _size(rows: int) -> str:
+    return next((name for limit, name in SIZES if rows < limit), "n>1T")
+
+
+def _trainer_tags(format: str) -> list[str]:
+    found = ["trl"] if format.startswith("trl-") else []
+    if format in ("trl-preference", "trl-preference-standard", "llama-factory", "axolotl", "openrlhf"):
+        found += ["preference", "dpo"]
+    return found
+
+
+def _how(facts: Mapping[str, Any]) -> str:
+    lines = [
+        f"- Recipes: {_list(facts['recipes'])}.",
+        f"- Models that drafted, criticised or judged: {_list(facts['models']) or 'none named'}.",
+        f"- Decided by a person: {facts['decided']} of {facts['records']} records, by {facts['annotators']} people "
+        "(pseudonymous). The others were settled by the panel's consensus.",
+        f"- Accepted while no certificate was in force (provisional): {facts['provisional']}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(facts: Mapping[str, Any], names: Sequence[str]) -> str:
+    rows = [
+        f"| {name} | {_plain(value)} | {count} |"
+        for name in names
+        for value, count in facts.get(name, {}).items()
+    ]
+    return "\n".join(["| of | value | records |", "|---|---|---|", *rows]) + "\n"
+
+
+def _left_out(summary: ExportSummary) -> str:
+    if not summary.left_out:
+        return "Nothing.\n"
+    return "\n".join(f"- {count} {_plain(reason)}" for reason, count in summary.left_out.items()) + "\n"
+
+
+def _files(summary: ExportSummary) -> str:
+    rows = [f"| `{file.path}` | {file.rows} | {file.bytes} | `{file.sha256}` |" for file in summary.files]
+    return "\n".join(["| file | rows | bytes | SHA-256 |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{_plain(name)} ({count})" for name, count in counts.items())
+
+
+def _plain(text: str) -> str:
+    """Foreign text on one line of Markdown, as text and nothing else."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
+    return re.sub(r"([\\`*_{}\[\]<>()#|!&~])", r"\\\1", line)

@@ -1,0 +1,105 @@
+"""What the rows of an export are like, counted as they are written: for the manifest, the card and Croissant.
+
+Imports `contract` and `records` only. Memory does not grow with the rows: each count keeps its commonest values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from solon.formats.records import ExportRow
+
+Kind = Literal[
+    "text", "number", "integer", "boolean", "texts", "booleans", "turn", "turns", "said", "saids", "json"
+]
+"""Of a cell. turn: {role, content}; said: {from, value}; in the plural a list of them."""
+KEPT = 50
+"""Values that a count keeps; beyond them it says how many rows had another one."""
+COUNTED = ("languages", "licences", "sources", "consents", "recipes", "routes", "models", "constitutions")
+NOT_STATED, OTHERS = "not stated", "(others)"
+
+
+@dataclass(slots=True)
+class Facts:
+    """Counts over the records that were written, and the columns with their kinds.
+
+    Attributes:
+        counts: what was counted (languages, licences, sources, ...) -> value -> records.
+        columns: name -> kind, as the first row that has a value shows it; None until one does.
+    """
+
+    records: int = 0
+    provisional: int = 0
+    decided: int = 0
+    annotators: set[str] = field(default_factory=set)
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COUNTED})
+    columns: dict[str, Kind | None] = field(default_factory=dict)
+
+    def see(self, row: ExportRow) -> None:
+        """Count a record of which something was written."""
+        self.records += 1
+        self.provisional += row.provisional
+        self.decided += row.route == "decided"
+        if row.annotator is not None:
+            self.annotators.add(row.annotator)
+        self._count("languages", [row.lang or NOT_STATED])
+        self._count("licences", [row.licence or NOT_STATED])
+        self._count("sources", [row.source or NOT_STATED])
+        self._count("consents", [row.consent or NOT_STATED])
+        self._count("recipes", [row.recipe])
+        self._count("routes", [row.route])
+        self._count("models", row.lineage.get("models") or ())
+        self._count("constitutions", [row.lineage.get("constitution") or NOT_STATED])
+
+    def see_columns(self, piece: Mapping[str, Any]) -> None:
+        """Learn the kinds of columns from a row."""
+        for name, value in piece.items():
+            if self.columns.get(name) is None:
+                self.columns[name] = kind_of(value)
+
+    def _count(self, name: str, values: Iterable[str]) -> None:
+        found = self.counts[name]
+        for value in values:
+            found[value if value in found or len(found) < KEPT else OTHERS] += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values in a stable order."""
+        return {
+            "records": self.records,
+            "provisional": self.provisional,
+            "decided": self.decided,
+            "annotators": len(self.annotators),
+            **{
+                name: dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+                for name, found in sorted(self.counts.items())
+            },
+            "columns": {name: kind or "text" for name, kind in self.columns.items()},
+        }
+
+
+def kind_of(value: Any) -> Kind | None:
+    """The kind of a cell; None where an empty one does not tell."""
+    if value is None or value == []:
+        return None
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, dict):
+        return _OBJECTS.get(frozenset(value), "json")
+    kinds = {kind_of(part) for part in value}
+    return _LISTS.get(kinds.pop() or "json", "json") if len(kinds) == 1 else "json"
+
+
+_OBJECTS: Mapping[frozenset[str], Kind] = {
+    frozenset({"role", "content"}): "turn",
+    frozenset({"from", "value"}): "said",
+}
+_LISTS: Mapping[Kind, Kind] = {"text": "texts", "boolean": "booleans", "turn": "turns", "said": "saids"}

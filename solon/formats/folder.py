@@ -1,0 +1,78 @@
+"""A dataset folder: data files, a dataset card and Croissant metadata beside them. Imports `errors` and `formats` only.
+
+`datasets.load_dataset(FOLDER)` reads it through the card's `configs`; a hub takes it as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from solon.errors import UsageError
+from solon.formats.card import write_card
+from solon.formats.containers import explain_os_error, write_text_at_once
+from solon.formats.croissant import write_croissant
+from solon.formats.exports import SUFFIX, ExportSummary, export, find_format
+from solon.formats.records import ExportRow
+
+CARD, CROISSANT, DATA = "README.md", "croissant.json", "data"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What only its owner can say of a data set.
+
+    Args:
+        name: its title; default: the folder's name.
+        licence: of the set as a whole (an SPDX identifier); default: the seeds' own, where they all state the same.
+        limits: what it does not know, one sentence each.
+    """
+
+    name: str = ""
+    licence: str = ""
+    limits: tuple[str, ...] = ()
+
+
+def export_folder(
+    rows: Iterable[ExportRow], *, format: str, path: str | Path, about_set: About = About(), **options: Any
+) -> ExportSummary:
+    """Write `data/`, `README.md`, `croissant.json` and the manifest into a new folder; options as of `export`.
+
+    The folder appears under its name only when it is complete.
+
+    Raises:
+        UsageError: there is something at `path` already. SolonError: it cannot be written.
+    """
+    form, target = find_format(format), Path(path)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} exists already", next_step="name a new folder, or move the old one away")
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}", next_step="make it first, or name another")
+    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        (scratch / DATA).mkdir(parents=True)
+        file = scratch / DATA / f"records{SUFFIX.get(form.container, '.jsonl')}"
+        made = export(rows, format=format, path=file, **options)
+        manifest = scratch / f"{file.name}.manifest.json"
+        os.replace(made.manifest, manifest)
+        files = tuple(replace(one, path=f"{DATA}/{Path(one.path).name}") for one in made.files)
+        told = replace(made, files=files, manifest=manifest.name)
+        named = replace(about_set, name=about_set.name or target.name)
+        card = write_card(told, form, name=named.name, licence=named.licence, limits=named.limits)
+        write_text_at_once(scratch / CARD, [card])
+        croissant = write_croissant(told, form, name=named.name, licence=named.licence, limits=named.limits)
+        write_text_at_once(scratch / CROISSANT, [croissant])
+        if target.exists():
+            target.rmdir()
+        os.replace(scratch, target)
+    except OSError as error:
+        raise explain_os_error(target, error) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    placed = tuple(replace(one, path=str(target / one.path)) for one in told.files)
+    return replace(told, files=placed, manifest=str(target / told.manifest))

@@ -1,0 +1,82 @@
+"""Items under law that was replaced: the panel's second look at what they have, and their way through the graph."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from solon.agents.calls import Meter, ModelPool
+from solon.config import Config
+from solon.consensus.panel import Consensus, Verdict, judge_item
+from solon.graphs.contexts import Contexts
+from solon.graphs.recipes import Recipe
+from solon.graphs.routing import Route, Standing, choose_route
+from solon.graphs.runner import Runner
+from solon.store import Store
+from solon.store import items as item_store
+from solon.store.items import ItemRow
+from solon.store.rejudging import Target, claim_named
+from solon.store.runs import RunRow
+
+
+class SecondLook:
+    """The panel of one run judges items of it under other law, before anything of them is moved.
+
+    Each call goes through the item's own journal under the key that the item's next attempt will ask for: what the
+    panel says here is not asked again there.
+    """
+
+    def __init__(
+        self, store: Store, run: RunRow, recipe: Recipe, config: Config, pool: ModelPool, meter: Meter
+    ) -> None:
+        self._store, self._recipe, self._config = store, recipe, config
+        self._contexts = Contexts(store, run, recipe, config, pool, meter)
+
+    def may_settle(self, target: Target) -> bool:
+        """Can any verdict take this review out of the queue, or does the run's policy want a person whatever it is?"""
+        policy = self._config.routing.policy
+        return policy not in ("always", "budget", "certified") and not (policy == "pilot" and target.pilot)
+
+    async def judge(self, target: Target, law: tuple[str, str], until: float) -> tuple[Consensus, Route]:
+        """What the panel finds under `law`, and where the run's policy would send the item."""
+        [item] = item_store.load_items(self._store, [target.item_id])
+        under = replace(
+            item,
+            constitution_id=law[0],
+            rubric_id=law[1],
+            certificate_id=None,
+            precedents_until=until,
+            carried=target.shown,
+            fresh=False,
+        )
+        context = self._contexts.make(under)
+        given = await self._recipe.judge(context, list(target.shown), round=0, pair=0)
+        await self._store.writer.run(lambda _: None)
+        context.case.caller.journal.check()
+        votes = [
+            Verdict(v.judge, v.seat, v.order, v.sample, v.outcome, v.p, None, v.confidence) for v in given
+        ]
+        found = judge_item(context.consensus, votes)
+        resolver = self._recipe.has_resolver and self._config.resolver.enabled
+        route = choose_route(found, self._config.routing, Standing(target.pilot), can_resolve=resolver)
+        return found, route
+
+
+class Returning(Runner):
+    """A runner that carries only the items named, from their seed to where they rest."""
+
+    def __init__(self, *args: Any, named: Sequence[str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._named = list(named)
+
+    async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
+        while self._named and not self._stopping:
+            part, self._named = self._named[: max(8, size)], self._named[max(8, size) :]
+            ids = await self.store.writer.run(lambda c, part=part: claim_named(c, part, self.me))  # type: ignore[misc]
+            for item in item_store.load_items(self.store, ids):
+                await queue.put(item)
+
+    async def _deliver_all(self, size: int) -> None:
+        """Decisions on other items are not this runner's."""

@@ -1,0 +1,46 @@
+"""Which version of a law a seed is under: the narrowest scope that it falls in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+from solon.law.documents import Constitution, Rubric, Scope
+
+
+class Scoped(Protocol):
+    """Whatever holds a document with a scope."""
+
+    @property
+    def document(self) -> Constitution | Rubric: ...
+
+
+S = TypeVar("S", bound=Scoped)
+
+
+def domains_of(specialty: str | None, tags: Iterable[str] | None) -> frozenset[str]:
+    """A seed's domains: its specialty and its tags, in lower case."""
+    named = [specialty or "", *(tags or ())]
+    return frozenset(name.strip().lower() for name in named if name.strip())
+
+
+def covers(scope: Scope, recipe: str, domains: frozenset[str]) -> bool:
+    """Does a seed of these domains, on its way through this recipe, fall into the scope?"""
+    tags = {tag.strip().lower() for tag in scope.tags}
+    return scope.recipe in ("", recipe) and (not tags or bool(tags & domains))
+
+
+def narrowest(versions: Iterable[S], recipe: str, domains: frozenset[str]) -> S | None:
+    """The version that governs a seed: one for its domains before one for its recipe before the global one.
+
+    Of several for its domains the one that names the recipe too, then the one that shares most tags, then the one
+    that has fewest others, then the first by its tags.
+    """
+
+    def rank(version: S) -> tuple[bool, bool, int, int, list[str]]:
+        scope = version.document.scope
+        tags = {tag.strip().lower() for tag in scope.tags}
+        return not tags, not scope.recipe, -len(tags & domains), len(tags), sorted(tags)
+
+    found = [version for version in versions if covers(version.document.scope, recipe, domains)]
+    return min(found, key=rank, default=None)

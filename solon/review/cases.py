@@ -1,0 +1,215 @@
+"""Disagreements as they are shown: to the adjudicator without names, to its reviewers with the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from solon.review.auth import Caller
+from solon.review.case_schemas import CaseLine, CaseOut, GivenOut, MyOutcome, OutcomeOut, ReplyIn, RulingIn
+from solon.review.room import Room
+from solon.review.schemas import ShownCandidate, ShownPrinciple, Turn
+from solon.review.serving import REPLAY_SECONDS, write
+from solon.store.adjudicating import (
+    CONTESTED,
+    Case,
+    adjudicate,
+    cases_of,
+    find_case,
+    list_cases,
+    replies_to,
+    reply,
+)
+from solon.store.answering import BeingApplied
+from solon.store.audit_log import append
+from solon.store.disagreements import Given, text_ids
+from solon.store.experts import ExpertRow, list_experts
+from solon.store.reading import FORGOTTEN, read_candidates, seed_content, text_bodies
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+SETTLED = ("decided", CONTESTED)
+
+
+def case_lines(connection: Connection, expert: ExpertRow, state: str | None) -> list[CaseLine]:
+    """The list of disagreements, the oldest first."""
+    found = []
+    for case in list_cases(connection, state):
+        _, content = seed_content(connection, case.item_id)
+        found.append(
+            CaseLine(
+                id=case.id,
+                state=case.state,
+                answers=len(case.given),
+                yours=case.number(expert.actor) is not None,
+                prompt=(content.get("prompt") or FORGOTTEN)[:300],
+                created_at=case.created_at,
+                decided_at=case.decided_at,
+            )
+        )
+    return found
+
+
+def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
+    """A case with its answers side by side; names only once it is settled."""
+    item, content = seed_content(connection, case.item_id)
+    constitution, _ = room.law(connection, item["constitution_id"], item["rubric_id"])
+    names = {expert.actor: expert.name for expert in list_experts(connection)}
+    shown = _candidates(connection, case)
+    own_prompt = next((candidate.prompt for candidate in shown if candidate.prompt), None)
+    return CaseOut(
+        id=case.id,
+        item=case.item_id,
+        state=case.state,
+        prompt=own_prompt or content.get("prompt") or FORGOTTEN,
+        turns=[
+            Turn(role=str(turn.get("role", "")), content=str(turn.get("content", "")))
+            for turn in (content.get("messages") or [])[:-1]
+        ],
+        input=content.get("input") or "",
+        reference=content.get("reference") or "",
+        candidates=shown,
+        constitution=f"{constitution.name} {constitution.version}",
+        principles=[ShownPrinciple(id=p.id, text=p.text) for p in constitution.ordered()],
+        answers=_answers(connection, case, names if case.decided_at is not None else {}),
+        choices=case.choices,
+        outcome=_outcome(connection, case),
+        informed=case.informed,
+    )
+
+
+def _candidates(connection: Connection, case: Case) -> list[ShownCandidate]:
+    return [
+        ShownCandidate(id=name, text=text, prompt=prompt)
+        for name, text, prompt in read_candidates(connection, case.review.candidates)
+    ]
+
+
+def _answers(connection: Connection, case: Case, names: dict[str, str]) -> list[GivenOut]:
+    said = replies_to(connection, case.id)
+    wanted = [text for one in case.given for text in (one.rationale_id, one.edit_id, one.guidance_id)]
+    bodies = text_bodies(connection, [*wanted, *(text for _, text in said.values())])
+    candidate_of = {text: name for name, text in text_ids(connection, case.review.candidates).items()}
+    return [
+        _given(number, one, names.get(one.actor), bodies, candidate_of, said.get(one.actor, (None, None)))
+        for number, one in enumerate(case.given, 1)
+    ]
+
+
+def _given(
+    number: int,
+    one: Given,
+    name: str | None,
+    bodies: dict[str | None, str],
+    candidate_of: dict[str, str],
+    said: tuple[Any, str | None],
+) -> GivenOut:
+    return GivenOut(
+        reviewer=number,
+        name=name,
+        choice=one.choice,
+        candidate=candidate_of.get(one.side or ""),
+        text=bodies.get(one.edit_id, ""),
+        guidance=bodies.get(one.guidance_id, ""),
+        rationale=bodies.get(one.rationale_id, ""),
+        principles=list(one.principles),
+        strength=one.strength,
+        stance=said[0],
+        reply=bodies.get(said[1], ""),
+    )
+
+
+def _outcome(connection: Connection, case: Case) -> OutcomeOut | None:
+    if case.decided_at is None or case.choice is None:
+        return None
+    texts = text_ids(connection, case.review.candidates)
+    soft = case.soft
+    return OutcomeOut(
+        choice=case.choice,
+        candidate=case.candidate_id,
+        principle=case.principle,
+        reason=text_bodies(connection, [case.reason_id]).get(case.reason_id, ""),
+        decided_at=case.decided_at,
+        shares=None if soft is None else {name: soft[text] for name, text in texts.items() if text in soft},
+    )
+
+
+def my_outcomes(connection: Connection, expert: ExpertRow) -> list[MyOutcome]:
+    """What came of the caller's answers with which others disagreed. Other reviewers stay without a name."""
+    found = []
+    for case in cases_of(connection, expert.actor):
+        outcome = _outcome(connection, case)
+        number = case.number(expert.actor)
+        if outcome is None or number is None:
+            continue
+        own = _answers(connection, case, {})[number - 1]
+        _, content = seed_content(connection, case.item_id)
+        found.append(
+            MyOutcome(
+                id=case.id,
+                state=case.state,
+                prompt=content.get("prompt") or FORGOTTEN,
+                candidates=_candidates(connection, case),
+                yours=own,
+                outcome=outcome,
+                may_reply=own.stance is None,
+            )
+        )
+    return found
+
+
+async def settle(room: Room, caller: Caller, case_id: str, ruling: RulingIn) -> CaseOut:
+    """Decide a case. Where its item is on its way just now, wait for a moment."""
+
+    def rule(connection: Connection) -> CaseOut:
+        case = find_case(connection, case_id)
+        item, _ = seed_content(connection, case.item_id)
+        constitution, _ = room.law(connection, item["constitution_id"], item["rubric_id"])
+        settled = adjudicate(
+            room.store,
+            connection,
+            caller.expert,
+            case_id,
+            choice=ruling.choice,
+            candidate=ruling.candidate,
+            principle=ruling.principle or None,
+            reason=ruling.reason,
+            known_principles=[principle.id for principle in constitution.ordered()],
+        )
+        return show_case(room, connection, settled)
+
+    until = time.monotonic() + REPLAY_SECONDS
+    while True:
+        try:
+            found = await write(room, rule)
+            break
+        except BeingApplied:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.1)
+    if room.worker is not None:
+        room.worker.wake(begun=True)
+    return found
+
+
+async def open_case(room: Room, caller: Caller, case_id: str) -> CaseOut:
+    """Read a case; that is noted."""
+
+    def look(connection: Connection) -> CaseOut:
+        case = find_case(connection, case_id)
+        append(room.store, connection, caller.expert.actor, "adjudication.read", case.id)
+        return show_case(room, connection, case)
+
+    return await write(room, look)
+
+
+async def answer_outcome(room: Room, caller: Caller, case_id: str, given: ReplyIn) -> MyOutcome:
+    """The caller's one reply."""
+
+    def say(connection: Connection) -> MyOutcome:
+        reply(room.store, connection, caller.expert, case_id, stance=given.stance, words=given.words)
+        return next(one for one in my_outcomes(connection, caller.expert) if one.id == case_id)
+
+    return await write(room, say)

@@ -1,0 +1,193 @@
+"""Reviews in the words of LangChain's Agent Inbox: a HumanInterrupt out, a HumanResponse in.
+
+The shapes are those of `langgraph.prebuilt.interrupt`; whatever comes in is coerced through the review's own response
+schema, so that nothing else can be said here than elsewhere. Before the answer it tells no more than a `BlindItem`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue
+
+from solon.errors import InvalidDecision
+from solon.responses import Response
+from solon.review.schemas import BlindItem, Id, Wire
+
+LISTS = ("principles",)
+NUMBERS = ("strength",)
+KEPT = ("rationale", "principles", "strength", "scores", "flags", "proposal")
+"""What an acceptance may carry along."""
+TYPED = (
+    "choice",
+    "candidate",
+    "text",
+    "guidance",
+    "rationale",
+    "principles",
+    "strength",
+    "proposal",
+    "reason",
+)
+
+
+class InboxConfig(Wire):
+    """What the inbox offers. `accept` says nothing about which of two is better, so a pair has no such button."""
+
+    allow_ignore: bool
+    allow_respond: bool
+    allow_edit: bool
+    allow_accept: bool
+
+
+class ActionRequest(Wire):
+    """What is asked, with the fields of an answer as texts; empty ones are not given."""
+
+    action: str = Field(max_length=100)
+    args: dict[str, JsonValue] = Field(max_length=40)
+
+
+class HumanInterrupt(Wire):
+    """A review as the inbox shows it; `description` is Markdown with every foreign text in a code block."""
+
+    action_request: ActionRequest
+    config: InboxConfig
+    description: str
+
+
+class HumanResponse(Wire):
+    """`accept` and `edit` bring the args back, `response` a text (a redraft's guidance), `ignore` nothing (a skip)."""
+
+    type: Literal["accept", "ignore", "response", "edit"]
+    args: ActionRequest | str | None = None
+
+
+class InboxItem(Wire):
+    """A leased review. `token` goes back with the response."""
+
+    assignment: Id
+    review: Id
+    token: str
+    leased_until: float
+    interrupt: HumanInterrupt
+
+
+class InboxNext(Wire):
+    """The next review, or why there is none."""
+
+    item: InboxItem | None
+    message: str = ""
+
+
+class InboxAnswer(Wire):
+    """The response, alone or as the list of one that the inbox resumes a graph with."""
+
+    token: str = Field(max_length=128)
+    response: HumanResponse | list[HumanResponse] = Field(
+        examples=[
+            {
+                "type": "edit",
+                "args": {"action": "preference", "args": {"choice": "tie", "rationale": "equal"}},
+            }
+        ]
+    )
+
+
+def to_interrupt(item: BlindItem) -> HumanInterrupt:
+    """A review before its answer."""
+    single = len(item.candidates) == 1
+    args: dict[str, JsonValue] = dict.fromkeys(TYPED, "")
+    if single:
+        args["candidate"] = item.candidates[0].id
+    for name, value in (item.draft or {}).items():
+        if name in TYPED and isinstance(value, str | int):
+            args[name] = str(value)
+    return HumanInterrupt(
+        action_request=ActionRequest(action=item.recipe, args=args),
+        config=InboxConfig(
+            allow_ignore=True,
+            allow_respond="redraft" in item.choices,
+            allow_edit=True,
+            allow_accept="accept" in item.choices,
+        ),
+        description=_describe(item),
+    )
+
+
+def _describe(item: BlindItem) -> str:
+    parts = [f"choices: {', '.join(item.choices)}, skip, decline, escalate"]
+    if item.rationale_wanted:
+        parts.append("A rationale is wanted.")
+    for turn in item.turns:
+        parts.append(
+            f"**{turn.role if turn.role in ('user', 'assistant', 'system') else 'turn'}**\n\n{_block(turn.content)}"
+        )
+    parts += [f"**request**\n\n{_block(item.prompt)}"]
+    parts += [
+        f"**{name}**\n\n{_block(text)}"
+        for name, text in (("input", item.input), ("reference", item.reference))
+        if text
+    ]
+    parts += [f"**candidate** `{one.id}`\n\n{_block(one.text)}" for one in item.candidates]
+    return "\n\n".join(parts)
+
+
+def _block(text: str) -> str:
+    """A code block that the text cannot end."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def to_answer(choices: list[str], response: HumanResponse | list[HumanResponse]) -> dict[str, Any]:
+    """The answer that a response means; the response schema then checks it like any other.
+
+    Raises:
+        InvalidDecision: naming the field.
+    """
+    if isinstance(response, list):
+        if len(response) != 1:
+            raise InvalidDecision(f"response: {len(response)} responses, where one answers a review")
+        response = response[0]
+    given = response.args
+    if response.type == "ignore":
+        return {"choice": "skip"}
+    if response.type == "response":
+        if not isinstance(given, str):
+            raise InvalidDecision("args: a response is a text", next_step="say what the new draft shall do")
+        return {"choice": "redraft", "guidance": given}
+    fields = _fields(given.args) if isinstance(given, ActionRequest) else {}
+    if response.type == "accept":
+        if "accept" not in choices:
+            raise InvalidDecision(
+                "type: nothing to accept here", next_step="edit the args: choice, candidate"
+            )
+        return {"choice": "accept"} | {name: fields[name] for name in KEPT if name in fields}
+    if "choice" not in fields:
+        raise InvalidDecision("choice: it is missing", next_step=f"choices: {', '.join(choices)}")
+    if choices and fields["choice"] not in ("prefer", "edit"):
+        fields.pop("candidate", None)
+    return fields
+
+
+def _fields(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The inbox sends every field as a text, also those that nobody filled in."""
+    known = {*Response.model_fields, "proposal", "reason"}
+    found: dict[str, Any] = {}
+    for name, value in args.items():
+        if name not in known:
+            raise InvalidDecision(
+                f"{name[:60]}: no field of an answer", next_step=f"fields: {', '.join(TYPED)}"
+            )
+        if value in ("", None, [], {}):
+            continue
+        if name in LISTS and isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if name in NUMBERS and isinstance(value, str):
+            if not value.strip().isdigit():
+                raise InvalidDecision(f"{name}: {value[:20]!r} is no number")
+            value = int(value.strip()[:6])
+        found[name] = value
+    return found

@@ -1,0 +1,147 @@
+"""`solon review notify`: a mail to whoever has something waiting, with counts and a link, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import TYPE_CHECKING
+
+from solon.errors import ConfigError, SolonError, UsageError
+from solon.store.adjudicating import cases_of, list_cases
+from solon.store.experts import ExpertRow, list_experts
+from solon.store.queue import count_for
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from solon.config import Config
+    from solon.config_review import MailConfig
+    from solon.store import Store
+
+TIMEOUT = 30.0
+
+
+class MailFailed(SolonError):
+    """The mail server did not take a mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What one person has waiting. Counts only: no text of an item goes by mail."""
+
+    expert: ExpertRow
+    reviews: int
+    cases: int
+    outcomes: int
+
+    @property
+    def empty(self) -> bool:
+        return not (self.reviews or self.cases or self.outcomes)
+
+
+def digests(store: Store) -> list[Digest]:
+    """One for everybody with an address whose access stands."""
+    with store.connect() as connection:
+        people = [one for one in list_experts(connection, revoked=False) if one.email]
+        return [_digest(connection, expert) for expert in people]
+
+
+def _digest(connection: Connection, expert: ExpertRow) -> Digest:
+    from solon.store.adjudicating import replies_to
+
+    cases = [one for one in list_cases(connection) if one.number(expert.actor) is None]
+    mine = cases_of(connection, expert.actor)
+    unanswered = [case for case in mine if expert.actor not in replies_to(connection, case.id)]
+    return Digest(
+        expert, count_for(connection, expert), len(cases) if expert.may("lead") else 0, len(unanswered)
+    )
+
+
+def notify(store: Store, config: Config, *, dry_run: bool = False, say: Callable[[str], None]) -> int:
+    """Send the digests that are not empty; returns how many.
+
+    Raises:
+        ConfigError: no mail server, sender or address is configured. MailFailed: the server refused.
+    """
+    found = [one for one in digests(store) if not one.empty]
+    if not dry_run:
+        _check(config)
+    for one in found:
+        say(f"{one.expert.name}: {told(one)}")
+    if dry_run or not found:
+        return len(found)
+    mail = config.mail
+    try:
+        with _connect(mail) as server:
+            if mail.user:
+                server.login(mail.user, _password(mail))
+            for one in found:
+                server.send_message(write_mail(one, mail.sender, config.review.address))
+    except (OSError, smtplib.SMTPException) as error:
+        raise MailFailed(
+            f"{mail.host}:{mail.port} did not take the mail: {type(error).__name__}",
+            next_step="check [mail] in the configuration, then run it again",
+        ) from None
+    return len(found)
+
+
+def told(one: Digest) -> str:
+    """The counts in words."""
+    parts = [
+        (one.reviews, "review waits", "reviews wait"),
+        (one.cases, "disagreement to settle", "disagreements to settle"),
+        (one.outcomes, "outcome to read", "outcomes to read"),
+    ]
+    return ", ".join(f"{n} {single if n == 1 else many}" for n, single, many in parts if n)
+
+
+def write_mail(one: Digest, sender: str, address: str) -> EmailMessage:
+    """The mail."""
+    mail = EmailMessage()
+    mail["From"] = sender
+    mail["To"] = one.expert.email or ""
+    mail["Subject"] = f"Solon: {told(one)}"
+    mail["Date"] = formatdate()
+    mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2] or "localhost")
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(f"{told(one)}.\n\n{address}\n\nAsk whoever runs Solon to end these mails.\n")
+    return mail
+
+
+def _check(config: Config) -> None:
+    mail = config.mail
+    for key, value in (
+        ("mail.host", mail.host),
+        ("mail.sender", mail.sender),
+        ("review.address", config.review.address),
+    ):
+        if not value:
+            raise ConfigError(
+                f"{key} is not set", next_step="set it in solon.toml; --dry-run prints what would go"
+            )
+    if mail.security == "none" and mail.host not in ("localhost", "127.0.0.1", "::1"):
+        raise ConfigError(
+            f"mail.security = 'none' sends to {mail.host} in the clear", next_step="use starttls or tls"
+        )
+
+
+def _password(mail: MailConfig) -> str:
+    password = os.environ.get(mail.password_env, "")
+    if not password:
+        raise UsageError(f"the password of {mail.user} is missing", next_step=f"set {mail.password_env}")
+    return password
+
+
+def _connect(mail: MailConfig) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if mail.security == "tls":
+        return smtplib.SMTP_SSL(mail.host, mail.port, timeout=TIMEOUT, context=context)
+    server = smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT)
+    if mail.security == "starttls":
+        server.starttls(context=context)
+    return server

@@ -1,0 +1,136 @@
+"""Endpoints and pages of adjudication: leads settle what reviewers differ in; reviewers see it and reply once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import ValidationError
+
+from solon.errors import InvalidDecision, ReviewError
+from solon.review.auth import AnyExpert, Caller, Lead, NotLoggedIn, TheRoom, check_csrf
+from solon.review.case_schemas import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
+from solon.review.cases import answer_outcome, case_lines, my_outcomes, open_case, settle
+from solon.review.rendering import page
+from solon.review.room import Room
+from solon.review.routes.queue import ANSWERS, AnId
+
+router = APIRouter(prefix="/api/v1", tags=["adjudication"], responses=ANSWERS)
+page_router = APIRouter(include_in_schema=False)
+State = Literal["open", "decided", "contested", "withdrawn", "all"]
+
+
+@router.get("/adjudications")
+def list_adjudications(room: TheRoom, caller: Lead, state: State = "open") -> list[CaseLine]:
+    """Questions to which reviewers gave different answers, the oldest first."""
+    with room.store.connect() as connection:
+        return case_lines(connection, caller.expert, None if state == "all" else state)
+
+
+@router.get("/adjudications/{case_id}")
+async def show_adjudication(room: TheRoom, caller: Lead, case_id: AnId) -> CaseOut:
+    """Both answers with their rationales, side by side; reviewers have numbers until it is settled."""
+    return await open_case(room, caller, case_id)
+
+
+@router.post("/adjudications/{case_id}/decision")
+async def decide_adjudication(room: TheRoom, caller: Lead, case_id: AnId, ruling: RulingIn) -> CaseOut:
+    """Settle it. Only a lead who gave none of the answers may; `contested` keeps it with a soft label."""
+    return await settle(room, caller, case_id, ruling)
+
+
+@router.get("/me/outcomes")
+def list_outcomes(room: TheRoom, caller: AnyExpert) -> list[MyOutcome]:
+    """What a lead settled about the caller's own answers, the newest first."""
+    with room.store.connect() as connection:
+        return my_outcomes(connection, caller.expert)
+
+
+@router.post("/me/outcomes/{case_id}/reply")
+async def reply_to_outcome(room: TheRoom, caller: AnyExpert, case_id: AnId, given: ReplyIn) -> MyOutcome:
+    """Accept the outcome or maintain the answer, once. A maintained answer leaves the question contested."""
+    return await answer_outcome(room, caller, case_id, given)
+
+
+@page_router.get("/lead/adjudications")
+def cases_page(room: TheRoom, caller: Lead, state: State = "open") -> HTMLResponse:
+    """The list."""
+    with room.store.connect() as connection:
+        cases = case_lines(connection, caller.expert, None if state == "all" else state)
+    return page(room, caller, "lead_cases.html", cases=cases, state=state)
+
+
+@page_router.get("/lead/adjudications/{case_id}")
+async def case_page(
+    room: TheRoom, caller: Lead, case_id: AnId, problem: Annotated[str, Query(max_length=300)] = ""
+) -> HTMLResponse:
+    """One case, with the form that settles it."""
+    case = await open_case(room, caller, case_id)
+    yours = any(line.yours for line in _lines(room, caller) if line.id == case_id)
+    return page(room, caller, "lead_case.html", case=case, yours=yours, problem=problem)
+
+
+def _lines(room: Room, caller: Caller) -> list[CaseLine]:
+    with room.store.connect() as connection:
+        return case_lines(connection, caller.expert, "open")
+
+
+@page_router.post("/lead/adjudications/{case_id}")
+async def settle_page(request: Request, room: TheRoom, case_id: AnId) -> Response:
+    """The form's answer."""
+    caller, form = await _form(request, room)
+    if not caller.expert.may("lead"):
+        from solon.review.auth import NotAllowed
+
+        raise NotAllowed("this needs the role lead", next_step="ask an admin")
+    choice, _, candidate = form.get("choice", "").partition(":")
+    try:
+        ruling = RulingIn(
+            choice=choice,
+            candidate=candidate or None,
+            principle=form.get("principle") or None,
+            reason=form.get("reason", ""),
+        )
+        await settle(room, caller, case_id, ruling)
+    except (ReviewError, ValidationError) as error:
+        told = error.cause if isinstance(error, ReviewError) else "the sentence is too long"
+        case = await open_case(room, caller, case_id)
+        return page(room, caller, "lead_case.html", case=case, yours=False, problem=told)
+    return RedirectResponse(f"/lead/adjudications/{case_id}", 303)
+
+
+@page_router.get("/outcomes")
+def outcomes_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
+    """What came of one's own answers."""
+    with room.store.connect() as connection:
+        found = my_outcomes(connection, caller.expert)
+    return page(room, caller, "outcomes.html", outcomes=found)
+
+
+@page_router.post("/outcomes/{case_id}")
+async def reply_page(request: Request, room: TheRoom, case_id: AnId) -> Response:
+    """The form's reply."""
+    caller, form = await _form(request, room)
+    stance = form.get("stance", "")
+    if stance not in ("accepts", "maintains"):
+        raise InvalidDecision("stance: choose one of the two", next_step="go back")
+    given = ReplyIn(
+        stance="maintains" if stance == "maintains" else "accepts", words=form.get("words", "")[:2000]
+    )
+    await answer_outcome(room, caller, case_id, given)
+    return RedirectResponse("/outcomes", 303)
+
+
+async def _form(request: Request, room: Room) -> tuple[Caller, dict[str, str]]:
+    """Who sent a form of ours, and its fields."""
+    from solon.review.auth import session_caller
+
+    caller = await session_caller(request, room)
+    if caller is None:
+        raise NotLoggedIn("you are not logged in", next_step="log in with your link or token")
+    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=20)
+    form = {name: values[0] for name, values in fields.items()}
+    check_csrf(room, caller.session, form.get("csrf", ""))
+    return caller, form

@@ -1,0 +1,190 @@
+"""What the law pages and endpoints both do: an amendment as it is shown, a vote, a rule proposed from a decision."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from solon.errors import UsageError
+from solon.law.amendments import Edit, apply_edits, telling
+from solon.law.documents import diff
+from solon.law.scopes import narrowest
+from solon.review.markdown import name_hidden, word_diff
+from solon.review.room import Room
+from solon.store import amendments as stored
+from solon.store import laws
+from solon.store.amendments import AmendmentRow, Standing
+from solon.store.audit_log import append
+from solon.store.experts import ExpertRow, list_experts
+from solon.store.precedents import PrecedentRow, find_precedent, precedent_of_review
+from solon.store.reviews import NotThere
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+WORDS = 4
+"""Words of a rule that name it, where its author gives no name."""
+PARTS = {
+    "seen": "that its author could see",
+    "held_out": "held out from its author",
+    "fresh": "decided after it was written",
+}
+
+
+def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dict[str, Any]:
+    """An amendment with its diff, its impact, the flips that may be told, and its votes, as plain values."""
+    amendment = _find(connection, amendment_id)
+    base = laws.load_version(connection, amendment.kind, amendment.base_id)
+    names = {expert.actor: expert.name for expert in list_experts(connection)}
+    standing = stored.count_votes(connection, amendment, room.project.config.law.quorum)
+    changes = [asdict(change) for change in telling(diff(base.document, amendment.document))]  # type: ignore[type-var]
+    ids = amendment.document.ids()
+    for change in changes:
+        change["place"] = ids.index(change["id"]) + 1 if change["id"] in ids else None
+    same = ("id", "kind", "name", "scope", "reason", "cites", "overrules", "warnings", "state", "verdict")
+    times = ("created_at", "measured_at", "closed_at")
+    return {
+        **{name: getattr(amendment, name) for name in (*same, *times, "impact", "stale_records")},
+        "version": amendment.document.version,
+        "base": {"id": base.id, "version": base.version, "status": base.status},
+        "proposer": names.get(amendment.proposer, amendment.proposer),
+        "proposer_actor": amendment.proposer,
+        "changes": changes,
+        "parts": len(ids),
+        "flips": stored.visible_flips(connection, amendment),
+        "votes": [
+            {
+                **{k: v[k] for k in ("choice", "override", "reason", "created_at")},
+                "by": names.get(v["actor"], "-"),
+            }
+            for v in stored.votes_on(connection, amendment.id)
+        ],
+        "standing": asdict(standing),
+        "open": amendment.state in stored.OPEN,
+    }
+
+
+def mark_changes(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Changes with both sides as HTML, what differs marked word by word."""
+    marked = []
+    for change in changes:
+        old, new = _spell(change["old"]), _spell(change["new"])
+        compared = word_diff(old, new) if change["action"] == "changed" else None
+        before = compared[0] if compared else None
+        after = compared[1] if compared else None
+        marked.append({**change, "old": old, "new": new, "before": before, "after": after})
+    return marked
+
+
+def _spell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "\n".join(str(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def show_flip(
+    room: Room, connection: Connection, amendment_id: str, precedent_id: str, reader: ExpertRow
+) -> dict[str, Any]:
+    """One flip with the decided case behind it. Reading is noted: the reader's later answers to it are not blind.
+
+    Raises:
+        NotThere: the verdict on it did not turn, or may not be told yet.
+    """
+    amendment = _find(connection, amendment_id)
+    found = [f for f in stored.visible_flips(connection, amendment) if f["precedent_id"] == precedent_id]
+    if not found:
+        raise NotThere("this is no flip that may be told", next_step="see the amendment")
+    row = find_precedent(connection, precedent_id)
+    append(room.store, connection, reader.actor, "item.read", row.item_id, {"amendment": amendment.id})
+    return {
+        **found[0],
+        "amendment": amendment.id,
+        "request": row.request,
+        "answers": [{"place": letter, "text": text} for letter, text in zip("AB", row.answers, strict=False)],
+        "choice": row.choice,
+        "rationale": row.rationale,
+        "principles": list(row.principles),
+    }
+
+
+def cast_vote(
+    room: Room, connection: Connection, amendment_id: str, lead: ExpertRow, **about: Any
+) -> Standing:
+    """A lead's vote; the one that completes the quorum brings the amendment into force."""
+    found = _find(connection, amendment_id)
+    quorum = room.project.config.law.quorum
+    return stored.vote(room.store, connection, found.id, lead, quorum=quorum, **about)
+
+
+def cited_case(connection: Connection, review_id: str, expert: ExpertRow) -> PrecedentRow:
+    """The decided case of a review, for the person who decided it, or a lead.
+
+    Raises:
+        NotThere: nobody decided it, or somebody else did.
+    """
+    row = precedent_of_review(connection, review_id)
+    if row is None or (row.actor != expert.actor and not expert.may("lead")):
+        raise NotThere("this is no decision of yours", next_step="decide it first, or ask a lead")
+    return row
+
+
+def propose_rule(
+    room: Room,
+    connection: Connection,
+    review_id: str,
+    expert: ExpertRow,
+    *,
+    text: str,
+    reason: str,
+    name: str = "",
+    first: bool = False,
+) -> AmendmentRow:
+    """A draft that adds one principle to the constitution which governs the decided case, resting on its decision.
+
+    Raises:
+        NotThere: see `cited_case`. UsageError: the rule cannot be one, or its name is taken.
+    """
+    row = cited_case(connection, review_id, expert)
+    if not text.strip() or not reason.strip():
+        raise UsageError("a rule needs a text and a reason", next_step="write both")
+    pinned = laws.load_version(connection, "constitution", row.constitution_id)
+    in_force = laws.versions_in_force(connection, "constitution", pinned.name, row.recipe)
+    base = narrowest(in_force, row.recipe, row.domains)
+    if base is None:
+        raise UsageError(f"no constitution {pinned.name!r} is in force for this case")
+    taken = set(base.document.ids())
+    wanted = name_rule(name or text)
+    if not name:
+        wanted = next(n for n in (wanted, *(f"{wanted[:36]}-{i}" for i in range(2, 99))) if n not in taken)
+    try:
+        edit = Edit(action="add", id=wanted, text=text, priority=1 if first else None)
+        document = apply_edits(base.document, [edit], author=expert.name, reason=reason)
+    except ValidationError as error:
+        raise UsageError(
+            f"this cannot be a rule: {error.errors()[0]['msg']}", next_step="put it in one sentence"
+        ) from None
+    return stored.add_amendment(
+        room.store, connection, base, document, proposer=expert.actor, cites=[row.decision_id]
+    )
+
+
+def name_rule(text: str) -> str:
+    """A principle's id made of the first words of its text."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain)
+    while words and not words[0][0].isalpha():
+        words.pop(0)
+    return "-".join(words[:WORDS])[:40].strip("-") or "new-rule"
+
+
+def _find(connection: Connection, amendment_id: str) -> AmendmentRow:
+    try:
+        return stored.find_amendment(connection, amendment_id)
+    except UsageError as error:
+        raise NotThere(name_hidden(error.cause), next_step="see the list of amendments") from None

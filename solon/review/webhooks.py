@@ -1,0 +1,207 @@
+"""Webhooks: events by their ids, signed, over https to public addresses, tried again where nobody answered.
+
+A receiver checks `Solon-Signature`: `v1=` and the HMAC-SHA256 of `TIMESTAMP.BODY` with the shared secret, in hex;
+TIMESTAMP stands in `Solon-Timestamp`, so that an old message cannot be sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import DefaultResolver
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from solon.errors import ConfigError, SolonError
+from solon.store.hooks import HookRow, claim_hook, due_hooks, hook_done, note_events
+
+if TYPE_CHECKING:
+    from solon.config_review import ReviewConfig
+    from solon.store import Store
+
+QUICK_TRIES = 3
+TIMEOUT = 10.0
+
+
+class NotReached(SolonError):
+    """A webhook did not take an event; it may be tried again."""
+
+
+class NotPublic(SolonError):
+    """The address is of this machine or of a private network, and that was not allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Where events go, and how they are signed. `secret` is never printed."""
+
+    urls: tuple[str, ...]
+    events: tuple[str, ...]
+    secret: bytes
+    private: bool = False
+
+    def __repr__(self) -> str:
+        return f"Hooks(urls={self.urls!r}, events={self.events!r})"
+
+
+def hooks_of(config: ReviewConfig) -> Hooks | None:
+    """The webhooks that the configuration asks for.
+
+    Raises:
+        ConfigError: an address or the secret will not do.
+    """
+    if not config.webhooks:
+        return None
+    secret = os.environ.get(config.webhook_secret_env, "")
+    if len(secret) < 16:
+        raise ConfigError(
+            f"[review] webhooks need a secret of 16 characters or more in {config.webhook_secret_env}",
+            next_step=f"e.g. export {config.webhook_secret_env}=$(openssl rand -hex 32)",
+        )
+    for url in config.webhooks:
+        parts = urlsplit(url)
+        schemes = ("http", "https") if config.webhook_private else ("https",)
+        if parts.scheme not in schemes or not parts.hostname or parts.username:
+            raise ConfigError(
+                f"[review] webhooks: {url!r} is no {' or '.join(schemes)} address",
+                next_step="give the whole address; webhook_private = true allows http",
+            )
+    return Hooks(config.webhooks, config.webhook_events, secret.encode(), config.webhook_private)
+
+
+def sign(secret: bytes, timestamp: str, body: bytes) -> str:
+    """The value of `Solon-Signature`."""
+    return "v1=" + hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def is_public(address: str) -> bool:
+    """May a message go there that must not reach this machine or its network?"""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
+    parsed = mapped or parsed
+    return parsed.is_global and not parsed.is_multicast
+
+
+class PublicOnly(AbstractResolver):
+    """Names are looked up once, and the connection goes to what was checked: no answer can change in between."""
+
+    def __init__(self) -> None:
+        self._inner = DefaultResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        if any(not is_public(one["host"]) for one in found):
+            raise NotPublic(f"{host} is an address of a private network")
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class Herald:
+    """Looks for events and tells them, until it is stopped."""
+
+    def __init__(self, store: Store, hooks: Hooks, poll_seconds: float = 2.0) -> None:
+        self._store, self._hooks, self._poll = store, hooks, poll_seconds
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._work(), name="solon-webhooks")
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._task is not None:
+            await self._task
+
+    async def _work(self) -> None:
+        connector = aiohttp.TCPConnector(resolver=None if self._hooks.private else PublicOnly(), limit=8)
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
+            while not self._stopping.is_set():
+                try:
+                    await self.tell_all(http)
+                except SolonError:
+                    pass  # the store is away for a moment; what is due stays due
+                try:
+                    await asyncio.wait_for(self._stopping.wait(), self._poll)
+                except TimeoutError:
+                    pass
+
+    async def tell_all(self, http: aiohttp.ClientSession) -> None:
+        """Note what happened, and tell what is due."""
+        urls, events = self._hooks.urls, self._hooks.events
+        await self._store.writer.run(lambda connection: note_events(connection, urls, events))
+        with self._store.connect() as connection:
+            due = due_hooks(connection)
+        await asyncio.gather(*(self._tell(http, hook) for hook in due))
+
+    async def _tell(self, http: aiohttp.ClientSession, hook: HookRow) -> None:
+        claimed = await self._store.writer.run(lambda c: claim_hook(c, hook, QUICK_TRIES * (TIMEOUT + 5)))
+        if not claimed:
+            return
+        problem = "no longer configured"
+        if hook.hook in self._hooks.urls:
+            problem = await self._try(http, hook)
+        await self._store.writer.run(lambda connection: hook_done(connection, hook, problem))
+
+    async def _try(self, http: aiohttp.ClientSession, hook: HookRow) -> str:
+        """Empty where it was taken; else why not."""
+        again = AsyncRetrying(
+            retry=retry_if_exception_type(NotReached),
+            stop=stop_after_attempt(QUICK_TRIES),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
+            reraise=True,
+        )
+        try:
+            await again(self._send, http, hook)
+        except SolonError as error:
+            return error.cause
+        return ""
+
+    async def _send(self, http: aiohttp.ClientSession, hook: HookRow) -> None:
+        host = urlsplit(hook.hook).hostname or ""
+        if not self._hooks.private and _is_address(host) and not is_public(host):
+            raise NotPublic(f"{host} is an address of a private network")
+        payload: dict[str, Any] = {
+            "id": hook.id, "event": hook.event, "subject": hook.subject, "at": round(hook.created_at, 3)
+        }  # fmt: skip
+        body = json.dumps(payload, sort_keys=True).encode()
+        timestamp = str(int(time.time()))
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "solon",
+            "Solon-Delivery": hook.id,
+            "Solon-Timestamp": timestamp,
+            "Solon-Signature": sign(self._hooks.secret, timestamp, body),
+        }
+        try:
+            async with http.post(hook.hook, data=body, headers=headers, allow_redirects=False) as answer:
+                if not 200 <= answer.status < 300:
+                    raise NotReached(f"it answered {answer.status}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NotReached(f"{type(error).__name__}: {error}"[:200]) from None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,352 @@
+"""Adjudication: a lead who gave none of the answers settles a disagreement; its reviewers may reply once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from solon.errors import AlreadyDecided, InvalidDecision, NotPending
+from solon.responses import choices_of, parse_response
+from solon.store.answering import BeingApplied, start_over, take_from_outbox
+from solon.store.audit_log import append, has_read
+from solon.store.disagreements import Given, given_answers, outcome_of, soft_shares, text_ids
+from solon.store.experts import ExpertRow
+from solon.store.ids import hash_id, new_id
+from solon.store.review_rows import NotThere, ReviewRow, find_review
+from solon.store.reviews import decision_rows, event
+from solon.store.store import Store
+from solon.store.tables import Adjudication, Assignment, Decision, Item, Precedent, Reply, Review
+from solon.store.writer import insert_rows
+
+adjudications = Adjudication.__table__  # type: ignore[attr-defined]
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+precedents = Precedent.__table__  # type: ignore[attr-defined]
+replies = Reply.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+
+CONTESTED = "contested"
+WITHOUT_TEXT = ("prefer", "tie", "both_bad", "accept", "reject")
+"""An adjudicator chooses among what there is; an edit or a redraft would be a third answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A disagreement as it is stored, with its answers in the order in which their reviewers are numbered."""
+
+    id: str
+    item_id: str
+    review: ReviewRow
+    state: str
+    given: tuple[Given, ...]
+    actor: str | None
+    informed: bool
+    choice: str | None
+    candidate_id: str | None
+    principle: str | None
+    reason_id: str | None
+    decision_id: str | None
+    soft: Mapping[str, float] | None
+    created_at: float
+    decided_at: float | None
+
+    @property
+    def choices(self) -> list[str]:
+        """What the adjudicator may choose."""
+        own = choices_of(self.review.response_schema)
+        return [*(choice for choice in WITHOUT_TEXT if choice in own), CONTESTED]
+
+    def number(self, actor: str) -> int | None:
+        """Which reviewer a person is, from 1; None for others."""
+        return next((n for n, one in enumerate(self.given, 1) if one.actor == actor), None)
+
+
+def find_case(connection: Connection, case_id: str) -> Case:
+    """A disagreement by its id.
+
+    Raises:
+        NotThere: there is none.
+    """
+    row = connection.execute(select(adjudications).where(adjudications.c.id == case_id)).mappings().first()
+    if row is None:
+        raise NotThere("there is no such adjudication", next_step="see the list of adjudications")
+    values = {name: row[name] for name in Case.__dataclass_fields__ if name not in ("review", "given")}
+    given = {one.assignment_id: one for one in given_answers(connection, row["item_id"], row["content_hash"])}
+    listed = tuple(given[name] for name in row["answers"] or () if name in given)
+    return Case(**values, review=find_review(connection, row["review_id"]), given=listed)
+
+
+def list_cases(connection: Connection, state: str | None = "open", *, limit: int = 100) -> list[Case]:
+    """Disagreements in a state, the oldest first."""
+    query = select(adjudications.c.id).order_by(adjudications.c.created_at, adjudications.c.id).limit(limit)
+    if state is not None:
+        query = query.where(adjudications.c.state == state)
+    return [find_case(connection, case_id) for case_id in connection.execute(query).scalars()]
+
+
+def cases_of(connection: Connection, actor: str, *, limit: int = 50) -> list[Case]:
+    """Settled disagreements in which a person has answered, the newest first."""
+    query = (
+        select(adjudications.c.id)
+        .join(reviews, reviews.c.content_hash == adjudications.c.content_hash)
+        .join(assignments, assignments.c.review_id == reviews.c.id)
+        .where(
+            adjudications.c.state.in_(("decided", CONTESTED)),
+            adjudications.c.decided_at.is_not(None),
+            reviews.c.item_id == adjudications.c.item_id,
+            assignments.c.actor == actor,
+        )
+        .distinct()
+    )
+    found = [find_case(connection, case_id) for case_id in connection.execute(query).scalars()]
+    mine = [case for case in found if case.number(actor) is not None]
+    return sorted(mine, key=lambda case: -(case.decided_at or 0))[:limit]
+
+
+def adjudicate(
+    store: Store,
+    connection: Connection,
+    expert: ExpertRow,
+    case_id: str,
+    *,
+    choice: str,
+    candidate: str | None,
+    principle: str | None,
+    reason: str,
+    known_principles: Sequence[str],
+) -> Case:
+    """Settle a disagreement, in the caller's transaction. Where the outcome is not what the item went on with, the
+    item is replayed with it, at no model cost. The answers stay their authors' evidence.
+
+    Args:
+        choice: one of the case's `choices`; `contested` leaves it open, for the legislator.
+        candidate: with `prefer`, the id of a candidate of the case's review.
+        principle: id of the principle that decided, of `known_principles`.
+        reason: one sentence why; the reviewers see it.
+
+    Raises:
+        NotPending: the caller gave one of the answers, or an answer was taken back meanwhile.
+        AlreadyDecided: someone else was first. InvalidDecision: naming the field.
+    """
+    case = find_case(connection, case_id)
+    _check_adjudicator(case, expert)
+    side = _check_ruling(connection, case, choice, candidate, principle, reason, known_principles)
+    now = time.time()
+    reason_id, text = store.text_row(reason.strip(), _seed_of(connection, case.item_id))
+    insert_rows(connection, [text])
+    decision_id = None
+    if choice != CONTESTED:
+        decision_id = _rule(store, connection, case, expert, choice, side, principle, reason)
+    texts = list(text_ids(connection, case.review.candidates).values())
+    soft = soft_shares([one.outcome for one in case.given], texts) if choice == CONTESTED else None
+    won = connection.execute(
+        update(adjudications)
+        .where(adjudications.c.id == case.id, adjudications.c.state == "open")
+        .values(
+            state=CONTESTED if choice == CONTESTED else "decided",
+            actor=expert.actor,
+            informed=has_read(connection, expert.actor, "item.read", case.item_id),
+            choice=choice,
+            candidate_id=candidate if choice == "prefer" else None,
+            principle=principle,
+            reason_id=reason_id,
+            decision_id=decision_id,
+            soft=soft,
+            decided_at=now,
+        )
+    )
+    if won.rowcount != 1:
+        raise AlreadyDecided("someone else has settled this already", next_step="see the list")
+    append(store, connection, expert.actor, "adjudication.decided", case.id, {"decision": decision_id})
+    return find_case(connection, case.id)
+
+
+def _check_adjudicator(case: Case, expert: ExpertRow) -> None:
+    if not expert.may("lead"):
+        raise NotPending("adjudication is for leads", next_step="ask a lead")
+    if case.number(expert.actor) is not None:
+        raise NotPending("you gave one of these answers", next_step="another lead has to settle it")
+    if case.state != "open":
+        raise AlreadyDecided(f"this disagreement is {case.state} already", next_step="see the list")
+
+
+def _check_ruling(
+    connection: Connection,
+    case: Case,
+    choice: str,
+    candidate: str | None,
+    principle: str | None,
+    reason: str,
+    known_principles: Sequence[str],
+) -> str | None:
+    """The text that is preferred, where one is."""
+    if choice not in case.choices:
+        raise InvalidDecision(
+            f"choice: {choice[:60]!r} is none here", next_step=f"choices: {', '.join(case.choices)}"
+        )
+    if not reason.strip():
+        raise InvalidDecision("reason: say in a sentence why; the reviewers see it")
+    if principle is not None and principle not in known_principles:
+        raise InvalidDecision(
+            f"principle: {principle[:60]!r} is not in this item's constitution",
+            next_step=f"its principles: {', '.join(known_principles)}",
+        )
+    if choice != "prefer":
+        return None
+    if candidate not in case.review.candidates:
+        raise InvalidDecision(
+            "candidate: it is not part of this question",
+            next_step=f"its candidates: {', '.join(case.review.candidates)}",
+        )
+    return text_ids(connection, [candidate])[candidate]
+
+
+def _seed_of(connection: Connection, item_id: str) -> str:
+    return str(connection.execute(select(items.c.seed_id).where(items.c.id == item_id)).scalar_one())
+
+
+def _rule(
+    store: Store,
+    connection: Connection,
+    case: Case,
+    expert: ExpertRow,
+    choice: str,
+    side: str | None,
+    principle: str | None,
+    reason: str,
+) -> str:
+    """Make the outcome the item's own; the decision that now holds."""
+    standing = _standing(connection, case)
+    review = find_review(connection, standing["review_id"])
+    texts = text_ids(connection, review.candidates)
+    pair = review.response_schema.startswith("pair")
+    held = texts.get(standing["candidate_id"] or "") if pair else None
+    if outcome_of(standing["choice"], held) == outcome_of(choice, side):
+        return str(standing["id"])
+    state = connection.execute(select(items.c.state).where(items.c.id == case.item_id)).scalar_one()
+    if state == "running":
+        raise BeingApplied("the item is being worked on just now", next_step="try again in a few seconds")
+    candidate = next((name for name, text in texts.items() if text == side), None)
+    given: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
+    given |= {"principles": (principle,)} if principle else {}
+    response = parse_response(review.response_schema, given, review.candidates)
+    decision_id, now = new_id(), time.time()
+    rows = decision_rows(
+        store, connection, review, response, decision_id, expert.actor, "adjudication", False, {}
+    )
+    undelivered = take_from_outbox(connection, standing, now, "overruled")
+    insert_rows(connection, rows)
+    connection.execute(
+        update(decisions).where(decisions.c.id == standing["id"]).values(overruled_by=decision_id)
+    )
+    connection.execute(
+        update(precedents)
+        .where(precedents.c.decision_id == standing["id"], precedents.c.overruled_at.is_(None))
+        .values(overruled_at=now)
+    )
+    connection.execute(update(reviews).where(reviews.c.id == review.id).values(decision_id=decision_id))
+    if not undelivered:
+        _take_back_what_followed(connection, standing, now)
+        start_over(connection, standing, now)
+    append(store, connection, expert.actor, "decision.overruled", str(standing["id"]), {"by": decision_id})
+    return decision_id
+
+
+def _standing(connection: Connection, case: Case) -> dict[str, Any]:
+    """The decision with which the item went on."""
+    query = (
+        select(decisions)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(
+            decisions.c.item_id == case.item_id,
+            decisions.c.content_hash == case.review.content_hash,
+            reviews.c.kind == "interrupt",
+            decisions.c.undone_at.is_(None),
+            decisions.c.overruled_by.is_(None),
+        )
+        .order_by(decisions.c.decided_at)
+        .limit(1)
+    )
+    found = connection.execute(query).mappings().first()
+    if found is None:
+        raise NotPending(
+            "the answer that the item went on with was taken back", next_step="wait until it is given again"
+        )
+    return dict(found)
+
+
+def _take_back_what_followed(connection: Connection, standing: Mapping[str, Any], now: float) -> None:
+    """Answers to what the item went on to ask: under the new outcome that is never asked."""
+    later = (
+        decisions.c.item_id == standing["item_id"],
+        decisions.c.ordinal > standing["ordinal"],
+        decisions.c.undone_at.is_(None),
+    )
+    ids = select(decisions.c.id).where(*later)
+    connection.execute(
+        update(precedents)
+        .where(precedents.c.decision_id.in_(ids), precedents.c.overruled_at.is_(None))
+        .values(overruled_at=now)
+    )
+    connection.execute(
+        update(assignments)
+        .where(assignments.c.decision_id.in_(ids), assignments.c.state == "decided")
+        .values(state="undone")
+    )
+    connection.execute(update(decisions).where(*later).values(undone_at=now))
+
+
+def reply(
+    store: Store, connection: Connection, expert: ExpertRow, case_id: str, *, stance: str, words: str
+) -> Case:
+    """A reviewer's one reply to the outcome. Whoever maintains their answer leaves the question contested.
+
+    Raises:
+        NotThere: the caller gave none of the answers, or nothing is decided yet.
+        AlreadyDecided: they have replied. InvalidDecision: naming the field.
+    """
+    case = find_case(connection, case_id)
+    if case.number(expert.actor) is None or case.decided_at is None:
+        raise NotThere("there is no outcome of yours to reply to", next_step="see the list of outcomes")
+    if stance not in ("accepts", "maintains"):
+        raise InvalidDecision(f"stance: {stance[:60]!r} is neither accepts nor maintains")
+    if stance == "maintains" and not words.strip():
+        raise InvalidDecision("words: say in a sentence why you maintain your answer")
+    reply_id = hash_id("reply", case.id, expert.actor)
+    if connection.execute(select(replies.c.id).where(replies.c.id == reply_id)).first() is not None:
+        raise AlreadyDecided("you have replied already", next_step="one reply each")
+    row: dict[str, Any] = {
+        "id": reply_id,
+        "adjudication_id": case.id,
+        "actor": expert.actor,
+        "stance": stance,
+        "text_id": None,
+        "created_at": time.time(),
+    }
+    if words.strip():
+        row["text_id"], text = store.text_row(words.strip(), _seed_of(connection, case.item_id))
+        insert_rows(connection, [text])
+    insert_rows(
+        connection, [(Reply, row), event(expert.actor, "adjudication.reply", case.id, {"stance": stance})]
+    )
+    append(store, connection, expert.actor, "adjudication.reply", case.id, {"stance": stance})
+    if stance == "maintains" and case.state == "decided":
+        sides = text_ids(connection, case.review.candidates)
+        ruled = outcome_of(str(case.choice), sides.get(case.candidate_id or ""))
+        soft = soft_shares([*(one.outcome for one in case.given), ruled], list(sides.values()))
+        connection.execute(
+            update(adjudications).where(adjudications.c.id == case.id).values(state=CONTESTED, soft=soft)
+        )
+        append(store, connection, expert.actor, "adjudication.contested", case.id)
+    return find_case(connection, case.id)
+
+
+def replies_to(connection: Connection, case_id: str) -> dict[str, tuple[str, str | None]]:
+    """actor -> stance and the id of the text."""
+    query = select(replies).where(replies.c.adjudication_id == case_id)
+    return {row.actor: (row.stance, row.text_id) for row in connection.execute(query)}

@@ -1,0 +1,48 @@
+"""What people flagged among accepted records: in audits, which were drawn at random, and anywhere. Reads only."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from solon.store.tables import Decision, Item, Record, Review
+
+decisions = Decision.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+records = Record.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+
+
+def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:
+    """Of each audited record, the oldest first: was what it chose flagged unsafe? The first counted answer speaks."""
+    query = (
+        select(reviews.c.id, decisions.c.flags, records.c.chosen_id)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .join(records, (records.c.item_id == reviews.c.item_id) & (records.c.attempt == reviews.c.attempt))
+        .where(
+            reviews.c.run_id == run_id,
+            reviews.c.kind == "audit",
+            decisions.c.counts,
+            decisions.c.undone_at.is_(None),
+        )
+        .order_by(decisions.c.decided_at, decisions.c.id)
+    )
+    first: dict[str, bool] = {}
+    for row in connection.execute(query):
+        first.setdefault(row.id, "unsafe" in ((row.flags or {}).get(row.chosen_id or "") or ()))
+    return list(first.values())
+
+
+def known_unsafe(connection: Connection, run_id: str) -> int:
+    """Accepted records in force whose chosen text anyone flagged unsafe, by whatever way it came to be looked at."""
+    query = (
+        select(records.c.id, records.c.chosen_id, decisions.c.flags)
+        .join(decisions, decisions.c.item_id == records.c.item_id)
+        .where(records.c.run_id == run_id, records.c.superseded_at.is_(None), decisions.c.undone_at.is_(None))
+    )
+    return len(
+        {
+            row.id
+            for row in connection.execute(query)
+            if "unsafe" in ((row.flags or {}).get(row.chosen_id or "") or ())
+        }
+    )

@@ -1,0 +1,45 @@
+"""What critics hold against the candidates that a panel judged, as the consensus listens to it. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, select
+
+from solon.store.tables import Critique
+
+critiques = Critique.__table__  # type: ignore[attr-defined]
+
+SEVERITY = {"none": 0.0, "minor": 1 / 3, "major": 2 / 3, "fatal": 1.0}
+CHUNK = 500
+
+
+def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str, float]:
+    """candidate -> its worst finding, 0 (none) to 1 (fatal). Without one where no critic spoke of this very text."""
+    ids = sorted(set(candidate_ids))
+    found: dict[str, float] = {}
+    for start in range(0, len(ids), CHUNK):
+        query = select(critiques.c.candidate_id, critiques.c.worst).where(
+            critiques.c.candidate_id.in_(ids[start : start + CHUNK]), critiques.c.abstained.is_(None)
+        )
+        for row in connection.execute(query):
+            found[row.candidate_id] = max(found.get(row.candidate_id, 0.0), SEVERITY[row.worst])
+    return found
+
+
+def held_against(shown: Sequence[str], known: Mapping[str, float]) -> dict[str, float]:
+    """outcome -> what is held against it; empty where one of the candidates met no critic (a revision, say)."""
+    if not shown or any(candidate not in known for candidate in shown):
+        return {}
+    if len(shown) == 1:
+        return {"accept": known[shown[0]], "reject": 0.0}
+    return {letter: known[candidate] for letter, candidate in zip("AB", shown, strict=True)}
+
+
+def against_on(
+    connection: Connection, wanted: Iterable[tuple[str, ...]]
+) -> dict[tuple[str, ...], dict[str, float]]:
+    """What is held against each set of candidates shown; candidates have other ids in every attempt."""
+    sets = list(dict.fromkeys(wanted))
+    known = severities(connection, (candidate for shown in sets for candidate in shown))
+    return {shown: held_against(shown, known) for shown in sets}

@@ -1,0 +1,189 @@
+"""Where two blind answers to one question differ: finding them, and the case that a lead then has to settle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from solon.store.audit_log import append
+from solon.store.ids import hash_id, keyed_hash
+from solon.store.review_rows import ReviewRow
+from solon.store.reviews import overlap_row
+from solon.store.store import Store
+from solon.store.tables import Adjudication, Assignment, Candidate, Decision, Review
+from solon.store.writer import insert_rows
+
+adjudications = Adjudication.__table__  # type: ignore[attr-defined]
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+candidates = Candidate.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+
+SHARED = ("interrupt", "overlap")
+"""Kinds of reviews in which several people may be asked one question."""
+SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One person's blind answer. `side` is the text preferred, by its id; candidates change theirs with an attempt."""
+
+    assignment_id: str
+    actor: str
+    review_id: str
+    decision_id: str | None
+    choice: str
+    side: str | None
+    rationale_id: str | None
+    edit_id: str | None
+    guidance_id: str | None
+    principles: tuple[str, ...]
+    strength: int | None
+    at: float
+
+    @property
+    def outcome(self) -> str:
+        return outcome_of(self.choice, self.side)
+
+
+def outcome_of(choice: str, side: str | None) -> str:
+    """What an answer says, as far as two of them can differ in it.
+
+    An edit of one of two is for that one; both bad and a redraft say that neither will do; so does an edit of a single.
+    """
+    if choice in ("prefer", "edit") and side:
+        return side
+    return choice if choice in ("tie", "accept", "reject") else "neither"
+
+
+def given_answers(connection: Connection, item_id: str, content_hash: str) -> list[Given]:
+    """The blind answers to a question that stand, second opinions included, the first one first."""
+    blind = assignments.c.revealed_at.is_(None) | (assignments.c.revealed_at >= assignments.c.closed_at)
+    query = (
+        select(
+            assignments.c.id.label("assignment"),
+            assignments.c.actor,
+            assignments.c.review_id,
+            assignments.c.state,
+            assignments.c.answer,
+            assignments.c.closed_at,
+            reviews.c.response_schema.label("schema"),
+            decisions,
+        )
+        .join(reviews, reviews.c.id == assignments.c.review_id)
+        .join(decisions, decisions.c.id == assignments.c.decision_id, isouter=True)
+        .where(
+            reviews.c.item_id == item_id,
+            reviews.c.content_hash == content_hash,
+            reviews.c.kind.in_(SHARED),
+            assignments.c.state.in_(("decided", "second")),
+            blind,
+        )
+        .order_by(assignments.c.closed_at, assignments.c.id)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    found: dict[str, Given] = {}
+    sides = _texts_of(connection, rows)
+    for row in rows:
+        if row["state"] == "decided" and (row["undone_at"] is not None or not row["counts"]):
+            continue
+        told = row if row["state"] == "decided" else row["answer"] or {}
+        side = told.get("candidate_id") if row["state"] == "decided" else told.get("candidate")
+        one = Given(
+            assignment_id=row["assignment"],
+            actor=row["actor"],
+            review_id=row["review_id"],
+            decision_id=row["id"],
+            choice=str(told.get("choice", "")),
+            side=sides.get(side or "") if row["schema"].startswith("pair") else None,
+            rationale_id=told.get("rationale_id") or told.get("rationale"),
+            edit_id=told.get("edit_id") or told.get("text"),
+            guidance_id=told.get("guidance_id") or told.get("guidance"),
+            principles=tuple(told.get("principles") or ()),
+            strength=told.get("strength"),
+            at=row["closed_at"],
+        )
+        found.setdefault(one.actor, one)  # a person's first answer is their blind one
+    return list(found.values())
+
+
+def _texts_of(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    named = {row["candidate_id"] for row in rows} | {(row["answer"] or {}).get("candidate") for row in rows}
+    return text_ids(connection, [name for name in named if name])
+
+
+def text_ids(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """candidate -> id of its text."""
+    query = select(candidates.c.id, candidates.c.text_id).where(candidates.c.id.in_(ids))
+    return {row.id: row.text_id for row in connection.execute(query)} if ids else {}
+
+
+def ask_others(connection: Connection, review: ReviewRow, answers: int) -> None:
+    """Put a question that was just answered to further people, until `answers` have been asked."""
+    if review.kind != "interrupt":
+        return
+    row = {name: getattr(review, name) for name in ReviewRow.__dataclass_fields__}
+    made = overlap_row(row)
+    again = [{**made, "id": made["id"] if n == 0 else hash_id(made["id"], n)} for n in range(answers - 1)]
+    insert_rows(connection, [(Review, one) for one in again])
+
+
+def note_disagreement(store: Store, connection: Connection, review: ReviewRow) -> None:
+    """Open, extend or close the case of a question, by what its answers say now. What was decided stays."""
+    if review.kind not in SHARED:
+        return
+    given = given_answers(connection, review.item_id, review.content_hash)
+    case_id = hash_id("adjudication", review.item_id, review.content_hash)
+    state = connection.execute(
+        select(adjudications.c.state).where(adjudications.c.id == case_id)
+    ).scalar_one_or_none()
+    if state in ("decided", "contested"):
+        return
+    split = len({one.outcome for one in given}) > 1
+    if not split and state != "open":
+        return
+    # Who came first must not show: the numbers of the reviewers are drawn.
+    order = sorted((one.assignment_id for one in given), key=lambda name: keyed_hash(store.key, "case", name))
+    values = {"state": "open" if split else "withdrawn", "answers": order}
+    if state is None:
+        row = {
+            "id": case_id,
+            "item_id": review.item_id,
+            "review_id": review.id,
+            "content_hash": review.content_hash,
+            "informed": False,
+            "created_at": time.time(),
+            **values,
+        }
+        insert_rows(connection, [(Adjudication, row)])
+    else:
+        connection.execute(update(adjudications).where(adjudications.c.id == case_id).values(**values))
+    if state != values["state"]:
+        done = "opened" if split else "withdrawn"
+        append(store, connection, SYSTEM, f"adjudication.{done}", case_id, {"answers": len(given)})
+
+
+def soft_shares(outcomes: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
+    """Text -> share of people who hold it to be the better one (of a single: who accept it); a tie is half for each.
+
+    Those for whom neither will do say nothing about which is better. Where nobody says, it is one half.
+    """
+    told = [one for one in outcomes if one in texts or one in ("tie", "accept", "reject")]
+    if not told:
+        return dict.fromkeys(texts, 0.5)
+    worth = {"tie": 0.5, "accept": 1.0, "reject": 0.0}
+    return {
+        text: round(sum(worth.get(one, float(one == text)) for one in told) / len(told), 6) for text in texts
+    }
+
+
+def contested_shares(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    """item -> text -> share of people for it, of items whose question stays contested."""
+    query = select(adjudications.c.item_id, adjudications.c.soft).where(
+        adjudications.c.item_id.in_(item_ids), adjudications.c.state == "contested"
+    )
+    return {row.item_id: row.soft or {} for row in connection.execute(query)}

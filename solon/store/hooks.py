@@ -1,0 +1,146 @@
+"""Events on their way to webhooks: found in what the store says, told once each, tried again for a day.
+
+Nothing that makes an event knows of webhooks: a server looks for what happened since it last looked, whichever process
+did it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, exists, select, update
+
+from solon.store.ids import hash_id
+from solon.store.reviews import KNOWN
+from solon.store.tables import Constitution, Decision, HookDelivery, Meta, Review
+from solon.store.writer import insert_rows
+
+hooks = HookDelivery.__table__  # type: ignore[attr-defined]
+meta = Meta.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+constitutions = Constitution.__table__  # type: ignore[attr-defined]
+
+SINCE = "hooks.since"
+WAITS = (60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
+"""Seconds before each further round of tries; then an event is given up."""
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class HookRow:
+    """An event for one webhook."""
+
+    id: str
+    event: str
+    subject: str
+    hook: str
+    created_at: float
+    tries: int
+
+
+def note_events(connection: Connection, urls: Sequence[str], events: Sequence[str]) -> int:
+    """Write down what has happened and was not told yet; returns how many events. What was before the first look is
+    not told."""
+    now = time.time()
+    since = connection.execute(select(meta.c.value).where(meta.c.name == SINCE)).scalar_one_or_none()
+    if since is None:
+        insert_rows(connection, [(Meta, {"name": SINCE, "value": repr(now)})])
+        return 0
+    found = 0
+    for event, query in _sources(float(since)):
+        if event not in events:
+            continue
+        for subject, at in connection.execute(query.limit(AT_ONCE)).all():
+            found += 1
+            insert_rows(
+                connection,
+                [(HookDelivery, _row(event, str(subject), url, float(at or now), now)) for url in urls],
+            )
+    return found
+
+
+def _row(event: str, subject: str, url: str, at: float, now: float) -> dict[str, Any]:
+    return {
+        "id": hash_id("hook", event, subject, url),
+        "event": event,
+        "subject": subject,
+        "hook": url,
+        "created_at": at,
+        "due_at": now,
+        "tries": 0,
+    }
+
+
+def _sources(since: float) -> Iterator[tuple[str, Select[Any]]]:
+    def untold(event: str, column: Any) -> Any:
+        return ~exists().where(hooks.c.subject == column, hooks.c.event == event)
+
+    yield (
+        "review.created",
+        select(reviews.c.id, reviews.c.created_at).where(
+            reviews.c.state == "waiting",
+            reviews.c.created_at > since,
+            reviews.c.kind.not_in(KNOWN),
+            untold("review.created", reviews.c.id),
+        ),
+    )
+    yield (
+        "review.decided",
+        select(decisions.c.review_id, decisions.c.decided_at)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(
+            decisions.c.decided_at > since,
+            reviews.c.kind.not_in(KNOWN),
+            untold("review.decided", decisions.c.review_id),
+        ),
+    )
+    yield (
+        "constitution.ratified",
+        select(constitutions.c.id, constitutions.c.in_force_at).where(
+            constitutions.c.in_force_at > since, untold("constitution.ratified", constitutions.c.id)
+        ),
+    )
+
+
+def due_hooks(connection: Connection, limit: int = 50) -> list[HookRow]:
+    """Events to be told now, the oldest first."""
+    query = (
+        select(*(hooks.c[name] for name in HookRow.__dataclass_fields__))
+        .where(hooks.c.delivered_at.is_(None), hooks.c.given_up_at.is_(None), hooks.c.due_at <= time.time())
+        .order_by(hooks.c.due_at, hooks.c.id)
+        .limit(limit)
+    )
+    return [HookRow(**row) for row in connection.execute(query).mappings()]
+
+
+def claim_hook(connection: Connection, hook: HookRow, seconds: float) -> bool:
+    """Keep other servers from telling the same event for so long."""
+    statement = (
+        update(hooks)
+        .where(hooks.c.id == hook.id, hooks.c.delivered_at.is_(None), hooks.c.due_at <= time.time())
+        .values(due_at=time.time() + seconds)
+    )
+    return int(connection.execute(statement).rowcount) == 1
+
+
+def hook_done(connection: Connection, hook: HookRow, problem: str) -> None:
+    """Note that an event was told, or why it was not; after the last round it is given up."""
+    now, tries = time.time(), hook.tries + 1
+    values: dict[str, Any] = {"tries": tries, "problem": problem[:300] or None}
+    if not problem:
+        values["delivered_at"] = now
+    elif tries > len(WAITS):
+        values["given_up_at"] = now
+    else:
+        values["due_at"] = now + WAITS[tries - 1]
+    connection.execute(update(hooks).where(hooks.c.id == hook.id).values(**values))
+
+
+def list_hooks(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest deliveries, with what became of them."""
+    query = select(hooks).order_by(hooks.c.created_at.desc(), hooks.c.id).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]

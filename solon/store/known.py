@@ -1,0 +1,224 @@
+"""Questions whose answer is known: golden ones mixed into the queue, practice with feedback, calibration for all.
+
+A known question belongs to a run that stands in no list. Each time somebody is asked, a review of their own is made;
+nothing tells it from any other. Answers to it decide nothing and are no precedent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, exists, func, select
+
+from solon.store.audit_log import append
+from solon.store.disagreements import outcome_of, text_ids
+from solon.store.experts import ExpertRow
+from solon.store.ids import hash_id, keyed_hash
+from solon.store.review_rows import ReviewRow
+from solon.store.reviews import KNOWN
+from solon.store.store import Store
+from solon.store.tables import Assignment, Decision, Item, Known, Review, Seed
+from solon.store.writer import insert_rows
+
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+known = Known.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
+
+DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How known questions are mixed into the queue, and what a new expert begins with."""
+
+    golden_share: float = 0.0
+    golden_days: float = 60.0
+    practice: int = 0
+    calibration: int = 0
+
+
+def next_known(store: Store, connection: Connection, expert: ExpertRow, mix: Mix) -> str | None:
+    """The id of a review made for this person, where it is time for a known question; else None."""
+    if expert.stage == "practice":
+        return _make(store, connection, expert, "practice", mix.practice)
+    if expert.stage == "calibration":
+        return _make(store, connection, expert, "calibration", mix.calibration)
+    if expert.stage != "proven" or mix.golden_share <= 0 or not _is_due(store, connection, expert, mix):
+        return None
+    return _make(store, connection, expert, "golden", None, since=time.time() - mix.golden_days * DAY)
+
+
+def _is_due(store: Store, connection: Connection, expert: ExpertRow, mix: Mix) -> bool:
+    """Drawn by the number of what this person was handed: nobody can ask again until a golden one comes or goes."""
+    n = connection.execute(select(func.count()).where(assignments.c.actor == expert.actor)).scalar_one()
+    return int(keyed_hash(store.key, "golden", expert.id, str(n))[:8], 16) / 2**32 < mix.golden_share
+
+
+def _make(
+    store: Store,
+    connection: Connection,
+    expert: ExpertRow,
+    purpose: str,
+    most: int | None,
+    *,
+    since: float = 0.0,
+) -> str | None:
+    """A review of a known question that this person has not been asked since then; None where there is none."""
+    if most is not None and _answered(connection, expert, purpose) >= most:
+        return None
+    open_ = select(reviews.c.id).where(
+        reviews.c.kind == purpose, reviews.c.prefer_actor == expert.actor, reviews.c.state == "waiting"
+    )
+    waiting = connection.execute(open_.limit(1)).scalar_one_or_none()
+    if waiting is not None:
+        return str(waiting)
+    query = select(known, items.c.run_id, items.c.recipe).join(items, items.c.id == known.c.item_id)
+    query = query.where(
+        known.c.purpose == purpose, known.c.retired_at.is_(None), ~_was_asked(expert.actor, since)
+    )
+    fitting = [dict(row) for row in connection.execute(query).mappings()]
+    if not fitting:
+        return None
+    # Calibration comes to everyone in the same order; the others are drawn.
+    salt = () if purpose == "calibration" else (expert.id,)
+    row = min(fitting, key=lambda one: keyed_hash(store.key, purpose, *salt, one["id"]))
+    return _insert_review(connection, expert, row)
+
+
+def _was_asked(actor: str, since: float) -> ColumnElement[bool]:
+    asked = reviews.alias("asked")
+    return exists().where(
+        asked.c.content_hash == known.c.content_hash,
+        assignments.c.review_id == asked.c.id,
+        assignments.c.actor == actor,
+        assignments.c.opened_at > since,
+    )
+
+
+def _insert_review(connection: Connection, expert: ExpertRow, row: dict[str, Any]) -> str:
+    now = time.time()
+    facts = connection.execute(
+        select(seeds.c.specialty, seeds.c.lang)
+        .join(items, items.c.seed_id == seeds.c.id)
+        .where(items.c.id == row["item_id"])
+    ).one()
+    review_id = hash_id(row["purpose"], row["id"], expert.id, str(now))
+    review = {
+        "id": review_id,
+        "item_id": row["item_id"],
+        "run_id": row["run_id"],
+        "recipe": row["recipe"],
+        "attempt": 0,
+        "ordinal": -10,
+        "kind": row["purpose"],
+        "state": "waiting",
+        "response_schema": row["response_schema"],
+        "candidates": row["candidates"],
+        "reasons": [],
+        "rule": row["purpose"],
+        "thread_id": "",
+        "prefer_actor": expert.actor,
+        "content_hash": row["content_hash"],
+        "created_at": now,
+        "specialty": (facts.specialty or "").lower() or None,
+        "lang": (facts.lang or "").lower() or None,
+        "escalated": False,
+        "leased": False,
+    }
+    insert_rows(connection, [(Review, review)])
+    return review_id
+
+
+def _answered(connection: Connection, expert: ExpertRow, purpose: str) -> int:
+    query = (
+        select(func.count())
+        .select_from(decisions)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(reviews.c.kind == purpose, decisions.c.actor == expert.actor, decisions.c.undone_at.is_(None))
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def move_on(store: Store, connection: Connection, expert: ExpertRow, mix: Mix) -> str:
+    """The stage of a person after what they have answered; moves them on where it is through, or has no questions."""
+    from solon.store.experts import set_stage
+
+    stage = expert.stage
+    for now, following, most in (
+        ("practice", "calibration", mix.practice),
+        ("calibration", "proven", mix.calibration),
+    ):
+        if stage == now:
+            there = connection.execute(
+                select(func.count()).where(known.c.purpose == now, known.c.retired_at.is_(None))
+            ).scalar_one()
+            done = _answered(connection, expert, now) + _set_aside(connection, expert, now)
+            if done >= min(most, int(there)):
+                stage = following
+    if stage != expert.stage:
+        set_stage(connection, expert.id, stage)
+        append(store, connection, expert.actor, "expert.stage", expert.id, {"stage": stage})
+    return stage
+
+
+def _set_aside(connection: Connection, expert: ExpertRow, purpose: str) -> int:
+    query = select(func.count()).where(
+        reviews.c.kind == purpose, reviews.c.prefer_actor == expert.actor, reviews.c.state == "withdrawn"
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def known_answer(connection: Connection, review: ReviewRow) -> dict[str, Any] | None:
+    """The known answer to a review's question: choice, candidate, reason_id."""
+    query = select(known.c.choice, known.c.candidate_id, known.c.reason_id).where(
+        known.c.content_hash == review.content_hash, known.c.purpose == review.kind
+    )
+    found = connection.execute(query.limit(1)).mappings().first()
+    return dict(found) if found is not None and found["choice"] is not None else None
+
+
+def known_outcomes(connection: Connection, purposes: Sequence[str] = ("golden",)) -> dict[str, list[bool]]:
+    """actor -> was each blind answer to a known question right, the oldest first. For reliability, and nothing else."""
+    query = (
+        select(
+            decisions.c.actor,
+            decisions.c.choice,
+            decisions.c.candidate_id,
+            known.c.choice.label("wanted"),
+            known.c.candidate_id.label("wanted_candidate"),
+        )
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .join(known, (known.c.content_hash == reviews.c.content_hash) & (known.c.purpose == reviews.c.kind))
+        .where(
+            reviews.c.kind.in_(purposes),
+            known.c.choice.is_not(None),
+            decisions.c.counts.is_(True),
+            decisions.c.undone_at.is_(None),
+        )
+        .order_by(decisions.c.decided_at, decisions.c.id)
+    )
+    rows = connection.execute(query).all()
+    named = {name for row in rows for name in (row.candidate_id, row.wanted_candidate) if name}
+    sides = text_ids(connection, sorted(named))
+    found: dict[str, list[bool]] = {}
+    for row in rows:
+        given = outcome_of(row.choice, sides.get(row.candidate_id or ""))
+        right = given == outcome_of(row.wanted, sides.get(row.wanted_candidate or ""))
+        found.setdefault(row.actor, []).append(right)
+    return found
+
+
+def count_known(connection: Connection) -> dict[str, int]:
+    """Known questions in use, by purpose."""
+    query = (
+        select(known.c.purpose, func.count()).where(known.c.retired_at.is_(None)).group_by(known.c.purpose)
+    )
+    counts = Counter({row[0]: int(row[1]) for row in connection.execute(query)})
+    return {purpose: counts[purpose] for purpose in KNOWN}

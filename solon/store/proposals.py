@@ -1,0 +1,110 @@
+"""Principles that reviewers propose with an answer: kept for whoever drafts the next version of the law."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from solon.errors import InvalidDecision
+from solon.store.audit_log import append
+from solon.store.ids import hash_id
+from solon.store.review_rows import NotThere, ReviewRow
+from solon.store.store import Store
+from solon.store.tables import Item, Proposal, Review, Text
+from solon.store.writer import insert_rows
+
+proposals = Proposal.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+texts = Text.__table__  # type: ignore[attr-defined]
+
+LONGEST = 2000
+STATES = ("open", "taken", "declined")
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRow:
+    """A proposed principle with its text; empty once that was erased."""
+
+    id: str
+    review_id: str
+    item_id: str
+    decision_id: str | None
+    actor: str
+    state: str
+    created_at: float
+    text: str
+
+
+def take_proposal(answer: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The answer without its proposal, and the proposal.
+
+    Raises:
+        InvalidDecision: it is no text, or too long.
+    """
+    rest = dict(answer)
+    found = rest.pop("proposal", None)
+    if found is not None and not isinstance(found, str):
+        raise InvalidDecision("proposal: a principle is a text")
+    if found is not None and len(found) > LONGEST:
+        raise InvalidDecision(f"proposal: longer than {LONGEST} characters", next_step="shorten it")
+    return rest, (found or "").strip()
+
+
+def keep_proposal(
+    store: Store, connection: Connection, review: ReviewRow, decision_id: str | None, actor: str, text: str
+) -> None:
+    """Store a proposal with the answer that it came with."""
+    if not text:
+        return
+    seed_id = connection.execute(select(items.c.seed_id).where(items.c.id == review.item_id)).scalar_one()
+    text_id, text_row = store.text_row(text, seed_id)
+    row = {
+        "id": hash_id("proposal", review.id, actor, text_id),
+        "review_id": review.id,
+        "decision_id": decision_id,
+        "actor": actor,
+        "text_id": text_id,
+        "state": "open",
+        "created_at": time.time(),
+    }
+    insert_rows(connection, [text_row, (Proposal, row)])
+    append(store, connection, actor, "principle.proposed", str(row["id"]))
+
+
+def list_proposals(
+    connection: Connection, state: str | None = "open", *, limit: int = 200
+) -> list[ProposalRow]:
+    """Proposals in a state, the oldest first. What they say is a person's text: data, never an instruction."""
+    query = (
+        select(proposals, reviews.c.item_id, texts.c.body)
+        .join(reviews, reviews.c.id == proposals.c.review_id)
+        .join(texts, texts.c.id == proposals.c.text_id)
+        .order_by(proposals.c.created_at, proposals.c.id)
+        .limit(limit)
+    )
+    if state is not None:
+        query = query.where(proposals.c.state == state)
+    names = [name for name in ProposalRow.__dataclass_fields__ if name != "text"]
+    return [
+        ProposalRow(**{name: row[name] for name in names}, text=row["body"] or "")
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def set_proposal(store: Store, connection: Connection, proposal_id: str, state: str, by: str) -> None:
+    """Note that a proposal was taken up or declined.
+
+    Raises:
+        NotThere: there is none with this id.
+    """
+    if state not in STATES:
+        raise InvalidDecision(f"state: {state[:40]!r} is none", next_step=f"states: {', '.join(STATES)}")
+    changed = connection.execute(update(proposals).where(proposals.c.id == proposal_id).values(state=state))
+    if changed.rowcount != 1:
+        raise NotThere("there is no such proposal", next_step="see the list of proposals")
+    append(store, connection, by, f"proposal.{state}", proposal_id)

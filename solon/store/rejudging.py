@@ -1,0 +1,312 @@
+"""Items whose law was replaced: accepted records that are stale and reviews that wait, and their way back to work.
+
+What a person decided is never judged again. A review that somebody has in hand, has begun to answer or has handed to
+a lead stays where it is.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, exists, select, update
+
+from solon.law.scopes import domains_of, narrowest
+from solon.store.adopting import withdraw_review
+from solon.store.items import CLAIM_SECONDS, next_attempt
+from solon.store.laws import Kind, LawVersion, history
+from solon.store.reviews import event
+from solon.store.runs import PREVIEW
+from solon.store.tables import (
+    Amendment,
+    Assignment,
+    Candidate,
+    Critique,
+    Item,
+    Precedent,
+    Record,
+    Resolution,
+    Review,
+    Run,
+    Seed,
+    Text,
+    Trial,
+)
+from solon.store.writer import insert_rows
+
+items = Item.__table__  # type: ignore[attr-defined]
+runs = Run.__table__  # type: ignore[attr-defined]
+seeds = Seed.__table__  # type: ignore[attr-defined]
+texts = Text.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+records = Record.__table__  # type: ignore[attr-defined]
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+candidates = Candidate.__table__  # type: ignore[attr-defined]
+critiques = Critique.__table__  # type: ignore[attr-defined]
+resolutions = Resolution.__table__  # type: ignore[attr-defined]
+amendments = Amendment.__table__  # type: ignore[attr-defined]
+precedents = Precedent.__table__  # type: ignore[attr-defined]
+trials = Trial.__table__  # type: ignore[attr-defined]
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An item under law that is in force no more: with a stale record, or with a review that waits.
+
+    `constitution_id` and `rubric_id` are those it is under; `chosen` is the text of the record's choice.
+    """
+
+    item_id: str
+    run_id: str
+    recipe: str
+    attempt: int
+    pilot: bool
+    shown: tuple[str, ...]
+    margin: float | None
+    constitution_id: str
+    rubric_id: str
+    domains: frozenset[str]
+    record_id: str | None = None
+    chosen: str | None = None
+    review_id: str | None = None
+
+
+_ITEM = (
+    items.c.id,
+    items.c.run_id,
+    items.c.recipe,
+    items.c.attempt,
+    items.c.pilot,
+    items.c.constitution_id,
+    items.c.rubric_id,
+    seeds.c.specialty,
+    seeds.c.tags,
+)
+
+
+def stale_records(connection: Connection, run_id: str | None = None) -> list[Target]:
+    """Records in force that the panel accepted under law which was amended since."""
+    query = (
+        select(*_ITEM, records.c.shown, records.c.margin, records.c.id.label("record"), candidates.c.text_id)
+        .join(records, records.c.item_id == items.c.id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(candidates, candidates.c.id == records.c.chosen_id)
+        .where(
+            items.c.state == "accepted",
+            records.c.stale_at.is_not(None),
+            records.c.superseded_at.is_(None),
+            records.c.decision_id.is_(None),
+        )
+        .order_by(records.c.id)
+    )
+    if run_id is not None:
+        query = query.where(items.c.run_id == run_id)
+    rows = connection.execute(query).mappings()
+    return [_target(row, row["shown"], record_id=row["record"], chosen=row["text_id"]) for row in rows]
+
+
+def waiting_reviews(connection: Connection, run_id: str | None = None) -> list[Target]:
+    """Reviews that wait and that nobody has in hand, has begun to answer or has handed on, the oldest first."""
+    query = (
+        select(*_ITEM, reviews.c.candidates, reviews.c.margin, reviews.c.id.label("review"))
+        .join(reviews, (reviews.c.item_id == items.c.id) & (reviews.c.attempt == items.c.attempt))
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(
+            items.c.state == "waiting",
+            reviews.c.state == "waiting",
+            reviews.c.kind == "interrupt",
+            reviews.c.leased.is_(False),
+            reviews.c.escalated.is_(False),
+            reviews.c.prefer_actor.is_(None),
+            ~_is_drafted(),
+        )
+        .order_by(reviews.c.created_at, reviews.c.id)
+    )
+    if run_id is not None:
+        query = query.where(items.c.run_id == run_id)
+    rows = connection.execute(query).mappings()
+    return [_target(row, row["candidates"], review_id=row["review"]) for row in rows]
+
+
+def _is_drafted() -> Any:
+    return exists().where(
+        assignments.c.review_id == reviews.c.id,
+        assignments.c.draft_id.is_not(None),
+        assignments.c.state.in_(("leased", "released", "expired")),
+    )
+
+
+def _target(row: Any, shown: Sequence[str] | None, **about: Any) -> Target:
+    same = ("run_id", "recipe", "attempt", "margin", "constitution_id", "rubric_id")
+    return Target(
+        item_id=row["id"],
+        pilot=bool(row["pilot"]),
+        shown=tuple(shown or ()),
+        domains=domains_of(row["specialty"], row["tags"]),
+        **{name: row[name] for name in same},
+        **about,
+    )
+
+
+class LawNow:
+    """Which version governs an item now, of the names that it is pinned to."""
+
+    def __init__(self, connection: Connection) -> None:
+        kinds: tuple[Kind, ...] = ("constitution", "rubric")
+        self._known = {kind: {v.id: v for v in history(connection, kind)} for kind in kinds}
+
+    def version(self, kind: Kind, version_id: str) -> LawVersion:
+        return self._known[kind][version_id]
+
+    def of(self, target: Target) -> tuple[str, str]:
+        """Ids of the constitution and the rubric that govern the item now."""
+        return (
+            self._governing("constitution", target.constitution_id, target),
+            self._governing("rubric", target.rubric_id, target),
+        )
+
+    def _governing(self, kind: Kind, pinned: str, target: Target) -> str:
+        known = self._known[kind]
+        name = known[pinned].name
+        in_force = [v for v in known.values() if v.name == name and v.status == "in_force"]
+        found = narrowest(in_force, target.recipe, target.domains)
+        return found.id if found is not None else pinned
+
+    def changed(self, target: Target) -> bool:
+        """Is other law in force for this item than that it is under?"""
+        return self.of(target) != (target.constitution_id, target.rubric_id)
+
+
+def begin_again(
+    connection: Connection, target: Target, law: tuple[str, str], *, until: float, by: str, why: str
+) -> bool:
+    """A new attempt of an item under other law, with the candidates that it has. False: somebody was faster.
+
+    Args:
+        until: precedents known by then are shown, whenever the attempt is replayed.
+    """
+    if target.review_id is not None:
+        drafted = select(reviews.c.id).where(reviews.c.id == target.review_id, _is_drafted())
+        if connection.execute(drafted).first() is not None:
+            return False
+        if not withdraw_review(connection, target.review_id, why=why):
+            return False
+    state = "waiting" if target.review_id is not None else "accepted"
+    values = {
+        "constitution_id": law[0],
+        "rubric_id": law[1],
+        "certificate_id": None,
+        "precedents_until": until,
+        "carried": list(target.shown),
+    }
+    own = (items.c.id == target.item_id, items.c.attempt == target.attempt, items.c.state == state)
+    if connection.execute(update(items).where(*own).values(**values)).rowcount != 1:
+        return False
+    next_attempt(connection, target.item_id)
+    connection.execute(
+        update(items).where(items.c.id == target.item_id).values(state="queued", finished_at=None)
+    )
+    detail = {"record": target.record_id, "review": target.review_id, "law": list(law)}
+    insert_rows(connection, [event(by, "item.rejudged", target.item_id, detail)])
+    return True
+
+
+def claim_named(connection: Connection, ids: Sequence[str], by: str) -> list[str]:
+    """Take these items, those of them that are still queued."""
+    chosen = select(items.c.id).where(items.c.id.in_(ids), items.c.state == "queued")
+    found = list(connection.execute(chosen.with_for_update(skip_locked=True)).scalars())
+    connection.execute(
+        update(items)
+        .where(items.c.id.in_(found))
+        .values(
+            state="running",
+            claimed_by=by,
+            claimed_until=time.time() + CLAIM_SECONDS,
+            starts=items.c.starts + 1,
+        )
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where an item stands after it was judged again; `chosen` is the text of what its record chose."""
+
+    state: str
+    record_id: str | None
+    chosen: str | None
+
+
+def ends_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, End]:
+    """item -> where it stands."""
+    found: dict[str, End] = {}
+    join = items.outerjoin(records, (records.c.item_id == items.c.id) & records.c.superseded_at.is_(None))
+    join = join.outerjoin(candidates, candidates.c.id == records.c.chosen_id)
+    for start in range(0, len(item_ids), CHUNK):
+        query = (
+            select(items.c.id, items.c.state, records.c.id.label("record"), candidates.c.text_id)
+            .select_from(join)
+            .where(items.c.id.in_(item_ids[start : start + CHUNK]))
+        )
+        found.update({row.id: End(row.state, row.record, row.text_id) for row in connection.execute(query)})
+    return found
+
+
+# For the ranking ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSeen:
+    """A precedent that a ratified amendment was measured on: did the panel's verdict turn?"""
+
+    item_id: str
+    margin: float
+    flipped: bool
+
+
+def trials_of_ratified(connection: Connection) -> list[TrialSeen]:
+    """Every trial of a ratified amendment, the newest amendments first."""
+    query = (
+        select(precedents.c.item_id, trials.c.margin_before, trials.c.before, trials.c.after)
+        .join(precedents, precedents.c.id == trials.c.precedent_id)
+        .join(amendments, amendments.c.id == trials.c.amendment_id)
+        .where(amendments.c.state == "ratified")
+        .order_by(amendments.c.closed_at.desc(), trials.c.id)
+        .limit(2000)
+    )
+    return [TrialSeen(row[0], float(row[1]), row[2] != row[3]) for row in connection.execute(query)]
+
+
+def cited_principles(connection: Connection, item_ids: Sequence[str]) -> dict[str, set[str]]:
+    """item -> the principles that its critics and its resolver cited."""
+    found: dict[str, set[str]] = {}
+    for start in range(0, len(item_ids), CHUNK):
+        part = item_ids[start : start + CHUNK]
+        for table, column in ((critiques, critiques.c.principles), (resolutions, resolutions.c.cites)):
+            query = select(table.c.item_id, column).where(table.c.item_id.in_(part))
+            for item_id, cites in connection.execute(query):
+                found.setdefault(item_id, set()).update(cites or ())
+    return found
+
+
+def requests_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, str]:
+    """item -> the request of its seed; items whose seeds were forgotten are missing."""
+    found: dict[str, str] = {}
+    for start in range(0, len(item_ids), CHUNK):
+        query = (
+            select(items.c.id, texts.c.body)
+            .join(seeds, seeds.c.id == items.c.seed_id)
+            .join(texts, texts.c.id == seeds.c.text_id)
+            .join(runs, runs.c.id == items.c.run_id)
+            .where(
+                items.c.id.in_(item_ids[start : start + CHUNK]),
+                texts.c.body.is_not(None),
+                runs.c.status != PREVIEW,
+            )
+        )
+        found.update({row.id: json.loads(row.body).get("prompt") or "" for row in connection.execute(query)})
+    return found

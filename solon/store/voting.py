@@ -1,0 +1,282 @@
+"""Answers of reviewers who are not proven: votes beside the panel's, until together they are sure enough.
+
+After each vote the panel's posterior and all votes on the review are merged. From `reviewers.settles` on they decide
+the item; under it the review goes on waiting for further people, until `reviewers.most_votes` votes hand it to a lead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from solon.config import ReviewersConfig
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import judge_item
+from solon.consensus.trust import Believed
+from solon.errors import NotPending
+from solon.responses import NOT_ANSWERS, Response, parse_response
+from solon.store.audit_log import append
+from solon.store.criticism import against_on
+from solon.store.experts import list_experts
+from solon.store.ids import new_id
+from solon.store.learning import votes_on
+from solon.store.review_rows import VOTES, ReviewRow, find_review
+from solon.store.reviews import decide, event, set_escalated, store_decision
+from solon.store.store import Store
+from solon.store.tables import Assignment, ConsensusVersion, Decision, Item, Review
+from solon.store.writer import insert_rows
+
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+reviews = Review.__table__  # type: ignore[attr-defined]
+versions = ConsensusVersion.__table__  # type: ignore[attr-defined]
+
+UNCHECKED = 0.7
+"""A panel that no decision has calibrated counts for no more than one judge whom nobody has checked."""
+OUTCOMES = {"pair@1": ("A", "B"), "single@1": ("accept", "reject")}
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One blind answer by someone who is not proven, in the panel's words, and how far it is believed."""
+
+    assignment_id: str
+    actor: str
+    outcome: str
+    reliability: float
+    flags: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What panel and votes say together. `none_will_do`: most votes, and two at least, name neither candidate."""
+
+    posterior: dict[str, float]
+    votes: tuple[Vote, ...]
+
+    @property
+    def best(self) -> str:
+        return max(self.posterior, key=lambda outcome: self.posterior[outcome])
+
+    @property
+    def sure(self) -> float:
+        return self.posterior[self.best]
+
+    @property
+    def none_will_do(self) -> bool:
+        neither = sum(vote.outcome not in self.posterior for vote in self.votes)
+        return neither >= 2 and 2 * neither > len(self.votes)
+
+
+def believed(connection: Connection, actor: str, reviewers: ReviewersConfig) -> Believed:
+    """What an answer by this actor counts for. Whoever works on the store without a token decides, as its owner."""
+    return who_decides(connection, [actor], reviewers)[actor]
+
+
+def who_decides(
+    connection: Connection, actors: Iterable[str], reviewers: ReviewersConfig
+) -> dict[str, Believed]:
+    """The same for many actors at once."""
+    people = {expert.actor: expert.believed(reviewers) for expert in list_experts(connection)}
+    return {actor: people.get(actor, Believed(True, 1.0)) for actor in actors}
+
+
+def answer(
+    store: Store,
+    review_id: str,
+    given: Mapping[str, Any],
+    *,
+    actor: str,
+    channel: str,
+    reviewers: ReviewersConfig,
+    counts: bool = False,
+    times: Mapping[str, float | None] | None = None,
+) -> str:
+    """Answer a review without a lease: a decision by someone proven, else a vote.
+
+    Returns:
+        The decision's id; for a vote, and where the review is set aside, the assignment's id.
+
+    Raises:
+        NotPending, AlreadyDecided, InvalidDecision: nothing was changed.
+    """
+    with store.connect() as connection:
+        review = find_review(connection, review_id)
+        final = believed(connection, actor, reviewers).final
+    if final or review.kind == "overlap" or str(given.get("choice", "")) in NOT_ANSWERS:
+        return decide(store, review.id, given, actor=actor, channel=channel, counts=counts, times=times)
+    if review.kind != "interrupt":
+        raise NotPending("this review waits for a proven expert", next_step="see `solon review list`")
+    response = parse_response(review.response_schema, given, review.candidates)
+    with store.transaction() as connection:
+        vote_id = _without_lease(store, connection, review, response, actor, channel)
+        settle(store, connection, review, reviewers)
+    return vote_id
+
+
+def _without_lease(
+    store: Store, connection: Connection, review: ReviewRow, response: Response, actor: str, channel: str
+) -> str:
+    state = find_review(connection, review.id)
+    if state.state != "waiting" or state.escalated:
+        raise NotPending(f"review {review.id} does not wait for votes", next_step="see `solon review list`")
+    if any(row.actor == actor for row in _rows(connection, review.id)):
+        raise NotPending("you have voted on this review", next_step="answer another one")
+    now, vote_id = time.time(), new_id()
+    row = {
+        "id": vote_id,
+        "review_id": review.id,
+        "actor": actor,
+        "state": "vote",
+        "token": "",
+        "opened_at": now,
+        "expires_at": now,
+        "closed_at": now,
+        "answer": kept_answer(store, connection, review.id, response),
+    }
+    insert_rows(connection, [(Assignment, row)])
+    log_vote(store, connection, review.id, actor, vote_id)
+    return vote_id
+
+
+def log_vote(store: Store, connection: Connection, review_id: str, actor: str, vote_id: str) -> None:
+    """Note that someone voted, in both logs."""
+    insert_rows(connection, [event(actor, "review.voted", review_id, {"vote": vote_id})])
+    append(store, connection, actor, "review.voted", review_id, {"vote": vote_id})
+
+
+def kept_answer(store: Store, connection: Connection, review_id: str, response: Response) -> dict[str, Any]:
+    """An answer that does not decide, as ids and small values; its texts are stored."""
+    return {
+        "choice": response.choice,
+        "candidate": response.candidate,
+        "text": keep_text(store, connection, review_id, response.text),
+        "guidance": keep_text(store, connection, review_id, response.guidance),
+        "rationale": keep_text(store, connection, review_id, response.rationale),
+        "principles": list(response.principles),
+        "flags": {candidate: list(flags) for candidate, flags in response.flags.items()},
+        "scores": dict(response.scores),
+        "strength": response.strength,
+    }
+
+
+def keep_text(store: Store, connection: Connection, review_id: str, body: str | None) -> str | None:
+    """Store a text of an answer with the seed that it is about; its id, None for none."""
+    if not (body or "").strip():
+        return None
+    seed_id = connection.execute(
+        select(items.c.seed_id)
+        .join(reviews, reviews.c.item_id == items.c.id)
+        .where(reviews.c.id == review_id)
+    ).scalar_one()
+    text_id, row = store.text_row(str(body), seed_id)
+    insert_rows(connection, [row])
+    return text_id
+
+
+def settle(store: Store, connection: Connection, review: ReviewRow, reviewers: ReviewersConfig) -> str | None:
+    """After a vote: decide the review where panel and votes are sure, hand it to a lead where they never will be.
+
+    Returns:
+        The id of the decision by votes, None while the review goes on waiting.
+    """
+    counted = tally(connection, review, reviewers)
+    if counted.sure >= reviewers.settles and not counted.none_will_do and counted.votes:
+        return _decide(store, connection, review, counted)
+    if counted.none_will_do or len(counted.votes) >= reviewers.most_votes:
+        set_escalated(connection, review.id)
+        detail = {"votes": len(counted.votes), "sure": round(counted.sure, 4)}
+        insert_rows(connection, [event("system", "review.votes_undecided", review.id, detail)])
+    return None
+
+
+def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig) -> Tally:
+    """The panel's honest posterior merged with the blind votes on a review, independent given the truth."""
+    from solon.consensus.reviewers import merge
+
+    rows = [
+        row
+        for row in _rows(connection, review.id)
+        if row.revealed_at is None or row.revealed_at >= row.closed_at
+    ]
+    people = who_decides(connection, [row.actor for row in rows], reviewers)
+    votes = [_vote(row, review, people[row.actor].reliability) for row in rows]
+    posterior, confidence = _panel(connection, review)
+    given = [(vote.outcome, vote.reliability) for vote in votes]
+    return Tally(merge(posterior, given, confidence=confidence), tuple(votes))
+
+
+def _rows(connection: Connection, review_id: str) -> Sequence[Any]:
+    query = (
+        select(assignments)
+        .where(assignments.c.review_id == review_id, assignments.c.state == "vote")
+        .order_by(assignments.c.closed_at, assignments.c.id)
+    )
+    return connection.execute(query).all()
+
+
+def _vote(row: Any, review: ReviewRow, reliability: float) -> Vote:
+    said = row.answer or {}
+    return Vote(
+        row.id,
+        row.actor,
+        outcome_of(str(said.get("choice", "")), said.get("candidate"), review.candidates),
+        reliability,
+        {candidate: tuple(flags) for candidate, flags in (said.get("flags") or {}).items()},
+    )
+
+
+def outcome_of(choice: str, candidate_id: str | None, shown: Sequence[str]) -> str:
+    """An answer in the panel's words: the side preferred, accept, reject, tie, or neither."""
+    if choice == "prefer" and candidate_id is not None and candidate_id in shown:
+        return "AB"[list(shown).index(candidate_id)]
+    return choice if choice in ("accept", "reject", "tie") else "neither"
+
+
+def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float], float]:
+    """The panel's posterior under the item's consensus version, and how far its best outcome is believed."""
+    query = (
+        select(versions.c.payload)
+        .join(items, items.c.consensus_id == versions.c.id)
+        .where(items.c.id == review.item_id)
+    )
+    model = ConsensusModel.from_json(connection.execute(query).scalar_one())
+    shown = tuple(review.candidates)
+    cast = votes_on(connection, [(review.item_id, review.attempt, shown)])[review.item_id]
+    found = judge_item(model, cast, against=against_on(connection, [shown])[shown])
+    known = model.calibration.kind != "none"
+    return found.posterior, found.confidence if known else min(found.confidence, UNCHECKED)
+
+
+def _decide(store: Store, connection: Connection, review: ReviewRow, counted: Tally) -> str:
+    outcomes = OUTCOMES[review.response_schema]
+    place = outcomes.index(counted.best)
+    pair = review.response_schema == "pair@1"
+    values: dict[str, Any] = {
+        "choice": "prefer" if pair else counted.best,
+        "candidate": review.candidates[place if pair else 0],
+        "flags": _flags(counted.votes),
+    }
+    response = parse_response(review.response_schema, values, review.candidates)
+    decision_id = store_decision(
+        store, connection, review, response, actor=VOTES, channel=VOTES, counts=False, times={}
+    )
+    connection.execute(
+        update(decisions).where(decisions.c.id == decision_id).values(confidence=round(counted.sure, 6))
+    )
+    return decision_id
+
+
+def _flags(votes: Sequence[Vote]) -> dict[str, tuple[str, ...]]:
+    """What anyone flagged: a warning needs no majority."""
+    seen: dict[str, Counter[str]] = {}
+    for vote in votes:
+        for candidate, flags in vote.flags.items():
+            seen.setdefault(candidate, Counter()).update(flags)
+    return {candidate: tuple(sorted(flags)) for candidate, flags in seen.items()}

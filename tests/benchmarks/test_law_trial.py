@@ -1,0 +1,51 @@
+"""The law trial with a scripted fake that follows the rule once it is law: plumbing, no rate of any model."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from benchmarks.law_trial import RULE, rows, run_trial
+from solon.agents.models.scripted import Scripted, ScriptedChat
+from solon.agents.models.scripted_answers import Question
+
+FAKE = {"model": "scripted:default"}
+
+
+def respond(question: Question) -> Any:
+    if question.role == "legislator":
+        ids = re.findall(r"^\[([0-9a-f]{20,})\] experts decided", question.prompt, re.MULTILINE)
+        change = {"action": "add", "id": "is-short", "text": RULE, "priority": 1}
+        return {"reason": "Experts prefer the shorter one.", "cites": ids, "changes": [change]}
+    if question.role == "judge" and question.logprobs:
+        a, b = str(question.block("Answer A")), str(question.block("Answer B"))
+        shorter = 0.9 if len(a) < len(b) else 0.1
+        p = shorter if RULE in question.system else 1 - shorter
+        return Scripted("A" if p > 0.5 else "B", {"A": p, "B": 1 - p})
+    return None
+
+
+@pytest.mark.parametrize("drafter", ["legislator", "person"])
+def test_the_trial_tells_agreement_before_and_after(drafter: str) -> None:
+    models = {"default": ScriptedChat(respond=respond)}
+    found = run_trial(FAKE, decided=24, held_out=12, drafter=drafter, models=models)
+    assert found["drafted_by"] == drafter
+    assert found["state"] == "ratified"
+    assert found["before"]["agreement"] == found["with_precedents"]["agreement"] == 0.0
+    assert found["after"]["agreement"] == 1.0
+    assert found["after"]["n"] == found["held_out"] > 6
+    assert found["law_alone"]["difference"] == found["both"]["difference"] == 1.0
+    assert found["precedents_alone"]["difference"] == 0.0
+
+
+def test_both_answers_differ_in_length_and_neither_side_gives_it_away() -> None:
+    made = rows(80, 0)
+    assert len({row["prompt"] for row in made}) == 80
+    first_shorter = 0
+    for row in made:
+        first, second = (answer["text"] for answer in row["responses"])
+        assert 2 * min(len(first), len(second)) < max(len(first), len(second))
+        first_shorter += len(first) < len(second)
+    assert 20 < first_shorter < 60

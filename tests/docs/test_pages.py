@@ -1,0 +1,98 @@
+"""Every command and every snippet of the documentation runs, and every command that it names is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from pages import REMARKS, Walk, fits, read_blocks
+
+from solon.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+AWAITED = {"forget"}
+"""Commands that pages name before they are there; their blocks are marked `waits for`."""
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+RUNNING = [page for page in PAGES if page != TUTORIAL and any(block.runs for block in read_blocks(page))]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.usefixtures("at_work", "same_draws")
+@pytest.mark.parametrize("page", RUNNING, ids=name_of)
+def test_every_block_of_a_page_runs(page: Path) -> None:
+    Walk(page).run()
+
+
+@pytest.mark.usefixtures("same_draws")
+def test_the_month_of_the_tutorial_goes_as_it_is_told() -> None:
+    Walk(TUTORIAL).run()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_block_of_commands_is_marked_as_one(page: Path) -> None:
+    for block in read_blocks(page):
+        if block.language not in ("sh", "text"):
+            assert not re.search(r"^solon ", block.text, re.MULTILINE), f"{block}: write ```sh"
+        if block.remark:
+            assert block.value, f"{block}: `{block.remark}` needs a word of why, or a value"
+    remarks = re.findall(r"<!--\s*([^:]{1,20}):", page.read_text(encoding="utf-8"))
+    assert set(remarks) <= set(REMARKS)
+
+
+def commands_named_in(page: Path) -> Iterator[str]:
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for code in re.findall(r"`(solon [^`]+)`", text):
+        yield " ".join(code.replace("\\|", "|").split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_and_option_named_is_there(page: Path) -> None:
+    """`solon review list|show REVIEW --json`: a path of commands, alternatives, then arguments and options."""
+    for line in commands_named_in(page):
+        check_command(line, page)
+
+
+def check_command(line: str, page: Path) -> None:
+    words = line.split()[1:]
+    command: Any = typer.main.get_command(app)
+    if words and words[0].startswith("--"):  # an option before the command
+        words = words[2:]
+    while words and hasattr(command, "commands") and re.match(r"[a-z]", words[0]):
+        names = [name.rstrip(",") for name in words.pop(0).split("|")]
+        # `solon eval NAME`: every other name is that of a suite
+        found = [command.commands.get(name, command.commands.get("suite")) for name in names]
+        if AWAITED & set(names):
+            return
+        assert all(found), f"{page.name}: `{line}`: there is no such command"
+        command = found[0]
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(words)):
+        assert option in known, f"{page.name}: `{line}`: there is no option {option}"
+
+
+def test_outputs_are_compared_but_for_what_changes() -> None:
+    assert fits("run 0194c0a1b2c3: 5 items\n...\ndone\n", "run 99aac0a1b2ff: 5 items\nmore\nand more\ndone\n")
+    assert fits("a\n...\n", "a\n")
+    assert not fits("run 0194c0a1b2c3: 5 items\n", "run 0194c0a1b2c3: 6 items\n")
+    assert not fits("a\nb\n", "a\nmore\nb\n")
+
+
+def test_remarks_and_outputs_are_read(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "Text\n\n<!-- not run: a reason -->\n```sh\nsolon status\n```\n\n```text\nout\n```\n\n"
+        "<!-- file: a.toml -->\n```toml\nx = 1\n```\n\n```sh\nmake\n```\n\n```sh\nsolon status\n```\n"
+    )
+    blocks = read_blocks(page)
+    assert [(block.remark, block.value) for block in blocks] == [
+        ("not run", "a reason"), ("", ""), ("file", "a.toml"), ("", ""), ("", ""),
+    ]  # fmt: skip
+    assert [block.runs for block in blocks] == [False, False, False, False, True]

@@ -1,0 +1,224 @@
+"""The measures behind the newer suites, on cases whose answer is known: constraints, spread, wins, likeness, gate."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from solon.errors import UsageError
+from solon.eval.benchmark import Benchmark, Contaminated, Gate
+from solon.eval.constraints import find_constraints
+from solon.eval.embedding import embed_hashed, load_embedder
+from solon.eval.material import gather
+from solon.eval.spread import group_vectors, measure_spread, measure_vendi
+from solon.eval.suites import contamination, diversity, downstream, judges, replay
+from solon.eval.suites.downstream import _arm, _Pair
+from solon.eval.winning import Duel, measure_wins
+from solon.formats.records import ExportRow
+from solon.store import Store
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "kept"),
+    [
+        ("Explain it in two sentences.", "It is. It was.", [True]),
+        ("Explain it in two sentences.", "It is.", [False]),
+        ("Answer in at most five words, please.", "one two three four five six", [False]),
+        ("Say it in 50 words or less, all lowercase.", "very short", [True, True]),
+        ("Give exactly 3 bullet points.", "- a\n- b\n- c", [True]),
+        ("Respond only in JSON.", '```json\n{"a": [1]}\n```', [True]),
+        ("Respond only in JSON.", "Sure! {}", [False]),
+        ("Write it without using any commas.", "no, never", [False]),
+        ('Include the word "dog" and end with "Bye."', "A dog. Bye.", [True, True]),
+        ("Do not use the word 'cat'.", "A Cat sat.", [False]),
+        ("Tell me of words, sentences and JSON.", "x", []),
+    ],
+)  # fmt: skip
+def test_constraints_that_a_request_states(prompt: str, answer: str, kept: list[bool]) -> None:
+    assert sorted(one.check(answer) for one in find_constraints(prompt, {})) == sorted(kept)
+
+
+def test_constraints_in_the_columns_of_ifeval() -> None:
+    metadata = {
+        "instruction_id_list": [
+            "punctuation:no_comma", "length_constraints:number_words", "unknown:kind", "keywords:existence",
+        ],
+        "kwargs": [{}, {"num_words": 3, "relation": "less than"}, {}, {}],
+    }  # fmt: skip
+    found = find_constraints("in two sentences", metadata)
+    assert [(one.kind, one.check("a, b")) for one in found] == [
+        ("punctuation:no_comma", False),
+        ("length_constraints:number_words", True),
+    ]
+
+
+def test_vendi_counts_unlike_texts() -> None:
+    assert measure_vendi(np.eye(6)) == pytest.approx(6.0)
+    assert measure_vendi(np.tile(np.eye(6)[0], (10, 1))) == pytest.approx(1.0)
+    assert measure_vendi(np.repeat(np.eye(3), 4, axis=0)) == pytest.approx(3.0)
+
+
+def test_clusters_find_what_belongs_together() -> None:
+    texts = [f"the tiger hunts number {i}" for i in range(12)] + [
+        f"taxes on income of {i} euros" for i in range(12)
+    ]
+    names = [f"r{i}" for i in range(24)]
+    vectors = embed_hashed(texts)
+    place, _ = group_vectors(vectors, 2, np.random.default_rng(0))
+    assert len(set(place[:12])) == len(set(place[12:])) == 1
+    found = measure_spread(names, texts, vectors, most=2)
+    assert [cluster.texts for cluster in found.clusters] == [12, 12]
+    assert {"tiger", "taxes"} <= {word for cluster in found.clusters for word in cluster.words}
+    assert all(set(cluster.examples) <= set(names) for cluster in found.clusters)
+    assert found.vendi.low <= (found.vendi.value or 0) <= found.vendi.high <= 24
+    assert measure_spread(["a"], ["x"], embed_hashed(["x"])).vendi.value is None
+
+
+def test_an_author_who_wins_by_length_alone_does_not_win_at_equal_length() -> None:
+    draw = np.random.default_rng(1)
+    duels = []
+    for i in range(400):
+        longer = bool(draw.random() < 0.8)
+        lengths = (300, 100) if longer else (100, 300)
+        won = float(draw.random() < (0.9 if longer else 0.1))
+        duels.append(
+            Duel("wordy", "plain", lengths, won) if i % 2 else Duel("plain", "wordy", lengths[::-1], 1 - won)
+        )
+    plain, wordy = measure_wins(duels)
+    assert wordy.name == "wordy"
+    assert (wordy.raw.value or 0) > 0.65
+    assert wordy.controlled.low <= 0.5 <= wordy.controlled.high
+    assert (plain.controlled.value or 0) == pytest.approx(1 - (wordy.controlled.value or 0), abs=0.02)
+    assert measure_wins(duels[:4])[0].controlled.value is None
+    assert measure_wins([]) == ()
+
+
+def test_embeddings_are_unit_rows_and_say_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a cat sat on the mat", "the cat sits on a mat", "quarterly tax returns", ""]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    plain = load_embedder()
+    monkeypatch.undo()
+    assert plain.name == "hashed words"
+    assert any("not installed" in note for note in plain.notes)
+    for embedder in (plain, load_embedder()):
+        rows = embedder.embed(texts)
+        assert np.linalg.norm(rows[:3], axis=1) == pytest.approx(1.0)
+        assert rows[0] @ rows[1] > rows[0] @ rows[2]
+        assert embedder.embed([]).shape[0] == 0
+
+
+def test_the_gate_stops_an_export_or_leaves_the_record_out(
+    solon: Cli, known: Any, store: Store, tmp_path: Path
+) -> None:
+    rows, _ = gather(store).records()
+    dirty = [row for row in rows if row.answer == rows[0].answer]
+    bench = tmp_path / "bench.jsonl"
+    bench.write_text(json.dumps({"question": rows[0].answer}) + "\n")
+    assert Benchmark(bench).shares(rows[0].answer or "") == {1: 1.0}
+    export = (
+        "export",
+        "--store",
+        known.url,
+        "--format",
+        "jsonl",
+        "--output",
+        "o.jsonl",
+        "--require-clean",
+        bench,
+    )
+    code, _, err = solon(*export)
+    assert code == 1
+    assert "holds 100% of line 1 of bench.jsonl" in err
+    assert "--drop-contaminated" in err
+    assert not (tmp_path / "o.jsonl").exists()
+    code, out, _ = solon(*export, "--drop-contaminated", "--json")
+    assert code == 0
+    summary = json.loads(out.splitlines()[-1])
+    assert summary["left_out"]["contaminated"] >= len(dirty) >= 1
+    assert rows[0].id not in (tmp_path / "o.jsonl").read_text()
+    with pytest.raises(Contaminated):
+        Gate([bench])(rows[0])
+    with pytest.raises(UsageError, match="no such file"):
+        Gate([tmp_path / "none"])
+
+
+def test_contamination_sees_a_paraphrase_as_alike(store: Store, tmp_path: Path) -> None:
+    rows, _ = gather(store).records()
+    words = (rows[0].answer or "").split()
+    (tmp_path / "b.txt").write_text(
+        " ".join([*words[:6], *words[7:]]) + "\nunrelated words about nothing in particular here\n"
+    )
+    [file] = contamination.evaluate(gather(store, against=[tmp_path / "b.txt"])).files
+    assert file.alike.n == len(rows)
+    assert rows[0].id in {o.name for o in file.closest}
+    assert all(o.share >= 0.9 and o.line == 1 for o in file.closest)
+
+
+def test_diversity_and_judges_have_their_new_parts(store: Store) -> None:
+    found = diversity.evaluate(gather(store))
+    assert found.prompts_spread.vendi.n == found.prompts.texts
+    assert sum(cluster.texts for cluster in found.answers_spread.clusters) == found.answers_spread.sampled
+    for judge in judges.evaluate(gather(store)).judges:
+        assert all(0 <= wins.raw.low <= wins.raw.high <= 1 for wins in judge.wins)
+
+
+def test_downstream_tests_on_decisions_that_it_never_saw(store: Store, known: Any) -> None:
+    found = downstream.evaluate(gather(store))
+    assert found.n == known.pilots + known.seconds + known.overlaps + known.audits
+    names = [arm.name for arm in found.arms]
+    assert names == ["with the experts' answers", "without the doubtful ones", "with the panel's answers"]
+    with_experts, without, _ = found.arms
+    assert with_experts.trained_on >= without.trained_on
+    for arm in found.arms:
+        assert arm.accuracy.value is None or arm.accuracy.n == found.n
+    assert "experts' answers" in found.verdict
+
+
+def test_the_arms_differ_in_the_doubtful_pairs_only() -> None:
+    sure = _Pair("a", "b", 0)
+    agreed = _Pair("c", "d", 1, decided=True, panel_first=True)
+    against = _Pair("e", "f", 2, decided=True, panel_first=False)
+    training = [sure, agreed, against]
+    assert _arm(training, "with the experts' answers") == training
+    assert _arm(training, "without the doubtful ones") == [sure]
+    assert [(p.better, p.worse) for p in _arm(training, "with the panel's answers")] == [
+        ("a", "b"),
+        ("c", "d"),
+        ("f", "e"),
+    ]
+
+
+def test_replay_is_a_suite_like_the_others(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="--against"):
+        replay.evaluate(gather(store))
+    report = {
+        "file": "p.jsonl", "n": 30, "majority": {"accuracy": 0.6, "ci": [0.4, 0.8]},
+        "learned": {"0": {"accuracy": 0.6, "ci": [0.4, 0.8]}, "20": {"accuracy": 0.7, "ci": [0.5, 0.9]}},
+    }  # fmt: skip
+    monkeypatch.setattr(replay, "replay", lambda file, seed: report)
+    (tmp_path / "p.jsonl").write_text("{}\n")
+    found = replay.evaluate(gather(store, against=[tmp_path / "p.jsonl"]))
+    assert (found.suite, found.n) == ("replay", 30)
+    assert found.learned["p.jsonl"].value == 0.7
+
+
+def test_parts_that_a_benchmark_could_be_in_are_those_that_are_written() -> None:
+    row = ExportRow(
+        id="r", recipe="preference", seed_id="s", prompt="P", messages=[], chosen="C", rejected="R"
+    )
+    seen: list[str] = []
+    gate = Gate([])
+    gate._benchmarks = [SimpleNamespace(name="b", shares=lambda text: seen.append(text) or {})]  # type: ignore[list-item]
+    assert gate(row) is None
+    assert seen == ["P", "C", "R"]

@@ -1,0 +1,286 @@
+"""Imports into a store: rows become records, labels decisions, recorded panels runs, other tools' answers decisions."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from solon import Project
+from solon.eval.importing import import_file
+from solon.store import evaluation, runs
+from solon.store.experts import add_expert
+
+Cli = Callable[..., tuple[int, str, str]]
+STORE = "sqlite:///imported.db"
+DATA = Path(os.environ.get("SOLON_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def pairs(n: int = 6) -> list[dict[str, Any]]:
+    return [
+        {"prompt": f"Question {i // 2}?", "chosen": f"good {i}", "rejected": f"bad {i}"} for i in range(n)
+    ]
+
+
+def last(out: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return found
+
+
+def test_a_preference_set_becomes_records_without_a_model(solon: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "pairs.jsonl", [*pairs(), {"prompt": "no answer"}])
+    code, out, err = solon("import", "trl-preference", "pairs.jsonl", "--store", STORE, "--json")
+    assert code == 0, err
+    found = last(out)
+    assert (found["seeds"], found["decisions"], found["accepted"], found["bad_rows"]) == (6, 6, 6, 1)
+    assert found["counted"] is False
+    assert (
+        "no 'rejected'" in Path(found["bad_rows_file"]).read_text()
+        or "no 'chosen'" in Path(found["bad_rows_file"]).read_text()
+    )
+    with Project(STORE, create=False) as project:
+        assert project.summarize().model_calls == 0
+        with project.store.connect() as connection:
+            answers = evaluation.answers(connection, [found["run_id"]])
+    assert {answer.channel for answer in answers} == {"import"}
+    assert not any(answer.counts for answer in answers)
+    code, out, _ = solon(
+        "export", "--store", STORE, "--format", "trl-preference-standard", "-o", "back.jsonl"
+    )
+    assert code == 0
+    back = [json.loads(line) for line in (tmp_path / "back.jsonl").read_text().splitlines()]
+    assert back == pairs()
+
+
+def test_importing_again_changes_nothing(solon: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "pairs.jsonl", pairs())
+    first = last(solon("import", "trl-preference", "pairs.jsonl", "--store", STORE, "--json")[1])
+    again = last(solon("import", "trl-preference", "pairs.jsonl", "--store", STORE, "--json")[1])
+    assert (again["run_id"], again["decisions"], again["accepted"]) == (first["run_id"], 0, 6)
+    assert again["unused"] == {"no_review_open": 6}
+
+
+def test_rows_of_one_request_are_one_group(solon: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "pairs.jsonl", pairs())
+    solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)
+    solon("export", "--store", STORE, "--format", "jsonl", "-o", "o.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert len({row["group"] for row in rows}) == 3
+
+
+def test_labels_of_single_answers_accept_and_reject(solon: Cli, tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{i}", "completion": f"answer {i}", "label": i % 2 == 0} for i in range(4)]
+    (tmp_path / "kto.json").write_text(json.dumps(rows))
+    code, out, err = solon("import", "trl-unpaired-preference", "kto.json", "--store", STORE, "--json")
+    assert code == 0, err
+    found = last(out)
+    assert (found["recipe"], found["decisions"], found["accepted"]) == ("instruction", 4, 2)
+    solon("export", "--store", STORE, "--format", "trl-sft-standard", "-o", "o.jsonl")
+    got = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert got == [{"prompt": f"Q{i}", "completion": f"answer {i}"} for i in (0, 2)]
+
+
+def panel(n: int = 12) -> list[dict[str, Any]]:
+    """A fake recording: two judges who agree on two thirds, a human answer on all but two."""
+    rows = []
+    for i in range(n):
+        verdicts = {"x": "A", "y": "A" if i % 3 else "B"}
+        rows.append(
+            {
+                "id": f"p{i}",
+                "prompt": f"Question {i}?",
+                "response_a": f"first {i}",
+                "response_b": f"second {i}",
+                "judges": {name: {"verdict": verdict, "order": "AB"} for name, verdict in verdicts.items()},
+                "gold": None if i >= n - 2 else "A",
+            }
+        )
+    return rows
+
+
+def test_a_recorded_panel_becomes_a_run(solon: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "panel.jsonl", panel())
+    code, out, err = solon(
+        "import", "panel", "panel.jsonl", "--policy", "disagreement", "--store", STORE, "--json"
+    )
+    assert code == 0, err
+    found = last(out)
+    # A third is split and goes to review; the recorded people have answered all of those but the last two items.
+    assert (found["seeds"], found["decisions"]) == (12, 4)
+    assert found["accepted"] + found["pending_review"] == 12
+    with Project(STORE, create=False) as project:
+        assert project.summarize().model_calls == 0
+        with project.store.connect() as connection:
+            given = list(evaluation.findings(connection, [runs.find_run(connection).id]))
+    assert len(given) == 24
+    assert {finding.judge for finding in given} == {"x", "y"}
+    assert all(finding.call_id is None for finding in given)
+
+
+@pytest.mark.parametrize("format", ["argilla", "label-studio"])
+def test_reviews_go_out_and_their_answers_resume_the_graph(solon: Cli, tmp_path: Path, format: str) -> None:
+    rows = [{**row, "gold": None} for row in panel(6)]
+    write(tmp_path / "panel.jsonl", rows)
+    waiting = last(solon("import", "panel", "panel.jsonl", "--store", STORE, "--json")[1])
+    assert waiting["pending_review"] == 6
+    code, out, err = solon(
+        "review", "export", "--format", format, "-o", "out.json", "--store", STORE, "--json"
+    )
+    assert code == 0, err
+    tasks = json.loads((tmp_path / "out.json").read_text())
+    assert len(tasks) == last(out)["reviews"] == 6
+    text = json.dumps(tasks)
+    assert "verdict" not in text
+    assert "scripted" not in text
+    for number, task in enumerate(tasks[:4]):
+        if format == "argilla":
+            value = "tie" if number == 0 else "prefer answer_2"
+            task["responses"] = {"choice": [{"value": value, "user_id": "u1"}]}
+        else:
+            value = {"choices": ["tie"]} if number == 0 else {"selected": "right"}
+            task["annotations"] = [{"result": [{"value": value}], "completed_by": 3}]
+    (tmp_path / "answered.json").write_text(json.dumps(tasks))
+    found = last(solon("import", format, "answered.json", "--store", STORE, "--json")[1])
+    assert (found["decisions"], found["seeds"], found["unused"]) == (4, 0, {"no_answer": 2})
+    code, out, err = solon("resume", "--store", STORE, "--json")
+    assert code == 3, err
+    assert (last(out)["accepted"], last(out)["pending_review"]) == (4, 2)
+    solon("export", "--store", STORE, "--format", "jsonl", "-o", "o.jsonl")
+    done = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert sorted(row["outcome"] for row in done) == ["accepted", "accepted", "accepted", "tie"]
+    assert all(row["chosen"].startswith("second") for row in done if row["outcome"] == "accepted")
+    again = last(solon("import", format, "answered.json", "--store", STORE, "--json")[1])
+    assert again["unused"] == {"already_decided": 4, "no_answer": 2}
+
+
+def test_answers_count_only_where_an_expert_vouches(
+    solon: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "pairs.jsonl", pairs())
+    code, _, err = solon("import", "trl-preference", "pairs.jsonl", "--store", STORE, "--as-expert")
+    assert code == 2
+    assert "SOLON_EXPERT_TOKEN" in err
+    with Project(STORE) as project:
+        expert, token = add_expert(project.store, "Ada", by="local:test")
+    monkeypatch.setenv("SOLON_EXPERT_TOKEN", token)
+    found = last(
+        solon("import", "trl-preference", "pairs.jsonl", "--store", STORE, "--as-expert", "--json")[1]
+    )
+    assert (found["decisions"], found["counted"]) == (6, True)
+    with Project(STORE) as project, project.store.connect() as connection:
+        answers = evaluation.answers(connection, [found["run_id"]])
+    assert {(answer.actor, answer.counts) for answer in answers} == {(expert.actor, True)}
+
+
+def test_mistakes_are_explained(solon: Cli, tmp_path: Path) -> None:
+    code, _, err = solon("import", "trl-preferense", "x.jsonl", "--store", STORE)
+    assert code == 2
+    assert "did you mean 'trl-preference'?" in err
+    code, _, err = solon("import", "trl-sft", "x.jsonl", "--store", STORE)
+    assert code == 2
+    assert "there is no file" in err
+    write(tmp_path / "bad.jsonl", [{"a": 1}])
+    code, _, err = solon("import", "trl-preference", "bad.jsonl", "--store", STORE)
+    assert code == 2
+    assert "no row can be imported" in err
+    (tmp_path / "x.json").write_text("{}")
+    code, _, err = solon("import", "argilla", "x.json", "--store", STORE)
+    assert code == 2
+    assert "not a list" in err
+
+
+def test_recorded_verdicts_take_the_panels_place_in_a_run_too(tmp_path: Path) -> None:
+    """The column `verdicts` of a seed: also without an import. The scripted model must not be asked."""
+    rows = [
+        {
+            "id": f"s{i}",
+            "prompt": f"Question {i}?",
+            "responses": ["one", "two"],
+            "verdicts": [{"judge": "elsewhere", "verdict": "B", "p": 0.1}],
+        }
+        for i in range(3)
+    ]
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "routing": {"policy": "never", "audit_share": 0.0},
+    }
+    with Project(f"sqlite:///{tmp_path}/run.db", config=config) as project:
+        summary = project.run("preference", rows)
+        assert (summary.accepted, summary.model_calls) == (3, 0)
+        project.export("jsonl", tmp_path / "o.jsonl")
+    got = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert {(row["chosen"], row["rejected"]) for row in got} == {("two", "one")}
+
+
+@pytest.mark.parametrize("verdict", [{"judge": "x"}, {"verdict": "A"}, {"judge": "x", "verdict": "C"}, "A",
+                                     {"judge": "x", "verdict": "A", "p": 2}])  # fmt: skip
+def test_bad_verdicts_cost_their_row(tmp_path: Path, verdict: Any) -> None:
+    good = {"prompt": "Q?", "responses": ["a", "b"], "verdicts": [{"judge": "x", "verdict": "A"}]}
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "routing": {"policy": "never", "audit_share": 0.0},
+    }
+    with Project(f"sqlite:///{tmp_path}/run.db", config=config) as project:
+        summary = project.run("preference", [good, {**good, "prompt": "R?", "verdicts": [verdict]}])
+    assert (summary.items, summary.bad_rows) == (1, 1)
+
+
+def test_real_recorded_verdicts_run_through_the_graph(tmp_path: Path) -> None:
+    file = DATA / "prd_vicuna80.jsonl"
+    if not file.exists():
+        pytest.skip(f"recorded data is not in {DATA} (set SOLON_DATA)")
+    config = {"models": {"default": {"model": "scripted:default"}}}
+    with Project(f"sqlite:///{tmp_path}/run.db", config=config) as project:
+        found = import_file(project, "panel", file, policy="disagreement", limit=60)
+        assert found.seeds + found.bad_rows == 60
+        assert found.accepted + found.pending_review == found.seeds
+        assert found.decisions > 10
+        assert project.summarize(found.run_id).model_calls == 0
+
+
+def test_a_folder_from_the_command_line(solon: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "pairs.jsonl", [{**row, "licence": "MIT", "lang": "en"} for row in pairs()])
+    solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)
+    code, out, err = solon(
+        "export", "--store", STORE, "--format", "trl-preference", "--folder", "-o", "set", "--test-fraction", 0.4,
+        "--extra-column", "annotator", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    summary = last(out)
+    assert summary["facts"]["decided"] == 6
+    assert summary["facts"]["licences"] == {"MIT": 6}
+    assert {Path(file["path"]).parent.name for file in summary["files"]} == {"data"}
+    assert Path(summary["manifest"]).exists()
+    assert "license: mit" in (tmp_path / "set" / "README.md").read_text()
+    groups = [
+        {json.loads(line)["prompt"][0]["content"] for line in Path(file["path"]).read_text().splitlines()}
+        for file in summary["files"]
+    ]
+    assert not groups[0] & groups[1]
+    assert len(groups[0] | groups[1]) == 3
+    code, _, err = solon("export", "--store", STORE, "--format", "jsonl", "--folder", "-o", "set")
+    assert code == 2
+    assert "exists already" in err
+
+
+def test_forgotten_records_are_counted(solon: Cli, tmp_path: Path) -> None:
+    from sqlalchemy import text
+
+    write(tmp_path / "pairs.jsonl", pairs())
+    solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)
+    with Project(STORE) as project, project.store.transaction() as connection:
+        connection.execute(
+            text("UPDATE texts SET body = NULL WHERE id = (SELECT text_id FROM seeds ORDER BY id LIMIT 1)")
+        )
+    code, out, err = solon("export", "--store", STORE, "--format", "trl-sft", "-o", "o.jsonl", "--json")
+    assert code == 0, err
+    assert (last(out)["written"], last(out)["left_out"]) == (5, {"forgotten": 1})

@@ -1,0 +1,317 @@
+"""Two people differ: a third, who sees no names, settles it; the item follows, and the reviewers may reply once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from solon.errors import AlreadyDecided, InvalidDecision, NotPending
+from solon.project import Project
+from solon.store import adjudicating, queue
+from solon.store.adjudicating import Case
+from solon.store.answering import Answered, answer_lease, undo
+from solon.store.disagreements import outcome_of, soft_shares
+from solon.store.experts import ExpertRow
+from solon.store.review_rows import NotThere, ReviewRow, find_review
+from solon.store.tables import Decision, Review
+
+decisions = Decision.__table__
+reviews = Review.__table__
+
+
+def give(
+    project: Project, expert: ExpertRow, review_id: str, which: int, **more: Any
+) -> tuple[Answered, ReviewRow]:
+    """Lease a review and answer it: for the candidate of this place, in the order of the store."""
+    with project.store.transaction() as connection:
+        lease, review = queue.lease_review(connection, expert, review_id)
+        answer = {"choice": "prefer", "candidate": review.candidates[which], "rationale": f"for {which}"}
+        done = answer_lease(
+            project.store,
+            connection,
+            expert,
+            lease.token,
+            {**answer, **more},
+            review_id=review_id,
+            channel="api",
+            times={},
+            answers=2,
+        )
+    return done, review
+
+
+def first_review(project: Project) -> str:
+    with project.store.connect() as connection:
+        query = select(reviews.c.id).where(reviews.c.state == "waiting").order_by(reviews.c.created_at)
+        return str(connection.execute(query.limit(1)).scalar_one())
+
+
+def other_review(project: Project, review: ReviewRow) -> str:
+    """The question as it is put to the second person."""
+    with project.store.connect() as connection:
+        query = select(reviews.c.id).where(
+            reviews.c.content_hash == review.content_hash,
+            reviews.c.kind == "overlap",
+            reviews.c.state == "waiting",
+        )
+        return str(connection.execute(query).scalar_one())
+
+
+def cases(project: Project, state: str | None = "open") -> list[Case]:
+    with project.store.connect() as connection:
+        return adjudicating.list_cases(connection, state)
+
+
+def rule(project: Project, lead: ExpertRow, case: Case, choice: str, which: int | None = None) -> Case:
+    with project.store.transaction() as connection:
+        return adjudicating.adjudicate(
+            project.store,
+            connection,
+            lead,
+            case.id,
+            choice=choice,
+            candidate=None if which is None else case.review.candidates[which],
+            principle="true-claims",
+            reason="The second answer invents a fact.",
+            known_principles=["true-claims"],
+        )
+
+
+@pytest.fixture
+def split(project: Project, person: Any) -> tuple[ExpertRow, ExpertRow, Case]:
+    """Ada and Bo answered one question differently."""
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    _, review = give(project, ada, first_review(project), 0)
+    give(project, bo, other_review(project, review), 1)
+    (case,) = cases(project)
+    return ada, bo, case
+
+
+def test_two_are_asked_and_agreement_opens_nothing(project: Project, person: Any) -> None:
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    _, review = give(project, ada, first_review(project), 0)
+    give(project, bo, other_review(project, review), 0)
+    assert cases(project, None) == []
+
+
+def test_an_edit_agrees_with_a_preference_for_the_same_answer() -> None:
+    assert outcome_of("edit", "t1") == outcome_of("prefer", "t1") != outcome_of("prefer", "t2")
+    assert outcome_of("both_bad", None) == outcome_of("redraft", None) != outcome_of("tie", None)
+    assert outcome_of("edit", None) == outcome_of("reject", None) or outcome_of("edit", None) == "neither"
+
+
+def test_soft_shares() -> None:
+    assert soft_shares(["a", "b", "a"], ["a", "b"]) == {"a": 0.666667, "b": 0.333333}
+    assert soft_shares(["a", "tie"], ["a", "b"]) == {"a": 0.75, "b": 0.25}
+    assert soft_shares(["neither", "neither"], ["a", "b"]) == {"a": 0.5, "b": 0.5}
+    assert soft_shares(["accept", "reject", "accept"], ["a"]) == {"a": 0.666667}
+
+
+def test_the_same_outcome_leaves_the_item_alone(project: Project, person: Any, split: Any) -> None:
+    _, _, case = split
+    project.resume()
+    settled = rule(project, person("Lea", role="lead")[0], case, "prefer", 0)
+    assert settled.state == "decided"
+    with project.store.connect() as connection:
+        assert connection.execute(select(decisions.c.overruled_by)).scalars().all() == [None, None]
+        assert settled.decision_id in connection.execute(select(decisions.c.id)).scalars().all()
+    assert project.summarize().accepted == 1
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+def test_another_outcome_takes_the_place_of_the_first(
+    project: Project, person: Any, split: Any, delivered: bool
+) -> None:
+    """Whether the graph has the first answer or not: the record says what the adjudicator said, at no model cost."""
+    _, _, case = split
+    before = project.resume() if delivered else project.summarize()
+    settled = rule(project, person("Lea", role="lead")[0], case, "prefer", 1)
+    after = project.resume()
+    assert (after.accepted, after.pending_review) == (1, 11)
+    assert after.model_calls == before.model_calls
+    trace = project.trace(case.item_id)
+    texts = {c["id"]: c["text"] for c in trace["candidates"]}
+    assert texts[trace["record"]["chosen_id"]] == texts[case.review.candidates[1]]
+    assert trace["record"]["decision_id"] == settled.decision_id
+    with project.store.connect() as connection:
+        rows = {r["id"]: r for r in connection.execute(select(decisions)).mappings()}
+    assert not rows[str(settled.decision_id)]["counts"]  # whoever saw both answers is no blind evidence
+    assert [r["counts"] for r in rows.values() if r["overruled_by"] == settled.decision_id] == [True]
+
+
+def test_nobody_settles_their_own_disagreement(project: Project, person: Any) -> None:
+    lea, bo = person("Lea", role="lead")[0], person("Bo")[0]
+    _, review = give(project, lea, first_review(project), 0)
+    give(project, bo, other_review(project, review), 1)
+    (case,) = cases(project)
+    for who in (lea, bo):
+        with pytest.raises(NotPending):
+            rule(project, who, case, "tie")
+    other = person("Max", role="lead")[0]
+    rule(project, other, case, "tie")
+    with pytest.raises(AlreadyDecided):
+        rule(project, person("Eve", role="lead")[0], case, "tie")
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"choice": "edit"}, "choice"),
+        ({"choice": "prefer", "candidate": "nobody"}, "candidate"),
+        ({"choice": "tie", "principle": "unheard-of"}, "principle"),
+        ({"choice": "tie", "reason": " "}, "reason"),
+    ],
+)
+def test_wrong_rulings_name_their_field(
+    project: Project, person: Any, split: Any, given: dict[str, Any], field: str
+) -> None:
+    lead = person("Lea", role="lead")[0]
+    values = {"candidate": None, "principle": None, "reason": "because", "known_principles": ["p"], **given}
+    with pytest.raises(InvalidDecision, match=f"^{field}:"), project.store.transaction() as connection:
+        adjudicating.adjudicate(project.store, connection, lead, split[2].id, **values)
+    assert cases(project)[0].state == "open"
+
+
+def test_taking_an_answer_back_closes_the_case(project: Project, person: Any) -> None:
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    _, review = give(project, ada, first_review(project), 0)
+    done, _ = give(project, bo, other_review(project, review), 1)
+    with project.store.transaction() as connection:
+        undo(project.store, connection, bo, str(done.decision_id))
+    assert [case.state for case in cases(project, None)] == ["withdrawn"]
+    give(project, bo, done.review_id, 1, strength=2)
+    assert [case.state for case in cases(project, None)] == ["open"]
+
+
+def test_a_settled_answer_is_not_taken_back(project: Project, person: Any) -> None:
+    ada, bo = person("Ada")[0], person("Bo")[0]
+    done, review = give(project, ada, first_review(project), 0)
+    give(project, bo, other_review(project, review), 1)
+    rule(project, person("Lea", role="lead")[0], cases(project)[0], "prefer", 1)
+    with pytest.raises(NotPending, match="settled"), project.store.transaction() as connection:
+        undo(project.store, connection, ada, str(done.decision_id))
+
+
+def test_maintained_answers_leave_it_contested_with_a_soft_label(
+    project: Project, person: Any, split: Any, tmp_path: Any
+) -> None:
+    ada, bo, case = split
+    project.resume()
+    rule(project, person("Lea", role="lead")[0], case, "prefer", 0)
+    with project.store.transaction() as connection:
+        adjudicating.reply(project.store, connection, ada, case.id, stance="accepts", words="")
+        with pytest.raises(InvalidDecision, match=r"^words"):
+            adjudicating.reply(project.store, connection, bo, case.id, stance="maintains", words="")
+        kept = adjudicating.reply(
+            project.store, connection, bo, case.id, stance="maintains", words="The label says otherwise."
+        )
+        with pytest.raises(AlreadyDecided):
+            adjudicating.reply(project.store, connection, bo, case.id, stance="accepts", words="")
+    assert kept.state == "contested"
+    assert sorted((kept.soft or {}).values()) == [0.333333, 0.666667]
+    from solon.store.exporting import export_rows
+
+    _, rows = export_rows(project.store)
+    (row,) = list(rows)
+    assert (row.label, row.outcome, row.soft_label) == ("contested", "tie", 0.666667)
+
+
+def test_split_again_is_contested(project: Project, person: Any, split: Any) -> None:
+    kept = rule(project, person("Lea", role="lead")[0], split[2], "contested")
+    assert (kept.state, kept.decision_id) == ("contested", None)
+    assert set((kept.soft or {}).values()) == {0.5}
+    stranger = person("Cy")[0]
+    with pytest.raises(NotThere), project.store.transaction() as connection:
+        adjudicating.reply(project.store, connection, stranger, kept.id, stance="accepts", words="")
+
+
+def test_over_http_without_names_until_it_is_settled(
+    project: Project, person: Any, serving: Any, client: Any, split: Any
+) -> None:
+    _, _, case = split
+    _, lead = person("Lea", role="lead")
+    ada = _token(project, "Ada")
+
+    async def go() -> None:
+        async with serving(project, work=True) as app, client(app, lead) as http, client(app, ada) as mine:
+            assert (await mine.get("/api/v1/adjudications")).status_code == 403
+            assert (await mine.get("/api/v1/me/outcomes")).json() == []
+            listed = (await http.get("/api/v1/adjudications")).json()
+            assert [line["id"] for line in listed] == [case.id]
+            raw = await http.get(f"/api/v1/adjudications/{case.id}")
+            assert not re.search(r"Ada|\bBo\b|expert:", raw.text)
+            shown = raw.json()
+            assert [one["reviewer"] for one in shown["answers"]] == [1, 2]
+            assert {one["rationale"] for one in shown["answers"]} == {"for 0", "for 1"}
+            ruling = {"choice": "prefer", "candidate": shown["candidates"][1]["id"], "reason": "It is true."}
+            url = f"/api/v1/adjudications/{case.id}/decision"
+            settled = await http.post(url, json=ruling)
+            assert settled.status_code == 200, settled.text
+            assert {one["name"] for one in settled.json()["answers"]} == {"Ada", "Bo"}
+            assert (await http.post(url, json=ruling)).status_code == 409
+            (outcome,) = (await mine.get("/api/v1/me/outcomes")).json()
+            assert outcome["may_reply"]
+            assert outcome["outcome"]["reason"] == "It is true."
+            assert "Bo" not in str(outcome)
+            reply = f"/api/v1/me/outcomes/{case.id}/reply"
+            said = await mine.post(reply, json={"stance": "maintains", "words": "I see it otherwise."})
+            assert (said.status_code, said.json()["state"]) == (200, "contested")
+            assert (await mine.post(reply, json={"stance": "accepts"})).status_code == 409
+            for _ in range(200):
+                if project.summarize().decisions_to_apply == 0:
+                    break
+                await asyncio.sleep(0.05)
+
+    asyncio.run(go())
+    assert project.summarize().accepted == 1
+
+
+def _token(project: Project, name: str) -> str:
+    from solon.store.experts import rotate_token
+
+    return rotate_token(project.store, name, by="local:test")[1]
+
+
+def test_pages(project: Project, person: Any, serving: Any, client: Any, split: Any) -> None:
+    """The forms work without a script, and only with the session's own token."""
+    from solon.review.auth import COOKIE
+
+    _, _, case = split
+    _, lead = person("Lea", role="lead")
+
+    async def log_in(http: Any, token: str) -> str:
+        entered = await http.post("/login", data={"token": token})
+        http.cookies.set(COOKIE, entered.cookies[COOKIE])
+        found = re.search(r'name="csrf" value="(\w+)"', (await http.get("/outcomes")).text)
+        assert found is not None
+        return found[1]
+
+    async def go() -> None:
+        async with serving(project) as app, client(app) as http, client(app) as mine:
+            csrf = await log_in(http, lead)
+            url = f"/lead/adjudications/{case.id}"
+            page = (await http.get(url)).text
+            assert "Reviewer 1" in page
+            assert "Ada" not in page
+            assert case.id in (await http.get("/lead/adjudications")).text
+            form = {"choice": "tie", "reason": "Both say the same."}
+            assert (await http.post(url, data=form)).status_code == 403
+            assert "choice" in (await http.post(url, data={**form, "csrf": csrf, "choice": "edit"})).text
+            assert (await http.post(url, data={**form, "csrf": csrf})).status_code == 303
+            assert "Ada" in (await http.get(url)).text
+            own = await log_in(mine, _token(project, "Ada"))
+            assert "Both say the same." in (await mine.get("/outcomes")).text
+            sent = await mine.post(f"/outcomes/{case.id}", data={"csrf": own, "stance": "accepts"})
+            assert sent.status_code == 303
+            assert "You replied" in (await mine.get("/outcomes")).text
+
+    asyncio.run(go())
+
+
+def test_the_review_of_a_case_is_found_in_any_attempt(project: Project, split: Any) -> None:
+    with project.store.connect() as connection:
+        assert find_review(connection, split[2].review.id).content_hash == split[2].review.content_hash

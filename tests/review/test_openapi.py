@@ -1,0 +1,151 @@
+"""The whole OpenAPI as every role, by schemathesis: no 5xx, and no answer that the schema does not allow.
+
+Examples for each endpoint and role: SOLON_SCHEMA_EXAMPLES (default 4, half of them against the schema).
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from solon.project import Project
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    schemathesis = pytest.importorskip("schemathesis", reason="pip install schemathesis")
+    from schemathesis import GenerationMode
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.core.failures import FailureGroup
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_headers_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+from running import Server
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
+EXAMPLES = int(os.environ.get("SOLON_SCHEMA_EXAMPLES", "4"))
+ENDLESS = "/api/v1/events"
+ROLES = ("nobody", "expert", "lead", "admin")
+
+
+@pytest.fixture
+def world(project: Project, person: Any) -> Iterator[tuple[Server, dict[str, str], dict[str, list[str]]]]:
+    """A server with something of everything in it: tokens by role, and ids by the name of a path parameter."""
+    server = Server(project, work=False, answers=2)
+    server.start()
+    tokens = {role: person(f"a {role}", role=role)[1] for role in ROLES[1:]}
+    other = person("Bo")[1]
+    victims = [person(f"victim {n}")[0].id for n in range(6)]
+    ids: dict[str, list[str]] = {"expert_id": victims, "place": ["0"]}
+
+    def post(token: str, path: str, body: Any) -> Any:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx.post(f"{server.address}/api/v1{path}", json=body, headers=headers, timeout=60)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    assignments, decisions, seen = [], [], []
+
+    def answer_one(token: str, review_id: str, text: str) -> None:
+        item = post(token, f"/reviews/{review_id}/lease", {})
+        chosen = next(one["id"] for one in item["candidates"] if one["text"].startswith(text))
+        answer = {"choice": "prefer", "candidate": chosen, "rationale": "r", "proposal": "A principle."}
+        done = post(token, f"/reviews/{review_id}/decision", {"token": item["token"], "answer": answer})
+        assignments.append(done["assignment"])
+        decisions.append(done["decision"])
+        seen.append(review_id)
+
+    for review in project.reviews(limit=2):
+        one, another = (candidate.text for candidate in review.candidates)
+        answer_one(tokens["expert"], review.id, one)
+        (again,) = [found for found in project.reviews() if found.prompt == review.prompt]
+        answer_one(other, again.id, another)
+    assignments.append(post(tokens["expert"], "/next", {})["item"]["assignment"])
+    ids |= {"assignment_id": assignments, "decision_id": decisions, "review_id": seen}
+    ids["job_id"] = [post(tokens["lead"], "/exports", {"format": "jsonl"})["id"]]
+    with project.store.connect() as connection:
+        from solon.store.adjudicating import list_cases
+        from solon.store.proposals import list_proposals
+        from solon.store.reading import law_rows
+
+        ids["case_id"] = [case.id for case in list_cases(connection, None)]
+        ids["proposal_id"] = [row.id for row in list_proposals(connection)]
+        ids["item_id"] = [project.trace(name)["item"]["id"] for name in seen]
+        laws = [str(row["id"]) for row in law_rows(connection, "Constitution")]
+        ids |= {"old": laws, "new": laws}
+    assert all(ids.values()), ids
+    yield server, tokens, ids
+    server.stop()
+
+
+def test_no_answer_is_outside_the_schema(world: Any) -> None:
+    server, tokens, ids = world
+    schema = schemathesis.openapi.from_url(f"{server.address}/api/v1/openapi.json")
+    operations = [found.ok() for found in schema.get_all_operations()]
+    problems: list[str] = []
+    answered: dict[int, int] = {}
+    for number, operation in enumerate(operations):
+        if operation.path == ENDLESS:
+            continue
+        for role in ROLES:
+            problem = _try(operation, role, tokens.get(role), ids, answered, number)
+            if problem:
+                problems.append(f"{role}: {operation.method.upper()} {operation.path}: {problem}")
+    assert len(operations) > 45
+    assert answered.get(200, 0) > len(operations)
+    assert not problems, "\n\n".join(problems)
+
+
+def _try(
+    operation: Any,
+    role: str,
+    token: str | None,
+    ids: dict[str, list[str]],
+    answered: dict[int, int],
+    number: int,
+) -> str:
+    """The first thing wrong with an endpoint for a role; empty where nothing is."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    strategies = [operation.as_strategy(generation_mode=GenerationMode.POSITIVE)]
+    if operation.body or operation.query:
+        strategies.append(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+
+    @seed(number)
+    @settings(
+        max_examples=EXAMPLES if token else 1,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=st.one_of(strategies), data=st.data())
+    def check(case: Any, data: st.DataObject) -> None:
+        for name in case.path_parameters or {}:
+            if name in ids and data.draw(st.integers(0, 3)):
+                case.path_parameters[name] = data.draw(st.sampled_from(ids[name]))
+        response = case.call(headers=headers, timeout=30)
+        answered[response.status_code] = answered.get(response.status_code, 0) + 1
+        case.validate_response(response, checks=CHECKS)
+
+    try:
+        check()
+    except (Exception, FailureGroup) as error:
+        return str(error)[:1500]
+    return ""

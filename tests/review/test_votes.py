@@ -1,0 +1,265 @@
+"""Reviewers who are not proven: their answers are votes, merged with the panel's until together they are sure.
+
+The panel is scripted, so these tests show that the machinery holds; they claim no rate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from solon.config import ReviewersConfig
+from solon.errors import NotPending, UsageError
+from solon.evidence import rate_reviewers
+from solon.project import Project
+from solon.store import queue
+from solon.store.answering import Answered, answer_lease, undo
+from solon.store.counts import count_decisions
+from solon.store.experts import ExpertRow, find_expert, save_measured, set_trust
+from solon.store.review_lists import count_answers
+from solon.store.review_rows import VOTES, ReviewRow, find_review, list_reviews
+from solon.store.tables import Assignment, Decision, Record, Review
+from solon.store.voting import tally
+
+decisions = Decision.__table__
+reviews = Review.__table__
+records = Record.__table__
+assignments = Assignment.__table__
+
+
+def first_review(project: Project) -> ReviewRow:
+    with project.store.connect() as connection:
+        return list_reviews(connection)[0]
+
+
+def give(
+    project: Project,
+    expert: ExpertRow,
+    review: ReviewRow,
+    choice: str = "prefer",
+    which: int = 0,
+    reviewers: ReviewersConfig | None = None,
+    **more: Any,
+) -> Answered:
+    given: dict[str, Any] = {"choice": choice, "rationale": "clear", **more}
+    if choice == "prefer":
+        given["candidate"] = review.candidates[which]
+    with project.store.transaction() as connection:
+        lease, _ = queue.lease_review(connection, expert, review.id)
+        return answer_lease(
+            project.store,
+            connection,
+            expert,
+            lease.token,
+            given,
+            review_id=review.id,
+            channel="api",
+            times={},
+            reviewers=reviewers,
+        )
+
+
+def now(project: Project, review: ReviewRow) -> ReviewRow:
+    with project.store.connect() as connection:
+        return find_review(connection, review.id)
+
+
+def test_a_vote_decides_nothing_alone_and_further_people_are_asked(project: Project, person: Any) -> None:
+    review = first_review(project)
+    ann, ben, cem = (person(name, role="worker")[0] for name in ("Ann", "Ben", "Cem"))
+    first = give(project, ann, review)
+    assert (first.kind, first.decision_id) == ("vote", None)
+    assert now(project, review).state == "waiting"
+    with project.store.transaction() as connection:
+        offered = queue.lease_next(connection, ann)
+    assert offered is not None
+    assert offered[1].content_hash != review.content_hash, "nobody votes twice"
+    with project.store.connect() as connection:
+        assert count_answers(connection, ann.actor) == (1, 1, 1)
+        assert count_decisions(connection, review.run_id) == (0, 0)
+    states = [now(project, review).state]
+    for expert in (ben, cem):
+        if states[-1] == "waiting":
+            give(project, expert, review)
+            states.append(now(project, review).state)
+    assert states[-1] == "decided"
+    with project.store.connect() as connection:
+        row = connection.execute(select(decisions).where(decisions.c.review_id == review.id)).one()
+    assert (row.actor, row.choice, row.candidate_id) == (VOTES, "prefer", review.candidates[0])
+    assert not row.counts
+    assert 0.9 <= row.confidence < 1.0
+
+
+def test_what_votes_decide_becomes_a_provisional_record_of_its_own_route(
+    project: Project, person: Any
+) -> None:
+    review = first_review(project)
+    for name in ("Ann", "Ben", "Cem", "Dan"):
+        if now(project, review).state == "waiting":
+            give(project, person(name, role="worker")[0], review)
+    project.resume()
+    with project.store.connect() as connection:
+        record = connection.execute(select(records).where(records.c.item_id == review.item_id)).one()
+    assert (record.route, record.chosen_id) == ("voted", review.candidates[0])
+    assert record.provisional
+    assert record.certificate_id is None
+    assert record.confidence == record.soft_label >= 0.9
+
+
+def test_an_expert_decides_alone_and_the_single_user_notices_nothing(project: Project, person: Any) -> None:
+    review = first_review(project)
+    assert give(project, person("Eva")[0], review).kind == "decided"
+    other = first_review(project)
+    project.decide(other.id, "prefer", other.candidates[1])
+    assert now(project, other).state == "decided"
+
+
+def test_votes_that_disagree_go_to_a_lead_at_the_limit(project: Project, person: Any) -> None:
+    review = first_review(project)
+    few = ReviewersConfig(settles=0.99, most_votes=4)
+    for number in range(4):
+        expert = person(f"W{number}", role="worker")[0]
+        give(project, expert, review, which=number % 2, reviewers=few)
+    found = now(project, review)
+    assert (found.state, found.escalated) == ("waiting", True)
+    fifth = person("W5", role="worker")[0]
+    with project.store.transaction() as connection, pytest.raises(NotPending):
+        queue.lease_review(connection, fifth, review.id)
+
+
+def test_two_who_find_both_bad_are_heard_by_a_lead(project: Project, person: Any) -> None:
+    review = first_review(project)
+    for name in ("Ann", "Ben"):
+        give(project, person(name, role="worker")[0], review, choice="both_bad")
+    found = now(project, review)
+    assert (found.state, found.escalated) == ("waiting", True)
+
+
+def test_measured_reliability_weighs_the_vote(project: Project, person: Any) -> None:
+    review = first_review(project)
+    ann = person("Ann", role="worker")[0]
+    with project.store.connect() as connection:
+        before = tally(connection, review, ReviewersConfig()).posterior["A"]
+    give(project, ann, review, which=0)
+    figures: dict[str, float] = {}
+    for reliability in (0.55, 0.75, 0.85):
+        with project.store.transaction() as connection:
+            save_measured(connection, {ann.actor: {"reliability": reliability, "n": 9, "low": 0, "high": 1}})
+            figures[str(reliability)] = tally(connection, review, ReviewersConfig()).posterior["A"]
+    assert before < figures["0.55"] < figures["0.75"] < figures["0.85"]
+
+
+def test_a_vote_after_looking_at_the_judges_weighs_nothing(project: Project, person: Any) -> None:
+    review = first_review(project)
+    ann = person("Ann", role="worker")[0]
+    with project.store.transaction() as connection:
+        lease, _ = queue.lease_review(connection, ann, review.id)
+        queue.reveal(connection, lease.id, ann.actor)
+    give(project, ann, review)
+    with project.store.connect() as connection:
+        assert tally(connection, review, ReviewersConfig()).votes == ()
+
+
+def test_a_lead_says_who_is_proven(project: Project, person: Any) -> None:
+    review = first_review(project)
+    eva = person("Eva", trust="unproven")[0]
+    assert give(project, eva, review).kind == "vote"
+    set_trust(project.store, "Eva", "proven", by="local:test")
+    other = next(r for r in _waiting(project) if r.item_id != review.item_id)
+    with project.store.connect() as connection:
+        eva = find_expert(connection, "Eva")
+    assert give(project, eva, other).kind == "decided"
+    with pytest.raises(UsageError, match="nobody is ever"):
+        set_trust(project.store, "Eva", "brilliant", by="local:test")
+
+
+def _waiting(project: Project) -> list[ReviewRow]:
+    with project.store.connect() as connection:
+        return list_reviews(connection)
+
+
+def test_configuration_says_which_roles_are_proven(project: Project, person: Any) -> None:
+    crowd = ReviewersConfig(proven_roles=("lead", "admin"))
+    review = first_review(project)
+    assert give(project, person("Eva")[0], review, reviewers=crowd).kind == "vote"
+    assert give(project, person("Lea", role="lead")[0], review, reviewers=crowd).kind == "decided"
+
+
+def test_people_are_measured_beside_proven_ones_and_never_beside_the_panel(
+    project: Project, person: Any
+) -> None:
+    ann, eva = person("Ann", role="worker")[0], person("Eva")[0]
+    same = 0
+    for number, review in enumerate(_waiting(project)):
+        give(project, ann, review, which=0)
+        if now(project, review).state == "waiting":
+            give(project, eva, review, which=0 if number else 1)
+            same += 1
+    rated = rate_reviewers(project.store, ReviewersConfig())
+    assert rated[ann.actor].n == same
+    assert rated[eva.actor].n == 0
+    with project.store.connect() as connection:
+        measured = find_expert(connection, "Ann").measured
+    assert measured is not None
+    assert measured["n"] == same
+    assert measured["low"] < measured["reliability"] < measured["high"]
+
+
+def test_audits_and_the_pilot_wait_for_proven_people(project: Project, person: Any) -> None:
+    with project.store.transaction() as connection:
+        connection.execute(update(reviews).values(rule="pilot"))
+    ann = person("Ann", role="worker")[0]
+    with project.store.transaction() as connection:
+        alone = queue.lease_next(connection, ann)
+    assert alone is not None, "where there are workers only, they answer the pilot too"
+    with project.store.transaction() as connection:
+        queue.release(connection, alone[0].id, ann.actor)
+    person("Eva")
+    with project.store.transaction() as connection:
+        assert queue.lease_next(connection, ann) is None
+        connection.execute(update(reviews).values(kind="audit", rule="audit"))
+        assert queue.lease_next(connection, ann) is None
+
+
+def test_a_lead_takes_back_what_votes_decided(project: Project, person: Any) -> None:
+    review = first_review(project)
+    for name in ("Ann", "Ben", "Cem", "Dan"):
+        if now(project, review).state == "waiting":
+            give(project, person(name, role="worker")[0], review)
+    lea = person("Lea", role="lead")[0]
+    with project.store.connect() as connection:
+        made = connection.execute(
+            select(decisions.c.id).where(decisions.c.review_id == review.id)
+        ).scalar_one()
+    with project.store.transaction() as connection:
+        undo(project.store, connection, lea, made)
+    assert now(project, review).prefer_actor == lea.actor
+    assert give(project, lea, review, which=1).kind == "decided"
+
+
+def test_the_server_takes_votes(project: Project, person: Any, serving: Any, client: Any) -> None:
+    tokens = [person(name, role="worker")[1] for name in ("Ann", "Ben")]
+
+    async def vote(http: Any) -> dict[str, Any]:
+        item = (await http.post("/api/v1/next", json={})).json()["item"]
+        answer = {"choice": "tie", "rationale": "both say the same"}
+        given = {"token": item["token"], "answer": answer}
+        sent = await http.post(f"/api/v1/reviews/{item['review']}/decision", json=given)
+        assert sent.status_code == 200
+        taken: dict[str, Any] = sent.json()
+        return taken
+
+    async def both() -> list[dict[str, Any]]:
+        async with serving(project, work=False) as app:
+            taken = []
+            for token in tokens:
+                async with client(app, token) as http:
+                    taken.append(await vote(http))
+            return taken
+
+    first, second = asyncio.run(both())
+    assert first["review"] == second["review"], "an undecided item is asked of the next person"
+    assert [(t["kind"], t["decision"]) for t in (first, second)] == [("vote", None)] * 2

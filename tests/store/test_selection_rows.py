@@ -1,0 +1,104 @@
+"""Choosing held reviews, ordering waiting ones, votes and people's figures: the same on every database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from solon.config import ReviewersConfig
+from solon.errors import NotPending
+from solon.store import adopting, experts, learning, selection, voting
+from solon.store.review_rows import find_review, list_reviews
+from solon.store.tables import Review
+
+reviews = Review.__table__
+Open = Callable[..., str]
+
+
+@pytest.fixture
+def held(seed_store: Callable[[int], Any], open_review: Open) -> tuple[Any, list[str]]:
+    seeded = seed_store(4)
+    names = [open_review(seeded, index) for index in range(4)]
+    with seeded.store.transaction() as connection:
+        connection.execute(update(reviews).values(state="held", rule="budget", minutes=2.0, value=0.1))
+    return seeded, names
+
+
+def test_picked_reviews_enter_the_queue_in_their_place(held: tuple[Any, list[str]]) -> None:
+    seeded, names = held
+    with seeded.store.connect() as connection:
+        found = selection.held_reviews(connection, seeded.run.id)
+        requests = selection.requests_of(connection, [row.item_id for row in found])
+    assert {row.id for row in found} == set(names)
+    assert sorted(requests) == [f"Question {i}?" for i in range(4)]
+    picked = [
+        selection.Picked(find, place, inclusion, {"code": "value", "text": "worth it"})
+        for find, place, inclusion in zip(found[:2], (-0.1, -0.5), (1.0, 0.25), strict=True)
+    ]
+    with seeded.store.transaction() as connection:
+        selection.open_picked(connection, picked, found[2:])
+        spent = selection.spent_budget(connection, seeded.run.id)
+        waiting = list_reviews(connection)
+        asked = selection.asked_items(connection, seeded.run.id)
+    assert (spent.reviews, spent.minutes) == (2, 4.0)
+    assert [row.id for row in waiting] == [found[1].id, found[0].id]
+    assert [row.inclusion for row in waiting] == [0.25, 1.0]
+    assert waiting[0].reasons[-1] == {"code": "value", "text": "worth it"}
+    assert set(asked) == {found[0].item_id, found[1].item_id}
+    with seeded.store.connect() as connection:
+        assert {find_review(connection, row.id).state for row in found[2:]} == {"withdrawn"}
+        assert learning.random_part_waits(connection, seeded.run.id)
+
+
+def test_a_new_version_reorders_what_waits_but_no_random_sample(held: tuple[Any, list[str]]) -> None:
+    seeded, names = held
+    with seeded.store.transaction() as connection:
+        connection.execute(update(reviews).values(state="waiting", rule="threshold"))
+        connection.execute(
+            update(reviews).where(reviews.c.id == names[3]).values(rule="pilot", priority=-10.0)
+        )
+        connection.execute(update(reviews).where(reviews.c.id == names[2]).values(inclusion=0.5))
+        adopting.reorder(connection, dict(zip(names, (0.2, 0.8, 0.9, 0.9), strict=True)))
+        found = {row.id: row for row in list_reviews(connection)}
+    assert [found[name].priority for name in names] == [-0.1, -0.4, 0.0, -10.0]
+    assert [found[name].value for name in names] == [0.2, 0.8, 0.1, 0.1]
+
+
+def test_votes_without_a_lease_and_the_figures_of_people(
+    seed_store: Callable[[int], Any], open_review: Open
+) -> None:
+    seeded = seed_store(1)
+    name = open_review(seeded)
+    workers = [experts.add_expert(seeded.store, f"W{i}", role="worker", by="local:test")[0] for i in range(3)]
+    with seeded.store.connect() as connection:
+        review = find_review(connection, name)
+    given = {
+        "choice": "prefer",
+        "candidate": review.candidates[0],
+        "rationale": "it says where it has it from",
+    }
+    crowd = ReviewersConfig(settles=0.95)
+    for worker in workers[:2]:
+        options = {"actor": worker.actor, "channel": "python", "reviewers": crowd}
+        voting.answer(seeded.store, name, given, **options)
+        with pytest.raises(NotPending):
+            voting.answer(seeded.store, name, given, **options)
+    with seeded.store.connect() as connection:
+        counted = voting.tally(connection, review, crowd)
+        blind = learning.blind_answers(connection)
+    # No verdict was given here: the panel's .5 and two of .75 make .9.
+    assert counted.posterior["A"] == pytest.approx(0.9)
+    assert [b.actor for b in blind] == [worker.actor for worker in workers[:2]]
+    voting.answer(seeded.store, name, given, actor=workers[2].actor, channel="python", reviewers=crowd)
+    with seeded.store.connect() as connection:
+        assert find_review(connection, name).state == "decided"
+    figures = {"reliability": 0.8, "n": 7, "low": 0.5, "high": 0.9}
+    with seeded.store.transaction() as connection:
+        assert experts.save_measured(connection, {workers[0].actor: figures, "expert:nobody": figures}) == 1
+        assert experts.save_measured(connection, {workers[0].actor: figures}) == 0
+        table = experts.experts
+        kept = connection.execute(select(table.c.measured).where(table.c.id == workers[0].id)).scalar_one()
+    assert kept == figures
