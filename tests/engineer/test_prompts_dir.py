@@ -33,7 +33,7 @@ def test_a_run_asks_with_ones_own_template_and_is_pinned_to_it(open_project: Any
     path.write_text(path.read_text().replace("# user", "# user\nThink of herons first."))
     project = open_project(prompts_dir=str(place))
     run = project.run("preference", SEEDS)
-    asked = [call for call in _calls(project) if call["role"] == "generator"]
+    asked = [call for call in _calls(project) if call["template"].startswith("generator.draft")]
     assert asked
     assert all("Think of herons first." in call["prompt"] for call in asked)
     # the same without them is another run, and the first one stays as it was
@@ -49,7 +49,9 @@ def _calls(project: Any) -> list[dict[str, Any]]:
     from solon.store.tables import Call, Text
 
     calls, texts = Call.__table__, Text.__table__  # type: ignore[attr-defined]
-    query = select(calls.c.role, texts.c.body.label("prompt")).join(texts, texts.c.id == calls.c.prompt_id)
+    query = select(calls.c.template, texts.c.body.label("prompt")).join(
+        texts, texts.c.id == calls.c.prompt_id
+    )
     with project.store.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 
