@@ -23,6 +23,8 @@ import yaml
 
 from solon import Project, critic
 from solon.consensus.binomial import clopper_pearson
+from solon.law.amendments import telling
+from solon.law.documents import diff, load_constitution
 from solon.law.impact import Trial, measure
 from solon.legislating import legislate, measure_impact, propose
 from solon.store.amendments import AmendmentRow, vote
@@ -75,7 +77,9 @@ def _question(draw: random.Random) -> tuple[str, str, str]:
         long = f"Multiplying {a} by {few} means adding {a} to itself that many times, which gives {a * few} in the end."
         return f"What is {a} times {few}?", f"{a * few}.", long
     if kind == 2:
-        long = f"There are a thousand metres in every kilometre, so that {a} kilometres make {a * 1000} metres."
+        long = (
+            f"There are a thousand metres in every kilometre, so that {a} kilometres make {a * 1000} metres."
+        )
         return f"How many metres are {a} kilometres?", f"{a * 1000} metres.", long
     country = draw.choice(sorted(CAPITALS))
     city = CAPITALS[country]
@@ -124,7 +128,7 @@ class _Trial:
             "held_out": len(held_out),
             "drafted_by": author,
             "problems": problems,
-            "changes": [str(part.text) for part in amendment.document.principles[:1]],  # type: ignore[union-attr]
+            "changes": _changes(amendment),
             "impact": amendment.impact,
             "state": state,
             "before": _rate(before),
@@ -216,6 +220,11 @@ class _Trial:
                     )
                 state = standing.state
         return state
+
+
+def _changes(amendment: AmendmentRow) -> list[str]:
+    base = load_constitution("general")
+    return [str(change) for change in telling(diff(base, amendment.document))]  # type: ignore[type-var]
 
 
 def _rate(found: dict[str, bool]) -> dict[str, Any]:
