@@ -23,6 +23,8 @@ import yaml
 
 from solon import Project, critic
 from solon.consensus.binomial import clopper_pearson
+from solon.law.amendments import telling
+from solon.law.documents import diff, load_constitution
 from solon.law.impact import Trial, measure
 from solon.legislating import legislate, measure_impact, propose
 from solon.store.amendments import AmendmentRow, vote
@@ -126,7 +128,7 @@ class _Trial:
             "held_out": len(held_out),
             "drafted_by": author,
             "problems": problems,
-            "changes": [str(part.text) for part in amendment.document.principles[:1]],  # type: ignore[union-attr]
+            "changes": _changes(amendment),
             "impact": amendment.impact,
             "state": state,
             "before": _rate(before),
@@ -218,6 +220,11 @@ class _Trial:
                     )
                 state = standing.state
         return state
+
+
+def _changes(amendment: AmendmentRow) -> list[str]:
+    base = load_constitution("general")
+    return [str(change) for change in telling(diff(base, amendment.document))]  # type: ignore[type-var]
 
 
 def _rate(found: dict[str, bool]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from solon.errors import LimitReached, UsageError
 from solon.law import amendments as edits
 from solon.law import impact
-from solon.law.documents import load_constitution, load_rubric
+from solon.law.documents import Scope, load_constitution, load_rubric
 from solon.store import amendments as stored
 from solon.store import laws
 from solon.store.amendments import AmendmentRow
@@ -89,7 +89,7 @@ def import_law(
         UsageError: one is in force and is not to be replaced, or no reason is given.
     """
     with store.transaction() as connection:
-        scope = laws.scope_key(document)
+        scope = laws.scope_key(document.scope)
         current = laws.version_in_force(connection, document.kind, document.name, scope=scope)
         if current is None:
             return laws.bring_into_force(store, connection, document, by=by)
@@ -116,7 +116,7 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
     if edits.is_amendment(text):
         file = edits.parse_amendment(text, source=source)
         with store.connect() as connection:
-            base = law_in_force(connection, config, file.kind, file.amends)
+            base = _amended(connection, config, file.kind, file.amends, file.scope)
         document = edits.apply_edits(base.document, file.changes, author=by, reason=file.reason)
         cites, overrules = file.cites, file.overrules
     else:
@@ -126,7 +126,7 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
         given = parse_constitution(text, source=source) if kind == "constitution" else None
         draft = given or parse_rubric(text, source=source)
         with store.connect() as connection:
-            base = law_in_force(connection, config, kind, draft.name)
+            base = _amended(connection, config, kind, draft.name, draft.scope)
         reason = about.get("reason") or draft.reason
         if not reason or reason == base.document.reason:
             raise UsageError("an amendment needs a reason", next_step="give it with --reason")
@@ -136,6 +136,17 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
         return stored.add_amendment(
             store, connection, base, document, proposer=by, cites=cites, overrules=overrules
         )
+
+
+def _amended(connection: Connection, config: Config, kind: Kind, name: str, scope: Scope) -> LawVersion:
+    """The version in force of a name and scope; where it names no scope, also one that is alone in force."""
+    found = laws.version_in_force(connection, kind, name, scope=laws.scope_key(scope))
+    if found is None and scope != Scope():
+        raise UsageError(
+            f"no {kind} {name!r} is in force for {laws.scope_key(scope)}",
+            next_step=f"`solon {kind} import` brings the first one into force",
+        )
+    return found or law_in_force(connection, config, kind, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +164,7 @@ async def legislate(
     config: Config,
     *,
     kind: Kind = "constitution",
+    named: str | None = None,
     models: Models | None = None,
     model: str | None = None,
     least: int = 3,
@@ -165,14 +177,15 @@ async def legislate(
     on which the panel was of another mind.
 
     Args:
-        model: a name in [models]; default: the resolver's. least: decisions that make a cluster. most: drafts.
+        named: the version to amend; default: the configured one. model: a name in [models]; default: the resolver's.
+        least: decisions that make a cluster. most: drafts.
     """
     from solon.agents.legislator import AUTHOR, draft
     from solon.graphs.bench import Bench
     from solon.law.casebook import cluster, own_words
 
     with store.connect() as connection:
-        base = law_in_force(connection, config, kind)
+        base = law_in_force(connection, config, kind, named)
         rows = unsettled(connection, base)
         taken = {
             cited for amendment in stored.list_amendments(connection, kind=kind) for cited in amendment.cites

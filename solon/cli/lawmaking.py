@@ -163,6 +163,10 @@ def _add_writing(group: typer.Typer, kind: Kind) -> None:
         ] = None,
         cite: Annotated[list[str] | None, typer.Option(help="A decision that it rests on.")] = None,
         reason: ReasonOption = "",
+        amends: Annotated[
+            str | None,
+            typer.Option(help="What the legislator amends: NAME or an id; default: the configured one."),
+        ] = None,
         model: Annotated[str | None, typer.Option(help="Who drafts; default: the resolver's model.")] = None,
         store: StoreOption = None,
         config: ConfigOption = None,
@@ -184,7 +188,7 @@ def _add_writing(group: typer.Typer, kind: Kind) -> None:
                 ]
             else:
                 drafted = asyncio.run(
-                    legislating.legislate(project.store, project.config, kind=kind, model=model)
+                    legislating.legislate(project.store, project.config, kind=kind, named=amends, model=model)
                 )
                 made, problems = drafted.amendments, drafted.problems
         if json:

@@ -21,6 +21,7 @@ from solon.law.documents import (
     Line,
     Note,
     Rubric,
+    Scope,
     Slug,
     _explain,
     _Loader,
@@ -69,10 +70,12 @@ class Edit(LawModel):
 
 
 class AmendmentFile(LawModel):
-    """An amendment as a person writes it: what is changed, why, and on which decisions it rests."""
+    """An amendment as a person writes it: what is changed, why, and on which decisions it rests. `scope`: of the
+    version that it amends."""
 
     kind: Kind = "constitution"
     amends: Slug
+    scope: Scope = Scope()
     reason: Annotated[Note, Field(min_length=1)]
     cites: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = Field(default_factory=list)
     overrules: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = Field(default_factory=list)

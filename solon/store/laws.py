@@ -39,13 +39,13 @@ class LawVersion:
     document: Document
 
 
-def scope_key(document: Document) -> str:
-    """The scope of a document in one word: `global`, `recipe:NAME`, `tags:A,B` or both."""
+def scope_key(scope: documents.Scope) -> str:
+    """A scope in one word: `global`, `recipe:NAME`, `tags:A,B` or both."""
     parts = []
-    if document.scope.recipe:
-        parts.append(f"recipe:{document.scope.recipe}")
-    if document.scope.tags:
-        parts.append("tags:" + ",".join(sorted(document.scope.tags)))
+    if scope.recipe:
+        parts.append(f"recipe:{scope.recipe}")
+    if scope.tags:
+        parts.append("tags:" + ",".join(sorted(scope.tags)))
     return " ".join(parts) or "global"
 
 
@@ -85,7 +85,8 @@ def history(connection: Connection, kind: Kind, name: str | None = None) -> list
 
 
 def find_version(connection: Connection, kind: Kind, named: str) -> LawVersion | None:
-    """`NAME` (in force), `NAME@1.2.0`, or the beginning of an id of at least six digits; None without one.
+    """`NAME` (in force; of several scopes the global one), `NAME@1.2.0`, or the beginning of an id of at least six
+    digits; None without one.
 
     Raises:
         UsageError: it fits several.
@@ -96,6 +97,8 @@ def find_version(connection: Connection, kind: Kind, named: str) -> LawVersion |
         found = [v for v in known if v.name == name and v.version == version]
     else:
         found = [v for v in known if v.name == name and v.status == "in_force"]
+        if len(found) > 1:
+            found = [v for v in found if v.scope == "global"] or found
         if not found and len(named) >= 6:
             found = [v for v in known if v.id.startswith(named)]
     if len(found) > 1:
@@ -115,7 +118,7 @@ def law_of_run(
         UsageError: the configured file is neither in force nor an earlier version: law does not change by an edit.
     """
     found = version_in_force(connection, kind, document.name, recipe=recipe)
-    found = found or version_in_force(connection, kind, document.name, scope=scope_key(document))
+    found = found or version_in_force(connection, kind, document.name, scope=scope_key(document.scope))
     if found is None:
         return bring_into_force(store, connection, document, by=by)
     known = {version.id for version in history(connection, kind, document.name)}
@@ -150,7 +153,7 @@ def bring_into_force(
         UsageError: another version is in force, or there is a version of the same number with another text.
     """
     kind, table = document.kind, _TABLES[document.kind].__table__
-    scope, version_id, now = scope_key(document), law_id(document), time.time()
+    scope, version_id, now = scope_key(document.scope), law_id(document), time.time()
     current = version_in_force(connection, kind, document.name, scope=scope)
     if (current.id if current else None) != instead_of:
         raise UsageError(

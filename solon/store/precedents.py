@@ -161,7 +161,7 @@ def precedents_under(connection: Connection, document: Constitution | Rubric) ->
     """
     known = {version.id for version in history(connection, document.kind, document.name)}
     in_force = versions_in_force(connection, document.kind, document.name)
-    scope = scope_key(document)
+    scope = scope_key(document.scope)
     first: dict[str, PrecedentRow] = {}
     rows = all_precedents(connection, document.scope.recipe or None)
     for row in sorted(rows, key=lambda row: row.overruled_at is not None):

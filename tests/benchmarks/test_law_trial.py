@@ -33,6 +33,7 @@ def test_the_trial_tells_agreement_before_and_after(drafter: str) -> None:
     found = run_trial(FAKE, decided=24, held_out=12, drafter=drafter, models=models)
     assert found["drafted_by"] == drafter
     assert found["state"] == "ratified"
+    assert found["changes"] == [f"[is-short] added: {RULE}"]
     assert found["before"]["agreement"] == found["with_precedents"]["agreement"] == 0.0
     assert found["after"]["agreement"] == 1.0
     assert found["after"]["n"] == found["held_out"] > 6

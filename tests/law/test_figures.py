@@ -18,7 +18,7 @@ from solon.consensus.criteria import LEAST, fit_weights
 from solon.errors import UsageError
 from solon.law.documents import dump_yaml, load_constitution, parse_constitution
 from solon.law.scopes import covers, domains_of, narrowest
-from solon.legislating import import_law, law_in_force
+from solon.legislating import import_law, law_in_force, propose
 from solon.store.amendments import count_votes
 from solon.store.experts import add_expert
 from solon.store.laws import versions_in_force
@@ -302,6 +302,18 @@ def test_items_are_pinned_by_the_domain_of_their_seed(tmp_path: Path) -> None:
             "What lowers a fever?",
             "Which pump is best?",
         }
+        with project.store.connect() as connection:
+            assert law_in_force(connection, project.config, "constitution").scope == "global"
+        cite = found["tags:medicine"][0].decision_id
+        file = f"amends: general\nreason: r\ncites: ['{cite}']\n"
+        file += "changes: [{action: retire, id: cites-a-guideline}]\n"
+        with pytest.raises(UsageError, match="there is no 'cites-a-guideline'"):
+            propose(project.store, project.config, file, source="f", by="me")
+        ours = f"scope: {{tags: [medicine]}}\n{file}"
+        amended = propose(project.store, project.config, ours, source="f", by="me")
+        assert amended.scope == "tags:medicine"
+        with pytest.raises(UsageError, match="in force for tags:law"):
+            propose(project.store, project.config, ours.replace("medicine", "law"), source="f", by="me")
 
 
 # Quorum ---------------------------------------------------------------------------------------------------------

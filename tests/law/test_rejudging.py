@@ -13,12 +13,18 @@ from sqlalchemy import text
 
 from solon import Project
 from solon.errors import UsageError
+from solon.eval.material import gather
+from solon.eval.suites.drift import evaluate
+from solon.law.amendments import Edit, apply_edits
+from solon.law.documents import load_constitution
+from solon.legislating import import_law
 from solon.rejudging import Rejudged, rank_stale, rejudge
 from solon.store.exporting import export_rows
 from solon.store.laws import history
+from solon.store.principles import count_uses
 from solon.store.queue import lease_next
 
-from .conftest import CONFIG, RULE, UNSEEN, Court, seed_rows
+from .conftest import CONFIG, RULE, UNSEEN, Court, Fake, seed_rows
 from .test_lawmaking import cast, draft, measure, query
 
 NEVER = {**CONFIG, "routing": {"policy": "never", "audit_share": 0.0}}
@@ -250,3 +256,23 @@ def test_learning_leaves_items_under_newer_law_alone(court: Court) -> None:
     with Project(court.store.url, config=DOUBTFUL, models=court.models) as project:
         learned = project.learn(run_id)
     assert learned.moved_items == learned.confirmed == 0
+
+
+def test_law_imported_in_place_of_another_is_followed_up_on_either_database(store_url: str) -> None:
+    fake = Fake()
+    models = {"default": fake.chat()}
+    with Project(store_url, config=NEVER, models=models) as project:
+        project.run("preference", seed_rows(0, 8))
+        general = load_constitution("general")
+        rule = Edit(action="add", id="names-units", text=RULE, priority=1)
+        document = apply_edits(general, [rule], author="me", reason="units")
+        made = import_law(project.store, document, by="me", replace_in_force=True, reason="units")
+        then = time.time()
+        done = asyncio.run(rejudge(project.store, project.config, by="me", models=models))
+        assert (done.stale, done.confirmed + done.replaced, done.left) == (8, 8, 0)
+        now = list(export_rows(project.store, constitution=made.id)[1])
+        assert all("litres" in (row.chosen or "") for row in now)
+        assert len(now) == len(list(export_rows(project.store, as_of=then)[1])) == 8
+        with project.store.connect() as connection:
+            assert {use.id for use in count_uses(connection, made)} >= {"names-units"}
+        assert not evaluate(gather(project.store)).alarm
