@@ -10,12 +10,22 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
 from solon.errors import InvalidDecision, ReviewError
-from solon.review.auth import AnyExpert, Caller, Lead, NotLoggedIn, TheRoom, check_csrf
+from solon.review.auth import (
+    AnyExpert,
+    Caller,
+    Lead,
+    NotAllowed,
+    NotLoggedIn,
+    TheRoom,
+    check_csrf,
+    session_caller,
+)
 from solon.review.case_schemas import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
 from solon.review.cases import answer_outcome, case_lines, my_outcomes, open_case, settle
 from solon.review.rendering import page
 from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.statistics import statistics
 
 router = APIRouter(prefix="/api/v1", tags=["adjudication"], responses=ANSWERS)
 page_router = APIRouter(include_in_schema=False)
@@ -82,8 +92,6 @@ async def settle_page(request: Request, room: TheRoom, case_id: AnId) -> Respons
     """The form's answer."""
     caller, form = await _form(request, room)
     if not caller.expert.may("lead"):
-        from solon.review.auth import NotAllowed
-
         raise NotAllowed("this needs the role lead", next_step="ask an admin")
     choice, _, candidate = form.get("choice", "").partition(":")
     try:
@@ -106,7 +114,8 @@ def outcomes_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
     """What came of one's own answers."""
     with room.store.connect() as connection:
         found = my_outcomes(connection, caller.expert)
-    return page(room, caller, "outcomes.html", outcomes=found)
+        me = statistics(room, connection, caller.expert).me
+    return page(room, caller, "outcomes.html", outcomes=found, me=me)
 
 
 @page_router.post("/outcomes/{case_id}")
@@ -125,8 +134,6 @@ async def reply_page(request: Request, room: TheRoom, case_id: AnId) -> Response
 
 async def _form(request: Request, room: Room) -> tuple[Caller, dict[str, str]]:
     """Who sent a form of ours, and its fields."""
-    from solon.review.auth import session_caller
-
     caller = await session_caller(request, room)
     if caller is None:
         raise NotLoggedIn("you are not logged in", next_step="log in with your link or token")
