@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.notebook import Listing
-from solon.views import Item, RunSummary, summarize
+from solon.preparing import local_actor
+from solon.views import Item, Review, RunSummary, summarize, view_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from solon.config import Config
+    from solon.formats.exports import ExportSummary
     from solon.formats.records import ExportRow
     from solon.law.documents import Constitution, Rubric
     from solon.store import Store
@@ -105,3 +107,55 @@ class Contents:
             document = law_in_force(connection, self.config, "rubric", named).document
         assert isinstance(document, Rubric)
         return document
+
+    def summarize(self, run_id: str | None = None) -> RunSummary:
+        """Where a run (default: the newest) stands, read from the store."""
+        return summarize(self.store, run_id, self.bad_rows_file)
+
+    def reviews(
+        self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
+    ) -> Listing[Review]:
+        """Reviews in a state: those that wait in the order of the queue, others the oldest first."""
+        from solon.store.reviews import list_reviews
+
+        with self.store.connect() as connection:
+            rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
+        shown_columns = ("id", "recipe", "prompt", "reasons", "state")
+        return Listing((view_review(self.store, row) for row in rows), columns=shown_columns)
+
+    def review(self, review_id: str) -> Review:
+        """One review by its id or the beginning of it."""
+        from solon.store.reviews import find_review
+
+        with self.store.connect() as connection:
+            return view_review(self.store, find_review(connection, review_id))
+
+    def export(
+        self,
+        format: str,
+        path: str | Path,
+        *,
+        run_id: str | None = None,
+        recipe: str | None = None,
+        folder: bool = False,
+        **options: Any,
+    ) -> ExportSummary:
+        """Write the records in force; options of `formats.exports.export`, and `constitution`, `as_of` (a date).
+
+        Args:
+            folder: write a dataset folder with card and Croissant instead, see `solon.formats.folder`.
+        """
+        from solon.formats.exports import export
+        from solon.formats.folder import export_folder
+        from solon.store.exporting import export_rows
+        from solon.store.forgetting import mark_export
+        from solon.views import find_wanted
+
+        named = {name: options.pop(name, None) for name in ("constitution", "as_of")}
+        which = find_wanted(self.store, run_id=run_id, recipe=recipe, **named)
+        left_out, rows = export_rows(self.store, **which)
+        options = {"about": {name: which[name] for name in named if which[name] is not None}, **options}
+        write = export_folder if folder else export
+        summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
+        mark_export(self.store, local_actor(), summary.files, run=which["run_id"], recipe=recipe)
+        return summary

@@ -15,7 +15,6 @@ from solon.contents import Contents
 from solon.edge import run_sync
 from solon.errors import LimitReached, UsageError
 from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
-from solon.notebook import Listing
 from solon.plugins import add_plugins, bind
 from solon.preparing import (
     Seeds,
@@ -31,13 +30,12 @@ from solon.preparing import (
     read_rows,
 )
 from solon.progress import shown
-from solon.views import Candidate, Review, RunSummary, summarize, view_review
+from solon.views import Candidate, Review, RunSummary
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from solon.agents.calls import ModelPool
-    from solon.formats.exports import ExportSummary
     from solon.graphs.recipes import Recipe
     from solon.graphs.runner import Progress, Runner
     from solon.learning import Learned
@@ -366,29 +364,7 @@ class Project(Contents):
 
         return self._recipes.get(name) or get_recipe(name)
 
-    def summarize(self, run_id: str | None = None) -> RunSummary:
-        """Where a run (default: the newest) stands, read from the store."""
-        return summarize(self.store, run_id, self.bad_rows_file)
-
     # Reviewing -------------------------------------------------------------------------------------------------
-
-    def reviews(
-        self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
-    ) -> Listing[Review]:
-        """Reviews in a state: those that wait in the order of the queue, others the oldest first."""
-        from solon.store.reviews import list_reviews
-
-        with self.store.connect() as connection:
-            rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
-        shown_columns = ("id", "recipe", "prompt", "reasons", "state")
-        return Listing((view_review(self.store, row) for row in rows), columns=shown_columns)
-
-    def review(self, review_id: str) -> Review:
-        """One review by its id or the beginning of it."""
-        from solon.store.reviews import find_review
-
-        with self.store.connect() as connection:
-            return view_review(self.store, find_review(connection, review_id))
 
     def decide(
         self, review: str | Review, choice: str, candidate: str | Candidate | None = None, **answer: Any
@@ -412,35 +388,3 @@ class Project(Contents):
         given = {k: v for k, v in values.items() if v is not None}
         people = self.config.reviewers
         return take_in(self.store, review_id, given, reviewers=people, **about)
-
-    # What came out ---------------------------------------------------------------------------------------------
-
-    def export(
-        self,
-        format: str,
-        path: str | Path,
-        *,
-        run_id: str | None = None,
-        recipe: str | None = None,
-        folder: bool = False,
-        **options: Any,
-    ) -> ExportSummary:
-        """Write the records in force; options of `formats.exports.export`, and `constitution`, `as_of` (a date).
-
-        Args:
-            folder: write a dataset folder with card and Croissant instead, see `solon.formats.folder`.
-        """
-        from solon.formats.exports import export
-        from solon.formats.folder import export_folder
-        from solon.store.exporting import export_rows
-        from solon.store.forgetting import mark_export
-        from solon.views import find_wanted
-
-        named = {name: options.pop(name, None) for name in ("constitution", "as_of")}
-        which = find_wanted(self.store, run_id=run_id, recipe=recipe, **named)
-        left_out, rows = export_rows(self.store, **which)
-        options = {"about": {name: which[name] for name in named if which[name] is not None}, **options}
-        write = export_folder if folder else export
-        summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
-        mark_export(self.store, local_actor(), summary.files, run=which["run_id"], recipe=recipe)
-        return summary

@@ -1,0 +1,282 @@
+"""The sections of the configuration that shape runs: every key with its bounds and its meaning. Imports nothing of
+Solon."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Section(BaseModel):
+    """A table of the configuration: strict about its keys, immutable once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Prices(Section):
+    """Money per million tokens. A price that is not given makes the cost unknown, never zero."""
+
+    input: float = Field(ge=0, description="per million input tokens")
+    output: float = Field(ge=0, description="per million output tokens")
+    currency: str = Field("USD", description="of both prices")
+    as_of: str = Field("", description="date or version of the price list, kept with the run")
+
+
+class ModelConfig(Section):
+    """One chat model. `[models.default]` serves every role that names no other."""
+
+    model: str = Field(
+        "builtin:smollm2",
+        description="provider:model, e.g. openai:gpt-5-mini, gguf:/path/model.gguf, scripted:rules.json",
+    )
+    base_url: str | None = Field(
+        None, description="any OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1"
+    )
+    api_key_env: str | None = Field(None, description="environment variable that holds the key")
+    temperature: float = Field(0.7, ge=0, le=2, description="where a role names none of its own")
+    top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling")
+    max_tokens: int = Field(512, ge=1, description="room for an answer")
+    context: int | None = Field(
+        None, ge=256, description="context window in tokens, if the provider does not tell"
+    )
+    logprobs: bool | None = Field(
+        None, description="does the model give logprobs? (unset: known by provider)"
+    )
+    json_schema: bool | None = Field(
+        None, description="does the server enforce a JSON schema? (unset: by provider)"
+    )
+    timeout: float = Field(120.0, gt=0, description="seconds for one call")
+    retries: int = Field(
+        4, ge=0, le=20, description="further tries after 429, 5xx, connection and read timeouts"
+    )
+    concurrency: int = Field(0, ge=0, le=4096, description="calls in flight (0: what suits the provider)")
+    price: Prices | None = None
+    family: str = Field("", description="model family, for the rule that a judge does not judge its own")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="further arguments for the provider's class"
+    )
+
+    @field_validator("model")
+    @classmethod
+    def _has_provider(cls, value: str) -> str:
+        if ":" not in value:
+            raise ValueError(f"{value!r} names no provider; write provider:model, e.g. openai:{value}")
+        return value
+
+    @property
+    def provider(self) -> str:
+        return self.model.split(":", 1)[0]
+
+    @property
+    def name(self) -> str:
+        return self.model.split(":", 1)[1]
+
+
+class GeneratorConfig(Section):
+    """Who drafts: one draft per entry of temperatures x personas x models, until n are planned."""
+
+    models: tuple[str, ...] = Field(("default",), description="names in [models], taken in turn")
+    n: int = Field(2, ge=2, le=16, description="candidates per item")
+    temperatures: tuple[Annotated[float, Field(ge=0, le=2)], ...] = Field(
+        (0.7, 1.0), description="taken in turn, so that candidates differ"
+    )
+    personas: tuple[str, ...] = Field(("",), description="points of view, taken in turn; empty: none")
+    python: tuple[str, ...] = Field(
+        (), description="generators of your own, module:function, after the models"
+    )
+    max_tokens: int | None = Field(None, ge=1, description="room for a draft (unset: that of the model)")
+    revise: bool = Field(True, description="revise candidates after the critique")
+
+    @field_validator("python", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("temperatures", "personas")
+    @classmethod
+    def _not_empty(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value:
+            raise ValueError("needs at least one entry")
+        return value
+
+    @model_validator(mode="after")
+    def _has_author(self) -> GeneratorConfig:
+        if not self.models and not self.python:
+            raise ValueError("models needs at least one entry, unless python has one")
+        return self
+
+
+class CriticConfig(Section):
+    """Who holds each candidate against the constitution."""
+
+    model: str = Field("default", description="a name in [models]")
+    python: str | None = Field(
+        None, description="a critic of your own in place of the model: module:function"
+    )
+    max_tokens: int = Field(400, ge=16, description="room for the findings on one candidate")
+
+
+class JudgeConfig(Section):
+    """One seat of the panel; it sees every pair in both orders."""
+
+    model: str = Field("default", description="a name in [models]")
+    python: str | None = Field(None, description="a judge of your own in place of the model: module:function")
+    persona: str = Field("", description="a point of view, e.g. 'a strict fact checker'")
+    temperature: float = Field(0.0, ge=0, le=2, description="above 0 where samples shall differ")
+    samples: int = Field(1, ge=1, le=32, description="samples per order (models without logprobs: 3 or more)")
+    max_tokens: int = Field(256, ge=8, description="room for a verdict with its rationale")
+
+
+class ResolverConfig(Section):
+    """Who hears both sides of a split panel and must cite the rule that settles it, or hand over."""
+
+    model: str = Field("default", description="a name in [models]")
+    enabled: bool = Field(True, description="without a resolver, a split panel goes to an expert")
+    max_tokens: int = Field(320, ge=16, description="room for its answer")
+
+
+class RoutingConfig(Section):
+    """When an item goes to an expert."""
+
+    policy: Literal["always", "never", "disagreement", "threshold", "pilot", "certified", "budget"] = Field(
+        "pilot", description="pilot: a random sample to experts first, then what the certificate allows"
+    )
+    threshold: float = Field(
+        0.2, ge=0, le=1, description="while no certificate is in force: margins under this are not confident"
+    )
+    pilot: int = Field(50, ge=1, description="items of the random pilot sample")
+    pilot_share: float = Field(0.25, gt=0, le=1, description="the pilot takes at most this share of a run")
+    alpha: float = Field(
+        0.1, gt=0, lt=0.5, description="accepted records disagree with experts at most so often"
+    )
+    delta: float = Field(0.1, gt=0, lt=0.5, description="risk that a certificate's promise is wrong")
+    audit_share: float = Field(
+        0.03, ge=0, le=0.5, description="share of accepted items that experts check blind"
+    )
+    budget: int = Field(50, ge=1, description="policy budget: reviews that a run may open")
+    budget_minutes: float | None = Field(
+        None, gt=0, description="policy budget: minutes of experts' time instead of a number of reviews"
+    )
+    review_seconds: float = Field(
+        60.0, gt=0, description="what a review of ordinary length takes, until answers show it"
+    )
+    explore: float = Field(
+        0.2, ge=0, le=1, description="policy budget: share drawn at random, so that a certificate is possible"
+    )
+    diversity: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="policy budget: value an item loses at most for being like one already asked (extra: embeddings)",
+    )
+    max_redrafts: int = Field(1, ge=0, le=5, description="new rounds where every candidate is poor")
+    max_reviews_per_item: int = Field(4, ge=1, le=20, description="then an item is rejected")
+
+    @property
+    def review_budget(self) -> int:
+        """Reviews of ordinary length that the budget policy may open in a run."""
+        if self.budget_minutes is None:
+            return self.budget
+        return int(self.budget_minutes * 60 / self.review_seconds)
+
+
+class ReviewersConfig(Section):
+    """Whose decision is final, and how many answers of others it takes. May be changed at any time."""
+
+    proven_roles: tuple[Literal["worker", "expert", "lead", "admin"], ...] = Field(
+        ("expert", "lead", "admin"),
+        description="roles whose decision is final from the first day; others' answers are votes",
+    )
+    settles: float = Field(
+        0.9, gt=0.5, lt=1, description="panel and votes together settle an item from this probability on"
+    )
+    most_votes: int = Field(5, ge=1, le=50, description="votes on an item, then it goes to a lead")
+
+
+class InstructionConfig(Section):
+    """The `instruction` recipe."""
+
+    similarity: float = Field(
+        0.7, gt=0, le=1, description="Jaccard similarity from which an instruction is a duplicate"
+    )
+    accept_score: float = Field(3.5, ge=1, le=5, description="mean rubric score from which it is good")
+    max_tokens: int = Field(256, ge=16, description="room for an instruction")
+
+
+class LawConfig(Section):
+    """Which constitution and rubric are in force when the store has none yet, and who may change them."""
+
+    constitution: str = Field("general", description="a starter's name or the path of a YAML file")
+    rubric: str = Field("general", description="a starter's name or the path of a YAML file")
+    quorum: int = Field(
+        2, ge=1, le=20, description="votes of leads that an amendment needs; fewer where fewer leads may vote"
+    )
+
+
+class SeedsConfig(Section):
+    """How seed files are read."""
+
+    map: dict[str, str] = Field(default_factory=dict, description="our column = column in the file")
+    max_chars: int = Field(200_000, ge=100, description="longer rows are refused, never cut")
+    split: str | None = Field(None, description="of a folder of Hugging Face datasets that has several")
+
+
+class LimitsConfig(Section):
+    """Where a run stops cleanly."""
+
+    cost: float | None = Field(None, gt=0, description="money; needs the price of every model")
+    tokens: int | None = Field(None, gt=0, description="input and output together")
+    calls: int | None = Field(None, gt=0, description="model calls")
+
+
+class RunConfig(Section):
+    """How many items are worked on at once."""
+
+    concurrency: int = Field(0, ge=0, le=4096, description="items in flight (0: what suits the models)")
+    seed: int = Field(0, ge=0, description="root of all randomness of a run")
+
+
+class PrivacyConfig(Section):
+    """Where texts may go."""
+
+    class_: Literal["synthetic", "deidentified", "personal"] = Field(
+        "synthetic",
+        alias="class",
+        description="what the seeds are; other than synthetic: scanned before the first call; personal: calls go to "
+        "allowed hosts only",
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="hosts of model servers, HOST or HOST:PORT; loopback always is"
+    )
+    scanner: str | None = Field(
+        None, description="a scanner of your own beside the built-in patterns: module:function"
+    )
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @property
+    def guarded(self) -> bool:
+        """May the seeds name people? Then they are scanned, and errors repeat no words of theirs."""
+        return self.class_ != "synthetic"
+
+
+class PlanConfig(Section):
+    """What `solon plan` takes the seeds and people for, where `--seeds` and experts do not say it."""
+
+    specialties: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="specialty = share of the seeds; shares are made to sum to one"
+    )
+    languages: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="language = share of the seeds, the same in every specialty"
+    )
+    experts: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="specialty = how many of the experts answer only that"
+    )
+
+
+class TracingConfig(Section):
+    """OpenTelemetry spans of items, nodes and model calls (needs `solon[tracing]`)."""
+
+    enabled: bool = Field(False, description="send spans to where OTEL_EXPORTER_OTLP_ENDPOINT says")
+    capture_content: bool = Field(False, description="put prompts and answers into the spans, too")
