@@ -22,7 +22,7 @@ from solon.store.tombstones import Stone, Tombstones, add_stones, make_stone, wo
 from solon.store.writer import insert_rows
 
 if TYPE_CHECKING:
-    from solon.formats.exports import ExportFile
+    from solon.formats.exports import ExportSummary
 
 LEAST = 4
 """Characters of a phrase that may be searched for: a shorter one is in everything."""
@@ -266,10 +266,11 @@ EXPORTED = "exported"
 
 
 def mark_export(
-    store: Store, actor: str, files: Sequence[ExportFile], *, run: str | None, recipe: str | None
+    store: Store, actor: str, summary: ExportSummary, *, run: str | None, recipe: str | None
 ) -> None:
     """Note where records were written to, so that forgetting can name the files. A read-only store keeps no note."""
-    detail = {"files": [str(Path(file.path).resolve()) for file in files], "run": run, "recipe": recipe}
+    names = [*(file.path for file in summary.files), summary.manifest]
+    detail = {"files": [str(Path(name).resolve()) for name in names], "run": run, "recipe": recipe}
     try:
         with store.transaction() as connection:
             insert_rows(connection, [event(actor, EXPORTED, run or "store", detail)])
@@ -369,6 +370,8 @@ def forget(
     erased += erasing.scrub_calls(connection, reach.shown)
     erasing.scrub_items(connection, items)
     erasing.close_items(connection, items)
+    erasing.close_disputes(connection, items)
+    erasing.scrub_jobs(connection, Passages(reach.words))
     erasing.scrub_seeds(store, connection, reach.seed_ids)
     detail = {
         "by": by,
