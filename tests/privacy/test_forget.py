@@ -432,3 +432,15 @@ def test_disputes_known_questions_and_jobs_end(
     assert rows(project.store, "Known")[0]["retired_at"]
     with pytest.raises(SeedError, match="tombstone"):
         import_known(project.store, pins, "preference", "pair@1", rows_, "golden", "test")
+
+
+def test_reviews_written_for_another_tool_are_named(command: Any, folder: Path) -> None:
+    (folder / "solon.toml").write_text(
+        '[models.default]\nmodel = "scripted:default"\n[routing]\npolicy = "always"\n'
+    )
+    (folder / "seeds.jsonl").write_text(json.dumps(PATIENT) + "\n")
+    assert command("run", "preference", "--seeds", "seeds.jsonl")[0] == 3
+    code, _, err = command("review", "export", "--format", "argilla", "--output", "tasks.json")
+    assert code == 0, err
+    told = json.loads(command("forget", PATIENT["id"], "--dry-run", "--json")[1].splitlines()[-1])
+    assert told["exports"][0]["files"] == [str(folder / "tasks.json")]
