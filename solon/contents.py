@@ -157,5 +157,6 @@ class Contents:
         options = {"about": {name: which[name] for name in named if which[name] is not None}, **options}
         write = export_folder if folder else export
         summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
-        mark_export(self.store, local_actor(), summary.files, run=which["run_id"], recipe=recipe)
+        files = [*(file.path for file in summary.files), summary.manifest]
+        mark_export(self.store, local_actor(), files, run=which["run_id"], recipe=recipe)
         return summary

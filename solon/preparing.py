@@ -58,6 +58,13 @@ def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
     return map(_without_values, rows) if config.privacy.guarded else iter(rows)
 
 
+def without_values(config: Config, rows: Iterable[BadRow]) -> list[BadRow]:
+    """Refused rows as they may be written to a file under a configuration."""
+    if not config.privacy.guarded:
+        return list(rows)
+    return [row for row in map(_without_values, rows) if isinstance(row, BadRow)]
+
+
 def _without_values(row: SeedRow | BadRow) -> SeedRow | BadRow:
     """A refused row is written to a file: where seeds may name people, without anything that it said."""
     if isinstance(row, SeedRow):

@@ -95,6 +95,8 @@ def export_reviews(
     """
     from solon.formats import annotation
     from solon.formats.containers import check_target, write_text_at_once
+    from solon.preparing import local_actor
+    from solon.store.forgetting import mark_export
 
     writers = {"argilla": annotation.write_argilla, "label-studio": annotation.write_label_studio}
     if format not in writers:
@@ -103,6 +105,7 @@ def export_reviews(
     with open_project(store, config) as project:
         run_id = project.summarize(run).run_id if run else None
         found = [_question(review) for review in project.reviews(run_id=run_id, limit=limit)]
+        mark_export(project.store, local_actor(), [str(output)], run=run_id, of="reviews")
     write_text_at_once(output, [_spell([writers[format](question) for question in found])])
     files = [str(output)]
     if format == "label-studio":

@@ -25,7 +25,7 @@ from solon.formats.imports import Imported, ImportFormat, Said
 from solon.formats.seed_files import READERS, BadRow, excerpt_of
 from solon.formats.seed_rows import RowProblem, parse_row
 from solon.formats.seeds import write_bad_rows
-from solon.preparing import local_actor
+from solon.preparing import local_actor, without_values
 from solon.store.items import load_items
 from solon.store.reviews import decide, list_reviews
 
@@ -117,7 +117,7 @@ def import_file(
         accepted, waiting = summary.accepted, summary.pending_review
     bad_file = project.bad_rows_file(run_id or "import")
     if read.bad:
-        write_bad_rows(bad_file, read.bad)
+        write_bad_rows(bad_file, without_values(project.config, read.bad))
     return Imports(
         format=format,
         run_id=run_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from solon.store import tables
 from solon.store.engine import BUSY_SECONDS, mapped_errors
 from solon.store.ids import keyed_hash
 from solon.store.items import FORGOTTEN, is_gone
+from solon.store.passages import Passages
 from solon.store.store import Store
 
 CHUNK = 400
@@ -135,6 +137,39 @@ def close_items(connection: Connection, item_ids: Collection[str]) -> None:
         connection.execute(
             update(holds).where(holds.c.item_id.in_(part), holds.c.state == "held").values(state="rejected")
         )
+
+
+def close_disputes(connection: Connection, item_ids: Collection[str]) -> None:
+    """Nobody is asked about a forgotten text any more: adjudications, known questions and proposals about it end."""
+    adjudications, known, proposals = table("Adjudication"), table("Known"), table("Proposal")
+    reviews, now = table("Review"), time.time()
+    for part in chunks(item_ids):
+        connection.execute(
+            update(adjudications)
+            .where(adjudications.c.item_id.in_(part), adjudications.c.state == "open")
+            .values(state="withdrawn", decided_at=now)
+        )
+        connection.execute(
+            update(known)
+            .where(known.c.item_id.in_(part), known.c.retired_at.is_(None))
+            .values(retired_at=now)
+        )
+        asked = select(reviews.c.id).where(reviews.c.item_id.in_(part))
+        connection.execute(
+            update(proposals)
+            .where(proposals.c.review_id.in_(asked), proposals.c.state == "open")
+            .values(state="declined")
+        )
+
+
+def scrub_jobs(connection: Connection, passages: Passages) -> None:
+    """What was asked for over the API, and its result, where they repeat a passage."""
+    jobs = table("Job")
+    for row in connection.execute(select(jobs.c.id, jobs.c.asked, jobs.c.result, jobs.c.problem)).all():
+        told = json.dumps([row.asked, row.result, row.problem], ensure_ascii=False, default=str)
+        if passages.shared_by(told):
+            blank = {"asked": None, "result": None, "problem": FORGOTTEN}
+            connection.execute(update(jobs).where(jobs.c.id == row.id).values(**blank))
 
 
 def scrub_items(connection: Connection, item_ids: Collection[str]) -> None:

@@ -7,9 +7,9 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, literal, or_, select
 
 from solon.errors import StoreError, UsageError
 from solon.store import audit_log, erasing, releasing
@@ -20,9 +20,6 @@ from solon.store.reviews import event
 from solon.store.store import Store
 from solon.store.tombstones import Stone, Tombstones, add_stones, make_stone, words_of, write_stones
 from solon.store.writer import insert_rows
-
-if TYPE_CHECKING:
-    from solon.formats.exports import ExportFile
 
 LEAST = 4
 """Characters of a phrase that may be searched for: a shorter one is in everything."""
@@ -197,7 +194,7 @@ def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
         counts,
         tuple(shown),
         _releases(connection, records),
-        _exports(connection, records),
+        _exports(connection, ids),
         _amendments(connection, decided, Passages(kept)),
         _similar(connection, seed_ids, Passages(kept)),
         kept,
@@ -241,19 +238,21 @@ def _releases(connection: Connection, record_ids: Sequence[str]) -> dict[str, in
     return found
 
 
-def _exports(connection: Connection, record_ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
-    """Exports that were written after one of these records was made, of its run or of all."""
-    records, events = table("Record"), table("Event")
+def _exports(connection: Connection, item_ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
+    """Exports that were written after a record (or review) of these items was made, of its run or of all."""
+    events = table("Event")
     made: list[Any] = []
-    for part in chunks(record_ids):
-        made += connection.execute(
-            select(records.c.run_id, records.c.recipe, records.c.created_at).where(records.c.id.in_(part))
-        ).all()
+    for of, name in (("records", "Record"), ("reviews", "Review")):
+        rows = table(name)
+        for part in chunks(item_ids):
+            query = select(rows.c.run_id, rows.c.recipe, rows.c.created_at, literal(of).label("of"))
+            made += connection.execute(query.where(rows.c.item_id.in_(part))).all()
     found = []
     for row in connection.execute(select(events).where(events.c.kind == EXPORTED).order_by(events.c.at)):
         said = row.detail or {}
         if any(
-            said.get("run") in (None, record.run_id)
+            said.get("of") == record.of
+            and said.get("run") in (None, record.run_id)
             and said.get("recipe") in (None, record.recipe)
             and record.created_at <= row.at
             for record in made
@@ -266,10 +265,18 @@ EXPORTED = "exported"
 
 
 def mark_export(
-    store: Store, actor: str, files: Sequence[ExportFile], *, run: str | None, recipe: str | None
+    store: Store,
+    actor: str,
+    files: Sequence[str],
+    *,
+    run: str | None,
+    recipe: str | None = None,
+    of: Literal["records", "reviews"] = "records",
 ) -> None:
-    """Note where records were written to, so that forgetting can name the files. A read-only store keeps no note."""
-    detail = {"files": [str(Path(file.path).resolve()) for file in files], "run": run, "recipe": recipe}
+    """Note where records, or reviews for another tool, were written to, so that forgetting can name the files. A
+    read-only store keeps no note."""
+    names = [str(Path(name).resolve()) for name in files]
+    detail = {"files": names, "run": run, "recipe": recipe, "of": of}
     try:
         with store.transaction() as connection:
             insert_rows(connection, [event(actor, EXPORTED, run or "store", detail)])
@@ -369,6 +376,8 @@ def forget(
     erased += erasing.scrub_calls(connection, reach.shown)
     erasing.scrub_items(connection, items)
     erasing.close_items(connection, items)
+    erasing.close_disputes(connection, items)
+    erasing.scrub_jobs(connection, Passages(reach.words))
     erasing.scrub_seeds(store, connection, reach.seed_ids)
     detail = {
         "by": by,

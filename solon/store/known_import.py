@@ -26,6 +26,7 @@ from solon.store.runs import (
 )
 from solon.store.store import Store
 from solon.store.tables import Candidate, Known, Run
+from solon.store.tombstones import Tombstones
 from solon.store.writer import Row, insert_rows
 
 runs = Run.__table__  # type: ignore[attr-defined]
@@ -59,7 +60,14 @@ def import_known(
     added = 0
     with store.transaction() as connection:
         run = _known_run(connection, recipe, pins, by)
+        marks = Tombstones(store, connection)
         for (position, _), (seed, choice, place, why) in zip(rows, checked, strict=True):
+            kind = marks.refuse(seed, seed_identity(store, seed)[0])
+            if kind:
+                raise SeedError(
+                    f"line {seed.line}: forgotten: a tombstone stands against its {kind}; nothing was added",
+                    next_step="take the row out of the file",
+                )
             made = _rows(store, run, pins, position, seed, schema, (purpose, choice, place, why))
             there = connection.execute(select(known.c.id).where(known.c.id == made[-1][1]["id"])).first()
             added += there is None

@@ -103,10 +103,12 @@ def test_no_byte_is_left(open_project: Any, find_bytes: Callable[..., list[str]]
     assert first.counts["texts"] > 10
     assert len(first.similar_seeds) == 1
     (export,) = first.exports
-    assert export["files"] == [str(folder / "before.jsonl")]
+    files = [folder / "before.jsonl", folder / "before.jsonl.manifest.json"]
+    assert export["files"] == [str(file) for file in files]
     second = forget(project, seed="again")
     assert second.counts["texts"] > 5
-    (folder / "before.jsonl").unlink()
+    for file in files:
+        file.unlink()
     project.export("jsonl", folder / "after.jsonl")
     project.export("csv", folder / "after.csv")
     assert find_bytes(*SECRETS) == []
@@ -389,3 +391,56 @@ def test_what_an_expert_still_has_on_screen_comes_too_late(
         write_draft(connection, still.id, second.id, {"rationale": WORDS["draft"]})
     project.resume()
     assert find_bytes(*SECRETS) == []
+
+
+def test_disputes_known_questions_and_jobs_end(
+    open_project: Any, find_bytes: Callable[..., list[str]], folder: Path
+) -> None:
+    from solon.errors import SeedError
+    from solon.formats.seeds import SeedRow, read_seed_rows
+    from solon.store.known_import import import_known
+    from solon.store.tables import Adjudication, Job, Proposal
+    from solon.store.writer import insert_rows
+
+    project = open_project()
+    project.run("preference", [PATIENT, OTHERS[0]])
+    review = next(r for r in project.reviews() if ZEBRA in r.prompt)
+    questions = [
+        {**PATIENT, "id": "known", "responses": [WORDS["given"], "no"], "answer": "1", "why": WORDS["edit"]}
+    ]
+    rows_ = [(0, row) for row in read_seed_rows(questions) if isinstance(row, SeedRow)]
+    _, pins = project.prepare_run("preference", questions, new_run=True, reuse=None)
+    import_known(project.store, pins, "preference", "pair@1", rows_, "golden", "test")
+    text_id, text = project.store.text_row(WORDS["draft"], rows(project.store, "Item")[0]["seed_id"])
+    at = {"created_at": 1.0}
+    case = {
+        "id": "a",
+        "item_id": review.item_id,
+        "review_id": review.id,
+        "content_hash": "h",
+        "state": "open",
+    }
+    offer = {"id": "p", "review_id": review.id, "actor": "expert:1", "text_id": text_id, "state": "open"}
+    job = {"id": "j", "kind": "propose", "state": "done", "actor": "x", "asked": {"text": WORDS["prompt"]}}
+    with project.store.transaction() as connection:
+        insert_rows(connection, [text, (Adjudication, {**case, "informed": False, **at})])
+        insert_rows(connection, [(Proposal, {**offer, **at}), (Job, {**job, **at})])
+    forget(project, match=ZEBRA)
+    assert find_bytes(*SECRETS) == []
+    assert rows(project.store, "Adjudication")[0]["state"] == "withdrawn"
+    assert rows(project.store, "Proposal")[0]["state"] == "declined"
+    assert rows(project.store, "Known")[0]["retired_at"]
+    with pytest.raises(SeedError, match="tombstone"):
+        import_known(project.store, pins, "preference", "pair@1", rows_, "golden", "test")
+
+
+def test_reviews_written_for_another_tool_are_named(command: Any, folder: Path) -> None:
+    (folder / "solon.toml").write_text(
+        '[models.default]\nmodel = "scripted:default"\n[routing]\npolicy = "always"\n'
+    )
+    (folder / "seeds.jsonl").write_text(json.dumps(PATIENT) + "\n")
+    assert command("run", "preference", "--seeds", "seeds.jsonl")[0] == 3
+    code, _, err = command("review", "export", "--format", "argilla", "--output", "tasks.json")
+    assert code == 0, err
+    told = json.loads(command("forget", PATIENT["id"], "--dry-run", "--json")[1].splitlines()[-1])
+    assert told["exports"][0]["files"] == [str(folder / "tasks.json")]
