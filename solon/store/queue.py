@@ -352,10 +352,10 @@ def count_for(connection: Connection, expert: ExpertRow) -> int:
 
 
 def count_waiting(connection: Connection) -> dict[str, int]:
-    """How many reviews are free, leased, escalated, and still being prepared."""
+    """How many reviews are free, leased, escalated, and still being prepared; without those made for one person."""
     query = (
         select(reviews.c.state, reviews.c.leased, reviews.c.escalated, func.count())
-        .where(reviews.c.state.in_(("waiting", "opening")))
+        .where(reviews.c.state.in_(("waiting", "opening")), reviews.c.kind.not_in(KNOWN))
         .group_by(reviews.c.state, reviews.c.leased, reviews.c.escalated)
     )
     counts = {"free": 0, "leased": 0, "escalated": 0, "opening": 0}
