@@ -69,7 +69,9 @@ def check_command(line: str, page: Path) -> None:
         found = [command.commands.get(name, command.commands.get("suite")) for name in names]
         assert all(found), f"{page.name}: `{line}`: there is no such command"
         command = found[0]
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    known = {
+        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+    } | {"--help"}
     for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(words)):
         assert option in known, f"{page.name}: `{line}`: there is no option {option}"
 
