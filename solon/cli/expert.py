@@ -151,9 +151,9 @@ def link(
     store: StoreUrl = None,
 ) -> None:
     """A login link that works once, for ten minutes."""
-    from solon.store import experts
+    from solon.store import sessions
 
-    secret = _with_store(store, lambda opened, by: experts.make_login_link(opened, name, by=by))
+    secret = _with_store(store, lambda opened, by: sessions.make_login_link(opened, name, by=by))
     typer.echo(f"{address.rstrip('/')}/login?link={secret}")
 
 

@@ -16,7 +16,8 @@ from itsdangerous import BadSignature
 
 from solon.errors import SolonError
 from solon.review.room import Room, get_room
-from solon.store.experts import SEEN_EVERY, SESSION_SECONDS, ExpertRow, find_session, touch_session
+from solon.store.experts import ExpertRow
+from solon.store.sessions import SEEN_EVERY, SESSION_SECONDS, find_session, touch_session
 
 COOKIE = "solon_session"
 CSRF_HEADER = "X-CSRF-Token"

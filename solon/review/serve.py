@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from solon.errors import UsageError
 from solon.graphs.versions import outdated_threads
-from solon.store.experts import add_expert, list_experts, make_login_link
+from solon.store.experts import add_expert, list_experts
+from solon.store.sessions import make_login_link
 
 if TYPE_CHECKING:
     from solon.project import Project

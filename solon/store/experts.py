@@ -1,4 +1,4 @@
-"""Experts and their ways in: tokens (shown once, kept as argon2 hashes), single-use login links, browser sessions."""
+"""Experts and their tokens, which are shown once and kept as argon2 hashes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,6 @@ ROLES = ("worker", "expert", "lead", "admin")
 TRUST = ("", "proven", "unproven")
 STAGES = ("guidelines", "practice", "calibration", "proven")
 """The way of a new expert. Before `proven`, they are asked practice and calibration questions only."""
-LINK_SECONDS = 600.0
-SESSION_SECONDS = 12 * 3600.0
-SEEN_EVERY = 60.0
 _EMAIL = re.compile(r"^[^@\s<>]{1,64}@[^@\s<>]{1,255}$")
 _TOKEN = re.compile(r"^solon_([0-9a-f]{16})_([A-Za-z0-9_-]{32,64})$")
 
@@ -77,7 +74,8 @@ class ExpertRow:
         )
 
 
-def _row(found: Mapping[Any, Any]) -> ExpertRow:
+def expert_row(found: Mapping[Any, Any]) -> ExpertRow:
+    """A row of the table."""
     return ExpertRow(
         id=found["id"],
         name=found["name"],
@@ -157,7 +155,7 @@ def add_expert(
             )
         connection.execute(insert(experts), [row])
         append(store, connection, by, "expert.added", expert_id, {"role": role})
-    return _row(row), token
+    return expert_row(row), token
 
 
 def check_trust(trust: str) -> None:
@@ -208,7 +206,7 @@ def list_experts(connection: Connection, *, revoked: bool = True) -> list[Expert
     query = select(experts).order_by(experts.c.name)
     if not revoked:
         query = query.where(experts.c.revoked_at.is_(None))
-    return [_row(row) for row in connection.execute(query).mappings()]
+    return [expert_row(row) for row in connection.execute(query).mappings()]
 
 
 def find_expert(connection: Connection, name_or_id: str) -> ExpertRow:
@@ -221,7 +219,7 @@ def find_expert(connection: Connection, name_or_id: str) -> ExpertRow:
     found = connection.execute(query).mappings().first()
     if found is None:
         raise UsageError(f"there is no expert {name_or_id!r}", next_step="see `solon expert list`")
-    return _row(found)
+    return expert_row(found)
 
 
 def revoke_expert(store: Store, name_or_id: str, *, by: str) -> ExpertRow:
@@ -290,7 +288,7 @@ class TokenCheck:
             found = connection.execute(query).mappings().first()
         if found is None or not self._is_right(token, match.group(2), found["token_hash"]):
             return None
-        return _row(found)
+        return expert_row(found)
 
     def _is_right(self, token: str, secret: str, token_hash: str) -> bool:
         from argon2.exceptions import Argon2Error, InvalidHashError
@@ -308,71 +306,6 @@ class TokenCheck:
         return True
 
 
-def _hash_secret(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def make_login_link(store: Store, name_or_id: str, *, by: str) -> str:
-    """A secret for a login link that works once within ten minutes."""
-    secret = secrets.token_urlsafe(32)
-    now = time.time()
-    with store.transaction() as connection:
-        expert = find_expert(connection, name_or_id)
-        if expert.revoked_at is not None:
-            raise UsageError(
-                f"the access of {expert.name!r} was revoked", next_step="`solon expert rotate` gives it back"
-            )
-        row = {"id": _hash_secret(secret), "expert_id": expert.id}
-        connection.execute(insert(links), [{**row, "created_at": now, "expires_at": now + LINK_SECONDS}])
-        append(store, connection, by, "link.made", expert.id)
-    return secret
-
-
-def use_login_link(store: Store, connection: Connection, secret: str) -> ExpertRow | None:
-    """Spend a link: the person it was made for, or None where it is unknown, used or too old."""
-    now = time.time()
-    used = connection.execute(
-        update(links)
-        .where(links.c.id == _hash_secret(secret), links.c.used_at.is_(None), links.c.expires_at > now)
-        .values(used_at=now)
-    )
-    if used.rowcount != 1:
-        return None
-    query = (
-        select(experts)
-        .join(links, links.c.expert_id == experts.c.id)
-        .where(links.c.id == _hash_secret(secret), experts.c.revoked_at.is_(None))
-    )
-    found = connection.execute(query).mappings().first()
-    return _row(found) if found is not None else None
-
-
-def begin_session(store: Store, connection: Connection, expert: ExpertRow) -> str:
-    """Log a browser in; returns the secret that its cookie holds."""
-    secret = secrets.token_urlsafe(32)
-    now = time.time()
-    row = {"id": _hash_secret(secret), "expert_id": expert.id, "created_at": now, "seen_at": now}
-    connection.execute(insert(sessions), [{**row, "expires_at": now + SESSION_SECONDS}])
-    append(store, connection, expert.actor, "session.begun", expert.id)
-    return secret
-
-
-def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float] | None:
-    """The person who is logged in with this secret, and when they were last seen."""
-    query = (
-        select(experts, sessions.c.seen_at)
-        .join(sessions, sessions.c.expert_id == experts.c.id)
-        .where(
-            sessions.c.id == _hash_secret(secret),
-            sessions.c.ended_at.is_(None),
-            sessions.c.expires_at > time.time(),
-            experts.c.revoked_at.is_(None),
-        )
-    )
-    found = connection.execute(query).mappings().first()
-    return (_row(found), float(found["seen_at"])) if found is not None else None
-
-
 def expert_by_subject(
     store: Store, connection: Connection, subject: str, email: str | None
 ) -> ExpertRow | None:
@@ -380,7 +313,7 @@ def expert_by_subject(
     there = experts.c.revoked_at.is_(None)
     found = connection.execute(select(experts).where(experts.c.subject == subject)).mappings().first()
     if found is not None:
-        return _row(found) if found["revoked_at"] is None else None
+        return expert_row(found) if found["revoked_at"] is None else None
     if email is None:
         return None
     query = select(experts).where(
@@ -391,25 +324,7 @@ def expert_by_subject(
         return None
     connection.execute(update(experts).where(experts.c.id == rows[0]["id"]).values(subject=subject))
     append(store, connection, "system", "expert.sso", rows[0]["id"])
-    return _row(rows[0])
-
-
-def touch_session(connection: Connection, secret: str) -> None:
-    """A session lasts twelve hours from when it was last used."""
-    now = time.time()
-    connection.execute(
-        update(sessions)
-        .where(sessions.c.id == _hash_secret(secret), sessions.c.ended_at.is_(None))
-        .values(seen_at=now, expires_at=now + SESSION_SECONDS)
-    )
-
-
-def end_session(store: Store, connection: Connection, secret: str, expert: ExpertRow) -> None:
-    """Log a browser out."""
-    connection.execute(
-        update(sessions).where(sessions.c.id == _hash_secret(secret)).values(ended_at=time.time())
-    )
-    append(store, connection, expert.actor, "session.ended", expert.id)
+    return expert_row(rows[0])
 
 
 def set_stage(connection: Connection, expert_id: str, stage: str) -> None:

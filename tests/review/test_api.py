@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from solon.project import Project
 from solon.review.auth import COOKIE
-from solon.store.experts import make_login_link
+from solon.store.sessions import make_login_link
 from solon.store.tables import Decision, Outbox, Review
 
 reviews = Review.__table__

@@ -9,7 +9,7 @@ from sqlalchemy import text, update
 
 from solon.errors import UsageError
 from solon.project import Project
-from solon.store import audit_log, experts
+from solon.store import audit_log, experts, sessions
 from solon.store.experts import TokenCheck
 from solon.store.tables import Expert, LoginLink
 
@@ -53,25 +53,25 @@ def test_names_and_roles_are_checked(person: Any) -> None:
 def test_login_link_works_once_and_for_ten_minutes(project: Project, person: Any) -> None:
     expert, _ = person("Ada")
     store = project.store
-    secret = experts.make_login_link(store, "Ada", by="local:test")
+    secret = sessions.make_login_link(store, "Ada", by="local:test")
     with store.transaction() as connection:
-        assert experts.use_login_link(store, connection, secret) == expert
-        assert experts.use_login_link(store, connection, secret) is None
-    late = experts.make_login_link(store, "Ada", by="local:test")
+        assert sessions.use_login_link(store, connection, secret) == expert
+        assert sessions.use_login_link(store, connection, secret) is None
+    late = sessions.make_login_link(store, "Ada", by="local:test")
     with store.transaction() as connection:
         connection.execute(update(LoginLink.__table__).values(expires_at=1.0))
-        assert experts.use_login_link(store, connection, late) is None
-        assert experts.use_login_link(store, connection, "guess") is None
+        assert sessions.use_login_link(store, connection, late) is None
+        assert sessions.use_login_link(store, connection, "guess") is None
 
 
 def test_session_ends_with_revocation(project: Project, person: Any) -> None:
     expert, _ = person("Ada")
     with project.store.transaction() as connection:
-        secret = experts.begin_session(project.store, connection, expert)
-        assert experts.find_session(connection, secret) is not None
+        secret = sessions.begin_session(project.store, connection, expert)
+        assert sessions.find_session(connection, secret) is not None
     experts.revoke_expert(project.store, "Ada", by="local:test")
     with project.store.connect() as connection:
-        assert experts.find_session(connection, secret) is None
+        assert sessions.find_session(connection, secret) is None
 
 
 def _log(project: Project, n: int) -> audit_log.AuditReport:

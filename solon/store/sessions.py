@@ -1,0 +1,101 @@
+"""Ways in of a person: single-use login links, browser sessions. Secrets are kept hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+
+from sqlalchemy import Connection, insert, select, update
+
+from solon.errors import UsageError
+from solon.store.audit_log import append
+from solon.store.experts import ExpertRow, expert_row, experts, find_expert, links, sessions
+from solon.store.store import Store
+
+LINK_SECONDS = 600.0
+SESSION_SECONDS = 12 * 3600.0
+SEEN_EVERY = 60.0
+
+
+def _hash_secret(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def make_login_link(store: Store, name_or_id: str, *, by: str) -> str:
+    """A secret for a login link that works once within ten minutes."""
+    secret = secrets.token_urlsafe(32)
+    now = time.time()
+    with store.transaction() as connection:
+        expert = find_expert(connection, name_or_id)
+        if expert.revoked_at is not None:
+            raise UsageError(
+                f"the access of {expert.name!r} was revoked", next_step="`solon expert rotate` gives it back"
+            )
+        row = {"id": _hash_secret(secret), "expert_id": expert.id}
+        connection.execute(insert(links), [{**row, "created_at": now, "expires_at": now + LINK_SECONDS}])
+        append(store, connection, by, "link.made", expert.id)
+    return secret
+
+
+def use_login_link(store: Store, connection: Connection, secret: str) -> ExpertRow | None:
+    """Spend a link: the person it was made for, or None where it is unknown, used or too old."""
+    now = time.time()
+    used = connection.execute(
+        update(links)
+        .where(links.c.id == _hash_secret(secret), links.c.used_at.is_(None), links.c.expires_at > now)
+        .values(used_at=now)
+    )
+    if used.rowcount != 1:
+        return None
+    query = (
+        select(experts)
+        .join(links, links.c.expert_id == experts.c.id)
+        .where(links.c.id == _hash_secret(secret), experts.c.revoked_at.is_(None))
+    )
+    found = connection.execute(query).mappings().first()
+    return expert_row(found) if found is not None else None
+
+
+def begin_session(store: Store, connection: Connection, expert: ExpertRow) -> str:
+    """Log a browser in; returns the secret that its cookie holds."""
+    secret = secrets.token_urlsafe(32)
+    now = time.time()
+    row = {"id": _hash_secret(secret), "expert_id": expert.id, "created_at": now, "seen_at": now}
+    connection.execute(insert(sessions), [{**row, "expires_at": now + SESSION_SECONDS}])
+    append(store, connection, expert.actor, "session.begun", expert.id)
+    return secret
+
+
+def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float] | None:
+    """The person who is logged in with this secret, and when they were last seen."""
+    query = (
+        select(experts, sessions.c.seen_at)
+        .join(sessions, sessions.c.expert_id == experts.c.id)
+        .where(
+            sessions.c.id == _hash_secret(secret),
+            sessions.c.ended_at.is_(None),
+            sessions.c.expires_at > time.time(),
+            experts.c.revoked_at.is_(None),
+        )
+    )
+    found = connection.execute(query).mappings().first()
+    return (expert_row(found), float(found["seen_at"])) if found is not None else None
+
+
+def touch_session(connection: Connection, secret: str) -> None:
+    """A session lasts twelve hours from when it was last used."""
+    now = time.time()
+    connection.execute(
+        update(sessions)
+        .where(sessions.c.id == _hash_secret(secret), sessions.c.ended_at.is_(None))
+        .values(seen_at=now, expires_at=now + SESSION_SECONDS)
+    )
+
+
+def end_session(store: Store, connection: Connection, secret: str, expert: ExpertRow) -> None:
+    """Log a browser out."""
+    connection.execute(
+        update(sessions).where(sessions.c.id == _hash_secret(secret)).values(ended_at=time.time())
+    )
+    append(store, connection, expert.actor, "session.ended", expert.id)
