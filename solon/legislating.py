@@ -17,9 +17,11 @@ from solon.law import impact
 from solon.law.documents import Scope, load_constitution, load_rubric
 from solon.store import amendments as stored
 from solon.store import laws
+from solon.store.adjudicating import list_cases
 from solon.store.amendments import AmendmentRow
 from solon.store.laws import Document, Kind, LawVersion
 from solon.store.precedents import PrecedentRow, mark_retrievable, precedents_under
+from solon.store.proposals import list_proposals
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -34,6 +36,7 @@ Models = Mapping[str, "BaseChatModel"]
 DETERMINISTIC = ("scripted", "builtin", "gguf")
 """Providers that at temperature 0 answer the same question the same way; with others, judging twice is measured."""
 CLUSTER_SHOWN = 8
+EVERY = 10_000
 SAMPLE = 200
 
 
@@ -173,8 +176,7 @@ async def legislate(
 ) -> Legislated:
     """Let the legislator draft amendments from clusters of decisions that the law in force does not settle.
 
-    It sees decisions of the seen half that have a rationale, and of those the ones that name no principle in force or
-    on which the panel was of another mind.
+    It sees decisions of the seen half that have a rationale, see `unsettled`.
 
     Args:
         named: the version to amend; default: the configured one. model: a name in [models]; default: the resolver's.
@@ -222,15 +224,20 @@ async def legislate(
 
 
 def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
-    """Decisions of the seen half, with a rationale, that the law does not cover or on which the panel lost."""
+    """Decisions of the seen half that say why, and that the law does not cover, on which the panel lost, on which
+    experts differ to the end, or for which one of them proposed a principle."""
     known = set(law.document.ids())
     rows = precedents_under(connection, law.document)
     panel = _panel_found(connection, rows)
+    contested = {case.item_id for case in list_cases(connection, "contested", limit=EVERY)}
+    proposed = {proposal.item_id: proposal.text for proposal in list_proposals(connection, limit=EVERY)}
     found = []
     for row in rows:
+        row = replace(row, rationale=" ".join(filter(None, (row.rationale, proposed.get(row.item_id)))))
         if row.half != "seen" or row.overruled_at is not None or row.rank is None or not row.rationale:
             continue
-        if not known & set(row.principles) or panel.get(row.item_id, row.outcome) != row.outcome:
+        uncovered = not known & set(row.principles) or panel.get(row.item_id, row.outcome) != row.outcome
+        if uncovered or row.item_id in contested or row.item_id in proposed:
             found.append(row)
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import Connection, case, exists, func, or_, select
 
 from solon.consensus.panel import Verdict as Vote
 from solon.store.criticism import against_on
@@ -91,19 +91,23 @@ def counted_decisions(
 ) -> list[Decided]:
     """First answers by experts with their own token, not undone, the oldest first; one for each item and kind.
 
-    Items that were judged again are under newer law than their run, so that only audits of them are there.
+    Where a lead settled a disagreement otherwise, what the ruling says is what was decided. Items that were judged
+    again are under newer law than their run, so that only audits of them are there.
 
     Args:
         voted: with the decisions that votes made, too.
     """
+    ruling = decisions.alias("ruling")
     query = (
         select(
             decisions.c.id,
             decisions.c.item_id,
             reviews.c.attempt,
             reviews.c.candidates,
-            decisions.c.choice,
-            decisions.c.candidate_id,
+            func.coalesce(ruling.c.choice, decisions.c.choice).label("choice"),
+            case((ruling.c.id.is_(None), decisions.c.candidate_id), else_=ruling.c.candidate_id).label(
+                "candidate_id"
+            ),
             decisions.c.actor,
             decisions.c.decided_at,
             precedents.c.half,
@@ -116,6 +120,7 @@ def counted_decisions(
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .join(items, items.c.id == decisions.c.item_id)
         .join(precedents, precedents.c.decision_id == decisions.c.id)
+        .join(ruling, ruling.c.id == decisions.c.overruled_by, isouter=True)
         .where(
             or_(decisions.c.counts, *([decisions.c.actor == VOTES] if voted else [])),
             decisions.c.undone_at.is_(None),

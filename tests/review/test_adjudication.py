@@ -17,10 +17,11 @@ from solon.store.answering import Answered, answer_lease, undo
 from solon.store.disagreements import outcome_of, soft_shares
 from solon.store.experts import ExpertRow
 from solon.store.review_rows import NotThere, ReviewRow, find_review
-from solon.store.tables import Decision, Review
+from solon.store.tables import Decision, Precedent, Review
 
 decisions = Decision.__table__
 reviews = Review.__table__
+precedents = Precedent.__table__
 
 
 def give(
@@ -141,6 +142,50 @@ def test_another_outcome_takes_the_place_of_the_first(
         rows = {r["id"]: r for r in connection.execute(select(decisions)).mappings()}
     assert not rows[str(settled.decision_id)]["counts"]  # whoever saw both answers is no blind evidence
     assert [r["counts"] for r in rows.values() if r["overruled_by"] == settled.decision_id] == [True]
+
+
+def test_learning_takes_the_ruling_for_what_was_decided(project: Project, person: Any, split: Any) -> None:
+    """The first answer stays evidence of its author; as a label it gives way to the ruling."""
+    from solon.store.learning import counted_decisions
+
+    case = split[2]
+    project.resume()
+    run_id = project.summarize().run_id
+
+    def learned() -> list[tuple[str, str | None]]:
+        with project.store.connect() as connection:
+            found = counted_decisions(connection, [run_id])
+        return [
+            (d.choice, d.candidate_id) for d in found if d.item_id == case.item_id and d.kind == "interrupt"
+        ]
+
+    before = learned()
+    rule(project, person("Lea", role="lead")[0], case, "tie")
+    assert [choice for choice, _ in before] == ["prefer"]
+    assert learned() == [("tie", None)]
+
+
+def test_the_legislator_hears_of_what_stays_contested(
+    project: Project, person: Any, split: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decision that the law covers and the panel shares is no case for it, until experts differ to the end."""
+    from solon import legislating
+    from solon.legislating import law_in_force, unsettled
+
+    project.resume()
+    with project.store.transaction() as connection:
+        connection.execute(precedents.update().values(half="seen"))
+        connection.execute(decisions.update().values(principles=["true-claims"]))
+    monkeypatch.setattr(legislating, "_panel_found", lambda *_: {})
+
+    def heard() -> set[str]:
+        with project.store.connect() as connection:
+            law = law_in_force(connection, project.config, "constitution")
+            return {row.item_id for row in unsettled(connection, law)}
+
+    assert heard() == set()
+    rule(project, person("Lea", role="lead")[0], split[2], "contested")
+    assert heard() == {split[2].item_id}
 
 
 def test_nobody_settles_their_own_disagreement(project: Project, person: Any) -> None:
