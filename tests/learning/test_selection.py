@@ -318,5 +318,5 @@ def test_learning_twice_from_the_same_decisions_makes_one_version(make: Make) ->
     assert project.learn().version == 1
     with project.store.connect() as connection:
         run = find_run(connection)
-    again = learn(project.store, run, project._recipe(run.recipe), project.config, everything=True)
+    again = learn(project.store, run, project.recipe(run.recipe), project.config, everything=True)
     assert again.version is None
