@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
 Suites: agreement, audit, drift, judges, quality, diversity, duplicates, contamination, downstream, compare; further
-ones come from packages by the entry point `solon.suites`. `solon eval replay --help` shows the options of a replay.
+ones come from packages by the entry point `solon.suites`. `scores` and `replay` have options of their own (--help).
 """
 
 
@@ -72,6 +72,42 @@ def suite(
         names = [*([run] if run else []), *(runs or ())]
         material = gather(project.store, names, against=against or (), limit=limit, seed=seed)
         result = wanted(material)
+    if json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        console().print(draw_result(result.model_dump(mode="json")))
+
+
+@evaluations.command("scores")
+def scores(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, or their beginnings; default: all.")
+    ] = None,
+    judge: Annotated[
+        str, typer.Option("--judge", metavar="NAME", help="A name in [models]: who scores.")
+    ] = "default",
+    limit: Annotated[int, typer.Option(min=2, metavar="N", help="Records, drawn at random.")] = 50,
+    own_family: Annotated[
+        bool, typer.Option("--own-family", help="Let it score what its own family wrote.")
+    ] = False,
+    max_calls: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop before more calls.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let a judge other than their producers score accepted answers on the rubric; the one suite that asks a model.
+
+    Example: solon eval scores --judge strong --limit 50
+    """
+    from solon.edge import run_sync
+    from solon.eval.material import gather
+    from solon.eval.scoring import score_records
+
+    with open_project(store, config) as project:
+        material = gather(project.store, runs or (), limit=limit, seed=seed)
+        work = score_records(material, project.config, judge, own_family=own_family, max_calls=max_calls)
+        result = run_sync(work)
     if json:
         print_json(result.model_dump(mode="json"))
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from solon.agents import judge as judges
 from solon.agents.calls import Meter, ModelPool
@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 
 AGAIN = 1000
 """Added to the round of a call that shall be an independent draw."""
+
+
+class OfItem(Protocol):
+    """What names an item and its run."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def item_id(self) -> str: ...
 
 
 class Bench:
@@ -64,7 +73,7 @@ class Bench:
         await self.meter.land()
         await self.pool.aclose()
 
-    def context(self, row: PrecedentRow) -> ItemContext:
+    def context(self, row: OfItem) -> ItemContext:
         """The item as its agents saw it, under today's prompts and panel."""
         with self.store.connect() as connection:
             run = find_run(connection, row.run_id)
@@ -125,6 +134,17 @@ class Bench:
             )
         await self.flush(context)
         return [_mean_scores(verdicts) for verdicts in given]
+
+    async def score_text(self, row: OfItem, answer: str, ordinal: int) -> tuple[dict[str, float], float]:
+        """A text as the item's answer: the panel's mean scores by criterion, empty where no judge gave any, and their
+        mean by the weights of the item's rubric."""
+        context = self.context(row)
+        given = await judges.score(
+            context.case, answer, prompt=context.case.prompt, round=AGAIN, ordinal=ordinal
+        )
+        await self.flush(context)
+        scores = _mean_scores(given)
+        return scores, judges.weighted_mean(scores, context.case.rubric.weights())
 
     async def _judge(
         self, context: ItemContext, row: PrecedentRow, law: Document, round_: int, pair: int

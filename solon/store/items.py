@@ -363,3 +363,9 @@ def load_candidate(store: Store, candidate_id: str) -> CandidateRow:
     with store.connect() as connection:
         row = connection.execute(_CANDIDATE, {"of_id": candidate_id}).mappings().one()
     return CandidateRow(**row)
+
+
+def authors_of(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Who wrote these candidates: models, functions, people."""
+    query = select(candidates.c.author).where(candidates.c.id.in_(ids)).distinct()
+    return set(connection.execute(query).scalars())

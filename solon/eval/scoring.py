@@ -1,0 +1,140 @@
+"""Rubric scores of the accepted answers by a judge other than their producers. The one evaluation that asks a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from solon.config import JudgeConfig
+from solon.errors import LimitReached, UsageError
+from solon.eval.material import Material, spell_sample
+from solon.eval.result import Figure, SuiteResult, mean
+from solon.eval.suites.judges import family_of
+from solon.graphs.bench import Bench
+from solon.store.items import authors_of
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from solon.config import Config
+    from solon.formats.records import ExportRow
+
+
+class Scores(SuiteResult):
+    """`n`: records of which an answer was scored. Scores are 1 to 5, criterion by criterion, by the rubric of the
+    record's item.
+
+    Attributes:
+        judge: `provider:model` that scored. producers: who wrote the scored answers.
+        overall: weighted mean of the accepted answers; rejected: of those they were preferred to; gap: in pairs.
+        criteria: of the accepted answers. unscored: answers without valid scores.
+    """
+
+    judge: str
+    producers: tuple[str, ...]
+    overall: Figure
+    rejected: Figure
+    gap: Figure
+    criteria: dict[str, Figure]
+    unscored: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    run_id: str
+    item_id: str
+
+
+async def score_records(
+    material: Material,
+    config: Config,
+    judge: str,
+    *,
+    models: Mapping[str, BaseChatModel] | None = None,
+    own_family: bool = False,
+    max_calls: int | None = None,
+) -> Scores:
+    """Let the model of this name in [models] score a sample of the records; calls are journalled, and not made twice.
+
+    Raises:
+        UsageError: there is no such model, or it would score answers of its own family and `own_family` is not set.
+        LimitReached: `max_calls` are made; what was scored is in the journal.
+    """
+    if judge not in config.models:
+        raise UsageError(
+            f"[models] has no {judge!r}", next_step=f"it has {', '.join(sorted(config.models))}; add one"
+        )
+    rows, seen = material.records()
+    rows = [row for row in rows if row.answer is not None]
+    chosen = [str(row.lineage["chosen"]) for row in rows]
+    with material.store.connect() as connection:
+        producers = tuple(sorted(authors_of(connection, chosen)))
+    named = config.models[judge].model
+    own = [author for author in producers if family_of(author) == family_of(named)]
+    if own and not own_family:
+        raise UsageError(
+            f"{named} would score what its own family wrote ({', '.join(own)})",
+            next_step="name a model of another family, or say --own-family",
+        )
+    alone = config.model_copy(update={"judges": (JudgeConfig(model=judge, max_tokens=400),)})
+    bench = Bench(material.store, alone, models, max_calls=max_calls)
+    try:
+        scored = await _score_all(bench, rows)
+    finally:
+        await bench.aclose()
+    return _summed(material, rows, scored, seen, named, producers)
+
+
+Given = tuple[tuple[dict[str, float], float], tuple[dict[str, float], float]]
+"""Scores by criterion and their mean, of the accepted answer and of the one it was preferred to; empty: none."""
+
+
+async def _score_all(bench: Bench, rows: Sequence[ExportRow]) -> list[Given]:
+    gate = asyncio.Semaphore(bench.width)
+
+    async def one(row: ExportRow) -> Given:
+        place = _Place(str(row.lineage["run"]), str(row.lineage["item"]))
+        async with gate:
+            best = await bench.score_text(place, row.answer or "", 0)
+            other = await bench.score_text(place, row.rejected, 1) if row.rejected else ({}, 0.0)
+        return best, other
+
+    found = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
+    for outcome in found:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, LimitReached):
+            raise outcome
+    for outcome in found:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in found if not isinstance(outcome, BaseException)]
+
+
+def _summed(
+    material: Material,
+    rows: Sequence[ExportRow],
+    scored: Sequence[Given],
+    seen: int,
+    judge: str,
+    producers: tuple[str, ...],
+) -> Scores:
+    by_criterion: dict[str, list[float]] = {}
+    for (best, _), _other in scored:
+        for criterion, score in best.items():
+            by_criterion.setdefault(criterion, []).append(score)
+    overall = [value for (best, value), _ in scored if best]
+    rejected = [value for _, (other, value) in scored if other]
+    gaps = [high - low for (best, high), (other, low) in scored if best and other]
+    return Scores(
+        suite="scores",
+        n=len(overall),
+        notes=tuple(spell_sample(len(rows), seen)),
+        judge=judge,
+        producers=producers,
+        overall=mean(overall, material.seed, "no answer was scored"),
+        rejected=mean(rejected, material.seed, "no pair was scored"),
+        gap=mean(gaps, material.seed, "no pair was scored"),
+        criteria={k: mean(v, material.seed) for k, v in sorted(by_criterion.items())},
+        unscored=sum(not best for (best, _), _ in scored),
+    )
