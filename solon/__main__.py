@@ -1,5 +1,9 @@
-"""`python -m solon` is `solon`."""
+"""`python -m solon` is `solon`, for where the script is not on the path."""
+
+from __future__ import annotations
+
+import sys
 
 from solon.cli import main
 
-main()
+sys.exit(main())

@@ -89,7 +89,7 @@ def run_on_ray(
 
     Args:
         address: of a Ray cluster; None starts one on this machine. A real cluster wants a PostgreSQL store.
-        workers: actors; 0: one for each CPU that the cluster has.
+        workers: actors, each on a CPU of its own; 0, or more than there are: one for each CPU that the cluster has.
 
     Raises:
         ConfigError: Ray is not installed. UsageError: a SQLite store and another machine.
@@ -100,17 +100,19 @@ def run_on_ray(
             "the machines of a cluster cannot share a SQLite file",
             next_step="move the store: solon migrate --to postgresql://...",
         )
-    ray = _connect(address)
+    ray, ours = _connect(address)
     try:
-        actor = ray.remote(max_restarts=0, max_concurrency=2)(Worker)
+        actor = ray.remote(max_restarts=0, max_concurrency=2, num_cpus=1)(Worker)
         # Whole, with headers: it goes to workers, not to a store.
         given = project.config.model_dump(mode="json", by_alias=True)
         crew = _Crew(ray, lambda: actor.remote(project.store.url, given, run.id))
-        for _ in range(workers or max(1, int(ray.cluster_resources().get("CPU", 1)))):
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        for _ in range(min(workers or cores, cores)):
             crew.hire()
         _drive(project, run, crew, chunk, on_counts)
     finally:
-        ray.shutdown()
+        if ours:
+            ray.shutdown()
     return project.resume(run.id)
 
 
@@ -124,7 +126,8 @@ def _drive(project: Project, run: RunRow, crew: _Crew, chunk: int, on_counts: On
             continue
         worker = crew.busy.pop(task)
         if not _take_in(project, run, crew, task, worker):
-            crew.hire()
+            if not crew.busy:  # else the others do its work: its core may be gone, and an actor waits for one
+                crew.hire()
         elif not crew.stopped and _count(project, run)["queued"]:
             crew.busy[worker.work.remote(chunk)] = worker
 
@@ -171,7 +174,8 @@ def _count(project: Project, run: RunRow) -> dict[str, int]:
         return count_states(connection, run.id)
 
 
-def _connect(address: str | None) -> Any:
+def _connect(address: str | None) -> tuple[Any, bool]:
+    """Ray, and whether it was this that connected: a caller's own connection stays."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -179,7 +183,8 @@ def _connect(address: str | None) -> Any:
         raise ConfigError(
             f"--engine ray needs Ray, which cannot be imported: {error}", next_step="pip install 'solon[ray]'"
         ) from None
-    if not ray.is_initialized():
+    ours = not ray.is_initialized()
+    if ours:
         own: dict[str, Any] = {"include_dashboard": False} if address is None else {}
         ray.init(address=address, log_to_driver=False, **own)
-    return ray
+    return ray, ours

@@ -158,7 +158,7 @@ async def apreview(
             f"a preview takes 1 to {MOST} seeds, not {n}", next_step="for more: solon run --limit"
         )
     mine = home if isinstance(home, Project) else None
-    models, recipes, plugins = (mine._models, mine._recipes, mine._plugins) if mine else ({}, {}, {})
+    models, recipes, plugins = (mine.models, mine.recipes, mine.plugins) if mine else ({}, {}, {})
     config = bind(home.config if isinstance(home, Project) else home, plugins)
     if mine is not None:
         mine.config = config
@@ -168,7 +168,7 @@ async def apreview(
     with tempfile.TemporaryDirectory(prefix="solon-preview-") as folder:
         url = f"sqlite:///{Path(folder) / 'scratch.db'}"
         with Project(url, config=config, models=models, recipes=recipes) as scratch:
-            scratch._plugins = plugins
+            scratch.plugins = plugins
             sample = draw_sample(
                 seeds, config, n, draw, only, Path(folder) / "bad-rows.jsonl", mine.store if mine else None
             )

@@ -75,10 +75,10 @@ class Project(Contents):
         else:
             self.config = load_config(config)
         self.store: Store = Store(store or self.config.store, create=create)
-        self._models = dict(models or {})
-        self._recipes = dict(recipes or {})
+        self.models = dict(models or {})
+        self.recipes = dict(recipes or {})
         self._runner: Runner | None = None
-        self.config, self._plugins = add_plugins(self.config, plugins)
+        self.config, self.plugins = add_plugins(self.config, plugins)
 
     def __enter__(self) -> Project:
         return self
@@ -142,7 +142,7 @@ class Project(Contents):
         """Make the items of a run, or find the run to go on with, and call no model yet. Arguments as of `arun`."""
         from solon.store import carrying
 
-        self.config = bind(self.config, self._plugins)
+        self.config = bind(self.config, self.plugins)
         check_prices(self.config)
         bad: list[BadRow] = []
         rows = good_rows(admitted(read_rows(seeds, self.config), self.store), bad, limit)
@@ -335,7 +335,7 @@ class Project(Contents):
         """The chat models of a configuration, and what was given from Python."""
         from solon.agents.calls import ModelPool
 
-        return ModelPool(config, given=self._models, plugins=self._plugins)
+        return ModelPool(config, given=self.models, plugins=self.plugins)
 
     def learn(self, run_id: str | None = None, *, everything: bool = True) -> Learned:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
@@ -362,7 +362,7 @@ class Project(Contents):
         """A recipe by its name: one's own before the built-in one."""
         from solon.graphs.recipes import get_recipe
 
-        return self._recipes.get(name) or get_recipe(name)
+        return self.recipes.get(name) or get_recipe(name)
 
     # Reviewing -------------------------------------------------------------------------------------------------
 

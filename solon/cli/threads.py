@@ -44,9 +44,9 @@ def migrate_threads(
             migrate_threads(
                 project.store,
                 project.config,
-                models=project._models,
-                plugins=project._plugins,
-                recipes=project._recipes,
+                models=project.models,
+                plugins=project.plugins,
+                recipes=project.recipes,
                 run_id=run_id,
                 max_calls=max_calls,
                 dry_run=dry_run,

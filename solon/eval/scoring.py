@@ -102,12 +102,9 @@ async def _score_all(bench: Bench, rows: Sequence[ExportRow]) -> list[Given]:
         return best, other
 
     found = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
-    for outcome in found:
-        if isinstance(outcome, BaseException) and not isinstance(outcome, LimitReached):
-            raise outcome
-    for outcome in found:
-        if isinstance(outcome, BaseException):
-            raise outcome
+    failed = [outcome for outcome in found if isinstance(outcome, BaseException)]
+    if failed:
+        raise next((error for error in failed if not isinstance(error, LimitReached)), failed[0])
     return [outcome for outcome in found if not isinstance(outcome, BaseException)]
 
 

@@ -5,6 +5,7 @@ Checkpoints stay behind: an item that waits is replayed from its journal, at no 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import Column, Connection, Table, bindparam, func, insert, selec
 from solon.errors import InternalError, StoreError, UsageError
 from solon.store.engine import make_engine, mapped_errors, sqlite_path
 from solon.store.items import is_gone, items
-from solon.store.store import Store
+from solon.store.store import Store, check_folder
 from solon.store.tables import metadata
 
 BATCH = 1000
@@ -36,7 +37,9 @@ def copy_store(source: Store, target_url: str, on_progress: Progress | None = No
     try:
         with mapped_errors(target_url), source.connect() as reading:
             _refuse_busy(reading)
-            _check_folder(target_url)
+            path = sqlite_path(target_url)
+            if path is not None:
+                check_folder(path)
             from solon.store.migrations import upgrade
 
             upgrade(engine)
@@ -89,7 +92,8 @@ def _batches(reading: Connection, table: Table) -> Iterator[list[dict[str, Any]]
 
 
 def _refuse_busy(reading: Connection) -> None:
-    query = select(items.c.claimed_by).where(items.c.state == "running").distinct()
+    held = (items.c.state == "running", items.c.claimed_until >= time.time())
+    query = select(items.c.claimed_by).where(*held).distinct()
     alive = [name for name in reading.execute(query).scalars() if name and not is_gone(name)]
     if alive:
         raise UsageError(
@@ -105,9 +109,3 @@ def _refuse_filled(writing: Connection, url: str) -> None:
                 f"{sqlite_path(url) or 'the target database'} holds a store already (rows in {table.name})",
                 next_step="name an empty database; nothing was changed",
             )
-
-
-def _check_folder(url: str) -> None:
-    path = sqlite_path(url)
-    if path is not None and not path.parent.is_dir():
-        raise StoreError(f"the folder {path.parent} does not exist", next_step=f"mkdir -p {path.parent}")

@@ -101,7 +101,7 @@ class Store:
                     f"there is no store {path}",
                     next_step="start one with `solon run`, or name it with --store",
                 )
-            _check_folder(path)
+            check_folder(path)
         with self.engine.connect() as connection:
             found = _schema_of(connection)
         if found == SCHEMA:
@@ -174,7 +174,8 @@ def _set_wal(engine: Engine) -> None:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 
 
-def _check_folder(path: Path) -> None:
+def check_folder(path: Path) -> None:
+    """Raises StoreError where the folder of a SQLite file is missing."""
     folder = path.parent
     if not folder.is_dir():
         raise StoreError(f"the folder {folder} of the store does not exist", next_step=f"mkdir -p {folder}")

@@ -26,7 +26,7 @@ def start(folder: Path, write_seeds: Callable[..., Path]) -> Callable[[], subpro
     seeds = write_seeds(*({"prompt": f"Explain topic {i}."} for i in range(30)))
 
     def go() -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "solon.cli", "run", "preference", "--seeds", str(seeds), "--json"]
+        command = [sys.executable, "-m", "solon", "run", "preference", "--seeds", str(seeds), "--json"]
         process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
         )
