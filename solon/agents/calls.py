@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -193,6 +193,13 @@ class Ask:
     logprobs: bool = False
 
 
+@runtime_checkable
+class Heard(Protocol):
+    """A chat model that can tell whether anybody listens to its calls."""
+
+    def is_heard(self) -> bool: ...
+
+
 class Caller:
     """Makes the calls of one item."""
 
@@ -201,6 +208,7 @@ class Caller:
         self.journal = journal
         self.meter = meter
         self.tracing = tracing
+        self._heard: dict[str, bool] = {}
 
     def can_give_logprobs(self, model: str) -> bool:
         return self.pool[model].capabilities.logprobs
@@ -224,9 +232,10 @@ class Caller:
         async with member.gate:
             self.meter.admit()
             try:
-                made = await self._make(ask, member, self.journal.call_id(key))
-                # What is stored, so that a replay from the journal goes on with the very same text.
-                outcome = replace(made, text=storable(made.text))
+                outcome = await self._make(ask, member, self.journal.call_id(key))
+                if (text := storable(outcome.text)) is not outcome.text:
+                    # What is stored, so that a replay from the journal goes on with the very same text.
+                    outcome = replace(outcome, text=text, parsed=None)
                 self.meter.count(outcome)
                 self.journal.write(key, outcome)
             finally:
@@ -235,11 +244,19 @@ class Caller:
 
     async def _make(self, ask: Ask, member: Member, call_id: str) -> Outcome:
         try:
-            return await (self._traced if self.tracing.on else _make)(ask, member, call_id)
+            if self.tracing.on:
+                return await self._traced(ask, member, call_id)
+            return await _make(ask, member, call_id, self._is_heard(ask.model, member))
         except ModelError as error:
             if self.pool.guarded:
                 raise _without_words(error, member, call_id) from None
             raise
+
+    def _is_heard(self, name: str, member: Member) -> bool | None:
+        """Does anybody listen to LangChain's calls? It is the same for all calls of an item, and costly to find out."""
+        if name not in self._heard and isinstance(member.chat, Heard):
+            self._heard[name] = member.chat.is_heard()
+        return self._heard.get(name)
 
     async def _traced(self, ask: Ask, member: Member, call_id: str) -> Outcome:
         """`_make` with a span; texts only where the configuration wants them told."""
@@ -253,7 +270,7 @@ class Caller:
             parameters={"temperature": ask.temperature, "max_tokens": ask.max_tokens, "seed": ask.seed},
         )
         with self.tracing.span(f"solon.call.{ask.role}", "LLM", about) as span:
-            made = await _make(ask, member, call_id)
+            made = await _make(ask, member, call_id, self._is_heard(ask.model, member))
             told = {
                 "solon.call": made.call_id,
                 "solon.outcome": made.outcome,
@@ -273,6 +290,8 @@ class Caller:
         outcome = await self.call(ask)
         if not outcome.ok or ask.schema is None:
             return outcome, None
+        if outcome.parsed is not None:
+            return outcome, outcome.parsed
         from solon.agents.models.structured import first_json_object
 
         return outcome, ask.schema.model_validate(first_json_object(outcome.text))
@@ -310,17 +329,14 @@ def _key(ask: Ask, member: Member) -> CallKey:
     )
 
 
-async def _make(ask: Ask, member: Member, call_id: str) -> Outcome:
-    from langchain_core.messages import HumanMessage, SystemMessage
-
+async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> Outcome:
     from solon.agents.models import structured
 
-    messages = [SystemMessage(ask.prompt.system), HumanMessage(ask.prompt.user)]
     try:
         reply = await structured.ask(
             member.chat,
             member.capabilities,
-            messages,
+            [("system", ask.prompt.system), ("user", ask.prompt.user)],
             schema=ask.schema,
             max_tokens=ask.max_tokens,
             temperature=ask.temperature,
@@ -328,6 +344,7 @@ async def _make(ask: Ask, member: Member, call_id: str) -> Outcome:
             top_p=member.config.top_p,
             logprobs=ask.logprobs,
             role=ask.role,
+            heard=heard,
         )
     except TooLong as error:
         return Outcome(
@@ -362,6 +379,7 @@ def _outcome(
     return Outcome(
         call_id=call_id,
         text=parsed.model_dump_json() if parsed is not None else reply.text,
+        parsed=parsed,
         outcome=kind,
         error=problem,
         logprobs=_first_token(reply.logprobs),

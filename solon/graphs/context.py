@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +44,7 @@ class ItemContext:
     _texts: dict[str, str] = field(default_factory=dict)
     _candidates: dict[str, CandidateRow] = field(default_factory=dict)
     _rows: list[tuple[type, Row]] = field(default_factory=list)
-    _writing: Future[None] | None = None
+    _writing: asyncio.Future[None] | None = None
 
     def judged_elsewhere(self, round: int, pair: int = 0) -> bool:
         """Do verdicts that came with the seed take the panel's place? They speak of its first responses only."""
@@ -147,11 +146,12 @@ class ItemContext:
         what the node before made is committed first, and a write that failed stops the item here.
         """
         rows, self._rows = self._rows, []
-        before, self._writing = self._writing, self.store.writer.post(rows) if rows else None
+        before, self._writing = self._writing, self.store.writer.send(rows) if rows else None
         try:
             for writing in (before, self._writing if wait else None):
                 if writing is not None:
-                    await asyncio.shield(asyncio.wrap_future(writing))
+                    # Shielded: a cancelled task must not undo what the thread is about to commit.
+                    await asyncio.shield(writing)
         finally:
             # What kept a call from being stored comes first: rows that lean on it could not be stored either.
             self.case.caller.journal.check()

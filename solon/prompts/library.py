@@ -12,17 +12,19 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from solon.errors import ConfigError
 
+_KEPT = 256
+"""Filled-in parts that each template keeps; some items are under way at a time."""
 _PARTS = re.compile(r"^# (system|user)\s*$", re.MULTILINE)
 
 
@@ -40,6 +42,29 @@ class Rendered:
         return f"[system]\n{self.system}\n[user]\n{self.user}"
 
 
+class Part:
+    """One part of a template. Calls of one item often fill it in alike (two drafts, both orders of a pair), so the
+    latest texts are kept."""
+
+    def __init__(self, environment: ImmutableSandboxedEnvironment, source: str) -> None:
+        self._template = environment.from_string(source)
+        self._names = sorted(meta.find_undeclared_variables(environment.parse(source)))
+        self._filled = lru_cache(maxsize=_KEPT)(self._fill)
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """
+        Raises:
+            TemplateError: the part uses what is not given, or fails.
+        """
+        given = tuple((name, values[name]) for name in self._names if name in values)
+        if all(isinstance(value, str) for _, value in given):
+            return self._filled(given)
+        return self._fill(given)
+
+    def _fill(self, given: tuple[tuple[str, Any], ...]) -> str:
+        return self._template.render(dict(given)).strip()
+
+
 @dataclass(frozen=True)
 class Prompt:
     """One template with its declared variables."""
@@ -49,8 +74,8 @@ class Prompt:
     variables: tuple[str, ...]
     output: str
     source: str
-    system: Any
-    user: Any
+    system: Part
+    user: Part
 
     @property
     def sha(self) -> str:
@@ -68,8 +93,8 @@ class Prompt:
                 f"prompt {self.name}: declared and given variables differ in {', '.join(wrong)}"
             )
         try:
-            system = self.system.render(mark=mark, **values).strip()
-            user = self.user.render(mark=mark, **values).strip()
+            system = self.system.render({**values, "mark": mark})
+            user = self.user.render({**values, "mark": mark})
         except TemplateError as error:
             raise ConfigError(f"prompt {self.name}: {error}", next_step="see `solon prompts check`") from None
         return Rendered(system, user, f"{self.name}@{self.version}")
@@ -216,6 +241,6 @@ def _parse(environment: ImmutableSandboxedEnvironment, source: str) -> Prompt:
         variables=tuple(head["variables"]),
         output=str(head["output"]),
         source=source,
-        system=environment.from_string(parts["system"].strip()),
-        user=environment.from_string(parts["user"].strip()),
+        system=Part(environment, parts["system"].strip()),
+        user=Part(environment, parts["user"].strip()),
     )

@@ -57,7 +57,10 @@ class CallKey:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished call: its answer, or the kind of error that was its outcome."""
+    """A finished call: its answer, or the kind of error that was its outcome.
+
+    `parsed`: the answer read into its schema, where the call was made just now; it says no more than `text`.
+    """
 
     call_id: str
     text: str
@@ -73,6 +76,7 @@ class Outcome:
     cost: float | None = None
     currency: str | None = None
     cached: bool = False
+    parsed: Any = field(default=None, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:

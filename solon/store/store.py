@@ -150,7 +150,10 @@ class Store:
 
 def storable(body: str) -> str:
     """A text as both databases can hold it: without NUL and lone surrogates, otherwise unchanged."""
-    return body.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    if body.isascii() and "\x00" not in body:
+        return body
+    clean = body.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return body if clean == body else clean
 
 
 def _use_wal(engine: Engine) -> None:

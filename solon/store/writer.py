@@ -134,6 +134,13 @@ class Writer(Generic[C_co]):
         self._put(_Job(rows, None, future))
         return future
 
+    def send(self, rows: Rows) -> asyncio.Future[None]:
+        """Like `post`, for a task that may wait: the event loop is woken once for all that a commit has settled."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_see)
+        self._put(_Job(rows, None, future))
+        return future
+
     def close(self) -> None:
         """Commit what was handed over and end the thread."""
         with self._lock:
@@ -199,6 +206,12 @@ class Writer(Generic[C_co]):
             _settle_all([(job.future, None, error) for job in jobs])
             return
         _settle_all([(job.future, value, None) for job, value in zip(jobs, results, strict=True)])
+
+
+def _see(future: asyncio.Future[None]) -> None:
+    """A task that failed elsewhere never asks for its last rows: asyncio need not complain of that."""
+    if not future.cancelled():
+        future.exception()
 
 
 _Result = tuple["Future[Any] | asyncio.Future[Any]", Any, BaseException | None]

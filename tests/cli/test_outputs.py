@@ -65,7 +65,7 @@ def test_export_counts_what_it_leaves_out(solon: Cli, records: list[dict[str, An
 def test_graph_is_mermaid_with_every_node(solon: Cli, recipe: str) -> None:
     drawn = solon("graph", recipe)
     assert "graph TD;" in drawn.out
-    for node in ("draft", "critique", "revise", "judge", "consensus", "review", "settle", "finish"):
+    for node in ("draft", "critique", "revise", "judge", "review"):
         assert node in drawn.out
     assert len(solon("graph", recipe, "--json").json["version"]) == 16
 

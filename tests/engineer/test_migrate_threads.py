@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,20 @@ def waiting(project: Project) -> dict[str, Any]:
     return {project.trace(r.item_id)["seed"]["external_id"]: r for r in project.reviews()}
 
 
+def _sending_elsewhere(spec: Any, old: str, new: str) -> Any:
+    """A node that goes to `new` where it went to `old`."""
+    before = spec.runnable.afunc
+
+    async def renamed(state: Any, runtime: Any) -> Any:
+        command = await before(state, runtime)
+        if command.goto == old:
+            return type(command)(update={**command.update, "next": new}, goto=new)
+        return command
+
+    ends = tuple(new if end == old else end for end in spec.ends)
+    return replace(spec, runnable=type(spec.runnable)(None, renamed), ends=ends)
+
+
 @pytest.fixture
 def change_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """From now on the node that waits for a person has another name."""
@@ -47,18 +62,9 @@ def change_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         graph.edges = {
             tuple("ask_a_person" if end == "review" else end for end in edge) for edge in graph.edges
         }
-        before = graph.nodes["consensus"].runnable
-
-        async def consensus(state: Any, runtime: Any) -> Any:
-            command = await before.afunc(state, runtime)
-            if command.goto == "review":
-                command.update["next"] = "ask_a_person"
-                return type(command)(update=command.update, goto="ask_a_person")
-            return command
-
-        del graph.nodes["consensus"]
-        resolver = ("resolve",) if recipe.has_resolver else ()
-        graph.add_node("consensus", consensus, destinations=("finish", "ask_a_person", *resolver))
+        senders = ("judge", "resolve") if recipe.has_resolver else ("judge",)
+        for name in senders:
+            graph.nodes[name] = _sending_elsewhere(graph.nodes[name], "review", "ask_a_person")
         return graph
 
     def change() -> None:

@@ -32,7 +32,7 @@ needs_model = pytest.mark.skipif(
     find_builtin_model() is None, reason="the built-in weights are not installed (solon model fetch)"
 )
 CONFIG = ModelConfig(model="builtin:smollm2", context=1024, concurrency=4, options={"threads": 1})
-PROMPT = [SystemMessage("You are brief."), HumanMessage("Name a colour.")]
+PROMPT = [("system", "You are brief."), ("user", "Name a colour.")]
 
 
 class Colour(BaseModel):
@@ -72,7 +72,7 @@ def test_the_real_thing(model: LocalChat) -> None:
             ask(
                 model,
                 capabilities,
-                [HumanMessage("Which is a fruit? A: a stone, B: an apple. Answer with A or B only.")],
+                [("user", "Which is a fruit? A: a stone, B: an apple. Answer with A or B only.")],
                 max_tokens=1,
                 temperature=0.0,
                 logprobs=True,
@@ -107,12 +107,12 @@ def test_tokens_are_counted_as_the_model_counts_them(model: LocalChat) -> None:
 @needs_engine
 @needs_model
 def test_the_context_is_one_slots_own(model: LocalChat) -> None:
-    long = [HumanMessage("word " * 1010)]
+    long = [("user", "word " * 1010)]
     with pytest.raises(TooLong, match="the context is 1024"):
         run(model, capabilities_of(CONFIG), long, max_tokens=16)
     unknown = Capabilities(json_schema=True, logprobs=True, context=None, default_concurrency=4)
     with pytest.raises(TooLong, match="does not fit its context"):
-        run(model, unknown, [HumanMessage("word " * 1100)], max_tokens=16)
+        run(model, unknown, [("user", "word " * 1100)], max_tokens=16)
 
 
 @needs_engine

@@ -12,7 +12,7 @@ from fake_openai_server import answering, completion, serving
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import BaseModel, Field
 
@@ -33,7 +33,7 @@ from solon.errors import BadOutput, ModelRefused, ModelUnavailable, TooLong
 
 FULL = Capabilities(json_schema=True, logprobs=True, context=None, default_concurrency=4)
 BARE = Capabilities(json_schema=False, logprobs=False, context=None, default_concurrency=4)
-PROMPT = [SystemMessage("You judge."), HumanMessage("Which is better?")]
+PROMPT = [("system", "You judge."), ("user", "Which is better?")]
 
 
 class Detail(BaseModel):
@@ -132,7 +132,7 @@ def test_a_cut_answer_is_no_answer_even_if_it_parses() -> None:
 def test_what_would_not_fit_is_not_sent() -> None:
     small = Capabilities(json_schema=True, logprobs=True, context=256, default_concurrency=1)
     fake = Fake("x")
-    long = [HumanMessage("word " * 300)]
+    long = [("user", "word " * 300)]
     with pytest.raises(TooLong, match="the context is 256"):
         asyncio.run(ask(fake.chat, small, long, max_tokens=10))
     with pytest.raises(TooLong):
@@ -227,8 +227,9 @@ def test_estimates_err_upwards_but_not_wildly() -> None:
     assert estimate_tokens("日本語") >= 3
     assert estimate_tokens("") == 0
     assert estimate_tokens("\ud800") >= 1
-    assert most_tokens(english) >= estimate_tokens(english)
-    assert count_tokens(ScriptedChat(), PROMPT) >= count_tokens(ScriptedChat(), PROMPT[1:])
+    assert most_tokens([english]) >= estimate_tokens(english)
+    messages = convert_to_messages(PROMPT)
+    assert count_tokens(ScriptedChat(), messages) >= count_tokens(ScriptedChat(), messages[1:])
 
 
 class Foreign(BaseChatModel):

@@ -2,12 +2,14 @@
 
 `BaseChatModel.ainvoke` prepares tracing, caches and rate limits for every call. When nobody listens (no callback, no
 tracer, no global cache) a `LeanChat` goes straight to the answer; as soon as somebody does, the ordinary path runs.
+Solon's own agents ask with `complete`, which does without LangChain's messages too.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -16,12 +18,49 @@ from langchain_core.callbacks import (
     CallbackManagerForLLMRun,
 )
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
 from solon.edge import run_sync
+
+
+Turn = tuple[str, str]
+"""Role (system, user, assistant) and text: LangChain's own short form of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer of a chat model, as the agents need it.
+
+    Attributes:
+        logprobs: per token, in OpenAI's shape: `{"token", "logprob", "top_logprobs": [...]}`.
+        input_tokens, output_tokens: None where the model does not tell.
+    """
+
+    text: str
+    logprobs: list[dict[str, Any]] | None
+    input_tokens: int | None
+    output_tokens: int | None
+    model: str
+    finish_reason: str
+    request_id: str
+
+
+def completion_of(message: AIMessage) -> Completion:
+    """A LangChain answer as a `Completion`."""
+    about, usage = message.response_metadata, message.usage_metadata
+    logprobs = about.get("logprobs")
+    return Completion(
+        text=message.content if isinstance(message.content, str) else str(message.text),
+        logprobs=logprobs.get("content") if isinstance(logprobs, dict) else None,
+        input_tokens=usage["input_tokens"] if usage else None,
+        output_tokens=usage["output_tokens"] if usage else None,
+        model=str(about.get("model_name") or about.get("model") or ""),
+        finish_reason=str(about.get("finish_reason") or about.get("stop_reason") or ""),
+        request_id=str(about.get("request_id") or about.get("id") or ""),
+    )
 
 
 class LeanChat(BaseChatModel):
@@ -39,6 +78,31 @@ class LeanChat(BaseChatModel):
     ) -> list[AIMessage]:
         """Answer once (or `n` times); failures are `solon.errors.ModelError`."""
 
+    async def complete(
+        self, turns: Sequence[Turn], *, role: str = "", heard: bool | None = None, **kwargs: Any
+    ) -> Completion:
+        """Answer once. `role` names who asks, to tracing and to fakes; it is not sent.
+
+        `heard`: what `is_heard` said, where the caller asked it before.
+        """
+        if self.is_heard() if heard is None else heard:
+            config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
+            return completion_of(await self.ainvoke(list(turns), config, **kwargs))
+        return await self._complete(turns, role, kwargs.pop("stop", None), **kwargs)
+
+    async def _complete(
+        self, turns: Sequence[Turn], role: str, stop: list[str] | None, **kwargs: Any
+    ) -> Completion:
+        messages = convert_to_messages(list(turns))
+        return completion_of((await self._answer(messages, stop, {"role": role}, **kwargs))[0])
+
+    def is_heard(self, config: RunnableConfig | None = None) -> bool:
+        """Does anybody listen to this model's calls here, so that LangChain's ordinary path must run?"""
+        if self.rate_limiter is not None or self.cache or self.output_version == "v1":
+            return True
+        callbacks = (config or ensure_config(None)).get("callbacks")
+        return bool(AsyncCallbackManager.configure(callbacks, self.callbacks, self.verbose).handlers)
+
     async def aclose(self) -> None:
         """Give back what this model holds in the running event loop. It may be used again afterwards."""
 
@@ -51,17 +115,10 @@ class LeanChat(BaseChatModel):
         **kwargs: Any,
     ) -> AIMessage:
         settled = ensure_config(config)
-        if not isinstance(input, list) or not self._unobserved(input, settled, kwargs):
+        plain = isinstance(input, list) and all(isinstance(message, BaseMessage) for message in input)
+        if not plain or kwargs.get("stream") or self.is_heard(settled):
             return await super().ainvoke(input, config, stop=stop, **kwargs)
-        return (await self._answer(input, stop, settled["metadata"], **kwargs))[0]
-
-    def _unobserved(self, messages: list[Any], config: RunnableConfig, kwargs: Mapping[str, Any]) -> bool:
-        if self.rate_limiter is not None or self.cache or kwargs.get("stream") or self.output_version == "v1":
-            return False
-        if not all(isinstance(message, BaseMessage) for message in messages):
-            return False
-        manager = AsyncCallbackManager.configure(config.get("callbacks"), self.callbacks, self.verbose)
-        return not manager.handlers
+        return (await self._answer(input, stop, settled["metadata"], **kwargs))[0]  # type: ignore[arg-type]
 
     async def _agenerate(
         self,

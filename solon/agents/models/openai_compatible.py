@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
@@ -17,9 +17,11 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
 from solon.agents.models.failures import Refusal, Server, unavailable
-from solon.agents.models.lean import LeanChat
-from solon.agents.models.transport import Transport
-from solon.agents.models.wire import chunk_from_wire, from_wire, to_wire
+from solon.agents.models.lean import Completion, LeanChat, Turn
+from solon.agents.models.transport import Answer, Transport
+from solon.agents.models.wire import chunk_from_wire, completion_from_wire, from_wire, to_wire
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -141,36 +143,43 @@ class OpenAICompatibleChat(LeanChat):
         metadata: Mapping[str, Any],
         **kwargs: Any,
     ) -> list[AIMessage]:
+        answer = await self._post(to_wire(messages), stop, kwargs)
+        return self._read(from_wire, answer)
+
+    async def _complete(
+        self, turns: Sequence[Turn], role: str, stop: list[str] | None, **kwargs: Any
+    ) -> Completion:
+        wire = [{"role": who, "content": text} for who, text in turns]
+        return self._read(completion_from_wire, await self._post(wire, stop, kwargs))
+
+    async def _post(
+        self, wire: list[dict[str, Any]], stop: list[str] | None, kwargs: Mapping[str, Any]
+    ) -> Answer:
         transport = await self._reach()
         while True:
-            payload = self._payload(messages, stop, kwargs)
+            payload = self._payload(wire, stop, kwargs)
             try:
-                answer = await transport.post("/chat/completions", payload)
+                return await transport.post("/chat/completions", payload)
             except Refusal as refusal:
                 if not self._learn(refusal, payload):
                     raise
-                continue
-            about: dict[str, Any] = {
-                "model_name": self.model,
-                "request_id": answer.request_id or answer.body.get("id") or "",
-                "tries": answer.tries,
-            }
-            if self._unwanted:
-                about["not_sent"] = sorted(self._unwanted)
-            try:
-                return from_wire(answer.body, about)
-            except (
-                KeyError,
-                TypeError,
-                IndexError,
-                ValueError,
-                AttributeError,
-            ) as error:
-                raise unavailable(
-                    f"the answer is no chat completion ({type(error).__name__}: {error})",
-                    transport.server,
-                    answer.tries,
-                ) from None
+
+    def _read(self, read: Callable[[Mapping[str, Any], Mapping[str, Any]], T], answer: Answer) -> T:
+        about: dict[str, Any] = {
+            "model_name": self.model,
+            "request_id": answer.request_id or answer.body.get("id") or "",
+            "tries": answer.tries,
+        }
+        if self._unwanted:
+            about["not_sent"] = sorted(self._unwanted)
+        try:
+            return read(answer.body, about)
+        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+            raise unavailable(
+                f"the answer is no chat completion ({type(error).__name__}: {error})",
+                self._transport.server,
+                answer.tries,
+            ) from None
 
     async def _astream(
         self,
@@ -180,7 +189,7 @@ class OpenAICompatibleChat(LeanChat):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         transport = await self._reach()
-        payload = self._payload(messages, stop, kwargs)
+        payload = self._payload(to_wire(messages), stop, kwargs)
         payload |= {"stream": True, "stream_options": {"include_usage": True}}
         async for event, request_id in transport.stream("/chat/completions", payload):
             if event.get("error"):
@@ -198,13 +207,13 @@ class OpenAICompatibleChat(LeanChat):
 
     def _payload(
         self,
-        messages: Sequence[BaseMessage],
+        wire: list[dict[str, Any]],
         stop: list[str] | None,
         kwargs: Mapping[str, Any],
     ) -> dict[str, Any]:
         payload: dict[str, Any] = {
             "model": self.model,
-            "messages": to_wire(messages),
+            "messages": wire,
             "temperature": self.temperature,
             "top_p": self.top_p,
             "max_tokens": self.max_tokens,

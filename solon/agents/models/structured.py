@@ -7,18 +7,18 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import convert_to_messages
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, ValidationError
 
 from solon.agents.models.capabilities import Capabilities, foreign_names
 from solon.agents.models.failures import foreign
-from solon.agents.models.lean import LeanChat
+from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.errors import BadOutput, SolonError, TooLong
 
@@ -70,7 +70,7 @@ class UnusableOutput(BadOutput):
 async def ask(
     model: BaseChatModel,
     capabilities: Capabilities,
-    messages: Sequence[BaseMessage],
+    turns: Sequence[Turn],
     *,
     schema: type[BaseModel] | None = None,
     max_tokens: int,
@@ -82,10 +82,12 @@ async def ask(
     stop: list[str] | None = None,
     role: str = "",
     repairs: int = REPAIRS,
+    heard: bool | None = None,
 ) -> Reply:
     """Ask `model` and return its checked reply.
 
     `role` names the caller (generator, critic, judge, ...) to tracing and to the scripted fake; it is not sent.
+    `heard`: what `LeanChat.is_heard` said here before, if anybody asked.
 
     Raises:
         TooLong: prompt and `max_tokens` do not fit the context; nothing was sent.
@@ -98,28 +100,27 @@ async def ask(
     given |= {key: value for key, value in optional.items() if value is not None}
     if logprobs and capabilities.logprobs:
         given |= {"logprobs": True, "top_logprobs": top_logprobs}
-    prompt = list(messages)
+    prompt = list(turns)
     if schema is not None:
         if capabilities.json_schema:
             given["response_format"] = response_format(schema)
         else:
             prompt = describe_schema(prompt, schema)
-    config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
     spent = _Spent()
     for attempt in range(1, repairs + 2):
         check_fits(model, capabilities, prompt, max_tokens)
-        answer = await _invoke(model, prompt, config, given)
+        answer = await _complete(model, prompt, given, role, heard)
         spent.add(answer)
         reply = _reply(answer, attempt, spent, time.perf_counter() - begun)
         if schema is None:
             return reply
         problem, parsed = _parse(reply, schema)
         if parsed is not None:
-            return _with_parsed(reply, parsed)
+            return replace(reply, parsed=parsed)
         if reply.cut and capabilities.json_schema:
             break  # the server keeps to the schema, so the next answer would run out of room as well
         if attempt <= repairs:
-            prompt = _ask_again(messages, prompt, reply.text, problem)
+            prompt = _ask_again(turns, prompt, reply.text, problem)
     raise UnusableOutput(
         f"{reply.model or 'the model'} gave no valid {schema.__name__ if schema else 'answer'} in {attempt} tries: "
         f"{problem}",
@@ -128,32 +129,36 @@ async def ask(
     )
 
 
-async def _invoke(
-    model: BaseChatModel, prompt: list[BaseMessage], config: RunnableConfig | None, given: dict[str, Any]
-) -> AIMessage:
+async def _complete(
+    model: BaseChatModel, prompt: list[Turn], given: dict[str, Any], role: str, heard: bool | None
+) -> Completion:
     """The boundary to chat models that are not ours: whatever they raise comes out as a `ModelError`."""
     if isinstance(model, LeanChat):
-        return await model.ainvoke(prompt, config, **given)
+        return await model.complete(prompt, role=role, heard=heard, **given)
     name = str(getattr(model, "model", None) or getattr(model, "model_name", None) or type(model).__name__)
+    config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
     try:
-        return await model.ainvoke(prompt, config, **foreign_names(model._llm_type, given))
+        answer = await model.ainvoke(
+            convert_to_messages(prompt), config, **foreign_names(model._llm_type, given)
+        )
     except SolonError:
         raise
     except Exception as error:
         raise foreign(error, name) from error
+    return completion_of(answer)
 
 
 def check_fits(
     model: BaseChatModel,
     capabilities: Capabilities,
-    messages: Sequence[BaseMessage],
+    turns: Sequence[Turn],
     max_tokens: int,
 ) -> None:
     """Raise `TooLong` unless prompt and answer fit the context. Short prompts are not even counted."""
     context = capabilities.context
-    if context is None or most_tokens(messages) + max_tokens <= context:
+    if context is None or most_tokens([text for _, text in turns]) + max_tokens <= context:
         return
-    tokens = count_tokens(model, messages)
+    tokens = count_tokens(model, convert_to_messages(list(turns)))
     if tokens + max_tokens > context:
         raise TooLong(
             f"the prompt has {tokens} tokens and the answer needs room for {max_tokens}, but the context is {context}",
@@ -198,15 +203,15 @@ def _tighten(node: Any) -> Any:
     return tight
 
 
-def describe_schema(messages: Sequence[BaseMessage], schema: type[BaseModel]) -> list[BaseMessage]:
-    """The messages with the schema in words, for a model whose server does not enforce one."""
+def describe_schema(turns: Sequence[Turn], schema: type[BaseModel]) -> list[Turn]:
+    """The turns with the schema in words, for a model whose server does not enforce one."""
     text = "Answer with one JSON object and nothing else. It must follow this JSON schema:\n" + json.dumps(
         schema.model_json_schema(), separators=(",", ":")
     )
-    first, *rest = messages
-    if isinstance(first, SystemMessage):
-        return [SystemMessage(f"{first.text}\n\n{text}"), *rest]
-    return [SystemMessage(text), *messages]
+    (role, first), *rest = turns
+    if role == "system":
+        return [("system", f"{first}\n\n{text}"), *rest]
+    return [("system", text), *turns]
 
 
 def first_json_object(text: str) -> Any:
@@ -256,32 +261,28 @@ class _Spent:
         self.input: int | None = 0
         self.output: int | None = 0
 
-    def add(self, answer: AIMessage) -> None:
-        usage = answer.usage_metadata
-        self.input = None if usage is None or self.input is None else self.input + usage["input_tokens"]
-        self.output = None if usage is None or self.output is None else self.output + usage["output_tokens"]
+    def add(self, answer: Completion) -> None:
+        self.input = _sum(self.input, answer.input_tokens)
+        self.output = _sum(self.output, answer.output_tokens)
 
 
-def _reply(answer: AIMessage, attempt: int, spent: _Spent, seconds: float) -> Reply:
-    about = answer.response_metadata
-    logprobs = about.get("logprobs")
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _reply(answer: Completion, attempt: int, spent: _Spent, seconds: float) -> Reply:
     return Reply(
-        text=answer.content if isinstance(answer.content, str) else str(answer.text),
+        text=answer.text,
         parsed=None,
-        logprobs=logprobs.get("content") if isinstance(logprobs, dict) else None,
+        logprobs=answer.logprobs,
         input_tokens=spent.input,
         output_tokens=spent.output,
-        model=str(about.get("model_name") or about.get("model") or ""),
-        finish_reason=str(about.get("finish_reason") or about.get("stop_reason") or ""),
-        request_id=str(about.get("request_id") or about.get("id") or ""),
+        model=answer.model,
+        finish_reason=answer.finish_reason,
+        request_id=answer.request_id,
         attempts=attempt,
         seconds=seconds,
     )
-
-
-def _with_parsed(reply: Reply, parsed: BaseModel) -> Reply:
-    values = {name: getattr(reply, name) for name in Reply.__slots__}
-    return Reply(**{**values, "parsed": parsed})
 
 
 def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[str, BaseModel | None]:
@@ -298,15 +299,10 @@ def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[str, BaseModel | None
         return "; ".join(problems), None
 
 
-def _ask_again(
-    messages: Sequence[BaseMessage],
-    prompt: Sequence[BaseMessage],
-    text: str,
-    problem: str,
-) -> list[BaseMessage]:
+def _ask_again(turns: Sequence[Turn], prompt: Sequence[Turn], text: str, problem: str) -> list[Turn]:
     """The first prompt, the bad answer and what is wrong with it: always one bad answer, so that it stays bounded."""
     return [
-        *prompt[: len(prompt) if len(prompt) <= len(messages) + 1 else -2],
-        AIMessage(text or "(empty)"),
-        HumanMessage(f"This answer cannot be used: {problem}. Answer again with one valid JSON object only."),
+        *prompt[: len(prompt) if len(prompt) <= len(turns) + 1 else -2],
+        ("assistant", text or "(empty)"),
+        ("user", f"This answer cannot be used: {problem}. Answer again with one valid JSON object only."),
     ]

@@ -47,8 +47,11 @@ def estimate_tokens(text: str) -> int:
     return math.ceil((plain - signs) / 3 + signs + other / 1.5)
 
 
-def most_tokens(text_or_messages: str | Sequence[BaseMessage]) -> int:
-    """A bound that no byte-level tokenizer exceeds: one token a byte, and the template's marks."""
-    if isinstance(text_or_messages, str):
-        return len(text_or_messages.encode("utf-8", "replace"))
-    return sum(len(str(m.text).encode("utf-8", "replace")) + 4 * PER_MESSAGE for m in text_or_messages)
+def most_tokens(texts: Sequence[str]) -> int:
+    """A bound for messages of these texts that no byte-level tokenizer exceeds: one token a byte, and the template's
+    marks."""
+    return sum(_bytes(text) + 4 * PER_MESSAGE for text in texts)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

@@ -23,6 +23,8 @@ from langchain_core.output_parsers.openai_tools import (
 )
 from langchain_core.outputs import ChatGenerationChunk
 
+from solon.agents.models.lean import Completion
+
 _ROLES: dict[type[BaseMessage], str] = {
     HumanMessage: "user",
     SystemMessage: "system",
@@ -76,6 +78,25 @@ def from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> list[AIMessa
     return answers
 
 
+def completion_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> Completion:
+    """The first answer of a chat completion, without LangChain's message around it.
+
+    Raises:
+        KeyError, TypeError, IndexError, ValueError: where the body is no chat completion.
+    """
+    choice = min(body["choices"], key=lambda c: c.get("index") or 0)
+    usage = _usage(body.get("usage"))
+    return Completion(
+        text=_text(choice["message"]),
+        logprobs=(choice.get("logprobs") or {}).get("content"),
+        input_tokens=usage["input_tokens"] if usage else None,
+        output_tokens=usage["output_tokens"] if usage else None,
+        model=body.get("model") or about["model_name"],
+        finish_reason=choice.get("finish_reason") or "",
+        request_id=about["request_id"],
+    )
+
+
 def chunk_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> ChatGenerationChunk | None:
     """One event of a stream; None where it carries nothing."""
     usage = _usage(body.get("usage"))
@@ -124,9 +145,6 @@ def _message(
     usage: UsageMetadata | None,
     metadata: dict[str, Any],
 ) -> AIMessage:
-    content = wire.get("content")
-    if content is not None and not isinstance(content, str):
-        raise TypeError(f"the content of the answer is {type(content).__name__}, not text")
     extra: dict[str, Any] = {k: wire[k] for k in ("refusal", "reasoning_content") if wire.get(k)}
     calls, invalid = [], []
     for call in wire.get("tool_calls") or ():
@@ -135,7 +153,7 @@ def _message(
         except (OutputParserException, KeyError, TypeError, ValueError) as error:
             invalid.append(make_invalid_tool_call(call, str(error)))
     return AIMessage(
-        content=content or "",
+        content=_text(wire),
         id=identity,
         additional_kwargs=extra,
         tool_calls=calls,
@@ -143,6 +161,13 @@ def _message(
         usage_metadata=usage,
         response_metadata=metadata,
     )
+
+
+def _text(wire: Mapping[str, Any]) -> str:
+    content = wire.get("content")
+    if content is not None and not isinstance(content, str):
+        raise TypeError(f"the content of the answer is {type(content).__name__}, not text")
+    return content or ""
 
 
 def _usage(wire: Mapping[str, Any] | None) -> UsageMetadata | None:

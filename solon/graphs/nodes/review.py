@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
+from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
 
 
-async def review(state: ItemState) -> dict[str, Any]:
-    """Interrupt with ids only; what comes back is a decision that the store has checked and claimed."""
+async def review(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
+    """Next: `settle`. Interrupt with ids only; what comes back is a decision that the store has checked and claimed."""
     decision = interrupt({"review": state["review"], "candidates": state["shown"]}, response_schema=RESPONSE)
     return {"decision": decision, "next": "settle"}
 

@@ -33,7 +33,10 @@ def get_recipe(name: str) -> Recipe:
 
 
 def build_graph(recipe: Recipe, tracing: Tracing = OFF) -> StateGraph[Any, Any, Any, Any]:
-    """The recipe's state graph, ready to be compiled with a checkpointer."""
+    """The recipe's state graph, ready to be compiled with a checkpointer.
+
+    A node for each role. Consensus, settling and the end are steps of the node before them.
+    """
     from langgraph.graph import END, START, StateGraph
 
     from solon.graphs.context import ItemContext
@@ -48,23 +51,18 @@ def build_graph(recipe: Recipe, tracing: Tracing = OFF) -> StateGraph[Any, Any, 
     from solon.graphs.state import ItemState, routed
 
     graph = StateGraph(ItemState, context_schema=ItemContext)
-    ways: dict[Any, list[str]] = {
-        draft: ["draft", "critique", "finish"],
-        critique: ["draft", "revise", "judge", "finish"],
-        consensus: ["finish", "resolve", "review"] if recipe.has_resolver else ["finish", "review"],
-        settle: ["finish", "judge", "draft"],
+    ways: dict[Any, tuple[str, ...]] = {
+        draft: ("draft", "critique", END),
+        critique: ("draft", "revise", "judge", END),
+        revise: ("judge",),
+        judge: ("resolve", "review", END) if recipe.has_resolver else ("review", END),
+        resolve: ("review", END),
+        review: ("judge", "draft", END),
     }
-    nodes: tuple[Any, ...] = (draft, critique, revise, judge, consensus, resolve, review, settle, finish)
-    for node in nodes:
-        if node in ways:
-            graph.add_node(node.__name__, routed(tracing.node(node)), destinations=tuple(ways[node]))
-        elif node is not resolve or recipe.has_resolver:
-            graph.add_node(node.__name__, tracing.node(node))
+    if not recipe.has_resolver:
+        del ways[resolve]
+    steps = {step.__name__: tracing.node(step) for step in (consensus, settle, finish)}
+    for node, destinations in ways.items():
+        graph.add_node(node.__name__, routed(tracing.node(node), steps), destinations=destinations)
     graph.add_edge(START, "draft")
-    graph.add_edge("revise", "judge")
-    graph.add_edge("judge", "consensus")
-    if recipe.has_resolver:
-        graph.add_edge("resolve", "consensus")
-    graph.add_edge("review", "settle")
-    graph.add_edge("finish", END)
     return graph
