@@ -21,7 +21,7 @@ from solon.formats.arrow import load_arrow
 from solon.formats.contract import Container
 from solon.formats.tables import COLUMNS
 
-GROUP_ROWS, GROUP_BYTES = 10_000, 16_000_000
+GROUP_ROWS, GROUP_BYTES = 10_000, 8_000_000
 """A row group of Parquet ends at either; what it takes as JSON is its bytes. The footer grows by group and column."""
 # Unicode's line separators: JSON allows them in a string, but Python's splitlines would cut the row there
 _LINE_MARKS = (("\u2028", "\\u2028"), ("\u2029", "\\u2029"), ("\x85", "\\u0085"))

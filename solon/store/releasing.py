@@ -74,8 +74,10 @@ def certificates_under(connection: Connection, record_ids: Iterable[str]) -> set
     table = _table("Record")
     found: set[str] = set()
     for part in _parts(record_ids):
-        query = select(table.c.certificate_id).distinct().where(
-            table.c.id.in_(part), table.c.certificate_id.is_not(None)
+        query = (
+            select(table.c.certificate_id)
+            .distinct()
+            .where(table.c.id.in_(part), table.c.certificate_id.is_not(None))
         )
         found.update(connection.execute(query).scalars())
     return found
