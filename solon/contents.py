@@ -154,7 +154,8 @@ class Contents:
         named = {name: options.pop(name, None) for name in ("constitution", "as_of")}
         which = find_wanted(self.store, run_id=run_id, recipe=recipe, **named)
         left_out, rows = export_rows(self.store, **which)
-        options = {"about": {name: which[name] for name in named if which[name] is not None}, **options}
+        told = {name: which[name] for name in named if which[name] is not None}
+        options["about"] = {**told, **options.get("about", {})}
         write = export_folder if folder else export
         summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
         files = [*(file.path for file in summary.files), summary.manifest]

@@ -108,18 +108,26 @@ def export_reviews(
         mark_export(project.store, local_actor(), [str(output)], run=run_id, of="reviews")
     write_text_at_once(output, [_spell([writers[format](question) for question in found])])
     files = [str(output)]
-    if format == "label-studio":
-        for name, text in (
-            ("pair", annotation.LABEL_STUDIO_PAIR),
-            ("single", annotation.LABEL_STUDIO_SINGLE),
-        ):
-            place = output.with_name(f"{output.stem}.{name}.xml")
-            write_text_at_once(place, [text])
-            files.append(str(place))
+    for name, text in _interfaces(format).items():
+        place = output.with_name(f"{output.stem}.{name}")
+        write_text_at_once(place, [text])
+        files.append(str(place))
     if json:
         print_json({"format": format, "reviews": len(found), "files": files})
     else:
         typer.echo(clean(f"{output}: {len(found)} reviews"))
+
+
+def _interfaces(format: str) -> dict[str, str]:
+    """End of a file's name -> what the other tool is to ask, for pairs and for single answers."""
+    import json
+
+    from solon.formats.annotation import LABEL_STUDIO_PAIR, LABEL_STUDIO_SINGLE, argilla_settings
+
+    if format == "label-studio":
+        return {"pair.xml": LABEL_STUDIO_PAIR, "single.xml": LABEL_STUDIO_SINGLE}
+    kinds = ("pair", "single")
+    return {f"{kind}.settings.json": json.dumps(argilla_settings(kind), indent=1) + "\n" for kind in kinds}
 
 
 def _question(review: Any) -> Any:

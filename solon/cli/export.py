@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
 from solon.cli.terminal import clean, print_json
+from solon.errors import UsageError
+
+if TYPE_CHECKING:
+    from solon.eval.benchmark import Gate
+
+RequireCleanOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE", help="Write only if no record holds a text of this benchmark; may be repeated."
+    ),
+]
+DropOption = Annotated[
+    bool, typer.Option("--drop-contaminated", help="With --require-clean: leave such records out instead.")
+]
 
 
 def register(app: typer.Typer) -> None:
     app.command("export")(export)
+
+
+def gate_of(files: list[Path] | None, drop: bool) -> Gate | None:
+    """The gate that --require-clean asks for.
+
+    Raises:
+        UsageError: --drop-contaminated without a benchmark, or a benchmark that cannot be read.
+    """
+    if not files:
+        if drop:
+            raise UsageError(
+                "--drop-contaminated says nothing without a benchmark",
+                next_step="name one with --require-clean FILE",
+            )
+        return None
+    from solon.eval.benchmark import Gate
+
+    return Gate(files, drop=drop)
 
 
 def export(
@@ -53,16 +85,8 @@ def export(
         str,
         typer.Option(help="With --folder: licence of the set as a whole (SPDX); default: the seeds' own."),
     ] = "",
-    require_clean: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Write only if no record holds a text of this benchmark; may be repeated."
-        ),
-    ] = None,
-    drop_contaminated: Annotated[
-        bool,
-        typer.Option("--drop-contaminated", help="With --require-clean: leave such records out instead."),
-    ] = False,
+    require_clean: RequireCleanOption = None,
+    drop_contaminated: DropOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write the records in force to a file, and say what was left out and why.
@@ -70,10 +94,8 @@ def export(
     Example: solon export --format trl-preference --output pairs.jsonl
     """
     options: dict[str, Any] = {}
-    if require_clean:
-        from solon.eval.benchmark import Gate
-
-        options["refuse"] = Gate(require_clean, drop=drop_contaminated)
+    if (gate := gate_of(require_clean, drop_contaminated)) is not None:
+        options |= {"refuse": gate, "about": {"clean_of": gate.describe()}}
     if folder:
         from solon.formats.folder import About
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from solon.cli.export import DropOption, RequireCleanOption, gate_of
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
 from solon.cli.terminal import DONE, FAILED, clean, print_json
 
@@ -45,6 +46,8 @@ def create(
     test_fraction: Annotated[
         float, typer.Option(help="Split off this share of the seed groups as NAME.test.EXT.")
     ] = 0.0,
+    require_clean: RequireCleanOption = None,
+    drop_contaminated: DropOption = False,
     json: JsonOption = False,
 ) -> None:
     """Freeze what an export would write now: ids, hashes, versions, certificates, prompts, models, the log's head.
@@ -72,6 +75,7 @@ def create(
             certified_only=certified_only,
             extra_columns=tuple(extra_column or ()),
             test_fraction=test_fraction,
+            gate=gate_of(require_clean, drop_contaminated),
         )
     if json:
         print_json({**manifest, "folder": str(output or FOLDER / name)})

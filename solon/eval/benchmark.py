@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from solon.errors import SolonError, UsageError
 from solon.eval.reading import read_texts
@@ -32,6 +32,8 @@ class Benchmark:
 
     def __init__(self, file: Path) -> None:
         self.name = file.name
+        with file.open("rb") as stream:
+            self.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         self.texts = self.too_short = 0
         self.bodies: list[tuple[int, str]] = []
         self._lines: list[int] = []
@@ -93,6 +95,19 @@ class Gate:
                 )
         self._benchmarks = [Benchmark(file) for file in files]
         self._drop = drop
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The benchmarks, for a manifest: which file, how many texts, and what became of records that hold one."""
+        return [
+            {
+                "file": one.name,
+                "sha256": one.sha256,
+                "texts": one.texts,
+                "too_short": one.too_short,
+                "contaminated": "left out" if self._drop else "none",
+            }
+            for one in self._benchmarks
+        ]
 
     def __call__(self, row: ExportRow) -> str | None:
         for part, text in parts_of(row):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,11 +18,15 @@ def find_limits(
     agreed: Agreement,
     judged: Judges,
     counted: int,
-    records: int,
+    provisional: Mapping[str, int],
     money: float | None,
     with_texts: bool,
 ) -> tuple[str, ...]:
-    """One sentence for each thing that a reader might believe and should not."""
+    """One sentence for each thing that a reader might believe and should not.
+
+    Args:
+        provisional: run -> records that were accepted while no certificate was in force.
+    """
     found = []
     if not counted:
         found.append(
@@ -36,10 +41,11 @@ def find_limits(
             f"Only {audited.n} accepted records were audited. A quality well below the promise could go unseen."
         )
     for run in audited.runs:
-        if not run.promised and records:
+        if not run.promised:
+            waiting = provisional.get(run.name, 0)
+            told = f"{waiting} of its records are provisional, and " if waiting else ""
             found.append(
-                f"Run {run.name} has no certificate in force: its accepted records are provisional, and "
-                f"{run.promise:.0%} is an aim, not a promise."
+                f"Run {run.name} has no certificate in force: {told}{run.promise:.0%} is an aim, not a promise."
             )
         if run.state == "alarm":
             found.append(f"Audits of run {run.name} raised an alarm: {run.why}.")

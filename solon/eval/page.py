@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.eval.drawing import Plot, Point, Series, draw
+from solon.eval.examples import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def render_page(report: Report) -> str:
         finalize=_visible,
     )
     environment.filters |= {"share": spell_share, "interval": spell_interval, "number": spell_number}
-    return environment.get_template(TEMPLATE).render(report=report, plots=_plots(report))
+    return environment.get_template(TEMPLATE).render(report=report, plots=_plots(report), levels=LEVELS)
 
 
 def _visible(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """Releases: frozen exports that can be rebuilt and compared, without network or model.
 
 A release is a folder: the exported files, `rows.jsonl` (every record's ids, figures and the hash of its texts, but no
-text) and `release.json`. Its hash is sealed in the store's log. Records keep changing in the store: a later consensus
-version gives them new figures. So a rebuild takes the figures from `rows.jsonl` and only the texts from the store.
+text), `lock.txt` (the libraries it was made with) and `release.json`. Its hash is sealed in the store's log. Records
+keep changing in the store: a later consensus version gives them new figures. So a rebuild takes the figures from
+`rows.jsonl` and only the texts from the store.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,12 @@ from solon.store import audit_log, releasing
 from solon.store.exporting import export_rows
 
 if TYPE_CHECKING:
+    from solon.eval.benchmark import Gate
     from solon.store import Store
 
 FORMAT = 1
-MANIFEST, ROWS = "release.json", "rows.jsonl"
+MANIFEST, ROWS, LOCK = "release.json", "rows.jsonl", "lock.txt"
+VERSIONS = ("consensus", "constitution", "rubric", "prompts")
 TEXTS = ("prompt", "messages", "chosen", "rejected", "response", "metadata")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SUFFIX = {"csv": ".csv", "csv-spreadsheet": ".csv", "parquet": ".parquet"}
@@ -66,15 +69,19 @@ def create_release(
     recipe: str | None = None,
     actor: str = "system",
     created_at: float | None = None,
+    gate: Gate | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Freeze what an export would write now; returns the manifest.
 
     Args:
+        gate: benchmarks that the release must be clean of. What it leaves out is noted row by row, so that the
+            release can be verified without the benchmarks.
         options: of `solon.formats.exports.export`.
 
     Raises:
         UsageError: the name is taken or no name, or the folder exists.
+        Contaminated: a record holds a text of a benchmark, and the gate does not drop it.
     """
     import time
 
@@ -83,29 +90,33 @@ def create_release(
     try:
         left_out, rows = export_rows(store, run_id=run_id, recipe=recipe)
         file = scratch / f"{name}{_SUFFIX.get(format, '.jsonl')}"
-        frozen: list[dict[str, Any]] = []
+        frozen = _Frozen(gate)
         with (scratch / ROWS).open("w", encoding="utf-8", newline="\n") as stream:
-            tee = _freeze(rows, stream, frozen)
-            summary = export(tee, format=format, path=file, left_out=left_out, **options)
+            tee = frozen.write(rows, stream)
+            refuse = frozen.ask if gate else None
+            summary = export(tee, format=format, path=file, left_out=left_out, refuse=refuse, **options)
             for _ in tee:
                 pass
+        (scratch / LOCK).write_text(_lock(), encoding="utf-8")
         chosen = {"format": format, "run_id": run_id, "recipe": recipe, **options}
         manifest = {
             "release": FORMAT,
             "name": name,
             "created_at": moment(created_at or time.time()),
             "options": json.loads(json.dumps(chosen)),
+            "clean_of": gate.describe() if gate else [],
             "left_out_before": left_out,
             "export": _spell(summary),
-            "rows": {"file": ROWS, "records": len(frozen), "sha256": _hash(scratch / ROWS)},
-            **_versions(store, frozen),
+            "rows": {"file": ROWS, "records": frozen.records, "sha256": _hash(scratch / ROWS)},
+            **_versions(store, scratch, frozen),
             "environment": _environment(),
+            "lock": {"file": LOCK, "sha256": _hash(scratch / LOCK)},
         }
         text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
         (scratch / MANIFEST).write_text(text, encoding="utf-8")
         scratch.rename(folder)
-        sealed = {"sha256": _hash(folder / MANIFEST), "records": len(frozen)}
-        releasing.mark_release(store, name, [row["id"] for row in frozen], actor, sealed)
+        sealed = {"sha256": _hash(folder / MANIFEST), "records": frozen.records}
+        releasing.mark_release(store, name, (row["id"] for row in read_rows(folder)), actor, sealed)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return manifest
@@ -122,7 +133,8 @@ def verify_release(store: Store, folder: Path) -> Verification:
     checks.append(
         Check(name="rows", passed=rows_ok, told="as released" if rows_ok else f"{ROWS} was changed")
     )
-    for file in manifest["export"]["files"]:
+    lock = [{"path": manifest["lock"]["file"], **manifest["lock"]}] if "lock" in manifest else []
+    for file in (*manifest["export"]["files"], *lock):
         path = folder / file["path"]
         same = path.is_file() and _hash(path) == file["sha256"]
         told = "as released" if same else "changed" if path.is_file() else "not there"
@@ -170,32 +182,58 @@ def freeze_row(row: ExportRow) -> dict[str, Any]:
     return {**content, "texts_sha256": hashlib.sha256(texts.encode()).hexdigest()}
 
 
-def _freeze(rows: Iterator[ExportRow], stream: Any, frozen: list[dict[str, Any]]) -> Iterator[ExportRow]:
-    for row in rows:
-        kept = json.loads(json.dumps(freeze_row(row)))
-        # Keys keep their order: some formats write the lineage as it stands.
-        stream.write(json.dumps(kept, separators=(",", ":")) + "\n")
-        frozen.append({"id": kept["id"], "lineage": kept["lineage"]})
-        yield row
+@dataclass(slots=True)
+class _Frozen:
+    """The rows of a release on their way to its file, and what they name."""
+
+    gate: Gate | None
+    records: int = 0
+    versions: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in VERSIONS})
+    models: set[str] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
+    refused: str | None = None
+
+    def ask(self, row: ExportRow) -> str | None:
+        """The gate's answer, kept until the row is written."""
+        self.refused = self.gate(row) if self.gate else None
+        return self.refused
+
+    def write(self, rows: Iterator[ExportRow], stream: Any) -> Iterator[ExportRow]:
+        for row in rows:
+            yield row  # the export asks the gate now, if its own filters kept the row
+            kept = json.loads(json.dumps(freeze_row(row)))
+            if self.refused is not None:
+                kept["refused"], self.refused = self.refused, None
+            # Keys keep their order: some formats write the lineage as it stands.
+            stream.write(json.dumps(kept, separators=(",", ":")) + "\n")
+            self._see(kept["lineage"])
+
+    def _see(self, lineage: Mapping[str, Any]) -> None:
+        self.records += 1
+        self.models.update(lineage.get("models", ()))
+        self.runs.add(lineage["run"])
+        for kind, known in self.versions.items():
+            if lineage.get(kind):
+                known.add(lineage[kind])
 
 
 def _rebuild(store: Store, folder: Path, manifest: dict[str, Any]) -> list[Check]:
-    frozen = list(read_rows(folder))
-    counts = {"erased": 0, "changed": 0}
     options = dict(manifest["options"])
     form = str(options.pop("format"))
     for name in ("run_id", "recipe"):
         options.pop(name)
     options["extra_columns"] = tuple(options.get("extra_columns") or ())
+    restored = _Restored()
     with tempfile.TemporaryDirectory(prefix="solon-release-") as scratch:
         file = Path(scratch) / f"{manifest['name']}{_SUFFIX.get(form, '.jsonl')}"
-        rows = _restore(store, frozen, counts)
-        made = export(rows, format=form, path=file, left_out=manifest["left_out_before"], **options)
+        rows, left_out = restored.read(store, folder), manifest["left_out_before"]
+        made = export(rows, format=form, path=file, left_out=left_out, refuse=restored.ask, **options)
         rebuilt = {Path(f.path).name: f.sha256 for f in made.files}
     released = {f["path"]: f["sha256"] for f in manifest["export"]["files"]}
     same = rebuilt == released
     why = "the same bytes, from the store"
     if not same:
+        counts = {"erased": len(restored.frozen), "changed": restored.changed}
         parts = [f"{number} records with {kind} texts" for kind, number in counts.items() if number]
         if manifest["environment"] != _environment():
             parts.append("other versions of Solon or its libraries than at the release")
@@ -203,20 +241,32 @@ def _rebuild(store: Store, folder: Path, manifest: dict[str, Any]) -> list[Check
     return [Check(name="rebuilt", passed=same, told=why)]
 
 
-def _restore(store: Store, frozen: Sequence[dict[str, Any]], counts: dict[str, int]) -> Iterator[ExportRow]:
-    """Rows as they were released: figures as frozen, texts from the store."""
-    seen: set[str] = set()
-    by_id = {row["id"]: row for row in frozen}
-    for fresh in releasing.rows_by_id(store, [row["id"] for row in frozen]):
-        kept = dict(by_id[fresh.id])
-        digest = kept.pop("texts_sha256")
-        for name in ("flags", "flagged_candidates"):
-            kept[name] = tuple(kept[name])
-        row = replace(fresh, **kept)
-        counts["changed"] += freeze_row(row)["texts_sha256"] != digest
-        seen.add(fresh.id)
-        yield row
-    counts["erased"] = len(by_id) - len(seen)
+@dataclass(slots=True)
+class _Restored:
+    """Rows as they were released: figures as frozen, texts from the store. `frozen`: what it still waits for."""
+
+    frozen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changed: int = 0
+    refused: str | None = None
+
+    def ask(self, _row: ExportRow) -> str | None:
+        """What the gate said at the release."""
+        return self.refused
+
+    def read(self, store: Store, folder: Path) -> Iterator[ExportRow]:
+        for fresh in releasing.rows_by_id(store, self._ids(folder)):
+            kept = self.frozen.pop(fresh.id)
+            digest, self.refused = kept.pop("texts_sha256"), kept.pop("refused", None)
+            for name in ("flags", "flagged_candidates"):
+                kept[name] = tuple(kept[name])
+            row = replace(fresh, **kept)
+            self.changed += freeze_row(row)["texts_sha256"] != digest
+            yield row
+
+    def _ids(self, folder: Path) -> Iterator[str]:
+        for row in read_rows(folder):
+            self.frozen[row["id"]] = row
+            yield row["id"]
 
 
 def _check_new(store: Store, name: str, folder: Path) -> None:
@@ -259,24 +309,30 @@ def _check_log(store: Store, head: str) -> Check:
     return Check(name="log", passed=report.intact, told=told)
 
 
-def _versions(store: Store, frozen: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    ids = [row["id"] for row in frozen]
-    lineages = [row["lineage"] for row in frozen]
+def _versions(store: Store, folder: Path, frozen: _Frozen) -> dict[str, Any]:
     log = audit_log.verify(store)
     with store.connect() as connection:
-        named = releasing.certificate_of(connection, ids)
+        named = releasing.certificates_under(connection, (row["id"] for row in read_rows(folder)))
         return {
             "versions": {
-                kind: releasing.versions_named(
-                    connection, kind, sorted({x[kind] for x in lineages if x.get(kind)})
-                )
-                for kind in ("consensus", "constitution", "rubric", "prompts")
+                kind: releasing.versions_named(connection, kind, sorted(ids))
+                for kind, ids in frozen.versions.items()
             },
-            "certificates": releasing.certificates_named(connection, sorted(set(named.values()))),
-            "models": sorted({model for x in lineages for model in x.get("models", ())}),
-            "runs": sorted({x["run"] for x in lineages}),
+            "certificates": releasing.certificates_named(connection, sorted(named)),
+            "models": sorted(frozen.models),
+            "runs": sorted(frozen.runs),
             "audit_log": {"entries": log.entries, "head": log.head, "intact": log.intact},
         }
+
+
+def _lock() -> str:
+    """Every library of this environment with its version, one a line, as pip reads it."""
+    import platform
+    from importlib import metadata
+
+    named = {str(found.metadata["Name"]).lower(): found.version for found in metadata.distributions()}
+    lines = [f"{name}=={version}" for name, version in sorted(named.items())]
+    return "\n".join([f"# Python {platform.python_version()}", *lines]) + "\n"
 
 
 def _environment() -> dict[str, str]:

@@ -63,6 +63,8 @@ def diff_releases(store: Store, a: Path, b: Path | None = None) -> ReleaseDiff:
         name, after = str(read_manifest(b)["name"]), {row["lineage"]["item"]: row for row in read_rows(b)}
     else:
         options = manifest["options"]
+        for row in before.values():
+            row.pop("refused", None)  # no benchmark is at hand to ask it of the store
         rows = export_rows(store, run_id=options["run_id"], recipe=options["recipe"])[1]
         name, after = "the store now", {row.lineage["item"]: freeze_row(row) for row in rows}
     gone = sorted(set(before) - set(after))
@@ -130,3 +132,6 @@ def _find_reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterab
         yield f"flagged {flag}"
     for flag in sorted(set(before["flags"]) - set(after["flags"])):
         yield f"no longer flagged {flag}"
+    was, now = before.get("refused"), after.get("refused")
+    if was != now:
+        yield f"left out now: {now}" if now else f"no longer left out: {was}"

@@ -188,7 +188,13 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         auditors=auditors,
         examples=draw_examples(material, accepted, with_texts),
         limits=find_limits(
-            audited, agreed, judged, decisions.counted, len(accepted), costs.money, with_texts
+            audited,
+            agreed,
+            judged,
+            decisions.counted,
+            {part.id: part.provisional for part in parts},
+            costs.money,
+            with_texts,
         ),
     )
 

@@ -1,7 +1,8 @@
 """Reviews for Argilla and Label Studio as JSON, and the answers that people gave there. Touches no file.
 
-Sources, read in code or documentation: Argilla, `records/_resource.py` (`Record.to_dict`, what `records.to_json`
-writes); Label Studio, "JSON format of annotated tasks" and the tags Pairwise, Choices and TextArea. What is shown is
+Sources: Argilla's client, `records/_resource.py` (`Record.to_dict`, what `records.to_json` writes) and
+`settings/_resource.py`; Label Studio, "JSON format of annotated tasks" and the tags Pairwise, Choices and TextArea. A
+test lets both libraries read what is written here and reads what they write. What is shown is
 what a reviewer of Solon sees: the request and the answers in the review's order, never votes, reasons or models.
 """
 
@@ -30,7 +31,7 @@ class Question:
 
 
 def write_argilla(question: Question) -> dict[str, Any]:
-    """A record for `rg.Record.from_dict`; questions `choice` (labels) and `rationale` (text)."""
+    """A record for `rg.Record.from_dict`, under `argilla_settings`."""
     return {
         "id": question.review,
         "fields": _shown(question),
@@ -41,12 +42,45 @@ def write_argilla(question: Question) -> dict[str, Any]:
     }
 
 
+def argilla_settings(kind: str) -> dict[str, Any]:
+    """Fields and questions of a dataset for `rg.Settings.from_json`, for reviews of `pair` or `single`."""
+    answers, labels = (("answer_1", "answer_2"), PAIR) if kind == "pair" else (("answer_1",), SINGLE)
+    text = {"type": "text", "use_markdown": False}
+    choice = {
+        "type": "label_selection",
+        "options": [{"value": label, "text": label} for label in labels],
+        "visible_options": None,
+    }
+    return {
+        "guidelines": None,
+        "fields": [
+            {"name": name, "title": name, "required": name != "input", "type": "text", "settings": text}
+            for name in ("prompt", "input", *answers)
+        ],
+        "questions": [
+            {
+                "name": "choice",
+                "title": "choice",
+                "required": True,
+                "type": "label_selection",
+                "settings": choice,
+            },
+            {"name": "rationale", "title": "rationale", "required": False, "type": "text", "settings": text},
+        ],
+        "vectors": [],
+        "metadata": [],
+        "allow_extra_metadata": True,
+    }
+
+
 def read_argilla(row: Row) -> Imported:
     """A record of `records.to_json`: of a review that Solon wrote, or with `prompt`, `answer_1`, `answer_2` fields."""
     answers = as_object(row.get("responses"))
     why = {str(one.get("user_id")): one.get("value") for one in _each(answers, "rationale")}
     said = []
     for one in _each(answers, "choice"):
+        if one.get("value") is None:  # discarded
+            continue
         by = str(one.get("user_id") or "")
         said.append(_said(one.get("value"), by=by, rationale=why.get(by)))
     return _imported(as_object(row.get("fields")), as_object(row.get("metadata")), said, row.get("id"))

@@ -19,17 +19,18 @@ from solon.formats.facts import NOT_STATED, OTHERS
 SIZES = (
     (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B"),
+    (10_000_000_000, "1B<n<10B"), (100_000_000_000, "10B<n<100B"), (1_000_000_000_000, "100B<n<1T"),
 )  # fmt: skip
 LICENCES = frozenset((
     "apache-2.0", "mit", "openrail", "bigscience-openrail-m", "bsl-1.0", "bsd", "bsd-2-clause", "bsd-3-clause",
     "c-uda", "cc", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0",
     "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0",
     "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cdla-sharing-1.0", "cdla-permissive-1.0",
-    "cdla-permissive-2.0", "wtfpl", "ecl-2.0", "epl-1.0", "epl-2.0", "etalab-2.0", "eupl-1.1", "eupl-1.2",
+    "cdla-permissive-2.0", "wtfpl", "ecl-2.0", "epl-1.0", "epl-2.0", "etalab-2.0", "eupl-1.1",
     "agpl-3.0", "gfdl", "gpl", "gpl-2.0", "gpl-3.0", "lgpl", "lgpl-2.1", "lgpl-3.0", "isc", "lppl-1.3c", "ms-pl",
     "mpl-2.0", "odc-by", "odbl", "osl-3.0", "postgresql", "ofl-1.1", "ncsa", "unlicense", "zlib", "pddl",
 ))  # fmt: skip
-"""Licence identifiers that the hub knows. A name is shown as it was given where it is none of them."""
+"""Licence identifiers that the hub knows."""
 _MODEL_TAG = "made-with-solon"
 
 
@@ -46,6 +47,7 @@ def write_card(
         f"# {_plain(name)}\n",
         f"{summary.written} rows from {facts['records']} records of a panel of language-model agents and a few "
         f"experts. Format: `{form.name}` ({form.about}).\n",
+        f"Licence: {_plain(licence or common_value(facts['licences']) or 'not stated')}.\n",
         "## How it was made\n",
         _how(facts),
         "## What is in it\n",
@@ -97,11 +99,14 @@ def hub_languages(counts: Mapping[str, int]) -> list[str]:
 
 
 def hub_licence(name: str) -> dict[str, str]:
-    """`license`, and its name where the hub does not know it; `unknown` where nobody stated one."""
+    """`license`, and an id made of its name where the hub does not know it; `unknown` where nobody stated one."""
     if not name:
         return {"license": "unknown"}
     known = name.strip().lower()
-    return {"license": known} if known in LICENCES else {"license": "other", "license_name": name.strip()}
+    if known in LICENCES:
+        return {"license": known}
+    own = re.sub(r"[^a-z0-9.]+", "-", known).strip("-.")[:100]
+    return {"license": "other", "license_name": own or "own"}
 
 
 def common_value(counts: Mapping[str, int]) -> str:

@@ -21,7 +21,8 @@ from solon.formats.arrow import load_arrow
 from solon.formats.contract import Container
 from solon.formats.tables import COLUMNS
 
-BATCH = 1000
+GROUP_ROWS, GROUP_BYTES = 10_000, 8_000_000
+"""A row group of Parquet ends at either; what it takes as JSON is its bytes. The footer grows by group and column."""
 # Unicode's line separators: JSON allows them in a string, but Python's splitlines would cut the row there
 _LINE_MARKS = (("\u2028", "\\u2028"), ("\u2029", "\\u2029"), ("\x85", "\\u0085"))
 
@@ -70,22 +71,26 @@ class CsvSink:
 
 
 class ParquetSink:
-    """Row groups of 1,000 rows; the schema does not depend on the rows."""
+    """Row groups of bounded size; the schema does not depend on the rows. Texts have no statistics in the footer."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._arrow, parquet = load_arrow(Path(stream.name))
         self._schema = _schema(self._arrow)
-        self._writer = parquet.ParquetWriter(stream, self._schema, compression="zstd")
+        self._writer = parquet.ParquetWriter(
+            stream, self._schema, compression="zstd", write_statistics=list(_NUMBERS)
+        )
         self._rows: list[dict[str, Any]] = []
+        self._bytes = 0
 
     def write(self, row: dict[str, Any]) -> None:
-        json.dumps(row, ensure_ascii=False).encode()  # one bad row must fail alone, not with its row group
+        # one bad row must fail alone, not with its row group
+        self._bytes += len(json.dumps(row, ensure_ascii=False).encode())
         self._rows.append(row)
-        if len(self._rows) >= BATCH:
+        if len(self._rows) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
-        rows, self._rows = self._rows, []
+        rows, self._rows, self._bytes = self._rows, [], 0
         if rows:
             self._writer.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
 
@@ -173,14 +178,15 @@ def explain_os_error(path: Path, error: OSError) -> SolonError:
     )
 
 
+_NUMBERS = ("margin", "confidence", "soft_label")
+
+
 def _schema(arrow: Any) -> Any:
     text, number = arrow.string(), arrow.float64()
     turns = arrow.list_(arrow.struct([("role", text), ("content", text)]))
     kinds = {
+        **dict.fromkeys(_NUMBERS, number),
         "messages": turns,
-        "margin": number,
-        "confidence": number,
-        "soft_label": number,
         "provisional": arrow.bool_(),
         "flags": arrow.list_(text),
         "flagged_candidates": arrow.list_(text),

@@ -75,6 +75,7 @@ class Answer:
     channel: str
     principles: tuple[str, ...]
     flags: dict[str, Any]
+    scores: dict[str, int]
     specialty: str | None
     lang: str | None
 
@@ -135,6 +136,7 @@ def _decision(row: dict[str, Any]) -> Answer:
         channel=row["channel"],
         principles=tuple(row["principles"] or ()),
         flags=row["flags"] or {},
+        scores=row["scores"] or {},
     )
 
 
@@ -151,6 +153,7 @@ def _second(row: dict[str, Any]) -> Answer:
         channel="page",
         principles=tuple(given.get("principles") or ()),
         flags=given.get("flags") or {},
+        scores=given.get("scores") or {},
     )
 
 

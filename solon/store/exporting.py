@@ -24,7 +24,7 @@ candidates = Candidate.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
 critiques = Critique.__table__  # type: ignore[attr-defined]
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
-CHUNK = 200
+CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,31 @@ def _stream(store: Store, which: Which) -> Iterator[dict[str, int] | ExportRow]:
             .join(seeds, seeds.c.id == items.c.seed_id)
             .join(texts, texts.c.id == seeds.c.text_id)
             .where(which.in_force(), *which.of_items())
-            .order_by(records.c.run_id, items.c.position, records.c.id)
+            .order_by(items.c.position, records.c.id)
         )
         if which.constitution is not None:
             query = query.where(records.c.constitution_id == which.constitution)
-        result = connection.execution_options(stream_results=True).execute(query).mappings()
-        while chunk := [dict(row) for row in result.fetchmany(CHUNK)]:
+        for window in _windows(connection, which):
+            chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
             yield from _rows(store, connection, chunk)
+
+
+def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[bool]]:
+    """Conditions that cut the items into parts of at most CHUNK, run by run in the order of their seeds.
+
+    Sorting all records at once would hold all of them in memory: SQLite sorts where `temp_store` says. The index of
+    items leads with run, state and position, so a part is a few seeks once the states are named.
+    """
+    low, high = func.min(items.c.position), func.max(items.c.position)
+    query = select(items.c.run_id, items.c.state, low, high).group_by(items.c.run_id, items.c.state)
+    spans: dict[str, list[Any]] = {}
+    for row in connection.execute(query.where(*which.of_items())):
+        spans.setdefault(row[0], []).append(row)
+    for run_id, found in sorted(spans.items()):
+        states = [row[1] for row in found]
+        for start in range(min(row[2] for row in found), max(row[3] for row in found) + 1, CHUNK):
+            part = items.c.position.between(start, start + CHUNK - 1)
+            yield and_(items.c.run_id == run_id, items.c.state.in_(states), part)
 
 
 def _without_record(connection: Connection, which: Which) -> dict[str, int]:

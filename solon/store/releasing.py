@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
@@ -28,7 +29,7 @@ def _table(name: str) -> Any:
     return getattr(tables, name).__table__
 
 
-def rows_by_id(store: Store, record_ids: Sequence[str]) -> Iterator[ExportRow]:
+def rows_by_id(store: Store, record_ids: Iterable[str]) -> Iterator[ExportRow]:
     """Records in the order of the ids; those whose texts were erased are missing."""
     records, items, seeds, texts = (_table(name) for name in ("Record", "Item", "Seed", "Text"))
     query = (
@@ -45,8 +46,7 @@ def rows_by_id(store: Store, record_ids: Sequence[str]) -> Iterator[ExportRow]:
         .join(texts, texts.c.id == seeds.c.text_id)
     )
     with store.connect() as connection:
-        for start in range(0, len(record_ids), exporting.CHUNK):
-            part = record_ids[start : start + exporting.CHUNK]
+        for part in _parts(record_ids):
             found = {
                 row["id"]: dict(row)
                 for row in connection.execute(query.where(records.c.id.in_(part))).mappings()
@@ -69,15 +69,17 @@ def certificates_named(connection: Connection, ids: Sequence[str]) -> list[dict[
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def certificate_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, str]:
-    """record -> the certificate that it was accepted under."""
+def certificates_under(connection: Connection, record_ids: Iterable[str]) -> set[str]:
+    """Ids of the certificates that these records were accepted under."""
     table = _table("Record")
-    found: dict[str, str] = {}
-    for start in range(0, len(record_ids), 500):
-        query = select(table.c.id, table.c.certificate_id).where(
-            table.c.id.in_(record_ids[start : start + 500]), table.c.certificate_id.is_not(None)
+    found: set[str] = set()
+    for part in _parts(record_ids):
+        query = (
+            select(table.c.certificate_id)
+            .distinct()
+            .where(table.c.id.in_(part), table.c.certificate_id.is_not(None))
         )
-        found.update({row.id: row.certificate_id for row in connection.execute(query)})
+        found.update(connection.execute(query).scalars())
     return found
 
 
@@ -88,18 +90,23 @@ def find_release(connection: Connection, name: str) -> dict[str, Any] | None:
 
 
 def mark_release(
-    store: Store, name: str, record_ids: Sequence[str], actor: str, detail: dict[str, Any]
+    store: Store, name: str, record_ids: Iterable[str], actor: str, detail: dict[str, Any]
 ) -> str:
     """Note which records a release holds, then seal its hash in the log; returns the seal.
 
     One event a record, so that erasing a text can name the releases that hold it.
     """
-    for start in range(0, len(record_ids), 500):
-        part = record_ids[start : start + 500]
+    for part in _parts(record_ids):
         with store.transaction() as connection:
             insert_rows(connection, [event(actor, "released", record, {"release": name}) for record in part])
     with store.transaction() as connection:
         return audit_log.append(store, connection, actor, CREATED, name, detail)
+
+
+def _parts(values: Iterable[str], size: int = exporting.CHUNK) -> Iterator[list[str]]:
+    left = iter(values)
+    while part := list(islice(left, size)):
+        yield part
 
 
 def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from solon.errors import UsageError
+from solon.eval.benchmark import Contaminated, Gate
 from solon.eval.release import create_release, read_manifest, read_rows, verify_release
 from solon.eval.release_diff import diff_releases
 from solon.store import Store
+from solon.store.exporting import export_rows
 from solon.store.releasing import releases_of
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -170,6 +173,62 @@ def test_names_and_folders_are_taken_once(mine: Store, tmp_path: Path) -> None:
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     with pytest.raises(UsageError, match="is no release"):
         read_manifest(tmp_path)
+
+
+def test_a_release_can_be_required_to_be_clean_of_a_benchmark(mine: Store, tmp_path: Path) -> None:
+    create_release(mine, "all", tmp_path / "all")
+    lines = [json.loads(line) for line in (tmp_path / "all" / "all.jsonl").read_text().splitlines()]
+    held = next(row for row in lines if not row["flags"])
+    benchmark = tmp_path / "benchmark.jsonl"
+    benchmark.write_text(json.dumps({"question": held["prompt"]}) + "\n")
+    with pytest.raises(Contaminated, match=r"holds 100% of line 1 of benchmark\.jsonl"):
+        create_release(mine, "strict", tmp_path / "strict", gate=Gate([benchmark]))
+    assert not (tmp_path / "strict").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    manifest = create_release(mine, "clean", tmp_path / "clean", gate=Gate([benchmark], drop=True))
+    texts = [json.loads(line) for line in (tmp_path / "clean" / "clean.jsonl").read_text().splitlines()]
+    left_out = manifest["export"]["left_out"]["contaminated"]
+    assert left_out == sum(row["prompt"] == held["prompt"] for row in lines) >= 1
+    assert not any(row["prompt"] == held["prompt"] for row in texts)
+    assert len(texts) == len(lines) - left_out
+    told = manifest["clean_of"][0]
+    assert (told["file"], told["texts"], told["contaminated"]) == ("benchmark.jsonl", 1, "left out")
+    benchmark.unlink()  # what the gate said is in the release: it is verified without the benchmark
+    found = verify_release(mine, tmp_path / "clean")
+    assert found.passed, found
+    reasons = diff_releases(mine, tmp_path / "all", tmp_path / "clean").reasons
+    assert reasons == {"left out now: contaminated": left_out}
+    assert diff_releases(mine, tmp_path / "clean").reasons == {}
+
+
+def test_the_gate_of_a_release_from_the_command_line(solon: Cli, copied: str, tmp_path: Path) -> None:
+    (tmp_path / "far.txt").write_text(
+        "Nothing that any of the records could possibly hold as it stands here.\n"
+    )
+    code, out, err = solon(
+        "release", "create", "far", "--require-clean", "far.txt", "--store", copied, "--json"
+    )
+    assert code == 0, err
+    assert json.loads(out)["clean_of"][0]["contaminated"] == "none"
+    with Store(copied) as opened:
+        row = next(export_rows(opened)[1])
+    (tmp_path / "near.txt").write_text(f"{row.prompt}\n")
+    code, _, err = solon("release", "create", "near", "--require-clean", "near.txt", "--store", copied)
+    assert code == 1
+    assert "nothing was written" in err
+    assert not (tmp_path / "releases" / "near").exists()
+    code, _, err = solon("release", "create", "x", "--drop-contaminated", "--store", copied)
+    assert code == 2
+    assert "--require-clean" in err
+
+
+def test_the_libraries_are_frozen_with_it(mine: Store, tmp_path: Path) -> None:
+    create_release(mine, "one", tmp_path / "one")
+    lock = (tmp_path / "one" / "lock.txt").read_text()
+    assert lock.startswith("# Python 3.")
+    assert f"\nsqlalchemy=={metadata.version('sqlalchemy')}\n" in lock
+    (tmp_path / "one" / "lock.txt").write_text("sqlalchemy==0\n")
+    assert failed(mine, tmp_path / "one") == {"file lock.txt": "changed"}
 
 
 def test_a_copy_in_another_store_is_not_sealed(mine: Store, known: Any, tmp_path: Path) -> None:

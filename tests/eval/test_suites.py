@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
+from solon import Project
 from solon.errors import UsageError
 from solon.eval import registry
 from solon.eval.material import Material, gather
 from solon.eval.result import SuiteResult, rate
 from solon.eval.suites import agreement, audit, compare, contamination, duplicates, judges, quality
 from solon.store import Store
+from solon.store.experts import add_expert
+from solon.store.reviews import decide
+from solon.store.scores import scores_on
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -196,3 +200,38 @@ def test_packages_bring_suites_by_entry_point(monkeypatch: pytest.MonkeyPatch, m
     assert registry.suite_names()[-2:] == ["broken", "mine"]
     with pytest.raises(UsageError, match="cannot be loaded"):
         registry.find_suite("broken")
+
+
+def test_scores_of_judges_and_experts_are_compared_by_criterion(tmp_path: Path) -> None:
+    """The scripted judges are fakes: what is tested is that the right scores meet."""
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "generator": {"revise": False},
+        "routing": {"policy": "always"},
+    }
+    rows = [{"id": f"s{i}", "prompt": f"Write an exercise about topic {i}."} for i in range(4)]
+    with Project(f"sqlite:///{tmp_path}/s.db", config=config) as project:
+        expert = add_expert(project.store, "Ada", by="local:test")[0]
+        project.run("instruction", rows)
+        asked = project.reviews()
+        assert asked
+        with project.store.connect() as connection:
+            shown = [review.candidates[0].id for review in asked]
+            given = scores_on(connection, shown)
+        gaps: dict[str, list[float]] = {}
+        for number, candidate in enumerate(shown):
+            means = {
+                name: sum(one[name] for one in given[candidate]) / len(given[candidate])
+                for name in given[candidate][0]
+            }
+            scores = {name: 1 if number else min(5, max(1, round(value))) for name, value in means.items()}
+            answer = {"choice": "accept", "candidate": candidate, "scores": scores}
+            decide(project.store, asked[number].id, answer, actor=expert.actor, channel="api", counts=True)
+            for name, score in scores.items():
+                gaps.setdefault(name, []).append(means[name] - score)
+        found = agreement.evaluate(gather(project.store))
+    assert set(found.by_criterion) == set(gaps)
+    for name, told in found.by_criterion.items():
+        assert told.gap.value == pytest.approx(sum(gaps[name]) / len(gaps[name]))
+        assert told.within_one.n == len(gaps[name])
+        assert told.within_one.value == sum(abs(gap) <= 1 for gap in gaps[name]) / len(gaps[name])

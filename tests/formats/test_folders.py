@@ -88,7 +88,8 @@ def test_the_card_is_the_hubs(tmp_path: Path) -> None:
 
 def test_licences_and_languages_in_the_hubs_words(tmp_path: Path) -> None:
     assert hub_licence("Apache-2.0") == {"license": "apache-2.0"}
-    assert hub_licence("House rules 3") == {"license": "other", "license_name": "House rules 3"}
+    assert hub_licence("House rules 3") == {"license": "other", "license_name": "house-rules-3"}
+    assert hub_licence("<!>") == {"license": "other", "license_name": "own"}
     assert hub_licence("") == {"license": "unknown"}
     assert hub_languages({"not stated": 3, "zh_Hans": 1, "Klingon maybe": 2, "en": 1}) == ["en", "zh"]
     mixed = [*rows(2), replace(rows(3)[2], licence=None)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,9 @@ from solon.consensus.ceiling import measure_ceiling
 from solon.consensus.panel import ABSTAIN, Verdict
 from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
 from solon.eval.opinions import Opinion, counted, opinions_on, overlaps
-from solon.eval.result import Figure, SuiteResult, nothing, rate
+from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
 from solon.store import evaluation
+from solon.store.scores import scores_on
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -58,8 +59,20 @@ class CeilingFigures(BaseModel):
     items: int
 
 
+class Criterion(BaseModel):
+    """Scores of one answer by a criterion of the rubric, 1 to 5. `gap`: the panel's mean minus the expert's score."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    within_one: Figure
+    gap: Figure
+
+
 class Agreement(SuiteResult):
-    """`panel_expert` mixes all reviews; `random` only those that were drawn without looking at the panel."""
+    """`panel_expert` mixes all reviews; `random` only those that were drawn without looking at the panel.
+
+    `by_criterion`: single answers that judges and an expert scored on the same criterion.
+    """
 
     panel_expert: Figure
     panel_expert_kappa: Figure
@@ -78,6 +91,7 @@ class Agreement(SuiteResult):
     by_domain: dict[str, Figure]
     by_language: dict[str, Figure]
     by_principle: dict[str, Figure]
+    by_criterion: dict[str, Criterion]
 
 
 def evaluate(material: Material) -> Agreement:
@@ -86,6 +100,8 @@ def evaluate(material: Material) -> Agreement:
         given = evaluation.answers(connection, material.run_ids)
         blind = counted(given)
         found = opinions_on(connection, blind)
+        scored = [a for a in blind if a.scores and len(a.shown) == 1]
+        given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
     outcomes = 2
     experts = overlaps(blind)
     said = [list(answers.values()) for answers in experts.values()]
@@ -118,6 +134,7 @@ def evaluate(material: Material) -> Agreement:
         by_domain=_split(found, lambda o: (o.answer.specialty or "not stated",)),
         by_language=_split(found, lambda o: (o.answer.lang or "not stated",)),
         by_principle=_split(found, lambda o: o.answer.principles),
+        by_criterion=_by_criterion(scored, given_scores, seed),
         notes=_notes(len(given), len(blind), found, len(routed), ceiling.items),
     )
 
@@ -138,6 +155,23 @@ def _split(found: Sequence[Opinion], parts: Callable[[Opinion], Iterable[str]]) 
         for part in parts(opinion):
             by.setdefault(part, []).append(opinion)
     return {name: _agreement(by[name]) for name in sorted(by)}
+
+
+def _by_criterion(
+    answers: Sequence[evaluation.Answer], given: Mapping[str, Sequence[Mapping[str, float]]], seed: int
+) -> dict[str, Criterion]:
+    gaps: dict[str, list[float]] = {}
+    for answer in answers:
+        for criterion, score in answer.scores.items():
+            said = [one[criterion] for one in given.get(answer.shown[0], ()) if criterion in one]
+            if said:
+                gaps.setdefault(criterion, []).append(sum(said) / len(said) - score)
+    return {
+        name: Criterion(
+            within_one=rate(sum(abs(gap) <= 1 for gap in found), len(found)), gap=mean(found, seed)
+        )
+        for name, found in sorted(gaps.items())
+    }
 
 
 def _over_time(found: Sequence[Opinion]) -> tuple[Period, ...]:
