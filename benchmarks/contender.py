@@ -9,22 +9,30 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
-from benchmarks import work
+from benchmarks import growth, work
+from benchmarks.growth import kilobytes
+from benchmarks.postgres import private_server
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=sorted(CONTENDERS))
+    parser.add_argument("what", choices=sorted({*CONTENDERS, *RESUMES}))
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument(
+        "--waiting", type=int, default=0, help="of resumes: items that wait, `--rows` at least"
+    )
     parser.add_argument("--core", type=int, default=None)
     given = parser.parse_args()
     if given.core is not None:
         os.sched_setaffinity(0, {given.core})
-    work.tell({"what": given.what, **CONTENDERS[given.what](given.rows, given.port)})
+    if given.what in RESUMES:
+        told = RESUMES[given.what](given.rows, max(given.rows, given.waiting), given.port)
+    else:
+        told = CONTENDERS[given.what](given.rows, given.port)
+    work.tell({"what": given.what, **told})
 
 
 def raw(rows: int, port: int) -> dict[str, Any]:
@@ -57,24 +65,54 @@ def solon(rows: int, port: int) -> dict[str, Any]:
         assert (asked := _requests(f"{folder}/store.db")) == work.CALLS * rows, (
             f"{asked} requests, repairs included"
         )
-        told["store_kb_per_row"] = _kilobytes(folder, "store.db", rows)
-        told["checkpoints_kb_per_row"] = _kilobytes(folder, "store.checkpoints.db", rows)
+        told["store_kb_per_row"] = kilobytes(folder, "store.db", rows)
+        told["checkpoints_kb_per_row"] = kilobytes(folder, "store.checkpoints.db", rows)
     return told
 
 
-def resumes(rows: int, port: int) -> dict[str, Any]:
-    """Pause every item at a review, decide all, and resume them: each with its decision, outbox row and record."""
+def resumes(rows: int, waiting: int, port: int) -> dict[str, Any]:
+    """Pause items at a review, decide some, and resume those: each with its decision, outbox row and record."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _resume(f"sqlite:///{folder}/store.db", rows, waiting, port)
+
+
+def postgres_resumes(rows: int, waiting: int, port: int) -> dict[str, Any]:
+    """The same over a PostgreSQL server of its own, whose commits reach the disk."""
+    with private_server(durable=True) as url:
+        return _resume(url, rows, waiting, port)
+
+
+def postgres(rows: int, port: int) -> dict[str, Any]:
+    """The preference recipe into a fresh PostgreSQL store; the database server's own CPU time is not counted."""
+    import psycopg
+
     from solon import Project
 
     told: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        with Project(f"sqlite:///{folder}/store.db", config=work.config(port, policy="always")) as project:
-            project.run("preference", work.seeds(rows))
-            for review in project.reviews(limit=rows):
-                project.decide(review, "prefer", review.candidates[0])
+    with private_server(durable=True) as url:
+        with Project(url, config=work.config(port)) as project:
+            project.run("preference", work.seeds(10))
             with work.measured(told, rows):
-                summary = project.resume()
+                summary = project.run("preference", work.seeds(rows))
         assert summary.accepted == rows, str(summary)
+        with psycopg.connect(url) as connection:
+            (size,) = connection.execute("SELECT pg_database_size(current_database())").fetchone() or (0,)
+        told["store_kb_per_row"] = round(size / rows / 1024, 2)
+    return told
+
+
+def _resume(url: str, rows: int, waiting: int, port: int) -> dict[str, Any]:
+    """Of so many items that wait, decide and resume some."""
+    from solon import Project
+
+    told: dict[str, Any] = {"waiting": waiting}
+    with Project(url, config=work.config(port, policy="always")) as project:
+        project.run("preference", work.seeds(waiting))
+        for review in project.reviews(limit=rows):
+            project.decide(review, "prefer", review.candidates[0])
+        with work.measured(told, rows):
+            summary = project.resume()
+    assert summary.accepted == rows, str(summary)
     return told
 
 
@@ -118,20 +156,21 @@ def _requests(file: str) -> int:
         return int(connection.execute("SELECT sum(attempts) FROM calls").fetchone()[0])
 
 
-def _kilobytes(folder: str, name: str, rows: int) -> float:
-    """Size on disk per row, write-ahead log included."""
-    found = sum(path.stat().st_size for path in Path(folder).glob(f"{name}*"))
-    return round(found / rows / 1024, 2)
-
-
 CONTENDERS: dict[str, Callable[[int, int], dict[str, Any]]] = {
     "raw": raw,
     "solon": solon,
-    "resumes": resumes,
+    "growth": growth.grow,
+    "postgres": postgres,
     "flood": flood,
     "stock_saver": saver("stock_saver"),
     "solon_saver": saver("solon_saver"),
 }
+
+RESUMES: dict[str, Callable[[int, int, int], dict[str, Any]]] = {
+    "resumes": resumes,
+    "postgres_resumes": postgres_resumes,
+}
+
 
 if __name__ == "__main__":
     main()

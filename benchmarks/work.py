@@ -18,13 +18,16 @@ CALLS = 6
 
 def seeds(n: int) -> list[dict[str, Any]]:
     """`n` requests, all different."""
-    return [
-        {
-            "id": f"s{i}",
-            "prompt": f"Explain in a few sentences why water boils at {90 + i / n:.5f} degrees up here.",
-        }
-        for i in range(n)
-    ]
+    return [seed(i, n) for i in range(n)]
+
+
+def seed(i: int, n: int) -> dict[str, Any]:
+    """The i-th of `n` requests."""
+    degrees = f"{90 + i / n:.7f}"
+    return {
+        "id": f"s{i}",
+        "prompt": f"Explain in a few sentences why water boils at {degrees} degrees up here.",
+    }
 
 
 def config(port: int, *, policy: str = "threshold") -> dict[str, Any]:

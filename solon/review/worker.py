@@ -16,10 +16,13 @@ from solon.learning import usable_decisions
 from solon.preparing import config_of_run
 from solon.store import items as item_store
 from solon.store import runs as run_store
-from solon.store.begun import claim_begun, runs_with_work
+from solon.store.begun import claim_begun, is_settled, runs_with_work
 from solon.store.items import ItemRow
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from solon.config import LimitsConfig
     from solon.project import Project
     from solon.review.live import Live
 
@@ -133,18 +136,8 @@ class Worker:
         with store.connect() as connection:
             run = run_store.find_run(connection, run_id)
             stored = run_store.config_payload(connection, run.config_id)
-            before = run_store.spent(connection, run_id)
-        config = config_of_run(stored, self._project.config, run_id)
-        limits = config.limits
-        meter = Meter(
-            max_calls=limits.calls,
-            max_tokens=limits.tokens,
-            max_cost=limits.cost,
-            calls=before.calls,
-            input_tokens=before.input_tokens,
-            output_tokens=before.output_tokens,
-            cost=before.cost,
-        )
+            config = config_of_run(stored, self._project.config, run_id)
+            meter = _make_meter(connection, run_id, config.limits)
         pool = self._project.model_pool(config)
         self._runner = Courier(store, run, config, pool, meter, recipe=self._project.recipe(run.recipe))
         try:
@@ -159,8 +152,25 @@ class Worker:
 
     async def _settle(self, run_id: str) -> None:
         """A run whose last review was answered is done."""
-        summary = self._project.summarize(run_id)
-        if not (summary.pending_review or summary.queued or summary.held):
+        with self._project.store.connect() as connection:
+            settled = is_settled(connection, run_id)
+        if settled:
             await self._project.store.writer.run(
                 lambda c: run_store.set_run(c, run_id, status="done", finished_at=time.time())
             )
+
+
+def _make_meter(connection: Connection, run_id: str, limits: LimitsConfig) -> Meter:
+    """What the run has spent counts only towards a limit; without one its journal is not read for every delivery."""
+    if (limits.calls, limits.tokens, limits.cost) == (None, None, None):
+        return Meter()
+    before = run_store.spent(connection, run_id)
+    return Meter(
+        max_calls=limits.calls,
+        max_tokens=limits.tokens,
+        max_cost=limits.cost,
+        calls=before.calls,
+        input_tokens=before.input_tokens,
+        output_tokens=before.output_tokens,
+        cost=before.cost,
+    )

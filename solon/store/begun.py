@@ -6,6 +6,7 @@ import time
 
 from sqlalchemy import Connection, exists, or_, select, update
 
+from solon.store.holds import is_held
 from solon.store.items import CLAIM_SECONDS
 from solon.store.tables import Decision, Item, Outbox
 
@@ -65,3 +66,15 @@ def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
         )
         found |= set(connection.execute(left).scalars())
     return sorted(found)
+
+
+def is_settled(connection: Connection, run_id: str) -> bool:
+    """Has every item of a run come to an end, or to where only another session of the run tries it again?"""
+    own = select(items.c.id).where(items.c.run_id == run_id)
+    for open_ in (
+        items.c.state.in_(("queued", "running", "waiting")),
+        (items.c.state == "parked") & is_held(),
+    ):
+        if connection.execute(own.where(open_).limit(1)).first() is not None:
+            return False
+    return True

@@ -6,7 +6,8 @@ Checkpoints stay behind: an item that waits is replayed from its journal, at no 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, bindparam, func, insert, select, update
@@ -62,12 +63,13 @@ def _copy_table(table: Table, reading: Connection, writing: Connection, on_progr
         column for column in table.columns if any(key.column.table is table for key in column.foreign_keys)
     ]
     done = 0
-    for rows in _batches(reading, table):
-        blank = dict.fromkeys((column.name for column in parents), None)
-        writing.execute(insert(table), [{**row, **blank} for row in rows])
-        done += len(rows)
-        if on_progress is not None:
-            on_progress(table.name, done, total)
+    blank = dict.fromkeys((column.name for column in parents), None)
+    with closing(_batches(reading, table)) as batches:
+        for rows in batches:
+            writing.execute(insert(table), [{**row, **blank} for row in rows])
+            done += len(rows)
+            if on_progress is not None:
+                on_progress(table.name, done, total)
     for column in parents:
         _point_back(table, column, reading, writing)
     written = int(writing.execute(select(func.count()).select_from(table)).scalar_one())
@@ -81,14 +83,16 @@ def _point_back(table: Table, column: Column[Any], reading: Connection, writing:
     (key,) = table.primary_key.columns
     joined = update(table).where(key == bindparam("row")).values({column.name: bindparam("named")})
     query = select(key.label("row"), column.label("named")).where(column.is_not(None))
-    for part in reading.execute(query.execution_options(yield_per=BATCH)).mappings().partitions():
-        writing.execute(joined, [dict(row) for row in part])
+    with reading.execute(query.execution_options(yield_per=BATCH)) as found:
+        for part in found.mappings().partitions():
+            writing.execute(joined, [dict(row) for row in part])
 
 
-def _batches(reading: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+def _batches(reading: Connection, table: Table) -> Generator[list[dict[str, Any]]]:
     query = select(table).execution_options(yield_per=BATCH)
-    for part in reading.execute(query).mappings().partitions():
-        yield [dict(row) for row in part]
+    with reading.execute(query) as found:  # PostgreSQL keeps a cursor open until it is told otherwise
+        for part in found.mappings().partitions():
+            yield [dict(row) for row in part]
 
 
 def _refuse_busy(reading: Connection) -> None:

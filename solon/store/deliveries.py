@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, select, update
 
 from solon.responses import choices_of
 from solon.store.items import FINAL, is_gone
@@ -35,32 +35,30 @@ class Delivery:
 
 def settle_arrived(connection: Connection, run_id: str) -> int:
     """Mark decisions that arrived before a crash could be told: their items have ended. Returns how many."""
-    ended = select(items.c.id).where(items.c.run_id == run_id, items.c.state.in_(FINAL))
     statement = (
         update(outbox)
-        .where(outbox.c.applied_at.is_(None), outbox.c.item_id.in_(ended))
+        .where(outbox.c.applied_at.is_(None), _of(run_id, items.c.state.in_(FINAL)))
         .values(applied_at=time.time(), claimed_by=None, claimed_until=None)
     )
     return int(connection.execute(statement).rowcount)
 
 
+def _of(run_id: str, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Is a row of the outbox about an item of the run? Asked row by row: few are pending, a run may have many items."""
+    return exists().where(items.c.id == outbox.c.item_id, items.c.run_id == run_id, *conditions)
+
+
 def recover_outbox(connection: Connection, run_id: str) -> None:
-    """Free what dead workers took from the outbox, and close what they had delivered but not marked."""
-    own = select(items.c.id).where(items.c.run_id == run_id)
-    still_open = outbox.c.applied_at.is_(None) & outbox.c.item_id.in_(own)
+    """Free what dead workers took from the outbox."""
+    still_open = outbox.c.applied_at.is_(None) & _of(run_id)
     holders = connection.execute(select(outbox.c.claimed_by).where(still_open).distinct()).scalars()
     gone = [name for name in holders if name is not None and is_gone(name)]
-    connection.execute(
-        update(outbox)
-        .where(still_open, outbox.c.claimed_by.in_(gone))
-        .values(claimed_by=None, claimed_until=None)
-    )
-    ended = own.where(items.c.state.in_(FINAL))
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.applied_at.is_(None), outbox.c.item_id.in_(ended))
-        .values(applied_at=time.time(), claimed_until=None)
-    )
+    if gone:
+        connection.execute(
+            update(outbox)
+            .where(still_open, outbox.c.claimed_by.in_(gone))
+            .values(claimed_by=None, claimed_until=None)
+        )
 
 
 def claim_deliveries(
@@ -183,13 +181,13 @@ def not_delivered(
 def pending_deliveries(connection: Connection, run_id: str | None = None) -> int:
     """How many decisions wait for a worker."""
     query = (
-        select(outbox.c.decision_id)
-        .join(items, items.c.id == outbox.c.item_id)
+        select(func.count())
+        .select_from(outbox.join(items, items.c.id == outbox.c.item_id))
         .where(outbox.c.applied_at.is_(None))
     )
     if run_id is not None:
         query = query.where(items.c.run_id == run_id)
-    return len(connection.execute(query).scalars().all())
+    return int(connection.execute(query).scalar_one())
 
 
 def stored_decision(

@@ -367,7 +367,7 @@ def add_active_seconds(connection: Connection, run_id: str, seconds: float) -> N
 
 
 def spent(connection: Connection, run_id: str) -> Spent:
-    """Totals over the journal of a run: each finished call once."""
+    """Totals over the journal of a run: each finished call once. It reads them all."""
     unknown = case((calls.c.input_tokens.is_(None) | calls.c.output_tokens.is_(None), 1), else_=0)
     unpriced = case((calls.c.cost.is_(None) & (calls.c.attempts > 0), 1), else_=0)
     query = select(

@@ -138,6 +138,7 @@ def test_a_server_that_is_down_exits_1_and_everything_can_be_resumed(
     assert run["parked"] + run["queued"] == 5
 
 
+@pytest.mark.sqlite("permissions of its file")
 def test_a_read_only_store_says_so_and_stays_intact(
     solon: Cli, five_seeds: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

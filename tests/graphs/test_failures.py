@@ -295,6 +295,7 @@ def intact(path: Path) -> bool:
         connection.close()
 
 
+@pytest.mark.sqlite("a file that may not grow")
 @pytest.mark.parametrize("room", [20, 40, 60])
 def test_a_full_disk_stops_with_its_cause_and_leaves_the_store_whole(
     make_desk: Make, tmp_path: Path, room: int
@@ -315,6 +316,7 @@ def test_a_full_disk_stops_with_its_cause_and_leaves_the_store_whole(
     assert intact(tmp_path / "store.db")
 
 
+@pytest.mark.sqlite("a file of checkpoints beside the store")
 def test_a_full_disk_under_the_checkpoints_fails_no_item(
     make_desk: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.project import Project
+from solon.store import Store
 
 GATE = 16
 """Calls in flight."""
@@ -88,11 +88,15 @@ def wait_for_calls(log: Path, before: int, worker: subprocess.Popen[str]) -> Non
 
 
 def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(folder / "store.db")
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
+    with Store(f"sqlite:///{folder / 'store.db'}") as store, store.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+def check_file(folder: Path) -> None:
+    with Store(f"sqlite:///{folder / 'store.db'}") as store, store.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            assert connection.exec_driver_sql("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
 
 
 def journalled(folder: Path) -> set[str]:
@@ -106,8 +110,7 @@ def check_states(folder: Path, items: int) -> None:
     assert set(states) <= known
     loaded = dict(ask(folder, "SELECT status, 1 FROM runs"))
     assert sum(states.values()) == items or "loading" in loaded
-    assert ask(folder, "PRAGMA integrity_check") == [("ok",)]
-    assert ask(folder, "PRAGMA foreign_key_check") == []
+    check_file(folder)
 
 
 def decide_some(url: str, draw: random.Random) -> int:

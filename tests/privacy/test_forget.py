@@ -93,6 +93,7 @@ def _write_draft(project: Project, seed: str) -> None:
         write_draft(connection, "lease1", review.id, {"rationale": WORDS["draft"]})
 
 
+@pytest.mark.sqlite("the bytes of its files")
 def test_no_byte_is_left(open_project: Any, find_bytes: Callable[..., list[str]], folder: Path) -> None:
     project = open_project()
     make_history(project)
@@ -201,6 +202,7 @@ def test_group_subject_hash_and_phrase(open_project: Any) -> None:
     assert later.bad_rows == 1
 
 
+@pytest.mark.sqlite("a file put back from a copy")
 def test_an_older_copy_is_refused_until_it_obeys(
     open_project: Any, find_bytes: Callable[..., list[str]], folder: Path
 ) -> None:
@@ -299,6 +301,7 @@ def test_a_run_at_work_is_in_the_way(open_project: Any) -> None:
     assert forget(project, seed=PATIENT["id"]).swept
 
 
+@pytest.mark.sqlite("rewriting a file that is read")
 def test_another_process_with_the_store_open_is_told(open_project: Any, folder: Path) -> None:
     project = open_project()
     make_history(project)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from solon.project import Project
 from solon.store import Store
 from solon.store.copying import copy_store
 from solon.store.items import working
+from solon.store.overview import check_soundness
 from solon.store.tables import metadata
 
 CONFIG = {
@@ -118,6 +118,8 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "the source was not changed" in capsys.readouterr().out
     assert run_command(["prune", "--store", f"sqlite:///{new}", "--json"]) == 0
     assert '"threads": 0' in capsys.readouterr().out
-    with sqlite3.connect(new) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    with Store(f"sqlite:///{new}") as store:
+        assert check_soundness(store) == ""
+        with store.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []

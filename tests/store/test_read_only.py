@@ -31,6 +31,7 @@ except StoreError as error:
 """
 
 
+@pytest.mark.sqlite("permissions of its file")
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs file permissions of POSIX")
 @pytest.mark.parametrize("closed", ["file", "folder"])
 def test_a_store_that_may_not_be_written(tmp_path: Path, closed: str) -> None:

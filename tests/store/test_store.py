@@ -140,6 +140,7 @@ def test_a_foreign_database_is_no_store(tmp_path: Path) -> None:
         Store(f"sqlite:///{path}")
 
 
+@pytest.mark.sqlite("its write-ahead log")
 def test_sqlite_is_in_wal_mode_even_if_creating_died_before_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     Store(url, create=True).close()

@@ -49,7 +49,9 @@ class Review(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_reviews_queue", "state", "created_at", "id"),
-        Index("ix_reviews_run", "run_id"),
+        Index("ix_reviews_of_run", "run_id", "created_at", "id"),
+        Index("ix_reviews_made", "created_at", "id"),
+        Index("ix_reviews_order", "state", "priority", "created_at", "id"),
         Index("ix_reviews_next", *FREE, "specialty", "lang", "priority", "created_at", "id"),
         Index("ix_reviews_specialty", *FREE, "specialty", "priority", "created_at", "id"),
         Index("ix_reviews_prefer", *FREE, "prefer_actor", "priority", "created_at", "id"),
@@ -67,8 +69,8 @@ class Assignment(SQLModel, table=True):
 
     __tablename__ = "assignments"
     id: str = key()
-    review_id: str = ref("reviews.id", index=True)
-    actor: str = Field(index=True)
+    review_id: str = ref("reviews.id")
+    actor: str
     state: str = "leased"
     token: str = Field(index=True)
     draft_id: str | None = ref("texts.id", nullable=True)
@@ -141,9 +143,11 @@ class Outbox(SQLModel, table=True):
     created_at: float
     claimed_by: str | None = None
     claimed_until: float | None = None
-    applied_at: float | None = Field(default=None, index=True)
+    applied_at: float | None = None
     tries: int = 0
     problem: str | None = None
+
+    __table_args__ = (Index("ix_outbox_pending", "applied_at", "created_at"),)
 
 
 class Event(SQLModel, table=True):

@@ -138,7 +138,7 @@ class Call(SQLModel, table=True):
     __tablename__ = "calls"
     id: str = key()
     content_key: str = Field(max_length=64)
-    run_id: str = ref("runs.id", index=True)
+    run_id: str = ref("runs.id")
     item_id: str = ref("items.id", index=True)
     seed_id: str = Field(max_length=64)
     role: str

@@ -1,0 +1,77 @@
+"""What is asked for every item, decision or page follows an index: it takes no longer in a store of millions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from solon.store import Store, begun, deliveries, items, queue, review_lists
+from solon.store.experts import ExpertRow, add_expert
+from solon.store.review_lists import Filters
+from solon.store.reviews import list_reviews
+
+GROWS = "items|reviews|calls|outbox|decisions|assignments|texts|candidates|verdicts|records"
+RUN = "a-run"
+Ask = Callable[[Connection, ExpertRow], Any]
+
+
+def _list(**filters: Any) -> Ask:
+    return lambda c, _: review_lists.list_filtered(c, Filters(**filters), cursor=None, limit=20)
+
+
+ASKED: dict[str, Ask] = {
+    "claim items": lambda c, _: items.claim(c, RUN, 8, "h:1:1:x"),
+    "keep claims": lambda c, _: items.keep_claims(c, "h:1:1:x"),
+    "claim deliveries": lambda c, _: deliveries.claim_deliveries(c, "h:1:1:x", 8, run_id=RUN),
+    "recover the outbox": lambda c, _: deliveries.recover_outbox(c, RUN),
+    "settle what arrived": lambda c, _: deliveries.settle_arrived(c, RUN),
+    "runs with work": lambda c, _: begun.runs_with_work(c, begun=True),
+    "is a run settled": lambda c, _: begun.is_settled(c, RUN),
+    "next review": lambda c, expert: queue.lease_next(c, expert),
+    "reviews that wait": lambda c, _: list_reviews(c),
+    "all reviews": _list(),
+    "reviews in a state": _list(status="decided"),
+    "reviews of a run": _list(run=RUN),
+}
+SORTED = (
+    "claim items",
+    "claim deliveries",
+    "reviews that wait",
+    "all reviews",
+    "reviews in a state",
+    "reviews of a run",
+)
+"""These read the first few in an order: sorting all of them first would read them all."""
+
+
+@pytest.mark.sqlite("its query plans")
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("asked", ASKED)
+def test_an_index_is_followed(store: Store, asked: str) -> None:
+    expert, _ = add_expert(store, "Ada", by="test")
+    told: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        told.append((statement, parameters))
+
+    with store.transaction() as connection:
+        event.listen(store.engine, "before_cursor_execute", note)
+        ASKED[asked](connection, expert)
+        event.remove(store.engine, "before_cursor_execute", note)
+        plans = [
+            row[3]
+            for statement, parameters in told
+            if statement.startswith(("SELECT", "UPDATE"))
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert plans
+    scans = [step for step in plans if re.match(rf"SCAN ({GROWS})\b", step)]
+    assert [step for step in scans if asked not in SORTED or "USING INDEX" not in step] == []
+    if "outbox" in asked or "arrived" in asked:
+        assert [step for step in plans if step.startswith("LIST SUBQUERY")] == []  # all items of the run
+    if asked in SORTED:
+        assert [step for step in plans if "TEMP B-TREE FOR ORDER BY" in step] == []
