@@ -168,7 +168,9 @@ def test_tiers_get_cuts_of_their_own_and_items_follow_them(make: Callable[..., B
     bench = make(
         routing={"policy": "pilot", "pilot": 120, "pilot_share": 0.75, "audit_share": 0.0, "alpha": 0.3, "delta": 0.3}
     )  # fmt: skip
-    bench.project.store.key = "5a" * 32  # which decisions are held out follows from it: the same ones every time
+    bench.project.store.key = (
+        "5a" * 32
+    )  # which decisions are held out follows from it: the same ones every time
     bench.project.run("preference", seeds(*["easy", "hard"] * 80))
     with bench.project.store.connect() as connection:
         waiting = list_reviews(connection, limit=1000)
