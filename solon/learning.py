@@ -46,7 +46,7 @@ SESSION_SECONDS = 1800.0
 class Learned:
     """What a round of learning did. `why` says it in words, also where nothing was done.
 
-    `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
+    `tiers`: of judges. `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
     """
 
     version: int | None
@@ -59,6 +59,7 @@ class Learned:
     confirmed: int = 0
     stopping: dict[str, Any] | None = None
     why: str = ""
+    tiers: int = 1
 
     @property
     def moved_items(self) -> int:
@@ -115,7 +116,14 @@ def learn(
     granted = certificate is not None and certificate["threshold"] is not None
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
-    done = Learned(number, len(evidence.fit_on), len(sample), certificate, stopping=asdict(stopping))
+    done = Learned(
+        number,
+        len(evidence.fit_on),
+        len(sample),
+        certificate,
+        stopping=asdict(stopping),
+        tiers=max(config.tiers) + 1,
+    )
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
         return replace(done, why=why)
