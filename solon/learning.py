@@ -46,7 +46,8 @@ SESSION_SECONDS = 1800.0
 class Learned:
     """What a round of learning did. `why` says it in words, also where nothing was done.
 
-    `tiers`: of judges. `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
+    `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
+    `tiers`: of judges.
     """
 
     version: int | None
