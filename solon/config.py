@@ -119,6 +119,22 @@ class Config(Section):
                 raise ValueError(f"{key} = {name!r}, but [models] has only: {known}")
         return self
 
+    @model_validator(mode="after")
+    def _tiers_follow_each_other(self) -> Config:
+        used = sorted({judge.tier for judge in self.judges})
+        if used != list(range(len(used))):
+            told = ", ".join(map(str, used))
+            gap = next(tier for tier in range(len(used)) if tier not in used)
+            raise ValueError(
+                f"judges have tier {told}, and none has tier {gap}; number them 0, 1, 2, ... without a gap"
+            )
+        return self
+
+    @property
+    def tiers(self) -> tuple[int, ...]:
+        """The tier of every seat of the panel, by its place; all 0 where the judges are asked at once."""
+        return tuple(judge.tier for judge in self.judges)
+
     def models_in_use(self) -> tuple[str, ...]:
         """The names in [models] that a role asks; a role that is played by a function asks none."""
         names = [*self.generator.models, self.resolver.model]
@@ -139,7 +155,7 @@ class Config(Section):
         models = {
             name: self.models[name].model_dump(mode="json", exclude={"price"}) for name in sorted(named)
         }
-        judges = [judge.model_dump(mode="json") for judge in self.judges]
+        judges = [_without_default_tier(judge.model_dump(mode="json")) for judge in self.judges]
         own = {judge.python: self.plugins.get(judge.python) for judge in self.judges if judge.python}
         panel = {
             "judges": judges,
@@ -154,8 +170,14 @@ class Config(Section):
         shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
         shaping["run"].pop("concurrency")
         shaping["law"].pop("quorum")
+        shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(payload.encode()).hexdigest()[:16]
+
+
+def _without_default_tier(judge: dict[str, Any]) -> dict[str, Any]:
+    """A panel without a cascade is the panel that it was before there were tiers: its certificates hold."""
+    return {key: value for key, value in judge.items() if key != "tier" or value}
 
 
 def load_config(

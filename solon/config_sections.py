@@ -126,6 +126,12 @@ class JudgeConfig(Section):
     temperature: float = Field(0.0, ge=0, le=2, description="above 0 where samples shall differ")
     samples: int = Field(1, ge=1, le=32, description="samples per order (models without logprobs: 3 or more)")
     max_tokens: int = Field(256, ge=8, description="room for a verdict with its rationale")
+    tier: int = Field(
+        0,
+        ge=0,
+        le=9,
+        description="cheap judges 0, dearer ones 1, 2, ...: asked where the tier before is not sure",
+    )
 
 
 class ResolverConfig(Section):

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from solon.certifying import certify_sample, cuts_of
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
+from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.evidence import Evidence, gather, outcome_in_words, rate_reviewers
-from solon.graphs.routing import Standing, choose_route
+from solon.graphs.routing import Cuts, Standing, choose_route, stand, stops_here
 from solon.store import adopting, certificates, learning
 from solon.store.learning import Decided, Judged
 from solon.store.precedents import mark_retrievable
@@ -45,6 +47,7 @@ class Learned:
     """What a round of learning did. `why` says it in words, also where nothing was done.
 
     `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
+    `tiers`: of judges.
     """
 
     version: int | None
@@ -57,6 +60,7 @@ class Learned:
     confirmed: int = 0
     stopping: dict[str, Any] | None = None
     why: str = ""
+    tiers: int = 1
 
     @property
     def moved_items(self) -> int:
@@ -98,7 +102,7 @@ def learn(
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return Learned(None, len(fitted), 0, None, why=why)
         evidence = gather(connection, run, scope_runs, usable, rated)
-    model = _fit(recipe, evidence, evidence.fit_on)
+    model = _fit(recipe, evidence, evidence.fit_on, config.tiers)
     stopping = _judge_stopping(recipe, evidence, model)
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
@@ -112,13 +116,20 @@ def learn(
         certificate = _certify(connection, config, run, version_id, model, sample, evidence)
     granted = certificate is not None and certificate["threshold"] is not None
     in_force = certificate["id"] if granted and certificate else None
-    standing = certificate["threshold"] if granted and certificate else None
-    done = Learned(number, len(evidence.fit_on), len(sample), certificate, stopping=asdict(stopping))
+    cuts = cuts_of(certificate) if granted and certificate else None
+    done = Learned(
+        number,
+        len(evidence.fit_on),
+        len(sample),
+        certificate,
+        stopping=asdict(stopping),
+        tiers=max(config.tiers) + 1,
+    )
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
         return replace(done, why=why)
     queued, settled, doubted, confirmed = _adopt(
-        store, run, config, model, evidence.judged, version_id, in_force, standing
+        store, run, config, model, evidence.judged, version_id, in_force, cuts
     )
     return replace(
         done,
@@ -167,8 +178,15 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
     return report
 
 
-def _fit(recipe: Recipe, evidence: Evidence, fit_on: Sequence[Decided], **options: Any) -> ConsensusModel:
-    from solon.consensus.learn import Decision, fit
+def _fit(
+    recipe: Recipe,
+    evidence: Evidence,
+    fit_on: Sequence[Decided],
+    tiers: Sequence[int] = (0,),
+    **options: Any,
+) -> ConsensusModel:
+    """`tiers`: of the seats; of a cascade every tier learns apart, and what was drawn at random calibrates."""
+    from solon.consensus.learn import Decision, fit, fit_cascade
 
     known = evidence.reliability
     decisions = [
@@ -179,8 +197,18 @@ def _fit(recipe: Recipe, evidence: Evidence, fit_on: Sequence[Decided], **option
         )
         for d in fit_on
     ]
-    model = fit(evidence.verdicts, decisions, outcomes=recipe.outcomes, against=evidence.against, **options)
+    options |= {"outcomes": recipe.outcomes, "against": evidence.against}
+    if max(tiers):
+        drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
+        model = fit_cascade(evidence.verdicts, decisions, tiers, drawn, **options)
+    else:
+        model = fit(evidence.verdicts, decisions, **options)
     return replace(model, reviewers=known)
+
+
+def is_drawn_at_random(decided: Decided) -> bool:
+    """Was the item of the pilot, or of the random part of a budget?"""
+    return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 
 def _judge_stopping(recipe: Recipe, evidence: Evidence, model: ConsensusModel) -> Stopping:
@@ -228,10 +256,7 @@ def _certify(
     evidence: Evidence,
 ) -> dict[str, Any] | None:
     """One look at the held-out random decisions, or none where too few of them are answered yet."""
-    import numpy as np
-
     from solon.consensus.ceiling import measure_ceiling
-    from solon.consensus.certify import certify_weighted
 
     before = certificates.looks(connection, run.scope)
     if not sample or (before and len(sample) < 1.5 * before[-1].figures.get("sample", 0)):
@@ -239,20 +264,13 @@ def _certify(
     routing = config.routing
     # Looks 1, 2, 3, ... spend 6/(pi^2 i^2) of delta each: together never more than delta.
     spent = routing.delta * 6 / (math.pi**2 * (len(before) + 1) ** 2)
-    judged = [
-        (judge_item(model, evidence.verdicts[d.item_id], against=evidence.against[d.item_id]), d)
-        for d in sample
-    ]
-    score = np.array([consensus.confidence for consensus, _ in judged])
-    agreed = np.array([float(consensus.best == outcome_in_words(d)) for consensus, d in judged])
-    inclusion = np.array([d.inclusion or 1.0 for d in sample])
-    found = certify_weighted(score, agreed, inclusion, alpha=routing.alpha, delta=spent)
+    found = certify_sample(model, config, sample, evidence, spent)
     ceiling = measure_ceiling([list(given.values()) for given in evidence.answers.values()])
     outcome = {
-        **found.to_json(),
+        **found,
         "delta": routing.delta,
         "look": len(before) + 1,
-        "inclusion": sorted({round(float(p), 6) for p in inclusion}),
+        "inclusion": sorted({round(d.inclusion or 1.0, 6) for d in sample}),
         "ceiling": {
             "experts_agree": ceiling.agreement,
             "interval": list(ceiling.interval),
@@ -266,7 +284,7 @@ def _certify(
         connection,
         scope=run.scope,
         source=run.seeds_fingerprint,
-        granted=found.granted,
+        granted=outcome["threshold"] is not None,
         spent_delta=spent,
         consensus_id=version_id,
         outcome=outcome,
@@ -283,7 +301,7 @@ def _adopt(
     judged: list[Judged],
     version_id: str,
     certificate_id: str | None,
-    threshold: float | None,
+    cuts: Cuts,
 ) -> tuple[int, int, int, int]:
     """Apply a version to items to come, to those that wait and to those accepted; how many of each it moved."""
     settled = doubted = confirmed = 0
@@ -291,8 +309,8 @@ def _adopt(
     with store.transaction() as connection:
         queued = adopting.adopt_for_queued(connection, run.id, version_id, certificate_id)
     for item in judged:
-        found = judge_item(model, item.votes, against=item.against)
-        route = choose_route(found, config.routing, Standing(item.pilot, threshold), can_resolve=False)
+        found, standing, tier = _rest(model, item, config, cuts)
+        route = choose_route(found, config.routing, standing, can_resolve=False)
         accepts = route.where == "accept"
         if item.state == "waiting" and not accepts:
             kept_waiting[str(item.review_id)] = weigh_decision(
@@ -309,7 +327,7 @@ def _adopt(
                 doubted += adopting.send_again(connection, item, version_id, certificate_id, why="doubted")
             else:
                 confirmed += 1
-                sure = threshold is not None and found.confidence >= threshold
+                sure = standing.threshold is not None and found.confidence >= standing.threshold
                 adopting.confirm_record(
                     connection,
                     item,
@@ -317,10 +335,23 @@ def _adopt(
                     certificate_id if sure else None,
                     margin=found.margin,
                     confidence=found.confidence,
+                    tier=tier,
                 )
     with store.transaction() as connection:
         adopting.reorder(connection, kept_waiting)
     return queued, settled, doubted, confirmed
+
+
+def _rest(model: ConsensusModel, item: Judged, config: Config, cuts: Cuts) -> tuple[Consensus, Standing, int]:
+    """Where the cascade would stop on an item now, of the tiers that have spoken: what it finds, by which cut."""
+    tiers = config.tiers
+    reached = tier_reached(item.votes, tiers)
+    for tier in range(reached + 1):
+        found = judge_item(model.at(tier), up_to(item.votes, tier, tiers), against=item.against)
+        standing = stand(item.pilot, cuts, tier)
+        if tier == reached or stops_here(found, config.routing, standing):
+            break
+    return found, standing, tier
 
 
 def _chooses_other(found: Consensus, item: Judged) -> bool:

@@ -45,12 +45,13 @@ class Verdict:
 
 
 async def judge_pair(
-    case: Case, a: str, b: str, *, round: int, pair: int, precedents: str = ""
+    case: Case, a: str, b: str, *, round: int, pair: int, precedents: str = "", tier: int | None = None
 ) -> list[Verdict]:
-    """Every seat's verdicts on a pair, in both orders. `pair` numbers the pairs of a round."""
+    """Every seat's verdicts on a pair, in both orders. `pair` numbers the pairs of a round; `tier`: its seats alone."""
     jobs = [
         _judge_once(case, seat, judge, a, b, order, sample, round, pair, precedents)
         for seat, judge in enumerate(case.config.judges)
+        if tier is None or judge.tier == tier
         for order in ORDERS
         for sample in range(judge.samples)
     ]
@@ -255,11 +256,13 @@ async def score(
     round: int,
     ordinal: int,
     precedents: str = "",
+    tier: int | None = None,
 ) -> list[Verdict]:
-    """Every seat's scores of one answer on the rubric; accept from the configured mean on."""
+    """Every seat's scores of one answer on the rubric; accept from the configured mean on. `tier`: its seats alone."""
     jobs = [
         _score_once(case, seat, judge, answer, prompt, sample, round, ordinal, precedents)
         for seat, judge in enumerate(case.config.judges)
+        if tier is None or judge.tier == tier
         for sample in range(judge.samples)
     ]
     return list(await asyncio.gather(*jobs))

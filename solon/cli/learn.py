@@ -74,7 +74,7 @@ def spell_learned(learned: Learned) -> str:
     else:
         lines.append(
             f"certificate {certificate['id']}: at least {1 - certificate['alpha']:.0%} agreement, shown with "
-            f"confidence {1 - certificate['delta']:.0%}, from confidence {certificate['threshold']:.3f} on"
+            f"confidence {1 - certificate['delta']:.0%}, {spell_cuts(certificate)}"
         )
     lines.append(
         f"moved: {learned.queued_adopted} queued, {learned.settled} settled, {learned.doubted} doubted, "
@@ -84,8 +84,25 @@ def spell_learned(learned: Learned) -> str:
         stop = "stop paying" if learned.stopping["stop"] else "still pay"
         lines.append(f"more decisions {stop}: {learned.stopping['why']}")
     if learned.moved_items:
-        lines.append(f"`solon resume` carries {learned.moved_items} items on, at no model cost")
+        cost = (
+            ", and asks the next tier of judges where it must" if learned.tiers > 1 else ", at no model cost"
+        )
+        lines.append(f"`solon resume` carries {learned.moved_items} items on{cost}")
     return "\n".join(lines)
+
+
+def spell_cuts(certificate: dict[str, Any]) -> str:
+    """From which confidence on a certificate accepts, of a cascade by tier."""
+    tiers = certificate.get("tiers")
+    if not tiers:
+        return f"from confidence {certificate['threshold']:.3f} on"
+    told = [
+        f"tier {tier} nothing"
+        if found["threshold"] is None
+        else f"tier {tier} from {found['threshold']:.3f} on"
+        for tier, found in enumerate(tiers)
+    ]
+    return ", ".join(told)
 
 
 def spell_status(found: dict[str, Any]) -> str:

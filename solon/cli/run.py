@@ -321,17 +321,24 @@ def _plan(recipe: str, runner: Runner) -> str:
     left = sum(counts.values()) - sum(
         counts[state] for state in ("accepted", "rejected", "failed", "waiting")
     )
-    calls = planned_calls(recipe, runner.config)
+    least, calls = planned_calls(recipe, runner.config)
+    each = f"up to {calls}" if least == calls else f"{least} to {calls}"
+    whole = f"{left * calls}" if least == calls else f"{left * least} to {left * calls}"
     return (
-        f"run {runner.run.id}: {left} of {sum(counts.values())} items to do, up to {calls} model calls each "
-        f"({left * calls} in all) before redrafts and the resolver"
+        f"run {runner.run.id}: {left} of {sum(counts.values())} items to do, {each} model calls each "
+        f"({whole} in all) before redrafts and the resolver"
     )
 
 
-def planned_calls(recipe: str, config: Config) -> int:
-    """Calls for one item that is neither redrafted nor resolved: drafts, critiques, revisions, verdicts."""
+def planned_calls(recipe: str, config: Config) -> tuple[int, int]:
+    """Calls for one item that is neither redrafted nor resolved: drafts, critiques, revisions, verdicts.
+
+    The first number is for an item that the first tier of judges settles; without tiers both are the same.
+    """
     pair = recipe == "preference"
     drafts = config.generator.n if pair else 1
     revisions = drafts if config.generator.revise else 0
-    verdicts = sum(judge.samples * (2 if pair else 1) for judge in config.judges)
-    return drafts * 2 + revisions + verdicts
+    by_tier = [(judge.tier, judge.samples * (2 if pair else 1)) for judge in config.judges]
+    rest = drafts * 2 + revisions
+    first = sum(calls for tier, calls in by_tier if tier == 0)
+    return rest + first, rest + sum(calls for _, calls in by_tier)

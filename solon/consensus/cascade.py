@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from solon.consensus.ballots import Floats, Ints
-from solon.consensus.certify import START, Certificate, certify
+from solon.consensus.certify import START, Certificate, certify_weighted
 from solon.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
     """One judge or panel of a cascade: ``score`` and ``agreed`` (n,) over the same items, ``cost`` per
-    item.
+    item. A score that is not a number: the tier was never asked about the item.
     """
 
     name: str
@@ -33,28 +33,46 @@ class CascadeResult:
 
 
 def certify_cascade(
-    tiers: Sequence[Tier], *, alpha: float, delta: float, seed: int = 0, start: float = START
+    tiers: Sequence[Tier],
+    *,
+    alpha: float,
+    delta: float,
+    inclusion: Floats | None = None,
+    seed: int = 0,
+    start: float = START,
 ) -> list[Certificate]:
     """One certificate per tier, cheap first; together they are false with probability at most ``delta``.
 
     Each tier gets delta / tiers and a part of the sample of its own, because a later tier judges what earlier
     thresholds let through, and those depend on the decisions they were chosen by. If every tier agrees at
-    least 1 - alpha where it accepts, so do all accepted items together.
+    least 1 - alpha where it accepts, so do all accepted items together. ``inclusion`` (n,): as of
+    ``certify_weighted``; None: all alike. A tier that was not asked about an item which the cuts before would send
+    to it is refused: what is missing there is not missing at random.
     """
     if not tiers:
         raise ConfigError("a cascade without tiers", next_step="name at least one judge")
     n = len(tiers[0].score)
+    drawn = np.ones(n) if inclusion is None else inclusion
     part = np.random.default_rng(seed).permutation(n) % len(tiers)
     escalated = np.ones(n, dtype=bool)
     out: list[Certificate] = []
     for i, tier in enumerate(tiers):
         mine = escalated & (part == i)
-        found = certify(
-            tier.score[mine], tier.agreed[mine], alpha=alpha, delta=delta / len(tiers), start=start
+        unseen = int(np.isnan(tier.score[mine]).sum())
+        spent = delta / len(tiers)
+        if unseen:
+            why = (
+                f"the tier was never asked about {unseen} of {int(mine.sum())} sampled items that would reach it; "
+                "a random pilot asks every tier"
+            )
+            out.append(Certificate(alpha, spent, None, 0.0, 0, 0.0, 0.0, int(mine.sum()), 0, why))
+            continue
+        found = certify_weighted(
+            tier.score[mine], tier.agreed[mine], drawn[mine], alpha=alpha, delta=spent, start=start, seed=seed
         )
         out.append(found)
         if found.threshold is not None:
-            escalated &= tier.score < found.threshold
+            escalated &= ~(tier.score >= found.threshold)
     return out
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, 
 from solon.consensus.logit import log_softmax
 from solon.consensus.model import PRIOR_CORRELATION, Calibration, ConsensusModel
 from solon.consensus.panel import TIE, Verdict, critic_against, judge_item
+from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.weights import Weights, learn_weights
 from solon.errors import ConfigError
 
@@ -46,6 +48,7 @@ def fit(
     unlabelled: bool = True,
     extra: Mapping[str, Mapping[str, float]] | None = None,
     against: Mapping[str, Mapping[str, float]] | None = None,
+    calibrate_on: Collection[str] | None = None,
 ) -> ConsensusModel:
     """Learn judge weights and a calibration map from N >= 0 decisions.
 
@@ -54,6 +57,7 @@ def fit(
     none | platt | isotonic | venn-abers. Raises ConfigError for a decision on an unknown item. For
     ``correlation`` (0 for independent people), ``turn_after`` and ``early_turn`` see ``weights.learn_weights``.
     ``extra``, ``against``: per item, as given to ``judge_item``; further signals count if named in ``signals``.
+    ``calibrate_on``: the decided items that calibrate, as where only some were drawn at random; None: all.
     """
     names = list(verdicts_by_item)
     at = {name: i for i, name in enumerate(names)}
@@ -91,8 +95,36 @@ def fit(
             signals,
             extra or {},
             against or {},
+            calibrate_on,
         ),
     )
+
+
+def fit_cascade(
+    verdicts_by_item: Mapping[str, Sequence[Verdict]],
+    decisions: Sequence[Decision],
+    seats: Sequence[int],
+    drawn: Collection[str],
+    **options: Any,
+) -> ConsensusModel:
+    """One model per tier of a cascade, each over the verdicts that are there when the tier has spoken.
+
+    A tier learns from the decided items that reached it. Only items ``drawn`` at random, which every tier was asked
+    about, calibrate it: who is sent on follows from the verdicts of the tiers before. Agreement on undecided items
+    teaches nothing, since the judges of later tiers speak only where the earlier ones were not sure.
+
+    Args:
+        seats: tier per place of the panel. options: as of ``fit``.
+    """
+    last = max(seats)
+    reached = {d.item: tier_reached(verdicts_by_item.get(d.item, ()), seats) for d in decisions}
+    tiers = []
+    for tier in range(last + 1):
+        mine = [d for d in decisions if reached[d.item] >= tier]
+        there = {d.item: up_to(verdicts_by_item[d.item], tier, seats) for d in mine}
+        made = fit(there, mine, **{**options, "unlabelled": False}, calibrate_on=drawn)
+        tiers.append(made)
+    return replace(tiers[-1], n_decisions=len(decisions), seats=tuple(seats), tiers=tuple(tiers[:-1]))
 
 
 def targets(decisions: Sequence[Decision], outcomes: Sequence[str]) -> Floats:
@@ -135,13 +167,16 @@ def _calibrate(
     names: Sequence[str],
     extra: Mapping[str, Mapping[str, float]],
     against: Mapping[str, Mapping[str, float]],
+    only: Collection[str] | None,
 ) -> Calibration:
     """``decisions``: first those that ``weights.left_out`` is about, in order, then those that chose no
-    outcome.
+    outcome. ``only``: items that calibrate.
     """
     top, correct, rows = [], [], []
     left_out = np.exp(log_softmax(weights.left_out)) if len(weights.left_out) else np.zeros((0, 2))
     for i, decision in enumerate(decisions):
+        if only is not None and decision.item not in only:
+            continue
         seen = judge_item(model, verdicts[decision.item], extra.get(decision.item))
         posterior = left_out[i] if i < len(left_out) else np.array(list(seen.posterior.values()))
         best = int(np.argmax(posterior))

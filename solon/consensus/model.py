@@ -104,6 +104,8 @@ class ConsensusModel:
     ``base``: log prior per outcome, zero for pairs. Voters that are not in ``weights`` get
     ``default_weight``, damped by ``correlation`` and the number of voters present.
     ``reviewers``: reliability (probability of being right) per reviewer, see ``reviewers``.
+    ``seats``: of a cascade, the tier of every place of the panel. ``tiers``: what is believed of a tier's verdicts
+    with those before it, for each tier but the last, for which the model speaks itself.
     """
 
     kind: str = "prior"
@@ -120,6 +122,12 @@ class ConsensusModel:
     reviewers: Mapping[str, float] = field(default_factory=dict)
     n_decisions: int = 0
     notes: Mapping[str, float] = field(default_factory=dict)
+    seats: tuple[int, ...] = ()
+    tiers: tuple[ConsensusModel, ...] = ()
+
+    def at(self, tier: int) -> ConsensusModel:
+        """What is believed where the cascade went up to ``tier``."""
+        return self.tiers[tier] if tier < len(self.tiers) else self
 
     def __post_init__(self) -> None:
         if len(self.outcomes) < 2 or len(set(self.outcomes)) != len(self.outcomes):
@@ -141,6 +149,7 @@ class ConsensusModel:
         return cls(outcomes=tuple(outcomes), default_weight=weight)
 
     def to_json(self) -> dict[str, Any]:
+        cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
         return {
             "format": FORMAT,
             "kind": self.kind,
@@ -157,6 +166,7 @@ class ConsensusModel:
             "reviewers": dict(self.reviewers),
             "n_decisions": self.n_decisions,
             "notes": dict(self.notes),
+            **(cascade if self.tiers else {}),
         }
 
     @classmethod
@@ -182,4 +192,6 @@ class ConsensusModel:
             reviewers={str(k): float(v) for k, v in data["reviewers"].items()},
             n_decisions=int(data["n_decisions"]),
             notes={str(k): float(v) for k, v in data["notes"].items()},
+            seats=tuple(int(tier) for tier in data.get("seats", ())),
+            tiers=tuple(cls.from_json(tier) for tier in data.get("tiers", ())),
         )

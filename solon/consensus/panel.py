@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from solon.consensus.model import Calibration, ConsensusModel
+from solon.consensus.tiers import tier_reached
 from solon.errors import InternalError
 
 __all__ = ["Calibration", "Consensus", "ConsensusModel", "Verdict", "channel_of", "judge_item", "share_of"]
@@ -81,8 +82,10 @@ def judge_item(
     """Posterior, margin, confidence and signals of one item. Total for any verdicts, none included.
 
     ``extra``: further signals for the calibration to listen to. ``against``: what critics hold against each outcome,
-    from 0 (nothing) to 1 (fatal).
+    from 0 (nothing) to 1 (fatal). Of a cascade, the tier that the verdicts reach says what is believed of them.
     """
+    if model.tiers:
+        model = model.at(tier_reached(verdicts, model.seats))
     outcomes = model.outcomes
     k = len(outcomes)
     index = {o: i for i, o in enumerate(outcomes)}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
 from solon.consensus.model import ConsensusModel
+from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
 from solon.store import Store
 from solon.store.criticism import SEVERITY, held_against, severities
@@ -29,7 +30,8 @@ Panel = Callable[..., Awaitable["list[Verdict]"]]
 
 @dataclass(slots=True)
 class ItemContext:
-    """One item's context, made when it starts or goes on. `verdicts`: what was said of its responses elsewhere."""
+    """One item's context, made when it starts or goes on. `cuts`: of the certificate in force, by tier. `verdicts`:
+    what was said of its responses elsewhere."""
 
     store: Store
     item: ItemRow
@@ -37,7 +39,7 @@ class ItemContext:
     case: Case
     consensus: ConsensusModel
     responses: list[dict[str, Any]]
-    certified_from: float | None = None
+    cuts: Cuts = None
     casebook: Casebook | None = None
     verdicts: list[dict[str, Any]] | None = None
     _severities: dict[str, float] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from solon.config import Config
 from solon.consensus.model import ConsensusModel
 from solon.graphs.context import ItemContext
 from solon.graphs.recipes import Recipe
+from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
 from solon.prompts import PromptLibrary
@@ -77,7 +78,6 @@ class Contexts:
             random_seed=item.random_seed,
         )
         given = content.get("responses") or []
-        threshold = self._threshold(item.certificate_id)
         return ItemContext(
             self._store,
             item,
@@ -85,7 +85,7 @@ class Contexts:
             case,
             consensus,
             given,
-            threshold,
+            self._cuts(item.certificate_id),
             self._precedents(item),
             content.get("verdicts"),
         )
@@ -98,13 +98,13 @@ class Contexts:
                 self._casebooks[until] = Casebook(retrievable_cases(connection, self._run.recipe, until))
         return self._casebooks[until]
 
-    def _threshold(self, certificate_id: str | None) -> float | None:
-        """From which confidence the item's certificate accepts; an alarm may have suspended it since."""
+    def _cuts(self, certificate_id: str | None) -> Cuts:
+        """From which confidence the item's certificate accepts at each tier; an alarm may have suspended it since."""
         if certificate_id is None:
             return None
         with self._store.connect() as connection:
             found = find_certificate(connection, certificate_id)
-        return None if found.suspended_at is not None else found.threshold
+        return None if found.suspended_at is not None else found.cuts
 
     def _law(self, item: ItemRow) -> tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]:
         pins = (item.constitution_id, item.rubric_id, item.prompts_id, item.consensus_id)

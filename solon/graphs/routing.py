@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,6 +10,8 @@ from solon.config import RoutingConfig
 from solon.consensus.panel import Consensus
 
 Where = Literal["accept", "resolve", "review"]
+Cuts = tuple[float | None, ...] | None
+"""Thresholds of the certificate in force by tier, None where a tier accepts nothing; None without a certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,34 @@ class Standing:
 
     pilot: bool = False
     threshold: float | None = None
+
+
+NEVER = math.inf
+"""Threshold of a tier that the certificate in force lets accept nothing."""
+
+
+def stand(pilot: bool, cuts: Cuts, tier: int) -> Standing:
+    """The standing of an item when `tier` of the panel has spoken. `cuts`: of the certificate in force, see `Cuts`."""
+    if cuts is None:
+        return Standing(pilot)
+    cut = cuts[tier] if tier < len(cuts) else None
+    return Standing(pilot, NEVER if cut is None else cut)
+
+
+def stops_here(consensus: Consensus, routing: RoutingConfig, standing: Standing) -> bool:
+    """May a cascade stop at the tier whose consensus this is, with dearer judges left to ask?
+
+    With a certificate it stops from the tier's own cut on. Without one it stops where the policy's plain rule calls
+    the panel confident, and what comes of it is provisional. Where a person decides whatever the panel says every
+    judge is asked: of the pilot above all, whose decisions shall say how good each tier is on all items.
+    """
+    if consensus.signals.get("n_votes", 0) == 0 or routing.policy == "always":
+        return False
+    if routing.policy == "pilot" and standing.pilot:
+        return False
+    if routing.policy == "certified" and standing.threshold is None:
+        return False
+    return _confident(consensus, routing, standing)[1]
 
 
 def choose_route(
@@ -91,11 +122,13 @@ def _confident(
     if routing.policy in ("pilot", "certified") and standing.threshold is not None:
         confident = consensus.confidence >= standing.threshold
         relation = ">=" if confident else "<"
+        never = standing.threshold == NEVER
+        limit = "any cut: this tier accepts nothing by" if never else f"{standing.threshold:.3f} of"
         told = {
             "code": "certified",
-            "text": f"confidence {consensus.confidence:.3f} {relation} {standing.threshold:.3f} of the certificate",
+            "text": f"confidence {consensus.confidence:.3f} {relation} {limit} the certificate",
             "value": round(consensus.confidence, 4),
-            "limit": standing.threshold,
+            "limit": None if never else standing.threshold,
         }
         return "certified", confident, (told,)
     return "threshold", consensus.margin >= routing.threshold, ()

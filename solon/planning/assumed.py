@@ -15,6 +15,8 @@ PROMPT_WORDS = (20.0, 60.0, 300.0)
 """Of a seed, where no measurement or `--words` says better."""
 ANSWER_SHARE = (0.2, 0.5, 1.0)
 """Of the room for an answer that a model fills."""
+ESCALATED = 0.3
+"""Share of items that a tier of judges sends on to the next; it may be none or all."""
 DECIDING_SECONDS = (5.0, 15.0, 45.0)
 """To decide and say why, besides reading."""
 
@@ -51,12 +53,20 @@ class Assumed:
             if not seat.python:
                 each = seat.samples * (2 if self._pair else 1)
                 shown = 2.0 if self._pair else 1.0
-                roles.append((seat.model, rounds.times(each), shown, seat.max_tokens))
+                asked = multiply(rounds, self._asked(seat.tier))
+                roles.append((seat.model, asked.times(each), shown, seat.max_tokens))
         if self._pair and config.resolver.enabled:
             resolver = config.resolver
             # Two judges are asked why, then the resolver hears both: three calls on a split panel.
             roles.append((resolver.model, Range(0.0, 0.6, 3.0 * rounds.high), 2.5, resolver.max_tokens))
         return roles
+
+    def _asked(self, tier: int) -> Range:
+        """Share of items that reach a tier of judges: all the first, of the others at least what is for people."""
+        routing = self.config.routing
+        if tier == 0 or routing.policy in ("always", "certified"):
+            return Range(1.0, 1.0, 1.0)
+        return Range(0.0, ESCALATED**tier, 1.0)
 
     def _room(self, models: tuple[str, ...]) -> int:
         return max((self.config.models[name].max_tokens for name in models), default=512)

@@ -149,8 +149,9 @@ class UndoOut(Wire):
 
 
 class MyAnswer(Wire):
-    """One of one's own answers."""
+    """One of one's own answers. `decision` takes it back: of a vote it is the assignment's id."""
 
+    kind: Literal["decided", "vote"]
     decision: Id
     review: Id
     choice: str

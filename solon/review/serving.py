@@ -14,7 +14,7 @@ from solon.review.auth import Caller
 from solon.review.blind import show_blind
 from solon.review.room import Room
 from solon.review.schemas import BlindItem, DecisionIn, DecisionOut, EmptyReason, NextOut, Progress, UndoOut
-from solon.store.answering import Answered, BeingApplied, answer_lease, replayed_review, undo
+from solon.store.answering import Answered, BeingApplied, answer_lease
 from solon.store.audit_log import append
 from solon.store.drafts import Lease
 from solon.store.experts import STAGES, ExpertRow
@@ -23,6 +23,8 @@ from solon.store.queue import lease_next, lease_review
 from solon.store.review_lists import count_answers
 from solon.store.reviews import ReviewRow
 from solon.store.runs import all_runs
+from solon.store.unvoting import replayed
+from solon.store.unvoting import take_back as take_answer_back
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -157,10 +159,10 @@ async def take_answer(
 
 
 async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
-    """Undo a decision of the caller's."""
+    """Undo a decision, or a vote, of the caller's."""
 
     def back(connection: Connection) -> BlindItem | None:
-        lease, review = undo(room.store, connection, caller.expert, decision_id)
+        lease, review = take_answer_back(room.store, connection, caller.expert, decision_id, room.reviewers)
         return None if lease is None else _shown(room, connection, lease, review, caller)
 
     until = time.monotonic() + REPLAY_SECONDS
@@ -193,7 +195,7 @@ async def _wait_for_replay(room: Room, caller: Caller, decision_id: str) -> Blin
     while time.monotonic() < until:
         await asyncio.sleep(0.1)
         with room.store.connect() as connection:
-            review_id = replayed_review(connection, decision_id, caller.expert.actor)
+            review_id = replayed(connection, decision_id, caller.expert.actor)
         if review_id is not None:
             try:
                 return await open_review(room, caller, review_id)

@@ -108,8 +108,9 @@ def confirm_record(
     *,
     margin: float,
     confidence: float,
+    tier: int,
 ) -> None:
-    """An accepted record that the new version confirms carries its figures and names it."""
+    """An accepted record that the new version confirms carries its figures and names it, and the tier it rests on."""
     connection.execute(
         update(records)
         .where(records.c.id == judged.record_id)
@@ -119,6 +120,7 @@ def confirm_record(
             provisional=certificate_id is None,
             margin=round(margin, 6),
             confidence=round(confidence, 6),
+            tier=tier,
         )
     )
     connection.execute(

@@ -109,7 +109,7 @@ def answer_lease(
         return _again(lease, digest)
     review = find_review(connection, lease.review_id)
     if review.state in ("decided", "withdrawn"):
-        _refuse_forgotten(connection, review.item_id)
+        refuse_forgotten(connection, review.item_id)
     choice = str(answer.get("choice", ""))
     answer, proposal = take_proposal(answer)
     if choice in NOT_ANSWERS:
@@ -148,7 +148,7 @@ def answer_lease(
     return Answered("decided", lease.id, review.id, decision_id, False)
 
 
-def _refuse_forgotten(connection: Connection, item_id: str) -> None:
+def refuse_forgotten(connection: Connection, item_id: str) -> None:
     """What is typed about a forgotten text would bring a part of it back."""
     reason = connection.execute(select(items.c.reason).where(items.c.id == item_id)).scalar_one()
     if reason == FORGOTTEN:
@@ -260,7 +260,22 @@ def undo(
         raise NotPending("a lead has settled this question", next_step="reply to the outcome")
     waits = find_review(connection, row["review_id"]).kind == "interrupt"
     _check_undoable(connection, expert, row, waits)
-    now = time.time()
+    now = withdraw_decision(store, connection, expert.actor, row, waits=waits)
+    if not waits or take_from_outbox(connection, row, now):
+        return open_again(connection, expert, row)
+    start_over(connection, row, now)
+    return None, find_review(connection, row["review_id"])
+
+
+def withdraw_decision(
+    store: Store, connection: Connection, actor: str, row: Mapping[str, Any], *, waits: bool
+) -> float:
+    """Mark a decision, and what was decided on its item after it, as undone, in both logs. Returns the time.
+
+    Args:
+        waits: a graph waits for it, so that later decisions on the item rest on it.
+    """
+    now, told = time.time(), {"decision": row["id"]}
     follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
     connection.execute(
         update(decisions)
@@ -280,15 +295,10 @@ def undo(
         .where(assignments.c.decision_id.in_(undone), assignments.c.state == "decided")
         .values(state="undone")
     )
-    append(store, connection, expert.actor, "decision.undone", row["review_id"], {"decision": decision_id})
-    insert_rows(
-        connection, [event(expert.actor, "decision.undone", row["review_id"], {"decision": decision_id})]
-    )
+    append(store, connection, actor, "decision.undone", row["review_id"], told)
+    insert_rows(connection, [event(actor, "decision.undone", row["review_id"], told)])
     note_disagreement(store, connection, find_review(connection, row["review_id"]))
-    if not waits or take_from_outbox(connection, row, now):
-        return _open_again(connection, expert, row)
-    start_over(connection, row, now)
-    return None, find_review(connection, row["review_id"])
+    return now
 
 
 def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str, Any], waits: bool) -> None:
@@ -309,7 +319,7 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
     # Nothing follows from an answer that no graph waits for.
     if waits and not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
         raise NotPending("someone else has built upon this answer", next_step="ask a lead")
-    _refuse_forgotten(connection, row["item_id"])
+    refuse_forgotten(connection, row["item_id"])
     item = connection.execute(select(items.c.state).where(items.c.id == row["item_id"])).scalar_one()
     if waits and item == "running":
         raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
@@ -328,7 +338,7 @@ def take_from_outbox(
     return int(connection.execute(taken.values(applied_at=now, problem=problem)).rowcount) == 1
 
 
-def _open_again(
+def open_again(
     connection: Connection, expert: ExpertRow, row: Mapping[str, Any]
 ) -> tuple[Lease | None, ReviewRow]:
     author = expert.actor if row["actor"] == VOTES else row["actor"]

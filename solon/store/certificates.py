@@ -22,7 +22,8 @@ versions = ConsensusVersion.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class CertificateRow:
-    """A certificate as it is stored. `threshold`: accept from this confidence on."""
+    """A certificate as it is stored. `threshold`: accept from this confidence on; of a cascade: the last tier's that
+    may accept at all."""
 
     id: str
     scope: str
@@ -37,6 +38,12 @@ class CertificateRow:
     reason: str
     created_at: float
     suspended_at: float | None
+
+    @property
+    def cuts(self) -> tuple[float | None, ...]:
+        """From which confidence each tier of the panel accepts, None where it accepts nothing."""
+        tiers = self.figures.get("tiers")
+        return tuple(tier["threshold"] for tier in tiers) if tiers else (self.threshold,)
 
     def to_promise(self) -> dict[str, Any]:
         """What it promises, beside what experts agree among themselves."""

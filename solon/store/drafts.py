@@ -107,7 +107,33 @@ def undone_answer(connection: Connection, review: ReviewRow, actor: str) -> dict
         .mappings()
         .first()
     )
-    return None if row is None else answer_of(connection, dict(row), review.candidates)
+    if row is None:
+        return _undone_vote(connection, review, actor)
+    return answer_of(connection, dict(row), review.candidates)
+
+
+def _undone_vote(connection: Connection, review: ReviewRow, actor: str) -> dict[str, Any] | None:
+    query = (
+        select(assignments.c.answer)
+        .join(reviews, reviews.c.id == assignments.c.review_id)
+        .where(
+            reviews.c.item_id == review.item_id,
+            reviews.c.ordinal == review.ordinal,
+            assignments.c.actor == actor,
+            assignments.c.state == "undone",
+            assignments.c.decision_id.is_(None),
+            assignments.c.answer.is_not(None),
+        )
+        .order_by(assignments.c.closed_at.desc())
+        .limit(1)
+    )
+    said = connection.execute(query).scalar_one_or_none()
+    if not said or not said.get("choice"):
+        return None
+    texts_of = {"edit_id": "text", "guidance_id": "guidance", "rationale_id": "rationale"}
+    named = {"candidate_id": said.get("candidate"), **{name: said.get(key) for name, key in texts_of.items()}}
+    same = {name: said.get(name) for name in ("choice", "flags", "principles", "scores", "strength")}
+    return answer_of(connection, {**named, **same}, review.candidates)
 
 
 def answer_of(connection: Connection, decision: Mapping[str, Any], shown: Collection[str]) -> dict[str, Any]:

@@ -213,6 +213,7 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
                 "rubric": row["rubric_id"],
                 "prompts": row["prompts_id"],
                 "consensus": row["consensus_id"],
+                "tier": row["tier"],
                 "decision": row["decision_id"],
                 "decided_by": keyed_hash(store.key, "actor", actor) if actor else None,
                 **call_ids.get(row["item_id"], {}),

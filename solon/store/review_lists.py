@@ -141,7 +141,40 @@ def _read_cursor(cursor: str) -> tuple[float, str]:
 
 
 def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST) -> list[dict[str, Any]]:
-    """A person's last answers that stand, the newest first."""
+    """A person's last answers that stand, the newest first; a vote is named by its assignment, under `decision` too."""
+    found = [*_own_decisions(connection, actor, limit), *_own_votes(connection, actor, limit)]
+    found.sort(key=lambda answer: (answer["decided_at"], answer["decision"]), reverse=True)
+    for position, answer in enumerate(found[:limit]):
+        body = answer.pop("body")
+        answer["prompt"] = (json.loads(body).get("prompt") or "")[:160] if body else "(forgotten)"
+        answer["undoable"] = position < UNDO_LAST
+    return found[:limit]
+
+
+def _own_votes(connection: Connection, actor: str, limit: int) -> list[dict[str, Any]]:
+    query = (
+        select(
+            assignments.c.id.label("decision"),
+            assignments.c.review_id.label("review"),
+            assignments.c.answer,
+            assignments.c.closed_at.label("decided_at"),
+            texts.c.body,
+        )
+        .join(reviews, reviews.c.id == assignments.c.review_id)
+        .join(items, items.c.id == reviews.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(assignments.c.actor == actor, assignments.c.state == "vote")
+        .order_by(assignments.c.closed_at.desc(), assignments.c.id.desc())
+        .limit(limit)
+    )
+    found = [dict(row) for row in connection.execute(query).mappings()]
+    for row in found:
+        row |= {"choice": (row.pop("answer") or {}).get("choice", ""), "kind": "vote"}
+    return found
+
+
+def _own_decisions(connection: Connection, actor: str, limit: int) -> list[dict[str, Any]]:
     query = (
         select(
             decisions.c.id.label("decision"),
@@ -157,14 +190,7 @@ def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST)
         .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
         .limit(limit)
     )
-    found = []
-    for position, row in enumerate(connection.execute(query).mappings()):
-        answer = dict(row)
-        body = answer.pop("body")
-        answer["prompt"] = (json.loads(body).get("prompt") or "")[:160] if body else "(forgotten)"
-        answer["undoable"] = position < UNDO_LAST
-        found.append(answer)
-    return found
+    return [{**row, "kind": "decided"} for row in connection.execute(query).mappings()]
 
 
 def count_answers(connection: Connection, actor: str, since: float | None = None) -> tuple[int, int, int]:

@@ -31,6 +31,11 @@ class LeaseLost(ReviewError):
         self.kept = kept
 
 
+def fell_with(decision_id: str) -> str:
+    """Reason of a vote that was taken back, and with it the decision that votes had made."""
+    return f"fell with it: {decision_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
     """A review as it is stored."""

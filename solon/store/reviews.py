@@ -22,7 +22,16 @@ from solon.store.deliveries import (
     stored_decision,
 )
 from solon.store.ids import hash_id, keyed_hash, new_id
-from solon.store.review_rows import KNOWN, VOTES, LeaseLost, NotThere, ReviewRow, find_review, list_reviews
+from solon.store.review_rows import (
+    KNOWN,
+    VOTES,
+    LeaseLost,
+    NotThere,
+    ReviewRow,
+    fell_with,
+    find_review,
+    list_reviews,
+)
 from solon.store.store import Store
 from solon.store.tables import (
     Assignment,
@@ -66,6 +75,7 @@ __all__ = [
 ]
 
 reviews = Review.__table__  # type: ignore[attr-defined]
+assignments = Assignment.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 outbox = Outbox.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
@@ -80,8 +90,8 @@ def set_waiting(
     """The graph has written its checkpoint and waits: the review enters the queue, an undone one to its author."""
     review = connection.execute(select(reviews).where(reviews.c.id == review_id)).mappings().one()
     values: dict[str, Any] = {**seed_facts(connection, item_id), "interrupt_id": interrupt_id}
-    undone_by = connection.execute(
-        select(decisions.c.actor)
+    undone = connection.execute(
+        select(decisions.c.id, decisions.c.actor)
         .where(
             decisions.c.item_id == item_id,
             decisions.c.ordinal == review["ordinal"],
@@ -89,7 +99,10 @@ def set_waiting(
         )
         .order_by(decisions.c.undone_at.desc())
         .limit(1)
-    ).scalar_one_or_none()
+    ).first()
+    undone_by = None if undone is None else undone.actor
+    if undone is not None and undone_by == VOTES:
+        undone_by = _voter_of(connection, item_id, undone.id) or VOTES
     # Under a budget every judged item is held until all are: then the ones worth most enter the queue.
     values["state"] = "held" if review["rule"] == "budget" and undone_by is None else "waiting"
     if undone_by == VOTES:
@@ -112,6 +125,17 @@ def set_waiting(
         )
         .values(state="waiting", claimed_by=None, claimed_until=None)
     )
+
+
+def _voter_of(connection: Connection, item_id: str, decision_id: str) -> str | None:
+    """Who took a vote back, so that what votes had decided fell; None where a lead took the decision back."""
+    query = (
+        select(assignments.c.actor)
+        .join(reviews, reviews.c.id == assignments.c.review_id)
+        .where(reviews.c.item_id == item_id, assignments.c.reason == fell_with(decision_id))
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
 
 
 def seed_facts(connection: Connection, item_id: str) -> dict[str, str | None]:

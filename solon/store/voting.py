@@ -22,6 +22,7 @@ from solon.errors import NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
 from solon.store.audit_log import append
 from solon.store.criticism import against_on
+from solon.store.disagreements import text_ids
 from solon.store.experts import list_experts
 from solon.store.ids import new_id
 from solon.store.learning import votes_on
@@ -72,6 +73,10 @@ class Tally:
     def none_will_do(self) -> bool:
         neither = sum(vote.outcome not in self.posterior for vote in self.votes)
         return neither >= 2 and 2 * neither > len(self.votes)
+
+    def needs_lead(self, reviewers: ReviewersConfig) -> bool:
+        """Will further votes never settle it?"""
+        return self.none_will_do or len(self.votes) >= reviewers.most_votes
 
 
 def believed(connection: Connection, actor: str, reviewers: ReviewersConfig) -> Believed:
@@ -126,7 +131,7 @@ def _without_lease(
     state = find_review(connection, review.id)
     if state.state != "waiting" or state.escalated:
         raise NotPending(f"review {review.id} does not wait for votes", next_step="see `solon review list`")
-    if any(row.actor == actor for row in _rows(connection, review.id)):
+    if any(row.actor == actor for row in _rows(connection, review)):
         raise NotPending("you have voted on this review", next_step="answer another one")
     now, vote_id = time.time(), new_id()
     row = {
@@ -189,7 +194,7 @@ def settle(store: Store, connection: Connection, review: ReviewRow, reviewers: R
     counted = tally(connection, review, reviewers)
     if counted.sure >= reviewers.settles and not counted.none_will_do and counted.votes:
         return _decide(store, connection, review, counted)
-    if counted.none_will_do or len(counted.votes) >= reviewers.most_votes:
+    if counted.needs_lead(reviewers):
         set_escalated(connection, review.id)
         detail = {"votes": len(counted.votes), "sure": round(counted.sure, 4)}
         insert_rows(connection, [event("system", "review.votes_undecided", review.id, detail)])
@@ -202,33 +207,53 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
 
     rows = [
         row
-        for row in _rows(connection, review.id)
+        for row in _rows(connection, review)
         if row.revealed_at is None or row.revealed_at >= row.closed_at
     ]
     people = who_decides(connection, [row.actor for row in rows], reviewers)
-    votes = [_vote(row, review, people[row.actor].reliability) for row in rows]
+    called = _called_now(connection, rows, review)
+    votes = [_vote(row, review, people[row.actor].reliability, called) for row in rows]
     posterior, confidence = _panel(connection, review)
     given = [(vote.outcome, vote.reliability) for vote in votes]
     return Tally(merge(posterior, given, confidence=confidence), tuple(votes))
 
 
-def _rows(connection: Connection, review_id: str) -> Sequence[Any]:
+def _rows(connection: Connection, review: ReviewRow) -> Sequence[Any]:
+    """Votes on a question that stand: those of an earlier attempt too, where one was taken back and the rest remain."""
     query = (
         select(assignments)
-        .where(assignments.c.review_id == review_id, assignments.c.state == "vote")
+        .join(reviews, reviews.c.id == assignments.c.review_id)
+        .where(
+            reviews.c.item_id == review.item_id,
+            reviews.c.ordinal == review.ordinal,
+            reviews.c.content_hash == review.content_hash,
+            assignments.c.state == "vote",
+        )
         .order_by(assignments.c.closed_at, assignments.c.id)
     )
     return connection.execute(query).all()
 
 
-def _vote(row: Any, review: ReviewRow, reliability: float) -> Vote:
+def _called_now(connection: Connection, rows: Sequence[Any], review: ReviewRow) -> dict[str, str]:
+    """candidate of any attempt -> the one of this attempt with the same text."""
+    named = {(row.answer or {}).get("candidate") for row in rows}
+    named |= {name for row in rows for name in (row.answer or {}).get("flags") or {}}
+    if named <= {None, *review.candidates}:
+        return {}
+    text_of = text_ids(connection, [*(name for name in named if name), *review.candidates])
+    now = {text_of[name]: name for name in review.candidates}
+    return {name: now[text] for name, text in text_of.items() if text in now}
+
+
+def _vote(row: Any, review: ReviewRow, reliability: float, called: Mapping[str, str]) -> Vote:
     said = row.answer or {}
+    candidate = str(said.get("candidate") or "")
     return Vote(
         row.id,
         row.actor,
-        outcome_of(str(said.get("choice", "")), said.get("candidate"), review.candidates),
+        outcome_of(str(said.get("choice", "")), called.get(candidate, candidate), review.candidates),
         reliability,
-        {candidate: tuple(flags) for candidate, flags in (said.get("flags") or {}).items()},
+        {called.get(name, name): tuple(flags) for name, flags in (said.get("flags") or {}).items()},
     )
 
 

@@ -153,7 +153,23 @@ def test_words_are_aligned() -> None:
     assert list(mark_words("a b c", "a x c")) == [("same", "a "), ("gone", "b"), ("new", "x"), ("same", " c")]
 
 
+def lay_down_rules(folder: Path) -> None:
+    """Whatever the store's random key makes the fake draft, its critic finds one major fault in it, and no margin is
+    wide enough: the lines looked for below are in every output."""
+    finding = {
+        "principle": "answers-question",
+        "quote": "",
+        "severity": "major",
+        "suggestion": "answer it first",
+    }
+    rules = [{"role": "critic", "answer": {"findings": [finding]}}]
+    (folder / "rules.json").write_text(json.dumps(rules))
+    model = '[models.default]\nmodel = "scripted:rules.json"\n'
+    (folder / "solon.toml").write_text(f"{model}[routing]\nthreshold = 1.0\n")
+
+
 def test_command_lines(command: Any, seed_file: Path, folder: Path) -> None:
+    lay_down_rules(folder)
     code, out, err = command("preview", "preference", "--seeds", seed_file, "-n", 2, "--json")
     assert code == 0, err
     told = json.loads(out.splitlines()[-1])

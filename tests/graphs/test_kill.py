@@ -16,6 +16,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from solon.project import Project
 from solon.store import Store
 
@@ -23,7 +25,7 @@ GATE = 16
 """Calls in flight."""
 
 WORKER = """
-import sys
+import json, sys
 from solon.project import Project
 
 url, log, items = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -32,6 +34,7 @@ config = {
     "models": {"default": {"model": "scripted:default", "concurrency": int(sys.argv[4]), "options": options}},
     "routing": {"policy": "threshold", "audit_share": 0.0},
     "run": {"concurrency": 12},
+    "judges": json.loads(sys.argv[5]),
 }
 with Project(url, config=config) as project:
     seeds = [{"id": f"seed-{i}", "prompt": f"Explain thing number {i} of the long list."} for i in range(items)]
@@ -41,7 +44,19 @@ with Project(url, config=config) as project:
 """
 
 
-def kill_and_resume(folder: Path, items: int, kills: int, *, seed: int, spread: float) -> dict[str, Any]:
+PANEL = ({"persona": "a careful expert"}, {"persona": "the person who asked"})
+CASCADE = ({"persona": "a quick reader"}, {"persona": "a careful expert", "tier": 1})
+
+
+def kill_and_resume(
+    folder: Path,
+    items: int,
+    kills: int,
+    *,
+    seed: int,
+    spread: float,
+    judges: tuple[dict[str, Any], ...] = PANEL,
+) -> dict[str, Any]:
     """Run, kill at random moments, let experts answer in between, resume to the end; check and count."""
     url, log = f"sqlite:///{folder / 'store.db'}", folder / "calls.jsonl"
     log.touch()
@@ -52,7 +67,7 @@ def kill_and_resume(folder: Path, items: int, kills: int, *, seed: int, spread: 
         before = len(log.read_text().splitlines())
         with (folder / "worker.err").open("w") as errors:
             worker = subprocess.Popen(
-                [sys.executable, "-c", WORKER, url, str(log), str(items), str(GATE)],
+                [sys.executable, "-c", WORKER, url, str(log), str(items), str(GATE), json.dumps(judges)],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -163,8 +178,9 @@ def resume_with_decisions(folder: Path, items: int) -> dict[str, int]:
         return {"accepted_in_the_end": summary.accepted, "rejected_in_the_end": summary.rejected}
 
 
-def test_killed_at_random_moments(tmp_path: Path) -> None:
-    figures = kill_and_resume(tmp_path, items=60, kills=2, seed=7, spread=0.6)
+@pytest.mark.parametrize("judges", [PANEL, CASCADE], ids=["at once", "cascade"])
+def test_killed_at_random_moments(tmp_path: Path, judges: tuple[dict[str, Any], ...]) -> None:
+    figures = kill_and_resume(tmp_path, items=60, kills=2, seed=7, spread=0.6, judges=judges)
     # A call is finished once its row is committed; what was in flight or on its way into the journal may repeat.
     assert figures["calls_repeated"] <= figures["kills"] * 2 * GATE
     assert figures["kills"] == 2

@@ -18,10 +18,12 @@ from solon.project import Project
 from solon.store import queue
 from solon.store.answering import Answered, answer_lease, undo
 from solon.store.counts import count_decisions
+from solon.store.drafts import Lease, read_draft
 from solon.store.experts import ExpertRow, find_expert, save_measured, set_trust
-from solon.store.review_lists import count_answers
-from solon.store.review_rows import VOTES, ReviewRow, find_review, list_reviews
+from solon.store.review_lists import count_answers, list_own_answers
+from solon.store.review_rows import VOTES, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.tables import Assignment, Decision, Record, Review
+from solon.store.unvoting import replayed, take_back
 from solon.store.voting import tally
 
 decisions = Decision.__table__
@@ -238,6 +240,126 @@ def test_a_lead_takes_back_what_votes_decided(project: Project, person: Any) -> 
         undo(project.store, connection, lea, made)
     assert now(project, review).prefer_actor == lea.actor
     assert give(project, lea, review, which=1).kind == "decided"
+
+
+def back(project: Project, expert: ExpertRow, vote: Answered) -> Lease | None:
+    with project.store.transaction() as connection:
+        return take_back(project.store, connection, expert, vote.assignment_id)[0]
+
+
+def test_a_vote_is_taken_back_and_given_again(project: Project, person: Any) -> None:
+    review = first_review(project)
+    ann, ben = (person(name, role="worker")[0] for name in ("Ann", "Ben"))
+    given = give(project, ann, review, which=1, strength=2)
+    with project.store.connect() as connection:
+        (mine,) = list_own_answers(connection, ann.actor)
+    assert (mine["decision"], mine["kind"], mine["undoable"]) == (given.assignment_id, "vote", True)
+    with pytest.raises(NotThere):
+        back(project, ben, given)
+    lease = back(project, ann, given)
+    assert lease is not None
+    with project.store.connect() as connection:
+        draft = read_draft(connection, lease)
+        assert tally(connection, review, ReviewersConfig()).votes == ()
+        assert list_own_answers(connection, ann.actor) == []
+    assert draft == {
+        "choice": "prefer", "candidate": review.candidates[1], "rationale": "clear", "strength": 2,
+    }  # fmt: skip
+    with pytest.raises(NotPending, match="already"):
+        back(project, ann, given)
+    assert give(project, ann, review, which=0).kind == "vote"
+    with project.store.connect() as connection:
+        assert [vote.outcome for vote in tally(connection, review, ReviewersConfig()).votes] == ["A"]
+
+
+def test_a_vote_taken_back_brings_the_question_back_from_the_leads(project: Project, person: Any) -> None:
+    review = first_review(project)
+    people = [person(name, role="worker")[0] for name in ("Ann", "Ben")]
+    given = [give(project, expert, review, choice="both_bad") for expert in people]
+    assert now(project, review).escalated
+    lease = back(project, people[1], given[1])
+    assert lease is not None
+    assert not now(project, review).escalated
+
+
+def vote_until_decided(project: Project, person: Any, review: ReviewRow) -> list[tuple[ExpertRow, Answered]]:
+    given = []
+    for name in ("Ann", "Ben", "Cem", "Dan"):
+        if now(project, review).state == "waiting":
+            expert = person(name, role="worker")[0]
+            given.append((expert, give(project, expert, review)))
+    assert now(project, review).state == "decided"
+    return given
+
+
+def test_what_votes_decided_falls_with_one_of_them(project: Project, person: Any) -> None:
+    review = first_review(project)
+    given = vote_until_decided(project, person, review)
+    lease = back(project, *given[-1])
+    assert lease is not None
+    assert now(project, review).state == "waiting"
+    assert project.resume().accepted == 0
+    with project.store.connect() as connection:
+        assert len(tally(connection, review, ReviewersConfig()).votes) == len(given) - 1
+    assert give(project, given[-1][0], review).kind == "vote"
+    assert now(project, review).state == "decided"
+    assert project.resume().accepted == 1
+
+
+def test_a_vote_taken_back_after_the_record_was_made(project: Project, person: Any) -> None:
+    """The item begins a new attempt at no model cost, comes back to the voter, and the other votes still count."""
+    review = first_review(project)
+    given = vote_until_decided(project, person, review)
+    before = project.resume()
+    assert before.accepted == 1
+    assert back(project, *given[0]) is None
+    summary = project.resume()
+    assert (summary.accepted, summary.model_calls) == (0, before.model_calls)
+    first = given[0][0]
+    again = next(r for r in _waiting(project) if r.item_id == review.item_id)
+    assert (again.attempt, again.prefer_actor, again.escalated) == (review.attempt + 1, first.actor, False)
+    with project.store.connect() as connection:
+        assert replayed(connection, given[0][1].assignment_id, first.actor) == again.id
+        votes = tally(connection, again, ReviewersConfig()).votes
+    assert {vote.outcome for vote in votes} == {"A"}
+    assert len(votes) == len(given) - 1
+    with project.store.transaction() as connection:
+        lease, _ = queue.lease_review(connection, first, again.id)
+        draft = read_draft(connection, lease)
+        queue.release(connection, lease.id, first.actor)
+    assert draft is not None
+    assert draft["candidate"] == again.candidates[0]
+    assert give(project, first, again).kind == "vote"
+    assert now(project, again).state == "decided"
+    assert project.resume().accepted == 1
+
+
+def test_a_vote_on_what_an_expert_decided_stays(project: Project, person: Any) -> None:
+    review = first_review(project)
+    ann, eva = person("Ann", role="worker")[0], person("Eva")[0]
+    given = give(project, ann, review)
+    assert give(project, eva, review).kind == "decided"
+    with pytest.raises(NotPending, match="someone else has decided"):
+        back(project, ann, given)
+
+
+def test_the_server_takes_a_vote_back(project: Project, person: Any, serving: Any, client: Any) -> None:
+    _, token = person("Ann", role="worker")
+
+    async def go() -> None:
+        async with serving(project, work=False) as app, client(app, token) as http:
+            item = (await http.post("/api/v1/next", json={})).json()["item"]
+            answer = {"choice": "tie", "rationale": "both say the same"}
+            given = {"token": item["token"], "answer": answer}
+            sent = (await http.post(f"/api/v1/reviews/{item['review']}/decision", json=given)).json()
+            (mine,) = (await http.get("/api/v1/me/answers")).json()
+            assert (mine["kind"], mine["decision"]) == ("vote", sent["assignment"])
+            undone = await http.post(f"/api/v1/decisions/{mine['decision']}/undo")
+            assert undone.status_code == 200
+            assert undone.json()["item"]["review"] == item["review"]
+            assert undone.json()["item"]["draft"] == answer
+
+    asyncio.run(go())
 
 
 def test_the_server_takes_votes(project: Project, person: Any, serving: Any, client: Any) -> None:

@@ -25,7 +25,6 @@ from langchain_core.runnables.config import ensure_config
 
 from solon.edge import run_sync
 
-
 Turn = tuple[str, str]
 """Role (system, user, assistant) and text: LangChain's own short form of a message."""
 

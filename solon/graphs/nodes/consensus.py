@@ -9,9 +9,10 @@ from langgraph.runtime import Runtime
 
 from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.panel import Verdict as Vote
+from solon.consensus.tiers import tier_reached
 from solon.consensus.worth import RELIABILITY, Worth, reading_minutes, weigh_decision
 from solon.graphs.context import ItemContext
-from solon.graphs.routing import Route, Standing, choose_route
+from solon.graphs.routing import Route, choose_route, stand
 from solon.graphs.state import ItemState
 from solon.store.ids import hash_id
 from solon.store.tables import Review
@@ -22,12 +23,14 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
     context = runtime.context
     routing = context.case.config.routing
     votes = [Vote(v[0], v[1], v[2], v[3], v[4], v[5], None, v[6]) for v in state["verdicts"]]
+    tier = _tier(context, state, votes)
+    standing = stand(context.item.pilot, context.cuts, tier)
     found = judge_item(context.consensus, votes, against=context.held_against(state["shown"]))
     resolver = context.recipe.has_resolver and context.case.config.resolver.enabled
     route = choose_route(
         found,
         routing,
-        Standing(context.item.pilot, context.certified_from),
+        standing,
         can_resolve=resolver and state.get("resolved") is None,
         asked_back=bool(state.get("prefer_actor")),
     )
@@ -37,7 +40,8 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         "confidence": round(found.confidence, 6),
         "posterior": {k: round(v, 6) for k, v in found.posterior.items()},
         # Told here, before rounding: a threshold is the confidence of an item, and others have exactly the same.
-        "certified": context.certified_from is not None and found.confidence >= context.certified_from,
+        "certified": standing.threshold is not None and found.confidence >= standing.threshold,
+        "tier": tier,
     }
     if route.where == "resolve":
         return {"consensus": summary, "next": "resolve"}
@@ -55,6 +59,14 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         "review": review_id,
         "reviews": state.get("reviews", 0) + 1,
     }
+
+
+def _tier(context: ItemContext, state: ItemState, votes: list[Vote]) -> int:
+    """The last tier that was asked; verdicts that came with the seed stand for the whole panel."""
+    tiers = context.case.config.tiers
+    if context.judged_elsewhere(state["round"], state.get("pairs", 0)):
+        return max(tiers)
+    return tier_reached(votes, tiers)
 
 
 def _weigh(context: ItemContext, shown: list[str], found: Consensus) -> Worth:
@@ -78,6 +90,10 @@ async def _open_review(
     resolved = state.get("resolved")
     if resolved is not None:
         reasons.append({"code": "resolver", "text": resolved["told"]})
+    last = max(context.case.config.tiers)
+    if last:
+        told = f"judges up to tier {summary['tier']} of 0 to {last} were asked"
+        reasons.append({"code": "tier", "text": told, "value": summary["tier"]})
     row = review_row(
         context,
         {**state, "consensus": summary},

@@ -50,7 +50,7 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
     if route == "voted" and decision is not None:  # panel and votes together
         confidence = soft = decision.get("confidence")
     # An alarm may have suspended the certificate since the panel spoke.
-    certified = route != "voted" and context.certified_from is not None and bool(consensus.get("certified"))
+    certified = route != "voted" and context.cuts is not None and bool(consensus.get("certified"))
     return {
         "id": context.row_id("record", 0),
         "item_id": context.item.id,
@@ -65,6 +65,7 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "margin": consensus.get("margin"),
         "confidence": confidence,
         "soft_label": soft,
+        "tier": consensus.get("tier"),
         "scores": (decision or {}).get("scores") or None,
         "route": route,
         "provisional": route != "decided" and not certified,

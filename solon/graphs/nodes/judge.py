@@ -1,16 +1,20 @@
-"""Put the candidates before the panel: two of them in both orders, or one on the rubric."""
+"""Put the candidates before the panel, tier by tier: two of them in both orders, or one on the rubric."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from solon.agents import judge as judges
 from solon.agents.judge import Verdict
+from solon.consensus.panel import Verdict as Vote
+from solon.consensus.panel import judge_item
 from solon.graphs.context import ItemContext
+from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
 from solon.store import tables
 
@@ -55,28 +59,52 @@ async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair
     """The panel's verdicts on two candidates."""
     a, b = (context.answer(candidate) for candidate in shown)
     known = context.precedents(shown[0]).text
-    return await judges.judge_pair(context.case, a, b, round=round, pair=pair, precedents=known)
+    return await _ask_tiers(
+        context,
+        shown,
+        lambda tier: judges.judge_pair(
+            context.case, a, b, round=round, pair=pair, precedents=known, tier=tier
+        ),
+    )
 
 
 async def judge_single(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
     """The panel's scores of one candidate."""
-    return await judges.score(
-        context.case,
-        context.answer(shown[0]),
-        prompt=context.prompt(shown[0]),
-        round=round,
-        ordinal=pair,
-        precedents=context.precedents(shown[0]).text,
+    answer, prompt = context.answer(shown[0]), context.prompt(shown[0])
+    known = context.precedents(shown[0]).text
+    return await _ask_tiers(
+        context,
+        shown,
+        lambda tier: judges.score(
+            context.case, answer, prompt=prompt, round=round, ordinal=pair, precedents=known, tier=tier
+        ),
     )
 
 
+async def _ask_tiers(
+    context: ItemContext, shown: list[str], ask: Callable[[int], Awaitable[list[Verdict]]]
+) -> list[Verdict]:
+    """The cascade: the cheap judges first, the next tier where those asked so far are not sure enough.
+
+    Every call is journalled as any other, so that an item replayed asks the same tiers and pays for none again.
+    """
+    found = await ask(0)
+    for tier in range(max(context.case.config.tiers)):
+        votes = [Vote(v.judge, v.seat, v.order, v.sample, v.outcome, v.p, None, v.confidence) for v in found]
+        so_far = judge_item(context.consensus, votes, against=context.held_against(shown))
+        if stops_here(so_far, context.case.config.routing, stand(context.item.pilot, context.cuts, tier)):
+            break
+        found += await ask(tier + 1)
+    return found
+
+
 async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list[str]:
-    """Order the candidates by the panel's rubric scores, best first; equal ones keep their order."""
+    """Order the candidates by the first tier's rubric scores, best first; equal ones keep their order."""
     weights = context.case.rubric.weights()
 
     async def mean_score(ordinal: int, candidate: str) -> float:
         answer, prompt = context.answer(candidate), context.prompt(candidate)
-        given = await judges.score(context.case, answer, prompt=prompt, round=round_, ordinal=ordinal)
+        given = await judges.score(context.case, answer, prompt=prompt, round=round_, ordinal=ordinal, tier=0)
         means = [judges.weighted_mean(v.scores, weights) for v in given if v.scores]
         return sum(means) / len(means) if means else 0.0
 

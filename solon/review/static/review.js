@@ -197,10 +197,11 @@ async function flush() {
 }
 
 function saved(taken) {
-  last = { assignment: taken.assignment, decision: taken.decision };
+  const undoable = taken.decision || (taken.kind === "vote" ? taken.assignment : null);
+  last = { assignment: taken.assignment, decision: undoable };
   $("#last").hidden = false;
   $("#last-said").textContent = "Last answer: " + taken.message;
-  $("[data-do=undo]").hidden = !taken.decision;
+  $("[data-do=undo]").hidden = !undoable;
   $("[data-do=why]").hidden = !["decided", "second", "escalated"].includes(taken.kind);
   $("#today").textContent = taken.progress.mine_today;
   $("#mine").textContent = taken.progress.mine;

@@ -102,6 +102,7 @@ class Record(SQLModel, table=True):
     margin: float | None = None
     confidence: float | None = None
     soft_label: float | None = None
+    tier: int | None = None
     scores: Any = json_column()
     route: str
     provisional: bool = True

@@ -1,0 +1,41 @@
+"""Which tier of a cascade a verdict comes from, and how far the cascade went. Imports no numpy, no I/O.
+
+A cascade asks cheap judges first and dearer ones only where those before are not sure enough, so that the judges of
+later tiers are missing, not at random, on the items that stopped earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
+
+
+class Seated(Protocol):
+    """A verdict, of which only the seat is looked at."""
+
+    @property
+    def seat(self) -> str: ...
+
+
+V = TypeVar("V", bound=Seated)
+
+
+def tier_of(seat: str, seats: Sequence[int]) -> int:
+    """Tier of a seat by its name (`2` or `2: persona`). `seats`: tier per place of the panel.
+
+    What is no seat of the panel, as the resolver, speaks after all tiers.
+    """
+    place = seat.split(":", 1)[0]
+    if place.isdecimal() and 1 <= int(place) <= len(seats):
+        return seats[int(place) - 1]
+    return max(seats, default=0)
+
+
+def tier_reached(verdicts: Iterable[Seated], seats: Sequence[int]) -> int:
+    """The last tier that was asked, whether its judges answered or abstained; 0 for no verdict."""
+    return max((tier_of(v.seat, seats) for v in verdicts), default=0)
+
+
+def up_to(verdicts: Iterable[V], tier: int, seats: Sequence[int]) -> tuple[V, ...]:
+    """The verdicts that were there when `tier` had spoken."""
+    return tuple(v for v in verdicts if tier_of(v.seat, seats) <= tier)

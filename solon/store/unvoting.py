@@ -1,0 +1,185 @@
+"""Taking a vote back, as a decision is taken back: the question is open again, first for whoever voted.
+
+What votes had decided falls with any of them. The votes of others stand and count again, in a new attempt of the item
+too, where a record had been made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from solon.config import ReviewersConfig
+from solon.errors import NotPending
+from solon.store.answering import (
+    UNDO_LAST,
+    BeingApplied,
+    open_again,
+    refuse_forgotten,
+    replayed_review,
+    start_over,
+    take_from_outbox,
+    undo,
+    withdraw_decision,
+)
+from solon.store.audit_log import append
+from solon.store.drafts import Lease
+from solon.store.experts import ExpertRow
+from solon.store.queue import lease_review
+from solon.store.review_lists import list_own_answers
+from solon.store.review_rows import VOTES, ReviewRow, fell_with, find_review
+from solon.store.reviews import event
+from solon.store.store import Store
+from solon.store.tables import Assignment, Decision, Item, Review
+from solon.store.voting import tally
+from solon.store.writer import insert_rows
+
+reviews = Review.__table__  # type: ignore[attr-defined]
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+
+
+def take_back(
+    store: Store,
+    connection: Connection,
+    expert: ExpertRow,
+    answer_id: str,
+    reviewers: ReviewersConfig | None = None,
+) -> tuple[Lease | None, ReviewRow]:
+    """Take an answer back: a decision by its id, a vote by its assignment's. Returns and raises as `undo` does."""
+    query = select(assignments).where(
+        assignments.c.id == answer_id,
+        assignments.c.actor == expert.actor,
+        assignments.c.state.in_(("vote", "undone")),
+        assignments.c.decision_id.is_(None),
+    )
+    vote = connection.execute(query).mappings().first()
+    if vote is None:
+        return undo(store, connection, expert, answer_id)
+    if vote["state"] == "undone":
+        raise NotPending("this vote was taken back already", next_step="ask for the next review")
+    if answer_id not in {answer["decision"] for answer in list_own_answers(connection, expert.actor)}:
+        raise NotPending(f"only your last {UNDO_LAST} answers can be taken back", next_step="ask a lead")
+    return _take_vote_back(store, connection, expert, dict(vote), reviewers or ReviewersConfig())
+
+
+def _take_vote_back(
+    store: Store,
+    connection: Connection,
+    expert: ExpertRow,
+    vote: Mapping[str, Any],
+    reviewers: ReviewersConfig,
+) -> tuple[Lease | None, ReviewRow]:
+    review = _asked_now(connection, find_review(connection, vote["review_id"]))
+    refuse_forgotten(connection, review.item_id)
+    decision = _decided_by_votes(connection, review)
+    _mark(store, connection, expert, vote, decision)
+    if decision is None:
+        _hand_back_from_leads(connection, review, reviewers)
+        return _lease_again(connection, expert, review)
+    now = withdraw_decision(store, connection, expert.actor, decision, waits=True)
+    if take_from_outbox(connection, decision, now):
+        open_again(connection, expert, decision)
+        return _lease_again(connection, expert, review)
+    start_over(connection, decision, now)
+    return None, find_review(connection, review.id)
+
+
+def _asked_now(connection: Connection, voted_on: ReviewRow) -> ReviewRow:
+    """The question in the item's newest attempt: votes outlive the review that they were given on."""
+    query = (
+        select(reviews.c.id)
+        .where(
+            reviews.c.item_id == voted_on.item_id,
+            reviews.c.ordinal == voted_on.ordinal,
+            reviews.c.content_hash == voted_on.content_hash,
+            reviews.c.kind == "interrupt",
+        )
+        .order_by(reviews.c.attempt.desc())
+        .limit(1)
+    )
+    return find_review(connection, connection.execute(query).scalar_one())
+
+
+def _decided_by_votes(connection: Connection, review: ReviewRow) -> dict[str, Any] | None:
+    """The decision that falls with the vote; None while the question still waits.
+
+    Raises:
+        NotPending: a person decided it, or it is asked no longer. BeingApplied: a worker has it in hand.
+    """
+    state = connection.execute(select(items.c.state).where(items.c.id == review.item_id)).scalar_one()
+    if state == "running":
+        raise BeingApplied(
+            "what votes decided is being applied just now", next_step="try again in a few seconds"
+        )
+    if review.state == "waiting":
+        return None
+    found = (
+        connection.execute(select(decisions).where(decisions.c.id == review.decision_id)).mappings().first()
+    )
+    if review.state != "decided" or found is None or found["undone_at"] is not None:
+        raise NotPending("this question is not asked any longer", next_step="ask for the next review")
+    if found["actor"] != VOTES or found["overruled_by"] is not None:
+        raise NotPending("someone else has decided this question by now", next_step="ask a lead")
+    later = select(decisions.c.id).where(
+        decisions.c.item_id == review.item_id,
+        decisions.c.ordinal > found["ordinal"],
+        decisions.c.undone_at.is_(None),
+    )
+    if connection.execute(later.limit(1)).first() is not None:
+        raise NotPending("someone else has built upon this answer", next_step="ask a lead")
+    return dict(found)
+
+
+def _mark(
+    store: Store,
+    connection: Connection,
+    expert: ExpertRow,
+    vote: Mapping[str, Any],
+    decision: Mapping[str, Any] | None,
+) -> None:
+    reason = None if decision is None else fell_with(decision["id"])
+    connection.execute(
+        update(assignments).where(assignments.c.id == vote["id"]).values(state="undone", reason=reason)
+    )
+    told = {"vote": vote["id"]}
+    insert_rows(connection, [event(expert.actor, "vote.undone", vote["review_id"], told)])
+    append(store, connection, expert.actor, "vote.undone", vote["review_id"], told)
+
+
+def _hand_back_from_leads(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig) -> None:
+    """Votes had handed it to a lead, and without this one they would not have."""
+    by_person = select(assignments.c.id).where(
+        assignments.c.review_id == review.id, assignments.c.state == "escalated"
+    )
+    if not review.escalated or connection.execute(by_person.limit(1)).first() is not None:
+        return
+    if not tally(connection, review, reviewers).needs_lead(reviewers):
+        connection.execute(update(reviews).where(reviews.c.id == review.id).values(escalated=False))
+
+
+def _lease_again(
+    connection: Connection, expert: ExpertRow, review: ReviewRow
+) -> tuple[Lease | None, ReviewRow]:
+    """The question in the voter's hands again, with the old answer as the draft; None where someone has it."""
+    now = find_review(connection, review.id)
+    if now.leased or now.escalated:
+        return None, now
+    return lease_review(connection, expert, review.id)
+
+
+def replayed(connection: Connection, answer_id: str, actor: str) -> str | None:
+    """The review of a later attempt in which an answer that was taken back is asked for again, once it waits."""
+    asked = reviews.alias("asked")
+    query = (
+        select(reviews.c.id)
+        .join(asked, (asked.c.item_id == reviews.c.item_id) & (asked.c.ordinal == reviews.c.ordinal))
+        .join(assignments, assignments.c.review_id == asked.c.id)
+        .where(assignments.c.id == answer_id, reviews.c.state == "waiting", reviews.c.prefer_actor == actor)
+        .limit(1)
+    )
+    found = connection.execute(query).scalar_one_or_none()
+    return found or replayed_review(connection, answer_id, actor)
