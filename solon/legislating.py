@@ -22,6 +22,7 @@ from solon.store.amendments import AmendmentRow
 from solon.store.laws import Document, Kind, LawVersion
 from solon.store.precedents import PrecedentRow, mark_retrievable, precedents_under
 from solon.store.proposals import list_proposals
+from solon.store.splits import covered_ids
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -226,7 +227,7 @@ async def legislate(
 def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
     """Decisions of the seen half that say why, and that the law does not cover, on which the panel lost, on which
     experts differ to the end, or for which one of them proposed a principle."""
-    known = set(law.document.ids())
+    known = covered_ids(connection, law)
     rows = precedents_under(connection, law.document)
     panel = _panel_found(connection, rows)
     contested = {case.item_id for case in list_cases(connection, "contested", limit=EVERY)}

@@ -72,7 +72,14 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
                 f"[review] guidelines: {config.guidelines} cannot be read: {error}",
                 next_step="give a Markdown file in UTF-8",
             ) from None
-    mix = Mix(config.golden_share, config.golden_days, config.practice, config.calibration)
+    mix = Mix(
+        golden_share=config.golden_share,
+        golden_days=config.golden_days,
+        practice=config.practice,
+        calibration=config.calibration,
+        repeat_share=config.repeat_share,
+        repeat_days=config.repeat_days,
+    )
     return Options(answers=config.answers, mix=mix, onboarding=config.onboarding, guidelines=text, **more)
 
 

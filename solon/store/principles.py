@@ -16,7 +16,9 @@ from sqlalchemy import Connection, select
 
 from solon.consensus.binomial import clopper_pearson
 from solon.law.documents import Constitution
+from solon.law.lineage import splits_of, successors
 from solon.store.laws import LawVersion, history
+from solon.store.review_rows import REPEAT
 from solon.store.runs import PREVIEW
 from solon.store.tables import (
     Candidate,
@@ -78,15 +80,18 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class PrincipleUse:
-    """A principle with its uses by source. `in_force`: it is part of the version in force."""
+    """A principle with its uses by source. `in_force`: it is part of the version in force. `split_into`: ids that
+    stand in its place since it was split; what was cited before stays counted here."""
 
     id: str
     text: str
     in_force: bool
     uses: Mapping[str, Use]
+    split_into: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        about = {"id": self.id, "text": self.text, "in_force": self.in_force}
+        about: dict[str, Any] = {"id": self.id, "text": self.text, "in_force": self.in_force}
+        about["split_into"] = list(self.split_into)
         return {**about, **{source: use.to_json() for source, use in self.uses.items()}}
 
 
@@ -133,8 +138,15 @@ def count_uses(
         counts[4] += by_person
     current = law.document.ids()
     ordered = [*current, *sorted(set(known) - set(current))]
+    splits = splits_of(version.document for version in [*versions, law])
     return [
-        PrincipleUse(name, known[name], name in current, {s: _use(tally.get((name, s))) for s in SOURCES})
+        PrincipleUse(
+            name,
+            known[name],
+            name in current,
+            {s: _use(tally.get((name, s))) for s in SOURCES},
+            () if name in current else successors(splits, name),
+        )
         for name in ordered
     ]
 
@@ -235,6 +247,7 @@ def _by_resolver(connection: Connection, wanted: Sequence[Any]) -> Iterator[_Cit
 def _by_experts(connection: Connection, wanted: Sequence[Any]) -> Iterator[_Citation]:
     query = (
         select(decisions.c.item_id, decisions.c.principles, candidates.c.text_id)
+        .join(reviews, (reviews.c.id == decisions.c.review_id) & (reviews.c.kind != REPEAT))
         .join(candidates, candidates.c.id == decisions.c.candidate_id, isouter=True)
         .where(decisions.c.undone_at.is_(None))
     )

@@ -22,7 +22,7 @@ from solon.store.deliveries import (
     stored_decision,
 )
 from solon.store.ids import hash_id, keyed_hash, new_id
-from solon.store.review_rows import KNOWN, VOTES, LeaseLost, NotThere, ReviewRow, find_review, list_reviews
+from solon.store.review_rows import PERSONAL, VOTES, LeaseLost, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.store import Store
 from solon.store.tables import (
     Assignment,
@@ -39,7 +39,6 @@ from solon.store.tables import (
 from solon.store.writer import Row, insert_rows
 
 __all__ = [
-    "KNOWN",
     "Delivery",
     "LeaseLost",
     "NotThere",
@@ -305,7 +304,7 @@ def decision_rows(
         rows.append(
             (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
         )
-    if review.kind not in KNOWN:
+    if review.kind not in PERSONAL:
         rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows
