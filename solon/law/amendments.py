@@ -291,7 +291,12 @@ def _edit_criteria(parts: list[dict[str, Any]], edit: Edit) -> None:
     elif edit.action == "split":
         share = found["weight"] / len(edit.into)
         made = [
-            {"id": p.id, "text": p.text, "weight": p.weight or share, "anchors": p.anchors or dict(found["anchors"])}
+            {
+                "id": p.id,
+                "text": p.text,
+                "weight": p.weight or share,
+                "anchors": p.anchors or dict(found["anchors"]),
+            }
             for p in edit.into
         ]
         _divide(parts, edit, made)

@@ -74,7 +74,7 @@ class Scope(LawModel):
 class Principle(LawModel):
     """One rule. Priority 1 comes first; equal priorities keep their order in the file.
 
-    `split_from`: the principle that was divided into this one and others; it is lineage, and changes nothing that applies.
+    `split_from`: the principle that was divided into this one and others; lineage, which changes nothing that applies.
     """
 
     id: Slug

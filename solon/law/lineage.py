@@ -1,4 +1,4 @@
-"""What became of principles and criteria that were split: their successors, and which of them a case may belong to. Pure.
+"""What became of principles and criteria that were split, and to which part a case may belong. Pure.
 
 Earlier decisions go on citing what was in force then. Nothing here rewrites them; it tells where they lead today.
 """

@@ -146,7 +146,7 @@ def make_room(project: Project, options: Options) -> Room:
         metrics=Metrics(),
         worker=Worker(project, live, options.poll_seconds) if options.work else None,
         herald=Herald(project.store, options.hooks, options.poll_seconds) if options.hooks else None,
-        jobs=Jobs(project),
+        jobs=Jobs(project, works=options.work),
         similar=Similar(),
         sso=sso_of(project.store, project.config.sso),
     )

@@ -167,7 +167,8 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
     wanted = runs.c.status != PREVIEW if run_ids is None else items.c.run_id.in_(run_ids)
     blind = or_(
         decisions.c.counts,
-        (reviews.c.kind == REPEAT) & ~_has_seen(decisions.c.actor, decisions.c.item_id, decisions.c.decided_at),
+        (reviews.c.kind == REPEAT)
+        & ~_has_seen(decisions.c.actor, decisions.c.item_id, decisions.c.decided_at),
     )
     query = (
         select(

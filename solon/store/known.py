@@ -36,7 +36,7 @@ DAY = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How known questions and a person's own earlier ones are mixed into the queue, and what a new expert begins with."""
+    """How known questions, and one's own earlier ones, are mixed into the queue; what a new expert begins with."""
 
     golden_share: float = 0.0
     golden_days: float = 60.0

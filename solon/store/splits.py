@@ -19,7 +19,7 @@ from solon.store.precedents import precedents_under
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
-    """A decision that cited what is split (`cited`), with the ids of the parts it may belong to, the likeliest first."""
+    """A decision that cited what is split (`cited`), with ids of the parts it may belong to, the likeliest first."""
 
     precedent_id: str
     decision_id: str

@@ -106,7 +106,9 @@ def test_answers_say_whether_the_expert_moved(court: Court) -> None:
     [each] = told.by_expert.values()
     assert (told.experts.overall.n, told.experts.overall.value) == (12, 0.75)
     assert (each.n, each.value) == (12, 0.75)
-    assert each.low is not None and each.high is not None and each.low < 0.75 < each.high
+    assert each.low is not None
+    assert each.high is not None
+    assert each.low < 0.75 < each.high
     assert told.n == 60  # agreement with the panel knows nothing of them
 
 
