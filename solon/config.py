@@ -154,6 +154,8 @@ class Config(Section):
         shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
         shaping["run"].pop("concurrency")
         shaping["law"].pop("quorum")
+        if shaping["law"]["similarity"] == "words":  # as it was before there was a choice
+            shaping["law"].pop("similarity")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(payload.encode()).hexdigest()[:16]
 

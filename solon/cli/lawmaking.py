@@ -139,7 +139,7 @@ def impact(
     from solon.store.amendments import visible_flips
 
     with open_project(store, config) as project:
-        limits = {"sample": sample, "max_calls": max_calls, "max_cost": max_cost}
+        limits: dict[str, Any] = {"sample": sample, "max_calls": max_calls, "max_cost": max_cost}
         by = _proposer(project)
         found = asyncio.run(measure_impact(project.store, project.config, amendment, by=by, **limits))
         with project.store.connect() as connection:
@@ -199,7 +199,12 @@ def propose(
     kind, problems = _kind(context), list[str]()
     with open_project(store, config) as project:
         if file is not None:
-            about = {"kind": kind, "cites": cite or [], "reason": reason, "by": _proposer(project)}
+            about: dict[str, Any] = {
+                "kind": kind,
+                "cites": cite or [],
+                "reason": reason,
+                "by": _proposer(project),
+            }
             text = _read(file)
             made = [legislating.propose(project.store, project.config, text, source=str(file), **about)]
         else:
@@ -231,7 +236,7 @@ def ratify(
 
     with open_project(store, config) as project:
         lead = _lead(project)
-        about = {"in_favour": not against, "override": override, "reason": reason}
+        about: dict[str, Any] = {"in_favour": not against, "override": override, "reason": reason}
         quorum = project.config.law.quorum
         with project.store.transaction() as connection:
             standing = vote(project.store, connection, amendment, lead, quorum=quorum, **about)

@@ -89,9 +89,7 @@ def test_own_decisions_are_asked_again_only_after_their_time(court: Court) -> No
 def test_answers_say_whether_the_expert_moved(court: Court) -> None:
     age(court, 40)
     with court.store.connect() as connection:
-        said = dict(
-            connection.execute(text("SELECT content_hash, candidate_id FROM decisions")).all()  # type: ignore[arg-type]
-        )
+        said = dict(connection.execute(text("SELECT content_hash, candidate_id FROM decisions")).all())
     for turn in range(12):
         lease, review = ask(court)
         own = said[review.content_hash]

@@ -62,7 +62,8 @@ def test_a_part_may_be_given_its_place() -> None:
 def test_a_criterion_is_divided_with_its_weight_and_its_anchors() -> None:
     old = RUBRIC.criteria[0]
     made = split(RUBRIC, old.id)
-    assert sum(c.weight for c in made.criteria) == sum(c.weight for c in RUBRIC.criteria)  # type: ignore[union-attr]
+    assert sum(made.weights().values()) == pytest.approx(1.0)  # type: ignore[union-attr]
+    assert made.criteria[0].weight == old.weight / 2  # type: ignore[union-attr]
     assert made.criteria[0].anchors == old.anchors  # type: ignore[union-attr]
     assert [c.split_from for c in made.criteria[:3]] == [old.id, old.id, None]  # type: ignore[union-attr]
     assert parse_rubric(dump_yaml(made)) == made

@@ -54,7 +54,7 @@ def _recorded(verdict: dict[str, Any]) -> Verdict:
 async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
     """The panel's verdicts on two candidates."""
     a, b = (context.answer(candidate) for candidate in shown)
-    known = context.precedents(shown[0]).text
+    known = context.precedents(*shown).text
     return await judges.judge_pair(context.case, a, b, round=round, pair=pair, precedents=known)
 
 

@@ -128,8 +128,13 @@ def amendment(room: TheRoom, _caller: Lead, amendment_id: AnId) -> dict[str, Any
 async def split(room: TheRoom, caller: AnyExpert, given: SplitIn) -> dict[str, Any]:
     """Propose that a principle be divided, from a decision of one's own (leads: from any)."""
     parts = [(part.text, part.name) for part in given.parts]
-    about = {"principle": given.principle, "reason": given.reason, "parts": parts}
-    made = await write(room, lambda c: propose_split(room, c, given.review, caller.expert, **about))
+    rule, why = given.principle, given.reason
+    made = await write(
+        room,
+        lambda c: propose_split(
+            room, c, given.review, caller.expert, principle=rule, parts=parts, reason=why
+        ),
+    )
     return _proposed(made)
 
 
