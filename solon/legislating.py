@@ -21,6 +21,7 @@ from solon.store.adjudicating import list_cases
 from solon.store.amendments import AmendmentRow
 from solon.store.laws import Document, Kind, LawVersion
 from solon.store.precedents import PrecedentRow, mark_retrievable, precedents_under
+from solon.store.principles import items_lost
 from solon.store.proposals import list_proposals
 from solon.store.splits import covered_ids
 from solon.store.trial_sample import choose_sample
@@ -227,11 +228,12 @@ async def legislate(
 
 
 def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
-    """Decisions of the seen half that say why, and that the law does not cover, on which the panel lost, on which
-    experts differ to the end, or for which one of them proposed a principle."""
+    """Decisions of the seen half that say why, and that the law does not cover, on which the panel lost or a principle
+    was cited for the side that lost, on which experts differ to the end, or for which one of them proposed one."""
     known = covered_ids(connection, law)
     rows = precedents_under(connection, law.document)
     panel = _panel_found(connection, rows)
+    lost = items_lost(connection, law) if law.kind == "constitution" else set()
     contested = {case.item_id for case in list_cases(connection, "contested", limit=EVERY)}
     proposed = {proposal.item_id: proposal.text for proposal in list_proposals(connection, limit=EVERY)}
     found = []
@@ -240,7 +242,7 @@ def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
         if row.half != "seen" or row.overruled_at is not None or row.rank is None or not row.rationale:
             continue
         uncovered = not known & set(row.principles) or panel.get(row.item_id, row.outcome) != row.outcome
-        if uncovered or row.item_id in contested or row.item_id in proposed:
+        if uncovered or row.item_id in lost or row.item_id in contested or row.item_id in proposed:
             found.append(row)
     return found
 
