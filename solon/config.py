@@ -171,6 +171,8 @@ class Config(Section):
         shaping["run"].pop("concurrency")
         shaping["law"].pop("quorum")
         shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]
+        if shaping["law"]["similarity"] == "words":  # as it was before there was a choice
+            shaping["law"].pop("similarity")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(payload.encode()).hexdigest()[:16]
 

@@ -36,6 +36,12 @@ class ReviewConfig(_Section):
     golden_days: float = Field(
         60.0, ge=0, description="nobody gets the same golden question within so many days"
     )
+    repeat_share: float = Field(
+        0.02, ge=0, le=0.5, description="share of what an expert is asked that they have answered before"
+    )
+    repeat_days: float = Field(
+        30.0, ge=1, description="days after an answer before its author may be asked the same again"
+    )
     address: str = Field("", description="public address of the review server, for links in mails")
     webhooks: tuple[str, ...] = Field((), description="https addresses that are told of events, by ids only")
     webhook_events: tuple[str, ...] = Field(EVENTS, description="events that are told")

@@ -215,6 +215,10 @@ class LawConfig(Section):
 
     constitution: str = Field("general", description="a starter's name or the path of a YAML file")
     rubric: str = Field("general", description="a starter's name or the path of a YAML file")
+    similarity: Literal["words", "meaning"] = Field(
+        "words",
+        description="how precedents are found; meaning: by the small built-in embedding model too (extra: embeddings)",
+    )
     quorum: int = Field(
         2, ge=1, le=20, description="votes of leads that an amendment needs; fewer where fewer leads may vote"
     )

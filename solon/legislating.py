@@ -7,7 +7,7 @@ nothing but totals is shown until the draft is ratified.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,16 @@ from solon.store.adjudicating import list_cases
 from solon.store.amendments import AmendmentRow
 from solon.store.laws import Document, Kind, LawVersion
 from solon.store.precedents import PrecedentRow, mark_retrievable, precedents_under
+from solon.store.principles import items_lost
 from solon.store.proposals import list_proposals
+from solon.store.splits import covered_ids
+from solon.store.trial_sample import choose_sample
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from sqlalchemy import Connection
 
+    from solon.agents.calls import Meter
     from solon.config import Config
     from solon.graphs.bench import Bench
     from solon.graphs.recipes import Recipe
@@ -224,11 +228,12 @@ async def legislate(
 
 
 def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
-    """Decisions of the seen half that say why, and that the law does not cover, on which the panel lost, on which
-    experts differ to the end, or for which one of them proposed a principle."""
-    known = set(law.document.ids())
+    """Decisions of the seen half that say why, and that the law does not cover, on which the panel lost or a principle
+    was cited for the side that lost, on which experts differ to the end, or for which one of them proposed one."""
+    known = covered_ids(connection, law)
     rows = precedents_under(connection, law.document)
     panel = _panel_found(connection, rows)
+    lost = items_lost(connection, law) if law.kind == "constitution" else set()
     contested = {case.item_id for case in list_cases(connection, "contested", limit=EVERY)}
     proposed = {proposal.item_id: proposal.text for proposal in list_proposals(connection, limit=EVERY)}
     found = []
@@ -237,7 +242,7 @@ def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
         if row.half != "seen" or row.overruled_at is not None or row.rank is None or not row.rationale:
             continue
         uncovered = not known & set(row.principles) or panel.get(row.item_id, row.outcome) != row.outcome
-        if uncovered or row.item_id in contested or row.item_id in proposed:
+        if uncovered or row.item_id in lost or row.item_id in contested or row.item_id in proposed:
             found.append(row)
     return found
 
@@ -272,6 +277,7 @@ async def measure_impact(
     max_calls: int | None = None,
     max_cost: float | None = None,
     twice: bool | None = None,
+    tell: Callable[[int, int, Meter], None] | None = None,
 ) -> AmendmentRow:
     """Let the panel re-judge precedents under the law in force and under the draft, and keep what came out.
 
@@ -281,9 +287,15 @@ async def measure_impact(
     Args:
         sample: precedents at most, halves and outcomes in equal shares.
         twice: judge a third of them twice under the law in force; default: where a judge is not deterministic.
+        tell: called with how many are judged, of how many, and what they took.
+
+    Raises:
+        UsageError: the amendment is closed, its base was replaced, or a limit on cost and a model without a price.
     """
     from solon.graphs.bench import Bench
+    from solon.preparing import check_prices
 
+    check_prices(config.model_copy(update={"limits": config.limits.model_copy(update={"cost": max_cost})}))
     with store.connect() as connection:
         amendment = stored.find_amendment(connection, amendment_id)
         base = laws.load_version(connection, amendment.kind, amendment.base_id)
@@ -299,7 +311,7 @@ async def measure_impact(
     again = _needs_twice(config) if twice is None else twice
     bench = Bench(store, config, models, recipes, max_calls=max_calls, max_cost=max_cost)
     todo = [pair for pair in chosen if pair[0].id not in done]
-    stopped = await _try_all(bench, amendment, base, todo, again)
+    stopped = await _try_all(bench, amendment, base, todo, again, tell)
     with store.transaction() as connection:
         trials = stored.trials_of(connection, amendment.id)
         found = impact.measure(trials).to_json()
@@ -323,55 +335,20 @@ def _needs_twice(config: Config) -> bool:
     )
 
 
-def choose_sample(
-    connection: Connection, amendment: AmendmentRow, most: int, done: set[str]
-) -> list[tuple[PrecedentRow, str]]:
-    """Precedents to measure an amendment on, each with its part, in equal shares of parts and outcomes.
-
-    What the draft cites counts as seen with all of its group, and so does a request that is word for word a seen one;
-    what it overrules, and worn held-out ones, are left out.
-    """
-    from solon.store.ids import hash_id
-
-    rows = precedents_under(connection, amendment.document)
-    seen = {_words(row.request) for row in rows if row.half == "seen"}
-    cited = {row.group or row.item_id for row in rows if row.decision_id in amendment.cites}
-    strata: dict[tuple[str, str], list[tuple[PrecedentRow, str]]] = {}
-    for row in rows:
-        left_out = row.overruled_at is not None or row.decision_id in amendment.overrules
-        if left_out or (row.rank is None and row.outcome != "reject") or (row.worn and row.id not in done):
-            continue
-        part = "fresh" if row.created_at > amendment.created_at else row.half
-        if (row.group or row.item_id) in cited or (part == "held_out" and _words(row.request) in seen):
-            part = "seen"
-        strata.setdefault((part, row.outcome), []).append((row, part))
-    for stratum in strata.values():
-        stratum.sort(key=lambda pair: (pair[0].id not in done, hash_id(amendment.id, pair[0].id)))
-    chosen: list[tuple[PrecedentRow, str]] = []
-    # Unseen ones first: where the sample is small, they are what the verdict rests on.
-    queues = [strata[key] for key in sorted(strata, key=lambda key: (key[0] == "seen", key))]
-    while len(chosen) < most and any(queues):
-        for queue in queues:
-            if queue and len(chosen) < most:
-                chosen.append(queue.pop(0))
-    return chosen
-
-
-def _words(request: str) -> str:
-    return " ".join(request.lower().split())
-
-
 async def _try_all(
     bench: Bench,
     amendment: AmendmentRow,
     base: LawVersion,
     todo: list[tuple[PrecedentRow, str]],
     again: bool,
+    tell: Callable[[int, int, Meter], None] | None,
 ) -> str | None:
     """Re-judge and keep each precedent; returns why it stopped early."""
     gate = asyncio.Semaphore(bench.width)
+    judged = 0
 
     async def one(place: int, row: PrecedentRow, part: str) -> None:
+        nonlocal judged
         async with gate:
             trial, margins = await bench.try_one(
                 row, part, amendment.document, base.document, again, again and place % 3 == 0
@@ -379,6 +356,9 @@ async def _try_all(
             await bench.store.writer.run(
                 lambda connection: stored.add_trial(connection, amendment.id, trial, margins=margins)
             )
+            judged += 1
+            if tell is not None:
+                tell(judged, len(todo), bench.meter)
 
     try:
         found = await asyncio.gather(

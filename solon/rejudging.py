@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from solon.store.rejudging import LawNow, Target, TrialSeen
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from solon.agents.calls import Meter
     from solon.config import Config
     from solon.consensus.panel import Consensus
     from solon.graphs.recipes import Recipe
@@ -188,11 +189,13 @@ async def rejudge(
     max_cost: float | None = None,
     reviews: bool = True,
     records: bool = True,
+    tell: Callable[[int, int, Meter], None] | None = None,
 ) -> Rejudged:
     """Judge again what new law may change, waiting reviews first, then stale records by `rank_stale`.
 
     Args:
         run_id: only items of this run. max_calls, max_cost: where to stop; what is not reached stays as it is.
+        tell: called with how many the panel has judged again, of how many, and what they took.
 
     Raises:
         UsageError: a limit on cost, and a model without a price. ModelError: no model answers.
@@ -211,7 +214,7 @@ async def rejudge(
     work = [d for d in (*work, *stale) if d.target.item_id in readable and d.target.shown]
     sessions = _Sessions(store, config, models, recipes, plugins, max_calls, max_cost)
     try:
-        looks = await _look(sessions, work, now, found)
+        looks = await _look(sessions, work, now, found, tell)
         moved = _move(sessions, looks, now, found, by)
         await sessions.carry_on(moved)
     finally:
@@ -301,14 +304,20 @@ class _Sessions:
 
 
 async def _look(
-    sessions: _Sessions, work: Sequence[Doubt], now: LawNow, found: Rejudged
+    sessions: _Sessions,
+    work: Sequence[Doubt],
+    now: LawNow,
+    found: Rejudged,
+    tell: Callable[[int, int, Meter], None] | None,
 ) -> list[tuple[Doubt, Consensus, Route]]:
     """What the panel says under the new law, in the order of `work`, as far as the budget goes."""
     for run_id in dict.fromkeys(doubt.target.run_id for doubt in work):
         sessions.of(run_id)
     gate = asyncio.Semaphore(sessions.width)
+    judged = 0
 
     async def one(doubt: Doubt) -> tuple[Doubt, Consensus, Route] | None:
+        nonlocal judged
         target = doubt.target
         if target.review_id is not None and not sessions.look(target.run_id).may_settle(target):
             found.unsettled += 1
@@ -319,6 +328,9 @@ async def _look(
             except LimitReached as limit:
                 found.stopped = limit.cause
                 return None
+            judged += 1
+            if tell is not None:
+                tell(judged, len(work), sessions.meter)
             return doubt, seen, route
 
     return [look for look in await asyncio.gather(*(one(doubt) for doubt in work)) if look is not None]

@@ -24,17 +24,26 @@ AUTHOR = "legislator"
 MAX_TOKENS = 500
 CASE_CHARS = 700
 CHANGES = 2
+PARTS = 4
+
+
+class DraftedPart(BaseModel):
+    """One of those that a rule is split into, as a model writes it."""
+
+    id: str = Field(max_length=60)
+    text: str = Field(max_length=600)
 
 
 class DraftedEdit(BaseModel):
     """One change as a model writes it; what it leaves out is looked for later."""
 
-    action: Literal["add", "reword", "reorder", "retire", "anchor", "weight"]
+    action: Literal["add", "reword", "reorder", "retire", "split", "anchor", "weight"]
     id: str = Field(max_length=60)
     text: str | None = Field(None, max_length=600)
     priority: int | None = Field(None, ge=1, le=999)
     score: int | None = Field(None, ge=1, le=5)
     weight: float | None = Field(None, gt=0, le=100)
+    into: list[DraftedPart] = Field(default_factory=list, max_length=PARTS)
 
 
 class DraftAnswer(BaseModel):
@@ -101,5 +110,12 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
 
 def _edit(change: DraftedEdit) -> Edit:
     """Ids come out of models in every form; the rest is checked as if a person had written it."""
-    name = "-".join(part for part in change.id.strip("[] ").lower().replace("_", "-").split() if part)
-    return Edit.model_validate({**change.model_dump(exclude_none=True), "id": name[:40].strip("-")})
+    plain = change.model_dump(exclude_none=True, exclude={"into"})
+    if change.action == "split":
+        plain["into"] = [{"id": _slug(part.id), "text": part.text} for part in change.into]
+    return Edit.model_validate({**plain, "id": _slug(change.id)})
+
+
+def _slug(name: str) -> str:
+    slug = "-".join(part for part in name.strip("[] ").lower().replace("_", "-").split() if part)
+    return slug[:40].strip("-")

@@ -30,8 +30,8 @@ rubrics = typer.Typer(no_args_is_help=True, help="The criteria that are scored."
 
 
 def register(app: typer.Typer) -> None:
-    lawmaking.add_commands(constitutions, "constitution")
-    lawmaking.add_commands(rubrics, "rubric")
+    lawmaking.add_commands(constitutions)
+    lawmaking.add_commands(rubrics)
     law_figures.add_to(constitutions, rubrics)
     app.add_typer(constitutions, name="constitution")
     app.add_typer(rubrics, name="rubric")

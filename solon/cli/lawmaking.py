@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,229 +14,242 @@ from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_projec
 from solon.cli.terminal import clean, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from solon.law.documents import Constitution, Rubric
     from solon.project import Project
     from solon.store.amendments import AmendmentRow, Standing
     from solon.store.experts import ExpertRow
-    from solon.store.laws import Kind
+    from solon.store.laws import Kind, LawVersion
+    from solon.store.splits import Belonging
 
 TOKEN_VARIABLE = "SOLON_TOKEN"
+BELONGINGS_SHOWN = 20
 AmendmentArgument = Annotated[
     str, typer.Argument(metavar="AMENDMENT", help="An amendment's id or its beginning.")
 ]
+OldArgument = Annotated[
+    str, typer.Argument(help="NAME, NAME@VERSION, an id, an amendment, a starter or a file.")
+]
+NewArgument = Annotated[str, typer.Argument(help="The same; default: the one in force.")]
+NameArgument = Annotated[str | None, typer.Argument(help="Default: every name.")]
+LawFileArgument = Annotated[Path, typer.Argument(help="A YAML file, or a starter's name.")]
+DraftArgument = Annotated[
+    Path | None,
+    typer.Argument(help="Edits, or the whole next document; without: the legislator drafts."),
+]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with the version or the vote.")]
+SampleOption = Annotated[int, typer.Option(min=1, help="Precedents at most.")]
+CallsOption = Annotated[int | None, typer.Option(min=1, help="Stop after so many model calls.")]
+CostOption = Annotated[float | None, typer.Option(min=0, help="Stop at this cost.")]
+InForceOption = Annotated[
+    bool, typer.Option("--in-force", help="Replace the version in force, unmeasured and without a vote.")
+]
+CiteOption = Annotated[list[str] | None, typer.Option(help="A decision that it rests on.")]
+AmendsOption = Annotated[
+    str | None, typer.Option(help="What the legislator amends: NAME or an id; default: the configured one.")
+]
+ModelOption = Annotated[str | None, typer.Option(help="Who drafts; default: the resolver's model.")]
+AgainstOption = Annotated[bool, typer.Option("--against", help="Vote against it.")]
+OverrideOption = Annotated[
+    bool, typer.Option("--override", help="For it although its impact is not green; needs --reason.")
+]
 
 
-def add_commands(group: typer.Typer, kind: Kind) -> None:
-    """Give the commands to `solon constitution` or `solon rubric`."""
-    _add_reading(group, kind)
-    _add_writing(group, kind)
+def add_commands(group: typer.Typer) -> None:
+    """Give the commands to `solon constitution` and to `solon rubric`; which it is, is the group's name."""
+    for name, command in (
+        ("diff", diff),
+        ("history", history),
+        ("impact", impact),
+        ("import", import_file),
+        ("propose", propose),
+        ("ratify", ratify),
+    ):
+        group.command(name)(command)
 
 
-def _add_reading(group: typer.Typer, kind: Kind) -> None:
-    @group.command("diff")
-    def diff(
-        old: Annotated[
-            str, typer.Argument(help="NAME, NAME@VERSION, an id, an amendment, a starter or a file.")
-        ],
-        new: Annotated[str, typer.Argument(help="The same; default: the one in force.")] = "",
-        store: StoreOption = None,
-        config: ConfigOption = None,
-        json: JsonOption = False,
-    ) -> None:
-        """Say what applies differently.
+def diff(
+    context: typer.Context,
+    old: OldArgument,
+    new: NewArgument = "",
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what applies differently.
 
-        Example: solon constitution diff general@1.0.0 general@1.1.0
-        """
-        from solon.law.documents import diff as compare
+    Example: solon constitution diff general@1.0.0 general@1.1.0
+    """
+    from solon.law.documents import diff as compare
 
-        with open_project(store, config) as project:
-            changes = compare(_document(project, kind, old), _document(project, kind, new))  # type: ignore[type-var]
-        if json:
-            plain = [
-                {name: getattr(c, name) for name in ("action", "id", "field", "old", "new")} for c in changes
-            ]
-            print_json({"changes": plain})
+    kind = _kind(context)
+    with open_project(store, config) as project:
+        changes = compare(_document(project, kind, old), _document(project, kind, new))  # type: ignore[type-var]
+    if json:
+        print_json({"changes": [asdict(change) for change in changes]})
+    else:
+        typer.echo("\n".join(clean(change) for change in changes) or "no difference")
+
+
+def history(
+    context: typer.Context,
+    name: NameArgument = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List every version that was in force, and every amendment.
+
+    Example: solon constitution history general
+    """
+    from solon.store.amendments import list_amendments
+    from solon.store.laws import history as versions
+    from solon.store.splits import split_notes
+
+    kind = _kind(context)
+    with open_project(store, config) as project, project.store.connect() as connection:
+        known = versions(connection, kind, name)
+        drafts = [a for a in list_amendments(connection, kind=kind) if name in (None, a.name)]
+    splits = split_notes(known)
+    if json:
+        rows = [_plain_version(version, splits.get(version.id, {})) for version in known]
+        print_json({"versions": rows, "amendments": [_plain(a) for a in drafts]})
+    else:
+        lines = [line for v in known for line in _spell_version(v, splits.get(v.id, {}))]
+        lines += [_spell_draft(amendment) for amendment in drafts]
+        typer.echo("\n".join(clean(line) for line in lines))
+
+
+def impact(
+    context: typer.Context,
+    amendment: AmendmentArgument,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    sample: SampleOption = 200,
+    max_calls: CallsOption = None,
+    max_cost: CostOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let the panel re-judge earlier decisions under a draft, and say what it would change.
+
+    Example: solon constitution impact 0194c0 --sample 100
+    """
+    from solon.legislating import measure_impact
+    from solon.store.amendments import visible_flips
+
+    with open_project(store, config) as project:
+        limits: dict[str, Any] = {"sample": sample, "max_calls": max_calls, "max_cost": max_cost}
+        by = _proposer(project)
+        found = asyncio.run(measure_impact(project.store, project.config, amendment, by=by, **limits))
+        with project.store.connect() as connection:
+            flips = visible_flips(connection, found)
+        belongs, unseen = _belongings(project, found)
+    if json:
+        told = {"belongs": [asdict(one) for one in belongs], "belongs_unseen": unseen}
+        print_json({**_plain(found), "flips": flips, **told})
+    else:
+        typer.echo("\n".join([_spell(found, len(flips)), *_spell_belongings(belongs, unseen)]))
+
+
+def import_file(
+    context: typer.Context,
+    file: LawFileArgument,
+    in_force: InForceOption = False,
+    reason: ReasonOption = "",
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring a document into force: the first of its name at once, a later one only with --in-force and a reason.
+
+    Example: solon constitution import clinic.yaml
+    """
+    from solon.legislating import import_law
+
+    kind = _kind(context)
+    with open_project(store, config, create=True) as project:
+        document = _load(kind, str(file))
+        made = import_law(
+            project.store, document, by=_proposer(project), replace_in_force=in_force, reason=reason
+        )
+    if json:
+        print_json({"id": made.id, "name": made.name, "version": made.version})
+    else:
+        typer.echo(clean(f"{kind} {made.name} {made.version} is in force"))
+
+
+def propose(
+    context: typer.Context,
+    file: DraftArgument = None,
+    cite: CiteOption = None,
+    reason: ReasonOption = "",
+    amends: AmendsOption = None,
+    model: ModelOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Draft an amendment: from a file, or let the legislator read the decisions that the law does not cover.
+
+    Example: solon constitution propose units.yaml
+    """
+    from solon import legislating
+
+    kind, problems = _kind(context), list[str]()
+    with open_project(store, config) as project:
+        if file is not None:
+            about: dict[str, Any] = {
+                "kind": kind,
+                "cites": cite or [],
+                "reason": reason,
+                "by": _proposer(project),
+            }
+            text = _read(file)
+            made = [legislating.propose(project.store, project.config, text, source=str(file), **about)]
         else:
-            typer.echo("\n".join(clean(change) for change in changes) or "no difference")
-
-    @group.command("history")
-    def history(
-        name: Annotated[str | None, typer.Argument(help="Default: every name.")] = None,
-        store: StoreOption = None,
-        config: ConfigOption = None,
-        json: JsonOption = False,
-    ) -> None:
-        """List every version that was in force, and every amendment.
-
-        Example: solon constitution history general
-        """
-        from solon.store.amendments import list_amendments
-        from solon.store.laws import history as versions
-
-        with open_project(store, config) as project, project.store.connect() as connection:
-            known = versions(connection, kind, name)
-            drafts = [a for a in list_amendments(connection, kind=kind) if name in (None, a.name)]
-        columns = ("id", "name", "version", "scope", "status", "author", "reason", "in_force_at")
-        rows = [{column: getattr(v, column) for column in columns} for v in known]
-        if json:
-            print_json({"versions": rows, "amendments": [_plain(a) for a in drafts]})
-            return
-        for row in rows:
-            typer.echo(
-                clean("{id:.12}  {name} {version}  {status}  {scope}  {author}: {reason}".format(**row))
-            )
-        for a in drafts:
-            typer.echo(
-                clean(f"amendment {a.id}  {a.name} -> {a.document.version}  {a.state} {a.verdict or ''}")
-            )
-
-    @group.command("impact")
-    def impact(
-        amendment: AmendmentArgument,
-        store: StoreOption = None,
-        config: ConfigOption = None,
-        sample: Annotated[int, typer.Option(min=1, help="Precedents at most.")] = 200,
-        max_calls: Annotated[int | None, typer.Option(min=1, help="Stop after so many model calls.")] = None,
-        max_cost: Annotated[float | None, typer.Option(min=0, help="Stop at this cost.")] = None,
-        json: JsonOption = False,
-    ) -> None:
-        """Let the panel re-judge earlier decisions under a draft, and say what it would change.
-
-        Example: solon constitution impact 0194c0 --sample 100
-        """
-        from solon.legislating import measure_impact
-        from solon.store.amendments import visible_flips
-
-        with open_project(store, config) as project:
-            work = measure_impact(
-                project.store,
-                project.config,
-                amendment,
-                by=_proposer(project),
-                sample=sample,
-                max_calls=max_calls,
-                max_cost=max_cost,
-            )
-            found = asyncio.run(work)
-            with project.store.connect() as connection:
-                flips = visible_flips(connection, found)
-        if json:
-            print_json({**_plain(found), "flips": flips})
-        else:
-            typer.echo(_spell(found, len(flips)))
+            work = legislating.legislate(project.store, project.config, kind=kind, named=amends, model=model)
+            drafted = asyncio.run(work)
+            made, problems = drafted.amendments, drafted.problems
+    if json:
+        print_json({"amendments": [_plain(a) for a in made], "problems": problems})
+        return
+    told = problems or ([] if made else ["no cluster of decisions calls for a rule"])
+    typer.echo("\n".join([*(_spell(amendment, 0) for amendment in made), *(clean(p) for p in told)]))
 
 
-def _add_writing(group: typer.Typer, kind: Kind) -> None:
-    @group.command("import")
-    def import_file(
-        file: Annotated[Path, typer.Argument(help="A YAML file, or a starter's name.")],
-        in_force: Annotated[
-            bool,
-            typer.Option("--in-force", help="Replace the version in force, unmeasured and without a vote."),
-        ] = False,
-        reason: ReasonOption = "",
-        store: StoreOption = None,
-        config: ConfigOption = None,
-        json: JsonOption = False,
-    ) -> None:
-        """Bring a document into force: the first of its name at once, a later one only with --in-force and a reason.
+def ratify(
+    context: typer.Context,
+    amendment: AmendmentArgument,
+    against: AgainstOption = False,
+    override: OverrideOption = False,
+    reason: ReasonOption = "",
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Vote as the lead whose token SOLON_TOKEN holds; the vote that completes the quorum brings it into force.
 
-        Example: solon constitution import clinic.yaml
-        """
-        from solon.legislating import import_law
+    Example: SOLON_TOKEN=... solon constitution ratify 0194c0
+    """
+    from solon.store.amendments import vote
 
-        with open_project(store, config, create=True) as project:
-            document = _load(kind, str(file))
-            made = import_law(
-                project.store, document, by=_proposer(project), replace_in_force=in_force, reason=reason
-            )
-        if json:
-            print_json({"id": made.id, "name": made.name, "version": made.version})
-        else:
-            typer.echo(clean(f"{kind} {made.name} {made.version} is in force"))
+    with open_project(store, config) as project:
+        lead = _lead(project)
+        about: dict[str, Any] = {"in_favour": not against, "override": override, "reason": reason}
+        quorum = project.config.law.quorum
+        with project.store.transaction() as connection:
+            standing = vote(project.store, connection, amendment, lead, quorum=quorum, **about)
+    if json:
+        print_json(asdict(standing))
+    else:
+        typer.echo(clean(_told(standing)))
 
-    @group.command("propose")
-    def propose(
-        file: Annotated[
-            Path | None,
-            typer.Argument(help="Edits, or the whole next document; without: the legislator drafts."),
-        ] = None,
-        cite: Annotated[list[str] | None, typer.Option(help="A decision that it rests on.")] = None,
-        reason: ReasonOption = "",
-        amends: Annotated[
-            str | None,
-            typer.Option(help="What the legislator amends: NAME or an id; default: the configured one."),
-        ] = None,
-        model: Annotated[str | None, typer.Option(help="Who drafts; default: the resolver's model.")] = None,
-        store: StoreOption = None,
-        config: ConfigOption = None,
-        json: JsonOption = False,
-    ) -> None:
-        """Draft an amendment: from a file, or let the legislator read the decisions that the law does not cover.
 
-        Example: solon constitution propose units.yaml
-        """
-        from solon import legislating
-
-        problems: list[str] = []
-        with open_project(store, config) as project:
-            if file is not None:
-                about = {"kind": kind, "cites": cite or [], "reason": reason}
-                text, by = _read(file), _proposer(project)
-                made = [
-                    legislating.propose(project.store, project.config, text, source=str(file), by=by, **about)
-                ]
-            else:
-                drafted = asyncio.run(
-                    legislating.legislate(project.store, project.config, kind=kind, named=amends, model=model)
-                )
-                made, problems = drafted.amendments, drafted.problems
-        if json:
-            print_json({"amendments": [_plain(a) for a in made], "problems": problems})
-            return
-        for amendment in made:
-            typer.echo(_spell(amendment, 0))
-        for problem in problems or ([] if made else ["no cluster of decisions calls for a rule"]):
-            typer.echo(clean(problem))
-
-    @group.command("ratify")
-    def ratify(
-        amendment: AmendmentArgument,
-        against: Annotated[bool, typer.Option("--against", help="Vote against it.")] = False,
-        override: Annotated[
-            bool, typer.Option("--override", help="For it although its impact is not green; needs --reason.")
-        ] = False,
-        reason: ReasonOption = "",
-        store: StoreOption = None,
-        config: ConfigOption = None,
-        json: JsonOption = False,
-    ) -> None:
-        """Vote as the lead whose token SOLON_TOKEN holds; the vote that completes the quorum brings it into force.
-
-        Example: SOLON_TOKEN=... solon constitution ratify 0194c0
-        """
-        from solon.store.amendments import vote
-
-        with open_project(store, config) as project:
-            lead = _lead(project)
-            with project.store.transaction() as connection:
-                standing = vote(
-                    project.store,
-                    connection,
-                    amendment,
-                    lead,
-                    in_favour=not against,
-                    override=override,
-                    reason=reason,
-                    quorum=project.config.law.quorum,
-                )
-        if json:
-            print_json(
-                {name: getattr(standing, name) for name in ("state", "in_favour", "needed", "missing")}
-            )
-        else:
-            typer.echo(clean(_told(standing)))
+def _kind(context: typer.Context) -> Kind:
+    """Which of the two groups a command was called in."""
+    group = context.parent
+    return "rubric" if group is not None and group.info_name == "rubric" else "constitution"
 
 
 def _told(standing: Standing) -> str:
@@ -307,6 +321,43 @@ def _proposer(project: Project) -> str:
 
     found = _expert(project)
     return found.actor if found is not None else local_actor()
+
+
+def _belongings(project: Project, amendment: AmendmentRow) -> tuple[Sequence[Belonging], int]:
+    """Decisions that cited what the draft splits, and how many more may not be told."""
+    from solon.store.laws import load_version
+    from solon.store.splits import belongings
+
+    with project.store.connect() as connection:
+        base = load_version(connection, amendment.kind, amendment.base_id).document
+        unseen = amendment.state == "ratified"
+        return belongings(connection, base, amendment.document, unseen=unseen)
+
+
+def _spell_belongings(belongs: Sequence[Belonging], unseen: int) -> list[str]:
+    lines = [
+        clean(f"  {one.decision_id[:12]} cited {one.cited}: may belong to {' or '.join(one.may)}")
+        for one in belongs[:BELONGINGS_SHOWN]
+    ]
+    more = len(belongs) - len(lines)
+    lines += [f"  and {more} more decisions cited it; --json gives all"] if more else []
+    return lines + ([f"  {unseen} decisions that cited it are held out"] if unseen else [])
+
+
+def _plain_version(version: LawVersion, splits: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    columns = ("id", "name", "version", "scope", "status", "author", "reason", "in_force_at")
+    return {**{column: getattr(version, column) for column in columns}, "splits": splits}
+
+
+def _spell_version(version: LawVersion, splits: dict[str, tuple[str, ...]]) -> list[str]:
+    v = version
+    line = f"{v.id[:12]}  {v.name} {v.version}  {v.status}  {v.scope}  {v.author}: {v.reason}"
+    return [line, *(f"  split {old} into {', '.join(parts)}" for old, parts in splits.items())]
+
+
+def _spell_draft(amendment: AmendmentRow) -> str:
+    a = amendment
+    return f"amendment {a.id}  {a.name} -> {a.document.version}  {a.state} {a.verdict or ''}"
 
 
 def _plain(amendment: AmendmentRow) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from solon.consensus.model import ConsensusModel
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
 from solon.store import Store
-from solon.store.criticism import SEVERITY, held_against, severities
+from solon.store.criticism import SEVERITY, cited_on, held_against, severities
 from solon.store.ids import hash_id
 from solon.store.items import CandidateRow, ItemRow, load_candidate, load_text
 from solon.store.writer import Row
@@ -43,6 +43,7 @@ class ItemContext:
     casebook: Casebook | None = None
     verdicts: list[dict[str, Any]] | None = None
     _severities: dict[str, float] = field(default_factory=dict)
+    _cited: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _candidates: dict[str, CandidateRow] = field(default_factory=dict)
     _rows: list[tuple[type, Row]] = field(default_factory=list)
@@ -85,9 +86,10 @@ class ItemContext:
         own = self.candidate(candidate_id).prompt_text_id
         return self.text(own) if own else self.case.prompt
 
-    def remember_critique(self, candidate_id: str, worst: str) -> None:
-        """Keep what a critic found, for the consensus on the same way through the graph."""
+    def remember_critique(self, candidate_id: str, worst: str, principles: Sequence[str] = ()) -> None:
+        """Keep what a critic found, for what follows on the same way through the graph."""
         self._severities[candidate_id] = SEVERITY[worst]
+        self._cited[candidate_id] = tuple(principles)
 
     def held_against(self, shown: list[str]) -> dict[str, float]:
         """What critics hold against each outcome, the same whether it is remembered or read."""
@@ -96,14 +98,26 @@ class ItemContext:
                 self._severities |= severities(connection, shown)
         return held_against(shown, self._severities)
 
-    def precedents(self, candidate_id: str) -> Shown:
-        """What judges of this candidate's request are shown of earlier decisions."""
+    def precedents(self, *shown: str) -> Shown:
+        """What judges of these candidates, which answer one request, are shown of earlier decisions."""
         if not self.casebook:
             return Shown()
         item = self.item
         return self.casebook.consult(
-            self.prompt(candidate_id), item_id=item.id, seed_id=item.seed_id, group=item.group
+            self.prompt(shown[0]),
+            item_id=item.id,
+            seed_id=item.seed_id,
+            group=item.group,
+            principles=self._principles_at_issue(shown),
         )
+
+    def _principles_at_issue(self, shown: Sequence[str]) -> set[str]:
+        """What critics cited of these texts, in whichever attempt: one that is judged again meets no critic."""
+        unread = [self.candidate(name) for name in shown if name not in self._cited]
+        if unread:
+            with self.store.connect() as connection:
+                self._cited |= cited_on(connection, {c.id: (c.item_id, c.text_id) for c in unread})
+        return {name for candidate in shown for name in self._cited.get(candidate, ())}
 
     def add_candidate(
         self,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from solon.agents.calls import Caller, Meter, ModelPool
 from solon.agents.case import Case
 from solon.config import Config
 from solon.consensus.model import ConsensusModel
+from solon.errors import ConfigError
 from solon.graphs.context import ItemContext
 from solon.graphs.recipes import Recipe
 from solon.graphs.routing import Cuts
@@ -24,6 +26,9 @@ from solon.store.runs import RunRow
 from solon.store.sharing import find_preview_run
 from solon.store.versions import load_law
 from solon.tracing import OFF, Tracing
+
+if TYPE_CHECKING:
+    from solon.law.casebook import Embed
 
 
 class Contexts:
@@ -95,8 +100,27 @@ class Contexts:
         until = self._run.created_at if item.carried is None else item.precedents_until
         if until not in self._casebooks:
             with self._store.connect() as connection:
-                self._casebooks[until] = Casebook(retrievable_cases(connection, self._run.recipe, until))
+                self._casebooks[until] = Casebook(
+                    retrievable_cases(connection, self._run.recipe, until), self._embedding()
+                )
         return self._casebooks[until]
+
+    def _embedding(self) -> Embed | None:
+        """What compares requests by their meaning, where the run's configuration asks for it.
+
+        Raises:
+            ConfigError: the extra that does it is not installed.
+        """
+        if self._config.law.similarity == "words":
+            return None
+        from solon.agents.models.embedding import can_embed, embed
+
+        if not can_embed():
+            raise ConfigError(
+                '[law] similarity = "meaning" needs an embedding model',
+                next_step="pip install 'solon[embeddings]'",
+            )
+        return embed
 
     def _cuts(self, certificate_id: str | None) -> Cuts:
         """From which confidence the item's certificate accepts at each tier; an alarm may have suspended it since."""

@@ -17,16 +17,18 @@ from solon.law.documents import (
     Block,
     Change,
     Constitution,
+    Criterion,
     LawModel,
     Line,
     Note,
+    Principle,
     Rubric,
     Scope,
     Slug,
     _explain,
-    _Loader,
     diff,
 )
+from solon.law.yaml_text import Loader
 
 Document = Constitution | Rubric
 Kind = Literal["constitution", "rubric"]
@@ -34,18 +36,37 @@ ALIKE = 0.6
 """Word overlap (Jaccard) from which two principles say nearly the same."""
 LAST = 999
 """The lowest priority there is."""
+MOST_PARTS = 6
+"""One may be split into at most so many."""
+
+
+class SplitPart(LawModel):
+    """One of those that a principle or criterion is divided into.
+
+    Attributes:
+        priority: its place in the new order; without one it stands where the old one stood.
+        weight: of a criterion; default: an equal share of the old one's. anchors: default: the old one's.
+    """
+
+    id: Slug
+    text: Line
+    priority: int | None = Field(None, ge=1, le=LAST)
+    examples: list[Block] = Field(default_factory=list)
+    weight: float | None = Field(None, gt=0, le=100, strict=False, allow_inf_nan=False)
+    anchors: dict[int, Line] | None = None
 
 
 class Edit(LawModel):
-    """One change. `add`, `reword`, `reorder` and `retire` are for principles and criteria, `anchor` and `weight` for
-    criteria.
+    """One change. `add`, `reword`, `reorder`, `retire` and `split` are for principles and criteria, `anchor` and
+    `weight` for criteria.
 
     Attributes:
         priority: of an added or reordered principle; what stands there and after it moves one place back.
         score: whose anchor is written anew.
+        into: what a split divides it into; it is retired, and each of them says what it came from.
     """
 
-    action: Literal["add", "reword", "reorder", "retire", "anchor", "weight"]
+    action: Literal["add", "reword", "reorder", "retire", "split", "anchor", "weight"]
     id: Slug
     text: Line | None = None
     priority: int | None = Field(None, ge=1, le=LAST)
@@ -53,6 +74,7 @@ class Edit(LawModel):
     score: int | None = Field(None, ge=1, le=5)
     weight: float | None = Field(None, gt=0, le=100, strict=False, allow_inf_nan=False)
     anchors: dict[int, Line] | None = None
+    into: list[SplitPart] = Field(default_factory=list, max_length=MOST_PARTS)
 
     @model_validator(mode="after")
     def _complete(self) -> Edit:
@@ -66,6 +88,10 @@ class Edit(LawModel):
         for name in needs.get(self.action, ()):
             if getattr(self, name) is None:
                 raise ValueError(f"{self.action} needs {name!r}")
+        if (self.action == "split") != bool(self.into):
+            raise ValueError("'into' says what a split divides it into, and belongs to no other action")
+        if self.action == "split" and len(self.into) < 2:
+            raise ValueError("split needs two or more under 'into'")
         return self
 
 
@@ -85,7 +111,7 @@ class AmendmentFile(LawModel):
 def parse_amendment(text: str, *, source: str = "the amendment") -> AmendmentFile:
     """Read an amendment file; errors name `source`, key and value."""
     try:
-        content = yaml.load(text, Loader=_Loader)
+        content = yaml.load(text, Loader=Loader)
         if not isinstance(content, dict):
             raise UsageError(f"{source}: holds a {type(content).__name__}, not keys and values")
         return AmendmentFile.model_validate(content)
@@ -116,10 +142,16 @@ def apply_edits(base: Document, edits: Sequence[Edit], *, author: str, reason: s
 
 
 def next_version(base: Document, content: dict[str, Any], *, author: str, reason: str) -> Document:
-    """`content` as the version after `base`; name and scope stay."""
+    """`content` as the version after `base`; name and scope stay, and so does the lineage of what stays.
+
+    Raises:
+        UsageError: it changes nothing, is no document, or says of a part that it was split from what was not divided.
+    """
+    content = _with_lineage(base, content)
     kept = {"name": base.name, "scope": base.scope.model_dump(), "version": base.version, "kind": base.kind}
     try:
         draft = type(base).model_validate({**content, **kept, "author": author, "reason": reason})
+        _check_splits(base, draft)
         changes = diff(base, draft)  # type: ignore[type-var]
         if not changes:
             raise UsageError(f"this changes nothing of {base.name} {base.version}")
@@ -130,11 +162,37 @@ def next_version(base: Document, content: dict[str, Any], *, author: str, reason
         ) from None
 
 
+def _with_lineage(base: Document, content: dict[str, Any]) -> dict[str, Any]:
+    """What a part once came from is history: a draft cannot rewrite it."""
+    name = "principles" if isinstance(base, Constitution) else "criteria"
+    origin = {part.id: part.split_from for part in parts_of(base)}
+    parts = [{**part, "split_from": origin.get(part["id"], part.get("split_from"))} for part in content[name]]
+    return {**content, name: parts}
+
+
+def _check_splits(base: Document, draft: Document) -> None:
+    divided: dict[str, int] = {}
+    for part in parts_of(draft):
+        if part.split_from is not None and part.id not in base.ids():
+            divided[part.split_from] = divided.get(part.split_from, 0) + 1
+    for source, number in divided.items():
+        if source not in base.ids() or source in draft.ids() or number < 2:
+            raise UsageError(
+                f"split_from: {source!r} was not divided here",
+                next_step="retire it, and let two new ones or more name it; or leave split_from out",
+            )
+
+
+def parts_of(document: Document) -> Sequence[Principle | Criterion]:
+    """Principles in their order, or criteria."""
+    return document.ordered() if isinstance(document, Constitution) else document.criteria
+
+
 def bump(version: str, changes: Sequence[Change]) -> str:
     """The next semantic version: major where a rule goes or the order turns, minor where one is added or changed, patch
     where only examples are."""
     major, minor, patch = (int(part) for part in version.split("."))
-    if any(change.action == "retired" or change.field == "order" for change in changes):
+    if any(change.action in ("retired", "split") or change.field == "order" for change in changes):
         return f"{major + 1}.0.0"
     if any(change.field != "examples" for change in changes):
         return f"{major}.{minor + 1}.0"
@@ -150,6 +208,8 @@ def touched(changes: Sequence[Change]) -> set[str]:
     """Ids of the principles or criteria that say or rank something else now."""
     found = {change.id for change in telling(changes) if change.id}
     for change in changes:
+        if change.action == "split":
+            found |= {part["id"] for part in change.new}
         if change.field == "order":
             pairs = zip(change.old, change.new, strict=True)
             found |= {name for old, new in pairs if old != new for name in (old, new)}
@@ -175,6 +235,8 @@ def _edit_principles(parts: list[dict[str, Any]], edit: Edit) -> None:
         parts.insert(place, {"id": edit.id, "text": edit.text, "examples": edit.examples or []})
     elif edit.action == "retire":
         parts.remove(_find(parts, edit))
+    elif edit.action == "split":
+        _divide(parts, edit, [{"id": p.id, "text": p.text, "examples": p.examples} for p in edit.into])
     elif edit.action == "reword":
         found = _find(parts, edit)
         found["text"] = edit.text
@@ -187,6 +249,24 @@ def _edit_principles(parts: list[dict[str, Any]], edit: Edit) -> None:
         parts.insert(_place(parts, edit.priority or 1), found)
     for place, part in enumerate(parts, start=1):
         part["priority"] = place
+
+
+def _divide(parts: list[dict[str, Any]], edit: Edit, made: list[dict[str, Any]]) -> None:
+    """Put the parts made for `edit.into` in the place of what they divide, or where their priorities say."""
+    found = _find(parts, edit)
+    taken = {part["id"] for part in parts}
+    for part in made:
+        if part["id"] in taken:
+            raise UsageError(
+                f"split: there is {part['id']!r} already", next_step="give every part a new id of its own"
+            )
+        part["split_from"] = edit.id
+    placed = list(zip(edit.into, made, strict=True))
+    at = parts.index(found)
+    parts[at : at + 1] = [part for asked, part in placed if asked.priority is None]
+    ranked = [(asked.priority, part) for asked, part in placed if asked.priority is not None]
+    for priority, part in sorted(ranked, key=lambda pair: pair[0]):
+        parts.insert(_place(parts, priority), part)
 
 
 def _place(parts: list[dict[str, Any]], priority: int) -> int:
@@ -208,6 +288,18 @@ def _edit_criteria(parts: list[dict[str, Any]], edit: Edit) -> None:
     found = _find(parts, edit)
     if edit.action == "retire":
         parts.remove(found)
+    elif edit.action == "split":
+        share = found["weight"] / len(edit.into)
+        made = [
+            {
+                "id": p.id,
+                "text": p.text,
+                "weight": p.weight or share,
+                "anchors": p.anchors or dict(found["anchors"]),
+            }
+            for p in edit.into
+        ]
+        _divide(parts, edit, made)
     elif edit.action == "reword":
         found["text"] = edit.text
     elif edit.action == "anchor":

@@ -1,5 +1,5 @@
 """Constitutions and rubrics: read, checked, compared and rendered. Imports nothing of Solon but
-`errors` and `notebook`.
+`errors`, `notebook` and how laws are written as YAML.
 
 A document is pure: no store, no model. What is in force, and since when, is the store's matter.
 """
@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from solon.errors import UsageError
+from solon.law.yaml_text import Dumper, Loader
 from solon.notebook import card, table
 
 MAX_BYTES = 1_000_000
@@ -71,21 +72,29 @@ class Scope(LawModel):
 
 
 class Principle(LawModel):
-    """One rule. Priority 1 comes first; equal priorities keep their order in the file."""
+    """One rule. Priority 1 comes first; equal priorities keep their order in the file.
+
+    `split_from`: the principle that was divided into this one and others; lineage, which changes nothing that applies.
+    """
 
     id: Slug
     text: Line = Field(description="what a good answer does, in positive and observable words")
     priority: int = Field(ge=1, le=999)
     examples: list[Block] = []
+    split_from: Slug | None = None
 
 
 class Criterion(LawModel):
-    """One scored dimension, 1 (worst) to 5 (best), with the weight of its score in the whole."""
+    """One scored dimension, 1 (worst) to 5 (best), with the weight of its score in the whole.
+
+    `split_from`: the criterion that was divided into this one and others.
+    """
 
     id: Slug
     text: Line
     weight: float = Field(gt=0, le=100, strict=False, allow_inf_nan=False)
     anchors: dict[int, Line] = Field(description="what an answer with this score looks like, for 1 to 5")
+    split_from: Slug | None = None
 
     @field_validator("anchors", mode="before")
     @classmethod
@@ -113,8 +122,10 @@ class LawDocument(LawModel):
     reason: Note = ""
 
     def fingerprint(self) -> str:
-        """64 hex digits over everything that applies; author and reason do not change a law."""
+        """64 hex digits over everything that applies; author, reason and lineage do not change a law."""
         content = self.model_dump(mode="json", exclude={"author", "reason"})
+        for part in content.get("principles") or content.get("criteria") or ():
+            del part["split_from"]
         if "principles" in content:  # priority orders them, wherever they stand in the file
             content["principles"].sort(key=lambda principle: principle["priority"])
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -189,9 +200,12 @@ def _as_card(document: LawDocument, body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `id` names a principle or criterion; it is empty for the document itself."""
+    """One difference. `id` names a principle or criterion; it is empty for the document itself.
 
-    action: Literal["added", "retired", "changed"]
+    `split`: `old` is the text of what was divided, `new` a list of {id, text} of what it was divided into.
+    """
+
+    action: Literal["added", "retired", "split", "changed"]
     id: str
     field: str
     old: Any
@@ -201,6 +215,9 @@ class Change:
         where = f"[{self.id}]" if self.id else "document"
         if self.action == "changed":
             return f"{where} {self.field}: {self.old!r} -> {self.new!r}"
+        if self.action == "split":
+            parts = "; ".join(f"[{part['id']}] {part['text']}" for part in self.new)
+            return f"{where} split into {parts} (was: {self.old})"
         return f"{where} {self.action}: {self.new if self.action == 'added' else self.old}"
 
 
@@ -219,8 +236,7 @@ def diff(old: D, new: D) -> list[Change]:
         if before[field] != after[field]
     ]
     ours, theirs = _parts(old), _parts(new)
-    changes += [Change("retired", key, "", ours[key]["text"], None) for key in ours if key not in theirs]
-    changes += [Change("added", key, "", None, theirs[key]["text"]) for key in theirs if key not in ours]
+    changes += _comings_and_goings(ours, theirs)
     for key in theirs:
         if key in ours:
             changes += _part_changes(key, ours[key], theirs[key])
@@ -228,6 +244,24 @@ def diff(old: D, new: D) -> list[Change]:
     if kept_before != kept_after:
         changes.append(Change("changed", "", "order", kept_before, kept_after))
     return changes
+
+
+def _comings_and_goings(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[str, Any]]) -> list[Change]:
+    """What is retired, divided and added. One that names what it was split from, alone, is simply added."""
+    divided: dict[str, list[str]] = {}
+    for key, part in theirs.items():
+        source = part["split_from"]
+        if key not in ours and source in ours and source not in theirs:
+            divided.setdefault(source, []).append(key)
+    divided = {source: parts for source, parts in divided.items() if len(parts) > 1}
+    made = {key for parts in divided.values() for key in parts}
+    gone = [key for key in ours if key not in theirs and key not in divided]
+    told = [Change("retired", key, "", ours[key]["text"], None) for key in gone]
+    for source, parts in divided.items():
+        into = [{"id": key, "text": theirs[key]["text"]} for key in parts]
+        told.append(Change("split", source, "", ours[source]["text"], into))
+    fresh = [key for key in theirs if key not in ours and key not in made]
+    return told + [Change("added", key, "", None, theirs[key]["text"]) for key in fresh]
 
 
 def load_constitution(source: str | Path) -> Constitution:
@@ -259,10 +293,11 @@ def parse_rubric(text: str, *, source: str = "the rubric") -> Rubric:
 def dump_yaml(document: LawDocument) -> str:
     """The document as YAML that reads back to an equal one."""
     content = {key: value for key, value in _plain(document).items() if value not in ("", {})}
-    for part in content.get("principles", []):
-        if not part["examples"]:
-            del part["examples"]
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    for part in content.get("principles") or content.get("criteria") or ():
+        for name in ("examples", "split_from"):
+            if not part.get(name, True):
+                del part[name]
+    return yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def starter_names(kind: Literal["constitutions", "rubrics"] = "constitutions") -> list[str]:
@@ -286,6 +321,8 @@ def _parts(document: Constitution | Rubric) -> dict[str, dict[str, Any]]:
 def _part_changes(key: str, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     changes = []
     for field, before in old.items():
+        if field == "split_from":
+            continue
         after = new[field]
         if field == "anchors":
             for score in sorted(before):
@@ -321,7 +358,7 @@ def _read(source: str | Path, kind: Literal["constitutions", "rubrics"]) -> tupl
 
 def _validate(model: type[D], text: str, source: str) -> D:
     try:
-        content = yaml.load(text, Loader=_Loader)
+        content = yaml.load(text, Loader=Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         cause = f"{source} is not YAML that can be read: {error}"
         raise UsageError(cause, next_step="mend that line") from None
@@ -348,35 +385,3 @@ def _refuse_repeated(where: str, ids: list[str]) -> None:
     for index, name in enumerate(ids):
         if name in ids[:index]:
             raise ValueError(f"{where}.{index}.id: {name!r} is there twice")
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML without aliases (a few lines of them expand to gigabytes), that refuses a key given twice."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"aliases are not allowed (line {self.line + 1})")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key {name!r:.60} is there twice")
-            seen.add(name)
-        return super().construct_mapping(node, deep)
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML that people read: blocks as blocks, no aliases."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _represent_text)

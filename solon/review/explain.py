@@ -12,6 +12,7 @@ from solon.store.disagreements import text_ids
 from solon.store.experts import ExpertRow
 from solon.store.known import known_answer
 from solon.store.reading import critiques_of, decision_row, last_resolution, text_bodies, verdicts_on
+from solon.store.review_rows import REPEAT
 from solon.store.reviews import ReviewRow
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ BROUGHT_BY = {
     "overlap": [A_CHECK],
     "golden": [A_CHECK],
     "calibration": [A_CHECK],
+    REPEAT: [A_CHECK],
     "practice": ["A practice question: here is what is right, and why."],
 }
-NOT_TOLD = ("overlap", "golden", "calibration")
+NOT_TOLD = ("overlap", "golden", "calibration", REPEAT)
 """Kinds that are one to their reviewers, also after the answer."""
 
 

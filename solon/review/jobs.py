@@ -1,29 +1,48 @@
-"""Exports as jobs: one at a time, in a thread, into a folder that lives as long as the server."""
+"""Work that takes longer than a request: exports, impact measurements, judging again. One job at a time, in a thread.
+
+The files of exports live as long as the server. A measurement or a rejudging that a server dies of is gone on with by
+the next one: what was paid for is in the journal, and what is left of its limits is kept with the job.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import SolonError
-from solon.store.jobs import JobRow, set_job, take_job
+from solon.review.law_jobs import LAW_KINDS, Interrupted, LawWork
+from solon.store.jobs import LOST_SECONDS, JobRow, beat, set_job, take_job
 
 if TYPE_CHECKING:
     from solon.project import Project
 
+LOOK_SECONDS = 1.0
+"""How often a job's progress is written down."""
+IDLE_SECONDS = 15.0
+"""How often jobs of dead servers are looked for."""
+
 
 class Jobs:
-    """Works through the queue of jobs until it is stopped."""
+    """Works through the queue of jobs until it is stopped.
 
-    def __init__(self, project: Project) -> None:
+    Attributes:
+        works: does this server ask models? Without, it makes exports only.
+        lost: seconds without a heartbeat after which the server that had a job counts as dead.
+    """
+
+    def __init__(self, project: Project, *, works: bool = True, lost: float = LOST_SECONDS) -> None:
+        self.works, self.lost = works, lost
         self._project = project
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._folder: Path | None = None
+        self._law: LawWork | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._work(), name="solon-jobs")
@@ -32,8 +51,10 @@ class Jobs:
         self._wake.set()
 
     async def stop(self) -> None:
-        """Finish the job in hand; its files go with the server."""
+        """Finish the export in hand; its files go with the server. Other work is left for the next server."""
         self._stopping = True
+        if self._law is not None:
+            self._law.stop()
         self._wake.set()
         if self._task is not None:
             await self._task
@@ -49,17 +70,44 @@ class Jobs:
         return path if path.is_file() else None
 
     async def _work(self) -> None:
+        writer = self._project.store.writer
+        kinds = ("export", *(LAW_KINDS if self.works else ()))
         while not self._stopping:
             self._wake.clear()
-            job = await self._project.store.writer.run(take_job)
+            job = await writer.run(partial(take_job, kinds=kinds, lost=self.lost))
             if job is None:
-                await self._wake.wait()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), min(IDLE_SECONDS, self.lost))
+                except TimeoutError:
+                    pass
                 continue
-            state, values = await asyncio.to_thread(self._export, job)
-            job_id = job.id
-            await self._project.store.writer.run(lambda c, j=job_id, s=state, v=values: set_job(c, j, s, **v))  # type: ignore[misc]
+            state, values = await (self._judge(job) if job.kind in LAW_KINDS else self._export(job))
+            await writer.run(partial(set_job, job_id=job.id, state=state, **values))
 
-    def _export(self, job: JobRow) -> tuple[str, dict[str, Any]]:
+    async def _judge(self, job: JobRow) -> tuple[str, dict[str, Any]]:
+        """Do work that asks models, and write down how far it is while it lasts."""
+        work = self._law = LawWork(self._project, job)
+        running = asyncio.create_task(asyncio.to_thread(work.run))
+        told: dict[str, Any] = {}
+        written = time.monotonic()
+        while not running.done():
+            await asyncio.wait({running}, timeout=LOOK_SECONDS)
+            now = work.progress()
+            if now != told or time.monotonic() - written > self.lost / 4:
+                told, written = now, time.monotonic()
+                await self._project.store.writer.run(partial(beat, job_id=job.id, progress=now))
+        self._law = None
+        try:
+            return "done", {"result": running.result(), "progress": work.progress()}
+        except Interrupted:
+            return "queued", {"progress": work.progress(), "tries": job.tries - 1}
+        except Exception as error:  # a job that breaks is told, and the next one goes on
+            return "failed", {"problem": _problem(error), "progress": work.progress()}
+
+    async def _export(self, job: JobRow) -> tuple[str, dict[str, Any]]:
+        return await asyncio.to_thread(self._write_files, job)
+
+    def _write_files(self, job: JobRow) -> tuple[str, dict[str, Any]]:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="solon-exports-"))
         folder = self._folder / job.id
@@ -73,12 +121,15 @@ class Jobs:
                 recipe=asked["recipe"],
                 certified_only=asked["certified_only"],
             )
-        except SolonError as error:
-            return "failed", {"problem": error.cause[:300]}
         except Exception as error:  # a job that breaks is told, and the next one goes on
-            return "failed", {"problem": f"{type(error).__name__}: {error}"[:300]}
+            return "failed", {"problem": _problem(error)}
         files = [
             {"name": Path(one.path).name, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256}
             for one in made.files
         ]
         return "done", {"result": {"files": files, "written": made.written, "left_out": dict(made.left_out)}}
+
+
+def _problem(error: Exception) -> str:
+    told = error.cause if isinstance(error, SolonError) else f"{type(error).__name__}: {error}"
+    return told[:300]

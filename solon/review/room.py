@@ -72,7 +72,14 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
                 f"[review] guidelines: {config.guidelines} cannot be read: {error}",
                 next_step="give a Markdown file in UTF-8",
             ) from None
-    mix = Mix(config.golden_share, config.golden_days, config.practice, config.calibration)
+    mix = Mix(
+        golden_share=config.golden_share,
+        golden_days=config.golden_days,
+        practice=config.practice,
+        calibration=config.calibration,
+        repeat_share=config.repeat_share,
+        repeat_days=config.repeat_days,
+    )
     return Options(answers=config.answers, mix=mix, onboarding=config.onboarding, guidelines=text, **more)
 
 
@@ -139,7 +146,7 @@ def make_room(project: Project, options: Options) -> Room:
         metrics=Metrics(),
         worker=Worker(project, live, options.poll_seconds) if options.work else None,
         herald=Herald(project.store, options.hooks, options.poll_seconds) if options.hooks else None,
-        jobs=Jobs(project),
+        jobs=Jobs(project, works=options.work),
         similar=Similar(),
         sso=sso_of(project.store, project.config.sso),
     )

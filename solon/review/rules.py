@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from solon.errors import UsageError
 from solon.law.amendments import Edit, apply_edits, telling
 from solon.law.documents import diff
 from solon.law.scopes import narrowest
+from solon.review.law_jobs import last_job, show_job
 from solon.review.markdown import name_hidden, word_diff
 from solon.review.room import Room
 from solon.store import amendments as stored
@@ -22,9 +24,12 @@ from solon.store.audit_log import append
 from solon.store.experts import ExpertRow, list_experts
 from solon.store.precedents import PrecedentRow, find_precedent, precedent_of_review
 from solon.store.reviews import NotThere
+from solon.store.splits import belongings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from solon.store.laws import LawVersion
 
 WORDS = 4
 """Words of a rule that name it, where its author gives no name."""
@@ -42,6 +47,9 @@ def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dic
     names = {expert.actor: expert.name for expert in list_experts(connection)}
     standing = stored.count_votes(connection, amendment, room.project.config.law.quorum)
     changes = [asdict(change) for change in telling(diff(base.document, amendment.document))]  # type: ignore[type-var]
+    told_all = amendment.state == "ratified"
+    belongs, unseen = belongings(connection, base.document, amendment.document, unseen=told_all)
+    job = last_job(connection, "impact", amendment.id)
     ids = amendment.document.ids()
     for change in changes:
         change["place"] = ids.index(change["id"]) + 1 if change["id"] in ids else None
@@ -56,6 +64,10 @@ def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dic
         "changes": changes,
         "parts": len(ids),
         "flips": stored.visible_flips(connection, amendment),
+        "belongs": [asdict(one) for one in belongs],
+        "belongs_unseen": unseen,
+        "job": show_job(job) if job is not None else None,
+        "works": room.jobs.works,
         "votes": [
             {
                 **{k: v[k] for k in ("choice", "override", "reason", "created_at")},
@@ -72,6 +84,9 @@ def mark_changes(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Changes with both sides as HTML, what differs marked word by word."""
     marked = []
     for change in changes:
+        if change["action"] == "split":
+            marked.append(change)
+            continue
         old, new = _spell(change["old"]), _spell(change["new"])
         compared = word_diff(old, new) if change["action"] == "changed" else None
         before = compared[0] if compared else None
@@ -153,18 +168,72 @@ def propose_rule(
     row = cited_case(connection, review_id, expert)
     if not text.strip() or not reason.strip():
         raise UsageError("a rule needs a text and a reason", next_step="write both")
+    base = law_of_case(connection, row)
+    named = name_rule(name) if name else _free_name(text, set(base.document.ids()))
+    edit = {"action": "add", "id": named, "text": text, "priority": 1 if first else None}
+    return _draft(room, connection, base, row, expert, edit, reason)
+
+
+def propose_split(
+    room: Room,
+    connection: Connection,
+    review_id: str,
+    expert: ExpertRow,
+    *,
+    principle: str,
+    parts: Sequence[tuple[str, str]],
+    reason: str,
+) -> AmendmentRow:
+    """A draft that divides one principle of the constitution which governs the decided case.
+
+    Args:
+        parts: texts of the new principles, each with its name or an empty one; they stand where the old one stood.
+
+    Raises:
+        NotThere: see `cited_case`. UsageError: fewer than two parts, or no such principle, or a name is taken.
+    """
+    row = cited_case(connection, review_id, expert)
+    written = [(text, name) for text, name in parts if text.strip()]
+    if len(written) < 2 or not reason.strip():
+        raise UsageError("a split needs two rules or more, and a reason", next_step="write them")
+    base = law_of_case(connection, row)
+    taken = set(base.document.ids())
+    into = []
+    for text, name in written:
+        into.append({"id": name_rule(name) if name.strip() else _free_name(text, taken), "text": text})
+        taken.add(into[-1]["id"])
+    return _draft(
+        room, connection, base, row, expert, {"action": "split", "id": principle, "into": into}, reason
+    )
+
+
+def law_of_case(connection: Connection, row: PrecedentRow) -> LawVersion:
+    """The constitution that governs a decided case now."""
     pinned = laws.load_version(connection, "constitution", row.constitution_id)
     in_force = laws.versions_in_force(connection, "constitution", pinned.name, row.recipe)
     base = narrowest(in_force, row.recipe, row.domains)
     if base is None:
         raise UsageError(f"no constitution {pinned.name!r} is in force for this case")
-    taken = set(base.document.ids())
-    wanted = name_rule(name or text)
-    if not name:
-        wanted = next(n for n in (wanted, *(f"{wanted[:36]}-{i}" for i in range(2, 99))) if n not in taken)
+    return base
+
+
+def _free_name(text: str, taken: set[str]) -> str:
+    wanted = name_rule(text)
+    return next(n for n in (wanted, *(f"{wanted[:36]}-{i}" for i in range(2, 99))) if n not in taken)
+
+
+def _draft(
+    room: Room,
+    connection: Connection,
+    base: LawVersion,
+    row: PrecedentRow,
+    expert: ExpertRow,
+    edit: dict[str, Any],
+    reason: str,
+) -> AmendmentRow:
     try:
-        edit = Edit(action="add", id=wanted, text=text, priority=1 if first else None)
-        document = apply_edits(base.document, [edit], author=expert.name, reason=reason)
+        made = Edit.model_validate(edit)
+        document = apply_edits(base.document, [made], author=expert.name, reason=reason)
     except ValidationError as error:
         raise UsageError(
             f"this cannot be a rule: {error.errors()[0]['msg']}", next_step="put it in one sentence"

@@ -262,8 +262,19 @@ class RunStats(Wire):
     created_at: float
 
 
+class SelfAgreement(Wire):
+    """Answers of one person on what they had answered before, blind: how many, and how many alike, with the exact 95%
+    interval of that rate."""
+
+    id: Id
+    name: str
+    asked: int
+    same: int
+    interval: list[float] | None
+
+
 class Statistics(Wire):
-    """`team` and `runs` for leads only; an expert sees themselves."""
+    """`team`, `runs` and `repeated` (who was asked the same again) for leads only; an expert sees themselves."""
 
     queue: dict[str, Any]
     me: ReviewerStats | None
@@ -272,6 +283,7 @@ class Statistics(Wire):
     compared: int | None = None
     agreed: int | None = None
     agreement: list[float] | None = None
+    repeated: list[SelfAgreement] | None = None
 
 
 class LawOut(Wire):

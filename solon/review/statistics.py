@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.binomial import clopper_pearson
 from solon.review.room import Room
-from solon.review.schemas import ReviewerStats, RunStats, Statistics
+from solon.review.schemas import ReviewerStats, RunStats, SelfAgreement, Statistics
+from solon.store.asked_again import repeated_answers
 from solon.store.experts import ExpertRow, list_experts
 from solon.store.known import known_outcomes
 from solon.store.review_lists import Work, work_by_actor
@@ -30,7 +31,26 @@ def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statist
         found.runs = run_statistics(room, connection)
         found.compared, found.agreed = compared, agreed
         found.agreement = _interval(agreed, compared)
+        found.repeated = _repeated(connection)
     return found
+
+
+def _repeated(connection: Connection) -> list[SelfAgreement]:
+    """Everyone who was asked again what they had answered, by name."""
+    same: dict[str, list[bool]] = {}
+    for repeat in repeated_answers(connection):
+        same.setdefault(repeat.actor, []).append(repeat.same)
+    return [
+        SelfAgreement(
+            id=one.id,
+            name=one.name,
+            asked=len(same[one.actor]),
+            same=sum(same[one.actor]),
+            interval=_interval(sum(same[one.actor]), len(same[one.actor])),
+        )
+        for one in list_experts(connection)
+        if one.actor in same
+    ]
 
 
 def run_statistics(room: Room, connection: Connection) -> list[RunStats]:

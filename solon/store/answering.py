@@ -21,9 +21,8 @@ from solon.store.ids import hash_id, keyed_hash
 from solon.store.items import FORGOTTEN, next_attempt
 from solon.store.proposals import keep_proposal, take_proposal
 from solon.store.queue import close_known, close_lease, lease_review
-from solon.store.review_rows import VOTES
+from solon.store.review_rows import PERSONAL, REPEAT, VOTES
 from solon.store.reviews import (
-    KNOWN,
     LeaseLost,
     NotThere,
     ReviewRow,
@@ -130,7 +129,7 @@ def answer_lease(
         log_vote(store, connection, review.id, expert.actor, lease.id)
         settle(store, connection, review, reviewers or ReviewersConfig())
         return Answered("vote", lease.id, review.id, None, False)
-    counts = not saw_votes(connection, expert.actor, review)
+    counts = review.kind != REPEAT and not saw_votes(connection, expert.actor, review)
     decision_id = store_decision(
         store,
         connection,
@@ -211,7 +210,7 @@ def _set_aside(
             kept |= kept_answer(store, connection, lease.review_id, given)
         elif rationale:
             kept["rationale"] = keep_text(store, connection, lease.review_id, rationale)
-        if review.state == "waiting" and review.kind not in KNOWN:
+        if review.state == "waiting" and review.kind not in PERSONAL:
             set_escalated(connection, review.id)
     close_lease(connection, lease, ASIDE[choice], answer=kept, reason=reason[:100] or None)
     close_known(connection, review)

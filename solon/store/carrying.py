@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select, update
 
 from solon.store.audit_log import append
 from solon.store.ids import hash_id
+from solon.store.review_rows import REPEAT
 from solon.store.reviews import event, find_review
 from solon.store.store import Store
 from solon.store.tables import Candidate, Decision, Event, Item, Review
@@ -68,6 +69,7 @@ def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[st
     query = (
         select(decisions, items.c.run_id)
         .join(items, items.c.id == decisions.c.item_id)
+        .join(reviews, (reviews.c.id == decisions.c.review_id) & (reviews.c.kind != REPEAT))
         .where(
             decisions.c.content_hash == review.content_hash,
             decisions.c.response_schema == review.response_schema,

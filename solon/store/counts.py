@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
-from solon.store.review_rows import VOTES
+from solon.store.review_rows import REPEAT, VOTES
 from solon.store.tables import (
     Call,
     Constitution,
@@ -41,6 +41,7 @@ def count_decisions(connection: Connection, run_id: str) -> tuple[int, int]:
     query = (
         select(decisions.c.counts, func.count())
         .join(items, items.c.id == decisions.c.item_id)
+        .join(reviews, (reviews.c.id == decisions.c.review_id) & (reviews.c.kind != REPEAT))
         .where(items.c.run_id == run_id, decisions.c.undone_at.is_(None), decisions.c.actor != VOTES)
         .group_by(decisions.c.counts)
     )

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
-from solon.store.tables import Critique
+from solon.store.tables import Candidate, Critique
 
+candidates = Candidate.__table__  # type: ignore[attr-defined]
 critiques = Critique.__table__  # type: ignore[attr-defined]
 
 SEVERITY = {"none": 0.0, "minor": 1 / 3, "major": 2 / 3, "fatal": 1.0}
@@ -24,6 +25,24 @@ def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str
         )
         for row in connection.execute(query):
             found[row.candidate_id] = max(found.get(row.candidate_id, 0.0), SEVERITY[row.worst])
+    return found
+
+
+def cited_on(connection: Connection, wanted: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Key -> the principles that critics cited on an item's text, in any attempt; `wanted` gives (item, text)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for key, (item_id, text_id) in wanted.items():
+        query = (
+            select(critiques.c.principles)
+            .join(candidates, candidates.c.id == critiques.c.candidate_id)
+            .where(
+                candidates.c.item_id == item_id,
+                candidates.c.text_id == text_id,
+                critiques.c.abstained.is_(None),
+            )
+        )
+        cited = [name for row in connection.execute(query).scalars() for name in row or ()]
+        found[key] = tuple(dict.fromkeys(sorted(cited)))
     return found
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from solon.consensus.panel import Verdict as Vote
 from solon.store.learning import votes_on
+from solon.store.review_rows import REPEAT
 from solon.store.tables import (
     Assignment,
     Call,
@@ -92,7 +93,7 @@ class Answer:
 
 
 def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:
-    """Every answer that was not taken back, second opinions included, the oldest first."""
+    """Every answer that was not taken back, second opinions included, repeats not, the oldest first."""
     facts = (
         reviews.c.id.label("review_id"),
         reviews.c.item_id,
@@ -105,7 +106,7 @@ def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:
     )
     decided = (
         _of_runs(select(*facts, decisions).join(reviews, reviews.c.id == decisions.c.review_id), run_ids)
-        .where(decisions.c.undone_at.is_(None))
+        .where(decisions.c.undone_at.is_(None), reviews.c.kind != REPEAT)
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
     found = [_decision(dict(row)) for row in connection.execute(decided).mappings()]

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, exists, select, update
 
 from solon.store.ids import hash_id
-from solon.store.reviews import KNOWN
+from solon.store.review_rows import PERSONAL
 from solon.store.tables import Constitution, Decision, HookDelivery, Meta, Review
 from solon.store.writer import insert_rows
 
@@ -84,7 +84,7 @@ def _sources(since: float) -> Iterator[tuple[str, Select[Any]]]:
         select(reviews.c.id, reviews.c.created_at).where(
             reviews.c.state == "waiting",
             reviews.c.created_at > since,
-            reviews.c.kind.not_in(KNOWN),
+            reviews.c.kind.not_in(PERSONAL),
             untold("review.created", reviews.c.id),
         ),
     )
@@ -94,7 +94,7 @@ def _sources(since: float) -> Iterator[tuple[str, Select[Any]]]:
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(
             decisions.c.decided_at > since,
-            reviews.c.kind.not_in(KNOWN),
+            reviews.c.kind.not_in(PERSONAL),
             untold("review.decided", decisions.c.review_id),
         ),
     )

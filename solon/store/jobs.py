@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from solon.store.ids import new_id
 from solon.store.review_rows import NotThere
@@ -16,6 +17,12 @@ from solon.store.writer import insert_rows
 jobs = Job.__table__  # type: ignore[attr-defined]
 
 GIVE_UP_SECONDS = 6 * 3600.0
+LOST_SECONDS = 60.0
+"""A server that has not said for so long that it works on a job is dead."""
+RESUMED = ("impact", "rejudge")
+"""Kinds that a later server goes on with: what was paid for is in the journal."""
+MOST_TRIES = 5
+"""A job that so many servers died of is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,13 @@ class JobRow:
     problem: str | None
     created_at: float
     finished_at: float | None
+    progress: dict[str, Any] | None
+    heartbeat_at: float | None
+    tries: int
+
+    @property
+    def open(self) -> bool:
+        return self.state in ("queued", "running")
 
 
 def add_job(connection: Connection, kind: str, actor: str, asked: dict[str, Any]) -> str:
@@ -62,14 +76,31 @@ def set_job(connection: Connection, job_id: str, state: str, **values: Any) -> N
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(state=state, **values))
 
 
-def take_job(connection: Connection) -> JobRow | None:
-    """Take the oldest job that is queued. What a dead server had in hand is given up after a while."""
-    lost = (jobs.c.state == "running") & (jobs.c.created_at < time.time() - GIVE_UP_SECONDS)
-    gone = {"state": "failed", "problem": "the server ended", "finished_at": time.time()}
-    connection.execute(update(jobs).where(lost).values(**gone))
+def beat(connection: Connection, job_id: str, progress: dict[str, Any] | None) -> None:
+    """Say that a job is being worked on, and how far it is."""
+    values: dict[str, Any] = {"heartbeat_at": time.time(), "progress": progress}
+    connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.state == "running").values(**values))
+
+
+def take_job(connection: Connection, kinds: Sequence[str], *, lost: float = LOST_SECONDS) -> JobRow | None:
+    """Take the oldest job of these kinds that is queued.
+
+    What a dead server had in hand is queued again, or given up where it cannot be gone on with.
+
+    Args:
+        lost: seconds without a heartbeat after which a server counts as dead.
+    """
+    now = time.time()
+    dead = func.coalesce(jobs.c.heartbeat_at, jobs.c.created_at) < now - lost
+    again = (jobs.c.state == "running") & jobs.c.kind.in_(RESUMED) & dead
+    connection.execute(update(jobs).where(again, jobs.c.tries < MOST_TRIES).values(state="queued"))
+    old = (jobs.c.state == "running") & (jobs.c.created_at < now - GIVE_UP_SECONDS)
+    gone = {"state": "failed", "problem": "the server ended", "finished_at": now}
+    tired = or_(again, old & jobs.c.kind.not_in(RESUMED))
+    connection.execute(update(jobs).where(tired).values(**gone))
     query = (
         select(jobs)
-        .where(jobs.c.state == "queued")
+        .where(jobs.c.state == "queued", jobs.c.kind.in_(kinds))
         .order_by(jobs.c.created_at, jobs.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -77,5 +108,5 @@ def take_job(connection: Connection) -> JobRow | None:
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
-    set_job(connection, row["id"], "running")
-    return JobRow(**row)
+    set_job(connection, row["id"], "running", heartbeat_at=now, tries=row["tries"] + 1)
+    return find_job(connection, row["id"])

@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
+from solon.store.asked_again import Repeating, next_repeat
 from solon.store.audit_log import append
 from solon.store.disagreements import outcome_of, text_ids
 from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
-from solon.store.review_rows import ReviewRow
-from solon.store.reviews import KNOWN
+from solon.store.review_rows import KNOWN, ReviewRow
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Item, Known, Review, Seed
 from solon.store.writer import insert_rows
@@ -36,23 +36,31 @@ DAY = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How known questions are mixed into the queue, and what a new expert begins with."""
+    """How known questions, and one's own earlier ones, are mixed into the queue; what a new expert begins with."""
 
     golden_share: float = 0.0
     golden_days: float = 60.0
     practice: int = 0
     calibration: int = 0
+    repeat_share: float = 0.0
+    repeat_days: float = 30.0
 
 
 def next_known(store: Store, connection: Connection, expert: ExpertRow, mix: Mix) -> str | None:
-    """The id of a review made for this person, where it is time for a known question; else None."""
+    """The id of a review made for this person, where it is time for a known question or a repeat; else None."""
     if expert.stage == "practice":
         return _make(store, connection, expert, "practice", mix.practice)
     if expert.stage == "calibration":
         return _make(store, connection, expert, "calibration", mix.calibration)
-    if expert.stage != "proven" or mix.golden_share <= 0 or not _is_due(store, connection, expert, mix):
+    if expert.stage != "proven":
         return None
-    return _make(store, connection, expert, "golden", None, since=time.time() - mix.golden_days * DAY)
+    if mix.golden_share > 0 and _is_due(store, connection, expert, mix):
+        since = time.time() - mix.golden_days * DAY
+        made = _make(store, connection, expert, "golden", None, since=since)
+        if made is not None:
+            return made
+    how = Repeating(mix.repeat_share, mix.repeat_days * DAY, mix.golden_days * DAY)
+    return next_repeat(store, connection, expert, how)
 
 
 def _is_due(store: Store, connection: Connection, expert: ExpertRow, mix: Mix) -> bool:

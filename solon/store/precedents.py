@@ -14,7 +14,7 @@ from solon.law.casebook import Worked
 from solon.law.documents import Constitution, Rubric
 from solon.law.scopes import domains_of, narrowest
 from solon.store.laws import history, scope_key, versions_in_force
-from solon.store.review_rows import NotThere
+from solon.store.review_rows import REPEAT, NotThere, find_review
 from solon.store.tables import Call, Candidate, Decision, Expert, Item, Precedent, Review, Seed, Text, Verdict
 
 precedents = Precedent.__table__  # type: ignore[attr-defined]
@@ -147,8 +147,13 @@ def find_precedent(connection: Connection, precedent_id: str) -> PrecedentRow:
 
 
 def precedent_of_review(connection: Connection, review_id: str) -> PrecedentRow | None:
-    """The precedent that a review's standing decision made."""
-    standing = (decisions.c.review_id == review_id) & decisions.c.undone_at.is_(None)
+    """The precedent that a review's standing decision made; of a question asked again, its person's first one."""
+    review = find_review(connection, review_id)
+    if review.kind == REPEAT:
+        same = (decisions.c.actor == review.prefer_actor) & (decisions.c.item_id == review.item_id)
+        standing = same & (decisions.c.content_hash == review.content_hash) & decisions.c.undone_at.is_(None)
+    else:
+        standing = (decisions.c.review_id == review_id) & decisions.c.undone_at.is_(None)
     found = _load(connection, standing)
     return found[-1] if found else None
 

@@ -16,7 +16,9 @@ from sqlalchemy import Connection, select
 
 from solon.consensus.binomial import clopper_pearson
 from solon.law.documents import Constitution
+from solon.law.lineage import splits_of, successors
 from solon.store.laws import LawVersion, history
+from solon.store.review_rows import REPEAT
 from solon.store.runs import PREVIEW
 from solon.store.tables import (
     Candidate,
@@ -78,15 +80,18 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class PrincipleUse:
-    """A principle with its uses by source. `in_force`: it is part of the version in force."""
+    """A principle with its uses by source. `in_force`: it is part of the version in force. `split_into`: ids that
+    stand in its place since it was split; what was cited before stays counted here."""
 
     id: str
     text: str
     in_force: bool
     uses: Mapping[str, Use]
+    split_into: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        about = {"id": self.id, "text": self.text, "in_force": self.in_force}
+        about: dict[str, Any] = {"id": self.id, "text": self.text, "in_force": self.in_force}
+        about["split_into"] = list(self.split_into)
         return {**about, **{source: use.to_json() for source, use in self.uses.items()}}
 
 
@@ -133,10 +138,32 @@ def count_uses(
         counts[4] += by_person
     current = law.document.ids()
     ordered = [*current, *sorted(set(known) - set(current))]
+    splits = splits_of(version.document for version in [*versions, law])
     return [
-        PrincipleUse(name, known[name], name in current, {s: _use(tally.get((name, s))) for s in SOURCES})
+        PrincipleUse(
+            name,
+            known[name],
+            name in current,
+            {s: _use(tally.get((name, s))) for s in SOURCES},
+            () if name in current else successors(splits, name),
+        )
         for name in ordered
     ]
+
+
+def items_lost(connection: Connection, law: LawVersion) -> set[str]:
+    """Items that a person decided, where a judge or the resolver had cited a principle for the side that lost."""
+    assert isinstance(law.document, Constitution)
+    names = law.document.ids()
+    versions = [version.id for version in history(connection, "constitution", law.name)]
+    wanted = [items.c.constitution_id.in_(versions), runs.c.status != PREVIEW]
+    winners = _winners(connection, wanted)
+    found = set()
+    for cited in (*_by_judges(connection, wanted, names), *_by_resolver(connection, wanted)):
+        _, rejected, by_person = winners.get(cited.item_id, (None, None, False))
+        if by_person and cited.principle in names and cited.text_id is not None and cited.text_id == rejected:
+            found.add(cited.item_id)
+    return found
 
 
 def _use(counts: list[int] | None) -> Use:
@@ -235,6 +262,7 @@ def _by_resolver(connection: Connection, wanted: Sequence[Any]) -> Iterator[_Cit
 def _by_experts(connection: Connection, wanted: Sequence[Any]) -> Iterator[_Citation]:
     query = (
         select(decisions.c.item_id, decisions.c.principles, candidates.c.text_id)
+        .join(reviews, (reviews.c.id == decisions.c.review_id) & (reviews.c.kind != REPEAT))
         .join(candidates, candidates.c.id == decisions.c.candidate_id, isouter=True)
         .where(decisions.c.undone_at.is_(None))
     )

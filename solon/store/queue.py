@@ -13,7 +13,8 @@ from solon.config import ReviewersConfig
 from solon.errors import NotPending
 from solon.store.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
 from solon.store.ids import new_id
-from solon.store.reviews import KNOWN, LeaseLost, ReviewRow, find_review
+from solon.store.review_rows import PERSONAL
+from solon.store.reviews import LeaseLost, ReviewRow, find_review
 from solon.store.tables import Assignment, Expert, Review
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
     if match == "prefer":
         yield mine
     late = reviews.c.created_at < time.time() - WAIT_FOR_PREFERRED
-    yield (reviews.c.escalated.is_(False), late, reviews.c.kind.not_in(KNOWN))
+    yield (reviews.c.escalated.is_(False), late, reviews.c.kind.not_in(PERSONAL))
 
 
 def _open_to(
@@ -217,8 +218,8 @@ def lease_review(
     for lease in _held(connection, expert.actor):
         if lease.review_id == review.id:
             return lease, review
-    others = review.kind in KNOWN and review.prefer_actor != expert.actor
-    unproven = expert.stage != "proven" and review.kind not in KNOWN
+    others = review.kind in PERSONAL and review.prefer_actor != expert.actor
+    unproven = expert.stage != "proven" and review.kind not in PERSONAL
     leads_only = review.escalated and not expert.may("lead")
     if review.state != "waiting" or others or unproven or leads_only:
         raise NotPending("this review does not wait for you", next_step="ask for the next one")
@@ -297,7 +298,7 @@ def close_lease(connection: Connection, lease: Lease, state: str, **values: Any)
 
 def close_known(connection: Connection, review: ReviewRow) -> None:
     """A known question that its person has set aside is for nobody else."""
-    if review.kind in KNOWN:
+    if review.kind in PERSONAL:
         connection.execute(
             update(reviews)
             .where(reviews.c.id == review.id, reviews.c.state == "waiting")
@@ -342,7 +343,7 @@ def count_for(connection: Connection, expert: ExpertRow) -> int:
     query = select(func.count()).where(
         reviews.c.state == "waiting",
         reviews.c.leased.is_(False),
-        reviews.c.kind.not_in(KNOWN),
+        reviews.c.kind.not_in(PERSONAL),
         ~asked,
         *([fields] if expert.specialties else []),
         *([langs] if expert.languages else []),
@@ -355,7 +356,7 @@ def count_waiting(connection: Connection) -> dict[str, int]:
     """How many reviews are free, leased, escalated, and still being prepared; without those made for one person."""
     query = (
         select(reviews.c.state, reviews.c.leased, reviews.c.escalated, func.count())
-        .where(reviews.c.state.in_(("waiting", "opening")), reviews.c.kind.not_in(KNOWN))
+        .where(reviews.c.state.in_(("waiting", "opening")), reviews.c.kind.not_in(PERSONAL))
         .group_by(reviews.c.state, reviews.c.leased, reviews.c.escalated)
     )
     counts = {"free": 0, "leased": 0, "escalated": 0, "opening": 0}

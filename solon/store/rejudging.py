@@ -181,6 +181,13 @@ class LawNow:
         return self.of(target) != (target.constitution_id, target.rubric_id)
 
 
+def count_doubtful(connection: Connection) -> tuple[int, int]:
+    """Stale records, and waiting reviews, for which other law is in force than that they are under."""
+    now = LawNow(connection)
+    stale = sum(now.changed(target) for target in stale_records(connection))
+    return stale, sum(now.changed(target) for target in waiting_reviews(connection))
+
+
 def begin_again(
     connection: Connection, target: Target, law: tuple[str, str], *, until: float, by: str, why: str
 ) -> bool:

@@ -16,7 +16,11 @@ reviews = Review.__table__  # type: ignore[attr-defined]
 VOTES = "votes"
 """Actor and channel of a decision that the votes of reviewers made who are not proven."""
 KNOWN = ("golden", "practice", "calibration")
-"""Kinds of reviews with a known answer, made for one person: for nobody else, and no precedent."""
+"""Kinds of reviews with a known answer."""
+REPEAT = "repeat"
+"""A question that its person has answered before: the answer tells whether they moved, and nothing else."""
+PERSONAL = (*KNOWN, REPEAT)
+"""Kinds of reviews made for one person: for nobody else, and no precedent."""
 
 
 class NotThere(NotPending):
@@ -78,7 +82,7 @@ def list_reviews(
     made for one person."""
     query = (
         select(reviews)
-        .where(reviews.c.state == state, reviews.c.kind.not_in(KNOWN))
+        .where(reviews.c.state == state, reviews.c.kind.not_in(PERSONAL))
         .order_by(*([reviews.c.priority] if state == "waiting" else []), reviews.c.created_at, reviews.c.id)
         .limit(limit)
     )

@@ -24,6 +24,7 @@ from solon.store.deliveries import (
 from solon.store.ids import hash_id, keyed_hash, new_id
 from solon.store.review_rows import (
     KNOWN,
+    PERSONAL,
     VOTES,
     LeaseLost,
     NotThere,
@@ -48,7 +49,6 @@ from solon.store.tables import (
 from solon.store.writer import Row, insert_rows
 
 __all__ = [
-    "KNOWN",
     "Delivery",
     "LeaseLost",
     "NotThere",
@@ -329,7 +329,7 @@ def decision_rows(
         rows.append(
             (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
         )
-    if review.kind not in KNOWN:
+    if review.kind not in PERSONAL:
         rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from solon.law.casebook import CHARS_PER_TOKEN, Casebook, Worked, cluster, own_words
 
 
@@ -88,3 +90,32 @@ def test_reasons_are_compared_by_what_they_say_of_the_case() -> None:
         == "answer names b rambles on about"
     )
     assert own_words("The Seine", "the Seine") == "The Seine"
+
+
+def test_cases_decided_by_a_principle_at_issue_rise() -> None:
+    cases = [
+        Worked(name, f"i-{name}", f"s-{name}", None, request, "b", "w", "prefer", "why", cites)
+        for name, request, cites in (
+            ("aa", "What dose of aspirin may a child take a day?", ()),
+            ("bb", "What dose of codeine may a person take?", ("names-units",)),
+        )
+    ]
+    where = {"item_id": "x", "seed_id": "x", "group": None, "most": 1}
+    asked = "What dose of aspirin may an adult take?"
+    book = Casebook(cases)
+    assert book.consult(asked, **where).ids == {"aa"}  # type: ignore[arg-type]
+    assert book.consult(asked, **where, principles={"is-short"}).ids == {"aa"}  # type: ignore[arg-type]
+    assert book.consult("May a person take codeine?", **where, principles={"names-units"}).ids == {"bb"}  # type: ignore[arg-type]
+    far = Casebook([cases[1]])
+    assert far.consult("zebra", **where, principles={"names-units"}).ids == frozenset()  # type: ignore[arg-type]
+
+
+def test_requests_in_other_words_are_found_by_their_meaning() -> None:
+    pytest.importorskip("wordllama", reason="pip install 'solon[embeddings]'")
+    from solon.agents.models.embedding import embed
+
+    cases = [case("aa", "My landlord kept the deposit."), case("bb", "Write a poem about the sea in autumn.")]
+    asked = "Tenant rights when the owner refuses to return security money"
+    where = {"item_id": "x", "seed_id": "x", "group": None}
+    assert Casebook(cases).consult(asked, **where).ids == frozenset()  # type: ignore[arg-type]
+    assert Casebook(cases, embed).consult(asked, **where).ids == {"aa"}  # type: ignore[arg-type]

@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from solon.store.amendments import find_amendment, list_amendments
 from solon.store.experts import rotate_token
 
 from .conftest import RULE, Court
-from .test_lawmaking import measure, query
+from .test_lawmaking import query
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -45,7 +44,7 @@ def address(court: Court) -> Iterator[str]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(court.project, Options(work=False)), log_level="error", timeout_graceful_shutdown=1
+        create_app(court.project, Options()), log_level="error", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -102,8 +101,9 @@ def test_from_a_decision_to_law_in_force(court: Court, address: str) -> None:
         assert "Not measured yet" in page.inner_text("main")
         with court.store.connect() as connection:
             [drafted] = list_amendments(connection)
-        with ThreadPoolExecutor(1) as aside:  # playwright has an event loop running here
-            aside.submit(measure, court, drafted).result()
+        page.fill("#impact-calls", "400")
+        page.click("form[action$=impact] button.send")
+        page.wait_for_selector("text=agreement rises", timeout=60_000)  # the page follows by itself
 
         page = enter(ben)
         page.goto(f"{address}/lead/amendments")
@@ -116,8 +116,10 @@ def test_from_a_decision_to_law_in_force(court: Court, address: str) -> None:
         shot(page, "law-flip", 600)
         page.go_back()
         page.fill("#reason", "Units are what readers need.")
-        page.click("button.send")
+        page.click("button[value=for]")
         page.wait_for_selector("text=In force since")
+        page.click("text=judge them again")
+        assert "stale records" in page.inner_text("main").lower()
         page.goto(f"{address}/lead/constitution")
         assert RULE in page.inner_text("main")
         shot(page, "law-constitution", 700)

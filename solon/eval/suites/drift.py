@@ -68,13 +68,15 @@ class PrincipleCourse(BaseModel):
 
 
 class Drift(SuiteResult):
-    """`alarm`: in any course. `experts`: their agreement with what they had said of the same candidates before."""
+    """`alarm`: in any course. `experts`: their agreement with what they had said of the same candidates before, where
+    they were asked again blind; `by_expert`: the same for each, by actor."""
 
     alarm: bool
     drawn: Course
     routed: Course
     by_principle: dict[str, PrincipleCourse]
     experts: Course
+    by_expert: dict[str, Figure]
 
 
 def evaluate(material: Material) -> Drift:
@@ -96,6 +98,7 @@ def evaluate(material: Material) -> Drift:
         routed=courses[1],
         by_principle=_by_principle(found),
         experts=experts,
+        by_expert=_by_expert(repeats),
         notes=tuple(_notes(found, repeats)),
     )
 
@@ -186,6 +189,13 @@ def _by_principle(found: Sequence[Opinion]) -> dict[str, PrincipleCourse]:
     return told
 
 
+def _by_expert(repeats: Sequence[Repeat]) -> dict[str, Figure]:
+    by: dict[str, list[bool]] = {}
+    for repeat in repeats:
+        by.setdefault(repeat.actor, []).append(repeat.same)
+    return {actor: _rate(sum(same), len(same)) for actor, same in sorted(by.items())}
+
+
 def _rate(hits: int, n: int) -> Figure:
     return rate(hits, n, "no such answer")
 
@@ -199,5 +209,8 @@ def _notes(found: Sequence[Opinion], repeats: Sequence[Repeat]) -> Iterable[str]
         yield "no expert answered with their own token yet"
     if not repeats:
         yield "nobody was asked the same thing again: whether experts themselves moved cannot be told"
+    else:
+        days = sorted(repeat.days for repeat in repeats)
+        yield f"experts were asked again {days[len(days) // 2]:.0f} days later (median)"
     if found:
         yield "p values by principle are not corrected for the number of principles: they raise no alarm"

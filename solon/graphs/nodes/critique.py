@@ -53,7 +53,7 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
             },
         )
         if not made.abstained:
-            context.remember_critique(candidate, made.worst)
+            context.remember_critique(candidate, made.worst, made.principles)
         findings[candidate] = {"worst": made.worst, "text": context.add_text(made.as_text())}
     await context.commit()
     if all(entry["worst"] == "fatal" for entry in findings.values()):

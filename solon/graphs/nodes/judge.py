@@ -58,7 +58,7 @@ def _recorded(verdict: dict[str, Any]) -> Verdict:
 async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
     """The panel's verdicts on two candidates."""
     a, b = (context.answer(candidate) for candidate in shown)
-    known = context.precedents(shown[0]).text
+    known = context.precedents(*shown).text
     return await _ask_tiers(
         context,
         shown,
@@ -71,7 +71,7 @@ async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair
 async def judge_single(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
     """The panel's scores of one candidate."""
     answer, prompt = context.answer(shown[0]), context.prompt(shown[0])
-    known = context.precedents(shown[0]).text
+    known = context.precedents(*shown).text
     return await _ask_tiers(
         context,
         shown,

@@ -25,7 +25,7 @@ async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, 
     round_, pair = state["round"], state.get("pairs", 0)
     a, b = (context.answer(candidate) for candidate in state["shown"])
     reasons = await _hear_both_sides(context, state, a, b)
-    known = context.precedents(state["shown"][0])
+    known = context.precedents(*state["shown"])
     found = await ask_resolver(
         context.case,
         a,

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from solon.law.amendments import MOST_PARTS
 from solon.review.auth import AnyExpert, Lead, TheRoom
+from solon.review.law_jobs import ask_for_impact, ask_for_rejudging, show_job, show_rejudging
 from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
-from solon.review.rules import cast_vote, propose_rule, show_amendment, show_flip
-from solon.review.schemas import Wire
+from solon.review.rules import cast_vote, propose_rule, propose_split, show_amendment, show_flip
+from solon.review.schemas import Id, Wire
 from solon.review.serving import write
-from solon.store.amendments import list_amendments
+from solon.store.amendments import AmendmentRow, list_amendments
 from solon.store.laws import LawVersion, find_version, history
 from solon.store.principles import PrincipleUse, count_uses
 from solon.store.reviews import NotThere
@@ -40,6 +42,59 @@ class RuleIn(Wire):
     first: bool = False
 
 
+class PartIn(Wire):
+    """One of the rules that a principle is divided into; without a name it is named by its first words."""
+
+    text: str = Field(min_length=1, max_length=600)
+    name: str = Field("", max_length=60)
+
+
+class SplitIn(Wire):
+    """A principle to divide, resting on a decision."""
+
+    review: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]+$")]
+    principle: str = Field(min_length=1, max_length=40)
+    parts: list[PartIn] = Field(min_length=2, max_length=MOST_PARTS)
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class LimitsIn(Wire):
+    """Where to stop. A limit on cost needs the price of every model."""
+
+    max_calls: int | None = Field(None, ge=1, le=10**9)
+    max_cost: float | None = Field(None, ge=0, le=1e9)
+
+
+class ImpactIn(LimitsIn):
+    """How an amendment is measured; `sample`: decisions at most."""
+
+    sample: int = Field(200, ge=1, le=100_000)
+
+
+class JobState(Wire):
+    """Work under way or done: `progress` has done, of, calls and cost; `limits` what was asked for."""
+
+    id: Id
+    kind: str
+    state: str
+    problem: str | None
+    created_at: float
+    finished_at: float | None
+    result: dict[str, Any] | None
+    progress: dict[str, Any] | None
+    limits: dict[str, Any]
+    open: bool
+
+
+class RejudgeState(Wire):
+    """Stale records and waiting reviews under replaced law; `works`: this server asks models."""
+
+    stale: int
+    waiting: int
+    works: bool
+    job: JobState | None
+
+
 @router.get("/amendments")
 def amendments(room: TheRoom, _caller: Lead) -> list[dict[str, Any]]:
     """Every amendment, the newest first."""
@@ -54,12 +109,12 @@ async def propose(room: TheRoom, caller: AnyExpert, given: RuleIn) -> dict[str, 
     """Propose a rule from a decision of one's own (leads: from any): a draft that leads measure and vote on."""
     about = given.model_dump(exclude={"review"})
     made = await write(room, lambda c: propose_rule(room, c, given.review, caller.expert, **about))
-    return {
-        "id": made.id,
-        "version": made.document.version,
-        "state": made.state,
-        "warnings": list(made.warnings),
-    }
+    return _proposed(made)
+
+
+def _proposed(made: AmendmentRow) -> dict[str, Any]:
+    told = {"id": made.id, "version": made.document.version, "state": made.state}
+    return {**told, "warnings": list(made.warnings)}
 
 
 @router.get("/amendments/{amendment_id}")
@@ -67,6 +122,43 @@ def amendment(room: TheRoom, _caller: Lead, amendment_id: AnId) -> dict[str, Any
     """One amendment: its changes, its impact, the flips that may be told, its votes."""
     with room.store.connect() as connection:
         return show_amendment(room, connection, amendment_id)
+
+
+@router.post("/amendments/split", status_code=201)
+async def split(room: TheRoom, caller: AnyExpert, given: SplitIn) -> dict[str, Any]:
+    """Propose that a principle be divided, from a decision of one's own (leads: from any)."""
+    parts = [(part.text, part.name) for part in given.parts]
+    rule, why = given.principle, given.reason
+    made = await write(
+        room,
+        lambda c: propose_split(
+            room, c, given.review, caller.expert, principle=rule, parts=parts, reason=why
+        ),
+    )
+    return _proposed(made)
+
+
+@router.post("/amendments/{amendment_id}/impact", status_code=202)
+async def measure(room: TheRoom, caller: Lead, amendment_id: AnId, given: ImpactIn) -> JobState:
+    """Begin to measure a draft on earlier decisions; `job` of the amendment tells how it stands."""
+    limits = given.model_dump()
+    job = await write(room, lambda c: ask_for_impact(room, c, amendment_id, caller.expert, **limits))
+    room.jobs.wake()
+    return JobState(**show_job(job))
+
+
+@router.get("/rejudge")
+def rejudging(room: TheRoom, _caller: Lead) -> RejudgeState:
+    """What new law may change, and how judging it again stands."""
+    return RejudgeState(**show_rejudging(room))
+
+
+@router.post("/rejudge", status_code=202)
+async def rejudge(room: TheRoom, caller: Lead, given: LimitsIn) -> JobState:
+    """Begin to judge again, waiting reviews first, then stale records, the most doubtful first."""
+    job = await write(room, lambda c: ask_for_rejudging(room, c, caller.expert, **given.model_dump()))
+    room.jobs.wake()
+    return JobState(**show_job(job))
 
 
 @router.get("/amendments/{amendment_id}/flips/{precedent_id}")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from solon.errors import UsageError
+from solon.errors import NotPending, SolonError, UsageError
 from solon.review.auth import (
     AnyExpert,
     Caller,
@@ -20,6 +20,7 @@ from solon.review.auth import (
     check_csrf,
     session_caller,
 )
+from solon.review.law_jobs import ask_for_impact, ask_for_rejudging, show_rejudging
 from solon.review.rendering import page
 from solon.review.room import Room
 from solon.review.routes.law import read_principles
@@ -28,9 +29,11 @@ from solon.review.rules import (
     PARTS,
     cast_vote,
     cited_case,
+    law_of_case,
     mark_changes,
     name_rule,
     propose_rule,
+    propose_split,
     show_amendment,
     show_flip,
 )
@@ -39,6 +42,7 @@ from solon.store.amendments import list_amendments
 from solon.store.experts import list_experts
 
 router = APIRouter(include_in_schema=False)
+PARTS_OF_SPLIT = range(1, 5)
 
 
 @router.get("/lead/amendments")
@@ -67,9 +71,7 @@ def _amendment(room: Room, caller: Caller, amendment_id: str, problem: str = "")
 @router.post("/lead/amendments/{amendment_id}/vote")
 async def vote(request: Request, room: TheRoom, amendment_id: AnId) -> Response:
     """Take the vote of the form, and show where it leaves the amendment."""
-    caller, form = await _form(request, room)
-    if not caller.expert.may("lead"):
-        raise NotAllowed("leads vote on amendments", next_step="ask a lead")
+    caller, form = await _lead_form(request, room)
     about = {
         "in_favour": form.get("choice") == "for",
         "override": form.get("override") == "yes",
@@ -78,9 +80,75 @@ async def vote(request: Request, room: TheRoom, amendment_id: AnId) -> Response:
     try:
         await write(room, lambda c: cast_vote(room, c, amendment_id, caller.expert, **about))
     except UsageError as error:
-        told = f"{error.cause}; {error.next_step}" if error.next_step else error.cause
-        return await asyncio.to_thread(_amendment, room, caller, amendment_id, told)
+        return await asyncio.to_thread(_amendment, room, caller, amendment_id, _told(error))
     return RedirectResponse(f"/lead/amendments/{amendment_id}", 303)
+
+
+@router.post("/lead/amendments/{amendment_id}/impact")
+async def measure(request: Request, room: TheRoom, amendment_id: AnId) -> Response:
+    """Begin a measurement within the limits of the form."""
+    lead, form = await _lead_form(request, room)
+    try:
+        limits = {"sample": _number(form, "sample", 200), **_limits(form)}
+        await write(room, lambda c: ask_for_impact(room, c, amendment_id, lead.expert, **limits))
+    except (UsageError, NotPending) as error:
+        return await asyncio.to_thread(_amendment, room, lead, amendment_id, _told(error))
+    room.jobs.wake()
+    return RedirectResponse(f"/lead/amendments/{amendment_id}", 303)
+
+
+@router.get("/lead/rejudge")
+def rejudging(room: TheRoom, caller: Lead) -> HTMLResponse:
+    """What new law may change, how judging it again stands, and a form to begin."""
+    return _rejudging(room, caller)
+
+
+def _rejudging(room: Room, caller: Caller, problem: str = "") -> HTMLResponse:
+    return page(room, caller, "law_rejudge.html", **show_rejudging(room), problem=problem)
+
+
+@router.post("/lead/rejudge")
+async def rejudge(request: Request, room: TheRoom) -> Response:
+    """Begin judging again within the limits of the form."""
+    lead, form = await _lead_form(request, room)
+    try:
+        limits = _limits(form)
+        await write(room, lambda c: ask_for_rejudging(room, c, lead.expert, **limits))
+    except (UsageError, NotPending) as error:
+        return await asyncio.to_thread(_rejudging, room, lead, _told(error))
+    room.jobs.wake()
+    return RedirectResponse("/lead/rejudge", 303)
+
+
+async def _lead_form(request: Request, room: Room) -> tuple[Caller, dict[str, str]]:
+    caller, form = await _form(request, room)
+    if not caller.expert.may("lead"):
+        raise NotAllowed("leads do this", next_step="ask a lead")
+    return caller, form
+
+
+def _limits(form: dict[str, str]) -> dict[str, Any]:
+    cost = form.get("max_cost", "").strip()
+    try:
+        limit = float(cost) if cost else None
+    except ValueError:
+        limit = -1.0
+    if limit is not None and not 0 <= limit < 1e9:
+        raise UsageError(f"{cost[:20]!r} is no limit on cost", next_step="give a number, or nothing")
+    return {"max_calls": _number(form, "max_calls", None), "max_cost": limit}
+
+
+def _number(form: dict[str, str], name: str, default: int | None) -> int | None:
+    given = form.get(name, "").strip()
+    if not given:
+        return default
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:12]) <= 10**9:
+        raise UsageError(f"{name}: {given[:20]!r} is no number of one or more", next_step="give a number")
+    return int(given)
+
+
+def _told(error: SolonError) -> str:
+    return f"{error.cause}; {error.next_step}" if error.next_step else error.cause
 
 
 @router.get("/lead/amendments/{amendment_id}/flips/{precedent_id}")
@@ -138,12 +206,49 @@ async def propose(request: Request, room: TheRoom, review_id: AnId) -> Response:
     return page(room, caller, "law_proposed.html", amendment=made)
 
 
+@router.get("/law/split/{review_id}")
+def split_page(room: TheRoom, caller: AnyExpert, review_id: AnId) -> HTMLResponse:
+    """A form to divide a rule of the constitution that governs a decided case."""
+    return _split(room, caller, review_id, {})
+
+
+def _split(
+    room: Room, caller: Caller, review_id: str, given: dict[str, str], problem: str = "", status: int = 200
+) -> HTMLResponse:
+    with room.store.connect() as connection:
+        case = cited_case(connection, review_id, caller.expert)
+        law = law_of_case(connection, case)
+    cited = next((name for name in case.principles if name in law.document.ids()), "")
+    empty = {f"{field}{n}": "" for field in ("text", "name") for n in PARTS_OF_SPLIT}
+    values = {"principle": cited, "reason": case.rationale, **empty, **given}
+    made = page(room, caller, "law_split.html", law=law, review=review_id, given=values, problem=problem)
+    made.status_code = status
+    return made
+
+
+@router.post("/law/split/{review_id}")
+async def split(request: Request, room: TheRoom, review_id: AnId) -> Response:
+    """Keep the division as a draft."""
+    caller, form = await _form(request, room)
+    parts = [(form.get(f"text{n}", ""), form.get(f"name{n}", "")) for n in PARTS_OF_SPLIT]
+    about: dict[str, Any] = {name: form.get(name, "") for name in ("principle", "reason")}
+    try:
+        made = await write(
+            room, lambda c: propose_split(room, c, review_id, caller.expert, parts=parts, **about)
+        )
+    except UsageError as error:
+        return await asyncio.to_thread(_split, room, caller, review_id, form, error.cause, 422)
+    if caller.expert.may("lead"):
+        return RedirectResponse(f"/lead/amendments/{made.id}", 303)
+    return page(room, caller, "law_proposed.html", amendment=made)
+
+
 async def _form(request: Request, room: Room) -> tuple[Caller, dict[str, str]]:
     """Who sent a form of ours, and what it says."""
     caller = await session_caller(request, room)
     if caller is None:
         raise NotLoggedIn("you are not logged in", next_step="log in with your link or token")
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=12)
+    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=24)
     form = {name: values[0] for name, values in fields.items()}
     check_csrf(room, caller.session, form.pop("csrf", ""))
     return caller, form

@@ -103,7 +103,11 @@ class HookDelivery(SQLModel, table=True):
 
 
 class Job(SQLModel, table=True):
-    """Work asked for over the API that takes longer than a request. States: queued, running, done, failed."""
+    """Work asked for over the API that takes longer than a request. States: queued, running, done, failed.
+
+    `progress`: how far it is, and what it has spent; `heartbeat_at`: when its server last said that it works on it;
+    `tries`: servers that began it.
+    """
 
     __tablename__ = "jobs"
     id: str = key()
@@ -115,3 +119,6 @@ class Job(SQLModel, table=True):
     problem: str | None = None
     created_at: float
     finished_at: float | None = None
+    progress: Any = json_column()
+    heartbeat_at: float | None = None
+    tries: int = Field(default=0, sa_column_kwargs={"server_default": "0"})

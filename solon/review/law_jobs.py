@@ -1,0 +1,216 @@
+"""Impact measurements and rejudging begun on the page: asking for one, doing it within its limits, how it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import NotPending, UsageError
+from solon.review.markdown import name_hidden
+from solon.store.amendments import OPEN, find_amendment
+from solon.store.audit_log import append
+from solon.store.jobs import JobRow, add_job, find_job, list_jobs
+from solon.store.laws import load_version
+from solon.store.rejudging import count_doubtful
+from solon.store.review_rows import NotThere
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from solon.agents.calls import Meter
+    from solon.project import Project
+    from solon.review.room import Room
+    from solon.store.experts import ExpertRow
+
+LAW_KINDS = ("impact", "rejudge")
+STOPPED = "the server stops"
+COMMANDS = {"impact": "solon {kind} impact {id}", "rejudge": "solon rejudge --budget CALLS"}
+
+
+class Interrupted(Exception):
+    """The server ended before the work did; the next one goes on with it."""
+
+
+class LawWork:
+    """One job in its own thread and event loop. Limits hold over all servers that had it in hand."""
+
+    def __init__(self, project: Project, job: JobRow) -> None:
+        self._project, self._job = project, job
+        self._stopping = False
+        before = job.progress or {}
+        self._spent = {"calls": int(before.get("calls", 0)), "cost": float(before.get("cost") or 0.0)}
+        self._seen: tuple[int, int] = (0, 0)
+        self._meter: Meter | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """End it. A rejudging finishes what it has begun to move; a measurement drops the calls in flight."""
+        with self._lock:
+            self._stopping = True
+            if self._job.kind == "rejudge" and self._meter is not None:
+                self._meter.stopping = STOPPED
+            elif self._job.kind == "impact" and self._task is not None:
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+    def progress(self) -> dict[str, Any]:
+        """How many are judged, of how many that this server began with, and calls and cost over all servers."""
+        done, of = self._seen
+        meter = self._meter
+        calls = self._spent["calls"] + (meter.calls if meter else 0)
+        cost = None if meter and meter.unknown_cost else self._spent["cost"] + (meter.cost if meter else 0.0)
+        return {"done": done, "of": of, "calls": calls, "cost": None if cost is None else round(cost, 6)}
+
+    def run(self) -> dict[str, Any]:
+        """Do it; what came out, as plain values.
+
+        Raises:
+            Interrupted: the server ends. SolonError: it cannot be done, or a model fails.
+        """
+        try:
+            return asyncio.run(self._do())
+        except asyncio.CancelledError:
+            raise Interrupted from None
+
+    async def _do(self) -> dict[str, Any]:
+        with self._lock:
+            if self._stopping:
+                raise Interrupted
+            self._task = asyncio.current_task()
+        try:
+            return await (self._impact() if self._job.kind == "impact" else self._rejudge())
+        finally:
+            with self._lock:
+                self._task = None
+
+    async def _impact(self) -> dict[str, Any]:
+        from solon.legislating import measure_impact
+
+        asked = self._job.asked
+        found = await measure_impact(
+            self._project.store,
+            self._project.config,
+            asked["amendment"],
+            by=self._job.actor,
+            models=self._project.models,
+            recipes=self._project.recipes,
+            sample=asked["sample"],
+            tell=self._tell,
+            **self._limits(),
+        )
+        return {"verdict": found.verdict, "stopped": (found.impact or {}).get("stopped")}
+
+    async def _rejudge(self) -> dict[str, Any]:
+        from solon.rejudging import rejudge
+
+        done = await rejudge(
+            self._project.store,
+            self._project.config,
+            by=self._job.actor,
+            models=self._project.models,
+            recipes=self._project.recipes,
+            plugins=self._project.plugins,
+            tell=self._tell,
+            **self._limits(),
+        )
+        if self._stopping and done.left:
+            raise Interrupted
+        told = done.to_json()
+        del told["changes"]
+        return told
+
+    def _limits(self) -> dict[str, Any]:
+        """What is left of what was asked for."""
+        calls, cost = self._job.asked["max_calls"], self._job.asked["max_cost"]
+        return {
+            "max_calls": None if calls is None else max(0, calls - self._spent["calls"]),
+            "max_cost": None if cost is None else max(0.0, cost - self._spent["cost"]),
+        }
+
+    def _tell(self, done: int, of: int, meter: Meter) -> None:
+        with self._lock:
+            self._seen, self._meter = (done, of), meter
+            if self._stopping:
+                meter.stopping = STOPPED
+
+
+def ask_for_impact(
+    room: Room, connection: Connection, amendment_id: str, lead: ExpertRow, **limits: Any
+) -> JobRow:
+    """Queue the measurement of an open amendment; the one under way, where there is one.
+
+    Args:
+        limits: sample, max_calls, max_cost.
+
+    Raises:
+        NotThere: there is no such amendment.
+        NotPending: this server asks no models, or the amendment is closed, or its base was replaced.
+    """
+    try:
+        amendment = find_amendment(connection, amendment_id)
+    except UsageError as error:
+        raise NotThere(name_hidden(error.cause), next_step="see the list of amendments") from None
+    _check_works(room, COMMANDS["impact"].format(kind=amendment.kind, id=amendment.id))
+    base = load_version(connection, amendment.kind, amendment.base_id)
+    if amendment.state not in OPEN:
+        raise NotPending(f"this amendment is {amendment.state}", next_step="propose the change again")
+    if base.status != "in_force":
+        raise NotPending(
+            f"the version that it changes, {base.version}, is in force no more", next_step="propose it again"
+        )
+    standing = last_job(connection, "impact", amendment.id)
+    if standing is not None and standing.open:
+        return standing
+    return _ask(room, connection, "impact", lead, {"amendment": amendment.id, **limits})
+
+
+def show_rejudging(room: Room) -> dict[str, Any]:
+    """What new law may change, and how judging it again stands, as plain values."""
+    with room.store.connect() as connection:
+        stale, waiting = count_doubtful(connection)
+        job = last_job(connection, "rejudge")
+    told = show_job(job) if job is not None else None
+    return {"stale": stale, "waiting": waiting, "works": room.jobs.works, "job": told}
+
+
+def ask_for_rejudging(room: Room, connection: Connection, lead: ExpertRow, **limits: Any) -> JobRow:
+    """Queue judging again what new law may change; the job under way, where there is one.
+
+    Args:
+        limits: max_calls, max_cost.
+
+    Raises:
+        NotPending: this server asks no models.
+    """
+    _check_works(room, COMMANDS["rejudge"])
+    standing = last_job(connection, "rejudge")
+    if standing is not None and standing.open:
+        return standing
+    return _ask(room, connection, "rejudge", lead, limits)
+
+
+def _check_works(room: Room, command: str) -> None:
+    if not room.jobs.works:
+        raise NotPending("this server asks no models (--no-work)", next_step=f"run `{command}`")
+
+
+def _ask(room: Room, connection: Connection, kind: str, lead: ExpertRow, asked: dict[str, Any]) -> JobRow:
+    job_id = add_job(connection, kind, lead.actor, asked)
+    append(room.store, connection, lead.actor, f"{kind}.asked", job_id, asked)
+    return find_job(connection, job_id)
+
+
+def last_job(connection: Connection, kind: str, amendment_id: str | None = None) -> JobRow | None:
+    """The newest job of a kind, of one amendment where that is named."""
+    for job in list_jobs(connection, kind):
+        if amendment_id is None or job.asked.get("amendment") == amendment_id:
+            return job
+    return None
+
+
+def show_job(job: JobRow) -> dict[str, Any]:
+    """A job as plain values for a page or an answer."""
+    names = ("id", "kind", "state", "problem", "created_at", "finished_at", "result", "progress")
+    limits = {name: job.asked.get(name) for name in ("sample", "max_calls", "max_cost")}
+    return {**{name: getattr(job, name) for name in names}, "limits": limits, "open": job.open}

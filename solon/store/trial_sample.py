@@ -1,0 +1,45 @@
+"""Which precedents an amendment is measured on. Reads only."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from solon.store.amendments import AmendmentRow
+from solon.store.ids import hash_id
+from solon.store.precedents import PrecedentRow, precedents_under
+
+
+def choose_sample(
+    connection: Connection, amendment: AmendmentRow, most: int, done: set[str]
+) -> list[tuple[PrecedentRow, str]]:
+    """Precedents to measure an amendment on, each with its part, in equal shares of parts and outcomes.
+
+    What the draft cites counts as seen with all of its group, and so does a request that is word for word a seen one;
+    what it overrules, and worn held-out ones, are left out.
+    """
+    rows = precedents_under(connection, amendment.document)
+    seen = {_words(row.request) for row in rows if row.half == "seen"}
+    cited = {row.group or row.item_id for row in rows if row.decision_id in amendment.cites}
+    strata: dict[tuple[str, str], list[tuple[PrecedentRow, str]]] = {}
+    for row in rows:
+        left_out = row.overruled_at is not None or row.decision_id in amendment.overrules
+        if left_out or (row.rank is None and row.outcome != "reject") or (row.worn and row.id not in done):
+            continue
+        part = "fresh" if row.created_at > amendment.created_at else row.half
+        if (row.group or row.item_id) in cited or (part == "held_out" and _words(row.request) in seen):
+            part = "seen"
+        strata.setdefault((part, row.outcome), []).append((row, part))
+    for stratum in strata.values():
+        stratum.sort(key=lambda pair: (pair[0].id not in done, hash_id(amendment.id, pair[0].id)))
+    chosen: list[tuple[PrecedentRow, str]] = []
+    # Unseen ones first: where the sample is small, they are what the verdict rests on.
+    queues = [strata[key] for key in sorted(strata, key=lambda key: (key[0] == "seen", key))]
+    while len(chosen) < most and any(queues):
+        for queue in queues:
+            if queue and len(chosen) < most:
+                chosen.append(queue.pop(0))
+    return chosen
+
+
+def _words(request: str) -> str:
+    return " ".join(request.lower().split())
