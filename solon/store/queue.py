@@ -7,7 +7,19 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from solon.config import ReviewersConfig
 from solon.errors import NotPending
@@ -115,8 +127,20 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
             yield (*mine, field, reviews.c.lang.is_(None) if lang is None else reviews.c.lang == lang)
     if match == "prefer":
         yield mine
+    # What waits for one person in vain; few do, and a range of the index by person holds them all.
     late = reviews.c.created_at < time.time() - WAIT_FOR_PREFERRED
-    yield (reviews.c.escalated.is_(False), late, reviews.c.kind.not_in(KNOWN))
+    others = (reviews.c.escalated.is_(False), reviews.c.prefer_actor > "", late, reviews.c.kind.not_in(KNOWN))
+    yield (*others, *(own_fields(expert) if match == "require" else ()))
+
+
+def own_fields(expert: ExpertRow) -> list[ColumnElement[bool]]:
+    """Reviews of a person's specialties and languages, and those that have none; no languages: any."""
+    field = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
+    return [field, *([_spoken(expert)] if expert.languages else [])]
+
+
+def _spoken(expert: ExpertRow) -> ColumnElement[bool]:
+    return or_(reviews.c.lang.is_(None), reviews.c.lang.in_(expert.languages))
 
 
 def _open_to(
@@ -137,10 +161,13 @@ def _open_to(
     return tuple(measures)
 
 
-def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bool], ...]) -> str | None:
+def _free() -> Select[tuple[str]]:
+    """The first free review that `:me` may still be asked about; built once, since a statement costs more to make
+    than to run."""
+    me: BindParameter[str] = bindparam("me")
     done = exists().where(
         assignments.c.review_id == reviews.c.id,
-        assignments.c.actor == actor,
+        assignments.c.actor == me,
         assignments.c.state.in_(DONE_WITH),
     )
     # Nobody is asked twice about the same candidates: an audit or overlap is for somebody else.
@@ -149,23 +176,28 @@ def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bo
         same.c.content_hash == reviews.c.content_hash,
         same.c.id != reviews.c.id,
         assignments.c.review_id == same.c.id,
-        assignments.c.actor == actor,
+        assignments.c.actor == me,
         assignments.c.state.in_((*DONE_WITH, "leased")),
     )
-    query = (
+    return (
         select(reviews.c.id)
         .where(
             reviews.c.state == "waiting",
             reviews.c.leased.is_(False),
-            *condition,
             ~done,
-            or_(reviews.c.prefer_actor == actor, ~asked),
+            or_(reviews.c.prefer_actor == me, ~asked),
         )
         .order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=reviews)
     )
-    found = connection.execute(query).scalar_one_or_none()
+
+
+_FREE = _free()
+
+
+def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bool], ...]) -> str | None:
+    found = connection.execute(_FREE.where(*condition), {"me": actor}).scalar_one_or_none()
     return None if found is None else str(found)
 
 
@@ -338,14 +370,13 @@ def count_for(connection: Connection, expert: ExpertRow) -> int:
         assignments.c.state.in_(DONE_WITH),
     )
     fields = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
-    langs = reviews.c.lang.is_(None) | reviews.c.lang.in_(expert.languages)
     query = select(func.count()).where(
         reviews.c.state == "waiting",
         reviews.c.leased.is_(False),
         reviews.c.kind.not_in(KNOWN),
         ~asked,
         *([fields] if expert.specialties else []),
-        *([langs] if expert.languages else []),
+        *([_spoken(expert)] if expert.languages else []),
         *([] if expert.may("lead") else [reviews.c.escalated.is_(False)]),
     )
     return int(connection.execute(query).scalar_one())
