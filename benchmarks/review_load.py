@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -85,13 +86,17 @@ async def measure_queue(given: argparse.Namespace, url: str) -> Told:
             name: add_expert(project.store, name, by="local:load", **facts)[1] for name, facts in WHO.items()
         }
     found: Told = {"waiting": given.waiting, "decided": given.decided}
+    cpus: Told = {}
     with _serving(url, 0) as server:
         for name, token in tokens.items():
             for way, client in (("api", Api(server.address, token)), ("page", Page(server.address, token))):
+                cpu = server.cpu_seconds()
                 async with client:
                     took = await _one_person(client, given.asks)
+                cpus[f"{way}, {name}"] = round(1000 * (server.cpu_seconds() - cpu) / given.asks, 1)
                 for what, values in took.items():
                     found[f"{way} {what}, {name}"] = _quantiles(values)
+    found["server CPU, ms for one next and its answer"] = cpus
     _table(found)
     return found
 
@@ -126,6 +131,7 @@ async def measure_reviewers(given: argparse.Namespace, url: str) -> Told:
         if given.kill:
             await _kill(state, server)
         await asyncio.gather(*people)
+        cpu = server.cpu_seconds()
     finally:
         server.stop()
     seconds = time.perf_counter() - begun
@@ -140,6 +146,7 @@ async def measure_reviewers(given: argparse.Namespace, url: str) -> Told:
             found[name] = _quantiles(values)
     flat = given.items - state.paced
     if not given.kill and state.turned:
+        found["server CPU, ms for one next and its answer"] = round(1000 * cpu / given.items, 1)
         found["flat out, answers a second"] = round(flat / max(0.001, state.ended - state.turned), 1)
     _table(found)
     return found
@@ -295,6 +302,15 @@ class Server:
                     return
             time.sleep(0.1)
         raise SystemExit("the server did not start")
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the process so far: what a busy machine does not blur. Linux only, else 0."""
+        assert self._process is not None
+        try:
+            told = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
     def kill(self) -> None:
         assert self._process is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from solon.errors import NotPending
 from solon.formats.exports import find_format
 from solon.review.auth import Caller
-from solon.review.desk_schemas import BulkIn, BulkOut, DraftIn, ExportIn
+from solon.review.desk_schemas import BulkIn, BulkOut, ExportIn, TakeUpIn
 from solon.review.room import Room
 from solon.review.rules import propose_rule
 from solon.review.serving import write
@@ -75,7 +75,7 @@ async def decide_fitting(room: Room, caller: Caller, given: BulkIn) -> BulkOut:
 
 
 def draft_proposal(
-    room: Room, connection: Connection, caller: Caller, proposal_id: str, given: DraftIn
+    room: Room, connection: Connection, caller: Caller, proposal_id: str, given: TakeUpIn
 ) -> AmendmentRow:
     """Take a proposal up: a draft with it as a principle, resting on the decision that it came with.
 

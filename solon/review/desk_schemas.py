@@ -67,7 +67,7 @@ class ProposalIn(Wire):
     reason: str = Field("", max_length=2000, examples=["The constitution says this already."])
 
 
-class DraftIn(Wire):
+class TakeUpIn(Wire):
     """Take a proposal up as a draft. Without `text` it is the proposal's own; `first`: before all other principles."""
 
     text: str = Field("", max_length=600, examples=["Names the interaction before the dose."])
@@ -76,7 +76,7 @@ class DraftIn(Wire):
     first: bool = False
 
 
-class DraftOut(Wire):
+class TakenUp(Wire):
     """The amendment that was drafted."""
 
     amendment: Id

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from solon.errors import ConfigError, SolonError, UsageError
 from solon.store.adjudicating import cases_of, list_cases
 from solon.store.experts import ExpertRow, list_experts
-from solon.store.queue import count_for
+from solon.store.queue_counts import count_for
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

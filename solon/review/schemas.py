@@ -319,7 +319,7 @@ class AuditCheck(Wire):
 
 
 class ExpertIn(Wire):
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, examples=["Dr Ada Lind"])
     role: Literal["worker", "expert", "lead", "admin"] = "expert"
     email: str = Field("", max_length=320)
     proven: bool | None = Field(None, description="decides at once; default: as the server is configured")

@@ -32,7 +32,7 @@ LEFT_OUT = {
     "known": "known questions (golden, practice, calibration)",
     "overlap": "questions that several people are asked",
     "sample": "random samples, which measure the panel",
-    "held": "in somebody's hands",
+    "held": "in the hands of somebody",
     "begun": "somebody has begun to write about it",
     "no_such_choice": "reviews that know no such choice",
     "over_the_limit": f"more than {MOST} at once",

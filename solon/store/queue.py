@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     exists,
-    func,
     insert,
     or_,
     select,
@@ -78,13 +77,24 @@ def lease_next(
         return taken, find_review(connection, taken.review_id)
     if expert.stage != "proven":
         return None
-    for condition in _tiers(expert, match):
-        review_id = _first(connection, expert.actor, (*condition, *open_to_all))
-        if review_id is not None:
-            taken = _lease(connection, review_id, expert.actor)
-            if taken is not None:
-                return taken, find_review(connection, review_id)
+    for review_id in _offered(connection, expert, match, open_to_all):
+        taken = _lease(connection, review_id, expert.actor)
+        if taken is not None:
+            return taken, find_review(connection, review_id)
     return None
+
+
+def _offered(
+    connection: Connection, expert: ExpertRow, match: str, open_to: Collection[ColumnElement[bool]]
+) -> Iterator[str]:
+    """The first review of each tier, in order of preference."""
+    for condition in _tiers(expert, match):
+        review_id = _one(connection, _FREE, expert.actor, (*condition, *open_to))
+        if review_id is not None:
+            yield review_id
+    late = _late(connection, expert, match, open_to)
+    if late is not None:
+        yield late
 
 
 def expire(connection: Connection) -> None:
@@ -127,19 +137,15 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
             yield (*mine, field, reviews.c.lang.is_(None) if lang is None else reviews.c.lang == lang)
     if match == "prefer":
         yield mine
-    # What waits for one person in vain; few do, and a range of the index by person holds them all.
-    late = reviews.c.created_at < time.time() - WAIT_FOR_PREFERRED
-    others = (reviews.c.escalated.is_(False), reviews.c.prefer_actor > "", late, reviews.c.kind.not_in(KNOWN))
-    yield (*others, *(own_fields(expert) if match == "require" else ()))
 
 
 def own_fields(expert: ExpertRow) -> list[ColumnElement[bool]]:
     """Reviews of a person's specialties and languages, and those that have none; no languages: any."""
     field = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
-    return [field, *([_spoken(expert)] if expert.languages else [])]
+    return [field, *([spoken(expert)] if expert.languages else [])]
 
 
-def _spoken(expert: ExpertRow) -> ColumnElement[bool]:
+def spoken(expert: ExpertRow) -> ColumnElement[bool]:
     return or_(reviews.c.lang.is_(None), reviews.c.lang.in_(expert.languages))
 
 
@@ -161,7 +167,7 @@ def _open_to(
     return tuple(measures)
 
 
-def _free() -> Select[tuple[str]]:
+def _free(first: Any = reviews.c.priority) -> Select[tuple[str]]:
     """The first free review that `:me` may still be asked about; built once, since a statement costs more to make
     than to run."""
     me: BindParameter[str] = bindparam("me")
@@ -187,18 +193,34 @@ def _free() -> Select[tuple[str]]:
             ~done,
             or_(reviews.c.prefer_actor == me, ~asked),
         )
-        .order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
+        .order_by(first, reviews.c.created_at, reviews.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=reviews)
     )
 
 
 _FREE = _free()
+_FEW = _free(reviews.c.priority + 0)
+"""Sorts what it finds: where the condition leaves few, walking the queue in its order would read all of it."""
 
 
-def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bool], ...]) -> str | None:
-    found = connection.execute(_FREE.where(*condition), {"me": actor}).scalar_one_or_none()
+def _one(
+    connection: Connection, query: Select[tuple[str]], actor: str, condition: Collection[ColumnElement[bool]]
+) -> str | None:
+    found = connection.execute(query.where(*condition), {"me": actor}).scalar_one_or_none()
     return None if found is None else str(found)
+
+
+def _late(connection: Connection, expert: ExpertRow, match: str, open_to: Collection[Any]) -> str | None:
+    """What has waited for one person in vain. Few reviews wait for one person; the index by person holds them."""
+    late = (
+        reviews.c.escalated.is_(False),
+        reviews.c.prefer_actor > "",
+        reviews.c.created_at + 0 < time.time() - WAIT_FOR_PREFERRED,  # not by the index by age
+        reviews.c.kind.not_in(KNOWN),
+    )
+    own = own_fields(expert) if match == "require" else ()
+    return _one(connection, _FEW, expert.actor, (*late, *own, *open_to))
 
 
 def _lease(connection: Connection, review_id: str, actor: str) -> Lease | None:
@@ -358,41 +380,3 @@ def reveal(connection: Connection, lease_id: str, actor: str) -> Lease:
         .values(revealed_at=time.time())
     )
     return find_lease(connection, lease.id)
-
-
-def count_for(connection: Connection, expert: ExpertRow) -> int:
-    """How many reviews a person could be handed now, in their fields and languages, and was not asked yet."""
-    if expert.stage != "proven":
-        return 0
-    asked = exists().where(
-        assignments.c.actor == expert.actor,
-        assignments.c.review_id == reviews.c.id,
-        assignments.c.state.in_(DONE_WITH),
-    )
-    fields = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
-    query = select(func.count()).where(
-        reviews.c.state == "waiting",
-        reviews.c.leased.is_(False),
-        reviews.c.kind.not_in(KNOWN),
-        ~asked,
-        *([fields] if expert.specialties else []),
-        *([_spoken(expert)] if expert.languages else []),
-        *([] if expert.may("lead") else [reviews.c.escalated.is_(False)]),
-    )
-    return int(connection.execute(query).scalar_one())
-
-
-def count_waiting(connection: Connection) -> dict[str, int]:
-    """How many reviews are free, leased, escalated, and still being prepared; without those made for one person."""
-    query = (
-        select(reviews.c.state, reviews.c.leased, reviews.c.escalated, func.count())
-        .where(reviews.c.state.in_(("waiting", "opening")), reviews.c.kind.not_in(KNOWN))
-        .group_by(reviews.c.state, reviews.c.leased, reviews.c.escalated)
-    )
-    counts = {"free": 0, "leased": 0, "escalated": 0, "opening": 0}
-    for state, leased, escalated, n in connection.execute(query):
-        kind = (
-            "opening" if state == "opening" else "leased" if leased else "escalated" if escalated else "free"
-        )
-        counts[kind] += n
-    return counts

@@ -299,6 +299,10 @@ def _overlapped(connection: Connection) -> list[tuple[str, str, bool]]:
 def items_asked_about(connection: Connection) -> set[str]:
     """Items that are decided and about which someone is still to be asked: by an audit or an overlap."""
     query = select(reviews.c.item_id).where(
-        reviews.c.state == "waiting", reviews.c.kind.in_(("audit", "overlap"))
+        reviews.c.state == "waiting",
+        # Both values each: so the index is followed down to the kind, and not the whole queue read.
+        reviews.c.leased.in_((False, True)),
+        reviews.c.escalated.in_((False, True)),
+        reviews.c.kind.in_(("audit", "overlap")),
     )
     return set(connection.execute(query).scalars())

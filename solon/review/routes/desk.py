@@ -13,8 +13,6 @@ from solon.review.desk import begin_job, decide_fitting, draft_proposal, too_few
 from solon.review.desk_schemas import (
     BulkIn,
     BulkOut,
-    DraftIn,
-    DraftOut,
     ExportIn,
     ExportResult,
     HookOut,
@@ -22,6 +20,8 @@ from solon.review.desk_schemas import (
     ProposalIn,
     ProposalOut,
     SimilarOut,
+    TakenUp,
+    TakeUpIn,
     TooFewOut,
 )
 from solon.review.room import Room
@@ -95,10 +95,10 @@ async def mark_proposal(room: TheRoom, caller: Lead, proposal_id: AnId, given: P
 
 
 @router.post("/proposals/{proposal_id}/draft", status_code=201)
-async def take_proposal(room: TheRoom, caller: Lead, proposal_id: AnId, given: DraftIn) -> DraftOut:
+async def take_proposal(room: TheRoom, caller: Lead, proposal_id: AnId, given: TakeUpIn) -> TakenUp:
     """Take a proposal up: an amendment is drafted with it, resting on the decision that it came with."""
     made = await write(room, lambda c: draft_proposal(room, c, caller, proposal_id, given))
-    return DraftOut(amendment=made.id, version=made.document.version, warnings=list(made.warnings))
+    return TakenUp(amendment=made.id, version=made.document.version, warnings=list(made.warnings))
 
 
 def job_out(room: Room, row: JobRow) -> JobOut:

@@ -14,7 +14,7 @@ from solon.formats.exports import FORMATS
 from solon.review.auth import Caller, Lead, TheRoom, read_form
 from solon.review.desk import begin_job as queue_export
 from solon.review.desk import bulk_filters, count_fitting, decide_fitting, draft_proposal
-from solon.review.desk_schemas import BulkIn, DraftIn, ExportIn
+from solon.review.desk_schemas import BulkIn, ExportIn, TakeUpIn
 from solon.review.rendering import page
 from solon.review.room import Room
 from solon.review.routes.desk import job_out
@@ -63,7 +63,7 @@ async def draft_page(request: Request, room: TheRoom, proposal_id: AnId) -> Resp
     caller, form = await read_form(request, room, "lead")
     values: dict[str, Any] = {name: form.get(name, "") for name in ("text", "reason", "name")}
     try:
-        given = DraftIn(**values, first=form.get("place") == "first")
+        given = TakeUpIn(**values, first=form.get("place") == "first")
         made = await write(room, lambda c: draft_proposal(room, c, caller, proposal_id, given))
     except (ReviewError, UsageError, ValidationError) as error:
         return await _refused(room, caller, proposal_id, form, error)

@@ -86,6 +86,7 @@ class Assignment(SQLModel, table=True):
         Index("ix_assignments_review_actor", "review_id", "actor", "state"),
         Index("ix_assignments_actor_state", "actor", "state", "opened_at"),
         Index("ix_assignments_expiry", "state", "expires_at"),
+        Index("ix_assignments_decision", "decision_id"),
         Index(
             "uq_assignments_leased",
             "review_id",

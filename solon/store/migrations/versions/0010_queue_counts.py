@@ -18,9 +18,11 @@ def upgrade() -> None:
         batch_op.create_foreign_key("fk_proposals_reason", "texts", ["reason_id"], ["id"])
     op.create_index("ix_reviews_counts", "reviews", ["state", "leased", "escalated", "kind"])
     op.create_index("ix_decisions_answers", "decisions", ["actor", "undone_at", "decided_at"])
+    op.create_index("ix_assignments_decision", "assignments", ["decision_id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_assignments_decision", table_name="assignments")
     op.drop_index("ix_decisions_answers", table_name="decisions")
     op.drop_index("ix_reviews_counts", table_name="reviews")
     with op.batch_alter_table("proposals") as batch_op:
