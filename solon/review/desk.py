@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import NotPending
-from solon.formats.exports import find_format
+from solon.formats.exports import SUFFIX, find_format
 from solon.review.auth import Caller
 from solon.review.desk_schemas import BulkIn, BulkOut, ExportIn, TakeUpIn
 from solon.review.room import Room
@@ -99,10 +99,11 @@ async def begin_job(room: Room, caller: Caller, given: ExportIn) -> JobRow:
     Raises:
         UsageError: there is no such format, or no such run.
     """
-    find_format(given.format)
+    form = find_format(given.format)
     with room.store.connect() as connection:
         run_id = find_run(connection, given.run).id if given.run else None
-    asked: dict[str, Any] = {**given.model_dump(), "run": run_id, "name": f"{given.format}.jsonl"}
+    name = f"solon-{given.format}{SUFFIX.get(form.container, '.jsonl')}"
+    asked: dict[str, Any] = {**given.model_dump(), "run": run_id, "name": name}
     actor = caller.expert.actor
 
     def add(connection: Connection) -> JobRow:

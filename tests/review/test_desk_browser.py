@@ -93,7 +93,7 @@ def test_a_leads_desk_by_keyboard_alone(browser: Any, server: Server, project: P
     with page.expect_download() as waited:
         tab_to(page, "a[download]")
         page.keyboard.press("Enter")
-    assert waited.value.suggested_filename == "jsonl.jsonl"
+    assert waited.value.suggested_filename == "solon-jsonl.jsonl"
     assert page.problems == []
 
 
@@ -157,6 +157,8 @@ def test_nothing_that_a_screen_reader_stumbles_over(browser: Any, server: Server
         page.goto(f"{server.address}/outcomes")
         look(page, f"outcomes, {scheme}")
     assert not found, "\n".join(found)
+    page.evaluate("document.querySelector('main').append(document.createElement('select'))")
+    assert "select-name" in {one["id"] for one in axe.run(page).response["violations"]}  # it does look
 
 
 def test_the_lock_covers_what_is_open(browser: Any, server: Server, person: Any) -> None:

@@ -100,7 +100,7 @@ def test_many_are_counted_then_decided(project: Project, person: Any, serving: A
             told = (await http.post("/lead/bulk", data=form)).text
             assert "7 reviews would be decided" in told
             for why in ("audit", "known", "overlap", "sample", "held"):
-                assert f"<b>1</b> {LEFT_OUT[why]}" in told
+                assert f"{LEFT_OUT[why]}: <b>1</b>" in told
             stale = await http.post("/lead/bulk", data={**form, "expected": "9"})
             assert (stale.status_code, "nothing was changed" in stale.text) == (422, True)
             wrong = await http.post("/lead/bulk", data={**form, "min_margin": "much"})

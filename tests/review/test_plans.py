@@ -90,7 +90,7 @@ def problems(project: Project, heard: dict[str, Heard]) -> list[str]:
             continue
         if any(SCAN.search(step) for step in told):
             found.append(f"reads all of it: {told}\n{statement}")
-        elif "reviews.priority" in statement and "LIMIT" in statement and any("B-TREE" in s for s in told):
+        elif "reviews.priority, " in statement and "LIMIT" in statement and any("B-TREE" in s for s in told):
             found.append(f"sorts the queue: {told}\n{statement}")
         elif one.most * UNIT > (40 if counts else 3) * WAITING:
             found.append(f"{one.most * UNIT} steps: {told}\n{statement}")

@@ -336,7 +336,7 @@ function cover(title, words) {
   $("#cover button").focus();
 }
 
-function uncover() { if (!covered) return; covered = false; $("#cover").hidden = true; $("main").inert = false; idleSince = Date.now(); shown?.root.focus({ preventScroll: true }); }
+function uncover() { if (!covered) return; covered = false; $("#cover").hidden = true; $("main").inert = false; idleSince = Date.now(); shown?.root.focus({ preventScroll: true }); beat(); }
 
 function coverWhenIdle() {
   if (covered || !settings.lock_minutes || Date.now() - idleSince <= settings.lock_minutes * 60000) return;
@@ -353,11 +353,14 @@ setInterval(() => {
   if (settings.session_minutes && session === settings.session_minutes * 60) say("Time for a break: tired answers are worse answers.");
 }, 1000);
 
-setInterval(async () => {
+// Whoever is not there keeps nothing: the lease ends half an hour after the last of these.
+async function beat() {
+  if (covered || Date.now() - idleSince > 600000) return;
   for (const view of [shown, ...ahead].filter(Boolean)) {
     try { await call("POST", `/api/v1/assignments/${view.item.assignment}/heartbeat`, {}); } catch (error) { if (view === shown && error instanceof Refused) say(error.message); }
   }
-}, 60000);
+}
+setInterval(beat, 60000);
 
 const doing = {
   first: () => choose("prefer", $$(".candidate[data-candidate]", box)[0]?.dataset.candidate),
