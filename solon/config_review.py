@@ -20,6 +20,12 @@ class ReviewConfig(_Section):
     answers: int = Field(
         1, ge=1, le=9, description="people asked each question; a lead settles what they differ in"
     )
+    answers_below: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="ask further people only where panel and first answer are less sure than this; 1: always",
+    )
     onboarding: bool = Field(
         False, description="new experts begin with guidelines, practice and calibration before they decide"
     )

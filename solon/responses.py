@@ -6,6 +6,7 @@ On every wire an answer names candidate ids, never letters or sides.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -69,6 +70,7 @@ class SingleResponse(Response):
 SCHEMAS: dict[str, type[Response]] = {"pair@1": PairResponse, "single@1": SingleResponse}
 
 
+@cache
 def choices_of(schema: str) -> tuple[str, ...]:
     """The closed set of a response schema; empty for one of another version of Solon."""
     if schema not in SCHEMAS:

@@ -41,6 +41,7 @@ from solon.cli import (
     run,
     show,
     threads,
+    worker,
 )
 from solon.cli.options import GUARDED, PROFILE
 from solon.cli.terminal import STOPPED, clean, print_json
@@ -94,6 +95,7 @@ for part in (
     plan,
     run,
     review,
+    worker,
     learn,
     show,
     export,

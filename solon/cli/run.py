@@ -254,7 +254,9 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
     if summary.carried:
         out.print(f"  {summary.carried} decisions carried over from earlier runs (--ask-again asks anew)")
     if summary.decisions_to_apply:
-        out.print(f"  {summary.decisions_to_apply} decisions wait for `solon resume`")
+        out.print(
+            f"  {summary.decisions_to_apply} decisions wait for a worker (`solon resume`, `solon worker`)"
+        )
     if summary.stopped_because:
         out.print(clean(f"  stopped: {summary.stopped_because}"))
 

@@ -22,6 +22,7 @@ from solon.review.room import Options, make_room
 from solon.review.routes import (
     adjudication,
     desk,
+    desk_pages,
     inbox,
     law,
     law_pages,
@@ -86,7 +87,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
     add_handlers(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadersAndTime, metrics=room.metrics)
-    for part in (queue, inbox, leads, desk, law, pages, lead_pages, law_pages, adjudication, sso):
+    for part in (queue, inbox, leads, desk, law, pages, lead_pages, desk_pages, law_pages, adjudication, sso):
         app.include_router(part.router)
     app.include_router(adjudication.page_router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import parse_qs
 
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPBearer
@@ -107,6 +108,23 @@ def set_cookie(room: Room, response: Response, secret: str) -> None:
         secure=room.options.secure,
         path="/",
     )
+
+
+async def read_form(request: Request, room: Room, role: str = "worker") -> tuple[Caller, dict[str, str]]:
+    """Who sent a form of our own pages, and its fields.
+
+    Raises:
+        NotLoggedIn: nobody is known. NotAllowed: the role does not reach, or the form is not from our page.
+    """
+    caller = await session_caller(request, room)
+    if caller is None:
+        raise NotLoggedIn("you are not logged in", next_step="log in with your link or token")
+    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=30)
+    form = {name: values[0] for name, values in fields.items()}
+    check_csrf(room, caller.session, form.pop("csrf", ""))
+    if not caller.expert.may(role):
+        raise NotAllowed(f"this needs the role {role}", next_step="ask an admin")
+    return caller, form
 
 
 def needs(role: str) -> Callable[[Caller], Awaitable[Caller]]:

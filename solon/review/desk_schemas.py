@@ -20,6 +20,7 @@ class BulkIn(Wire):
     recipe: str | None = Field(None, max_length=200)
     run: str | None = Field(None, max_length=200)
     judge: str | None = Field(None, max_length=200)
+    constitution: str | None = Field(None, max_length=200)
     text: str | None = Field(None, max_length=200)
     min_margin: float | None = None
     max_margin: float | None = None
@@ -27,11 +28,13 @@ class BulkIn(Wire):
 
 
 class BulkOut(Wire):
-    """`fitting` reviews; `decided` of them, none in a dry run."""
+    """`fitting` reviews; `decided` of them, none in a dry run. `left_out`: how many more the filters fit, by why they
+    are never decided so: audit, known, overlap, sample, held, begun, no_such_choice, over_the_limit."""
 
     dry_run: bool
     fitting: int
     decided: int
+    left_out: dict[str, int]
 
 
 class SimilarOut(Wire):
@@ -51,11 +54,34 @@ class ProposalOut(Wire):
     item: Id
     state: Literal["open", "taken", "declined"]
     text: str
+    reason: str
+    amendment: Id | None
     created_at: float
+    closed_at: float | None
 
 
 class ProposalIn(Wire):
+    """`reason`: why it was declined; its author reads it."""
+
     state: Literal["open", "taken", "declined"]
+    reason: str = Field("", max_length=2000, examples=["The constitution says this already."])
+
+
+class TakeUpIn(Wire):
+    """Take a proposal up as a draft. Without `text` it is the proposal's own; `first`: before all other principles."""
+
+    text: str = Field("", max_length=600, examples=["Names the interaction before the dose."])
+    reason: str = Field(min_length=1, max_length=2000, examples=["Three reviewers asked for it."])
+    name: str = Field("", max_length=60)
+    first: bool = False
+
+
+class TakenUp(Wire):
+    """The amendment that was drafted."""
+
+    amendment: Id
+    version: str
+    warnings: list[str]
 
 
 class ExportIn(Wire):
@@ -90,6 +116,7 @@ class JobOut(Wire):
     problem: str | None
     created_at: float
     finished_at: float | None
+    bytes_so_far: int = 0
 
 
 class HookOut(Wire):
@@ -107,7 +134,7 @@ class HookOut(Wire):
 
 
 class TooFewOut(Wire):
-    """Waiting reviews that fewer than two people can answer by their specialties and languages."""
+    """Waiting reviews that fewer people can answer by specialty and language than are asked, two at least."""
 
     specialty: str | None
     lang: str | None

@@ -28,7 +28,8 @@ BROUGHT_BY = {
     "practice": ["A practice question: here is what is right, and why."],
 }
 NOT_TOLD = ("overlap", "golden", "calibration", REPEAT)
-"""Kinds that are one to their reviewers, also after the answer."""
+"""Kinds that are one to their reviewers, also after the answer: a known question has no votes, so none are shown of
+the others either."""
 
 
 def explain_review(
@@ -39,16 +40,17 @@ def explain_review(
     place = {name: number for number, name in enumerate(order, 1)}
     reasons = [_as_seen(reason["text"], review, place) for reason in review.reasons or ()]
     reasons = BROUGHT_BY.get(review.kind, []) or reasons
+    hidden = review.kind in NOT_TOLD
     return {
         "review": review.id,
-        "kind": "check" if review.kind in NOT_TOLD else review.kind,
+        "kind": "check" if hidden else review.kind,
         "reasons": reasons,
-        "margin": review.margin,
-        "confidence": review.confidence,
+        "margin": None if hidden else review.margin,
+        "confidence": None if hidden else review.confidence,
         "candidates": [{"id": name, "place": place[name]} for name in order],
-        "findings": _findings(connection, review, place),
-        "verdicts": _verdicts(connection, review, place),
-        "resolution": _resolution(connection, review, place),
+        "findings": [] if hidden else _findings(connection, review, place),
+        "verdicts": [] if hidden else _verdicts(connection, review, place),
+        "resolution": None if hidden else _resolution(connection, review, place),
         "decision": _decision(connection, review, place, expert),
         "known": _known(connection, review, place),
     }

@@ -84,7 +84,7 @@ class InboxNext(Wire):
 class InboxAnswer(Wire):
     """The response, alone or as the list of one that the inbox resumes a graph with."""
 
-    token: str = Field(max_length=128)
+    token: str = Field(max_length=128, examples=["6f0a1c3be2f94d5f8a7b6c5d4e3f2a1b"])
     response: HumanResponse | list[HumanResponse] = Field(
         examples=[
             {

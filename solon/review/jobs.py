@@ -69,6 +69,15 @@ class Jobs:
         path = self._folder / job.id / Path(files[place]["name"]).name
         return path if path.is_file() else None
 
+    def written(self, job: JobRow) -> int:
+        """Bytes that a running job has written so far."""
+        if self._folder is None or job.state != "running":
+            return 0
+        try:
+            return sum(part.stat().st_size for part in (self._folder / job.id).iterdir())
+        except FileNotFoundError:  # not begun, or a file was just put in its place
+            return 0
+
     async def _work(self) -> None:
         writer = self._project.store.writer
         kinds = ("export", *(LAW_KINDS if self.works else ()))

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from solon.store import Store
-from solon.store.queue import count_waiting
+from solon.store.queue_counts import count_waiting
 from solon.store.reviews import pending_deliveries
 
 FRESH_SECONDS = 1.0

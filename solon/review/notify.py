@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from solon.errors import ConfigError, SolonError, UsageError
 from solon.store.adjudicating import cases_of, list_cases
 from solon.store.experts import ExpertRow, list_experts
-from solon.store.queue import count_for
+from solon.store.queue_counts import count_for
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -45,9 +45,10 @@ class Digest:
 
 
 def digests(store: Store) -> list[Digest]:
-    """One for everybody with an address whose access stands."""
+    """One for everybody with an address whose access stands and who has not ended them."""
     with store.connect() as connection:
-        people = [one for one in list_experts(connection, revoked=False) if one.email]
+        known = [one for one in list_experts(connection, revoked=False) if one.email]
+        people = [one for one in known if one.settings.get("mails", True)]
         return [_digest(connection, expert) for expert in people]
 
 
@@ -109,7 +110,9 @@ def write_mail(one: Digest, sender: str, address: str) -> EmailMessage:
     mail["Date"] = formatdate()
     mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2] or "localhost")
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(f"{told(one)}.\n\n{address}\n\nAsk whoever runs Solon to end these mails.\n")
+    mail.set_content(
+        f"{told(one)}.\n\n{address}\n\nTo end these mails, untick them under Settings on that page.\n"
+    )
     return mail
 
 

@@ -40,6 +40,7 @@ class Options:
         match: give experts reviews of their specialties and languages first, or only those.
         secure: set the cookie for TLS only.
         answers: so many people are asked each question; a lead settles what they differ in.
+        answers_below: further people are asked only where panel and first answer are less sure than this.
         mix: how known questions are mixed into the queue.
         onboarding: new experts begin with the guidelines; `guidelines` is their text, as Markdown.
         poll_seconds: how often decisions made elsewhere (the command line, another server) are looked for.
@@ -50,6 +51,7 @@ class Options:
     secure: bool = False
     poll_seconds: float = 2.0
     answers: int = 1
+    answers_below: float = 1.0
     mix: Mix = field(default_factory=Mix)
     onboarding: bool = False
     guidelines: str = ""
@@ -80,7 +82,8 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
         repeat_share=config.repeat_share,
         repeat_days=config.repeat_days,
     )
-    return Options(answers=config.answers, mix=mix, onboarding=config.onboarding, guidelines=text, **more)
+    asked = {"answers": config.answers, "answers_below": config.answers_below}
+    return Options(**asked, mix=mix, onboarding=config.onboarding, guidelines=text, **more)  # type: ignore[arg-type]
 
 
 @dataclass(slots=True)

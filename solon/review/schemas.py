@@ -85,11 +85,12 @@ EmptyReason = Literal["all_done", "nothing_for_you", "being_judged", "stopped", 
 
 
 class NextOut(Wire):
-    """The next review, or why there is none."""
+    """The next review, or why there is none. `until`: epoch seconds at which the panel is through, at its pace."""
 
     item: BlindItem | None
     empty: EmptyReason | None = None
     message: str = ""
+    until: float | None = None
 
 
 class LeaseOut(Wire):
@@ -188,6 +189,7 @@ class SettingsIn(Wire):
     send_at_once: bool = False
     lock_minutes: int = Field(15, ge=0, le=240)
     session_minutes: int = Field(45, ge=0, le=480)
+    mails: bool = Field(True, description="a daily mail with counts, where an address is known")
 
 
 class ReviewOut(Wire):
@@ -330,7 +332,7 @@ class AuditCheck(Wire):
 
 
 class ExpertIn(Wire):
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, examples=["Dr Ada Lind"])
     role: Literal["worker", "expert", "lead", "admin"] = "expert"
     email: str = Field("", max_length=320)
     proven: bool | None = Field(None, description="decides at once; default: as the server is configured")

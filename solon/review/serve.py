@@ -89,7 +89,9 @@ def serve(
     if older:
         say(f"{older} waiting items stand in an older graph: `solon migrate-threads` brings them to this one")
     if not options.work:
-        say("Decisions are stored and not applied (--no-work); `solon resume` applies them.")
+        say(
+            "Decisions are stored and not applied (--no-work); `solon worker` or `solon resume` applies them."
+        )
     config = uvicorn.Config(
         create_app(project, options),
         log_level="warning",

@@ -15,14 +15,14 @@ from solon.review.blind import show_blind
 from solon.review.room import Room
 from solon.review.schemas import BlindItem, DecisionIn, DecisionOut, EmptyReason, NextOut, Progress, UndoOut
 from solon.store.answering import Answered, BeingApplied, answer_lease
-from solon.store.audit_log import append
+from solon.store.audit_log import append, unread
 from solon.store.drafts import Lease
 from solon.store.experts import STAGES, ExpertRow
 from solon.store.known import move_on, next_known
+from solon.store.pace import judging
 from solon.store.queue import lease_next, lease_review
 from solon.store.review_lists import count_answers
 from solon.store.reviews import ReviewRow
-from solon.store.runs import all_runs
 from solon.store.unvoting import replayed
 from solon.store.unvoting import take_back as take_answer_back
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+NOTED_AT_ONCE = 20
 REPLAY_SECONDS = 8.0
 """So long an undo waits for its review to be open again."""
 
@@ -80,8 +81,7 @@ async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOu
         return NextOut(item=None, empty="guidelines", message="Read the guidelines first.")
     if expert.stage != "proven":
         return NextOut(item=None, empty="onboarding", message="Send what you have open; then it goes on.")
-    reason, message = await asyncio.to_thread(_why_empty, room)
-    return NextOut(item=None, empty=reason, message=message)
+    return await asyncio.to_thread(_why_empty, room)
 
 
 async def open_review(room: Room, caller: Caller, review_id: str) -> BlindItem:
@@ -108,17 +108,45 @@ def _shown(room: Room, connection: Connection, lease: Lease, review: ReviewRow, 
     return show_blind(room, connection, lease, review, caller.expert)
 
 
-def _why_empty(room: Room) -> tuple[EmptyReason, str]:
+def _why_empty(room: Room) -> NextOut:
     counts = room.live.counts()
     with room.store.connect() as connection:
-        runs = all_runs(connection)
+        panel = judging(connection)
     if counts["free"]:
-        return "nothing_for_you", f"{counts['free']} reviews wait, but none that you can answer."
-    if counts["opening"] or any(run.status in ("running", "loading") for run in runs):
-        return "being_judged", "The panel is still at work; new reviews appear here by themselves."
-    if any(run.status == "stopped" for run in runs):
-        return "stopped", "The run was stopped; whoever runs it can continue it."
-    return "all_done", "All done: nothing waits."
+        return _empty("nothing_for_you", f"{counts['free']} reviews wait, but none that you can answer.")
+    if panel.working or (counts["opening"] and room.worker is not None):
+        told = "The panel is still at work; new reviews appear here by themselves."
+        return _empty("being_judged", told, panel.until)
+    if panel.stopped or counts["opening"]:
+        return _empty("stopped", "The run was stopped; whoever runs it can continue it.")
+    return _empty("all_done", "All done: nothing waits.")
+
+
+def _empty(reason: EmptyReason, message: str, until: float | None = None) -> NextOut:
+    return NextOut(item=None, empty=reason, message=message, until=until and round(until))
+
+
+async def note_shown(room: Room, caller: Caller, rows: Sequence[Mapping[str, Any]], *, why: bool) -> None:
+    """Note which items a list showed. With `why` it told what brought each here, which counts as having read it: the
+    reader's later answer to it is no blind evidence. The first time is noted."""
+    actor = caller.expert.actor
+    ids = [str(row["item_id"]) for row in rows]
+    if not ids:
+        return
+
+    def note(connection: Connection) -> list[str]:
+        append(room.store, connection, actor, "queue.read", "", {"items": ids})
+        return unread(connection, actor, "item.read", ids) if why else []
+
+    new = await write(room, note)
+    for start in range(0, len(new), NOTED_AT_ONCE):
+        part = new[start : start + NOTED_AT_ONCE]
+        await write(room, lambda c, some=part: _note_read(room, c, actor, some))  # type: ignore[misc]
+
+
+def _note_read(room: Room, connection: Connection, actor: str, item_ids: Sequence[str]) -> None:
+    for item_id in item_ids:
+        append(room.store, connection, actor, "item.read", item_id, {"list": True})
 
 
 async def take_answer(
@@ -139,6 +167,7 @@ async def take_answer(
             times={name: value for name, value in times.items() if value is not None},
             reviewers=room.reviewers,
             answers=room.options.answers,
+            answers_below=room.options.answers_below,
         )
 
     taken = await write(room, answer)

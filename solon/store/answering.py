@@ -33,7 +33,7 @@ from solon.store.reviews import (
 )
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Item, Outbox, Precedent, Review
-from solon.store.voting import keep_text, kept_answer, log_vote, settle
+from solon.store.voting import keep_text, kept_answer, log_vote, settle, sure_after
 from solon.store.writer import insert_rows
 
 reviews = Review.__table__  # type: ignore[attr-defined]
@@ -83,6 +83,7 @@ def answer_lease(
     times: Mapping[str, float | None],
     reviewers: ReviewersConfig | None = None,
     answers: int = 1,
+    answers_below: float = 1.0,
 ) -> Answered:
     """Take an answer in, in the caller's transaction. Sending it again under the same token changes nothing.
 
@@ -90,6 +91,7 @@ def answer_lease(
 
     Args:
         answers: so many people are asked each question; where they differ, a lead settles it.
+        answers_below: ... but only where panel and the first answer together are less sure of it than this.
 
     Raises:
         NotThere: the token is unknown. LeaseLost: its answer was taken back.
@@ -142,9 +144,20 @@ def answer_lease(
     )
     close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
-    ask_others(connection, review, answers)
+    if answers > 1 and _unsure(
+        connection, review, response, expert.believed(reviewers).reliability, answers_below
+    ):
+        ask_others(connection, review, answers)
     note_disagreement(store, connection, review)
     return Answered("decided", lease.id, review.id, decision_id, False)
+
+
+def _unsure(
+    connection: Connection, review: ReviewRow, response: Response, reliability: float, below: float
+) -> bool:
+    if below >= 1.0 or review.kind != "interrupt":
+        return True
+    return sure_after(connection, review, response.choice, response.candidate, reliability) < below
 
 
 def refuse_forgotten(connection: Connection, item_id: str) -> None:

@@ -12,7 +12,7 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,3 +154,12 @@ def has_read(connection: Connection, actor: str, action: str, subject: str) -> b
         entries.c.subject == subject, entries.c.actor == actor, entries.c.action == action
     )
     return connection.execute(query.limit(1)).first() is not None
+
+
+def unread(connection: Connection, actor: str, action: str, subjects: Sequence[str]) -> list[str]:
+    """Those to which this person never did this, each once, in their order."""
+    query = select(entries.c.subject).where(
+        entries.c.subject.in_(subjects), entries.c.actor == actor, entries.c.action == action
+    )
+    known = set(connection.execute(query).scalars())
+    return [subject for subject in dict.fromkeys(subjects) if subject not in known]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Case, Connection, case, exists, func, or_, select
 
 from solon.errors import InvalidDecision
 from solon.responses import choices_of, parse_response
 from solon.store.experts import ExpertRow
 from solon.store.review_lists import Filters, filtered
+from solon.store.review_rows import PERSONAL
 from solon.store.reviews import find_review, store_decision
 from solon.store.store import Store
 from solon.store.tables import Assignment, Review
@@ -24,11 +27,30 @@ MEASURING = ("pilot", "audit")
 """Rules that draw at random: their answers are a sample, and must be given one by one."""
 
 
-def bulk_ids(connection: Connection, filters: Filters, choice: str) -> list[str]:
-    """Reviews that one answer would decide, the oldest first; `MOST` at most.
+FITS = "fits"
+LEFT_OUT = {
+    "audit": "random checks of what the panel accepted",
+    "known": "known questions (golden, practice, calibration)",
+    "overlap": "questions that several people are asked",
+    "sample": "random samples, which measure the panel",
+    "held": "in the hands of somebody",
+    "begun": "somebody has begun to write about it",
+    "no_such_choice": "reviews that know no such choice",
+    "over_the_limit": f"more than {MOST} at once",
+}
+"""Why a review that fits the filters is not decided with the others."""
 
-    Left out: audits, golden and overlapped questions, random samples, what someone holds or has begun to write about,
-    and reviews that know no such choice.
+
+@dataclass(frozen=True, slots=True)
+class BulkCount:
+    """Reviews that one answer would decide, the oldest first, and how many fit the filters and are left out, by why."""
+
+    ids: list[str]
+    left_out: dict[str, int]
+
+
+def count_bulk(connection: Connection, filters: Filters, choice: str) -> BulkCount:
+    """What one answer to all waiting reviews that fit would decide; `MOST` at most, and never what measures.
 
     Raises:
         InvalidDecision: the choice names a candidate or a text.
@@ -37,23 +59,43 @@ def bulk_ids(connection: Connection, filters: Filters, choice: str) -> list[str]
         raise InvalidDecision(
             f"choice: {choice[:40]!r} cannot be given to many", next_step=f"choices: {', '.join(BARE)}"
         )
+    query = (
+        filtered(select(reviews.c.id, reviews.c.response_schema, _why_not().label("why")), filters)
+        .where(reviews.c.state == "waiting")
+        .order_by(reviews.c.created_at, reviews.c.id)
+    )
+    ids: list[str] = []
+    left_out = Counter[str]()
+    for row in connection.execute(query):
+        why = row.why
+        if why == FITS:
+            why = _further(row.response_schema, choice, len(ids))
+        if why == FITS:
+            ids.append(row.id)
+        else:
+            left_out[why] += 1
+    return BulkCount(ids, {why: left_out[why] for why in LEFT_OUT if left_out[why]})
+
+
+def _why_not() -> Case[str]:
     same = reviews.alias("same")
     overlapped = exists().where(same.c.content_hash == reviews.c.content_hash, same.c.id != reviews.c.id)
     begun = exists().where(assignments.c.review_id == reviews.c.id, assignments.c.draft_id.is_not(None))
-    query = (
-        filtered(select(reviews.c.id, reviews.c.response_schema), filters)
-        .where(
-            reviews.c.state == "waiting",
-            reviews.c.kind == "interrupt",
-            reviews.c.rule.not_in(MEASURING),
-            reviews.c.leased.is_(False),
-            ~overlapped,
-            ~begun,
-        )
-        .order_by(reviews.c.created_at, reviews.c.id)
-        .limit(MOST)
+    return case(
+        (reviews.c.kind == "audit", "audit"),
+        (reviews.c.kind.in_(PERSONAL), "known"),
+        (or_(reviews.c.kind != "interrupt", overlapped), "overlap"),
+        (reviews.c.rule.in_(MEASURING), "sample"),
+        (reviews.c.leased.is_(True), "held"),
+        (begun, "begun"),
+        else_=FITS,
     )
-    return [row.id for row in connection.execute(query) if choice in choices_of(row.response_schema)]
+
+
+def _further(schema: str, choice: str, before: int) -> str:
+    if choice not in choices_of(schema):
+        return "no_such_choice"
+    return "over_the_limit" if before >= MOST else FITS
 
 
 def bulk_decide(
@@ -81,16 +123,16 @@ def bulk_decide(
 
 
 def count_too_few(
-    connection: Connection, fields: Sequence[tuple[Sequence[str], Sequence[str]]]
+    connection: Connection, fields: Sequence[tuple[Sequence[str], Sequence[str]]], needed: int = 2
 ) -> list[dict[str, Any]]:
-    """Waiting reviews by specialty and language that fewer than two people can answer.
+    """Waiting reviews by specialty and language that fewer than `needed` people can answer.
 
     Args:
         fields: specialties and languages of everyone who may answer; no languages: any.
     """
     query = (
         select(reviews.c.specialty, reviews.c.lang, func.count().label("n"))
-        .where(reviews.c.state == "waiting")
+        .where(reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
         .group_by(reviews.c.specialty, reviews.c.lang)
     )
     found = []
@@ -100,6 +142,6 @@ def count_too_few(
             and (row.lang is None or not languages or row.lang in languages)
             for specialties, languages in fields
         )
-        if able < 2:
+        if able < needed:
             found.append({"specialty": row.specialty, "lang": row.lang, "reviews": row.n, "people": able})
     return sorted(found, key=lambda one: (one["people"], -one["reviews"]))

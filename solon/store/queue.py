@@ -7,7 +7,18 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from solon.config import ReviewersConfig
 from solon.errors import NotPending
@@ -67,13 +78,24 @@ def lease_next(
         return taken, find_review(connection, taken.review_id)
     if expert.stage != "proven":
         return None
-    for condition in _tiers(expert, match):
-        review_id = _first(connection, expert.actor, (*condition, *open_to_all))
-        if review_id is not None:
-            taken = _lease(connection, review_id, expert.actor)
-            if taken is not None:
-                return taken, find_review(connection, review_id)
+    for review_id in _offered(connection, expert, match, open_to_all):
+        taken = _lease(connection, review_id, expert.actor)
+        if taken is not None:
+            return taken, find_review(connection, review_id)
     return None
+
+
+def _offered(
+    connection: Connection, expert: ExpertRow, match: str, open_to: Collection[ColumnElement[bool]]
+) -> Iterator[str]:
+    """The first review of each tier, in order of preference."""
+    for condition in _tiers(expert, match):
+        review_id = _one(connection, _FREE, expert.actor, (*condition, *open_to))
+        if review_id is not None:
+            yield review_id
+    late = _late(connection, expert, match, open_to)
+    if late is not None:
+        yield late
 
 
 def expire(connection: Connection) -> None:
@@ -116,8 +138,16 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
             yield (*mine, field, reviews.c.lang.is_(None) if lang is None else reviews.c.lang == lang)
     if match == "prefer":
         yield mine
-    late = reviews.c.created_at < time.time() - WAIT_FOR_PREFERRED
-    yield (reviews.c.escalated.is_(False), late, reviews.c.kind.not_in(PERSONAL))
+
+
+def own_fields(expert: ExpertRow) -> list[ColumnElement[bool]]:
+    """Reviews of a person's specialties and languages, and those that have none; no languages: any."""
+    field = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
+    return [field, *([spoken(expert)] if expert.languages else [])]
+
+
+def spoken(expert: ExpertRow) -> ColumnElement[bool]:
+    return or_(reviews.c.lang.is_(None), reviews.c.lang.in_(expert.languages))
 
 
 def _open_to(
@@ -138,10 +168,13 @@ def _open_to(
     return tuple(measures)
 
 
-def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bool], ...]) -> str | None:
+def _free(first: Any = reviews.c.priority) -> Select[tuple[str]]:
+    """The first free review that `:me` may still be asked about; built once, since a statement costs more to make
+    than to run."""
+    me: BindParameter[str] = bindparam("me")
     done = exists().where(
         assignments.c.review_id == reviews.c.id,
-        assignments.c.actor == actor,
+        assignments.c.actor == me,
         assignments.c.state.in_(DONE_WITH),
     )
     # Nobody is asked twice about the same candidates: an audit or overlap is for somebody else.
@@ -150,24 +183,45 @@ def _first(connection: Connection, actor: str, condition: tuple[ColumnElement[bo
         same.c.content_hash == reviews.c.content_hash,
         same.c.id != reviews.c.id,
         assignments.c.review_id == same.c.id,
-        assignments.c.actor == actor,
+        assignments.c.actor == me,
         assignments.c.state.in_((*DONE_WITH, "leased")),
     )
-    query = (
+    return (
         select(reviews.c.id)
         .where(
             reviews.c.state == "waiting",
             reviews.c.leased.is_(False),
-            *condition,
             ~done,
-            or_(reviews.c.prefer_actor == actor, ~asked),
+            or_(reviews.c.prefer_actor == me, ~asked),
         )
-        .order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
+        .order_by(first, reviews.c.created_at, reviews.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=reviews)
     )
-    found = connection.execute(query).scalar_one_or_none()
+
+
+_FREE = _free()
+_FEW = _free(reviews.c.priority + 0)
+"""Sorts what it finds: where the condition leaves few, walking the queue in its order would read all of it."""
+
+
+def _one(
+    connection: Connection, query: Select[tuple[str]], actor: str, condition: Collection[ColumnElement[bool]]
+) -> str | None:
+    found = connection.execute(query.where(*condition), {"me": actor}).scalar_one_or_none()
     return None if found is None else str(found)
+
+
+def _late(connection: Connection, expert: ExpertRow, match: str, open_to: Collection[Any]) -> str | None:
+    """What has waited for one person in vain. Few reviews wait for one person; the index by person holds them."""
+    late = (
+        reviews.c.escalated.is_(False),
+        reviews.c.prefer_actor > "",
+        reviews.c.created_at + 0 < time.time() - WAIT_FOR_PREFERRED,  # not by the index by age
+        reviews.c.kind.not_in(PERSONAL),
+    )
+    own = own_fields(expert) if match == "require" else ()
+    return _one(connection, _FEW, expert.actor, (*late, *own, *open_to))
 
 
 def _lease(connection: Connection, review_id: str, actor: str) -> Lease | None:
@@ -327,42 +381,3 @@ def reveal(connection: Connection, lease_id: str, actor: str) -> Lease:
         .values(revealed_at=time.time())
     )
     return find_lease(connection, lease.id)
-
-
-def count_for(connection: Connection, expert: ExpertRow) -> int:
-    """How many reviews a person could be handed now, in their fields and languages, and was not asked yet."""
-    if expert.stage != "proven":
-        return 0
-    asked = exists().where(
-        assignments.c.actor == expert.actor,
-        assignments.c.review_id == reviews.c.id,
-        assignments.c.state.in_(DONE_WITH),
-    )
-    fields = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
-    langs = reviews.c.lang.is_(None) | reviews.c.lang.in_(expert.languages)
-    query = select(func.count()).where(
-        reviews.c.state == "waiting",
-        reviews.c.leased.is_(False),
-        reviews.c.kind.not_in(PERSONAL),
-        ~asked,
-        *([fields] if expert.specialties else []),
-        *([langs] if expert.languages else []),
-        *([] if expert.may("lead") else [reviews.c.escalated.is_(False)]),
-    )
-    return int(connection.execute(query).scalar_one())
-
-
-def count_waiting(connection: Connection) -> dict[str, int]:
-    """How many reviews are free, leased, escalated, and still being prepared; without those made for one person."""
-    query = (
-        select(reviews.c.state, reviews.c.leased, reviews.c.escalated, func.count())
-        .where(reviews.c.state.in_(("waiting", "opening")), reviews.c.kind.not_in(PERSONAL))
-        .group_by(reviews.c.state, reviews.c.leased, reviews.c.escalated)
-    )
-    counts = {"free": 0, "leased": 0, "escalated": 0, "opening": 0}
-    for state, leased, escalated, n in connection.execute(query):
-        kind = (
-            "opening" if state == "opening" else "leased" if leased else "escalated" if escalated else "free"
-        )
-        counts[kind] += n
-    return counts

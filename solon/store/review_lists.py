@@ -37,7 +37,8 @@ constitutions = Constitution.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the leads' list is narrowed to; None is no condition. `text` is looked for in the seed's text."""
+    """What the leads' list is narrowed to; None is no condition. `text` is looked for in the seed's text;
+    `constitution` is a version's id, or its name and version."""
 
     status: str | None = None
     reason: str | None = None
@@ -50,6 +51,12 @@ class Filters:
     max_margin: float | None = None
     escalated: bool | None = None
     text: str | None = None
+
+    @property
+    def tells_why(self) -> bool:
+        """Does a list under these filters tell what brought its reviews here?"""
+        told = (self.reason, self.judge, self.kind, self.min_margin, self.max_margin)
+        return any(one is not None for one in told)
 
 
 def list_filtered(
@@ -103,9 +110,12 @@ def _conditions(filters: Filters) -> list[Any]:
         reviews.c.run_id: filters.run,
         reviews.c.kind: filters.kind,
         reviews.c.escalated: filters.escalated,
-        items.c.constitution_id: filters.constitution,
     }
     found: list[Any] = [column == wanted for column, wanted in equal.items() if wanted is not None]
+    if filters.constitution is not None:
+        named = constitutions.c.name + " " + constitutions.c.version
+        wanted = or_(constitutions.c.id == filters.constitution, named == filters.constitution)
+        found.append(items.c.constitution_id.in_(select(constitutions.c.id).where(wanted)))
     if filters.min_margin is not None:
         found.append(reviews.c.margin >= filters.min_margin)
     if filters.max_margin is not None:
@@ -315,6 +325,10 @@ def _overlapped(connection: Connection) -> list[tuple[str, str, bool]]:
 def items_asked_about(connection: Connection) -> set[str]:
     """Items that are decided and about which someone is still to be asked: by an audit or an overlap."""
     query = select(reviews.c.item_id).where(
-        reviews.c.state == "waiting", reviews.c.kind.in_(("audit", "overlap"))
+        reviews.c.state == "waiting",
+        # Both values each: so the index is followed down to the kind, and not the whole queue read.
+        reviews.c.leased.in_((False, True)),
+        reviews.c.escalated.in_((False, True)),
+        reviews.c.kind.in_(("audit", "overlap")),
     )
     return set(connection.execute(query).scalars())

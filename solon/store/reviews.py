@@ -23,7 +23,6 @@ from solon.store.deliveries import (
 )
 from solon.store.ids import hash_id, keyed_hash, new_id
 from solon.store.review_rows import (
-    KNOWN,
     PERSONAL,
     VOTES,
     LeaseLost,

@@ -218,6 +218,17 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
     return Tally(merge(posterior, given, confidence=confidence), tuple(votes))
 
 
+def sure_after(
+    connection: Connection, review: ReviewRow, choice: str, candidate_id: str | None, reliability: float
+) -> float:
+    """How sure panel and one answer together are of that answer; 0 for one that names no side."""
+    from solon.consensus.reviewers import merge
+
+    outcome = outcome_of(choice, candidate_id, review.candidates)
+    posterior, confidence = _panel(connection, review)
+    return merge(posterior, [(outcome, reliability)], confidence=confidence).get(outcome, 0.0)
+
+
 def _rows(connection: Connection, review: ReviewRow) -> Sequence[Any]:
     """Votes on a question that stand: those of an earlier attempt too, where one was taken back and the rest remain."""
     query = (

@@ -23,7 +23,9 @@ from solon.store.experts import ExpertRow, add_expert
 
 sys.path.insert(0, str(Path(__file__).parent))  # modules that several tests of this folder share
 
+from browsing import CHROMIUM, FLAGS
 from cases import CONFIG, build, seeds
+from running import Server
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +81,22 @@ def serving() -> Any:
 def client() -> Any:
     """`client(app, token)`: an HTTP client of the app."""
     return _client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def server(project: Project) -> Iterator[Server]:
+    """A server on a port of its own."""
+    running = Server(project)
+    running.start()
+    yield running
+    running.stop()

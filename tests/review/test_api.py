@@ -98,11 +98,11 @@ def _all_keys(value: Any) -> set[str]:
     return set()
 
 
-@pytest.mark.parametrize("kind", ["interrupt", "audit", "golden", "calibration"])
+@pytest.mark.parametrize("kind", ["interrupt", "audit", "golden", "calibration", "overlap"])
 def test_nothing_tells_why_a_review_is_here(
     project: Project, person: Any, serving: Any, client: Any, kind: str
 ) -> None:
-    """Ordinary, audit, golden and calibration reviews have the same keys, headers and page."""
+    """Ordinary, audit, golden, calibration and overlap reviews have the same keys, headers and page."""
     _, token = person("Ada")
     with project.store.transaction() as connection:
         connection.execute(update(reviews).values(kind=kind, rule="secret-rule", margin=0.123456))
@@ -118,7 +118,7 @@ def test_nothing_tells_why_a_review_is_here(
 
     found, raw = run(go())
     expected = {
-        "item", "empty", "message", "html", "assignment", "review", "token", "leased_until", "answer_schema",
+        "item", "empty", "message", "until", "html", "assignment", "review", "token", "leased_until", "answer_schema",
         "choices", "recipe", "prompt", "turns", "input", "reference", "candidates", "constitution", "principles",
         "criteria", "rationale_wanted", "draft", "id", "text",
     }  # fmt: skip
@@ -139,7 +139,7 @@ def test_same_page_for_every_kind(project: Project, person: Any, serving: Any, c
             return json.dumps({**found, "item": {**found["item"], "leased_until": 0}}, sort_keys=True)
 
     pages = set()
-    for kind in ("interrupt", "audit", "golden"):
+    for kind in ("interrupt", "audit", "golden", "overlap"):
         with project.store.transaction() as connection:
             connection.execute(update(reviews).values(kind=kind))
         pages.add(run(look()))

@@ -1,20 +1,14 @@
-"""End to end in a headless Chromium: keyboard, undo, edit, lost leases, lost network, ended session, phone width.
-
-Screenshots go to the folder named by SOLON_SCREENSHOTS, where it is set.
-"""
+"""The review page end to end in a headless Chromium: keyboard, undo, edit, lost leases, lost network, ended session."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
 
+from browsing import BROWSER_MARKS, DESKTOP, PHONE, answer, log_in, request_text, settled, shot
 from running import Server, wait_for
 from sqlalchemy import select, update
 
@@ -22,86 +16,7 @@ from solon.store import queue
 from solon.store.answering import answer_lease
 from solon.store.tables import Assignment, Decision, Review, Text
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt-get install chromium)"),
-    # playwright's own event loop leaves sockets to the garbage collector
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def server(project: Any) -> Iterator[Server]:
-    running = Server(project)
-    running.start()
-    yield running
-    running.stop()
-
-
-def shot(page: Any, name: str, **options: Any) -> None:
-    folder = os.environ.get("SOLON_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=f"{folder}/{name}.png", **options)
-
-
-def log_in(browser: Any, server: Server, token: str, **context: Any) -> Any:
-    page = browser.new_context(**{"viewport": DESKTOP, **context}).new_page()
-    page.problems = []
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.on(
-        "console",
-        lambda said: page.problems.append(said.text) if "Content Security" in said.text else None,
-    )
-    page.set_default_timeout(15_000)
-    fetched: list[str] = []
-    page.on("response", lambda got: fetched.append(got.url) if got.url.endswith("/page/next") else None)
-    page.goto(server.address)
-    page.fill("#token", token)
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".item")
-    for _ in range(200):  # the one on screen, and the one after it
-        if len(fetched) >= 2:
-            break
-        page.wait_for_timeout(50)
-    return page
-
-
-def request_text(page: Any) -> str:
-    return str(page.inner_text(".request .text"))
-
-
-def answer(page: Any, key: str = "1", why: str = "") -> None:
-    """Choose by key, say why where it is wanted, send, and wait for another item."""
-    before = request_text(page)
-    page.keyboard.press(key)
-    if why or page.inner_text(".why .hint").startswith("a sentence"):
-        page.keyboard.press("Tab") if page.evaluate("document.activeElement.id") == "" else None
-        page.focus("#rationale")
-        page.keyboard.type(why or "Clearer and safer.")
-        page.keyboard.press("Control+Enter")
-    else:
-        page.keyboard.press("Enter")
-    page.wait_for_function(
-        "before => document.querySelector('.request .text')?.innerText !== before", arg=before
-    )
-
-
-def settled(page: Any, today: int) -> None:
-    page.wait_for_function("n => document.querySelector('#today').textContent === String(n)", arg=today)
+pytestmark = BROWSER_MARKS
 
 
 def test_ten_items_by_keyboard_one_undone_one_edited(
@@ -344,7 +259,7 @@ def test_network_cut_in_the_middle_of_an_answer(
 ) -> None:
     """Typed without a network: the text stays, is sent when it is back, and counts once."""
     _, token = person("Ada")
-    page = log_in(browser, server, token)
+    page = log_in(browser, server, token, clock=True)
     page.keyboard.press("b")
     page.keyboard.type("Both name a wrong dose.")
     page.context.set_offline(True)
@@ -352,6 +267,8 @@ def test_network_cut_in_the_middle_of_an_answer(
     page.wait_for_function("() => document.querySelector('#said').textContent.includes('no connection')")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#unsaved:not([hidden])")
+    page.clock.fast_forward("02:00")
+    assert page.inner_text("#unsaved") == "not saved: 1"
     page.context.set_offline(False)
     page.wait_for_selector("#unsaved", state="hidden", timeout=30_000)
     settled(page, 1)

@@ -58,10 +58,11 @@ def test_bulk_counts_first_and_leaves_out_what_measures(
             assert (await other.post(url, json=body)).status_code == 403
             assert (await http.post(url, json={**body, "choice": "prefer"})).status_code == 422
             dry = (await http.post(url, json=body)).json()
-            assert dry == {"dry_run": True, "fitting": 7, "decided": 0}
+            left_out = dict.fromkeys(("audit", "known", "overlap", "sample", "held"), 1)
+            assert dry == {"dry_run": True, "fitting": 7, "decided": 0, "left_out": left_out}
             assert (await http.post(url, json={**body, "expected": 8})).status_code == 409
             done = (await http.post(url, json={**body, "expected": 7})).json()
-            assert done == {"dry_run": False, "fitting": 7, "decided": 7}
+            assert done == {"dry_run": False, "fitting": 7, "decided": 7, "left_out": left_out}
 
     asyncio.run(go())
     with project.store.connect() as connection:
@@ -81,8 +82,16 @@ def test_a_principle_is_proposed_with_an_answer(
             (found,) = (await http.get("/api/v1/proposals")).json()
             assert found["text"] == "Name the interaction before the dose."
             url = f"/api/v1/proposals/{found['id']}"
-            assert (await http.post(url, json={"state": "declined"})).status_code == 200
+            declined = {"state": "declined", "reason": "It is there already."}
+            assert (await http.post(url, json=declined)).json() == declined
             assert (await http.get("/api/v1/proposals")).json() == []
+            (kept,) = (await http.get("/api/v1/proposals?state=declined")).json()
+            assert (kept["reason"], kept["amendment"]) == ("It is there already.", None)
+            assert (await http.post(url, json={"state": "open"})).status_code == 200
+            made = await http.post(f"{url}/draft", json={"reason": "Often asked."})
+            assert made.status_code == 201
+            (kept,) = (await http.get("/api/v1/proposals?state=taken")).json()
+            assert kept["amendment"] == made.json()["amendment"]
             item = (await http.post("/api/v1/next", json={})).json()["item"]
             body = {"token": item["token"], "answer": {"choice": "tie", "proposal": 7}}
             refused = await http.post(f"/api/v1/reviews/{item['review']}/decision", json=body)

@@ -13,46 +13,19 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from benchmarks.review_fill import fill
 from solon.project import Project
 from solon.store import audit_log
-from solon.store.tables import Assignment, Decision, Item, Outbox, Review
-from solon.store.writer import insert_rows
+from solon.store.tables import Assignment, Decision, Outbox, Review
 
 REVIEWERS = 64
 ITEMS = int(os.environ.get("SOLON_REVIEW_ITEMS", "200"))
 
 
-def multiply(project: Project, n: int) -> None:
-    """Copies of one waiting item with its review, each under ids of its own."""
-    items, reviews = Item.__table__, Review.__table__
-    with project.store.transaction() as connection:
-        item = dict(connection.execute(select(items).limit(1)).mappings().one())
-        review = dict(
-            connection.execute(select(reviews).where(reviews.c.item_id == item["id"])).mappings().one()
-        )
-        rows: list[tuple[type, dict[str, Any]]] = []
-        for i in range(n):
-            item_id, review_id = f"{i:024x}", f"{i:024x}"
-            rows.append((Item, {**item, "id": item_id, "position": 100 + i}))
-            rows.append(
-                (
-                    Review,
-                    {
-                        **review,
-                        "id": review_id,
-                        "item_id": item_id,
-                        "content_hash": review_id,
-                        "created_at": review["created_at"] + i,
-                    },
-                )
-            )
-        insert_rows(connection, rows)
-
-
 def test_nothing_decided_twice_and_nothing_lost(
     project: Project, person: Any, serving: Any, client: Any
 ) -> None:
-    multiply(project, ITEMS)
+    fill(project, ITEMS, fields=False)
     total = ITEMS + 12
     tokens = [person(f"R{n}")[1] for n in range(REVIEWERS)]
     took: dict[str, list[float]] = {"next": [], "decide": []}
@@ -109,18 +82,14 @@ def test_nothing_decided_twice_and_nothing_lost(
 
 def test_next_stays_fast_in_a_long_queue(project: Project, person: Any) -> None:
     """A lease out of thousands reads an index, whatever the person's fields."""
-    from sqlalchemy import text
-
     from solon.store import queue
 
-    multiply(project, int(os.environ.get("SOLON_REVIEW_WAITING", "3000")))
+    fill(project, int(os.environ.get("SOLON_REVIEW_WAITING", "3000")))
     people = [
         person("Any")[0],
         person("Doc", specialties=["medicine"], languages=["en", "de"])[0],
         person("Lea", role="lead")[0],
     ]
-    with project.store.transaction() as connection:
-        connection.execute(text("ANALYZE"))
     worst = 0.0
     for expert in people:
         held: list[str] = []

@@ -113,6 +113,24 @@ def test_no_answer_is_outside_the_schema(world: Any) -> None:
     assert not problems, "\n\n".join(problems)
 
 
+def test_every_body_has_an_example(project: Project) -> None:
+    """A reader of the description sees what each field that must be given looks like."""
+    from solon.review.app import create_app
+
+    told = create_app(project).openapi()
+    schemas = told["components"]["schemas"]
+    lacking = []
+    for path, operations in told["paths"].items():
+        for method, operation in operations.items():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            fields = schemas.get(name, {}).get("properties", {})
+            for field in schemas.get(name, {}).get("required", []):
+                shown = {"examples", "enum", "const", "default"} & set(fields[field])
+                lacking += [] if shown else [f"{method} {path}: {field}"]
+    assert not lacking
+
+
 def _try(
     operation: Any,
     role: str,

@@ -178,7 +178,7 @@ def test_random_fifth_is_fixed_beforehand(project: Project, person: Any) -> None
     drawn = [asks_why(project.store, review, ada.actor) for review in found]
     assert drawn == [asks_why(project.store, review, ada.actor) for review in found]
     many = [asks_why(project.store, found[0], f"expert:{i}") for i in range(2000)]
-    assert 0.17 < sum(many) / 2000 < 0.23
+    assert 0.15 < sum(many) / 2000 < 0.25  # five standard deviations: the store's key is drawn anew
 
 
 @pytest.mark.parametrize(

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
 from solon.errors import InvalidDecision, ReviewError
-from solon.review.auth import (
-    AnyExpert,
-    Caller,
-    Lead,
-    NotAllowed,
-    NotLoggedIn,
-    TheRoom,
-    check_csrf,
-    session_caller,
-)
+from solon.review.auth import AnyExpert, Caller, Lead, TheRoom, read_form
 from solon.review.case_schemas import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
 from solon.review.cases import answer_outcome, case_lines, my_outcomes, open_case, settle
 from solon.review.rendering import page
 from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
 from solon.review.statistics import statistics
+from solon.store.proposals import list_proposals
 
 router = APIRouter(prefix="/api/v1", tags=["adjudication"], responses=ANSWERS)
 page_router = APIRouter(include_in_schema=False)
@@ -90,9 +81,7 @@ def _lines(room: Room, caller: Caller) -> list[CaseLine]:
 @page_router.post("/lead/adjudications/{case_id}")
 async def settle_page(request: Request, room: TheRoom, case_id: AnId) -> Response:
     """The form's answer."""
-    caller, form = await _form(request, room)
-    if not caller.expert.may("lead"):
-        raise NotAllowed("this needs the role lead", next_step="ask an admin")
+    caller, form = await read_form(request, room, "lead")
     choice, _, candidate = form.get("choice", "").partition(":")
     try:
         ruling = RulingIn(
@@ -115,13 +104,14 @@ def outcomes_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
     with room.store.connect() as connection:
         found = my_outcomes(connection, caller.expert)
         me = statistics(room, connection, caller.expert).me
-    return page(room, caller, "outcomes.html", outcomes=found, me=me)
+        proposed = list_proposals(connection, None, actor=caller.expert.actor)
+    return page(room, caller, "outcomes.html", outcomes=found, me=me, proposed=proposed)
 
 
 @page_router.post("/outcomes/{case_id}")
 async def reply_page(request: Request, room: TheRoom, case_id: AnId) -> Response:
     """The form's reply."""
-    caller, form = await _form(request, room)
+    caller, form = await read_form(request, room)
     stance = form.get("stance", "")
     if stance not in ("accepts", "maintains"):
         raise InvalidDecision("stance: choose one of the two", next_step="go back")
@@ -130,14 +120,3 @@ async def reply_page(request: Request, room: TheRoom, case_id: AnId) -> Response
     )
     await answer_outcome(room, caller, case_id, given)
     return RedirectResponse("/outcomes", 303)
-
-
-async def _form(request: Request, room: Room) -> tuple[Caller, dict[str, str]]:
-    """Who sent a form of ours, and its fields."""
-    caller = await session_caller(request, room)
-    if caller is None:
-        raise NotLoggedIn("you are not logged in", next_step="log in with your link or token")
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=20)
-    form = {name: values[0] for name, values in fields.items()}
-    check_csrf(room, caller.session, form.get("csrf", ""))
-    return caller, form

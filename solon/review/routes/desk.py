@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse
 
-from solon.errors import NotPending
-from solon.formats.exports import find_format
 from solon.review.auth import Lead, TheRoom
+from solon.review.desk import begin_job, decide_fitting, draft_proposal, too_few_people
 from solon.review.desk_schemas import (
     BulkIn,
     BulkOut,
@@ -21,23 +20,20 @@ from solon.review.desk_schemas import (
     ProposalIn,
     ProposalOut,
     SimilarOut,
+    TakenUp,
+    TakeUpIn,
     TooFewOut,
 )
+from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
 from solon.review.serving import write
 from solon.store.audit_log import append
-from solon.store.bulk import bulk_decide, bulk_ids, count_too_few
-from solon.store.experts import list_experts
 from solon.store.hooks import list_hooks
-from solon.store.jobs import JobRow, add_job, find_job, list_jobs
+from solon.store.jobs import JobRow, find_job, list_jobs
 from solon.store.proposals import ProposalRow, list_proposals, set_proposal
-from solon.store.review_lists import Filters
 from solon.store.reviews import NotThere, find_review
-from solon.store.runs import find_run
 
 router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)
-CHUNK = 20
-"""Decisions in one transaction: no other writer waits long."""
 
 
 @router.post("/reviews/bulk-decision")
@@ -46,34 +42,7 @@ async def decide_many(room: TheRoom, caller: Lead, given: BulkIn) -> BulkOut:
 
     Never on audits, golden or overlapped questions or random samples, nor on what someone holds or has begun.
     """
-    filters = Filters(
-        status="waiting",
-        reason=given.reason,
-        recipe=given.recipe,
-        run=given.run,
-        judge=given.judge,
-        text=given.text,
-        min_margin=given.min_margin,
-        max_margin=given.max_margin,
-    )
-    with room.store.connect() as connection:
-        ids = bulk_ids(connection, filters, given.choice)
-    if given.expected is None:
-        return BulkOut(dry_run=True, fitting=len(ids), decided=0)
-    if given.expected != len(ids):
-        raise NotPending(
-            f"{len(ids)} reviews fit now, not {given.expected}; nothing was changed", next_step="count again"
-        )
-    expert, decided = caller.expert, 0
-    answer = {"choice": given.choice, "rationale": given.rationale}
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        decided += await write(room, lambda c, some=part: bulk_decide(room.store, c, expert, some, answer))  # type: ignore[misc]
-    detail = {"choice": given.choice, "fitting": len(ids), "decided": decided}
-    await write(room, lambda c: append(room.store, c, expert.actor, "reviews.bulk", "", detail))
-    if room.worker is not None:
-        room.worker.wake()
-    return BulkOut(dry_run=False, fitting=len(ids), decided=decided)
+    return await decide_fitting(room, caller, given)
 
 
 @router.get("/reviews/{review_id}/similar")
@@ -87,10 +56,9 @@ def similar_items(room: TheRoom, _caller: Lead, review_id: AnId) -> list[Similar
 
 @router.get("/queue/too-few")
 def too_few(room: TheRoom, _caller: Lead) -> list[TooFewOut]:
-    """Waiting reviews that fewer than two people can answer by their fields and languages."""
+    """Waiting reviews that fewer people can answer by their fields and languages than are asked, two at least."""
     with room.store.connect() as connection:
-        people = [(one.specialties, one.languages) for one in list_experts(connection, revoked=False)]
-        return [TooFewOut(**one) for one in count_too_few(connection, people)]
+        return [TooFewOut(**one) for one in too_few_people(room, connection)]
 
 
 def _proposal(row: ProposalRow) -> ProposalOut:
@@ -100,7 +68,10 @@ def _proposal(row: ProposalRow) -> ProposalOut:
         item=row.item_id,
         state=row.state,
         text=row.text,
+        reason=row.reason,
+        amendment=row.amendment_id,
         created_at=row.created_at,
+        closed_at=row.closed_at,
     )
 
 
@@ -117,11 +88,21 @@ def proposals(
 async def mark_proposal(room: TheRoom, caller: Lead, proposal_id: AnId, given: ProposalIn) -> ProposalIn:
     """Note that a proposal was taken up or declined."""
     actor = caller.expert.actor
-    await write(room, lambda c: set_proposal(room.store, c, proposal_id, given.state, actor))
+    await write(
+        room, lambda c: set_proposal(room.store, c, proposal_id, given.state, actor, reason=given.reason)
+    )
     return given
 
 
-def _job(row: JobRow) -> JobOut:
+@router.post("/proposals/{proposal_id}/draft", status_code=201)
+async def take_proposal(room: TheRoom, caller: Lead, proposal_id: AnId, given: TakeUpIn) -> TakenUp:
+    """Take a proposal up: an amendment is drafted with it, resting on the decision that it came with."""
+    made = await write(room, lambda c: draft_proposal(room, c, caller, proposal_id, given))
+    return TakenUp(amendment=made.id, version=made.document.version, warnings=list(made.warnings))
+
+
+def job_out(room: Room, row: JobRow) -> JobOut:
+    """A job as it is told."""
     asked = ExportIn(**{name: row.asked.get(name) for name in ExportIn.model_fields})
     return JobOut(
         id=row.id,
@@ -131,39 +112,28 @@ def _job(row: JobRow) -> JobOut:
         problem=row.problem,
         created_at=row.created_at,
         finished_at=row.finished_at,
+        bytes_so_far=room.jobs.written(row),
     )
 
 
 @router.post("/exports", status_code=202)
 async def begin_export(room: TheRoom, caller: Lead, given: ExportIn) -> JobOut:
     """Begin an export; ask for the job until it is done."""
-    find_format(given.format)
-    with room.store.connect() as connection:
-        run_id = find_run(connection, given.run).id if given.run else None
-    asked: dict[str, Any] = {**given.model_dump(), "run": run_id, "name": f"{given.format}.jsonl"}
-
-    def add(connection: Any) -> JobRow:
-        job_id = add_job(connection, "export", caller.expert.actor, asked)
-        append(room.store, connection, caller.expert.actor, "export.asked", job_id, {"format": given.format})
-        return find_job(connection, job_id)
-
-    job = await write(room, add)
-    room.jobs.wake()
-    return _job(job)
+    return job_out(room, await begin_job(room, caller, given))
 
 
 @router.get("/exports")
 def exports(room: TheRoom, _caller: Lead) -> list[JobOut]:
     """Exports that were asked for, the newest first."""
     with room.store.connect() as connection:
-        return [_job(row) for row in list_jobs(connection, "export")]
+        return [job_out(room, row) for row in list_jobs(connection, "export")]
 
 
 @router.get("/exports/{job_id}")
 def show_export(room: TheRoom, _caller: Lead, job_id: AnId) -> JobOut:
     """One export."""
     with room.store.connect() as connection:
-        return _job(find_job(connection, job_id))
+        return job_out(room, find_job(connection, job_id))
 
 
 @router.get("/exports/{job_id}/files/{place}", response_class=FileResponse)

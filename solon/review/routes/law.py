@@ -27,7 +27,7 @@ Short = Annotated[str | None, Query(max_length=200)]
 class VoteIn(Wire):
     """A lead's vote. What is not green needs an override with its reason."""
 
-    in_favour: bool
+    in_favour: bool = Field(examples=[True])
     override: bool = False
     reason: str = Field("", max_length=2000)
 
@@ -35,9 +35,9 @@ class VoteIn(Wire):
 class RuleIn(Wire):
     """A rule proposed from a decision; `first`: before all others, else after them."""
 
-    review: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]+$")]
-    text: str = Field(min_length=1, max_length=600)
-    reason: str = Field(min_length=1, max_length=2000)
+    review: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]+$", examples=["193cdc94fd10e3f843ace947"])]
+    text: str = Field(min_length=1, max_length=600, examples=["Gives every amount with its unit."])
+    reason: str = Field(min_length=1, max_length=2000, examples=["A dose without a unit was misread."])
     name: str = Field("", max_length=60)
     first: bool = False
 

@@ -2,47 +2,76 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
+from solon.errors import InvalidDecision
 from solon.review.auth import AnyExpert, Lead, TheRoom
+from solon.review.desk import too_few_people
 from solon.review.rendering import page
-from solon.review.routes.leads import diff_law, list_law, read_lineage
+from solon.review.routes.leads import diff_law, list_law, list_page, read_lineage
 from solon.review.routes.queue import AnId
+from solon.review.serving import note_shown
 from solon.review.statistics import run_statistics, statistics
 from solon.store.audit_log import list_entries
 from solon.store.experts import list_experts
-from solon.store.review_lists import Filters, list_filtered
+from solon.store.review_lists import Filters
 
 router = APIRouter(prefix="/lead", include_in_schema=False)
 Short = Annotated[str, Query(max_length=200)]
 
 
 @router.get("/queue")
-def queue(
+async def queue(
     room: TheRoom,
     caller: Lead,
     status: Literal["opening", "held", "waiting", "decided", "withdrawn", "all"] = "waiting",
     text: Short = "",
+    recipe: Short = "",
+    constitution: Short = "",
     reason: Short = "",
+    judge: Short = "",
+    min_margin: Short = "",
+    max_margin: Short = "",
+    why: bool = False,
     cursor: Short = "",
 ) -> HTMLResponse:
-    """Reviews with why they are here; filters stand in the address."""
-    filters = Filters(status=None if status == "all" else status, text=text or None, reason=reason or None)
+    """Reviews, and on request why they are here; filters stand in the address."""
+    asked = {"text": text, "recipe": recipe, "constitution": constitution, "reason": reason, "judge": judge}
+    margins: dict[str, Any] = {"min_margin": _number(min_margin), "max_margin": _number(max_margin)}
+    given: dict[str, Any] = {name: value or None for name, value in asked.items()}
+    filters = Filters(status=None if status == "all" else status, **given, **margins)
+    why = why or filters.tells_why
+    rows, following = await asyncio.to_thread(list_page, room, filters, cursor or None, 50)
+    await note_shown(room, caller, rows, why=why)
+    more = {"min_margin": min_margin, "max_margin": max_margin, "why": "1" if why else ""}
+    parts = {"status": status, **asked, **more}
     with room.store.connect() as connection:
-        rows, following = list_filtered(connection, filters, cursor=cursor or None, limit=50)
+        few = too_few_people(room, connection)
     return page(
         room,
         caller,
         "lead_queue.html",
         rows=rows,
-        following=following,
-        asked={"status": status, "text": text, "reason": reason},
+        next_page=urlencode({**parts, "cursor": following}) if following else "",
+        asked=parts,
+        why=why,
+        few=few,
         counts=room.live.counts(),
         works=room.worker is not None,
     )
+
+
+def _number(words: str) -> float | None:
+    """A margin from a form; what is none is refused with its name."""
+    try:
+        return float(words) if words.strip() else None
+    except ValueError:
+        raise InvalidDecision(f"margin: {words[:20]!r} is no number", next_step="write e.g. 0.2") from None
 
 
 @router.get("/items/{item_id}")

@@ -24,7 +24,7 @@ from solon.review.schemas import (
     ReviewPage,
     Statistics,
 )
-from solon.review.serving import write
+from solon.review.serving import note_shown, write
 from solon.review.statistics import statistics
 from solon.store.audit_log import append, list_entries, verify
 from solon.store.experts import ExpertRow, add_expert, list_experts, revoke_expert, rotate_token
@@ -39,9 +39,9 @@ Short = Annotated[str | None, Query(max_length=200)]
 
 
 @router.get("/reviews")
-def list_reviews(
+async def list_reviews(
     room: TheRoom,
-    _caller: Lead,
+    caller: Lead,
     status: Literal["opening", "held", "waiting", "decided", "withdrawn"] | None = "waiting",
     reason: Short = None,
     recipe: Short = None,
@@ -56,16 +56,27 @@ def list_reviews(
     cursor: Short = None,
     limit: Limit = 50,
 ) -> ReviewPage:
-    """Reviews by age, filtered; `cursor` of one page continues with the next, in a stable order."""
+    """Reviews by age, filtered; `cursor` of one page continues with the next, in a stable order.
+
+    It tells why each is here, and that is recorded: a later answer of the reader's to one of them is no blind evidence.
+    """
     filters = Filters(
         status, reason, recipe, run, judge, kind, constitution, min_margin, max_margin, escalated, text
     )
-    with room.store.connect() as connection:
-        rows, following = list_filtered(connection, filters, cursor=cursor, limit=limit)
+    rows, following = await asyncio.to_thread(list_page, room, filters, cursor, limit)
+    await note_shown(room, caller, rows, why=True)
     keys = ReviewOut.model_fields
     return ReviewPage(
         reviews=[ReviewOut(**{key: row[key] for key in keys}) for row in rows], cursor=following
     )
+
+
+def list_page(
+    room: Room, filters: Filters, cursor: str | None, limit: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of the filtered list, and the cursor of the next."""
+    with room.store.connect() as connection:
+        return list_filtered(connection, filters, cursor=cursor, limit=limit)
 
 
 @router.get("/items/{item_id}")

@@ -110,7 +110,12 @@ async def put_settings(room: TheRoom, caller: AnyExpert, settings: SettingsIn) -
     taken = list(settings.keys.values())
     if len(set(taken)) != len(taken):
         raise InvalidDecision("keys: two actions have the same key", next_step="give each its own")
-    await write(room, lambda c: save_settings(c, caller.expert.id, settings.model_dump()))
+
+    def run(connection: Any) -> None:
+        save_settings(connection, caller.expert.id, settings.model_dump())
+        append(room.store, connection, caller.expert.actor, "settings.changed", caller.expert.id)
+
+    await write(room, run)
     return settings
 
 
@@ -147,7 +152,9 @@ async def give_back(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> Le
 
     def run(connection: Any) -> Lease:
         release(connection, assignment_id, caller.expert.actor)
-        return find_lease(connection, assignment_id)
+        lease = find_lease(connection, assignment_id)
+        append(room.store, connection, caller.expert.actor, "review.released", lease.review_id)
+        return lease
 
     return _lease_out(await write(room, run))
 

@@ -1,6 +1,6 @@
 // What opens over the page: dialogs, the list of keys, the settings; and the line that tells what happened.
 import { call } from "./net.js";
-import { DEFAULT_KEYS, NAMES, keyName } from "./keys.js";
+import { DEFAULT_KEYS, NAMES, clash, keyName } from "./keys.js";
 
 export const $ = (selector, root = document) => root.querySelector(selector);
 export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -34,7 +34,7 @@ export function openSettings() {
   const form = document.createElement("form");
   const flag = (name, told) => { const l = document.createElement("label"), i = document.createElement("input"); i.type = "checkbox"; i.name = name; i.checked = settings[name]; l.append(i, " " + told); const p = document.createElement("p"); p.append(l); return p; };
   const number = (name, told) => { const l = document.createElement("label"), i = document.createElement("input"); i.type = "number"; i.min = 0; i.max = 480; i.name = name; i.value = settings[name]; l.append(told + " ", i); const p = document.createElement("p"); p.append(l); return p; };
-  form.append(flag("keys_on", "Keys work"), flag("send_at_once", "A choice sends at once"), number("lock_minutes", "Cover the text after idle minutes (0: never)"), number("session_minutes", "Remind me of a break after minutes (0: never)"));
+  form.append(flag("keys_on", "Keys work"), flag("send_at_once", "A choice sends at once"), flag("mails", "Mail me once a day how much waits, where my address is known"), number("lock_minutes", "Cover the text after idle minutes (0: never)"), number("session_minutes", "Remind me of a break after minutes (0: never)"));
   const keys = document.createElement("div");
   keys.className = "keys";
   for (const [action, name] of Object.entries(NAMES)) {
@@ -50,6 +50,8 @@ export function openSettings() {
     const wanted = { ...settings, keys: {} };
     for (const input of form.querySelectorAll("input[data-action]")) if (input.value.trim()) wanted.keys[input.dataset.action] = input.value.trim();
     for (const input of form.querySelectorAll("input[name]")) wanted[input.name] = input.type === "checkbox" ? input.checked : Number(input.value);
+    const wrong = clash(wanted.keys);
+    if (wrong) { problem.textContent = wrong; return; }
     try { Object.assign(settings, await call("PUT", "/api/v1/me/settings", wanted)); showKeys(document); dialog.close(); say("Settings saved."); } catch (error) { problem.textContent = error.message; }
   });
   openDialog("Settings", form);

@@ -17,13 +17,27 @@ export function keyName(action, settings) {
   return { ArrowLeft: "←", ArrowRight: "→", Enter: "Enter" }[key] || key;
 }
 
+const same = (key) => (key.length === 1 ? key.toLowerCase() : key);
+
+// A key of one's own goes before a key that another action has by default.
 export function actionOf(key, settings, single) {
   if (key === "Backspace") return null;
-  const wanted = key.length === 1 ? key.toLowerCase() : key;
-  for (const [action, keys] of Object.entries(DEFAULT_KEYS)) {
-    if ((single ? PAIR : SINGLE).includes(action)) continue;
-    const own = settings.keys[action];
-    if (own ? own === key || own.toLowerCase() === wanted : keys.includes(wanted)) return action;
+  const wanted = same(key), here = Object.keys(DEFAULT_KEYS).filter((action) => !(single ? PAIR : SINGLE).includes(action));
+  const own = here.find((action) => settings.keys[action] && same(settings.keys[action]) === wanted);
+  return own || here.find((action) => !settings.keys[action] && DEFAULT_KEYS[action].includes(wanted)) || null;
+}
+
+// What is wrong with keys of one's own: one key for two actions that are there at once, or one that may not be used.
+export function clash(keys) {
+  const taken = {};
+  for (const action of Object.keys(DEFAULT_KEYS)) {
+    for (const key of keys[action] ? [keys[action]] : DEFAULT_KEYS[action]) {
+      if (["Backspace", "Tab", "Escape"].includes(key)) return `${NAMES[action]}: ${key} cannot be used.`;
+      const others = (taken[same(key)] ||= []);
+      const other = others.find((one) => !((PAIR.includes(one) && SINGLE.includes(action)) || (SINGLE.includes(one) && PAIR.includes(action))));
+      if (other) return `${key} would do both "${NAMES[other]}" and "${NAMES[action]}".`;
+      others.push(action);
+    }
   }
-  return null;
+  return "";
 }

@@ -31,7 +31,7 @@ async function advance() {
   box.setAttribute("aria-busy", "true");
   try {
     const found = await fetchNext();
-    if (found.item) show(found); else empty(found.message, found.empty);
+    if (found.item) show(found); else empty(atWork(found), found.empty);
   } catch (error) {
     if (error instanceof SessionEnded) loginAgain();
     else if (error instanceof Refused) empty(error.message, "refused");
@@ -64,6 +64,12 @@ function show(view, told = "") {
   scrollTo({ top: 0 });
   view.root.focus({ preventScroll: true });
   idleSince = Date.now();
+}
+
+function atWork(found) {
+  if (!found.until) return found.message;
+  const at = new Date(found.until * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return `Being judged until about ${at}. ${found.message}`;
 }
 
 function empty(message, kind) {
@@ -103,8 +109,7 @@ function principles(all) {
   return list;
 }
 
-function wire(view) {
-  const panes = $$(".candidates .scroll", view.root);
+function scrollTogether(panes) {
   let leading = null;
   for (const pane of panes) {
     for (const lead of ["pointerenter", "focus", "touchstart"]) pane.addEventListener(lead, () => { leading = pane; }, { passive: true });
@@ -114,6 +119,10 @@ function wire(view) {
       for (const other of panes) if (other !== pane) other.scrollTop = share * (other.scrollHeight - other.clientHeight);
     }, { passive: true });
   }
+}
+
+function wire(view) {
+  scrollTogether($$(".candidates .scroll", view.root));
   $("form.answer", view.root).addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   view.root.addEventListener("input", () => changed(view));
   view.root.addEventListener("change", () => changed(view));
@@ -149,7 +158,7 @@ function choose(choice, candidate) {
   if (!shown || !pick(shown, choice, candidate)) return;
   changed(shown);
   $(".problem", box).textContent = "";
-  const bare = ["prefer", "tie", "accept", "reject", "skip"].includes(choice);
+  const bare = !["both_bad", "edit", "redraft", "decline", "escalate"].includes(choice);
   if (settings.send_at_once && bare && !problemOf(shown, readAnswer(shown))) submit();
 }
 
@@ -243,6 +252,7 @@ async function diff() {
     for (const pane of $$(".candidate .scroll", sides)) pane.hidden = false;
     $$(".candidate", place).forEach((one, i) => { const b = prefers[i].cloneNode(true); one.append(b); });
     sides.hidden = true;
+    scrollTogether($$(".scroll", place));
   } catch (error) { failed(error); }
 }
 
@@ -262,9 +272,17 @@ async function early() {
   } catch (error) { failed(error); }
 }
 
-function guidelines() {
-  if (!shown) { location.assign("/lead/constitution"); return; }
-  openDialog("Constitution " + shown.item.constitution, principles(shown.item.principles));
+async function guidelines() {
+  try {
+    const found = await call("GET", "/api/v1/guidelines"), body = document.createElement("div"), words = document.createElement("div");
+    words.className = "text";
+    words.innerHTML = found.html;   // rendered and cleaned by the server
+    body.append(words);
+    const part = (title, all) => body.append(Object.assign(document.createElement("h3"), { textContent: title }), principles(all));
+    if (shown) part(`Constitution of this item: ${shown.item.constitution}`, shown.item.principles);
+    else for (const law of found.constitutions) part(`Constitution in force: ${law.name} ${law.version}`, law.document.principles || []);
+    openDialog("Guidelines", body);
+  } catch (error) { failed(error); }
 }
 
 async function answers() {
@@ -311,6 +329,7 @@ $("#again").addEventListener("cancel", (event) => event.preventDefault());
 
 function cover(title, words) {
   covered = true;
+  if (dialog.open) dialog.close();   // a dialog would lie over the cover
   $("#cover-title").textContent = title;
   $("#cover-text").textContent = words;
   $("#cover").hidden = false;
@@ -318,28 +337,36 @@ function cover(title, words) {
   $("#cover button").focus();
 }
 
-function uncover() { covered = false; $("#cover").hidden = true; $("main").inert = false; idleSince = Date.now(); shown?.root.focus({ preventScroll: true }); }
+function uncover() { if (!covered) return; covered = false; $("#cover").hidden = true; $("main").inert = false; idleSince = Date.now(); shown?.root.focus({ preventScroll: true }); beat(); }
+
+function coverWhenIdle() {
+  if (covered || !settings.lock_minutes || Date.now() - idleSince <= settings.lock_minutes * 60000) return;
+  cover("Covered", "Nobody was here for a while, so the text is covered.");
+}
+document.addEventListener("visibilitychange", coverWhenIdle);
 
 setInterval(() => {
-  const idle = (Date.now() - idleSince) / 1000;
-  if (covered || document.hidden) return;
-  if (settings.lock_minutes && idle > settings.lock_minutes * 60) { cover("Covered", "Nobody was here for a while, so the text is covered."); return; }
-  if (idle > 60) return;
+  coverWhenIdle();
+  if (covered || document.hidden || Date.now() - idleSince > 60000) return;
   session += 1;
   if (shown) shown.active += 1;
   $("#clock").textContent = `${Math.floor(session / 60)}:${String(session % 60).padStart(2, "0")}`;
   if (settings.session_minutes && session === settings.session_minutes * 60) say("Time for a break: tired answers are worse answers.");
 }, 1000);
 
-setInterval(async () => {
+// Whoever is not there keeps nothing: the lease ends half an hour after the last of these.
+async function beat() {
+  if (covered || Date.now() - idleSince > 600000) return;
   for (const view of [shown, ...ahead].filter(Boolean)) {
     try { await call("POST", `/api/v1/assignments/${view.item.assignment}/heartbeat`, {}); } catch (error) { if (view === shown && error instanceof Refused) say(error.message); }
   }
-}, 60000);
+}
+setInterval(beat, 60000);
 
 const doing = {
   first: () => choose("prefer", $$(".candidate[data-candidate]", box)[0]?.dataset.candidate),
   second: () => choose("prefer", $$(".candidate[data-candidate]", box)[1]?.dataset.candidate),
+  given: (button) => choose(button.dataset.choice),
   tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => choose("accept"), reject: () => choose("reject"),
   edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), escalate: () => choose("escalate"),
   send: submit, diff, why, early, guidelines, answers, help, settings: openSettings,
@@ -352,7 +379,7 @@ const doing = {
 document.addEventListener("click", (event) => {
   idleSince = Date.now();
   const button = event.target.closest("[data-do]");
-  if (button) doing[button.dataset.do]?.();
+  if (button) doing[button.dataset.do]?.(button);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -368,6 +395,8 @@ document.addEventListener("keydown", (event) => {
   const control = event.target.closest("button, a, summary, input");
   if (control && (event.key === "Enter" || event.key === " ") && !(control.classList.contains("choice") && control.getAttribute("aria-pressed") === "true")) return;
   if (control?.type === "radio" && event.key.startsWith("Arrow")) return;
+  const labels = shown ? $$(".choice.given", box) : [];
+  if (/^[1-9]$/.test(event.key) && labels[event.key - 1]) { event.preventDefault(); labels[event.key - 1].click(); return; }
   if (shown && shown.item.criteria.length && scoreActive(shown, event.key)) { event.preventDefault(); changed(shown); return; }
   if (shown && shown.item.criteria.length && nextCriterion(shown, event.key)) { event.preventDefault(); return; }
   const action = actionOf(event.key, settings, shown?.item.candidates.length === 1);

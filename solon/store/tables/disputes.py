@@ -79,6 +79,11 @@ class Proposal(SQLModel, table=True):
     text_id: str = ref("texts.id")
     state: str = Field(default="open", index=True)
     created_at: float
+    # What a lead made of it: the draft that it went into, or a sentence why not.
+    amendment_id: str | None = Field(default=None, max_length=64)
+    reason_id: str | None = ref("texts.id", nullable=True)
+    closed_by: str | None = None
+    closed_at: float | None = None
 
 
 class HookDelivery(SQLModel, table=True):

@@ -56,6 +56,7 @@ class Review(SQLModel, table=True):
         Index("ix_reviews_specialty", *FREE, "specialty", "priority", "created_at", "id"),
         Index("ix_reviews_prefer", *FREE, "prefer_actor", "priority", "created_at", "id"),
         Index("ix_reviews_first", *FREE, "priority", "created_at", "id"),
+        Index("ix_reviews_counts", *FREE, "kind"),
     )
 
 
@@ -87,6 +88,7 @@ class Assignment(SQLModel, table=True):
         Index("ix_assignments_review_actor", "review_id", "actor", "state"),
         Index("ix_assignments_actor_state", "actor", "state", "opened_at"),
         Index("ix_assignments_expiry", "state", "expires_at"),
+        Index("ix_assignments_decision", "decision_id"),
         Index(
             "uq_assignments_leased",
             "review_id",
@@ -132,6 +134,8 @@ class Decision(SQLModel, table=True):
     confidence: float | None = None
     # The adjudicated decision that took its place; the answer itself stays as its author's evidence.
     overruled_by: str | None = Field(default=None, max_length=64)
+
+    __table_args__ = (Index("ix_decisions_answers", "actor", "undone_at", "decided_at"),)
 
 
 class Outbox(SQLModel, table=True):

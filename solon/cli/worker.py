@@ -1,0 +1,59 @@
+"""`solon worker`: carries decisions to their items without a page, beside servers that run with `--no-work`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from solon.cli.options import ConfigOption, StoreOption, open_project
+from solon.cli.terminal import say
+
+if TYPE_CHECKING:
+    from solon.project import Project
+
+
+def register(app: typer.Typer) -> None:
+    app.command("worker")(worker)
+
+
+def worker(
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is left to apply.")] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="Look for decisions so often.")] = 2.0,
+) -> None:
+    """Apply decisions as they come, and learn from them, until Ctrl-C; beside servers with --no-work.
+
+    Example: solon worker --once
+    """
+    with open_project(store, config) as project:
+        asyncio.run(_work(project, seconds, once))
+
+
+async def _work(project: Project, seconds: float, once: bool) -> None:
+    from solon.review.live import Live
+    from solon.review.worker import Worker
+
+    live = Live(project.store)
+    courier, ended = Worker(project, live, seconds), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    courier.start()
+    told = ""
+    while not ended.is_set():
+        counts = await asyncio.to_thread(live.counts)
+        line = f"{counts['to_apply']} decisions to apply"
+        if counts["worker"]:
+            line += f"; the worker stopped: {counts['worker']}"
+        if line != told:
+            say(line)
+            told = line
+        if once and (not counts["to_apply"] or counts["worker"]):
+            break
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), min(1.0, seconds))
+    await courier.stop()

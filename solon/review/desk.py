@@ -1,0 +1,122 @@
+"""What the endpoints and pages of a lead's desk both do: decide many reviews, settle proposals, begin exports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import NotPending
+from solon.formats.exports import SUFFIX, find_format
+from solon.review.auth import Caller
+from solon.review.desk_schemas import BulkIn, BulkOut, ExportIn, TakeUpIn
+from solon.review.room import Room
+from solon.review.rules import propose_rule
+from solon.review.serving import write
+from solon.store.amendments import AmendmentRow
+from solon.store.audit_log import append
+from solon.store.bulk import BulkCount, bulk_decide, count_bulk, count_too_few
+from solon.store.experts import list_experts
+from solon.store.jobs import JobRow, add_job, find_job
+from solon.store.proposals import find_proposal, set_proposal
+from solon.store.review_lists import Filters
+from solon.store.runs import find_run
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+CHUNK = 20
+"""Decisions in one transaction: no other writer waits long."""
+
+
+def bulk_filters(given: BulkIn) -> Filters:
+    """What waits and fits."""
+    return Filters(
+        status="waiting",
+        reason=given.reason,
+        recipe=given.recipe,
+        run=given.run,
+        judge=given.judge,
+        constitution=given.constitution,
+        text=given.text,
+        min_margin=given.min_margin,
+        max_margin=given.max_margin,
+    )
+
+
+def count_fitting(room: Room, given: BulkIn) -> BulkCount:
+    """What an answer to all that fit would decide, and what is left out."""
+    with room.store.connect() as connection:
+        return count_bulk(connection, bulk_filters(given), given.choice)
+
+
+async def decide_fitting(room: Room, caller: Caller, given: BulkIn) -> BulkOut:
+    """Count, or with `expected`, decide them all.
+
+    Raises:
+        NotPending: another number of reviews fits by now.
+    """
+    found = count_fitting(room, given)
+    fitting = len(found.ids)
+    if given.expected is None:
+        return BulkOut(dry_run=True, fitting=fitting, decided=0, left_out=found.left_out)
+    if given.expected != fitting:
+        raise NotPending(
+            f"{fitting} reviews fit now, not {given.expected}; nothing was changed", next_step="count again"
+        )
+    expert, decided = caller.expert, 0
+    answer = {"choice": given.choice, "rationale": given.rationale}
+    for start in range(0, fitting, CHUNK):
+        part = found.ids[start : start + CHUNK]
+        decided += await write(room, lambda c, some=part: bulk_decide(room.store, c, expert, some, answer))  # type: ignore[misc]
+    detail = {"choice": given.choice, "fitting": fitting, "decided": decided}
+    await write(room, lambda c: append(room.store, c, expert.actor, "reviews.bulk", "", detail))
+    if room.worker is not None:
+        room.worker.wake()
+    return BulkOut(dry_run=False, fitting=fitting, decided=decided, left_out=found.left_out)
+
+
+def draft_proposal(
+    room: Room, connection: Connection, caller: Caller, proposal_id: str, given: TakeUpIn
+) -> AmendmentRow:
+    """Take a proposal up: a draft with it as a principle, resting on the decision that it came with.
+
+    Raises:
+        NotThere: there is no such proposal, or its review is not decided yet. NotPending: it is closed already.
+        UsageError: it cannot be a rule.
+    """
+    found = find_proposal(connection, proposal_id)
+    if found.state != "open":
+        raise NotPending(f"this proposal is {found.state} already", next_step="see the list of proposals")
+    about = {"reason": given.reason, "name": given.name, "first": given.first}
+    text = given.text or found.text
+    made = propose_rule(room, connection, found.review_id, caller.expert, text=text, **about)  # type: ignore[arg-type]
+    set_proposal(room.store, connection, found.id, "taken", caller.expert.actor, amendment_id=made.id)
+    return made
+
+
+async def begin_job(room: Room, caller: Caller, given: ExportIn) -> JobRow:
+    """Queue an export.
+
+    Raises:
+        UsageError: there is no such format, or no such run.
+    """
+    form = find_format(given.format)
+    with room.store.connect() as connection:
+        run_id = find_run(connection, given.run).id if given.run else None
+    name = f"solon-{given.format}{SUFFIX.get(form.container, '.jsonl')}"
+    asked: dict[str, Any] = {**given.model_dump(), "run": run_id, "name": name}
+    actor = caller.expert.actor
+
+    def add(connection: Connection) -> JobRow:
+        job_id = add_job(connection, "export", actor, asked)
+        append(room.store, connection, actor, "export.asked", job_id, {"format": given.format})
+        return find_job(connection, job_id)
+
+    job = await write(room, add)
+    room.jobs.wake()
+    return job
+
+
+def too_few_people(room: Room, connection: Connection) -> list[dict[str, Any]]:
+    """Waiting reviews by field and language that fewer people can answer than are asked, two at least."""
+    people = [(one.specialties, one.languages) for one in list_experts(connection, revoked=False)]
+    return count_too_few(connection, people, max(2, room.options.answers))

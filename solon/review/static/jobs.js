@@ -1,0 +1,15 @@
+// The page of exports: asks after jobs that are on their way, and shows the page anew once one has ended.
+const open = () => [...document.querySelectorAll("[data-job]")].filter((one) => ["queued", "running"].includes(one.dataset.state));
+
+async function look(one) {
+  const answer = await fetch(`/api/v1/exports/${one.dataset.job}`);
+  if (!answer.ok) return;
+  const job = await answer.json();
+  const told = one.querySelector("[data-so-far]");
+  if (told && job.bytes_so_far) told.textContent = `${Math.ceil(job.bytes_so_far / 1000)} kB written so far`;
+  if (!["done", "failed"].includes(job.state)) return;
+  document.querySelector("#job-said").textContent = `The export is ${job.state}.`;
+  location.reload();
+}
+
+if (open().length) setInterval(() => { for (const one of open()) look(one).catch(() => {}); }, 1500);

@@ -1,0 +1,55 @@
+"""How much waits: in all, and for one person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, exists, func, select
+
+from solon.store.queue import DONE_WITH, spoken
+from solon.store.review_rows import PERSONAL
+from solon.store.tables import Assignment, Review
+
+if TYPE_CHECKING:
+    from solon.store.experts import ExpertRow
+
+reviews = Review.__table__  # type: ignore[attr-defined]
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+
+
+def count_for(connection: Connection, expert: ExpertRow) -> int:
+    """How many reviews a person could be handed now, in their fields and languages, and was not asked yet."""
+    if expert.stage != "proven":
+        return 0
+    asked = exists().where(
+        assignments.c.actor == expert.actor,
+        assignments.c.review_id == reviews.c.id,
+        assignments.c.state.in_(DONE_WITH),
+    )
+    fields = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
+    query = select(func.count()).where(
+        reviews.c.state == "waiting",
+        reviews.c.leased.is_(False),
+        reviews.c.kind.not_in(PERSONAL),
+        ~asked,
+        *([fields] if expert.specialties else []),
+        *([spoken(expert)] if expert.languages else []),
+        *([] if expert.may("lead") else [reviews.c.escalated.is_(False)]),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def count_waiting(connection: Connection) -> dict[str, int]:
+    """How many reviews are free, leased, escalated, and still being prepared; without those made for one person."""
+    query = (
+        select(reviews.c.state, reviews.c.leased, reviews.c.escalated, func.count())
+        .where(reviews.c.state.in_(("waiting", "opening")), reviews.c.kind.not_in(PERSONAL))
+        .group_by(reviews.c.state, reviews.c.leased, reviews.c.escalated)
+    )
+    counts = {"free": 0, "leased": 0, "escalated": 0, "opening": 0}
+    for state, leased, escalated, n in connection.execute(query):
+        kind = (
+            "opening" if state == "opening" else "leased" if leased else "escalated" if escalated else "free"
+        )
+        counts[kind] += n
+    return counts

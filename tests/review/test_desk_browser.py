@@ -1,0 +1,197 @@
+"""Lead pages, the lock and the reading aids in a headless Chromium: keyboard alone, phone width, dark mode, labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+
+from browsing import BROWSER_MARKS, PHONE, answer, log_in, settled, shot
+from running import Server, wait_for
+from sqlalchemy import update
+
+from solon.project import Project
+from solon.store.tables import Review
+
+pytestmark = BROWSER_MARKS
+WIDTH = "document.documentElement.scrollWidth"
+
+
+def propose(page: Any, words: str) -> None:
+    page.keyboard.press("p")
+    page.fill("#proposal", words)
+    page.keyboard.press("Escape")
+    answer(page, "1", why="It names the interaction.")
+
+
+def tab_to(page: Any, selector: str, most: int = 80) -> None:
+    """Walk there by the Tab key alone."""
+    for _ in range(most):
+        if page.evaluate("s => document.activeElement?.matches(s)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the Tab key never reaches {selector}")
+
+
+def test_a_leads_desk_by_keyboard_alone(browser: Any, server: Server, project: Project, person: Any) -> None:
+    _, token = person("Dr Lea Sund", role="lead")
+    page = log_in(browser, server, token)
+    propose(page, "Names the interaction before the dose.")
+    settled(page, 1)
+    propose(page, "Is short.")
+    settled(page, 2)
+
+    page.goto(f"{server.address}/lead/proposals")
+    shot(page, "proposals")
+    tab_to(page, "article:nth-of-type(1) details:nth-of-type(1) summary")
+    page.keyboard.press("Enter")
+    tab_to(page, "textarea[name=reason]")
+    page.keyboard.type("Two reviewers missed it.")
+    shot(page, "proposal-draft", full_page=True)
+    tab_to(page, "article:nth-of-type(1) details:nth-of-type(1) button")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/lead/amendments/*")
+    assert "Names the interaction before the dose." in page.inner_text("main")
+    page.goto(f"{server.address}/lead/proposals")
+    tab_to(page, "article details:nth-of-type(2) summary")
+    page.keyboard.press("Enter")
+    tab_to(page, "textarea[name=why]")
+    page.keyboard.type("Length is no virtue of its own.")
+    tab_to(page, "article details:nth-of-type(2) button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Nothing here.")
+
+    with project.store.transaction() as connection:
+        ids = [review.id for review in project.reviews()]
+        for review_id, values in zip(ids, ({"kind": "audit"}, {"rule": "pilot"}), strict=False):
+            connection.execute(
+                update(Review.__table__).where(Review.__table__.c.id == review_id).values(**values)
+            )
+    page.goto(f"{server.address}/lead/bulk")
+    tab_to(page, "input[name=choice]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    tab_to(page, "#rationale")
+    page.keyboard.type("The guideline behind all of these was withdrawn.")
+    tab_to(page, "button.send")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#counted")
+    assert "random samples" in page.inner_text("main")
+    shot(page, "bulk", full_page=True)
+    tab_to(page, "section button.send")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=reviews are decided")
+
+    page.goto(f"{server.address}/lead/exports")
+    page.select_option("select[name=format]", "jsonl")
+    tab_to(page, "form.filters button.send")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("a[download]", timeout=30_000)
+    shot(page, "exports")
+    with page.expect_download() as waited:
+        tab_to(page, "a[download]")
+        page.keyboard.press("Enter")
+    assert waited.value.suggested_filename == "solon-jsonl.jsonl"
+    assert page.problems == []
+
+
+def test_lead_pages_on_a_phone_in_the_dark(browser: Any, server: Server, person: Any) -> None:
+    _, token = person("Lea", role="lead")
+    page = log_in(browser, server, token, viewport=PHONE, color_scheme="dark", has_touch=True)
+    propose(page, "Names the interaction before the dose.")
+    settled(page, 1)
+    for name in ("proposals", "bulk", "exports", "queue"):
+        page.goto(f"{server.address}/lead/{name}")
+        assert page.evaluate(WIDTH) <= PHONE["width"], name
+        shot(page, f"{name}-phone")
+    assert page.problems == []
+
+
+def test_nothing_that_a_screen_reader_stumbles_over(browser: Any, server: Server, person: Any) -> None:
+    """axe-core's rules for labels, roles, contrast, headings and landmarks, on every page in light and dark."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
+    ).Axe()
+    _, token = person("Dr Lea Sund", role="lead")
+    found: list[str] = []
+
+    def look(page: Any, name: str) -> None:
+        for one in axe.run(page).response["violations"]:
+            for node in one["nodes"]:
+                found.append(f"{name}: {one['id']} ({one['impact']}): {node['html'][:160]}")
+
+    for scheme in ("light", "dark"):
+        page = log_in(browser, server, token, color_scheme=scheme)
+        look(page, f"item, {scheme}")
+        page.keyboard.press("?")
+        look(page, f"keys, {scheme}")
+        page.keyboard.press("Escape")
+        page.click("[data-do=settings]")
+        look(page, f"settings, {scheme}")
+        page.keyboard.press("Escape")
+        page.keyboard.press("d")
+        page.wait_for_selector(".diff ins, .diff del")
+        look(page, f"diff, {scheme}")
+        page.keyboard.press("d")
+        propose(page, f"Names the interaction in the {scheme}.")
+        page.wait_for_selector("#last:not([hidden])")
+        page.keyboard.press("w")
+        page.wait_for_selector("#dialog[open]")
+        look(page, f"why, {scheme}")
+        names = (
+            "queue?why=1",
+            "bulk",
+            "proposals",
+            "exports",
+            "adjudications",
+            "reviewers",
+            "runs",
+            "log",
+            "constitution",
+        )
+        for name in names:
+            page.goto(f"{server.address}/lead/{name}")
+            look(page, f"{name}, {scheme}")
+        page.goto(f"{server.address}/outcomes")
+        look(page, f"outcomes, {scheme}")
+    assert not found, "\n".join(found)
+    page.evaluate("document.querySelector('main').append(document.createElement('select'))")
+    assert "select-name" in {one["id"] for one in axe.run(page).response["violations"]}  # it does look
+
+
+def test_the_lock_covers_what_is_open(browser: Any, server: Server, person: Any) -> None:
+    """After idle minutes the text is covered, dialogs too, and the clock stands."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token, clock=True)
+    page.keyboard.press("g")
+    page.wait_for_selector("#dialog[open]")
+    assert "Constitution of this item" in page.inner_text("#dialog")
+    shot(page, "guidelines-drawer")
+    page.clock.run_for(1500)
+    clock = page.inner_text("#clock")
+    page.clock.fast_forward("16:00")
+    page.clock.run_for(1500)
+    page.wait_for_selector("#cover:not([hidden])")
+    assert page.query_selector("#dialog[open]") is None
+    assert page.evaluate("document.querySelector('main').inert")
+    assert page.inner_text("#clock") == clock
+    shot(page, "covered")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#cover", state="hidden")
+
+
+def test_a_key_of_ones_own_may_not_do_two_things(browser: Any, server: Server, person: Any) -> None:
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.click("[data-do=settings]")
+    page.fill("#key-tie", "b")
+    page.click("#dialog .send")
+    page.wait_for_selector("#dialog .bad:not(:empty)")
+    assert "would do both" in page.inner_text("#dialog .bad")
+    page.fill("#key-both_bad", "v")
+    page.click("#dialog .send")
+    page.wait_for_selector("#dialog:not([open])", state="attached")
+    page.keyboard.press("b")
+    wait_for(lambda: page.inner_text(".chosen") == "Tie")

@@ -1,0 +1,132 @@
+"""What a reviewer is told where nothing is there for them, what a check gives away, and who else is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, select, update
+
+from solon.project import Project
+from solon.review.rendering import render
+from solon.review.schemas import BlindItem, ShownCandidate
+from solon.store import queue
+from solon.store.answering import answer_lease
+from solon.store.pace import judging
+from solon.store.tables import Item, Review, Run
+
+items, reviews, runs = Item.__table__, Review.__table__, Run.__table__
+
+
+def at_work(project: Project, *, claimed: bool) -> None:
+    """The run as it is with nine of its twelve items judged in the last minute, and three in hand."""
+    now = time.time()
+    with project.store.transaction() as connection:
+        left = select(items.c.id).order_by(items.c.position).limit(3)
+        ids = list(connection.execute(left).scalars())
+        until = now + 300 if claimed else now - 1
+        held = {"state": "running", "claimed_by": "someone", "claimed_until": until}
+        connection.execute(update(items).where(items.c.id.in_(ids)).values(**held))
+        connection.execute(delete(reviews).where(reviews.c.item_id.in_(ids)))
+        connection.execute(update(reviews).values(state="withdrawn", created_at=now - 30))
+        connection.execute(update(runs).values(status="running", created_at=now - 60))
+
+
+async def ask(serving: Any, client: Any, project: Project, token: str) -> dict[str, Any]:
+    async with serving(project) as app, client(app, token) as http:
+        return dict((await http.post("/api/v1/next", json={})).json())
+
+
+def test_being_judged_says_until_when(project: Project, person: Any, serving: Any, client: Any) -> None:
+    """Nine in a minute: three more take about twenty seconds."""
+    at_work(project, claimed=True)
+    found = asyncio.run(ask(serving, client, project, person("Ada")[1]))
+    assert (found["item"], found["empty"]) == (None, "being_judged")
+    assert found["until"] == pytest.approx(time.time() + 20, abs=8)
+
+
+def test_a_run_whose_process_died_is_stopped(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    at_work(project, claimed=False)
+    found = asyncio.run(ask(serving, client, project, person("Ada")[1]))
+    assert (found["empty"], found["until"]) == ("stopped", None)
+
+
+def test_a_run_that_has_just_begun_has_no_pace(project: Project) -> None:
+    at_work(project, claimed=True)
+    with project.store.transaction() as connection:
+        connection.execute(update(reviews).values(created_at=1.0))
+    with project.store.connect() as connection:
+        found = judging(connection)
+    assert (found.working, found.until) == (True, None)
+
+
+def test_checks_look_alike_after_the_answer_too(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    """A known question has no votes; so those of an overlap are not shown either."""
+    _, token = person("Ada")
+    told = []
+
+    async def go() -> None:
+        async with serving(project) as app, client(app, token) as http:
+            for kind in ("overlap", "golden", "calibration"):
+                item = (await http.post("/api/v1/next", json={})).json()["item"]
+                with project.store.transaction() as connection:
+                    changed = update(reviews).where(reviews.c.id == item["review"]).values(kind=kind)
+                    connection.execute(changed)
+                answer = {"choice": "tie", "rationale": "r"}
+                body = {"token": item["token"], "answer": answer}
+                done = await http.post(f"/api/v1/reviews/{item['review']}/decision", json=body)
+                assert done.status_code == 200
+                path = f"/assignments/{item['assignment']}/explanation"
+                found = (await http.get(f"/api/v1{path}")).json()
+                told.append(
+                    {name: found[name] for name in found if name not in ("review", "candidates", "similar")}
+                )
+                assert (
+                    "What the critics found"
+                    not in (await http.get(f"/page/explanation/{item['assignment']}")).text
+                )
+
+    asyncio.run(go())
+    assert told[0] == told[1] == told[2]
+    assert told[0]["verdicts"] == []
+
+
+@pytest.mark.parametrize(("below", "asked"), [(1.0, 1), (0.01, 0)])
+def test_another_person_is_asked_only_where_it_pays(
+    project: Project, person: Any, below: float, asked: int
+) -> None:
+    ada = person("Ada")[0]
+    with project.store.transaction() as connection:
+        found = queue.lease_next(connection, ada)
+        assert found is not None
+        lease, review = found
+        given = {"choice": "prefer", "candidate": review.candidates[0], "rationale": "r"}
+        answer_lease(
+            project.store, connection, ada, lease.token, given,
+            review_id=review.id, channel="api", times={}, answers=2, answers_below=below,
+        )  # fmt: skip
+    with project.store.connect() as connection:
+        count = select(func.count()).where(reviews.c.kind == "overlap")
+        assert connection.execute(count).scalar_one() == asked
+
+
+def test_a_label_gets_a_form_of_its_own() -> None:
+    """Whatever closed set a schema has, every choice has a button; the first nine have the number keys."""
+    item = BlindItem(
+        assignment="a", review="r", token="t", leased_until=0.0, answer_schema="label@1", recipe="label",
+        choices=["clinical", "legal", "neither_of_them"], prompt="p", turns=[], input="", reference="",
+        candidates=[ShownCandidate(id="c", text="A text.")], constitution="general 1.0.0", principles=[],
+        criteria=[], rationale_wanted=False, draft=None,
+    )  # fmt: skip
+    told = render("_item.html", item=item)
+    for number, choice in enumerate(item.choices, 1):
+        assert f'data-choice="{choice}" data-do="given"><kbd data-number>{number}</kbd>' in told
+    assert "neither of them" in told
+    for absent in ("prefer", "accept", "both_bad"):
+        assert f'data-choice="{absent}"' not in told
