@@ -19,6 +19,7 @@ from itertools import cycle
 DRAFTS = 997
 _NUMBER = re.compile(rb"draft (\d{4})")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_LOGPROBS = re.compile(rb'"logprobs": ?true')
 _WORDS = "Water boils when its vapour pressure equals the pressure of the air around it. " * 4
 
 
@@ -91,7 +92,7 @@ class Chat(asyncio.Protocol):
     def _answer(self, body: bytes) -> bytes:
         if not body:
             return MODELS
-        if b'"logprobs":true' in body:
+        if _LOGPROBS.search(body):
             numbers = _NUMBER.findall(body)
             return PREFERS["A" if numbers[-2:] == sorted(numbers[-2:], reverse=True) else "B"]
         if b'"response_format"' in body:

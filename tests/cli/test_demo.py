@@ -15,6 +15,7 @@ from solon.agents.models.weights import find_builtin_model
 Cli = Callable[..., Any]
 
 
+@pytest.mark.sqlite("the files beside its store")
 def test_the_demo_shows_the_loop_and_its_next_commands_work(solon: Cli, folder: Path, rules: str) -> None:
     told = solon("demo", "--model", rules)
     assert told.code == 0
