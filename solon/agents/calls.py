@@ -347,15 +347,8 @@ async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> O
             heard=heard,
         )
     except TooLong as error:
-        return Outcome(
-            call_id,
-            "",
-            outcome=error.kind,
-            error=error.cause,
-            input_tokens=0,
-            output_tokens=0,
-            attempts=0,
-        )
+        told = {"outcome": error.kind, "error": error.cause}
+        return Outcome(call_id, "", **told, input_tokens=0, output_tokens=0, attempts=0)  # type: ignore[arg-type]
     except BadOutput as error:
         last: Reply | None = getattr(error, "reply", None)
         if last is None:
@@ -403,10 +396,4 @@ def _first_token(logprobs: list[dict[str, Any]] | None) -> list[dict[str, Any]] 
         {"token": t["token"], "logprob": round(float(t["logprob"]), 5)}
         for t in first.get("top_logprobs") or ()
     ]
-    return [
-        {
-            "token": first["token"],
-            "logprob": round(float(first["logprob"]), 5),
-            "top_logprobs": top,
-        }
-    ]
+    return [{"token": first["token"], "logprob": round(float(first["logprob"]), 5), "top_logprobs": top}]

@@ -389,17 +389,3 @@ def start_over(connection: Connection, row: Mapping[str, Any], now: float) -> No
         .where(items.c.id == row["item_id"])
         .values(state="queued", claimed_by=None, claimed_until=None)
     )
-
-
-def replayed_review(connection: Connection, decision_id: str, actor: str) -> str | None:
-    """The review of a later attempt in which an undone decision is asked for again, once it waits for this person."""
-    query = (
-        select(reviews.c.id)
-        .join(
-            decisions,
-            (decisions.c.item_id == reviews.c.item_id) & (decisions.c.ordinal == reviews.c.ordinal),
-        )
-        .where(decisions.c.id == decision_id, reviews.c.state == "waiting", reviews.c.prefer_actor == actor)
-        .limit(1)
-    )
-    return connection.execute(query).scalar_one_or_none()

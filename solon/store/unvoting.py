@@ -18,7 +18,6 @@ from solon.store.answering import (
     BeingApplied,
     open_again,
     refuse_forgotten,
-    replayed_review,
     start_over,
     take_from_outbox,
     undo,
@@ -182,4 +181,18 @@ def replayed(connection: Connection, answer_id: str, actor: str) -> str | None:
         .limit(1)
     )
     found = connection.execute(query).scalar_one_or_none()
-    return found or replayed_review(connection, answer_id, actor)
+    return found or _replayed_decision(connection, answer_id, actor)
+
+
+def _replayed_decision(connection: Connection, decision_id: str, actor: str) -> str | None:
+    """The review of a later attempt in which an undone decision is asked for again, once it waits for this person."""
+    query = (
+        select(reviews.c.id)
+        .join(
+            decisions,
+            (decisions.c.item_id == reviews.c.item_id) & (decisions.c.ordinal == reviews.c.ordinal),
+        )
+        .where(decisions.c.id == decision_id, reviews.c.state == "waiting", reviews.c.prefer_actor == actor)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
