@@ -6,6 +6,7 @@ import os
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
+from itertools import pairwise
 from typing import Any
 
 from distilabel.models.llms import OpenAILLM
@@ -46,7 +47,7 @@ def run(seeds: list[Row], url: str, prompts: Prompts, folder: str) -> list[Row]:
             places = {"prompt": "prompt", "first": f"draft_{a}", "second": f"draft_{b}"}
             params = {"max_new_tokens": 1, "temperature": 0.0, **LETTER}
             steps.append(step(name, "judge.pair", places, **params))
-        for one, following in zip(steps, steps[1:], strict=False):
+        for one, following in pairwise(steps):
             one.connect(following)
     found = pipeline.run(use_cache=False)
     return [dict(row) for row in found["default"]["train"]]
