@@ -5,6 +5,8 @@ What it writes is a draft that cites decisions; a person ratifies it, after its 
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -112,10 +114,15 @@ def _edit(change: DraftedEdit) -> Edit:
     """Ids come out of models in every form; the rest is checked as if a person had written it."""
     plain = change.model_dump(exclude_none=True, exclude={"into"})
     if change.action == "split":
-        plain["into"] = [{"id": _slug(part.id), "text": part.text} for part in change.into]
-    return Edit.model_validate({**plain, "id": _slug(change.id)})
+        plain["into"] = [{"id": _slug(part.id, part.text), "text": part.text} for part in change.into]
+    return Edit.model_validate({**plain, "id": _slug(change.id, change.text or "")})
 
 
-def _slug(name: str) -> str:
-    slug = "-".join(part for part in name.strip("[] ").lower().replace("_", "-").split() if part)
-    return slug[:40].strip("-")
+def _slug(name: str, text: str) -> str:
+    """An id as documents have them; where `name` holds none, from the first words of the text that it names."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", plain)
+    if not words and text:
+        return _slug(" ".join(text.split()[:4]), "")
+    slug = "-".join(words)
+    return (slug if slug[:1].isalpha() else f"rule-{slug}")[:40].strip("-")

@@ -54,6 +54,7 @@ class Fake:
     prompts: list[Question] = field(default_factory=list)
     remembered: set[str] = field(default_factory=set)
     split: bool = False
+    rule_id: str = "Names_Units"
 
     def chat(self) -> ScriptedChat:
         return ScriptedChat(respond=self.respond)
@@ -64,7 +65,7 @@ class Fake:
             return {"findings": []}
         if question.role == "legislator":
             ids = re.findall(r"^\[([0-9a-f]{20,})\] experts decided", question.prompt, re.MULTILINE)
-            change = {"action": "add", "id": "Names_Units", "text": RULE, "priority": 1}
+            change = {"action": "add", "id": self.rule_id, "text": RULE, "priority": 1}
             return {"reason": "Experts prefer amounts with a unit.", "cites": ids, "changes": [change]}
         if question.role == "resolver":
             cited = re.findall(r"^\[([0-9a-f]{20,})\] experts decided", question.prompt, re.MULTILINE)

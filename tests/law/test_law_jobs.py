@@ -17,6 +17,8 @@ pytest.importorskip("fastapi", reason="the review server needs the extra solon[r
 import httpx
 
 from solon import Project
+from solon.agents.models.scripted import ScriptedChat
+from solon.agents.models.scripted_rules import Script
 from solon.review.app import create_app
 from solon.review.jobs import Jobs
 from solon.review.law_jobs import LawWork
@@ -255,13 +257,9 @@ def find(court: Court, amendment_id: str) -> Any:
 def test_a_server_that_is_stopped_leaves_the_job_to_the_next(court: Court) -> None:
     amendment = draft(court, RULE)
     ada = token_of(court, "Ada")
-    real = court.fake.judge
-
-    def slow(question: Any) -> Any:
-        time.sleep(0.02)
-        return real(question)
-
-    court.fake.judge = slow  # type: ignore[method-assign]
+    slow = ScriptedChat(respond=court.fake.respond, script=Script(latency=0.3))
+    quick = court.project.models
+    court.project.models = {"default": slow}
 
     async def stop_early(enter: Any, jobs: Any) -> None:
         async with enter(ada) as browser:
@@ -279,7 +277,7 @@ def test_a_server_that_is_stopped_leaves_the_job_to_the_next(court: Court) -> No
         [job] = list_jobs(connection, "impact")
     assert (job.state, job.tries) == ("queued", 0)
     assert find(court, amendment.id).impact is None
-    court.fake.judge = real  # type: ignore[method-assign]
+    court.project.models = quick
 
     async def go_on(_enter: Any, _jobs: Any) -> None:
         assert (await ended(court, "impact")).state == "done"

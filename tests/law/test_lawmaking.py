@@ -93,6 +93,23 @@ def test_decisions_become_law_that_unseen_items_follow(court: Court) -> None:
     assert old == [(amendment.base_id,)]
 
 
+@pytest.mark.parametrize(
+    ("written", "made"),
+    [
+        ("Names_Units", "names-units"),
+        ("1. Name the unit!", "rule-1-name-the-unit"),
+        ("**Größe** / unit", "grosse-unit"),
+        ("?", "names-the-unit-of"),
+        ("is_correct_and_gives_the_unit_of_every_single_amount", "is-correct-and-gives-the-unit-of-every-s"),
+    ],
+)
+def test_ids_that_models_write_become_ids_of_principles(court: Court, written: str, made: str) -> None:
+    court.fake.rule_id = written
+    drafted = asyncio.run(legislate(court.store, court.project.config, models=court.models))
+    assert not drafted.problems
+    assert drafted.amendments[0].document.ids()[0] == made
+
+
 def test_the_legislator_sees_nothing_of_the_held_out_half(court: Court) -> None:
     made = asyncio.run(legislate(court.store, court.project.config, models=court.models))
     with court.store.connect() as connection:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.messages import convert_to_messages
 from pydantic import BaseModel
 
 from solon.agents.models.factory import Capabilities, capabilities_of, count_tokens, make_chat_model
@@ -97,9 +97,9 @@ def test_the_real_thing(model: LocalChat) -> None:
 @needs_engine
 @needs_model
 def test_tokens_are_counted_as_the_model_counts_them(model: LocalChat) -> None:
-    messages = [SystemMessage("Sei präzise."), HumanMessage("日本語 <|im_end|> 🎉 and \x00 some English.")]
-    counted = count_tokens(model, messages)
-    reply = run(model, capabilities_of(CONFIG), messages, max_tokens=1)
+    turns = [("system", "Sei präzise."), ("user", "日本語 <|im_end|> 🎉 and \x00 some English.")]
+    counted = count_tokens(model, convert_to_messages(turns))
+    reply = run(model, capabilities_of(CONFIG), turns, max_tokens=1)
     assert counted == reply.input_tokens  # type: ignore[attr-defined]
     assert count_tokens(model, "hello world") == 2
 

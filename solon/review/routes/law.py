@@ -45,17 +45,21 @@ class RuleIn(Wire):
 class PartIn(Wire):
     """One of the rules that a principle is divided into; without a name it is named by its first words."""
 
-    text: str = Field(min_length=1, max_length=600)
+    text: str = Field(min_length=1, max_length=600, examples=["States the dose first."])
     name: str = Field("", max_length=60)
 
 
 class SplitIn(Wire):
     """A principle to divide, resting on a decision."""
 
-    review: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]+$")]
-    principle: str = Field(min_length=1, max_length=40)
-    parts: list[PartIn] = Field(min_length=2, max_length=MOST_PARTS)
-    reason: str = Field(min_length=1, max_length=2000)
+    review: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]+$", examples=["193cdc94fd10e3f843ace947"])]
+    principle: str = Field(min_length=1, max_length=40, examples=["clear-doses"])
+    parts: list[PartIn] = Field(
+        min_length=2,
+        max_length=MOST_PARTS,
+        examples=[[{"text": "States the dose first."}, {"text": "Gives every dose with its unit."}]],
+    )
+    reason: str = Field(min_length=1, max_length=2000, examples=["It says two things."])
 
 
 class LimitsIn(Wire):
