@@ -99,7 +99,7 @@ def test_decisions_become_law_that_unseen_items_follow(court: Court) -> None:
         ("Names_Units", "names-units"),
         ("1. Name the unit!", "rule-1-name-the-unit"),
         ("**Größe** / unit", "grosse-unit"),
-        ("?", "names-the-unit-of"),
+        ("?", "gives-the-amount-with"),
         ("is_correct_and_gives_the_unit_of_every_single_amount", "is-correct-and-gives-the-unit-of-every-s"),
     ],
 )
