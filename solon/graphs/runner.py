@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from solon.agents.calls import Meter, ModelPool
+from solon.collecting import collecting_seldom
 from solon.config import Config
 from solon.errors import LimitReached, ModelError, ModelRefused, SolonError, StoreError
 from solon.graphs.contexts import Contexts
@@ -82,7 +83,7 @@ class Runner:
             graph = build_graph(recipe, tracing).compile(checkpointer=saver)
             contexts = Contexts(self.store, self.run, recipe, self.config, self.pool, self.meter, tracing)
             self._threads = Threads(self.store, graph, contexts, tracing)
-            with item_store.working() as self.me:
+            with item_store.working() as self.me, collecting_seldom():
                 await self._work()
         if self._fatal is not None:
             raise self._fatal

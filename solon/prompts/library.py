@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from solon.errors import ConfigError
 
 _KEPT = 256
 """Filled-in parts that each template keeps; some items are under way at a time."""
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PARTS = re.compile(r"^# (system|user)\s*$", re.MULTILINE)
 
 
@@ -46,9 +47,8 @@ class Part:
     """One part of a template. Calls of one item often fill it in alike (two drafts, both orders of a pair), so the
     latest texts are kept."""
 
-    def __init__(self, environment: ImmutableSandboxedEnvironment, source: str) -> None:
-        self._template = environment.from_string(source)
-        self._names = sorted(meta.find_undeclared_variables(environment.parse(source)))
+    def __init__(self, source: str) -> None:
+        self._template, self._names = _compiled(source)
         self._filled = lru_cache(maxsize=_KEPT)(self._fill)
 
     def render(self, values: Mapping[str, Any]) -> str:
@@ -62,7 +62,9 @@ class Part:
         return self._fill(given)
 
     def _fill(self, given: tuple[tuple[str, Any], ...]) -> str:
-        return self._template.render(dict(given)).strip()
+        # As `Template.render` does it, without laying the environment's globals together anew each time.
+        context = self._template.new_context(_GLOBALS | dict(given), shared=True)
+        return "".join(self._template.root_render_func(context)).strip()
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,18 @@ def fence(value: str, label: str, mark: str) -> str:
     return f"[{label} {mark}]\n{inside}\n[end of {label} {mark}]"
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["fence"] = fence
-    return environment
+_ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+)
+_ENVIRONMENT.filters["fence"] = fence
+_GLOBALS = dict(_ENVIRONMENT.globals)
+
+
+@lru_cache(maxsize=128)
+def _compiled(source: str) -> tuple[Template, tuple[str, ...]]:
+    """A part ready to be filled in, and the variables that it uses. A run needs each twice: as read, and as pinned."""
+    names = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+    return _ENVIRONMENT.from_string(source), tuple(sorted(names))
 
 
 class PromptLibrary:
@@ -127,28 +135,27 @@ class PromptLibrary:
         """
         self._prompts: dict[str, Prompt] = {}
         self.overlaid: dict[str, Prompt] = {}
-        environment = _environment()
         for entry in sorted(
             resources.files("solon.prompts").joinpath("templates").iterdir(), key=lambda e: e.name
         ):
             if entry.name.endswith(".md"):
-                self._add(environment, entry.name, entry.read_text(encoding="utf-8"))
+                self._add(entry.name, entry.read_text(encoding="utf-8"))
         if overlay is not None:
             folder = Path(overlay).expanduser()
             if not folder.is_dir():
                 raise ConfigError(
                     f"prompts_dir: there is no folder {folder}", next_step="make it with `solon prompts copy`"
                 )
-            self._lay_over(environment, folder)
+            self._lay_over(folder)
 
-    def _lay_over(self, environment: ImmutableSandboxedEnvironment, folder: Path) -> None:
+    def _lay_over(self, folder: Path) -> None:
         built_in = dict(self._prompts)
         for path in sorted(folder.glob("*.md")):
             try:
                 source = path.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(f"prompt {path} cannot be read: {error}") from None
-            prompt = self._add(environment, str(path), source)
+            prompt = self._add(str(path), source)
             _compare(path, prompt, built_in)
             self.overlaid[prompt.name] = built_in[prompt.name]
 
@@ -181,14 +188,13 @@ class PromptLibrary:
         """The library as it was pinned, whatever the files say today."""
         library = cls.__new__(cls)
         library._prompts, library.overlaid = {}, {}
-        environment = _environment()
         for name, entry in manifest.items():
-            library._add(environment, name, entry["source"])
+            library._add(name, entry["source"])
         return library
 
-    def _add(self, environment: ImmutableSandboxedEnvironment, place: str, source: str) -> Prompt:
+    def _add(self, place: str, source: str) -> Prompt:
         try:
-            prompt = _parse(environment, source)
+            prompt = _parse(source)
         except (ValueError, KeyError, TypeError, yaml.YAMLError, TemplateError) as error:
             raise ConfigError(
                 f"prompt {place}: {error}", next_step="compare it with `solon prompts show`"
@@ -226,11 +232,11 @@ def check_prompt(prompt: Prompt) -> None:
     prompt.render(mark="abc123", **dict.fromkeys(prompt.variables, ""))
 
 
-def _parse(environment: ImmutableSandboxedEnvironment, source: str) -> Prompt:
+def _parse(source: str) -> Prompt:
     if not source.startswith("---\n"):
         raise ValueError("it does not begin with front matter (---)")
     front, body = source[4:].split("\n---\n", 1)
-    head = yaml.safe_load(front)
+    head = yaml.load(front, Loader=_Loader)
     pieces = _PARTS.split(body)
     parts = dict(zip(pieces[1::2], pieces[2::2], strict=True))
     if set(parts) != {"system", "user"}:
@@ -241,6 +247,6 @@ def _parse(environment: ImmutableSandboxedEnvironment, source: str) -> Prompt:
         variables=tuple(head["variables"]),
         output=str(head["output"]),
         source=source,
-        system=Part(environment, parts["system"].strip()),
-        user=Part(environment, parts["user"].strip()),
+        system=Part(parts["system"].strip()),
+        user=Part(parts["user"].strip()),
     )

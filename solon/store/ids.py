@@ -5,26 +5,35 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
+from functools import lru_cache
 
 
 def hash_id(*parts: str | int) -> str:
     """A 24 hex digit id of the parts; the separator cannot be forged by a part."""
-    digest = hashlib.blake2b(digest_size=12)
-    for part in parts:
-        data = str(part).encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "big"))
-        digest.update(data)
-    return digest.hexdigest()
+    return hashlib.blake2b(_framed(parts), digest_size=12).hexdigest()
 
 
 def keyed_hash(key: str, *parts: str) -> str:
     """Like `hash_id`, but not guessable without the store's own key: for ids that outlive erased texts."""
-    digest = hashlib.blake2b(digest_size=12, key=bytes.fromhex(key))
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "big"))
-        digest.update(data)
+    digest = _keyed(key).copy()
+    digest.update(_framed(parts))
     return digest.hexdigest()
+
+
+def _framed(parts: Iterable[str | int]) -> bytes:
+    """Every part behind its length, so that no part can pass for two."""
+    framed = []
+    for part in parts:
+        data = str(part).encode("utf-8", "surrogatepass")
+        framed += [len(data).to_bytes(4, "big"), data]
+    return b"".join(framed)
+
+
+@lru_cache(maxsize=16)
+def _keyed(key: str) -> hashlib.blake2b:
+    """Mixing the key in costs as much as hashing a short text: done once a store."""
+    return hashlib.blake2b(digest_size=12, key=bytes.fromhex(key))
 
 
 def new_id() -> str:

@@ -170,8 +170,9 @@ class OpenAICompatibleChat(LeanChat):
             "request_id": answer.request_id or answer.body.get("id") or "",
             "tries": answer.tries,
         }
-        if self._unwanted:
-            about["not_sent"] = sorted(self._unwanted)
+        unwanted = self._unwanted
+        if unwanted:
+            about["not_sent"] = sorted(unwanted)
         try:
             return read(answer.body, about)
         except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
@@ -228,9 +229,10 @@ class OpenAICompatibleChat(LeanChat):
         payload.pop("stream", None)
         if self.base_url == OPENAI_URL and "response_format" in payload:
             payload["response_format"] = _without_lengths(payload["response_format"])
-        if self._length_field != "max_tokens":
-            payload[self._length_field] = payload.pop("max_tokens")
-        return {k: v for k, v in payload.items() if v is not None and k not in self._unwanted}
+        length_field, unwanted = self._length_field, self._unwanted
+        if length_field != "max_tokens":
+            payload[length_field] = payload.pop("max_tokens")
+        return {k: v for k, v in payload.items() if v is not None and k not in unwanted}
 
     def _learn(self, refusal: Refusal, payload: Mapping[str, Any]) -> bool:
         """May the request go out again in the form that this model wants?
