@@ -185,7 +185,10 @@ def _fit(
     tiers: Sequence[int] = (0,),
     **options: Any,
 ) -> ConsensusModel:
-    """`tiers`: of the seats; of a cascade every tier learns apart, and what was drawn at random calibrates."""
+    """Whoever was sent to a person because of their verdicts teaches weights, but never calibrates them.
+
+    `tiers`: of the seats; of a cascade every tier learns apart.
+    """
     from solon.consensus.learn import Decision, fit, fit_cascade
 
     known = evidence.reliability
@@ -202,12 +205,13 @@ def _fit(
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit_cascade(evidence.verdicts, decisions, tiers, drawn, **options)
     else:
-        model = fit(evidence.verdicts, decisions, **options)
+        drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
+        model = fit(evidence.verdicts, decisions, calibrate_on=drawn, **options)
     return replace(model, reviewers=known)
 
 
 def is_drawn_at_random(decided: Decided) -> bool:
-    """Was the item of the pilot, or of the random part of a budget?"""
+    """Was the item of the pilot, or of the random part of a budget? Then every tier was asked, too."""
     return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 

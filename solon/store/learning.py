@@ -56,6 +56,7 @@ class Decided:
     run_id: str
     review_id: str = ""
     inclusion: float | None = None
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def counted_decisions(
             items.c.pilot,
             reviews.c.kind,
             reviews.c.inclusion,
+            reviews.c.rule,
             items.c.run_id,
             decisions.c.review_id,
         )
@@ -146,6 +148,7 @@ def counted_decisions(
             run_id=row.run_id,
             review_id=row.review_id,
             inclusion=row.inclusion,
+            rule=row.rule,
         )
         found.setdefault((decided.item_id, decided.kind), decided)
     return list(found.values())
