@@ -10,6 +10,7 @@ from solon.consensus.worth import RELIABILITY
 from solon.store import learning
 from solon.store.criticism import against_on
 from solon.store.experts import save_measured
+from solon.store.known import known_answers
 from solon.store.learning import Blind, Decided, Judged
 from solon.store.review_rows import VOTES
 from solon.store.voting import outcome_of, who_decides
@@ -48,14 +49,16 @@ class Evidence:
 
 
 def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:
-    """Measure everyone by blind answers beside those of others, never by the panel, and keep what came out."""
+    """Measure everyone by blind answers to known questions and beside those of others, never by the panel, and keep
+    what came out."""
     from solon.consensus.reviewers import rate_people
 
     with store.connect() as connection:
         answers = _answers_by_item(learning.blind_answers(connection))
         names = {who for given in answers.values() for who in given}
         final = {name for name, found in who_decides(connection, names, reviewers).items() if found.final}
-    rated = rate_people(answers, final)
+        right = known_answers(connection)
+    rated = rate_people(answers, final, golden=right)
     figures = {
         name: {
             "reliability": round(found.reliability, 4),

@@ -141,13 +141,15 @@ def learn(
     )
 
 
-def usable_decisions(store: Store, run_id: str) -> int:
-    """How many decisions `learn` would use by now: cheap enough to ask every few seconds."""
+def usable_decisions(store: Store, run_id: str) -> tuple[int, int]:
+    """How many decisions `learn` would use by now, and how many audits it would watch: cheap enough to ask every few
+    seconds. Audits count at once, since an alarm must not wait."""
     with store.connect() as connection:
         scope_runs = learning.runs_of_scope(connection, find_run(connection, run_id))
         count, newest = learning.count_learnable(connection, scope_runs)
+        audits, _ = learning.count_learnable(connection, [run_id], kind="audit")
     ended = time.time() - newest > SESSION_SECONDS
-    return count if ended else max(0, count - OLD_ENOUGH)
+    return (count if ended else max(0, count - OLD_ENOUGH)), audits
 
 
 def _old_enough(decided: list[Decided], everything: bool) -> list[Decided]:
@@ -159,16 +161,19 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
     """What blind audits say of the run's accepted items, against the promise; an alarm suspends the certificate.
 
     Audited items were drawn at random before anything was known of them, and decided by people who could not tell.
+    Once there is a certificate, only audits of what it covers speak of it, so that a new one begins anew.
     """
     from solon.consensus.audit import watch
 
     with store.connect() as connection:
         audits = [d for d in learning.counted_decisions(connection, [run.id]) if d.kind == "audit"]
-        chosen = learning.chosen_of(connection, [(d.item_id, d.attempt) for d in audits])
-    agreed = [
-        d.choice in ("prefer", "accept") and d.candidate_id == chosen.get((d.item_id, d.attempt))
-        for d in audits
-    ]
+        found = learning.chosen_of(connection, [(d.item_id, d.attempt) for d in audits])
+        spoken_of = certificates.newest_granted(connection, run.scope, run.seeds_fingerprint)
+    agreed = []
+    for audit in audits:
+        chosen, certificate_id = found.get((audit.item_id, audit.attempt), (None, None))
+        if spoken_of is None or (certificate_id == spoken_of.id and audit.decided_at >= spoken_of.created_at):
+            agreed.append(audit.choice in ("prefer", "accept") and audit.candidate_id == chosen)
     report = watch(agreed, 1 - config.routing.alpha, delta=config.routing.delta)
     if report.state == "alarm":
         with store.transaction() as connection:

@@ -60,7 +60,7 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
         self._runner: Courier | None = None
         self._failures = 0
-        self._learned: dict[str, int] = {}
+        self._learned: dict[str, tuple[int, int]] = {}
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._work(), name="solon-review-worker")
@@ -124,7 +124,7 @@ class Worker:
             if self._stopping:
                 return
             usable = await asyncio.to_thread(usable_decisions, store, run_id)
-            if usable <= self._learned.get(run_id, 0):
+            if usable == self._learned.get(run_id, (0, 0)):
                 continue
             learned = await asyncio.to_thread(self._project.learn, run_id, everything=False)
             self._learned[run_id] = usable

@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import Connection, desc, func, select, update
 
 from solon.store.ids import hash_id, new_id
-from solon.store.tables import Certificate, ConsensusVersion
+from solon.store.tables import Certificate, ConsensusVersion, Record
 from solon.store.writer import insert_rows
 
 certificates = Certificate.__table__  # type: ignore[attr-defined]
 versions = ConsensusVersion.__table__  # type: ignore[attr-defined]
+records = Record.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,20 @@ def find_certificate(connection: Connection, certificate_id: str) -> Certificate
     return CertificateRow(**connection.execute(query).mappings().one())
 
 
+def newest_granted(connection: Connection, scope: str, source: str) -> CertificateRow | None:
+    """The last certificate that was granted over these seeds, also where it is suspended."""
+    granted = [
+        row
+        for row in looks(connection, scope)
+        if row.status == "granted" and row.covers.get("source") == source
+    ]
+    return granted[-1] if granted else None
+
+
 def suspend(connection: Connection, certificate_id: str) -> None:
     """Take a certificate out of force, as an audit alarm does; what it covered becomes provisional again."""
     connection.execute(
         update(certificates).where(certificates.c.id == certificate_id).values(suspended_at=time.time())
     )
+    covered = (records.c.certificate_id == certificate_id, records.c.superseded_at.is_(None))
+    connection.execute(update(records).where(*covered).values(provisional=True))

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
+from solon.store import voting
 from solon.store.asked_again import Repeating, next_repeat
 from solon.store.audit_log import append
 from solon.store.disagreements import outcome_of, text_ids
@@ -220,6 +221,30 @@ def known_outcomes(connection: Connection, purposes: Sequence[str] = ("golden",)
         given = outcome_of(row.choice, sides.get(row.candidate_id or ""))
         right = given == outcome_of(row.wanted, sides.get(row.wanted_candidate or ""))
         found.setdefault(row.actor, []).append(right)
+    return found
+
+
+def known_answers(connection: Connection) -> dict[str, str]:
+    """question (item:attempt) -> what is known to be right, of golden questions that somebody answered."""
+    asked = (
+        select(
+            reviews.c.item_id,
+            reviews.c.attempt,
+            reviews.c.candidates,
+            known.c.choice,
+            known.c.candidate_id,
+        )
+        .join(known, (known.c.content_hash == reviews.c.content_hash) & (known.c.purpose == reviews.c.kind))
+        .where(reviews.c.kind == "golden", reviews.c.decision_id.is_not(None), known.c.choice.is_not(None))
+    )
+    rows = connection.execute(asked).all()
+    named = {name for row in rows for name in (*row.candidates, row.candidate_id) if name}
+    texts = text_ids(connection, sorted(named))
+    found: dict[str, str] = {}
+    for row in rows:
+        wanted = texts.get(row.candidate_id or "")
+        same = next((shown for shown in row.candidates if wanted and texts.get(shown) == wanted), None)
+        found[f"{row.item_id}:{row.attempt}"] = voting.outcome_of(row.choice, same, tuple(row.candidates))
     return found
 
 

@@ -207,15 +207,20 @@ def items_of_runs(connection: Connection, run_ids: Iterable[str]) -> set[str]:
     return set(connection.execute(select(items.c.id).where(items.c.run_id.in_(list(run_ids)))).scalars())
 
 
-def count_learnable(connection: Connection, run_ids: Sequence[str]) -> tuple[int, float]:
-    """Decisions and verdicts by votes that a version could be fitted on, and when the newest was made."""
+def count_learnable(
+    connection: Connection, run_ids: Sequence[str], kind: str = "interrupt"
+) -> tuple[int, float]:
+    """Decisions and verdicts by votes that a version could be fitted on, and when the newest was made.
+
+    `kind`: of review; audits are watched, never fitted on.
+    """
     query = (
         select(func.count(), func.coalesce(func.max(decisions.c.decided_at), 0.0))
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(
             or_(decisions.c.counts, decisions.c.actor == VOTES),
             decisions.c.undone_at.is_(None),
-            reviews.c.kind == "interrupt",
+            reviews.c.kind == kind,
             reviews.c.run_id.in_(run_ids),
         )
     )
@@ -346,14 +351,18 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
     ]
 
 
-def chosen_of(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
-    """(item, attempt) -> the candidate that the record of that attempt chose, also a superseded one."""
-    found: dict[tuple[str, int], str | None] = {}
+def chosen_of(
+    connection: Connection, wanted: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[str | None, str | None]]:
+    """(item, attempt) -> the candidate that the record of that attempt chose, also a superseded one, and the
+    certificate that it was accepted under."""
+    found: dict[tuple[str, int], tuple[str | None, str | None]] = {}
     ids = sorted({item_id for item_id, _ in wanted})
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
-        query = select(records.c.item_id, records.c.attempt, records.c.chosen_id).where(
-            records.c.item_id.in_(part)
-        )
-        found.update({(row.item_id, row.attempt): row.chosen_id for row in connection.execute(query)})
+        columns = (records.c.item_id, records.c.attempt, records.c.chosen_id, records.c.certificate_id)
+        for item_id, attempt, *told in connection.execute(
+            select(*columns).where(records.c.item_id.in_(part))
+        ):
+            found[item_id, attempt] = (told[0], told[1])
     return found

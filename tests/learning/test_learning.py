@@ -15,7 +15,14 @@ from sqlalchemy import text
 
 from solon import Project
 from solon.evidence import outcome_in_words
-from solon.learning import watch_audits
+from solon.learning import usable_decisions, watch_audits
+from solon.store.certificates import (
+    add_certificate,
+    certificate_in_force,
+    consensus_payload,
+    newest_consensus,
+    newest_granted,
+)
 from solon.store.learning import Decided
 from solon.store.reviews import decide, list_reviews
 from solon.store.runs import find_run
@@ -202,12 +209,47 @@ def test_audits_wait_beside_accepted_items_and_an_alarm_suspends_the_certificate
     assert query(project, "SELECT count(*) FROM outbox WHERE applied_at IS NULL") == [(0,)]
     report = watch_audits(project.store, run, project.config)
     assert (report.n, report.agreed) == (len(audits), 0)
-    if report.state == "alarm":
-        assert query(
-            project, "SELECT count(*) FROM certificates WHERE status = 'granted' AND suspended_at IS NULL"
-        ) == [(0,)]
-    else:
-        assert report.state == "cannot tell"
+    assert report.state == "alarm"
+    in_force = "SELECT count(*) FROM certificates WHERE status = 'granted' AND suspended_at IS NULL"
+    assert query(project, in_force) == [(0,)]
+    covered = "SELECT provisional FROM records WHERE certificate_id IS NOT NULL AND superseded_at IS NULL"
+    assert set(query(project, covered)) == {(1,)}
+
+    # A certificate from fresh decisions is not taken down by what was said of the one before.
+    with project.store.transaction() as connection:
+        old = newest_granted(connection, run.scope, run.seeds_fingerprint)
+        assert old is not None
+        renewed = add_certificate(
+            connection,
+            scope=run.scope,
+            source=run.seeds_fingerprint,
+            granted=True,
+            spent_delta=0.01,
+            consensus_id=old.consensus_id,
+            outcome={**old.figures, "why": "renewed"},
+            covers={},
+        )
+    assert watch_audits(project.store, run, project.config).n == 0
+    with project.store.connect() as connection:
+        kept = certificate_in_force(connection, run.scope, run.seeds_fingerprint)
+    assert kept is not None
+    assert kept.id == renewed
+
+
+def test_the_server_hears_of_an_alarm_though_nothing_is_there_to_learn(project: Project) -> None:
+    project.run("preference", seeds(160))
+    answer_all(project, "pilot", right=1.0)
+    project.resume()
+    project.learn()
+    project.resume()
+    with project.store.connect() as connection:
+        run = find_run(connection)
+        audits = [r for r in list_reviews(connection, limit=10_000) if r.kind == "audit"]
+    before = usable_decisions(project.store, run.id)
+    review = audits[0]
+    answer = {"choice": "prefer", "candidate": review.candidates[0]}
+    decide(project.store, review.id, answer, actor="expert:test", channel="api", counts=True)
+    assert usable_decisions(project.store, run.id) == (before[0], before[1] + 1)
 
 
 @pytest.mark.parametrize(
@@ -246,3 +288,26 @@ def test_a_quarter_of_the_pilot_is_asked_twice_and_gives_the_ceiling(project: Pr
     reviewers = json.loads(str(payload))["reviewers"]
     assert set(reviewers) == {"expert:test", "expert:second"}
     assert all(0.5 < reliability < 1.0 for reliability in reviewers.values())
+
+
+@pytest.mark.parametrize(("policy", "calibrates"), [("always", True), ("threshold", False)])
+def test_what_was_sent_because_of_its_verdicts_never_calibrates(
+    tmp_path: Path, policy: str, calibrates: bool
+) -> None:
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "generator": {"revise": False},
+        "resolver": {"enabled": False},
+        "routing": {"policy": policy, "threshold": 0.9},
+    }
+    with Project(f"sqlite:///{tmp_path}/solon.db", config=config) as made:
+        made.store.key = "5a" * 32
+        made.run("preference", seeds(60))
+        answer_all(made, policy, right=0.8)
+        learned = made.learn()
+        assert learned.fitted_on > 20
+        with made.store.connect() as connection:
+            version = newest_consensus(connection, find_run(connection).scope)
+            payload = consensus_payload(connection, str(version))
+    assert payload["kind"] == "supervised"
+    assert (payload["calibration"]["n"] > 0) is calibrates

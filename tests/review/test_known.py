@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from solon.cli.app import run_command
 from solon.errors import NotPending
+from solon.evidence import rate_reviewers
 from solon.project import Project
 from solon.store import queue
 from solon.store.known import Mix, count_known, known_outcomes, next_known
@@ -123,6 +124,10 @@ def test_golden_questions_look_like_any_and_count_in_reliability_only(
     asyncio.run(go())
     with project.store.connect() as connection:
         assert known_outcomes(connection) == {ada.actor: [True, False]}
+    rated = rate_reviewers(project.store, project.config.reviewers)[ada.actor]
+    assert rated.n == 2
+    assert rated.reliability == pytest.approx((1 + 0.75 * 4) / (2 + 4))
+    with project.store.connect() as connection:
         assert connection.execute(select(Precedent.__table__.c.id)).all() == []
     assert project.summarize().decisions_to_apply == 0
 
