@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
 from solon.cli.terminal import clean, console, print_json
@@ -114,7 +114,25 @@ def scores(
         console().print(draw_result(result.model_dump(mode="json")))
 
 
-@evaluations.command("replay")
+class ListingCommand(TyperCommand):
+    """`--panel A B` says what `--panel A --panel B` says. A file that exists is never taken for a name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        lists = {"--panel", "--budget"}
+        spread: list[str] = []
+        option, given = "", False
+        for word in args:
+            if word.startswith("-"):
+                option, given = (word if word in lists else ""), False
+            elif option and given and not Path(word).is_file():
+                spread.append(option)
+            else:
+                given = True
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+@evaluations.command("replay", cls=ListingCommand)
 def replay(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="JSON lines with recorded verdicts and human answers.")
@@ -123,8 +141,8 @@ def replay(
         list[str] | None,
         typer.Option(
             "--panel",
-            metavar="NAME",
-            help="A judge; without # every order and run of it; may be repeated. Default: all.",
+            metavar="NAME...",
+            help="Judges; without # every order and run of one. Default: all.",
         ),
     ] = None,
     labels: Annotated[
@@ -135,7 +153,7 @@ def replay(
     ] = "oracle",
     budget: Annotated[
         list[float] | None,
-        typer.Option(metavar="F", help="Share of the items sent to the expert; may be repeated."),
+        typer.Option(metavar="FRACTION...", help="Shares of the items sent to the expert."),
     ] = None,
     alpha: Annotated[
         float | None,
@@ -147,7 +165,7 @@ def replay(
     policy: Annotated[
         str,
         typer.Option(
-            help="always, never, disagreement, threshold(T), pilot(N), certified or budget(F), tried once."
+            help="always, never, disagreement, threshold(T), pilot(N), certified(ALPHA, DELTA), budget(F)."
         ),
     ] = "never",
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
@@ -157,8 +175,11 @@ def replay(
         str | None, typer.Option(metavar="TEXT", help="Rows whose `subset` contains this.")
     ] = None,
     graph: Annotated[
-        bool, typer.Option("--graph", help="Run the items through the real graph too, in a scratch store.")
-    ] = False,
+        bool,
+        typer.Option(
+            help="Pairs: run the items through the real graph too, in a scratch store, with the people answering."
+        ),
+    ] = True,
     plots: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write plots as PNG (needs matplotlib).")
     ] = None,
@@ -166,7 +187,7 @@ def replay(
 ) -> None:
     """Replay a recorded panel with recorded people as the experts: what would be asked, and what would it be worth?
 
-    Example: solon eval replay panel.jsonl --panel gpt4 --panel claude --labels 20 --budget 0.1 --budget 0.2 --json
+    Example: solon eval replay panel.jsonl --panel gpt4 claude --labels 20 --budget 0.1 0.2 --json
     """
     from solon.eval.replay import replay as measure
 

@@ -28,20 +28,25 @@ from solon.errors import UsageError
 from solon.eval.recorded import RecordedItem, Recording, load
 
 REVIEWERS = ("oracle", "single", "worker")
-PILOT = 50
+PILOT, CROWD_SPLITS = 50, 20
 CERTIFIED = ((0.1, 0.1), (0.2, 0.1))
-_POLICY = re.compile(r"^(always|never|disagreement|threshold|pilot|certified|budget)(?:\(([0-9.]+)\))?$")
+_POLICY = re.compile(
+    r"^(always|never|disagreement|threshold|pilot|budget)(?:\(([0-9.]+)\))?$"
+    r"|^(certified)(?:\((0?\.[0-9]+)(?:, *(0?\.[0-9]+))?\))?$"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What the graph did with one recorded item: its consensus, and where routing sent it (accept,
-    review, ...).
+    """What the graph did with one recorded item: its consensus, and where routing sent it (accept, review, ...).
+    ``asked``: of the recorded people, sooner or later; ``final``: the outcome of its record.
     """
 
     item: str
     consensus: Consensus
     route: str
+    asked: bool = False
+    final: str | None = None
 
 
 RunGraph = Callable[[Sequence[RecordedItem], ConsensusModel, str], Sequence[Routed]]
@@ -113,7 +118,7 @@ def replay(
         report["policy"] = _policy(
             policy, items, ballots, gold, labels, margin, plain, seed, correlation, alpha or 0.1, delta
         )
-    if run_graph is not None:
+    if run_graph is not None and set(recording.outcomes) == {"A", "B"}:
         report["engine"] = "graph"
         report["graph"] = _graph(run_graph, items, ballots, gold, recording, policy)
     if plots is not None:
@@ -136,7 +141,7 @@ def _check(reviewer: str, budget: Sequence[float], policy: str, seeds: int) -> N
     if _POLICY.match(policy) is None:
         raise UsageError(
             f"no policy {policy!r}",
-            next_step="always, never, disagreement, threshold(t), pilot(n), certified, budget(fraction)",
+            next_step="always, never, disagreement, threshold(t), pilot(n), certified(alpha, delta), budget(fraction)",
         )
     if seeds < 1:
         raise UsageError(f"seeds={seeds}", next_step="use at least 20")
@@ -215,7 +220,7 @@ def _crowd_worker(
     """
     index = {o: i for i, o in enumerate(recording.outcomes)}
     parts = []
-    for s in range(3):
+    for s in range(CROWD_SPLITS):
         rng = np.random.default_rng(2000 + seed + s)
         rest, said, other = (
             [],
@@ -315,12 +320,12 @@ def _policy(
     plain: Floats,
     seed: int, correlation: float, alpha: float, delta: float,
 ) -> dict[str, Any]:  # fmt: skip
-    """What one policy would have sent to an oracle, with ``labels`` (or the pilot's) decisions known
-    beforehand.
-    """
+    """What one policy would have sent to an oracle, with ``labels`` (or the pilot's) decisions known beforehand."""
     match = _POLICY.match(policy)
     assert match is not None
-    name, figure = match.group(1), float(match.group(2)) if match.group(2) else None
+    name, figure = match.group(1) or match.group(3), float(match.group(2)) if match.group(2) else None
+    if name == "certified":
+        alpha, delta = float(match.group(4) or alpha), float(match.group(5) or delta)
     known = int(figure) if name == "pilot" and figure else max(labels, 0)
     turn = np.random.default_rng(seed).permutation(len(gold))
     known = min(known, len(gold) // 2)
@@ -365,9 +370,7 @@ def _graph(
     recording: Recording,
     policy: str,
 ) -> dict[str, Any]:
-    """Runs every item through the graph under the prior and compares with the same verdicts judged
-    directly.
-    """
+    """Runs every item through the graph under the prior and compares with the same verdicts judged directly."""
     model = ConsensusModel.prior(recording.outcomes)
     results: Mapping[str, Routed] = {r.item: r for r in run_graph(items, model, policy)}
     missing = [i.id for i in items if i.id not in results]
@@ -380,7 +383,10 @@ def _graph(
             routes[found.route] = routes.get(found.route, 0) + 1
     right = figures.score_right(strength, gold)
     score = figures.gap(strength)
+    final = np.array([float(results[i.id].final == i.gold) if i.id in results else 0.0 for i in items])
+    asked = sum(found.asked for found in results.values())
     return {
+        "with_experts": {"asked": asked, "accuracy": float(final.mean()), "ci": list(mean_interval(final))},
         "items": len(results), "missing": missing[:20], "routes": routes, "accuracy": float(right.mean()),
         "ci": list(mean_interval(right)), "auroc": measure_auroc(score, right), "aurc": measure_aurc(score, right),
         "same_as_direct": float(

@@ -47,7 +47,7 @@ def test_replay_takes_every_option_and_prints_one_object(solon: Cli, recording: 
     code, out, err = solon(
         "eval", "replay", recording, "--panel", "good/plain", "--panel", "poor/plain#AB", "--labels", 5,
         "--reviewer", "single", "--budget", "0.1", "--budget", "0.4", "--alpha", "0.2", "--delta", "0.2",
-        "--policy", "disagreement", "--seed", 3, "--seeds", 2, "--splits", 2, "--graph", "--json",
+        "--policy", "disagreement", "--seed", 3, "--seeds", 2, "--splits", 2, "--json",
     )  # fmt: skip
     assert code == 0, err
     assert len(out.splitlines()) == 1
@@ -56,11 +56,31 @@ def test_replay_takes_every_option_and_prints_one_object(solon: Cli, recording: 
     assert report["panel"] == ["good/plain", "poor/plain"]
     assert report["engine"] == "graph"
     assert report["graph"]["same_as_direct"] == 1.0
+    experts = report["graph"]["with_experts"]
+    assert experts["asked"] >= report["graph"]["routes"].get("review", 0)
+    assert experts["accuracy"] >= report["graph"]["accuracy"]
     assert report["labels"] == 5
     assert {"0.1", "0.4"} <= set(report["routed"])
     assert "0.2" not in report["routed"]
     assert {c["alpha"] for c in report["certified"]} == {0.2}
     assert report["reviewer"]["kind"] == "single"
+
+
+def test_replay_takes_several_values_after_one_option(solon: Cli, recording: Path) -> None:
+    code, out, err = solon(
+        "eval", "replay", "--budget", "0.1", "0.4", "--panel", "good/plain", "poor/plain#AB", recording,
+        "--policy", "certified(0.2, 0.3)", "--seeds", 2, "--splits", 2, "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    report = json.loads(out)
+    assert report["panel"] == ["good/plain", "poor/plain"]
+    assert {"0.1", "0.4"} <= set(report["routed"])
+    assert "0.2" not in report["routed"]
+    certificate = report["policy"]["certificate"]
+    assert (certificate["alpha"], certificate["delta"]) == (0.2, 0.3)
+    code, _, err = solon("eval", "replay", recording, "--policy", "threshold(0.2, 0.3)", "--seeds", 2)
+    assert code == 2
+    assert "no policy" in err
 
 
 def test_replay_prints_a_table_for_people(solon: Cli, recording: Path) -> None:

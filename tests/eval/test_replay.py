@@ -211,3 +211,17 @@ def test_the_graph_spends_a_budget_on_recorded_items(pairs: Path) -> None:
     assert (len(asked), len(left)) == (5, 15)
     worth = [min(routed.consensus.confidence, 0.9) for routed in asked]
     assert sum(worth) / 5 < sum(min(routed.consensus.confidence, 0.9) for routed in left) / 15
+
+
+def test_recorded_people_answer_what_the_graph_sends_to_them(pairs: Path) -> None:
+    from solon.eval.graph_replay import run_graph
+    from solon.eval.recorded import load
+
+    items = list(load(pairs, panel=None, subset=None, seed=0).items)[:30]
+    gold = {item.id: item.gold for item in items}
+    for policy, asked in (("always", 30), ("never", 0), ("pilot(10)", None)):
+        found = run_graph(items, ConsensusModel.prior(), policy)
+        answered = [routed for routed in found if routed.asked]
+        assert all(routed.final == gold[routed.item] for routed in answered)
+        assert all(routed.final in ("A", "B") for routed in found)
+        assert len(answered) == asked if asked is not None else 10 <= len(answered) <= 30
