@@ -320,7 +320,7 @@ def _policy(
     plain: Floats,
     seed: int, correlation: float, alpha: float, delta: float,
 ) -> dict[str, Any]:  # fmt: skip
-    """What one policy would have sent to an oracle, with ``labels`` (or the pilot's) decisions known beforehand."""
+    """What one policy would have sent to an oracle, with ``labels`` (or the pilot's) decisions known before."""
     match = _POLICY.match(policy)
     assert match is not None
     name, figure = match.group(1) or match.group(3), float(match.group(2)) if match.group(2) else None
