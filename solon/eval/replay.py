@@ -30,10 +30,8 @@ from solon.eval.recorded import RecordedItem, Recording, load
 REVIEWERS = ("oracle", "single", "worker")
 PILOT, CROWD_SPLITS = 50, 20
 CERTIFIED = ((0.1, 0.1), (0.2, 0.1))
-_POLICY = re.compile(
-    r"^(always|never|disagreement|threshold|pilot|budget)(?:\(([0-9.]+)\))?$"
-    r"|^(certified)(?:\((0?\.[0-9]+)(?:, *(0?\.[0-9]+))?\))?$"
-)
+_PLAIN = r"(always|never|disagreement|threshold|pilot|budget)(?:\(([0-9.]+)\))?"
+_POLICY = re.compile(rf"^{_PLAIN}$|^(certified)(?:\((0?\.[0-9]+)(?:, *(0?\.[0-9]+))?\))?$")
 
 
 @dataclass(frozen=True, slots=True)
