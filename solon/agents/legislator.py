@@ -37,7 +37,8 @@ class DraftedPart(BaseModel):
 
 
 class DraftedEdit(BaseModel):
-    """One change as a model writes it; what it leaves out is looked for later."""
+    """One change as a model writes it; what it leaves out is looked for later. `anchors`: of an added criterion, what
+    an answer with each score from 1 to 5 looks like."""
 
     action: Literal["add", "reword", "reorder", "retire", "split", "anchor", "weight"]
     id: str = Field(max_length=60)
@@ -46,6 +47,7 @@ class DraftedEdit(BaseModel):
     score: int | None = Field(None, ge=1, le=5)
     weight: float | None = Field(None, gt=0, le=100)
     into: list[DraftedPart] = Field(default_factory=list, max_length=PARTS)
+    anchors: list[Annotated[str, Field(max_length=300)]] = Field(default_factory=list, max_length=5)
 
 
 class DraftAnswer(BaseModel):
@@ -102,7 +104,7 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
     if not cites:
         return Drafted(None, (), "the legislator cited no decision that it was shown", outcome)
     try:
-        edits = [_edit(change) for change in parsed.changes]
+        edits = [as_edit(change) for change in parsed.changes]
         document = apply_edits(base, edits, author=AUTHOR, reason=parsed.reason)
     except (UsageError, ValidationError) as error:
         told = error.cause if isinstance(error, UsageError) else str(error.errors()[0]["msg"])
@@ -110,9 +112,11 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
     return Drafted(document, cites, "", outcome)
 
 
-def _edit(change: DraftedEdit) -> Edit:
+def as_edit(change: DraftedEdit) -> Edit:
     """Ids come out of models in every form; the rest is checked as if a person had written it."""
-    plain = change.model_dump(exclude_none=True, exclude={"into"})
+    plain = change.model_dump(exclude_none=True, exclude={"into", "anchors"})
+    if change.anchors:
+        plain["anchors"] = dict(enumerate(change.anchors, 1))
     if change.action == "split":
         plain["into"] = [{"id": _slug(part.id, part.text), "text": part.text} for part in change.into]
     return Edit.model_validate({**plain, "id": _slug(change.id, change.text or "")})

@@ -50,12 +50,15 @@ def learn(
 
 def read_status(project: Project, run_id: str | None) -> dict[str, Any]:
     """What a run's scope has learned: versions, every look at the certification sample, what is in force, audits."""
+    from solon.eval.material import gather
     from solon.eval.standing import read_standing
+    from solon.eval.suites import drift
     from solon.store.runs import find_run
 
     with project.store.connect() as connection:
         run = find_run(connection, run_id)
-    return read_standing(project.store, run).model_dump(mode="json")
+    fallen = drift.evaluate(gather(project.store, [run.id])).alarms
+    return read_standing(project.store, run).model_dump(mode="json") | {"fallen": list(fallen)}
 
 
 def spell_learned(learned: Learned) -> str:
@@ -141,6 +144,7 @@ def spell_status(found: dict[str, Any]) -> str:
         f"flagged unsafe among accepted: {unsafe['flagged']} of {unsafe['audited']} audited,"
         f" at most {unsafe['at_most']:.1%} (exact, 95%); known: {unsafe['known']}"
     )
+    lines += [clean(f"ALARM, agreement fell {told}") for told in found["fallen"]]
     more = found["more_decisions"]
     if more is not None:
         lines.append(f"more decisions {'stop paying' if more['stop'] else 'still pay'}: {more['why']}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ def find_limits(
     provisional: Mapping[str, int],
     money: float | None,
     with_texts: bool,
+    drifting: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """One sentence for each thing that a reader might believe and should not.
 
     Args:
         provisional: run -> records that were accepted while no certificate was in force.
+        drifting: where agreement fell over the weeks, and why that is said.
     """
     found = []
     if not counted:
@@ -49,6 +51,7 @@ def find_limits(
             )
         if run.state == "alarm":
             found.append(f"Audits of run {run.name} raised an alarm: {run.why}.")
+    found += [f"Agreement fell {told}." for told in drifting]
     ceiling = agreed.ceiling.best_panel
     if counted and ceiling.value is None:
         found.append(

@@ -19,7 +19,7 @@ from solon.eval.limits import find_limits
 from solon.eval.opinions import counted, opinions_on
 from solon.eval.result import Figure, rate
 from solon.eval.standing import Standing, moment, read_standing
-from solon.eval.suites import agreement, audit, judges, quality
+from solon.eval.suites import agreement, audit, drift, judges, quality
 from solon.formats.records import plain_model
 from solon.store import audit_log, counts, evaluation, runs
 from solon.store.ids import keyed_hash
@@ -195,6 +195,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             {part.id: part.provisional for part in parts},
             costs.money,
             with_texts,
+            drift.evaluate(material).alarms,
         ),
     )
 

@@ -37,6 +37,9 @@ LIMITS = (0.25, 0.2, 0.15, 0.12, 0.1, 0.08)
 SAME = 0.8
 """From this overlap of word triples (Jaccard) two requests are the same question, and one would give away the other."""
 
+SAME_IN_MEANING = 0.9
+"""The same for vectors, where cases are compared by them: what a paraphrase was decided would be given away, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worked:
@@ -96,7 +99,8 @@ class Casebook:
             return Shown()
         import numpy as np
 
-        scores = self._score(request, principles)
+        meant = self._vectors @ self._embed([request])[0] if self._embed is not None else None
+        scores = self._score(request, principles, meant)
         own = _triples(request)
         room = tokens * CHARS_PER_TOKEN
         blocks: list[str] = []
@@ -109,6 +113,8 @@ class Casebook:
                 continue
             if overlap(own, _triples(case.request)) >= SAME:
                 continue
+            if meant is not None and meant[place] >= SAME_IN_MEANING:
+                continue
             block = render(case, room // max(1, most - len(ids)))
             if not block:
                 continue
@@ -117,14 +123,14 @@ class Casebook:
             ids.append(case.id)
         return Shown("\n".join(blocks), frozenset(ids))
 
-    def _score(self, request: str, principles: Collection[str]) -> NDArray[Any]:
+    def _score(self, request: str, principles: Collection[str], meant: NDArray[Any] | None) -> NDArray[Any]:
         """(n,) how much each case has to say here; 0 where it would be noise."""
         import numpy as np
 
         lexical = self._index.similar(request)
         found = lexical / ALIKE  # from 1 on a case is similar enough, by words or by meaning
-        if self._embed is not None:
-            found = np.maximum(found, self._vectors @ self._embed([request])[0] / ALIKE_IN_MEANING)
+        if meant is not None:
+            found = np.maximum(found, meant / ALIKE_IN_MEANING)
         shared = np.array([bool(set(case.principles) & set(principles)) for case in self.cases])
         found = found * np.where(shared, SHARED, 1.0)
         return np.where(found >= 1.0, found, 0.0)
@@ -237,6 +243,19 @@ def own_words(rationale: str, *topic: str) -> str:
 def overlap(ours: set[str], theirs: set[str]) -> float:
     """Jaccard similarity of two sets."""
     return len(ours & theirs) / max(1, len(ours | theirs))
+
+
+def repeats(texts: Sequence[str], among: Sequence[str]) -> list[bool]:
+    """Of each text: is it the same question as one of `among`?"""
+    if not texts or not among:
+        return [False] * len(texts)
+    index, theirs = Index(among), [_triples(text) for text in among]
+    found = []
+    for text in texts:
+        own = _triples(text)
+        close = (index.similar(text) >= 0.5).nonzero()[0]
+        found.append(text in among or any(overlap(own, theirs[int(i)]) >= SAME for i in close))
+    return found
 
 
 def _terms(text: str) -> dict[int, int]:

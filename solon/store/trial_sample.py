@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from solon.law.casebook import repeats
 from solon.store.amendments import AmendmentRow
 from solon.store.ids import hash_id
 from solon.store.precedents import PrecedentRow, precedents_under
@@ -14,11 +15,13 @@ def choose_sample(
 ) -> list[tuple[PrecedentRow, str]]:
     """Precedents to measure an amendment on, each with its part, in equal shares of parts and outcomes.
 
-    What the draft cites counts as seen with all of its group, and so does a request that is word for word a seen one;
-    what it overrules, and worn held-out ones, are left out.
+    What the draft cites counts as seen with all of its group, and so does a request that repeats a seen one; what it
+    overrules, and worn held-out ones, are left out.
     """
     rows = precedents_under(connection, amendment.document)
-    seen = {_words(row.request) for row in rows if row.half == "seen"}
+    held_out = [row for row in rows if row.half == "held_out"]
+    again = repeats([row.request for row in held_out], [row.request for row in rows if row.half == "seen"])
+    known = {row.id for row, repeated in zip(held_out, again, strict=True) if repeated}
     cited = {row.group or row.item_id for row in rows if row.decision_id in amendment.cites}
     strata: dict[tuple[str, str], list[tuple[PrecedentRow, str]]] = {}
     for row in rows:
@@ -26,7 +29,7 @@ def choose_sample(
         if left_out or (row.rank is None and row.outcome != "reject") or (row.worn and row.id not in done):
             continue
         part = "fresh" if row.created_at > amendment.created_at else row.half
-        if (row.group or row.item_id) in cited or (part == "held_out" and _words(row.request) in seen):
+        if (row.group or row.item_id) in cited or (part == "held_out" and row.id in known):
             part = "seen"
         strata.setdefault((part, row.outcome), []).append((row, part))
     for stratum in strata.values():
@@ -39,7 +42,3 @@ def choose_sample(
             if queue and len(chosen) < most:
                 chosen.append(queue.pop(0))
     return chosen
-
-
-def _words(request: str) -> str:
-    return " ".join(request.lower().split())

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from solon import Project
+from solon.cli.learn import read_status, spell_status
 from solon.eval.material import gather
+from solon.eval.report import build_report
 from solon.eval.suites.drift import LEVEL, Drift, _course, evaluate, fell
 from solon.store.experts import add_expert
 from solon.store.reviews import decide, list_reviews
@@ -96,11 +98,18 @@ def test_agreement_by_week_and_by_principle_from_a_store(tmp_path: Path) -> None
         assert found.drawn.weeks[-1].agreement.value == 0.0
         assert found.routed.weeks == ()
         principle = found.by_principle["answers-the-question"]
-        assert principle.earlier.value == 1.0
-        assert principle.later.value == 0.5
-        assert principle.p is not None
-        assert principle.p < 0.001
+        assert [week.agreement.value for week in principle.weeks] == [1.0, 1.0, 1.0, 0.0]
+        assert principle.state == "alarm"
+        assert [told.split(":")[0] for told in found.alarms] == [
+            "on drawn items",
+            "by principle answers-the-question",
+        ]
         assert "asked the same thing again" in " ".join(found.notes)
+        assert spell_status(read_status(project, None)).count("ALARM, agreement fell") == 2
+        limits = build_report(gather(project.store)).limits
+        assert (
+            sum(told.startswith("Agreement fell on drawn items: agreement fell in") for told in limits) == 1
+        )
         with project.store.transaction() as connection:
             copy = (
                 "INSERT INTO decisions (id, review_id, item_id, ordinal, actor, channel, choice, candidate_id, "

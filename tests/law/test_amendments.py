@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from solon.agents.legislator import DraftedEdit, as_edit
 from solon.errors import UsageError
 from solon.law.amendments import Edit, apply_edits, find_warnings, parse_amendment, telling, touched
-from solon.law.documents import diff, load_constitution, load_rubric
+from solon.law.documents import Rubric, diff, load_constitution, load_rubric
 
 LAW, RUBRIC = load_constitution("general"), load_rubric("general")
 
@@ -82,3 +83,21 @@ def test_new_numbers_are_no_change_that_is_told() -> None:
     turned = apply_edits(base, [Edit(action="reorder", id=ids[1], priority=1)], author="", reason="x")
     assert touched(diff(base, turned)) == set(ids[:2])  # type: ignore[type-var]
     assert {c.field for c in telling(diff(base, turned))} == {"order"}  # type: ignore[type-var]
+
+
+def test_a_criterion_that_a_model_writes_comes_with_its_five_anchors() -> None:
+    rubric = load_rubric("general")
+    anchors = ["no unit", "a wrong unit", "some units", "nearly all", "every amount has its unit"]
+    written = {"action": "add", "id": "Names Units", "text": "Gives units.", "weight": 2, "anchors": anchors}
+    made = apply_edits(rubric, [as_edit(DraftedEdit.model_validate(written))], author="l", reason="r")
+    assert isinstance(made, Rubric)
+    added = made.criteria[-1]
+    assert (added.id, added.weight, added.anchors[1], added.anchors[5]) == (
+        "names-units",
+        2.0,
+        "no unit",
+        "every amount has its unit",
+    )
+    with pytest.raises(UsageError):
+        short = as_edit(DraftedEdit.model_validate({**written, "anchors": anchors[:3]}))
+        apply_edits(rubric, [short], author="l", reason="r")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
-from solon.law.casebook import CHARS_PER_TOKEN, Casebook, Worked, cluster, own_words
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from solon.law.casebook import CHARS_PER_TOKEN, Casebook, Worked, cluster, own_words, repeats
 
 
 def case(name: str, request: str, *, group: str | None = None, why: str = "it names the dose") -> Worked:
@@ -42,6 +46,24 @@ def test_neither_the_item_nor_its_group_nor_its_duplicate_is_shown() -> None:
     assert "aa" not in ask(asked, seed_id="seed-aa")[1]
     assert "aa" not in ask(asked, group="g1")[1]
     assert "aa" not in ask("what dose of ibuprofen may a child of ten take")[1]
+
+
+def test_a_paraphrase_of_a_decided_question_is_found_by_meaning_and_not_shown() -> None:
+    """Vectors made by hand: the first two say the same, the third is near, the last is far."""
+    vectors = {"a b c": (1.0, 0.0), "x y z": (0.99, 0.141), "near": (0.6, 0.8), "far": (-1.0, 0.0)}
+
+    def embed(texts: Sequence[str]) -> NDArray[np.float64]:
+        return np.array([vectors[text] for text in texts])
+
+    book = Casebook([case(name, name) for name in ("x y z", "near", "far")], embed)
+    assert book.consult("a b c", item_id="i", seed_id="s", group=None).ids == {"near"}
+
+
+def test_what_repeats_a_question_is_told_whatever_its_case_and_marks() -> None:
+    among = ["What dose of ibuprofen may a child of ten take each day?", "Write a poem about the sea."]
+    asked = ["what dose of ibuprofen may a child of ten take each day", "What dose may a child take?", ""]
+    assert repeats(asked, among) == [True, False, False]
+    assert repeats(asked, []) == [False] * 3
 
 
 def test_the_budget_holds_and_a_rationale_cannot_look_like_a_case() -> None:

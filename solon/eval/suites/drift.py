@@ -25,8 +25,9 @@ from solon.store.asked_again import Repeat, repeated_answers
 if TYPE_CHECKING:
     from solon.eval.material import Material
 
-LEVEL = 0.05 / 3
-"""Chance of a false alarm, ever, in one of the three courses; 5% over them together."""
+LEVEL = 0.05 / 4
+"""Chance of a false alarm, ever, of the drawn, of the routed, of the experts' own course and, shared out, of all
+principles; 5% over them together."""
 LEAST = 5
 """A week with fewer answers is told, and waits for the next one to be tested with it."""
 
@@ -56,25 +57,16 @@ class Course(BaseModel):
     detects: float | None
 
 
-class PrincipleCourse(BaseModel):
-    """Agreement on decisions that cite a principle, the first half of the time against the second."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    overall: Figure
-    earlier: Figure
-    later: Figure
-    p: float | None
-
-
 class Drift(SuiteResult):
-    """`alarm`: in any course. `experts`: their agreement with what they had said of the same candidates before, where
-    they were asked again blind; `by_expert`: the same for each, by actor."""
+    """`alarm`: in any course; `alarms` say which, and why. `by_principle`: decisions that cite a principle, drawn or
+    routed ones, whichever are more. `experts`: their agreement with what they had said of the same candidates before,
+    where they were asked again blind; `by_expert`: the same for each, by actor."""
 
     alarm: bool
+    alarms: tuple[str, ...]
     drawn: Course
     routed: Course
-    by_principle: dict[str, PrincipleCourse]
+    by_principle: dict[str, Course]
     experts: Course
     by_expert: dict[str, Figure]
 
@@ -89,21 +81,29 @@ def evaluate(material: Material) -> Drift:
     routed = [o for o in found if o.answer.rule not in RANDOM_RULES]
     courses = [_course([(o.answer.at, o.agrees) for o in part]) for part in (drawn, routed)]
     experts = _course([(repeat.at, repeat.same) for repeat in repeats])
-    alarm = any(course.state == "alarm" for course in (*courses, experts))
+    principles = _by_principle(drawn, routed)
+    named = {
+        "on drawn items": courses[0],
+        "on routed items": courses[1],
+        "of experts with themselves": experts,
+    }
+    named |= {f"by principle {name}": course for name, course in principles.items()}
+    alarms = tuple(f"{name}: {course.why}" for name, course in named.items() if course.state == "alarm")
     return Drift(
         suite="drift",
         n=len(found),
-        alarm=alarm,
+        alarm=bool(alarms),
+        alarms=alarms,
         drawn=courses[0],
         routed=courses[1],
-        by_principle=_by_principle(found),
+        by_principle=principles,
         experts=experts,
         by_expert=_by_expert(repeats),
         notes=tuple(_notes(found, repeats)),
     )
 
 
-def _course(answers: Sequence[tuple[float, bool]]) -> Course:
+def _course(answers: Sequence[tuple[float, bool]], level: float = LEVEL) -> Course:
     weeks: list[Week] = []
     seen = agreed = looks = pending = pending_agreed = 0
     size = 0
@@ -114,7 +114,7 @@ def _course(answers: Sequence[tuple[float, bool]]) -> Course:
         before = _rate(agreed, seen)
         if seen >= LEAST and pending >= LEAST:
             looks += 1
-            spent = LEVEL * 6 / (math.pi**2 * looks**2)
+            spent = level * 6 / (math.pi**2 * looks**2)
             p = fell(agreed, seen, pending_agreed, pending)
         weeks.append(Week(name=name, agreement=_rate(hits, len(part)), before=before, p=p, spent=spent))
         if p is not None or seen < LEAST:
@@ -124,7 +124,7 @@ def _course(answers: Sequence[tuple[float, bool]]) -> Course:
     fallen = [
         week for week in weeks if week.p is not None and week.spent is not None and week.p <= week.spent
     ]
-    spent_next = LEVEL * 6 / (math.pi**2 * (looks + 1) ** 2)
+    spent_next = level * 6 / (math.pi**2 * (looks + 1) ** 2)
     detects = _detectable(agreed, seen, max(size, LEAST), spent_next)
     overall = _rate(agreed + pending_agreed, seen + pending)
     if fallen:
@@ -170,23 +170,14 @@ def _detectable(agreed: int, seen: int, n: int, spent: float) -> float | None:
     return None
 
 
-def _by_principle(found: Sequence[Opinion]) -> dict[str, PrincipleCourse]:
-    by: dict[str, list[Opinion]] = {}
-    for opinion in found:
-        for principle in opinion.answer.principles:
-            by.setdefault(principle, []).append(opinion)
-    told = {}
-    for name, part in sorted(by.items()):
-        middle = len(part) // 2
-        halves = [[o.agrees for o in half] for half in (part[:middle], part[middle:])]
-        enough = min(map(len, halves)) >= LEAST
-        told[name] = PrincipleCourse(
-            overall=_rate(sum(o.agrees for o in part), len(part)),
-            earlier=_rate(sum(halves[0]), len(halves[0])),
-            later=_rate(sum(halves[1]), len(halves[1])),
-            p=fell(sum(halves[0]), len(halves[0]), sum(halves[1]), len(halves[1])) if enough else None,
-        )
-    return told
+def _by_principle(*parts: Sequence[Opinion]) -> dict[str, Course]:
+    by: dict[str, list[list[tuple[float, bool]]]] = {}
+    for place, part in enumerate(parts):
+        for opinion in part:
+            for principle in opinion.answer.principles:
+                both = by.setdefault(principle, [[] for _ in parts])
+                both[place].append((opinion.answer.at, opinion.agrees))
+    return {name: _course(max(found, key=len), LEVEL / len(by)) for name, found in sorted(by.items())}
 
 
 def _by_expert(repeats: Sequence[Repeat]) -> dict[str, Figure]:
@@ -212,5 +203,3 @@ def _notes(found: Sequence[Opinion], repeats: Sequence[Repeat]) -> Iterable[str]
     else:
         days = sorted(repeat.days for repeat in repeats)
         yield f"experts were asked again {days[len(days) // 2]:.0f} days later (median)"
-    if found:
-        yield "p values by principle are not corrected for the number of principles: they raise no alarm"
