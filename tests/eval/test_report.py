@@ -169,9 +169,10 @@ def test_a_store_without_any_decision_says_what_is_not_known(tmp_path: Path, kno
     config = {
         **known.config,
         "models": {"default": {"model": "scripted:default"}, "other": {"model": "scripted:split"}},
+        "routing": {"policy": "never"},
     }
     with Project(f"sqlite:///{tmp_path}/new.db", config=config) as project:
-        project.run("preference", known.rows[:6])
+        assert project.run("preference", known.rows[:6]).provisional == 6
         made = build_report(gather(project.store))
     limits = " ".join(made.limits)
     assert "No expert has answered anything that counts" in limits

@@ -98,6 +98,6 @@ def test_a_criterion_that_a_model_writes_comes_with_its_five_anchors() -> None:
         "no unit",
         "every amount has its unit",
     )
+    short = as_edit(DraftedEdit.model_validate({**written, "anchors": anchors[:3]}))
     with pytest.raises(UsageError):
-        short = as_edit(DraftedEdit.model_validate({**written, "anchors": anchors[:3]}))
         apply_edits(rubric, [short], author="l", reason="r")
