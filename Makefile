@@ -13,16 +13,19 @@ SOLON_DATA ?= ../shared/data
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm trainers chromium bench check lint types imports docs site lock clean replay
+.PHONY: help demo test test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check lint types imports docs site lock clean replay
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-10s %s\n' "$$name" "$$about"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-13s %s\n' "$$name" "$$about"; done
 
 demo: $(VENV)/.demo $(VENV)/.model ## the whole loop on bundled seeds and the built-in model (no key, no GPU)
 	@$(BIN)/solon demo
 
 test: $(VENV)/.dev $(VENV)/.model chromium ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) -q
+
+test-postgres: $(VENV)/.dev $(VENV)/.model chromium ## the whole suite with stores and checkpoints on a PostgreSQL server of its own
+	SOLON_TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(JOBS) -q
 
 test-vllm: $(VENV)/.model ## vLLM in process on the CPU, in an environment of its own (needs uv; minutes, 3 GB)
 	test -x .venv-vllm/bin/python || uv venv --quiet --python $(BIN)/python .venv-vllm
@@ -44,6 +47,16 @@ check: lint types imports test ## everything a reviewer would check: format, lin
 
 bench: $(VENV)/.dev ## measure speed against the bare calls (a table on standard error, JSON on the last line)
 	$(BIN)/python -m benchmarks.run
+
+bench-growth: $(VENV)/.dev ## runs of 1,000, 10,000 and 50,000 items by tenths: time, memory, log and disk (20 minutes)
+	$(BIN)/python -m benchmarks.run --only growth --growth 1000,10000,50000
+	$(BIN)/python -m benchmarks.run --only resumes,postgres --waiting 50000 --repeats 1
+
+bench-large: $(VENV)/.dev ## one run of 100,000 items streamed from a file (20 minutes or more, 3 GB of disk)
+	$(BIN)/python -m benchmarks.run --only growth --growth 100000
+
+bench-peers: $(VENV)/.dev ## distilabel, curator and Data Designer at the same work, each in .venv-peers (needs uv; 2 GB)
+	$(BIN)/python -m benchmarks.peers.compare
 
 lint: $(VENV)/.dev ## ruff: style and format
 	$(BIN)/ruff check .
@@ -91,7 +104,7 @@ replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/repl
 	rm -f build/replay/error.txt; $(BIN)/python -m solon.eval.table build/replay/*.json | tee build/replay/table.md
 
 clean: ## remove the environment, caches and the demo's folder
-	rm -rf $(VENV) .venv-vllm .venv-trainers solon-demo dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-vllm .venv-trainers .venv-peers solon-demo dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UV_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

