@@ -21,11 +21,14 @@ def find_limits(
     provisional: Mapping[str, int],
     money: float | None,
     with_texts: bool,
+    *,
+    stale: int = 0,
 ) -> tuple[str, ...]:
     """One sentence for each thing that a reader might believe and should not.
 
     Args:
         provisional: run -> records that were accepted while no certificate was in force.
+        stale: records whose law was amended since, and that were not judged again.
     """
     found = []
     if not counted:
@@ -49,6 +52,11 @@ def find_limits(
             )
         if run.state == "alarm":
             found.append(f"Audits of run {run.name} raised an alarm: {run.why}.")
+    if stale:
+        found.append(
+            f"{stale} records are stale: their law was amended since, and they were not judged again. They are counted "
+            "here, and no training format takes them."
+        )
     ceiling = agreed.ceiling.best_panel
     if counted and ceiling.value is None:
         found.append(

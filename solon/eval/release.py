@@ -107,7 +107,12 @@ def create_release(
             "clean_of": gate.describe() if gate else [],
             "left_out_before": left_out,
             "export": _spell(summary),
-            "rows": {"file": ROWS, "records": frozen.records, "sha256": _hash(scratch / ROWS)},
+            "rows": {
+                "file": ROWS,
+                "records": frozen.records,
+                "stale": frozen.stale,
+                "sha256": _hash(scratch / ROWS),
+            },
             **_versions(store, scratch, frozen),
             "environment": _environment(),
             "lock": {"file": LOCK, "sha256": _hash(scratch / LOCK)},
@@ -188,6 +193,7 @@ class _Frozen:
 
     gate: Gate | None
     records: int = 0
+    stale: int = 0
     versions: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in VERSIONS})
     models: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
@@ -206,6 +212,7 @@ class _Frozen:
                 kept["refused"], self.refused = self.refused, None
             # Keys keep their order: some formats write the lineage as it stands.
             stream.write(json.dumps(kept, separators=(",", ":")) + "\n")
+            self.stale += row.outcome == "stale"
             self._see(kept["lineage"])
 
     def _see(self, lineage: Mapping[str, Any]) -> None:

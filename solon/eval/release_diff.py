@@ -123,6 +123,8 @@ def _find_reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterab
         yield "no longer provisional"
     if after["provisional"] and not before["provisional"]:
         yield "provisional again"
+    if before["outcome"] != after["outcome"] and "stale" in (before["outcome"], after["outcome"]):
+        yield "stale: its law was amended" if after["outcome"] == "stale" else "no longer stale"
     if any(before[name] != after[name] for name in _FIGURES):
         yield "scored again"
     for name in _VERSIONS:

@@ -40,7 +40,8 @@ class _Part(BaseModel):
 
 class RunPart(_Part):
     """A run as it stands. `protocol`: what its configuration says about routing and panel. `versions`: of prompts,
-    graph and consensus -> items pinned to each. `recorded`: verdicts that came with the seeds."""
+    graph and consensus -> items pinned to each. `recorded`: verdicts that came with the seeds. `stale`: records in
+    doubt, since their law was amended and nobody judged them again."""
 
     id: str
     recipe: str
@@ -51,6 +52,7 @@ class RunPart(_Part):
     records: int
     certified: int
     provisional: int
+    stale: int
     decided: int
     models: dict[str, str]
     judges: tuple[str, ...]
@@ -130,6 +132,7 @@ class Report(_Part):
     records: int
     certified: int
     provisional: int
+    stale: int
     runs: tuple[RunPart, ...]
     audit: audit.Audit
     agreement: agreement.Agreement
@@ -176,6 +179,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         records=len(accepted),
         certified=sum(row.certificate_id is not None for row in accepted),
         provisional=sum(row.provisional for row in accepted),
+        stale=sum(row.stale for row in accepted),
         runs=parts,
         audit=audited,
         agreement=agreed,
@@ -195,6 +199,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             {part.id: part.provisional for part in parts},
             costs.money,
             with_texts,
+            stale=sum(row.stale for row in accepted),
         ),
     )
 
@@ -214,6 +219,7 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
         records=len(own),
         certified=sum(row.certificate_id is not None for row in own),
         provisional=sum(row.provisional for row in own),
+        stale=sum(row.stale for row in own),
         decided=sum(row.route == "decided" for row in own),
         models={
             name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()

@@ -100,7 +100,7 @@ def _stream(store: Store, which: Which) -> Iterator[dict[str, int] | ExportRow]:
             query = query.where(records.c.constitution_id == which.constitution)
         for window in _windows(connection, which):
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
-            yield from _rows(store, connection, chunk)
+            yield from _rows(store, connection, chunk, which.as_of)
 
 
 def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[bool]]:
@@ -161,7 +161,9 @@ def _forgotten(connection: Connection, which: Which) -> dict[str, int]:
     return {"forgotten": count} if count else {}
 
 
-def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> Iterator[ExportRow]:
+def _rows(
+    store: Store, connection: Connection, chunk: list[dict[str, Any]], as_of: float | None = None
+) -> Iterator[ExportRow]:
     answers = _answers(connection, chunk)
     item_ids = [row["item_id"] for row in chunk]
     flags, actors = _flags(connection, item_ids)
@@ -193,7 +195,7 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             margin=row["margin"],
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
-            outcome="tie" if row["kind"] == "tie" or row["id"] in contested else "accepted",
+            outcome=_outcome(row, row["id"] in contested, as_of),
             route=row["route"],
             provisional=bool(row["provisional"]),
             flags=tuple(flagged.get(row["chosen_id"], ())),
@@ -220,6 +222,13 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             },
             metadata=content.get("metadata") or {},
         )
+
+
+def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
+    """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then."""
+    if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
+        return "stale"
+    return "tie" if contested or row["kind"] == "tie" else "accepted"
 
 
 def _conversation(content: dict[str, Any], own_prompt: str | None) -> list[dict[str, str]]:

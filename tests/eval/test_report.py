@@ -114,6 +114,20 @@ def test_hostile_texts_stay_texts(copied: str) -> None:
     assert "\u202e" not in page
 
 
+def test_records_in_doubt_are_counted_and_said_to_be(copied: str) -> None:
+    with Store(copied) as store:
+        assert build_report(gather(store)).stale == 0
+        with store.transaction() as connection:
+            mark = text(
+                "UPDATE records SET stale_at = 1.0 WHERE superseded_at IS NULL AND decision_id IS NULL"
+            )
+            number = connection.execute(mark).rowcount
+        made = build_report(gather(store))
+    assert 0 < number == made.stale == sum(run.stale for run in made.runs)
+    assert any(f"{number} records are stale" in limit for limit in made.limits)
+    assert f"{number} stale" in render_page(made)
+
+
 def test_flagged_texts_are_withheld(copied: str) -> None:
     with Store(copied) as store:
         ids = {example.record for example in build_report(gather(store)).examples}

@@ -19,6 +19,7 @@ from solon.law.amendments import Edit, apply_edits
 from solon.law.documents import load_constitution
 from solon.legislating import import_law
 from solon.rejudging import Rejudged, rank_stale, rejudge
+from solon.store.evaluation import accepted
 from solon.store.exporting import export_rows
 from solon.store.laws import history
 from solon.store.principles import count_uses
@@ -247,6 +248,32 @@ def test_exports_by_version_and_by_date(court: Court, tmp_path: Path) -> None:
         court.project.export("jsonl", tmp_path / "x.jsonl", constitution="general@9.9.9")
     with pytest.raises(UsageError, match="is no date"):
         court.project.export("jsonl", tmp_path / "x.jsonl", as_of="yesterday")
+
+
+def test_records_in_doubt_are_marked_and_no_training_format_takes_them(court: Court, tmp_path: Path) -> None:
+    run_id = run_under(court, NEVER, 100, UNSEEN)
+    before = time.time()
+    time.sleep(0.01)
+    ratify(court)
+
+    def written(format: str, **options: Any) -> tuple[int, int]:
+        found = court.project.export(format, tmp_path / "out.jsonl", run_id=run_id, **options)
+        return found.written, found.left_out.get("stale", 0)
+
+    def outcomes(**which: Any) -> set[str]:
+        return {row.outcome for row in export_rows(court.store, run_id=run_id, **which)[1]}
+
+    for format in ("trl-preference", "trl-sft", "trl-unpaired-preference", "llama-factory", "alpaca"):
+        assert written(format) == (0, UNSEEN)
+        assert written(format, as_of=before)[0] >= UNSEEN
+    assert written("jsonl") == (UNSEEN, 0)
+    assert (outcomes(), outcomes(as_of=before)) == ({"stale"}, {"accepted"})
+    with court.store.connect() as connection:
+        assert all(row.stale for row in accepted(connection, [run_id]))
+    then = time.time()
+    again(court)
+    assert written("trl-preference") == (UNSEEN, 0)
+    assert (outcomes(), outcomes(as_of=then)) == ({"accepted"}, {"stale"})
 
 
 def test_learning_leaves_items_under_newer_law_alone(court: Court) -> None:
