@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from solon import Project
 from solon.errors import UsageError
@@ -152,6 +153,25 @@ def test_compare_pairs_seed_by_seed(copied: str, known: Any) -> None:
         for names in ([known.run_id], [known.run_id, known.run_id]):
             with pytest.raises(UsageError, match="two different runs"):
                 compare.evaluate(gather(project.store, names))
+
+
+@pytest.mark.parametrize("choice", ["reject", "edit"])
+def test_an_audit_that_rejects_or_edits_the_record_is_no_agreement(
+    copied: str, known: Any, choice: str
+) -> None:
+    def agreed() -> list[float | str]:
+        run = gather(store).runs[0]
+        with store.connect() as connection:
+            facts = compare._facts(connection, run)
+        return [fact["audit"] for fact in facts.values() if "audit" in fact]
+
+    with Store(copied) as store:
+        assert sum(map(float, agreed())) == known.audits_agreed
+        with store.transaction() as connection:
+            audits = "(SELECT id FROM reviews WHERE kind = 'audit')"
+            change = text(f"UPDATE decisions SET choice = :choice WHERE review_id IN {audits}")
+            assert connection.execute(change, {"choice": choice}).rowcount == known.audits
+        assert agreed() == [0.0] * known.audits
 
 
 def test_every_suite_runs_from_the_command_line(solon: Cli, known: Any, tmp_path: Path) -> None:
