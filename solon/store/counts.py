@@ -88,7 +88,8 @@ def count_by(connection: Connection, run_ids: Sequence[str], column: str) -> dic
 
 
 def law_history(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Constitutions and rubrics that items of the runs were pinned to, with how many, the oldest first."""
+    """Constitutions and rubrics that items of the runs were pinned to, with how many, the oldest first. No author: that
+    is a person's name."""
     found: list[dict[str, Any]] = []
     for kind, table, column in (
         ("constitution", constitutions, items.c.constitution_id),
@@ -99,7 +100,6 @@ def law_history(connection: Connection, run_ids: Sequence[str]) -> list[dict[str
                 table.c.id,
                 table.c.name,
                 table.c.version,
-                table.c.author,
                 table.c.reason,
                 table.c.document,
                 table.c.in_force_at,

@@ -79,7 +79,15 @@ def test_the_page_needs_nothing_from_outside_and_runs_nothing(store: Store) -> N
     assert "@media print" in page
 
 
-def test_without_texts_nothing_of_a_text_or_a_name_is_in_it(store: Store) -> None:
+def test_without_texts_nothing_of_a_text_or_a_name_is_in_it(copied: str) -> None:
+    with Store(copied) as store:
+        with store.transaction() as connection:
+            for table in ("constitutions", "rubrics"):
+                connection.execute(text(f"UPDATE {table} SET author = 'Ada Secretname'"))
+        _check_that_nothing_is_told(store)
+
+
+def _check_that_nothing_is_told(store: Store) -> None:
     material = gather(store)
     made = build_report(material)
     both = render_page(made) + made.model_dump_json()
@@ -128,21 +136,26 @@ def test_records_in_doubt_are_counted_and_said_to_be(copied: str) -> None:
     assert f"{number} stale" in render_page(made)
 
 
-def test_flagged_texts_are_withheld(copied: str) -> None:
+@pytest.mark.parametrize("side", ["chosen", "rejected"])
+def test_flagged_texts_are_withheld(copied: str, side: str) -> None:
     with Store(copied) as store:
         ids = {example.record for example in build_report(gather(store)).examples}
         with store.transaction() as connection:
-            rows = connection.execute(text("SELECT id, chosen_id, item_id FROM records")).all()
+            columns = f"id, {side}_id AS flagged_id, item_id"
+            rows = connection.execute(text(f"SELECT {columns} FROM records")).all()
             for row in rows:
                 if row.id in ids:
-                    flags = json.dumps({row.chosen_id: ["unsafe"]})
+                    flags = json.dumps({row.flagged_id: ["unsafe"]})
                     statement = text("UPDATE decisions SET flags = :flags WHERE item_id = :item")
                     connection.execute(statement, {"flags": flags, "item": row.item_id})
         made = build_report(gather(store), with_texts=True)
     decided = [example for example in made.examples if example.route == "decided"]
     assert decided
-    assert all(example.chosen == "(withheld: flagged by an expert)" for example in decided)
-    assert all(example.rejected is None for example in decided)
+    withheld = "(withheld: flagged by an expert)"
+    if side == "chosen":
+        assert all((example.chosen, example.rejected) == (withheld, None) for example in decided)
+    else:
+        assert all(example.rejected == withheld != example.chosen for example in decided)
 
 
 def test_figures_are_those_of_the_suites_and_the_store(store: Store, known: Any) -> None:
