@@ -58,6 +58,17 @@ def test_a_model_does_not_score_its_own_family_unless_told_to(project: Project) 
         scored(project, "strong")
 
 
+def test_the_family_is_that_of_the_configuration_where_it_states_one(project: Project) -> None:
+    models = project.config.models
+    kin = models["other"].model_copy(update={"family": "Default"})
+    project.config = project.config.model_copy(update={"models": {**models, "other": kin}})
+    with pytest.raises(UsageError, match="its own family wrote"):
+        scored(project, "other")
+    own = models["default"].model_copy(update={"family": "another"})
+    project.config = project.config.model_copy(update={"models": {"default": own, "other": kin}})
+    assert scored(project, "other").n == 2
+
+
 def test_calls_are_bounded(project: Project) -> None:
     with pytest.raises(LimitReached, match="max-calls 1"):
         scored(project, "other", max_calls=1)

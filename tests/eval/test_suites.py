@@ -83,6 +83,19 @@ def test_judges_are_measured_seat_by_seat(material: Material, known: Any) -> Non
     assert first.cost_per_correct < second.cost_per_correct  # type: ignore[operator]
 
 
+def test_families_that_the_configuration_states_go_before_names(copied: str) -> None:
+    with Store(copied) as store:
+        assert {judge.family for judge in judges.evaluate(gather(store)).judges} == {"default", "split"}
+        with store.transaction() as connection:
+            [row] = connection.execute(text("SELECT id, payload FROM configs")).all()
+            payload = json.loads(row.payload)
+            for model in payload["models"].values():
+                model["family"] = "Kin"
+            change = text("UPDATE configs SET payload = :payload WHERE id = :id")
+            connection.execute(change, {"payload": json.dumps(payload), "id": row.id})
+        assert {judge.family for judge in judges.evaluate(gather(store)).judges} == {"kin"}
+
+
 def test_quality_names_the_records_behind_its_findings(material: Material) -> None:
     found = quality.evaluate(material)
     assert found.n == found.refusals.n > 0

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solon.config_sections import family_of
 from solon.eval.benchmark import _grams
 from solon.eval.suites.diversity import measure_distinct, measure_self_bleu, measure_variety
 from solon.eval.suites.duplicates import find_twins
-from solon.eval.suites.judges import family_of
 from solon.eval.writing import (
     count_marks,
     count_sentences,
@@ -124,5 +124,6 @@ def test_families_and_grams() -> None:
         "local:smollm2": "smollm",
     }
     assert {name: family_of(name) for name in names} == names
+    assert family_of("openai:gpt-4o-mini", {"openai:gpt-4o-mini": " Omni "}) == "omni"
     assert len(_grams(["a"] * 15, 13)) == 3
     assert _grams(["a"], 13) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,26 +10,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from solon.config_sections import family_of
 from solon.consensus.calibrate import measure_brier, measure_ece
 from solon.eval.opinions import counted
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
 from solon.eval.winning import Duel, WinRate, measure_wins
 from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
-from solon.store import evaluation
+from solon.store import evaluation, runs
 from solon.store.evaluation import Answer, Finding, Shown
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from solon.eval.material import Material
+    from solon.store.runs import RunRow
 
 BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What bias is measured on: who wrote a candidate, how long, with how much markdown."""
+    """What bias is measured on: who wrote a candidate, of which family, how long, with how much markdown."""
 
     author: str
+    family: str
     length: int
     marks: int
 
@@ -99,11 +103,14 @@ class _Seat:
     said: dict[Shown, float] = field(default_factory=dict)
 
 
-def family_of(model: str) -> str:
-    """The family that a model's name begins with: `openai:gpt-4o` -> gpt, `vllm:Qwen/Qwen3-8B` -> qwen."""
-    last = model.rsplit(":", 1)[-1] if model.count(":") < 2 else model.split(":")[1]
-    found = re.match(r"[a-z]+", last.rsplit("/", 1)[-1].lower())
-    return found.group() if found else last.lower()
+def told_families(connection: Connection, run_rows: Iterable[RunRow]) -> dict[str, str]:
+    """`provider:model` -> family, where the configurations of the runs state one."""
+    found = {}
+    for run in run_rows:
+        for model in runs.config_payload(connection, run.config_id).get("models", {}).values():
+            if model.get("family"):
+                found[str(model["model"])] = str(model["family"])
+    return found
 
 
 def evaluate(material: Material) -> Judges:
@@ -111,12 +118,18 @@ def evaluate(material: Material) -> Judges:
     with material.store.connect() as connection:
         gold = _gold(counted(evaluation.answers(connection, material.run_ids)))
         seats = _read_seats(evaluation.findings(connection, material.run_ids))
+        families = told_families(connection, material.runs)
         written = {
-            text.id: Written(text.author, len(text.body), count_marks(text.body))
+            text.id: Written(
+                text.author, family_of(text.author, families), len(text.body), count_marks(text.body)
+            )
             for text in evaluation.candidate_texts(connection, material.run_ids)
         }
     judged = {shown for seat in seats.values() for shown in seat.sides}
-    found = tuple(_judge(name, seat, gold, written, material.seed) for name, seat in sorted(seats.items()))
+    found = tuple(
+        _judge(name, seat, family_of(seat.model, families), gold, written, material.seed)
+        for name, seat in sorted(seats.items())
+    )
     notes = ["no decision counts yet: accuracy and calibration are unknown"] if not gold else []
     notes += [
         f"{judge.name} ({judge.model}) judged {judge.own_family} pairs in which one answer is of its own family: "
@@ -167,12 +180,16 @@ def _shown(finding: Finding) -> Shown:
 
 
 def _judge(
-    name: str, seat: _Seat, gold: Mapping[Shown, float], written: Mapping[str, Written], seed: int
+    name: str,
+    seat: _Seat,
+    family: str,
+    gold: Mapping[Shown, float],
+    written: Mapping[str, Written],
+    seed: int,
 ) -> Judge:
     right = {shown: 1.0 - abs(side - gold[shown]) for shown, side in seat.sides.items() if shown in gold}
     cast = [f for f in seat.findings if f.outcome in ("A", "B")]
     first = [(f.outcome == "A") == (f.order == "AB") for f in cast if f.order in ("AB", "BA")]
-    family = family_of(seat.model)
     own = {shown: side for shown in seat.sides if (side := _own_side(shown, written, family)) is not None}
     longer = _compare(seat, written, lambda one: one.length)
     marked = _compare(seat, written, lambda one: one.marks)
@@ -217,7 +234,7 @@ def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> floa
     """1 where only the first candidate is of this family, 0 where only the second is."""
     if len(shown[2]) != 2 or any(c not in written for c in shown[2]):
         return None
-    a, b = (family_of(written[c].author) == family for c in shown[2])
+    a, b = (written[c].family == family for c in shown[2])
     return None if a == b else float(a)
 
 
