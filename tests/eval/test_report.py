@@ -13,14 +13,19 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from solon.eval.drawing import Plot, Point, Series, draw
 from solon.eval.material import gather
 from solon.eval.page import render_page
 from solon.eval.report import build_report
 from solon.eval.suites import audit
+from solon.law.amendments import Edit, apply_edits
 from solon.store import Store
+from solon.store.amendments import add_amendment
+from solon.store.laws import history
+from solon.store.tables import Vote
+from solon.store.writer import insert_rows
 
 Cli = Callable[..., tuple[int, str, str]]
 EVIL = "</dd><script>alert(1)</script> \u202e {{ 7 * 7 }} <img src=x onerror=alert(1)>"
@@ -84,12 +89,28 @@ def test_without_texts_nothing_of_a_text_or_a_name_is_in_it(copied: str) -> None
         with store.transaction() as connection:
             for table in ("constitutions", "rubrics"):
                 connection.execute(text(f"UPDATE {table} SET author = 'Ada Secretname'"))
+            _amend(store, connection)
         _check_that_nothing_is_told(store)
+
+
+def _amend(store: Store, connection: Connection) -> None:
+    """An open amendment by a person, with a vote of another."""
+    [base] = history(connection, "constitution")
+    rule = Edit(action="add", id="names-units", text="Names the unit.", priority=1)
+    document = apply_edits(base.document, [rule], author="Ada Secretname", reason="units are missing")
+    cited = connection.execute(text("SELECT id FROM decisions")).scalars().first()
+    made = add_amendment(store, connection, base, document, proposer="Ada Secretname", cites=[str(cited)])
+    row = {"amendment_id": made.id, "choice": "against", "override": False, "reason": "", "created_at": 1.0}
+    insert_rows(connection, [(Vote, {"id": "v", "actor": "expert:Grace Secretname", **row})])
 
 
 def _check_that_nothing_is_told(store: Store) -> None:
     material = gather(store)
     made = build_report(material)
+    [amended] = made.amendments
+    assert (amended.state, amended.version, amended.cites) == ("drafted", "1.1.0", 1)
+    assert [vote.choice for vote in amended.votes] == ["against"]
+    assert amended.proposer.startswith("reviewer ")
     both = render_page(made) + made.model_dump_json()
     rows, _ = material.records()
     for row in rows:

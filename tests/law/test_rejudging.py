@@ -14,6 +14,8 @@ from sqlalchemy import text
 from solon import Project
 from solon.errors import UsageError
 from solon.eval.material import gather
+from solon.eval.page import render_page
+from solon.eval.report import build_report
 from solon.eval.suites.drift import evaluate
 from solon.law.amendments import Edit, apply_edits
 from solon.law.documents import load_constitution
@@ -274,6 +276,27 @@ def test_records_in_doubt_are_marked_and_no_training_format_takes_them(court: Co
     again(court)
     assert written("trl-preference") == (UNSEEN, 0)
     assert (outcomes(), outcomes(as_of=then)) == ({"accepted"}, {"stale"})
+
+
+def test_the_report_tells_how_its_law_came_to_be(court: Court) -> None:
+    run_id = run_under(court, NEVER, 100, UNSEEN)
+    ratify(court)
+    made = build_report(gather(court.store, [run_id]))
+    told = {
+        law["version"]: (law["status"], law["items"]) for law in made.law if law["kind"] == "constitution"
+    }
+    assert told == {"1.0.0": ("superseded", UNSEEN), "1.1.0": ("in_force", 0)}
+    [amended] = made.amendments
+    assert (amended.state, amended.verdict, amended.stale) == ("ratified", "green", UNSEEN)
+    assert amended.unseen.n > 0
+    assert amended.unseen.low > 0
+    assert {vote.choice for vote in amended.votes} == {"for"}
+    people = {vote.by for vote in amended.votes}
+    assert len(people) == 2
+    assert not people & {court.ada.actor, court.ben.actor}
+    page = render_page(made)
+    assert "How it was amended" in page
+    assert all(name in page for name in people)
 
 
 def test_learning_leaves_items_under_newer_law_alone(court: Court) -> None:
