@@ -15,6 +15,8 @@ from solon import Project
 from solon.errors import UsageError
 from solon.eval.material import gather
 from solon.eval.page import render_page
+from solon.eval.release import create_release, verify_release
+from solon.eval.release_diff import diff_releases
 from solon.eval.report import build_report
 from solon.eval.suites.drift import evaluate
 from solon.law.amendments import Edit, apply_edits
@@ -297,6 +299,35 @@ def test_the_report_tells_how_its_law_came_to_be(court: Court) -> None:
     page = render_page(made)
     assert "How it was amended" in page
     assert all(name in page for name in people)
+
+
+def test_releases_by_version_and_by_date(court: Court, tmp_path: Path) -> None:
+    run_id = run_under(court, NEVER, 100, UNSEEN)
+    ratify(court)
+    with court.store.connect() as connection:
+        old, new = history(connection, "constitution", "general")
+    time.sleep(0.01)
+    then = time.time()
+    again(court)
+
+    def made(name: str, **which: Any) -> dict[str, Any]:
+        return create_release(court.store, name, tmp_path / name, run_id=run_id, **which)
+
+    assert made("past", as_of=then, constitution=old.id)["rows"] == {
+        **made("then", as_of=then)["rows"],
+        "records": UNSEEN,
+    }
+    assert made("old", constitution="general@1.0.0")["rows"]["records"] == 0
+    found = made("new", constitution="general@1.1.0")
+    assert found["rows"]["records"] == UNSEEN
+    assert found["options"]["constitution"] == new.id
+    for name in ("past", "old", "new"):
+        assert verify_release(court.store, tmp_path / name).passed
+    assert diff_releases(court.store, tmp_path / "past").same == UNSEEN
+    assert diff_releases(court.store, tmp_path / "old").same == 0
+    assert len(diff_releases(court.store, tmp_path / "past", tmp_path / "new").changed) == UNSEEN
+    with pytest.raises(UsageError, match="no constitution"):
+        made("none", constitution="general@9.9.9")
 
 
 def test_learning_leaves_items_under_newer_law_alone(court: Court) -> None:
