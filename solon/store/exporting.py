@@ -49,6 +49,11 @@ class Which:
         begun: ColumnElement[bool] = records.c.created_at <= self.as_of
         return and_(begun, stands | (records.c.superseded_at > self.as_of))
 
+    def of_records(self) -> list[ColumnElement[bool]]:
+        """Conditions on a record."""
+        version = records.c.constitution_id == self.constitution
+        return [self.in_force()] if self.constitution is None else [self.in_force(), version]
+
     def of_items(self) -> list[ColumnElement[bool]]:
         """Conditions on an item."""
         found = []
@@ -93,11 +98,9 @@ def _stream(store: Store, which: Which) -> Iterator[dict[str, int] | ExportRow]:
             .join(items, items.c.id == records.c.item_id)
             .join(seeds, seeds.c.id == items.c.seed_id)
             .join(texts, texts.c.id == seeds.c.text_id)
-            .where(which.in_force(), *which.of_items())
+            .where(*which.of_records(), *which.of_items())
             .order_by(items.c.position, records.c.id)
         )
-        if which.constitution is not None:
-            query = query.where(records.c.constitution_id == which.constitution)
         for window in _windows(connection, which):
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
             yield from _rows(store, connection, chunk, which.as_of)
@@ -154,7 +157,7 @@ def _forgotten(connection: Connection, which: Which) -> dict[str, int]:
         .join(texts, texts.c.id == seeds.c.text_id)
         .join(candidates, candidates.c.id == records.c.chosen_id, isouter=True)
         .join(chosen, chosen.c.id == candidates.c.text_id, isouter=True)
-        .where(which.in_force(), *which.of_items())
+        .where(*which.of_records(), *which.of_items())
         .where(texts.c.body.is_(None) | (records.c.chosen_id.is_not(None) & chosen.c.body.is_(None)))
     )
     count = int(connection.execute(query).scalar_one())

@@ -138,6 +138,9 @@ def test_contamination_finds_what_was_planted(store: Store, tmp_path: Path) -> N
     assert rows[0].id in {o.name for o in overlap.worst if o.share == 1.0}
     twins = duplicates.evaluate(gather(store, against=[file]))
     assert twins.against["bench.jsonl"].n == len(rows)
+    copied = sum(row.answer == planted for row in rows)
+    assert (twins.against_answers["bench.jsonl"].value or 0) * len(rows) >= copied > 0
+    assert any(pair.other == "bench.jsonl:3" and pair.similarity == 1.0 for pair in twins.pairs)
     (tmp_path / "clean.txt").write_text(
         "nothing of this is in any of the records that were made here today, or is it\n"
     )

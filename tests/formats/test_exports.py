@@ -379,6 +379,17 @@ def test_tables_have_the_extra_columns_that_their_manifest_names(tmp_path: Path,
     assert frame["annotator"].fillna("").tolist() == ["", "ab12"]
 
 
+def test_the_manifest_names_every_version_behind_its_records(tmp_path: Path) -> None:
+    versions = {"constitution": "c1", "rubric": "r1", "consensus": "v1", "prompts": "p1"}
+    rows = [pair(1, lineage=versions), pair(2, lineage={**versions, "consensus": "v2", "rubric": None})]
+    export(rows, format="trl-preference", path=tmp_path / "o.jsonl")
+    facts = json.loads((tmp_path / "o.jsonl.manifest.json").read_text())["facts"]
+    assert facts["constitutions"] == {"c1": 2}
+    assert facts["rubrics"] == {"not stated": 1, "r1": 1}
+    assert facts["consensus_versions"] == {"v1": 1, "v2": 1}
+    assert facts["prompt_sets"] == {"p1": 2}
+
+
 def test_a_callers_filter_is_counted_and_may_end_the_export(tmp_path: Path) -> None:
     path = tmp_path / "o.jsonl"
     made = export(

@@ -252,6 +252,12 @@ def test_exports_by_version_and_by_date(court: Court, tmp_path: Path) -> None:
         court.project.export("jsonl", tmp_path / "x.jsonl", constitution="general@9.9.9")
     with pytest.raises(UsageError, match="is no date"):
         court.project.export("jsonl", tmp_path / "x.jsonl", as_of="yesterday")
+    with court.store.transaction() as connection:
+        chosen = f"SELECT chosen_id FROM records WHERE id = '{rows()[0].id}'"
+        erased = f"(SELECT text_id FROM candidates WHERE id = ({chosen}))"
+        connection.execute(text(f"UPDATE texts SET body = NULL WHERE id = {erased}"))
+    assert export_rows(court.store, run_id=run_id, constitution=old.id)[0] == {"other_constitution": UNSEEN}
+    assert export_rows(court.store, run_id=run_id, constitution=new.id)[0] == {"forgotten": 1}
 
 
 def test_records_in_doubt_are_marked_and_no_training_format_takes_them(court: Court, tmp_path: Path) -> None:
