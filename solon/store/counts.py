@@ -161,6 +161,18 @@ def held_out(connection: Connection, run_ids: Sequence[str]) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
+def seed_attributes(
+    connection: Connection, run_ids: Sequence[str]
+) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+    """item -> specialty and tags that its seed states."""
+    query = (
+        select(items.c.id, seeds.c.specialty, seeds.c.tags)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(items.c.run_id.in_(run_ids))
+    )
+    return {row.id: (row.specialty, tuple(row.tags or ())) for row in connection.execute(query)}
+
+
 def count_erased(connection: Connection) -> int:
     """Texts of the store that were erased."""
     return int(

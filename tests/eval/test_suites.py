@@ -111,6 +111,31 @@ def test_quality_names_the_records_behind_its_findings(material: Material) -> No
     assert found.empty.value == 0.0
 
 
+def test_answers_in_another_language_than_their_seeds_state_are_found(copied: str) -> None:
+    with Store(copied) as store:
+        before = quality.evaluate(gather(store)).other_language
+        foreign = (
+            "Der Rat ist nicht gut, und das Gericht hat die Klage mit einer Frist von zwei Wochen abgewiesen."
+        )
+        with store.transaction() as connection:
+            [text_id] = connection.execute(
+                text(
+                    "SELECT candidates.text_id FROM candidates JOIN records ON records.chosen_id = candidates.id "
+                    "WHERE records.superseded_at IS NULL ORDER BY records.id LIMIT 1"
+                )
+            ).scalars()
+            change = text("UPDATE texts SET body = :body WHERE id = :id")
+            connection.execute(change, {"body": foreign, "id": text_id})
+        material = gather(store)
+        found = quality.evaluate(material)
+        ids = [row.id for row in material.records()[0] if row.answer == foreign]
+    assert before.n > 0
+    assert before.value == 0
+    assert (found.other_language.value or 0) * found.other_language.n == pytest.approx(len(ids))
+    assert found.other_languages == {"en, reads as de": len(ids)}
+    assert found.flagged["other_language"] == tuple(ids)[:20]
+
+
 def test_a_bounded_sample_is_said_to_be_one(store: Store) -> None:
     some = gather(store, limit=10, seed=3)
     rows, seen = some.records()
