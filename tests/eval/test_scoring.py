@@ -11,6 +11,7 @@ import pytest
 from solon.cli.app import run_command
 from solon.edge import run_sync
 from solon.errors import LimitReached, UsageError
+from solon.eval import registry
 from solon.eval.material import gather
 from solon.eval.scoring import Scores, score_records
 from solon.project import Project
@@ -67,6 +68,13 @@ def test_the_family_is_that_of_the_configuration_where_it_states_one(project: Pr
     own = models["default"].model_copy(update={"family": "another"})
     project.config = project.config.model_copy(update={"models": {"default": own, "other": kin}})
     assert scored(project, "other").n == 2
+
+
+def test_it_is_a_suite_like_the_others(project: Project) -> None:
+    assert "scores" in registry.suite_names()
+    suite = registry.find_suite("scores")
+    with pytest.raises(UsageError, match="its own family wrote"):
+        suite(gather(project.store))
 
 
 def test_calls_are_bounded(project: Project) -> None:

@@ -76,6 +76,12 @@ def test_judges_are_measured_seat_by_seat(material: Material, known: Any) -> Non
         assert judge.first_shown.value == pytest.approx(0.5)
         assert judge.ece is not None
         assert 0 <= judge.ece <= 1
+        for told, span in ((judge.ece, judge.ece_interval), (judge.brier, judge.brier_interval)):
+            assert span is not None
+            assert 0 <= span[0] < span[1] <= 1
+            assert told is not None
+            assert span[0] <= told
+        assert (judge.brier or 0) <= (judge.brier_interval or (0, 0))[1]
         assert sum(b.right.n for b in judge.reliability) == judge.accuracy.n
         assert judge.cost_per_correct is not None
         assert judge.cost_per_correct > 0
@@ -220,7 +226,7 @@ def test_every_suite_runs_from_the_command_line(solon: Cli, known: Any, tmp_path
         "what is asked in this benchmark was never asked in these records, not once\n"
     )
     for name in registry.BUILT_IN:
-        if name in ("compare", "replay"):  # two runs, or a recording
+        if name in ("compare", "scores", "replay"):  # two runs, a model of another family, or a recording
             continue
         code, out, err = solon("eval", name, "--store", known.url, "--against", "bench.txt", "--json")
         assert code == 0, err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.config_sections import family_of
 from solon.consensus.calibrate import measure_brier, measure_ece
 from solon.eval.opinions import counted
-from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
+from solon.eval.result import Figure, SuiteResult, calibration_interval, mean, nothing, rate
 from solon.eval.winning import Duel, WinRate, measure_wins
 from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
@@ -21,10 +21,7 @@ from solon.store import evaluation, runs
 from solon.store.evaluation import Answer, Finding, Shown
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from solon.eval.material import Material
-    from solon.store.runs import RunRow
 
 BINS = 10
 
@@ -59,7 +56,8 @@ class Judge(BaseModel):
         length_bias, style_bias, self_preference: its share minus the experts', on pairs that both decided.
         own_family: pairs in which exactly one answer is of its own family.
         wins: of each author of answers against the others, as it is and at equal length.
-        ece, brier: of the probability it gives its own side, averaged over orders.
+        ece, brier: of the probability it gives its own side, averaged over orders, with bootstrap intervals over
+            decided pairs. Noise only ever adds to an ECE, so that its interval lies too high where pairs are few.
         cost_per_correct: money for all its calls here, by correct verdicts on decided pairs; None: prices unknown.
     """
 
@@ -81,7 +79,9 @@ class Judge(BaseModel):
     self_preference: Figure
     wins: tuple[WinRate, ...]
     ece: float | None
+    ece_interval: tuple[float, float] | None
     brier: float | None
+    brier_interval: tuple[float, float] | None
     reliability: tuple[Bin, ...]
     cost_per_correct: float | None
     tokens_per_correct: float | None
@@ -103,22 +103,12 @@ class _Seat:
     said: dict[Shown, float] = field(default_factory=dict)
 
 
-def told_families(connection: Connection, run_rows: Iterable[RunRow]) -> dict[str, str]:
-    """`provider:model` -> family, where the configurations of the runs state one."""
-    found = {}
-    for run in run_rows:
-        for model in runs.config_payload(connection, run.config_id).get("models", {}).values():
-            if model.get("family"):
-                found[str(model["model"])] = str(model["family"])
-    return found
-
-
 def evaluate(material: Material) -> Judges:
     """Every seat of the runs' panels, against the experts' counted decisions."""
     with material.store.connect() as connection:
         gold = _gold(counted(evaluation.answers(connection, material.run_ids)))
         seats = _read_seats(evaluation.findings(connection, material.run_ids))
-        families = told_families(connection, material.runs)
+        families = runs.told_families(connection, material.runs)
         written = {
             text.id: Written(
                 text.author, family_of(text.author, families), len(text.body), count_marks(text.body)
@@ -193,7 +183,6 @@ def _judge(
     own = {shown: side for shown in seat.sides if (side := _own_side(shown, written, family)) is not None}
     longer = _compare(seat, written, lambda one: one.length)
     marked = _compare(seat, written, lambda one: one.marks)
-    ece, brier, bins = _calibration(seat, gold)
     hits = sum(right.values())
     costs = [f.cost for f in seat.findings if f.call_id]
     known = [cost for cost in costs if cost is not None]
@@ -213,9 +202,7 @@ def _judge(
         own_family=len(own),
         self_preference=_bias(seat, gold, own, seed),
         wins=measure_wins(_duels(seat, written), seed),
-        ece=ece,
-        brier=brier,
-        reliability=bins,
+        **_calibration(seat, gold, seed),
         cost_per_correct=sum(known) / hits if hits and known and len(known) == len(costs) else None,
         tokens_per_correct=sum(f.tokens for f in seat.findings) / hits if hits else None,
     )
@@ -279,12 +266,11 @@ def _bias(seat: _Seat, gold: Mapping[Shown, float], side: Mapping[Shown, float],
     return mean(gaps, seed)
 
 
-def _calibration(
-    seat: _Seat, gold: Mapping[Shown, float]
-) -> tuple[float | None, float | None, tuple[Bin, ...]]:
+def _calibration(seat: _Seat, gold: Mapping[Shown, float], seed: int) -> dict[str, Any]:
+    """ECE and Brier score with their intervals, and the reliability; None where nothing was decided."""
     known = [shown for shown in seat.said if shown in gold]
     if not known:
-        return None, None, ()
+        return {**dict.fromkeys(("ece", "ece_interval", "brier", "brier_interval")), "reliability": ()}
     p = np.array([seat.said[shown] for shown in known])
     said = np.maximum(p, 1.0 - p)
     right = np.array([1.0 - abs(seat.sides[shown] - gold[shown]) for shown in known])
@@ -295,4 +281,8 @@ def _calibration(
         Bin(said=float(said[part].mean()), right=rate(float(right[part].sum()), int(part.sum())))
         for part in parts
     )
-    return measure_ece(said, right), measure_brier(said, right), bins
+    found: dict[str, Any] = {"reliability": bins}
+    for name, measure in (("ece", measure_ece), ("brier", measure_brier)):
+        found[name] = measure(said, right)
+        found[f"{name}_interval"] = calibration_interval(measure, said, right, seed)
+    return found
