@@ -55,7 +55,8 @@ def evaluate(material: Material) -> Duplicates:
     same: dict[str, list[str]] = defaultdict(list)
     for name, text in prompts:
         same[text].append(name)
-    against, against_answers = {}, {}
+    against: dict[str, Figure] = {}
+    against_answers: dict[str, Figure] = {}
     outside: list[Twins] = []
     for file in material.against:
         for own, shares in ((prompts, against), (answers, against_answers)):
