@@ -34,6 +34,7 @@ from solon.config_sections import (
     Section,
     SeedsConfig,
     TracingConfig,
+    family_of,
 )
 from solon.errors import ConfigError
 from solon.overlays import read_layers, without_secrets
@@ -141,6 +142,18 @@ class Config(Section):
         names += [] if self.critic.python else [self.critic.model]
         return tuple(dict.fromkeys([*names, *(seat.model for seat in self.judges if not seat.python)]))
 
+    def own_judges(self) -> dict[str, tuple[str, ...]]:
+        """Models of judges -> models that draft and are of their family; empty where `routing.own_family` allows it."""
+        told = {model.model: model.family for model in self.models.values()}
+        drafting = [self.models[name].model for name in self.generator.models]
+        found = {}
+        for judge in () if self.routing.own_family else self.judges:
+            named = self.models[judge.model].model
+            own = [one for one in drafting if family_of(one, told) == family_of(named, told)]
+            if own and not judge.python:
+                found[named] = tuple(dict.fromkeys(own))
+        return found
+
     def effective(self) -> dict[str, Any]:
         """The configuration as plain values, as it is stored with a run. It never holds a secret."""
         return without_secrets(self.model_dump(mode="json", by_alias=True, exclude={"review", "mail", "sso"}))
@@ -170,6 +183,7 @@ class Config(Section):
         shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
         shaping["run"].pop("concurrency")
         shaping["law"].pop("quorum")
+        shaping["routing"].pop("own_family")  # what is said, not what is done
         shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]
         if shaping["law"]["similarity"] == "words":  # as it was before there was a choice
             shaping["law"].pop("similarity")

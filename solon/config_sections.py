@@ -3,6 +3,8 @@ Solon."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -12,6 +14,20 @@ class Section(BaseModel):
     """A table of the configuration: strict about its keys, immutable once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def family_of(model: str, told: Mapping[str, str] | None = None) -> str:
+    """The family of `provider:model`: as told, else what the name begins with (`openai:gpt-4o` -> gpt,
+    `vllm:Qwen/Qwen3-8B` -> qwen).
+
+    Args:
+        told: `provider:model` -> family, as configurations state it.
+    """
+    if told and told.get(model):
+        return told[model].strip().lower()
+    last = model.rsplit(":", 1)[-1] if model.count(":") < 2 else model.split(":")[1]
+    found = re.match(r"[a-z]+", last.rsplit("/", 1)[-1].lower())
+    return found.group() if found else last.lower()
 
 
 class Prices(Section):
@@ -52,7 +68,9 @@ class ModelConfig(Section):
     )
     concurrency: int = Field(0, ge=0, le=4096, description="calls in flight (0: what suits the provider)")
     price: Prices | None = None
-    family: str = Field("", description="model family, for the rule that a judge does not judge its own")
+    family: str = Field(
+        "", description="for the rule that a judge does not judge its own (empty: by the name)"
+    )
     options: dict[str, Any] = Field(
         default_factory=dict, description="further arguments for the provider's class"
     )
@@ -178,6 +196,9 @@ class RoutingConfig(Section):
     )
     max_redrafts: int = Field(1, ge=0, le=5, description="new rounds where every candidate is poor")
     max_reviews_per_item: int = Field(4, ge=1, le=20, description="then an item is rejected")
+    own_family: bool = Field(
+        False, description="judges may judge answers of their own model family: nothing is said about it"
+    )
 
     @property
     def review_budget(self) -> int:

@@ -30,6 +30,7 @@ PACKAGES = (
 OPTIONAL = {"xllamacpp": "solon[local]", "pyarrow": "solon[parquet]", "psycopg": "solon[postgres]"}
 LOW_DISK = 1 << 30
 SERVER_SECONDS = 5.0
+OWN_FAMILY = "give judges a model of another family, or set `[routing] own_family = true`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def examine(config: Config, *, migrate: bool = False, offline: bool = False) -> 
         *_guarded("python", check_python),
         *_guarded("packages", check_packages),
         *_guarded("configuration", lambda: check_law(config)),
+        *_guarded("panel", lambda: check_panel(config)),
         *_guarded("store", lambda: check_store(config.store, migrate=migrate)),
         *_guarded("disk", lambda: check_disk(config.store)),
         *check_models(config, offline=offline),
@@ -99,6 +101,13 @@ def check_law(config: Config) -> Iterator[Check]:
     constitution, rubric = load_constitution(config.law.constitution), load_rubric(config.law.rubric)
     told = f"constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
     yield Check("configuration", "ok", f"{told}, prompts {PromptLibrary(config.prompts_dir).version}")
+
+
+def check_panel(config: Config) -> Iterator[Check]:
+    """Does any judge judge what its own family wrote?"""
+    for judge, drafting in config.own_judges().items():
+        told = f"the judge {judge} is of the family that drafts ({', '.join(drafting)})"
+        yield Check("panel", "note", f"{told}: it may prefer its own", OWN_FAMILY)
 
 
 def check_store(url: str, *, migrate: bool) -> Iterator[Check]:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
-Suites: agreement, audit, drift, judges, quality, diversity, duplicates, contamination, downstream, compare; further
-ones come from packages by the entry point `solon.suites`. `scores` and `replay` have options of their own (--help).
+Suites: agreement, audit, drift, judges, quality, diversity, duplicates, contamination, downstream, compare, scores,
+replay; further ones come from packages by the entry point `solon.suites`. `scores` and `replay` have options of their
+own (--help).
 """
 
 

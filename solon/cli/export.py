@@ -20,6 +20,14 @@ RequireCleanOption = Annotated[
         metavar="FILE", help="Write only if no record holds a text of this benchmark; may be repeated."
     ),
 ]
+ConstitutionOption = Annotated[
+    str | None,
+    typer.Option(metavar="VERSION", help="Records accepted under NAME@VERSION (or its id) only."),
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="The records as they stood at the end of that day (UTC)."),
+]
 DropOption = Annotated[
     bool, typer.Option("--drop-contaminated", help="With --require-clean: leave such records out instead.")
 ]
@@ -56,16 +64,8 @@ def export(
     config: ConfigOption = None,
     run: RunOption = None,
     recipe: Annotated[str | None, typer.Option(help="Records of this recipe only.")] = None,
-    constitution: Annotated[
-        str | None,
-        typer.Option(metavar="VERSION", help="Records accepted under NAME@VERSION (or its id) only."),
-    ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of", metavar="DATE", help="The records as they stood at the end of that day (UTC)."
-        ),
-    ] = None,
+    constitution: ConstitutionOption = None,
+    as_of: AsOfOption = None,
     min_margin: Annotated[float | None, typer.Option(help="Leave out records with a smaller margin.")] = None,
     certified_only: Annotated[
         bool, typer.Option("--certified-only", help="Leave out provisional records.")

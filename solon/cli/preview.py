@@ -50,9 +50,11 @@ def preview(
 
     Example: solon preview preference --seeds seeds.jsonl -n 5
     """
+    from solon.doctor import check_panel
     from solon.preview import apreview
 
-    home = open_home(read_config(config, store))
+    settings = read_config(config, store)
+    home = open_home(settings)
     display = ProgressDisplay()
     stopper = Stopper(display.restore_terminal)
     try:
@@ -79,6 +81,8 @@ def preview(
     else:
         print_preview(found)
         say(f"the same seeds again: --draw {found.drawn_with}")
+        for check in check_panel(settings):
+            say(f"note: {check.told}")
     if found.stopped_because:
         say(f"stopped: {found.stopped_because}")
         raise typer.Exit(STOPPED)

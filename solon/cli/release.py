@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from solon.cli.export import DropOption, RequireCleanOption, gate_of
+from solon.cli.export import AsOfOption, ConstitutionOption, DropOption, RequireCleanOption, gate_of
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
 from solon.cli.terminal import DONE, FAILED, clean, print_json
 
@@ -36,6 +36,8 @@ def create(
     ] = None,
     run: RunOption = None,
     recipe: Annotated[str | None, typer.Option(help="Records of this recipe only.")] = None,
+    constitution: ConstitutionOption = None,
+    as_of: AsOfOption = None,
     min_margin: Annotated[float | None, typer.Option(help="Leave out records with a smaller margin.")] = None,
     certified_only: Annotated[
         bool, typer.Option("--certified-only", help="Leave out provisional records.")
@@ -56,20 +58,17 @@ def create(
     """
     from solon.eval.release import create_release
     from solon.preparing import local_actor
-    from solon.store.runs import find_run
 
     with open_project(store, config) as project:
-        run_id = None
-        if run is not None:
-            with project.store.connect() as connection:
-                run_id = find_run(connection, run).id
         manifest = create_release(
             project.store,
             name,
             output or FOLDER / name,
             format=format,
-            run_id=run_id,
+            run_id=run,
             recipe=recipe,
+            constitution=constitution,
+            as_of=as_of,
             actor=local_actor(),
             min_margin=min_margin,
             certified_only=certified_only,

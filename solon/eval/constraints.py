@@ -45,8 +45,11 @@ def _of_ifeval(kind: str, given: Any) -> Constraint | None:
 
 def _compare(count: Callable[[str], int], given: Mapping[str, Any], name: str) -> Check:
     number = int(given[name])
-    if str(given.get("relation") or given.get("let_relation") or "at least") in ("less than", "at most"):
+    relation = str(given.get("relation") or given.get("let_relation") or "at least")
+    if relation == "less than":
         return lambda text: count(text) < number
+    if relation == "at most":
+        return lambda text: count(text) <= number
     return lambda text: count(text) >= number
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.consensus.calibrate import measure_aurc, measure_auroc, measure_brier, measure_ece, risk_coverage
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
-from solon.eval.result import Figure, rate
+from solon.eval.result import Figure, calibration_interval, rate
 from solon.eval.suites.agreement import RANDOM_RULES
 from solon.store import certificates, counts, evaluation
 
@@ -51,7 +51,9 @@ class Curves(BaseModel):
     calibration: tuple[Step, ...]
     risk_coverage: tuple[tuple[float, float], ...]
     ece: float | None
+    ece_interval: tuple[float, float] | None
     brier: float | None
+    brier_interval: tuple[float, float] | None
     auroc: float | None
     aurc: float | None
     learning: tuple[Step, ...]
@@ -73,7 +75,9 @@ def measure_curves(
         calibration=_calibration(score, right) if drawn else (),
         risk_coverage=tuple((float(coverage[i]), float(risk[i])) for i in kept),
         ece=measure_ece(score, right) if drawn else None,
+        ece_interval=calibration_interval(measure_ece, score, right) if drawn else None,
         brier=measure_brier(score, right) if drawn else None,
+        brier_interval=calibration_interval(measure_brier, score, right) if drawn else None,
         auroc=measure_auroc(score, right) if drawn else None,
         aurc=measure_aurc(score, right) if drawn else None,
         learning=_learning(connection, runs[-1], run_ids, drawn) if runs else (),

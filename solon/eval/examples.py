@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEVELS = (("low", 0.0, 0.6), ("middle", 0.6, 0.85), ("high", 0.85, 1.01))
 EXAMPLES = 3
+WITHHELD = "(withheld: flagged by an expert)"
 
 
 class Example(BaseModel):
@@ -43,8 +44,6 @@ def draw_examples(material: Material, accepted: Sequence[Accepted], with_texts: 
     texts = {row.id: row for row in _rows(material) if row.id in ids} if with_texts else {}
     found = []
     for level, row in wanted:
-        text = texts.get(row.id)
-        flagged = bool(text and text.flags)
         found.append(
             Example(
                 level=level,
@@ -52,12 +51,20 @@ def draw_examples(material: Material, accepted: Sequence[Accepted], with_texts: 
                 confidence=row.confidence,
                 route=row.route,
                 provisional=row.provisional,
-                prompt=text.prompt if text else None,
-                chosen=("(withheld: flagged by an expert)" if flagged else text.answer) if text else None,
-                rejected=text.rejected if text and not flagged else None,
+                **(_texts(texts[row.id]) if row.id in texts else {}),
             )
         )
     return tuple(found)
+
+
+def _texts(row: ExportRow) -> dict[str, str | None]:
+    """Prompt and answers without what an expert flagged: where that is the chosen one, neither answer is shown."""
+    rejected = WITHHELD if row.lineage["rejected"] in row.flagged_candidates else row.rejected
+    return {
+        "prompt": row.prompt,
+        "chosen": WITHHELD if row.flags else row.answer,
+        "rejected": None if row.flags else rejected,
+    }
 
 
 def _rows(material: Material) -> Iterator[ExportRow]:

@@ -21,6 +21,7 @@ from solon.errors import AlreadyDecided, InvalidDecision, NotPending, SeedError,
 from solon.eval import recorded
 from solon.eval.graph_replay import recorded_verdicts
 from solon.formats import annotation, imports
+from solon.formats.cells import decode_cells
 from solon.formats.imports import Imported, ImportFormat, Said
 from solon.formats.seed_files import READERS, BadRow, excerpt_of
 from solon.formats.seed_rows import RowProblem, parse_row
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 CHANNEL = "import"
 PANEL = "panel"
 RECIPES = {"pair": "preference", "single": "instruction"}
+TABLES = (".csv", ".parquet")
 MOST_BYTES = 512 * 1024 * 1024
 """Of a file that is one JSON list: it is in memory as a whole."""
 
@@ -311,12 +313,20 @@ def _raw_rows(form: ImportFormat, file: Path) -> Iterator[tuple[int, Mapping[str
     if form.whole or suffix == ".json":
         yield from _json_list(file)
     elif suffix in READERS:
-        yield from READERS[suffix](file, 2_000_000)
+        found = READERS[suffix](file, 2_000_000)
+        yield from found if suffix not in TABLES else _decoded(found)
     else:
         raise SeedError(
             f"{file}: the ending {file.suffix!r} is none that is read",
             next_step="give a .jsonl, .json (one list), .csv or .parquet file",
         )
+
+
+def _decoded(
+    rows: Iterator[tuple[int, Mapping[str, Any]] | BadRow],
+) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:
+    for raw in rows:
+        yield raw if isinstance(raw, BadRow) else (raw[0], decode_cells(raw[1]))
 
 
 def _json_list(file: Path) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:

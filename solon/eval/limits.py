@@ -21,13 +21,16 @@ def find_limits(
     provisional: Mapping[str, int],
     money: float | None,
     with_texts: bool,
+    *,
     drifting: Sequence[str] = (),
+    stale: int = 0,
 ) -> tuple[str, ...]:
     """One sentence for each thing that a reader might believe and should not.
 
     Args:
         provisional: run -> records that were accepted while no certificate was in force.
         drifting: where agreement fell over the weeks, and why that is said.
+        stale: records whose law was amended since, and that were not judged again.
     """
     found = []
     if not counted:
@@ -52,6 +55,11 @@ def find_limits(
         if run.state == "alarm":
             found.append(f"Audits of run {run.name} raised an alarm: {run.why}.")
     found += [f"Agreement fell {told}." for told in drifting]
+    if stale:
+        found.append(
+            f"{stale} records are stale: their law was amended since, and they were not judged again. They are counted "
+            "here, and no training format takes them."
+        )
     ceiling = agreed.ceiling.best_panel
     if counted and ceiling.value is None:
         found.append(

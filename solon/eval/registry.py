@@ -20,7 +20,7 @@ Suite = Callable[["Material"], SuiteResult]
 GROUP = "solon.suites"
 BUILT_IN = (
     "agreement", "audit", "drift", "judges", "quality", "diversity", "duplicates", "contamination", "downstream",
-    "compare", "replay",
+    "compare", "scores", "replay",
 )  # fmt: skip
 
 

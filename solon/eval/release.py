@@ -26,6 +26,7 @@ from solon.formats.exports import ExportSummary, export
 from solon.formats.records import ExportRow
 from solon.store import audit_log, releasing
 from solon.store.exporting import export_rows
+from solon.views import find_wanted
 
 if TYPE_CHECKING:
     from solon.eval.benchmark import Gate
@@ -35,6 +36,8 @@ FORMAT = 1
 MANIFEST, ROWS, LOCK = "release.json", "rows.jsonl", "lock.txt"
 VERSIONS = ("consensus", "constitution", "rubric", "prompts")
 TEXTS = ("prompt", "messages", "chosen", "rejected", "response", "metadata")
+WHICH = ("run_id", "recipe", "constitution", "as_of")
+"""Options that say which records; a release that was made before there were all four lacks some."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SUFFIX = {"csv": ".csv", "csv-spreadsheet": ".csv", "parquet": ".parquet"}
 
@@ -67,6 +70,8 @@ def create_release(
     format: str = "jsonl",
     run_id: str | None = None,
     recipe: str | None = None,
+    constitution: str | None = None,
+    as_of: str | float | None = None,
     actor: str = "system",
     created_at: float | None = None,
     gate: Gate | None = None,
@@ -75,20 +80,23 @@ def create_release(
     """Freeze what an export would write now; returns the manifest.
 
     Args:
+        constitution, as_of: only what was accepted under this version, or stood at the end of that day, as for an
+            export.
         gate: benchmarks that the release must be clean of. What it leaves out is noted row by row, so that the
             release can be verified without the benchmarks.
         options: of `solon.formats.exports.export`.
 
     Raises:
-        UsageError: the name is taken or no name, or the folder exists.
+        UsageError: the name is taken or no name, the folder exists, or there is no such version.
         Contaminated: a record holds a text of a benchmark, and the gate does not drop it.
     """
     import time
 
     _check_new(store, name, folder)
+    which = find_wanted(store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of)
     scratch = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=_made(folder.parent)))
     try:
-        left_out, rows = export_rows(store, run_id=run_id, recipe=recipe)
+        left_out, rows = export_rows(store, **which)
         file = scratch / f"{name}{_SUFFIX.get(format, '.jsonl')}"
         frozen = _Frozen(gate)
         with (scratch / ROWS).open("w", encoding="utf-8", newline="\n") as stream:
@@ -98,7 +106,7 @@ def create_release(
             for _ in tee:
                 pass
         (scratch / LOCK).write_text(_lock(), encoding="utf-8")
-        chosen = {"format": format, "run_id": run_id, "recipe": recipe, **options}
+        chosen = {"format": format, **which, **options}
         manifest = {
             "release": FORMAT,
             "name": name,
@@ -107,7 +115,12 @@ def create_release(
             "clean_of": gate.describe() if gate else [],
             "left_out_before": left_out,
             "export": _spell(summary),
-            "rows": {"file": ROWS, "records": frozen.records, "sha256": _hash(scratch / ROWS)},
+            "rows": {
+                "file": ROWS,
+                "records": frozen.records,
+                "stale": frozen.stale,
+                "sha256": _hash(scratch / ROWS),
+            },
             **_versions(store, scratch, frozen),
             "environment": _environment(),
             "lock": {"file": LOCK, "sha256": _hash(scratch / LOCK)},
@@ -188,6 +201,7 @@ class _Frozen:
 
     gate: Gate | None
     records: int = 0
+    stale: int = 0
     versions: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in VERSIONS})
     models: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
@@ -206,6 +220,7 @@ class _Frozen:
                 kept["refused"], self.refused = self.refused, None
             # Keys keep their order: some formats write the lineage as it stands.
             stream.write(json.dumps(kept, separators=(",", ":")) + "\n")
+            self.stale += row.outcome == "stale"
             self._see(kept["lineage"])
 
     def _see(self, lineage: Mapping[str, Any]) -> None:
@@ -220,8 +235,8 @@ class _Frozen:
 def _rebuild(store: Store, folder: Path, manifest: dict[str, Any]) -> list[Check]:
     options = dict(manifest["options"])
     form = str(options.pop("format"))
-    for name in ("run_id", "recipe"):
-        options.pop(name)
+    for name in WHICH:
+        options.pop(name, None)
     options["extra_columns"] = tuple(options.get("extra_columns") or ())
     restored = _Restored()
     with tempfile.TemporaryDirectory(prefix="solon-release-") as scratch:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.eval.release import freeze_row, read_manifest, read_rows
+from solon.eval.release import WHICH, freeze_row, read_manifest, read_rows
 from solon.store import releasing
 from solon.store.exporting import export_rows
 
@@ -65,7 +65,7 @@ def diff_releases(store: Store, a: Path, b: Path | None = None) -> ReleaseDiff:
         options = manifest["options"]
         for row in before.values():
             row.pop("refused", None)  # no benchmark is at hand to ask it of the store
-        rows = export_rows(store, run_id=options["run_id"], recipe=options["recipe"])[1]
+        rows = export_rows(store, **{name: options.get(name) for name in WHICH})[1]
         name, after = "the store now", {row.lineage["item"]: freeze_row(row) for row in rows}
     gone = sorted(set(before) - set(after))
     with store.connect() as connection:
@@ -123,6 +123,8 @@ def _find_reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterab
         yield "no longer provisional"
     if after["provisional"] and not before["provisional"]:
         yield "provisional again"
+    if before["outcome"] != after["outcome"] and "stale" in (before["outcome"], after["outcome"]):
+        yield "stale: its law was amended" if after["outcome"] == "stale" else "no longer stale"
     if any(before[name] != after[name] for name in _FIGURES):
         yield "scored again"
     for name in _VERSIONS:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.eval.curves import Curves, measure_curves
 from solon.eval.examples import Example, draw_examples
+from solon.eval.law_history import Amended, read_amendments, read_versions
 from solon.eval.limits import find_limits
 from solon.eval.opinions import counted, opinions_on
 from solon.eval.result import Figure, rate
@@ -40,7 +41,8 @@ class _Part(BaseModel):
 
 class RunPart(_Part):
     """A run as it stands. `protocol`: what its configuration says about routing and panel. `versions`: of prompts,
-    graph and consensus -> items pinned to each. `recorded`: verdicts that came with the seeds."""
+    graph and consensus -> items pinned to each. `recorded`: verdicts that came with the seeds. `stale`: records in
+    doubt, since their law was amended and nobody judged them again."""
 
     id: str
     recipe: str
@@ -51,6 +53,7 @@ class RunPart(_Part):
     records: int
     certified: int
     provisional: int
+    stale: int
     decided: int
     models: dict[str, str]
     judges: tuple[str, ...]
@@ -130,6 +133,7 @@ class Report(_Part):
     records: int
     certified: int
     provisional: int
+    stale: int
     runs: tuple[RunPart, ...]
     audit: audit.Audit
     agreement: agreement.Agreement
@@ -138,6 +142,7 @@ class Report(_Part):
     curves: Curves
     decisions: Decisions
     law: tuple[dict[str, Any], ...]
+    amendments: tuple[Amended, ...]
     costs: Costs
     auditors: Auditors
     examples: tuple[Example, ...]
@@ -162,7 +167,8 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         curves = measure_curves(connection, material.run_ids, material.runs, opinions)
         decisions = _decisions(connection, material.run_ids, answers, opinions)
         costs = _costs(counts.count_calls(connection, material.run_ids), len(accepted))
-        law = tuple(_law(row) for row in counts.law_history(connection, material.run_ids))
+        law = read_versions(connection, material.run_ids)
+        amendments = read_amendments(connection, law, lambda actor: pseudonym(store, actor))
         auditors = _auditors(connection, material, answers, opinions, standings)
     agreed = _pseudonymous(store, agreement.evaluate(material))
     audited = audit.evaluate(material)
@@ -176,6 +182,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         records=len(accepted),
         certified=sum(row.certificate_id is not None for row in accepted),
         provisional=sum(row.provisional for row in accepted),
+        stale=sum(row.stale for row in accepted),
         runs=parts,
         audit=audited,
         agreement=agreed,
@@ -184,6 +191,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         curves=curves,
         decisions=decisions,
         law=law,
+        amendments=amendments,
         costs=costs,
         auditors=auditors,
         examples=draw_examples(material, accepted, with_texts),
@@ -195,7 +203,8 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             {part.id: part.provisional for part in parts},
             costs.money,
             with_texts,
-            drift.evaluate(material).alarms,
+            drifting=drift.evaluate(material).alarms,
+            stale=sum(row.stale for row in accepted),
         ),
     )
 
@@ -215,6 +224,7 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
         records=len(own),
         certified=sum(row.certificate_id is not None for row in own),
         provisional=sum(row.provisional for row in own),
+        stale=sum(row.stale for row in own),
         decided=sum(row.route == "decided" for row in own),
         models={
             name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()
@@ -280,13 +290,6 @@ def _costs(rows: list[dict[str, Any]], records: int) -> Costs:
         tokens_per_record=(tokens_in + tokens_out) / records if records else None,
         money_per_record=money / records if records and money is not None else None,
     )
-
-
-def _law(row: dict[str, Any]) -> dict[str, Any]:
-    document = row.pop("document") or {}
-    rules = document.get("principles") or document.get("criteria") or ()
-    since = moment(row["in_force_at"]) if row["in_force_at"] else ""
-    return {**row, "in_force_at": since, "rules": [str(rule.get("id", "")) for rule in rules]}
 
 
 def _auditors(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.ballots import Floats
 from solon.consensus.binomial import clopper_pearson
-from solon.consensus.resample import mean_interval
+from solon.consensus.resample import bootstrap, mean_interval
 
 
 class Figure(BaseModel):
@@ -50,6 +50,13 @@ def mean(values: Sequence[float] | Floats, seed: int = 0, why: str = "nothing to
         return Figure(value=None, low=0.0, high=0.0, n=0, why=why)
     low, high = mean_interval(array, seed=seed)
     return Figure(value=float(array.mean()), low=low, high=high, n=len(array))
+
+
+def calibration_interval(
+    measure: Callable[[Floats, Floats], float], said: Floats, right: Floats, seed: int = 0
+) -> tuple[float, float]:
+    """95% bootstrap interval, over items, of an error of the confidences `said` against `right` (1, 0, one half)."""
+    return bootstrap(len(said), lambda rows: measure(said[rows], right[rows]), seed=seed)
 
 
 def nothing(why: str, n: int = 0, low: float = 0.0, high: float = 1.0) -> Figure:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from solon.config import JudgeConfig
+from solon.config_sections import family_of
 from solon.errors import LimitReached, UsageError
 from solon.eval.material import Material, spell_sample
 from solon.eval.result import Figure, SuiteResult, mean
-from solon.eval.suites.judges import family_of
 from solon.graphs.bench import Bench
+from solon.store import runs
 from solon.store.items import authors_of
 
 if TYPE_CHECKING:
@@ -71,8 +72,10 @@ async def score_records(
     chosen = [str(row.lineage["chosen"]) for row in rows]
     with material.store.connect() as connection:
         producers = tuple(sorted(authors_of(connection, chosen)))
+        told = runs.told_families(connection, material.runs)
+    told |= {model.model: model.family for model in config.models.values() if model.family}
     named = config.models[judge].model
-    own = [author for author in producers if family_of(author) == family_of(named)]
+    own = [author for author in producers if family_of(author, told) == family_of(named, told)]
     if own and not own_family:
         raise UsageError(
             f"{named} would score what its own family wrote ({', '.join(own)})",

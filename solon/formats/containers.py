@@ -12,7 +12,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -40,7 +40,8 @@ class Sink(Protocol):
 class JsonlSink:
     """One JSON object a line, UTF-8, in the order of the row's keys."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+        del columns  # every line names its own
         self._stream = stream
 
     def write(self, row: dict[str, Any]) -> None:
@@ -57,13 +58,13 @@ class JsonlSink:
 class CsvSink:
     """RFC 4180: CRLF, quotes where needed; the header first, also of an empty table."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.write({name: name for name in COLUMNS})
+    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+        self._stream, self._columns = stream, columns
+        self.write({name: name for name in columns})
 
     def write(self, row: dict[str, Any]) -> None:
         text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\r\n").writerow([row[name] for name in COLUMNS])
+        csv.writer(text, lineterminator="\r\n").writerow([row[name] for name in self._columns])
         self._stream.write(text.getvalue().encode())
 
     def close(self) -> None:
@@ -73,9 +74,9 @@ class CsvSink:
 class ParquetSink:
     """Row groups of bounded size; the schema does not depend on the rows. Texts have no statistics in the footer."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
         self._arrow, parquet = load_arrow(Path(stream.name))
-        self._schema = _schema(self._arrow)
+        self._schema = _schema(self._arrow, columns)
         self._writer = parquet.ParquetWriter(
             stream, self._schema, compression="zstd", write_statistics=list(_NUMBERS)
         )
@@ -99,7 +100,7 @@ class ParquetSink:
         self._writer.close()
 
 
-SINKS: Mapping[Container, Callable[[BinaryIO], Sink]] = {
+SINKS: Mapping[Container, Callable[[BinaryIO, Sequence[str]], Sink]] = {
     "jsonl": JsonlSink,
     "csv": CsvSink,
     "parquet": ParquetSink,
@@ -107,15 +108,19 @@ SINKS: Mapping[Container, Callable[[BinaryIO], Sink]] = {
 
 
 class PendingFile:
-    """A file under a temporary name beside its target, which stays as it was until `publish`."""
+    """A file under a temporary name beside its target, which stays as it was until `publish`.
 
-    def __init__(self, target: Path, container: Container) -> None:
+    Args:
+        extra: columns of a table beside its own; a line of JSON has those of its row.
+    """
+
+    def __init__(self, target: Path, container: Container, extra: Sequence[str] = ()) -> None:
         self.target = target
         self.rows = 0
         self._scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         self._stream: BinaryIO = self._scratch.open("wb")
         try:
-            self._sink = SINKS[container](self._stream)
+            self._sink = SINKS[container](self._stream, tuple(dict.fromkeys((*COLUMNS, *extra))))
         except BaseException:
             self._drop()
             raise
@@ -181,15 +186,15 @@ def explain_os_error(path: Path, error: OSError) -> SolonError:
 _NUMBERS = ("margin", "confidence", "soft_label")
 
 
-def _schema(arrow: Any) -> Any:
+def _schema(arrow: Any, columns: Sequence[str]) -> Any:
     text, number = arrow.string(), arrow.float64()
     turns = arrow.list_(arrow.struct([("role", text), ("content", text)]))
     kinds = {
-        **dict.fromkeys(_NUMBERS, number),
+        **dict.fromkeys((*_NUMBERS, "weight"), number),
         "messages": turns,
         "provisional": arrow.bool_(),
         "flags": arrow.list_(text),
         "flagged_candidates": arrow.list_(text),
         "withheld": arrow.list_(text),
     }
-    return arrow.schema([(name, kinds.get(name, text)) for name in COLUMNS])
+    return arrow.schema([(name, kinds.get(name, text)) for name in columns])

@@ -106,7 +106,7 @@ def export(
     Same rows in the same order, same bytes. Nothing is replaced before everything is written.
 
     Args:
-        extra_columns: of EXTRA_COLUMNS, added to every row of a training format. Beware: TRL's and OpenRLHF's
+        extra_columns: of EXTRA_COLUMNS, added to every row that has none of the name. Beware: TRL's and OpenRLHF's
             reward trainers use a column named `margin` in their loss.
         certified_only: leave out provisional records.
         min_margin: leave out records with a smaller margin, and those that have none.
@@ -173,7 +173,8 @@ class _Job:
         splits: tuple[Split | None, ...] = ("train", "test") if self.options.test_fraction > 0 else (None,)
         for split in splits:
             name = f"{target.stem}.{split}{target.suffix}" if split else target.name
-            self.files[split] = PendingFile(target.with_name(name), self.form.container)
+            extra = self.options.extra_columns
+            self.files[split] = PendingFile(target.with_name(name), self.form.container, extra)
 
     def take(self, row: ExportRow) -> None:
         self.read += 1

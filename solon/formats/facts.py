@@ -18,7 +18,11 @@ Kind = Literal[
 """Of a cell. turn: {role, content}; said: {from, value}; in the plural a list of them."""
 KEPT = 50
 """Values that a count keeps; beyond them it says how many rows had another one."""
-COUNTED = ("languages", "licences", "sources", "consents", "recipes", "routes", "models", "constitutions")
+VERSIONS = {
+    "constitutions": "constitution", "rubrics": "rubric", "consensus_versions": "consensus", "prompt_sets": "prompts",
+}  # fmt: skip
+"""Count -> the version in a record's lineage that it counts."""
+COUNTED = ("languages", "licences", "sources", "consents", "recipes", "routes", "models", *VERSIONS)
 NOT_STATED, OTHERS = "not stated", "(others)"
 
 
@@ -52,7 +56,8 @@ class Facts:
         self._count("recipes", [row.recipe])
         self._count("routes", [row.route])
         self._count("models", row.lineage.get("models") or ())
-        self._count("constitutions", [row.lineage.get("constitution") or NOT_STATED])
+        for name, version in VERSIONS.items():
+            self._count(name, [row.lineage.get(version) or NOT_STATED])
 
     def see_columns(self, piece: Mapping[str, Any]) -> None:
         """Learn the kinds of columns from a row."""

@@ -88,27 +88,30 @@ def count_by(connection: Connection, run_ids: Sequence[str], column: str) -> dic
 
 
 def law_history(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Constitutions and rubrics that items of the runs were pinned to, with how many, the oldest first."""
+    """Every version of the constitutions and rubrics that items of the runs were pinned to, the oldest first, with the
+    number of those items. No author: that is a person's name."""
     found: list[dict[str, Any]] = []
     for kind, table, column in (
         ("constitution", constitutions, items.c.constitution_id),
         ("rubric", rubrics, items.c.rubric_id),
     ):
+        ours = items.c.run_id.in_(run_ids)
+        names = select(table.c.name).join(items, column == table.c.id).where(ours)
         query = (
             select(
                 table.c.id,
                 table.c.name,
                 table.c.version,
-                table.c.author,
+                table.c.status,
                 table.c.reason,
                 table.c.document,
                 table.c.in_force_at,
-                func.count().label("items"),
+                func.count(items.c.id).label("items"),
             )
-            .join(items, column == table.c.id)
-            .where(items.c.run_id.in_(run_ids))
+            .join(items, (column == table.c.id) & ours, isouter=True)
+            .where(table.c.name.in_(names))
             .group_by(table.c.id)
-            .order_by(table.c.created_at)
+            .order_by(table.c.created_at, table.c.id)
         )
         found += [{"kind": kind, **dict(row)} for row in connection.execute(query).mappings()]
     return found
@@ -156,6 +159,18 @@ def held_out(connection: Connection, run_ids: Sequence[str]) -> set[str]:
         .where(items.c.run_id.in_(run_ids), precedents.c.half == "held_out")
     )
     return set(connection.execute(query).scalars())
+
+
+def seed_attributes(
+    connection: Connection, run_ids: Sequence[str]
+) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+    """item -> specialty and tags that its seed states."""
+    query = (
+        select(items.c.id, seeds.c.specialty, seeds.c.tags)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(items.c.run_id.in_(run_ids))
+    )
+    return {row.id: (row.specialty, tuple(row.tags or ())) for row in connection.execute(query)}
 
 
 def count_erased(connection: Connection) -> int:

@@ -323,7 +323,7 @@ def consensus_versions(connection: Connection, scope: str) -> list[VersionRow]:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A record in force as figures: no text."""
+    """A record in force as figures: no text. `stale`: in doubt, since its law was amended."""
 
     id: str
     item_id: str
@@ -333,6 +333,7 @@ class Accepted:
     confidence: float | None
     provisional: bool
     certificate_id: str | None
+    stale: bool
 
 
 def accepted(connection: Connection, run_ids: Sequence[str]) -> list[Accepted]:
@@ -351,12 +352,12 @@ def accepted(connection: Connection, run_ids: Sequence[str]) -> list[Accepted]:
         )
     ]
     query = (
-        select(*columns)
+        select(*columns, records.c.stale_at.is_not(None).label("stale"))
         .where(records.c.run_id.in_(run_ids), records.c.superseded_at.is_(None))
         .order_by(records.c.id)
     )
     return [
-        Accepted(**{**row, "provisional": bool(row["provisional"])})
+        Accepted(**{**row, "provisional": bool(row["provisional"]), "stale": bool(row["stale"])})
         for row in connection.execute(query).mappings()
     ]
 

@@ -49,6 +49,11 @@ class Which:
         begun: ColumnElement[bool] = records.c.created_at <= self.as_of
         return and_(begun, stands | (records.c.superseded_at > self.as_of))
 
+    def of_records(self) -> list[ColumnElement[bool]]:
+        """Conditions on a record."""
+        version = records.c.constitution_id == self.constitution
+        return [self.in_force()] if self.constitution is None else [self.in_force(), version]
+
     def of_items(self) -> list[ColumnElement[bool]]:
         """Conditions on an item."""
         found = []
@@ -93,14 +98,12 @@ def _stream(store: Store, which: Which) -> Iterator[dict[str, int] | ExportRow]:
             .join(items, items.c.id == records.c.item_id)
             .join(seeds, seeds.c.id == items.c.seed_id)
             .join(texts, texts.c.id == seeds.c.text_id)
-            .where(which.in_force(), *which.of_items())
+            .where(*which.of_records(), *which.of_items())
             .order_by(items.c.position, records.c.id)
         )
-        if which.constitution is not None:
-            query = query.where(records.c.constitution_id == which.constitution)
         for window in _windows(connection, which):
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
-            yield from _rows(store, connection, chunk)
+            yield from _rows(store, connection, chunk, which.as_of)
 
 
 def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[bool]]:
@@ -154,14 +157,16 @@ def _forgotten(connection: Connection, which: Which) -> dict[str, int]:
         .join(texts, texts.c.id == seeds.c.text_id)
         .join(candidates, candidates.c.id == records.c.chosen_id, isouter=True)
         .join(chosen, chosen.c.id == candidates.c.text_id, isouter=True)
-        .where(which.in_force(), *which.of_items())
+        .where(*which.of_records(), *which.of_items())
         .where(texts.c.body.is_(None) | (records.c.chosen_id.is_not(None) & chosen.c.body.is_(None)))
     )
     count = int(connection.execute(query).scalar_one())
     return {"forgotten": count} if count else {}
 
 
-def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> Iterator[ExportRow]:
+def _rows(
+    store: Store, connection: Connection, chunk: list[dict[str, Any]], as_of: float | None = None
+) -> Iterator[ExportRow]:
     answers = _answers(connection, chunk)
     item_ids = [row["item_id"] for row in chunk]
     flags, actors = _flags(connection, item_ids)
@@ -193,7 +198,7 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             margin=row["margin"],
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
-            outcome="tie" if row["kind"] == "tie" or row["id"] in contested else "accepted",
+            outcome=_outcome(row, row["id"] in contested, as_of),
             route=row["route"],
             provisional=bool(row["provisional"]),
             flags=tuple(flagged.get(row["chosen_id"], ())),
@@ -220,6 +225,13 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             },
             metadata=content.get("metadata") or {},
         )
+
+
+def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
+    """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then."""
+    if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
+        return "stale"
+    return "tie" if contested or row["kind"] == "tie" else "accepted"
 
 
 def _conversation(content: dict[str, Any], own_prompt: str | None) -> list[dict[str, str]]:

@@ -355,6 +355,16 @@ def config_payload(connection: Connection, config_id: str) -> dict[str, Any]:
     return dict(connection.execute(select(table.c.payload).where(table.c.id == config_id)).scalar_one())
 
 
+def told_families(connection: Connection, rows: Iterable[RunRow]) -> dict[str, str]:
+    """`provider:model` -> family, where the configurations of the runs state one."""
+    found = {}
+    for row in rows:
+        for model in config_payload(connection, row.config_id).get("models", {}).values():
+            if model.get("family"):
+                found[str(model["model"])] = str(model["family"])
+    return found
+
+
 def set_run(connection: Connection, run_id: str, **values: Any) -> None:
     """Change columns of a run."""
     connection.execute(update(runs).where(runs.c.id == run_id).values(**values))

@@ -134,6 +134,21 @@ def test_doctor_on_a_healthy_store(solon: Cli, waiting: list[dict[str, Any]]) ->
     assert "disk" in solon("doctor").out
 
 
+def test_doctor_tells_of_judges_who_judge_their_own_family(solon: Cli, folder: Path) -> None:
+    def panel(family: str = "", *lines: str) -> list[str]:
+        models = "[models.default]\nmodel = 'scripted:default'\n[models.other]\nmodel = 'scripted:split'\n"
+        models += f"family = '{family}'\n"
+        judges = "[[judges]]\nmodel = 'default'\n[[judges]]\nmodel = 'other'\n"
+        (folder / "solon.toml").write_text("\n".join([models, judges, *lines]))
+        checks = solon("doctor", "--json", "--offline").json["checks"]
+        return [check["told"] for check in checks if check["name"] == "panel"]
+
+    [told] = panel()
+    assert "scripted:default is of the family that drafts" in told
+    assert len(panel("Default")) == 2
+    assert panel("Default", "[routing]\nown_family = true") == []
+
+
 def test_doctor_names_what_is_broken_and_what_to_do(solon: Cli, folder: Path) -> None:
     (folder / "solon.toml").write_text(
         "[models.default]\nmodel = 'openai:m'\nbase_url = 'http://127.0.0.1:9/v1'\n"

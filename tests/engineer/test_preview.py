@@ -182,6 +182,7 @@ def test_command_lines(command: Any, seed_file: Path, folder: Path) -> None:
     runs = json.loads(command("status", "--json")[1].splitlines()[-1])["runs"]
     code, out, err = command("preview", "preference", "--seeds", seed_file, "--against", runs[0]["run_id"])
     assert code == 0, err
+    assert "is of the family that drafts" in err
     for part in ("judge 1", "saw candidate", "5 the same", "critique: major (", "because margin"):
         assert part in out, out
     first, second = runs[1]["run_id"], runs[0]["run_id"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from solon import Project
 from solon.errors import UsageError
 from solon.eval.benchmark import Benchmark, Contaminated, Gate
 from solon.eval.constraints import find_constraints
@@ -54,6 +55,10 @@ def test_constraints_in_the_columns_of_ifeval() -> None:
         ],
         "kwargs": [{}, {"num_words": 3, "relation": "less than"}, {}, {}],
     }  # fmt: skip
+    for relation, words, kept in (("at most", 2, True), ("at most", 1, False), ("less than", 2, False)):
+        asked = {"num_words": words, "relation": relation}
+        columns = {"instruction_id_list": ["length_constraints:number_words"], "kwargs": [asked]}
+        assert [one.check("a, b") for one in find_constraints("", columns)] == [kept]
     found = find_constraints("in two sentences", metadata)
     assert [(one.kind, one.check("a, b")) for one in found] == [
         ("punctuation:no_comma", False),
@@ -161,6 +166,30 @@ def test_contamination_sees_a_paraphrase_as_alike(store: Store, tmp_path: Path) 
     assert file.alike.n == len(rows)
     assert rows[0].id in {o.name for o in file.closest}
     assert all(o.share >= 0.9 and o.line == 1 for o in file.closest)
+
+
+def test_coverage_covers_every_attribute_that_seeds_state(tmp_path: Path) -> None:
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "routing": {"policy": "never", "audit_share": 0.0},
+    }
+    rows = [
+        {
+            "id": f"s{i}", "prompt": f"Explain topic {i} in two sentences.", "specialty": "law" if i else None,
+            "tags": ["short", "tax"] if i % 2 else [], "licence": "CC0-1.0", "source": f"book {i % 2}",
+            "level": i % 3, "note": f"only of {i}", "parts": [i],
+        }
+        for i in range(6)
+    ]  # fmt: skip
+    with Project(f"sqlite:///{tmp_path}/c.db", config=config) as project:
+        assert project.run("preference", rows).accepted == 6
+        found = diversity.evaluate(gather(project.store)).coverage
+    assert found["specialty"] == {"law": 5, "not stated": 1}
+    assert found["tags"] == {"short": 3, "tax": 3, "not stated": 3}
+    assert found["licence"] == {"CC0-1.0": 6}
+    assert found["source"] == {"book 0": 3, "book 1": 3}
+    assert found["metadata: level"] == {"0": 2, "1": 2, "2": 2}
+    assert {name for name in found if name.startswith("metadata")} == {"metadata: level"}
 
 
 def test_diversity_and_judges_have_their_new_parts(store: Store) -> None:

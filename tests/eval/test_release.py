@@ -91,6 +91,19 @@ def test_later_figures_do_not_touch_it(mine: Store, tmp_path: Path) -> None:
     assert found.same == 0
 
 
+def test_records_whose_law_was_amended_since_are_told(mine: Store, tmp_path: Path) -> None:
+    first = create_release(mine, "one", tmp_path / "one", format="trl-preference")
+    assert first["rows"]["stale"] == 0
+    change(mine, "UPDATE records SET stale_at = 1.0 WHERE superseded_at IS NULL AND decision_id IS NULL")
+    second = create_release(mine, "two", tmp_path / "two", format="trl-preference")
+    stale = second["rows"]["stale"]
+    assert 0 < stale == second["export"]["left_out"]["stale"] < second["rows"]["records"]
+    assert diff_releases(mine, tmp_path / "one").reasons == {"stale: its law was amended": stale}
+    assert diff_releases(mine, tmp_path / "two", tmp_path / "one").reasons == {"no longer stale": stale}
+    change(mine, "UPDATE records SET stale_at = NULL")
+    assert verify_release(mine, tmp_path / "two").passed
+
+
 def test_whatever_was_tampered_with_is_named(mine: Store, tmp_path: Path) -> None:
     folder = tmp_path / "one"
     manifest = create_release(mine, "one", folder)

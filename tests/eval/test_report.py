@@ -13,14 +13,19 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from solon.eval.drawing import Plot, Point, Series, draw
 from solon.eval.material import gather
 from solon.eval.page import render_page
 from solon.eval.report import build_report
 from solon.eval.suites import audit
+from solon.law.amendments import Edit, apply_edits
 from solon.store import Store
+from solon.store.amendments import add_amendment
+from solon.store.laws import history
+from solon.store.tables import Vote
+from solon.store.writer import insert_rows
 
 Cli = Callable[..., tuple[int, str, str]]
 EVIL = "</dd><script>alert(1)</script> \u202e {{ 7 * 7 }} <img src=x onerror=alert(1)>"
@@ -79,9 +84,33 @@ def test_the_page_needs_nothing_from_outside_and_runs_nothing(store: Store) -> N
     assert "@media print" in page
 
 
-def test_without_texts_nothing_of_a_text_or_a_name_is_in_it(store: Store) -> None:
+def test_without_texts_nothing_of_a_text_or_a_name_is_in_it(copied: str) -> None:
+    with Store(copied) as store:
+        with store.transaction() as connection:
+            for table in ("constitutions", "rubrics"):
+                connection.execute(text(f"UPDATE {table} SET author = 'Ada Secretname'"))
+            _amend(store, connection)
+        _check_that_nothing_is_told(store)
+
+
+def _amend(store: Store, connection: Connection) -> None:
+    """An open amendment by a person, with a vote of another."""
+    [base] = history(connection, "constitution")
+    rule = Edit(action="add", id="names-units", text="Names the unit.", priority=1)
+    document = apply_edits(base.document, [rule], author="Ada Secretname", reason="units are missing")
+    cited = connection.execute(text("SELECT id FROM decisions")).scalars().first()
+    made = add_amendment(store, connection, base, document, proposer="Ada Secretname", cites=[str(cited)])
+    row = {"amendment_id": made.id, "choice": "against", "override": False, "reason": "", "created_at": 1.0}
+    insert_rows(connection, [(Vote, {"id": "v", "actor": "expert:Grace Secretname", **row})])
+
+
+def _check_that_nothing_is_told(store: Store) -> None:
     material = gather(store)
     made = build_report(material)
+    [amended] = made.amendments
+    assert (amended.state, amended.version, amended.cites) == ("drafted", "1.1.0", 1)
+    assert [vote.choice for vote in amended.votes] == ["against"]
+    assert amended.proposer.startswith("reviewer ")
     both = render_page(made) + made.model_dump_json()
     rows, _ = material.records()
     for row in rows:
@@ -114,21 +143,40 @@ def test_hostile_texts_stay_texts(copied: str) -> None:
     assert "\u202e" not in page
 
 
-def test_flagged_texts_are_withheld(copied: str) -> None:
+def test_records_in_doubt_are_counted_and_said_to_be(copied: str) -> None:
+    with Store(copied) as store:
+        assert build_report(gather(store)).stale == 0
+        with store.transaction() as connection:
+            mark = text(
+                "UPDATE records SET stale_at = 1.0 WHERE superseded_at IS NULL AND decision_id IS NULL"
+            )
+            number = connection.execute(mark).rowcount
+        made = build_report(gather(store))
+    assert 0 < number == made.stale == sum(run.stale for run in made.runs)
+    assert any(f"{number} records are stale" in limit for limit in made.limits)
+    assert f"{number} stale" in render_page(made)
+
+
+@pytest.mark.parametrize("side", ["chosen", "rejected"])
+def test_flagged_texts_are_withheld(copied: str, side: str) -> None:
     with Store(copied) as store:
         ids = {example.record for example in build_report(gather(store)).examples}
         with store.transaction() as connection:
-            rows = connection.execute(text("SELECT id, chosen_id, item_id FROM records")).all()
+            columns = f"id, {side}_id AS flagged_id, item_id"
+            rows = connection.execute(text(f"SELECT {columns} FROM records")).all()
             for row in rows:
                 if row.id in ids:
-                    flags = json.dumps({row.chosen_id: ["unsafe"]})
+                    flags = json.dumps({row.flagged_id: ["unsafe"]})
                     statement = text("UPDATE decisions SET flags = :flags WHERE item_id = :item")
                     connection.execute(statement, {"flags": flags, "item": row.item_id})
         made = build_report(gather(store), with_texts=True)
     decided = [example for example in made.examples if example.route == "decided"]
     assert decided
-    assert all(example.chosen == "(withheld: flagged by an expert)" for example in decided)
-    assert all(example.rejected is None for example in decided)
+    withheld = "(withheld: flagged by an expert)"
+    if side == "chosen":
+        assert all((example.chosen, example.rejected) == (withheld, None) for example in decided)
+    else:
+        assert all(example.rejected == withheld != example.chosen for example in decided)
 
 
 def test_figures_are_those_of_the_suites_and_the_store(store: Store, known: Any) -> None:

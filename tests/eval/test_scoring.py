@@ -11,6 +11,7 @@ import pytest
 from solon.cli.app import run_command
 from solon.edge import run_sync
 from solon.errors import LimitReached, UsageError
+from solon.eval import registry
 from solon.eval.material import gather
 from solon.eval.scoring import Scores, score_records
 from solon.project import Project
@@ -56,6 +57,24 @@ def test_a_model_does_not_score_its_own_family_unless_told_to(project: Project) 
     assert scored(project, "default", own_family=True).n == 2
     with pytest.raises(UsageError, match="has no 'strong'"):
         scored(project, "strong")
+
+
+def test_the_family_is_that_of_the_configuration_where_it_states_one(project: Project) -> None:
+    models = project.config.models
+    kin = models["other"].model_copy(update={"family": "Default"})
+    project.config = project.config.model_copy(update={"models": {**models, "other": kin}})
+    with pytest.raises(UsageError, match="its own family wrote"):
+        scored(project, "other")
+    own = models["default"].model_copy(update={"family": "another"})
+    project.config = project.config.model_copy(update={"models": {"default": own, "other": kin}})
+    assert scored(project, "other").n == 2
+
+
+def test_it_is_a_suite_like_the_others(project: Project) -> None:
+    assert "scores" in registry.suite_names()
+    suite = registry.find_suite("scores")
+    with pytest.raises(UsageError, match="its own family wrote"):
+        suite(gather(project.store))
 
 
 def test_calls_are_bounded(project: Project) -> None:

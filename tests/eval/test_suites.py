@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from solon import Project
 from solon.errors import UsageError
@@ -75,11 +76,30 @@ def test_judges_are_measured_seat_by_seat(material: Material, known: Any) -> Non
         assert judge.first_shown.value == pytest.approx(0.5)
         assert judge.ece is not None
         assert 0 <= judge.ece <= 1
+        for told, span in ((judge.ece, judge.ece_interval), (judge.brier, judge.brier_interval)):
+            assert span is not None
+            assert 0 <= span[0] < span[1] <= 1
+            assert told is not None
+            assert span[0] <= told
+        assert (judge.brier or 0) <= (judge.brier_interval or (0, 0))[1]
         assert sum(b.right.n for b in judge.reliability) == judge.accuracy.n
         assert judge.cost_per_correct is not None
         assert judge.cost_per_correct > 0
         assert judge.length_bias.low <= (judge.length_bias.value or 0) <= judge.length_bias.high
     assert first.cost_per_correct < second.cost_per_correct  # type: ignore[operator]
+
+
+def test_families_that_the_configuration_states_go_before_names(copied: str) -> None:
+    with Store(copied) as store:
+        assert {judge.family for judge in judges.evaluate(gather(store)).judges} == {"default", "split"}
+        with store.transaction() as connection:
+            [row] = connection.execute(text("SELECT id, payload FROM configs")).all()
+            payload = json.loads(row.payload)
+            for model in payload["models"].values():
+                model["family"] = "Kin"
+            change = text("UPDATE configs SET payload = :payload WHERE id = :id")
+            connection.execute(change, {"payload": json.dumps(payload), "id": row.id})
+        assert {judge.family for judge in judges.evaluate(gather(store)).judges} == {"kin"}
 
 
 def test_quality_names_the_records_behind_its_findings(material: Material) -> None:
@@ -95,6 +115,31 @@ def test_quality_names_the_records_behind_its_findings(material: Material) -> No
     assert set(found.flagged) == ({"constraint_not_kept"} if broken else set())
     assert len(found.flagged.get("constraint_not_kept", ())) == min(20, broken)
     assert found.empty.value == 0.0
+
+
+def test_answers_in_another_language_than_their_seeds_state_are_found(copied: str) -> None:
+    with Store(copied) as store:
+        before = quality.evaluate(gather(store)).other_language
+        foreign = (
+            "Der Rat ist nicht gut, und das Gericht hat die Klage mit einer Frist von zwei Wochen abgewiesen."
+        )
+        with store.transaction() as connection:
+            [text_id] = connection.execute(
+                text(
+                    "SELECT candidates.text_id FROM candidates JOIN records ON records.chosen_id = candidates.id "
+                    "WHERE records.superseded_at IS NULL ORDER BY records.id LIMIT 1"
+                )
+            ).scalars()
+            change = text("UPDATE texts SET body = :body WHERE id = :id")
+            connection.execute(change, {"body": foreign, "id": text_id})
+        material = gather(store)
+        found = quality.evaluate(material)
+        ids = [row.id for row in material.records()[0] if row.answer == foreign]
+    assert before.n > 0
+    assert before.value == 0
+    assert (found.other_language.value or 0) * found.other_language.n == pytest.approx(len(ids))
+    assert found.other_languages == {"en, reads as de": len(ids)}
+    assert found.flagged["other_language"] == tuple(ids)[:20]
 
 
 def test_a_bounded_sample_is_said_to_be_one(store: Store) -> None:
@@ -124,6 +169,9 @@ def test_contamination_finds_what_was_planted(store: Store, tmp_path: Path) -> N
     assert rows[0].id in {o.name for o in overlap.worst if o.share == 1.0}
     twins = duplicates.evaluate(gather(store, against=[file]))
     assert twins.against["bench.jsonl"].n == len(rows)
+    copied = sum(row.answer == planted for row in rows)
+    assert (twins.against_answers["bench.jsonl"].value or 0) * len(rows) >= copied > 0
+    assert any(pair.other == "bench.jsonl:3" and pair.similarity == 1.0 for pair in twins.pairs)
     (tmp_path / "clean.txt").write_text(
         "nothing of this is in any of the records that were made here today, or is it\n"
     )
@@ -154,12 +202,31 @@ def test_compare_pairs_seed_by_seed(copied: str, known: Any) -> None:
                 compare.evaluate(gather(project.store, names))
 
 
+@pytest.mark.parametrize("choice", ["reject", "edit"])
+def test_an_audit_that_rejects_or_edits_the_record_is_no_agreement(
+    copied: str, known: Any, choice: str
+) -> None:
+    def agreed() -> list[float | str]:
+        run = gather(store).runs[0]
+        with store.connect() as connection:
+            facts = compare._facts(connection, run)
+        return [fact["audit"] for fact in facts.values() if "audit" in fact]
+
+    with Store(copied) as store:
+        assert sum(map(float, agreed())) == known.audits_agreed
+        with store.transaction() as connection:
+            audits = "(SELECT id FROM reviews WHERE kind = 'audit')"
+            change = text(f"UPDATE decisions SET choice = :choice WHERE review_id IN {audits}")
+            assert connection.execute(change, {"choice": choice}).rowcount == known.audits
+        assert agreed() == [0.0] * known.audits
+
+
 def test_every_suite_runs_from_the_command_line(solon: Cli, known: Any, tmp_path: Path) -> None:
     (tmp_path / "bench.txt").write_text(
         "what is asked in this benchmark was never asked in these records, not once\n"
     )
     for name in registry.BUILT_IN:
-        if name in ("compare", "replay"):  # two runs, or a recording
+        if name in ("compare", "scores", "replay"):  # two runs, a model of another family, or a recording
             continue
         code, out, err = solon("eval", name, "--store", known.url, "--against", "bench.txt", "--json")
         assert code == 0, err

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solon.config_sections import family_of
 from solon.eval.benchmark import _grams
+from solon.eval.languages import KNOWN, find_language, primary
 from solon.eval.suites.diversity import measure_distinct, measure_self_bleu, measure_variety
 from solon.eval.suites.duplicates import find_twins
-from solon.eval.suites.judges import family_of
 from solon.eval.writing import (
     count_marks,
     count_sentences,
@@ -88,6 +89,36 @@ def test_no_text_breaks_a_measure(text: str) -> None:
     find_broken_markdown(text)
     find_personal(text)
     is_refusal(text)
+    assert find_language(text) <= KNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("The cat sat on the mat and it was not pleased with what you have done.", "en"),
+        ("Die Katze ist nicht zufrieden, und das Haus mit dem Garten wird verkauft.", "de"),
+        ("Le chat est sur la table et les enfants ne sont pas dans le jardin.", "fr"),
+        ("El gato está en la mesa y los niños no están en el jardín con su madre.", "es gl ca ast"),
+        ("O gato não está na mesa, mas as crianças estão no jardim com você.", "pt gl"),
+        ("Det er ikke en kat, og den har også været i haven med de andre dyr.", "da no nb nn"),
+        ("Кошка сидит на столе и смотрит в окно.", "ru uk be bg sr mk kk ky mn tg tt"),
+        ("猫はテーブルの上に座っています。", "ja"),
+        ("猫坐在桌子上看着窗外的花园。", "zh yue ja"),
+        ("고양이가 탁자 위에 앉아 있습니다.", "ko"),
+        ("Run `the cat and the dog` or ```\nthe of and to in is that\n``` now.", ""),
+        ("print(x) -> 42", ""),
+        ("Zorg blimp quarx fnord glarb wibble snork plugh.", ""),
+        ("", ""),
+    ],
+)
+def test_the_language_of_a_text_is_told_or_left_open(text: str, codes: str) -> None:
+    assert find_language(text) == frozenset(codes.split())
+
+
+def test_language_tags_are_read_by_their_first_part() -> None:
+    assert [primary(tag) for tag in ("pt-BR", "EN", "zh_Hant", "english", "", None)] == [
+        "pt", "en", "zh", None, None, None,
+    ]  # fmt: skip
 
 
 def test_variety_knows_copies_from_different_texts() -> None:
@@ -124,5 +155,6 @@ def test_families_and_grams() -> None:
         "local:smollm2": "smollm",
     }
     assert {name: family_of(name) for name in names} == names
+    assert family_of("openai:gpt-4o-mini", {"openai:gpt-4o-mini": " Omni "}) == "omni"
     assert len(_grams(["a"] * 15, 13)) == 3
     assert _grams(["a"], 13) == []

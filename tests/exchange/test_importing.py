@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 from collections.abc import Callable
@@ -11,7 +13,10 @@ from typing import Any
 import pytest
 
 from solon import Project
+from solon.eval import importing
 from solon.eval.importing import import_file
+from solon.formats.exports import export
+from solon.formats.records import ExportRow
 from solon.store import evaluation, runs
 from solon.store.experts import add_expert
 
@@ -87,6 +92,70 @@ def test_labels_of_single_answers_accept_and_reject(solon: Cli, tmp_path: Path) 
     solon("export", "--store", STORE, "--format", "trl-sft-standard", "-o", "o.jsonl")
     got = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
     assert got == [{"prompt": f"Q{i}", "completion": f"answer {i}"} for i in (0, 2)]
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """As a table is written from rows: lists and objects as JSON, true and false as Python spells them."""
+    stream = io.StringIO(newline="")
+    table = csv.DictWriter(stream, list(rows[0]))
+    table.writeheader()
+    for row in rows:
+        cells = {k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in row.items()}
+        table.writerow(cells)
+    return stream.getvalue()
+
+
+def seeds_in(name: str, file: Path) -> list[Any]:
+    found = importing._read(name, file, None, 10_000)
+    assert found.bad == []
+    return [(one.kind, {k: v for k, v in one.seed.items() if v is not None}, one.said) for one in found.seeds]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("trl-unpaired-preference", [{"prompt": "Q", "completion": f"a{i}", "label": i == 0} for i in (0, 1)]),
+        (
+            "trl-preference",
+            [
+                {
+                    "prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Q"}],
+                    "chosen": [{"role": "assistant", "content": "good"}],
+                    "rejected": [{"role": "assistant", "content": "bad"}],
+                }
+            ],
+        ),
+        ("axolotl", [{"messages": [{"role": "user", "content": "Q"}], "chosen": {"role": "assistant",
+         "content": "good"}, "rejected": {"role": "assistant", "content": "bad"}}]),
+        ("trl-preference-standard", [{"prompt": '["sort", "this"]', "chosen": '{"a": 1}', "rejected": "[]"}]),
+        ("trl-stepwise", [{"prompt": "Q", "completions": ["one", "two"], "labels": [True, False]}]),
+        ("sharegpt", [{"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]}]),
+        ("alpaca", [{"instruction": "Q", "input": "", "output": "A", "system": "", "history": [["q", "a"]]}]),
+    ],
+)  # fmt: skip
+def test_tables_say_what_lines_of_json_say(tmp_path: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    (tmp_path / "rows.csv").write_text(as_csv(rows), encoding="utf-8", newline="")
+    lines = write(tmp_path / "rows.jsonl", rows)
+    assert seeds_in(name, tmp_path / "rows.csv") == seeds_in(name, lines)
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_exported_tables_come_back_whole(tmp_path: Path, format: str) -> None:
+    if format == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    asked = [{"role": "user", "content": "Q"}]
+    facts: dict[str, Any] = {"prompt": "Q", "messages": asked, "metadata": {"level": 3, "topics": ["a", "b"]}}
+    rows = [
+        ExportRow("r1", "preference", "s1", chosen="good", rejected="bad", lang="en", **facts),
+        ExportRow("r2", "preference", "s2", chosen="good", rejected="bad", outcome="stale", **facts),
+    ]
+    singles = [ExportRow("r3", "instruction", "s3", response="[1, 2]", **facts)]
+    for part in (rows, singles):
+        for name in ("jsonl", format):
+            export(part, format=name, path=tmp_path / f"rows.{name}")
+        [*back] = seeds_in("jsonl", tmp_path / f"rows.{format}")
+        assert back == seeds_in("jsonl", tmp_path / "rows.jsonl")
+        assert all(seed["level"] == 3 and seed["topics"] == ["a", "b"] for _, seed, _ in back)
 
 
 def panel(n: int = 12) -> list[dict[str, Any]]:

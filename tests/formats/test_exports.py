@@ -365,6 +365,31 @@ def test_weights_and_pseudonyms_are_columns(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["csv", "csv-spreadsheet", "parquet"])
+def test_tables_have_the_extra_columns_that_their_manifest_names(tmp_path: Path, name: str) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    rows = [pair(1, confidence=0.8), pair(2, route="decided", lineage={"decided_by": "ab12"})]
+    path = tmp_path / ("o.parquet" if name == "parquet" else "o.csv")
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    summary = export(rows, format=name, path=path, extra_columns=("weight", "id", "annotator"))
+    frame = pandas.read_parquet(path) if name == "parquet" else pandas.read_csv(path)
+    assert list(frame.columns) == list(summary.facts["columns"])
+    assert frame["weight"].tolist() == [0.8, 1.0]
+    assert frame["annotator"].fillna("").tolist() == ["", "ab12"]
+
+
+def test_the_manifest_names_every_version_behind_its_records(tmp_path: Path) -> None:
+    versions = {"constitution": "c1", "rubric": "r1", "consensus": "v1", "prompts": "p1"}
+    rows = [pair(1, lineage=versions), pair(2, lineage={**versions, "consensus": "v2", "rubric": None})]
+    export(rows, format="trl-preference", path=tmp_path / "o.jsonl")
+    facts = json.loads((tmp_path / "o.jsonl.manifest.json").read_text())["facts"]
+    assert facts["constitutions"] == {"c1": 2}
+    assert facts["rubrics"] == {"not stated": 1, "r1": 1}
+    assert facts["consensus_versions"] == {"v1": 1, "v2": 1}
+    assert facts["prompt_sets"] == {"p1": 2}
+
+
 def test_a_callers_filter_is_counted_and_may_end_the_export(tmp_path: Path) -> None:
     path = tmp_path / "o.jsonl"
     made = export(

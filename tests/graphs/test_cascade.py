@@ -220,5 +220,7 @@ def test_tiers_are_numbered_without_a_gap() -> None:
 def test_a_panel_without_a_cascade_is_the_panel_that_it_was() -> None:
     config = parse_config({"judges": [{}, {"persona": "a sceptic"}]})
     other = parse_config({"judges": [{}, {"persona": "a sceptic", "tier": 1}]})
+    quiet = config.model_copy(update={"routing": config.routing.model_copy(update={"own_family": True})})
+    assert quiet.fingerprint() == config.fingerprint()
     assert config.panel_fingerprint() != other.panel_fingerprint()
     assert config.fingerprint() != other.fingerprint()

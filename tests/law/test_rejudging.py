@@ -14,11 +14,16 @@ from sqlalchemy import text
 from solon import Project
 from solon.errors import UsageError
 from solon.eval.material import gather
+from solon.eval.page import render_page
+from solon.eval.release import create_release, verify_release
+from solon.eval.release_diff import diff_releases
+from solon.eval.report import build_report
 from solon.eval.suites.drift import evaluate
 from solon.law.amendments import Edit, apply_edits
 from solon.law.documents import load_constitution
 from solon.legislating import import_law
 from solon.rejudging import Rejudged, rank_stale, rejudge
+from solon.store.evaluation import accepted
 from solon.store.exporting import export_rows
 from solon.store.laws import history
 from solon.store.principles import count_uses
@@ -247,6 +252,88 @@ def test_exports_by_version_and_by_date(court: Court, tmp_path: Path) -> None:
         court.project.export("jsonl", tmp_path / "x.jsonl", constitution="general@9.9.9")
     with pytest.raises(UsageError, match="is no date"):
         court.project.export("jsonl", tmp_path / "x.jsonl", as_of="yesterday")
+    with court.store.transaction() as connection:
+        chosen = f"SELECT chosen_id FROM records WHERE id = '{rows()[0].id}'"
+        erased = f"(SELECT text_id FROM candidates WHERE id = ({chosen}))"
+        connection.execute(text(f"UPDATE texts SET body = NULL WHERE id = {erased}"))
+    assert export_rows(court.store, run_id=run_id, constitution=old.id)[0] == {"other_constitution": UNSEEN}
+    assert export_rows(court.store, run_id=run_id, constitution=new.id)[0] == {"forgotten": 1}
+
+
+def test_records_in_doubt_are_marked_and_no_training_format_takes_them(court: Court, tmp_path: Path) -> None:
+    run_id = run_under(court, NEVER, 100, UNSEEN)
+    before = time.time()
+    time.sleep(0.01)
+    ratify(court)
+
+    def written(format: str, **options: Any) -> tuple[int, int]:
+        found = court.project.export(format, tmp_path / "out.jsonl", run_id=run_id, **options)
+        return found.written, found.left_out.get("stale", 0)
+
+    def outcomes(**which: Any) -> set[str]:
+        return {row.outcome for row in export_rows(court.store, run_id=run_id, **which)[1]}
+
+    for format in ("trl-preference", "trl-sft", "trl-unpaired-preference", "llama-factory", "alpaca"):
+        assert written(format) == (0, UNSEEN)
+        assert written(format, as_of=before)[0] >= UNSEEN
+    assert written("jsonl") == (UNSEEN, 0)
+    assert (outcomes(), outcomes(as_of=before)) == ({"stale"}, {"accepted"})
+    with court.store.connect() as connection:
+        assert all(row.stale for row in accepted(connection, [run_id]))
+    then = time.time()
+    again(court)
+    assert written("trl-preference") == (UNSEEN, 0)
+    assert (outcomes(), outcomes(as_of=then)) == ({"accepted"}, {"stale"})
+
+
+def test_the_report_tells_how_its_law_came_to_be(court: Court) -> None:
+    run_id = run_under(court, NEVER, 100, UNSEEN)
+    ratify(court)
+    made = build_report(gather(court.store, [run_id]))
+    told = {
+        law["version"]: (law["status"], law["items"]) for law in made.law if law["kind"] == "constitution"
+    }
+    assert told == {"1.0.0": ("superseded", UNSEEN), "1.1.0": ("in_force", 0)}
+    [amended] = made.amendments
+    assert (amended.state, amended.verdict, amended.stale) == ("ratified", "green", UNSEEN)
+    assert amended.unseen.n > 0
+    assert amended.unseen.low > 0
+    assert {vote.choice for vote in amended.votes} == {"for"}
+    people = {vote.by for vote in amended.votes}
+    assert len(people) == 2
+    assert not people & {court.ada.actor, court.ben.actor}
+    page = render_page(made)
+    assert "How it was amended" in page
+    assert all(name in page for name in people)
+
+
+def test_releases_by_version_and_by_date(court: Court, tmp_path: Path) -> None:
+    run_id = run_under(court, NEVER, 100, UNSEEN)
+    ratify(court)
+    with court.store.connect() as connection:
+        old, new = history(connection, "constitution", "general")
+    time.sleep(0.01)
+    then = time.time()
+    again(court)
+
+    def made(name: str, **which: Any) -> dict[str, Any]:
+        return create_release(court.store, name, tmp_path / name, run_id=run_id, **which)
+
+    assert made("past", as_of=then, constitution=old.id)["rows"] == {
+        **made("then", as_of=then)["rows"],
+        "records": UNSEEN,
+    }
+    assert made("old", constitution="general@1.0.0")["rows"]["records"] == 0
+    found = made("new", constitution="general@1.1.0")
+    assert found["rows"]["records"] == UNSEEN
+    assert found["options"]["constitution"] == new.id
+    for name in ("past", "old", "new"):
+        assert verify_release(court.store, tmp_path / name).passed
+    assert diff_releases(court.store, tmp_path / "past").same == UNSEEN
+    assert diff_releases(court.store, tmp_path / "old").same == 0
+    assert len(diff_releases(court.store, tmp_path / "past", tmp_path / "new").changed) == UNSEEN
+    with pytest.raises(UsageError, match="no constitution"):
+        made("none", constitution="general@9.9.9")
 
 
 def test_learning_leaves_items_under_newer_law_alone(court: Court) -> None:

@@ -79,7 +79,7 @@ def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
     certificate = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
     promise = 1 - (certificate.alpha if certificate else float(routing["alpha"]))
     report: AuditReport = watch(
-        [_agrees(answer, record) for answer, record in audited], promise, delta=float(routing["delta"])
+        [agrees(answer, record) for answer, record in audited], promise, delta=float(routing["delta"])
     )
     return RunAudit(
         name=run.id,
@@ -102,12 +102,13 @@ def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
     )
 
 
-def _agrees(answer: Answer, record: Chosen) -> bool:
+def agrees(answer: Answer, record: Chosen) -> bool:
+    """Whether an auditor said that the record's choice stands; a rejection or an edit of the same text does not."""
     return answer.choice in ("prefer", "accept") and answer.candidate_id == record.chosen_id
 
 
 def _share(audited: list[tuple[Answer, Chosen]]) -> Figure:
-    return rate(sum(_agrees(*pair) for pair in audited), len(audited), "no such record was audited")
+    return rate(sum(agrees(*pair) for pair in audited), len(audited), "no such record was audited")
 
 
 def _unsafe(audited: list[tuple[Answer, Chosen]]) -> Figure:

@@ -13,6 +13,7 @@ from solon.consensus.binomial import tail_at_least
 from solon.errors import UsageError
 from solon.eval.opinions import counted
 from solon.eval.result import Figure, SuiteResult, mean, nothing
+from solon.eval.suites.audit import agrees
 from solon.eval.writing import find_words
 from solon.store import evaluation
 
@@ -122,7 +123,7 @@ def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | s
     for answer in blind:
         record = records.get((answer.item_id, answer.attempt))
         if record is not None:
-            agreed.setdefault(answer.item_id, float(answer.candidate_id == record.chosen_id))
+            agreed.setdefault(answer.item_id, float(agrees(answer, record)))
     for fact in found.values():
         if fact["item"] in agreed:
             fact["audit"] = agreed[str(fact["item"])]

@@ -6,7 +6,7 @@ import math
 import random
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +16,7 @@ from solon.eval.material import spell_sample
 from solon.eval.result import Figure, SuiteResult, mean, nothing
 from solon.eval.spread import Spread, measure_spread
 from solon.eval.writing import find_words
-from solon.store import evaluation
+from solon.store import counts, evaluation
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SAMPLE = 200
 """Texts that self-BLEU compares with each other: its cost grows with their square."""
 DRAWS = 100
+MOST_VALUES = 30
+"""Different values that a column of the metadata may take to be looked at as an attribute."""
+NOT_STATED = "not stated"
 
 
 class Variety(BaseModel):
@@ -50,7 +53,8 @@ class Variety(BaseModel):
 
 
 class Diversity(SuiteResult):
-    """`coverage`: how many records carry each value of each attribute that seeds state. `embedding`: what the spreads
+    """`coverage`: how many records carry each value of each attribute that seeds state (tags: each of them; of the
+    metadata those columns that take few values), and of recipe and route. `embedding`: what the spreads
     were measured with; examples of clusters are records. `from_seeds`: how far new prompts are from their seeds, 1
     minus the cosine of their embeddings."""
 
@@ -73,11 +77,8 @@ def evaluate(material: Material) -> Diversity:
     answered = [(row.id, row.answer) for row in rows if row.answer]
     answers = [text for _, text in answered]
     embedder = load_embedder()
-    coverage: dict[str, Counter[str]] = {
-        "language": Counter(row.lang or "not stated" for row in rows),
-        "recipe": Counter(row.recipe for row in rows),
-        "route": Counter(row.route for row in rows),
-    }
+    with material.store.connect() as connection:
+        stated = counts.seed_attributes(connection, material.run_ids)
     return Diversity(
         suite="diversity",
         n=len(rows),
@@ -89,7 +90,7 @@ def evaluate(material: Material) -> Diversity:
             [name for name, _ in answered], answers, embedder.embed(answers), material.seed
         ),
         from_seeds=_from_seeds(material, rows, embedder),
-        coverage={name: dict(found.most_common(50)) for name, found in coverage.items()},
+        coverage=measure_coverage(rows, stated),
         notes=(*spell_sample(len(rows), seen), *embedder.notes),
     )
 
@@ -107,6 +108,37 @@ def _from_seeds(material: Material, rows: Sequence[ExportRow], embedder: Embedde
     ]
     new, old = (embedder.embed([pair[side] for pair in pairs]) for side in (0, 1))
     return mean(1.0 - (new * old).sum(axis=1), material.seed, "no record has a prompt other than its seed's")
+
+
+def measure_coverage(
+    rows: Sequence[ExportRow], stated: Mapping[str, tuple[str | None, tuple[str, ...]]]
+) -> dict[str, dict[str, int]]:
+    """Attribute -> value -> records, the 50 commonest values of each.
+
+    Args:
+        stated: item -> specialty and tags of its seed.
+    """
+    about = [stated.get(row.lineage["item"], (None, ())) for row in rows]
+    found: dict[str, Counter[str]] = {
+        "language": Counter(row.lang or NOT_STATED for row in rows),
+        "recipe": Counter(row.recipe for row in rows),
+        "route": Counter(row.route for row in rows),
+        "specialty": Counter(specialty or NOT_STATED for specialty, _ in about),
+        "tags": Counter(tag for _, tags in about for tag in tags or (NOT_STATED,)),
+        "licence": Counter(row.licence or NOT_STATED for row in rows),
+        "source": Counter(row.source or NOT_STATED for row in rows),
+    }
+    columns = sorted({name for row in rows for name in row.metadata})
+    for name in columns:
+        values = [row.metadata.get(name) for row in rows]
+        plain = [value for value in values if isinstance(value, str | bool | int)]
+        different = len(set(plain))
+        # A column that says something new of nearly every record is no attribute but a name or a text.
+        if plain and different <= min(MOST_VALUES, len(plain) / 2) and max(len(str(v)) for v in plain) <= 80:
+            found[f"metadata: {name}"] = Counter(
+                NOT_STATED if value is None else str(value) for value in values
+            )
+    return {name: dict(counted.most_common(50)) for name, counted in found.items()}
 
 
 def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:

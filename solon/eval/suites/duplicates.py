@@ -32,7 +32,8 @@ class Twins(BaseModel):
 
 
 class Duplicates(SuiteResult):
-    """Shares of records with a near-duplicate. `pairs`: the most alike, at most 50; `against`: by file."""
+    """Shares of records with a near-duplicate. `pairs`: the most alike, at most 50; `against`: prompts by file,
+    `against_answers`: answers by file."""
 
     threshold: float
     exact_prompts: Figure
@@ -40,6 +41,7 @@ class Duplicates(SuiteResult):
     answers: Figure
     across_groups: int
     against: dict[str, Figure]
+    against_answers: dict[str, Figure]
     pairs: tuple[Twins, ...]
 
 
@@ -53,11 +55,14 @@ def evaluate(material: Material) -> Duplicates:
     same: dict[str, list[str]] = defaultdict(list)
     for name, text in prompts:
         same[text].append(name)
-    against, outside = {}, []
+    against: dict[str, Figure] = {}
+    against_answers: dict[str, Figure] = {}
+    outside: list[Twins] = []
     for file in material.against:
-        found = find_twins(prompts, ((f"{file.name}:{i}", text) for i, text in read_texts(file)))
-        outside += found
-        against[file.name] = rate(len({twins.name for twins in found}), len(rows))
+        for own, shares in ((prompts, against), (answers, against_answers)):
+            found = find_twins(own, ((f"{file.name}:{i}", text) for i, text in read_texts(file)))
+            outside += found
+            shares[file.name] = rate(len({twins.name for twins in found}), len(own))
     pairs = sorted([*outside, *alike, *answers_alike], key=lambda t: (-t.similarity, t.name, t.other))
     return Duplicates(
         suite="duplicates",
@@ -68,6 +73,7 @@ def evaluate(material: Material) -> Duplicates:
         answers=rate(_touched(answers_alike), len(answers)),
         across_groups=sum(group[t.name] != group[t.other] for t in alike),
         against=against,
+        against_answers=against_answers,
         pairs=tuple(pairs[:SHOWN]),
         notes=(
             *spell_sample(len(rows), seen),

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from solon.config_sections import family_of
 from solon.consensus.calibrate import measure_brier, measure_ece
 from solon.eval.opinions import counted
-from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
+from solon.eval.result import Figure, SuiteResult, calibration_interval, mean, nothing, rate
 from solon.eval.winning import Duel, WinRate, measure_wins
 from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
-from solon.store import evaluation
+from solon.store import evaluation, runs
 from solon.store.evaluation import Answer, Finding, Shown
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What bias is measured on: who wrote a candidate, how long, with how much markdown."""
+    """What bias is measured on: who wrote a candidate, of which family, how long, with how much markdown."""
 
     author: str
+    family: str
     length: int
     marks: int
 
@@ -55,7 +56,8 @@ class Judge(BaseModel):
         length_bias, style_bias, self_preference: its share minus the experts', on pairs that both decided.
         own_family: pairs in which exactly one answer is of its own family.
         wins: of each author of answers against the others, as it is and at equal length.
-        ece, brier: of the probability it gives its own side, averaged over orders.
+        ece, brier: of the probability it gives its own side, averaged over orders, with bootstrap intervals over
+            decided pairs. Noise only ever adds to an ECE, so that its interval lies too high where pairs are few.
         cost_per_correct: money for all its calls here, by correct verdicts on decided pairs; None: prices unknown.
     """
 
@@ -77,7 +79,9 @@ class Judge(BaseModel):
     self_preference: Figure
     wins: tuple[WinRate, ...]
     ece: float | None
+    ece_interval: tuple[float, float] | None
     brier: float | None
+    brier_interval: tuple[float, float] | None
     reliability: tuple[Bin, ...]
     cost_per_correct: float | None
     tokens_per_correct: float | None
@@ -99,24 +103,23 @@ class _Seat:
     said: dict[Shown, float] = field(default_factory=dict)
 
 
-def family_of(model: str) -> str:
-    """The family that a model's name begins with: `openai:gpt-4o` -> gpt, `vllm:Qwen/Qwen3-8B` -> qwen."""
-    last = model.rsplit(":", 1)[-1] if model.count(":") < 2 else model.split(":")[1]
-    found = re.match(r"[a-z]+", last.rsplit("/", 1)[-1].lower())
-    return found.group() if found else last.lower()
-
-
 def evaluate(material: Material) -> Judges:
     """Every seat of the runs' panels, against the experts' counted decisions."""
     with material.store.connect() as connection:
         gold = _gold(counted(evaluation.answers(connection, material.run_ids)))
         seats = _read_seats(evaluation.findings(connection, material.run_ids))
+        families = runs.told_families(connection, material.runs)
         written = {
-            text.id: Written(text.author, len(text.body), count_marks(text.body))
+            text.id: Written(
+                text.author, family_of(text.author, families), len(text.body), count_marks(text.body)
+            )
             for text in evaluation.candidate_texts(connection, material.run_ids)
         }
     judged = {shown for seat in seats.values() for shown in seat.sides}
-    found = tuple(_judge(name, seat, gold, written, material.seed) for name, seat in sorted(seats.items()))
+    found = tuple(
+        _judge(name, seat, family_of(seat.model, families), gold, written, material.seed)
+        for name, seat in sorted(seats.items())
+    )
     notes = ["no decision counts yet: accuracy and calibration are unknown"] if not gold else []
     notes += [
         f"{judge.name} ({judge.model}) judged {judge.own_family} pairs in which one answer is of its own family: "
@@ -167,16 +170,19 @@ def _shown(finding: Finding) -> Shown:
 
 
 def _judge(
-    name: str, seat: _Seat, gold: Mapping[Shown, float], written: Mapping[str, Written], seed: int
+    name: str,
+    seat: _Seat,
+    family: str,
+    gold: Mapping[Shown, float],
+    written: Mapping[str, Written],
+    seed: int,
 ) -> Judge:
     right = {shown: 1.0 - abs(side - gold[shown]) for shown, side in seat.sides.items() if shown in gold}
     cast = [f for f in seat.findings if f.outcome in ("A", "B")]
     first = [(f.outcome == "A") == (f.order == "AB") for f in cast if f.order in ("AB", "BA")]
-    family = family_of(seat.model)
     own = {shown: side for shown in seat.sides if (side := _own_side(shown, written, family)) is not None}
     longer = _compare(seat, written, lambda one: one.length)
     marked = _compare(seat, written, lambda one: one.marks)
-    ece, brier, bins = _calibration(seat, gold)
     hits = sum(right.values())
     costs = [f.cost for f in seat.findings if f.call_id]
     known = [cost for cost in costs if cost is not None]
@@ -196,9 +202,7 @@ def _judge(
         own_family=len(own),
         self_preference=_bias(seat, gold, own, seed),
         wins=measure_wins(_duels(seat, written), seed),
-        ece=ece,
-        brier=brier,
-        reliability=bins,
+        **_calibration(seat, gold, seed),
         cost_per_correct=sum(known) / hits if hits and known and len(known) == len(costs) else None,
         tokens_per_correct=sum(f.tokens for f in seat.findings) / hits if hits else None,
     )
@@ -217,7 +221,7 @@ def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> floa
     """1 where only the first candidate is of this family, 0 where only the second is."""
     if len(shown[2]) != 2 or any(c not in written for c in shown[2]):
         return None
-    a, b = (family_of(written[c].author) == family for c in shown[2])
+    a, b = (written[c].family == family for c in shown[2])
     return None if a == b else float(a)
 
 
@@ -262,12 +266,11 @@ def _bias(seat: _Seat, gold: Mapping[Shown, float], side: Mapping[Shown, float],
     return mean(gaps, seed)
 
 
-def _calibration(
-    seat: _Seat, gold: Mapping[Shown, float]
-) -> tuple[float | None, float | None, tuple[Bin, ...]]:
+def _calibration(seat: _Seat, gold: Mapping[Shown, float], seed: int) -> dict[str, Any]:
+    """ECE and Brier score with their intervals, and the reliability; None where nothing was decided."""
     known = [shown for shown in seat.said if shown in gold]
     if not known:
-        return None, None, ()
+        return {**dict.fromkeys(("ece", "ece_interval", "brier", "brier_interval")), "reliability": ()}
     p = np.array([seat.said[shown] for shown in known])
     said = np.maximum(p, 1.0 - p)
     right = np.array([1.0 - abs(seat.sides[shown] - gold[shown]) for shown in known])
@@ -278,4 +281,8 @@ def _calibration(
         Bin(said=float(said[part].mean()), right=rate(float(right[part].sum()), int(part.sum())))
         for part in parts
     )
-    return measure_ece(said, right), measure_brier(said, right), bins
+    found: dict[str, Any] = {"reliability": bins}
+    for name, measure in (("ece", measure_ece), ("brier", measure_brier)):
+        found[name] = measure(said, right)
+        found[f"{name}_interval"] = calibration_interval(measure, said, right, seed)
+    return found

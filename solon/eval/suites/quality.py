@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from solon.eval.constraints import find_constraints
+from solon.eval.languages import find_language, primary
 from solon.eval.material import spell_sample
 from solon.eval.result import Figure, SuiteResult, mean, rate
 from solon.eval.writing import (
@@ -44,6 +45,9 @@ class Quality(SuiteResult):
         length_gap: words of the chosen minus words of the rejected answer, pair by pair.
         constraints: checkable instructions of the requests (after IFEval) that the accepted answers keep;
             constraints_rejected: that the rejected answers keep; by kind: of the accepted.
+        languages: as the seeds state them.
+        other_language: answers that read as another language than their seed states, of those with a language that
+            can be told both ways; other_languages: by what is stated and what it reads as.
         flagged: ids of the records behind each finding, at most 20 of each.
     """
 
@@ -59,6 +63,8 @@ class Quality(SuiteResult):
     personal_kinds: dict[str, int]
     rude: Figure
     languages: dict[str, int]
+    other_language: Figure
+    other_languages: dict[str, int]
     constraints: Figure
     constraints_rejected: Figure
     constraints_by_kind: dict[str, Figure]
@@ -76,6 +82,8 @@ def evaluate(material: Material) -> Quality:
     personal = {row.id: kinds for row, text in answered if (kinds := find_personal(text))}
     refusing = [row.id for row, text in answered if is_refusal(text)]
     rude = [row.id for row, text in answered if find_rude(text)]
+    told = _told_languages(answered)
+    foreign = {name: pair for name, pair in told.items() if pair[0] not in pair[1]}
     gaps = [
         float(len(find_words(row.chosen)) - len(find_words(row.rejected)))
         for row in rows
@@ -89,6 +97,11 @@ def evaluate(material: Material) -> Quality:
         notes.append(
             "readability, refusals and rude words are made for English: read them for that part only"
         )
+    if foreign:
+        notes.append(
+            "languages are told by script and common words; where a request asks for another language, as "
+            "translations do, its answer counts as one in another language"
+        )
     if personal:
         notes.append(
             "patterns find forms of personal data, not people: neither finding them nor finding none is proof"
@@ -98,6 +111,7 @@ def evaluate(material: Material) -> Quality:
         "broken_markdown": broken,
         "personal": personal,
         "rude": rude,
+        "other_language": foreign,
         "constraint_not_kept": dict.fromkeys(name for name, _, held in kept if not held),
     }
     return Quality(
@@ -115,6 +129,10 @@ def evaluate(material: Material) -> Quality:
         personal_kinds=dict(sum((Counter(kinds) for kinds in personal.values()), Counter[str]())),
         rude=rate(len(rude), n),
         languages=dict(Counter(row.lang or "not stated" for row in rows)),
+        other_language=rate(len(foreign), len(told), "no seed states a language that its answer tells too"),
+        other_languages=dict(
+            Counter(f"{said}, reads as {' or '.join(sorted(read))}" for said, read in foreign.values())
+        ),
         constraints=rate(
             sum(held for *_, held in kept), len(kept), "no request states a checkable constraint"
         ),
@@ -128,6 +146,15 @@ def evaluate(material: Material) -> Quality:
         flagged={name: tuple(ids)[:20] for name, ids in flagged.items() if ids},
         notes=tuple(notes),
     )
+
+
+def _told_languages(answered: Sequence[tuple[ExportRow, str]]) -> dict[str, tuple[str, frozenset[str]]]:
+    """Record -> the language that its seed states, and those that its answer may be in; only where both are told."""
+    return {
+        row.id: (said, read)
+        for row, text in answered
+        if (said := primary(row.lang)) is not None and (read := find_language(text))
+    }
 
 
 def _kept(
