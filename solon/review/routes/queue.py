@@ -31,7 +31,7 @@ from solon.review.schemas import (
     UndoOut,
 )
 from solon.review.serving import hand_out, open_review, progress_of, take_answer, take_back, write
-from solon.store.audit_log import append
+from solon.store.audit_log import append, has_read
 from solon.store.drafts import Lease, find_lease, own_lease, save_draft
 from solon.store.experts import save_settings, set_stage
 from solon.store.queue import keep_lease, release, reveal
@@ -161,12 +161,18 @@ async def give_back(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> Le
 
 @router.put("/assignments/{assignment_id}/draft")
 async def put_draft(room: TheRoom, caller: AnyExpert, assignment_id: AnId, given: DraftIn) -> LeaseOut:
-    """Keep what is typed so far, also after the lease ran out."""
+    """Keep what is typed so far, also after the lease ran out. The log notes the first draft of a review."""
     if len(str(given.draft)) > MAX_DRAFT:
         raise InvalidDecision(f"draft: longer than {MAX_DRAFT} characters", next_step="shorten it")
-    return _lease_out(
-        await write(room, lambda c: save_draft(c, assignment_id, caller.expert.actor, given.draft))
-    )
+    actor = caller.expert.actor
+
+    def run(connection: Any) -> Lease:
+        lease = save_draft(connection, assignment_id, actor, given.draft)
+        if not has_read(connection, actor, "draft.saved", lease.review_id):
+            append(room.store, connection, actor, "draft.saved", lease.review_id, {"assignment": lease.id})
+        return lease
+
+    return _lease_out(await write(room, run))
 
 
 @router.post("/assignments/{assignment_id}/reveal")
