@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from solon.errors import InvalidDecision
 from solon.review import markdown
-from solon.review.auth import AnyExpert, TheRoom
+from solon.review.auth import AnyExpert, TheRoom, may_still
 from solon.review.explain import explain_review
 from solon.review.room import Room
 from solon.review.schemas import (
@@ -51,6 +52,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 router = APIRouter(prefix="/api/v1", tags=["review"], responses=ANSWERS)
 MAX_DRAFT = 400_000
+CHECKED_EVERY = 60.0
+"""Seconds after which whoever follows the queue is looked up again, with the next event."""
 AnId = Annotated[str, Path(max_length=64, pattern="^[0-9a-f]+$")]
 
 
@@ -241,11 +244,16 @@ def queue_counts(room: TheRoom, _caller: AnyExpert) -> dict[str, Any]:
 
 
 @router.get("/events", response_class=StreamingResponse)
-async def events(room: TheRoom, _caller: AnyExpert) -> StreamingResponse:
-    """Server-sent events: `queue` with the counts, whenever they change."""
+async def events(room: TheRoom, caller: AnyExpert) -> StreamingResponse:
+    """Server-sent events: `queue` with the counts, whenever they change. It ends with the caller's access."""
 
     async def stream() -> AsyncIterator[str]:
+        checked = time.monotonic()
         async for chunk in room.live.changes():
+            if time.monotonic() - checked >= CHECKED_EVERY:
+                if not await asyncio.to_thread(may_still, room, caller):
+                    return
+                checked = time.monotonic()
             yield chunk
             await asyncio.sleep(0)
 
