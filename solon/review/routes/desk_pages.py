@@ -91,7 +91,7 @@ async def _refused(
 ) -> HTMLResponse:
     told = _told(error)
     rows = await read_proposals(room, caller, "open")
-    about = {"at": proposal_id, "given": form, "problem": told}
+    about: dict[str, Any] = {"at": proposal_id, "given": form, "problem": told}
     return await asyncio.to_thread(_proposals, room, caller, rows, "open", **about)
 
 
