@@ -136,6 +136,7 @@ def check_store(url: str, *, migrate: bool) -> Iterator[Check]:
 
 def _check_contents(store: object) -> Iterator[Check]:
     from solon.store import Store, overview
+    from solon.store.deliveries import delivery_problems
 
     assert isinstance(store, Store)
     problem = overview.check_soundness(store)
@@ -149,7 +150,9 @@ def _check_contents(store: object) -> Iterator[Check]:
     states = overview.count_reviews(store)
     told = ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "none yet"
     yield Check("reviews", "ok", told, "see `solon review list`" if states.get("waiting") else "")
-    for problem, number in overview.delivery_problems(store):
+    with store.connect() as connection:
+        problems = delivery_problems(connection)
+    for problem, number in problems:
         yield Check(
             "decisions", "note", f"{number} could not be applied: {problem}", "run `solon resume` again"
         )

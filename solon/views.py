@@ -26,6 +26,9 @@ class RunSummary:
     unknown. `carried`: decisions taken over from earlier runs without asking anyone again. `tokens` counts input and
     output. `seconds` is the time spent working on the run, over all sessions.
 
+    `worker`: `why` decisions wait to be applied, and when a worker said so (`at`, epoch seconds; None where single
+    decisions failed); None where none waits, or nothing is known of it.
+
     `promise`: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling` what
     experts agree among themselves); None without one. `unsafe`: among accepted records, `flagged` of `audited` at
     random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
@@ -54,6 +57,7 @@ class RunSummary:
     cost: float | None
     seconds: float
     stopped_because: str | None
+    worker: dict[str, Any] | None = None
     promise: dict[str, Any] | None = None
     unsafe: dict[str, Any] | None = None
     more_decisions: dict[str, Any] | None = None
@@ -72,6 +76,7 @@ class RunSummary:
             "calls": f"{self.model_calls} model calls, {self.input_tokens} + {self.output_tokens} tokens, "
             f"{'cost unknown' if self.cost is None else f'cost {self.cost:.4f}'}, {self.seconds:.1f} s of work",
             "decisions to apply": self.decisions_to_apply or None,
+            "not applied": self.worker and self.worker["why"],
             "stopped": self.stopped_because,
         }
         return card(f"run {self.run_id} ({self.recipe})", facts)
@@ -184,7 +189,7 @@ def _tell_way(way: dict[str, Any]) -> list[str]:
 def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:
     """Where a run (default: the newest) stands, read from the store."""
     from solon.consensus.audit import rate_with_bound
-    from solon.store import audits, carrying, certificates, holds, items, reviews, runs
+    from solon.store import audits, carrying, certificates, holds, items, reviews, runs, stoppage
 
     with store.connect() as connection:
         run = runs.find_run(connection, run_id)
@@ -192,6 +197,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         used = runs.spent(connection, run.id)
         provisional = items.count_provisional(connection, run.id)
         waiting = reviews.pending_deliveries(connection, run.id)
+        stopped = stoppage.why_waiting(connection, run.id) if waiting else None
         carried = carrying.count_carried(connection, run.id)
         held = holds.count_held(connection, run.id)
         promise = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
@@ -222,6 +228,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         cost=used.cost if not used.unpriced else None,
         seconds=round(run.active_seconds, 3),
         stopped_because=run.stopped_because,
+        worker=asdict(stopped) if stopped else None,
         promise=promise.to_promise() if promise else None,
         unsafe={
             "flagged": sum(flagged),

@@ -41,9 +41,15 @@ def list_reviews(
         raise UsageError(
             f"no review is ever {state!r}", next_step="states: waiting, decided, opening, withdrawn"
         )
+    from solon.preparing import local_actor
+    from solon.store.audit_log import note_reading
+
     with open_project(store, config) as project:
         run_id = project.summarize(run).run_id if run else None
         found = project.reviews(state, run_id=run_id, limit=limit)
+        if found:
+            told = {"items": [review.item_id for review in found], "channel": "cli"}
+            note_reading(project.store, local_actor(), "queue.read", "", told)
     if json:
         print_json({"reviews": [as_dict(review) for review in found]})
         return
@@ -75,8 +81,13 @@ def show(
 
     Example: solon review show 7ad6
     """
+    from solon.preparing import local_actor
+    from solon.store.audit_log import note_reading
+
     with open_project(store, config) as project:
         found = project.review(review)
+        told = {"review": found.id, "channel": "cli"}
+        note_reading(project.store, local_actor(), "item.read", found.item_id, told)
     if json:
         print_json(as_dict(found))
     else:

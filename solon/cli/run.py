@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -257,6 +258,10 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         out.print(
             f"  {summary.decisions_to_apply} decisions wait for a worker (`solon resume`, `solon worker`)"
         )
+    if summary.worker is not None:
+        at = summary.worker["at"]
+        since = f", {time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(at))}" if at else ""
+        out.print(clean(f"  they were not applied: {summary.worker['why']}{since}"))
     if summary.stopped_because:
         out.print(clean(f"  stopped: {summary.stopped_because}"))
 

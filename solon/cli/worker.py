@@ -47,12 +47,12 @@ async def _work(project: Project, seconds: float, once: bool) -> None:
     while not ended.is_set():
         counts = await asyncio.to_thread(live.counts)
         line = f"{counts['to_apply']} decisions to apply"
-        if counts["worker"]:
-            line += f"; the worker stopped: {counts['worker']}"
+        if live.worker_says:
+            line += f"; the worker stopped: {live.worker_says}"
         if line != told:
             say(line)
             told = line
-        if once and (not counts["to_apply"] or counts["worker"]):
+        if once and (not counts["to_apply"] or live.worker_says):
             break
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), min(1.0, seconds))

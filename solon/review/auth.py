@@ -17,7 +17,7 @@ from itsdangerous import BadSignature
 
 from solon.errors import SolonError
 from solon.review.room import Room, get_room
-from solon.store.experts import ExpertRow
+from solon.store.experts import ExpertRow, find_expert
 from solon.store.sessions import SEEN_EVERY, SESSION_SECONDS, find_session, touch_session
 
 COOKIE = "solon_session"
@@ -85,6 +85,15 @@ async def session_caller(request: Request, room: Room) -> Caller | None:
     if time.time() - seen_at > SEEN_EVERY:
         await room.store.writer.run(lambda connection: touch_session(connection, secret))
     return Caller(expert, secret)
+
+
+def may_still(room: Room, caller: Caller) -> bool:
+    """Has neither the browser's session ended nor the person's access, or token, been taken away since they called?"""
+    with room.store.connect() as connection:
+        if caller.session:
+            return find_session(connection, caller.session) is not None
+        now = find_expert(connection, caller.expert.id)
+    return now.revoked_at is None and now.token_made_at == caller.expert.token_made_at
 
 
 def csrf_token(room: Room, session: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import NotPending
@@ -16,7 +17,7 @@ from solon.store.audit_log import append
 from solon.store.bulk import BulkCount, bulk_decide, count_bulk, count_too_few
 from solon.store.experts import list_experts
 from solon.store.jobs import JobRow, add_job, find_job
-from solon.store.proposals import find_proposal, set_proposal
+from solon.store.proposals import ProposalRow, find_proposal, list_proposals, set_proposal
 from solon.store.review_lists import Filters
 from solon.store.runs import find_run
 
@@ -72,6 +73,19 @@ async def decide_fitting(room: Room, caller: Caller, given: BulkIn) -> BulkOut:
     if room.worker is not None:
         room.worker.wake()
     return BulkOut(dry_run=False, fitting=fitting, decided=decided, left_out=found.left_out)
+
+
+async def read_proposals(room: Room, caller: Caller, state: str) -> list[ProposalRow]:
+    """Proposals in a state, the oldest first; that they were read is noted."""
+
+    def look() -> list[ProposalRow]:
+        with room.store.connect() as connection:
+            return list_proposals(connection, state)
+
+    rows = await asyncio.to_thread(look)
+    told = {"state": state, "proposals": [row.id for row in rows]}
+    await write(room, lambda c: append(room.store, c, caller.expert.actor, "proposals.read", "", told))
+    return rows
 
 
 def draft_proposal(

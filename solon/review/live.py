@@ -11,6 +11,7 @@ from typing import Any
 from solon.store import Store
 from solon.store.queue_counts import count_waiting
 from solon.store.reviews import pending_deliveries
+from solon.store.stoppage import why_waiting
 
 FRESH_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = 15.0
@@ -27,14 +28,16 @@ class Live:
         self.worker_says = ""
 
     def counts(self) -> dict[str, Any]:
-        """free, leased, escalated, opening: reviews; to_apply: decisions that wait for a worker, and why."""
+        """free, leased, escalated, opening: reviews; to_apply: decisions that wait for a worker; worker: why."""
         now = time.monotonic()
         if now - self._read_at >= FRESH_SECONDS or not self._counts:
             with self._store.connect() as connection:
                 found: dict[str, Any] = dict(count_waiting(connection))
                 found["to_apply"] = pending_deliveries(connection)
+                stopped = why_waiting(connection) if found["to_apply"] else None
+            found["worker"] = stopped.why if stopped is not None else ""
             self._counts, self._read_at = found, now
-        return {**self._counts, "worker": self.worker_says}
+        return {**self._counts, "worker": self.worker_says or self._counts["worker"]}
 
     async def changes(self) -> AsyncIterator[str]:
         """Server-sent events: `queue` whenever the counts change, a comment to keep the line open."""

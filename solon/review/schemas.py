@@ -225,12 +225,15 @@ class ReviewPage(Wire):
 class ReviewerStats(Wire):
     """One person's work. `agreement` with others' blind answers on the same review, with a 95% exact interval.
 
+    `median_seconds`: of active work on an answer: decisions, votes and second opinions.
+
     `known`: golden questions answered, and how many rightly, with the interval of that rate."""
 
     id: Id
     name: str
     role: str
     decided: int
+    vote: int
     second: int
     skipped: int
     declined: int

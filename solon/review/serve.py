@@ -11,6 +11,7 @@ from solon.errors import UsageError
 from solon.graphs.versions import outdated_threads
 from solon.store.experts import add_expert, list_experts
 from solon.store.sessions import make_login_link
+from solon.store.stoppage import note_worker
 
 if TYPE_CHECKING:
     from solon.project import Project
@@ -89,6 +90,8 @@ def serve(
     if older:
         say(f"{older} waiting items stand in an older graph: `solon migrate-threads` brings them to this one")
     if not options.work:
+        with project.store.transaction() as connection:
+            note_worker(connection, f"the review server at {address} was started with --no-work")
         say(
             "Decisions are stored and not applied (--no-work); `solon worker` or `solon resume` applies them."
         )

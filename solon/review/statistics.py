@@ -86,6 +86,7 @@ def _stats(expert: ExpertRow, work: Work, right: list[bool]) -> ReviewerStats:
         name=expert.name,
         role=expert.role,
         decided=work.decided,
+        vote=work.vote,
         second=work.second,
         skipped=work.skipped,
         declined=work.declined,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from solon.agents.calls import Meter
@@ -18,6 +19,7 @@ from solon.store import items as item_store
 from solon.store import runs as run_store
 from solon.store.begun import claim_begun, is_settled, runs_with_work
 from solon.store.items import ItemRow
+from solon.store.stoppage import note_worker, worker_said
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -78,6 +80,8 @@ class Worker:
         self._wake.set()
         if self._task is not None:
             await self._task
+        if not self._live.worker_says:
+            await self._say("the last worker was stopped")
 
     async def _work(self) -> None:
         looked = 0.0
@@ -87,14 +91,9 @@ class Worker:
             try:
                 await self._once()
                 self._failures = 0
-            except SolonError as error:
+            except Exception as error:  # the loop must outlive one broken run; what failed stays queued
                 self._failures += 1
-                self._live.worker_says = error.cause[:300]
-            except (
-                Exception
-            ) as error:  # the loop must outlive one broken run; what failed is told and stays queued
-                self._failures += 1
-                self._live.worker_says = f"{type(error).__name__}: {error}"[:300]
+                await self._say(self._spell(error))
             pause = min(60.0, self._poll * 2**self._failures)
             try:
                 await asyncio.wait_for(self._wake.wait(), pause)
@@ -106,14 +105,28 @@ class Worker:
         begun, self._begun = self._begun, False
         with self._project.store.connect() as connection:
             run_ids = runs_with_work(connection, begun=begun)
+            said = worker_said(connection)
         for run_id in run_ids:
             if self._stopping:
                 return
             await self._deliver(run_id)
         if begun:
             await self._learn()
-        if run_ids:
-            self._live.worker_says = ""
+        if (run_ids or begun) and (said is not None or self._live.worker_says):
+            await self._say("")
+
+    def _spell(self, error: Exception) -> str:
+        """What stopped it, in words; without its own where they may repeat a seed's."""
+        if isinstance(error, SolonError):
+            return error.cause[:300]
+        kind = type(error).__name__
+        return kind if self._project.config.privacy.guarded else f"{kind}: {error}"[:300]
+
+    async def _say(self, why: str) -> None:
+        """Tell what stops the worker: here, and in the store for `solon status` and other servers; empty: nothing."""
+        self._live.worker_says = why
+        with suppress(SolonError):  # the store itself may be what is away
+            await self._project.store.writer.run(lambda connection: note_worker(connection, why))
 
     async def _learn(self) -> None:
         """Learn where decisions have become old enough, or a session has ended, under the rule of `solon resume`."""

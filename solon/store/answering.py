@@ -90,6 +90,7 @@ def answer_lease(
     A lease that ran out still counts while nobody has decided; after someone has, the answer is a second opinion.
 
     Args:
+        times: opened_at, first_input_at (epoch seconds), active_seconds; kept with every kind of answer.
         answers: so many people are asked each question; where they differ, a lead settles it.
         answers_below: ... but only where panel and the first answer together are less sure of it than this.
 
@@ -106,6 +107,8 @@ def answer_lease(
         raise NotThere("this is no lease of yours", next_step="ask for the next review")
     lease = Lease(**found)
     digest = hash_id(json.dumps(answer, sort_keys=True, default=str))
+    times = {"opened_at": lease.opened_at, **times}
+    basics: dict[str, Any] = {"digest": digest, "times": times}
     if lease.state not in ("leased", "expired", "released"):
         return _again(lease, digest)
     review = find_review(connection, lease.review_id)
@@ -114,18 +117,18 @@ def answer_lease(
     choice = str(answer.get("choice", ""))
     answer, proposal = take_proposal(answer)
     if choice in NOT_ANSWERS:
-        return _set_aside(store, connection, expert, lease, review, answer, digest)
+        return _set_aside(store, connection, expert, lease, review, answer, basics)
     response = parse_response(review.response_schema, answer, review.candidates)
     _check_rationale(store, review, expert.actor, response)
     if review.state in ("decided", "withdrawn"):
-        kept = {"digest": digest, **kept_answer(store, connection, lease.review_id, response)}
+        kept = {**basics, **kept_answer(store, connection, lease.review_id, response)}
         close_lease(connection, lease, "second", answer=kept)
         append(store, connection, expert.actor, "review.second", review.id, {"assignment": lease.id})
         note_disagreement(store, connection, review)
         keep_proposal(store, connection, review, None, expert.actor, proposal)
         return Answered("second", lease.id, review.id, None, False)
     if review.kind == "interrupt" and not expert.believed(reviewers).final:
-        kept = {"digest": digest, **kept_answer(store, connection, review.id, response)}
+        kept = {**basics, **kept_answer(store, connection, review.id, response)}
         close_lease(connection, lease, "vote", answer=kept)
         keep_proposal(store, connection, review, None, expert.actor, proposal)
         log_vote(store, connection, review.id, expert.actor, lease.id)
@@ -140,7 +143,7 @@ def answer_lease(
         actor=expert.actor,
         channel=channel,
         counts=counts,
-        times={"opened_at": lease.opened_at, **times},
+        times=times,
     )
     close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
@@ -196,7 +199,7 @@ def _set_aside(
     lease: Lease,
     review: ReviewRow,
     answer: Mapping[str, Any],
-    digest: str,
+    basics: Mapping[str, Any],
 ) -> Answered:
     """Skip, decline or escalate: the review goes on waiting, not for this person."""
     choice = str(answer["choice"])
@@ -204,7 +207,7 @@ def _set_aside(
     if unknown:
         raise InvalidDecision(f"{sorted(unknown)[0]}: not part of a {choice}")
     reason = str(answer.get("reason") or "")
-    kept: dict[str, Any] = {"digest": digest}
+    kept = dict(basics)
     if choice == "decline" and reason not in DECLINE_REASONS:
         raise InvalidDecision(
             f"reason: {reason!r} is no reason to decline", next_step=f"reasons: {', '.join(DECLINE_REASONS)}"

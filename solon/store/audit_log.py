@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, desc, insert, select, text
 
+from solon.errors import StoreError
 from solon.store.store import Store
 from solon.store.tables import AuditEntry
 
@@ -69,6 +70,18 @@ def append(
     row["hash"] = _seal(key, row)
     connection.execute(insert(entries), [row])
     return str(row["hash"])
+
+
+def note_reading(
+    store: Store, actor: str, action: str, subject: str, detail: Mapping[str, Any] | None = None
+) -> None:
+    """Add an entry about something read, in a transaction of its own. A store that cannot be written can still be read,
+    and keeps no note."""
+    try:
+        with store.transaction() as connection:
+            append(store, connection, actor, action, subject, detail)
+    except StoreError:
+        return
 
 
 def _seal(key: bytes, row: Mapping[Any, Any]) -> str:

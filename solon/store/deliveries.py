@@ -190,6 +190,20 @@ def pending_deliveries(connection: Connection, run_id: str | None = None) -> int
     return int(connection.execute(query).scalar_one())
 
 
+def delivery_problems(connection: Connection, run_id: str | None = None) -> list[tuple[str, int]]:
+    """Why single decisions could not be applied yet, with counts, the most frequent first."""
+    number = func.count()
+    query = (
+        select(outbox.c.problem, number)
+        .where(outbox.c.applied_at.is_(None), outbox.c.problem.is_not(None))
+        .group_by(outbox.c.problem)
+        .order_by(number.desc(), outbox.c.problem)
+    )
+    if run_id is not None:
+        query = query.where(_of(run_id))
+    return [(str(problem), int(count)) for problem, count in connection.execute(query)]
+
+
 def stored_decision(
     connection: Connection, item_id: str, ordinal: int, review_id: str
 ) -> dict[str, Any] | None:

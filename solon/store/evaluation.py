@@ -150,7 +150,7 @@ def _second(row: dict[str, Any]) -> Answer:
         counts=seen is None or seen >= closed,
         second=True,
         at=closed,
-        active_seconds=None,
+        active_seconds=(given.get("times") or {}).get("active_seconds"),
         channel="page",
         principles=tuple(given.get("principles") or ()),
         flags=given.get("flags") or {},

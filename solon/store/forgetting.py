@@ -273,13 +273,15 @@ def mark_export(
     recipe: str | None = None,
     of: Literal["records", "reviews"] = "records",
 ) -> None:
-    """Note where records, or reviews for another tool, were written to, so that forgetting can name the files. A
-    read-only store keeps no note."""
+    """Note where records, or reviews for another tool, were written to, so that forgetting can name the files; and in
+    the audit log that they were read. A read-only store keeps no note."""
     names = [str(Path(name).resolve()) for name in files]
     detail = {"files": names, "run": run, "recipe": recipe, "of": of}
     try:
         with store.transaction() as connection:
             insert_rows(connection, [event(actor, EXPORTED, run or "store", detail)])
+            told = {"of": of, "run": run, "recipe": recipe, "files": len(names)}
+            audit_log.append(store, connection, actor, "export.written", run or "store", told)
     except StoreError:
         return
 

@@ -54,18 +54,16 @@ def note_events(connection: Connection, urls: Sequence[str], events: Sequence[st
     for event, query in _sources(float(since)):
         if event not in events:
             continue
-        for subject, at in connection.execute(query.limit(AT_ONCE)).all():
+        for subject, at, happened in connection.execute(query.limit(AT_ONCE)).all():
             found += 1
-            insert_rows(
-                connection,
-                [(HookDelivery, _row(event, str(subject), url, float(at or now), now)) for url in urls],
-            )
+            rows = [_row(event, subject, happened, url, float(at or now), now) for url in urls]
+            insert_rows(connection, [(HookDelivery, row) for row in rows])
     return found
 
 
-def _row(event: str, subject: str, url: str, at: float, now: float) -> dict[str, Any]:
+def _row(event: str, subject: str, happened: str, url: str, at: float, now: float) -> dict[str, Any]:
     return {
-        "id": hash_id("hook", event, subject, url),
+        "id": hash_id("hook", event, happened, url),
         "event": event,
         "subject": subject,
         "hook": url,
@@ -76,31 +74,34 @@ def _row(event: str, subject: str, url: str, at: float, now: float) -> dict[str,
 
 
 def _sources(since: float) -> Iterator[tuple[str, Select[Any]]]:
-    def untold(event: str, column: Any) -> Any:
-        return ~exists().where(hooks.c.subject == column, hooks.c.event == event)
+    """Event and query of its subject, its time, and the id of what happened: a review is decided anew after an undo."""
 
-    yield (
-        "review.created",
-        select(reviews.c.id, reviews.c.created_at).where(
-            reviews.c.state == "waiting",
-            reviews.c.created_at > since,
-            reviews.c.kind.not_in(PERSONAL),
-            untold("review.created", reviews.c.id),
-        ),
+    def untold(event: str, column: Any, *more: Any) -> Any:
+        return ~exists().where(hooks.c.subject == column, hooks.c.event == event, *more)
+
+    created = select(reviews.c.id, reviews.c.created_at, reviews.c.id.label("happened")).where(
+        reviews.c.created_at > since,
+        reviews.c.kind.not_in(PERSONAL),
+        untold("review.created", reviews.c.id),
     )
+    # One that was answered before anyone looked was asked too; one that a replay or an earlier run answered was not.
+    answered = exists().where(decisions.c.review_id == reviews.c.id, decisions.c.carried_from.is_(None))
+    yield "review.created", created.where(reviews.c.state == "waiting")
+    yield "review.created", created.where(reviews.c.state.in_(("decided", "withdrawn")), answered)
     yield (
         "review.decided",
-        select(decisions.c.review_id, decisions.c.decided_at)
+        select(decisions.c.review_id, decisions.c.decided_at, decisions.c.id.label("happened"))
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(
             decisions.c.decided_at > since,
+            decisions.c.undone_at.is_(None),
             reviews.c.kind.not_in(PERSONAL),
-            untold("review.decided", decisions.c.review_id),
+            untold("review.decided", decisions.c.review_id, hooks.c.created_at == decisions.c.decided_at),
         ),
     )
     yield (
         "constitution.ratified",
-        select(constitutions.c.id, constitutions.c.in_force_at).where(
+        select(constitutions.c.id, constitutions.c.in_force_at, constitutions.c.id.label("happened")).where(
             constitutions.c.in_force_at > since, untold("constitution.ratified", constitutions.c.id)
         ),
     )

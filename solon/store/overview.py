@@ -10,11 +10,10 @@ from sqlalchemy import func, select
 from solon.store.engine import sqlite_path
 from solon.store.holds import is_held
 from solon.store.store import Store
-from solon.store.tables import Constitution, Item, Outbox, Record, Review, Rubric, Seed, Text
+from solon.store.tables import Constitution, Item, Record, Review, Rubric, Seed, Text
 
 items = Item.__table__  # type: ignore[attr-defined]
 reviews = Review.__table__  # type: ignore[attr-defined]
-outbox = Outbox.__table__  # type: ignore[attr-defined]
 records = Record.__table__  # type: ignore[attr-defined]
 seeds = Seed.__table__  # type: ignore[attr-defined]
 texts = Text.__table__  # type: ignore[attr-defined]
@@ -59,17 +58,6 @@ def count_reviews(store: Store) -> dict[str, int]:
     with store.connect() as connection:
         query = select(reviews.c.state, func.count()).group_by(reviews.c.state)
         return {state: int(number) for state, number in connection.execute(query)}
-
-
-def delivery_problems(store: Store) -> list[tuple[str, int]]:
-    """Why decisions could not be applied yet, with counts."""
-    query = (
-        select(outbox.c.problem, func.count())
-        .where(outbox.c.applied_at.is_(None), outbox.c.problem.is_not(None))
-        .group_by(outbox.c.problem)
-    )
-    with store.connect() as connection:
-        return [(str(problem), int(number)) for problem, number in connection.execute(query)]
 
 
 def check_soundness(store: Store) -> str:

@@ -227,9 +227,13 @@ def count_answers(connection: Connection, actor: str, since: float | None = None
 
 @dataclass(slots=True)
 class Work:
-    """What one person did, and how often their blind answers met someone else's on the same review."""
+    """What one person did, and how often their blind answers met someone else's on the same review.
+
+    `median_seconds`: of active work on an answer, be it a decision, a vote or a second opinion; None without any time.
+    """
 
     decided: int = 0
+    vote: int = 0
     second: int = 0
     skipped: int = 0
     declined: int = 0
@@ -244,12 +248,19 @@ def work_by_actor(connection: Connection) -> tuple[dict[str, Work], int, int]:
     work: dict[str, Work] = defaultdict(Work)
     states = (
         select(assignments.c.actor, assignments.c.state, func.count())
-        .where(assignments.c.state.in_(("second", "skipped", "declined", "escalated")))
+        .where(assignments.c.state.in_(("vote", "second", "skipped", "declined", "escalated")))
         .group_by(assignments.c.actor, assignments.c.state)
     )
     for actor, state, n in connection.execute(states):
         setattr(work[actor], state, n)
     seconds: dict[str, list[float]] = defaultdict(list)
+    kept = select(assignments.c.actor, assignments.c.answer).where(
+        assignments.c.state.in_(("vote", "second"))
+    )
+    for actor, answer in connection.execute(kept):
+        active = ((answer or {}).get("times") or {}).get("active_seconds")
+        if active is not None:
+            seconds[actor].append(active)
     stands = select(decisions.c.actor, decisions.c.active_seconds).where(decisions.c.undone_at.is_(None))
     for actor, active in connection.execute(stands):
         work[actor].decided += 1

@@ -120,13 +120,18 @@ def answer(
         raise NotPending("this review waits for a proven expert", next_step="see `solon review list`")
     response = parse_response(review.response_schema, given, review.candidates)
     with store.transaction() as connection:
-        vote_id = _without_lease(store, connection, review, response, actor, channel)
+        vote_id = _without_lease(store, connection, review, response, actor, times or {})
         settle(store, connection, review, reviewers)
     return vote_id
 
 
 def _without_lease(
-    store: Store, connection: Connection, review: ReviewRow, response: Response, actor: str, channel: str
+    store: Store,
+    connection: Connection,
+    review: ReviewRow,
+    response: Response,
+    actor: str,
+    times: Mapping[str, float | None],
 ) -> str:
     state = find_review(connection, review.id)
     if state.state != "waiting" or state.escalated:
@@ -143,7 +148,7 @@ def _without_lease(
         "opened_at": now,
         "expires_at": now,
         "closed_at": now,
-        "answer": kept_answer(store, connection, review.id, response),
+        "answer": {"times": dict(times), **kept_answer(store, connection, review.id, response)},
     }
     insert_rows(connection, [(Assignment, row)])
     log_vote(store, connection, review.id, actor, vote_id)

@@ -26,6 +26,7 @@ class Server:
     def __init__(self, project: Any, **options: Any) -> None:
         self.project, self.port = project, 0
         self.options = Options(**{"poll_seconds": 0.1, **options})
+        self.app: Any = None
         self._server: Any = None
         self._thread: threading.Thread | None = None
 
@@ -40,8 +41,8 @@ class Server:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
-        app = create_app(self.project, self.options)
-        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+        self.app = create_app(self.project, self.options)
+        config = uvicorn.Config(self.app, log_level="error", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()

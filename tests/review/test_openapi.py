@@ -42,7 +42,7 @@ CHECKS = (
 )
 EXAMPLES = int(os.environ.get("SOLON_SCHEMA_EXAMPLES", "4"))
 ENDLESS = "/api/v1/events"
-ROLES = ("nobody", "expert", "lead", "admin")
+ROLES = ("nobody", "worker", "expert", "lead", "admin")
 
 
 @pytest.fixture

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import asyncio
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse
 
 from solon.review.auth import Lead, TheRoom
-from solon.review.desk import begin_job, decide_fitting, draft_proposal, too_few_people
+from solon.review.desk import begin_job, decide_fitting, draft_proposal, read_proposals, too_few_people
 from solon.review.desk_schemas import (
     BulkIn,
     BulkOut,
@@ -30,7 +31,7 @@ from solon.review.serving import write
 from solon.store.audit_log import append
 from solon.store.hooks import list_hooks
 from solon.store.jobs import JobRow, find_job, list_jobs
-from solon.store.proposals import ProposalRow, list_proposals, set_proposal
+from solon.store.proposals import ProposalRow, set_proposal
 from solon.store.reviews import NotThere, find_review
 
 router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)
@@ -46,11 +47,17 @@ async def decide_many(room: TheRoom, caller: Lead, given: BulkIn) -> BulkOut:
 
 
 @router.get("/reviews/{review_id}/similar")
-def similar_items(room: TheRoom, _caller: Lead, review_id: AnId) -> list[SimilarOut]:
-    """Decided items that resemble this one's request."""
-    with room.store.connect() as connection:
-        review = find_review(connection, review_id)
-        found = room.similar.find(connection, review.item_id, review.recipe)
+async def similar_items(room: TheRoom, caller: Lead, review_id: AnId) -> list[SimilarOut]:
+    """Decided items that resemble this one's request. Reading them is recorded."""
+
+    def look() -> list[dict[str, Any]]:
+        with room.store.connect() as connection:
+            review = find_review(connection, review_id)
+            return room.similar.find(connection, review.item_id, review.recipe)
+
+    found = await asyncio.to_thread(look)
+    told = {"items": [one["item"] for one in found]}
+    await write(room, lambda c: append(room.store, c, caller.expert.actor, "similar.read", review_id, told))
     return [SimilarOut(**one) for one in found]
 
 
@@ -76,12 +83,11 @@ def _proposal(row: ProposalRow) -> ProposalOut:
 
 
 @router.get("/proposals")
-def proposals(
-    room: TheRoom, _caller: Lead, state: Literal["open", "taken", "declined"] = "open"
+async def proposals(
+    room: TheRoom, caller: Lead, state: Literal["open", "taken", "declined"] = "open"
 ) -> list[ProposalOut]:
-    """Principles that reviewers proposed with their answers, the oldest first."""
-    with room.store.connect() as connection:
-        return [_proposal(row) for row in list_proposals(connection, state)]
+    """Principles that reviewers proposed with their answers, the oldest first. Reading them is recorded."""
+    return [_proposal(row) for row in await read_proposals(room, caller, state)]
 
 
 @router.post("/proposals/{proposal_id}")

@@ -13,7 +13,7 @@ from solon.errors import InvalidDecision, ReviewError, UsageError
 from solon.formats.exports import FORMATS
 from solon.review.auth import Caller, Lead, TheRoom, read_form
 from solon.review.desk import begin_job as queue_export
-from solon.review.desk import bulk_filters, count_fitting, decide_fitting, draft_proposal
+from solon.review.desk import bulk_filters, count_fitting, decide_fitting, draft_proposal, read_proposals
 from solon.review.desk_schemas import BulkIn, ExportIn, TakeUpIn
 from solon.review.rendering import page
 from solon.review.room import Room
@@ -23,7 +23,7 @@ from solon.review.serving import note_shown, write
 from solon.store.bulk import BARE, LEFT_OUT
 from solon.store.experts import list_experts
 from solon.store.jobs import list_jobs
-from solon.store.proposals import list_proposals, set_proposal
+from solon.store.proposals import ProposalRow, set_proposal
 from solon.store.review_lists import list_filtered
 from solon.store.runs import all_runs
 
@@ -34,14 +34,16 @@ SAMPLE = 10
 
 
 @router.get("/lead/proposals")
-def proposals_page(room: TheRoom, caller: Lead, state: State = "open") -> HTMLResponse:
+async def proposals_page(room: TheRoom, caller: Lead, state: State = "open") -> HTMLResponse:
     """Principles that reviewers proposed."""
-    return _proposals(room, caller, state)
+    rows = await read_proposals(room, caller, state)
+    return await asyncio.to_thread(_proposals, room, caller, rows, state)
 
 
 def _proposals(
     room: Room,
     caller: Caller,
+    rows: list[ProposalRow],
     state: str,
     *,
     at: str = "",
@@ -49,7 +51,6 @@ def _proposals(
     problem: str = "",
 ) -> HTMLResponse:
     with room.store.connect() as connection:
-        rows = list_proposals(connection, state)
         names = {expert.actor: expert.name for expert in list_experts(connection)}
     told = {"at": at, "given": given or {}, "problem": problem}
     made = page(room, caller, "lead_proposals.html", rows=rows, names=names, state=state, **told)
@@ -89,7 +90,9 @@ async def _refused(
     room: Room, caller: Caller, proposal_id: str, form: dict[str, str], error: Exception
 ) -> HTMLResponse:
     told = _told(error)
-    return await asyncio.to_thread(_proposals, room, caller, "open", at=proposal_id, given=form, problem=told)
+    rows = await read_proposals(room, caller, "open")
+    about: dict[str, Any] = {"at": proposal_id, "given": form, "problem": told}
+    return await asyncio.to_thread(_proposals, room, caller, rows, "open", **about)
 
 
 def _told(error: Exception) -> str:

@@ -27,6 +27,7 @@ from solon.review.room import Room
 from solon.review.routes.queue import AnId, explanation
 from solon.review.schemas import BlindItem, DecisionIn, NextIn, NextOut, SettingsIn
 from solon.review.serving import hand_out, progress_of, take_answer, take_back, write
+from solon.store.audit_log import append
 from solon.store.drafts import own_lease
 from solon.store.experts import ExpertRow
 from solon.store.reading import read_candidates
@@ -141,6 +142,13 @@ async def page_undo(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> dict
 @router.get("/page/diff/{assignment_id}")
 async def page_diff(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> HTMLResponse:
     """The two candidates as a word diff, in the order that the person sees."""
+    actor = caller.expert.actor
+
+    def note(connection: Connection) -> None:
+        lease = own_lease(connection, assignment_id, actor)
+        append(room.store, connection, actor, "diff.read", lease.review_id, {"assignment": lease.id})
+
+    await write(room, note)
     return HTMLResponse(await asyncio.to_thread(_diff, room, caller, assignment_id))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from solon.errors import InvalidDecision
 from solon.review import markdown
-from solon.review.auth import AnyExpert, TheRoom
+from solon.review.auth import AnyExpert, TheRoom, may_still
 from solon.review.explain import explain_review
 from solon.review.room import Room
 from solon.review.schemas import (
@@ -31,7 +32,7 @@ from solon.review.schemas import (
     UndoOut,
 )
 from solon.review.serving import hand_out, open_review, progress_of, take_answer, take_back, write
-from solon.store.audit_log import append
+from solon.store.audit_log import append, has_read
 from solon.store.drafts import Lease, find_lease, own_lease, save_draft
 from solon.store.experts import save_settings, set_stage
 from solon.store.queue import keep_lease, release, reveal
@@ -51,6 +52,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 router = APIRouter(prefix="/api/v1", tags=["review"], responses=ANSWERS)
 MAX_DRAFT = 400_000
+CHECKED_EVERY = 60.0
+"""Seconds after which whoever follows the queue is looked up again, with the next event."""
 AnId = Annotated[str, Path(max_length=64, pattern="^[0-9a-f]+$")]
 
 
@@ -161,12 +164,18 @@ async def give_back(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> Le
 
 @router.put("/assignments/{assignment_id}/draft")
 async def put_draft(room: TheRoom, caller: AnyExpert, assignment_id: AnId, given: DraftIn) -> LeaseOut:
-    """Keep what is typed so far, also after the lease ran out."""
+    """Keep what is typed so far, also after the lease ran out. The log notes the first draft of a review."""
     if len(str(given.draft)) > MAX_DRAFT:
         raise InvalidDecision(f"draft: longer than {MAX_DRAFT} characters", next_step="shorten it")
-    return _lease_out(
-        await write(room, lambda c: save_draft(c, assignment_id, caller.expert.actor, given.draft))
-    )
+    actor = caller.expert.actor
+
+    def run(connection: Any) -> Lease:
+        lease = save_draft(connection, assignment_id, actor, given.draft)
+        if not has_read(connection, actor, "draft.saved", lease.review_id):
+            append(room.store, connection, actor, "draft.saved", lease.review_id, {"assignment": lease.id})
+        return lease
+
+    return _lease_out(await write(room, run))
 
 
 @router.post("/assignments/{assignment_id}/reveal")
@@ -235,11 +244,16 @@ def queue_counts(room: TheRoom, _caller: AnyExpert) -> dict[str, Any]:
 
 
 @router.get("/events", response_class=StreamingResponse)
-async def events(room: TheRoom, _caller: AnyExpert) -> StreamingResponse:
-    """Server-sent events: `queue` with the counts, whenever they change."""
+async def events(room: TheRoom, caller: AnyExpert) -> StreamingResponse:
+    """Server-sent events: `queue` with the counts, whenever they change. It ends with the caller's access."""
 
     async def stream() -> AsyncIterator[str]:
+        checked = time.monotonic()
         async for chunk in room.live.changes():
+            if time.monotonic() - checked >= CHECKED_EVERY:
+                if not await asyncio.to_thread(may_still, room, caller):
+                    return
+                checked = time.monotonic()
             yield chunk
             await asyncio.sleep(0)
 

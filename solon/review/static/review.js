@@ -322,6 +322,7 @@ $("#again-form").addEventListener("submit", async (event) => {
     given.value = problem.textContent = "";
     $("#again").close();
     flush();
+    listen();
     if (shown) saveDraft(); else advance();
   } catch { problem.textContent = "No connection; try again."; }
 });
@@ -408,12 +409,27 @@ document.addEventListener("keydown", (event) => {
 addEventListener("beforeunload", (event) => { if (unsent.length || draftDirty) event.preventDefault(); });
 addEventListener("online", () => { retryIn = 1000; flush(); });
 
-const live = new EventSource("/api/v1/events");
-live.addEventListener("queue", (event) => {
-  const counts = JSON.parse(event.data);
-  $("#waiting").textContent = counts.free + counts.escalated;
-  if (!shown && !asking && counts.free + counts.escalated > 0) advance();
-});
+// The browser opens the stream again where the connection broke, and not where the server refused it.
+let live = null, listenTimer = 0;
+function listen() {
+  clearTimeout(listenTimer);
+  live?.close();
+  const stream = live = new EventSource("/api/v1/events");
+  stream.addEventListener("queue", (event) => {
+    const counts = JSON.parse(event.data);
+    $("#waiting").textContent = counts.free + counts.escalated;
+    if (!shown && !asking && counts.free + counts.escalated > 0) advance();
+  });
+  stream.addEventListener("error", () => { if (stream === live && stream.readyState === EventSource.CLOSED) listenAgain(); });
+}
+
+async function listenAgain() {
+  try { await call("GET", "/page/csrf"); } catch (error) {
+    if (error instanceof SessionEnded) { loginAgain(); return; }   // logging in listens again
+  }
+  listenTimer = setTimeout(listen, 5000);
+}
 
 showKeys(document);
+listen();
 advance();
