@@ -53,12 +53,14 @@ def silent(answer: str) -> list[dict[str, str]]:
     return []
 
 
-def rows(number: int, seed: int) -> list[dict[str, Any]]:
-    """Questions with two correct answers, a short and a long one, in an order drawn at random."""
+def rows(number: int, seed: int, besides: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Questions with two correct answers, a short and a long one, in an order drawn at random; none of `besides`."""
     draw = random.Random(seed)
     found: dict[str, dict[str, Any]] = {}
     while len(found) < number:
         question, short, long = _question(draw)
+        if question in besides:
+            continue
         answers = [short, long]
         draw.shuffle(answers)
         responses = [{"text": answer, "source": "written"} for answer in answers]
@@ -103,7 +105,9 @@ def run_trial(
     with tempfile.TemporaryDirectory(prefix="solon-law-trial-") as folder:
         url = store or f"sqlite:///{Path(folder) / 'trial.db'}"
         trial = _Trial(url, model, models)
-        return trial.run(rows(decided, seed), rows(held_out, seed + 1), drafter)
+        shown = rows(decided, seed)
+        unseen = rows(held_out, seed + 1, besides={row["prompt"] for row in shown})
+        return trial.run(shown, unseen, drafter)
 
 
 class _Trial:
@@ -112,8 +116,6 @@ class _Trial:
         self._begun = time.monotonic()
 
     def run(self, decided: list[Any], held_out: list[Any], drafter: str) -> dict[str, Any]:
-        told = {item["prompt"] for item in decided}
-        held_out = [item for item in held_out if item["prompt"] not in told]
         before = self._judge(held_out)
         leads = self._decide(decided)
         shown = self._judge(held_out)
