@@ -16,6 +16,7 @@ import json
 import random
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
