@@ -338,19 +338,7 @@ class Accepted:
 
 def accepted(connection: Connection, run_ids: Sequence[str]) -> list[Accepted]:
     """Records in force of the runs, in a stable order."""
-    columns = [
-        records.c[name]
-        for name in (
-            "id",
-            "item_id",
-            "route",
-            "kind",
-            "margin",
-            "confidence",
-            "provisional",
-            "certificate_id",
-        )
-    ]
+    columns = [records.c[name] for name in Accepted.__dataclass_fields__ if name != "stale"]
     query = (
         select(*columns, records.c.stale_at.is_not(None).label("stale"))
         .where(records.c.run_id.in_(run_ids), records.c.superseded_at.is_(None))
