@@ -95,7 +95,10 @@ class ModelPool:
         """Items in flight that keep every model busy without a crowd at its gate."""
         return max(
             4,
-            max(m.config.concurrency or m.capabilities.default_concurrency for m in self._members.values()),
+            max(
+                (m.config.concurrency or m.capabilities.default_concurrency for m in self._members.values()),
+                default=0,
+            ),
         )
 
     async def aclose(self) -> None:

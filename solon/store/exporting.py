@@ -167,6 +167,7 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
     flags, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
     found_faults = _faults(connection, answers)
+    forms = _forms(connection, chunk)
     contested = _contested(connection, chunk)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
@@ -193,7 +194,8 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             margin=row["margin"],
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
-            outcome="tie" if row["kind"] == "tie" or row["id"] in contested else "accepted",
+            fields=forms.get(row["decision_id"], {}),
+            outcome=_outcome(row, contested),
             route=row["route"],
             provisional=bool(row["provisional"]),
             flags=tuple(flagged.get(row["chosen_id"], ())),
@@ -220,6 +222,24 @@ def _rows(store: Store, connection: Connection, chunk: list[dict[str, Any]]) -> 
             },
             metadata=content.get("metadata") or {},
         )
+
+
+def _outcome(row: dict[str, Any], contested: dict[str, float]) -> str:
+    """A label says what a text is, not that it is good: formats that are trained on leave it out by that name."""
+    if row["kind"] == "tie" or row["id"] in contested:
+        return "tie"
+    return "label" if row["kind"] == "label" else "accepted"
+
+
+def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """decision -> what its form said beside the label."""
+    ids = [row["decision_id"] for row in chunk if row["label"] is not None]
+    query = (
+        select(decisions.c.id, texts.c.body)
+        .join(texts, texts.c.id == decisions.c.edit_id)
+        .where(decisions.c.id.in_(ids), texts.c.body.is_not(None))
+    )
+    return {row.id: json.loads(row.body) for row in connection.execute(query)} if ids else {}
 
 
 def _conversation(content: dict[str, Any], own_prompt: str | None) -> list[dict[str, str]]:
