@@ -213,16 +213,16 @@ def test_phone_dark_and_light_enough(browser: Any, server: Server, person: Any) 
     page = log_in(browser, server, token, viewport=PHONE, color_scheme="dark", has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     shot(page, "item-phone", full_page=True)
-    page.tap("[data-do=diff]")
-    page.wait_for_selector(".diff ins, .diff del")
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    shot(page, "diff-phone", full_page=True)
-    page.tap("[data-do=diff]")
     small = page.evaluate(
         "[...document.querySelectorAll('#item .choice, #item .send')]"
         ".filter(b => b.getBoundingClientRect().height < 44).length"
     )
     assert small == 0
+    page.tap("[data-do=diff]")
+    page.wait_for_selector(".diff ins, .diff del")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    shot(page, "diff-phone", full_page=True)
+    page.tap("[data-do=diff]")
     page.tap(".choice.prefer >> nth=0")
     if page.inner_text(".why .hint").startswith("a sentence"):
         page.fill("#rationale", "Clear.")

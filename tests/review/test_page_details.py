@@ -22,7 +22,7 @@ def test_nothing_opens_over_the_cover(browser: Any, server: Server, person: Any)
     _, token = person("Ada")
     page = log_in(browser, server, token)
     waiting: list[Any] = []
-    page.route("**/api/v1/guidelines", waiting.append)
+    page.route("**/api/v1/guidelines", lambda route: waiting.append(route))
     page.keyboard.press("g")
     wait_for(lambda: page.evaluate("true") and waiting)
     page.click("[data-do=pause]")
