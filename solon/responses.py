@@ -137,7 +137,7 @@ def model_of(schema: str) -> type[Response]:
     if schema not in SCHEMAS:
         kind, named, rest = schema.partition(":")
         if kind == LABEL:
-            choice = Literal[tuple(rest.split("|"))]  # type: ignore[valid-type]
+            choice: Any = Literal[tuple(rest.split("|"))]
             register(schema, create_model("Label", __base__=LabelResponse, choice=(choice, ...)))
         elif named:
             register(schema, find_function(schema, "[label] form"))
