@@ -21,6 +21,7 @@ from solon.config_sections import (
     GeneratorConfig,
     InstructionConfig,
     JudgeConfig,
+    LabelConfig,
     LawConfig,
     LimitsConfig,
     ModelConfig,
@@ -46,6 +47,7 @@ __all__ = [
     "GeneratorConfig",
     "InstructionConfig",
     "JudgeConfig",
+    "LabelConfig",
     "LawConfig",
     "LimitsConfig",
     "MailConfig",
@@ -94,6 +96,7 @@ class Config(Section):
     routing: RoutingConfig = RoutingConfig()
     reviewers: ReviewersConfig = ReviewersConfig()
     instruction: InstructionConfig = InstructionConfig()
+    label: LabelConfig = LabelConfig()
     law: LawConfig = LawConfig()
     seeds: SeedsConfig = SeedsConfig()
     limits: LimitsConfig = LimitsConfig()
@@ -185,6 +188,8 @@ class Config(Section):
         shaping["law"].pop("quorum")
         shaping["routing"].pop("own_family")  # what is said, not what is done
         shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]
+        if self.label == LabelConfig():
+            shaping.pop("label")  # as it was before there was the recipe
         if shaping["law"]["similarity"] == "words":  # as it was before there was a choice
             shaping["law"].pop("similarity")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))

@@ -231,6 +231,17 @@ class InstructionConfig(Section):
     max_tokens: int = Field(256, ge=16, description="room for an instruction")
 
 
+class LabelConfig(Section):
+    """The `label` recipe: what people are asked. No model takes part."""
+
+    labels: tuple[Annotated[str, Field(pattern=r"^\w[\w .+-]{0,59}$")], ...] = Field(
+        (),
+        max_length=60,
+        description="the closed set, e.g. clinical, legal, neither; `_` is shown as a space",
+    )
+    form: str = Field("", description="module:Model in its place, a form of your own: see Plug-ins")
+
+
 class LawConfig(Section):
     """Which constitution and rubric are in force when the store has none yet, and who may change them."""
 

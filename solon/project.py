@@ -234,6 +234,7 @@ class Project(Contents):
         from solon.store.runs import pin_versions
 
         recipe = self.recipe(recipe_name)
+        recipe.asks(self.config)  # a question that cannot be asked shows before anything is stored
         library = PromptLibrary(self.config.prompts_dir)
         version, drawn = graph_version(recipe_name)
         with self.store.transaction() as connection:

@@ -1,17 +1,20 @@
-"""The closed sets of answers to a review, one schema per kind of recipe. Imports nothing of Solon but `errors`.
+"""The closed sets of answers to a review, one schema per kind of recipe. Imports nothing but `errors` and `plugins`.
 
-On every wire an answer names candidate ids, never letters or sides.
+On every wire an answer names candidate ids, never letters or sides. A schema is known by its name: `pair@1`,
+`single@1`, whatever was registered, `label@1:clinical|legal` (a label out of these), or `module:Model`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
-from solon.errors import InvalidDecision
+from solon.errors import ConfigError, InvalidDecision
+from solon.plugins import find_function
 
 Flag = Literal["unsafe", "factually_wrong", "outdated", "personal_data"]
 LongText = Annotated[str, Field(max_length=200_000)]
@@ -54,6 +57,11 @@ class Response(BaseModel):
             raise ValueError("scores go from 1 to 5")
         return self
 
+    @property
+    def label(self) -> str | None:
+        """What the record says, where it is a label that was asked for."""
+        return None
+
 
 class PairResponse(Response):
     """The answer to a pair: which candidate is better, or why none is."""
@@ -67,15 +75,117 @@ class SingleResponse(Response):
     choice: Literal["accept", "reject", "edit", "redraft"]
 
 
-SCHEMAS: dict[str, type[Response]] = {"pair@1": PairResponse, "single@1": SingleResponse}
+class LabelResponse(Response):
+    """A label for a text. A form of one's own derives from this, names its labels as the `Literal` of `choice`, and
+    may ask for more in fields of its own."""
+
+    @property
+    def label(self) -> str | None:
+        return self.choice
+
+
+LABEL = "label@1"
+SCHEMAS: dict[str, type[Response]] = {
+    "pair@1": PairResponse,
+    "single@1": SingleResponse,
+    LABEL: LabelResponse,
+}
+KINDS = ("string", "integer", "number", "boolean", "array")
+RESERVED = (*NOT_ANSWERS, "prefer", "edit", "redraft", "both_bad", "contested", "consensus")
+"""Words that mean something else wherever they are chosen."""
+
+
+def label_schema(labels: Sequence[str]) -> str:
+    """The name of the schema that asks for one of these labels: it holds them, so it needs no registering."""
+    return f"{LABEL}:{'|'.join(labels)}"
+
+
+def register(schema: str, model: type[Response]) -> None:
+    """Make a response schema known by name, so that a recipe can ask for it. Doing it again replaces it.
+
+    Raises:
+        ConfigError: no `Response`, no closed set of choices, or a field that no form can be made for.
+    """
+    if not (isinstance(model, type) and issubclass(model, Response)):
+        raise ConfigError(
+            f"{schema}: {model!r:.80} is no form of an answer",
+            next_step="derive it from solon.responses.LabelResponse",
+        )
+    if not _choices(model):
+        raise ConfigError(
+            f"{schema}: `choice` has no closed set", next_step='e.g. choice: Literal["clinical", "legal"]'
+        )
+    taken = sorted(set(_choices(model)) & set(RESERVED)) if issubclass(model, LabelResponse) else []
+    if taken:
+        raise ConfigError(f"{schema}: {taken[0]!r} can be no label", next_step="give it another name")
+    for name, field in _fields(model).items():
+        texts = field.get("items", {}).get("type") == "string"
+        if field.get("type") not in KINDS or (field["type"] == "array" and not texts):
+            raise ConfigError(
+                f"{schema}: no form can be made for the field {name!r}",
+                next_step="use text, a number, bool, a Literal of texts, or a list of texts",
+            )
+    SCHEMAS[schema] = model
+
+
+def model_of(schema: str) -> type[Response]:
+    """The model of a response schema.
+
+    Raises:
+        ConfigError: this Solon has none of that name, or the module that it names cannot be imported.
+    """
+    if schema not in SCHEMAS:
+        kind, named, rest = schema.partition(":")
+        if kind == LABEL:
+            choice: Any = Literal[tuple(rest.split("|"))]
+            register(schema, create_model("Label", __base__=LabelResponse, choice=(choice, ...)))
+        elif named:
+            register(schema, find_function(schema, "[label] form"))
+        else:
+            raise ConfigError(f"this version of Solon has no response schema {schema!r}")
+    return SCHEMAS[schema]
+
+
+def choices_of(schema: str) -> tuple[str, ...]:
+    """The closed set of a response schema; empty for one of another version of Solon."""
+    try:
+        return _choices(model_of(schema))
+    except ConfigError:
+        return ()
+
+
+def fields_of(schema: str) -> dict[str, dict[str, Any]]:
+    """JSON schema of what an answer may hold beside what every answer may, by field; `required` says if it must."""
+    try:
+        return _fields(model_of(schema))
+    except ConfigError:
+        return {}
 
 
 @cache
-def choices_of(schema: str) -> tuple[str, ...]:
-    """The closed set of a response schema; empty for one of another version of Solon."""
-    if schema not in SCHEMAS:
-        return ()
-    return tuple(SCHEMAS[schema].model_json_schema()["properties"]["choice"]["enum"])
+def _choices(model: type[Response]) -> tuple[str, ...]:
+    choice = model.model_json_schema()["properties"]["choice"]
+    return tuple(choice.get("enum") or ([choice["const"]] if "const" in choice else ()))
+
+
+@cache
+def _fields(model: type[Response]) -> dict[str, dict[str, Any]]:
+    read = model.model_json_schema()
+    own = [name for name in read["properties"] if name not in Response.model_fields]
+    must = read.get("required", ())
+    return {name: {**_plain(read, read["properties"][name]), "required": name in must} for name in own}
+
+
+def _plain(read: Mapping[str, Any], field: Mapping[str, Any]) -> dict[str, Any]:
+    """A field without references, and without the null of one that may be left out."""
+    kinds = [one for one in field.get("anyOf", ()) if one.get("type") != "null"]
+    found = {**field, **(kinds[0] if len(kinds) == 1 else {})}
+    if "$ref" in found:
+        found = {**read["$defs"][found.pop("$ref").rpartition("/")[2]], **found}
+    if "const" in found:
+        found["enum"] = [found.pop("const")]
+    found.pop("anyOf", None)
+    return found
 
 
 def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[str]) -> Response:
@@ -84,13 +194,15 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
     Raises:
         InvalidDecision: naming the field, what was seen, and the closed set.
     """
-    if schema not in SCHEMAS:
-        raise InvalidDecision(
-            f"this review was opened under the response schema {schema!r}, which this version of Solon does not have",
-            next_step="run `solon migrate-threads`, then answer the review that takes its place",
-        )
     try:
-        response = SCHEMAS[schema].model_validate(dict(values))
+        model = model_of(schema)
+    except ConfigError as error:
+        raise InvalidDecision(
+            f"this review was opened under the response schema {schema!r}: {error.cause}",
+            next_step="run `solon migrate-threads`, then answer the review that takes its place",
+        ) from None
+    try:
+        response = model.model_validate(dict(values))
     except ValidationError as error:
         problem = error.errors()[0]
         field = ".".join(str(part) for part in problem["loc"]) or "answer"
@@ -107,6 +219,14 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
                 f"candidate {name!r} is not part of this review",
                 next_step=f"its candidates: {', '.join(candidates)}",
             )
-    if schema == "single@1" and response.candidate is None:
+    if len(candidates) == 1 and response.candidate is None:
         response = response.model_copy(update={"candidate": candidates[0]})
+    if _fields(model):
+        response = response.model_copy(update={"text": told_fields(response)})
     return response
+
+
+def told_fields(response: Response) -> str:
+    """What an answer holds beside what every answer may, as JSON: kept, and forgotten, as its text."""
+    told = response.model_dump(mode="json", include=set(_fields(type(response))), exclude_none=True)
+    return json.dumps(told, ensure_ascii=False, sort_keys=True)

@@ -93,10 +93,8 @@ class ModelPool:
     @property
     def concurrency(self) -> int:
         """Items in flight that keep every model busy without a crowd at its gate."""
-        return max(
-            4,
-            max(m.config.concurrency or m.capabilities.default_concurrency for m in self._members.values()),
-        )
+        wanted = [m.config.concurrency or m.capabilities.default_concurrency for m in self._members.values()]
+        return max([4, *wanted])
 
     async def aclose(self) -> None:
         """Close the connections of every model."""

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def import_file(
     file: Annotated[Path, typer.Argument(help="Seeds with `responses`, `answer` and `why`.")],
     purpose: ForOption = "golden",
-    recipe: Annotated[str, typer.Option(help="preference, instruction, ...")] = "preference",
+    recipe: Annotated[str, typer.Option(help="preference, instruction, label, ...")] = "preference",
     store: StoreOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -51,7 +51,7 @@ def import_file(
             project.store,
             project.pin(recipe, "known"),
             recipe,
-            project.recipe(recipe).response_schema,
+            project.recipe(recipe).asks(project.config),
             rows,
             purpose,
             local_actor(),

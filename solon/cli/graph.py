@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def graph(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe: preference, instruction.")],
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe: preference, instruction, label.")],
     json: JsonOption = False,
 ) -> None:
     """Print the state graph of a recipe as Mermaid source.

@@ -126,7 +126,8 @@ def print_review(found: Review, *, store: str = "") -> None:
 def decide(
     review: ReviewArgument,
     choice: Annotated[
-        str, typer.Argument(help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft")
+        str,
+        typer.Argument(help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft | a label"),
     ],
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -159,6 +160,10 @@ def decide(
         typer.Option(metavar="CRITERION=1..5", help="A score on the rubric; may be given again."),
     ] = None,
     strength: Annotated[int | None, typer.Option(min=1, max=3, help="1 barely, 2, 3 clearly.")] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A field of a form of your own; may be given again."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Answer a review. `solon resume` then moves its item on.
@@ -178,6 +183,7 @@ def decide(
             "flags": {name: tuple(values) for name, values in flags.items()} or None,
             "scores": {name: _score(value) for name, value in map(_pair, score or ())} or None,
             "strength": strength,
+            **dict(map(_pair, field or ())),
         }
         chosen = _candidate_id(found, candidate) if candidate else None
         given = {name: value for name, value in answer.items() if value is not None}

@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="preference or instruction; see `solon graph`.")],
+    recipe: Annotated[str, typer.Argument(help="preference, instruction or label; see `solon graph`.")],
     seeds: Annotated[Path, typer.Option("--seeds", metavar="FILE", help="JSONL, CSV or Parquet.")],
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -342,6 +342,8 @@ def planned_calls(recipe: str, config: Config) -> tuple[int, int]:
 
     The first number is for an item that the first tier of judges settles; without tiers both are the same.
     """
+    if recipe == "label":
+        return 0, 0
     pair = recipe == "preference"
     drafts = config.generator.n if pair else 1
     revisions = drafts if config.generator.revise else 0

@@ -26,10 +26,11 @@ class ExportRow:
         prompt: the last user turn as text; messages: the conversation up to and including it.
         chosen, rejected: texts of a pair; both None where the record has no pair (tie, single recipes).
         response: text of a single recipe.
-        label: what the record says, e.g. `prefer`, `tie`, `edit`, or the label of a label recipe.
+        label: what the record says, e.g. `prefer`, `tie`, `edit`, or the label of a label recipe, whose text is
+            `response`; fields: what its form said further.
         margin: signed strength of the preference; confidence, soft_label: probabilities in [0, 1],
             soft_label that `chosen` is the better one (.5 for a tie).
-        outcome: `accepted`, or why it is not data: `tie`, `rejected`, `stale`, `pending`, ...
+        outcome: `accepted`, or why it is not data: `tie`, `label`, `rejected`, `stale`, `pending`, ...
         route: how it was settled; provisional: accepted while no certificate was in force.
         flags: what experts flagged on the chosen text or response (unsafe, factually wrong, ...).
         flagged_candidates: ids of all candidates of the item that carry a flag.
@@ -64,6 +65,7 @@ class ExportRow:
     licence: str | None = None
     consent: str | None = None
     faults: dict[str, list[list[int]]] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 

@@ -29,10 +29,13 @@ def whole(row: ExportRow) -> Iterator[Piece]:
 
 
 def nested_as_json(row: ExportRow) -> Iterator[Piece]:
-    """Faults, lineage and metadata as JSON texts: a column of one type, whatever the rows hold."""
+    """Faults, fields, lineage and metadata as JSON texts: a column of one type, whatever the rows hold."""
     for piece in whole(row):
         if isinstance(piece, dict):
-            yield {**piece, **{name: _json(piece[name]) for name in ("faults", "lineage", "metadata")}}
+            yield {
+                **piece,
+                **{name: _json(piece[name]) for name in ("faults", "fields", "lineage", "metadata")},
+            }
 
 
 def flat(row: ExportRow) -> Iterator[Piece]:

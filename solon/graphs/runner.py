@@ -77,7 +77,8 @@ class Runner:
             StoreError: the store cannot be written; what was committed is intact.
         """
         recipe = self._recipe
-        self.pool.prepare()
+        if recipe.has_panel:
+            self.pool.prepare()
         async with open_saver(self.store) as saver:
             tracing = self._tracing()
             graph = build_graph(recipe, tracing).compile(checkpointer=saver)

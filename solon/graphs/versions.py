@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def graph_version(recipe_name: str) -> tuple[str, dict[str, Any]]:
     """The version id and the shape that it is the hash of. Prompts and code do not count."""
     from solon.graphs.state import ItemState
-    from solon.responses import SCHEMAS
+    from solon.responses import model_of
 
     recipe = get_recipe(recipe_name)
     drawn = build_graph(recipe).compile().get_graph()
@@ -26,7 +26,7 @@ def graph_version(recipe_name: str) -> tuple[str, dict[str, Any]]:
         "nodes": sorted(drawn.nodes),
         "edges": sorted([edge.source, edge.target] for edge in drawn.edges),
         "state": sorted(ItemState.__annotations__),
-        "response_schema": {recipe.response_schema: SCHEMAS[recipe.response_schema].model_json_schema()},
+        "response_schema": {recipe.response_schema: model_of(recipe.response_schema).model_json_schema()},
     }
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
     return digest[:16], shape

@@ -117,6 +117,8 @@ def make_plan(
         raise UsageError(
             "a plan needs at least one item, and no negative numbers of experts, minutes or days"
         )
+    if recipe == "label":
+        raise UsageError("labels are given by people alone: there is no panel to plan")
     if recipe not in ("preference", "instruction"):
         raise UsageError(f"there is no recipe {recipe!r}", next_step="recipes: preference, instruction")
     found = measure(store, recipe, config) if store is not None else None

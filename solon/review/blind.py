@@ -5,9 +5,11 @@ Every kind of review gives the same keys; what it is here for cannot be told fro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from solon.responses import choices_of
+from solon.errors import UsageError
+from solon.responses import choices_of, fields_of
 from solon.review.room import Room
 from solon.review.schemas import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
 from solon.store.answering import asks_why
@@ -40,6 +42,7 @@ def show_blind(
         leased_until=round(lease.expires_at, 3),
         answer_schema=review.response_schema,
         choices=list(choices_of(review.response_schema)),
+        fields=fields_of(review.response_schema),
         recipe=review.recipe,
         prompt=own_prompt or content.get("prompt") or FORGOTTEN,
         turns=[
@@ -47,7 +50,7 @@ def show_blind(
             for t in (content.get("messages") or [])[:-1]
         ],
         input=content.get("input") or "",
-        reference=content.get("reference") or "",
+        reference=shown_reference(room, review, content),
         candidates=shown,
         constitution=f"{constitution.name} {constitution.version}",
         principles=[ShownPrinciple(id=p.id, text=p.text) for p in constitution.ordered()],
@@ -58,6 +61,15 @@ def show_blind(
         rationale_wanted=asks_why(room.store, review, expert.actor),
         draft=read_draft(connection, lease),
     )
+
+
+def shown_reference(room: Room, review: ReviewRow, content: Mapping[str, Any]) -> str:
+    """The seed's reference answer, where the recipe shows it."""
+    try:
+        shows = room.project.recipe(review.recipe).shows_reference
+    except UsageError:  # a recipe of somebody's own that this server was not given
+        shows = False
+    return str(content.get("reference") or "") if shows else ""
 
 
 def shown_order(room: Room, review: ReviewRow, expert: ExpertRow) -> list[str]:

@@ -70,7 +70,7 @@ class CaseOut(Wire):
 class RulingIn(Wire):
     """The adjudicator's answer. The reviewers see it with the principle and the sentence."""
 
-    choice: str = Field(max_length=20, examples=["prefer"])
+    choice: str = Field(max_length=60, examples=["prefer"])
     candidate: Id | None = None
     principle: str | None = Field(None, max_length=100)
     reason: str = Field(max_length=2000, examples=["The interaction is a contraindication."])

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from solon.review.auth import Caller
+from solon.review.blind import shown_reference
 from solon.review.case_schemas import CaseLine, CaseOut, GivenOut, MyOutcome, OutcomeOut, ReplyIn, RulingIn
 from solon.review.room import Room
 from solon.review.schemas import ShownCandidate, ShownPrinciple, Turn
@@ -69,7 +70,7 @@ def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
             for turn in (content.get("messages") or [])[:-1]
         ],
         input=content.get("input") or "",
-        reference=content.get("reference") or "",
+        reference=shown_reference(room, case.review, content),
         candidates=shown,
         constitution=f"{constitution.name} {constitution.version}",
         principles=[ShownPrinciple(id=p.id, text=p.text) for p in constitution.ordered()],

@@ -62,6 +62,10 @@ class BlindItem(Wire):
     leased_until: float
     answer_schema: str = Field(examples=["pair@1"])
     choices: list[str]
+    fields: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="JSON schema of what an answer may hold further, by field; `required` says if it must",
+    )
     recipe: str
     prompt: str
     turns: list[Turn]
@@ -81,7 +85,9 @@ class NextIn(Wire):
     exclude: list[Id] = Field(default_factory=list, max_length=32)
 
 
-EmptyReason = Literal["all_done", "nothing_for_you", "being_judged", "stopped", "guidelines", "onboarding"]
+EmptyReason = Literal[
+    "all_done", "nothing_for_you", "in_hand", "held", "being_judged", "stopped", "guidelines", "onboarding"
+]
 
 
 class NextOut(Wire):

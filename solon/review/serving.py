@@ -21,6 +21,7 @@ from solon.store.experts import STAGES, ExpertRow
 from solon.store.known import move_on, next_known
 from solon.store.pace import judging
 from solon.store.queue import lease_next, lease_review
+from solon.store.queue_counts import count_in_hand
 from solon.store.review_lists import count_answers
 from solon.store.reviews import ReviewRow
 from solon.store.unvoting import replayed
@@ -81,7 +82,7 @@ async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOu
         return NextOut(item=None, empty="guidelines", message="Read the guidelines first.")
     if expert.stage != "proven":
         return NextOut(item=None, empty="onboarding", message="Send what you have open; then it goes on.")
-    return await asyncio.to_thread(_why_empty, room)
+    return await asyncio.to_thread(_why_empty, room, expert.actor)
 
 
 async def open_review(room: Room, caller: Caller, review_id: str) -> BlindItem:
@@ -108,10 +109,11 @@ def _shown(room: Room, connection: Connection, lease: Lease, review: ReviewRow, 
     return show_blind(room, connection, lease, review, caller.expert)
 
 
-def _why_empty(room: Room) -> NextOut:
+def _why_empty(room: Room, actor: str) -> NextOut:
     counts = room.live.counts()
     with room.store.connect() as connection:
         panel = judging(connection)
+        leased, escalated = count_in_hand(connection, actor)
     if counts["free"]:
         return _empty("nothing_for_you", f"{counts['free']} reviews wait, but none that you can answer.")
     if panel.working or (counts["opening"] and room.worker is not None):
@@ -119,6 +121,17 @@ def _why_empty(room: Room) -> NextOut:
         return _empty("being_judged", told, panel.until)
     if panel.stopped or counts["opening"]:
         return _empty("stopped", "The run was stopped; whoever runs it can continue it.")
+    if leased or escalated:
+        parts = [f"others have {leased} open"] if leased else []
+        parts += [f"{escalated} wait for a lead"] if escalated else []
+        return _empty(
+            "in_hand", f"Nothing is free: {', '.join(parts)}. What comes back appears here by itself."
+        )
+    if counts["held"]:
+        rest = (
+            "are held back under a budget until all are judged; those worth most appear here by themselves."
+        )
+        return _empty("held", f"{counts['held']} {rest}")
     return _empty("all_done", "All done: nothing waits.")
 
 

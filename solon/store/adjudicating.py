@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
-from solon.responses import choices_of, parse_response
+from solon.responses import choices_of, fields_of, parse_response
 from solon.store.answering import BeingApplied, start_over, take_from_outbox
 from solon.store.audit_log import append, has_read
 from solon.store.disagreements import Given, given_answers, outcome_of, soft_shares, text_ids
 from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, new_id
+from solon.store.reading import text_bodies
 from solon.store.review_rows import NotThere, ReviewRow, find_review
 from solon.store.reviews import decision_rows, event
 from solon.store.store import Store
@@ -31,7 +33,7 @@ replies = Reply.__table__  # type: ignore[attr-defined]
 reviews = Review.__table__  # type: ignore[attr-defined]
 
 CONTESTED = "contested"
-WITHOUT_TEXT = ("prefer", "tie", "both_bad", "accept", "reject")
+WITH_TEXT = ("edit", "redraft")
 """An adjudicator chooses among what there is; an edit or a redraft would be a third answer."""
 
 
@@ -59,7 +61,7 @@ class Case:
     def choices(self) -> list[str]:
         """What the adjudicator may choose."""
         own = choices_of(self.review.response_schema)
-        return [*(choice for choice in WITHOUT_TEXT if choice in own), CONTESTED]
+        return [*(choice for choice in own if choice not in WITH_TEXT), CONTESTED]
 
     def number(self, actor: str) -> int | None:
         """Which reviewer a person is, from 1; None for others."""
@@ -234,6 +236,7 @@ def _rule(
     candidate = next((name for name, text in texts.items() if text == side), None)
     given: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
     given |= {"principles": (principle,)} if principle else {}
+    given |= _form_of(connection, case, choice)
     response = parse_response(review.response_schema, given, review.candidates)
     decision_id, now = new_id(), time.time()
     rows = decision_rows(
@@ -255,6 +258,14 @@ def _rule(
         start_over(connection, standing, now)
     append(store, connection, expert.actor, "decision.overruled", str(standing["id"]), {"by": decision_id})
     return decision_id
+
+
+def _form_of(connection: Connection, case: Case, choice: str) -> dict[str, Any]:
+    """What the first who said the same filled in further, where the question has a form."""
+    said = [one.edit_id for one in case.given if one.choice == choice and one.edit_id]
+    if not said or not fields_of(case.review.response_schema):
+        return {}
+    return dict(json.loads(text_bodies(connection, said[:1])[said[0]] or "{}"))
 
 
 def _standing(connection: Connection, case: Case) -> dict[str, Any]:

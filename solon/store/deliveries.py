@@ -136,6 +136,7 @@ def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
         "guidance": row["guidance_id"],
         "actor": row["actor"],
         "scores": row["scores"] or {},
+        **({} if row["label"] is None else {"label": row["label"]}),
         **({} if row["confidence"] is None else {"confidence": row["confidence"]}),
     }
 

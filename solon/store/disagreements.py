@@ -54,10 +54,11 @@ def outcome_of(choice: str, side: str | None) -> str:
     """What an answer says, as far as two of them can differ in it.
 
     An edit of one of two is for that one; both bad and a redraft say that neither will do; so does an edit of a single.
+    A label is what it says.
     """
-    if choice in ("prefer", "edit") and side:
-        return side
-    return choice if choice in ("tie", "accept", "reject") else "neither"
+    if choice in ("prefer", "edit"):
+        return side or "neither"
+    return "neither" if choice in ("both_bad", "redraft") else choice
 
 
 def given_answers(connection: Connection, item_id: str, content_hash: str) -> list[Given]:

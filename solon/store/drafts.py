@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from solon.responses import fields_of
 from solon.store.ids import hash_id
 from solon.store.reviews import LeaseLost, NotThere, ReviewRow
 from solon.store.tables import Assignment, Candidate, Decision, Item, Review, Text
@@ -109,7 +110,7 @@ def undone_answer(connection: Connection, review: ReviewRow, actor: str) -> dict
     )
     if row is None:
         return _undone_vote(connection, review, actor)
-    return answer_of(connection, dict(row), review.candidates)
+    return answer_of(connection, dict(row), review)
 
 
 def _undone_vote(connection: Connection, review: ReviewRow, actor: str) -> dict[str, Any] | None:
@@ -133,11 +134,12 @@ def _undone_vote(connection: Connection, review: ReviewRow, actor: str) -> dict[
     texts_of = {"edit_id": "text", "guidance_id": "guidance", "rationale_id": "rationale"}
     named = {"candidate_id": said.get("candidate"), **{name: said.get(key) for name, key in texts_of.items()}}
     same = {name: said.get(name) for name in ("choice", "flags", "principles", "scores", "strength")}
-    return answer_of(connection, {**named, **same}, review.candidates)
+    return answer_of(connection, {**named, **same}, review)
 
 
-def answer_of(connection: Connection, decision: Mapping[str, Any], shown: Collection[str]) -> dict[str, Any]:
-    """A stored decision as the answer that was given, its candidates named as in `shown`: equal texts are equal."""
+def answer_of(connection: Connection, decision: Mapping[str, Any], review: ReviewRow) -> dict[str, Any]:
+    """A stored decision as the answer that was given, its candidates named as in the review: equal texts are equal."""
+    shown = review.candidates
     named = [decision["candidate_id"], *(decision["flags"] or {}), *shown]
     query = select(candidates.c.id, candidates.c.text_id).where(candidates.c.id.in_([n for n in named if n]))
     text_of = {row.id: row.text_id for row in connection.execute(query)}
@@ -162,6 +164,8 @@ def answer_of(connection: Connection, decision: Mapping[str, Any], shown: Collec
         "scores": decision["scores"] or None,
         "strength": decision["strength"],
     }
+    if answer["text"] and fields_of(review.response_schema):
+        answer |= {"text": None, **json.loads(answer["text"])}
     return {name: value for name, value in answer.items() if value not in (None, {}, [])}
 
 

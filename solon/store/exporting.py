@@ -172,6 +172,7 @@ def _rows(
     flags, actors = _flags(connection, item_ids)
     call_ids = _calls(connection, item_ids)
     found_faults = _faults(connection, answers)
+    forms = _forms(connection, chunk)
     contested = _contested(connection, chunk)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
@@ -198,6 +199,7 @@ def _rows(
             margin=row["margin"],
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
+            fields=forms.get(row["decision_id"], {}),
             outcome=_outcome(row, row["id"] in contested, as_of),
             route=row["route"],
             provisional=bool(row["provisional"]),
@@ -228,10 +230,24 @@ def _rows(
 
 
 def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
-    """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then."""
+    """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then. A label
+    says what a text is, not that it is good: formats that are trained on leave it out by that name."""
     if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
         return "stale"
-    return "tie" if contested or row["kind"] == "tie" else "accepted"
+    if contested or row["kind"] == "tie":
+        return "tie"
+    return "label" if row["kind"] == "label" else "accepted"
+
+
+def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """decision -> what its form said beside the label."""
+    ids = [row["decision_id"] for row in chunk if row["label"] is not None]
+    query = (
+        select(decisions.c.id, texts.c.body)
+        .join(texts, texts.c.id == decisions.c.edit_id)
+        .where(decisions.c.id.in_(ids), texts.c.body.is_not(None))
+    )
+    return {row.id: json.loads(row.body) for row in connection.execute(query)} if ids else {}
 
 
 def _conversation(content: dict[str, Any], own_prompt: str | None) -> list[dict[str, str]]:

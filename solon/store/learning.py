@@ -160,6 +160,7 @@ def blind_answers(connection: Connection) -> list[Blind]:
     Decisions with an expert's token, votes, second opinions and what was said before a review went to a lead.
     """
     asked = (reviews.c.id, reviews.c.item_id, reviews.c.attempt, reviews.c.candidates)
+    in_panels_words = reviews.c.response_schema.in_(("pair@1", "single@1"))  # labels are not
     decided = (
         select(
             *asked,
@@ -169,7 +170,7 @@ def blind_answers(connection: Connection) -> list[Blind]:
             decisions.c.decided_at.label("at"),
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
-        .where(decisions.c.counts, decisions.c.undone_at.is_(None))
+        .where(decisions.c.counts, decisions.c.undone_at.is_(None), in_panels_words)
     )
     found = [_blind(row, row.choice, row.candidate_id, row.at) for row in connection.execute(decided)]
     others = (
@@ -178,6 +179,7 @@ def blind_answers(connection: Connection) -> list[Blind]:
         .where(
             assignments.c.state.in_(("vote", "second", "escalated")),
             or_(assignments.c.revealed_at.is_(None), assignments.c.revealed_at >= assignments.c.closed_at),
+            in_panels_words,
         )
     )
     for row in connection.execute(others):
@@ -220,6 +222,7 @@ def count_learnable(
         .where(
             or_(decisions.c.counts, decisions.c.actor == VOTES),
             decisions.c.undone_at.is_(None),
+            decisions.c.label.is_(None),
             reviews.c.kind == kind,
             reviews.c.run_id.in_(run_ids),
         )

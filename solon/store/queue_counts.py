@@ -40,16 +40,34 @@ def count_for(connection: Connection, expert: ExpertRow) -> int:
 
 
 def count_waiting(connection: Connection) -> dict[str, int]:
-    """How many reviews are free, leased, escalated, and still being prepared; without those made for one person."""
+    """How many reviews are free, leased, escalated, still being prepared, and held back under a budget; without those
+    made for one person."""
     query = (
         select(reviews.c.state, reviews.c.leased, reviews.c.escalated, func.count())
-        .where(reviews.c.state.in_(("waiting", "opening")), reviews.c.kind.not_in(PERSONAL))
+        .where(reviews.c.state.in_(("waiting", "opening", "held")), reviews.c.kind.not_in(PERSONAL))
         .group_by(reviews.c.state, reviews.c.leased, reviews.c.escalated)
     )
-    counts = {"free": 0, "leased": 0, "escalated": 0, "opening": 0}
+    counts = {"free": 0, "leased": 0, "escalated": 0, "opening": 0, "held": 0}
     for state, leased, escalated, n in connection.execute(query):
-        kind = (
-            "opening" if state == "opening" else "leased" if leased else "escalated" if escalated else "free"
-        )
-        counts[kind] += n
+        waits = "leased" if leased else "escalated" if escalated else "free"
+        counts[waits if state == "waiting" else state] += n
     return counts
+
+
+def count_in_hand(connection: Connection, actor: str) -> tuple[int, int]:
+    """Reviews that others have open, and those that were handed to a lead and nobody has open."""
+    by = (
+        select(assignments.c.actor)
+        .where(assignments.c.review_id == reviews.c.id, assignments.c.state == "leased")
+        .limit(1)
+        .scalar_subquery()
+    )
+    theirs = reviews.c.leased.is_(True) & (by != actor)
+    query = (
+        select(reviews.c.leased, func.count())
+        .where(reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
+        .where(theirs | (reviews.c.leased.is_(False) & reviews.c.escalated.is_(True)))
+        .group_by(reviews.c.leased)
+    )
+    found = {bool(leased): int(n) for leased, n in connection.execute(query)}
+    return found.get(True, 0), found.get(False, 0)

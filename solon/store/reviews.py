@@ -303,6 +303,7 @@ def decision_rows(
         "flags": {candidate: list(flags) for candidate, flags in response.flags.items()},
         "scores": dict(response.scores) or None,
         "strength": response.strength,
+        "label": response.label,
         "response_schema": review.response_schema,
         "content_hash": review.content_hash,
         "counts": counts,
@@ -328,7 +329,7 @@ def decision_rows(
         rows.append(
             (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
         )
-    if review.kind not in PERSONAL:
+    if review.kind not in PERSONAL and response.label is None:
         rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows

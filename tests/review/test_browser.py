@@ -218,6 +218,11 @@ def test_phone_dark_and_light_enough(browser: Any, server: Server, person: Any) 
         ".filter(b => b.getBoundingClientRect().height < 44).length"
     )
     assert small == 0
+    page.tap("[data-do=diff]")
+    page.wait_for_selector(".diff ins, .diff del")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    shot(page, "diff-phone", full_page=True)
+    page.tap("[data-do=diff]")
     page.tap(".choice.prefer >> nth=0")
     if page.inner_text(".why .hint").startswith("a sentence"):
         page.fill("#rationale", "Clear.")
@@ -267,7 +272,7 @@ def test_network_cut_in_the_middle_of_an_answer(
     page.wait_for_function("() => document.querySelector('#said').textContent.includes('no connection')")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#unsaved:not([hidden])")
-    page.clock.fast_forward("02:00")
+    page.clock.run_for("02:00")
     assert page.inner_text("#unsaved") == "not saved: 1"
     page.context.set_offline(False)
     page.wait_for_selector("#unsaved", state="hidden", timeout=30_000)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+
+from browsing import BROWSER_MARKS, log_in
+from cases import CONFIG, build
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from running import Server
+from sqlalchemy import select, update
 
+from solon.project import Project
 from solon.review.markdown import MAX_MARKDOWN, mark_quotes, render, word_diff
+from solon.store.experts import add_expert
+from solon.store.tables import Critique, Text
 
 ALLOWED = {
     "p", "br", "hr", "strong", "em", "s", "code", "pre", "ul", "ol", "li", "blockquote", "h3", "h4", "h5", "h6",
@@ -123,3 +136,77 @@ def test_quotes_are_marked_once_each() -> None:
     )
     assert len(re.findall("<mark", html)) == 1
     assert 'title="p: fatal"' in html
+
+
+class TestPage:
+    """The same texts as candidates, in a headless Chromium."""
+
+    pytestmark = BROWSER_MARKS
+
+    def test_hostile_candidates_do_nothing(self, browser: Any, tmp_path: Path) -> None:
+        """No dialog, no request to anywhere else, nothing run: on the item, its diff, and the explanation."""
+        words = [f"harmless words number {n}" for n in range(len(HOSTILE))]
+        hostile = "\n\n".join(f"{said}\n\n{text}" for said, text in zip(words, HOSTILE, strict=True))
+        rows = [
+            {
+                "id": f"case-{n}",
+                "prompt": f"{text} (case {n})",
+                "input": text,
+                "reference": text,
+                "responses": [
+                    {"text": hostile, "source": "a"},
+                    {"text": hostile[::-1] + text, "source": "b"},
+                ],
+            }
+            for n, text in enumerate(HOSTILE[:3])
+        ]
+        url = build(tmp_path, rows)
+        with Project(url, config=CONFIG, create=False) as project:
+            _, token = add_expert(project.store, "Ada", role="lead", by="local:test")
+            found = {"severity": "major", "principle": HOSTILE[0], "quote": words[1], "suggestion": hostile}
+            with project.store.transaction() as connection:
+                said = Text.__table__.c.id.in_(select(Critique.__table__.c.text_id))
+                connection.execute(update(Text.__table__).where(said).values(body=json.dumps([found])))
+            server = Server(project)
+            server.start()
+            try:
+                self._look(log_in(browser, server, token), server)
+            finally:
+                server.stop()
+
+    def _look(self, page: Any, server: Server) -> None:
+        opened: list[str] = []
+        page.on("dialog", lambda shown: (opened.append(shown.message), shown.dismiss()))
+        page.on("popup", lambda shown: opened.append(shown.url))
+        asked: list[str] = []
+        page.on("request", lambda sent: asked.append(sent.url))
+        page.reload()
+        page.wait_for_selector(".item")
+        page.keyboard.press("d")
+        page.wait_for_selector(".diff ins, .diff del, .diff .notice, .diff p")
+        page.keyboard.press("d")
+        for place in page.query_selector_all("main .text *")[:200]:
+            place.dispatch_event("mouseover")
+        before = page.inner_text(".request .text")
+        page.keyboard.press("1")
+        page.fill("#rationale", HOSTILE[0])
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function(
+            "before => document.querySelector('.request .text')?.innerText !== before", arg=before
+        )
+        page.wait_for_selector("#last:not([hidden])")
+        page.keyboard.press("w")
+        page.wait_for_selector("#dialog[open]")
+        assert "harmless words number 1" in page.inner_text("#dialog")
+        item = page.query_selector("#dialog a[href*='/lead/items/']")
+        if item is not None:
+            page.goto(server.address + str(item.get_attribute("href")))
+        page.wait_for_timeout(300)
+        elsewhere = [url for url in asked if not url.startswith(server.address)]
+        assert (opened, elsewhere, page.problems) == ([], [], [])
+        assert (
+            page.evaluate(
+                "document.querySelectorAll('main script, main iframe, main img, main style').length"
+            )
+            == 0
+        )

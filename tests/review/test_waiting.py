@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from solon.project import Project
+from solon.review import blind
 from solon.review.rendering import render
 from solon.review.schemas import BlindItem, ShownCandidate
 from solon.store import queue
 from solon.store.answering import answer_lease
 from solon.store.pace import judging
+from solon.store.reading import seed_content
 from solon.store.tables import Item, Review, Run
 
 items, reviews, runs = Item.__table__, Review.__table__, Run.__table__
@@ -62,6 +64,57 @@ def test_a_run_that_has_just_begun_has_no_pace(project: Project) -> None:
     with project.store.connect() as connection:
         found = judging(connection)
     assert (found.working, found.until) == (True, None)
+
+
+def test_what_others_have_in_hand_is_not_all_done(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    """The last review with somebody else, then with the leads, then none but what a budget holds back."""
+    bo, theirs = person("Bo")
+    mine = person("Ada")[1]
+    with project.store.transaction() as connection:
+        kept = select(reviews.c.id).limit(1).scalar_subquery()
+        connection.execute(update(reviews).where(reviews.c.id != kept).values(state="withdrawn"))
+        found = queue.lease_next(connection, bo)
+        assert found is not None
+        lease, review = found
+
+    def empty(token: str) -> tuple[str, str]:
+        said = asyncio.run(ask(serving, client, project, token))
+        assert said["item"] is None
+        return said["empty"], said["message"]
+
+    def now(**values: Any) -> None:
+        with project.store.transaction() as connection:
+            connection.execute(update(reviews).where(reviews.c.id == review.id).values(**values))
+
+    kind, told = empty(mine)
+    assert (kind, "others have 1 open" in told) == ("in_hand", True)
+    with project.store.transaction() as connection:
+        queue.close_lease(connection, lease, "skipped")
+    now(escalated=True)
+    kind, told = empty(theirs)
+    assert (kind, "1 wait for a lead" in told) == ("in_hand", True)
+    now(state="held", escalated=False)
+    assert empty(mine)[0] == "held"
+    now(state="withdrawn")
+    assert empty(mine)[0] == "all_done"
+
+
+def test_the_reference_is_shown_where_the_recipe_shows_it(
+    project: Project, person: Any, serving: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from solon.graphs.recipes.preference import Preference
+
+    def with_reference(connection: Any, item_id: str) -> Any:
+        item, content = seed_content(connection, item_id)
+        return item, {**content, "reference": "Paracetamol."}
+
+    token = person("Ada")[1]
+    monkeypatch.setattr(blind, "seed_content", with_reference)
+    assert asyncio.run(ask(serving, client, project, token))["item"]["reference"] == "Paracetamol."
+    monkeypatch.setattr(Preference, "shows_reference", False)
+    assert asyncio.run(ask(serving, client, project, token))["item"]["reference"] == ""
 
 
 def test_checks_look_alike_after_the_answer_too(

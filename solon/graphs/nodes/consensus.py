@@ -131,7 +131,7 @@ def review_row(
         "ordinal": ordinal,
         "kind": kind,
         "state": "opening" if kind == "interrupt" else "waiting",
-        "response_schema": context.recipe.response_schema,
+        "response_schema": context.recipe.asks(context.case.config),
         "candidates": shown,
         "reasons": reasons,
         "rule": rule,

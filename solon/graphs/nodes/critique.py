@@ -21,6 +21,8 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
     """
     context = runtime.context
     round_, live = state["round"], state["candidates"]
+    if not context.recipe.has_panel:
+        return {"next": "judge"}
     if context.judged_elsewhere(round_) or (round_ == 0 and context.item.carried):
         return {"next": "judge"}  # they were criticised and mended when they were made
     found = await asyncio.gather(

@@ -57,7 +57,7 @@ def _given(context: ItemContext, round_: int) -> list[str]:
             text=response["text"],
             author=response.get("model") or response.get("source") or "given",
         )
-        for ordinal, response in enumerate(context.responses)
+        for ordinal, response in enumerate(context.recipe.given(context.case, context.responses))
     ]
 
 

@@ -61,7 +61,7 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "chosen_id": chosen,
         "rejected_id": rejected,
         "shown": state.get("shown"),
-        "label": None,
+        "label": (decision or {}).get("label"),
         "margin": consensus.get("margin"),
         "confidence": confidence,
         "soft_label": soft,

@@ -28,6 +28,7 @@ RESPONSE: dict[str, Any] = {
         "guidance": {"type": ["string", "null"], "description": "id of the guidance text"},
         "actor": {"type": "string"},
         "scores": {"type": "object"},
+        "label": {"type": "string"},
     },
 }
 """JSON schema of the resume value: ids and small values; the texts of an answer lie in the store."""

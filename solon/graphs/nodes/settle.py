@@ -21,7 +21,7 @@ async def settle(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     if choice == "consensus":  # held back under a budget, and not among those that experts see
         accepted = context.recipe.accept(state["consensus"]["best"], state, "budget")
         return {"next": "finish", "review": None, **accepted}
-    if choice in ("prefer", "tie", "accept"):
+    if choice in ("prefer", "tie", "accept") or decision.get("label"):
         return done
     if choice == "edit":
         edited = await _edited(context, state, decision)

@@ -15,7 +15,7 @@ from solon.tracing import OFF, Tracing
 if TYPE_CHECKING:
     from langgraph.graph import StateGraph
 
-NAMES = ("preference", "instruction")
+NAMES = ("preference", "instruction", "label")
 
 __all__ = ["NAMES", "Recipe", "build_graph", "get_recipe"]
 

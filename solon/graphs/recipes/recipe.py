@@ -22,6 +22,8 @@ class Recipe(ABC):
         shown: how many candidates the panel and the expert see at once (a pair: 2, a single: 1).
         outcomes: what a verdict may say.
         response_schema: the closed set of an expert's answers, see `solon.responses`.
+        has_panel: are there models that draft, criticise and vote? Without, every item goes to a person.
+        shows_reference: may the expert see the seed's reference answer?
     """
 
     name: ClassVar[str]
@@ -29,6 +31,16 @@ class Recipe(ABC):
     outcomes: ClassVar[tuple[str, str]]
     response_schema: ClassVar[str]
     has_resolver: ClassVar[bool]
+    has_panel: ClassVar[bool] = True
+    shows_reference: ClassVar[bool] = True
+
+    def asks(self, config: Config) -> str:
+        """The response schema that a review is opened under."""
+        return self.response_schema
+
+    def given(self, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What is there before anything is drafted: the seed's own responses."""
+        return responses
 
     @abstractmethod
     def drafts(self, config: Config) -> int:

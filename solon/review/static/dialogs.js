@@ -11,7 +11,7 @@ export function say(words) { $("#said").textContent = words; }
 export function openDialog(title, content) {
   $("#dialog-title").textContent = title;
   if (typeof content === "string") $("#dialog-body").innerHTML = content; else $("#dialog-body").replaceChildren(content);
-  if (!dialog.open) dialog.showModal();
+  if (!dialog.open && $("#cover")?.hidden !== false) dialog.showModal();   // never over the cover
 }
 
 export function text(words) { const p = document.createElement("p"); p.textContent = words; return p; }

@@ -7,6 +7,7 @@ const ASIDE = ["skip", "decline", "escalate"];
 export function pick(view, choice, candidate, quietly = false) {
   const known = [...view.item.choices, ...ASIDE];
   if (!known.includes(choice)) return false;
+  if (ASIDE.includes(choice) && view.choice && !ASIDE.includes(view.choice)) view.leaning = leaningOf(view);
   view.choice = choice;
   view.candidate = choice === "prefer" ? candidate : null;
   for (const button of all(view, ".choice")) {
@@ -18,10 +19,16 @@ export function pick(view, choice, candidate, quietly = false) {
   if (choice === "edit") prepareEdit(view);
   const name = all(view, ".choice[aria-pressed=true]")[0]?.cloneNode(true);
   name?.querySelectorAll("kbd").forEach((key) => key.remove());
-  one(view, ".chosen").textContent = name ? name.textContent.trim() : "";
+  one(view, ".chosen").textContent = name ? name.textContent.trim() + (choice === "escalate" && view.leaning ? ", with your answer" : "") : "";
   const field = FIELD[choice] && one(view, `[name=${FIELD[choice]}]`);
   if (field && !quietly) field.focus();
   return true;
+}
+
+// What was chosen before the item is handed over goes along as a vote, where it is whole. The words go with the item.
+function leaningOf(view) {
+  const { rationale, proposal, ...answer } = readAnswer(view);
+  return problemOf(view, { ...answer, rationale: "said" }) ? undefined : answer;
 }
 
 function prepareEdit(view) {
@@ -45,6 +52,7 @@ export function readAnswer(view) {
   put("choice", view.choice);
   put("rationale", typed(view, "rationale").trim());
   if (view.choice === "decline") put("reason", typed(view, "reason"));
+  if (view.choice === "escalate") put("vote", view.leaning);   // what was chosen before it was handed over
   if (ASIDE.includes(view.choice)) return answer;
   if (view.choice === "prefer") { put("candidate", view.candidate); put("strength", Number(one(view, "[name=strength]:checked")?.value || 0)); }
   if (view.choice === "edit") { put("candidate", edited(view)); put("text", typed(view, "text")); }
@@ -58,7 +66,24 @@ export function readAnswer(view) {
   const scores = {};
   for (const group of all(view, ".criterion")) { const score = group.querySelector("input:checked"); if (score) scores[group.dataset.criterion] = Number(score.value); }
   if (Object.keys(scores).length) answer.scores = scores;
+  for (const field of fields(view)) { const value = fieldValue(field); if (value !== undefined) answer[field.dataset.field] = value; }
   return answer;
+}
+
+const fields = (view) => all(view, "[data-field]");
+
+function fieldValue(field) {
+  if (field.dataset.type === "boolean") return field.checked;
+  const words = field.value.trim();
+  if (field.dataset.type === "array") return words ? words.split("\n").map((line) => line.trim()).filter(Boolean) : undefined;
+  if (!words) return undefined;
+  return ["integer", "number"].includes(field.dataset.type) ? Number(words) : words;
+}
+
+function fillField(field, value) {
+  if (value === undefined || value === null) return;
+  if (field.dataset.type === "boolean") field.checked = Boolean(value);
+  else field.value = Array.isArray(value) ? value.join("\n") : String(value);
 }
 
 export function fillAnswer(view, answer) {
@@ -69,6 +94,8 @@ export function fillAnswer(view, answer) {
   for (const id of answer.principles || []) check(`[name=principle][value="${CSS.escape(id)}"]`);
   for (const [candidate, flags] of Object.entries(answer.flags || {})) for (const flag of flags) check(`[name=flag][data-candidate="${CSS.escape(candidate)}"][value="${CSS.escape(flag)}"]`);
   for (const [id, score] of Object.entries(answer.scores || {})) check(`[data-criterion="${CSS.escape(id)}"] [value="${Number(score)}"]`);
+  for (const field of fields(view)) fillField(field, answer[field.dataset.field]);
+  view.leaning = answer.vote;
   if (answer.choice) pick(view, answer.choice, answer.candidate, true);
 }
 
@@ -80,6 +107,8 @@ export function problemOf(view, answer) {
   if (answer.choice === "edit" && view.item.candidates.some((c) => c.id === answer.candidate && c.text === answer.text)) return wrong("The text is unchanged; change it, or choose another answer.", "text");
   if (answer.choice === "redraft" && !(answer.guidance || "").trim()) return wrong("Say what the new draft shall do.", "guidance");
   if (answer.choice === "decline" && !answer.reason) return wrong("Say why you cannot answer it.", "reason");
+  const missing = !ASIDE.includes(answer.choice) && fields(view).find((field) => view.item.fields[field.dataset.field].required && answer[field.dataset.field] === undefined);
+  if (missing) return { told: "Fill in what is marked with *.", field: missing };
   const said = answer.rationale || (answer.choice === "redraft" && answer.guidance);
   const needed = ["edit", "both_bad", "escalate"].includes(answer.choice) || (view.item.rationale_wanted && !ASIDE.includes(answer.choice));
   if (needed && !said) return wrong("Say in a sentence why.", "rationale");

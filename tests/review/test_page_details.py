@@ -1,0 +1,63 @@
+"""Smaller things of the review page, in a headless Chromium: what lies under the cover, what goes to a lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+
+from browsing import BROWSER_MARKS, log_in, request_text
+from running import Server, wait_for
+from sqlalchemy import select
+
+from solon.store.tables import Assignment, Text
+
+pytestmark = BROWSER_MARKS
+
+
+def test_nothing_opens_over_the_cover(browser: Any, server: Server, person: Any) -> None:
+    """Guidelines that arrive after somebody has left stay closed."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    waiting: list[Any] = []
+    page.route("**/api/v1/guidelines", lambda route: waiting.append(route))
+    page.keyboard.press("g")
+    wait_for(lambda: page.evaluate("true") and waiting)
+    page.click("[data-do=pause]")
+    with page.expect_response("**/api/v1/guidelines"):
+        waiting[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.is_visible("#cover")
+    assert page.query_selector("dialog[open]") is None
+    page.unroute("**/api/v1/guidelines")
+    page.click("[data-do=resume]")
+    page.keyboard.press("g")
+    page.wait_for_selector("#dialog[open]")
+    assert page.problems == []
+
+
+def test_what_was_chosen_goes_to_the_lead_as_a_vote(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    better = page.get_attribute(".candidate >> nth=1", "data-candidate")
+    page.keyboard.press("2")
+    page.check("input[name=strength][value='3']")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("x")
+    assert page.inner_text(".chosen").endswith(", with your answer")
+    page.keyboard.type("Ask a lead about the dose.")
+    before = request_text(page)
+    page.keyboard.press("Control+Enter")
+    wait_for(lambda: request_text(page) != before)
+    page.wait_for_selector("#last:not([hidden])")
+    with project.store.connect() as connection:
+        found = select(Assignment.__table__.c.answer).where(Assignment.__table__.c.state == "escalated")
+        kept = connection.execute(found).scalar_one()
+        said = select(Text.__table__.c.body).where(Text.__table__.c.id == kept["rationale"])
+        assert connection.execute(said).scalar_one() == "Ask a lead about the dose."
+    assert (kept["choice"], kept["candidate"], kept["strength"]) == ("prefer", better, 3)
+    assert page.problems == []
