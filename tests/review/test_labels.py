@@ -40,6 +40,7 @@ def test_a_label_is_decided_applied_and_exported(tmp_path: Path) -> None:
     with labelling(tmp_path, LABELS) as project:
         first, second, third = project.reviews()
         assert first.choices == ("clinical", "legal", "neither_of_them")
+        assert first.reasons == ("no panel: people answer this",)
         assert [one.text for one in first.candidates] == [first.prompt]
         with pytest.raises(InvalidDecision, match="choice"):
             project.decide(first, "medical")
@@ -52,7 +53,7 @@ def test_a_label_is_decided_applied_and_exported(tmp_path: Path) -> None:
         rows = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
         assert [row["label"] for row in rows] == ["clinical", "neither_of_them", "clinical"]
         assert [row["response"] for row in rows] == TEXTS
-        assert {row["outcome"] for row in rows} == {"label"}
+        assert {(row["outcome"], row["margin"], row["confidence"]) for row in rows} == {("label", None, None)}
         assert told.written == 3
         trained_on = project.export(format="trl-sft", path=tmp_path / "sft.jsonl")
         assert (trained_on.written, trained_on.left_out) == (0, {"label": 3})

@@ -87,6 +87,8 @@ async def _open_review(
     context: ItemContext, state: ItemState, route: Route, summary: dict[str, Any], worth: Worth
 ) -> str:
     reasons = list(route.reasons)
+    if not context.recipe.has_panel:
+        reasons = [{"code": "no_panel", "text": "no panel: people answer this"}]
     resolved = state.get("resolved")
     if resolved is not None:
         reasons.append({"code": "resolver", "text": resolved["told"]})
@@ -119,7 +121,8 @@ def review_row(
     worth: Worth | None = None,
 ) -> dict[str, Any]:
     """A review of the candidates shown. An interrupt opens with its checkpoint; an audit waits at once."""
-    shown, summary = state["shown"], state.get("consensus") or {}
+    shown = state["shown"]
+    summary = (state.get("consensus") or {}) if context.recipe.has_panel else {}
     # An answer to another request is another question, even where the answer's text is the same.
     texts = sorted(c.text_id + (c.prompt_text_id or "") for c in map(context.candidate, shown))
     return {

@@ -42,7 +42,7 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
 
     A certificate speaks for what the panel alone is sure enough of: not for votes, nor for what a budget left over.
     """
-    consensus = state.get("consensus") or {}
+    consensus = (state.get("consensus") or {}) if context.recipe.has_panel else {}
     decision = state.get("decision") if route in ("decided", "voted") else None
     chosen, rejected, kind = context.recipe.choose(state, decision)
     confidence = consensus.get("confidence")
