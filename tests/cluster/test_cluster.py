@@ -18,6 +18,7 @@ from solon.project import Project
 from solon.store import tables
 from solon.store.items import claim, count_states, fence, load_items, owner, set_state, working
 
+CHUNK = 6
 CONFIG: dict[str, Any] = {
     "models": {"default": {"model": "scripted:default"}},
     "routing": {"policy": "never", "audit_share": 0},
@@ -72,18 +73,19 @@ def test_a_killed_node_costs_nothing_but_calls_in_flight(
     from solon.cluster import run_on_ray
 
     cluster, second = two_nodes
-    slow = {**CONFIG, "models": {"default": {"model": "scripted:default", "options": {"latency": 0.05}}}}
+    slow = {**CONFIG, "models": {"default": {"model": "scripted:default", "options": {"latency": 0.2}}}}
     with Project(new_postgres_database(), config=slow) as project:
         run = project.load("preference", SEEDS)
         killed = threading.Event()
 
         def watch(counts: Any) -> None:
-            if counts["accepted"] >= 10 and not killed.is_set():
+            # More than one chunk is in hand, so both workers hold items, and those of a chunk take a second or more.
+            if counts["accepted"] >= 10 and counts["running"] > CHUNK and not killed.is_set():
                 killed.set()
                 cluster.remove_node(second, allow_graceful=False)
 
         begun = time.monotonic()
-        summary = run_on_ray(project, run, address=cluster.address, workers=2, chunk=6, on_counts=watch)
+        summary = run_on_ray(project, run, address=cluster.address, workers=2, chunk=CHUNK, on_counts=watch)
         assert killed.is_set(), "the node was to die in the middle of the run"
         assert (summary.items, summary.accepted, summary.failed, summary.queued) == (60, 60, 0, 0)
         assert time.monotonic() - begun < 300
