@@ -160,7 +160,9 @@ def test_reviews_that_new_law_settles_leave_the_queue(court: Court) -> None:
     )
     assert {row[0] for row in kept} == {in_hand, drafted}
     assert right(court, run_id) == (UNSEEN - 2, UNSEEN - 2)
-    withdrawn = query(court, "SELECT DISTINCT actor, detail FROM events WHERE kind = 'withdrawn'")
+    withdrawn = query(
+        court, "SELECT DISTINCT actor, CAST(detail AS TEXT) FROM events WHERE kind = 'withdrawn'"
+    )
     assert [(actor, json.loads(detail)["why"]) for actor, detail in withdrawn] == [
         ("system", "settled by new law")
     ]

@@ -132,7 +132,7 @@ def test_fit_and_certification_never_share_a_decision(project: Project) -> None:
     answer_all(project, "pilot", right=1.0)
     project.resume()
     learned = project.learn()
-    fitted = query(project, "SELECT fitted_on FROM consensus_versions WHERE number > 0")
+    fitted = query(project, "SELECT CAST(fitted_on AS TEXT) FROM consensus_versions WHERE number > 0")
     assert fitted
     for (used,) in fitted:
         ids = ", ".join(f"'{d}'" for d in json.loads(str(used))["decisions"])
@@ -278,7 +278,9 @@ def test_a_quarter_of_the_pilot_is_asked_twice_and_gives_the_ceiling(project: Pr
     assert 0.1 * answered < twice < 0.45 * answered
     project.resume()
     project.learn()
-    [(figures,)] = query(project, "SELECT figures FROM certificates ORDER BY created_at LIMIT 1")
+    [(figures,)] = query(
+        project, "SELECT CAST(figures AS TEXT) FROM certificates ORDER BY created_at LIMIT 1"
+    )
     ceiling = json.loads(str(figures))["ceiling"]
     assert ceiling["items"] == twice
     assert ceiling["experts_agree"] == 1.0
