@@ -146,13 +146,10 @@ def looks(connection: Connection, scope: str) -> list[CertificateRow]:
 
 
 def certificate_in_force(connection: Connection, scope: str, source: str) -> CertificateRow | None:
-    """The granted, unsuspended certificate of a scope over these seeds."""
-    granted = [
-        row
-        for row in looks(connection, scope)
-        if row.status == "granted" and row.suspended_at is None and row.covers.get("source") == source
-    ]
-    return granted[-1] if granted else None
+    """The newest granted certificate of a scope over these seeds. Where it is suspended none is: those before it have
+    had their time."""
+    newest = newest_granted(connection, scope, source)
+    return newest if newest is not None and newest.suspended_at is None else None
 
 
 def find_certificate(connection: Connection, certificate_id: str) -> CertificateRow:

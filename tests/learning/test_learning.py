@@ -22,6 +22,7 @@ from solon.store.certificates import (
     consensus_payload,
     newest_consensus,
     newest_granted,
+    suspend,
 )
 from solon.store.learning import Decided
 from solon.store.reviews import decide, list_reviews
@@ -234,6 +235,11 @@ def test_audits_wait_beside_accepted_items_and_an_alarm_suspends_the_certificate
         kept = certificate_in_force(connection, run.scope, run.seeds_fingerprint)
     assert kept is not None
     assert kept.id == renewed
+    # Nor does the one before come back where the newest is suspended.
+    with project.store.transaction() as connection:
+        suspend(connection, renewed)
+        connection.execute(text(f"UPDATE certificates SET suspended_at = NULL WHERE id = '{old.id}'"))
+        assert certificate_in_force(connection, run.scope, run.seeds_fingerprint) is None
 
 
 def test_the_server_hears_of_an_alarm_though_nothing_is_there_to_learn(project: Project) -> None:
