@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -14,11 +13,8 @@ from solon.review.auth import (
     AnyExpert,
     Caller,
     Lead,
-    NotAllowed,
-    NotLoggedIn,
     TheRoom,
-    check_csrf,
-    session_caller,
+    read_form,
 )
 from solon.review.law_jobs import ask_for_impact, ask_for_rejudging, show_rejudging
 from solon.review.rendering import page
@@ -71,7 +67,7 @@ def _amendment(room: Room, caller: Caller, amendment_id: str, problem: str = "")
 @router.post("/lead/amendments/{amendment_id}/vote")
 async def vote(request: Request, room: TheRoom, amendment_id: AnId) -> Response:
     """Take the vote of the form, and show where it leaves the amendment."""
-    caller, form = await _lead_form(request, room)
+    caller, form = await read_form(request, room, "lead")
     about = {
         "in_favour": form.get("choice") == "for",
         "override": form.get("override") == "yes",
@@ -87,7 +83,7 @@ async def vote(request: Request, room: TheRoom, amendment_id: AnId) -> Response:
 @router.post("/lead/amendments/{amendment_id}/impact")
 async def measure(request: Request, room: TheRoom, amendment_id: AnId) -> Response:
     """Begin a measurement within the limits of the form."""
-    lead, form = await _lead_form(request, room)
+    lead, form = await read_form(request, room, "lead")
     try:
         limits = {"sample": _number(form, "sample", 200), **_limits(form)}
         await write(room, lambda c: ask_for_impact(room, c, amendment_id, lead.expert, **limits))
@@ -110,7 +106,7 @@ def _rejudging(room: Room, caller: Caller, problem: str = "") -> HTMLResponse:
 @router.post("/lead/rejudge")
 async def rejudge(request: Request, room: TheRoom) -> Response:
     """Begin judging again within the limits of the form."""
-    lead, form = await _lead_form(request, room)
+    lead, form = await read_form(request, room, "lead")
     try:
         limits = _limits(form)
         await write(room, lambda c: ask_for_rejudging(room, c, lead.expert, **limits))
@@ -118,13 +114,6 @@ async def rejudge(request: Request, room: TheRoom) -> Response:
         return await asyncio.to_thread(_rejudging, room, lead, _told(error))
     room.jobs.wake()
     return RedirectResponse("/lead/rejudge", 303)
-
-
-async def _lead_form(request: Request, room: Room) -> tuple[Caller, dict[str, str]]:
-    caller, form = await _form(request, room)
-    if not caller.expert.may("lead"):
-        raise NotAllowed("leads do this", next_step="ask a lead")
-    return caller, form
 
 
 def _limits(form: dict[str, str]) -> dict[str, Any]:
@@ -194,7 +183,7 @@ def _propose(
 @router.post("/law/propose/{review_id}")
 async def propose(request: Request, room: TheRoom, review_id: AnId) -> Response:
     """Keep the rule as a draft."""
-    caller, form = await _form(request, room)
+    caller, form = await read_form(request, room)
     about: dict[str, Any] = {name: form.get(name, "") for name in ("text", "reason", "name")}
     about["first"] = form.get("place") == "first"
     try:
@@ -229,7 +218,7 @@ def _split(
 @router.post("/law/split/{review_id}")
 async def split(request: Request, room: TheRoom, review_id: AnId) -> Response:
     """Keep the division as a draft."""
-    caller, form = await _form(request, room)
+    caller, form = await read_form(request, room)
     parts = [(form.get(f"text{n}", ""), form.get(f"name{n}", "")) for n in PARTS_OF_SPLIT]
     about: dict[str, Any] = {name: form.get(name, "") for name in ("principle", "reason")}
     try:
@@ -241,14 +230,3 @@ async def split(request: Request, room: TheRoom, review_id: AnId) -> Response:
     if caller.expert.may("lead"):
         return RedirectResponse(f"/lead/amendments/{made.id}", 303)
     return page(room, caller, "law_proposed.html", amendment=made)
-
-
-async def _form(request: Request, room: Room) -> tuple[Caller, dict[str, str]]:
-    """Who sent a form of ours, and what it says."""
-    caller = await session_caller(request, room)
-    if caller is None:
-        raise NotLoggedIn("you are not logged in", next_step="log in with your link or token")
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=24)
-    form = {name: values[0] for name, values in fields.items()}
-    check_csrf(room, caller.session, form.pop("csrf", ""))
-    return caller, form
