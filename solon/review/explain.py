@@ -11,7 +11,14 @@ from solon.review.room import Room
 from solon.store.disagreements import text_ids
 from solon.store.experts import ExpertRow
 from solon.store.known import known_answer
-from solon.store.reading import critiques_of, decision_row, last_resolution, text_bodies, verdicts_on
+from solon.store.reading import (
+    critiques_of,
+    decision_row,
+    drafts_behind,
+    last_resolution,
+    text_bodies,
+    verdicts_on,
+)
 from solon.store.review_rows import REPEAT
 from solon.store.reviews import ReviewRow
 
@@ -65,8 +72,10 @@ def _as_seen(text: str, review: ReviewRow, place: dict[str, int]) -> str:
 
 
 def _findings(connection: Connection, review: ReviewRow, place: dict[str, int]) -> list[dict[str, Any]]:
-    """Each finding beside the principle it cites; `quote` is to be marked in the candidate's text."""
-    rows = critiques_of(connection, place)
+    """Each finding beside the principle it cites; `quote` is to be marked in the candidate's text. A revised answer
+    has those of the draft that it was made from: `of_draft`."""
+    revised = drafts_behind(connection, place)
+    rows = critiques_of(connection, [*place, *revised])
     bodies = text_bodies(connection, [text_id for _, text_id in rows])
     found = []
     for candidate, text_id in rows:
@@ -75,7 +84,10 @@ def _findings(connection: Connection, review: ReviewRow, place: dict[str, int]) 
             kept = {
                 name: str(finding.get(name, "")) for name in ("principle", "quote", "severity", "suggestion")
             }
-            found.append({"candidate": candidate, "place": place[candidate], **kept})
+            shown = revised.get(candidate, candidate)
+            found.append(
+                {"candidate": shown, "place": place[shown], "of_draft": candidate in revised, **kept}
+            )
     return sorted(found, key=lambda f: (f["place"], f["severity"] != "fatal", f["severity"] != "major"))
 
 

@@ -67,6 +67,21 @@ def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tu
     return [(row.candidate_id, row.text_id) for row in connection.execute(query)]
 
 
+def drafts_behind(connection: Connection, candidates: Collection[str]) -> dict[str, str]:
+    """draft -> the candidate among these that is a revision of it: what critics said is said of drafts."""
+    table = _table("Candidate")
+    found: dict[str, str] = {}
+    wanted = {name: name for name in candidates}
+    while wanted:
+        query = select(table.c.id, table.c.parent_id).where(
+            table.c.id.in_(wanted), table.c.parent_id.is_not(None)
+        )
+        wanted = {row.parent_id: wanted[row.id] for row in connection.execute(query)}
+        wanted = {draft: name for draft, name in wanted.items() if draft not in {*found, *candidates}}
+        found.update(wanted)
+    return found
+
+
 def verdicts_on(connection: Connection, item_id: str, shown: Collection[str]) -> list[Mapping[Any, Any]]:
     """The verdicts on the candidates shown, seat by seat."""
     verdicts = _table("Verdict")

@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, insert, select, update
 
 from solon.project import Project
 from solon.review.auth import COOKIE
 from solon.store.sessions import make_login_link
-from solon.store.tables import Decision, Outbox, Review
+from solon.store.tables import Candidate, Critique, Decision, Outbox, Review, Text
 
 reviews = Review.__table__
 
@@ -185,6 +185,46 @@ def test_explanation_comes_after_the_answer_and_names_no_one(
     assert len(told["verdicts"]) == 4
     assert {v["favours"] for v in told["verdicts"]} <= {1, 2, None}
     assert told["decision"]["yours"]
+
+
+def test_a_revised_answer_is_explained_by_what_was_said_of_its_draft(
+    project: Project, person: Any, serving: Any, client: Any
+) -> None:
+    """Critics read drafts: a panel that saw two revisions is not told as if critics had found nothing."""
+    _, token = person("Ada")
+    candidates = Candidate.__table__
+    found = {"severity": "fatal", "principle": "true-claims", "quote": "words", "suggestion": "other words"}
+    with project.store.transaction() as connection:
+        connection.execute(
+            update(Text.__table__)
+            .where(Text.__table__.c.id.in_(select(Critique.__table__.c.text_id)))
+            .values(body=json.dumps([found]))
+        )
+        rows = connection.execute(select(candidates)).mappings().all()
+        for row in rows:
+            draft = {**row, "id": f"{row['id'][:-1]}x", "round": -1}
+            connection.execute(insert(candidates).values(draft))
+            connection.execute(
+                update(candidates).where(candidates.c.id == row["id"]).values(parent_id=draft["id"])
+            )
+        behind = Critique.__table__.c.candidate_id
+        connection.execute(
+            update(Critique).values(candidate_id=func.substr(behind, 1, func.length(behind) - 1) + "x")
+        )
+
+    async def go() -> tuple[dict[str, Any], str]:
+        async with serving(project) as app, client(app, token) as http:
+            item = await next_item(http)
+            await decide(http, item, body(item))
+            answer = await http.get(f"/api/v1/assignments/{item['assignment']}/explanation")
+            return answer.json(), (await http.get(f"/page/explanation/{item['assignment']}")).text
+
+    told, page = run(go())
+    assert [(f["place"], f["of_draft"], f["quote"]) for f in told["findings"]] == [
+        (1, True, "words"),
+        (2, True, "words"),
+    ]
+    assert page.count("its draft, before it was revised") == 2
 
 
 def test_opening_early_is_recorded(project: Project, person: Any, serving: Any, client: Any) -> None:
