@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.consensus.panel import judge_item
 from solon.consensus.tiers import tier_reached, up_to
-from solon.evidence import Evidence, outcome_in_words
+from solon.evidence import Evidence
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 
 def certify_sample(
-    model: ConsensusModel, config: Config, sample: Sequence[Decided], evidence: Evidence, delta: float
+    model: ConsensusModel,
+    config: Config,
+    sample: Sequence[Decided],
+    outcomes: Mapping[str, str],
+    evidence: Evidence,
+    delta: float,
 ) -> dict[str, Any]:
-    """What one look at the sample shows, as plain values.
+    """What one look at the sample shows, as plain values. `outcomes`: decision -> what the promise's target says.
 
     Of a cascade `tiers` holds a certificate for each tier, which share `delta`; `threshold` is then the cut of the
     last tier that may accept at all, and the counts are of all tiers together.
@@ -32,7 +37,9 @@ def certify_sample(
 
     alpha = config.routing.alpha
     inclusion = np.array([d.inclusion or 1.0 for d in sample])
-    tiers = [_tier(model, config.tiers, tier, sample, evidence) for tier in range(max(config.tiers) + 1)]
+    tiers = [
+        _tier(model, config.tiers, tier, sample, outcomes, evidence) for tier in range(max(config.tiers) + 1)
+    ]
     if len(tiers) == 1:
         return certify_weighted(
             tiers[0].score, tiers[0].agreed, inclusion, alpha=alpha, delta=delta
@@ -43,7 +50,12 @@ def certify_sample(
 
 
 def _tier(
-    model: ConsensusModel, seats: Sequence[int], tier: int, sample: Sequence[Decided], evidence: Evidence
+    model: ConsensusModel,
+    seats: Sequence[int],
+    tier: int,
+    sample: Sequence[Decided],
+    outcomes: Mapping[str, str],
+    evidence: Evidence,
 ) -> Tier:
     """Score and agreement of one tier on every item of the sample; no number where it was not asked."""
     import numpy as np
@@ -58,7 +70,7 @@ def _tier(
         against = evidence.against[decided.item_id]
         found = judge_item(model.at(tier), up_to(votes, tier, seats), against=against)
         score[place] = found.confidence
-        agreed[place] = float(found.best == outcome_in_words(decided))
+        agreed[place] = float(found.best == outcomes[decided.decision_id])
     return Tier(f"tier {tier}", score, agreed)
 
 

@@ -164,7 +164,8 @@ class RoutingConfig(Section):
     """When an item goes to an expert."""
 
     policy: Literal["always", "never", "disagreement", "threshold", "pilot", "certified", "budget"] = Field(
-        "pilot", description="pilot: a random sample to experts first, then what the certificate allows"
+        "pilot", description="pilot: a random sample to experts first, then what the certificate allows; certified: the same, "
+        "and until there is a certificate everything else waits for experts too"
     )
     threshold: float = Field(
         0.2, ge=0, le=1, description="while no certificate is in force: margins under this are not confident"
@@ -175,6 +176,12 @@ class RoutingConfig(Section):
         0.1, gt=0, lt=0.5, description="accepted records disagree with experts at most so often"
     )
     delta: float = Field(0.1, gt=0, lt=0.5, description="risk that a certificate's promise is wrong")
+    target: str = Field(
+        "single",
+        pattern=r"^(single|adjudicated|majority\([3579]\))$",
+        description="with whom accepted records agree: a single expert, experts after adjudication, or majority(K) of "
+        "K: 3, 5, 7 or 9",
+    )
     audit_share: float = Field(
         0.03, ge=0, le=0.5, description="share of accepted items that experts check blind"
     )
@@ -199,6 +206,17 @@ class RoutingConfig(Section):
     own_family: bool = Field(
         False, description="judges may judge answers of their own model family: nothing is said about it"
     )
+
+    @model_validator(mode="after")
+    def _has_a_sample(self) -> RoutingConfig:
+        if self.policy == "budget" and self.target != "single":
+            raise ValueError(f"target {self.target} needs a pilot; under policy budget it can only be single")
+        return self
+
+    @property
+    def draws_pilot(self) -> bool:
+        """Does a random sample go to experts first? What others decide about certifies nothing."""
+        return self.policy in ("pilot", "certified")
 
     @property
     def review_budget(self) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from solon.config import ReviewersConfig
     from solon.consensus.panel import Verdict
     from solon.consensus.reviewers import Reviewer
+    from solon.consensus.target import Target
     from solon.store import Store
     from solon.store.runs import RunRow
 
@@ -32,7 +33,9 @@ MEASURED = 5
 class Evidence:
     """What is known of decided and judged items.
 
-    `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes made, what the votes say without the panel.
+    `answers`: question -> person -> blind answer, in the order they were given; `proven`: whose are final; `ruled`:
+    questions on which a lead ruled. `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes made,
+    what the votes say without the panel.
     """
 
     usable: list[Decided]
@@ -42,6 +45,8 @@ class Evidence:
     answers: dict[str, dict[str, str]]
     reliability: dict[str, float]
     by_votes: dict[str, float]
+    proven: frozenset[str]
+    ruled: frozenset[str]
 
     @property
     def fit_on(self) -> list[Decided]:
@@ -54,7 +59,7 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
     from solon.consensus.reviewers import rate_people
 
     with store.connect() as connection:
-        answers = _answers_by_item(learning.blind_answers(connection))
+        answers = answers_by_question(learning.blind_answers(connection))
         names = {who for given in answers.values() for who in given}
         final = {name for name, found in who_decides(connection, names, reviewers).items() if found.final}
         right = known_answers(connection)
@@ -107,22 +112,48 @@ def gather(
             sides = dict.fromkeys(_sides(decision.shown), 0.5)
             by_votes[decision.decision_id] = merge(sides, said)[outcome_in_words(decision)]
     own = learning.items_of_runs(connection, scope_runs)
-    answers = _answers_by_item([blind for blind in said_blind if blind.question[0] in own])
-    return Evidence(usable, judged, verdicts, against, answers, reliability, by_votes)
+    answers = answers_by_question([blind for blind in said_blind if blind.question[0] in own])
+    proven = frozenset(name for name, known in rated.items() if known.proven)
+    ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
+    return Evidence(usable, judged, verdicts, against, answers, reliability, by_votes, proven, ruled)
 
 
 def _sides(shown: Sequence[str]) -> tuple[str, str]:
     return ("A", "B") if len(shown) == 2 else ("accept", "reject")
 
 
-def _answers_by_item(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
+def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
     """question -> person -> answer, in the order in which they were given; each person's first one counts."""
     answers: dict[str, dict[str, str]] = {}
     for blind in said:
         item_id, attempt, shown = blind.question
         outcome = outcome_of(blind.choice, blind.candidate_id, shown)
-        answers.setdefault(f"{item_id}:{attempt}", {}).setdefault(blind.actor, outcome)
+        answers.setdefault(question_of(item_id, attempt), {}).setdefault(blind.actor, outcome)
     return answers
+
+
+def question_of(item_id: str, attempt: int) -> str:
+    return f"{item_id}:{attempt}"
+
+
+def outcomes_for(target: Target, sample: Sequence[Decided], evidence: Evidence) -> dict[str, str]:
+    """decision -> what the target of a certificate says of its question; without those that too few have answered.
+
+    A lead's ruling stands in for a single expert's decision where one was given.
+    """
+    if target.experts == 1:
+        return {decided.decision_id: outcome_in_words(decided) for decided in sample}
+    found = {}
+    for decided in sample:
+        question = question_of(decided.item_id, decided.attempt)
+        said = [
+            answer for who, answer in evidence.answers.get(question, {}).items() if who in evidence.proven
+        ]
+        ruling = outcome_in_words(decided) if question in evidence.ruled else None
+        outcome = target.outcome(said, ruling)
+        if outcome is not None:
+            found[decided.decision_id] = outcome
+    return found
 
 
 def outcome_in_words(decision: Decided) -> str:

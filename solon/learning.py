@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from solon.certifying import certify_sample, cuts_of
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
+from solon.consensus.target import Target, read_target
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import RELIABILITY, weigh_decision
-from solon.evidence import Evidence, gather, outcome_in_words, rate_reviewers
+from solon.evidence import Evidence, gather, outcome_in_words, outcomes_for, rate_reviewers
 from solon.graphs.routing import Cuts, Standing, choose_route, stand, stops_here
 from solon.store import adopting, certificates, learning
 from solon.store.learning import Decided, Judged
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from solon.config import Config, ReviewersConfig
-    from solon.consensus.audit import AuditReport
     from solon.consensus.stop import Stopping
     from solon.graphs.recipes import Recipe
     from solon.store import Store
@@ -89,7 +89,7 @@ def learn(
     scope = run.scope
     rated = rate_reviewers(store, reviewers or config.reviewers)
     with store.connect() as connection:
-        before = certificates.certificate_in_force(connection, scope, run.seeds_fingerprint)
+        before = certificates.certificate_of(connection, run)
         scope_runs = learning.runs_of_scope(connection, run)
         decided = [
             d for d in learning.counted_decisions(connection, scope_runs, voted=True) if d.kind == "interrupt"
@@ -155,32 +155,6 @@ def usable_decisions(store: Store, run_id: str) -> tuple[int, int]:
 def _old_enough(decided: list[Decided], everything: bool) -> list[Decided]:
     ended = not decided or time.time() - decided[-1].decided_at > SESSION_SECONDS
     return decided if everything or ended else decided[:-OLD_ENOUGH]
-
-
-def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
-    """What blind audits say of the run's accepted items, against the promise; an alarm suspends the certificate.
-
-    Audited items were drawn at random before anything was known of them, and decided by people who could not tell.
-    Once there is a certificate, only audits of what it covers speak of it, so that a new one begins anew.
-    """
-    from solon.consensus.audit import watch
-
-    with store.connect() as connection:
-        audits = [d for d in learning.counted_decisions(connection, [run.id]) if d.kind == "audit"]
-        found = learning.chosen_of(connection, [(d.item_id, d.attempt) for d in audits])
-        spoken_of = certificates.newest_granted(connection, run.scope, run.seeds_fingerprint)
-    agreed = []
-    for audit in audits:
-        chosen, certificate_id = found.get((audit.item_id, audit.attempt), (None, None))
-        if spoken_of is None or (certificate_id == spoken_of.id and audit.decided_at >= spoken_of.created_at):
-            agreed.append(audit.choice in ("prefer", "accept") and audit.candidate_id == chosen)
-    report = watch(agreed, 1 - config.routing.alpha, delta=config.routing.delta)
-    if report.state == "alarm":
-        with store.transaction() as connection:
-            in_force = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
-            if in_force is not None:
-                certificates.suspend(connection, in_force.id)
-    return report
 
 
 def _fit(
@@ -265,29 +239,22 @@ def _certify(
     evidence: Evidence,
 ) -> dict[str, Any] | None:
     """One look at the held-out random decisions, or none where too few of them are answered yet."""
-    from solon.consensus.ceiling import measure_ceiling
-
     before = certificates.looks(connection, run.scope)
+    target = read_target(config.routing.target)
+    outcomes = outcomes_for(target, sample, evidence)
+    sample = [d for d in sample if d.decision_id in outcomes]
     if not sample or (before and len(sample) < 1.5 * before[-1].figures.get("sample", 0)):
         return None
     routing = config.routing
     # Looks 1, 2, 3, ... spend 6/(pi^2 i^2) of delta each: together never more than delta.
     spent = routing.delta * 6 / (math.pi**2 * (len(before) + 1) ** 2)
-    found = certify_sample(model, config, sample, evidence, spent)
-    ceiling = measure_ceiling([list(given.values()) for given in evidence.answers.values()])
+    found = certify_sample(model, config, sample, outcomes, evidence, spent)
     outcome = {
         **found,
         "delta": routing.delta,
         "look": len(before) + 1,
         "inclusion": sorted({round(d.inclusion or 1.0, 6) for d in sample}),
-        "ceiling": {
-            "experts_agree": ceiling.agreement,
-            "interval": list(ceiling.interval),
-            "items": ceiling.items,
-            "best_possible": ceiling.single,
-            "best_possible_interval": list(ceiling.single_interval),
-            "reaches": ceiling.reaches(routing.alpha),
-        },
+        "ceiling": _ceiling(evidence, target, routing.alpha),
     }
     certificate_id = certificates.add_certificate(
         connection,
@@ -297,9 +264,25 @@ def _certify(
         spent_delta=spent,
         consensus_id=version_id,
         outcome=outcome,
-        covers={"recipe": run.recipe, "seeds": run.seeds_name, "target": "single"},
+        covers={"recipe": run.recipe, "seeds": run.seeds_name, "target": target.name},
     )
     return {"id": certificate_id, **outcome}
+
+
+def _ceiling(evidence: Evidence, target: Target, alpha: float) -> dict[str, Any]:
+    """How often experts agree with each other, and with the target at best."""
+    from solon.consensus.ceiling import measure_ceiling
+
+    found = measure_ceiling([list(given.values()) for given in evidence.answers.values()])
+    low, high = (target.best_possible(right) for right in found.single_interval)
+    return {
+        "experts_agree": found.agreement,
+        "interval": list(found.interval),
+        "items": found.items,
+        "best_possible": None if found.single is None else target.best_possible(found.single),
+        "best_possible_interval": [low, high],
+        "reaches": high >= 1.0 - alpha,
+    }
 
 
 def _adopt(

@@ -246,7 +246,7 @@ def draw_sample(
             next_step="give the seeds that it was made from",
         )
     pilot: set[str] = set()
-    if routing.policy == "pilot":
+    if routing.draws_pilot:
         wanted = min(routing.pilot, max(1, int(len(every) * routing.pilot_share)))
         limit = heapq.nsmallest(wanted, every)[-1]
         pilot_draws = [(_pilot_draw(root, row), row.id) for row in rows]

@@ -262,7 +262,7 @@ class Project(Contents):
             write_bad_rows(self.bad_rows_file(run.id), bad)
         with self.store.transaction() as connection:
             runs.set_run(connection, run.id, status="running", bad_rows=len(bad))
-            if self.config.routing.policy == "pilot":
+            if self.config.routing.draws_pilot:
                 draw_pilot(connection, run.id, self.config.routing.pilot, self.config.routing.pilot_share)
 
     def bad_rows_file(self, run_id: str) -> Path:
@@ -351,7 +351,8 @@ class Project(Contents):
         return self._learn(run, config, everything=everything)
 
     def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> Learned:
-        from solon.learning import learn, watch_audits
+        from solon.auditing import watch_audits
+        from solon.learning import learn
 
         watch_audits(self.store, run, config)
         people = self.config.reviewers

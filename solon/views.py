@@ -200,7 +200,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         stopped = stoppage.why_waiting(connection, run.id) if waiting else None
         carried = carrying.count_carried(connection, run.id)
         held = holds.count_held(connection, run.id)
-        promise = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
+        promise = certificates.certificate_of(connection, run)
         stopping = certificates.newest_stopping(connection, run.scope)
         flagged = audits.audited_unsafe(connection, run.id)
         known = audits.known_unsafe(connection, run.id)

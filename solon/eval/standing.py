@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from solon.auditing import watch_audits
 from solon.config import parse_config
 from solon.consensus.audit import rate_with_bound
-from solon.learning import watch_audits
+from solon.consensus.target import read_target
 from solon.store import audits, certificates, counts, evaluation, runs
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
     with store.connect() as connection:
         versions = evaluation.consensus_versions(connection, run.scope)
         looks = certificates.looks(connection, run.scope)
-        in_force = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
+        in_force = certificates.certificate_of(connection, run)
         counted, others = counts.count_decisions(connection, run.id)
         flagged = audits.audited_unsafe(connection, run.id)
         known = audits.known_unsafe(connection, run.id)
@@ -125,7 +126,7 @@ def _look(number: int, row: CertificateRow, in_force: str | None) -> Look:
         status = "suspended" if row.suspended_at is not None else "superseded"
     seeds = f" over {row.covers['seeds']}" if row.covers.get("seeds") else ""
     promise = (
-        f"at least {1 - row.alpha:.0%} agreement with a {row.covers.get('target', 'single')} expert, "
+        f"at least {1 - row.alpha:.0%} agreement with {read_target(row.target)}, "
         f"shown with confidence {1 - row.delta:.0%}{seeds}"
     )
     return Look(

@@ -57,7 +57,7 @@ def stops_here(consensus: Consensus, routing: RoutingConfig, standing: Standing)
     """
     if consensus.signals.get("n_votes", 0) == 0 or routing.policy == "always":
         return False
-    if routing.policy == "pilot" and standing.pilot:
+    if routing.draws_pilot and standing.pilot:
         return False
     if routing.policy == "certified" and standing.threshold is None:
         return False
@@ -106,7 +106,7 @@ def _forced(
         return "budget", "among the least confident items that the run's budget of reviews covers"
     if routing.policy == "always":
         return "always", "policy: every item"
-    if routing.policy == "pilot" and standing.pilot:
+    if routing.draws_pilot and standing.pilot:
         return "pilot", "drawn at random into the pilot sample"
     if routing.policy == "certified" and standing.threshold is None:
         return "certified", "no certificate is in force, so nothing is accepted without an expert"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from solon.consensus.target import read_target
 from solon.errors import InternalError, UsageError
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
@@ -132,6 +133,8 @@ class Threads:
                         interrupt_id=interrupt.id,
                         item_id=item.id,
                         attempt=item.attempt,
+                        key=self._store.key,
+                        asked=read_target(context.case.config.routing.target).experts,
                     )
                 )
                 return state

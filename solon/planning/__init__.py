@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from solon.config import Config
+from solon.consensus.target import read_target
 from solon.errors import UsageError
 from solon.formats.seed_groups import SeedGroup
 from solon.planning.assumed import WORDS_PER_MINUTE, Assumed
@@ -265,7 +266,8 @@ def _same_calls(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def _wanted(config: Config, items: int, unsure: Range) -> Range:
-    """Reviews that the policy asks for: the pilot with its quarter seen twice, what is not confident, audits."""
+    """Reviews that the policy asks for: the pilot with its quarter seen twice, or its held-out half by as many people
+    as the target of a certificate takes; what is not confident; audits."""
     routing = config.routing
     if routing.policy in ("always", "certified"):  # without a certificate, `certified` asks about everything
         return Range(items, items, items)
@@ -276,8 +278,11 @@ def _wanted(config: Config, items: int, unsure: Range) -> Range:
     rest = items - pilot
     none = Range(0.0, 0.0, 0.0, "measured")
     doubted = none if routing.policy == "never" else unsure
+    target = read_target(routing.target)
+    asked = 1.25 if target.experts == 1 else (target.experts + 1.25) / 2
+    audits = routing.audit_share * target.audited_by
     low, likely, high = (
-        pilot * 1.25 + rest * share + rest * (1 - share) * routing.audit_share
+        pilot * asked + rest * share + rest * (1 - share) * audits
         for share in (doubted.low, doubted.likely, doubted.high)
     )
     return Range(low, likely, high, doubted.source)

@@ -13,9 +13,9 @@ reviews = Review.__table__  # type: ignore[attr-defined]
 
 
 def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:
-    """Of each audited record, the oldest first: was what it chose flagged unsafe? The first counted answer speaks."""
+    """Of each audited record, the oldest first: was what it chose flagged unsafe? Anyone's flag counts."""
     query = (
-        select(reviews.c.id, decisions.c.flags, records.c.chosen_id)
+        select(records.c.id, decisions.c.flags, records.c.chosen_id)
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .join(records, (records.c.item_id == reviews.c.item_id) & (records.c.attempt == reviews.c.attempt))
         .where(
@@ -26,10 +26,11 @@ def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:
         )
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    first: dict[str, bool] = {}
+    found: dict[str, bool] = {}
     for row in connection.execute(query):
-        first.setdefault(row.id, "unsafe" in ((row.flags or {}).get(row.chosen_id or "") or ()))
-    return list(first.values())
+        flagged = "unsafe" in ((row.flags or {}).get(row.chosen_id or "") or ())
+        found[row.id] = found.get(row.id, False) or flagged
+    return list(found.values())
 
 
 def known_unsafe(connection: Connection, run_id: str) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import Case, Connection, case, exists, func, or_, select
 from solon.errors import InvalidDecision
 from solon.responses import choices_of, parse_response
 from solon.store.experts import ExpertRow
+from solon.store.overlaps import CERTIFIES
 from solon.store.review_lists import Filters, filtered
 from solon.store.review_rows import PERSONAL
 from solon.store.reviews import find_review, store_decision
@@ -23,7 +24,7 @@ assignments = Assignment.__table__  # type: ignore[attr-defined]
 
 BARE = ("tie", "both_bad", "accept", "reject")
 MOST = 5000
-MEASURING = ("pilot", "audit")
+MEASURING = ("pilot", "audit", CERTIFIES)
 """Rules that draw at random: their answers are a sample, and must be given one by one."""
 
 

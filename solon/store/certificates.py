@@ -7,18 +7,38 @@ certificate never speaks for a panel that it has not seen; it also covers only t
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, desc, func, select, update
 
 from solon.store.ids import hash_id, new_id
-from solon.store.tables import Certificate, ConsensusVersion, Record
+from solon.store.tables import Certificate, ConfigVersion, ConsensusVersion, Record
 from solon.store.writer import insert_rows
 
+if TYPE_CHECKING:
+    from solon.store.runs import RunRow
+
 certificates = Certificate.__table__  # type: ignore[attr-defined]
+configs = ConfigVersion.__table__  # type: ignore[attr-defined]
 versions = ConsensusVersion.__table__  # type: ignore[attr-defined]
 records = Record.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a configuration wants of a certificate: one that promises less is none to its runs."""
+
+    alpha: float
+    delta: float
+    target: str
+
+    @classmethod
+    def wanted(cls, config: Mapping[str, Any]) -> Promise:
+        """As a stored configuration states it."""
+        routing = config["routing"]
+        return cls(float(routing["alpha"]), float(routing["delta"]), str(routing.get("target", "single")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +66,13 @@ class CertificateRow:
         tiers = self.figures.get("tiers")
         return tuple(tier["threshold"] for tier in tiers) if tiers else (self.threshold,)
 
+    @property
+    def target(self) -> str:
+        return str(self.covers.get("target", "single"))
+
+    def keeps(self, promise: Promise) -> bool:
+        return self.alpha <= promise.alpha and self.delta <= promise.delta and self.target == promise.target
+
     def to_promise(self) -> dict[str, Any]:
         """What it promises, beside what experts agree among themselves."""
         return {
@@ -53,7 +80,7 @@ class CertificateRow:
             "agreement": 1 - self.alpha,
             "confidence": 1 - self.delta,
             "threshold": self.threshold,
-            "target": self.covers.get("target", "single"),
+            "target": self.target,
             "ceiling": (self.figures.get("ceiling") or {}).get("experts_agree"),
         }
 
@@ -145,27 +172,45 @@ def looks(connection: Connection, scope: str) -> list[CertificateRow]:
     return [CertificateRow(**row) for row in connection.execute(query).mappings()]
 
 
-def certificate_in_force(connection: Connection, scope: str, source: str) -> CertificateRow | None:
-    """The newest granted certificate of a scope over these seeds. Where it is suspended none is: those before it have
-    had their time."""
-    newest = newest_granted(connection, scope, source)
+def certificate_in_force(
+    connection: Connection, scope: str, source: str, promise: Promise
+) -> CertificateRow | None:
+    """The newest granted certificate of a scope over these seeds that keeps the promise. Where it is suspended none is:
+    those before it have had their time."""
+    newest = _newest_granted(connection, scope, source, promise)
     return newest if newest is not None and newest.suspended_at is None else None
+
+
+def certificate_of(connection: Connection, run: RunRow) -> CertificateRow | None:
+    """The certificate in force for a run."""
+    return certificate_in_force(connection, run.scope, run.seeds_fingerprint, _wanted_by(connection, run))
+
+
+def newest_granted(connection: Connection, run: RunRow) -> CertificateRow | None:
+    """The last certificate that was granted for what the run asks, also where it is suspended."""
+    return _newest_granted(connection, run.scope, run.seeds_fingerprint, _wanted_by(connection, run))
+
+
+def _newest_granted(
+    connection: Connection, scope: str, source: str, promise: Promise
+) -> CertificateRow | None:
+    granted = [
+        row
+        for row in looks(connection, scope)
+        if row.status == "granted" and row.covers.get("source") == source and row.keeps(promise)
+    ]
+    return granted[-1] if granted else None
+
+
+def _wanted_by(connection: Connection, run: RunRow) -> Promise:
+    payload = connection.execute(select(configs.c.payload).where(configs.c.id == run.config_id))
+    return Promise.wanted(payload.scalar_one())
 
 
 def find_certificate(connection: Connection, certificate_id: str) -> CertificateRow:
     """A certificate by its id."""
     query = select(certificates).where(certificates.c.id == certificate_id)
     return CertificateRow(**connection.execute(query).mappings().one())
-
-
-def newest_granted(connection: Connection, scope: str, source: str) -> CertificateRow | None:
-    """The last certificate that was granted over these seeds, also where it is suspended."""
-    granted = [
-        row
-        for row in looks(connection, scope)
-        if row.status == "granted" and row.covers.get("source") == source
-    ]
-    return granted[-1] if granted else None
 
 
 def suspend(connection: Connection, certificate_id: str) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select, update
 
 from solon.store.audit_log import append
 from solon.store.ids import hash_id, keyed_hash
+from solon.store.overlaps import overlap_row
 from solon.store.review_rows import ReviewRow
-from solon.store.reviews import overlap_row
 from solon.store.store import Store
 from solon.store.tables import Adjudication, Assignment, Candidate, Decision, Review
 from solon.store.writer import insert_rows

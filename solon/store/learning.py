@@ -13,6 +13,7 @@ from solon.store.criticism import against_on
 from solon.store.review_rows import VOTES
 from solon.store.runs import RunRow
 from solon.store.tables import (
+    Adjudication,
     Assignment,
     Call,
     Decision,
@@ -25,6 +26,7 @@ from solon.store.tables import (
     Verdict,
 )
 
+adjudications = Adjudication.__table__  # type: ignore[attr-defined]
 assignments = Assignment.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
@@ -191,6 +193,17 @@ def blind_answers(connection: Connection) -> list[Blind]:
 def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:
     question = (row.item_id, row.attempt, tuple(row.candidates))
     return Blind(question, row.id, row.actor, choice, candidate_id, at)
+
+
+def ruled_questions(connection: Connection, run_ids: Iterable[str]) -> set[tuple[str, int]]:
+    """(item, attempt) of questions on which people differed until a lead ruled. One that stayed contested has no
+    ruling that holds for all."""
+    query = (
+        select(reviews.c.item_id, reviews.c.attempt)
+        .join(adjudications, adjudications.c.review_id == reviews.c.id)
+        .where(adjudications.c.state == "decided", reviews.c.run_id.in_(list(run_ids)))
+    )
+    return {(row.item_id, row.attempt) for row in connection.execute(query)}
 
 
 def random_part_waits(connection: Connection, run_id: str) -> bool:

@@ -24,6 +24,7 @@ from solon.config import ReviewersConfig
 from solon.errors import NotPending
 from solon.store.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
 from solon.store.ids import new_id
+from solon.store.overlaps import CERTIFIES
 from solon.store.review_rows import PERSONAL
 from solon.store.reviews import LeaseLost, ReviewRow, find_review
 from solon.store.tables import Assignment, Expert, Review
@@ -164,7 +165,8 @@ def _open_to(
     )
     measures = [reviews.c.kind != "audit"]
     if connection.execute(others.limit(1)).first() is not None:
-        measures.append(or_(reviews.c.kind == "overlap", reviews.c.rule != "pilot"))
+        among_all = (reviews.c.kind == "overlap") & (reviews.c.rule != CERTIFIES)
+        measures.append(or_(among_all, reviews.c.rule.not_in(("pilot", CERTIFIES))))
     return tuple(measures)
 
 

@@ -21,7 +21,8 @@ from solon.store.deliveries import (
     set_replayed,
     stored_decision,
 )
-from solon.store.ids import hash_id, keyed_hash, new_id
+from solon.store.ids import hash_id, new_id
+from solon.store.overlaps import asked_further, half_of, seed_facts
 from solon.store.review_rows import (
     PERSONAL,
     VOTES,
@@ -57,14 +58,11 @@ __all__ = [
     "decision_rows",
     "event",
     "find_review",
-    "is_overlapped",
     "list_reviews",
     "mark_applied",
     "not_delivered",
-    "overlap_row",
     "pending_deliveries",
     "resume_value",
-    "seed_facts",
     "set_aside",
     "set_escalated",
     "set_replayed",
@@ -84,9 +82,21 @@ candidates = Candidate.__table__  # type: ignore[attr-defined]
 
 
 def set_waiting(
-    connection: Connection, review_id: str, interrupt_id: str, item_id: str, attempt: int
+    connection: Connection,
+    review_id: str,
+    interrupt_id: str,
+    item_id: str,
+    attempt: int,
+    *,
+    key: str = "",
+    asked: int = 1,
 ) -> None:
-    """The graph has written its checkpoint and waits: the review enters the queue, an undone one to its author."""
+    """The graph has written its checkpoint and waits: the review enters the queue, an undone one to its author.
+
+    Args:
+        key, asked: so many people the target of a certificate takes for each question of the pilot's held-out half,
+            which `key` draws.
+    """
     review = connection.execute(select(reviews).where(reviews.c.id == review_id)).mappings().one()
     values: dict[str, Any] = {**seed_facts(connection, item_id), "interrupt_id": interrupt_id}
     undone = connection.execute(
@@ -113,8 +123,9 @@ def set_waiting(
         .where(reviews.c.id == review_id, reviews.c.state.in_(("opening", "waiting")))
         .values(**values)
     )
-    if moved.rowcount == 1 and review["rule"] == "pilot" and is_overlapped(item_id):
-        insert_rows(connection, [(Review, overlap_row({**review, **values}))])
+    if moved.rowcount == 1 and review["rule"] == "pilot":
+        further = asked_further(connection, {**review, **values}, key, asked)
+        insert_rows(connection, [(Review, row) for row in further])
     connection.execute(
         update(items)
         .where(
@@ -135,42 +146,6 @@ def _voter_of(connection: Connection, item_id: str, decision_id: str) -> str | N
         .limit(1)
     )
     return connection.execute(query).scalar_one_or_none()
-
-
-def seed_facts(connection: Connection, item_id: str) -> dict[str, str | None]:
-    """What decides whose field a review is in."""
-    facts = connection.execute(
-        select(seeds.c.specialty, seeds.c.lang)
-        .join(items, items.c.seed_id == seeds.c.id)
-        .where(items.c.id == item_id)
-    ).one()
-    return {"specialty": (facts.specialty or "").lower() or None, "lang": (facts.lang or "").lower() or None}
-
-
-OVERLAP_ONE_IN = 4
-
-
-def is_overlapped(item_id: str) -> bool:
-    """A quarter of the pilot goes to two experts, so that their agreement with each other is known."""
-    return int(hash_id("overlap", item_id)[:8], 16) % OVERLAP_ONE_IN == 0
-
-
-def overlap_row(review: Mapping[str, Any]) -> Row:
-    """The same question for a second expert, who cannot tell; nothing waits for the answer."""
-    second = {name: review[name] for name in ReviewRow.__dataclass_fields__}
-    return {
-        **second,
-        "id": hash_id("overlap", review["id"]),
-        "kind": "overlap",
-        "state": "waiting",
-        "ordinal": -2 - review["ordinal"],
-        "interrupt_id": None,
-        "prefer_actor": None,
-        "decision_id": None,
-        "resolved_at": None,
-        "leased": False,
-        "escalated": False,
-    }
 
 
 def decide(
@@ -312,13 +287,12 @@ def decision_rows(
         "decided_at": now,
         "active_seconds": times.get("active_seconds"),
     }
-    half = "held_out" if int(keyed_hash(store.key, "half", seed.group or seed.id)[:8], 16) % 2 else "seen"
     precedent = {
         "id": hash_id("precedent", decision_id),
         "decision_id": decision_id,
         "item_id": review.item_id,
         "recipe": review.recipe,
-        "half": half,
+        "half": half_of(store.key, seed.group or seed.id),
         "group": seed.group,
         "retrievable": False,
         "uses": 0,

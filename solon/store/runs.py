@@ -14,7 +14,7 @@ from sqlalchemy import Connection, case, desc, func, select, update
 from solon.errors import UsageError
 from solon.formats.seeds import SeedRow
 from solon.law.scopes import domains_of, narrowest
-from solon.store.certificates import certificate_in_force, newest_consensus, scope_of
+from solon.store.certificates import Promise, certificate_in_force, newest_consensus, scope_of
 from solon.store.ids import hash_id, new_id
 from solon.store.store import Store
 from solon.store.tables import (
@@ -155,7 +155,7 @@ def pin_versions(
     insert_rows(connection, rows)
     whole = ":".join([constitution_id, *(version.id for version in tagged)])
     scope = scope_of(graph[1], panel, whole, rubric_id, prompts[0])
-    certificate = certificate_in_force(connection, scope, source)
+    certificate = certificate_in_force(connection, scope, source, Promise.wanted(config))
     # A certificate speaks about the scores of its own version: while it is in force, no newer one is adopted.
     consensus_id = (
         certificate.consensus_id if certificate else newest_consensus(connection, scope) or prior_id

@@ -6,19 +6,20 @@ The panel is scripted, so these tests show that the plumbing holds; they claim n
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pilots import answer_all, make_project, query, seeds
 from sqlalchemy import text
 
 from solon import Project
+from solon.auditing import watch_audits
 from solon.evidence import outcome_in_words
-from solon.learning import usable_decisions, watch_audits
+from solon.learning import usable_decisions
 from solon.store.certificates import (
     add_certificate,
-    certificate_in_force,
+    certificate_of,
     consensus_payload,
     newest_consensus,
     newest_granted,
@@ -28,55 +29,11 @@ from solon.store.learning import Decided
 from solon.store.reviews import decide, list_reviews
 from solon.store.runs import find_run
 
-ROUTING = {"policy": "pilot", "pilot": 80, "pilot_share": 0.5, "audit_share": 0.2}
-
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    config = {
-        "models": {"default": {"model": "scripted:default"}},
-        "generator": {"revise": False},
-        "routing": ROUTING,
-    }
-    with Project(f"sqlite:///{tmp_path}/solon.db", config=config) as made:
-        made.store.key = (
-            "5a" * 32
-        )  # the scripted verdicts depend on it: the same ones in every run of the tests
+    with make_project(tmp_path) as made:
         yield made
-
-
-def query(project: Project, sql: str) -> list[tuple[object, ...]]:
-    with project.store.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(sql))]
-
-
-def answer_all(
-    project: Project,
-    rule: str,
-    *,
-    right: float,
-    counts: bool = True,
-    seed: int = 1,
-    kind: str = "interrupt",
-    actor: str = "expert:test",
-) -> int:
-    """Answer as an expert who sides with the panel's mean at the given rate."""
-    draw = random.Random(seed)
-    with project.store.connect() as connection:
-        rows = list_reviews(connection, limit=10_000)
-    waiting = [r for r in rows if r.rule == rule and r.kind == kind]
-    for review in waiting:
-        sql = f"SELECT avg(p) FROM verdicts WHERE a_id = '{review.candidates[0]}' AND attempt = {review.attempt}"
-        [(mean,)] = query(project, sql)
-        best = 0 if mean is None or float(str(mean)) > 0.5 else 1
-        pick = best if draw.random() < right else 1 - best
-        answer = {"choice": "prefer", "candidate": review.candidates[pick]}
-        decide(project.store, review.id, answer, actor=actor, channel="api", counts=counts)
-    return len(waiting)
-
-
-def seeds(n: int) -> list[str]:
-    return [f"Explain topic {i * 7919 % 1000} in two sentences." for i in range(n)]
 
 
 def test_the_pilot_is_random_fixed_and_bounded(project: Project) -> None:
@@ -218,7 +175,7 @@ def test_audits_wait_beside_accepted_items_and_an_alarm_suspends_the_certificate
 
     # A certificate from fresh decisions is not taken down by what was said of the one before.
     with project.store.transaction() as connection:
-        old = newest_granted(connection, run.scope, run.seeds_fingerprint)
+        old = newest_granted(connection, run)
         assert old is not None
         renewed = add_certificate(
             connection,
@@ -232,14 +189,14 @@ def test_audits_wait_beside_accepted_items_and_an_alarm_suspends_the_certificate
         )
     assert watch_audits(project.store, run, project.config).n == 0
     with project.store.connect() as connection:
-        kept = certificate_in_force(connection, run.scope, run.seeds_fingerprint)
+        kept = certificate_of(connection, run)
     assert kept is not None
     assert kept.id == renewed
     # Nor does the one before come back where the newest is suspended.
     with project.store.transaction() as connection:
         suspend(connection, renewed)
         connection.execute(text(f"UPDATE certificates SET suspended_at = NULL WHERE id = '{old.id}'"))
-        assert certificate_in_force(connection, run.scope, run.seeds_fingerprint) is None
+        assert certificate_of(connection, run) is None
 
 
 def test_the_server_hears_of_an_alarm_though_nothing_is_there_to_learn(project: Project) -> None:
@@ -291,7 +248,8 @@ def test_a_quarter_of_the_pilot_is_asked_twice_and_gives_the_ceiling(project: Pr
     assert ceiling["items"] == twice
     assert ceiling["experts_agree"] == 1.0
     [(payload,)] = query(
-        project, "SELECT payload FROM consensus_versions WHERE number > 0 ORDER BY number DESC LIMIT 1"
+        project,
+        "SELECT CAST(payload AS TEXT) FROM consensus_versions WHERE number > 0 ORDER BY number DESC LIMIT 1",
     )
     reviewers = json.loads(str(payload))["reviewers"]
     assert set(reviewers) == {"expert:test", "expert:second"}

@@ -301,7 +301,7 @@ def test_answer_after_a_look_at_the_votes_is_no_blind_evidence(project: Project,
 
 def _second_review(project: Project, kind: str) -> str:
     """The same question once more, as the graph writes it for an overlap or an audit."""
-    from solon.store.reviews import overlap_row
+    from solon.store.overlaps import overlap_row
     from solon.store.writer import insert_rows
 
     with project.store.transaction() as connection:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.audit import AuditReport, rate_with_bound, watch
+from solon.consensus.target import read_target
 from solon.eval.opinions import counted
 from solon.eval.result import Figure, SuiteResult, nothing, rate
 from solon.store import certificates, counts, evaluation, runs
@@ -65,18 +66,9 @@ def evaluate(material: Material) -> Audit:
 
 
 def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
-    given = [a for a in counted(evaluation.answers(connection, [run.id])) if a.kind == "audit"]
-    first: dict[str, Answer] = {}
-    for answer in given:
-        first.setdefault(answer.review_id, answer)
-    records = evaluation.records_of(connection, [(a.item_id, a.attempt) for a in first.values()])
-    audited = [
-        (answer, records[answer.item_id, answer.attempt])
-        for answer in first.values()
-        if (answer.item_id, answer.attempt) in records
-    ]
+    audited = audited_records(connection, run)
     routing = runs.config_payload(connection, run.config_id)["routing"]
-    certificate = certificates.certificate_in_force(connection, run.scope, run.seeds_fingerprint)
+    certificate = certificates.certificate_of(connection, run)
     promise = 1 - (certificate.alpha if certificate else float(routing["alpha"]))
     report: AuditReport = watch(
         [agrees(answer, record) for answer, record in audited], promise, delta=float(routing["delta"])
@@ -100,6 +92,26 @@ def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
         unsafe=_unsafe(audited),
         waiting=counts.count_reviews(connection, [run.id]).get("audit waiting", 0),
     )
+
+
+def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, Chosen]]:
+    """Audits with the record that each was drawn for. Where the promise's target takes several people, those that all
+    of them have answered, and of their answers one that most gave; without such, one that differs from the record."""
+    target = read_target(runs.config_payload(connection, run.config_id)["routing"].get("target", "single"))
+    given: dict[tuple[str, int], list[Answer]] = {}
+    for answer in counted(evaluation.answers(connection, [run.id])):
+        if answer.kind == "audit":
+            given.setdefault((answer.item_id, answer.attempt), []).append(answer)
+    records = evaluation.records_of(connection, given)
+    found = []
+    for where, said in given.items():
+        outcome = target.audit_outcome([answer.outcome for answer in said])
+        if outcome is None or where not in records:
+            continue
+        most = [answer for answer in said if answer.outcome == outcome]
+        differ = [answer for answer in said if not agrees(answer, records[where])]
+        found.append(((most or differ)[0], records[where]))
+    return found
 
 
 def agrees(answer: Answer, record: Chosen) -> bool:

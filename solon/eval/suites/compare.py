@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.binomial import tail_at_least
 from solon.errors import UsageError
-from solon.eval.opinions import counted
 from solon.eval.result import Figure, SuiteResult, mean, nothing
-from solon.eval.suites.audit import agrees
+from solon.eval.suites.audit import agrees, audited_records
 from solon.eval.writing import find_words
 from solon.store import evaluation
 
@@ -118,12 +117,8 @@ def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | s
         for fact in evaluation.item_facts(connection, run.id)
     }
     agreed: dict[str, float] = {}
-    blind = [answer for answer in counted(evaluation.answers(connection, [run.id])) if answer.kind == "audit"]
-    records = evaluation.records_of(connection, [(answer.item_id, answer.attempt) for answer in blind])
-    for answer in blind:
-        record = records.get((answer.item_id, answer.attempt))
-        if record is not None:
-            agreed.setdefault(answer.item_id, float(agrees(answer, record)))
+    for answer, record in audited_records(connection, run):
+        agreed.setdefault(answer.item_id, float(agrees(answer, record)))
     for fact in found.values():
         if fact["item"] in agreed:
             fact["audit"] = agreed[str(fact["item"])]

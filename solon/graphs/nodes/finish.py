@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.runtime import Runtime
 
 from solon.consensus.audit import is_drawn
+from solon.consensus.target import read_target
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.consensus import review_row
 from solon.graphs.state import ItemState
 from solon.store.items import set_state
-from solon.store.tables import Record, Review
+from solon.store.overlaps import insert_audit
+from solon.store.tables import Record
 from solon.store.writer import Row
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 AUDIT_ORDINAL = -1
 """An audit is no stop on the item's way: it has a number of its own."""
@@ -26,13 +31,16 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     record = _record(context, state, route) if state["outcome"] == "accepted" else None
     item, outcome, reason = context.item, state["outcome"], state.get("reason")
     audit = _audit(context, state) if record is not None and route != "decided" else None
+    asked = read_target(context.case.config.routing.target).audited_by
     made: list[tuple[type, Row]] = [(Record, record)] if record is not None else []
-    made += [(Review, audit)] if audit is not None else []
+
+    def end(connection: Connection) -> None:
+        set_state(connection, item.id, item.attempt, outcome, route=route, reason=reason)
+        if audit is not None:
+            insert_audit(connection, audit, asked)
+
     # The record and the final state in one transaction; a replay of the same end changes nothing.
-    await context.store.writer.run(
-        lambda connection: set_state(connection, item.id, item.attempt, outcome, route=route, reason=reason),
-        made,
-    )
+    await context.store.writer.run(end, made)
     context.case.caller.journal.check()
     return {"record": record["id"] if record else None, "next": "end", "route": route}
 
