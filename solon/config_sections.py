@@ -164,8 +164,9 @@ class RoutingConfig(Section):
     """When an item goes to an expert."""
 
     policy: Literal["always", "never", "disagreement", "threshold", "pilot", "certified", "budget"] = Field(
-        "pilot", description="pilot: a random sample to experts first, then what the certificate allows; certified: the same, "
-        "and until there is a certificate everything else waits for experts too"
+        "pilot",
+        description="pilot: a random sample to experts first, then what the certificate allows; certified: the same, "
+        "and until there is a certificate everything else waits for experts too",
     )
     threshold: float = Field(
         0.2, ge=0, le=1, description="while no certificate is in force: margins under this are not confident"

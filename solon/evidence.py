@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ MEASURED = 5
 class Evidence:
     """What is known of decided and judged items.
 
-    `answers`: question -> person -> blind answer, in the order they were given; `proven`: whose are final; `ruled`:
+    `answers`: question -> person -> blind answer, in the order they were given; `final`: people whose decide; `ruled`:
     questions on which a lead ruled. `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes made,
     what the votes say without the panel.
     """
@@ -45,7 +45,7 @@ class Evidence:
     answers: dict[str, dict[str, str]]
     reliability: dict[str, float]
     by_votes: dict[str, float]
-    proven: frozenset[str]
+    final: frozenset[str]
     ruled: frozenset[str]
 
     @property
@@ -61,7 +61,7 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
     with store.connect() as connection:
         answers = answers_by_question(learning.blind_answers(connection))
         names = {who for given in answers.values() for who in given}
-        final = {name for name, found in who_decides(connection, names, reviewers).items() if found.final}
+        final = final_among(connection, names, reviewers)
         right = known_answers(connection)
     rated = rate_people(answers, final, golden=right)
     figures = {
@@ -79,12 +79,18 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
     return rated
 
 
+def final_among(connection: Connection, names: Collection[str], reviewers: ReviewersConfig) -> frozenset[str]:
+    """Those of these people whose decision is final."""
+    return frozenset(name for name, found in who_decides(connection, names, reviewers).items() if found.final)
+
+
 def gather(
     connection: Connection,
     run: RunRow,
     scope_runs: Sequence[str],
     usable: list[Decided],
     rated: Mapping[str, Reviewer],
+    reviewers: ReviewersConfig,
 ) -> Evidence:
     """Votes take the place of the decision that they made: what they say without the panel is what teaches it."""
     from solon.consensus.reviewers import merge
@@ -113,9 +119,9 @@ def gather(
             by_votes[decision.decision_id] = merge(sides, said)[outcome_in_words(decision)]
     own = learning.items_of_runs(connection, scope_runs)
     answers = answers_by_question([blind for blind in said_blind if blind.question[0] in own])
-    proven = frozenset(name for name, known in rated.items() if known.proven)
+    final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
     ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
-    return Evidence(usable, judged, verdicts, against, answers, reliability, by_votes, proven, ruled)
+    return Evidence(usable, judged, verdicts, against, answers, reliability, by_votes, final, ruled)
 
 
 def _sides(shown: Sequence[str]) -> tuple[str, str]:
@@ -146,9 +152,7 @@ def outcomes_for(target: Target, sample: Sequence[Decided], evidence: Evidence) 
     found = {}
     for decided in sample:
         question = question_of(decided.item_id, decided.attempt)
-        said = [
-            answer for who, answer in evidence.answers.get(question, {}).items() if who in evidence.proven
-        ]
+        said = [answer for who, answer in evidence.answers.get(question, {}).items() if who in evidence.final]
         ruling = outcome_in_words(decided) if question in evidence.ruled else None
         outcome = target.outcome(said, ruling)
         if outcome is not None:

@@ -101,7 +101,7 @@ def learn(
         if not usable or len(fitted) <= int(last):
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return Learned(None, len(fitted), 0, None, why=why)
-        evidence = gather(connection, run, scope_runs, usable, rated)
+        evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers)
     model = _fit(recipe, evidence, evidence.fit_on, config.tiers)
     stopping = _judge_stopping(recipe, evidence, model)
     with store.transaction() as connection:

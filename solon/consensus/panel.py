@@ -262,7 +262,9 @@ def _signals(voters: dict[str, _Voter], votes: dict[str, int], k: int) -> tuple[
     cast = active - votes[TIE]
     entropy = 0.0
     if n:
-        entropy = -sum(t / n * math.log(t / n) for t in totals if t > 0.0) / math.log(k)
+        entropy = -sum(
+            share * math.log(share) for share in (t / n for t in totals) if share > 0.0
+        ) / math.log(k)
     ranked = sorted(totals)
     signals = {
         "flips": flips / pairs if pairs else 0.0,

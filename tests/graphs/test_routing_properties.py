@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from solon.config import RoutingConfig
@@ -51,6 +51,7 @@ def test_a_panel_that_abstains_is_never_accepted(n: int, policy: str) -> None:
 
 
 @given(st.lists(probability, max_size=4), st.floats(0.0, 0.9))
+@example([5e-324, 0.0, 0.0], 0.5)  # the smallest number there is, shared by three
 def test_reasons_are_always_given(ps: list[float], threshold: float) -> None:
     reasons = explain(judge_item(MODEL, panel(ps)), threshold)
     assert reasons
