@@ -149,3 +149,11 @@ def test_unproven_people_are_not_asked_for_a_promise(tmp_path: Path) -> None:
 def test_a_target_that_cannot_be_is_refused(routing: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="target"):
         parse_config({"routing": {**ROUTING, **routing}}, source="test")
+
+
+def test_an_audit_is_for_the_field_and_language_of_its_seed(tmp_path: Path) -> None:
+    with make_project(tmp_path, policy="never", audit_share=0.5) as project:
+        about = {"specialty": "Cardiology", "lang": "de"}
+        project.run("preference", [{"id": f"s{n}", "prompt": f"Topic {n}.", **about} for n in range(12)])
+        fields = query(project, "SELECT DISTINCT specialty, lang FROM reviews WHERE kind = 'audit'")
+        assert fields == [("cardiology", "de")]
