@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,7 +158,8 @@ class Contents:
         told = {name: which[name] for name in named if which[name] is not None}
         options["about"] = {**told, **options.get("about", {})}
         write = export_folder if folder else export
-        summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
+        with closing(rows):
+            summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
         files = [*(file.path for file in summary.files), summary.manifest]
         mark_export(self.store, local_actor(), files, run=which["run_id"], recipe=recipe)
         return summary

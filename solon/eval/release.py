@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,9 +103,10 @@ def create_release(
         with (scratch / ROWS).open("w", encoding="utf-8", newline="\n") as stream:
             tee = frozen.write(rows, stream)
             refuse = frozen.ask if gate else None
-            summary = export(tee, format=format, path=file, left_out=left_out, refuse=refuse, **options)
-            for _ in tee:
-                pass
+            with closing(rows):
+                summary = export(tee, format=format, path=file, left_out=left_out, refuse=refuse, **options)
+                for _ in tee:
+                    pass
         (scratch / LOCK).write_text(_lock(), encoding="utf-8")
         chosen = {"format": format, **which, **options}
         manifest = {

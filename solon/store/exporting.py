@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,11 +71,12 @@ def export_rows(
     recipe: str | None = None,
     constitution: str | None = None,
     as_of: float | None = None,
-) -> tuple[dict[str, int], Iterator[ExportRow]]:
+) -> tuple[dict[str, int], Generator[ExportRow]]:
     """Items that have no record, by state, and every record in force, in a stable order; see `Which`.
 
     All of it is read in one snapshot, so that a decision in the middle does not tear it. What an expert flagged since
     `as_of` is withheld, and what was erased since is gone: the past is told as it may be told now.
+    Whoever may stop before the last row closes the generator: it holds a connection.
     """
     rows = _stream(store, Which(run_id, recipe, constitution, as_of))
     first = next(rows)
@@ -83,7 +84,7 @@ def export_rows(
     return first, rows  # type: ignore[return-value]
 
 
-def _stream(store: Store, which: Which) -> Iterator[dict[str, int] | ExportRow]:
+def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]:
     with store.connect() as connection:
         yield _without_record(connection, which) | _forgotten(connection, which)
         query = (

@@ -224,7 +224,7 @@ def test_the_gate_of_a_release_from_the_command_line(solon: Cli, copied: str, tm
     assert code == 0, err
     assert json.loads(out)["clean_of"][0]["contaminated"] == "none"
     with Store(copied) as opened:
-        row = next(export_rows(opened)[1])
+        row, *_ = export_rows(opened)[1]
     (tmp_path / "near.txt").write_text(f"{row.prompt}\n")
     code, _, err = solon("release", "create", "near", "--require-clean", "near.txt", "--store", copied)
     assert code == 1
