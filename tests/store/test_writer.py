@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event, func, select
 
 from solon.errors import StoreError, UsageError
 from solon.store import Store
 from solon.store.tables import Candidate, Fingerprint, Text
-from solon.store.writer import insert_rows
+from solon.store.writer import PAUSE, insert_rows
 
 texts = Text.__table__  # type: ignore[attr-defined]
 
@@ -57,6 +58,24 @@ def test_500_tasks_write_at_once(store: Store) -> None:
 
     asyncio.run(write())
     assert count_texts(store) == 500
+
+
+def test_what_comes_one_after_the_other_shares_commits(store: Store) -> None:
+    """Rows that trickle in are committed in groups that begin at least a pause apart, and not one by one."""
+    commits: list[float] = []
+    event.listen(store.engine, "commit", lambda _: commits.append(time.monotonic()))
+
+    async def write() -> None:
+        tasks = []
+        for i in range(200):
+            tasks.append(asyncio.ensure_future(store.writer.add([store.text_row(f"text {i}", None)[1]])))
+            await asyncio.sleep(0.0005)
+        await asyncio.gather(*tasks)
+
+    begun = time.monotonic()
+    asyncio.run(write())
+    assert count_texts(store) == 200
+    assert 1 < len(commits) <= (time.monotonic() - begun) / PAUSE + 2
 
 
 def test_one_bad_row_does_not_take_the_others_down(store: Store) -> None:
