@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -104,7 +104,7 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
     if not cites:
         return Drafted(None, (), "the legislator cited no decision that it was shown", outcome)
     try:
-        edits = [as_edit(change) for change in parsed.changes]
+        edits = [as_edit(change, base, known) for change in parsed.changes]
         document = apply_edits(base, edits, author=AUTHOR, reason=parsed.reason)
     except (UsageError, ValidationError) as error:
         told = error.cause if isinstance(error, UsageError) else str(error.errors()[0]["msg"])
@@ -112,14 +112,20 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
     return Drafted(document, cites, "", outcome)
 
 
-def as_edit(change: DraftedEdit) -> Edit:
-    """Ids come out of models in every form; the rest is checked as if a person had written it."""
+def as_edit(change: DraftedEdit, base: Document, decisions: Collection[str] = ()) -> Edit:
+    """Ids come out of models in every form; the rest is checked as if a person had written it.
+
+    A new text for a rule that is not there, under the id of a decision for instance, is a new rule.
+    """
     plain = change.model_dump(exclude_none=True, exclude={"into", "anchors"})
+    name = "" if change.id in decisions else change.id
+    if change.action == "reword" and _slug(name, change.text or "") not in base.ids():
+        plain["action"] = "add"
     if change.anchors:
         plain["anchors"] = dict(enumerate(change.anchors, 1))
     if change.action == "split":
         plain["into"] = [{"id": _slug(part.id, part.text), "text": part.text} for part in change.into]
-    return Edit.model_validate({**plain, "id": _slug(change.id, change.text or "")})
+    return Edit.model_validate({**plain, "id": _slug(name, change.text or "")})
 
 
 def _slug(name: str, text: str) -> str:

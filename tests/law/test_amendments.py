@@ -89,7 +89,7 @@ def test_a_criterion_that_a_model_writes_comes_with_its_five_anchors() -> None:
     rubric = load_rubric("general")
     anchors = ["no unit", "a wrong unit", "some units", "nearly all", "every amount has its unit"]
     written = {"action": "add", "id": "Names Units", "text": "Gives units.", "weight": 2, "anchors": anchors}
-    made = apply_edits(rubric, [as_edit(DraftedEdit.model_validate(written))], author="l", reason="r")
+    made = apply_edits(rubric, [as_edit(DraftedEdit.model_validate(written), rubric)], author="l", reason="r")
     assert isinstance(made, Rubric)
     added = made.criteria[-1]
     assert (added.id, added.weight, added.anchors[1], added.anchors[5]) == (
@@ -98,6 +98,27 @@ def test_a_criterion_that_a_model_writes_comes_with_its_five_anchors() -> None:
         "no unit",
         "every amount has its unit",
     )
-    short = as_edit(DraftedEdit.model_validate({**written, "anchors": anchors[:3]}))
+    short = as_edit(DraftedEdit.model_validate({**written, "anchors": anchors[:3]}), rubric)
     with pytest.raises(UsageError):
         apply_edits(rubric, [short], author="l", reason="r")
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("1a1ff54566920c0b6260f", "a-good-answer-is"),
+        ("right-length", "right-length"),
+        ("Short One!", "short-one"),
+    ],
+)
+def test_a_model_that_rewords_what_is_not_there_adds_it(name: str, rule: str) -> None:
+    """As small models do, which take the id of a decision for that of a rule."""
+    base = load_constitution("general")
+    text = "A good answer is as short as it can be."
+    written = DraftedEdit.model_validate(
+        {"action": "reword", "id": name, "text": text, "priority": 1, "score": 1}
+    )
+    made = apply_edits(base, [as_edit(written, base, ["1a1ff54566920c0b6260f"])], author="l", reason="r")
+    [found] = [part for part in made.principles if part.text == text]  # type: ignore[union-attr]
+    assert found.id == rule
+    assert len(made.ids()) == len(base.ids()) + (rule != "right-length")
