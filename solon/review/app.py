@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from solon import __version__
 from solon.review.auth import TheRoom
+from solon.review.description import DescribedApi
 from solon.review.problems import add_handlers, problem
 from solon.review.room import Options, make_room
 from solon.review.routes import (
@@ -32,6 +33,7 @@ from solon.review.routes import (
     queue,
     sso,
 )
+from solon.review.schemas import Health
 from solon.store.reading import check_readable
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
             # Where the server is stopped at once, their tasks are cancelled already.
             await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
 
-    app = FastAPI(
+    app = DescribedApi(
         title="Solon reviews",
         version=__version__,
         description=ABOUT,
@@ -123,11 +125,11 @@ class HeadersAndTime:
 
 def _add_health(app: FastAPI) -> None:
     @app.get("/healthz", tags=["server"])
-    def healthz(room: TheRoom) -> dict[str, str]:
+    def healthz(room: TheRoom) -> Health:
         """Is the store readable?"""
         with room.store.connect() as connection:
             check_readable(connection)
-        return {"status": "ok", "version": __version__}
+        return Health(status="ok", version=__version__)
 
     @app.get("/metrics", tags=["server"], response_class=Response)
     def metrics(room: TheRoom) -> Response:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from solon.review import examples
+from solon.review.examples import example
 from solon.review.schemas import Id, ShownCandidate, ShownPrinciple, Turn, Wire
 
 
@@ -36,7 +38,7 @@ class OutcomeOut(Wire):
     shares: dict[str, float] | None
 
 
-class CaseLine(Wire):
+class CaseLine(Wire, json_schema_extra=example(examples.CASE_LINE)):
     """A case in the list."""
 
     id: Id
@@ -48,7 +50,7 @@ class CaseLine(Wire):
     decided_at: float | None
 
 
-class CaseOut(Wire):
+class CaseOut(Wire, json_schema_extra=example(examples.CASE)):
     """A disagreement with its answers side by side. `informed`: its adjudicator had read the panel's votes before."""
 
     id: Id
@@ -83,7 +85,7 @@ class ReplyIn(Wire):
     words: str = Field("", max_length=2000)
 
 
-class MyOutcome(Wire):
+class MyOutcome(Wire, json_schema_extra=example(examples.MY_OUTCOME)):
     """A settled case in which the caller has answered: their answer, and what came of it."""
 
     id: Id

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from solon.review import examples
+from solon.review.examples import example
 from solon.review.schemas import Id, Wire
 
 
@@ -27,7 +29,7 @@ class BulkIn(Wire):
     expected: int | None = Field(None, ge=0, le=2**31)
 
 
-class BulkOut(Wire):
+class BulkOut(Wire, json_schema_extra=example(examples.BULK)):
     """`fitting` reviews; `decided` of them, none in a dry run. `left_out`: how many more the filters fit, by why they
     are never decided so: audit, known, overlap, sample, held, begun, no_such_choice, over_the_limit."""
 
@@ -37,7 +39,7 @@ class BulkOut(Wire):
     left_out: dict[str, int]
 
 
-class SimilarOut(Wire):
+class SimilarOut(Wire, json_schema_extra=example(examples.SIMILAR)):
     item: Id
     prompt: str
     choice: str
@@ -46,7 +48,7 @@ class SimilarOut(Wire):
     similarity: float
 
 
-class ProposalOut(Wire):
+class ProposalOut(Wire, json_schema_extra=example(examples.PROPOSAL)):
     """A principle that a reviewer proposed with an answer."""
 
     id: Id
@@ -60,7 +62,7 @@ class ProposalOut(Wire):
     closed_at: float | None
 
 
-class ProposalIn(Wire):
+class ProposalIn(Wire, json_schema_extra=example(examples.PROPOSAL_MARK)):
     """`reason`: why it was declined; its author reads it."""
 
     state: Literal["open", "taken", "declined"]
@@ -76,7 +78,7 @@ class TakeUpIn(Wire):
     first: bool = False
 
 
-class TakenUp(Wire):
+class TakenUp(Wire, json_schema_extra=example(examples.TAKEN_UP)):
     """The amendment that was drafted."""
 
     amendment: Id
@@ -106,7 +108,7 @@ class ExportResult(Wire):
     left_out: dict[str, int]
 
 
-class JobOut(Wire):
+class JobOut(Wire, json_schema_extra=example(examples.EXPORT_JOB)):
     """A job; the files of one that is done are at `/exports/{id}/files/{place}`, from 0, until the server ends."""
 
     id: Id
@@ -119,7 +121,7 @@ class JobOut(Wire):
     bytes_so_far: int = 0
 
 
-class HookOut(Wire):
+class HookOut(Wire, json_schema_extra=example(examples.HOOK)):
     """An event told to a webhook, or on its way. `host` only: an address may hold a secret."""
 
     id: Id
@@ -133,7 +135,7 @@ class HookOut(Wire):
     problem: str | None
 
 
-class TooFewOut(Wire):
+class TooFewOut(Wire, json_schema_extra=example(examples.TOO_FEW)):
     """Waiting reviews that fewer people can answer by specialty and language than are asked, two at least."""
 
     specialty: str | None

@@ -14,6 +14,8 @@ from pydantic import Field, JsonValue
 
 from solon.errors import InvalidDecision
 from solon.responses import Response
+from solon.review import examples
+from solon.review.examples import example
 from solon.review.schemas import BlindItem, Id, Wire
 
 LISTS = ("principles",)
@@ -74,7 +76,7 @@ class InboxItem(Wire):
     interrupt: HumanInterrupt
 
 
-class InboxNext(Wire):
+class InboxNext(Wire, json_schema_extra=example(examples.INBOX_NEXT)):
     """The next review, or why there is none."""
 
     item: InboxItem | None

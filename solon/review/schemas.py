@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from solon.review import examples
+from solon.review.examples import example
+
 Choice = str
 Id = Annotated[str, Field(max_length=64)]
 
@@ -50,7 +53,7 @@ class Turn(Wire):
     content: str
 
 
-class BlindItem(Wire):
+class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
     """A review before its answer. The order of the candidates is drawn for this review and this person.
 
     `token` is the precondition and the idempotency key of the decision.
@@ -90,7 +93,7 @@ EmptyReason = Literal[
 ]
 
 
-class NextOut(Wire):
+class NextOut(Wire, json_schema_extra=example(examples.NEXT)):
     """The next review, or why there is none. `until`: epoch seconds at which the panel is through, at its pace."""
 
     item: BlindItem | None
@@ -99,7 +102,7 @@ class NextOut(Wire):
     until: float | None = None
 
 
-class LeaseOut(Wire):
+class LeaseOut(Wire, json_schema_extra=example(examples.LEASE)):
     assignment: Id
     state: str
     leased_until: float
@@ -135,7 +138,7 @@ class DecisionIn(Wire):
     exclude: list[Id] = Field(default_factory=list, max_length=32)
 
 
-class DecisionOut(Wire):
+class DecisionOut(Wire, json_schema_extra=example(examples.DECISION_MADE)):
     """`second`: someone decided first; the answer is kept as a blind second opinion."""
 
     kind: Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
@@ -147,7 +150,7 @@ class DecisionOut(Wire):
     next: NextOut | None = None
 
 
-class UndoOut(Wire):
+class UndoOut(Wire, json_schema_extra=example(examples.UNDO)):
     """`item` where the review is open again at once; else it comes back once a worker has replayed it."""
 
     decision: Id
@@ -155,7 +158,7 @@ class UndoOut(Wire):
     message: str
 
 
-class MyAnswer(Wire):
+class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
     """One of one's own answers. `decision` takes it back: of a vote it is the assignment's id."""
 
     kind: Literal["decided", "vote"]
@@ -174,7 +177,7 @@ class Progress(Wire):
     waiting: int
 
 
-class Me(Wire):
+class Me(Wire, json_schema_extra=example(examples.ME)):
     id: Id
     name: str
     role: str
@@ -185,7 +188,7 @@ class Me(Wire):
     stage: str = Field(examples=["proven"])
 
 
-class SettingsIn(Wire):
+class SettingsIn(Wire, json_schema_extra=example(examples.SETTINGS)):
     """The page's settings: keys by action, whether keys work, whether a choice sends at once, idle lock."""
 
     keys: dict[Annotated[str, Field(max_length=20)], Annotated[str, Field(max_length=20)]] = Field(
@@ -221,7 +224,7 @@ class ReviewOut(Wire):
     prompt: str
 
 
-class ReviewPage(Wire):
+class ReviewPage(Wire, json_schema_extra=example(examples.REVIEW_PAGE)):
     """`cursor` continues the list; absent at its end."""
 
     reviews: list[ReviewOut]
@@ -284,10 +287,32 @@ class SelfAgreement(Wire):
     interval: list[float] | None
 
 
-class Statistics(Wire):
+class QueueCounts(Wire, json_schema_extra=example(examples.QUEUE)):
+    """Reviews that wait: free, in someone's hands, for a lead, being prepared, held back under a budget.
+
+    `to_apply`: decisions that wait for a worker; `worker`: why they do, empty where nothing stops it.
+    """
+
+    free: int
+    leased: int
+    escalated: int
+    opening: int
+    held: int
+    to_apply: int
+    worker: str
+
+
+class Health(Wire, json_schema_extra=example(examples.HEALTH)):
+    """The store can be read, by this version of Solon."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class Statistics(Wire, json_schema_extra=example(examples.STATISTICS)):
     """`team`, `runs` and `repeated` (who was asked the same again) for leads only; an expert sees themselves."""
 
-    queue: dict[str, Any]
+    queue: QueueCounts
     me: ReviewerStats | None
     team: list[ReviewerStats] | None = None
     runs: list[RunStats] | None = None
@@ -297,7 +322,7 @@ class Statistics(Wire):
     repeated: list[SelfAgreement] | None = None
 
 
-class LawOut(Wire):
+class LawOut(Wire, json_schema_extra=example(examples.LAW)):
     id: Id
     name: str
     version: str
@@ -309,7 +334,7 @@ class LawOut(Wire):
     document: dict[str, Any]
 
 
-class ChangeOut(Wire):
+class ChangeOut(Wire, json_schema_extra=example(examples.CHANGE)):
     action: str
     id: str
     field: str
@@ -327,12 +352,12 @@ class AuditOut(Wire):
     hash: str
 
 
-class AuditPage(Wire):
+class AuditPage(Wire, json_schema_extra=example(examples.AUDIT_PAGE)):
     entries: list[AuditOut]
     before: int | None
 
 
-class AuditCheck(Wire):
+class AuditCheck(Wire, json_schema_extra=example(examples.AUDIT_CHECK)):
     intact: bool
     entries: int
     head: str
@@ -350,7 +375,7 @@ class ExpertIn(Wire):
     credential: str = Field("", max_length=200)
 
 
-class ExpertOut(Wire):
+class ExpertOut(Wire, json_schema_extra=example(examples.EXPERT)):
     """`token` and `login` only in the answer that makes them."""
 
     id: Id
@@ -365,7 +390,7 @@ class ExpertOut(Wire):
     login: str | None = None
 
 
-class Guidelines(Wire):
+class Guidelines(Wire, json_schema_extra=example(examples.GUIDELINES)):
     """What a new expert acknowledges: a text, and the constitutions in force."""
 
     html: str

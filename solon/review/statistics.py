@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.binomial import clopper_pearson
 from solon.review.room import Room
-from solon.review.schemas import ReviewerStats, RunStats, SelfAgreement, Statistics
+from solon.review.schemas import QueueCounts, ReviewerStats, RunStats, SelfAgreement, Statistics
 from solon.store.asked_again import repeated_answers
 from solon.store.experts import ExpertRow, list_experts
 from solon.store.known import known_outcomes
@@ -25,7 +25,7 @@ def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statist
     def of(one: ExpertRow) -> ReviewerStats:
         return _stats(one, work.get(one.actor, Work()), right.get(one.actor, []))
 
-    found = Statistics(queue=room.live.counts(), me=of(expert))
+    found = Statistics(queue=QueueCounts(**room.live.counts()), me=of(expert))
     if expert.may("lead"):
         found.team = [of(one) for one in list_experts(connection)]
         found.runs = run_statistics(room, connection)

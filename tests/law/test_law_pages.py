@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,13 +17,17 @@ import httpx
 
 from solon.review.app import create_app
 from solon.review.room import Options
-from solon.review.rules import name_rule
+from solon.review.routes.law import read_principles
+from solon.review.rules import name_rule, show_amendment
 from solon.store.amendments import find_amendment
 from solon.store.experts import add_expert, rotate_token
 from solon.store.precedents import all_precedents
 
 from .conftest import OVERFIT, RULE, Court
 from .test_lawmaking import draft, measure, query
+
+STANDING = {"state", "in_favour", "needed", "missing"}
+CASE = {"amendment", "request", "answers", "choice", "rationale", "principles"}
 
 
 def visit(court: Court, steps: Callable[[Callable[..., Any]], Awaitable[None]]) -> None:
@@ -177,6 +182,37 @@ def test_the_endpoints_tell_the_same(court: Court) -> None:
             fare = (await api.get("/principles")).json()
             assert {p["id"] for p in fare["principles"]} >= {"avoids-harm"}
             assert (await api.get("/amendments/abcdef0123")).status_code == 404
+
+    asyncio.run(run())
+
+
+def test_what_is_told_of_law_is_what_is_found(court: Court) -> None:
+    """The schemas of the answers neither add, drop nor change a key: before the votes and after, with flips."""
+    amendment = measure(court, draft(court, RULE))
+    ada, ben = token_of(court, "Ada"), token_of(court, "Ben")
+
+    async def run() -> None:
+        app = create_app(court.project, Options(work=False))
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://solon.test/api/v1") as api:
+            for token, state in ((ada, "measured"), (ben, "ratified")):
+                api.headers["Authorization"] = f"Bearer {token}"
+                told = await api.post(f"/amendments/{amendment.id}/votes", json={"in_favour": True})
+                assert (set(told.json()), told.json()["state"]) == (STANDING, state)
+                shown = (await api.get(f"/amendments/{amendment.id}")).json()
+                with court.store.connect() as connection:
+                    found = show_amendment(app.state.room, connection, amendment.id)
+                assert shown == json.loads(json.dumps(found))
+                assert {vote["choice"] for vote in shown["votes"]} == {"for"}
+                flip = shown["flips"][0]
+                case = (await api.get(f"/amendments/{amendment.id}/flips/{flip['precedent_id']}")).json()
+                assert flip.items() <= case.items()
+                assert set(case) == {*flip, *CASE}
+                assert [answer["place"] for answer in case["answers"]] == ["A", "B"]
+            fare = (await api.get("/principles")).json()
+            law, uses = read_principles(app.state.room)
+            assert fare["principles"] == json.loads(json.dumps([use.to_json() for use in uses]))
+            assert (fare["name"], fare["version"]) == (law.name, law.version)
 
     asyncio.run(run())
 

@@ -469,6 +469,33 @@ def test_read_of_an_item_is_in_the_log_and_blinds_no_more(
         assert connection.execute(select(Decision.__table__.c.counts)).scalar_one() is False
 
 
+def test_lineage_is_told_as_it_is_found(project: Project, person: Any, serving: Any, client: Any) -> None:
+    """Before the answer and after it, with the record; keys that the seed has nothing for stay absent."""
+    _, token = person("Lea", role="lead")
+
+    async def go() -> list[dict[str, Any]]:
+        async with serving(project, work=True) as app, client(app, token) as http:
+            item = await next_item(http)
+            before = (await http.get(f"/api/v1/reviews/{item['review']}")).json()
+            assert before == json.loads(json.dumps(project.trace(item["review"])))
+            await decide(http, item, body(item))
+            for _ in range(200):
+                after = (await http.get(f"/api/v1/items/{before['item']['id']}")).json()
+                if after["record"]:
+                    break
+                await asyncio.sleep(0.05)
+            assert after == json.loads(json.dumps(project.trace(item["review"])))
+            return [before, after]
+
+    before, after = run(go())
+    assert (before["record"], before["decisions"]) == (None, [])
+    assert after["record"]["decision_id"] == after["decisions"][0]["id"]
+    assert set(after["seed"]) == {"external_id", "prompt"}
+    told = {reason["code"]: set(reason) for reason in after["reviews"][0]["reasons"]}
+    assert told["always"] == {"code", "text"}
+    assert told["margin"] == {"code", "text", "value", "limit"}
+
+
 def test_nothing_is_applied_twice_when_the_server_comes_back(
     project: Project, person: Any, serving: Any, client: Any
 ) -> None:

@@ -5,6 +5,7 @@ Examples for each endpoint and role: SOLON_SCHEMA_EXAMPLES (default 4, half of t
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from solon.project import Project
+from solon.review.app import create_app
+from solon.review.description import wire_models
+from solon.review.lineage_schemas import RecordRow
+from solon.store.tables import Record
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -115,8 +120,6 @@ def test_no_answer_is_outside_the_schema(world: Any) -> None:
 
 def test_every_body_has_an_example(project: Project) -> None:
     """A reader of the description sees what each field that must be given looks like."""
-    from solon.review.app import create_app
-
     told = create_app(project).openapi()
     schemas = told["components"]["schemas"]
     lacking = []
@@ -129,6 +132,38 @@ def test_every_body_has_an_example(project: Project) -> None:
                 shown = {"examples", "enum", "const", "default"} & set(fields[field])
                 lacking += [] if shown else [f"{method} {path}: {field}"]
     assert not lacking
+
+
+def test_every_answer_is_described_with_an_example(project: Project) -> None:
+    """No JSON answer is an object of anything: each has a schema of its own, which shows one that fits it."""
+    told = create_app(project).openapi()
+    found = {
+        f"{method} {path}": _described(answer["content"]["application/json"]["schema"])
+        for path, operations in told["paths"].items()
+        for method, operation in operations.items()
+        for status, answer in operation["responses"].items()
+        if status.startswith("2") and "application/json" in answer.get("content", {})
+    }
+    assert len(found) > 50
+    assert "get /healthz" in found
+    assert [endpoint for endpoint, name in found.items() if not name] == []
+    models = {model.__name__: model for model in wire_models()}
+    for name in sorted(set(found.values())):
+        examples = told["components"]["schemas"][name].get("examples", [])
+        assert examples, f"{name} shows no example"
+        for example in examples:
+            fits = models[name].model_validate_json(json.dumps(example), strict=True)
+            assert fits.model_dump(mode="json", exclude_unset=True) == example, name
+
+
+def _described(schema: dict[str, Any]) -> str:
+    """The name of an answer's schema, or of what it is a list of."""
+    return str(schema.get("items", schema).get("$ref", "")).rpartition("/")[2]
+
+
+def test_a_record_is_told_with_every_column() -> None:
+    """A column that the schema lacks would be refused on its way out."""
+    assert list(RecordRow.model_fields) == list(Record.__table__.columns.keys())  # type: ignore[attr-defined]
 
 
 def _try(

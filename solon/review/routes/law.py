@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 
-from solon.law.amendments import MOST_PARTS
 from solon.review.auth import AnyExpert, Lead, TheRoom
 from solon.review.law_jobs import ask_for_impact, ask_for_rejudging, show_job, show_rejudging
+from solon.review.law_schemas import (
+    AmendmentLine,
+    AmendmentOut,
+    Drafted,
+    FlipCase,
+    ImpactIn,
+    JobState,
+    LimitsIn,
+    PrincipleOut,
+    PrinciplesOut,
+    RejudgeState,
+    RuleIn,
+    SplitIn,
+    StandingOut,
+    VoteIn,
+)
 from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
 from solon.review.rules import cast_vote, propose_rule, propose_split, show_amendment, show_flip
-from solon.review.schemas import Id, Wire
 from solon.review.serving import write
 from solon.store.amendments import AmendmentRow, list_amendments
 from solon.store.laws import LawVersion, find_version, history
@@ -24,112 +38,37 @@ router = APIRouter(prefix="/api/v1", tags=["law"], responses=ANSWERS)
 Short = Annotated[str | None, Query(max_length=200)]
 
 
-class VoteIn(Wire):
-    """A lead's vote. What is not green needs an override with its reason."""
-
-    in_favour: bool = Field(examples=[True])
-    override: bool = False
-    reason: str = Field("", max_length=2000)
-
-
-class RuleIn(Wire):
-    """A rule proposed from a decision; `first`: before all others, else after them."""
-
-    review: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]+$", examples=["193cdc94fd10e3f843ace947"])]
-    text: str = Field(min_length=1, max_length=600, examples=["Gives every amount with its unit."])
-    reason: str = Field(min_length=1, max_length=2000, examples=["A dose without a unit was misread."])
-    name: str = Field("", max_length=60)
-    first: bool = False
-
-
-class PartIn(Wire):
-    """One of the rules that a principle is divided into; without a name it is named by its first words."""
-
-    text: str = Field(min_length=1, max_length=600, examples=["States the dose first."])
-    name: str = Field("", max_length=60)
-
-
-class SplitIn(Wire):
-    """A principle to divide, resting on a decision."""
-
-    review: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]+$", examples=["193cdc94fd10e3f843ace947"])]
-    principle: str = Field(min_length=1, max_length=40, examples=["clear-doses"])
-    parts: list[PartIn] = Field(
-        min_length=2,
-        max_length=MOST_PARTS,
-        examples=[[{"text": "States the dose first."}, {"text": "Gives every dose with its unit."}]],
-    )
-    reason: str = Field(min_length=1, max_length=2000, examples=["It says two things."])
-
-
-class LimitsIn(Wire):
-    """Where to stop. A limit on cost needs the price of every model."""
-
-    max_calls: int | None = Field(None, ge=1, le=10**9)
-    max_cost: float | None = Field(None, ge=0, le=1e9)
-
-
-class ImpactIn(LimitsIn):
-    """How an amendment is measured; `sample`: decisions at most."""
-
-    sample: int = Field(200, ge=1, le=100_000)
-
-
-class JobState(Wire):
-    """Work under way or done: `progress` has done, of, calls and cost; `limits` what was asked for."""
-
-    id: Id
-    kind: str
-    state: str
-    problem: str | None
-    created_at: float
-    finished_at: float | None
-    result: dict[str, Any] | None
-    progress: dict[str, Any] | None
-    limits: dict[str, Any]
-    open: bool
-
-
-class RejudgeState(Wire):
-    """Stale records and waiting reviews under replaced law; `works`: this server asks models."""
-
-    stale: int
-    waiting: int
-    works: bool
-    job: JobState | None
-
-
 @router.get("/amendments")
-def amendments(room: TheRoom, _caller: Lead) -> list[dict[str, Any]]:
+def amendments(room: TheRoom, _caller: Lead) -> list[AmendmentLine]:
     """Every amendment, the newest first."""
     with room.store.connect() as connection:
         found = list_amendments(connection)
     same = ("id", "kind", "name", "scope", "state", "verdict", "reason", "created_at")
-    return [{**{n: getattr(a, n) for n in same}, "version": a.document.version} for a in found]
+    return [AmendmentLine(**{n: getattr(a, n) for n in same}, version=a.document.version) for a in found]
 
 
 @router.post("/amendments", status_code=201)
-async def propose(room: TheRoom, caller: AnyExpert, given: RuleIn) -> dict[str, Any]:
+async def propose(room: TheRoom, caller: AnyExpert, given: RuleIn) -> Drafted:
     """Propose a rule from a decision of one's own (leads: from any): a draft that leads measure and vote on."""
     about = given.model_dump(exclude={"review"})
     made = await write(room, lambda c: propose_rule(room, c, given.review, caller.expert, **about))
     return _proposed(made)
 
 
-def _proposed(made: AmendmentRow) -> dict[str, Any]:
+def _proposed(made: AmendmentRow) -> Drafted:
     told = {"id": made.id, "version": made.document.version, "state": made.state}
-    return {**told, "warnings": list(made.warnings)}
+    return Drafted.model_validate({**told, "warnings": list(made.warnings)})
 
 
 @router.get("/amendments/{amendment_id}")
-def amendment(room: TheRoom, _caller: Lead, amendment_id: AnId) -> dict[str, Any]:
+def amendment(room: TheRoom, _caller: Lead, amendment_id: AnId) -> AmendmentOut:
     """One amendment: its changes, its impact, the flips that may be told, its votes."""
     with room.store.connect() as connection:
-        return show_amendment(room, connection, amendment_id)
+        return AmendmentOut(**show_amendment(room, connection, amendment_id))
 
 
 @router.post("/amendments/split", status_code=201)
-async def split(room: TheRoom, caller: AnyExpert, given: SplitIn) -> dict[str, Any]:
+async def split(room: TheRoom, caller: AnyExpert, given: SplitIn) -> Drafted:
     """Propose that a principle be divided, from a decision of one's own (leads: from any)."""
     parts = [(part.text, part.name) for part in given.parts]
     rule, why = given.principle, given.reason
@@ -166,25 +105,27 @@ async def rejudge(room: TheRoom, caller: Lead, given: LimitsIn) -> JobState:
 
 
 @router.get("/amendments/{amendment_id}/flips/{precedent_id}")
-async def flip(room: TheRoom, caller: Lead, amendment_id: AnId, precedent_id: AnId) -> dict[str, Any]:
+async def flip(room: TheRoom, caller: Lead, amendment_id: AnId, precedent_id: AnId) -> FlipCase:
     """One flip with the decided case behind it. Reading it is recorded."""
-    return await write(room, lambda c: show_flip(room, c, amendment_id, precedent_id, caller.expert))
+    found = await write(room, lambda c: show_flip(room, c, amendment_id, precedent_id, caller.expert))
+    return FlipCase(**found)
 
 
 @router.post("/amendments/{amendment_id}/votes")
-async def vote(room: TheRoom, caller: Lead, amendment_id: AnId, given: VoteIn) -> dict[str, Any]:
+async def vote(room: TheRoom, caller: Lead, amendment_id: AnId, given: VoteIn) -> StandingOut:
     """Vote; a later vote takes the place of one's earlier. The vote that completes the quorum brings it into force."""
     standing = await write(
         room, lambda c: cast_vote(room, c, amendment_id, caller.expert, **given.model_dump())
     )
-    return {name: getattr(standing, name) for name in ("state", "in_favour", "needed", "missing")}
+    return StandingOut(**asdict(standing))
 
 
 @router.get("/principles")
-def principles(room: TheRoom, _caller: Lead, constitution: Short = None) -> dict[str, Any]:
+def principles(room: TheRoom, _caller: Lead, constitution: Short = None) -> PrinciplesOut:
     """How often each principle was cited, by whom, and how often the side that it was cited for won."""
     law, found = read_principles(room, constitution)
-    return {"name": law.name, "version": law.version, "principles": [use.to_json() for use in found]}
+    told = [PrincipleOut(**use.to_json()) for use in found]
+    return PrinciplesOut(name=law.name, version=law.version, principles=told)
 
 
 def read_principles(room: Room, named: str | None = None) -> tuple[LawVersion, list[PrincipleUse]]:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 
 from solon.law import documents
 from solon.review.auth import Admin, AnyExpert, Lead, TheRoom
+from solon.review.lineage_schemas import Lineage
 from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
 from solon.review.schemas import (
@@ -79,10 +80,10 @@ def list_page(
         return list_filtered(connection, filters, cursor=cursor, limit=limit)
 
 
-@router.get("/items/{item_id}")
-async def item_lineage(room: TheRoom, caller: Lead, item_id: AnId) -> dict[str, Any]:
+@router.get("/items/{item_id}", response_model_exclude_unset=True)
+async def item_lineage(room: TheRoom, caller: Lead, item_id: AnId) -> Lineage:
     """Everything behind an item. Reading it is recorded: a later answer of the reader's is no blind evidence."""
-    return await read_lineage(room, caller.expert, item_id)
+    return Lineage(**await read_lineage(room, caller.expert, item_id))
 
 
 async def read_lineage(room: Room, expert: ExpertRow, some_id: str) -> dict[str, Any]:
@@ -97,12 +98,12 @@ async def read_lineage(room: Room, expert: ExpertRow, some_id: str) -> dict[str,
     return found
 
 
-@router.get("/reviews/{review_id}")
-async def show_review(room: TheRoom, caller: Lead, review_id: AnId) -> dict[str, Any]:
+@router.get("/reviews/{review_id}", response_model_exclude_unset=True)
+async def show_review(room: TheRoom, caller: Lead, review_id: AnId) -> Lineage:
     """The lineage of a review's item."""
     with room.store.connect() as connection:
         review = find_review(connection, review_id)
-    return await read_lineage(room, caller.expert, review.item_id)
+    return Lineage(**await read_lineage(room, caller.expert, review.item_id))
 
 
 @router.get("/statistics")

@@ -21,6 +21,7 @@ from solon.review.auth import (
     set_cookie,
 )
 from solon.review.blind import shown_order
+from solon.review.explanation_schemas import Explanation
 from solon.review.markdown import mark_quotes, word_diff
 from solon.review.rendering import page, render
 from solon.review.room import Room
@@ -175,12 +176,12 @@ async def page_explanation(room: TheRoom, caller: AnyExpert, assignment_id: AnId
     return HTMLResponse(await asyncio.to_thread(_explained, room, caller, assignment_id, told))
 
 
-def _explained(room: Room, caller: Caller, assignment_id: str, told: dict[str, Any]) -> str:
+def _explained(room: Room, caller: Caller, assignment_id: str, told: Explanation) -> str:
     with room.store.connect() as connection:
         texts = _texts_shown(room, connection, caller, assignment_id)
     marked = []
     for name, text in texts:
-        own = [f for f in told["findings"] if f["candidate"] == name]
-        quotes = [(f["quote"], f"{f['principle']}: {f['severity']}") for f in own]
+        own = [found for found in told.findings if found.candidate == name]
+        quotes = [(found.quote, f"{found.principle}: {found.severity}") for found in own]
         marked.append(mark_quotes(text[:20_000], quotes))
     return render("_explanation.html", told=told, marked=marked)

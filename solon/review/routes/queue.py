@@ -13,7 +13,9 @@ from fastapi.responses import StreamingResponse
 from solon.errors import InvalidDecision
 from solon.review import markdown
 from solon.review.auth import AnyExpert, TheRoom, may_still
+from solon.review.desk_schemas import SimilarOut
 from solon.review.explain import explain_review
+from solon.review.explanation_schemas import Explanation
 from solon.review.room import Room
 from solon.review.schemas import (
     BlindItem,
@@ -28,6 +30,7 @@ from solon.review.schemas import (
     NextIn,
     NextOut,
     Problem,
+    QueueCounts,
     SettingsIn,
     UndoOut,
 )
@@ -179,7 +182,7 @@ async def put_draft(room: TheRoom, caller: AnyExpert, assignment_id: AnId, given
 
 
 @router.post("/assignments/{assignment_id}/reveal")
-async def reveal_early(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> dict[str, Any]:
+async def reveal_early(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> Explanation:
     """See why it is here before answering. This is recorded; the answer then counts as no blind evidence."""
 
     def run(connection: Any) -> dict[str, Any]:
@@ -191,7 +194,7 @@ async def reveal_early(room: TheRoom, caller: AnyExpert, assignment_id: AnId) ->
 
 
 @router.get("/assignments/{assignment_id}/explanation")
-async def explanation(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> dict[str, Any]:
+async def explanation(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> Explanation:
     """After the answer: why it was here, what the critics found, how the judges voted."""
 
     def run(connection: Any) -> dict[str, Any]:
@@ -205,15 +208,16 @@ async def explanation(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> 
     return await _with_similar(room, await write(room, run))
 
 
-async def _with_similar(room: Room, told: dict[str, Any]) -> dict[str, Any]:
+async def _with_similar(room: Room, told: dict[str, Any]) -> Explanation:
     """An explanation with decided items that resemble this one; looked up outside of the writer."""
 
-    def look() -> list[dict[str, Any]]:
+    def look() -> Explanation:
         with room.store.connect() as connection:
             review = find_review(connection, str(told["review"]))
-            return room.similar.find(connection, review.item_id, review.recipe)
+            found = room.similar.find(connection, review.item_id, review.recipe)
+        return Explanation(**told, similar=[SimilarOut(**one) for one in found])
 
-    return {**told, "similar": await asyncio.to_thread(look)}
+    return await asyncio.to_thread(look)
 
 
 @router.post("/reviews/{review_id}/decision")
@@ -238,9 +242,9 @@ async def undo_decision(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> 
 
 
 @router.get("/queue")
-def queue_counts(room: TheRoom, _caller: AnyExpert) -> dict[str, Any]:
+def queue_counts(room: TheRoom, _caller: AnyExpert) -> QueueCounts:
     """How much waits: free, leased, escalated, opening; decisions that wait for a worker, and what stops it."""
-    return room.live.counts()
+    return QueueCounts(**room.live.counts())
 
 
 @router.get("/events", response_class=StreamingResponse)
