@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
+import numpy as np
 import pytest
 
 from solon.consensus.ceiling import best_agreement
+from solon.consensus.certify import certify_weighted
 from solon.consensus.target import NOBODYS, read_target
 from solon.errors import ConfigError
 
@@ -55,3 +57,30 @@ def test_best_possible_is_what_counting_gives(name: str) -> None:
             chance *= right if one == "A" else 1 - right
         counted += chance * (target.outcome(said, "A" if len(set(said)) > 1 else None) == "A")
     assert target.best_possible(right) == pytest.approx(counted)
+
+
+@pytest.mark.parametrize(
+    ("name", "ruled"), [("majority(3)", 1.0), ("adjudicated", 1.0), ("adjudicated", 0.5)]
+)
+def test_false_certificates_stay_under_delta(name: str, ruled: float) -> None:
+    """Known truth: experts right .887 of the time, a panel that is too sure of itself. A certificate is false where
+    what it accepts agrees with the target, all rulings given, less than it promises."""
+    draw, target, alpha, delta, times = np.random.default_rng(3), read_target(name), 0.15, 0.1, 400
+
+    def ask(n: int, ruled: float) -> tuple[np.ndarray, np.ndarray]:
+        sure = draw.uniform(0.5, 1.0, n)
+        panel = np.where(draw.random(n) < sure - 0.04, "A", "B")  # the truth is A
+        said = np.where(draw.random((n, target.experts)) < 0.887, "A", "B")
+        ruling = draw.random(n) < ruled
+        found = [
+            target.outcome(list(one), "A" if given and len(set(one)) > 1 else None)
+            for one, given in zip(said, ruling, strict=True)
+        ]
+        return sure, (np.array(found) == panel).astype(float)
+
+    sure, agreed = ask(20_000, 1.0)
+    false = 0
+    for _ in range(times):
+        found = certify_weighted(*ask(60, ruled), np.ones(60), alpha=alpha, delta=delta)
+        false += found.threshold is not None and agreed[sure >= found.threshold].mean() < 1 - alpha
+    assert false / times <= delta
