@@ -6,8 +6,8 @@ Called once per item inside the graph, so it works on plain floats (tens of micr
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from solon.consensus.model import Calibration, ConsensusModel
 from solon.consensus.tiers import tier_reached
@@ -72,6 +72,77 @@ class _Voter:
         self.orders: dict[str, list[float]] = {}
 
 
+@dataclass(slots=True)
+class _Heard:
+    """What the verdicts on an item say, voter by voter, and what they tell besides an outcome."""
+
+    votes: dict[str, int]
+    voters: dict[str, _Voter] = field(default_factory=dict)
+    margins: list[float] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    said: list[float] = field(default_factory=list)
+    samples: dict[tuple[str, str, str], list[list[float]]] = field(default_factory=dict)
+    resampled: bool = False
+
+    def told(self) -> dict[str, float]:
+        """Signals that only some judges give."""
+        found: dict[str, float] = {}
+        if self.margins:
+            found["score_margin"] = sum(self.margins) / len(self.margins)
+        if self.logprobs:
+            found["logprob_margin"] = abs(sum(self.logprobs)) / len(self.logprobs)
+        if self.said:
+            found["said_confidence"] = sum(self.said) / len(self.said)
+            found["said_doubt"] = 1.0 - found["said_confidence"]
+        if self.resampled:
+            found["sample_variance"] = _sample_variance(self.samples.values())
+        return found
+
+    def note(self, v: Verdict, share: list[float]) -> None:
+        """Keep what `v` tells besides its outcome."""
+        self.resampled = self.resampled or v.sample > 0
+        self.samples.setdefault((v.judge, v.seat, v.order), []).append(share)
+        if v.scores is not None and len(v.scores) == len(share):
+            ranked = sorted(v.scores)
+            self.margins.append(ranked[-1] - ranked[-2])
+        if v.p is not None:
+            self.logprobs.append(_log_odds(v.p))
+        if v.confidence is not None:
+            self.said.append(v.confidence)
+
+
+def _hear(model: ConsensusModel, verdicts: Sequence[Verdict]) -> _Heard:
+    """Add up the shares of every voter, as they are and weighed by what is known of the channel they came by."""
+    outcomes, k = model.outcomes, len(model.outcomes)
+    index = {outcome: i for i, outcome in enumerate(outcomes)}
+    heard = _Heard({**dict.fromkeys(outcomes, 0), TIE: 0, ABSTAIN: 0})
+    channels, position = model.channels, model.position
+    for v in verdicts:
+        share = share_of(v, index, k)
+        if share is None:
+            heard.votes[ABSTAIN] += 1
+            continue
+        heard.votes[v.outcome if v.outcome in index else TIE] += 1
+        voter = heard.voters.get(v.judge)
+        if voter is None:
+            voter = heard.voters[v.judge] = _Voter(k)
+        voter.n += 1
+        deviation = channels.get(channel_of(v.judge, v.seat, v.order), 0.0) if channels else 0.0
+        seen = voter.orders.get(v.order)
+        if seen is None:
+            seen = voter.orders[v.order] = [0.0] * k
+        for i, s in enumerate(share):
+            voter.shares[i] += s
+            voter.logits[i] += deviation * s
+            seen[i] += s
+        if position and k == 2 and v.order:
+            lean = position.get(v.judge, 0.0) * (0.5 if v.order == "AB" else -0.5)
+            voter.logits[0] -= lean
+            voter.logits[1] += lean
+        heard.note(v, share)
+    return heard
+
+
 def judge_item(
     model: ConsensusModel,
     verdicts: Sequence[Verdict],
@@ -87,63 +158,18 @@ def judge_item(
     if model.tiers:
         model = model.at(tier_reached(verdicts, model.seats))
     outcomes = model.outcomes
-    k = len(outcomes)
-    index = {o: i for i, o in enumerate(outcomes)}
-    votes = dict.fromkeys(outcomes, 0)
-    votes[TIE] = votes[ABSTAIN] = 0
-    voters: dict[str, _Voter] = {}
-    margins: list[float] = []
-    logprobs: list[float] = []
-    said: list[float] = []
-    resampled = False
-    channels, position = model.channels, model.position
-    for v in verdicts:
-        share = share_of(v, index, k)
-        if share is None:
-            votes[ABSTAIN] += 1
-            continue
-        votes[v.outcome if v.outcome in index else TIE] += 1
-        voter = voters.get(v.judge)
-        if voter is None:
-            voter = voters[v.judge] = _Voter(k)
-        voter.n += 1
-        resampled = resampled or v.sample > 0
-        deviation = channels.get(channel_of(v.judge, v.seat, v.order), 0.0) if channels else 0.0
-        seen = voter.orders.get(v.order)
-        if seen is None:
-            seen = voter.orders[v.order] = [0.0] * k
-        for i, s in enumerate(share):
-            voter.shares[i] += s
-            voter.logits[i] += deviation * s
-            seen[i] += s
-        if position and k == 2 and v.order:
-            lean = position.get(v.judge, 0.0) * (0.5 if v.order == "AB" else -0.5)
-            voter.logits[0] -= lean
-            voter.logits[1] += lean
-        if v.scores is not None and len(v.scores) == k:
-            ranked = sorted(v.scores)
-            margins.append(ranked[-1] - ranked[-2])
-        if v.p is not None:
-            logprobs.append(_log_odds(v.p))
-        if v.confidence is not None:
-            said.append(v.confidence)
+    heard = _hear(model, verdicts)
+    voters, votes = heard.voters, heard.votes
     posterior = _posterior(model, voters)
-    order = sorted(range(k), key=lambda i: -posterior[i])
+    order = sorted(range(len(outcomes)), key=lambda i: -posterior[i])
     top, second = posterior[order[0]], posterior[order[1]]
-    signals, split = _signals(voters, votes, k)
+    signals, split = _signals(voters, votes, len(outcomes))
     if extra:
         signals.update(extra)
     signals["margin"] = top - second
-    signals["posterior_entropy"] = -sum(p * math.log(p) for p in posterior if p > 0.0) / math.log(k)
-    if margins:
-        signals["score_margin"] = sum(margins) / len(margins)
-    if logprobs:
-        signals["logprob_margin"] = abs(sum(logprobs)) / len(logprobs)
-    if said:
-        signals["said_confidence"] = sum(said) / len(said)
-        signals["said_doubt"] = 1.0 - signals["said_confidence"]
-    if resampled:
-        signals["sample_variance"] = _sample_variance(verdicts, index, k)
+    entropy = -sum(p * math.log(p) for p in posterior if p > 0.0)
+    signals["posterior_entropy"] = entropy / math.log(len(outcomes))
+    signals.update(heard.told())
     if against:
         signals["critic_against"] = critic_against(against, outcomes[order[0]])
     signals["model_change"] = _model_change(voters, posterior)
@@ -164,14 +190,9 @@ def critic_against(against: Mapping[str, float], best: str) -> float:
     return max(0.0, against.get(best, 0.0) - min(others, default=0.0))
 
 
-def _sample_variance(verdicts: Sequence[Verdict], index: dict[str, int], k: int) -> float:
+def _sample_variance(samples: Iterable[list[list[float]]]) -> float:
     """Gini impurity of the samples of one judge, seat and order, mean over those that were asked twice or more."""
-    drawn: dict[tuple[str, str, str], list[list[float]]] = {}
-    for v in verdicts:
-        share = share_of(v, index, k)
-        if share is not None:
-            drawn.setdefault((v.judge, v.seat, v.order), []).append(share)
-    several = [shares for shares in drawn.values() if len(shares) > 1]
+    several = [shares for shares in samples if len(shares) > 1]
     spread = 0.0
     for shares in several:
         spread += 1.0 - sum((sum(column) / len(shares)) ** 2 for column in zip(*shares, strict=True))
