@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, case, exists, func, or_, select
@@ -283,11 +283,24 @@ def votes_on(
 def judged_items(connection: Connection, run_id: str) -> list[Judged]:
     """Waiting items that nobody leased, drafted or voted on, accepted ones that no person decided, with their votes;
     without those that were judged again under newer law than the run's."""
-    waiting = (
+    found = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
+    votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in found])
+    against = against_on(connection, [j.shown for j in found])
+    return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in found]
+
+
+def _waiting_free(connection: Connection, run_id: str) -> list[Judged]:
+    begun_on = exists().where(
+        assignments.c.review_id == reviews.c.id,
+        or_(
+            assignments.c.state == "vote",
+            assignments.c.state.in_(("released", "expired")) & assignments.c.draft_id.is_not(None),
+        ),
+    )
+    query = (
         select(
             items.c.id,
             items.c.attempt,
-            items.c.state,
             items.c.pilot,
             reviews.c.id.label("review_id"),
             reviews.c.candidates,
@@ -301,22 +314,20 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
             reviews.c.kind == "interrupt",
             reviews.c.leased.is_(False),
             reviews.c.prefer_actor.is_(None),
-            ~exists().where(
-                assignments.c.review_id == reviews.c.id,
-                or_(
-                    assignments.c.state == "vote",
-                    assignments.c.state.in_(("released", "expired")) & assignments.c.draft_id.is_not(None),
-                ),
-            ),
+            ~begun_on,
         )
     )
-    found = [
+    return [
         Judged(
-            row.id, row.attempt, row.state, bool(row.pilot), None, None, row.review_id, tuple(row.candidates)
+            row.id, row.attempt, "waiting", bool(row.pilot), None, None, row.review_id, tuple(row.candidates)
         )
-        for row in connection.execute(waiting)
+        for row in connection.execute(query)
+        if row.candidates
     ]
-    accepted = (
+
+
+def _accepted_unseen(connection: Connection, run_id: str) -> list[Judged]:
+    query = (
         select(
             items.c.id,
             items.c.attempt,
@@ -334,7 +345,7 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
             records.c.decision_id.is_(None),
         )
     )
-    found += [
+    return [
         Judged(
             row.id,
             row.attempt,
@@ -343,27 +354,10 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
             row.record_id,
             row.chosen_id,
             None,
-            tuple(row.shown or ()),
+            tuple(row.shown),
         )
-        for row in connection.execute(accepted)
-    ]
-    votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in found if j.shown])
-    against = against_on(connection, [j.shown for j in found])
-    return [
-        Judged(
-            j.item_id,
-            j.attempt,
-            j.state,
-            j.pilot,
-            j.record_id,
-            j.chosen_id,
-            j.review_id,
-            j.shown,
-            votes.get(j.item_id, ()),
-            against[j.shown],
-        )
-        for j in found
-        if j.shown
+        for row in connection.execute(query)
+        if row.shown
     ]
 
 

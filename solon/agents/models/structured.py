@@ -29,26 +29,16 @@ REPAIRS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer and what it took.
+class Reply(Completion):
+    """One answer and what it took; tokens are of all asks together, repairs included. `text` is never cut or mended.
 
     Attributes:
-        text: the answer as it came, never cut or mended.
         parsed: the validated object where a schema was asked for.
-        logprobs: per token, in OpenAI's shape: `{"token", "logprob", "top_logprobs": [...]}`.
-        input_tokens, output_tokens: of all asks together (repairs included); None where the model does not tell.
         attempts: asks made, repairs included.
         seconds: wall time of all asks.
     """
 
-    text: str
     parsed: BaseModel | None
-    logprobs: list[dict[str, Any]] | None
-    input_tokens: int | None
-    output_tokens: int | None
-    model: str
-    finish_reason: str
-    request_id: str
     attempts: int
     seconds: float
 
