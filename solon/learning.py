@@ -252,6 +252,7 @@ def _certify(
     outcome = {
         **found,
         "delta": routing.delta,
+        "target": target.name,
         "look": len(before) + 1,
         "inclusion": sorted({round(d.inclusion or 1.0, 6) for d in sample}),
         "ceiling": _ceiling(evidence, target, routing.alpha),

@@ -63,6 +63,8 @@ def read_status(project: Project, run_id: str | None) -> dict[str, Any]:
 
 def spell_learned(learned: Learned) -> str:
     """A round of learning in words."""
+    from solon.consensus.target import read_target
+
     lines = [clean(learned.why)]
     if learned.version is None:
         return lines[0]
@@ -76,8 +78,9 @@ def spell_learned(learned: Learned) -> str:
         lines.append(f"no certificate: {clean(certificate['why'])}")
     else:
         lines.append(
-            f"certificate {certificate['id']}: at least {1 - certificate['alpha']:.0%} agreement, shown with "
-            f"confidence {1 - certificate['delta']:.0%}, {spell_cuts(certificate)}"
+            f"certificate {certificate['id']}: at least {1 - certificate['alpha']:.0%} agreement with "
+            f"{read_target(certificate['target'])}, shown with confidence {1 - certificate['delta']:.0%}, "
+            f"{spell_cuts(certificate)}"
         )
     lines.append(
         f"moved: {learned.queued_adopted} queued, {learned.settled} settled, {learned.doubted} doubted, "

@@ -268,14 +268,16 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
 
 def spell_trust(summary: RunSummary) -> list[str]:
     """What is promised of the accepted records, what is known of unsafe ones, and whether more decisions pay."""
+    from solon.consensus.target import read_target
+
     lines = []
     promise, unsafe, more = summary.promise, summary.unsafe, summary.more_decisions
     if promise is not None:
         ceiling = promise["ceiling"]
         people = f"; experts agree with each other on {ceiling:.0%}" if ceiling is not None else ""
         lines.append(
-            f"promise: at least {promise['agreement']:.0%} agreement, with confidence {promise['confidence']:.0%}, "
-            f"from confidence {promise['threshold']:.3f} on{people}"
+            f"promise: at least {promise['agreement']:.0%} agreement with {read_target(promise['target'])}, with "
+            f"confidence {promise['confidence']:.0%}, from confidence {promise['threshold']:.3f} on{people}"
         )
     if unsafe and (promise is not None or unsafe["audited"] or unsafe["known"]):
         rate = (
