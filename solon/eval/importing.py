@@ -161,8 +161,11 @@ def _run(
     texts = {row["id"]: _texts(row) for row in rows}
     answered: set[str] = set()
     tried: set[str] = set()
+    audited: dict[str, str] = {}
     made = 0
-    while fresh := [found for found in _open_reviews(project, run_id, texts) if found[0] not in tried]:
+    while fresh := [
+        found for found in _open_reviews(project, run_id, texts, audited) if found[0] not in tried
+    ]:
         taken = 0
         for review_id, candidates, name in fresh:
             tried.add(review_id)
@@ -180,9 +183,10 @@ def _run(
 
 
 def _open_reviews(
-    project: Project, run_id: str, texts: Mapping[str, list[str]]
+    project: Project, run_id: str, texts: Mapping[str, list[str]], audited: dict[str, str]
 ) -> list[tuple[str, list[str], str]]:
     """Review, candidates, name of the seed: of what waits about the answers of the file, and not about a redraft.
+    `audited`: seed -> its one audit that is answered, kept from call to call.
 
     Nothing for a second expert: the file's answer must not be given twice as if by two people.
     """
@@ -194,6 +198,9 @@ def _open_reviews(
         name = names[review.item_id]
         if review.kind not in ("interrupt", "audit") or name not in texts:
             continue
+        if review.kind == "audit":  # a promise of several experts has as many audits of one item
+            if audited.setdefault(name, review.id) != review.id:
+                continue
         if [candidate.text for candidate in project.review(review.id).candidates] == texts[name]:
             kept.append((review.id, list(review.candidates), name))
     return kept

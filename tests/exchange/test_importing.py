@@ -177,6 +177,7 @@ def panel(n: int = 12) -> list[dict[str, Any]]:
 
 
 def test_a_recorded_panel_becomes_a_run(solon: Cli, tmp_path: Path) -> None:
+    (tmp_path / "solon.toml").write_text("[routing]\naudit_share = 0.0\n")  # audits would be answered, too
     write(tmp_path / "panel.jsonl", panel())
     code, out, err = solon(
         "import", "panel", "panel.jsonl", "--policy", "disagreement", "--store", STORE, "--json"
