@@ -198,9 +198,9 @@ def _open_reviews(
         name = names[review.item_id]
         if review.kind not in ("interrupt", "audit") or name not in texts:
             continue
-        if review.kind == "audit":  # a promise of several experts has as many audits of one item
-            if audited.setdefault(name, review.id) != review.id:
-                continue
+        # A promise of several experts has as many audits of one item.
+        if review.kind == "audit" and audited.setdefault(name, review.id) != review.id:
+            continue
         if [candidate.text for candidate in project.review(review.id).candidates] == texts[name]:
             kept.append((review.id, list(review.candidates), name))
     return kept
