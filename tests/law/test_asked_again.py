@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 
 from solon.eval.material import Material
 from solon.eval.suites import drift
@@ -14,8 +14,11 @@ from solon.store.known import Mix, next_known
 from solon.store.queue import lease_next, reveal
 from solon.store.review_rows import find_review
 from solon.store.runs import all_runs
+from solon.store.tables import Review
 
 from .conftest import Court
+
+reviews = Review.__table__  # type: ignore[attr-defined]
 
 DAY = 86400.0
 MIX = Mix(repeat_share=1.0, repeat_days=30.0)
@@ -133,11 +136,9 @@ def test_nobody_is_asked_what_they_have_seen_the_votes_on(court: Court) -> None:
 def test_a_golden_question_keeps_its_distance(court: Court) -> None:
     age(court, 40)
     with court.store.transaction() as connection:
-        some = connection.execute(text("SELECT * FROM reviews LIMIT 1")).mappings().one()
+        some = connection.execute(select(reviews).limit(1)).mappings().one()
         golden = {**some, "id": "ab" * 16, "kind": "golden", "state": "decided"}
-        names = ", ".join(f'"{name}"' for name in golden)
-        values = ", ".join(f":{name}" for name in golden)
-        connection.execute(text(f"INSERT INTO reviews ({names}) VALUES ({values})"), golden)
+        connection.execute(insert(reviews).values(golden))
         connection.execute(
             text(
                 "INSERT INTO assignments (id, review_id, actor, state, token, opened_at, expires_at) "

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from solon import Project
 from solon.agents.models.scripted import ScriptedChat
@@ -25,6 +25,7 @@ from solon.store.laws import versions_in_force
 from solon.store.precedents import precedents_under
 from solon.store.principles import Use, count_uses
 from solon.store.reviews import decide, list_reviews
+from solon.store.tables import Amendment, Precedent
 from solon.weighing import weigh
 
 from .conftest import CONFIG, RULE, Court
@@ -211,12 +212,9 @@ def test_experts_who_look_at_one_criterion_change_its_weight_through_an_amendmen
         weights = {c.id: c.weight for c in found.amendment.document.criteria}  # type: ignore[union-attr]
         assert weights["accuracy"] > 3 * weights["charm"]
         with project.store.connect() as connection:
-            halves = connection.execute(
-                text(
-                    "SELECT DISTINCT p.half FROM precedents p, json_each((SELECT cites FROM amendments)) c "
-                    "WHERE p.decision_id = c.value"
-                )
-            ).scalars()
+            cites = connection.execute(select(Amendment.__table__.c.cites)).scalar_one()
+            half, decision = Precedent.__table__.c.half, Precedent.__table__.c.decision_id
+            halves = connection.execute(select(half).distinct().where(decision.in_(cites))).scalars()
             assert list(halves) == ["seen"]
         told = found.to_json()
         assert told["fit"]["better"] is True

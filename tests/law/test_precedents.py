@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from solon import Project
 from solon.store.precedents import all_precedents, mark_retrievable, overrule, retrievable_cases
+from solon.store.tables import Resolution
 
 from .conftest import CONFIG, Court, seed_rows
 
@@ -72,8 +72,8 @@ def test_a_resolver_may_settle_a_split_by_citing_a_precedent(court: Court) -> No
     with Project(court.store.url, config=config, models=court.models) as project:
         project.run("preference", seed_rows(300, 3))
     with court.store.connect() as connection:
-        found = connection.execute(text("SELECT cites FROM resolutions")).scalars().all()
+        found = connection.execute(select(Resolution.__table__.c.cites)).scalars().all()
         known = {row.id for row in all_precedents(connection) if row.half == "seen"}
-    cited = {name for cites in found for name in json.loads(cites)}
+    cited = {name for cites in found for name in cites}
     assert cited
     assert cited <= known
