@@ -74,11 +74,11 @@ class Project(Contents):
             self.config = parse_config(config)
         else:
             self.config = load_config(config)
-        self.store: Store = Store(store or self.config.store, create=create)
+        self.config, self.plugins = add_plugins(self.config, plugins)
         self.models = dict(models or {})
         self.recipes = dict(recipes or {})
         self._runner: Runner | None = None
-        self.config, self.plugins = add_plugins(self.config, plugins)
+        self.store: Store = Store(store or self.config.store, create=create)
 
     def __enter__(self) -> Project:
         return self

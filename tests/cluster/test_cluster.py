@@ -41,6 +41,7 @@ def test_a_lost_worker_is_shut_out(tmp_path: Path) -> None:
         assert project.run("preference", SEEDS[:3]).accepted == 3
 
 
+@pytest.mark.sqlite("a file that machines cannot share")
 def test_a_cluster_needs_a_store_that_it_can_share(tmp_path: Path) -> None:
     from solon.cluster import run_on_ray
 
