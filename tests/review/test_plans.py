@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from sqlalchemy import event, update
 
 from benchmarks.review_fill import fill
@@ -16,6 +17,7 @@ from solon.project import Project
 from solon.store import queue
 from solon.store.tables import Review
 
+pytestmark = pytest.mark.sqlite("its query plans and its machine's steps")
 reviews = Review.__table__
 
 LARGE = (
