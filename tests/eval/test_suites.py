@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
 from solon import Project
 from solon.errors import UsageError
@@ -21,6 +21,7 @@ from solon.store import Store
 from solon.store.experts import add_expert
 from solon.store.reviews import decide
 from solon.store.scores import scores_on
+from solon.store.tables import ConfigVersion
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -93,12 +94,11 @@ def test_families_that_the_configuration_states_go_before_names(copied: str) -> 
     with Store(copied) as store:
         assert {judge.family for judge in judges.evaluate(gather(store)).judges} == {"default", "split"}
         with store.transaction() as connection:
-            [row] = connection.execute(text("SELECT id, payload FROM configs")).all()
-            payload = json.loads(row.payload)
+            configs = ConfigVersion.__table__  # type: ignore[attr-defined]
+            [payload] = connection.execute(select(configs.c.payload)).scalars()
             for model in payload["models"].values():
                 model["family"] = "Kin"
-            change = text("UPDATE configs SET payload = :payload WHERE id = :id")
-            connection.execute(change, {"payload": json.dumps(payload), "id": row.id})
+            connection.execute(update(configs).values(payload=payload))
         assert {judge.family for judge in judges.evaluate(gather(store)).judges} == {"kin"}
 
 
