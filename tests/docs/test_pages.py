@@ -29,6 +29,7 @@ def test_every_block_of_a_page_runs(page: Path) -> None:
     Walk(page).run()
 
 
+@pytest.mark.sqlite("the page shows the names of files beside its store")
 @pytest.mark.usefixtures("same_draws")
 def test_the_month_of_the_tutorial_goes_as_it_is_told() -> None:
     Walk(TUTORIAL).run()
