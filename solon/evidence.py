@@ -33,9 +33,9 @@ MEASURED = 5
 class Evidence:
     """What is known of decided and judged items.
 
-    `answers`: question -> person -> blind answer, in the order they were given; `final`: people whose decide; `ruled`:
-    questions on which a lead ruled. `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes made,
-    what the votes say without the panel.
+    `answers`: question -> person -> blind answer, in the order they were given; `final`: people whose decision is;
+    `ruled`: questions on which a lead ruled. `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes
+    made, what the votes say without the panel.
     """
 
     usable: list[Decided]

@@ -33,7 +33,7 @@ class Target:
         """What the target says of a question; None while too few have answered.
 
         Args:
-            said: answers of such people in the order they were given; only the first ``experts`` count.
+            said: answers of such people in the order they were given; of a majority only the first ``experts`` count.
             ruling: what a lead settled it to be. Until there is one, answers that differ are ``contested``, which
                 understates the panel: to leave such questions out would overstate it.
         """

@@ -88,8 +88,8 @@ def set_waiting(
     item_id: str,
     attempt: int,
     *,
-    key: str = "",
-    asked: int = 1,
+    key: str,
+    asked: int,
 ) -> None:
     """The graph has written its checkpoint and waits: the review enters the queue, an undone one to its author.
 

@@ -14,9 +14,12 @@ from solon import Project
 from solon.auditing import watch_audits
 from solon.config import parse_config
 from solon.errors import ConfigError
+from solon.eval.material import gather
+from solon.eval.suites.audit import evaluate
 from solon.store import queue
 from solon.store.experts import add_expert
 from solon.store.review_rows import list_reviews
+from solon.store.reviews import decide
 from solon.store.runs import find_run
 from solon.store.tables import Adjudication
 
@@ -104,10 +107,30 @@ def test_an_audit_speaks_once_all_have_answered(tmp_path: Path) -> None:
             by_item.setdefault(review.item_id, []).append(review.id)
         assert by_item
         assert {len(ids) for ids in by_item.values()} == {3}
+        for ids in by_item.values():  # the first of three
+            first = next(review for review in audits if review.id == ids[0])
+            answer = {"choice": "prefer", "candidate": first.candidates[0]}
+            decide(project.store, first.id, answer, actor="expert:first", channel="api", counts=True)
         assert watch_audits(project.store, run, project.config).n == 0
+        assert evaluate(gather(project.store)).runs[0].agreement.n == 0
         answer_all(project, "audit", right=1.0, kind="audit")
         report = watch_audits(project.store, run, project.config)
-        assert (report.n, report.agreed) == (len(by_item), len(by_item))
+        assert (report.n, report.agreed) == (len(by_item), len(by_item))  # two of three hold with the record
+        told = evaluate(gather(project.store)).runs[0].agreement
+        assert (told.n, told.value) == (len(by_item), 1.0)
+
+
+def test_under_certified_a_pilot_certifies_and_nothing_is_provisional(tmp_path: Path) -> None:
+    with make_project(tmp_path, policy="certified") as project:
+        project.run("preference", seeds(160))
+        assert query(project, "SELECT count(*) FROM records") == [(0,)]
+        assert answer_all(project, "pilot", right=1.0) == 80
+        project.resume()
+        project.learn()
+        project.resume()
+        assert query(project, GRANTED) == [(1,)]
+        routes = query(project, "SELECT DISTINCT provisional FROM records WHERE route != 'decided'")
+        assert [bool(row[0]) for row in routes] == [False]
 
 
 def test_a_certificate_is_in_force_only_for_runs_that_ask_no_more(tmp_path: Path) -> None:
