@@ -47,6 +47,8 @@ def test_more_words_take_longer_to_read() -> None:
         ({"policy": "budget", "budget": 70}, 70, 70),
         ({"policy": "threshold", "audit_share": 0.0}, 100, 600),
         ({"policy": "pilot", "pilot": 40, "audit_share": 0.0}, 50 + 96, 50 + 576),
+        ({"policy": "pilot", "pilot": 40, "audit_share": 0.0, "target": "majority(3)"}, 85 + 96, 85 + 576),
+        ({"policy": "never", "audit_share": 0.1, "target": "adjudicated"}, 300, 300),
     ],
 )
 def test_wanted_reviews_follow_the_policy(routing: dict[str, Any], low: float, high: float) -> None:
