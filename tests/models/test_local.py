@@ -170,11 +170,9 @@ def test_leaving_in_the_middle_of_an_answer_neither_hangs_nor_crashes(way: str) 
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.2)
-    begun = time.monotonic()
     if way == "interrupt":
         process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
-    assert time.monotonic() - begun < 10
+    _, errors = process.communicate(timeout=60)  # a hang fails here
     assert process.returncode == (5 if way == "leave" else -signal.SIGINT)
     assert "llama" not in errors.replace("solon/agents/models", "").lower().split("traceback")[0]  # quiet
 

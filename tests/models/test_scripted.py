@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
@@ -237,15 +236,23 @@ def _fails(chat: ScriptedChat, prompt: str) -> bool:
     return False
 
 
-def test_latency_runs_in_parallel() -> None:
+def test_latency_runs_in_parallel(monkeypatch: pytest.MonkeyPatch) -> None:
     chat = ScriptedChat(script=Script(latency=0.1))
+    waited: list[float] = []
 
     async def many() -> None:
-        await asyncio.gather(*(chat.ainvoke([HumanMessage(str(number))]) for number in range(20)))
+        together = asyncio.Barrier(20)
 
-    begun = time.perf_counter()
+        async def wait(seconds: float) -> None:
+            waited.append(seconds)
+            await together.wait()  # nobody goes on before all twenty wait at once
+
+        monkeypatch.setattr("solon.agents.models.scripted.asyncio.sleep", wait)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(chat.ainvoke([HumanMessage(str(number))]) for number in range(20)))
+
     asyncio.run(many())
-    assert 0.1 <= time.perf_counter() - begun < 1
+    assert waited == [0.1] * 20
 
 
 def test_the_log_counts_calls_across_processes(tmp_path: Path) -> None:

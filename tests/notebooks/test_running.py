@@ -109,17 +109,31 @@ def test_other_tasks_go_on_during_arun(open_project: Open) -> None:
     assert ticks > 3
 
 
-def test_an_interrupt_in_a_notebook_ends_the_run_cleanly(open_project: Open) -> None:
+def test_an_interrupt_in_a_notebook_ends_the_run_cleanly(
+    open_project: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = open_project(latency=0.01, run={"concurrency": 8})
     seeds = [f"Question {number}?" for number in range(40)]
-    begun = threading.Event()
+    begun, stopping = threading.Event(), threading.Event()
+    stop = project.stop
+
+    def stop_and_say() -> None:
+        stop()
+        stopping.set()
+
+    monkeypatch.setattr(project, "stop", stop_and_say)
 
     def interrupt() -> None:
         begun.wait(30)
         os.kill(os.getpid(), signal.SIGINT)
 
+    def hold(_: Any) -> None:
+        """The run, in its thread, goes on only after the interrupt has reached it: it never ends before."""
+        begun.set()
+        assert stopping.wait(30)
+
     async def cell() -> Any:
-        return project.run("preference", seeds, on_progress=lambda _: begun.set())
+        return project.run("preference", seeds, on_progress=hold)
 
     # A kernel's loop has no handler of its own for the signal, as `asyncio.run` would have.
     loop = asyncio.new_event_loop()

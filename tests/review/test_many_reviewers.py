@@ -78,27 +78,3 @@ def test_nothing_decided_twice_and_nothing_lost(
         middle, high = (1000 * values[int(len(values) * q)] for q in (0.5, 0.95))
         print(f"{name}: median {middle:.1f} ms, p95 {high:.1f} ms over {len(values)}")
     print(f"{total} reviews by {REVIEWERS} reviewers in {seconds:.1f} s: {total / seconds:.0f}/s")
-
-
-def test_next_stays_fast_in_a_long_queue(project: Project, person: Any) -> None:
-    """A lease out of thousands reads an index, whatever the person's fields."""
-    from solon.store import queue
-
-    fill(project, int(os.environ.get("SOLON_REVIEW_WAITING", "3000")))
-    people = [
-        person("Any")[0],
-        person("Doc", specialties=["medicine"], languages=["en", "de"])[0],
-        person("Lea", role="lead")[0],
-    ]
-    worst = 0.0
-    for expert in people:
-        held: list[str] = []
-        for _ in range(5):
-            with project.store.transaction() as connection:
-                begun = time.perf_counter()
-                found = queue.lease_next(connection, expert, exclude=held)
-                worst = max(worst, time.perf_counter() - begun)
-            assert found is not None
-            held.append(found[0].id)
-    print(f"slowest lease: {1000 * worst:.1f} ms")
-    assert worst < 0.25
