@@ -22,11 +22,11 @@ from solon.store.adjudicating import (
     replies_to,
     reply,
 )
-from solon.store.answering import BeingApplied
 from solon.store.audit_log import append
 from solon.store.disagreements import Given, text_ids
 from solon.store.experts import ExpertRow, list_experts
 from solon.store.reading import FORGOTTEN, read_candidates, seed_content, text_bodies
+from solon.store.undoing import BeingApplied
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

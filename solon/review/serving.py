@@ -14,7 +14,7 @@ from solon.review.auth import Caller
 from solon.review.blind import show_blind
 from solon.review.room import Room
 from solon.review.schemas import BlindItem, DecisionIn, DecisionOut, EmptyReason, NextOut, Progress, UndoOut
-from solon.store.answering import Answered, BeingApplied, answer_lease
+from solon.store.answering import Answered, answer_lease
 from solon.store.audit_log import append, unread
 from solon.store.drafts import Lease
 from solon.store.experts import STAGES, ExpertRow
@@ -24,6 +24,7 @@ from solon.store.queue import lease_next, lease_review
 from solon.store.queue_counts import count_in_hand
 from solon.store.review_lists import count_answers
 from solon.store.reviews import ReviewRow
+from solon.store.undoing import BeingApplied
 from solon.store.unvoting import replayed
 from solon.store.unvoting import take_back as take_answer_back
 

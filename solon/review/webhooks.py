@@ -24,14 +24,17 @@ from aiohttp.resolver import DefaultResolver
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from solon.errors import ConfigError, SolonError
-from solon.store.hooks import HookRow, claim_hook, due_hooks, hook_done, note_events
+from solon.store.hooks import HookRow, claim_hook, due_hooks, hook_done, note_first_look, untold_events
 
 if TYPE_CHECKING:
     from solon.config_review import ReviewConfig
     from solon.store import Store
+    from solon.store.writer import Rows
 
 QUICK_TRIES = 3
 TIMEOUT = 10.0
+REST = 20.0
+"""A look that takes long, in a store with a long history, is followed by a rest of so many times its length."""
 
 
 class NotReached(SolonError):
@@ -120,6 +123,7 @@ class Herald:
     def __init__(self, store: Store, hooks: Hooks, poll_seconds: float = 2.0) -> None:
         self._store, self._hooks, self._poll = store, hooks, poll_seconds
         self._stopping = asyncio.Event()
+        self._looked = 0.0  # seconds that the last look took
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -140,17 +144,26 @@ class Herald:
                 except SolonError:
                     pass  # the store is away for a moment; what is due stays due
                 try:
-                    await asyncio.wait_for(self._stopping.wait(), self._poll)
+                    await asyncio.wait_for(self._stopping.wait(), max(self._poll, REST * self._looked))
                 except TimeoutError:
                     pass
 
     async def tell_all(self, http: aiohttp.ClientSession) -> None:
         """Note what happened, and tell what is due."""
-        urls, events = self._hooks.urls, self._hooks.events
-        await self._store.writer.run(lambda connection: note_events(connection, urls, events))
+        begun = time.monotonic()
+        rows = await asyncio.to_thread(self._look)
+        self._looked = time.monotonic() - begun
+        if rows is None:
+            await self._store.writer.run(note_first_look)
+        else:
+            await self._store.writer.add(rows)
         with self._store.connect() as connection:
             due = due_hooks(connection)
         await asyncio.gather(*(self._tell(http, hook) for hook in due))
+
+    def _look(self) -> Rows | None:
+        with self._store.connect() as connection:
+            return untold_events(connection, self._hooks.urls, self._hooks.events)
 
     async def _tell(self, http: aiohttp.ClientSession, hook: HookRow) -> None:
         claimed = await self._store.writer.run(lambda c: claim_hook(c, hook, QUICK_TRIES * (TIMEOUT + 5)))

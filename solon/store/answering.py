@@ -1,14 +1,13 @@
-"""Taking an expert's answer in: once, whatever the network repeats; and taking it back."""
+"""Taking an expert's answer in: once, whatever the network repeats."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, exists, or_, select, update
+from sqlalchemy import Connection, select
 
 from solon.config import ReviewersConfig
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
@@ -18,10 +17,10 @@ from solon.store.disagreements import ask_others, note_disagreement
 from solon.store.drafts import Lease
 from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
-from solon.store.items import FORGOTTEN, next_attempt
+from solon.store.items import FORGOTTEN
 from solon.store.proposals import keep_proposal, take_proposal
-from solon.store.queue import close_known, close_lease, lease_review
-from solon.store.review_rows import PERSONAL, REPEAT, VOTES
+from solon.store.queue import close_known, close_lease
+from solon.store.review_rows import PERSONAL, REPEAT
 from solon.store.reviews import (
     LeaseLost,
     NotThere,
@@ -47,11 +46,6 @@ Kind = Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
 ASIDE: dict[str, Kind] = {"skip": "skipped", "decline": "declined", "escalate": "escalated"}
 DECLINE_REASONS = ("not_my_field", "needs_context", "personal_data", "broken")
 EXPLAIN = ("edit", "both_bad", "redraft", "escalate")
-UNDO_LAST = 10
-
-
-class BeingApplied(NotPending):
-    """A worker has the item in hand: in a moment the answer can be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,60 +93,90 @@ def answer_lease(
         AlreadyDecided: another answer was given under this token.
         InvalidDecision: naming the field.
     """
+    lease = _lease_of(connection, expert.actor, token, review_id)
+    digest = hash_id(json.dumps(answer, sort_keys=True, default=str))
+    if lease.state not in ("leased", "expired", "released"):
+        return _again(lease, digest)
+    given = {"opened_at": lease.opened_at, **times}
+    basics: dict[str, Any] = {"digest": digest, "times": given}
+    review = find_review(connection, lease.review_id)
+    late = review.state in ("decided", "withdrawn")
+    if late:
+        refuse_forgotten(connection, review.item_id)
+    answer, proposal = take_proposal(answer)
+    if str(answer.get("choice", "")) in NOT_ANSWERS:
+        return _set_aside(store, connection, expert, lease, review, answer, basics)
+    response = parse_response(review.response_schema, answer, review.candidates)
+    _check_rationale(store, review, expert.actor, response)
+    decision_id = None
+    if late:
+        kind = _keep_second(store, connection, lease, review, response, basics)
+    elif review.kind == "interrupt" and not expert.believed(reviewers).final:
+        kind = _keep_vote(store, connection, lease, review, response, basics)
+    else:
+        kind = "decided"
+        counts = review.kind != REPEAT and not saw_votes(connection, expert.actor, review)
+        decision_id = store_decision(
+            store,
+            connection,
+            review,
+            response,
+            actor=expert.actor,
+            channel=channel,
+            counts=counts,
+            times=given,
+        )
+        close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
+    keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
+    if kind == "vote":
+        settle(store, connection, review, reviewers or ReviewersConfig())
+    elif kind == "decided" and answers > 1:
+        reliability = expert.believed(reviewers).reliability
+        if _unsure(connection, review, response, reliability, answers_below):
+            ask_others(connection, review, answers)
+    if kind != "vote":
+        note_disagreement(store, connection, review)
+    return Answered(kind, lease.id, review.id, decision_id, False)
+
+
+def _lease_of(connection: Connection, actor: str, token: str, review_id: str) -> Lease:
     row = connection.execute(
-        select(assignments).where(assignments.c.token == token, assignments.c.actor == expert.actor)
+        select(assignments).where(assignments.c.token == token, assignments.c.actor == actor)
     ).mappings()
     found = row.first()
     if found is None or not token or found["review_id"] != review_id:
         raise NotThere("this is no lease of yours", next_step="ask for the next review")
-    lease = Lease(**found)
-    digest = hash_id(json.dumps(answer, sort_keys=True, default=str))
-    times = {"opened_at": lease.opened_at, **times}
-    basics: dict[str, Any] = {"digest": digest, "times": times}
-    if lease.state not in ("leased", "expired", "released"):
-        return _again(lease, digest)
-    review = find_review(connection, lease.review_id)
-    if review.state in ("decided", "withdrawn"):
-        refuse_forgotten(connection, review.item_id)
-    choice = str(answer.get("choice", ""))
-    answer, proposal = take_proposal(answer)
-    if choice in NOT_ANSWERS:
-        return _set_aside(store, connection, expert, lease, review, answer, basics)
-    response = parse_response(review.response_schema, answer, review.candidates)
-    _check_rationale(store, review, expert.actor, response)
-    if review.state in ("decided", "withdrawn"):
-        kept = {**basics, **kept_answer(store, connection, lease.review_id, response)}
-        close_lease(connection, lease, "second", answer=kept)
-        append(store, connection, expert.actor, "review.second", review.id, {"assignment": lease.id})
-        note_disagreement(store, connection, review)
-        keep_proposal(store, connection, review, None, expert.actor, proposal)
-        return Answered("second", lease.id, review.id, None, False)
-    if review.kind == "interrupt" and not expert.believed(reviewers).final:
-        kept = {**basics, **kept_answer(store, connection, review.id, response)}
-        close_lease(connection, lease, "vote", answer=kept)
-        keep_proposal(store, connection, review, None, expert.actor, proposal)
-        log_vote(store, connection, review.id, expert.actor, lease.id)
-        settle(store, connection, review, reviewers or ReviewersConfig())
-        return Answered("vote", lease.id, review.id, None, False)
-    counts = review.kind != REPEAT and not saw_votes(connection, expert.actor, review)
-    decision_id = store_decision(
-        store,
-        connection,
-        review,
-        response,
-        actor=expert.actor,
-        channel=channel,
-        counts=counts,
-        times=times,
-    )
-    close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
-    keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
-    if answers > 1 and _unsure(
-        connection, review, response, expert.believed(reviewers).reliability, answers_below
-    ):
-        ask_others(connection, review, answers)
-    note_disagreement(store, connection, review)
-    return Answered("decided", lease.id, review.id, decision_id, False)
+    return Lease(**found)
+
+
+def _keep_second(
+    store: Store,
+    connection: Connection,
+    lease: Lease,
+    review: ReviewRow,
+    response: Response,
+    basics: Mapping[str, Any],
+) -> Kind:
+    """Someone decided first: a blind second opinion."""
+    kept = {**basics, **kept_answer(store, connection, review.id, response)}
+    close_lease(connection, lease, "second", answer=kept)
+    append(store, connection, lease.actor, "review.second", review.id, {"assignment": lease.id})
+    return "second"
+
+
+def _keep_vote(
+    store: Store,
+    connection: Connection,
+    lease: Lease,
+    review: ReviewRow,
+    response: Response,
+    basics: Mapping[str, Any],
+) -> Kind:
+    """Who is not proven gives evidence, and decides nothing alone."""
+    kept = {**basics, **kept_answer(store, connection, review.id, response)}
+    close_lease(connection, lease, "vote", answer=kept)
+    log_vote(store, connection, review.id, lease.actor, lease.id)
+    return "vote"
 
 
 def _unsure(
@@ -250,145 +274,4 @@ def saw_votes(connection: Connection, actor: str, review: ReviewRow) -> bool:
     )
     return connection.execute(seen).first() is not None or has_read(
         connection, actor, "item.read", review.item_id
-    )
-
-
-def undo(
-    store: Store, connection: Connection, expert: ExpertRow, decision_id: str
-) -> tuple[Lease | None, ReviewRow]:
-    """Take a decision back. Both stay in the log: the decision, and that it was undone.
-
-    Where its graph has not taken it in yet, the review is open again at once, with the old answer as its draft.
-    Otherwise the item begins a new attempt, which a worker replays up to this review at no model cost; it then waits
-    for its author first, and the lease returned is None.
-
-    Raises:
-        NotPending: it is not the person's own, not among their last ten, being applied just now, or built upon.
-    """
-    found = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().first()
-    row = dict(found) if found is not None else None
-    if row is None or (row["actor"] != expert.actor and not expert.may("lead")):
-        raise NotThere("this is no decision of yours", next_step="see the list of your last answers")
-    if row["undone_at"] is not None:
-        raise NotPending("this decision was taken back already", next_step="ask for the next review")
-    if row["overruled_by"] is not None or row["channel"] == "adjudication":
-        raise NotPending("a lead has settled this question", next_step="reply to the outcome")
-    waits = find_review(connection, row["review_id"]).kind == "interrupt"
-    _check_undoable(connection, expert, row, waits)
-    now = withdraw_decision(store, connection, expert.actor, row, waits=waits)
-    if not waits or take_from_outbox(connection, row, now):
-        return open_again(connection, expert, row)
-    start_over(connection, row, now)
-    return None, find_review(connection, row["review_id"])
-
-
-def withdraw_decision(
-    store: Store, connection: Connection, actor: str, row: Mapping[str, Any], *, waits: bool
-) -> float:
-    """Mark a decision, and what was decided on its item after it, as undone, in both logs. Returns the time.
-
-    Args:
-        waits: a graph waits for it, so that later decisions on the item rest on it.
-    """
-    now, told = time.time(), {"decision": row["id"]}
-    follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
-    connection.execute(
-        update(decisions)
-        .where(decisions.c.item_id == row["item_id"], follows, decisions.c.undone_at.is_(None))
-        .values(undone_at=now)
-    )
-    undone = select(decisions.c.id).where(
-        decisions.c.item_id == row["item_id"], decisions.c.undone_at.is_not(None)
-    )
-    connection.execute(
-        update(precedents)
-        .where(precedents.c.decision_id.in_(undone), precedents.c.overruled_at.is_(None))
-        .values(overruled_at=now)
-    )
-    connection.execute(
-        update(assignments)
-        .where(assignments.c.decision_id.in_(undone), assignments.c.state == "decided")
-        .values(state="undone")
-    )
-    append(store, connection, actor, "decision.undone", row["review_id"], told)
-    insert_rows(connection, [event(actor, "decision.undone", row["review_id"], told)])
-    note_disagreement(store, connection, find_review(connection, row["review_id"]))
-    return now
-
-
-def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str, Any], waits: bool) -> None:
-    last = (
-        select(decisions.c.id)
-        .where(decisions.c.actor == row["actor"], decisions.c.undone_at.is_(None))
-        .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
-        .limit(UNDO_LAST)
-    )
-    if not expert.may("lead") and row["id"] not in set(connection.execute(last).scalars()):
-        raise NotPending(f"only your last {UNDO_LAST} answers can be taken back", next_step="ask a lead")
-    others = select(decisions.c.id).where(
-        decisions.c.item_id == row["item_id"],
-        decisions.c.ordinal > row["ordinal"],
-        decisions.c.undone_at.is_(None),
-        decisions.c.actor != row["actor"],
-    )
-    # Nothing follows from an answer that no graph waits for.
-    if waits and not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
-        raise NotPending("someone else has built upon this answer", next_step="ask a lead")
-    refuse_forgotten(connection, row["item_id"])
-    item = connection.execute(select(items.c.state).where(items.c.id == row["item_id"])).scalar_one()
-    if waits and item == "running":
-        raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
-
-
-def take_from_outbox(
-    connection: Connection, row: Mapping[str, Any], now: float, problem: str = "undone"
-) -> bool:
-    """Take the decision out of the outbox, unless its graph has it. Nothing after it can exist then."""
-    taken = update(outbox).where(
-        outbox.c.decision_id == row["id"],
-        outbox.c.applied_at.is_(None),
-        or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
-        exists().where(items.c.id == row["item_id"], items.c.state == "waiting"),
-    )
-    return int(connection.execute(taken.values(applied_at=now, problem=problem)).rowcount) == 1
-
-
-def open_again(
-    connection: Connection, expert: ExpertRow, row: Mapping[str, Any]
-) -> tuple[Lease | None, ReviewRow]:
-    author = expert.actor if row["actor"] == VOTES else row["actor"]
-    connection.execute(
-        update(reviews)
-        .where(reviews.c.id == row["review_id"], reviews.c.decision_id == row["id"])
-        .values(state="waiting", leased=False, decision_id=None, resolved_at=None, prefer_actor=author)
-    )
-    if row["actor"] != expert.actor:
-        return None, find_review(connection, row["review_id"])
-    return lease_review(connection, expert, row["review_id"])
-
-
-def start_over(connection: Connection, row: Mapping[str, Any], now: float) -> None:
-    """Begin a new attempt of the item; a worker replays it, with the decisions that stand, at no model cost."""
-    later = (
-        reviews.c.item_id == row["item_id"],
-        reviews.c.state.in_(("opening", "waiting")),
-    )
-    connection.execute(
-        update(assignments)
-        .where(
-            assignments.c.review_id.in_(select(reviews.c.id).where(*later)), assignments.c.state == "leased"
-        )
-        .values(state="released", closed_at=now)
-    )
-    connection.execute(update(reviews).where(*later).values(state="withdrawn", leased=False, resolved_at=now))
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.item_id == row["item_id"], outbox.c.applied_at.is_(None))
-        .values(applied_at=now, problem="undone")
-    )
-    next_attempt(connection, row["item_id"])
-    connection.execute(
-        update(items)
-        .where(items.c.id == row["item_id"])
-        .values(state="queued", claimed_by=None, claimed_until=None)
     )

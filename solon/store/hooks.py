@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, exists, select, update
 from solon.store.ids import hash_id
 from solon.store.review_rows import PERSONAL
 from solon.store.tables import Constitution, Decision, HookDelivery, Meta, Review
-from solon.store.writer import insert_rows
+from solon.store.writer import Rows, insert_rows
 
 hooks = HookDelivery.__table__  # type: ignore[attr-defined]
 meta = Meta.__table__  # type: ignore[attr-defined]
@@ -42,23 +42,27 @@ class HookRow:
     tries: int
 
 
-def note_events(connection: Connection, urls: Sequence[str], events: Sequence[str]) -> int:
-    """Write down what has happened and was not told yet; returns how many events. What was before the first look is
-    not told."""
+def untold_events(connection: Connection, urls: Sequence[str], events: Sequence[str]) -> Rows | None:
+    """Rows of what has happened and was not told yet, to be written; None before the first look was noted.
+
+    Reads all that happened since the first look: nobody who writes has to wait for it.
+    """
     now = time.time()
     since = connection.execute(select(meta.c.value).where(meta.c.name == SINCE)).scalar_one_or_none()
     if since is None:
-        insert_rows(connection, [(Meta, {"name": SINCE, "value": repr(now)})])
-        return 0
-    found = 0
-    for event, query in _sources(float(since)):
-        if event not in events:
-            continue
-        for subject, at, happened in connection.execute(query.limit(AT_ONCE)).all():
-            found += 1
-            rows = [_row(event, subject, happened, url, float(at or now), now) for url in urls]
-            insert_rows(connection, [(HookDelivery, row) for row in rows])
-    return found
+        return None
+    return [
+        (HookDelivery, _row(event, subject, happened, url, float(at or now), now))
+        for event, query in _sources(float(since))
+        if event in events
+        for subject, at, happened in connection.execute(query.limit(AT_ONCE)).all()
+        for url in urls
+    ]
+
+
+def note_first_look(connection: Connection) -> None:
+    """What was before it is not told."""
+    insert_rows(connection, [(Meta, {"name": SINCE, "value": repr(time.time())})])
 
 
 def _row(event: str, subject: str, happened: str, url: str, at: float, now: float) -> dict[str, Any]:

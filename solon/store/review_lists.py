@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Connection, Select, String, and_, cast, exists, func, or_, select
 
 from solon.errors import InvalidDecision
-from solon.store.answering import UNDO_LAST
 from solon.store.review_rows import VOTES
 from solon.store.tables import (
     Assignment,
@@ -24,6 +23,7 @@ from solon.store.tables import (
     Text,
     Verdict,
 )
+from solon.store.undoing import UNDO_LAST
 
 reviews = Review.__table__  # type: ignore[attr-defined]
 assignments = Assignment.__table__  # type: ignore[attr-defined]

@@ -13,16 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from solon.config import ReviewersConfig
 from solon.errors import NotPending
-from solon.store.answering import (
-    UNDO_LAST,
-    BeingApplied,
-    open_again,
-    refuse_forgotten,
-    start_over,
-    take_from_outbox,
-    undo,
-    withdraw_decision,
-)
+from solon.store.answering import refuse_forgotten
 from solon.store.audit_log import append
 from solon.store.drafts import Lease
 from solon.store.experts import ExpertRow
@@ -32,6 +23,15 @@ from solon.store.review_rows import VOTES, ReviewRow, fell_with, find_review
 from solon.store.reviews import event
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Item, Review
+from solon.store.undoing import (
+    UNDO_LAST,
+    BeingApplied,
+    open_again,
+    start_over,
+    take_from_outbox,
+    undo,
+    withdraw_decision,
+)
 from solon.store.voting import tally
 from solon.store.writer import insert_rows
 

@@ -363,10 +363,11 @@ def test_what_an_expert_still_has_on_screen_comes_too_late(
     open_project: Any, find_bytes: Callable[..., list[str]]
 ) -> None:
     from solon.errors import NotPending
-    from solon.store.answering import answer_lease, undo
+    from solon.store.answering import answer_lease
     from solon.store.drafts import write_draft
     from solon.store.experts import add_expert
     from solon.store.queue import lease_review
+    from solon.store.undoing import undo
 
     project = open_project()
     project.run("preference", [PATIENT, {**PATIENT, "id": "second"}])

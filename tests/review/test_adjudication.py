@@ -13,11 +13,12 @@ from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.project import Project
 from solon.store import adjudicating, queue
 from solon.store.adjudicating import Case
-from solon.store.answering import Answered, answer_lease, undo
+from solon.store.answering import Answered, answer_lease
 from solon.store.disagreements import outcome_of, soft_shares
 from solon.store.experts import ExpertRow
 from solon.store.review_rows import NotThere, ReviewRow, find_review
 from solon.store.tables import Decision, Precedent, Review
+from solon.store.undoing import undo
 
 decisions = Decision.__table__
 reviews = Review.__table__

@@ -186,7 +186,8 @@ def test_private_addresses_are_refused(project: Project) -> None:
     """Also where a name leads there, and where a redirect would."""
     receiver = Receiver()
     with project.store.transaction() as connection:
-        stored.note_events(connection, [receiver.url], EVENTS)
+        assert stored.untold_events(connection, [receiver.url], EVENTS) is None
+        stored.note_first_look(connection)
         connection.execute(update(reviews).values(created_at=time.time() + 1))
     named = receiver.url.replace("127.0.0.1", "localhost")
     herald = Herald(project.store, Hooks((receiver.url, named), EVENTS, SECRET), 0.05)

@@ -16,13 +16,14 @@ from solon.errors import NotPending, UsageError
 from solon.evidence import rate_reviewers
 from solon.project import Project
 from solon.store import queue
-from solon.store.answering import Answered, answer_lease, undo
+from solon.store.answering import Answered, answer_lease
 from solon.store.counts import count_decisions
 from solon.store.drafts import Lease, read_draft
 from solon.store.experts import ExpertRow, find_expert, save_measured, set_trust
 from solon.store.review_lists import count_answers, list_own_answers
 from solon.store.review_rows import VOTES, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.tables import Assignment, Decision, Record, Review
+from solon.store.undoing import undo
 from solon.store.unvoting import replayed, take_back
 from solon.store.voting import tally
 

@@ -1,0 +1,177 @@
+"""Taking a decision back: the review opens again, or its item begins a new attempt; both stay in the log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, exists, or_, select, update
+
+from solon.errors import NotPending
+from solon.store.answering import refuse_forgotten
+from solon.store.audit_log import append
+from solon.store.disagreements import note_disagreement
+from solon.store.drafts import Lease
+from solon.store.experts import ExpertRow
+from solon.store.items import next_attempt
+from solon.store.queue import lease_review
+from solon.store.review_rows import VOTES
+from solon.store.reviews import NotThere, ReviewRow, event, find_review
+from solon.store.store import Store
+from solon.store.tables import Assignment, Decision, Item, Outbox, Precedent, Review
+from solon.store.writer import insert_rows
+
+reviews = Review.__table__  # type: ignore[attr-defined]
+assignments = Assignment.__table__  # type: ignore[attr-defined]
+decisions = Decision.__table__  # type: ignore[attr-defined]
+outbox = Outbox.__table__  # type: ignore[attr-defined]
+items = Item.__table__  # type: ignore[attr-defined]
+precedents = Precedent.__table__  # type: ignore[attr-defined]
+
+UNDO_LAST = 10
+
+
+class BeingApplied(NotPending):
+    """A worker has the item in hand: in a moment the answer can be taken back."""
+
+
+def undo(
+    store: Store, connection: Connection, expert: ExpertRow, decision_id: str
+) -> tuple[Lease | None, ReviewRow]:
+    """Take a decision back. Both stay in the log: the decision, and that it was undone.
+
+    Where its graph has not taken it in yet, the review is open again at once, with the old answer as its draft.
+    Otherwise the item begins a new attempt, which a worker replays up to this review at no model cost; it then waits
+    for its author first, and the lease returned is None.
+
+    Raises:
+        NotPending: it is not the person's own, not among their last ten, being applied just now, or built upon.
+    """
+    found = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().first()
+    row = dict(found) if found is not None else None
+    if row is None or (row["actor"] != expert.actor and not expert.may("lead")):
+        raise NotThere("this is no decision of yours", next_step="see the list of your last answers")
+    if row["undone_at"] is not None:
+        raise NotPending("this decision was taken back already", next_step="ask for the next review")
+    if row["overruled_by"] is not None or row["channel"] == "adjudication":
+        raise NotPending("a lead has settled this question", next_step="reply to the outcome")
+    waits = find_review(connection, row["review_id"]).kind == "interrupt"
+    _check_undoable(connection, expert, row, waits)
+    now = withdraw_decision(store, connection, expert.actor, row, waits=waits)
+    if not waits or take_from_outbox(connection, row, now):
+        return open_again(connection, expert, row)
+    start_over(connection, row, now)
+    return None, find_review(connection, row["review_id"])
+
+
+def withdraw_decision(
+    store: Store, connection: Connection, actor: str, row: Mapping[str, Any], *, waits: bool
+) -> float:
+    """Mark a decision, and what was decided on its item after it, as undone, in both logs. Returns the time.
+
+    Args:
+        waits: a graph waits for it, so that later decisions on the item rest on it.
+    """
+    now, told = time.time(), {"decision": row["id"]}
+    follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
+    connection.execute(
+        update(decisions)
+        .where(decisions.c.item_id == row["item_id"], follows, decisions.c.undone_at.is_(None))
+        .values(undone_at=now)
+    )
+    undone = select(decisions.c.id).where(
+        decisions.c.item_id == row["item_id"], decisions.c.undone_at.is_not(None)
+    )
+    connection.execute(
+        update(precedents)
+        .where(precedents.c.decision_id.in_(undone), precedents.c.overruled_at.is_(None))
+        .values(overruled_at=now)
+    )
+    connection.execute(
+        update(assignments)
+        .where(assignments.c.decision_id.in_(undone), assignments.c.state == "decided")
+        .values(state="undone")
+    )
+    append(store, connection, actor, "decision.undone", row["review_id"], told)
+    insert_rows(connection, [event(actor, "decision.undone", row["review_id"], told)])
+    note_disagreement(store, connection, find_review(connection, row["review_id"]))
+    return now
+
+
+def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str, Any], waits: bool) -> None:
+    last = (
+        select(decisions.c.id)
+        .where(decisions.c.actor == row["actor"], decisions.c.undone_at.is_(None))
+        .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
+        .limit(UNDO_LAST)
+    )
+    if not expert.may("lead") and row["id"] not in set(connection.execute(last).scalars()):
+        raise NotPending(f"only your last {UNDO_LAST} answers can be taken back", next_step="ask a lead")
+    others = select(decisions.c.id).where(
+        decisions.c.item_id == row["item_id"],
+        decisions.c.ordinal > row["ordinal"],
+        decisions.c.undone_at.is_(None),
+        decisions.c.actor != row["actor"],
+    )
+    # Nothing follows from an answer that no graph waits for.
+    if waits and not expert.may("lead") and connection.execute(others.limit(1)).first() is not None:
+        raise NotPending("someone else has built upon this answer", next_step="ask a lead")
+    refuse_forgotten(connection, row["item_id"])
+    item = connection.execute(select(items.c.state).where(items.c.id == row["item_id"])).scalar_one()
+    if waits and item == "running":
+        raise BeingApplied("this answer is being applied just now", next_step="try again in a few seconds")
+
+
+def take_from_outbox(
+    connection: Connection, row: Mapping[str, Any], now: float, problem: str = "undone"
+) -> bool:
+    """Take the decision out of the outbox, unless its graph has it. Nothing after it can exist then."""
+    taken = update(outbox).where(
+        outbox.c.decision_id == row["id"],
+        outbox.c.applied_at.is_(None),
+        or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
+        exists().where(items.c.id == row["item_id"], items.c.state == "waiting"),
+    )
+    return int(connection.execute(taken.values(applied_at=now, problem=problem)).rowcount) == 1
+
+
+def open_again(
+    connection: Connection, expert: ExpertRow, row: Mapping[str, Any]
+) -> tuple[Lease | None, ReviewRow]:
+    author = expert.actor if row["actor"] == VOTES else row["actor"]
+    connection.execute(
+        update(reviews)
+        .where(reviews.c.id == row["review_id"], reviews.c.decision_id == row["id"])
+        .values(state="waiting", leased=False, decision_id=None, resolved_at=None, prefer_actor=author)
+    )
+    if row["actor"] != expert.actor:
+        return None, find_review(connection, row["review_id"])
+    return lease_review(connection, expert, row["review_id"])
+
+
+def start_over(connection: Connection, row: Mapping[str, Any], now: float) -> None:
+    """Begin a new attempt of the item; a worker replays it, with the decisions that stand, at no model cost."""
+    later = (
+        reviews.c.item_id == row["item_id"],
+        reviews.c.state.in_(("opening", "waiting")),
+    )
+    connection.execute(
+        update(assignments)
+        .where(
+            assignments.c.review_id.in_(select(reviews.c.id).where(*later)), assignments.c.state == "leased"
+        )
+        .values(state="released", closed_at=now)
+    )
+    connection.execute(update(reviews).where(*later).values(state="withdrawn", leased=False, resolved_at=now))
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.item_id == row["item_id"], outbox.c.applied_at.is_(None))
+        .values(applied_at=now, problem="undone")
+    )
+    next_attempt(connection, row["item_id"])
+    connection.execute(
+        update(items)
+        .where(items.c.id == row["item_id"])
+        .values(state="queued", claimed_by=None, claimed_until=None)
+    )
