@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,11 +104,9 @@ def test_a_killed_node_costs_nothing_but_calls_in_flight(
                     worker.kill()
                 cluster.remove_node(second, allow_graceful=False)
 
-        begun = time.monotonic()
         summary = run_on_ray(project, run, address=cluster.address, workers=2, chunk=6, on_counts=watch)
         assert killed.is_set(), "the node was to die in the middle of the run"
         assert (summary.items, summary.accepted, summary.failed, summary.queued) == (60, 60, 0, 0)
-        assert time.monotonic() - begun < 300
         with project.store.connect() as connection:
             rows = tables.Item.__table__  # type: ignore[attr-defined]
             records = tables.Record.__table__  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from solon.formats.exports import export
 from solon.formats.records import ExportRow
 from solon.store import evaluation, runs
 from solon.store.experts import add_expert
+from solon.store.review_rows import list_reviews
 
 Cli = Callable[..., tuple[int, str, str]]
 STORE = "sqlite:///imported.db"
@@ -194,6 +196,23 @@ def test_a_recorded_panel_becomes_a_run(solon: Cli, tmp_path: Path) -> None:
     assert len(given) == 24
     assert {finding.judge for finding in given} == {"x", "y"}
     assert all(finding.call_id is None for finding in given)
+
+
+def test_a_recorded_answer_counts_once_where_three_people_audit(solon: Cli, tmp_path: Path) -> None:
+    """The file's one answer to an item must not pass for the answers of three people."""
+    (tmp_path / "solon.toml").write_text('[routing]\naudit_share = 0.5\ntarget = "majority(3)"\n')
+    write(tmp_path / "panel.jsonl", [{**row, "judges": {"x": row["judges"]["x"]}} for row in panel(20)])
+    code, out, err = solon("import", "panel", "panel.jsonl", "--policy", "never", "--store", STORE, "--json")
+    assert code == 0, err
+    with Project(STORE, create=False) as project, project.store.connect() as connection:
+        found = {state: list_reviews(connection, state=state) for state in ("decided", "waiting")}
+    assert all(review.kind == "audit" for reviews in found.values() for review in reviews)
+    answered = Counter(review.item_id for review in found["decided"])
+    asked = answered + Counter(review.item_id for review in found["waiting"])
+    assert set(asked.values()) == {3}, "each is asked of three people"
+    assert answered
+    assert set(answered.values()) == {1}
+    assert last(out)["decisions"] == answered.total()
 
 
 @pytest.mark.parametrize("format", ["argilla", "label-studio"])
