@@ -32,11 +32,11 @@ def _with_store(url: str | None, function: Callable[[Store, str], T], *, create:
         raise typer.Exit(error.exit_code) from None
 
 
-def first_stage(proven: bool | None) -> str:
+def first_stage(ready: bool | None) -> str:
     """Where a new expert begins."""
     from solon.cli.options import read_config
 
-    new = read_config(None).review.onboarding if proven is None else not proven
+    new = read_config(None).review.onboarding if ready is None else not ready
     return "guidelines" if new else "proven"
 
 
@@ -51,13 +51,15 @@ def add(
     specialty: Annotated[str, typer.Option(help="fields, separated by commas")] = "",
     language: Annotated[str, typer.Option(help="languages, separated by commas, e.g. en,de")] = "",
     credential: Annotated[str, typer.Option(help="e.g. MD, board certified")] = "",
-    trust: Annotated[str, typer.Option(help="proven or unproven; default: by the role")] = "",
+    trust: Annotated[
+        str, typer.Option(help="proven (answers decide) or unproven (they are votes); default: by the role")
+    ] = "",
     email: Annotated[str, typer.Option(help="for the daily digest (`solon review notify`)")] = "",
-    proven: Annotated[
+    ready: Annotated[
         bool | None,
         typer.Option(
-            "--proven/--new",
-            help="decides at once, or begins with guidelines, practice and calibration; "
+            "--ready/--new",
+            help="answers at once, or begins with guidelines, practice and calibration; "
             "default: as `onboarding` in [review] says",
         ),
     ] = None,
@@ -67,7 +69,7 @@ def add(
     """Add a person. Their token is shown this once; it is stored hashed."""
     from solon.store import experts
 
-    stage = first_stage(proven)
+    stage = first_stage(ready)
 
     def run(opened: Store, by: str) -> tuple[experts.ExpertRow, str]:
         return experts.add_expert(
