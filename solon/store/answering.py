@@ -244,6 +244,8 @@ def _set_aside(
             raise InvalidDecision("rationale: say in a sentence what the lead should look at")
         vote = answer.get("vote")
         if vote is not None:
+            if not isinstance(vote, Mapping):
+                raise InvalidDecision("vote: it is an answer, with its choice", next_step="or leave it out")
             given = parse_response(
                 review.response_schema, {"rationale": rationale, **vote}, review.candidates
             )

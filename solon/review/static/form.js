@@ -70,6 +70,13 @@ export function readAnswer(view) {
   return answer;
 }
 
+// What is kept as a draft: the answer as it stands, and what was typed for another choice.
+export function readDraft(view) {
+  const typedIn = {};
+  for (const name of ["text", "guidance", "rationale", "reason", "proposal"]) if (typed(view, name)) typedIn[name] = typed(view, name);
+  return { ...typedIn, ...readAnswer(view) };
+}
+
 const fields = (view) => all(view, "[data-field]");
 
 function fieldValue(field) {
@@ -96,7 +103,15 @@ export function fillAnswer(view, answer) {
   for (const [id, score] of Object.entries(answer.scores || {})) check(`[data-criterion="${CSS.escape(id)}"] [value="${Number(score)}"]`);
   for (const field of fields(view)) fillField(field, answer[field.dataset.field]);
   view.leaning = answer.vote;
+  markSet(view);
   if (answer.choice) pick(view, answer.choice, answer.candidate, true);
+}
+
+// What lies folded away and is set is told outside.
+export function markSet(view) {
+  for (const flags of all(view, ".flags")) flags.classList.toggle("set", flags.querySelector("input:checked") !== null);
+  const cited = all(view, "[name=principle]:checked").map((box) => box.value);
+  one(view, ".cited").textContent = cited.length ? ": " + cited.join(", ") : "";
 }
 
 export function problemOf(view, answer) {
