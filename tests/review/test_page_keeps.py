@@ -1,0 +1,268 @@
+"""What the review page must not lose or double, in a headless Chromium: typed text, items, the order of things."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+
+from browsing import BROWSER_MARKS, DESKTOP, answer, log_in, request_text, settled
+from running import Server, wait_for
+from sqlalchemy import func, select
+
+from solon.store.tables import Assignment, Decision, Text
+
+pytestmark = BROWSER_MARKS
+SAVED = "() => document.querySelector('#said').textContent === 'Draft saved.'"
+OTHER = "before => document.querySelector('.request .text')?.innerText !== before"
+
+
+def drafts(project: Any) -> list[dict[str, Any]]:
+    with project.store.connect() as connection:
+        query = select(Text.__table__.c.body).join(
+            Assignment.__table__, Assignment.__table__.c.draft_id == Text.__table__.c.id
+        )
+        return [json.loads(body) for body in connection.execute(query).scalars()]
+
+
+def send_at_once(page: Any) -> None:
+    page.click("[data-do=settings]")
+    page.check("input[name=send_at_once]")
+    page.click("#dialog .send")
+    page.wait_for_selector("#dialog:not([open])", state="attached")
+
+
+def unasked(page: Any) -> None:
+    """An item that wants no sentence, with the next one fetched: a choice alone may send it."""
+    while page.inner_text(".why .hint").startswith("a sentence"):
+        with page.expect_response("**/page/next"):
+            answer(page, "0")
+
+
+def decided(project: Any) -> int:
+    with project.store.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(Decision.__table__)).scalar_one())
+
+
+def test_taking_back_keeps_what_is_being_typed(browser: Any, server: Server, person: Any) -> None:
+    """The item at hand comes again as it was left: choice, text, and what is folded open."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    answer(page, "1", why="Safer.")
+    settled(page, 1)
+    page.keyboard.press("b")
+    page.keyboard.type("Half a thought")
+    page.keyboard.press("Escape")
+    at_hand = request_text(page)
+    page.keyboard.press("u")
+    page.wait_for_function(OTHER, arg=at_hand)
+    answer(page, "2", why="Now the second.")
+    assert request_text(page) == at_hand
+    assert page.input_value("#rationale") == "Half a thought"
+    assert page.inner_text(".chosen") == "Both bad"
+
+
+def test_an_answer_that_is_refused_waits_for_who_is_typing(browser: Any, server: Server, person: Any) -> None:
+    """It does not come up under the hands of somebody who has begun the next; then it comes, with its text."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    first = request_text(page)
+    held: list[Any] = []
+
+    def decide_of(route: Any) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    page.route("**/page/decide/*", decide_of)
+    answer(page, "b", why="Neither will do.")
+    page.keyboard.press("r")
+    page.keyboard.type("Name the ")
+    wait_for(lambda: page.evaluate("true") and held)
+    told = {"error": "invalid", "cause": "rationale: too short", "next_step": "say more"}
+    with page.expect_response("**/page/decide/*"):
+        held[0].fulfill(status=422, content_type="application/json", body=json.dumps(told))
+    page.wait_for_function("() => document.querySelector('#said').textContent.includes('comes back next')")
+    page.keyboard.type("dose.")
+    assert page.input_value("#guidance") == "Name the dose."
+    page.keyboard.press("Control+Enter")
+    if page.query_selector(".problem:not(:empty)"):
+        page.keyboard.type("It is wanted here.")
+        page.keyboard.press("Control+Enter")
+    wait_for(lambda: request_text(page) == first)
+    assert page.inner_text(".problem") == "Rationale: too short. Say more."
+    assert page.input_value("#rationale") == "Neither will do."
+    page.focus("#rationale")
+    page.keyboard.press("Control+Enter")
+    wait_for(lambda: "Saved" in page.inner_text("#last-said") and request_text(page) != first)
+
+
+def test_the_last_item_answered_before_the_next_was_asked_for(
+    browser: Any, server: Server, person: Any
+) -> None:
+    """Where nothing is left, the page says so, also where it had asked ahead and the answer came late."""
+    _, token = person("Ada")
+    page = browser.new_context(viewport=DESKTOP).new_page()
+    page.set_default_timeout(15_000)
+    asked: list[Any] = []
+
+    def next_of(route: Any) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.continue_()
+
+    page.route("**/page/next", next_of)
+    page.goto(server.address)
+    page.fill("#token", token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".item")
+    wait_for(lambda: page.evaluate("true") and len(asked) == 2)
+    page.keyboard.press("0")
+    page.focus("#rationale")
+    page.keyboard.type("The same.")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".empty")
+    nothing = json.dumps(
+        {"item": None, "empty": "all_done", "message": "All done: nothing waits.", "html": ""}
+    )
+    asked[1].fulfill(content_type="application/json", body=nothing)
+    wait_for(lambda: page.evaluate("true") and len(asked) == 3)
+    asked[2].fulfill(content_type="application/json", body=nothing)
+    page.wait_for_selector("[data-empty=all_done]")
+
+
+def test_a_key_held_down_and_a_double_click_answer_once(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    unasked(page)
+    send_at_once(page)
+    before = decided(project)
+    shown = request_text(page)
+    page.keyboard.down("0")
+    page.wait_for_function(OTHER, arg=shown)
+    for _ in range(5):
+        page.keyboard.down("0")
+    page.keyboard.up("0")
+    assert page.inner_text(".chosen") == ""
+    unasked(page)
+    wait_for(lambda: decided(project) > before and page.is_hidden("#unsaved"))
+    settled(page, decided(project))
+    shown = request_text(page)
+    page.dblclick(".choice.prefer >> nth=0")
+    page.wait_for_function(OTHER, arg=shown)
+    assert page.inner_text(".chosen") == ""
+    assert page.inner_text(".problem") == ""
+
+
+def test_reading_is_use_and_after_a_sleep_the_cover_comes_first(
+    browser: Any, server: Server, person: Any
+) -> None:
+    _, token = person("Ada")
+    page = log_in(browser, server, token, clock=True)
+    page.clock.fast_forward("14:00")
+    page.mouse.move(300, 300)
+    page.mouse.wheel(0, 40)
+    page.clock.fast_forward("02:00")
+    page.clock.run_for(1500)
+    assert page.is_hidden("#cover")
+    page.evaluate("window.setInterval = () => 0")
+    page.clock.set_system_time(page.evaluate("Date.now()") + 20 * 60_000)  # asleep: no timer ran
+    page.mouse.move(320, 320)
+    assert page.is_visible("#cover")
+
+
+def test_who_has_no_token_logs_in_in_another_tab(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    """A link or single sign-on brought them: what they wrote is sent all the same."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.keyboard.press("b")
+    page.keyboard.type("Both are wrong about the dose.")
+    page.wait_for_function(SAVED)
+    page.context.clear_cookies()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#again[open]")
+    page.click("#again [data-do=back]")
+    page.wait_for_function("() => document.querySelector('#again-problem').textContent !== ''")
+    assert page.inner_text("#again-problem") == "You are not logged in yet."
+    with page.expect_popup() as opened:
+        page.click("#again a")
+    tab = opened.value
+    tab.fill("#token", token)
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector(".item")
+    tab.close()
+    page.click("#again [data-do=back]")
+    settled(page, 1)
+    assert decided(project) == 1
+
+
+def test_a_draft_that_could_not_be_saved_is_saved_later(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    """Nothing more is typed, and the network comes back without a word of the browser's."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token, clock=True)
+    page.route("**/draft", lambda route: route.abort())
+    page.keyboard.press("r")
+    page.keyboard.type("Name the dose.")
+    page.clock.run_for(1000)
+    page.wait_for_function("() => document.querySelector('#said').textContent.includes('no connection')")
+    page.unroute("**/draft")
+    page.clock.run_for(6000)
+    page.wait_for_function(SAVED)
+    assert [draft["guidance"] for draft in drafts(project)] == ["Name the dose."]
+
+
+def test_what_was_typed_for_another_choice_survives_a_reload(
+    browser: Any, server: Server, person: Any
+) -> None:
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.keyboard.press("r")
+    page.keyboard.type("Name the dose.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("0")
+    page.wait_for_function(SAVED)
+    page.reload()
+    page.wait_for_selector(".item")
+    assert page.inner_text(".chosen") == "Tie"
+    assert page.input_value("#guidance") == "Name the dose."
+
+
+def test_a_lead_hands_nothing_to_a_lead(browser: Any, server: Server, person: Any) -> None:
+    _, token = person("Lea", role="lead")
+    page = log_in(browser, server, token)
+    assert page.query_selector("[data-do=escalate]") is None
+    page.keyboard.press("x")
+    assert "You are a lead yourself" in page.inner_text("#said")
+    assert page.inner_text(".chosen") == ""
+
+
+def test_words_of_a_table_stay_whole_and_zoom_keeps_the_keys(
+    browser: Any, server: Server, person: Any
+) -> None:
+    """A dose that is broken into lines is misread. At 200% a desktop is 640 px wide."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token, viewport={"width": 640, "height": 430})
+    assert page.is_visible(".choice.prefer kbd")
+    assert page.is_visible("[data-do=help]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
+    high = page.evaluate(
+        """() => {
+          const cells = "paracetamol|1.2 g|liver disease|every six hours|once|remark|further|columns".split("|");
+          const row = "<tr>" + cells.map(one => `<td>${one.replaceAll(" ", "&nbsp;")}</td>`).join("") + "</tr>";
+          const text = document.querySelector(".candidate .text");
+          text.innerHTML = `<table><tbody>${row}</tbody></table>`;
+          const line = parseFloat(getComputedStyle(text.querySelector("td")).lineHeight);
+          return text.querySelector("td").getBoundingClientRect().height / line;
+        }"""
+    )
+    assert high < 1.9
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
