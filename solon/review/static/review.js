@@ -353,7 +353,8 @@ document.addEventListener("click", (event) => {
   inUse();
   const button = event.target.closest("[data-do], .send");
   if (!button || (covered && button.dataset.do !== "resume")) return;
-  if (event.detail > 1) { event.preventDefault(); return; }   // the second half of a double click would meet the next item
+  const answers = button.matches(".choice, .send, [data-do=undo]");
+  if (answers && event.detail > 1) { event.preventDefault(); return; }   // half a double click would meet the next item
   doing[button.dataset.do]?.(button);
 });
 
