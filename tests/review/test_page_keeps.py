@@ -10,9 +10,12 @@ import pytest
 pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
 
 from browsing import BROWSER_MARKS, DESKTOP, answer, log_in, request_text, settled
+from cases import CONFIG, build
 from running import Server, wait_for
 from sqlalchemy import func, select
 
+from solon.project import Project
+from solon.store.experts import add_expert
 from solon.store.tables import Assignment, Decision, Text
 
 pytestmark = BROWSER_MARKS
@@ -231,6 +234,51 @@ def test_what_was_typed_for_another_choice_survives_a_reload(
     page.wait_for_selector(".item")
     assert page.inner_text(".chosen") == "Tie"
     assert page.input_value("#guidance") == "Name the dose."
+
+
+def test_taking_back_means_the_answer_that_was_sent_last(
+    browser: Any, server: Server, project: Any, person: Any
+) -> None:
+    """While it is on its way, the one before it is not taken back in its place."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    answer(page, "1", why="The one before.")
+    settled(page, 1)
+    held: list[Any] = []
+    page.route("**/page/decide/*", lambda route: held.append(route))
+    answer(page, "2", why="The last one.")
+    wait_for(lambda: page.evaluate("true") and held)
+    page.keyboard.press("u")
+    assert "still on its way" in page.inner_text("#said")
+    held[0].continue_()
+    settled(page, 2)
+    with project.store.connect() as connection:
+        undone = Decision.__table__.c.undone_at.is_not(None)
+        assert connection.execute(select(Decision.__table__.c.id).where(undone)).all() == []
+
+
+def test_the_mark_stands_where_a_number_scores(browser: Any, tmp_path: Any) -> None:
+    url = build(tmp_path, [{"id": "one", "prompt": "Explain fever to a parent."}], "instruction")
+    with Project(url, config=CONFIG, create=False) as project:
+        _, token = add_expert(project.store, "Ada", by="local:test")
+        server = Server(project)
+        server.start()
+        try:
+            page = browser.new_context(viewport=DESKTOP).new_page()
+            page.goto(server.address)
+            page.fill("#token", token)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(".criterion.active")
+            first, second = (
+                one.get_attribute("data-criterion") for one in page.query_selector_all(".criterion")[:2]
+            )
+            assert page.get_attribute(".criterion.active", "data-criterion") == first
+            page.keyboard.press("4")
+            assert page.inner_text("#said") == f"{first}: 4"
+            assert page.get_attribute(".criterion.active", "data-criterion") == second
+            assert page.is_checked(f"[data-criterion={first}] input[value='4']")
+        finally:
+            server.stop()
 
 
 def test_a_lead_hands_nothing_to_a_lead(browser: Any, server: Server, person: Any) -> None:

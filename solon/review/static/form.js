@@ -133,17 +133,21 @@ export function problemOf(view, answer) {
 const groups = (view) => all(view, ".criterion");
 function activate(view, index) { view.criterion = index; groups(view).forEach((group, i) => group.classList.toggle("active", i === index)); }
 
+// Gives the marked criterion a score and moves on; what was done, in words, or nothing.
 export function scoreActive(view, key) {
-  if (!/^[1-5]$/.test(key)) return false;
+  if (!/^[1-5]$/.test(key)) return "";
   const index = view.criterion ?? 0, group = groups(view)[index];
   group.querySelector(`input[value="${key}"]`).checked = true;
   activate(view, Math.min(index + 1, groups(view).length - 1));
-  return true;
+  return `${group.dataset.criterion}: ${key}`;
 }
+
+// The mark stands where a number key would score.
+export function markCriterion(view) { if (groups(view).length) activate(view, view.criterion ?? 0); }
 
 export function nextCriterion(view, key) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[key];
   if (!step) return false;
-  activate(view, Math.max(0, Math.min(groups(view).length - 1, (view.criterion ?? (step > 0 ? -1 : 1)) + step)));
+  activate(view, Math.max(0, Math.min(groups(view).length - 1, view.criterion + step)));
   return true;
 }

@@ -1,7 +1,7 @@
 // The review page: one item at a time, by keyboard, never losing what was typed. Nothing is kept in the browser's storage.
 import { send, call, SessionEnded, Refused } from "./net.js";
 import { actionOf } from "./keys.js";
-import { readAnswer, readDraft, fillAnswer, markSet, pick, problemOf, nextCriterion, scoreActive } from "./form.js";
+import { readAnswer, readDraft, fillAnswer, markCriterion, pick, markSet, problemOf, nextCriterion, scoreActive } from "./form.js";
 import { $, $$, settings, dialog, say, openDialog, openSettings, help, showKeys } from "./dialogs.js";
 import { guidelinesOf, ownAnswers, scrollTogether, toAcknowledge } from "./reading.js";
 
@@ -101,6 +101,7 @@ async function readGuidelines() {
 
 function wire(view) {
   scrollTogether($$(".candidates .scroll", view.root));
+  markCriterion(view);
   $("form.answer", view.root).addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   view.root.addEventListener("input", () => changed(view));
   view.root.addEventListener("change", () => changed(view));
@@ -343,7 +344,7 @@ const doing = {
   edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
   escalate: () => (box.dataset.lead ? say("You are a lead yourself: decide it, or skip it.") : choose("escalate")),
   send: submit, diff, why, early, guidelines, answers, help, settings: openSettings,
-  undo: () => undo(last?.decision),
+  undo: () => (unsent.length ? say("Your last answer is still on its way; take it back once it is saved.") : undo(last?.decision)),
   principle: () => { const all = $(".principles", box); if (all) { all.open = true; $("input", all).focus(); } },
   pause: () => cover("Paused", "The text is covered and the clock stands still."),
   resume: uncover, close: () => dialog.close(),
@@ -374,7 +375,7 @@ document.addEventListener("keydown", (event) => {
   if (event.repeat && !["ArrowUp", "ArrowDown"].includes(event.key)) return;   // a key held down answers once
   const labels = shown ? $$(".choice.given", box) : [];
   if (/^[1-9]$/.test(event.key) && labels[event.key - 1]) { event.preventDefault(); labels[event.key - 1].click(); return; }
-  if (shown && shown.item.criteria.length && scoreActive(shown, event.key)) { event.preventDefault(); changed(shown); return; }
+  if (shown && shown.item.criteria.length && /^[1-5]$/.test(event.key)) { event.preventDefault(); say(scoreActive(shown, event.key)); changed(shown); return; }
   if (shown && shown.item.criteria.length && nextCriterion(shown, event.key)) { event.preventDefault(); return; }
   const action = actionOf(event.key, settings, shown?.item.candidates.length === 1);
   if (!action) return;
