@@ -115,6 +115,7 @@ def test_the_last_item_answered_before_the_next_was_asked_for(
             route.continue_()
 
     page.route("**/page/next", next_of)
+    page.route("**/api/v1/events", lambda route: route.abort())  # it would ask again by chance
     page.goto(server.address)
     page.fill("#token", token)
     page.keyboard.press("Enter")
@@ -134,29 +135,32 @@ def test_the_last_item_answered_before_the_next_was_asked_for(
     page.wait_for_selector("[data-empty=all_done]")
 
 
+@pytest.mark.parametrize("how", ["key", "mouse"])
 def test_a_key_held_down_and_a_double_click_answer_once(
-    browser: Any, server: Server, project: Any, person: Any
+    browser: Any, server: Server, person: Any, how: str
 ) -> None:
+    """Where a choice sends at once, the rest of it would answer items that nobody has read."""
     _, token = person("Ada")
     page = log_in(browser, server, token)
     unasked(page)
     send_at_once(page)
-    before = decided(project)
+    held: list[Any] = []
+    page.route("**/page/decide/*", lambda route: held.append(route))
     shown = request_text(page)
-    page.keyboard.down("0")
-    page.wait_for_function(OTHER, arg=shown)
-    for _ in range(5):
+    if how == "mouse":
+        page.dblclick(".choice.prefer >> nth=0")
+    else:
         page.keyboard.down("0")
-    page.keyboard.up("0")
-    assert page.inner_text(".chosen") == ""
-    unasked(page)
-    wait_for(lambda: decided(project) > before and page.is_hidden("#unsaved"))
-    settled(page, decided(project))
-    shown = request_text(page)
-    page.dblclick(".choice.prefer >> nth=0")
+        for _ in range(3):
+            page.keyboard.down("0")
+        page.keyboard.up("0")
     page.wait_for_function(OTHER, arg=shown)
     assert page.inner_text(".chosen") == ""
     assert page.inner_text(".problem") == ""
+    assert page.is_hidden("#unsaved")  # one is on its way; of two it would tell
+    wait_for(lambda: page.evaluate("true") and held)
+    held[0].continue_()
+    page.wait_for_selector("#last:not([hidden])")
 
 
 def test_reading_is_use_and_after_a_sleep_the_cover_comes_first(
@@ -279,6 +283,41 @@ def test_the_mark_stands_where_a_number_scores(browser: Any, tmp_path: Any) -> N
             assert page.is_checked(f"[data-criterion={first}] input[value='4']")
         finally:
             server.stop()
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "chosen"),
+    [
+        ("\u0438", "KeyB", "Both bad"),
+        ("&", "Digit1", "Answer 1 is better"),
+        ("q", "KeyB", ""),
+        ("!", "Digit1", ""),
+    ],
+)
+def test_keys_of_other_layouts(
+    browser: Any, server: Server, person: Any, key: str, code: str, chosen: str
+) -> None:
+    """The Latin letter that stands on the key, and digits behind Shift; where Latin letters lie elsewhere, theirs."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    pressed = {"key": key, "code": code, "shiftKey": key == "!", "bubbles": True}
+    page.evaluate("how => document.body.dispatchEvent(new KeyboardEvent('keydown', how))", pressed)
+    assert page.inner_text(".chosen") == chosen
+
+
+def test_a_key_is_one_character(browser: Any, server: Server, person: Any) -> None:
+    """Two would be a key that nobody can press, in the place of one that worked."""
+    _, token = person("Ada")
+    page = log_in(browser, server, token)
+    page.click("[data-do=settings]")
+    page.fill("#key-tie", "tt")
+    page.click("#dialog .send")
+    assert "one character" in page.inner_text("#dialog .bad")
+    page.fill("#key-tie", "F2")
+    page.click("#dialog .send")
+    page.wait_for_selector("#dialog:not([open])", state="attached")
+    page.keyboard.press("F2")
+    assert page.inner_text(".chosen") == "Tie"
 
 
 def test_a_lead_hands_nothing_to_a_lead(browser: Any, server: Server, person: Any) -> None:

@@ -1,6 +1,6 @@
 // The review page: one item at a time, by keyboard, never losing what was typed. Nothing is kept in the browser's storage.
 import { send, call, SessionEnded, Refused } from "./net.js";
-import { actionOf } from "./keys.js";
+import { actionOf, meant } from "./keys.js";
 import { readAnswer, readDraft, fillAnswer, markCriterion, pick, markSet, problemOf, nextCriterion, scoreActive } from "./form.js";
 import { $, $$, settings, dialog, say, openDialog, openSettings, help, showKeys } from "./dialogs.js";
 import { guidelinesOf, ownAnswers, scrollTogether, toAcknowledge } from "./reading.js";
@@ -153,8 +153,8 @@ function submit() {
   const times = { opened_at: view.openedAt, active_seconds: Math.round(view.active * 10) / 10 };
   if (view.firstInput) times.first_input_at = view.firstInput;
   unsent.push({ view, body: { token: view.item.token, answer, times } });
-  tellUnsent();
   flush();
+  tellUnsent();
   advance();
 }
 
@@ -373,11 +373,12 @@ document.addEventListener("keydown", (event) => {
   if (control && (event.key === "Enter" || event.key === " ") && !(control.classList.contains("choice") && control.getAttribute("aria-pressed") === "true")) return;
   if (control?.type === "radio" && event.key.startsWith("Arrow")) return;
   if (event.repeat && !["ArrowUp", "ArrowDown"].includes(event.key)) return;   // a key held down answers once
+  const key = meant(event, settings);
   const labels = shown ? $$(".choice.given", box) : [];
-  if (/^[1-9]$/.test(event.key) && labels[event.key - 1]) { event.preventDefault(); labels[event.key - 1].click(); return; }
-  if (shown && shown.item.criteria.length && /^[1-5]$/.test(event.key)) { event.preventDefault(); say(scoreActive(shown, event.key)); changed(shown); return; }
-  if (shown && shown.item.criteria.length && nextCriterion(shown, event.key)) { event.preventDefault(); return; }
-  const action = actionOf(event.key, settings, shown?.item.candidates.length === 1);
+  if (/^[1-9]$/.test(key) && labels[key - 1]) { event.preventDefault(); labels[key - 1].click(); return; }
+  if (shown && shown.item.criteria.length && /^[1-5]$/.test(key)) { event.preventDefault(); say(scoreActive(shown, key)); changed(shown); return; }
+  if (shown && shown.item.criteria.length && nextCriterion(shown, key)) { event.preventDefault(); return; }
+  const action = actionOf(key, settings, shown?.item.candidates.length === 1);
   if (!action) return;
   event.preventDefault();
   doing[action]();
