@@ -115,6 +115,11 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
         )
         if decision.get("rationale"):
             node.add(shorten(decision["rationale"], _TEXT))
+    for aside in found["set_aside"]:
+        why = f" ({aside['reason'].replace('_', ' ')})" if aside["reason"] else ""
+        node = tree.add(clean(f"{aside['state']}{why} by {aside['actor']}, {_moment(aside['closed_at'])}"))
+        if aside["rationale"]:
+            node.add(shorten(aside["rationale"], _TEXT))
 
 
 def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:

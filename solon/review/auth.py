@@ -15,12 +15,13 @@ from fastapi import Depends, Request, Response
 from fastapi.security import HTTPBearer
 from itsdangerous import BadSignature
 
-from solon.errors import SolonError
+from solon.errors import InvalidDecision, SolonError
 from solon.review.room import Room, get_room
 from solon.store.experts import ExpertRow, find_expert
-from solon.store.sessions import SEEN_EVERY, SESSION_SECONDS, find_session, touch_session
+from solon.store.sessions import SEEN_EVERY, find_session, touch_session
 
 COOKIE = "solon_session"
+COOKIE_SECONDS = 30 * 24 * 3600
 CSRF_HEADER = "X-CSRF-Token"
 bearer_scheme = HTTPBearer(auto_error=False, description="the token that `solon expert add` showed once")
 
@@ -107,16 +108,31 @@ def check_csrf(room: Room, session: str, given: str) -> None:
 
 
 def set_cookie(room: Room, response: Response, secret: str) -> None:
-    """Log a browser in. Scripts cannot read the cookie, and other sites cannot send it with a change."""
+    """Log a browser in. Scripts cannot read the cookie, and other sites cannot send it with a change.
+
+    The cookie outlives the session, which every use prolongs and which the store alone ends."""
     response.set_cookie(
         COOKIE,
         str(room.signer.dumps(secret)),
-        max_age=int(SESSION_SECONDS),
+        max_age=COOKIE_SECONDS,
         httponly=True,
         samesite="lax",
         secure=room.options.secure,
         path="/",
     )
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields of a form, the first value of each.
+
+    Raises:
+        InvalidDecision: there are more than any page of ours has.
+    """
+    try:
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=30)
+    except ValueError:
+        raise InvalidDecision("form: it has more than 30 fields", next_step="send the page's own") from None
+    return {name: values[0] for name, values in fields.items()}
 
 
 async def read_form(request: Request, room: Room, role: str = "worker") -> tuple[Caller, dict[str, str]]:
@@ -128,8 +144,7 @@ async def read_form(request: Request, room: Room, role: str = "worker") -> tuple
     caller = await session_caller(request, room)
     if caller is None:
         raise NotLoggedIn("you are not logged in", next_step="log in with your link or token")
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=30)
-    form = {name: values[0] for name, values in fields.items()}
+    form = await form_fields(request)
     check_csrf(room, caller.session, form.pop("csrf", ""))
     if not caller.expert.may(role):
         raise NotAllowed(f"this needs the role {role}", next_step="ask an admin")

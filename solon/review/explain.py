@@ -16,6 +16,7 @@ from solon.store.reading import (
     decision_row,
     drafts_behind,
     last_resolution,
+    set_aside_rows,
     text_bodies,
     verdicts_on,
 )
@@ -47,6 +48,8 @@ def explain_review(
     place = {name: number for number, name in enumerate(order, 1)}
     reasons = [_as_seen(reason["text"], review, place) for reason in review.reasons or ()]
     reasons = BROUGHT_BY.get(review.kind, []) or reasons
+    if review.escalated and expert.may("lead"):
+        reasons = [*reasons, *_handed_over(connection, review)]
     hidden = review.kind in NOT_TOLD
     return {
         "review": review.id,
@@ -69,6 +72,13 @@ def _as_seen(text: str, review: ReviewRow, place: dict[str, int]) -> str:
         return text
     numbers = {letter: place[name] for letter, name in zip("AB", review.candidates, strict=True)}
     return re.sub(r"\b(for|favours|prefers) ([AB])\b", lambda m: f"{m[1]} answer {numbers[m[2]]}", text)
+
+
+def _handed_over(connection: Connection, review: ReviewRow) -> list[str]:
+    """What reviewers wrote to the lead whom they left it to."""
+    rows = set_aside_rows(connection, review.item_id)
+    said = [row["rationale"] for row in rows if row["state"] == "escalated" and row["review_id"] == review.id]
+    return [f"A reviewer handed it to a lead: {words}" for words in said if words]
 
 
 def _findings(connection: Connection, review: ReviewRow, place: dict[str, int]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from pydantic.config import JsonDict
 from solon.review.examples import (
     ADA,
     AMENDED,
+    ASSIGNMENT,
     BAD,
     CAREFUL,
     CARELESS,
@@ -352,6 +353,19 @@ LINEAGE: JsonDict = {
             "carried_from": None,
             "rationale": WHY,
             "edit": None,
+        }
+    ],
+    "set_aside": [
+        {
+            "id": ASSIGNMENT,
+            "review_id": REVIEW,
+            "actor": f"expert:{ADA}",
+            "state": "declined",
+            "reason": "not_my_field",
+            "closed_at": 1767262210.5,
+            "choice": None,
+            "candidate_id": None,
+            "rationale": "A question for a pharmacist.",
         }
     ],
     "calls": [

@@ -167,6 +167,21 @@ class DecisionRow(Wire):
     edit: str | None
 
 
+class SetAsideRow(Wire):
+    """Somebody's review that they skipped, declined (`reason`) or handed to a lead, with what they wrote; `choice` and
+    `candidate_id`: the vote that went along."""
+
+    id: Id
+    review_id: Id
+    actor: str
+    state: str
+    reason: str | None
+    closed_at: float | None
+    choice: str | None
+    candidate_id: Id | None
+    rationale: str | None
+
+
 class CallRow(Wire):
     """A model call from the journal. Tokens and cost are null where they are not known."""
 
@@ -198,4 +213,5 @@ class Lineage(Wire, json_schema_extra=example(LINEAGE)):
     resolutions: list[ResolutionRow]
     reviews: list[ReviewRowOut]
     decisions: list[DecisionRow]
+    set_aside: list[SetAsideRow]
     calls: list[CallRow]

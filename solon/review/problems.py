@@ -1,16 +1,18 @@
-"""Errors as HTTP answers: one shape, with cause, next step and the field that is wrong."""
+"""Errors as HTTP answers: one shape for programs, with cause, next step and field; a page for people."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending, SolonError, StoreError, UsageError
-from solon.review.auth import NotAllowed, NotLoggedIn
+from solon.review.auth import NotAllowed, NotLoggedIn, form_fields
+from solon.review.rendering import render
 from solon.store.reviews import LeaseLost, NotThere
 
 STATUS: tuple[tuple[type[SolonError], int, str], ...] = (
@@ -24,6 +26,7 @@ STATUS: tuple[tuple[type[SolonError], int, str], ...] = (
     (UsageError, 422, "invalid"),
     (StoreError, 503, "store"),
 )
+HEADINGS = {401: "You are not logged in", 403: "Not allowed", 404: "Not found"}
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -40,6 +43,26 @@ def problem(status: int, code: str, cause: str, next_step: str = "", **more: Any
     return JSONResponse(content, status, headers=headers)
 
 
+def reads_pages(request: Request) -> bool:
+    """Does a person wait for a page, not a program for an answer?"""
+    path = request.url.path
+    return not path.startswith(("/api/", "/page/")) and "text/html" in request.headers.get("Accept", "")
+
+
+async def problem_page(request: Request, status: int, cause: str, next_step: str) -> HTMLResponse:
+    """The same as a page, with what was written in a form that could not be taken: no sentence is lost."""
+    written: list[str] = []
+    if request.method == "POST" and request.url.path != "/login":
+        with suppress(SolonError):
+            fields = await form_fields(request)
+            written = [text for name, text in fields.items() if name != "csrf" and " " in text.strip()]
+    heading = HEADINGS.get(status, "This did not work")
+    told = [words[:1].upper() + words[1:].rstrip(".") + "." for words in (cause, next_step) if words]
+    return HTMLResponse(
+        render("problem.html", heading=heading, told=told, written=written, status=status), status
+    )
+
+
 async def _solon_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SolonError)
     status, code = next(
@@ -47,6 +70,8 @@ async def _solon_error(request: Request, error: Exception) -> Response:
     )
     if status == 401 and not request.url.path.startswith("/api/") and request.method == "GET":
         return RedirectResponse("/login", 303)
+    if reads_pages(request):
+        return await problem_page(request, status, error.cause, error.next_step)
     more: dict[str, Any] = {}
     if isinstance(error, LeaseLost):
         more["kept"] = error.kept
@@ -56,13 +81,19 @@ async def _solon_error(request: Request, error: Exception) -> Response:
     return problem(status, code, error.cause, error.next_step, **more)
 
 
-async def _invalid_request(_request: Request, error: Exception) -> Response:
+async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return problem(422, "invalid", f"{field}: {first['msg']}", "see /docs for what is expected", field=field)
+    cause = f"{field}: {first['msg']}"
+    if reads_pages(request):
+        return await problem_page(request, 422, cause, "")
+    return problem(422, "invalid", cause, "see /api/v1/openapi.json for what is expected", field=field)
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if reads_pages(request):
+        told = "there is no such page" if error.status_code == 404 else str(error.detail)
+        return await problem_page(request, error.status_code, told, "")
     return problem(error.status_code, "http", str(error.detail))

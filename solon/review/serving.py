@@ -116,7 +116,10 @@ def _why_empty(room: Room, actor: str) -> NextOut:
         panel = judging(connection)
         leased, escalated = count_in_hand(connection, actor)
     if counts["free"]:
-        return _empty("nothing_for_you", f"{counts['free']} reviews wait, but none that you can answer.")
+        n = counts["free"]
+        waits = f"{n} reviews wait" if n != 1 else "One review waits"
+        told = f"{waits}, but not for you: in other fields or languages, for other people, or set aside by you before."
+        return _empty("nothing_for_you", told)
     if panel.working or (counts["opening"] and room.worker is not None):
         told = "The panel is still at work; new reviews appear here by themselves."
         return _empty("being_judged", told, panel.until)

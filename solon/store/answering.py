@@ -45,6 +45,7 @@ precedents = Precedent.__table__  # type: ignore[attr-defined]
 Kind = Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
 ASIDE: dict[str, Kind] = {"skip": "skipped", "decline": "declined", "escalate": "escalated"}
 DECLINE_REASONS = ("not_my_field", "needs_context", "personal_data", "broken")
+LONGEST = 200_000
 EXPLAIN = ("edit", "both_bad", "redraft", "escalate")
 
 
@@ -237,6 +238,8 @@ def _set_aside(
             f"reason: {reason!r} is no reason to decline", next_step=f"reasons: {', '.join(DECLINE_REASONS)}"
         )
     rationale = str(answer.get("rationale") or "").strip()
+    if len(rationale) > LONGEST:
+        raise InvalidDecision(f"rationale: longer than {LONGEST} characters", next_step="shorten it")
     if choice == "escalate":
         if expert.may("lead"):
             raise InvalidDecision("choice: a lead has nobody to escalate to", next_step="decide, or skip")
@@ -244,14 +247,15 @@ def _set_aside(
             raise InvalidDecision("rationale: say in a sentence what the lead should look at")
         vote = answer.get("vote")
         if vote is not None:
+            if not isinstance(vote, Mapping):
+                raise InvalidDecision("vote: it is an answer, with its choice", next_step="or leave it out")
             given = parse_response(
                 review.response_schema, {"rationale": rationale, **vote}, review.candidates
             )
             kept |= kept_answer(store, connection, lease.review_id, given)
-        elif rationale:
-            kept["rationale"] = keep_text(store, connection, lease.review_id, rationale)
         if review.state == "waiting" and review.kind not in PERSONAL:
             set_escalated(connection, review.id)
+    kept.setdefault("rationale", keep_text(store, connection, lease.review_id, rationale))
     close_lease(connection, lease, ASIDE[choice], answer=kept, reason=reason[:100] or None)
     close_known(connection, review)
     insert_rows(connection, [event(expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})])

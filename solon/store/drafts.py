@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, update
 from solon.responses import fields_of
 from solon.store.ids import hash_id
 from solon.store.reviews import LeaseLost, NotThere, ReviewRow
+from solon.store.store import storable
 from solon.store.tables import Assignment, Candidate, Decision, Item, Review, Text
 from solon.store.writer import insert_rows
 
@@ -78,7 +79,9 @@ def save_draft(connection: Connection, lease_id: str, actor: str, draft: Mapping
 
 def write_draft(connection: Connection, lease_id: str, review_id: str, draft: Mapping[str, Any]) -> None:
     """One text per assignment, overwritten as its owner types, and forgotten with its seed."""
-    body = json.dumps(draft, ensure_ascii=True, sort_keys=True)
+    body = storable(
+        json.dumps(draft, ensure_ascii=False, sort_keys=True)
+    )  # half an emoji cannot be sent back
     text_id = hash_id("draft", lease_id)
     change = update(texts).where(texts.c.id == text_id, texts.c.erased_at.is_(None)).values(body=body)
     if connection.execute(change).rowcount == 0:

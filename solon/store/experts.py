@@ -244,7 +244,7 @@ def revoke_expert(store: Store, name_or_id: str, *, by: str) -> ExpertRow:
 
 
 def rotate_token(store: Store, name_or_id: str, *, by: str) -> tuple[ExpertRow, str]:
-    """A new token for the same person; the old one ends at once, and so do their sessions."""
+    """A new token for the same person; the old one ends at once, and so do their sessions and unused links."""
     token_key, token, token_hash = _new_token()
     now = time.time()
     with store.transaction() as connection:
@@ -258,6 +258,9 @@ def rotate_token(store: Store, name_or_id: str, *, by: str) -> tuple[ExpertRow, 
             update(sessions)
             .where(sessions.c.expert_id == expert.id, sessions.c.ended_at.is_(None))
             .values(ended_at=now)
+        )
+        connection.execute(
+            update(links).where(links.c.expert_id == expert.id, links.c.used_at.is_(None)).values(used_at=now)
         )
         append(store, connection, by, "expert.rotated", expert.id)
         return find_expert(connection, expert.id), token

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from solon.errors import UsageError
 from solon.store import tables
+from solon.store.reading import set_aside_rows
 from solon.store.runs import PREVIEW
 from solon.store.store import Store
 
@@ -48,6 +49,7 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         }
         for key, name, columns in _PARTS:
             found[key] = _rows(connection, name, item_id, columns, bodies)
+        found["set_aside"] = set_aside_rows(connection, item_id)
         return found
 
 

@@ -58,6 +58,30 @@ def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str |
     return {row.id: row.body or "" for row in connection.execute(query)} if wanted else {}
 
 
+def set_aside_rows(connection: Connection, item_id: str) -> list[dict[str, Any]]:
+    """Who skipped, declined or handed over an item's reviews, in their order: the reason of whoever declined, what they
+    wrote, and the answer that went along to a lead as a vote (`choice`, `candidate`)."""
+    reviews, assignments = _table("Review"), _table("Assignment")
+    query = (
+        select(assignments)
+        .join(reviews, reviews.c.id == assignments.c.review_id)
+        .where(reviews.c.item_id == item_id, assignments.c.state.in_(("skipped", "declined", "escalated")))
+        .order_by(assignments.c.closed_at, assignments.c.id)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    said = [row["answer"] or {} for row in rows]
+    bodies = text_bodies(connection, [one.get("rationale") for one in said])
+    return [
+        {
+            **{name: row[name] for name in ("id", "review_id", "actor", "state", "reason", "closed_at")},
+            "choice": one.get("choice"),
+            "candidate_id": one.get("candidate"),
+            "rationale": bodies.get(one.get("rationale")),
+        }
+        for row, one in zip(rows, said, strict=True)
+    ]
+
+
 def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tuple[str, str | None]]:
     """Candidate and text of the findings of every critique on these candidates."""
     critiques = _table("Critique")

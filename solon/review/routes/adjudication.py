@@ -70,7 +70,7 @@ async def case_page(
     """One case, with the form that settles it."""
     case = await open_case(room, caller, case_id)
     yours = any(line.yours for line in _lines(room, caller) if line.id == case_id)
-    return page(room, caller, "lead_case.html", case=case, yours=yours, problem=problem)
+    return page(room, caller, "lead_case.html", case=case, yours=yours, problem=problem, given={})
 
 
 def _lines(room: Room, caller: Caller) -> list[CaseLine]:
@@ -94,7 +94,7 @@ async def settle_page(request: Request, room: TheRoom, case_id: AnId) -> Respons
     except (ReviewError, ValidationError) as error:
         told = error.cause if isinstance(error, ReviewError) else "the sentence is too long"
         case = await open_case(room, caller, case_id)
-        return page(room, caller, "lead_case.html", case=case, yours=False, problem=told)
+        return page(room, caller, "lead_case.html", case=case, yours=False, problem=told, given=form)
     return RedirectResponse(f"/lead/adjudications/{case_id}", 303)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -17,6 +16,7 @@ from solon.review.auth import (
     NotLoggedIn,
     TheRoom,
     check_csrf,
+    form_fields,
     session_caller,
     set_cookie,
 )
@@ -57,8 +57,8 @@ async def log_in(request: Request, room: TheRoom) -> Response:
     """By the secret of a link, or by a token. A form of another site cannot log anyone in."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise NotAllowed("the form did not come from this page", next_step="open the page itself")
-    form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-    link, token = form.get("link", [""])[0], form.get("token", [""])[0].strip()
+    form = await form_fields(request)
+    link, token = form.get("link", ""), form.get("token", "").strip()
     expert = await _by_link(room, link) if link else await asyncio.to_thread(room.tokens.check, token)
     if expert is None:
         told = (
@@ -87,8 +87,7 @@ async def log_out(request: Request, room: TheRoom) -> Response:
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, path="/")
     if caller is not None:
-        form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=4)
-        check_csrf(room, caller.session, form.get("csrf", [""])[0])
+        check_csrf(room, caller.session, (await form_fields(request)).get("csrf", ""))
         await write(room, lambda c: end_session(room.store, c, caller.session, caller.expert))
     return response
 

@@ -70,6 +70,13 @@ export function readAnswer(view) {
   return answer;
 }
 
+// What is kept as a draft: the answer as it stands, and what was typed for another choice.
+export function readDraft(view) {
+  const typedIn = {};
+  for (const name of ["text", "guidance", "rationale", "reason", "proposal"]) if (typed(view, name)) typedIn[name] = typed(view, name);
+  return { ...typedIn, ...readAnswer(view) };
+}
+
 const fields = (view) => all(view, "[data-field]");
 
 function fieldValue(field) {
@@ -96,7 +103,15 @@ export function fillAnswer(view, answer) {
   for (const [id, score] of Object.entries(answer.scores || {})) check(`[data-criterion="${CSS.escape(id)}"] [value="${Number(score)}"]`);
   for (const field of fields(view)) fillField(field, answer[field.dataset.field]);
   view.leaning = answer.vote;
+  markSet(view);
   if (answer.choice) pick(view, answer.choice, answer.candidate, true);
+}
+
+// What lies folded away and is set is told outside.
+export function markSet(view) {
+  for (const flags of all(view, ".flags")) flags.classList.toggle("set", flags.querySelector("input:checked") !== null);
+  const cited = all(view, "[name=principle]:checked").map((box) => box.value);
+  one(view, ".cited").textContent = cited.length ? ": " + cited.join(", ") : "";
 }
 
 export function problemOf(view, answer) {
@@ -118,17 +133,21 @@ export function problemOf(view, answer) {
 const groups = (view) => all(view, ".criterion");
 function activate(view, index) { view.criterion = index; groups(view).forEach((group, i) => group.classList.toggle("active", i === index)); }
 
+// Gives the marked criterion a score and moves on; what was done, in words, or nothing.
 export function scoreActive(view, key) {
-  if (!/^[1-5]$/.test(key)) return false;
+  if (!/^[1-5]$/.test(key)) return "";
   const index = view.criterion ?? 0, group = groups(view)[index];
   group.querySelector(`input[value="${key}"]`).checked = true;
   activate(view, Math.min(index + 1, groups(view).length - 1));
-  return true;
+  return `${group.dataset.criterion}: ${key}`;
 }
+
+// The mark stands where a number key would score.
+export function markCriterion(view) { if (groups(view).length) activate(view, view.criterion ?? 0); }
 
 export function nextCriterion(view, key) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[key];
   if (!step) return false;
-  activate(view, Math.max(0, Math.min(groups(view).length - 1, (view.criterion ?? (step > 0 ? -1 : 1)) + step)));
+  activate(view, Math.max(0, Math.min(groups(view).length - 1, view.criterion + step)));
   return true;
 }

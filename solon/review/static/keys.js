@@ -17,7 +17,15 @@ export function keyName(action, settings) {
   return { ArrowLeft: "←", ArrowRight: "→", Enter: "Enter" }[key] || key;
 }
 
+const NAMED = /^(Arrow(Left|Right|Up|Down)|Enter|Home|End|Page(Up|Down)|Insert|Delete|F\d\d?|Backspace|Tab|Escape)$/;
 const same = (key) => (key.length === 1 ? key.toLowerCase() : key);
+
+// What was meant where the layout writes something else on that key: Cyrillic or Hebrew letters, digits behind Shift.
+export function meant(event, settings) {
+  if (event.shiftKey || event.key.length !== 1 || Object.values(settings.keys).some((key) => same(key) === same(event.key))) return event.key;
+  const [, letter, digit] = /^(?:Key([A-Z])|(?:Digit|Numpad)(\d))$/.exec(event.code) || [];
+  return digit || (letter && event.key > "\x7f" ? letter.toLowerCase() : event.key);
+}
 
 // A key of one's own goes before a key that another action has by default.
 export function actionOf(key, settings, single) {
@@ -32,6 +40,7 @@ export function clash(keys) {
   const taken = {};
   for (const action of Object.keys(DEFAULT_KEYS)) {
     for (const key of keys[action] ? [keys[action]] : DEFAULT_KEYS[action]) {
+      if (key.length > 1 && !NAMED.test(key)) return `${NAMES[action]}: write one character, or the name of a key such as F2 or Home.`;
       if (["Backspace", "Tab", "Escape"].includes(key)) return `${NAMES[action]}: ${key} cannot be used.`;
       const others = (taken[same(key)] ||= []);
       const other = others.find((one) => !((PAIR.includes(one) && SINGLE.includes(action)) || (SINGLE.includes(one) && PAIR.includes(action))));

@@ -1,17 +1,18 @@
 // The review page: one item at a time, by keyboard, never losing what was typed. Nothing is kept in the browser's storage.
 import { send, call, SessionEnded, Refused } from "./net.js";
-import { actionOf } from "./keys.js";
-import { readAnswer, fillAnswer, pick, problemOf, nextCriterion, scoreActive } from "./form.js";
-import { $, $$, settings, dialog, say, text, openDialog, openSettings, help, showKeys } from "./dialogs.js";
+import { actionOf, meant } from "./keys.js";
+import { readAnswer, readDraft, fillAnswer, markCriterion, pick, markSet, problemOf, nextCriterion, scoreActive } from "./form.js";
+import { $, $$, settings, dialog, say, openDialog, openSettings, help, showKeys } from "./dialogs.js";
+import { guidelinesOf, ownAnswers, scrollTogether, toAcknowledge } from "./reading.js";
 
 const box = $("#item");
 
-let shown = null;            // the view on screen: {item, html, root, openedAt, firstInput, active}
+let shown = null;            // the view on screen: {item, html, root, openedAt, firstInput, active, dirty, sent}
 let ahead = [];              // views fetched beforehand
 const unsent = [];           // answers on their way: {view, body}
 let flushing = false, retryIn = 1000, retryTimer = 0;
 let last = null;             // the last answer: {assignment, decision}
-let asking = false, covered = false, session = 0, idleSince = Date.now(), draftTimer = 0, draftDirty = false;
+let asking = false, covered = false, session = 0, idleSince = Date.now();
 
 // Fetching and showing ------------------------------------------------------------------------------------------
 
@@ -31,9 +32,12 @@ async function advance() {
   box.setAttribute("aria-busy", "true");
   try {
     const found = await fetchNext();
-    if (found.item) show(found); else empty(atWork(found), found.empty);
+    if (found.item && shown) ahead.push(found);   // one that was taken back came first
+    else if (found.item) show(found);
+    else if (!shown) empty(atWork(found), found.empty);
   } catch (error) {
     if (error instanceof SessionEnded) loginAgain();
+    else if (shown) return;   // the next step asks again
     else if (error instanceof Refused) empty(error.message, "refused");
     else { empty("No connection. Your answers are kept here and are sent when it is back.", "offline"); setTimeout(() => { if (!shown) advance(); }, 3000); }
   } finally { asking = false; }
@@ -44,26 +48,34 @@ async function prefetch() {
   if (asking || ahead.length) return;
   asking = true;
   try { const found = await fetchNext(); if (found.item) ahead.push(found); } catch { /* the next step asks again */ } finally { asking = false; }
-  if (!shown && ahead.length) advance();
+  if (!shown) advance();   // answered meanwhile: show what came, or ask why nothing did
 }
 
-function show(view, told = "") {
+function show(view) {
   shown = view;
   view.openedAt ||= Date.now() / 1000;
   view.active ||= 0;
-  box.innerHTML = view.html;   // rendered and cleaned by the server; the CSP allows no script in it
   box.removeAttribute("aria-busy");
-  view.root = $(".item", box);
-  showKeys(box);
-  const draft = view.answer || view.item.draft;
-  if (draft) fillAnswer(view, draft);
-  $(".problem", box).textContent = told;
+  if (view.root) box.replaceChildren(view.root);   // as it was left, with all that was typed
+  else {
+    box.innerHTML = view.html;   // rendered and cleaned by the server; the CSP allows no script in it
+    view.root = $(".item", box);
+    if (box.dataset.lead) $("[data-do=escalate]", box)?.remove();   // nobody is above a lead
+    showKeys(box);
+    if (view.item.draft) fillAnswer(view, view.item.draft);
+    wire(view);
+  }
+  $(".problem", box).textContent = view.told || "";
   if (view.over) $(".answer .send", box).textContent = "Go on to the next";
-  wire(view);
-  draftDirty = false;
   scrollTo({ top: 0 });
   view.root.focus({ preventScroll: true });
   idleSince = Date.now();
+}
+
+// Another review comes first: what is on screen follows it, as it is.
+function showBefore(view) {
+  if (shown) { saveDraft(shown); ahead.unshift(shown); }
+  show(view);
 }
 
 function atWork(found) {
@@ -84,45 +96,12 @@ function empty(message, kind) {
 }
 
 async function readGuidelines() {
-  try {
-    const found = await call("GET", "/api/v1/guidelines"), words = document.createElement("div"), button = document.createElement("button");
-    words.className = "text";
-    words.innerHTML = found.html;   // rendered and cleaned by the server
-    box.append(words);
-    for (const law of found.constitutions) box.append(Object.assign(document.createElement("h2"), { textContent: `${law.name} ${law.version}` }), principles(law.document.principles || []));
-    button.className = "send";
-    button.textContent = "I have read this";
-    button.addEventListener("click", async () => { try { await call("POST", "/api/v1/guidelines/acknowledge", {}); advance(); } catch (error) { failed(error); } });
-    box.append(button);
-  } catch (error) { failed(error); }
-}
-
-function principles(all) {
-  const list = document.createElement("ol");
-  list.className = "principles-list";
-  for (const principle of all) {
-    const line = document.createElement("li"), id = document.createElement("b");
-    id.textContent = principle.id;
-    line.append(id, " " + principle.text);
-    list.append(line);
-  }
-  return list;
-}
-
-function scrollTogether(panes) {
-  let leading = null;
-  for (const pane of panes) {
-    for (const lead of ["pointerenter", "focus", "touchstart"]) pane.addEventListener(lead, () => { leading = pane; }, { passive: true });
-    pane.addEventListener("scroll", () => {
-      if (leading && leading !== pane) return;
-      const share = pane.scrollTop / Math.max(1, pane.scrollHeight - pane.clientHeight);
-      for (const other of panes) if (other !== pane) other.scrollTop = share * (other.scrollHeight - other.clientHeight);
-    }, { passive: true });
-  }
+  try { box.append(...await toAcknowledge(advance, failed)); } catch (error) { failed(error); }
 }
 
 function wire(view) {
   scrollTogether($$(".candidates .scroll", view.root));
+  markCriterion(view);
   $("form.answer", view.root).addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   view.root.addEventListener("input", () => changed(view));
   view.root.addEventListener("change", () => changed(view));
@@ -130,25 +109,25 @@ function wire(view) {
 
 function changed(view) {
   view.firstInput ||= Date.now() / 1000;
-  for (const flags of $$(".flags", view.root)) flags.classList.toggle("set", $$("input:checked", flags).length > 0);
-  const cited = $$("input[name=principle]:checked", view.root).map((one) => one.value);
-  $(".cited", view.root).textContent = cited.length ? ": " + cited.join(", ") : "";
-  draftDirty = !view.over;
-  clearTimeout(draftTimer);
-  if (!view.over) draftTimer = setTimeout(saveDraft, 500);
+  markSet(view);
+  view.dirty = !view.over;
+  clearTimeout(view.timer);
+  if (view.dirty) view.timer = setTimeout(() => saveDraft(view), 500);
 }
 
-async function saveDraft() {
-  const view = shown;
-  if (!view || !draftDirty) return;
-  draftDirty = false;
+async function saveDraft(view) {
+  clearTimeout(view.timer);
+  if (!view.dirty) return;
+  view.dirty = false;
   try {
-    await call("PUT", `/api/v1/assignments/${view.item.assignment}/draft`, { draft: readAnswer(view) });
+    await call("PUT", `/api/v1/assignments/${view.item.assignment}/draft`, { draft: readDraft(view) });
     if (view === shown) say("Draft saved.");
   } catch (error) {
-    draftDirty = view === shown;
+    if (view.sent) return;
+    view.dirty = true;
     if (error instanceof SessionEnded) loginAgain();
-    else if (view === shown) say(error instanceof Refused ? error.message : "Draft not saved yet: no connection.");
+    else if (!(error instanceof Refused)) view.timer = setTimeout(() => saveDraft(view), 5000);
+    if (view === shown && !(error instanceof SessionEnded)) say(error instanceof Refused ? error.message : "Draft not saved yet: no connection.");
   }
 }
 
@@ -164,17 +143,18 @@ function choose(choice, candidate) {
 
 function submit() {
   if (!shown) return;
-  if (shown.over) { draftDirty = false; advance(); return; }
+  if (shown.over) { advance(); return; }
   const view = shown, answer = readAnswer(view), wrong = problemOf(view, answer);
   if (wrong) { $(".problem", box).textContent = wrong.told; wrong.field?.focus(); return; }
-  clearTimeout(draftTimer);
-  draftDirty = false;
-  view.answer = answer;
+  clearTimeout(view.timer);
+  view.dirty = false;
+  view.sent = true;
+  view.told = "";
   const times = { opened_at: view.openedAt, active_seconds: Math.round(view.active * 10) / 10 };
   if (view.firstInput) times.first_input_at = view.firstInput;
   unsent.push({ view, body: { token: view.item.token, answer, times } });
-  tellUnsent();
   flush();
+  tellUnsent();
   advance();
 }
 
@@ -192,9 +172,9 @@ async function flush() {
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         unsent.shift();
-        view.over = error.status === 409 || error.status === 404;
-        if (shown) ahead.unshift(shown);
-        show(view, error.told);
+        Object.assign(view, { over: error.status === 409 || error.status === 404, sent: false, told: error.told });
+        if (!shown?.firstInput) showBefore(view);
+        else { ahead.unshift(view); say("An earlier answer was not taken; it comes back next."); }   // not under somebody's hands
       }
       tellUnsent();
     }
@@ -233,20 +213,20 @@ async function undo(decision) {
     last = null;
     $("#last").hidden = true;
     say(back.message);
-    if (back.item) { if (shown) ahead.unshift(shown); show({ item: back.item, html: back.html }); }
+    if (back.item) showBefore({ item: back.item, html: back.html });
   } catch (error) { failed(error); }
 }
 
 // Looking ------------------------------------------------------------------------------------------------------
 
 async function diff() {
-  const place = $(".diff", box);
-  if (!shown || !place) return;
+  const view = shown, place = $(".diff", box);
+  if (!view || !place) return;
   const sides = $(".candidates", box);
   if (!place.hidden) { place.hidden = true; sides.hidden = false; return; }
   try {
-    shown.diff ||= await call("GET", `/page/diff/${shown.item.assignment}`, undefined, "text");
-    place.innerHTML = shown.diff;
+    view.diff ||= await call("GET", `/page/diff/${view.item.assignment}`, undefined, "text");
+    place.innerHTML = view.diff;
     const prefers = $$(".choice.prefer", sides);
     place.hidden = false;
     for (const pane of $$(".candidate .scroll", sides)) pane.hidden = false;
@@ -273,32 +253,11 @@ async function early() {
 }
 
 async function guidelines() {
-  try {
-    const found = await call("GET", "/api/v1/guidelines"), body = document.createElement("div"), words = document.createElement("div");
-    words.className = "text";
-    words.innerHTML = found.html;   // rendered and cleaned by the server
-    body.append(words);
-    const part = (title, all) => body.append(Object.assign(document.createElement("h3"), { textContent: title }), principles(all));
-    if (shown) part(`Constitution of this item: ${shown.item.constitution}`, shown.item.principles);
-    else for (const law of found.constitutions) part(`Constitution in force: ${law.name} ${law.version}`, law.document.principles || []);
-    openDialog("Guidelines", body);
-  } catch (error) { failed(error); }
+  try { openDialog("Guidelines", await guidelinesOf(shown?.item)); } catch (error) { failed(error); }
 }
 
 async function answers() {
-  try {
-    const list = document.createElement("ul");
-    list.className = "answers";
-    for (const one of await call("GET", "/api/v1/me/answers")) {
-      const line = document.createElement("li"), told = document.createElement("span"), button = document.createElement("button");
-      told.textContent = `${new Date(one.decided_at * 1000).toLocaleTimeString()} · ${one.choice.replace("_", " ")} · ${one.prompt}`;
-      button.textContent = "Change";
-      button.addEventListener("click", () => undo(one.decision));
-      line.append(told, button);
-      list.append(line);
-    }
-    openDialog("My last ten answers", list.children.length ? list : text("No answers yet."));
-  } catch (error) { failed(error); }
+  try { openDialog("My last ten answers", await ownAnswers(undo)); } catch (error) { failed(error); }
 }
 
 // Session ------------------------------------------------------------------------------------------------------
@@ -316,16 +275,24 @@ $("#again-form").addEventListener("submit", async (event) => {
   try {
     const answer = await fetch("/login", { method: "POST", body: new URLSearchParams({ token: given.value }), redirect: "manual" });
     if (answer.status === 401) { problem.textContent = "This token is not known."; return; }
+    await goOn();
+  } catch { problem.textContent = "No connection; try again."; }
+});
+
+// Whoever came by a link or single sign-on has no token: they log in in another tab.
+async function goOn() {
+  const problem = $("#again-problem");
+  try {
     const fresh = await call("GET", "/page/csrf");
-    if (fresh.expert !== $("meta[name=expert]").content) { problem.textContent = "This is someone else's token. What is unsent here belongs to the first person."; return; }
+    if (fresh.expert !== $("meta[name=expert]").content) { problem.textContent = "Someone else is logged in now. What is unsent here belongs to the first person."; return; }
     $("meta[name=csrf]").content = fresh.csrf;
-    given.value = problem.textContent = "";
+    $("#again-token").value = problem.textContent = "";
     $("#again").close();
     flush();
     listen();
-    if (shown) saveDraft(); else advance();
-  } catch { problem.textContent = "No connection; try again."; }
-});
+    if (shown) saveDraft(shown); else advance();
+  } catch (error) { problem.textContent = error instanceof SessionEnded ? "You are not logged in yet." : "No connection; try again."; }
+}
 $("#again").addEventListener("cancel", (event) => event.preventDefault());
 
 function cover(title, words) {
@@ -346,6 +313,10 @@ function coverWhenIdle() {
 }
 document.addEventListener("visibilitychange", coverWhenIdle);
 
+// Reading is use too: a long text is scrolled, not clicked. After a sleep the cover comes first.
+function inUse() { coverWhenIdle(); if (!covered) idleSince = Date.now(); }
+for (const sign of ["pointermove", "wheel", "touchmove"]) addEventListener(sign, inUse, { passive: true });
+
 setInterval(() => {
   coverWhenIdle();
   if (covered || document.hidden || Date.now() - idleSince > 60000) return;
@@ -365,26 +336,31 @@ async function beat() {
 setInterval(beat, 60000);
 
 const doing = {
+  back: goOn,
   first: () => choose("prefer", $$(".candidate[data-candidate]", box)[0]?.dataset.candidate),
   second: () => choose("prefer", $$(".candidate[data-candidate]", box)[1]?.dataset.candidate),
   given: (button) => choose(button.dataset.choice),
   tie: () => choose("tie"), both_bad: () => choose("both_bad"), accept: () => choose("accept"), reject: () => choose("reject"),
-  edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), escalate: () => choose("escalate"),
+  edit: () => choose("edit"), redraft: () => choose("redraft"), skip: () => choose("skip"), decline: () => choose("decline"), 
+  escalate: () => (box.dataset.lead ? say("You are a lead yourself: decide it, or skip it.") : choose("escalate")),
   send: submit, diff, why, early, guidelines, answers, help, settings: openSettings,
-  undo: () => undo(last?.decision),
+  undo: () => (unsent.length ? say("Your last answer is still on its way; take it back once it is saved.") : undo(last?.decision)),
   principle: () => { const all = $(".principles", box); if (all) { all.open = true; $("input", all).focus(); } },
   pause: () => cover("Paused", "The text is covered and the clock stands still."),
   resume: uncover, close: () => dialog.close(),
 };
 
 document.addEventListener("click", (event) => {
-  idleSince = Date.now();
-  const button = event.target.closest("[data-do]");
-  if (button) doing[button.dataset.do]?.(button);
+  inUse();
+  const button = event.target.closest("[data-do], .send");
+  if (!button || (covered && button.dataset.do !== "resume")) return;
+  const answers = button.matches(".choice, .send, [data-do=undo]");
+  if (answers && event.detail > 1) { event.preventDefault(); return; }   // half a double click would meet the next item
+  doing[button.dataset.do]?.(button);
 });
 
 document.addEventListener("keydown", (event) => {
-  idleSince = Date.now();
+  inUse();
   if (covered || event.isComposing || $("#again").open) return;
   const field = event.target.closest("textarea, select, input:not([type=radio]):not([type=checkbox])");
   if (field) {
@@ -396,18 +372,20 @@ document.addEventListener("keydown", (event) => {
   const control = event.target.closest("button, a, summary, input");
   if (control && (event.key === "Enter" || event.key === " ") && !(control.classList.contains("choice") && control.getAttribute("aria-pressed") === "true")) return;
   if (control?.type === "radio" && event.key.startsWith("Arrow")) return;
+  if (event.repeat && !["ArrowUp", "ArrowDown"].includes(event.key)) return;   // a key held down answers once
+  const key = meant(event, settings);
   const labels = shown ? $$(".choice.given", box) : [];
-  if (/^[1-9]$/.test(event.key) && labels[event.key - 1]) { event.preventDefault(); labels[event.key - 1].click(); return; }
-  if (shown && shown.item.criteria.length && scoreActive(shown, event.key)) { event.preventDefault(); changed(shown); return; }
-  if (shown && shown.item.criteria.length && nextCriterion(shown, event.key)) { event.preventDefault(); return; }
-  const action = actionOf(event.key, settings, shown?.item.candidates.length === 1);
+  if (/^[1-9]$/.test(key) && labels[key - 1]) { event.preventDefault(); labels[key - 1].click(); return; }
+  if (shown && shown.item.criteria.length && /^[1-5]$/.test(key)) { event.preventDefault(); say(scoreActive(shown, key)); changed(shown); return; }
+  if (shown && shown.item.criteria.length && nextCriterion(shown, key)) { event.preventDefault(); return; }
+  const action = actionOf(key, settings, shown?.item.candidates.length === 1);
   if (!action) return;
   event.preventDefault();
   doing[action]();
 });
 
-addEventListener("beforeunload", (event) => { if (unsent.length || draftDirty) event.preventDefault(); });
-addEventListener("online", () => { retryIn = 1000; flush(); });
+addEventListener("beforeunload", (event) => { if (unsent.length || [shown, ...ahead].some((view) => view?.dirty)) event.preventDefault(); });
+addEventListener("online", () => { retryIn = 1000; flush(); if (shown) saveDraft(shown); });
 
 // The browser opens the stream again where the connection broke, and not where the server refused it.
 let live = null, listenTimer = 0;
