@@ -206,7 +206,8 @@ def test_seeds_without_a_good_row_leave_no_run_behind(solon: Cli, write_seeds: C
 def test_a_wrong_option_is_a_failure_like_any_other(solon: Cli, five_seeds: Path) -> None:
     told = solon("run", "preference", "--json")
     told.fails(2, "--seeds", "run --help")
-    assert told.json["exit_code"] == 2 and "--seeds" in told.json["error"]
+    assert told.json["exit_code"] == 2
+    assert "--seeds" in told.json["error"]
     solon("run", "preference", "--seeds", five_seeds, "--limit", "0").fails(2, "--limit")
     solon("runn").fails(2, "'runn'", "run")
 
@@ -215,7 +216,8 @@ def test_a_wrong_option_is_a_failure_like_any_other(solon: Cli, five_seeds: Path
 def test_nothing_said_shows_the_help(solon: Cli, arguments: tuple[str, ...]) -> None:
     told = solon(*arguments)
     assert told.code == 2
-    assert "Commands:" in told.err and "error:" not in told.err
+    assert "Commands:" in told.err
+    assert "error:" not in told.err
 
 
 @pytest.mark.parametrize(
@@ -239,12 +241,15 @@ def test_a_model_that_cannot_be_made_leaves_no_run_behind(
 def test_a_run_that_came_to_nothing_does_not_stand_in_the_way(
     solon: Cli, five_seeds: Path, folder: Path, closed_port: int
 ) -> None:
-    dead = f'[models.default]\nmodel = "openai:x"\nbase_url = "http://127.0.0.1:{closed_port}/v1"\nretries = 0\n'
+    dead = (
+        f'[models.default]\nmodel = "openai:x"\nbase_url = "http://127.0.0.1:{closed_port}/v1"\nretries = 0\n'
+    )
     (folder / "solon.toml").write_text(dead)
     first = solon("run", "preference", "--seeds", five_seeds, "--json").json
     (folder / "solon.toml").write_text('[models.default]\nmodel = "scripted:default"\n')
     second = solon("run", "preference", "--seeds", five_seeds, "--json").json
-    assert second["run_id"] != first["run_id"] and second["failed"] == 0
+    assert second["run_id"] != first["run_id"]
+    assert second["failed"] == 0
 
 
 def test_a_key_written_where_its_variable_belongs_is_refused_and_not_repeated(
