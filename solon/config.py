@@ -7,13 +7,16 @@ and its own sections.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from solon.config_review import MailConfig, ReviewConfig, SsoConfig
 from solon.config_sections import (
@@ -236,15 +239,37 @@ def parse_config(data: Mapping[str, Any], *, source: str = "the configuration") 
         ) from None
 
 
+_SECRET = re.compile(r"(key|secret|password|token)$", re.IGNORECASE)
+"""Names of keys whose value may be a secret that somebody wrote where none belongs."""
+
+
 def _explain(error: ValidationError, source: str) -> str:
     lines = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "models"
-        seen = "" if problem["type"] in ("missing", "value_error") else f" (saw {problem['input']!r:.80})"
-        message = (
-            "unknown key"
-            if problem["type"] == "extra_forbidden"
-            else problem["msg"].removeprefix("Value error, ")
-        )
-        lines.append(f"{source}: {key}: {message}{seen}")
+        place, given = problem["loc"], problem["input"]
+        key = ".".join(str(part) for part in place) or "models"
+        variable = f"SOLON_{'__'.join(str(part) for part in place).upper()}"
+        silent = problem["type"] in ("missing", "value_error") or _SECRET.search(key)
+        seen = "" if silent else f" (saw {given!r:.80})"
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key{_nearest(place)}"
+        elif problem["type"] == "tuple_type" and isinstance(given, dict):
+            message = f"a list of tables is wanted; write [[{key}]] above each"
+        lines.append(f"{variable if variable in os.environ else source}: {key}: {message}{seen}")
     return "\n".join(lines)
+
+
+def _nearest(place: tuple[int | str, ...]) -> str:
+    """What an unknown key may have been meant for: one like it in the same table, else all that the table has."""
+    table: Any = Config()
+    for part in place[:-1]:
+        if isinstance(table, dict | tuple):
+            table = next(iter(table.values() if isinstance(table, dict) else table), None)
+        else:
+            table = getattr(table, str(part), None)
+    if not isinstance(table, BaseModel):
+        return ""
+    known = [field.alias or name for name, field in type(table).model_fields.items() if name != "plugins"]
+    near = difflib.get_close_matches(str(place[-1]), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"

@@ -7,13 +7,26 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Section(BaseModel):
     """A table of the configuration: strict about its keys, immutable once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _names_a_variable(value: str) -> str:
+    # what was given is not told: it may be the key itself
+    if value and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError(
+            "this is no name of an environment variable; put the secret into a variable, and its name here"
+        )
+    return value
+
+
+VariableName = Annotated[str, AfterValidator(_names_a_variable)]
+"""Where a secret is, never the secret."""
 
 
 def family_of(model: str, told: Mapping[str, str] | None = None) -> str:
@@ -49,7 +62,7 @@ class ModelConfig(Section):
     base_url: str | None = Field(
         None, description="any OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1"
     )
-    api_key_env: str | None = Field(None, description="environment variable that holds the key")
+    api_key_env: VariableName | None = Field(None, description="environment variable that holds the key")
     temperature: float = Field(0.7, ge=0, le=2, description="where a role names none of its own")
     top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling")
     max_tokens: int = Field(512, ge=1, description="room for an answer")

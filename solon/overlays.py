@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -69,8 +70,13 @@ def _environment(roots: Collection[str]) -> dict[str, Any]:
         if not name.startswith("SOLON_"):
             continue
         key = name.removeprefix("SOLON_").lower().replace("__", ".")
-        if key.split(".", 1)[0] in roots:
+        table = key.split(".", 1)[0]
+        if table in roots:
             found[key] = _plain(value)
+        elif "." in key:  # with single underscores it is no key of the configuration: SOLON_DEBUG
+            near = difflib.get_close_matches(table, roots, n=1)
+            hint = f"did you mean SOLON_{near[0].upper()}__...?" if near else "unset it, or mend its name"
+            raise ConfigError(f"{name} in the environment: there is no table {table!r}", next_step=hint)
     return found
 
 

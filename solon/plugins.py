@@ -21,7 +21,7 @@ import json
 import math
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -80,9 +80,23 @@ class Plugin:
         """
         given = {name: values[name] for name in self.wanted if name in values}
         if inspect.iscoroutinefunction(self.function):
-            return await asyncio.wait_for(self.function(**given), self.timeout)
-        found = await asyncio.wait_for(asyncio.to_thread(self.function, **given), self.timeout)
-        return await asyncio.wait_for(found, self.timeout) if inspect.isawaitable(found) else found
+            return await asyncio.wait_for(_awaited(self.function(**given)), self.timeout)
+        found = await asyncio.wait_for(asyncio.to_thread(_called, self.function, given), self.timeout)
+        return await asyncio.wait_for(_awaited(found), self.timeout) if inspect.isawaitable(found) else found
+
+
+def _called(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    try:
+        return function(**given)
+    except SystemExit as end:  # out of a task it would end the whole program
+        raise RuntimeError(f"the function called sys.exit({end.code})") from None
+
+
+async def _awaited(found: Awaitable[Any]) -> Any:
+    try:
+        return await found
+    except SystemExit as end:
+        raise RuntimeError(f"the function called sys.exit({end.code})") from None
 
 
 def judge(name: str, version: str, *, timeout: float = TIMEOUT) -> Callable[[Callable[..., Any]], Plugin]:

@@ -122,9 +122,11 @@ class Project(Contents):
             on_progress, on_runner: called after every change with the counts, and once with the runner.
 
         Raises:
-            UsageError: a run over these seeds exists under another configuration, and `new_run` is not set.
+            UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
             SeedError: no row of the seeds can be used.
         """
+        if self.recipe(recipe).has_panel:
+            self.model_pool(self.config).prepare()  # one that cannot be made shows before there is a run
         run = self.load(recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again)
         async with shown(on_progress, progress) as tell:
             return await self._work(run, tell, on_runner)
@@ -144,6 +146,8 @@ class Project(Contents):
 
         self.config = bind(self.config, self.plugins)
         check_prices(self.config)
+        if limit is not None and limit < 1:
+            raise UsageError(f"limit is {limit}", next_step="take 1 or more, or leave it out")
         bad: list[BadRow] = []
         rows = good_rows(admitted(read_rows(seeds, self.config), self.store), bad, limit)
         first = next(rows, None)  # before there is a run: one without a seed would only be in the way
@@ -290,7 +294,10 @@ class Project(Contents):
             stopped = limit.cause
         finally:
             await runner.pool.aclose()
-        summary = replace(self.summarize(run.id), stopped_because=stopped)
+        summary = self.summarize(run.id)
+        if summary.queued and stopped is None:
+            stopped = f"another process is at work on {summary.queued} items"
+        summary = replace(summary, stopped_because=stopped)
         status = "stopped" if stopped else "waiting" if summary.pending_review + summary.held else "done"
         with self.store.transaction() as connection:
             runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=time.time())

@@ -9,6 +9,9 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `solon` with these arguments (default: those of the process); returns the exit code."""
-    from solon.cli.app import run_command
+    try:
+        from solon.cli.app import run_command
+    except KeyboardInterrupt:  # before anything has begun
+        return 4
 
     return run_command(arguments)

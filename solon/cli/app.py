@@ -44,7 +44,7 @@ from solon.cli import (
     worker,
 )
 from solon.cli.options import GUARDED, PROFILE
-from solon.cli.terminal import STOPPED, clean, print_json
+from solon.cli.terminal import STOPPED, USAGE, clean, print_json
 from solon.errors import (
     ConfigError,
     InternalError,
@@ -128,21 +128,46 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(given, standalone_mode=True)
+        code = app(given, standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except SolonError as error:
         return _report(error, given)
+    except typer.Abort:
+        return 1
     except KeyboardInterrupt:
-        typer.echo("stopped; what was done is stored", err=True)
-        return STOPPED
+        return _interrupted()
     except BrokenPipeError:
         # Whoever read our output has read enough; Python must not complain about it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        return _report(_ours(error), given)
-    return 0
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
+            typer.echo(error, err=True)
+            return USAGE
+        return _report(_usage(error) or _ours(error), given)
+    if code == INTERRUPTED:
+        return _interrupted()
+    return code if isinstance(code, int) else 0
+
+
+INTERRUPTED = 130
+"""What typer makes of a Ctrl-C that a command left to it."""
+
+
+def _interrupted() -> int:
+    typer.echo("stopped; what was done is stored", err=True)
+    return STOPPED
+
+
+def _usage(error: Exception) -> UsageError | None:
+    """What typer says of a wrong command or option, in the shape of every failure; None where it is none of its."""
+    # typer gives the root of these errors no public name
+    spell, context = getattr(error, "format_message", None), getattr(error, "ctx", None)
+    if spell is None:
+        return None
+    command = context.command_path if context is not None else "solon"
+    return UsageError(spell(), next_step=f"see `{command} --help`")
 
 
 _ELSE: tuple[tuple[type[SolonError], str], ...] = (

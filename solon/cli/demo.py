@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.interrupts import Stopper
-from solon.cli.run import failures, print_summary
+from solon.cli.run import print_summary
 from solon.cli.terminal import FAILED, STOPPED, clean, console, print_json, say, shorten, styled
 from solon.errors import UsageError
 from solon.progress import ProgressDisplay
@@ -125,6 +125,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _tell(project: Project, summary: RunSummary, model: str, json: bool) -> None:
+    from solon.store.overview import failure_reasons
+
     waiting = project.reviews(run_id=summary.run_id, limit=1)
     record = _first_record(project, summary.run_id)
     commands = next_commands(project.store.url, waiting[0] if waiting else None, record)
@@ -135,8 +137,8 @@ def _tell(project: Project, summary: RunSummary, model: str, json: bool) -> None
         return
     out = console()
     print_summary(summary, title=f"\nrun {summary.run_id} ({summary.recipe})")
-    for reason, count in failures(project, summary.run_id):
-        out.print(clean(f"  failed: {count} x {reason}"))
+    for one in failure_reasons(project.store, summary.run_id):
+        out.print(clean(f"  {one.state}: {one.count} x {one.reason}"))
     example = _telling_example(project, summary.run_id, record)
     if example is not None:
         _print_way(out, example)

@@ -37,8 +37,10 @@ def diff(
     Example: solon diff 019 01a --html diff.html
     """
     from solon.comparing import compare_runs, render_page
-    from solon.formats.containers import write_text_at_once
+    from solon.formats.containers import check_target, write_text_at_once
 
+    if html is not None:
+        check_target(html)
     with open_project(store, config) as project:
         found = compare_runs(project.store, run_a, run_b)
     if html is not None:

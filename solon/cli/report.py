@@ -9,6 +9,7 @@ import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
 from solon.cli.terminal import clean, print_json
+from solon.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +40,10 @@ def report(
 
     beside = output.with_suffix(".json")
     check_target(output)
+    if beside == output:
+        raise UsageError(
+            f"{output} is the name of the JSON beside the page", next_step="end the page's name in .html"
+        )
     with open_project(store, config) as project:
         made = build_report(gather(project.store, [run] if run else ()), title=title, with_texts=with_texts)
     write_text_at_once(output, [render_page(made)])

@@ -185,12 +185,14 @@ def status(
 
     Example: solon status --json
     """
+    from solon.store.overview import failure_reasons
     from solon.store.runs import all_runs, find_run
 
     with open_project(store, config) as project:
         with project.store.connect() as connection:
             rows = [find_run(connection, run)] if run else all_runs(connection)
         summaries = [project.summarize(row.id) for row in rows]
+        reasons = {row.id: failure_reasons(project.store, row.id) for row in rows}
         url = project.store.url
     if json:
         runs = [
@@ -203,6 +205,8 @@ def status(
         say("no run yet; begin with `solon run`")
     for summary, row in zip(summaries, rows, strict=True):
         print_summary(summary, title=f"run {row.id} ({row.recipe}, {row.seeds_name}): {row.status}")
+        for one in reasons[row.id]:
+            console().print(clean(f"  {one.state}: {one.count} x {one.reason}"))
 
 
 def exit_code(summary: RunSummary) -> int:
@@ -294,12 +298,15 @@ def spell_trust(summary: RunSummary) -> list[str]:
 def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:
     """What a person may want to do now."""
     from solon.graphs.versions import outdated_threads
+    from solon.store.overview import failure_reasons
 
     steps, at = [], f" --store {store}" if store else ""
     if summary.bad_rows and summary.bad_rows_file:
         steps.append(f"bad rows: {summary.bad_rows}, see {summary.bad_rows_file}")
-    for reason, count in failures(project, summary.run_id):
-        steps.append(f"failed: {count} x {reason}")
+    found = failure_reasons(project.store, summary.run_id)
+    steps += [f"{one.state}: {one.count} x {one.reason}" for one in found]
+    if found:
+        steps.append(f"one of them in full: solon show {found[0].example}{at}")
     if summary.parked or summary.queued or summary.decisions_to_apply:
         steps.append(f"go on: solon resume{at}")
     older = outdated_threads(project.store)
@@ -312,13 +319,6 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
     if summary.accepted:
         steps.append(f"take out: solon export --format jsonl --output records.jsonl{at}")
     return steps
-
-
-def failures(project: Project, run_id: str) -> list[tuple[str, int]]:
-    """Why items failed or were parked, the most frequent reason first."""
-    from solon.store.overview import failure_reasons
-
-    return failure_reasons(project.store, run_id)
 
 
 def _plan(recipe: str, runner: Runner) -> str:

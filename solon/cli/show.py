@@ -129,12 +129,14 @@ def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:
         name = call["template"].rsplit("@", 1)[0]
         tokens = f"{call['input_tokens']}+{call['output_tokens']} tokens"
         cost = "cost unknown" if call["cost"] is None else f"{call['cost']:.6f}"
-        branch.add(
+        node = branch.add(
             clean(
                 f"{call['id']} {call['role']} {call['seat']}: {call['model']}, prompt {name} {shas.get(name, '')}, "
                 f"{call['outcome']}, {tokens}, {cost}, {call['seconds']:.1f} s"
             )
         )
+        if call.get("error"):
+            node.add(shorten(call["error"], _TEXT))
 
 
 def _channel(decision: dict[str, Any]) -> str:

@@ -172,6 +172,9 @@ def check_target(path: Path) -> None:
     """Refuse a path that cannot be written before any work is done."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder", next_step="give the name of a file in it")
+    if path.exists() and not path.is_file():
+        # the file that is written takes the place of what has the name: a device would be gone
+        raise UsageError(f"{path} is no file but a device or a pipe", next_step="give the name of a file")
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", next_step="make it first, or name another")
 

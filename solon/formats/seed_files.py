@@ -17,6 +17,8 @@ from solon.errors import SeedError
 from solon.formats.arrow import load_arrow
 
 EXCERPT = 160
+LONGEST_CELL = 32_000_000
+"""Characters that a quote may span before it counts as never closed."""
 BOM = b"\xef\xbb\xbf"
 Raw = tuple[int, Mapping[str, Any]]
 
@@ -50,8 +52,9 @@ def read_jsonl(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
 
 
 def read_csv(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
-    # the csv module's limit is the process's: it is only ever raised
-    csv.field_size_limit(max(csv.field_size_limit(), max_chars + 1))
+    # The csv module's limit is the process's: it is only ever raised. A cell that is too long for a seed must still be
+    # read to its end, or the lines in it would be taken for rows.
+    csv.field_size_limit(max(csv.field_size_limit(), max_chars + 1, LONGEST_CELL))
     with _open(path) as stream:
         source = _CsvLines(stream, _line_limit(max_chars))
         header = _csv_header(path, source)

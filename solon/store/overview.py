@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, func, or_, select
 
 from solon.store.engine import sqlite_path
 from solon.store.holds import is_held
@@ -28,18 +29,34 @@ def law_versions(store: Store, kind: Literal["constitution", "rubric"]) -> list[
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[tuple[str, int]]:
-    """Why items of a run failed or were parked, with counts, the most frequent first."""
+UNJUDGED = ("too few usable drafts", "all candidates have fatal findings")
+"""How the reason begins where an item is rejected before a panel or a person saw it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why items came to nothing, how many, and one of them. `state`: failed (parked ones, too) or rejected."""
+
+    state: str
+    reason: str
+    count: int
+    example: str
+
+
+def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[Failure]:
+    """Why items of a run failed, were parked, or were rejected without a judgement, the most frequent first."""
     number = func.count()
+    unjudged = or_(*(items.c.reason.startswith(reason, autoescape=True) for reason in UNJUDGED))
+    failed = items.c.state.in_(("failed", "parked"))
     query = (
-        select(items.c.reason, number)
-        .where(items.c.run_id == run_id, items.c.state.in_(("failed", "parked")), ~is_held())
-        .group_by(items.c.reason)
+        select(case((failed, "failed"), else_="rejected"), items.c.reason, number, func.min(items.c.id))
+        .where(items.c.run_id == run_id, or_(failed, and_(items.c.state == "rejected", unjudged)), ~is_held())
+        .group_by(case((failed, "failed"), else_="rejected"), items.c.reason)
         .order_by(number.desc(), items.c.reason)
         .limit(limit)
     )
     with store.connect() as connection:
-        return [(str(reason), int(count)) for reason, count in connection.execute(query)]
+        return [Failure(state, str(why), int(n), one) for state, why, n, one in connection.execute(query)]
 
 
 def waiting_graph_versions(store: Store) -> list[tuple[str, str, int]]:

@@ -329,8 +329,16 @@ def find_same_run(
 
 
 def latest_over_seeds(connection: Connection, recipe: str, seeds_fingerprint: str) -> RunRow | None:
-    """The newest run of the recipe over the same seeds, under whatever configuration."""
-    return next(iter(_runs_over(connection, recipe, seeds_fingerprint)), None)
+    """The newest run of the recipe over the same seeds that came to anything, under whatever configuration."""
+    found = _runs_over(connection, recipe, seeds_fingerprint)
+    return next((row for row in found if _came_to_anything(connection, row.id)), None)
+
+
+def _came_to_anything(connection: Connection, run_id: str) -> bool:
+    made = select(calls.c.id).where(calls.c.run_id == run_id, calls.c.attempts > 0)
+    rest = select(items.c.id).where(items.c.run_id == run_id)
+    rest = rest.where(items.c.state.in_(("waiting", "accepted", "rejected")))
+    return any(connection.execute(query.limit(1)).first() for query in (made, rest))
 
 
 def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> Sequence[RunRow]:

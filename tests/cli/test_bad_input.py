@@ -201,3 +201,94 @@ def test_seeds_without_a_good_row_leave_no_run_behind(solon: Cli, write_seeds: C
     assert solon("status", "--json").json["runs"] == []
     empty = write_seeds("", name="empty.jsonl")
     solon("run", "preference", "--seeds", empty).fails(2, "there is no row")
+
+
+def test_a_wrong_option_is_a_failure_like_any_other(solon: Cli, five_seeds: Path) -> None:
+    told = solon("run", "preference", "--json")
+    told.fails(2, "--seeds", "run --help")
+    assert told.json["exit_code"] == 2
+    assert "--seeds" in told.json["error"]
+    solon("run", "preference", "--seeds", five_seeds, "--limit", "0").fails(2, "--limit")
+    solon("runn").fails(2, "'runn'", "run")
+
+
+@pytest.mark.parametrize("arguments", [(), ("review",)])
+def test_nothing_said_shows_the_help(solon: Cli, arguments: tuple[str, ...]) -> None:
+    told = solon(*arguments)
+    assert told.code == 2
+    assert "Commands:" in told.err
+    assert "error:" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("toml", "part"),
+    [
+        ('[models.default]\nmodel = "opnai:x"\n', "'opnai'"),
+        ('[models.default]\nmodel = "openai:x"\napi_key_env = "NOT_SET_HERE"\n', "NOT_SET_HERE"),
+        ('[models.default]\nmodel = "scripted:nowhere.json"\n', "nowhere.json"),
+    ],
+)
+def test_a_model_that_cannot_be_made_leaves_no_run_behind(
+    solon: Cli, five_seeds: Path, folder: Path, toml: str, part: str
+) -> None:
+    (folder / "solon.toml").write_text(toml)
+    solon("run", "preference", "--seeds", five_seeds).fails(2, part)
+    assert solon("status", "--json").json["runs"] == []
+    (folder / "solon.toml").write_text('[models.default]\nmodel = "scripted:default"\n')
+    assert solon("run", "preference", "--seeds", five_seeds, "--json").json["items"] == 5
+
+
+def test_a_run_that_came_to_nothing_does_not_stand_in_the_way(
+    solon: Cli, five_seeds: Path, folder: Path, closed_port: int
+) -> None:
+    dead = (
+        f'[models.default]\nmodel = "openai:x"\nbase_url = "http://127.0.0.1:{closed_port}/v1"\nretries = 0\n'
+    )
+    (folder / "solon.toml").write_text(dead)
+    first = solon("run", "preference", "--seeds", five_seeds, "--json").json
+    (folder / "solon.toml").write_text('[models.default]\nmodel = "scripted:default"\n')
+    second = solon("run", "preference", "--seeds", five_seeds, "--json").json
+    assert second["run_id"] != first["run_id"]
+    assert second["failed"] == 0
+
+
+def test_a_key_written_where_its_variable_belongs_is_refused_and_not_repeated(
+    solon: Cli, five_seeds: Path, folder: Path
+) -> None:
+    for toml in ('api_key_env = "sk-abc123"', 'api_key = "sk-abc123"'):
+        (folder / "solon.toml").write_text(f'[models.default]\nmodel = "openai:x"\n{toml}\n')
+        told = solon("run", "preference", "--seeds", five_seeds).fails(2, "models.default.api_key")
+        assert "sk-abc123" not in told.err + told.out
+
+
+def test_an_unknown_key_says_what_would_be_right(
+    solon: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for toml, meant in (
+        ("[routing]\npolcy = 1\n", "'policy'"),
+        ("[[judges]]\nmodl = 1\n", "'model'"),
+        ("[models.big]\nmodel = 'a:b'\ntimout = 1\n", "'timeout'"),
+        ("[privacy]\nclas = 1\n", "'class'"),
+        ("[run]\nzzz = 1\n", "concurrency, seed"),
+        ("[judges]\nmodel = 'default'\n", "[[judges]]"),
+    ):
+        (folder / "solon.toml").write_text(toml)
+        solon("config", "check").fails(2, meant)
+    (folder / "solon.toml").write_text("")
+    monkeypatch.setenv("SOLON_ROUTNG__POLICY", "always")
+    solon("config", "check").fails(2, "SOLON_ROUTNG__POLICY", "SOLON_ROUTING__")
+    monkeypatch.delenv("SOLON_ROUTNG__POLICY")
+    monkeypatch.setenv("SOLON_ROUTING__POLCY", "always")
+    solon("config", "check").fails(2, "SOLON_ROUTING__POLCY: routing.polcy", "'policy'")
+
+
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(solon: Cli, five_seeds: Path, folder: Path) -> None:
+    assert solon("run", "preference", "--seeds", five_seeds).code in (0, 3)
+    os.mkfifo(folder / "pipe")
+    run = solon("status", "--json").json["runs"][0]["run_id"]
+    solon("export", "--format", "jsonl", "--output", "pipe").fails(2, "pipe is no file")
+    solon("diff", run, run, "--html", "pipe").fails(2, "pipe is no file")
+    solon("report", "--output", "pipe").fails(2, "pipe is no file")
+    solon("report", "--output", "report.json").fails(2, "report.json")
+    assert (folder / "pipe").is_fifo()
+    assert not (folder / "report.json").exists()

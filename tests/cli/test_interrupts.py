@@ -80,3 +80,14 @@ def test_the_second_signal_aborts_at_once_and_resume_finishes(
     done = solon("resume", "--json")
     assert done.json["items"] == 30
     assert done.json["queued"] == done.json["failed"] == 0
+
+
+def test_an_interrupt_of_any_command_ends_as_documented(solon: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("solon.cli.options.read_config", interrupted)
+    told = solon("status")
+    assert told.code == 4
+    assert "stopped" in told.err
+    assert "Traceback" not in told.err

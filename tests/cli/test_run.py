@@ -147,3 +147,51 @@ def test_a_store_that_is_not_there_is_begun_by_run_alone(solon: Cli, folder: Pat
 def test_an_unknown_run_is_refused(solon: Cli, five_seeds: Path) -> None:
     solon("run", "preference", "--seeds", five_seeds, "--limit", "1")
     solon("resume", "no-such-run").fails(2, "'no-such-run'", "solon status")
+
+
+def test_items_in_the_hands_of_another_process_are_not_done(
+    solon: Cli, five_seeds: Path, folder: Path
+) -> None:
+    from solon import Project
+    from solon.store import items
+
+    with Project() as project:
+        run = project.load("preference", five_seeds)
+        with items.working() as other:
+            with project.store.transaction() as connection:
+                assert len(items.claim(connection, run.id, 2, other)) == 2
+            summary = project.run("preference", five_seeds)
+        assert summary.queued == 2
+        assert summary.stopped_because == "another process is at work on 2 items"
+        assert project.run("preference", five_seeds).stopped_because is None
+
+
+def test_why_nothing_came_of_items_is_told_with_one_to_look_at(
+    solon: Cli, five_seeds: Path, folder: Path
+) -> None:
+    (folder / "mute.json").write_text('{"rules": [{"role": "generator", "fail": "empty"}]}')
+    (folder / "solon.toml").write_text('[models.default]\nmodel = "scripted:mute.json"\n')
+    told = solon("run", "preference", "--seeds", five_seeds)
+    why = "rejected: 5 x too few usable drafts: 2 empty"
+    assert why in told.err
+    assert why in solon("status").out
+    item = told.err.split("solon show ")[1].split()[0]
+    assert "too few usable drafts" in solon("show", item).out
+
+
+def test_what_does_not_fit_a_model_says_so_in_its_item(solon: Cli, five_seeds: Path, folder: Path) -> None:
+    (folder / "solon.toml").write_text('[models.default]\nmodel = "scripted:default"\ncontext = 300\n')
+    told = solon("run", "preference", "--seeds", five_seeds)
+    assert told.code == 1
+    assert "do not fit the model's context" in told.err
+    item = told.err.split("solon show ")[1].split()[0]
+    assert "but the context is 300" in solon("show", item).out
+    assert "but the context is 300" in solon("show", item, "--json").json["calls"][0]["error"]
+
+
+def test_a_limit_below_one_is_refused_in_python_too(folder: Path) -> None:
+    from solon import Project
+    from solon.errors import UsageError
+
+    with Project() as project, pytest.raises(UsageError, match="limit is 0"):
+        project.run("preference", ["Why?"], limit=0)

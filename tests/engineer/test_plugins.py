@@ -184,3 +184,17 @@ def test_answers_outside_the_contract(value: Any) -> None:
 def test_a_plugin_stays_callable() -> None:
     assert shorter("a", "bb")["verdict"] == "A"
     assert shorter.identity.startswith("python:shorter@1+")
+
+
+def test_a_function_that_ends_the_program_only_abstains(open_project: Any) -> None:
+    @judge("quits", "1")
+    def quits(a: str, b: str) -> str:
+        raise SystemExit(3)
+
+    @judge("quits-later", "1")
+    async def quits_later(a: str, b: str) -> str:
+        raise SystemExit(3)
+
+    project = open_project(plugins=[quits, quits_later])
+    assert project.run("preference", SEEDS).failed == 0
+    assert {row.outcome for row in rows(project)} == {"raised"}

@@ -134,6 +134,14 @@ def test_bad_csv_rows_do_not_swallow_their_neighbours(tmp_path: Path) -> None:
     assert reasons[9] == "prompt is empty"
 
 
+def test_the_lines_of_a_cell_that_is_too_long_are_no_rows(tmp_path: Path) -> None:
+    file = tmp_path / "seeds.csv"
+    cell = "8,looks like a row\n" * 30_000
+    file.write_text(f'id,prompt\n1,good\n2,"{cell}"\n3,end\n')
+    assert prompts(file) == ["good", "end"]
+    assert list(bad(file)) == [3]
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [("prompt;id\na;b\n", "commas, not with semicolons"), ("prompt,prompt\na,b\n", "names 'prompt' twice")],

@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 from solon.agents import critic, generator
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
+from solon.store.overview import UNJUDGED
 from solon.store.tables import Critique
 
 
@@ -72,7 +73,7 @@ async def _all_poor(context: ItemContext, round_: int, findings: list[str]) -> d
         text_id = context.add_text("\n".join(findings))
         await context.commit()
         return {"next": "draft", "round": round_ + 1, "findings": text_id}
-    reason = f"all candidates have fatal findings after {round_ + 1} rounds"
+    reason = f"{UNJUDGED[1]} after {round_ + 1} rounds"
     return {"next": "finish", "outcome": "rejected", "reason": reason}
 
 

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from solon.agents.generator import Draft
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
+from solon.store.overview import UNJUDGED
 
 
 async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
@@ -107,10 +108,13 @@ async def _add_drafts(
     return usable, problems
 
 
+_TOO_LONG = "the request and max_tokens together do not fit the model's context"
+
+
 def _too_few(context: ItemContext, round_: int, problems: dict[str, int]) -> dict[str, Any]:
     told = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items()))
     if problems.get("too_long"):
-        return {"next": "finish", "outcome": "failed", "reason": f"too_long: {told}"}
+        return {"next": "finish", "outcome": "failed", "reason": f"too_long: {told}; {_TOO_LONG}"}
     if round_ < context.case.config.routing.max_redrafts:
         return {"round": round_ + 1, "next": "draft"}
-    return {"next": "finish", "outcome": "rejected", "reason": f"too few usable drafts: {told}"}
+    return {"next": "finish", "outcome": "rejected", "reason": f"{UNJUDGED[0]}: {told}"}
