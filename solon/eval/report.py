@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -250,7 +251,7 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
 def _decisions(
     connection: Connection, run_ids: Sequence[str], answers: Sequence[Answer], opinions: Sequence[Opinion]
 ) -> Decisions:
-    seconds = sorted(a.active_seconds for a in answers if a.active_seconds)
+    seconds = [a.active_seconds for a in answers if a.active_seconds]
     flags = Counter(flag for a in answers for given in a.flags.values() for flag in given or ())
     return Decisions(
         answers=len(answers),
@@ -265,7 +266,7 @@ def _decisions(
         overturned=rate(sum(not o.agrees for o in opinions), len(opinions), "no blind answer yet"),
         minutes=round(sum(seconds) / 60, 1),
         timed=len(seconds),
-        median_seconds=seconds[len(seconds) // 2] if seconds else None,
+        median_seconds=median(seconds) if seconds else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -34,7 +35,7 @@ class Lengths(BaseModel):
 
     mean: Figure
     shortest: int
-    median: int
+    median: float
     longest: int
 
 
@@ -174,10 +175,9 @@ def _kept(
 def _lengths(words: list[int], seed: int) -> Lengths | None:
     if not words:
         return None
-    ordered = sorted(words)
     return Lengths(
         mean=mean([float(w) for w in words], seed),
-        shortest=ordered[0],
-        median=ordered[len(ordered) // 2],
-        longest=ordered[-1],
+        shortest=min(words),
+        median=median(words),
+        longest=max(words),
     )
