@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ class _Part(BaseModel):
 
 class RunPart(_Part):
     """A run as it stands. `protocol`: what its configuration says about routing and panel. `versions`: of prompts,
-    graph and consensus -> items pinned to each. `recorded`: verdicts that came with the seeds. `stale`: records in
+    graph and consensus -> items pinned to each. `models`, `judges`: empty where people alone decide. `recorded`: verdicts that came with the seeds. `stale`: records in
     doubt, since their law was amended and nobody judged them again."""
 
     id: str
@@ -165,7 +165,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         opinions = opinions_on(connection, counted(answers))
         accepted = evaluation.accepted(connection, material.run_ids)
         parts = tuple(_run(connection, run, standings[run.id]) for run in material.runs)
-        curves = measure_curves(connection, material.run_ids, material.runs, opinions)
+        curves = measure_curves(connection, material.runs, opinions)
         decisions = _decisions(connection, material.run_ids, answers, opinions)
         costs = _costs(counts.count_calls(connection, material.run_ids), len(accepted))
         law = read_versions(connection, material.run_ids)
@@ -213,6 +213,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
 def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPart:
     config = runs.config_payload(connection, run.config_id)
     own = evaluation.accepted(connection, [run.id])
+    asked = run.recipe != audit.LABEL
     routing = config.get("routing", {})
     kept = ("policy", "pilot", "pilot_share", "alpha", "delta", "audit_share", "threshold")
     return RunPart(
@@ -227,13 +228,8 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
         provisional=sum(row.provisional for row in own),
         stale=sum(row.stale for row in own),
         decided=sum(row.route == "decided" for row in own),
-        models={
-            name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()
-        },
-        judges=tuple(
-            f"{judge.get('model', 'default')}{': ' + judge['persona'] if judge.get('persona') else ''}"
-            for judge in config.get("judges", ())
-        ),
+        models=_models(config) if asked else {},
+        judges=_judges(config) if asked else (),
         recorded=sum(found.call_id is None for found in evaluation.findings(connection, [run.id])),
         protocol={name: routing[name] for name in kept if name in routing},
         versions={
@@ -245,6 +241,17 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
             )
         },
         standing=standing,
+    )
+
+
+def _models(config: Mapping[str, Any]) -> dict[str, str]:
+    return {name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()}
+
+
+def _judges(config: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        f"{judge.get('model', 'default')}{': ' + judge['persona'] if judge.get('persona') else ''}"
+        for judge in config.get("judges", ())
     )
 
 
