@@ -62,9 +62,7 @@ class Curves(BaseModel):
     learning: tuple[Step, ...]
 
 
-def measure_curves(
-    connection: Connection, runs: Sequence[RunRow], opinions: Sequence[Opinion]
-) -> Curves:
+def measure_curves(connection: Connection, runs: Sequence[RunRow], opinions: Sequence[Opinion]) -> Curves:
     """The curves of these runs; the learning curve is that of the newest run for which anything was learned."""
     whole = [o for o in opinions if o.answer.rule in DRAWN_RULES]
     drawn = whole or [o for o in opinions if o.answer.rule == AUDIT_RULE]
@@ -101,9 +99,7 @@ def _calibration(score: np.ndarray, right: np.ndarray) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _learning(
-    connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Opinion]
-) -> tuple[Step, ...]:
+def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Opinion]) -> tuple[Step, ...]:
     """Of one scope, recipe and panel: versions say nothing of what another panel judged."""
     learned = {run.scope: evaluation.consensus_versions(connection, run.scope) for run in runs}
     scope = next((run.scope for run in reversed(runs) if learned[run.scope]), None)

@@ -42,8 +42,9 @@ class _Part(BaseModel):
 
 class RunPart(_Part):
     """A run as it stands. `protocol`: what its configuration says about routing and panel. `versions`: of prompts,
-    graph and consensus -> items pinned to each. `models`, `judges`: empty where people alone decide. `recorded`: verdicts that came with the seeds. `stale`: records in
-    doubt, since their law was amended and nobody judged them again."""
+    graph and consensus -> items pinned to each. `models`, `judges`: empty where people alone decide. `recorded`:
+    verdicts that came with the seeds. `stale`: records in doubt, since their law was amended and nobody judged them
+    again."""
 
     id: str
     recipe: str
@@ -245,7 +246,9 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
 
 
 def _models(config: Mapping[str, Any]) -> dict[str, str]:
-    return {name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()}
+    return {
+        name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()
+    }
 
 
 def _judges(config: Mapping[str, Any]) -> tuple[str, ...]:

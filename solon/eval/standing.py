@@ -34,8 +34,8 @@ class Version(BaseModel):
 
 
 class Look(BaseModel):
-    """One look at the held-out pilot decisions. `status`: granted | refused | suspended | superseded | not for this run,
-    where it covers other seeds or promises less than the run asks."""
+    """One look at the held-out pilot decisions. `status`: granted | refused | suspended | superseded | not for this run
+    (it covers other seeds, or promises less than the run asks)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -211,6 +211,35 @@ def test_figures_are_those_of_the_suites_and_the_store(store: Store, known: Any)
     assert len({step.agreement.n for step in made.curves.learning}) == 1
 
 
+def test_a_newer_run_hides_neither_what_was_learned_nor_claims_models(copied: str, known: Any) -> None:
+    from solon import Project
+
+    config = {**known.config, "label": {"labels": ["clinical", "legal"]}}
+    with Project(copied, config=config) as project:
+        before = build_report(gather(project.store))
+        project.run("label", [{"id": "l1", "prompt": "A text."}])
+        made = build_report(gather(project.store))
+    assert len(before.curves.learning) > 1
+    assert made.curves.learning == before.curves.learning
+    newest = made.runs[-1]
+    assert (newest.recipe, newest.models, newest.judges) == ("label", {}, ())
+    assert [run.name for run in made.audit.runs] == [known.run_id]
+    assert not any(newest.id in limit for limit in made.limits)
+    assert "No model takes part" in render_page(made)
+
+
+def test_a_certificate_of_other_seeds_is_not_said_to_be_superseded(copied: str, known: Any) -> None:
+    from solon import Project
+
+    with Project(copied, config=known.config) as project:
+        project.run("preference", [{"id": "n1", "prompt": "Explain rain."}])
+        first, other = build_report(gather(project.store)).runs
+    assert first.standing.scope == other.standing.scope
+    granted = [look.status for look in first.standing.looks if look.status != "refused"]
+    assert granted[-1] == "granted"
+    assert {look.status for look in other.standing.looks} - {"refused"} == {"not for this run"}
+
+
 def test_a_store_without_any_decision_says_what_is_not_known(tmp_path: Path, known: Any) -> None:
     from solon import Project
 
