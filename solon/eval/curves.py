@@ -12,8 +12,9 @@ from solon.consensus.calibrate import measure_aurc, measure_auroc, measure_brier
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.eval.result import Figure, calibration_interval, rate
-from solon.eval.suites.agreement import RANDOM_RULES
+from solon.eval.suites.agreement import AUDIT_RULE, DRAWN_RULES
 from solon.store import certificates, counts, evaluation
+from solon.store.criticism import against_on
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -35,10 +36,11 @@ class Step(BaseModel):
 
 
 class Curves(BaseModel):
-    """Over blind answers to reviews that were drawn at random: routed ones are harder than the rest.
+    """Over blind answers to reviews that were drawn at random among all items: routed ones are harder than the rest,
+    audits easier. Where there are audits only, over those.
 
     Attributes:
-        n: such answers.
+        n: such answers; of: what they were drawn among, `all items` or `accepted records`.
         calibration: mean confidence of a bin against agreement in it.
         risk_coverage: (share accepted, share wrong among them), the most confident first.
         learning: decisions that fitted a consensus version, against its agreement on held-out decisions, the same
@@ -48,6 +50,7 @@ class Curves(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     n: int
+    of: str
     calibration: tuple[Step, ...]
     risk_coverage: tuple[tuple[float, float], ...]
     ece: float | None
@@ -59,11 +62,10 @@ class Curves(BaseModel):
     learning: tuple[Step, ...]
 
 
-def measure_curves(
-    connection: Connection, run_ids: Sequence[str], runs: Sequence[RunRow], opinions: Sequence[Opinion]
-) -> Curves:
-    """The curves of these runs; the learning curve is the newest run's."""
-    drawn = [o for o in opinions if o.answer.rule in RANDOM_RULES]
+def measure_curves(connection: Connection, runs: Sequence[RunRow], opinions: Sequence[Opinion]) -> Curves:
+    """The curves of these runs; the learning curve is that of the newest run for which anything was learned."""
+    whole = [o for o in opinions if o.answer.rule in DRAWN_RULES]
+    drawn = whole or [o for o in opinions if o.answer.rule == AUDIT_RULE]
     score = np.array([o.consensus.confidence for o in drawn])
     right = np.array([float(o.agrees) for o in drawn])
     coverage, risk = risk_coverage(score, right)
@@ -72,6 +74,7 @@ def measure_curves(
     )
     return Curves(
         n=len(drawn),
+        of="all items" if whole or not drawn else "accepted records",
         calibration=_calibration(score, right) if drawn else (),
         risk_coverage=tuple((float(coverage[i]), float(risk[i])) for i in kept),
         ece=measure_ece(score, right) if drawn else None,
@@ -80,7 +83,7 @@ def measure_curves(
         brier_interval=calibration_interval(measure_brier, score, right) if drawn else None,
         auroc=measure_auroc(score, right) if drawn else None,
         aurc=measure_aurc(score, right) if drawn else None,
-        learning=_learning(connection, runs[-1], run_ids, drawn) if runs else (),
+        learning=_learning(connection, runs, drawn),
     )
 
 
@@ -96,20 +99,25 @@ def _calibration(score: np.ndarray, right: np.ndarray) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _learning(
-    connection: Connection, run: RunRow, run_ids: Sequence[str], drawn: Sequence[Opinion]
-) -> tuple[Step, ...]:
-    unseen = counts.held_out(connection, run_ids)
+def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Opinion]) -> tuple[Step, ...]:
+    """Of one scope, recipe and panel: versions say nothing of what another panel judged."""
+    learned = {run.scope: evaluation.consensus_versions(connection, run.scope) for run in runs}
+    scope = next((run.scope for run in reversed(runs) if learned[run.scope]), None)
+    if scope is None:
+        return ()
+    unseen = counts.held_out(connection, [run.id for run in runs if run.scope == scope])
     test = [o for o in drawn if o.answer.id in unseen and o.answer.kind == "interrupt"]
     if not test:
         return ()
     outcomes = ("A", "B") if len(test[0].answer.shown) == 2 else ("accept", "reject")
     models = [(0, ConsensusModel.prior(outcomes=outcomes))]
-    for version in evaluation.consensus_versions(connection, run.scope):
+    for version in learned[scope]:
         payload = certificates.consensus_payload(connection, version.id)
         models.append((version.decisions, ConsensusModel.from_json(payload)))
+    against = against_on(connection, [o.answer.shown for o in test])
     steps = []
     for fitted, model in models:
-        hits = sum(judge_item(model, o.votes).best == o.answer.outcome for o in test)
+        said = [judge_item(model, o.votes, against=against[o.answer.shown]).best for o in test]
+        hits = sum(best == o.answer.outcome for best, o in zip(said, test, strict=True))
         steps.append(Step(x=float(fitted), agreement=rate(hits, len(test))))
     return tuple(steps)

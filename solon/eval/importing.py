@@ -103,7 +103,10 @@ def import_file(
     read = _read(format, file, limit, project.config.seeds.max_chars)
     kinds = {one.kind for one in read.seeds}
     if len(kinds) > 1:
-        raise SeedError(f"{file} mixes pairs and single answers", next_step="import them from two files")
+        raise SeedError(
+            f"{file} mixes pairs and single answers",
+            next_step="import them from two files; `solon export --recipe NAME` writes one recipe's records",
+        )
     if not read.seeds and not read.answers:
         first = f"; line {read.bad[0].line}: {read.bad[0].reason}" if read.bad else ""
         raise SeedError(f"{file}: no row can be imported as {format}{first}", next_step="see docs/formats.md")
@@ -307,6 +310,9 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
         found.answers.append(one)
         return
     name = parse_row(_seed_row(one, judge=False), column_map={}, max_chars=max_chars, line=line).id
+    if name in seen and one.record:  # another run's record of the same seed
+        name = f"{name}:{one.record}"
+        one.seed["id"] = name
     if name in seen:
         raise RowProblem(f"duplicate id ({name})")
     seen.add(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,46 +32,13 @@ def find_limits(
         drifting: where agreement fell over the weeks, and why that is said.
         stale: records whose law was amended since, and that were not judged again.
     """
-    found = []
-    if not counted:
-        found.append(
-            "No expert has answered anything that counts. Nothing here says how good the records are."
-        )
-    elif not audited.n:
-        found.append(
-            "No accepted record was checked by a blind audit. The agreement among them is not known."
-        )
-    elif audited.n < FEW:
-        found.append(
-            f"Only {audited.n} accepted records were audited. A quality well below the promise could go unseen."
-        )
-    for run in audited.runs:
-        if not run.promised:
-            waiting = provisional.get(run.name, 0)
-            told = f"{waiting} of its records are provisional, and " if waiting else ""
-            found.append(
-                f"Run {run.name} has no certificate in force: {told}{run.promise:.0%} is an aim, not a promise."
-            )
-        if run.state == "alarm":
-            found.append(f"Audits of run {run.name} raised an alarm: {run.why}.")
-    found += [f"Agreement fell {told}." for told in drifting]
+    found = [*_of_audits(audited, counted, provisional), *(f"Agreement fell {told}." for told in drifting)]
     if stale:
         found.append(
             f"{stale} records are stale: their law was amended since, and they were not judged again. They are counted "
             "here, and no training format takes them."
         )
-    ceiling = agreed.ceiling.best_panel
-    if counted and ceiling.value is None:
-        found.append(
-            "No item was answered by two experts. How far experts agree with each other, and so how good any panel "
-            "could be, is not known."
-        )
-    elif ceiling.value is not None:
-        found.append(
-            f"Experts agree with each other {agreed.ceiling.experts_agree.value:.0%} of the time; no panel can be "
-            f"expected to agree with one of them more than {ceiling.value:.0%} "
-            f"({ceiling.low:.0%} to {ceiling.high:.0%})."
-        )
+    found += _of_experts(agreed, counted)
     if len({judge.model for judge in judged.judges}) == 1:
         found.append("All judges are one model. Where it is wrong, they are wrong together.")
     if any(judge.own_family for judge in judged.judges):
@@ -89,3 +56,35 @@ def find_limits(
             "This report holds no texts. What the records say was not shown to whoever reads only this."
         )
     return tuple(found)
+
+
+def _of_audits(audited: Audit, counted: int, provisional: Mapping[str, int]) -> Iterator[str]:
+    """What answers and audits leave open of the accepted records, and of each run's promise."""
+    if not counted:
+        yield "No expert has answered anything that counts. Nothing here says how good the records are."
+    elif not audited.n:
+        yield "No accepted record was checked by a blind audit. The agreement among them is not known."
+    elif audited.n < FEW:
+        yield f"Only {audited.n} accepted records were audited. A quality well below the promise could go unseen."
+    for run in audited.runs:
+        if not run.promised:
+            waiting = provisional.get(run.name, 0)
+            told = f"{waiting} of its records are provisional, and " if waiting else ""
+            yield f"Run {run.name} has no certificate in force: {told}{run.promise:.0%} is an aim, not a promise."
+        if run.state == "alarm":
+            yield f"Audits of run {run.name} raised an alarm: {run.why}."
+
+
+def _of_experts(agreed: Agreement, counted: int) -> Iterator[str]:
+    ceiling = agreed.ceiling.best_panel
+    if counted and ceiling.value is None:
+        yield (
+            "No item was answered by two experts. How far experts agree with each other, and so how good any panel "
+            "could be, is not known."
+        )
+    elif ceiling.value is not None:
+        yield (
+            f"Experts agree with each other {agreed.ceiling.experts_agree.value:.0%} of the time; no panel can be "
+            f"expected to agree with one of them more than {ceiling.value:.0%} "
+            f"({ceiling.low:.0%} to {ceiling.high:.0%})."
+        )

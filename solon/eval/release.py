@@ -13,6 +13,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
@@ -91,29 +92,18 @@ def create_release(
         UsageError: the name is taken or no name, the folder exists, or there is no such version.
         Contaminated: a record holds a text of a benchmark, and the gate does not drop it.
     """
-    import time
-
     _check_new(store, name, folder)
     which = find_wanted(store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of)
     scratch = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=_made(folder.parent)))
     try:
-        left_out, rows = export_rows(store, **which)
-        file = scratch / f"{name}{_SUFFIX.get(format, '.jsonl')}"
         frozen = _Frozen(gate)
-        with (scratch / ROWS).open("w", encoding="utf-8", newline="\n") as stream:
-            tee = frozen.write(rows, stream)
-            refuse = frozen.ask if gate else None
-            with closing(rows):
-                summary = export(tee, format=format, path=file, left_out=left_out, refuse=refuse, **options)
-                for _ in tee:
-                    pass
+        left_out, summary = _freeze(store, scratch, name, format, which, options, frozen)
         (scratch / LOCK).write_text(_lock(), encoding="utf-8")
-        chosen = {"format": format, **which, **options}
         manifest = {
             "release": FORMAT,
             "name": name,
             "created_at": moment(created_at or time.time()),
-            "options": json.loads(json.dumps(chosen)),
+            "options": json.loads(json.dumps({"format": format, **which, **options})),
             "clean_of": gate.describe() if gate else [],
             "left_out_before": left_out,
             "export": _spell(summary),
@@ -135,6 +125,27 @@ def create_release(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return manifest
+
+
+def _freeze(
+    store: Store,
+    folder: Path,
+    name: str,
+    format: str,
+    which: Mapping[str, Any],
+    options: Mapping[str, Any],
+    frozen: _Frozen,
+) -> tuple[dict[str, int], ExportSummary]:
+    """Write the files and, beside them, every row that was read; what had no record, and what was written."""
+    left_out, rows = export_rows(store, **which)
+    file = folder / f"{name}{_SUFFIX.get(format, '.jsonl')}"
+    refuse = frozen.ask if frozen.gate else None
+    with (folder / ROWS).open("w", encoding="utf-8", newline="\n") as stream, closing(rows):
+        tee = frozen.write(rows, stream)
+        summary = export(tee, format=format, path=file, left_out=left_out, refuse=refuse, **options)
+        for _ in tee:
+            pass
+    return left_out, summary
 
 
 def verify_release(store: Store, folder: Path) -> Verification:

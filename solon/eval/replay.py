@@ -17,19 +17,16 @@ from solon.consensus import replay as figures
 from solon.consensus import replay_trust as trust
 from solon.consensus.ballots import Ballots, Floats, Ints, collect
 from solon.consensus.calibrate import measure_aurc, measure_auroc
-from solon.consensus.ceiling import measure_ceiling
 from solon.consensus.certify import certify
-from solon.consensus.dawid_skene import Crowd, dawid_skene
-from solon.consensus.mace import mace
 from solon.consensus.model import PRIOR_CORRELATION, ConsensusModel
-from solon.consensus.panel import ABSTAIN, Consensus
+from solon.consensus.panel import Consensus
 from solon.consensus.resample import mean_interval
 from solon.errors import UsageError
 from solon.eval.recorded import RecordedItem, Recording, load
+from solon.eval.replay_people import find_ceiling, measure_crowd, measure_reviewers
 
 REVIEWERS = ("oracle", "single", "worker")
-PILOT, CROWD_SPLITS = 50, 20
-CERTIFIED = ((0.1, 0.1), (0.2, 0.1))
+CERTIFIED = (0.1, 0.2)
 _PLAIN = r"(always|never|disagreement|threshold|pilot|budget)(?:\(([0-9.]+)\))?"
 _POLICY = re.compile(rf"^{_PLAIN}$|^(certified)(?:\((0?\.[0-9]+)(?:, *(0?\.[0-9]+))?\))?$")
 
@@ -65,12 +62,7 @@ def replay(
     """
     _check(reviewer, budget, policy, seeds)
     recording = load(path, panel=panel, subset=subset, seed=seed)
-    items = [i for i in recording.items if i.gold in recording.outcomes and i.verdicts]
-    if len(items) < 10:
-        raise UsageError(
-            f"{path}: {len(items)} items have verdicts and an agreed answer, ten are the least for any figure",
-            next_step="choose another panel, subset or file",
-        )
+    items = _usable(path, recording)
     ballots = collect([i.verdicts for i in items], recording.outcomes)
     gold = np.array([recording.outcomes.index(i.gold) for i in items if i.gold is not None], dtype=np.int64)
     crowd = recording.kind == "labels"
@@ -95,21 +87,13 @@ def replay(
     report["routed_learned"] = figures.measure_routing_learned(curve, gold, shares, seed)
     report["unanimous"] = figures.measure_unanimous(ballots, gold)
     report["calibration"] = trust.measure_calibration(ballots, gold, seed=seed, correlation=correlation)
-    pairs = CERTIFIED if alpha is None else ((alpha, delta),)
-    report["certified"] = [
-        trust.measure_certification(
-            ballots, gold, alpha=a, delta=delta if alpha is None else d, splits=splits if score == "margin" else
-            min(splits, 50) if len(ballots.channels) > 30 else splits, seed=seed, correlation=correlation, score=score,
-        )
-        for a, d in pairs
-        for score in ("learned", "margin")
-    ]  # fmt: skip
-    report["reviewer"] = _reviewer(
+    report["certified"] = _certified(ballots, gold, alpha, delta, splits, seed, correlation)
+    report["reviewer"] = measure_reviewers(
         recording, items, ballots, gold, reviewer, labels, shares, seed, correlation
     )
-    report["ceiling"] = _ceiling(items, recording)
+    report["ceiling"] = find_ceiling(items, recording)
     if crowd:
-        report["crowd"] = _crowd(items, recording, gold)
+        report["crowd"] = measure_crowd(items, recording, gold)
     if recording.kind == "scores":
         report["scores"] = _scores(items, gold, recording, panel, seed)
     if policy != "never" or run_graph is not None:
@@ -124,6 +108,37 @@ def replay(
 
         report["plots"] = draw(report, Path(plots))
     return report
+
+
+def _usable(path: str | Path, recording: Recording) -> list[RecordedItem]:
+    items = [i for i in recording.items if i.gold in recording.outcomes and i.verdicts]
+    if len(items) < 10:
+        raise UsageError(
+            f"{path}: {len(items)} items have verdicts and an agreed answer, ten are the least for any figure",
+            next_step="choose another panel, subset or file",
+        )
+    return items
+
+
+def _certified(
+    ballots: Ballots,
+    gold: Ints,
+    alpha: float | None,
+    delta: float,
+    splits: int,
+    seed: int,
+    correlation: float,
+) -> list[dict[str, Any]]:
+    """At the asked level, or at .10 and .20; by the learned score, which many channels make slow, and by the margin."""
+    fewer = min(splits, 50) if len(ballots.channels) > 30 else splits
+    return [
+        trust.measure_certification(
+            ballots, gold, alpha=level, delta=delta, splits=splits if score == "margin" else fewer, seed=seed,
+            correlation=correlation, score=score,
+        )
+        for level in (CERTIFIED if alpha is None else (alpha,))
+        for score in ("learned", "margin")
+    ]  # fmt: skip
 
 
 def _check(reviewer: str, budget: Sequence[float], policy: str, seeds: int) -> None:
@@ -143,147 +158,6 @@ def _check(reviewer: str, budget: Sequence[float], policy: str, seeds: int) -> N
         )
     if seeds < 1:
         raise UsageError(f"seeds={seeds}", next_step="use at least 20")
-
-
-def _people(
-    items: Sequence[RecordedItem], outcomes: Sequence[str], reviewer: str, seeds: int, seed: int
-) -> tuple[Ints, Ints, Ints]:
-    """(seeds, n) answers of the reviewer, of a second person, and the truth by the other two; -1: none.
-
-    ``single`` is the same place in every item's list, ``worker`` another person each time. The reviewer's own answer
-    never counts towards the truth that it is scored against: both others have to agree on an outcome.
-    """
-    index = {o: i for i, o in enumerate(outcomes)}
-    n = len(items)
-    answers, others, truth = (np.full((seeds, n), -1, dtype=np.int64) for _ in range(3))
-    for s in range(seeds):
-        rng = np.random.default_rng(1000 + seed + s)
-        for row, item in enumerate(items):
-            human = item.human
-            if len(human) < 3:
-                continue
-            who = s % 3 if reviewer == "single" else int(rng.integers(len(human)))
-            rest = [h for i, h in enumerate(human) if i != who]
-            answers[s, row] = index.get(human[who], -1)
-            others[s, row] = index.get(rest[int(rng.integers(len(rest)))], -1)
-            if len(set(rest)) == 1:
-                truth[s, row] = index.get(rest[0], -1)
-    return answers, others, truth
-
-
-def _reviewer(
-    recording: Recording, items: Sequence[RecordedItem], ballots: Ballots, gold: Ints, kind: str, labels: int,
-    shares: Sequence[float], seed: int, correlation: float,
-) -> dict[str, Any]:  # fmt: skip
-    seeds = 21
-    base: dict[str, Any] = {"kind": kind}
-    if kind == "oracle":
-        truth = np.tile(gold, (seeds, 1))
-        return base | {"scored_against": "gold"} | trust.measure_reviewer(
-            ballots, truth, truth, truth, labels=min(labels, len(items) // 2), budgets=shares,
-            seed=seed, final=True, correlation=correlation,
-        )  # fmt: skip
-    if recording.kind == "labels":
-        return base | _crowd_worker(recording, items, gold, labels, shares, seed)
-    answers, others, truth = _people(items, recording.outcomes, kind, seeds, seed)
-    known = int((truth[0] >= 0).sum())
-    if known < 20:
-        return base | {
-            "why_not": f"{known} items have three people of whom the other two agree; 20 are asked"
-        }
-    pilot = max(labels, min(PILOT, known // 3))
-    found = trust.measure_reviewer(
-        ballots,
-        answers,
-        others,
-        truth,
-        labels=pilot,
-        budgets=shares,
-        seed=seed,
-        correlation=correlation,
-    )
-    return base | {"scored_against": "the other two people, where they agree"} | found
-
-
-def _crowd_worker(
-    recording: Recording,
-    items: Sequence[RecordedItem],
-    gold: Ints,
-    labels: int,
-    shares: Sequence[float],
-    seed: int,
-) -> dict[str, Any]:
-    """One label of each item is held back from the panel and plays the reviewer; several splits of who is
-    held back.
-    """
-    index = {o: i for i, o in enumerate(recording.outcomes)}
-    parts = []
-    for s in range(CROWD_SPLITS):
-        rng = np.random.default_rng(2000 + seed + s)
-        rest, said, other = (
-            [],
-            np.full(len(items), -1, dtype=np.int64),
-            np.full(len(items), -1, dtype=np.int64),
-        )
-        for row, item in enumerate(items):
-            cast = [v for v in item.verdicts if v.outcome != ABSTAIN]
-            if len(cast) < 3:
-                rest.append(item.verdicts)
-                continue
-            who, second = rng.choice(len(cast), 2, replace=False)
-            said[row], other[row] = index[cast[who].outcome], index[cast[second].outcome]
-            rest.append(tuple(v for v in item.verdicts if v is not cast[who]))
-        ballots = collect(rest, recording.outcomes)
-        parts.append(
-            trust.measure_reviewer(
-                ballots, said[None], other[None], gold[None], labels=max(labels, min(PILOT, len(items) // 3)),
-                budgets=shares, seed=seed + s, correlation=0.0,
-            )
-        )  # fmt: skip
-    out = dict(parts[0]) | {"scored_against": "gold", "seeds": len(parts)}
-    out["panel_alone"] = float(np.mean([p["panel_alone"] for p in parts]))
-    for share in shares:
-        found = [p[f"{share:g}"] for p in parts]
-        gains = [f["accuracy"] - p["panel_alone"] for f, p in zip(found, parts, strict=True)]
-        out[f"{share:g}"] = {
-            "accuracy": float(np.mean([f["accuracy"] for f in found])),
-            "taken_as_truth": float(np.mean([f["taken_as_truth"] for f in found])),
-            "gain": float(np.mean(gains)),
-            "gain_range": [min(gains), max(gains)],
-        }
-    return out
-
-
-def _ceiling(items: Sequence[RecordedItem], recording: Recording) -> dict[str, Any]:
-    found = measure_ceiling([i.human[:10] for i in items], outcomes=len(recording.outcomes), draws=300)
-    return {
-        "pairwise": found.agreement, "ci": list(found.interval), "items": found.items,
-        "single": found.single, "single_ci": list(found.single_interval),
-    }  # fmt: skip
-
-
-def _crowd(items: Sequence[RecordedItem], recording: Recording, gold: Ints) -> dict[str, Any]:
-    index = {o: i for i, o in enumerate(recording.outcomes)}
-    rows = [
-        (row, v.judge, index[v.outcome])
-        for row, item in enumerate(items)
-        for v in item.verdicts
-        if v.outcome in index
-    ]
-    workers = {w: i for i, w in enumerate(sorted({r[1] for r in rows}))}
-    crowd = Crowd(
-        np.array([r[0] for r in rows]), np.array([workers[r[1]] for r in rows]), np.array([r[2] for r in rows]),
-        len(items), len(workers), len(index),
-    )  # fmt: skip
-    out: dict[str, Any] = {}
-    for name, found in (("dawid_skene", dawid_skene(crowd)), ("mace", mace(crowd))):
-        right = figures.score_right(found.posterior, gold)
-        out[name] = {
-            "accuracy": float(right.mean()),
-            "ci": list(mean_interval(right)),
-            "rounds": found.rounds,
-        }
-    return out
 
 
 def _scores(

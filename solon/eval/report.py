@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -41,8 +42,9 @@ class _Part(BaseModel):
 
 class RunPart(_Part):
     """A run as it stands. `protocol`: what its configuration says about routing and panel. `versions`: of prompts,
-    graph and consensus -> items pinned to each. `recorded`: verdicts that came with the seeds. `stale`: records in
-    doubt, since their law was amended and nobody judged them again."""
+    graph and consensus -> items pinned to each. `models`, `judges`: empty where people alone decide. `recorded`:
+    verdicts that came with the seeds. `stale`: records in doubt, since their law was amended and nobody judged them
+    again."""
 
     id: str
     recipe: str
@@ -164,7 +166,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         opinions = opinions_on(connection, counted(answers))
         accepted = evaluation.accepted(connection, material.run_ids)
         parts = tuple(_run(connection, run, standings[run.id]) for run in material.runs)
-        curves = measure_curves(connection, material.run_ids, material.runs, opinions)
+        curves = measure_curves(connection, material.runs, opinions)
         decisions = _decisions(connection, material.run_ids, answers, opinions)
         costs = _costs(counts.count_calls(connection, material.run_ids), len(accepted))
         law = read_versions(connection, material.run_ids)
@@ -212,6 +214,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
 def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPart:
     config = runs.config_payload(connection, run.config_id)
     own = evaluation.accepted(connection, [run.id])
+    asked = run.recipe != audit.LABEL
     routing = config.get("routing", {})
     kept = ("policy", "pilot", "pilot_share", "alpha", "delta", "audit_share", "threshold")
     return RunPart(
@@ -226,13 +229,8 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
         provisional=sum(row.provisional for row in own),
         stale=sum(row.stale for row in own),
         decided=sum(row.route == "decided" for row in own),
-        models={
-            name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()
-        },
-        judges=tuple(
-            f"{judge.get('model', 'default')}{': ' + judge['persona'] if judge.get('persona') else ''}"
-            for judge in config.get("judges", ())
-        ),
+        models=_models(config) if asked else {},
+        judges=_judges(config) if asked else (),
         recorded=sum(found.call_id is None for found in evaluation.findings(connection, [run.id])),
         protocol={name: routing[name] for name in kept if name in routing},
         versions={
@@ -247,10 +245,23 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
     )
 
 
+def _models(config: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()
+    }
+
+
+def _judges(config: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        f"{judge.get('model', 'default')}{': ' + judge['persona'] if judge.get('persona') else ''}"
+        for judge in config.get("judges", ())
+    )
+
+
 def _decisions(
     connection: Connection, run_ids: Sequence[str], answers: Sequence[Answer], opinions: Sequence[Opinion]
 ) -> Decisions:
-    seconds = sorted(a.active_seconds for a in answers if a.active_seconds)
+    seconds = [a.active_seconds for a in answers if a.active_seconds]
     flags = Counter(flag for a in answers for given in a.flags.values() for flag in given or ())
     return Decisions(
         answers=len(answers),
@@ -265,7 +276,7 @@ def _decisions(
         overturned=rate(sum(not o.agrees for o in opinions), len(opinions), "no blind answer yet"),
         minutes=round(sum(seconds) / 60, 1),
         timed=len(seconds),
-        median_seconds=seconds[len(seconds) // 2] if seconds else None,
+        median_seconds=median(seconds) if seconds else None,
     )
 
 

@@ -34,7 +34,8 @@ class Version(BaseModel):
 
 
 class Look(BaseModel):
-    """One look at the held-out pilot decisions. `status`: granted | refused | suspended | superseded."""
+    """One look at the held-out pilot decisions. `status`: granted | refused | suspended | superseded | not for this run
+    (it covers other seeds, or promises less than the run asks)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -92,7 +93,11 @@ def read_standing(store: Store, run: RunRow) -> Standing:
         stopping = certificates.newest_stopping(connection, run.scope)
     share, at_most = rate_with_bound(flagged)
     in_force_id = in_force.id if in_force else None
-    told = tuple(_look(i, row, in_force_id) for i, row in enumerate(looks, 1))
+    wanted = certificates.Promise.wanted(stored)
+    told = tuple(
+        _look(i, row, in_force_id, row.covers.get("source") == run.seeds_fingerprint and row.keeps(wanted))
+        for i, row in enumerate(looks, 1)
+    )
     return Standing(
         run_id=run.id,
         recipe=run.recipe,
@@ -120,10 +125,11 @@ def read_standing(store: Store, run: RunRow) -> Standing:
     )
 
 
-def _look(number: int, row: CertificateRow, in_force: str | None) -> Look:
+def _look(number: int, row: CertificateRow, in_force: str | None, ours: bool) -> Look:
     status = row.status
     if status == "granted" and row.id != in_force:
-        status = "suspended" if row.suspended_at is not None else "superseded"
+        status = "superseded" if ours else "not for this run"
+        status = "suspended" if row.suspended_at is not None else status
     seeds = f" over {row.covers['seeds']}" if row.covers.get("seeds") else ""
     promise = (
         f"at least {1 - row.alpha:.0%} agreement with {read_target(row.target)}, "

@@ -195,7 +195,7 @@ class _Job:
             except UnicodeEncodeError:
                 self.left_out["invalid_text"] += 1
             else:
-                self.withheld += bool(piece.get("withheld"))
+                self.withheld += "withheld" in piece and bool(tables.withheld_of(row))
                 self.facts.see_columns({**piece, **extra})
         if file.rows > before:
             self.facts.see(row)

@@ -36,6 +36,7 @@ class Imported:
         seed: columns of a seed (`solon.formats.seed_rows.COLUMNS`); others are kept as metadata.
         review: id of the review that the answers are for; the seed is empty then.
         candidates: ids of the candidates of `review`, in the order that `Said.response` counts.
+        record: id of the record that it was; a store may hold several of one seed, each with answers of its own.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Imported:
     said: tuple[Said, ...] = ()
     review: str = ""
     candidates: tuple[str, ...] = ()
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +147,23 @@ def read_steps(row: Row) -> Imported:
 
 def read_record(row: Row) -> Imported:
     """A record that Solon exported (`jsonl`). Ties keep no texts and are seeds only."""
+    if row.get("outcome") == "label":
+        raise RowProblem(
+            "the record labels a text and answers nothing; labels are given by `solon run label`"
+        )
     messages = row.get("messages") or row.get("prompt")
     facts = {name: row[name] for name in ("group", "lang", "source", "licence", "consent") if row.get(name)}
-    seed: dict[str, Any] = {**facts, "id": row.get("seed_id"), **as_object(row.get("metadata"))}
+    seed: dict[str, Any] = {**as_object(row.get("metadata")), **facts, "id": row.get("seed_id")}
     seed["messages"] = _turns(messages, "messages", "user")
+    record = str(row.get("id") or "")
+    stands = row.get("outcome") == "accepted"
     if row.get("chosen") is not None and row.get("rejected") is not None:
         pair = read_pair({"prompt": seed["messages"], "chosen": row["chosen"], "rejected": row["rejected"]})
-        decided = pair.said if row.get("outcome") == "accepted" else ()
-        return Imported("pair", {**seed, "responses": pair.seed["responses"]}, decided)
+        seed["responses"] = pair.seed["responses"]
+        return Imported("pair", seed, pair.said if stands else (), record=record)
     if row.get("response") is not None:
-        decided = (Said("accept", 0),) if row.get("outcome") == "accepted" else ()
-        return Imported("single", {**seed, "responses": [{"text": row["response"]}]}, decided)
+        seed["responses"] = [{"text": row["response"]}]
+        return Imported("single", seed, (Said("accept", 0),) if stands else (), record=record)
     raise RowProblem("the record has neither a pair nor a response (a tie, or its text was withheld)")
 
 

@@ -17,12 +17,17 @@ from solon.formats.records import ExportRow
 COLUMNS = (*(field.name for field in fields(ExportRow)), "withheld")
 
 
+def withheld_of(row: ExportRow) -> list[str]:
+    """Columns whose text an expert flagged: these formats write them as null."""
+    return [name for name in ("chosen", "response") if row.flags and getattr(row, name) is not None]
+
+
 def whole(row: ExportRow) -> Iterator[Piece]:
     content: dict[str, Any] = {field.name: getattr(row, field.name) for field in fields(ExportRow)}
     for name in ("margin", "confidence", "soft_label"):
         content[name] = finite(content[name])
     content["flags"], content["flagged_candidates"] = list(row.flags), list(row.flagged_candidates)
-    withheld = [name for name in ("chosen", "response") if row.flags and content[name] is not None]
+    withheld = withheld_of(row)
     for name in withheld:
         content[name] = None
     yield {**content, "withheld": withheld}

@@ -114,14 +114,7 @@ def make_plan(
     Raises:
         UsageError: a number below what makes sense; an unknown recipe.
     """
-    if items < 1 or experts < 0 or minutes < 0 or days < 0:
-        raise UsageError(
-            "a plan needs at least one item, and no negative numbers of experts, minutes or days"
-        )
-    if recipe == "label":
-        raise UsageError("labels are given by people alone: there is no panel to plan")
-    if recipe not in ("preference", "instruction"):
-        raise UsageError(f"there is no recipe {recipe!r}", next_step="recipes: preference, instruction")
+    _check(items, experts, minutes, days, recipe)
     found = measure(store, recipe, config) if store is not None else None
     model = Assumed(config, recipe, words)
     per_item = _measured(found.calls) if found else model.calls()
@@ -165,6 +158,17 @@ def make_plan(
             available,
         ),
     )
+
+
+def _check(items: int, experts: int, minutes: float, days: int, recipe: str) -> None:
+    if items < 1 or experts < 0 or minutes < 0 or days < 0:
+        raise UsageError(
+            "a plan needs at least one item, and no negative numbers of experts, minutes or days"
+        )
+    if recipe == "label":
+        raise UsageError("labels are given by people alone: there is no panel to plan")
+    if recipe not in ("preference", "instruction"):
+        raise UsageError(f"there is no recipe {recipe!r}", next_step="recipes: preference, instruction")
 
 
 def groups_of_config(config: Config, items: int) -> list[SeedGroup]:

@@ -21,12 +21,16 @@ fingerprints = Fingerprint.__table__  # type: ignore[attr-defined]
 candidates = Candidate.__table__  # type: ignore[attr-defined]
 
 
-def signature(text: str) -> list[int]:
-    """MinHash of the word trigrams of a text (all words where there are fewer than three)."""
+def shingles(text: str) -> list[str]:
+    """The word trigrams of a text (all words where there are fewer than three)."""
     words = re.findall(r"\w+", text.lower())
-    shingles = [" ".join(words[i : i + 3]) for i in range(len(words) - 2)] or words or [text]
+    return [" ".join(words[i : i + 3]) for i in range(len(words) - 2)] or words or [text]
+
+
+def signature(text: str) -> list[int]:
+    """MinHash of the shingles of a text."""
     minhash = RMinHash(num_perm=PERMUTATIONS, seed=42)
-    minhash.update(shingles)
+    minhash.update(shingles(text))
     return list(minhash.digest())
 
 

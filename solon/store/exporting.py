@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, select
 
 from solon.formats.records import ExportRow, plain_model
 from solon.store.disagreements import contested_shares, text_ids
 from solon.store.ids import keyed_hash
+from solon.store.items import FORGOTTEN
 from solon.store.store import Store
 from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
 
@@ -86,7 +88,7 @@ def export_rows(
 
 def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]:
     with store.connect() as connection:
-        yield _without_record(connection, which) | _forgotten(connection, which)
+        yield dict(Counter(_without_record(connection, which)) + Counter(_forgotten(connection, which)))
         query = (
             select(
                 records,
@@ -126,13 +128,17 @@ def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[boo
 
 
 def _without_record(connection: Connection, which: Which) -> dict[str, int]:
-    """Items without a record in force, by their state now (by none, where an earlier time is asked for)."""
+    """Items without a record in force, by their state now (by none, where an earlier time is asked for).
+
+    What was erased ends as rejected, which is not what anybody found of it: it is told as forgotten.
+    """
     in_force = exists().where(records.c.item_id == items.c.id, which.in_force())
     conditions = [~in_force, items.c.state != "preview", *which.of_items()]
     conditions.append(
         items.c.state != "accepted" if which.as_of is None else items.c.created_at <= which.as_of
     )
-    query = select(items.c.state, func.count()).where(*conditions).group_by(items.c.state)
+    state = case((items.c.reason == FORGOTTEN, FORGOTTEN), else_=items.c.state)
+    query = select(state, func.count()).where(*conditions).group_by(state)
     names = {"waiting": "pending"}
     counted = {names.get(state, state): int(n) for state, n in connection.execute(query)}
     if which.as_of is not None:
@@ -162,7 +168,7 @@ def _forgotten(connection: Connection, which: Which) -> dict[str, int]:
         .where(texts.c.body.is_(None) | (records.c.chosen_id.is_not(None) & chosen.c.body.is_(None)))
     )
     count = int(connection.execute(query).scalar_one())
-    return {"forgotten": count} if count else {}
+    return {FORGOTTEN: count} if count else {}
 
 
 def _rows(

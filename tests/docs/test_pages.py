@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,20 @@ def test_remarks_and_outputs_are_read(tmp_path: Path) -> None:
         ("not run", "a reason"), ("", ""), ("file", "a.toml"), ("", ""), ("", ""),
     ]  # fmt: skip
     assert [block.runs for block in blocks] == [False, False, False, False, True]
+
+
+def test_the_architecture_names_every_room_in_the_order_that_is_checked() -> None:
+    """Rows from the top down, as the layers of the import contract."""
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    height = {
+        room.strip(): place for place, layer in enumerate(contract["layers"]) for room in layer.split("|")
+    }
+    rows = [
+        re.findall(r"`solon/(\w+)(?:\.py|/)`", line.split("|")[1])
+        for line in (ROOT / "docs" / "architecture.md").read_text().splitlines()
+        if line.startswith("| `solon/")
+    ]
+    there = {path.stem for path in (ROOT / "solon").iterdir() if path.stem not in ("__init__", "__pycache__")}
+    assert sorted(room for row in rows for room in row) == sorted(there - {"__main__"})
+    for above, below in pairwise(rows):
+        assert max(height[room] for room in above) <= min(height[room] for room in below), (above, below)

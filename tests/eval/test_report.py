@@ -202,13 +202,42 @@ def test_figures_are_those_of_the_suites_and_the_store(store: Store, known: Any)
     assert len(people) == 3
     assert sum(person.answers for person in people.values()) == made.decisions.answers
     assert sorted(person.credential for person in people.values()) == ["", "licensed", "licensed"]
-    assert made.curves.n == given
+    assert (made.curves.n, made.curves.of) == (given - known.audits, "all items")
     coverage = [point[0] for point in made.curves.risk_coverage]
     assert coverage == sorted(coverage)
     assert coverage[-1] == 1.0
     assert made.curves.risk_coverage[-1][1] == pytest.approx(1 - (made.agreement.random.value or 0))
     assert made.curves.learning[0].x == 0
     assert len({step.agreement.n for step in made.curves.learning}) == 1
+
+
+def test_a_newer_run_hides_neither_what_was_learned_nor_claims_models(copied: str, known: Any) -> None:
+    from solon import Project
+
+    config = {**known.config, "label": {"labels": ["clinical", "legal"]}}
+    with Project(copied, config=config) as project:
+        before = build_report(gather(project.store))
+        project.run("label", [{"id": "l1", "prompt": "A text."}])
+        made = build_report(gather(project.store))
+    assert len(before.curves.learning) > 1
+    assert made.curves.learning == before.curves.learning
+    newest = made.runs[-1]
+    assert (newest.recipe, newest.models, newest.judges) == ("label", {}, ())
+    assert [run.name for run in made.audit.runs] == [known.run_id]
+    assert not any(newest.id in limit for limit in made.limits)
+    assert "No model takes part" in render_page(made)
+
+
+def test_a_certificate_of_other_seeds_is_not_said_to_be_superseded(copied: str, known: Any) -> None:
+    from solon import Project
+
+    with Project(copied, config=known.config) as project:
+        project.run("preference", [{"id": "n1", "prompt": "Explain rain."}])
+        first, other = build_report(gather(project.store)).runs
+    assert first.standing.scope == other.standing.scope
+    granted = [look.status for look in first.standing.looks if look.status != "refused"]
+    assert granted[-1] == "granted"
+    assert {look.status for look in other.standing.looks} - {"refused"} == {"not for this run"}
 
 
 def test_a_store_without_any_decision_says_what_is_not_known(tmp_path: Path, known: Any) -> None:

@@ -15,9 +15,10 @@ from solon import Project
 from solon.errors import UsageError
 from solon.eval import registry
 from solon.eval.material import Material, gather
+from solon.eval.opinions import counted
 from solon.eval.result import SuiteResult, rate
 from solon.eval.suites import agreement, audit, compare, contamination, duplicates, judges, quality
-from solon.store import Store
+from solon.store import Store, evaluation
 from solon.store.experts import add_expert
 from solon.store.reviews import decide
 from solon.store.scores import scores_on
@@ -37,7 +38,8 @@ def test_agreement_counts_blind_answers_only(material: Material, known: Any) -> 
     assert found.n == found.panel_expert.n == known.pilots + known.seconds + known.overlaps + known.audits
     assert found.by_rule["pilot"].n == known.pilots + known.seconds + known.overlaps
     assert found.by_rule["audit"].n == known.audits
-    assert found.random.n == found.n
+    # Audits are drawn among accepted records, of which the panel was sure: they do not speak for all items.
+    assert (found.random.n, found.audited.n) == (found.n - known.audits, known.audits)
     assert set(found.by_reviewer) == set(known.experts)
     assert sum(figure.n for figure in found.by_domain.values()) == found.n
     assert found.ceiling.items == found.experts[0].agreement.n == known.seconds + known.overlaps
@@ -88,6 +90,23 @@ def test_judges_are_measured_seat_by_seat(material: Material, known: Any) -> Non
         assert judge.cost_per_correct > 0
         assert judge.length_bias.low <= (judge.length_bias.value or 0) <= judge.length_bias.high
     assert first.cost_per_correct < second.cost_per_correct  # type: ignore[operator]
+
+
+def test_what_nobody_decided_is_no_cost_of_right_verdicts(material: Material) -> None:
+    with material.store.connect() as connection:
+        cast = list(evaluation.findings(connection, material.run_ids))
+        given = counted(evaluation.answers(connection, material.run_ids))
+    decided = {(a.item_id, a.attempt) for a in given}
+    for judge in judges.evaluate(material).judges:
+        own = [f for f in cast if f.seat == judge.name]
+        known = [f for f in own if (f.item_id, f.attempt) in decided]
+        assert len(known) < len(own)
+        hits = (judge.accuracy.value or 0) * judge.accuracy.n
+        # Experts who tie leave no side to be right on: with them the sum may only be larger.
+        assert judge.cost_per_correct is not None
+        assert 0 < judge.cost_per_correct * hits <= sum(f.cost or 0.0 for f in known) + 1e-9
+        assert judge.tokens_per_correct is not None
+        assert 0 < judge.tokens_per_correct * hits <= sum(f.tokens for f in known) + 1e-6
 
 
 def test_families_that_the_configuration_states_go_before_names(copied: str) -> None:
@@ -189,6 +208,10 @@ def test_compare_pairs_seed_by_seed(copied: str, known: Any) -> None:
         other = project.run("preference", known.rows[:40], new_run=True).run_id
         found = compare.evaluate(gather(project.store, [known.run_id, other]))
         assert (found.n, found.only_a, found.only_b) == (40, 40, 0)
+        same = found.same_route
+        assert same.value is not None
+        exact = rate(round(same.value * same.n), same.n)
+        assert (same.n, same.low, same.high) == (exact.n, exact.low, exact.high)
         by_name = {d.name: d for d in found.differences}
         asked = by_name["share that people were asked about"]
         assert asked.b == 0.0

@@ -147,6 +147,16 @@ def test_near_duplicates_are_found_and_others_are_not() -> None:
     assert find_twins([]) == []
 
 
+def test_near_duplicates_are_told_by_their_own_similarity_and_not_by_an_estimate() -> None:
+    """Texts that share four of six trigrams: estimates from 128 hashes put some of these pairs at .7 or more."""
+    under = [(str(i), f"write exactly three paragraphs on subject {i}") for i in range(40)]
+    assert find_twins(under) == []
+    over = [(str(i), f"please write exactly three long paragraphs on subject {i}") for i in range(8)]
+    found = find_twins(over)
+    assert len(found) == 28
+    assert {t.similarity for t in found} == {0.75}
+
+
 def test_families_and_grams() -> None:
     names = {
         "openai:gpt-4o-mini": "gpt",

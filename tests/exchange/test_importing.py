@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from solon import Project
+from solon.errors import SeedError
 from solon.eval import importing
 from solon.eval.importing import import_file
 from solon.formats.exports import export
@@ -373,6 +374,51 @@ def test_forgotten_records_are_counted(solon: Cli, tmp_path: Path) -> None:
     code, out, err = solon("export", "--store", STORE, "--format", "trl-sft", "-o", "o.jsonl", "--json")
     assert code == 0, err
     assert (last(out)["written"], last(out)["left_out"]) == (5, {"forgotten": 1})
+
+
+def test_what_was_forgotten_is_not_told_as_rejected(solon: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "pairs.jsonl", [{"id": f"r{i}", **row} for i, row in enumerate(pairs())])
+    solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)
+    code, _, err = solon("forget", "r1", "--by", "test", "--yes", "--store", STORE)
+    assert code == 0, err
+    _, out, _ = solon("export", "--store", STORE, "--format", "trl-sft", "-o", "o.jsonl", "--json")
+    found = last(out)
+    assert found["written"] + sum(found["left_out"].values()) == 6
+    assert set(found["left_out"]) == {"forgotten"}
+
+
+def test_records_of_one_seed_in_two_runs_all_come_back(tmp_path: Path) -> None:
+    asked = [{"role": "user", "content": "Q"}]
+    facts: dict[str, Any] = {"prompt": "Q", "messages": asked, "metadata": {"id": "of the metadata"}}
+    rows = [
+        ExportRow(f"{n:024d}", "preference", "s1", chosen=f"good {n}", rejected="bad", **facts)
+        for n in range(3)
+    ]
+    export(rows, format="jsonl", path=tmp_path / "rows.jsonl")
+    with Project(
+        f"sqlite:///{tmp_path}/s.db", config={"models": {"default": {"model": "scripted:default"}}}
+    ) as project:
+        found = import_file(project, "jsonl", tmp_path / "rows.jsonl")
+        assert (found.seeds, found.decisions, found.bad_rows) == (3, 3, 0)
+        again = project.export("jsonl", tmp_path / "again.jsonl")
+    back = [json.loads(line) for line in (tmp_path / "again.jsonl").read_text().splitlines()]
+    assert again.written == 3
+    assert {row["chosen"] for row in back} == {"good 0", "good 1", "good 2"}
+    assert len({row["group"] for row in back}) == 1
+    assert "s1" in {row["seed_id"] for row in back}
+
+
+def test_a_label_is_not_taken_for_an_answer(tmp_path: Path) -> None:
+    asked = [{"role": "user", "content": "Q"}]
+    row = ExportRow("r", "label", "s", "Q", asked, response="A text.", label="legal", outcome="label")
+    export([row], format="jsonl", path=tmp_path / "rows.jsonl")
+    with (
+        Project(
+            f"sqlite:///{tmp_path}/s.db", config={"models": {"default": {"model": "scripted:default"}}}
+        ) as project,
+        pytest.raises(SeedError, match="labels a text"),
+    ):
+        import_file(project, "jsonl", tmp_path / "rows.jsonl")
 
 
 def test_an_export_reads_one_snapshot(solon: Cli, tmp_path: Path) -> None:

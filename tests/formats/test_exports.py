@@ -217,6 +217,16 @@ def test_jsonl_has_the_whole_record_and_withholds_flagged_texts(tmp_path: Path) 
     assert (summary.read, summary.written, summary.withheld, summary.left_out) == (3, 3, 1, {})
 
 
+@pytest.mark.parametrize("name", ["jsonl", "csv", "csv-spreadsheet", "parquet"])
+def test_only_records_with_a_withheld_text_are_counted_as_such(tmp_path: Path, name: str) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    ending = {"jsonl": "jsonl", "parquet": "parquet"}.get(name, "csv")
+    rows = [pair(), pair(2, flags=("unsafe",)), tie(3), pair(4)]
+    summary = export(rows, format=name, path=tmp_path / f"a.{ending}")
+    assert (summary.written, summary.withheld) == (4, 1)
+
+
 @pytest.mark.parametrize("name", TRAINING)
 def test_every_piece_is_written_or_counted(tmp_path: Path, name: str) -> None:
     rows = [

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 PERIODS = 8
 """The course over time is cut into at most so many parts of equally many answers."""
 LEAST_IN_A_PERIOD = 5
-RANDOM_RULES = ("pilot", "audit", "always")
-"""Rules that send items to people without looking at the panel first."""
+DRAWN_RULES = ("pilot", "always")
+"""Rules that send items to people without looking at the panel first: they speak for all items."""
+AUDIT_RULE = "audit"
+"""Audits are drawn at random among accepted records, which the panel was sure of: they speak for those."""
+RANDOM_RULES = (*DRAWN_RULES, AUDIT_RULE)
+"""Rules under which nobody was asked because the panel was unsure."""
 
 
 class Pair(BaseModel):
@@ -69,7 +73,8 @@ class Criterion(BaseModel):
 
 
 class Agreement(SuiteResult):
-    """`panel_expert` mixes all reviews; `random` only those that were drawn without looking at the panel.
+    """`panel_expert` mixes all reviews. `random`: those that were drawn without looking at the panel; `audited`: those
+    drawn among accepted records; `routed`: those asked for because the panel was unsure.
 
     `by_criterion`: single answers that judges and an expert scored on the same criterion.
     """
@@ -77,6 +82,7 @@ class Agreement(SuiteResult):
     panel_expert: Figure
     panel_expert_kappa: Figure
     random: Figure
+    audited: Figure
     routed: Figure
     expert_expert_alpha: Figure
     expert_expert_fleiss: Figure
@@ -108,7 +114,8 @@ def evaluate(material: Material) -> Agreement:
     ceiling = measure_ceiling(said, outcomes=outcomes, seed=material.seed)
     seats = _seats(found)
     seed = material.seed
-    random = [o for o in found if o.answer.rule in RANDOM_RULES]
+    random = [o for o in found if o.answer.rule in DRAWN_RULES]
+    audited = [o for o in found if o.answer.rule == AUDIT_RULE]
     routed = [o for o in found if o.answer.rule not in RANDOM_RULES]
     return Agreement(
         suite="agreement",
@@ -116,6 +123,7 @@ def evaluate(material: Material) -> Agreement:
         panel_expert=_agreement(found),
         panel_expert_kappa=cohen_figure([(o.consensus.best, o.answer.outcome) for o in found], seed),
         random=_agreement(random),
+        audited=_agreement(audited),
         routed=_agreement(routed),
         expert_expert_alpha=alpha_figure(said, seed),
         expert_expert_fleiss=fleiss_figure(said, seed),
@@ -252,7 +260,8 @@ def _notes(given: int, blind: int, found: Sequence[Opinion], routed: int, overla
         )
     if routed and len(found) > routed:
         notes.append(
-            "`routed` items were sent to people because the panel was unsure: only `random` speaks for the rest"
+            "`routed` items were sent to people because the panel was unsure: only `random` speaks for all items, and "
+            "`audited` for the accepted ones"
         )
     if found and not overlapped:
         notes.append(

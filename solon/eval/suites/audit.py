@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from solon.store.evaluation import Answer, Chosen
     from solon.store.runs import RunRow
 
+LABEL = "label"
+"""The recipe in which people alone decide."""
+
 
 class RunAudit(BaseModel):
     """One run. `agreement` holds for one look; `always` at all looks together (a confidence sequence).
@@ -55,11 +58,10 @@ class Audit(SuiteResult):
 
 
 def evaluate(material: Material) -> Audit:
-    """Audits of each run, compared with the record that they were drawn for."""
-    found = []
+    """Audits of each run, compared with the record that they were drawn for. Labels are given by people: there is no
+    panel to audit."""
     with material.store.connect() as connection:
-        for run in material.runs:
-            found.append(_audit_run(connection, run))
+        found = [_audit_run(connection, run) for run in material.runs if run.recipe != LABEL]
     total = sum(run.agreement.n for run in found)
     notes = () if total else ("no audit was answered by an expert: nothing is known of the accepted records",)
     return Audit(suite="audit", n=total, runs=tuple(found), notes=notes)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.binomial import tail_at_least
 from solon.errors import UsageError
-from solon.eval.result import Figure, SuiteResult, mean, nothing
+from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
 from solon.eval.suites.audit import agrees, audited_records
 from solon.eval.writing import find_words
 from solon.store import evaluation
@@ -74,6 +74,7 @@ def evaluate(material: Material) -> Comparison:
         raise UsageError(
             f"runs {run_a.id} and {run_b.id} share no seed", next_step="compare runs over the same seeds"
         )
+    why = "no seed has a record in both"
     paired = [seed for seed in both if seed in records_a and seed in records_b]
     differences = _differences(a, b, records_a, records_b, both, material.seed)
     clear = [d for d in differences if d.difference.n and (d.difference.low > 0 or d.difference.high < 0)]
@@ -86,10 +87,8 @@ def evaluate(material: Material) -> Comparison:
         only_b=len(set(b) - set(a)),
         states_a=dict(Counter(fact["state"] for fact in a.values())),
         states_b=dict(Counter(fact["state"] for fact in b.values())),
-        same_chosen=mean(
-            [float(_chosen(records_a[s]) == _chosen(records_b[s])) for s in paired], material.seed
-        ),
-        same_route=mean([float(records_a[s].route == records_b[s].route) for s in paired], material.seed),
+        same_chosen=rate(sum(records_a[s].answer == records_b[s].answer for s in paired), len(paired), why),
+        same_route=rate(sum(records_a[s].route == records_b[s].route for s in paired), len(paired), why),
         routes=dict(Counter(f"{records_a[s].route} -> {records_b[s].route}" for s in paired).most_common()),
         differences=differences,
         verdict=_verdict(differences, clear),
@@ -98,10 +97,6 @@ def evaluate(material: Material) -> Comparison:
             "by chance",
         ),
     )
-
-
-def _chosen(row: ExportRow) -> str | None:
-    return row.answer
 
 
 def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | str]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -201,5 +202,4 @@ def _notes(found: Sequence[Opinion], repeats: Sequence[Repeat]) -> Iterable[str]
     if not repeats:
         yield "nobody was asked the same thing again: whether experts themselves moved cannot be told"
     else:
-        days = sorted(repeat.days for repeat in repeats)
-        yield f"experts were asked again {days[len(days) // 2]:.0f} days later (median)"
+        yield f"experts were asked again {median(repeat.days for repeat in repeats):.0f} days later (median)"

@@ -11,13 +11,15 @@ from pydantic import BaseModel, ConfigDict
 from solon.eval.material import spell_sample
 from solon.eval.reading import read_texts
 from solon.eval.result import Figure, SuiteResult, rate
-from solon.store.duplicates import PERMUTATIONS, ROWS, signature, similarity
+from solon.store.duplicates import PERMUTATIONS, ROWS, shingles, signature, similarity
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
 
 THRESHOLD = 0.7
-"""Estimated Jaccard similarity of word trigrams from which two texts are near-duplicates."""
+"""Jaccard similarity of word trigrams from which two texts are near-duplicates."""
+SLACK = 0.15
+"""How far under the threshold an estimate may lie for its pair to be looked at: over three of its standard errors."""
 SHOWN = 50
 
 
@@ -91,27 +93,34 @@ def find_twins(
     others: Iterable[tuple[str, str]] | None = None,
     threshold: float = THRESHOLD,
 ) -> list[Twins]:
-    """Near-duplicates among named texts, or between them and others; bands of four find a pair of .7 in > .999."""
-    own = [(name, signature(text)) for name, text in texts]
+    """Near-duplicates among named texts, or between them and others; bands of four find a pair of .7 in > .999.
+
+    Bands and signatures say which pairs to look at; the similarity told is that of the texts themselves.
+    """
+    own = [(name, text, signature(text)) for name, text in texts]
     bands: dict[tuple[int, ...], list[int]] = defaultdict(list)
     found: dict[tuple[str, str], float] = {}
-    for i, (name, sign) in enumerate(own):
-        suspects = set()
-        for band in _bands(sign):
-            if others is None:
-                suspects |= set(bands[band])
-            bands[band].append(i)
-        for j in suspects:
-            alike = similarity(sign, own[j][1])
-            if alike >= threshold:
-                found[own[j][0], name] = alike
-    for name, text in others or ():
-        sign = signature(text)
+
+    def look(name: str, text: str, sign: Sequence[int]) -> None:
         for j in {j for band in _bands(sign) for j in bands.get(band, ())}:
-            alike = similarity(sign, own[j][1])
-            if alike >= threshold:
-                found[own[j][0], name] = alike
+            other, body, theirs = own[j]
+            if similarity(sign, theirs) >= threshold - SLACK and (alike := overlap(text, body)) >= threshold:
+                found[other, name] = alike
+
+    for i, (name, text, sign) in enumerate(own):
+        if others is None:
+            look(name, text, sign)
+        for band in _bands(sign):
+            bands[band].append(i)
+    for name, text in others or ():
+        look(name, text, signature(text))
     return [Twins(name=a, other=b, similarity=round(s, 4)) for (a, b), s in sorted(found.items())]
+
+
+def overlap(one: str, other: str) -> float:
+    """Jaccard similarity of the word trigrams of two texts."""
+    a, b = set(shingles(one)), set(shingles(other))
+    return len(a & b) / len(a | b)
 
 
 def _bands(sign: Sequence[int]) -> list[tuple[int, ...]]:

@@ -58,7 +58,8 @@ class Judge(BaseModel):
         wins: of each author of answers against the others, as it is and at equal length.
         ece, brier: of the probability it gives its own side, averaged over orders, with bootstrap intervals over
             decided pairs. Noise only ever adds to an ECE, so that its interval lies too high where pairs are few.
-        cost_per_correct: money for all its calls here, by correct verdicts on decided pairs; None: prices unknown.
+        cost_per_correct, tokens_per_correct: of its calls on what experts decided, by its correct verdicts there; what
+            nobody decided is in neither. None: prices unknown, or nothing correct.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -184,7 +185,8 @@ def _judge(
     longer = _compare(seat, written, lambda one: one.length)
     marked = _compare(seat, written, lambda one: one.marks)
     hits = sum(right.values())
-    costs = [f.cost for f in seat.findings if f.call_id]
+    decided = [f for f in seat.findings if f.call_id and _shown(f) in right]
+    costs = [f.cost for f in decided]
     known = [cost for cost in costs if cost is not None]
     return Judge(
         name=name,
@@ -204,7 +206,7 @@ def _judge(
         wins=measure_wins(_duels(seat, written), seed),
         **_calibration(seat, gold, seed),
         cost_per_correct=sum(known) / hits if hits and known and len(known) == len(costs) else None,
-        tokens_per_correct=sum(f.tokens for f in seat.findings) / hits if hits else None,
+        tokens_per_correct=sum(f.tokens for f in decided) / hits if hits and decided else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -34,7 +35,7 @@ class Lengths(BaseModel):
 
     mean: Figure
     shortest: int
-    median: int
+    median: float
     longest: int
 
 
@@ -77,35 +78,14 @@ def evaluate(material: Material) -> Quality:
     answered = [(row, row.answer) for row in rows if row.answer is not None]
     texts = [text for _, text in answered]
     n = len(texts)
-    words = [len(find_words(text)) for text in texts]
     broken = {row.id: found for row, text in answered if (found := find_broken_markdown(text))}
     personal = {row.id: kinds for row, text in answered if (kinds := find_personal(text))}
     refusing = [row.id for row, text in answered if is_refusal(text)]
     rude = [row.id for row, text in answered if find_rude(text)]
     told = _told_languages(answered)
     foreign = {name: pair for name, pair in told.items() if pair[0] not in pair[1]}
-    gaps = [
-        float(len(find_words(row.chosen)) - len(find_words(row.rejected)))
-        for row in rows
-        if row.chosen is not None and row.rejected is not None
-    ]
     readable = [value for text in texts if (value := measure_readability(text)) is not None]
     kept = _kept(rows, lambda row: row.answer)
-    kept_rejected = _kept(rows, lambda row: row.rejected)
-    notes = [*spell_sample(len(rows), seen)]
-    if any(row.lang not in (None, "en") for row in rows):
-        notes.append(
-            "readability, refusals and rude words are made for English: read them for that part only"
-        )
-    if foreign:
-        notes.append(
-            "languages are told by script and common words; where a request asks for another language, as "
-            "translations do, its answer counts as one in another language"
-        )
-    if personal:
-        notes.append(
-            "patterns find forms of personal data, not people: neither finding them nor finding none is proof"
-        )
     flagged: dict[str, Iterable[str]] = {
         "refusals": refusing,
         "broken_markdown": broken,
@@ -117,9 +97,9 @@ def evaluate(material: Material) -> Quality:
     return Quality(
         suite="quality",
         n=n,
-        words=_lengths(words, material.seed),
+        words=_lengths([len(find_words(text)) for text in texts], material.seed),
         readability=mean(readable, material.seed, "no English text of ten words or more"),
-        length_gap=mean(gaps, material.seed, "no pair"),
+        length_gap=mean(_length_gaps(rows), material.seed, "no pair"),
         refusals=rate(len(refusing), n),
         empty=rate(sum(not text.strip() for text in texts), n),
         with_markdown=rate(sum(count_marks(text) > 0 for text in texts), n),
@@ -133,19 +113,42 @@ def evaluate(material: Material) -> Quality:
         other_languages=dict(
             Counter(f"{said}, reads as {' or '.join(sorted(read))}" for said, read in foreign.values())
         ),
-        constraints=rate(
-            sum(held for *_, held in kept), len(kept), "no request states a checkable constraint"
-        ),
-        constraints_rejected=rate(
-            sum(held for *_, held in kept_rejected), len(kept_rejected), "no rejected answer has one to keep"
+        constraints=_share_kept(kept, "no request states a checkable constraint"),
+        constraints_rejected=_share_kept(
+            _kept(rows, lambda row: row.rejected), "no rejected answer has one to keep"
         ),
         constraints_by_kind={
-            kind: rate(sum(held for _, k, held in kept if k == kind), sum(k == kind for _, k, _ in kept))
+            kind: _share_kept([one for one in kept if one[1] == kind])
             for kind in sorted({kind for _, kind, _ in kept})
         },
         flagged={name: tuple(ids)[:20] for name, ids in flagged.items() if ids},
-        notes=tuple(notes),
+        notes=(*spell_sample(len(rows), seen), *_notes(rows, bool(foreign), bool(personal))),
     )
+
+
+def _notes(rows: Sequence[ExportRow], foreign: bool, personal: bool) -> Iterable[str]:
+    if any(row.lang not in (None, "en") for row in rows):
+        yield "readability, refusals and rude words are made for English: read them for that part only"
+    if foreign:
+        yield (
+            "languages are told by script and common words; where a request asks for another language, as "
+            "translations do, its answer counts as one in another language"
+        )
+    if personal:
+        yield "patterns find forms of personal data, not people: neither finding them nor finding none is proof"
+
+
+def _length_gaps(rows: Sequence[ExportRow]) -> list[float]:
+    """Words of the chosen answer minus those of the rejected one, pair by pair."""
+    return [
+        float(len(find_words(row.chosen)) - len(find_words(row.rejected)))
+        for row in rows
+        if row.chosen is not None and row.rejected is not None
+    ]
+
+
+def _share_kept(kept: Sequence[tuple[str, str, bool]], why: str = "nothing to measure") -> Figure:
+    return rate(sum(held for *_, held in kept), len(kept), why)
 
 
 def _told_languages(answered: Sequence[tuple[ExportRow, str]]) -> dict[str, tuple[str, frozenset[str]]]:
@@ -174,10 +177,9 @@ def _kept(
 def _lengths(words: list[int], seed: int) -> Lengths | None:
     if not words:
         return None
-    ordered = sorted(words)
     return Lengths(
         mean=mean([float(w) for w in words], seed),
-        shortest=ordered[0],
-        median=ordered[len(ordered) // 2],
-        longest=ordered[-1],
+        shortest=min(words),
+        median=median(words),
+        longest=max(words),
     )
