@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solon.errors import ConfigError
 from solon.store import Store
 from solon.store.engine import mapped_errors
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
+NEW_THREAD = "__new_thread"
+"""Key of a thread's configuration, see `is_new`; the underscores keep it out of the metadata of checkpoints."""
 
 
 @asynccontextmanager
@@ -34,6 +40,11 @@ async def _open_sqlite(path: str, serde: Any) -> AsyncIterator[Any]:
         saver.close()
 
 
+def is_new(config: RunnableConfig) -> bool:
+    """Was nothing ever written of this thread? Whoever begins it says so, and a saver need not look."""
+    return bool(config["configurable"].get(NEW_THREAD))
+
+
 def is_over(values: dict[str, Any]) -> bool:
     """Has an item's thread ended? Then `finish` has committed its outcome to the store, and the thread is not needed.
 
@@ -45,11 +56,11 @@ def is_over(values: dict[str, Any]) -> bool:
 @asynccontextmanager
 async def _open_postgres(url: str, serde: Any) -> AsyncIterator[Any]:
     try:
-        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+        from solon.graphs.postgres_saver import PostgresSaver
     except ModuleNotFoundError:
         raise ConfigError(
             "PostgreSQL needs langgraph-checkpoint-postgres", next_step="pip install 'solon[postgres]'"
         ) from None
-    async with AsyncPostgresSaver.from_conn_string(url, serde=serde) as saver:
+    async with PostgresSaver.from_conn_string(url, serde=serde) as saver:
         await saver.setup()
         yield saver

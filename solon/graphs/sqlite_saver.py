@@ -31,6 +31,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.utils import search_where
 
+from solon.graphs.saver import is_new
 from solon.store.engine import mapped_errors
 from solon.store.writer import Writer
 
@@ -130,7 +131,7 @@ class SqliteSaver(BaseCheckpointSaver[int]):
             return self._tuple(row) if row is not None else None
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return self.get_tuple(config)
+        return None if is_new(config) else self.get_tuple(config)
 
     def list(
         self,

@@ -11,6 +11,7 @@ from solon.errors import InternalError, UsageError
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
 from solon.graphs.nodes.consensus import thread_id
+from solon.graphs.saver import NEW_THREAD
 from solon.graphs.versions import graph_version
 from solon.store import Store, carrying, moving
 from solon.store import items as item_store
@@ -152,9 +153,15 @@ class Threads:
     async def _invoke(self, item: ItemRow, context: ItemContext, given: Any) -> dict[str, Any]:
         about = {"session.id": item.run_id, "solon.item": item.id, "solon.seed": item.seed_id}
         with mapped_errors(self._store.url), self._tracing.span("solon.item", "AGENT", about) as span:
-            result: dict[str, Any] = await self._graph.ainvoke(
-                given, _config(item), context=context, durability="exit"
+            config = _config(item)
+            if item.fresh and isinstance(given, dict):
+                config["configurable"][NEW_THREAD] = True
+            output = await self._graph.ainvoke(
+                given, config, context=context, durability="exit", version="v2"
             )
+            result: dict[str, Any] = output.value
+            if output.interrupts:
+                result = {**result, INTERRUPT: output.interrupts}
             span.set_attribute(
                 "solon.outcome", "waiting" if INTERRUPT in result else result.get("outcome", "")
             )

@@ -16,7 +16,6 @@ from solon.store.store import Store
 from solon.store.tables import Call, Text
 from solon.store.writer import Row
 
-
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 

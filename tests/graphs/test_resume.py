@@ -292,3 +292,35 @@ def test_a_worker_that_died_after_delivering_leaves_nothing_open(make_desk: Make
     assert summary.decisions_to_apply == 0
     assert [r.id for r in desk.project.reviews()] == before
     assert (desk.chat.calls, desk.count("Record")) == (calls, 1 if choice == "prefer" else 0)
+
+
+def test_a_thread_that_has_ended_leaves_no_checkpoint(
+    store_url: str, make_desk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On both databases: neither one that never stopped nor one that a person answered; a new one is not looked for."""
+    from solon.graphs import saver
+    from solon.store.housekeeping import stored_threads
+
+    told: list[bool] = []
+    is_new = saver.is_new
+
+    def noting(config: Any) -> bool:
+        told.append(is_new(config))
+        return told[-1]
+
+    for module in ("sqlite_saver", "postgres_saver"):
+        monkeypatch.setattr(f"solon.graphs.{module}.is_new", noting)
+    desk = make_desk(store_url, routing={"policy": "never"})
+    assert desk.project.run("preference", ["Why is the sky blue?"]).accepted == 1
+    assert stored_threads(desk.project.store) == set()
+    assert told == [True]
+    desk.close()
+    desk = make_desk(store_url, **ALWAYS)
+    desk.project.run("preference", ["Name three rivers.", "Name three lakes."])
+    assert len(stored_threads(desk.project.store)) == 2
+    assert told == [True, True, True]
+    review = desk.project.reviews()[0]
+    desk.project.decide(review, "prefer", review.candidates[0])
+    assert desk.project.resume().accepted == 1
+    assert len(stored_threads(desk.project.store)) == 1
+    assert set(told[3:]) == {False}, "a thread that waits is looked for"
