@@ -6,7 +6,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
-from solon.graphs.saver import is_new, is_over
+from solon.graphs.saver import is_over, look_up
 
 
 class PostgresSaver(AsyncPostgresSaver):
@@ -22,7 +22,7 @@ class PostgresSaver(AsyncPostgresSaver):
             await cursor.execute("SET synchronous_commit = off")
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return None if is_new(config) else await super().aget_tuple(config)
+        return await look_up(config, super().aget_tuple)
 
     async def aput(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,14 @@ from solon.store.engine import mapped_errors
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
+    from langgraph.checkpoint.base import CheckpointTuple
 
-NEW_THREAD = "__new_thread"
-"""Key of a thread's configuration, see `is_new`; the underscores keep it out of the metadata of checkpoints."""
+NEW, KEPT = "__new_thread", "__kept_thread"
+"""Keys of a thread's configuration, see `look_up`; the underscores keep them out of the metadata of checkpoints."""
+
+
+class CheckpointLost(Exception):
+    """A thread that was said to have a checkpoint has none."""
 
 
 @asynccontextmanager
@@ -40,9 +45,21 @@ async def _open_sqlite(path: str, serde: Any) -> AsyncIterator[Any]:
         saver.close()
 
 
-def is_new(config: RunnableConfig) -> bool:
-    """Was nothing ever written of this thread? Whoever begins it says so, and a saver need not look."""
-    return bool(config["configurable"].get(NEW_THREAD))
+async def look_up(
+    config: RunnableConfig, find: Callable[[RunnableConfig], Awaitable[CheckpointTuple | None]]
+) -> CheckpointTuple | None:
+    """What a saver finds of a thread. It does not look for one that is called new: nothing was ever written of it.
+
+    Raises:
+        CheckpointLost: there is nothing of one that is called kept. LangGraph would begin it with a resume value.
+    """
+    known = config["configurable"]
+    if known.get(NEW):
+        return None
+    found = await find(config)
+    if found is None and known.get(KEPT):
+        raise CheckpointLost
+    return found
 
 
 def is_over(values: dict[str, Any]) -> bool:

@@ -31,7 +31,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.utils import search_where
 
-from solon.graphs.saver import is_new
+from solon.graphs.saver import look_up
 from solon.store.engine import mapped_errors
 from solon.store.writer import Writer
 
@@ -131,7 +131,10 @@ class SqliteSaver(BaseCheckpointSaver[int]):
             return self._tuple(row) if row is not None else None
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return None if is_new(config) else self.get_tuple(config)
+        return await look_up(config, self._find)
+
+    async def _find(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return self.get_tuple(config)
 
     def list(
         self,

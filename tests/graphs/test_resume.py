@@ -301,26 +301,26 @@ def test_a_thread_that_has_ended_leaves_no_checkpoint(
     from solon.graphs import saver
     from solon.store.housekeeping import stored_threads
 
-    told: list[bool] = []
-    is_new = saver.is_new
+    known: list[set[str]] = []
 
-    def noting(config: Any) -> bool:
-        told.append(is_new(config))
-        return told[-1]
+    async def noting(config: Any, find: Any) -> Any:
+        known.append(set(config["configurable"]) & {saver.NEW, saver.KEPT})
+        return await look_up(config, find)
 
+    look_up = saver.look_up
     for module in ("sqlite_saver", "postgres_saver"):
-        monkeypatch.setattr(f"solon.graphs.{module}.is_new", noting)
+        monkeypatch.setattr(f"solon.graphs.{module}.look_up", noting)
     desk = make_desk(store_url, routing={"policy": "never"})
     assert desk.project.run("preference", ["Why is the sky blue?"]).accepted == 1
     assert stored_threads(desk.project.store) == set()
-    assert told == [True]
+    assert known == [{saver.NEW}]
     desk.close()
     desk = make_desk(store_url, **ALWAYS)
     desk.project.run("preference", ["Name three rivers.", "Name three lakes."])
     assert len(stored_threads(desk.project.store)) == 2
-    assert told == [True, True, True]
+    assert known[1:] == [{saver.NEW}] * 2
     review = desk.project.reviews()[0]
     desk.project.decide(review, "prefer", review.candidates[0])
     assert desk.project.resume().accepted == 1
     assert len(stored_threads(desk.project.store)) == 1
-    assert set(told[3:]) == {False}, "a thread that waits is looked for"
+    assert known[3:] == [{saver.KEPT}], "it is read once"
