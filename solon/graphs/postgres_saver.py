@@ -6,7 +6,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
-from solon.graphs.saver import is_over, look_up
+from solon.graphs.known_threads import is_over, look_up
 
 
 class PostgresSaver(AsyncPostgresSaver):

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from solon.errors import ConfigError
+from solon.graphs.known_threads import is_over
 from solon.store import Store
 from solon.store.engine import mapped_errors
-
-if TYPE_CHECKING:
-    from langchain_core.runnables import RunnableConfig
-    from langgraph.checkpoint.base import CheckpointTuple
-
-NEW, KEPT = "__new_thread", "__kept_thread"
-"""Keys of a thread's configuration, see `look_up`; the underscores keep them out of the metadata of checkpoints."""
-
-
-class CheckpointLost(Exception):
-    """A thread that was said to have a checkpoint has none."""
 
 
 @asynccontextmanager
@@ -43,31 +33,6 @@ async def _open_sqlite(path: str, serde: Any) -> AsyncIterator[Any]:
         yield saver
     finally:
         saver.close()
-
-
-async def look_up(
-    config: RunnableConfig, find: Callable[[RunnableConfig], Awaitable[CheckpointTuple | None]]
-) -> CheckpointTuple | None:
-    """What a saver finds of a thread. It does not look for one that is called new: nothing was ever written of it.
-
-    Raises:
-        CheckpointLost: there is nothing of one that is called kept. LangGraph would begin it with a resume value.
-    """
-    known = config["configurable"]
-    if known.get(NEW):
-        return None
-    found = await find(config)
-    if found is None and known.get(KEPT):
-        raise CheckpointLost
-    return found
-
-
-def is_over(values: dict[str, Any]) -> bool:
-    """Has an item's thread ended? Then `finish` has committed its outcome to the store, and the thread is not needed.
-
-    Whatever asks for it again is answered by the store, or by a new attempt that the journal replays.
-    """
-    return "outcome" in values and values.get("next") == "end"
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.utils import search_where
 
-from solon.graphs.saver import look_up
+from solon.graphs.known_threads import look_up
 from solon.store.engine import mapped_errors
 from solon.store.writer import Writer
 

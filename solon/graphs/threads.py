@@ -11,8 +11,8 @@ from solon.consensus.target import read_target
 from solon.errors import InternalError, UsageError
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
+from solon.graphs.known_threads import KEPT, NEW, CheckpointLost
 from solon.graphs.nodes.consensus import thread_id
-from solon.graphs.saver import KEPT, NEW, CheckpointLost
 from solon.graphs.versions import graph_version
 from solon.store import Store, carrying, moving
 from solon.store import items as item_store
