@@ -201,12 +201,20 @@ class Heard(Protocol):
 class Caller:
     """Makes the calls of one item."""
 
-    def __init__(self, pool: ModelPool, journal: ItemJournal, meter: Meter, tracing: Tracing = OFF) -> None:
+    def __init__(
+        self,
+        pool: ModelPool,
+        journal: ItemJournal,
+        meter: Meter,
+        tracing: Tracing = OFF,
+        heard: dict[str, bool] | None = None,
+    ) -> None:
+        """`heard`: by model, whether anybody listens to it; callers that work in one context share it."""
         self.pool = pool
         self.journal = journal
         self.meter = meter
         self.tracing = tracing
-        self._heard: dict[str, bool] = {}
+        self._heard = {} if heard is None else heard
 
     def can_give_logprobs(self, model: str) -> bool:
         return self.pool[model].capabilities.logprobs
@@ -251,7 +259,7 @@ class Caller:
             raise
 
     def _is_heard(self, name: str, member: Member) -> bool | None:
-        """Does anybody listen to LangChain's calls? It is the same for all calls of an item, and costly to find out."""
+        """Does anybody listen to LangChain's calls? It is the same for all items of a run, and costly to find out."""
         if name not in self._heard and isinstance(member.chat, Heard):
             self._heard[name] = member.chat.is_heard()
         return self._heard.get(name)

@@ -57,6 +57,7 @@ class Contexts:
         self._earlier = [name for name in (previewed, run.reuse_run_id, *known) if name is not None]
         self._laws: dict[tuple[str, ...], tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]] = {}
         self._casebooks: dict[float, Casebook] = {}
+        self._heard: dict[str, bool] = {}
 
     def make(self, item: ItemRow) -> ItemContext:
         constitution, rubric, prompts, consensus = self._law(item)
@@ -71,7 +72,7 @@ class Contexts:
         content = item.content
         earlier = content.get("messages") or []
         case = Case(
-            caller=Caller(self._pool, journal, self._meter, self._tracing),
+            caller=Caller(self._pool, journal, self._meter, self._tracing, self._heard),
             config=self._config,
             prompts=prompts,
             constitution=constitution,

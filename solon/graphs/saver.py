@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from solon.errors import ConfigError
+from solon.graphs.known_threads import is_over
 from solon.store import Store
 from solon.store.engine import mapped_errors
 
@@ -34,22 +35,14 @@ async def _open_sqlite(path: str, serde: Any) -> AsyncIterator[Any]:
         saver.close()
 
 
-def is_over(values: dict[str, Any]) -> bool:
-    """Has an item's thread ended? Then `finish` has committed its outcome to the store, and the thread is not needed.
-
-    Whatever asks for it again is answered by the store, or by a new attempt that the journal replays.
-    """
-    return "outcome" in values and values.get("next") == "end"
-
-
 @asynccontextmanager
 async def _open_postgres(url: str, serde: Any) -> AsyncIterator[Any]:
     try:
-        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+        from solon.graphs.postgres_saver import PostgresSaver
     except ModuleNotFoundError:
         raise ConfigError(
             "PostgreSQL needs langgraph-checkpoint-postgres", next_step="pip install 'solon[postgres]'"
         ) from None
-    async with AsyncPostgresSaver.from_conn_string(url, serde=serde) as saver:
+    async with PostgresSaver.from_conn_string(url, serde=serde) as saver:
         await saver.setup()
         yield saver

@@ -31,6 +31,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.utils import search_where
 
+from solon.graphs.known_threads import look_up
 from solon.store.engine import mapped_errors
 from solon.store.writer import Writer
 
@@ -130,6 +131,9 @@ class SqliteSaver(BaseCheckpointSaver[int]):
             return self._tuple(row) if row is not None else None
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return await look_up(config, self._find)
+
+    async def _find(self, config: RunnableConfig) -> CheckpointTuple | None:
         return self.get_tuple(config)
 
     def list(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from solon.consensus.target import read_target
 from solon.errors import InternalError, UsageError
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
+from solon.graphs.known_threads import KEPT, NEW, CheckpointLost
 from solon.graphs.nodes.consensus import thread_id
 from solon.graphs.versions import graph_version
 from solon.store import Store, carrying, moving
@@ -46,7 +48,7 @@ class Threads:
             await self._store.writer.run(partial(self._adopt_graph, item=item))
         if not item.fresh and await self._rests_at_review(item):
             given = None
-        return await self._go(item, self._contexts.make(item), given)
+        return await self._go(item, self._contexts.make(item), given, NEW if item.fresh else "")
 
     async def deliver(self, item: ItemRow, delivery: Delivery) -> dict[str, Any]:
         """Resume the thread of a decision. Where its interrupt is gone, a new attempt is replayed up to it.
@@ -58,11 +60,12 @@ class Threads:
 
         review = delivery.review
         waits_there = review.attempt == item.attempt and review.interrupt_id and not self._is_outdated(item)
-        if waits_there and await self._has_checkpoint(item):
+        if waits_there:
             command: Any = Command(resume={review.interrupt_id: delivery.resume})
-            state = await self._go(item, self._contexts.make(item), command)
-            if names_decision(state, delivery.decision_id):
-                return state
+            with suppress(CheckpointLost):
+                state = await self._go(item, self._contexts.make(item), command, KEPT)
+                if names_decision(state, delivery.decision_id):
+                    return state
         state = await self.start_over(item)
         if not names_decision(state, delivery.decision_id):
             raise InternalError(f"decision {delivery.decision_id} did not reach item {item.id}")
@@ -115,11 +118,9 @@ class Threads:
         await self._graph.checkpointer.adelete_thread(thread_id(item.id, item.attempt))
         return False
 
-    async def _has_checkpoint(self, item: ItemRow) -> bool:
-        return await self._graph.checkpointer.aget_tuple(_config(item)) is not None
-
-    async def _go(self, item: ItemRow, context: ItemContext, given: Any) -> dict[str, Any]:
-        state = await self._invoke(item, context, given)
+    async def _go(self, item: ItemRow, context: ItemContext, given: Any, known: str = "") -> dict[str, Any]:
+        """`known`: NEW or KEPT, where the thread is known to be so."""
+        state = await self._invoke(item, context, given, known)
         while "__interrupt__" in state:
             interrupt = state["__interrupt__"][0]
             review_id = str(interrupt.value["review"])
@@ -149,12 +150,17 @@ class Threads:
             raise InternalError(f"item {item.id} ended at {state.get('next')!r} without an outcome")
         return state
 
-    async def _invoke(self, item: ItemRow, context: ItemContext, given: Any) -> dict[str, Any]:
+    async def _invoke(
+        self, item: ItemRow, context: ItemContext, given: Any, known: str = ""
+    ) -> dict[str, Any]:
         about = {"session.id": item.run_id, "solon.item": item.id, "solon.seed": item.seed_id}
         with mapped_errors(self._store.url), self._tracing.span("solon.item", "AGENT", about) as span:
-            result: dict[str, Any] = await self._graph.ainvoke(
-                given, _config(item), context=context, durability="exit"
+            output = await self._graph.ainvoke(
+                given, _config(item, known), context=context, durability="exit", version="v2"
             )
+            result: dict[str, Any] = output.value
+            if output.interrupts:
+                result = {**result, INTERRUPT: output.interrupts}
             span.set_attribute(
                 "solon.outcome", "waiting" if INTERRUPT in result else result.get("outcome", "")
             )
@@ -192,5 +198,8 @@ def names_decision(state: dict[str, Any], decision_id: str) -> bool:
     return (state.get("decision") or {}).get("decision") == decision_id
 
 
-def _config(item: ItemRow) -> dict[str, Any]:
-    return {"configurable": {"thread_id": thread_id(item.id, item.attempt)}, "recursion_limit": 100}
+def _config(item: ItemRow, known: str = "") -> dict[str, Any]:
+    thread: dict[str, Any] = {"thread_id": thread_id(item.id, item.attempt)}
+    if known:
+        thread[known] = True
+    return {"configurable": thread, "recursion_limit": 100}

@@ -107,7 +107,10 @@ def fence(value: str, label: str, mark: str) -> str:
 
     A model that has seen the mark may be talked into repeating it, so a text loses the mark before it is put in.
     """
-    inside = re.sub(re.escape(mark), "", value, flags=re.IGNORECASE) if mark else value
+    inside = value
+    # Hardly a text holds its mark, and each item has another: compiling an expression for each costs more than looking.
+    if mark and mark.casefold() in value.casefold():
+        inside = re.sub(re.escape(mark), "", value, flags=re.IGNORECASE)
     return f"[{label} {mark}]\n{inside}\n[end of {label} {mark}]"
 
 

@@ -16,6 +16,8 @@ from solon.store.store import Store
 from solon.store.tables import Call, Text
 from solon.store.writer import Row
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True)
 class CallKey:
@@ -41,7 +43,7 @@ class CallKey:
         return self._known[seed_id]
 
     def _hash(self, seed_id: str) -> str:
-        parameters = json.dumps(self.parameters, sort_keys=True, separators=(",", ":"))
+        parameters = _encode(self.parameters)
         parts = (
             self.role,
             self.seat,

@@ -292,3 +292,35 @@ def test_a_worker_that_died_after_delivering_leaves_nothing_open(make_desk: Make
     assert summary.decisions_to_apply == 0
     assert [r.id for r in desk.project.reviews()] == before
     assert (desk.chat.calls, desk.count("Record")) == (calls, 1 if choice == "prefer" else 0)
+
+
+def test_a_thread_that_has_ended_leaves_no_checkpoint(
+    store_url: str, make_desk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On both databases: neither one that never stopped nor one that a person answered; a new one is not looked for."""
+    from solon.graphs import known_threads
+    from solon.store.housekeeping import stored_threads
+
+    known: list[set[str]] = []
+
+    async def noting(config: Any, find: Any) -> Any:
+        known.append(set(config["configurable"]) & {known_threads.NEW, known_threads.KEPT})
+        return await look_up(config, find)
+
+    look_up = known_threads.look_up
+    for module in ("sqlite_saver", "postgres_saver"):
+        monkeypatch.setattr(f"solon.graphs.{module}.look_up", noting)
+    desk = make_desk(store_url, routing={"policy": "never"})
+    assert desk.project.run("preference", ["Why is the sky blue?"]).accepted == 1
+    assert stored_threads(desk.project.store) == set()
+    assert known == [{known_threads.NEW}]
+    desk.close()
+    desk = make_desk(store_url, **ALWAYS)
+    desk.project.run("preference", ["Name three rivers.", "Name three lakes."])
+    assert len(stored_threads(desk.project.store)) == 2
+    assert known[1:] == [{known_threads.NEW}] * 2
+    review = desk.project.reviews()[0]
+    desk.project.decide(review, "prefer", review.candidates[0])
+    assert desk.project.resume().accepted == 1
+    assert len(stored_threads(desk.project.store)) == 1
+    assert known[3:] == [{known_threads.KEPT}], "it is read once"

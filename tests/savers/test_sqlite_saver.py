@@ -18,7 +18,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
 from solon.errors import StoreError
-from solon.graphs.saver import is_over
+from solon.graphs.known_threads import is_over
 from solon.graphs.sqlite_saver import SqliteSaver
 
 

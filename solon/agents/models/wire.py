@@ -25,6 +25,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from solon.agents.models.lean import Completion
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ROLES: dict[type[BaseMessage], str] = {
     HumanMessage: "user",
     SystemMessage: "system",
@@ -186,7 +187,7 @@ def _usage(wire: Mapping[str, Any] | None) -> UsageMetadata | None:
 
 def dump(payload: Mapping[str, Any]) -> bytes:
     """JSON bytes. Lone surrogates, which hostile text may hold, become U+FFFD instead of an error far below."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(payload)
     try:
         return text.encode()
     except UnicodeEncodeError:
