@@ -265,7 +265,13 @@ def _certify(
         spent_delta=spent,
         consensus_id=version_id,
         outcome=outcome,
-        covers={"recipe": run.recipe, "seeds": run.seeds_name, "target": target.name, "run": run.id},
+        covers={
+            "recipe": run.recipe,
+            "seeds": run.seeds_name,
+            "target": target.name,
+            "run": run.id,
+            "made": certificates.wanted_by(connection, run).made,
+        },
     )
     return {"id": certificate_id, **outcome}
 

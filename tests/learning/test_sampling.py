@@ -178,10 +178,38 @@ def test_agreeing_on_what_to_reject_promises_nothing_of_what_is_accepted(tmp_pat
         for i in range(len(sides))
     ]
     verdicts = {f"i{i}": (Verdict("m", "1", "", 0, side),) for i, side in enumerate(sides)}
-    against: dict[str, dict[str, float]] = {name: {} for name in verdicts}
-    evidence = Evidence(sample, [], verdicts, against, {}, {}, {}, frozenset(), frozenset())
+    evidence = Evidence(
+        usable=sample,
+        judged=[],
+        verdicts=dict(verdicts),
+        against={name: {} for name in verdicts},
+        answers={},
+        reliability={},
+        by_votes={},
+        final=frozenset(),
+        ruled=frozenset(),
+    )
     outcomes = {d.decision_id: "reject" for d in sample}
     with make_project(tmp_path, alpha=0.3) as project:
         found = certify_sample(model, project.config, sample, outcomes, evidence, 0.1)
     assert found["threshold"] is None
     assert found["sample"] == len(sides)
+
+
+def test_a_certificate_is_not_in_force_for_answers_of_another_making(tmp_path: Path) -> None:
+    """The judges are the same; what they judge is written at another temperature."""
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(120))
+        for review in pilot_reviews(project):
+            agree(project, review)
+        project.learn()
+        assert project.summarize().promise is not None
+        project.run("preference", seeds(120), new_run=True)
+        assert project.summarize().promise is not None
+        generator = project.config.generator.model_copy(update={"temperatures": (1.7, 2.0)})
+        project.config = project.config.model_copy(update={"generator": generator})
+        project.run("preference", seeds(120), new_run=True)
+        assert project.summarize().promise is None
+        by_it = "SELECT count(*) FROM records JOIN runs ON runs.id = records.run_id WHERE certificate_id IS NOT NULL"
+        last = query(project, "SELECT id FROM runs ORDER BY created_at DESC LIMIT 1")[0][0]
+        assert query(project, f"{by_it} AND runs.id = '{last}'") == [(0,)]
