@@ -100,8 +100,8 @@ def learn(
         usable = _old_enough(decided, everything)
         fitted = [d for d in usable if not d.held_out]
         known = certificates.newest_consensus(connection, scope)
-        last = certificates.consensus_payload(connection, known)["n_decisions"] if known else 0
-        if not usable or len(fitted) <= int(last):
+        last = certificates.learned_from(connection, known) if known else 0
+        if not fitted or len(usable) <= last:
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return Learned(None, len(fitted), 0, None, why=why)
         evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers)
@@ -116,7 +116,11 @@ def learn(
             connection,
             scope,
             model.to_json(),
-            {"decisions": [d.decision_id for d in evidence.fit_on], "stopping": asdict(stopping)},
+            {
+                "decisions": [d.decision_id for d in evidence.fit_on],
+                "usable": len(usable),
+                "stopping": asdict(stopping),
+            },
         )
         certificate = _certify(connection, config, run, version_id, model, sample)
     granted = certificate is not None and certificate["threshold"] is not None
@@ -235,17 +239,20 @@ def _certify(
     seeds = run.seeds_fingerprint
     before = [row for row in certificates.looks(connection, run.scope) if row.covers.get("source") == seeds]
     own = [row for row in before if row.covers.get("run", run.id) == run.id]
-    n = len(sample.decisions)
-    if not n or (own and n < _next_look(own[-1])):
+    n, answered = len(sample.decisions), len(sample.decisions) - sample.passed_over
+    if not n or (own and answered < _next_look(own[-1])):
         return None
     routing = config.routing
     tested = sum(row.spent_delta > 0 for row in before)
     # Looks 1, 2, 3, ... spend 6/(pi^2 i^2) of delta each: together never more than delta.
     spent = routing.delta * 6 / (math.pi**2 * (tested + 1) ** 2)
-    found = certify_sample(model, config, sample.decisions, sample.outcomes, sample.evidence, spent)
+    if sample.passed_over > routing.alpha * n:
+        found = _too_many_gaps(routing.alpha, n, sample.passed_over)
+    else:
+        found = certify_sample(model, config, sample.decisions, sample.outcomes, sample.evidence, spent)
     if not found["tests"]:
-        spent = 0.0  # too few for any test: nothing was asked of the decisions
-    if sample.passed_over:
+        spent = 0.0  # nothing was asked of the decisions
+    elif sample.passed_over:
         found["why"] += f"; {sample.passed_over} of the {n} were passed over and count as disagreement"
     target = read_target(routing.target)
     outcome = {
@@ -276,10 +283,23 @@ def _certify(
     return {"id": certificate_id, **outcome}
 
 
+def _too_many_gaps(alpha: float, n: int, passed_over: int) -> dict[str, Any]:
+    """No look: questions that nobody answers would fail it, whatever the answers are. That there are some follows from
+    who answers what, not from agreement, so that waiting for them costs nothing."""
+    from solon.consensus.certify import Certificate
+
+    why = (
+        f"{passed_over} of the first {n} questions of the sample were passed over (skipped, declined, in nobody's "
+        "field, taken back, carried over, or answered without a token) and would count as disagreement; no look is "
+        "taken before they are answered"
+    )
+    return Certificate(alpha, 0.0, None, 0.0, 0, 0.0, 0.0, n, 0, why).to_json()
+
+
 def _next_look(last: CertificateRow) -> float:
-    """How many decisions the sample must have for the next look; one that tested nothing is repeated with any more."""
-    n = float(last.figures.get("sample", 0))
-    return 1.5 * n if last.spent_delta > 0 else n + 1
+    """How many answers the sample must have for the next look; one that tested nothing is repeated with any more."""
+    answered = float(last.figures.get("sample", 0)) - float(last.figures.get("passed_over", 0))
+    return 1.5 * answered if last.spent_delta > 0 else answered + 1
 
 
 def _ceiling(evidence: Evidence, target: Target, alpha: float) -> dict[str, Any]:

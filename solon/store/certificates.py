@@ -128,6 +128,14 @@ def consensus_payload(connection: Connection, consensus_id: str) -> dict[str, An
     )
 
 
+def learned_from(connection: Connection, consensus_id: str) -> int:
+    """How many decisions were there for a version: those that fitted it and those held out. An older one told the first
+    kind only."""
+    query = select(versions.c.fitted_on).where(versions.c.id == consensus_id)
+    told = connection.execute(query).scalar_one() or {}
+    return int(told.get("usable", len(told.get("decisions", ()))))
+
+
 def newest_stopping(connection: Connection, scope: str) -> dict[str, Any] | None:
     """What the newest learned version of a scope says of further decisions, see `consensus.stop.Stopping`."""
     query = (

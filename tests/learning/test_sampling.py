@@ -17,7 +17,10 @@ from solon.consensus.panel import Verdict, judge_item
 from solon.evidence import Evidence
 from solon.graphs.routing import Standing, choose_route
 from solon.learning import _chooses_other, _rest
+from solon.store.answering import answer_lease
+from solon.store.experts import add_expert
 from solon.store.learning import Decided, Judged
+from solon.store.queue import lease_next
 from solon.store.review_rows import ReviewRow
 from solon.store.reviews import decide, list_reviews
 
@@ -91,8 +94,62 @@ def test_who_skips_what_the_panel_gets_wrong_gets_no_certificate(tmp_path: Path)
         [look] = looks(project)
         assert look["passed_over"] == len(held_out(project, reviews[:-1:2]))
         assert look["passed_over"] > 5
-        assert look["status"] == "refused"
-        assert "passed over and count as disagreement" in look["why"]
+        assert (look["status"], look["spent"]) == ("refused", 0.0)
+        assert "were passed over" in look["why"]
+
+        for review in reviews[::2]:  # the gaps are filled, also where only held-out ones are left
+            if review.item_id not in held_out(project, reviews):
+                agree(project, review)
+        project.learn()
+        assert len(looks(project)) == 1
+        for review in reviews[::2]:
+            if review.item_id in held_out(project, reviews):
+                agree(project, review)
+        project.learn()
+        assert [look["status"] for look in looks(project)] == ["refused", "granted"]
+
+
+def test_a_few_that_were_passed_over_are_counted_against_the_panel(tmp_path: Path) -> None:
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(120))
+        reviews = pilot_reviews(project)
+        left = sorted(held_out(project, reviews[:-10]))[:2]
+        for review in reviews:
+            if review.item_id not in left:
+                agree(project, review)
+        project.learn()
+        [look] = looks(project)
+        assert look["passed_over"] == 2
+        assert "2 of the" in look["why"]
+        assert look["tests"] > 0
+
+
+def test_one_expert_alone_answers_the_whole_pilot(tmp_path: Path) -> None:
+    """A quarter of it is asked twice; whoever is alone must not be handed the second asking in place of the first."""
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(60))
+        eva, _ = add_expert(project.store, "Eva", by="local:test")
+        asked = []
+        for _ in range(30):
+            with project.store.transaction() as connection:
+                found = lease_next(connection, eva)
+                assert found is not None
+                lease, review = found
+                asked.append(review.kind)
+                answer = {"choice": "prefer", "candidate": review.candidates[0], "rationale": "Shorter."}
+                answer_lease(
+                    project.store,
+                    connection,
+                    eva,
+                    lease.token,
+                    answer,
+                    review_id=review.id,
+                    channel="page",
+                    times={},
+                )
+        assert query(project, "SELECT count(*) > 3 FROM reviews WHERE kind = 'overlap'") == [(1,)]
+        assert set(asked) == {"interrupt"}
+        assert pilot_reviews(project) == []
 
 
 def test_one_of_each_group_certifies(tmp_path: Path) -> None:
