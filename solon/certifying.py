@@ -41,9 +41,11 @@ def certify_sample(
         _tier(model, config.tiers, tier, sample, outcomes, evidence) for tier in range(max(config.tiers) + 1)
     ]
     if len(tiers) == 1:
-        return certify_weighted(
-            tiers[0].score, tiers[0].agreed, inclusion, alpha=alpha, delta=delta
+        promised = tiers[0].promised
+        one = certify_weighted(
+            tiers[0].score[promised], tiers[0].agreed[promised], inclusion[promised], alpha=alpha, delta=delta
         ).to_json()
+        return {**one, "sample": len(sample)}
     found = certify_cascade(tiers, alpha=alpha, delta=delta, inclusion=inclusion)
     accepted = run_cascade(tiers, [each.threshold for each in found]).accepted_by >= 0
     return {**_together(found), "sample": len(sample), "coverage": float(accepted.mean())}
@@ -57,12 +59,17 @@ def _tier(
     outcomes: Mapping[str, str],
     evidence: Evidence,
 ) -> Tier:
-    """Score and agreement of one tier on every item of the sample; no number where it was not asked."""
+    """Score and agreement of one tier on every item of the sample; no number where it was not asked.
+
+    The promise is about records. A single answer that the panel would reject becomes none: panel and experts who
+    agree on what to reject say nothing of what is accepted.
+    """
     import numpy as np
 
     from solon.consensus.cascade import Tier
 
     score, agreed = np.full(len(sample), np.nan), np.zeros(len(sample))
+    promised = np.ones(len(sample), dtype=np.bool_)
     for place, decided in enumerate(sample):
         votes = evidence.verdicts[decided.item_id]
         if tier_reached(votes, seats) < tier:
@@ -71,7 +78,8 @@ def _tier(
         found = judge_item(model.at(tier), up_to(votes, tier, seats), against=against)
         score[place] = found.confidence
         agreed[place] = float(found.best == outcomes[decided.decision_id])
-    return Tier(f"tier {tier}", score, agreed)
+        promised[place] = found.best != "reject"
+    return Tier(f"tier {tier}", score, agreed, promised=promised)
 
 
 def _together(found: Sequence[Certificate]) -> dict[str, Any]:

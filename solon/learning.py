@@ -19,12 +19,13 @@ from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.target import Target, read_target
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import RELIABILITY, weigh_decision
-from solon.evidence import Evidence, gather, outcome_in_words, outcomes_for, rate_reviewers
+from solon.evidence import Evidence, gather, outcome_in_words, rate_reviewers
 from solon.graphs.routing import Cuts, Standing, choose_route, stand, stops_here
+from solon.sampling import draw_sample
 from solon.store import adopting, certificates, learning
 from solon.store.learning import Decided, Judged
 from solon.store.precedents import mark_retrievable
-from solon.store.review_rows import VOTES
+from solon.store.review_rows import RESOLVER, VOTES
 from solon.store.runs import find_run
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from solon.config import Config, ReviewersConfig
     from solon.consensus.stop import Stopping
     from solon.graphs.recipes import Recipe
+    from solon.sampling import Sample
     from solon.store import Store
+    from solon.store.certificates import CertificateRow
     from solon.store.runs import RunRow
 
 OLD_ENOUGH = 10
@@ -97,8 +100,8 @@ def learn(
         usable = _old_enough(decided, everything)
         fitted = [d for d in usable if not d.held_out]
         known = certificates.newest_consensus(connection, scope)
-        last = certificates.consensus_payload(connection, known)["n_decisions"] if known else 0
-        if not usable or len(fitted) <= int(last):
+        last = certificates.learned_from(connection, known) if known else 0
+        if not fitted or len(usable) <= last:
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return Learned(None, len(fitted), 0, None, why=why)
         evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers)
@@ -106,21 +109,27 @@ def learn(
     stopping = _judge_stopping(recipe, evidence, model)
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
-        sample = _sample(connection, run, usable)
+        fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
+        target = read_target(config.routing.target)
+        sample = draw_sample(connection, store.key, run, evidence, target, fresh)
         version_id, number = certificates.add_consensus(
             connection,
             scope,
             model.to_json(),
-            {"decisions": [d.decision_id for d in evidence.fit_on], "stopping": asdict(stopping)},
+            {
+                "decisions": [d.decision_id for d in evidence.fit_on],
+                "usable": len(usable),
+                "stopping": asdict(stopping),
+            },
         )
-        certificate = _certify(connection, config, run, version_id, model, sample, evidence)
+        certificate = _certify(connection, config, run, version_id, model, sample)
     granted = certificate is not None and certificate["threshold"] is not None
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
     done = Learned(
         number,
         len(evidence.fit_on),
-        len(sample),
+        len(sample.decisions) - sample.passed_over,
         certificate,
         stopping=asdict(stopping),
         tiers=max(config.tiers) + 1,
@@ -218,56 +227,79 @@ def _judge_stopping(recipe: Recipe, evidence: Evidence, model: ConsensusModel) -
     )
 
 
-def _sample(connection: Connection, run: RunRow, usable: Sequence[Decided]) -> list[Decided]:
-    """Held-out decisions of proven people on items that were drawn at random, with a known probability.
-
-    What a budget chose for certain joins only once all of it is answered: answered in the order of its value, a
-    part of it would be no sample of anything.
-    """
-    own = [d for d in usable if d.held_out and d.run_id == run.id and d.actor != VOTES]
-    partly = learning.random_part_waits(connection, run.id)
-    return [d for d in own if d.pilot or (d.inclusion is not None and not (partly and d.inclusion == 1.0))]
-
-
 def _certify(
     connection: Connection,
     config: Config,
     run: RunRow,
     version_id: str,
     model: ConsensusModel,
-    sample: list[Decided],
-    evidence: Evidence,
+    sample: Sample,
 ) -> dict[str, Any] | None:
     """One look at the held-out random decisions, or none where too few of them are answered yet."""
-    before = certificates.looks(connection, run.scope)
-    target = read_target(config.routing.target)
-    outcomes = outcomes_for(target, sample, evidence)
-    sample = [d for d in sample if d.decision_id in outcomes]
-    if not sample or (before and len(sample) < 1.5 * before[-1].figures.get("sample", 0)):
+    seeds = run.seeds_fingerprint
+    before = [row for row in certificates.looks(connection, run.scope) if row.covers.get("source") == seeds]
+    own = [row for row in before if row.covers.get("run", run.id) == run.id]
+    n, answered = len(sample.decisions), len(sample.decisions) - sample.passed_over
+    if not n or (own and answered < _next_look(own[-1])):
         return None
     routing = config.routing
+    tested = sum(row.spent_delta > 0 for row in before)
     # Looks 1, 2, 3, ... spend 6/(pi^2 i^2) of delta each: together never more than delta.
-    spent = routing.delta * 6 / (math.pi**2 * (len(before) + 1) ** 2)
-    found = certify_sample(model, config, sample, outcomes, evidence, spent)
+    spent = routing.delta * 6 / (math.pi**2 * (tested + 1) ** 2)
+    if sample.passed_over > routing.alpha * n:
+        found = _too_many_gaps(routing.alpha, n, sample.passed_over)
+    else:
+        found = certify_sample(model, config, sample.decisions, sample.outcomes, sample.evidence, spent)
+    if not found["tests"]:
+        spent = 0.0  # nothing was asked of the decisions
+    elif sample.passed_over:
+        found["why"] += f"; {sample.passed_over} of the {n} were passed over and count as disagreement"
+    target = read_target(routing.target)
     outcome = {
         **found,
         "delta": routing.delta,
         "target": target.name,
         "look": len(before) + 1,
-        "inclusion": sorted({round(d.inclusion or 1.0, 6) for d in sample}),
-        "ceiling": _ceiling(evidence, target, routing.alpha),
+        "passed_over": sample.passed_over,
+        "inclusion": sorted({round(d.inclusion or 1.0, 6) for d in sample.decisions}),
+        "ceiling": _ceiling(sample.evidence, target, routing.alpha),
     }
     certificate_id = certificates.add_certificate(
         connection,
         scope=run.scope,
-        source=run.seeds_fingerprint,
+        source=seeds,
         granted=outcome["threshold"] is not None,
         spent_delta=spent,
         consensus_id=version_id,
         outcome=outcome,
-        covers={"recipe": run.recipe, "seeds": run.seeds_name, "target": target.name},
+        covers={
+            "recipe": run.recipe,
+            "seeds": run.seeds_name,
+            "target": target.name,
+            "run": run.id,
+            "made": certificates.wanted_by(connection, run).made,
+        },
     )
     return {"id": certificate_id, **outcome}
+
+
+def _too_many_gaps(alpha: float, n: int, passed_over: int) -> dict[str, Any]:
+    """No look: questions that nobody answers would fail it, whatever the answers are. That there are some follows from
+    who answers what, not from agreement, so that waiting for them costs nothing."""
+    from solon.consensus.certify import Certificate
+
+    why = (
+        f"{passed_over} of the first {n} questions of the sample were passed over (skipped, declined, in nobody's "
+        "field, taken back, carried over, or answered without a token) and would count as disagreement; no look is "
+        "taken before they are answered"
+    )
+    return Certificate(alpha, 0.0, None, 0.0, 0, 0.0, 0.0, n, 0, why).to_json()
+
+
+def _next_look(last: CertificateRow) -> float:
+    """How many answers the sample must have for the next look; one that tested nothing is repeated with any more."""
+    answered = float(last.figures.get("sample", 0)) - float(last.figures.get("passed_over", 0))
+    return 1.5 * answered if last.spent_delta > 0 else answered + 1
 
 
 def _ceiling(evidence: Evidence, target: Target, alpha: float) -> dict[str, Any]:
@@ -336,11 +368,15 @@ def _adopt(
 
 
 def _rest(model: ConsensusModel, item: Judged, config: Config, cuts: Cuts) -> tuple[Consensus, Standing, int]:
-    """Where the cascade would stop on an item now, of the tiers that have spoken: what it finds, by which cut."""
+    """Where the cascade would stop on an item now, of the tiers that have spoken: what it finds, by which cut.
+
+    A certificate speaks of the panel alone: the pilot, which it was made from, never has the resolver's vote.
+    """
     tiers = config.tiers
-    reached = tier_reached(item.votes, tiers)
+    votes = item.votes if cuts is None else [vote for vote in item.votes if vote.seat != RESOLVER]
+    reached = tier_reached(votes, tiers)
     for tier in range(reached + 1):
-        found = judge_item(model.at(tier), up_to(item.votes, tier, tiers), against=item.against)
+        found = judge_item(model.at(tier), up_to(votes, tier, tiers), against=item.against)
         standing = stand(item.pilot, cuts, tier)
         if tier == reached or stops_here(found, config.routing, standing):
             break
@@ -348,4 +384,6 @@ def _rest(model: ConsensusModel, item: Judged, config: Config, cuts: Cuts) -> tu
 
 
 def _chooses_other(found: Consensus, item: Judged) -> bool:
-    return len(item.shown) == 2 and item.shown["AB".index(found.best)] != item.chosen_id
+    if len(item.shown) == 1:
+        return found.best == "reject"
+    return item.shown["AB".index(found.best)] != item.chosen_id

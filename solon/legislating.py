@@ -314,7 +314,7 @@ async def measure_impact(
     stopped = await _try_all(bench, amendment, base, todo, again, tell)
     with store.transaction() as connection:
         trials = stored.trials_of(connection, amendment.id)
-        found = impact.measure(trials).to_json()
+        found = impact.measure(trials, before=amendment.impact).to_json()
         found |= {
             "sample": len(trials),
             "eligible": len(chosen),

@@ -16,6 +16,7 @@ from solon.consensus.panel import Verdict, channel_of, share_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solon.consensus.ballots import Floats, Ints
+from solon.consensus.ballots import Bools, Floats, Ints
 from solon.consensus.certify import START, Certificate, certify_weighted
 from solon.errors import ConfigError
 
@@ -15,13 +15,15 @@ from solon.errors import ConfigError
 @dataclass(frozen=True, slots=True)
 class Tier:
     """One judge or panel of a cascade: ``score`` and ``agreed`` (n,) over the same items, ``cost`` per
-    item. A score that is not a number: the tier was never asked about the item.
+    item. A score that is not a number: the tier was never asked about the item. ``promised`` (n,): items that
+    become a record where the tier is sure of them, the others are not promised anything; None: all.
     """
 
     name: str
     score: Floats
     agreed: Floats
     cost: float = 1.0
+    promised: Bools | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def certify_cascade(
     out: list[Certificate] = []
     for i, tier in enumerate(tiers):
         mine = escalated & (part == i)
+        if tier.promised is not None:
+            mine &= tier.promised | np.isnan(tier.score)
         unseen = int(np.isnan(tier.score[mine]).sum())
         spent = delta / len(tiers)
         if unseen:

@@ -17,7 +17,7 @@ from solon.graphs.runner import Runner
 from solon.store import Store
 from solon.store import items as item_store
 from solon.store.items import ItemRow
-from solon.store.rejudging import Target, claim_named
+from solon.store.rejudging import Target
 from solon.store.runs import RunRow
 
 
@@ -74,7 +74,7 @@ class Returning(Runner):
     async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
         while self._named and not self._stopping:
             part, self._named = self._named[: max(8, size)], self._named[max(8, size) :]
-            ids = await self.store.writer.run(lambda c, part=part: claim_named(c, part, self.me))  # type: ignore[misc]
+            ids = await self.store.writer.run(lambda c, part=part: item_store.claim_named(c, part, self.me))  # type: ignore[misc]
             for item in item_store.load_items(self.store, ids):
                 await queue.put(item)
 

@@ -75,7 +75,8 @@ def choose_route(
     """Apply the policy to a consensus.
 
     Args:
-        can_resolve: there is a resolver and it has not spoken on this item's candidates yet.
+        can_resolve: there is a resolver and it has not spoken on this item's candidates yet. Under a certificate it is
+            not asked: the pilot never has its vote, so that nothing is known of items that it pushes over a cut.
         asked_back: an expert asked for this redraft and must see it.
     """
     reasons = tuple(explain(consensus, routing.threshold))
@@ -89,7 +90,7 @@ def choose_route(
     reasons = (*told, *reasons)
     if confident:
         return Route("accept", rule, reasons)
-    if can_resolve and consensus.split:
+    if can_resolve and consensus.split and standing.threshold is None:
         return Route("resolve", "split", reasons)
     return Route("review", rule, reasons)
 

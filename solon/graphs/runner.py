@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Meter, ModelPool
 from solon.collecting import collecting_seldom
@@ -25,6 +25,9 @@ from solon.store.items import ItemRow
 from solon.store.runs import RunRow, add_active_seconds
 from solon.store.selection import open_picked, withdraw_held
 from solon.tracing import Tracing, make_tracing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 GIVE_UP_AFTER = 8
 """Model failures in a row, without one success between, after which a run stops instead of parking every item."""
@@ -170,21 +173,31 @@ class Runner:
             await asyncio.gather(*workers)
 
     async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
-        """Claim in batches: a batch costs one transaction, and a crash leaves few items behind."""
+        """Claim in batches: a batch costs one transaction, and a crash leaves few items behind.
+
+        The pilot goes first, in the order it was drawn in: what is judged of a run that stops half-way would else be
+        the beginning of the seed file, and the sample would speak of nothing else.
+        """
         with self.store.transaction() as connection:
             item_store.requeue_parked(connection, self.run.id)
+            pilot = item_store.queued_pilot(connection, self.run.id)
         while not self._stopping and self._left != 0:
             wanted = max(8, size // 2)
             if self._left is not None:
                 wanted = min(wanted, self._left)
                 self._left -= wanted
-            ids = await self.store.writer.run(
-                lambda connection, n=wanted: item_store.claim(connection, self.run.id, n, self.me)  # type: ignore[misc]
-            )
-            if not ids:
+            part, pilot = pilot[:wanted], pilot[wanted:]
+            ids = await self.store.writer.run(lambda c, n=wanted, part=part: self._claim(c, part, n))  # type: ignore[misc]
+            if not ids and not part:
                 return
             for item in item_store.load_items(self.store, ids):
                 await queue.put(item)
+
+    def _claim(self, connection: Connection, named: Sequence[str], wanted: int) -> list[str]:
+        if not named:
+            return item_store.claim(connection, self.run.id, wanted, self.me)
+        taken = set(item_store.claim_named(connection, named, self.me))
+        return [item_id for item_id in named if item_id in taken]
 
     async def _worker(self, queue: asyncio.Queue[ItemRow | None]) -> None:
         while (item := await queue.get()) is not None:

@@ -6,7 +6,7 @@ rests on precedents that the author of the draft could not see.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import comb
 from typing import Any, Literal
@@ -49,22 +49,27 @@ class Paired:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """Figures by part, the noise of judging twice under the same law, and what follows from them."""
+    """Figures by part, the noise of judging twice under the same law, and what follows from them. `look`: so many times
+    the draft was measured on more unseen precedents than before, the first included."""
 
     parts: dict[str, Paired]
     unseen: Paired
     noise: Paired | None
     verdict: Verdict
     why: str
+    look: int = 1
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def measure(trials: Sequence[Trial], *, seed: int = 0) -> Impact:
+def measure(trials: Sequence[Trial], *, seed: int = 0, before: Mapping[str, Any] | None = None) -> Impact:
     """The impact over all trials. `unseen` joins the held-out half and what was decided after the draft was frozen.
 
     `noise` compares two judgings under the old law: what a draft without any effect would have seemed to do.
+
+    Args:
+        before: what the last measurement of the same draft said, as plain values.
     """
     unseen = [trial for trial in trials if trial.part != "seen"]
     again = [trial for trial in trials if trial.again is not None]
@@ -72,28 +77,42 @@ def measure(trials: Sequence[Trial], *, seed: int = 0) -> Impact:
     if again:
         noise = _compare([(t.decided, t.before, str(t.again)) for t in again], seed)
     found = _compare([(t.decided, t.before, t.after) for t in unseen], seed)
-    verdict, why = judge(found, noise)
+    look = _look(found.n, before)
+    verdict, why = judge(found, noise, look)
     parts = {
         part: _compare([(t.decided, t.before, t.after) for t in trials if t.part == part], seed)
         for part in PARTS
     }
-    return Impact(parts, found, noise, verdict, why)
+    return Impact(parts, found, noise, verdict, why, look)
 
 
-def judge(unseen: Paired, noise: Paired | None) -> tuple[Verdict, str]:
+def _look(n: int, before: Mapping[str, Any] | None) -> int:
+    """Measuring the same precedents again is no further look."""
+    if before is None:
+        return 1
+    return int(before.get("look", 1)) + int(n != before["unseen"]["n"])
+
+
+def judge(unseen: Paired, noise: Paired | None, look: int = 1) -> tuple[Verdict, str]:
     """Green: unseen agreement rose for certain, and by more than judging twice moves it. Red: it fell. Grey: we cannot
-    tell, which needs the same override as red."""
+    tell, which needs the same override as red.
+
+    Who measures again until it is green will see it green by chance. So each look has half the level of the one before:
+    a draft without effect is ever green with probability LEVEL at most. Red needs no such care.
+    """
     if not unseen.n:
         return "grey", "cannot tell: there is no precedent that the author of the draft could not see"
     floor = max(0.0, *(abs(edge) for edge in noise.interval)) if noise and noise.n else 0.0
     change = f"{unseen.before:.0%} to {unseen.after:.0%} on {unseen.n} unseen precedents"
     if unseen.difference < 0 and (unseen.p_value <= LEVEL or unseen.interval[1] < 0):
         return "red", f"agreement falls: {change}"
-    if unseen.difference > 0 and unseen.p_value <= LEVEL and unseen.interval[0] > 0:
+    level = LEVEL / 2 ** (look - 1)
+    if unseen.difference > 0 and unseen.p_value <= level and unseen.interval[0] > 0:
         if unseen.difference > floor:
             return "green", f"agreement rises: {change}"
         return "grey", f"cannot tell: {change}, but judging twice alone moves it by up to {floor:.0%}"
-    return "grey", f"cannot tell: {change}, p = {unseen.p_value:.2g}"
+    told = f", and look {look} takes {level:.2g}" if look > 1 else ""
+    return "grey", f"cannot tell: {change}, p = {unseen.p_value:.2g}{told}"
 
 
 def mcnemar(gained: int, lost: int) -> float:

@@ -147,6 +147,9 @@ class ImpactOut(Wire):
     noise: Paired | None
     verdict: Verdict
     why: str
+    look: int = Field(
+        1, description="measurements on more unseen decisions than before; each has half the level"
+    )
     sample: int = Field(description="decisions judged, of those `eligible`")
     eligible: int
     judged_twice: int

@@ -6,6 +6,7 @@ certificate never speaks for a panel that it has not seen; it also covers only t
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,17 +29,20 @@ records = Record.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a configuration wants of a certificate: one that promises less is none to its runs."""
+    """What a configuration wants of a certificate: one that promises less is none to its runs, nor one about answers
+    that were written or criticised otherwise (`made`)."""
 
     alpha: float
     delta: float
     target: str
+    made: str
 
     @classmethod
     def wanted(cls, config: Mapping[str, Any]) -> Promise:
         """As a stored configuration states it."""
         routing = config["routing"]
-        return cls(float(routing["alpha"]), float(routing["delta"]), str(routing.get("target", "single")))
+        target = str(routing.get("target", "single"))
+        return cls(float(routing["alpha"]), float(routing["delta"]), target, making_of(config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class CertificateRow:
         return str(self.covers.get("target", "single"))
 
     def keeps(self, promise: Promise) -> bool:
-        return self.alpha <= promise.alpha and self.delta <= promise.delta and self.target == promise.target
+        strict = self.alpha <= promise.alpha and self.delta <= promise.delta and self.target == promise.target
+        return strict and self.covers.get("made", promise.made) == promise.made
 
     def to_promise(self) -> dict[str, Any]:
         """What it promises, beside what experts agree among themselves."""
@@ -83,6 +88,26 @@ class CertificateRow:
             "target": self.target,
             "ceiling": (self.figures.get("ceiling") or {}).get("experts_agree"),
         }
+
+
+def making_of(config: Mapping[str, Any]) -> str:
+    """Hash of how a stored configuration has answers written and criticised before the panel sees them."""
+    roles = {name: config.get(name) or {} for name in ("generator", "critic", "instruction")}
+    models = config.get("models") or {}
+    named = {*(roles["generator"].get("models") or ()), roles["critic"].get("model")}
+    functions = {*(roles["generator"].get("python") or ()), roles["critic"].get("python")}
+    own = config.get("plugins") or {}
+    made = {
+        **roles,
+        "models": {
+            name: {key: value for key, value in models[name].items() if key != "price"}
+            for name in named
+            if name in models
+        },
+        "functions": {name: own[name] for name in functions if name in own},
+        "redrafts": (config.get("routing") or {}).get("max_redrafts"),
+    }
+    return hash_id("made", json.dumps(made, sort_keys=True))
 
 
 def scope_of(recipe: str, panel: str, constitution_id: str, rubric_id: str, prompts_id: str) -> str:
@@ -101,6 +126,14 @@ def consensus_payload(connection: Connection, consensus_id: str) -> dict[str, An
     return dict(
         connection.execute(select(versions.c.payload).where(versions.c.id == consensus_id)).scalar_one()
     )
+
+
+def learned_from(connection: Connection, consensus_id: str) -> int:
+    """How many decisions were there for a version: those that fitted it and those held out. An older one told the first
+    kind only."""
+    query = select(versions.c.fitted_on).where(versions.c.id == consensus_id)
+    told = connection.execute(query).scalar_one() or {}
+    return int(told.get("usable", len(told.get("decisions", ()))))
 
 
 def newest_stopping(connection: Connection, scope: str) -> dict[str, Any] | None:
@@ -183,12 +216,12 @@ def certificate_in_force(
 
 def certificate_of(connection: Connection, run: RunRow) -> CertificateRow | None:
     """The certificate in force for a run."""
-    return certificate_in_force(connection, run.scope, run.seeds_fingerprint, _wanted_by(connection, run))
+    return certificate_in_force(connection, run.scope, run.seeds_fingerprint, wanted_by(connection, run))
 
 
 def newest_granted(connection: Connection, run: RunRow) -> CertificateRow | None:
     """The last certificate that was granted for what the run asks, also where it is suspended."""
-    return _newest_granted(connection, run.scope, run.seeds_fingerprint, _wanted_by(connection, run))
+    return _newest_granted(connection, run.scope, run.seeds_fingerprint, wanted_by(connection, run))
 
 
 def _newest_granted(
@@ -202,7 +235,8 @@ def _newest_granted(
     return granted[-1] if granted else None
 
 
-def _wanted_by(connection: Connection, run: RunRow) -> Promise:
+def wanted_by(connection: Connection, run: RunRow) -> Promise:
+    """What a run wants of a certificate, by the configuration that it is pinned to."""
     payload = connection.execute(select(configs.c.payload).where(configs.c.id == run.config_id))
     return Promise.wanted(payload.scalar_one())
 

@@ -193,6 +193,23 @@ def claim(connection: Connection, run_id: str, limit: int, by: str) -> list[str]
     return ids
 
 
+def claim_named(connection: Connection, ids: Sequence[str], by: str) -> list[str]:
+    """Take these items, those of them that are still queued."""
+    chosen = select(items.c.id).where(items.c.id.in_(ids), items.c.state == "queued")
+    found = list(connection.execute(chosen.with_for_update(skip_locked=True)).scalars())
+    connection.execute(
+        update(items)
+        .where(items.c.id.in_(found))
+        .values(
+            state="running",
+            claimed_by=by,
+            claimed_until=time.time() + CLAIM_SECONDS,
+            starts=items.c.starts + 1,
+        )
+    )
+    return found
+
+
 def keep_claims(connection: Connection, by: str) -> None:
     """Prolong what this process holds."""
     connection.execute(
@@ -259,6 +276,12 @@ def draw_pilot(connection: Connection, run_id: str, most: int, share: float) -> 
         .values(pilot=True)
     )
     return len(ids)
+
+
+def queued_pilot(connection: Connection, run_id: str) -> list[str]:
+    """Queued items of the pilot sample in the order in which they were drawn."""
+    query = select(items.c.id).where(items.c.run_id == run_id, items.c.state == "queued", items.c.pilot)
+    return list(connection.execute(query.order_by(items.c.random_seed, items.c.id)).scalars())
 
 
 def mark_pilot(connection: Connection, run_id: str, names: Collection[str]) -> dict[str, str]:

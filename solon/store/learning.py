@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, exists, func, or_, select
 
 from solon.consensus.panel import Verdict as Vote
 from solon.store.criticism import against_on
-from solon.store.review_rows import VOTES
+from solon.store.review_rows import RESOLVER, VOTES
 from solon.store.runs import RunRow
 from solon.store.tables import (
     Adjudication,
@@ -276,7 +276,7 @@ def votes_on(
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and row.favours_id in shown:
                 side = "AB"[shown.index(row.favours_id)]
-                found[row.item_id].append(Vote(row.model, "resolver", "", 0, side))
+                found[row.item_id].append(Vote(row.model, RESOLVER, "", 0, side))
     return {item_id: tuple(votes) for item_id, votes in found.items()}
 
 

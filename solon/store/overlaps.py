@@ -27,6 +27,8 @@ def seed_facts(connection: Connection, item_id: str) -> dict[str, str | None]:
 
 
 OVERLAP_ONE_IN = 4
+JUST_BEHIND = 1e-3
+"""Seconds; reviews of the same priority are handed out by age."""
 
 
 def is_overlapped(item_id: str) -> bool:
@@ -66,7 +68,10 @@ def half_of(key: str, group: str) -> str:
 
 
 def overlap_row(review: Mapping[str, Any]) -> Row:
-    """The same question for a second expert, who cannot tell; nothing waits for the answer."""
+    """The same question for a second expert, who cannot tell; nothing waits for the answer.
+
+    It stands just behind the first: who is alone would else be handed this one, and never the one that is waited for.
+    """
     second = {name: review[name] for name in ReviewRow.__dataclass_fields__}
     return {
         **second,
@@ -74,6 +79,7 @@ def overlap_row(review: Mapping[str, Any]) -> Row:
         "kind": "overlap",
         "state": "waiting",
         "ordinal": -2 - review["ordinal"],
+        "created_at": review["created_at"] + JUST_BEHIND,
         "interrupt_id": None,
         "prefer_actor": None,
         "decision_id": None,

@@ -7,7 +7,6 @@ a lead stays where it is.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from sqlalchemy import Connection, exists, select, update
 
 from solon.law.scopes import domains_of, narrowest
 from solon.store.adopting import withdraw_review
-from solon.store.items import CLAIM_SECONDS, next_attempt
+from solon.store.items import next_attempt
 from solon.store.laws import Kind, LawVersion, history
 from solon.store.reviews import event
 from solon.store.runs import PREVIEW
@@ -220,23 +219,6 @@ def begin_again(
     detail = {"record": target.record_id, "review": target.review_id, "law": list(law)}
     insert_rows(connection, [event(by, "item.rejudged", target.item_id, detail)])
     return True
-
-
-def claim_named(connection: Connection, ids: Sequence[str], by: str) -> list[str]:
-    """Take these items, those of them that are still queued."""
-    chosen = select(items.c.id).where(items.c.id.in_(ids), items.c.state == "queued")
-    found = list(connection.execute(chosen.with_for_update(skip_locked=True)).scalars())
-    connection.execute(
-        update(items)
-        .where(items.c.id.in_(found))
-        .values(
-            state="running",
-            claimed_by=by,
-            claimed_until=time.time() + CLAIM_SECONDS,
-            starts=items.c.starts + 1,
-        )
-    )
-    return found
 
 
 @dataclass(frozen=True, slots=True)

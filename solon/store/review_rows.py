@@ -15,6 +15,8 @@ reviews = Review.__table__  # type: ignore[attr-defined]
 
 VOTES = "votes"
 """Actor and channel of a decision that the votes of reviewers made who are not proven."""
+RESOLVER = "resolver"
+"""Seat of the resolver's vote among the panel's."""
 KNOWN = ("golden", "practice", "calibration")
 """Kinds of reviews with a known answer."""
 REPEAT = "repeat"

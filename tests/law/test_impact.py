@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -63,3 +64,42 @@ def test_null_amendments_are_seldom_green() -> None:
         rows = [Trial(str(i), "held_out", "A", draw.choice("AB"), draw.choice("AB")) for i in range(60)]
         green += measure(rows).verdict == "green"
     assert green <= 10  # 2.5% expected by construction, 10 of 200 is far out in its tail
+
+
+def test_who_measures_again_until_it_is_green_finds_a_higher_bar() -> None:
+    """Nine gained and two lost, p = .065, are grey; ten and two, p = .039, are green at the first look alone."""
+
+    def flipped(gained: int, lost: int) -> list[Trial]:
+        flips = [("B", "A")] * gained + [("A", "B")] * lost + [("A", "A")] * 20
+        return [Trial(f"p{i}", "fresh", "A", old, new) for i, (old, new) in enumerate(flips)]
+
+    first = measure(flipped(9, 2))
+    assert (first.verdict, first.look) == ("grey", 1)
+    assert measure(flipped(10, 2)).verdict == "green"
+    again = measure(flipped(10, 2), before=first.to_json())
+    assert (again.verdict, again.look) == ("grey", 2)
+    assert "look 2 takes 0.025" in again.why
+    same = measure(flipped(9, 2), before=first.to_json())
+    assert same.look == 1
+    assert measure(flipped(14, 2), before=first.to_json()).verdict == "green"
+    assert measure(flipped(2, 10), before=again.to_json()).verdict == "red"
+
+
+def test_a_draft_without_effect_is_seldom_green_however_often_it_is_measured() -> None:
+    """Fifteen looks, ten fresh decisions between two: at most one draft in twenty is ever green."""
+    ever = 0
+    for seed in range(200):
+        draw = random.Random(seed)
+        found: list[Trial] = []
+        before: dict[str, Any] | None = None
+        for _ in range(15):
+            found += [
+                Trial(f"p{len(found) + i}", "fresh", *(draw.choice("AB") for _ in range(3)))
+                for i in range(10)
+            ]
+            impact = measure(found, before=before)
+            before = impact.to_json()
+            if impact.verdict == "green":
+                ever += 1
+                break
+    assert ever <= 0.05 * 200 + 2 * (0.05 * 0.95 * 200) ** 0.5

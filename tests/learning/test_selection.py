@@ -83,7 +83,8 @@ def test_the_pilot_comes_first_and_in_an_order_that_knows_nothing_of_the_panel(m
     rules = [r.rule for r in waiting]
     assert rules[:10] == ["pilot"] * 10
     assert "threshold" in rules[10:]
-    assert len({r.priority for r in waiting[:10]}) == 1
+    drawn = rows(project, "SELECT id FROM items WHERE pilot ORDER BY random_seed")
+    assert [r.item_id for r in waiting[:10]] == [name for (name,) in drawn]
 
 
 def held(n: int, *, minutes: float = 1.0) -> list[ReviewRow]:

@@ -145,7 +145,7 @@ def review_row(
         "content_hash": hash_id(context.recipe.name, context.item.seed_id, *texts),
         "value": worth and round(worth.value, 6),
         "minutes": worth and round(worth.minutes, 3),
-        "priority": _place(rule, context.row_id("place", ordinal), worth),
+        "priority": _place(rule, context.row_id("place", ordinal), worth, context.item.random_seed),
         "created_at": time.time(),
     }
 
@@ -153,14 +153,18 @@ def review_row(
 PILOT_FIRST = -10.0
 
 
-def _place(rule: str, review_id: str, worth: Worth | None) -> float:
+def _place(rule: str, review_id: str, worth: Worth | None, drawn: int) -> float:
     """Where a review stands in the queue, lowest first: the pilot, then what is worth most per minute.
 
-    A random sample keeps an order that knows nothing of the panel, or those who stop half-way would not have
-    answered at random. An audit comes at a random place, which tells nobody what it is.
+    The pilot is asked in the order it was drawn in, which knows nothing of the panel nor of the seed file, or those
+    who stop half-way would not have answered at random. An audit comes at a random place, which tells nobody what it
+    is.
+
+    Args:
+        drawn: the item's random seed, 48 bits; the smallest were drawn into the pilot.
     """
     if rule == "pilot":
-        return PILOT_FIRST
+        return PILOT_FIRST + drawn / 2**48
     if worth is None:
         return -int(review_id[:8], 16) / 0xFFFFFFFF
     return -round(worth.rate, 6)

@@ -15,8 +15,7 @@ from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
 from solon.store import tables
 from solon.store.items import keep_rationale
-
-RESOLVER = "resolver"
+from solon.store.review_rows import RESOLVER
 
 
 async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:

@@ -1,0 +1,272 @@
+"""The sample that certifies: asked in the order of the draw, nothing of it left out, one of each group."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pilots import make_project, query, seeds
+
+from solon import Project
+from solon.certifying import certify_sample
+from solon.config import RoutingConfig
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import Verdict, judge_item
+from solon.evidence import Evidence
+from solon.graphs.routing import Standing, choose_route
+from solon.learning import _chooses_other, _rest
+from solon.store.answering import answer_lease
+from solon.store.experts import add_expert
+from solon.store.learning import Decided, Judged
+from solon.store.queue import lease_next
+from solon.store.review_rows import ReviewRow
+from solon.store.reviews import decide, list_reviews
+
+EASY: dict[str, Any] = {"alpha": 0.3, "pilot": 60, "pilot_share": 0.5, "audit_share": 0.0}
+
+
+def pilot_reviews(project: Project) -> list[ReviewRow]:
+    """Those of the pilot that wait, in the order in which they are asked."""
+    with project.store.connect() as connection:
+        waiting = list_reviews(connection, limit=10_000)
+    return [r for r in waiting if r.rule == "pilot" and r.kind == "interrupt"]
+
+
+def agree(project: Project, review: ReviewRow) -> None:
+    """An expert who always sides with the panel."""
+    [(mean,)] = query(project, f"SELECT avg(p) FROM verdicts WHERE a_id = '{review.candidates[0]}'")
+    answer = {"choice": "prefer", "candidate": review.candidates[0 if float(str(mean)) > 0.5 else 1]}
+    decide(project.store, review.id, answer, actor="expert:test", channel="api", counts=True)
+
+
+def looks(project: Project) -> list[dict[str, Any]]:
+    found = query(
+        project, "SELECT CAST(figures AS TEXT), status, spent_delta FROM certificates ORDER BY created_at"
+    )
+    return [{**json.loads(str(f)), "status": status, "spent": spent} for f, status, spent in found]
+
+
+def held_out(project: Project, reviews: list[ReviewRow]) -> set[str]:
+    """Items of these reviews in the half that certifies."""
+    from solon.store.drawn import drawn_questions
+    from solon.store.runs import find_run
+
+    with project.store.connect() as connection:
+        drawn = drawn_questions(connection, project.store.key, find_run(connection).id)
+    return {d.item_id for d in drawn if d.held_out} & {r.item_id for r in reviews}
+
+
+def test_a_run_that_stops_half_way_has_judged_the_pilot_and_not_the_head_of_the_file(tmp_path: Path) -> None:
+    with make_project(tmp_path, pilot=10, pilot_share=0.25) as project:
+        limits = project.config.limits.model_copy(update={"calls": 40})
+        one_at_a_time = project.config.run.model_copy(update={"concurrency": 1})
+        project.config = project.config.model_copy(update={"limits": limits, "run": one_at_a_time})
+        assert project.run("preference", seeds(60)).stopped_because
+        judged = query(project, "SELECT DISTINCT item_id FROM verdicts")
+        pilot = query(project, "SELECT id FROM items WHERE pilot ORDER BY random_seed")
+        assert 1 < len(judged) < 10
+        assert set(judged) <= set(pilot[: len(judged) + 1])
+
+
+def test_what_was_passed_over_counts_as_disagreement_and_what_was_not_reached_does_not(
+    tmp_path: Path,
+) -> None:
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(120))
+        reviews = pilot_reviews(project)
+        for review in reviews[:40]:
+            agree(project, review)
+        project.learn()
+        [first] = looks(project)
+        assert (first["passed_over"], first["status"]) == (0, "granted")
+        assert first["sample"] == len(held_out(project, reviews[:40]))
+
+
+def test_who_skips_what_the_panel_gets_wrong_gets_no_certificate(tmp_path: Path) -> None:
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(120))
+        reviews = pilot_reviews(project)
+        for review in reviews[1::2]:
+            agree(project, review)
+        project.learn()
+        [look] = looks(project)
+        assert look["passed_over"] == len(held_out(project, reviews[:-1:2]))
+        assert look["passed_over"] > 5
+        assert (look["status"], look["spent"]) == ("refused", 0.0)
+        assert "were passed over" in look["why"]
+
+        for review in reviews[::2]:  # the gaps are filled, also where only held-out ones are left
+            if review.item_id not in held_out(project, reviews):
+                agree(project, review)
+        project.learn()
+        assert len(looks(project)) == 1
+        for review in reviews[::2]:
+            if review.item_id in held_out(project, reviews):
+                agree(project, review)
+        project.learn()
+        assert [look["status"] for look in looks(project)] == ["refused", "granted"]
+
+
+def test_a_few_that_were_passed_over_are_counted_against_the_panel(tmp_path: Path) -> None:
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(120))
+        reviews = pilot_reviews(project)
+        left = sorted(held_out(project, reviews[:-10]))[:2]
+        for review in reviews:
+            if review.item_id not in left:
+                agree(project, review)
+        project.learn()
+        [look] = looks(project)
+        assert look["passed_over"] == 2
+        assert "2 of the" in look["why"]
+        assert look["tests"] > 0
+
+
+def test_one_expert_alone_answers_the_whole_pilot(tmp_path: Path) -> None:
+    """A quarter of it is asked twice; whoever is alone must not be handed the second asking in place of the first."""
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(60))
+        eva, _ = add_expert(project.store, "Eva", by="local:test")
+        asked = []
+        for _ in range(30):
+            with project.store.transaction() as connection:
+                found = lease_next(connection, eva)
+                assert found is not None
+                lease, review = found
+                asked.append(review.kind)
+                answer = {"choice": "prefer", "candidate": review.candidates[0], "rationale": "Shorter."}
+                answer_lease(
+                    project.store,
+                    connection,
+                    eva,
+                    lease.token,
+                    answer,
+                    review_id=review.id,
+                    channel="page",
+                    times={},
+                )
+        assert query(project, "SELECT count(*) > 3 FROM reviews WHERE kind = 'overlap'") == [(1,)]
+        assert set(asked) == {"interrupt"}
+        assert pilot_reviews(project) == []
+
+
+def test_one_of_each_group_certifies(tmp_path: Path) -> None:
+    """Eight groups: however many of their items are decided, no more than eight independent things are known."""
+    with make_project(tmp_path, **EASY) as project:
+        grouped = [{"id": f"s{i}", "prompt": text, "group": f"g{i % 8}"} for i, text in enumerate(seeds(120))]
+        project.run("preference", grouped)
+        for review in pilot_reviews(project):
+            agree(project, review)
+        project.learn()
+        [look] = looks(project)
+        assert look["sample"] <= 8
+        assert look["status"] == "refused"
+
+
+def test_a_look_that_could_test_nothing_costs_nothing(tmp_path: Path) -> None:
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(120))
+        reviews = pilot_reviews(project)
+        for review in reviews[:8]:
+            agree(project, review)
+        project.learn()
+        for review in reviews[8:]:
+            agree(project, review)
+        project.learn()
+        early, later = looks(project)
+        assert (early["status"], early["spent"], early["tests"]) == ("refused", 0.0, 0)
+        assert later["status"] == "granted"
+        assert float(later["spent"]) == pytest.approx(0.1 * 6 / 9.8696, rel=1e-3)
+
+
+def test_other_seeds_have_looks_of_their_own(tmp_path: Path) -> None:
+    with make_project(tmp_path, **EASY) as project:
+        for prompts in (seeds(120), [f"Compare {text}" for text in seeds(120)]):
+            project.run("preference", prompts)
+            for review in pilot_reviews(project):
+                agree(project, review)
+            project.learn()
+        assert [look["status"] for look in looks(project)] == ["granted", "granted"]
+        assert len({look["spent"] for look in looks(project)}) == 1
+
+
+def test_under_a_certificate_the_resolver_pushes_nothing_over_the_cut() -> None:
+    """No item of the pilot has its vote, so that a certificate says nothing of items that do."""
+    routing = RoutingConfig(policy="pilot", threshold=0.9)
+    split = judge_item(
+        ConsensusModel.prior(), [Verdict("m", "1", "AB", 0, "A", 0.6), Verdict("n", "2", "AB", 0, "B", 0.45)]
+    )
+    assert split.split
+    assert choose_route(split, routing, Standing(), can_resolve=True).where == "resolve"
+    assert choose_route(split, routing, Standing(threshold=0.9), can_resolve=True).where == "review"
+
+    config = RoutingConfig  # a certificate's cut looks at the panel's own votes alone
+    panel = (Verdict("m", "1", "AB", 0, "A", 0.6), Verdict("n", "2", "AB", 0, "B", 0.45))
+    votes = (*panel, Verdict("m", "resolver", "", 0, "A"))
+    item = Judged("i", 0, "accepted", False, "r", "a", None, ("a", "b"), votes)
+
+    class Tiers:
+        tiers = (0, 0)
+        routing = config(policy="pilot")
+
+    found, _, _ = _rest(ConsensusModel.prior(), item, Tiers(), (0.5,))  # type: ignore[arg-type]
+    assert found.confidence == judge_item(ConsensusModel.prior(), panel).confidence
+    before, _, _ = _rest(ConsensusModel.prior(), item, Tiers(), None)  # type: ignore[arg-type]
+    assert before.confidence != found.confidence
+
+
+def test_a_single_answer_that_the_panel_now_rejects_is_not_confirmed() -> None:
+    outcomes = ("accept", "reject")
+    rejects = judge_item(ConsensusModel.prior(outcomes), [Verdict("m", "1", "", 0, "reject")])
+    accepts = judge_item(ConsensusModel.prior(outcomes), [Verdict("m", "1", "", 0, "accept")])
+    item = Judged("i", 0, "accepted", False, "r", "a", None, ("a",))
+    assert _chooses_other(rejects, item)
+    assert not _chooses_other(accepts, item)
+
+
+def test_agreeing_on_what_to_reject_promises_nothing_of_what_is_accepted(tmp_path: Path) -> None:
+    """Panel and expert reject sixty answers alike; of the fifteen that the panel accepts the expert rejects all."""
+    model = ConsensusModel.prior(("accept", "reject"))
+    sides = ["reject"] * 60 + ["accept"] * 15
+    sample = [
+        Decided(f"d{i}", f"i{i}", 0, ("a",), "reject", "a", "expert:x", 0.0, True, True, "interrupt", "r")
+        for i in range(len(sides))
+    ]
+    verdicts = {f"i{i}": (Verdict("m", "1", "", 0, side),) for i, side in enumerate(sides)}
+    evidence = Evidence(
+        usable=sample,
+        judged=[],
+        verdicts=dict(verdicts),
+        against={name: {} for name in verdicts},
+        answers={},
+        reliability={},
+        by_votes={},
+        final=frozenset(),
+        ruled=frozenset(),
+    )
+    outcomes = {d.decision_id: "reject" for d in sample}
+    with make_project(tmp_path, alpha=0.3) as project:
+        found = certify_sample(model, project.config, sample, outcomes, evidence, 0.1)
+    assert found["threshold"] is None
+    assert found["sample"] == len(sides)
+
+
+def test_a_certificate_is_not_in_force_for_answers_of_another_making(tmp_path: Path) -> None:
+    """The judges are the same; what they judge is written at another temperature."""
+    with make_project(tmp_path, **EASY) as project:
+        project.run("preference", seeds(120))
+        for review in pilot_reviews(project):
+            agree(project, review)
+        project.learn()
+        assert project.summarize().promise is not None
+        project.run("preference", seeds(120), new_run=True)
+        assert project.summarize().promise is not None
+        generator = project.config.generator.model_copy(update={"temperatures": (1.7, 2.0)})
+        project.config = project.config.model_copy(update={"generator": generator})
+        project.run("preference", seeds(120), new_run=True)
+        assert project.summarize().promise is None
+        by_it = "SELECT count(*) FROM records JOIN runs ON runs.id = records.run_id WHERE certificate_id IS NOT NULL"
+        last = query(project, "SELECT id FROM runs ORDER BY created_at DESC LIMIT 1")[0][0]
+        assert query(project, f"{by_it} AND runs.id = '{last}'") == [(0,)]
