@@ -28,9 +28,9 @@ from solon.law.amendments import telling
 from solon.law.documents import diff, load_constitution
 from solon.law.impact import Trial, measure
 from solon.legislating import legislate, measure_impact, propose
-from solon.store.amendments import AmendmentRow, vote
-from solon.store.experts import ExpertRow, add_expert
-from solon.store.exporting import export_rows
+from solon.store.lawmaking.amendments import AmendmentRow, vote
+from solon.store.records.exporting import export_rows
+from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviews import decide, list_reviews
 
 RULE = "Of two correct answers the shorter one is the better one."

@@ -34,7 +34,7 @@ from sqlalchemy import func, select
 from benchmarks.review_fill import fill, open_project
 from solon.project import Project
 from solon.store import audit_log
-from solon.store.experts import add_expert
+from solon.store.reviewing.experts import add_expert
 from solon.store.tables import Assignment, Decision, Outbox, Review
 
 Told = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from solon.consensus.target import read_target
 from solon.evidence import answers_by_question, final_among, question_of
 from solon.store import certificates, learning
-from solon.store.voting import outcome_of
+from solon.store.reviewing.voting import outcome_of
 
 if TYPE_CHECKING:
     from solon.config import Config

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from solon.store import Store
-    from solon.store.outcomes import ItemOutcome
+    from solon.store.records.outcomes import ItemOutcome
 
 Winner = Literal["same", "changed", "other texts", "none"]
 MAX_WORDS = 4000
@@ -80,7 +80,7 @@ def compare_runs(store: Store, before: str, after: str) -> Comparison:
         UsageError: there is no such run, or the two are of different recipes.
     """
     from solon.errors import UsageError
-    from solon.store.outcomes import item_outcomes
+    from solon.store.records.outcomes import item_outcomes
     from solon.store.runs import find_run
 
     with store.connect() as connection:

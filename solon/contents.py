@@ -40,7 +40,7 @@ class Contents:
         self, state: str | None = None, *, run_id: str | None = None, limit: int = 1000
     ) -> Listing[Item]:
         """Items of a run (default: the newest) in the order of their seeds, or those of them in one state."""
-        from solon.store.overview import list_items
+        from solon.store.records.overview import list_items
         from solon.store.runs import find_run
 
         with self.store.connect() as connection:
@@ -69,13 +69,13 @@ class Contents:
 
     def trace(self, some_id: str) -> dict[str, Any]:
         """Everything behind a record, item, review or decision."""
-        from solon.store.lineage import trace
+        from solon.store.records.lineage import trace
 
         return trace(self.store, some_id)
 
     def records(self, *, run_id: str | None = None, recipe: str | None = None) -> Listing[ExportRow]:
         """The records in force, all of them in memory: `export` streams, and leaves out what a format cannot hold."""
-        from solon.store.exporting import export_rows
+        from solon.store.records.exporting import export_rows
         from solon.store.runs import find_run
 
         if run_id is not None:
@@ -148,8 +148,8 @@ class Contents:
         """
         from solon.formats.exports import export
         from solon.formats.folder import export_folder
-        from solon.store.exporting import export_rows
-        from solon.store.forgetting import mark_export
+        from solon.store.privacy.forgetting import mark_export
+        from solon.store.records.exporting import export_rows
         from solon.views import find_wanted
 
         named = {name: options.pop(name, None) for name in ("constitution", "as_of")}

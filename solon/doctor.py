@@ -135,8 +135,9 @@ def check_store(url: str, *, migrate: bool) -> Iterator[Check]:
 
 
 def _check_contents(store: object) -> Iterator[Check]:
-    from solon.store import Store, overview
+    from solon.store import Store
     from solon.store.deliveries import delivery_problems
+    from solon.store.records import overview
 
     assert isinstance(store, Store)
     problem = overview.check_soundness(store)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from solon.consensus.worth import RELIABILITY
 from solon.store import learning
 from solon.store.criticism import against_on
-from solon.store.experts import save_measured
-from solon.store.known import known_answers
 from solon.store.learning import Blind, Decided, Judged
 from solon.store.review_rows import VOTES
-from solon.store.voting import outcome_of, who_decides
+from solon.store.reviewing.experts import save_measured
+from solon.store.reviewing.known import known_answers
+from solon.store.reviewing.voting import outcome_of, who_decides
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
-from solon.store import erasing, forgetting
 from solon.store.engine import sqlite_path
-from solon.store.forgetting import Reach, Wanted
+from solon.store.privacy import erasing, forgetting
+from solon.store.privacy.forgetting import Reach, Wanted
 from solon.store.tombstones import Stone, add_stones, missing_stones, read_tombstones, tombstones_file
 
 if TYPE_CHECKING:

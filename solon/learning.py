@@ -23,8 +23,8 @@ from solon.evidence import Evidence, gather, outcome_in_words, rate_reviewers
 from solon.graphs.routing import Cuts, Standing, choose_route, stand, stops_here
 from solon.sampling import draw_sample
 from solon.store import adopting, certificates, learning
+from solon.store.lawmaking.precedents import mark_retrievable
 from solon.store.learning import Decided, Judged
-from solon.store.precedents import mark_retrievable
 from solon.store.review_rows import RESOLVER, VOTES
 from solon.store.runs import find_run
 

@@ -15,16 +15,16 @@ from solon.errors import LimitReached, UsageError
 from solon.law import amendments as edits
 from solon.law import impact
 from solon.law.documents import Scope, load_constitution, load_rubric
-from solon.store import amendments as stored
 from solon.store import laws
-from solon.store.adjudicating import list_cases
-from solon.store.amendments import AmendmentRow
+from solon.store.lawmaking import amendments as stored
+from solon.store.lawmaking.amendments import AmendmentRow
+from solon.store.lawmaking.precedents import PrecedentRow, mark_retrievable, precedents_under
+from solon.store.lawmaking.principles import items_lost
+from solon.store.lawmaking.splits import covered_ids
+from solon.store.lawmaking.trial_sample import choose_sample
 from solon.store.laws import Document, Kind, LawVersion
-from solon.store.precedents import PrecedentRow, mark_retrievable, precedents_under
-from solon.store.principles import items_lost
-from solon.store.proposals import list_proposals
-from solon.store.splits import covered_ids
-from solon.store.trial_sample import choose_sample
+from solon.store.reviewing.adjudicating import list_cases
+from solon.store.reviewing.proposals import list_proposals
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -338,7 +338,7 @@ def _estimate(values: list[float], seeds: int) -> Estimate:
 
 
 def _seeds_of(home: Project | Config, against: str, recipe: str) -> set[str]:
-    from solon.store.outcomes import seed_names
+    from solon.store.records.outcomes import seed_names
     from solon.store.runs import find_run
 
     if not isinstance(home, Project):
@@ -356,7 +356,7 @@ def _seeds_of(home: Project | Config, against: str, recipe: str) -> set[str]:
 
 def _compare(home: Project | Config, against: str, scratch: Project, run: RunRow) -> Comparison:
     from solon.comparing import compare
-    from solon.store.outcomes import item_outcomes
+    from solon.store.records.outcomes import item_outcomes
     from solon.store.runs import find_run
 
     assert isinstance(home, Project)

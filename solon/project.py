@@ -389,7 +389,7 @@ class Project(Contents):
             AlreadyDecided: someone else was first; nothing was changed.
             InvalidDecision, NotPending: saying what is wrong; nothing was changed.
         """
-        from solon.store.voting import answer as take_in
+        from solon.store.reviewing.voting import answer as take_in
 
         about = {"channel": answer.pop("channel", "python"), "actor": answer.pop("actor", local_actor())}
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}

@@ -19,10 +19,10 @@ from solon.law.amendments import touched
 from solon.law.casebook import Index
 from solon.law.documents import diff
 from solon.preparing import check_prices, config_of_run
-from solon.store import rejudging as stored
 from solon.store import runs as run_store
+from solon.store.lawmaking import rejudging as stored
+from solon.store.lawmaking.rejudging import LawNow, Target, TrialSeen
 from solon.store.laws import LawVersion
-from solon.store.rejudging import LawNow, Target, TrialSeen
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -189,7 +189,9 @@ def _tell_way(way: dict[str, Any]) -> list[str]:
 def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:
     """Where a run (default: the newest) stands, read from the store."""
     from solon.consensus.audit import rate_with_bound
-    from solon.store import audits, carrying, certificates, holds, items, reviews, runs, stoppage
+    from solon.store import carrying, certificates, holds, items, reviews, runs
+    from solon.store.records import audits
+    from solon.store.reviewing import stoppage
 
     with store.connect() as connection:
         run = runs.find_run(connection, run_id)
@@ -278,7 +280,7 @@ def find_wanted(
     constitution: str | None,
     as_of: str | float | None,
 ) -> dict[str, Any]:
-    """Names of a run, a version and a time as `solon.store.exporting.Which` takes them.
+    """Names of a run, a version and a time as `solon.store.records.exporting.Which` takes them.
 
     Raises:
         UsageError: there is no such run or version, or the time cannot be read.

@@ -15,8 +15,8 @@ from solon.errors import LimitReached, UsageError
 from solon.law.amendments import Edit, apply_edits
 from solon.law.documents import Rubric
 from solon.legislating import law_in_force
-from solon.store import amendments as stored
-from solon.store.precedents import PrecedentRow, precedents_under
+from solon.store.lawmaking import amendments as stored
+from solon.store.lawmaking.precedents import PrecedentRow, precedents_under
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from solon.graphs.bench import Bench
     from solon.graphs.recipes import Recipe
     from solon.store import Store
-    from solon.store.amendments import AmendmentRow
+    from solon.store.lawmaking.amendments import AmendmentRow
 
 AUTHOR = "weights"
 

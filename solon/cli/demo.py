@@ -125,7 +125,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _tell(project: Project, summary: RunSummary, model: str, json: bool) -> None:
-    from solon.store.overview import failure_reasons
+    from solon.store.records.overview import failure_reasons
 
     waiting = project.reviews(run_id=summary.run_id, limit=1)
     record = _first_record(project, summary.run_id)
@@ -171,7 +171,7 @@ def _telling_example(project: Project, run_id: str, record: str | None) -> dict[
 
 
 def _first_record(project: Project, run_id: str) -> str | None:
-    from solon.store.overview import record_ids
+    from solon.store.records.overview import record_ids
 
     return next(iter(record_ids(project.store, run_id, limit=1)), None)
 

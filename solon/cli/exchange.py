@@ -14,7 +14,7 @@ from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from solon.store import Store
-    from solon.store.experts import ExpertRow
+    from solon.store.reviewing.experts import ExpertRow
 
 TOKEN = "SOLON_EXPERT_TOKEN"
 
@@ -69,7 +69,7 @@ def import_command(
 
 
 def _vouching(store: Store) -> ExpertRow:
-    from solon.store.experts import TokenCheck
+    from solon.store.reviewing.experts import TokenCheck
 
     found = TokenCheck(store).check(os.environ.get(TOKEN, ""))
     if found is None:
@@ -96,7 +96,7 @@ def export_reviews(
     from solon.formats import annotation
     from solon.formats.containers import check_target, write_text_at_once
     from solon.preparing import local_actor
-    from solon.store.forgetting import mark_export
+    from solon.store.privacy.forgetting import mark_export
 
     writers = {"argilla": annotation.write_argilla, "label-studio": annotation.write_label_studio}
     if format not in writers:

@@ -67,7 +67,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a person. Their token is shown this once; it is stored hashed."""
-    from solon.store import experts
+    from solon.store.reviewing import experts
 
     stage = first_stage(ready)
 
@@ -92,7 +92,7 @@ def add(
 @app.command("list")
 def list_command(store: StoreUrl = None, as_json: AsJson = False) -> None:
     """Everyone, by name."""
-    from solon.store import experts
+    from solon.store.reviewing import experts
 
     def run(opened: Store, _by: str) -> list[experts.ExpertRow]:
         with opened.connect() as connection:
@@ -120,7 +120,7 @@ def trust_command(
     store: StoreUrl = None,
 ) -> None:
     """Say whether a person's decisions are final (proven) or votes (unproven)."""
-    from solon.store import experts
+    from solon.store.reviewing import experts
 
     said = "" if trust == "measured" else trust
     expert = _with_store(store, lambda opened, by: experts.set_trust(opened, name, said, by=by))
@@ -131,7 +131,7 @@ def trust_command(
 @app.command("revoke")
 def revoke(name: str, store: StoreUrl = None) -> None:
     """End a person's access at once. What they decided stays."""
-    from solon.store import experts
+    from solon.store.reviewing import experts
 
     expert = _with_store(store, lambda opened, by: experts.revoke_expert(opened, name, by=by))
     typer.echo(f"{expert.name}: access revoked")
@@ -140,7 +140,7 @@ def revoke(name: str, store: StoreUrl = None) -> None:
 @app.command("rotate")
 def rotate(name: str, store: StoreUrl = None, as_json: AsJson = False) -> None:
     """Give a person a new token; the old one ends at once. It is still the same person."""
-    from solon.store import experts
+    from solon.store.reviewing import experts
 
     expert, token = _with_store(store, lambda opened, by: experts.rotate_token(opened, name, by=by))
     _show_token(expert, token, "has a new token", as_json)
@@ -153,7 +153,7 @@ def link(
     store: StoreUrl = None,
 ) -> None:
     """A login link that works once, for ten minutes."""
-    from solon.store import sessions
+    from solon.store.reviewing import sessions
 
     secret = _with_store(store, lambda opened, by: sessions.make_login_link(opened, name, by=by))
     typer.echo(f"{address.rstrip('/')}/login?link={secret}")

@@ -69,7 +69,7 @@ def forget(
     from solon.edge import run_sync
     from solon.preparing import local_actor
     from solon.store import Store
-    from solon.store.forgetting import Wanted
+    from solon.store.privacy.forgetting import Wanted
 
     home = read_config(config, store)
     named = [seed, group, subject, text_hash, match]

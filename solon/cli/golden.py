@@ -38,7 +38,7 @@ def import_file(
     """
     from solon.formats.seeds import BadRow
     from solon.preparing import good_rows, local_actor, read_rows
-    from solon.store.known_import import import_known
+    from solon.store.reviewing.known_import import import_known
 
     _check(purpose)
     bad: list[BadRow] = []
@@ -71,7 +71,7 @@ def retire(
     Example: solon golden retire --for practice
     """
     from solon.preparing import local_actor
-    from solon.store.known_import import retire_known
+    from solon.store.reviewing.known_import import retire_known
 
     _check(purpose)
     with open_project(store, config) as project:
@@ -88,7 +88,7 @@ def count(store: StoreOption = None, config: ConfigOption = None, json: JsonOpti
 
     Example: solon golden count
     """
-    from solon.store.known import count_known
+    from solon.store.reviewing.known import count_known
 
     with open_project(store, config) as project, project.store.connect() as connection:
         found = count_known(connection)

@@ -182,7 +182,7 @@ def _row(document: Constitution | Rubric, source: str, in_force: bool) -> dict[s
 def _stored(kind: Kind, store: str | None, file: Path | None) -> list[dict[str, Any]]:
     from solon.errors import StoreError
     from solon.store import Store
-    from solon.store.overview import law_versions
+    from solon.store.records.overview import law_versions
 
     try:
         with Store(read_config(file, store).store) as opened:

@@ -13,7 +13,7 @@ from solon.cli.terminal import clean, console, print_json
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from solon.store.principles import PrincipleUse, Use
+    from solon.store.lawmaking.principles import PrincipleUse, Use
     from solon.weighing import Weighed
 
 
@@ -39,7 +39,7 @@ def stats(
     Example: solon constitution stats
     """
     from solon.legislating import law_in_force
-    from solon.store.principles import count_uses
+    from solon.store.lawmaking.principles import count_uses
     from solon.store.runs import find_run
 
     with open_project(store, config) as project, project.store.connect() as connection:

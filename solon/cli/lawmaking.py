@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from solon.law.documents import Constitution, Rubric
     from solon.project import Project
-    from solon.store.amendments import AmendmentRow, Standing
-    from solon.store.experts import ExpertRow
+    from solon.store.lawmaking.amendments import AmendmentRow, Standing
+    from solon.store.lawmaking.splits import Belonging
     from solon.store.laws import Kind, LawVersion
-    from solon.store.splits import Belonging
+    from solon.store.reviewing.experts import ExpertRow
 
 TOKEN_VARIABLE = "SOLON_TOKEN"
 BELONGINGS_SHOWN = 20
@@ -103,9 +103,9 @@ def history(
 
     Example: solon constitution history general
     """
-    from solon.store.amendments import list_amendments
+    from solon.store.lawmaking.amendments import list_amendments
+    from solon.store.lawmaking.splits import split_notes
     from solon.store.laws import history as versions
-    from solon.store.splits import split_notes
 
     kind = _kind(context)
     with open_project(store, config) as project, project.store.connect() as connection:
@@ -136,7 +136,7 @@ def impact(
     Example: solon constitution impact 0194c0 --sample 100
     """
     from solon.legislating import measure_impact
-    from solon.store.amendments import visible_flips
+    from solon.store.lawmaking.amendments import visible_flips
 
     with open_project(store, config) as project:
         limits: dict[str, Any] = {"sample": sample, "max_calls": max_calls, "max_cost": max_cost}
@@ -232,7 +232,7 @@ def ratify(
 
     Example: SOLON_TOKEN=... solon constitution ratify 0194c0
     """
-    from solon.store.amendments import vote
+    from solon.store.lawmaking.amendments import vote
 
     with open_project(store, config) as project:
         lead = _lead(project)
@@ -265,7 +265,7 @@ def _load(kind: Kind, source: str) -> Constitution | Rubric:
 def _document(project: Project, kind: Kind, named: str) -> Constitution | Rubric:
     from solon.errors import UsageError
     from solon.legislating import law_in_force
-    from solon.store.amendments import find_amendment
+    from solon.store.lawmaking.amendments import find_amendment
     from solon.store.laws import find_version
 
     with project.store.connect() as connection:
@@ -291,7 +291,7 @@ def _read(file: Path) -> str:
 
 def _expert(project: Project) -> ExpertRow | None:
     from solon.errors import UsageError
-    from solon.store.experts import TokenCheck
+    from solon.store.reviewing.experts import TokenCheck
 
     token = os.environ.get(TOKEN_VARIABLE)
     if not token:
@@ -325,8 +325,8 @@ def _proposer(project: Project) -> str:
 
 def _belongings(project: Project, amendment: AmendmentRow) -> tuple[Sequence[Belonging], int]:
     """Decisions that cited what the draft splits, and how many more may not be told."""
+    from solon.store.lawmaking.splits import belongings
     from solon.store.laws import load_version
-    from solon.store.splits import belongings
 
     with project.store.connect() as connection:
         base = load_version(connection, amendment.kind, amendment.base_id).document

@@ -185,7 +185,7 @@ def status(
 
     Example: solon status --json
     """
-    from solon.store.overview import failure_reasons
+    from solon.store.records.overview import failure_reasons
     from solon.store.runs import all_runs, find_run
 
     with open_project(store, config) as project:
@@ -298,7 +298,7 @@ def spell_trust(summary: RunSummary) -> list[str]:
 def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:
     """What a person may want to do now."""
     from solon.graphs.versions import outdated_threads
-    from solon.store.overview import failure_reasons
+    from solon.store.records.overview import failure_reasons
 
     steps, at = [], f" --store {store}" if store else ""
     if summary.bad_rows and summary.bad_rows_file:

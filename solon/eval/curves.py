@@ -13,8 +13,9 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.eval.result import Figure, calibration_interval, rate
 from solon.eval.suites.agreement import AUDIT_RULE, DRAWN_RULES
-from solon.store import certificates, counts, evaluation
+from solon.store import certificates
 from solon.store.criticism import against_on
+from solon.store.records import counts, evaluation
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

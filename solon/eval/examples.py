@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.store.exporting import export_rows
+from solon.store.records.exporting import export_rows
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
     from solon.formats.records import ExportRow
-    from solon.store.evaluation import Accepted
+    from solon.store.records.evaluation import Accepted
 
 LEVELS = (("low", 0.0, 0.6), ("middle", 0.6, 0.85), ("high", 0.85, 1.01))
 EXAMPLES = 3

@@ -16,7 +16,7 @@ from solon.eval.recorded import RecordedItem
 from solon.eval.replay import Routed
 from solon.project import Project
 from solon.store.learning import votes_on
-from solon.store.outcomes import item_outcomes, item_routes
+from solon.store.records.outcomes import item_outcomes, item_routes
 from solon.store.reviews import decide, list_reviews
 
 _POLICY = re.compile(r"^(?P<name>\w+)(?:\((?P<value>[\d.]+)(?:, *(?P<second>[\d.]+))?\))?$")

@@ -32,7 +32,7 @@ from solon.store.reviews import decide, list_reviews
 
 if TYPE_CHECKING:
     from solon.project import Project
-    from solon.store.experts import ExpertRow
+    from solon.store.reviewing.experts import ExpertRow
 
 CHANNEL = "import"
 PANEL = "panel"

@@ -13,14 +13,14 @@ from pydantic import BaseModel, ConfigDict
 from solon.agents.legislator import AUTHOR as LEGISLATOR
 from solon.eval.result import Figure
 from solon.eval.standing import moment
-from solon.store import counts
-from solon.store.amendments import list_amendments, votes_on
+from solon.store.lawmaking.amendments import list_amendments, votes_on
+from solon.store.records import counts
 from solon.weighing import AUTHOR as WEIGHTS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from solon.store.amendments import AmendmentRow
+    from solon.store.lawmaking.amendments import AmendmentRow
 
 MACHINES = (LEGISLATOR, WEIGHTS)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from solon.errors import UsageError
-from solon.store import exporting, runs
+from solon.store import runs
+from solon.store.records import exporting
 
 if TYPE_CHECKING:
     from solon.formats.records import ExportRow

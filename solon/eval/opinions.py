@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, Verdict, judge_item
-from solon.store import evaluation
 from solon.store.criticism import against_on
-from solon.store.evaluation import Answer, Shown
+from solon.store.records import evaluation
+from solon.store.records.evaluation import Answer, Shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -26,8 +26,9 @@ from solon.errors import UsageError
 from solon.eval.standing import moment
 from solon.formats.exports import ExportSummary, export
 from solon.formats.records import ExportRow
-from solon.store import audit_log, releasing
-from solon.store.exporting import export_rows
+from solon.store import audit_log
+from solon.store.records import releasing
+from solon.store.records.exporting import export_rows
 from solon.views import find_wanted
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from solon.eval.release import WHICH, freeze_row, read_manifest, read_rows
-from solon.store import releasing
-from solon.store.exporting import export_rows
+from solon.store.records import releasing
+from solon.store.records.exporting import export_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,8 +23,9 @@ from solon.eval.result import Figure, rate
 from solon.eval.standing import Standing, moment, read_standing
 from solon.eval.suites import agreement, audit, drift, judges, quality
 from solon.formats.records import plain_model
-from solon.store import audit_log, counts, evaluation, runs
+from solon.store import audit_log, runs
 from solon.store.ids import keyed_hash
+from solon.store.records import counts, evaluation
 from solon.store.review_rows import VOTES
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from solon.eval.material import Material
     from solon.eval.opinions import Opinion
     from solon.store import Store
-    from solon.store.evaluation import Answer
+    from solon.store.records.evaluation import Answer
 
 
 class _Part(BaseModel):

@@ -13,7 +13,8 @@ from solon.auditing import watch_audits
 from solon.config import parse_config
 from solon.consensus.audit import rate_with_bound
 from solon.consensus.target import read_target
-from solon.store import audits, certificates, counts, evaluation, runs
+from solon.store import certificates, runs
+from solon.store.records import audits, counts, evaluation
 
 if TYPE_CHECKING:
     from solon.store import Store

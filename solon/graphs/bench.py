@@ -25,7 +25,7 @@ from solon.prompts import PromptLibrary
 from solon.store import Store
 from solon.store.benches import open_bench
 from solon.store.items import load_items
-from solon.store.precedents import PrecedentRow, judged_at
+from solon.store.lawmaking.precedents import PrecedentRow, judged_at
 from solon.store.runs import find_run
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from solon.store.certificates import find_certificate
 from solon.store.ids import keyed_hash
 from solon.store.items import ItemRow
 from solon.store.journal import ItemJournal
-from solon.store.precedents import retrievable_cases
+from solon.store.lawmaking.precedents import retrievable_cases
 from solon.store.runs import RunRow
 from solon.store.sharing import find_preview_run
 from solon.store.versions import load_law

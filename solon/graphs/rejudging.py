@@ -17,7 +17,7 @@ from solon.graphs.runner import Runner
 from solon.store import Store
 from solon.store import items as item_store
 from solon.store.items import ItemRow
-from solon.store.rejudging import Target
+from solon.store.lawmaking.rejudging import Target
 from solon.store.runs import RunRow
 
 

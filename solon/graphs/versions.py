@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from solon.graphs.recipes import build_graph, get_recipe
-from solon.store.overview import waiting_graph_versions
+from solon.store.records.overview import waiting_graph_versions
 
 if TYPE_CHECKING:
     from solon.store import Store

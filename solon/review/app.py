@@ -34,7 +34,7 @@ from solon.review.routes import (
     sso,
 )
 from solon.review.schemas import Health
-from solon.store.reading import check_readable
+from solon.store.reviewing.reading import check_readable
 
 if TYPE_CHECKING:
     from solon.project import Project

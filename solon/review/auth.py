@@ -17,8 +17,8 @@ from itsdangerous import BadSignature
 
 from solon.errors import InvalidDecision, SolonError
 from solon.review.room import Room, get_room
-from solon.store.experts import ExpertRow, find_expert
-from solon.store.sessions import SEEN_EVERY, find_session, touch_session
+from solon.store.reviewing.experts import ExpertRow, find_expert
+from solon.store.reviewing.sessions import SEEN_EVERY, find_session, touch_session
 
 COOKIE = "solon_session"
 COOKIE_SECONDS = 30 * 24 * 3600

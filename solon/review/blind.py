@@ -12,11 +12,11 @@ from solon.errors import UsageError
 from solon.responses import choices_of, fields_of
 from solon.review.room import Room
 from solon.review.schemas import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
-from solon.store.answering import asks_why
-from solon.store.drafts import Lease, read_draft
-from solon.store.experts import ExpertRow
 from solon.store.ids import keyed_hash
-from solon.store.reading import FORGOTTEN, read_candidates, seed_content
+from solon.store.reviewing.answering import asks_why
+from solon.store.reviewing.drafts import Lease, read_draft
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.reading import FORGOTTEN, read_candidates, seed_content
 from solon.store.reviews import ReviewRow
 
 if TYPE_CHECKING:

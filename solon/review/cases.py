@@ -12,7 +12,8 @@ from solon.review.case_schemas import CaseLine, CaseOut, GivenOut, MyOutcome, Ou
 from solon.review.room import Room
 from solon.review.schemas import ShownCandidate, ShownPrinciple, Turn
 from solon.review.serving import REPLAY_SECONDS, write
-from solon.store.adjudicating import (
+from solon.store.audit_log import append
+from solon.store.reviewing.adjudicating import (
     CONTESTED,
     Case,
     adjudicate,
@@ -22,11 +23,10 @@ from solon.store.adjudicating import (
     replies_to,
     reply,
 )
-from solon.store.audit_log import append
-from solon.store.disagreements import Given, text_ids
-from solon.store.experts import ExpertRow, list_experts
-from solon.store.reading import FORGOTTEN, read_candidates, seed_content, text_bodies
-from solon.store.undoing import BeingApplied
+from solon.store.reviewing.disagreements import Given, text_ids
+from solon.store.reviewing.experts import ExpertRow, list_experts
+from solon.store.reviewing.reading import FORGOTTEN, read_candidates, seed_content, text_bodies
+from solon.store.reviewing.undoing import BeingApplied
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -12,13 +12,13 @@ from solon.review.desk_schemas import BulkIn, BulkOut, ExportIn, TakeUpIn
 from solon.review.room import Room
 from solon.review.rules import propose_rule
 from solon.review.serving import write
-from solon.store.amendments import AmendmentRow
 from solon.store.audit_log import append
-from solon.store.bulk import BulkCount, bulk_decide, count_bulk, count_too_few
-from solon.store.experts import list_experts
 from solon.store.jobs import JobRow, add_job, find_job
-from solon.store.proposals import ProposalRow, find_proposal, list_proposals, set_proposal
-from solon.store.review_lists import Filters
+from solon.store.lawmaking.amendments import AmendmentRow
+from solon.store.reviewing.bulk import BulkCount, bulk_decide, count_bulk, count_too_few
+from solon.store.reviewing.experts import list_experts
+from solon.store.reviewing.proposals import ProposalRow, find_proposal, list_proposals, set_proposal
+from solon.store.reviewing.review_lists import Filters
 from solon.store.runs import find_run
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from solon.review.blind import shown_order
 from solon.review.room import Room
-from solon.store.disagreements import text_ids
-from solon.store.experts import ExpertRow
-from solon.store.known import known_answer
-from solon.store.reading import (
+from solon.store.review_rows import REPEAT
+from solon.store.reviewing.disagreements import text_ids
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.known import known_answer
+from solon.store.reviewing.reading import (
     critiques_of,
     decision_row,
     drafts_behind,
@@ -20,7 +21,6 @@ from solon.store.reading import (
     text_bodies,
     verdicts_on,
 )
-from solon.store.review_rows import REPEAT
 from solon.store.reviews import ReviewRow
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from solon.errors import NotPending, UsageError
 from solon.review.markdown import name_hidden
-from solon.store.amendments import OPEN, find_amendment
 from solon.store.audit_log import append
 from solon.store.jobs import JobRow, add_job, find_job, list_jobs
+from solon.store.lawmaking.amendments import OPEN, find_amendment
+from solon.store.lawmaking.rejudging import count_doubtful
 from solon.store.laws import load_version
-from solon.store.rejudging import count_doubtful
 from solon.store.review_rows import NotThere
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from solon.agents.calls import Meter
     from solon.project import Project
     from solon.review.room import Room
-    from solon.store.experts import ExpertRow
+    from solon.store.reviewing.experts import ExpertRow
 
 LAW_KINDS = ("impact", "rejudge")
 STOPPED = "the server stops"

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from solon.store import Store
-from solon.store.queue_counts import count_waiting
+from solon.store.reviewing.queue_counts import count_waiting
+from solon.store.reviewing.stoppage import why_waiting
 from solon.store.reviews import pending_deliveries
-from solon.store.stoppage import why_waiting
 
 FRESH_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = 15.0

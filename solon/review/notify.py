@@ -12,9 +12,9 @@ from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING
 
 from solon.errors import ConfigError, SolonError, UsageError
-from solon.store.adjudicating import cases_of, list_cases
-from solon.store.experts import ExpertRow, list_experts
-from solon.store.queue_counts import count_for
+from solon.store.reviewing.adjudicating import cases_of, list_cases
+from solon.store.reviewing.experts import ExpertRow, list_experts
+from solon.store.reviewing.queue_counts import count_for
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -53,7 +53,7 @@ def digests(store: Store) -> list[Digest]:
 
 
 def _digest(connection: Connection, expert: ExpertRow) -> Digest:
-    from solon.store.adjudicating import replies_to
+    from solon.store.reviewing.adjudicating import replies_to
 
     cases = [one for one in list_cases(connection) if one.number(expert.actor) is None]
     mine = cases_of(connection, expert.actor)

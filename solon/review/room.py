@@ -15,9 +15,9 @@ from solon.law.documents import Constitution, Rubric
 from solon.review.sso import Sso, sso_of
 from solon.review.webhooks import Herald, Hooks
 from solon.store.audit_log import sealing_key
-from solon.store.experts import TokenCheck
-from solon.store.known import Mix
-from solon.store.reading import law_document
+from solon.store.reviewing.experts import TokenCheck
+from solon.store.reviewing.known import Mix
+from solon.store.reviewing.reading import law_document
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -17,14 +17,14 @@ from solon.law.scopes import narrowest
 from solon.review.law_jobs import last_job, show_job
 from solon.review.markdown import name_hidden, word_diff
 from solon.review.room import Room
-from solon.store import amendments as stored
 from solon.store import laws
-from solon.store.amendments import AmendmentRow, Standing
 from solon.store.audit_log import append
-from solon.store.experts import ExpertRow, list_experts
-from solon.store.precedents import PrecedentRow, find_precedent, precedent_of_review
+from solon.store.lawmaking import amendments as stored
+from solon.store.lawmaking.amendments import AmendmentRow, Standing
+from solon.store.lawmaking.precedents import PrecedentRow, find_precedent, precedent_of_review
+from solon.store.lawmaking.splits import belongings
+from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviews import NotThere
-from solon.store.splits import belongings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

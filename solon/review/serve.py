@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from solon.errors import UsageError
 from solon.graphs.versions import outdated_threads
-from solon.store.experts import add_expert, list_experts
-from solon.store.sessions import make_login_link
-from solon.store.stoppage import note_worker
+from solon.store.reviewing.experts import add_expert, list_experts
+from solon.store.reviewing.sessions import make_login_link
+from solon.store.reviewing.stoppage import note_worker
 
 if TYPE_CHECKING:
     from solon.project import Project

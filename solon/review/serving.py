@@ -14,19 +14,19 @@ from solon.review.auth import Caller
 from solon.review.blind import show_blind
 from solon.review.room import Room
 from solon.review.schemas import BlindItem, DecisionIn, DecisionOut, EmptyReason, NextOut, Progress, UndoOut
-from solon.store.answering import Answered, answer_lease
 from solon.store.audit_log import append, unread
-from solon.store.drafts import Lease
-from solon.store.experts import STAGES, ExpertRow
-from solon.store.known import move_on, next_known
 from solon.store.pace import judging
-from solon.store.queue import lease_next, lease_review
-from solon.store.queue_counts import count_in_hand
-from solon.store.review_lists import count_answers
+from solon.store.reviewing.answering import Answered, answer_lease
+from solon.store.reviewing.drafts import Lease
+from solon.store.reviewing.experts import STAGES, ExpertRow
+from solon.store.reviewing.known import move_on, next_known
+from solon.store.reviewing.queue import lease_next, lease_review
+from solon.store.reviewing.queue_counts import count_in_hand
+from solon.store.reviewing.review_lists import count_answers
+from solon.store.reviewing.undoing import BeingApplied
+from solon.store.reviewing.unvoting import replayed
+from solon.store.reviewing.unvoting import take_back as take_answer_back
 from solon.store.reviews import ReviewRow
-from solon.store.undoing import BeingApplied
-from solon.store.unvoting import replayed
-from solon.store.unvoting import take_back as take_answer_back
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from solon.law.casebook import ALIKE, Index
-from solon.store.precedents import NEWEST, PrecedentRow, all_precedents
-from solon.store.reading import seed_content
-from solon.store.review_lists import items_asked_about
+from solon.store.lawmaking.precedents import NEWEST, PrecedentRow, all_precedents
+from solon.store.reviewing.reading import seed_content
+from solon.store.reviewing.review_lists import items_asked_about
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from solon.consensus.binomial import clopper_pearson
 from solon.review.room import Room
 from solon.review.schemas import QueueCounts, ReviewerStats, RunStats, SelfAgreement, Statistics
-from solon.store.asked_again import repeated_answers
-from solon.store.experts import ExpertRow, list_experts
-from solon.store.known import known_outcomes
-from solon.store.review_lists import Work, work_by_actor
+from solon.store.reviewing.asked_again import repeated_answers
+from solon.store.reviewing.experts import ExpertRow, list_experts
+from solon.store.reviewing.known import known_outcomes
+from solon.store.reviewing.review_lists import Work, work_by_actor
 from solon.store.runs import all_runs
 
 if TYPE_CHECKING:

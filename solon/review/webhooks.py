@@ -24,7 +24,14 @@ from aiohttp.resolver import DefaultResolver
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from solon.errors import ConfigError, SolonError
-from solon.store.hooks import HookRow, claim_hook, due_hooks, hook_done, note_first_look, untold_events
+from solon.store.reviewing.hooks import (
+    HookRow,
+    claim_hook,
+    due_hooks,
+    hook_done,
+    note_first_look,
+    untold_events,
+)
 
 if TYPE_CHECKING:
     from solon.config_review import ReviewConfig

@@ -19,7 +19,7 @@ from solon.store import items as item_store
 from solon.store import runs as run_store
 from solon.store.begun import claim_begun, is_settled, runs_with_work
 from solon.store.items import ItemRow
-from solon.store.stoppage import note_worker, worker_said
+from solon.store.reviewing.stoppage import note_worker, worker_said
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -148,7 +148,7 @@ def test_resume_alone_never_resumes_an_old_thread(open_project: Any, change_grap
 
 
 def test_what_people_left_goes_along_and_leases_are_respected(open_project: Any, change_graph: Any) -> None:
-    from solon.store.drafts import write_draft
+    from solon.store.reviewing.drafts import write_draft
     from solon.store.reviews import set_escalated
 
     project = open_project(**ALWAYS)

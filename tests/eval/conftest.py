@@ -18,9 +18,9 @@ from sqlalchemy import text
 
 from solon import Project
 from solon.store import Store
-from solon.store.evaluation import records_of
-from solon.store.experts import add_expert
 from solon.store.items import load_items
+from solon.store.records.evaluation import records_of
+from solon.store.reviewing.experts import add_expert
 from solon.store.reviews import ReviewRow, decide, list_reviews
 from solon.store.tables import Assignment
 from solon.store.writer import insert_rows

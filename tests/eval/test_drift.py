@@ -13,7 +13,7 @@ from solon.cli.learn import read_status, spell_status
 from solon.eval.material import gather
 from solon.eval.report import build_report
 from solon.eval.suites.drift import LEVEL, Drift, _course, evaluate, fell
-from solon.store.experts import add_expert
+from solon.store.reviewing.experts import add_expert
 from solon.store.reviews import decide, list_reviews
 
 WEEK = 7 * 86400.0

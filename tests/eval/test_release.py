@@ -16,8 +16,8 @@ from solon.eval.benchmark import Contaminated, Gate
 from solon.eval.release import create_release, read_manifest, read_rows, verify_release
 from solon.eval.release_diff import diff_releases
 from solon.store import Store
-from solon.store.exporting import export_rows
-from solon.store.releasing import releases_of
+from solon.store.records.exporting import export_rows
+from solon.store.records.releasing import releases_of
 
 Cli = Callable[..., tuple[int, str, str]]
 

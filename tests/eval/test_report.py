@@ -22,7 +22,7 @@ from solon.eval.report import build_report
 from solon.eval.suites import audit
 from solon.law.amendments import Edit, apply_edits
 from solon.store import Store
-from solon.store.amendments import add_amendment
+from solon.store.lawmaking.amendments import add_amendment
 from solon.store.laws import history
 from solon.store.tables import Vote
 from solon.store.writer import insert_rows

@@ -18,10 +18,11 @@ from solon.eval.material import Material, gather
 from solon.eval.opinions import counted
 from solon.eval.result import SuiteResult, rate
 from solon.eval.suites import agreement, audit, compare, contamination, duplicates, judges, quality
-from solon.store import Store, evaluation
-from solon.store.experts import add_expert
+from solon.store import Store
+from solon.store.records import evaluation
+from solon.store.records.scores import scores_on
+from solon.store.reviewing.experts import add_expert
 from solon.store.reviews import decide
-from solon.store.scores import scores_on
 from solon.store.tables import ConfigVersion
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -19,9 +19,10 @@ from solon.eval import importing
 from solon.eval.importing import import_file
 from solon.formats.exports import export
 from solon.formats.records import ExportRow
-from solon.store import evaluation, runs
-from solon.store.experts import add_expert
+from solon.store import runs
+from solon.store.records import evaluation
 from solon.store.review_rows import list_reviews
+from solon.store.reviewing.experts import add_expert
 
 Cli = Callable[..., tuple[int, str, str]]
 STORE = "sqlite:///imported.db"
@@ -425,7 +426,7 @@ def test_an_export_reads_one_snapshot(solon: Cli, tmp_path: Path) -> None:
     """What changes while it is written does not tear it."""
     from sqlalchemy import text
 
-    from solon.store.exporting import export_rows
+    from solon.store.records.exporting import export_rows
 
     write(tmp_path / "pairs.jsonl", pairs())
     solon("import", "trl-preference", "pairs.jsonl", "--store", STORE)

@@ -18,7 +18,7 @@ import pytest
 from solon import Project
 from solon.agents.models.scripted import Scripted, ScriptedChat
 from solon.agents.models.scripted_answers import Question
-from solon.store.experts import ExpertRow, add_expert, find_expert
+from solon.store.reviewing.experts import ExpertRow, add_expert, find_expert
 from solon.store.reviews import decide, list_reviews
 
 RULE = "Gives the amount with its unit."

@@ -8,11 +8,11 @@ from sqlalchemy import insert, select, text
 
 from solon.eval.material import Material
 from solon.eval.suites import drift
-from solon.store.answering import answer_lease
-from solon.store.asked_again import repeated_answers
-from solon.store.known import Mix, next_known
-from solon.store.queue import lease_next, reveal
 from solon.store.review_rows import find_review
+from solon.store.reviewing.answering import answer_lease
+from solon.store.reviewing.asked_again import repeated_answers
+from solon.store.reviewing.known import Mix, next_known
+from solon.store.reviewing.queue import lease_next, reveal
 from solon.store.runs import all_runs
 from solon.store.tables import Review
 

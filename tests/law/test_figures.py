@@ -19,11 +19,11 @@ from solon.errors import UsageError
 from solon.law.documents import dump_yaml, load_constitution, parse_constitution
 from solon.law.scopes import covers, domains_of, narrowest
 from solon.legislating import import_law, law_in_force, propose
-from solon.store.amendments import count_votes
-from solon.store.experts import add_expert
+from solon.store.lawmaking.amendments import count_votes
+from solon.store.lawmaking.precedents import precedents_under
+from solon.store.lawmaking.principles import Use, count_uses
 from solon.store.laws import versions_in_force
-from solon.store.precedents import precedents_under
-from solon.store.principles import Use, count_uses
+from solon.store.reviewing.experts import add_expert
 from solon.store.reviews import decide, list_reviews
 from solon.store.tables import Amendment, Precedent
 from solon.weighing import weigh

@@ -19,8 +19,8 @@ import pytest
 pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
 from solon.review.app import create_app
 from solon.review.room import Options
-from solon.store.amendments import find_amendment, list_amendments
-from solon.store.experts import rotate_token
+from solon.store.lawmaking.amendments import find_amendment, list_amendments
+from solon.store.reviewing.experts import rotate_token
 
 from .conftest import RULE, Court
 from .test_lawmaking import query

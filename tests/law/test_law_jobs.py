@@ -23,8 +23,8 @@ from solon.review.app import create_app
 from solon.review.jobs import Jobs
 from solon.review.law_jobs import LawWork
 from solon.review.room import Options
-from solon.store.amendments import find_amendment, trials_of
 from solon.store.jobs import MOST_TRIES, JobRow, find_job, list_jobs, set_job, take_job
+from solon.store.lawmaking.amendments import find_amendment, trials_of
 
 from .conftest import CONFIG, RULE, Court
 from .test_law_pages import csrf, token_of
@@ -172,7 +172,7 @@ def test_a_server_without_a_worker_refuses_and_says_what_to_run(court: Court) ->
 
 
 def test_experts_who_are_no_leads_begin_nothing(court: Court) -> None:
-    from solon.store.experts import add_expert
+    from solon.store.reviewing.experts import add_expert
 
     amendment = draft(court, RULE)
     _, eve = add_expert(court.store, "Eve", by="test")

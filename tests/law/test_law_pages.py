@@ -19,9 +19,9 @@ from solon.review.app import create_app
 from solon.review.room import Options
 from solon.review.routes.law import read_principles
 from solon.review.rules import name_rule, show_amendment
-from solon.store.amendments import find_amendment
-from solon.store.experts import add_expert, rotate_token
-from solon.store.precedents import all_precedents
+from solon.store.lawmaking.amendments import find_amendment
+from solon.store.lawmaking.precedents import all_precedents
+from solon.store.reviewing.experts import add_expert, rotate_token
 
 from .conftest import OVERFIT, RULE, Court
 from .test_lawmaking import draft, measure, query

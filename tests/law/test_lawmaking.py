@@ -12,10 +12,10 @@ from sqlalchemy import event, text
 from solon import Project
 from solon.errors import UsageError
 from solon.legislating import legislate, measure_impact, propose
-from solon.store.amendments import AmendmentRow, Standing, find_amendment, visible_flips, vote
-from solon.store.experts import ExpertRow, add_expert
+from solon.store.lawmaking.amendments import AmendmentRow, Standing, find_amendment, visible_flips, vote
+from solon.store.lawmaking.precedents import all_precedents
 from solon.store.laws import history, version_in_force
-from solon.store.precedents import all_precedents
+from solon.store.reviewing.experts import ExpertRow, add_expert
 
 from .conftest import CONFIG, OVERFIT, RULE, UNSEEN, Court, seed_rows
 

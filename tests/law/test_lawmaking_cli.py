@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from solon.cli.app import run_command
-from solon.store.experts import rotate_token
+from solon.store.reviewing.experts import rotate_token
 
 from .conftest import Court
 from .test_rejudging import NEVER, ratify, run_under

@@ -7,7 +7,7 @@ import re
 from sqlalchemy import select, text
 
 from solon import Project
-from solon.store.precedents import all_precedents, mark_retrievable, overrule, retrievable_cases
+from solon.store.lawmaking.precedents import all_precedents, mark_retrievable, overrule, retrievable_cases
 from solon.store.tables import Resolution
 
 from .conftest import CONFIG, Court, seed_rows

@@ -23,9 +23,9 @@ from solon.agents.models.scripted import ScriptedChat
 from solon.agents.models.scripted_answers import Question
 from solon.law.impact import Trial, judge, measure
 from solon.legislating import Legislated, legislate
-from solon.store.experts import add_expert
 from solon.store.ids import hash_id
-from solon.store.precedents import PrecedentRow, all_precedents
+from solon.store.lawmaking.precedents import PrecedentRow, all_precedents
+from solon.store.reviewing.experts import add_expert
 from solon.store.reviews import decide, list_reviews
 
 from .conftest import CONFIG

@@ -23,11 +23,11 @@ from solon.law.amendments import Edit, apply_edits
 from solon.law.documents import load_constitution
 from solon.legislating import import_law
 from solon.rejudging import Rejudged, rank_stale, rejudge
-from solon.store.evaluation import accepted
-from solon.store.exporting import export_rows
+from solon.store.lawmaking.principles import count_uses
 from solon.store.laws import history
-from solon.store.principles import count_uses
-from solon.store.queue import lease_next
+from solon.store.records.evaluation import accepted
+from solon.store.records.exporting import export_rows
+from solon.store.reviewing.queue import lease_next
 
 from .conftest import CONFIG, RULE, UNSEEN, Court, Fake, seed_rows
 from .test_lawmaking import cast, draft, measure, query

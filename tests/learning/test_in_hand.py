@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from solon import Project
-from solon.store import learning, queue
-from solon.store.answering import answer_lease
-from solon.store.drafts import save_draft
-from solon.store.experts import add_expert
+from solon.store import learning
 from solon.store.review_rows import list_reviews
+from solon.store.reviewing import queue
+from solon.store.reviewing.answering import answer_lease
+from solon.store.reviewing.drafts import save_draft
+from solon.store.reviewing.experts import add_expert
 from solon.store.runs import find_run
 
 

@@ -17,11 +17,11 @@ from solon.consensus.panel import Verdict, judge_item
 from solon.evidence import Evidence
 from solon.graphs.routing import Standing, choose_route
 from solon.learning import _chooses_other, _rest
-from solon.store.answering import answer_lease
-from solon.store.experts import add_expert
 from solon.store.learning import Decided, Judged
-from solon.store.queue import lease_next
 from solon.store.review_rows import ReviewRow
+from solon.store.reviewing.answering import answer_lease
+from solon.store.reviewing.experts import add_expert
+from solon.store.reviewing.queue import lease_next
 from solon.store.reviews import decide, list_reviews
 
 EASY: dict[str, Any] = {"alpha": 0.3, "pilot": 60, "pilot_share": 0.5, "audit_share": 0.0}

@@ -19,9 +19,9 @@ from solon.graphs.spending import pick
 from solon.graphs.threads import Threads
 from solon.learning import learn
 from solon.store import adopting, learning
-from solon.store.experts import add_expert
-from solon.store.queue import lease_next
 from solon.store.review_rows import ReviewRow, list_reviews
+from solon.store.reviewing.experts import add_expert
+from solon.store.reviewing.queue import lease_next
 from solon.store.reviews import decide
 from solon.store.runs import find_run
 from solon.store.selection import Spent

@@ -16,9 +16,9 @@ from solon.config import parse_config
 from solon.errors import ConfigError
 from solon.eval.material import gather
 from solon.eval.suites.audit import evaluate
-from solon.store import queue
-from solon.store.experts import add_expert
 from solon.store.review_rows import list_reviews
+from solon.store.reviewing import queue
+from solon.store.reviewing.experts import add_expert
 from solon.store.reviews import decide
 from solon.store.runs import find_run
 from solon.store.tables import Adjudication

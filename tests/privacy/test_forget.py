@@ -19,7 +19,7 @@ from solon.errors import StoreError, UsageError
 from solon.forgetting import Forgotten
 from solon.project import Project
 from solon.store import audit_log, tables
-from solon.store.forgetting import Wanted
+from solon.store.privacy.forgetting import Wanted
 from solon.store.store import Store
 
 ZEBRA = "Zebrafinch-Quillon"
@@ -82,7 +82,7 @@ def make_history(project: Project) -> str:
 
 def _write_draft(project: Project, seed: str) -> None:
     """What an expert has typed without sending it."""
-    from solon.store.drafts import write_draft
+    from solon.store.reviewing.drafts import write_draft
     from solon.store.tables import Assignment
     from solon.store.writer import insert_rows
 
@@ -308,7 +308,7 @@ def test_another_process_with_the_store_open_is_told(open_project: Any, folder: 
     reader = sqlite3.connect(folder / "solon.db", isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM texts").fetchone()
-    from solon.store import erasing
+    from solon.store.privacy import erasing
 
     before, erasing.BUSY_SECONDS = erasing.BUSY_SECONDS, 0
     try:
@@ -363,11 +363,11 @@ def test_what_an_expert_still_has_on_screen_comes_too_late(
     open_project: Any, find_bytes: Callable[..., list[str]]
 ) -> None:
     from solon.errors import NotPending
-    from solon.store.answering import answer_lease
-    from solon.store.drafts import write_draft
-    from solon.store.experts import add_expert
-    from solon.store.queue import lease_review
-    from solon.store.undoing import undo
+    from solon.store.reviewing.answering import answer_lease
+    from solon.store.reviewing.drafts import write_draft
+    from solon.store.reviewing.experts import add_expert
+    from solon.store.reviewing.queue import lease_review
+    from solon.store.reviewing.undoing import undo
 
     project = open_project()
     project.run("preference", [PATIENT, {**PATIENT, "id": "second"}])
@@ -402,7 +402,7 @@ def test_disputes_known_questions_and_jobs_end(
 ) -> None:
     from solon.errors import SeedError
     from solon.formats.seeds import SeedRow, read_seed_rows
-    from solon.store.known_import import import_known
+    from solon.store.reviewing.known_import import import_known
     from solon.store.tables import Adjudication, Job, Proposal
     from solon.store.writer import insert_rows
 

@@ -11,14 +11,14 @@ from sqlalchemy import select
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.project import Project
-from solon.store import adjudicating, queue
-from solon.store.adjudicating import Case
-from solon.store.answering import Answered, answer_lease
-from solon.store.disagreements import outcome_of, soft_shares
-from solon.store.experts import ExpertRow
 from solon.store.review_rows import NotThere, ReviewRow, find_review
+from solon.store.reviewing import adjudicating, queue
+from solon.store.reviewing.adjudicating import Case
+from solon.store.reviewing.answering import Answered, answer_lease
+from solon.store.reviewing.disagreements import outcome_of, soft_shares
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.undoing import undo
 from solon.store.tables import Decision, Precedent, Review
-from solon.store.undoing import undo
 
 decisions = Decision.__table__
 reviews = Review.__table__
@@ -259,7 +259,7 @@ def test_maintained_answers_leave_it_contested_with_a_soft_label(
             adjudicating.reply(project.store, connection, bo, case.id, stance="accepts", words="")
     assert kept.state == "contested"
     assert sorted((kept.soft or {}).values()) == [0.333333, 0.666667]
-    from solon.store.exporting import export_rows
+    from solon.store.records.exporting import export_rows
 
     _, rows = export_rows(project.store)
     (row,) = list(rows)
@@ -317,7 +317,7 @@ def test_over_http_without_names_until_it_is_settled(
 
 
 def _token(project: Project, name: str) -> str:
-    from solon.store.experts import rotate_token
+    from solon.store.reviewing.experts import rotate_token
 
     return rotate_token(project.store, name, by="local:test")[1]
 

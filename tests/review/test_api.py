@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, update
 
 from solon.project import Project
 from solon.review.auth import COOKIE
-from solon.store.sessions import make_login_link
+from solon.store.reviewing.sessions import make_login_link
 from solon.store.tables import Candidate, Critique, Decision, Outbox, Review, Text
 
 reviews = Review.__table__

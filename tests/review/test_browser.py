@@ -12,8 +12,8 @@ from browsing import BROWSER_MARKS, DESKTOP, PHONE, answer, log_in, request_text
 from running import Server, wait_for
 from sqlalchemy import select, update
 
-from solon.store import queue
-from solon.store.answering import answer_lease
+from solon.store.reviewing import queue
+from solon.store.reviewing.answering import answer_lease
 from solon.store.tables import Assignment, Decision, Review, Text
 
 pytestmark = BROWSER_MARKS

@@ -18,7 +18,7 @@ from solon.errors import ConfigError
 from solon.project import Project
 from solon.review import webhooks
 from solon.review.webhooks import Herald, Hooks, hooks_of, is_public
-from solon.store import hooks as stored
+from solon.store.reviewing import hooks as stored
 from solon.store.tables import Decision, HookDelivery, Review
 
 reviews = Review.__table__

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, update
 
 from solon.project import Project
-from solon.store.bulk import LEFT_OUT
-from solon.store.proposals import list_proposals
+from solon.store.reviewing.bulk import LEFT_OUT
+from solon.store.reviewing.proposals import list_proposals
 from solon.store.tables import AuditEntry, Decision, Review
 
 reviews = Review.__table__

@@ -21,7 +21,7 @@ from sqlalchemy import select, update
 
 from solon.project import Project
 from solon.review.markdown import MAX_MARKDOWN, mark_quotes, render, word_diff
-from solon.store.experts import add_expert
+from solon.store.reviewing.experts import add_expert
 from solon.store.tables import Critique, Text
 
 ALLOWED = {

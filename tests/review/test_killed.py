@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 
 from solon.project import Project
 from solon.store import audit_log
-from solon.store.experts import add_expert
+from solon.store.reviewing.experts import add_expert
 from solon.store.tables import Decision, Item, Outbox, Review
 
 ITEMS = int(os.environ.get("SOLON_KILL_ITEMS", "24"))

@@ -15,8 +15,8 @@ from solon.cli.app import run_command
 from solon.errors import NotPending
 from solon.evidence import rate_reviewers
 from solon.project import Project
-from solon.store import queue
-from solon.store.known import Mix, count_known, known_outcomes, next_known
+from solon.store.reviewing import queue
+from solon.store.reviewing.known import Mix, count_known, known_outcomes, next_known
 from solon.store.tables import Assignment, Decision, Precedent, Review
 
 reviews = Review.__table__

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from solon.errors import ConfigError, InvalidDecision
 from solon.project import Project
 from solon.responses import choices_of, fields_of, label_schema, parse_response, register
-from solon.store.experts import add_expert
+from solon.store.reviewing.experts import add_expert
 from solon.store.tables import Decision, Record, Text
 
 TEXTS = [

@@ -86,9 +86,9 @@ def world(project: Project, person: Any) -> Iterator[tuple[Server, dict[str, str
     ids |= {"assignment_id": assignments, "decision_id": decisions, "review_id": seen}
     ids["job_id"] = [post(tokens["lead"], "/exports", {"format": "jsonl"})["id"]]
     with project.store.connect() as connection:
-        from solon.store.adjudicating import list_cases
-        from solon.store.proposals import list_proposals
-        from solon.store.reading import law_rows
+        from solon.store.reviewing.adjudicating import list_cases
+        from solon.store.reviewing.proposals import list_proposals
+        from solon.store.reviewing.reading import law_rows
 
         ids["case_id"] = [case.id for case in list_cases(connection, None)]
         ids["proposal_id"] = [row.id for row in list_proposals(connection)]

@@ -15,7 +15,7 @@ from running import Server, wait_for
 from sqlalchemy import func, select
 
 from solon.project import Project
-from solon.store.experts import add_expert
+from solon.store.reviewing.experts import add_expert
 from solon.store.tables import Assignment, Decision, Text
 
 pytestmark = BROWSER_MARKS

@@ -9,8 +9,9 @@ from sqlalchemy import text, update
 
 from solon.errors import UsageError
 from solon.project import Project
-from solon.store import audit_log, experts, sessions
-from solon.store.experts import TokenCheck
+from solon.store import audit_log
+from solon.store.reviewing import experts, sessions
+from solon.store.reviewing.experts import TokenCheck
 from solon.store.tables import Expert, LoginLink
 
 

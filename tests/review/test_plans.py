@@ -14,7 +14,7 @@ from sqlalchemy import event, update
 
 from benchmarks.review_fill import fill
 from solon.project import Project
-from solon.store import queue
+from solon.store.reviewing import queue
 from solon.store.tables import Review
 
 pytestmark = pytest.mark.sqlite("its query plans and its machine's steps")

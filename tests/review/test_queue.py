@@ -10,13 +10,13 @@ from sqlalchemy import select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.project import Project
-from solon.store import queue
-from solon.store.answering import Answered, answer_lease, asks_why
-from solon.store.drafts import Lease, find_lease, read_draft, save_draft
-from solon.store.experts import ExpertRow
+from solon.store.reviewing import queue
+from solon.store.reviewing.answering import Answered, answer_lease, asks_why
+from solon.store.reviewing.drafts import Lease, find_lease, read_draft, save_draft
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.undoing import undo
 from solon.store.reviews import LeaseLost, NotThere, ReviewRow, find_review
 from solon.store.tables import Assignment, Decision, Review
-from solon.store.undoing import undo
 
 assignments = Assignment.__table__
 decisions = Decision.__table__

@@ -12,8 +12,8 @@ pytest.importorskip("fastapi", reason="the review server needs the extra solon[r
 
 from solon.project import Project
 from solon.review.auth import COOKIE, csrf_token
-from solon.store.experts import rotate_token
-from solon.store.sessions import SESSION_SECONDS, make_login_link
+from solon.store.reviewing.experts import rotate_token
+from solon.store.reviewing.sessions import SESSION_SECONDS, make_login_link
 
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
 HALF = json.dumps("half of one: \ud83d")

@@ -17,8 +17,8 @@ from solon.cli.app import run_command
 from solon.project import Project
 from solon.review import serve
 from solon.review.room import Options
-from solon.store.experts import add_expert
-from solon.store.stoppage import note_worker, why_waiting, worker_said
+from solon.store.reviewing.experts import add_expert
+from solon.store.reviewing.stoppage import note_worker, why_waiting, worker_said
 from solon.store.tables import Outbox, Run
 
 RULES = {"otherwise": "split"}

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from solon.project import Project
-from solon.store import queue
-from solon.store.answering import answer_lease
-from solon.store.evaluation import answers
-from solon.store.experts import ExpertRow
-from solon.store.review_lists import work_by_actor
+from solon.store.records.evaluation import answers
+from solon.store.reviewing import queue
+from solon.store.reviewing.answering import answer_lease
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.review_lists import work_by_actor
 from solon.store.tables import Assignment, Review
 
 assignments, reviews = Assignment.__table__, Review.__table__

@@ -15,17 +15,17 @@ from solon.config import ReviewersConfig
 from solon.errors import NotPending, UsageError
 from solon.evidence import rate_reviewers
 from solon.project import Project
-from solon.store import queue
-from solon.store.answering import Answered, answer_lease
-from solon.store.counts import count_decisions
-from solon.store.drafts import Lease, read_draft
-from solon.store.experts import ExpertRow, find_expert, save_measured, set_trust
-from solon.store.review_lists import count_answers, list_own_answers
+from solon.store.records.counts import count_decisions
 from solon.store.review_rows import VOTES, NotThere, ReviewRow, find_review, list_reviews
+from solon.store.reviewing import queue
+from solon.store.reviewing.answering import Answered, answer_lease
+from solon.store.reviewing.drafts import Lease, read_draft
+from solon.store.reviewing.experts import ExpertRow, find_expert, save_measured, set_trust
+from solon.store.reviewing.review_lists import count_answers, list_own_answers
+from solon.store.reviewing.undoing import undo
+from solon.store.reviewing.unvoting import replayed, take_back
+from solon.store.reviewing.voting import tally
 from solon.store.tables import Assignment, Decision, Record, Review
-from solon.store.undoing import undo
-from solon.store.unvoting import replayed, take_back
-from solon.store.voting import tally
 
 decisions = Decision.__table__
 reviews = Review.__table__

@@ -13,10 +13,10 @@ from solon.project import Project
 from solon.review import blind
 from solon.review.rendering import render
 from solon.review.schemas import BlindItem, ShownCandidate
-from solon.store import queue
-from solon.store.answering import answer_lease
 from solon.store.pace import judging
-from solon.store.reading import seed_content
+from solon.store.reviewing import queue
+from solon.store.reviewing.answering import answer_lease
+from solon.store.reviewing.reading import seed_content
 from solon.store.tables import Item, Review, Run
 
 items, reviews, runs = Item.__table__, Review.__table__, Run.__table__

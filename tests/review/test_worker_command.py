@@ -8,8 +8,8 @@ import pytest
 
 from solon.cli.app import run_command
 from solon.project import Project
-from solon.store import queue
-from solon.store.answering import answer_lease
+from solon.store.reviewing import queue
+from solon.store.reviewing.answering import answer_lease
 
 
 def test_the_worker_applies_what_waits(

@@ -16,7 +16,7 @@ from solon.project import Project
 from solon.store import Store
 from solon.store.copying import copy_store
 from solon.store.items import working
-from solon.store.overview import check_soundness
+from solon.store.records.overview import check_soundness
 from solon.store.tables import metadata
 
 CONFIG = {

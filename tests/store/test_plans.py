@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from solon.store import Store, begun, deliveries, items, queue, review_lists
-from solon.store.experts import ExpertRow, add_expert
-from solon.store.review_lists import Filters
+from solon.store import Store, begun, deliveries, items
+from solon.store.reviewing import queue, review_lists
+from solon.store.reviewing.experts import ExpertRow, add_expert
+from solon.store.reviewing.review_lists import Filters
 from solon.store.reviews import list_reviews
 
 GROWS = "items|reviews|calls|outbox|decisions|assignments|texts|candidates|verdicts|records"

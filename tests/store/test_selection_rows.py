@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 
 from solon.config import ReviewersConfig
 from solon.errors import NotPending
-from solon.store import adopting, experts, learning, selection, voting
+from solon.store import adopting, learning, selection
 from solon.store.review_rows import find_review, list_reviews
+from solon.store.reviewing import experts, voting
 from solon.store.tables import Item, Review
 
 items = Item.__table__

@@ -15,8 +15,8 @@ from solon.consensus.panel import ABSTAIN, Verdict
 from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
 from solon.eval.opinions import Opinion, counted, opinions_on, overlaps
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
-from solon.store import evaluation
-from solon.store.scores import scores_on
+from solon.store.records import evaluation
+from solon.store.records.scores import scores_on
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

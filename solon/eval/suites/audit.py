@@ -10,13 +10,14 @@ from solon.consensus.audit import AuditReport, rate_with_bound, watch
 from solon.consensus.target import read_target
 from solon.eval.opinions import counted
 from solon.eval.result import Figure, SuiteResult, nothing, rate
-from solon.store import certificates, counts, evaluation, runs
+from solon.store import certificates, runs
+from solon.store.records import counts, evaluation
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from solon.eval.material import Material
-    from solon.store.evaluation import Answer, Chosen
+    from solon.store.records.evaluation import Answer, Chosen
     from solon.store.runs import RunRow
 
 LABEL = "label"

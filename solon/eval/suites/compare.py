@@ -14,7 +14,7 @@ from solon.errors import UsageError
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
 from solon.eval.suites.audit import agrees, audited_records
 from solon.eval.writing import find_words
-from solon.store import evaluation
+from solon.store.records import evaluation
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

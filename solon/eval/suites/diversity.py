@@ -16,7 +16,7 @@ from solon.eval.material import spell_sample
 from solon.eval.result import Figure, SuiteResult, mean, nothing
 from solon.eval.spread import Spread, measure_spread
 from solon.eval.writing import find_words
-from solon.store import counts, evaluation
+from solon.store.records import counts, evaluation
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

@@ -20,7 +20,7 @@ from solon.consensus.resample import mean_interval
 from solon.eval.embedding import load_embedder
 from solon.eval.opinions import Opinion, counted, opinions_on
 from solon.eval.result import Figure, SuiteResult, nothing, rate
-from solon.store import evaluation, exporting
+from solon.store.records import evaluation, exporting
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

@@ -17,8 +17,9 @@ from solon.eval.result import Figure, SuiteResult, calibration_interval, mean, n
 from solon.eval.winning import Duel, WinRate, measure_wins
 from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
-from solon.store import evaluation, runs
-from solon.store.evaluation import Answer, Finding, Shown
+from solon.store import runs
+from solon.store.records import evaluation
+from solon.store.records.evaluation import Answer, Finding, Shown
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from solon.agents import critic, generator
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
-from solon.store.overview import UNJUDGED
+from solon.store.records.overview import UNJUDGED
 from solon.store.tables import Critique
 
 

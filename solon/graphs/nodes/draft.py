@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from solon.agents.generator import Draft
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
-from solon.store.overview import UNJUDGED
+from solon.store.records.overview import UNJUDGED
 
 
 async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:

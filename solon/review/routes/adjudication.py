@@ -16,7 +16,7 @@ from solon.review.rendering import page
 from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
 from solon.review.statistics import statistics
-from solon.store.proposals import list_proposals
+from solon.store.reviewing.proposals import list_proposals
 
 router = APIRouter(prefix="/api/v1", tags=["adjudication"], responses=ANSWERS)
 page_router = APIRouter(include_in_schema=False)

@@ -29,9 +29,9 @@ from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
 from solon.review.serving import write
 from solon.store.audit_log import append
-from solon.store.hooks import list_hooks
 from solon.store.jobs import JobRow, find_job, list_jobs
-from solon.store.proposals import ProposalRow, set_proposal
+from solon.store.reviewing.hooks import list_hooks
+from solon.store.reviewing.proposals import ProposalRow, set_proposal
 from solon.store.reviews import NotThere, find_review
 
 router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)

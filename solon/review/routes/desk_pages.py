@@ -20,11 +20,11 @@ from solon.review.room import Room
 from solon.review.routes.desk import job_out
 from solon.review.routes.queue import AnId
 from solon.review.serving import note_shown, write
-from solon.store.bulk import BARE, LEFT_OUT
-from solon.store.experts import list_experts
 from solon.store.jobs import list_jobs
-from solon.store.proposals import ProposalRow, set_proposal
-from solon.store.review_lists import list_filtered
+from solon.store.reviewing.bulk import BARE, LEFT_OUT
+from solon.store.reviewing.experts import list_experts
+from solon.store.reviewing.proposals import ProposalRow, set_proposal
+from solon.store.reviewing.review_lists import list_filtered
 from solon.store.runs import all_runs
 
 router = APIRouter(include_in_schema=False)

@@ -29,9 +29,9 @@ from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
 from solon.review.rules import cast_vote, propose_rule, propose_split, show_amendment, show_flip
 from solon.review.serving import write
-from solon.store.amendments import AmendmentRow, list_amendments
+from solon.store.lawmaking.amendments import AmendmentRow, list_amendments
+from solon.store.lawmaking.principles import PrincipleUse, count_uses
 from solon.store.laws import LawVersion, find_version, history
-from solon.store.principles import PrincipleUse, count_uses
 from solon.store.reviews import NotThere
 
 router = APIRouter(prefix="/api/v1", tags=["law"], responses=ANSWERS)

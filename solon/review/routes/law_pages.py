@@ -34,8 +34,8 @@ from solon.review.rules import (
     show_flip,
 )
 from solon.review.serving import write
-from solon.store.amendments import list_amendments
-from solon.store.experts import list_experts
+from solon.store.lawmaking.amendments import list_amendments
+from solon.store.reviewing.experts import list_experts
 
 router = APIRouter(include_in_schema=False)
 PARTS_OF_SPLIT = range(1, 5)

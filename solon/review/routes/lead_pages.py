@@ -18,8 +18,8 @@ from solon.review.routes.queue import AnId
 from solon.review.serving import note_shown
 from solon.review.statistics import run_statistics, statistics
 from solon.store.audit_log import list_entries
-from solon.store.experts import list_experts
-from solon.store.review_lists import Filters
+from solon.store.reviewing.experts import list_experts
+from solon.store.reviewing.review_lists import Filters
 
 router = APIRouter(prefix="/lead", include_in_schema=False)
 Short = Annotated[str, Query(max_length=200)]

@@ -28,11 +28,11 @@ from solon.review.schemas import (
 from solon.review.serving import note_shown, write
 from solon.review.statistics import statistics
 from solon.store.audit_log import append, list_entries, verify
-from solon.store.experts import ExpertRow, add_expert, list_experts, revoke_expert, rotate_token
-from solon.store.reading import law_rows
-from solon.store.review_lists import Filters, list_filtered
+from solon.store.reviewing.experts import ExpertRow, add_expert, list_experts, revoke_expert, rotate_token
+from solon.store.reviewing.reading import law_rows
+from solon.store.reviewing.review_lists import Filters, list_filtered
+from solon.store.reviewing.sessions import make_login_link
 from solon.store.reviews import NotThere, find_review
-from solon.store.sessions import make_login_link
 
 router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)
 Limit = Annotated[int, Query(ge=1, le=200)]

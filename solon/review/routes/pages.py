@@ -29,11 +29,11 @@ from solon.review.routes.queue import AnId, explanation
 from solon.review.schemas import BlindItem, DecisionIn, NextIn, NextOut, SettingsIn
 from solon.review.serving import hand_out, progress_of, take_answer, take_back, write
 from solon.store.audit_log import append
-from solon.store.drafts import own_lease
-from solon.store.experts import ExpertRow
-from solon.store.reading import read_candidates
+from solon.store.reviewing.drafts import own_lease
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.reading import read_candidates
+from solon.store.reviewing.sessions import begin_session, end_session, use_login_link
 from solon.store.reviews import find_review
-from solon.store.sessions import begin_session, end_session, use_login_link
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -36,11 +36,11 @@ from solon.review.schemas import (
 )
 from solon.review.serving import hand_out, open_review, progress_of, take_answer, take_back, write
 from solon.store.audit_log import append, has_read
-from solon.store.drafts import Lease, find_lease, own_lease, save_draft
-from solon.store.experts import save_settings, set_stage
-from solon.store.queue import keep_lease, release, reveal
-from solon.store.reading import law_rows
-from solon.store.review_lists import list_own_answers
+from solon.store.reviewing.drafts import Lease, find_lease, own_lease, save_draft
+from solon.store.reviewing.experts import save_settings, set_stage
+from solon.store.reviewing.queue import keep_lease, release, reveal
+from solon.store.reviewing.reading import law_rows
+from solon.store.reviewing.review_lists import list_own_answers
 from solon.store.reviews import NotThere, find_review
 
 ANSWERS: dict[int | str, dict[str, Any]] = {

@@ -12,9 +12,9 @@ from solon.review.rendering import render
 from solon.review.serving import write
 from solon.review.sso import COOKIE, SECONDS, SsoFailed
 from solon.store.audit_log import append
-from solon.store.experts import expert_by_subject
+from solon.store.reviewing.experts import expert_by_subject
+from solon.store.reviewing.sessions import begin_session
 from solon.store.reviews import NotThere
-from solon.store.sessions import begin_session
 
 router = APIRouter(include_in_schema=False)
 Part = Annotated[str, Query(max_length=4000)]

@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
-from solon.store import voting
-from solon.store.asked_again import Repeating, next_repeat
 from solon.store.audit_log import append
-from solon.store.disagreements import outcome_of, text_ids
-from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
 from solon.store.review_rows import KNOWN, ReviewRow
+from solon.store.reviewing import voting
+from solon.store.reviewing.asked_again import Repeating, next_repeat
+from solon.store.reviewing.disagreements import outcome_of, text_ids
+from solon.store.reviewing.experts import ExpertRow
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Item, Known, Review, Seed
 from solon.store.writer import insert_rows
@@ -157,7 +157,7 @@ def _answered(connection: Connection, expert: ExpertRow, purpose: str) -> int:
 
 def move_on(store: Store, connection: Connection, expert: ExpertRow, mix: Mix) -> str:
     """The stage of a person after what they have answered; moves them on where it is through, or has no questions."""
-    from solon.store.experts import set_stage
+    from solon.store.reviewing.experts import set_stage
 
     stage = expert.stage
     for now, following, most in (

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from solon.law.amendments import parts_of
 from solon.law.documents import diff
 from solon.law.lineage import may_belong, splits_of, successors
+from solon.store.lawmaking.precedents import precedents_under
 from solon.store.laws import Document, LawVersion, history
-from solon.store.precedents import precedents_under
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, literal, or_, select
 
 from solon.errors import StoreError, UsageError
-from solon.store import audit_log, erasing, releasing
-from solon.store.erasing import chunks, table
+from solon.store import audit_log
 from solon.store.items import FORGOTTEN
 from solon.store.passages import Passages, strings_of
+from solon.store.privacy import erasing
+from solon.store.privacy.erasing import chunks, table
+from solon.store.records import releasing
 from solon.store.reviews import event
 from solon.store.store import Store
 from solon.store.tombstones import Stone, Tombstones, add_stones, make_stone, words_of, write_stones

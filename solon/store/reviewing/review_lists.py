@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, String, and_, cast, exists, func, or_
 
 from solon.errors import InvalidDecision
 from solon.store.review_rows import VOTES
+from solon.store.reviewing.undoing import UNDO_LAST
 from solon.store.tables import (
     Assignment,
     Constitution,
@@ -23,7 +24,6 @@ from solon.store.tables import (
     Text,
     Verdict,
 )
-from solon.store.undoing import UNDO_LAST
 
 reviews = Review.__table__  # type: ignore[attr-defined]
 assignments = Assignment.__table__  # type: ignore[attr-defined]

@@ -11,10 +11,10 @@ from sqlalchemy import Case, Connection, case, exists, func, or_, select
 
 from solon.errors import InvalidDecision
 from solon.responses import choices_of, parse_response
-from solon.store.experts import ExpertRow
 from solon.store.overlaps import CERTIFIES
-from solon.store.review_lists import Filters, filtered
 from solon.store.review_rows import PERSONAL
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.review_lists import Filters, filtered
 from solon.store.reviews import find_review, store_decision
 from solon.store.store import Store
 from solon.store.tables import Assignment, Review

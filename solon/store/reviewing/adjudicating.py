@@ -13,15 +13,15 @@ from sqlalchemy import Connection, select, update
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.responses import choices_of, fields_of, parse_response
 from solon.store.audit_log import append, has_read
-from solon.store.disagreements import Given, given_answers, outcome_of, soft_shares, text_ids
-from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, new_id
-from solon.store.reading import text_bodies
 from solon.store.review_rows import NotThere, ReviewRow, find_review
+from solon.store.reviewing.disagreements import Given, given_answers, outcome_of, soft_shares, text_ids
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.reading import text_bodies
+from solon.store.reviewing.undoing import BeingApplied, start_over, take_from_outbox
 from solon.store.reviews import decision_rows, event
 from solon.store.store import Store
 from solon.store.tables import Adjudication, Assignment, Decision, Item, Precedent, Reply, Review
-from solon.store.undoing import BeingApplied, start_over, take_from_outbox
 from solon.store.writer import insert_rows
 
 adjudications = Adjudication.__table__  # type: ignore[attr-defined]

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, select
 
 from solon.formats.records import ExportRow, plain_model
-from solon.store.disagreements import contested_shares, text_ids
 from solon.store.ids import keyed_hash
 from solon.store.items import FORGOTTEN
+from solon.store.reviewing.disagreements import contested_shares, text_ids
 from solon.store.store import Store
 from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
 

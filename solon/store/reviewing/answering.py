@@ -13,14 +13,15 @@ from solon.config import ReviewersConfig
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
 from solon.store.audit_log import append, has_read
-from solon.store.disagreements import ask_others, note_disagreement
-from solon.store.drafts import Lease
-from solon.store.experts import ExpertRow
 from solon.store.ids import hash_id, keyed_hash
 from solon.store.items import FORGOTTEN
-from solon.store.proposals import keep_proposal, take_proposal
-from solon.store.queue import close_known, close_lease
 from solon.store.review_rows import PERSONAL, REPEAT
+from solon.store.reviewing.disagreements import ask_others, note_disagreement
+from solon.store.reviewing.drafts import Lease
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.proposals import keep_proposal, take_proposal
+from solon.store.reviewing.queue import close_known, close_lease
+from solon.store.reviewing.voting import keep_text, kept_answer, log_vote, settle, sure_after
 from solon.store.reviews import (
     LeaseLost,
     NotThere,
@@ -32,7 +33,6 @@ from solon.store.reviews import (
 )
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Item, Outbox, Precedent, Review
-from solon.store.voting import keep_text, kept_answer, log_vote, settle, sure_after
 from solon.store.writer import insert_rows
 
 reviews = Review.__table__  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from solon.errors import UsageError
 from solon.store import tables
-from solon.store.reading import set_aside_rows
+from solon.store.reviewing.reading import set_aside_rows
 from solon.store.runs import PREVIEW
 from solon.store.store import Store
 

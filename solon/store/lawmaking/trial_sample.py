@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from solon.law.casebook import repeats
-from solon.store.amendments import AmendmentRow
 from solon.store.ids import hash_id
-from solon.store.precedents import PrecedentRow, precedents_under
+from solon.store.lawmaking.amendments import AmendmentRow
+from solon.store.lawmaking.precedents import PrecedentRow, precedents_under
 
 
 def choose_sample(

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
-from solon.store.disagreements import outcome_of
 from solon.store.ids import hash_id, keyed_hash
 from solon.store.items import FORGOTTEN
 from solon.store.review_rows import REPEAT, ReviewRow
+from solon.store.reviewing.disagreements import outcome_of
 from solon.store.runs import KNOWN_RUN, PREVIEW, UNLISTED
 from solon.store.tables import Assignment, AuditEntry, Candidate, Decision, Item, Review, Run
 from solon.store.writer import insert_rows
 
 if TYPE_CHECKING:
-    from solon.store.experts import ExpertRow
+    from solon.store.reviewing.experts import ExpertRow
     from solon.store.store import Store
 
 assignments = Assignment.__table__  # type: ignore[attr-defined]

@@ -13,17 +13,14 @@ from sqlalchemy import Connection, select, update
 
 from solon.config import ReviewersConfig
 from solon.errors import NotPending
-from solon.store.answering import refuse_forgotten
 from solon.store.audit_log import append
-from solon.store.drafts import Lease
-from solon.store.experts import ExpertRow
-from solon.store.queue import lease_review
-from solon.store.review_lists import list_own_answers
 from solon.store.review_rows import VOTES, ReviewRow, fell_with, find_review
-from solon.store.reviews import event
-from solon.store.store import Store
-from solon.store.tables import Assignment, Decision, Item, Review
-from solon.store.undoing import (
+from solon.store.reviewing.answering import refuse_forgotten
+from solon.store.reviewing.drafts import Lease
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.queue import lease_review
+from solon.store.reviewing.review_lists import list_own_answers
+from solon.store.reviewing.undoing import (
     UNDO_LAST,
     BeingApplied,
     open_again,
@@ -32,7 +29,10 @@ from solon.store.undoing import (
     undo,
     withdraw_decision,
 )
-from solon.store.voting import tally
+from solon.store.reviewing.voting import tally
+from solon.store.reviews import event
+from solon.store.store import Store
+from solon.store.tables import Assignment, Decision, Item, Review
 from solon.store.writer import insert_rows
 
 reviews = Review.__table__  # type: ignore[attr-defined]

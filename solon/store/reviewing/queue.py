@@ -22,15 +22,15 @@ from sqlalchemy import (
 
 from solon.config import ReviewersConfig
 from solon.errors import NotPending
-from solon.store.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
 from solon.store.ids import new_id
 from solon.store.overlaps import CERTIFIES
 from solon.store.review_rows import PERSONAL
+from solon.store.reviewing.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
 from solon.store.reviews import LeaseLost, ReviewRow, find_review
 from solon.store.tables import Assignment, Expert, Review
 
 if TYPE_CHECKING:
-    from solon.store.experts import ExpertRow
+    from solon.store.reviewing.experts import ExpertRow
 
 reviews = Review.__table__  # type: ignore[attr-defined]
 assignments = Assignment.__table__  # type: ignore[attr-defined]

@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, exists, or_, select, update
 
 from solon.errors import NotPending
-from solon.store.answering import refuse_forgotten
 from solon.store.audit_log import append
-from solon.store.disagreements import note_disagreement
-from solon.store.drafts import Lease
-from solon.store.experts import ExpertRow
 from solon.store.items import next_attempt
-from solon.store.queue import lease_review
 from solon.store.review_rows import VOTES
+from solon.store.reviewing.answering import refuse_forgotten
+from solon.store.reviewing.disagreements import note_disagreement
+from solon.store.reviewing.drafts import Lease
+from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.queue import lease_review
 from solon.store.reviews import NotThere, ReviewRow, event, find_review
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Item, Outbox, Precedent, Review

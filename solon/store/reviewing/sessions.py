@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from solon.errors import UsageError
 from solon.store.audit_log import append
-from solon.store.experts import ExpertRow, expert_row, experts, find_expert, links, sessions
+from solon.store.reviewing.experts import ExpertRow, expert_row, experts, find_expert, links, sessions
 from solon.store.store import Store
 
 LINK_SECONDS = 600.0

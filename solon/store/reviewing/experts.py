@@ -224,7 +224,7 @@ def find_expert(connection: Connection, name_or_id: str) -> ExpertRow:
 
 def revoke_expert(store: Store, name_or_id: str, *, by: str) -> ExpertRow:
     """End a person's access at once: token, links, sessions and leases. What they decided stays."""
-    from solon.store.queue import release_all
+    from solon.store.reviewing.queue import release_all
 
     now = time.time()
     with store.transaction() as connection:

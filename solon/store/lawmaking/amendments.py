@@ -13,10 +13,10 @@ from solon.errors import UsageError
 from solon.law import documents, impact
 from solon.law.amendments import find_warnings
 from solon.store.audit_log import append
-from solon.store.experts import ExpertRow, list_experts
 from solon.store.ids import hash_id, new_id
+from solon.store.lawmaking.precedents import count_use, overrule
 from solon.store.laws import Document, Kind, LawVersion, bring_into_force, law_id, load_version
-from solon.store.precedents import count_use, overrule
+from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviews import event
 from solon.store.store import Store
 from solon.store.tables import Amendment, Decision, Precedent, Record, Trial, Vote

@@ -22,11 +22,11 @@ from solon.errors import NotPending
 from solon.responses import NOT_ANSWERS, Response, parse_response
 from solon.store.audit_log import append
 from solon.store.criticism import against_on
-from solon.store.disagreements import text_ids
-from solon.store.experts import list_experts
 from solon.store.ids import new_id
 from solon.store.learning import votes_on
 from solon.store.review_rows import VOTES, ReviewRow, find_review
+from solon.store.reviewing.disagreements import text_ids
+from solon.store.reviewing.experts import list_experts
 from solon.store.reviews import decide, event, set_escalated, store_decision
 from solon.store.store import Store
 from solon.store.tables import Assignment, ConsensusVersion, Decision, Item, Review

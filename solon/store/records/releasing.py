@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from solon.store import audit_log, exporting, tables
+from solon.store import audit_log, tables
+from solon.store.records import exporting
 from solon.store.reviews import event
 from solon.store.writer import insert_rows
 

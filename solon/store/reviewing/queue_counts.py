@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, exists, func, select
 
-from solon.store.queue import DONE_WITH, spoken
 from solon.store.review_rows import PERSONAL
+from solon.store.reviewing.queue import DONE_WITH, spoken
 from solon.store.tables import Assignment, Review
 
 if TYPE_CHECKING:
-    from solon.store.experts import ExpertRow
+    from solon.store.reviewing.experts import ExpertRow
 
 reviews = Review.__table__  # type: ignore[attr-defined]
 assignments = Assignment.__table__  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""How law is made of decisions: precedents, amendments and their impact, and the items that new law touches."""

@@ -1,0 +1,1 @@
+"""What came out, as reports, comparisons, exports and releases read it."""
