@@ -118,7 +118,10 @@ def _why_empty(room: Room, actor: str) -> NextOut:
     if counts["free"]:
         n = counts["free"]
         waits = f"{n} reviews wait" if n != 1 else "One review waits"
-        told = f"{waits}, but not for you: in other fields or languages, for other people, or set aside by you before."
+        told = (
+            f"{waits}, but not for you: in other fields or languages, for other people, or set aside by you. "
+        )
+        told += "What you skipped comes back an hour later."
         return _empty("nothing_for_you", told)
     if panel.working or (counts["opening"] and room.worker is not None):
         told = "The panel is still at work; new reviews appear here by themselves."

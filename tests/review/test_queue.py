@@ -222,6 +222,27 @@ def test_skip_goes_to_others_and_escalation_to_leads(project: Project, person: A
     assert kept.answer["candidate"] == review.candidates[0]
 
 
+def test_what_was_skipped_comes_back_when_nothing_else_waits(
+    project: Project, person: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = person("Ada")[0]
+    first, skipped = take(project, ada)
+    answer(project, ada, first, {"choice": "skip"})
+    for _ in range(5):
+        lease, review = take(project, ada)
+        assert review.id != skipped.id
+        answer(project, ada, lease, {"choice": "decline", "reason": "broken"})
+    with project.store.transaction() as connection:
+        while (found := queue.lease_next(connection, ada)) is not None:
+            queue.close_lease(connection, found[0], "declined")
+    monkeypatch.setattr("solon.store.reviewing.skipped.RESTS", 0.0)
+    again, back = take(project, ada)
+    assert back.id == skipped.id
+    answer(project, ada, again, {"choice": "prefer", "candidate": back.candidates[0], "rationale": "so"})
+    with project.store.transaction() as connection:
+        assert queue.lease_next(connection, ada) is None, "what was declined or answered stays so"
+
+
 def test_own_fields_come_first_or_only(project: Project, person: Any) -> None:
     with project.store.transaction() as connection:
         rows = list(connection.execute(select(reviews.c.id).order_by(reviews.c.created_at)).scalars())

@@ -23,6 +23,9 @@ candidates = Candidate.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
 texts = Text.__table__  # type: ignore[attr-defined]
 
+DONE_WITH = ("skipped", "declined", "escalated", "second", "decided", "vote")
+"""States of an assignment after which its review is for others, but for what was skipped."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

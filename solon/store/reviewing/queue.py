@@ -25,7 +25,16 @@ from solon.errors import NotPending
 from solon.store.ids import new_id
 from solon.store.overlaps import CERTIFIES
 from solon.store.review_rows import PERSONAL
-from solon.store.reviewing.drafts import Lease, find_lease, kept_draft, own_lease, undone_answer, write_draft
+from solon.store.reviewing.drafts import (
+    DONE_WITH,
+    Lease,
+    find_lease,
+    kept_draft,
+    own_lease,
+    undone_answer,
+    write_draft,
+)
+from solon.store.reviewing.skipped import find_skipped
 from solon.store.reviews import LeaseLost, ReviewRow, find_review
 from solon.store.tables import Assignment, Expert, Review
 
@@ -42,7 +51,6 @@ MAX_LEASES = 8
 """So many reviews one person may hold at once."""
 WAIT_FOR_PREFERRED = 24 * 3600.0
 """After so long, a redraft is offered to others than the one who asked for it."""
-DONE_WITH = ("skipped", "declined", "escalated", "second", "decided", "vote")
 
 
 def lease_next(
@@ -97,6 +105,9 @@ def _offered(
     late = _late(connection, expert, match, open_to)
     if late is not None:
         yield late
+    skipped = find_skipped(connection, expert.actor, open_to)
+    if skipped is not None:
+        yield skipped
 
 
 def expire(connection: Connection) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, exists, func, select
 
 from solon.store.review_rows import PERSONAL
-from solon.store.reviewing.queue import DONE_WITH, spoken
+from solon.store.reviewing.drafts import DONE_WITH
+from solon.store.reviewing.queue import spoken
 from solon.store.tables import Assignment, Review
 
 if TYPE_CHECKING:
