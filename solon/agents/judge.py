@@ -36,11 +36,11 @@ class Verdict:
     order: str
     sample: int
     outcome: str
-    p: float | None
-    confidence: float | None
-    scores: dict[str, float] | None
-    rationale: str
     call: Outcome | None
+    p: float | None = None
+    confidence: float | None = None
+    scores: dict[str, float] | None = None
+    rationale: str = ""
     abstained: str = ""
 
 
@@ -124,56 +124,23 @@ def _from_logprobs(outcome: Outcome, voter: str, seat: str, order: str, sample: 
     from solon.agents.models.structured import verdict_probability
 
     if outcome.outcome == "too_long":
-        return Verdict(
-            voter,
-            seat,
-            order,
-            sample,
-            "abstain",
-            None,
-            None,
-            None,
-            "",
-            outcome,
-            outcome.outcome,
-        )
+        return Verdict(voter, seat, order, sample, "abstain", outcome, abstained=outcome.outcome)
     probability = verdict_probability(outcome.logprobs) if outcome.ok else None
     if probability is None:
         return None
     p = probability["A"] if order == "AB" else probability["B"]
     side = "tie" if p == 0.5 else "A" if p > 0.5 else "B"
-    return Verdict(voter, seat, order, sample, side, round(p, 6), None, None, "", outcome)
+    return Verdict(voter, seat, order, sample, side, outcome, p=round(p, 6))
 
 
 def _from_json(outcome: Outcome, parsed: object, voter: str, seat: str, order: str, sample: int) -> Verdict:
     if not isinstance(parsed, PairVerdict):
-        return Verdict(
-            voter,
-            seat,
-            order,
-            sample,
-            "abstain",
-            None,
-            None,
-            None,
-            "",
-            outcome,
-            outcome.outcome,
-        )
+        return Verdict(voter, seat, order, sample, "abstain", outcome, abstained=outcome.outcome)
     side: str = parsed.verdict
     if order == "BA" and side != "tie":
         side = "B" if side == "A" else "A"
     return Verdict(
-        voter,
-        seat,
-        order,
-        sample,
-        side,
-        None,
-        parsed.confidence,
-        None,
-        parsed.rationale,
-        outcome,
+        voter, seat, order, sample, side, outcome, confidence=parsed.confidence, rationale=parsed.rationale
     )
 
 
@@ -184,7 +151,7 @@ def _from_opinion(
     name = f"{seat + 1}: {plugin.name}"
     if opinion is None:
         why = plugged.ABSTAINED if outcome.ok else outcome.outcome
-        return Verdict(plugin.identity, name, order, sample, "abstain", None, None, None, "", outcome, why)
+        return Verdict(plugin.identity, name, order, sample, "abstain", outcome, abstained=why)
     side, p = opinion.verdict, opinion.p
     if order == "BA":
         side = {"A": "B", "B": "A"}.get(side, side)
@@ -195,11 +162,11 @@ def _from_opinion(
         order,
         sample,
         side,
-        p,
-        opinion.confidence,
-        opinion.scores,
-        opinion.rationale,
         outcome,
+        p=p,
+        confidence=opinion.confidence,
+        scores=opinion.scores,
+        rationale=opinion.rationale,
     )
 
 
@@ -315,19 +282,7 @@ async def _score_once(
     outcome, parsed = await case.caller.parsed(ask)
     voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
     if parsed is None:
-        return Verdict(
-            voter,
-            name,
-            "",
-            sample,
-            "abstain",
-            None,
-            None,
-            None,
-            "",
-            outcome,
-            outcome.outcome,
-        )
+        return Verdict(voter, name, "", sample, "abstain", outcome, abstained=outcome.outcome)
     answer_scores = parsed.model_dump()
     scores = {k: float(v) for k, v in answer_scores["scores"].items()}
     mean = weighted_mean(scores, case.rubric.weights())
@@ -338,11 +293,9 @@ async def _score_once(
         "",
         sample,
         side,
-        None,
-        None,
-        scores,
-        str(answer_scores.get("rationale", "")),
         outcome,
+        scores=scores,
+        rationale=str(answer_scores.get("rationale", "")),
     )
 
 

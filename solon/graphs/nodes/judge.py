@@ -48,8 +48,6 @@ def _recorded(verdict: dict[str, Any]) -> Verdict:
         outcome=verdict["verdict"],
         p=verdict["p"],
         confidence=verdict["confidence"],
-        scores=None,
-        rationale="",
         call=None,
         abstained="recorded" if verdict["verdict"] == "abstain" else "",
     )
