@@ -19,7 +19,7 @@ from solon.errors import BadOutput, LimitReached, ModelError, TooLong
 from solon.prompts import Rendered
 from solon.store.journal import CallKey, ItemJournal, Outcome
 from solon.store.store import storable
-from solon.tracing import INPUT, OFF, OUTPUT, Tracing, call_attributes
+from solon.tracing import INPUT, OUTPUT, Tracing, call_attributes
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -198,23 +198,15 @@ class Heard(Protocol):
     def is_heard(self) -> bool: ...
 
 
+@dataclass(slots=True)
 class Caller:
-    """Makes the calls of one item."""
+    """Makes the calls of one item. `heard`: by model, whether anybody listens to it; callers of a run share it."""
 
-    def __init__(
-        self,
-        pool: ModelPool,
-        journal: ItemJournal,
-        meter: Meter,
-        tracing: Tracing = OFF,
-        heard: dict[str, bool] | None = None,
-    ) -> None:
-        """`heard`: by model, whether anybody listens to it; callers that work in one context share it."""
-        self.pool = pool
-        self.journal = journal
-        self.meter = meter
-        self.tracing = tracing
-        self._heard = {} if heard is None else heard
+    pool: ModelPool
+    journal: ItemJournal
+    meter: Meter
+    tracing: Tracing
+    heard: dict[str, bool]
 
     def can_give_logprobs(self, model: str) -> bool:
         return self.pool[model].capabilities.logprobs
@@ -260,9 +252,9 @@ class Caller:
 
     def _is_heard(self, name: str, member: Member) -> bool | None:
         """Does anybody listen to LangChain's calls? It is the same for all items of a run, and costly to find out."""
-        if name not in self._heard and isinstance(member.chat, Heard):
-            self._heard[name] = member.chat.is_heard()
-        return self._heard.get(name)
+        if name not in self.heard and isinstance(member.chat, Heard):
+            self.heard[name] = member.chat.is_heard()
+        return self.heard.get(name)
 
     async def _traced(self, ask: Ask, member: Member, call_id: str) -> Outcome:
         """`_make` with a span; texts only where the configuration wants them told."""

@@ -382,6 +382,7 @@ LINEAGE: JsonDict = {
             "output_tokens": 9,
             "cost": 0.0002,
             "seconds": 0.8,
+            "error": None,
         }
     ],
 }

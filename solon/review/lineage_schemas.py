@@ -197,6 +197,7 @@ class CallRow(Wire):
     output_tokens: int | None
     cost: float | None
     seconds: float
+    error: str | None = Field(description="what was wrong with an answer, or why there was none")
 
 
 class Lineage(Wire, json_schema_extra=example(LINEAGE)):
