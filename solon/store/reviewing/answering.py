@@ -110,12 +110,14 @@ def answer_lease(
     response = parse_response(review.response_schema, answer, review.candidates)
     _check_rationale(store, review, expert.actor, response)
     decision_id = None
+    kind: Kind = "decided"
     if late:
-        kind = _keep_second(store, connection, lease, review, response, basics)
+        kind = "second"
+        _keep_beside(store, connection, lease, response, basics, "second")
     elif review.kind == "interrupt" and not expert.believed(reviewers).final:
-        kind = _keep_vote(store, connection, lease, review, response, basics)
+        kind = "vote"
+        _keep_beside(store, connection, lease, response, basics, "vote")
     else:
-        kind = "decided"
         counts = review.kind != REPEAT and not saw_votes(connection, expert.actor, review)
         decision_id = store_decision(
             store,
@@ -150,34 +152,21 @@ def _lease_of(connection: Connection, actor: str, token: str, review_id: str) ->
     return Lease(**found)
 
 
-def _keep_second(
+def _keep_beside(
     store: Store,
     connection: Connection,
     lease: Lease,
-    review: ReviewRow,
     response: Response,
     basics: Mapping[str, Any],
-) -> Kind:
-    """Someone decided first: a blind second opinion."""
-    kept = {**basics, **kept_answer(store, connection, review.id, response)}
-    close_lease(connection, lease, "second", answer=kept)
-    append(store, connection, lease.actor, "review.second", review.id, {"assignment": lease.id})
-    return "second"
-
-
-def _keep_vote(
-    store: Store,
-    connection: Connection,
-    lease: Lease,
-    review: ReviewRow,
-    response: Response,
-    basics: Mapping[str, Any],
-) -> Kind:
-    """Who is not proven gives evidence, and decides nothing alone."""
-    kept = {**basics, **kept_answer(store, connection, review.id, response)}
-    close_lease(connection, lease, "vote", answer=kept)
-    log_vote(store, connection, review.id, lease.actor, lease.id)
-    return "vote"
+    kind: Literal["second", "vote"],
+) -> None:
+    """An answer that decides nothing: a second opinion after somebody's decision, or the vote of who is not proven."""
+    kept = {**basics, **kept_answer(store, connection, lease.review_id, response)}
+    close_lease(connection, lease, kind, answer=kept)
+    if kind == "second":
+        append(store, connection, lease.actor, "review.second", lease.review_id, {"assignment": lease.id})
+    else:
+        log_vote(store, connection, lease.review_id, lease.actor, lease.id)
 
 
 def _unsure(
