@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select
 
 from solon.formats.records import ExportRow, plain_model
 from solon.store.ids import keyed_hash
@@ -86,21 +86,28 @@ def export_rows(
     return first, rows  # type: ignore[return-value]
 
 
+def with_seeds() -> Select[Any]:
+    """Records with the facts and the text of their seeds."""
+    return (
+        select(
+            records,
+            items.c.seed_id,
+            items.c.prompts_id,
+            seeds.c.external_id,
+            *(seeds.c[name] for name in PROVENANCE),
+            texts.c.body,
+        )
+        .join(items, items.c.id == records.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+    )
+
+
 def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]:
     with store.connect() as connection:
         yield dict(Counter(_without_record(connection, which)) + Counter(_forgotten(connection, which)))
         query = (
-            select(
-                records,
-                items.c.seed_id,
-                items.c.prompts_id,
-                seeds.c.external_id,
-                *(seeds.c[name] for name in PROVENANCE),
-                texts.c.body,
-            )
-            .join(items, items.c.id == records.c.item_id)
-            .join(seeds, seeds.c.id == items.c.seed_id)
-            .join(texts, texts.c.id == seeds.c.text_id)
+            with_seeds()
             .where(*which.of_records(), *which.of_items())
             .order_by(items.c.position, records.c.id)
         )

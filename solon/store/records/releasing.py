@@ -32,20 +32,7 @@ def _table(name: str) -> Any:
 
 def rows_by_id(store: Store, record_ids: Iterable[str]) -> Iterator[ExportRow]:
     """Records in the order of the ids; those whose texts were erased are missing."""
-    records, items, seeds, texts = (_table(name) for name in ("Record", "Item", "Seed", "Text"))
-    query = (
-        select(
-            records,
-            items.c.seed_id,
-            items.c.prompts_id,
-            seeds.c.external_id,
-            *(seeds.c[name] for name in exporting.PROVENANCE),
-            texts.c.body,
-        )
-        .join(items, items.c.id == records.c.item_id)
-        .join(seeds, seeds.c.id == items.c.seed_id)
-        .join(texts, texts.c.id == seeds.c.text_id)
-    )
+    query, records = exporting.with_seeds(), _table("Record")
     with store.connect() as connection:
         for part in _parts(record_ids):
             found = {
