@@ -17,6 +17,7 @@ from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.spending import choose_reviews
 from solon.graphs.threads import Threads, names_decision
+from solon.observers import Observer
 from solon.privacy import make_scanner, texts_of
 from solon.store import Store, deliveries, holds
 from solon.store import items as item_store
@@ -61,7 +62,7 @@ class Runner:
         self.me = ""
         self._recipe = recipe or get_recipe(run.recipe)
         self.progress = Progress(meter)
-        self._on_progress = on_progress
+        self._on_progress, self._watcher = on_progress, Observer("on_progress")
         self._left = limit
         self._failures = 0
         self._undelivered: set[str] = set()
@@ -314,14 +315,17 @@ class Runner:
             return  # a server's worker comes by here for every few decisions of a run, however large
         with self.store.connect() as connection:
             self.progress.counts = item_store.count_states(connection, self.run.id)
-        self._on_progress(self.progress)
+        self._watcher.call(self._on_progress, self.progress)
 
     def _moved(self, source: str, target: str) -> None:
-        if self._on_progress is None:
-            return
+        """Tell `on_progress` of a move, behind the boundary: neither it nor what it does to the counts reaches the item."""
+        if self._on_progress is not None:
+            self._watcher.call(self._tell, self._on_progress, source, target)
+
+    def _tell(self, on_progress: Callable[[Progress], None], source: str, target: str) -> None:
         counts = self.progress.counts
         if not counts.get(source):
             source = "queued"
         counts[source] = counts.get(source, 0) - 1
         counts[target] = counts.get(target, 0) + 1
-        self._on_progress(self.progress)
+        on_progress(self.progress)
