@@ -49,7 +49,7 @@ class _Watched:
 
 
 class Tracing:
-    """Opens spans; the one that is off opens none and costs an attribute lookup. No tracer's failure reaches the work."""
+    """Opens spans, and lets no failure of a tracer out; one that is off opens none and costs an attribute lookup."""
 
     def __init__(self, tracer: Any = None, *, capture_content: bool = False) -> None:
         self._tracer = tracer

@@ -47,7 +47,7 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 class _LastingStream:
-    """A stream of text that outlives its reader: once a write fails, what follows goes nowhere and nothing is raised."""
+    """A stream of text that outlives its reader: once a write fails, what follows goes nowhere."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

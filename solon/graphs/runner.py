@@ -16,7 +16,8 @@ from solon.graphs.contexts import Contexts
 from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.spending import choose_reviews
-from solon.graphs.threads import Threads, names_decision
+from solon.graphs.state import named_decision
+from solon.graphs.threads import Threads
 from solon.observers import Observer
 from solon.privacy import make_scanner, texts_of
 from solon.store import Store, deliveries, holds
@@ -260,9 +261,6 @@ class Runner:
         try:
             state = await self._threads.deliver(item, delivery)
             self._failures = 0
-            await self.store.writer.run(
-                lambda connection: review_store.mark_applied(connection, delivery.decision_id)
-            )
             self._moved("waiting", "waiting" if "__interrupt__" in state else state["outcome"])
             return
         except LimitReached as error:
@@ -277,7 +275,7 @@ class Runner:
             problem = self._spell(error)
         self._undelivered.add(delivery.decision_id)
         (item,) = item_store.load_items(self.store, [item.id])  # it may be in a later attempt now
-        taken_in = names_decision(await self._threads.stands_at(item), delivery.decision_id)
+        taken_in = named_decision(await self._threads.stands_at(item)) == delivery.decision_id
         await self.store.writer.run(
             lambda connection: review_store.not_delivered(
                 connection, delivery, problem, taken_in=taken_in, state="queued" if stopped else "parked"
@@ -318,7 +316,7 @@ class Runner:
         self._watcher.call(self._on_progress, self.progress)
 
     def _moved(self, source: str, target: str) -> None:
-        """Tell `on_progress` of a move, behind the boundary: neither it nor what it does to the counts reaches the item."""
+        """Tell `on_progress` of a move: neither it nor what it does to the counts reaches the item."""
         if self._on_progress is not None:
             self._watcher.call(self._tell, self._on_progress, source, target)
 
