@@ -215,7 +215,7 @@ def _check_checkpoints(store: Store, *, repair: bool) -> Iterator[Check]:
         )
 
 
-_SET_ASIDE = "run `solon doctor --repair` or `solon resume`: it is set aside, and its items are replayed without paying again"
+_SET_ASIDE = "run `solon doctor --repair` or `solon resume`: it is set aside, and items are replayed, unpaid"
 
 
 def _check_threads(waiting: list[tuple[str, str, int]]) -> Iterator[Check]:
