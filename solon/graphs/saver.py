@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from solon.errors import ConfigError, StoreError
+from solon.errors import ConfigError
 from solon.graphs.known_threads import CheckpointDamaged, Summed, find_sound, is_over
 from solon.observers import warn
 from solon.store import Store
 from solon.store.engine import mapped_errors
-from solon.store.housekeeping import damage_of, is_damage, set_aside, stored_threads
+from solon.store.housekeeping import damage_of, set_aside, stored_threads
 
 
 @asynccontextmanager
@@ -35,8 +36,8 @@ async def open_saver(store: Store) -> AsyncIterator[Any]:
 async def damaged_threads(store: Store, *, drop: bool = False) -> list[str]:
     """The threads of a sound file or database whose checkpoints cannot be read; they can be dropped."""
     damaged: list[str] = []
-    if not stored_threads(store):
-        return damaged
+    if not store.checkpoints.startswith("postgresql") and not Path(store.checkpoints).exists():
+        return damaged  # opening would make it
     async with open_saver(store) as saver:
         for thread in sorted(stored_threads(store)):
             try:
@@ -48,14 +49,19 @@ async def damaged_threads(store: Store, *, drop: bool = False) -> list[str]:
     return damaged
 
 
-_looked_at: set[str] = set()
-"""Files that this process has looked at as a whole: that takes a second where 50,000 items wait."""
+_sound: dict[str, tuple[int, ...]] = {}
+"""Files as this process left them: only what has changed since is looked at as a whole, a second for 50,000 items."""
 _looking = threading.Lock()
+
+
+def _state_of(path: str) -> tuple[int, ...]:
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _set_aside_damaged(path: str) -> None:
     with _looking:
-        if path in _looked_at:
+        if not os.path.exists(path) or _sound.pop(path, ()) == _state_of(path):
             return
         damage = damage_of(Path(path))
         if damage:
@@ -64,30 +70,20 @@ def _set_aside_damaged(path: str) -> None:
                 f"the checkpoints {path} are damaged ({damage}): the file is now {aside.name}, and items that wait "
                 "are replayed from the journal at no cost"
             )
-        _looked_at.add(path)
 
 
 @asynccontextmanager
 async def _open_sqlite(path: str, serde: Any) -> AsyncIterator[Any]:
     from solon.graphs.sqlite_saver import SqliteSaver
 
-    def open_file() -> SqliteSaver:
-        _set_aside_damaged(path)
-        return SqliteSaver(path, serde=serde, keep="latest", is_over=is_over)
-
-    try:
-        saver = open_file()
-    except StoreError as error:
-        if not is_damage(error.__cause__):
-            raise
-        _looked_at.discard(path)  # it was broken since this process looked
-        saver = open_file()
+    _set_aside_damaged(path)
+    saver = SqliteSaver(path, serde=serde, keep="latest", is_over=is_over)
     try:
         yield saver
     finally:
         saver.close()
-        if saver.damaged:
-            _looked_at.discard(path)
+        if not saver.damaged:
+            _sound[path] = _state_of(path)
 
 
 @asynccontextmanager

@@ -111,7 +111,7 @@ def test_a_file_that_is_empty_or_gone_costs_nothing(make_desk: Make, lost: str) 
 
 
 @sqlite_only
-def test_a_file_that_breaks_while_a_process_lives_is_set_aside_by_that_process(make_desk: Make) -> None:
+def test_a_file_that_breaks_between_two_uses_of_a_process_is_set_aside(make_desk: Make) -> None:
     """A server opens its checkpoints again and again, and looks at the whole of them once."""
     desk = answered(make_desk)
     desk.project.resume()
