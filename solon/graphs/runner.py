@@ -214,7 +214,7 @@ class Runner:
             state = await self._threads.drive(item)
             if not item.fresh and "outcome" in state:
                 # The thread may have been final while its item was not: a crash between the two.
-                await self._set(item, state["outcome"], reason=state.get("reason"))
+                await self._store_state(item, state["outcome"], state.get("reason"))
             self._failures = 0
             self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
         except LimitReached:
@@ -290,15 +290,20 @@ class Runner:
         )
 
     async def _set(self, item: ItemRow, state: str, *, reason: str | None = None) -> None:
+        if await self._store_state(item, state, reason):
+            self._moved("running", state)
+
+    async def _store_state(self, item: ItemRow, state: str, reason: str | None) -> bool:
+        """Did the item move?"""
         try:
-            await self.store.writer.run(
+            return await self.store.writer.run(
                 lambda connection: item_store.set_state(
                     connection, item.id, item.attempt, state, reason=reason
                 )
             )
-            self._moved("running", state)
         except StoreError as error:
             self._fatal = self._fatal or error
+            return False
 
     async def _keep_claims(self) -> None:
         while True:

@@ -52,8 +52,8 @@ def find_strays(connection: Connection) -> list[Stray]:
 def _kinds() -> Iterator[tuple[ColumnElement[bool], str, bool]]:
     """What contradicts what; the first that fits an item tells what becomes of it."""
     failed, waits = items.c.state == "failed", items.c.state == "waiting"
-    open_ = _has_review(reviews.c.state.in_(("waiting", "held")))
-    yield failed & open_, "failed although their review waits", True
+    open_, here = reviews.c.state.in_(("waiting", "held")), reviews.c.attempt == items.c.attempt
+    yield failed & _has_review(open_, here), "failed although their review waits", True
     # After a redraft the graph may fail by itself; a mistake that nobody foresaw is told as an internal error.
     by_mistake = items.c.reason.startswith("internal error")
     answered = _has_answer(or_(decisions.c.choice.not_in(GOES_ON), by_mistake))
@@ -63,7 +63,7 @@ def _kinds() -> Iterator[tuple[ColumnElement[bool], str, bool]]:
     # What the present attempt was told last must be what it ended with.
     last = _has_answer(
         decisions.c.choice.not_in(GOES_ON),
-        _has_review(reviews.c.state == "decided", reviews.c.decision_id == decisions.c.id),
+        _has_review(reviews.c.state == "decided", reviews.c.decision_id == decisions.c.id, here),
         not_(ends_with(decisions.c.id)),
     )
     yield (
@@ -71,15 +71,16 @@ def _kinds() -> Iterator[tuple[ColumnElement[bool], str, bool]]:
         "ended without the answer they were given",
         False,
     )
-    stuck = and_(waits, not_(open_), not_(_is_on_its_way()))
+    # A review of an earlier attempt that waits can be answered: its item is then replayed up to it.
+    stuck = and_(waits, not_(_has_review(open_)), not_(_is_on_its_way()))
     yield stuck & _has_answer(), "wait although they were answered", False
     yield stuck, "wait for a review that nobody can answer", False
 
 
 def _has_review(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Did the item's present attempt stop at such a review?"""
-    stops = (reviews.c.item_id == items.c.id, reviews.c.attempt == items.c.attempt)
-    return exists().where(*stops, reviews.c.kind == "interrupt", *conditions).correlate_except(reviews)
+    """Did the item's graph stop at such a review?"""
+    stops = (reviews.c.item_id == items.c.id, reviews.c.kind == "interrupt")
+    return exists().where(*stops, *conditions).correlate_except(reviews)
 
 
 def _has_answer(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

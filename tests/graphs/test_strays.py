@@ -180,3 +180,15 @@ def test_an_answer_is_applied_in_the_transaction_that_names_it(
         monkeypatch.setattr(f"{module}.mark_applied", noting)
     desk.project.resume()
     assert seen == [("accepted" if choice == "prefer" else "waiting", True)]
+
+
+def test_progress_of_items_that_begin_again_adds_up(make_desk: Make) -> None:
+    """An item that is replayed and ends is counted once."""
+    desk = make_desk(**ALWAYS)
+    decided(desk)
+    write(desk, update(ITEMS).values(**BY_MISTAKE), update(OUTBOX).values(applied_at=1.0))
+    doctor(desk, repair=True)
+    counts: list[dict[str, int]] = []
+    desk.project.resume(on_progress=lambda progress: counts.append(dict(progress.counts)))
+    assert {sum(seen.values()) for seen in counts} == {1}
+    assert {name: n for name, n in counts[-1].items() if n} == {"accepted": 1}
