@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import ConfigError, LimitReached, ModelUnavailable, SolonError, UsageError
+from solon.observers import watched
 from solon.project import Project
 from solon.store.engine import sqlite_path
 from solon.store.items import count_states, fence, owner
@@ -109,7 +110,7 @@ def run_on_ray(
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
         for _ in range(min(workers or cores, cores)):
             crew.hire()
-        _drive(project, run, crew, chunk, on_counts)
+        _drive(project, run, crew, chunk, watched("on_counts", on_counts))
     finally:
         if ours:
             ray.shutdown()

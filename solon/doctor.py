@@ -1,5 +1,5 @@
 """Checks of everything that a run needs: store, models, disk, packages. Each says what to do; none changes anything
-but the one migration that is asked for."""
+but the migration or the repair that is asked for."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import asyncio
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from solon.config import Config, ModelConfig
 from solon.errors import SolonError
+
+if TYPE_CHECKING:
+    from solon.store import Store
 
 State = Literal["ok", "note", "broken"]
 
@@ -43,14 +47,20 @@ class Check:
     next_step: str = ""
 
 
-def examine(config: Config, *, migrate: bool = False, offline: bool = False) -> list[Check]:
-    """Every check, in the order in which a newcomer would meet the problems."""
+def examine(
+    config: Config, *, migrate: bool = False, offline: bool = False, repair: bool = False
+) -> list[Check]:
+    """Every check, in the order in which a newcomer would meet the problems.
+
+    Args:
+        repair: bring in what led nowhere: items that contradict their reviews or answers, and damaged checkpoints.
+    """
     return [
         *_guarded("python", check_python),
         *_guarded("packages", check_packages),
         *_guarded("configuration", lambda: check_law(config)),
         *_guarded("panel", lambda: check_panel(config)),
-        *_guarded("store", lambda: check_store(config.store, migrate=migrate)),
+        *_guarded("store", lambda: check_store(config.store, migrate=migrate, repair=repair)),
         *_guarded("disk", lambda: check_disk(config.store)),
         *check_models(config, offline=offline),
     ]
@@ -110,7 +120,7 @@ def check_panel(config: Config) -> Iterator[Check]:
         yield Check("panel", "note", f"{told}: it may prefer its own", OWN_FAMILY)
 
 
-def check_store(url: str, *, migrate: bool) -> Iterator[Check]:
+def check_store(url: str, *, migrate: bool, repair: bool = False) -> Iterator[Check]:
     from solon.store import Store
     from solon.store.engine import sqlite_path
 
@@ -132,14 +142,14 @@ def check_store(url: str, *, migrate: bool) -> Iterator[Check]:
                 "store", "broken", f"{path} or its folder is read-only", f"chmod u+w {path} {path.parent}"
             )
         yield from _check_contents(store)
+        yield from _check_items(store, repair=repair)
+        yield from _guarded("checkpoints", lambda: _check_checkpoints(store, repair=repair))
 
 
-def _check_contents(store: object) -> Iterator[Check]:
-    from solon.store import Store
+def _check_contents(store: Store) -> Iterator[Check]:
     from solon.store.deliveries import delivery_problems
     from solon.store.records import overview
 
-    assert isinstance(store, Store)
     problem = overview.check_soundness(store)
     if problem:
         yield Check(
@@ -158,6 +168,54 @@ def _check_contents(store: object) -> Iterator[Check]:
             "decisions", "note", f"{number} could not be applied: {problem}", "run `solon resume` again"
         )
     yield from _check_threads(overview.waiting_graph_versions(store))
+
+
+def _check_items(store: Store, *, repair: bool) -> Iterator[Check]:
+    """Answers that led nowhere, and items that nobody can answer."""
+    from solon.store.strays import bring_in, find_strays
+
+    with store.transaction() if repair else store.connect() as connection:
+        strays = find_strays(connection)
+        if repair:
+            bring_in(connection, strays)
+    for (run_id, why), number in Counter((stray.run_id, stray.why) for stray in strays).items():
+        told = f"{number} items of run {run_id} {why}"
+        if repair:
+            step = f"`solon resume {run_id}` goes on with them, without paying again"
+            yield Check("items", "note", f"{told}: they are on their way again", step)
+        else:
+            step = "run `solon doctor --repair`, which sends them on their way again; nothing is lost"
+            yield Check("items", "broken", told, step)
+
+
+def _check_checkpoints(store: Store, *, repair: bool) -> Iterator[Check]:
+    """Checkpoints that cannot be read cost nothing but a replay; it is said what was found."""
+    from solon.graphs.pruning import count_without_checkpoint
+    from solon.graphs.saver import damaged_threads
+    from solon.store.housekeeping import damage_of
+
+    damage = damage_of(Path(store.checkpoints))
+    if damage and not repair:
+        yield Check("checkpoints", "broken", f"{store.checkpoints} is damaged: {damage}", _SET_ASIDE)
+        return
+    damaged = asyncio.run(damaged_threads(store, drop=repair))
+    if damage:
+        yield Check("checkpoints", "note", f"{store.checkpoints} was damaged, and is set aside beside it", "")
+    if damaged:
+        told = f"{len(damaged)} checkpoints cannot be read, e.g. of thread {damaged[0]}"
+        if repair:
+            yield Check("checkpoints", "note", f"{told}; they are dropped", "")
+        else:
+            yield Check("checkpoints", "broken", told, _SET_ASIDE)
+    missing, waiting = count_without_checkpoint(store)
+    if missing:
+        told = f"{missing} of {waiting} items that wait have no checkpoint"
+        yield Check(
+            "checkpoints", "note", told, "nothing to do: an answer replays them, without paying again"
+        )
+
+
+_SET_ASIDE = "run `solon doctor --repair` or `solon resume`: it is set aside, and items are replayed, unpaid"
 
 
 def _check_threads(waiting: list[tuple[str, str, int]]) -> Iterator[Check]:

@@ -15,6 +15,7 @@ from solon.errors import LimitReached, UsageError
 from solon.law import amendments as edits
 from solon.law import impact
 from solon.law.documents import Scope, load_constitution, load_rubric
+from solon.observers import watched
 from solon.store import laws
 from solon.store.lawmaking import amendments as stored
 from solon.store.lawmaking.amendments import AmendmentRow
@@ -296,6 +297,7 @@ async def measure_impact(
     from solon.preparing import check_prices
 
     check_prices(config.model_copy(update={"limits": config.limits.model_copy(update={"cost": max_cost})}))
+    tell = watched("tell", tell)
     with store.connect() as connection:
         amendment = stored.find_amendment(connection, amendment_id)
         base = laws.load_version(connection, amendment.kind, amendment.base_id)

@@ -160,7 +160,7 @@ class _Mover:
         await self._settle(item, state)
 
     async def _settle(self, item: Stranded, state: dict[str, Any]) -> None:
-        from solon.graphs.threads import names_decision
+        from solon.graphs.state import named_decision
 
         waits = "__interrupt__" in state
         self._made.waiting += waits
@@ -168,7 +168,7 @@ class _Mover:
         if item.decision_id is not None:
             with self._store.connect() as connection:
                 arrived = moving.is_applied(connection, item.decision_id)
-            if arrived or names_decision(state, item.decision_id):
+            if arrived or named_decision(state) == item.decision_id:
                 self._made.attached += 1
             else:
                 why = "the graph of today shows other candidates, or has no such answer"

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from solon.notebook import is_notebook
+from solon.observers import Observer
 from solon.plain import clean, escape_html
 
 if TYPE_CHECKING:
@@ -35,12 +36,17 @@ class Progress(Protocol):
 
 
 class ProgressDisplay:
-    """A context manager; hand `show` to the run as `on_progress`. `quiet` shows nothing at all."""
+    """A context manager; hand `show` to the run as `on_progress`. `quiet` shows nothing at all.
+
+    Where it cannot write, because whoever read standard error is gone, the run goes on without it.
+    """
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet, self._clock = quiet, clock
         self._notebook = is_notebook() and not quiet
-        self._terminal = sys.stderr.isatty() and not self._notebook and not quiet
+        on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._terminal = on_terminal and not self._notebook and not quiet
+        self._watcher = Observer("the display of progress")
         self._bar: Any = None
         self._task: Any = None
         self._cell: Any = None
@@ -51,6 +57,10 @@ class ProgressDisplay:
         self._progress: Progress | None = None
 
     def __enter__(self) -> Self:
+        self._watcher.call(self._begin)
+        return self
+
+    def _begin(self) -> None:
         if self._notebook:
             shell: Any = import_module("IPython.display")
             self._cell = shell.display(shell.HTML(self._draw()), display_id=True)
@@ -68,11 +78,13 @@ class ProgressDisplay:
             )
             self._task = self._bar.add_task("starting", total=None)
             self._bar.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._watcher.call(self._end)
+
+    def _end(self) -> None:
         if self._cell is not None:
             self._redraw()
         elif self._bar is not None:
@@ -91,6 +103,9 @@ class ProgressDisplay:
 
     def tick(self) -> None:
         """Show what is known by now; between two changes of items, calls and tokens go on."""
+        self._watcher.call(self._tick)
+
+    def _tick(self) -> None:
         if self._progress is None:
             return
         if self._cell is not None:
@@ -112,7 +127,7 @@ class ProgressDisplay:
     def restore_terminal(self) -> None:
         """Give the cursor back, for whoever ends the process at once."""
         if self._bar is not None:
-            self._bar.stop()
+            self._watcher.call(self._bar.stop)
 
     def _update(self) -> None:
         if self._progress is not None:

@@ -119,7 +119,8 @@ class Project(Contents):
             reuse: id of a run whose finished calls shall not be made again.
             ask_again: ask people also what they have decided in an earlier run over the same candidates.
             progress: show a bar or lines; default: in a notebook only.
-            on_progress, on_runner: called after every change with the counts, and once with the runner.
+            on_progress, on_runner: called after every change with the counts, and once with the runner. What
+                `on_progress` raises is told once, in a `SolonWarning`, and changes nothing.
 
         Raises:
             UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.

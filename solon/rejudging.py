@@ -18,6 +18,7 @@ from solon.errors import LimitReached
 from solon.law.amendments import touched
 from solon.law.casebook import Index
 from solon.law.documents import diff
+from solon.observers import watched
 from solon.preparing import check_prices, config_of_run
 from solon.store import runs as run_store
 from solon.store.lawmaking import rejudging as stored
@@ -214,7 +215,7 @@ async def rejudge(
     work = [d for d in (*work, *stale) if d.target.item_id in readable and d.target.shown]
     sessions = _Sessions(store, config, models, recipes, plugins, max_calls, max_cost)
     try:
-        looks = await _look(sessions, work, now, found, tell)
+        looks = await _look(sessions, work, now, found, watched("tell", tell))
         moved = _move(sessions, looks, now, found, by)
         await sessions.carry_on(moved)
     finally:

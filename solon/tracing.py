@@ -2,20 +2,21 @@
 
 Ids and figures only; texts are added with `capture_content`. Without an exporter of the application's own, spans go
 where OTEL_EXPORTER_OTLP_ENDPOINT says. Solon has no telemetry of its own. Must not import anything of Solon but
-`config` and `errors`; imports OpenTelemetry only when tracing is on.
+`config`, `errors` and `observers`; imports OpenTelemetry only when tracing is on.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Protocol, TypeVar
 
 from solon.config import TracingConfig
 from solon.errors import ConfigError
+from solon.observers import Observer
 
 KIND, INPUT, OUTPUT = "openinference.span.kind", "input.value", "output.value"
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class Span(Protocol):
 
 
 class _Nothing:
-    """The span of a tracer that is off."""
+    """The span of a tracer that is off, or that could not open one."""
 
     def set_attribute(self, key: str, value: Any) -> None:
         return None
@@ -37,12 +38,23 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
+class _Watched:
+    """A span behind the boundary: what its tracer raises changes nothing."""
+
+    def __init__(self, span: Span, observer: Observer) -> None:
+        self._span, self._observer = span, observer
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        self._observer.call(self._span.set_attribute, key, value)
+
+
 class Tracing:
-    """Opens spans; the one that is off opens none and costs an attribute lookup."""
+    """Opens spans, and lets no failure of a tracer out; one that is off opens none and costs an attribute lookup."""
 
     def __init__(self, tracer: Any = None, *, capture_content: bool = False) -> None:
         self._tracer = tracer
         self.capture_content = capture_content
+        self._observer = Observer("tracing")
 
     @property
     def on(self) -> bool:
@@ -55,15 +67,24 @@ class Tracing:
             yield _NOTHING
             return
         given = {key: value for key, value in (attributes or {}).items() if value is not None}
+        spans = ExitStack()
+        opened = self._observer.call(self._open, spans, name, {KIND: kind, **given})
+        span = _NOTHING if opened is None else _Watched(opened, self._observer)
+        try:
+            yield span
+        except BaseException as error:
+            span.set_attribute("error.type", type(error).__name__)
+            raise
+        finally:
+            self._observer.call(spans.close)
+
+    def _open(self, spans: ExitStack, name: str, attributes: Mapping[str, Any]) -> Span:
         # An interrupt travels as an exception, and texts may stand in the words of any: only its type is told.
-        with self._tracer.start_as_current_span(
-            name, attributes={KIND: kind, **given}, record_exception=False, set_status_on_exception=False
-        ) as span:
-            try:
-                yield span
-            except BaseException as error:
-                span.set_attribute("error.type", type(error).__name__)
-                raise
+        opening = self._tracer.start_as_current_span(
+            name, attributes=attributes, record_exception=False, set_status_on_exception=False
+        )
+        opened: Span = spans.enter_context(opening)
+        return opened
 
     def node(self, work: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
         """A node of a graph with a span around it; the node itself where tracing is off, or where it only waits."""

@@ -63,6 +63,7 @@ class ModelPool:
             config = self._config.models[name]
             chat = self._given.get(name) or make_chat_model(config)
             check_host(self._config, name, chat, given=name in self._given)
+            _let_watch_only(chat)
             known = getattr(chat, "capabilities", None) or capabilities_of(config)
             gate = asyncio.Semaphore(config.concurrency or known.default_concurrency)
             self._members[name] = Member(config, chat, known, gate)
@@ -103,6 +104,13 @@ class ModelPool:
             if close is not None:
                 await close()
         self._members.clear()
+
+
+def _let_watch_only(chat: BaseChatModel) -> None:
+    """LangChain's handlers watch a model's calls: what one raises LangChain logs, and no call ends by it."""
+    callbacks: Any = getattr(chat, "callbacks", None)
+    for handler in getattr(callbacks, "handlers", callbacks) or ():
+        handler.raise_error = False
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ from solon.cli import (
     worker,
 )
 from solon.cli.options import GUARDED, PROFILE
-from solon.cli.terminal import STOPPED, USAGE, clean, print_json
+from solon.cli.terminal import STOPPED, USAGE, clean, lasting_stderr, print_json
 from solon.errors import (
     ConfigError,
     InternalError,
@@ -126,7 +126,11 @@ review.group.command("notify")(notify.notify_command)
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    with lasting_stderr():
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(given: list[str]) -> int:
     try:
         code = app(given, standalone_mode=False)
     except SystemExit as end:

@@ -24,6 +24,10 @@ def doctor(
         bool,
         typer.Option("--migrate", help="Bring an older store to the current schema (copy the file first)."),
     ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Bring in answers that led nowhere; set damaged checkpoints aside."),
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask model servers.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -33,7 +37,7 @@ def doctor(
     """
     from solon.doctor import examine
 
-    checks = examine(read_config(config, store), migrate=migrate, offline=offline)
+    checks = examine(read_config(config, store), migrate=migrate, offline=offline, repair=repair)
     broken = any(check.state == "broken" for check in checks)
     if json:
         print_json({"ok": not broken, "checks": [asdict(check) for check in checks]})

@@ -1,26 +1,46 @@
-"""What is known of an item's thread, so that a saver need neither look for its checkpoint nor write it."""
+"""What is known of an item's thread, so that a saver need neither look for its checkpoint nor write it; and checkpoints
+that cannot be read, which are dropped by name: the journal replays their items."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from zlib import crc32
+
+from solon.observers import warn
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.base import CheckpointTuple
+    from langgraph.checkpoint.serde.base import SerializerProtocol
 
 NEW, KEPT = "__new_thread", "__kept_thread"
 """Keys of a thread's configuration, see `look_up`; the underscores keep them out of the metadata of checkpoints."""
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, NotImplementedError)
+"""What a serializer and its callers raise at values that are not what was written; no database's error is one."""
 
 
 class CheckpointLost(Exception):
     """A thread that was said to have a checkpoint has none."""
 
 
-async def look_up(
-    config: RunnableConfig, find: Callable[[RunnableConfig], Awaitable[CheckpointTuple | None]]
-) -> CheckpointTuple | None:
+class CheckpointDamaged(Exception):
+    """A checkpoint is there and cannot be read."""
+
+
+class Finder(Protocol):
+    """A saver, as `look_up` needs it."""
+
+    async def find(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """What lies in the database; raises one of `UNREADABLE` at a row that is damaged."""
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Drop every row of a thread."""
+
+
+async def look_up(config: RunnableConfig, saver: Finder) -> CheckpointTuple | None:
     """What a saver finds of a thread. It does not look for one that is called new: nothing was ever written of it.
+
+    A checkpoint that cannot be read is dropped, with a warning.
 
     Raises:
         CheckpointLost: there is nothing of one that is called kept. LangGraph would begin it with a resume value.
@@ -28,10 +48,57 @@ async def look_up(
     known = config["configurable"]
     if known.get(NEW):
         return None
-    found = await find(config)
+    try:
+        found = await find_sound(config, saver)
+    except CheckpointDamaged as damage:
+        warn(f"{damage}; it is dropped, and its item is replayed from the journal at no cost")
+        await saver.adelete_thread(str(known["thread_id"]))
+        found = None
     if found is None and known.get(KEPT):
         raise CheckpointLost
     return found
+
+
+async def find_sound(config: RunnableConfig, saver: Finder) -> CheckpointTuple | None:
+    """What lies in the database of a thread, if it can be read.
+
+    Raises:
+        CheckpointDamaged: naming the thread and what is wrong.
+    """
+    try:
+        found = await saver.find(config)
+        if found is not None:
+            _check_shape(found.checkpoint)
+    except UNREADABLE as error:
+        thread, why = config["configurable"]["thread_id"], f"{type(error).__name__}: {error}"[:200]
+        raise CheckpointDamaged(f"the checkpoint of thread {thread} cannot be read ({why})") from error
+    return found
+
+
+def _check_shape(checkpoint: Any) -> None:
+    for name in ("channel_values", "channel_versions", "versions_seen"):
+        if not isinstance(checkpoint[name], dict):
+            raise TypeError(f"its {name} are no mapping")
+
+
+class Summed:
+    """A serializer that adds a checksum to what it packs: a flipped bit may unpack to another value, unseen.
+
+    What was packed without one is unpacked as it is.
+    """
+
+    def __init__(self, inner: SerializerProtocol) -> None:
+        self._inner = inner
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        kind, body = self._inner.dumps_typed(obj)
+        return f"{kind}+{crc32(body):08x}", body
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        kind, _, checksum = data[0].partition("+")
+        if checksum and f"{crc32(data[1]):08x}" != checksum:
+            raise ValueError("its checksum does not fit")
+        return self._inner.loads_typed((kind, data[1]))
 
 
 def is_over(values: dict[str, Any]) -> bool:

@@ -22,7 +22,10 @@ class PostgresSaver(AsyncPostgresSaver):
             await cursor.execute("SET synchronous_commit = off")
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return await look_up(config, super().aget_tuple)
+        return await look_up(config, self)
+
+    async def find(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return await super().aget_tuple(config)
 
     async def aput(
         self,

@@ -39,6 +39,13 @@ async def prune_checkpoints(store: Store, *, dry_run: bool = False) -> Pruned:
     return Pruned(len(gone), len(stored & keep), max(0, before - _size(store)))
 
 
+def count_without_checkpoint(store: Store) -> tuple[int, int]:
+    """Of the items that wait for a person, those whose thread is not stored, and all. The saver's tables are there."""
+    waiting = [thread_id(item, attempt) for item, attempt in waiting_attempts(store, ("waiting",))]
+    stored = stored_threads(store) if waiting else set()
+    return sum(thread not in stored for thread in waiting), len(waiting)
+
+
 def _size(store: Store) -> int:
     path = Path(store.checkpoints)
     return path.stat().st_size if path.is_file() else 0

@@ -16,7 +16,9 @@ from solon.graphs.contexts import Contexts
 from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.spending import choose_reviews
-from solon.graphs.threads import Threads, names_decision
+from solon.graphs.state import named_decision
+from solon.graphs.threads import Threads
+from solon.observers import Observer
 from solon.privacy import make_scanner, texts_of
 from solon.store import Store, deliveries, holds
 from solon.store import items as item_store
@@ -61,7 +63,7 @@ class Runner:
         self.me = ""
         self._recipe = recipe or get_recipe(run.recipe)
         self.progress = Progress(meter)
-        self._on_progress = on_progress
+        self._on_progress, self._watcher = on_progress, Observer("on_progress")
         self._left = limit
         self._failures = 0
         self._undelivered: set[str] = set()
@@ -212,7 +214,7 @@ class Runner:
             state = await self._threads.drive(item)
             if not item.fresh and "outcome" in state:
                 # The thread may have been final while its item was not: a crash between the two.
-                await self._set(item, state["outcome"], reason=state.get("reason"))
+                await self._store_state(item, state["outcome"], state.get("reason"))
             self._failures = 0
             self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
         except LimitReached:
@@ -259,9 +261,6 @@ class Runner:
         try:
             state = await self._threads.deliver(item, delivery)
             self._failures = 0
-            await self.store.writer.run(
-                lambda connection: review_store.mark_applied(connection, delivery.decision_id)
-            )
             self._moved("waiting", "waiting" if "__interrupt__" in state else state["outcome"])
             return
         except LimitReached as error:
@@ -276,7 +275,7 @@ class Runner:
             problem = self._spell(error)
         self._undelivered.add(delivery.decision_id)
         (item,) = item_store.load_items(self.store, [item.id])  # it may be in a later attempt now
-        taken_in = names_decision(await self._threads.stands_at(item), delivery.decision_id)
+        taken_in = named_decision(await self._threads.stands_at(item)) == delivery.decision_id
         await self.store.writer.run(
             lambda connection: review_store.not_delivered(
                 connection, delivery, problem, taken_in=taken_in, state="queued" if stopped else "parked"
@@ -291,15 +290,20 @@ class Runner:
         )
 
     async def _set(self, item: ItemRow, state: str, *, reason: str | None = None) -> None:
+        if await self._store_state(item, state, reason):
+            self._moved("running", state)
+
+    async def _store_state(self, item: ItemRow, state: str, reason: str | None) -> bool:
+        """Did the item move?"""
         try:
-            await self.store.writer.run(
+            return await self.store.writer.run(
                 lambda connection: item_store.set_state(
                     connection, item.id, item.attempt, state, reason=reason
                 )
             )
-            self._moved("running", state)
         except StoreError as error:
             self._fatal = self._fatal or error
+            return False
 
     async def _keep_claims(self) -> None:
         while True:
@@ -314,14 +318,17 @@ class Runner:
             return  # a server's worker comes by here for every few decisions of a run, however large
         with self.store.connect() as connection:
             self.progress.counts = item_store.count_states(connection, self.run.id)
-        self._on_progress(self.progress)
+        self._watcher.call(self._on_progress, self.progress)
 
     def _moved(self, source: str, target: str) -> None:
-        if self._on_progress is None:
-            return
+        """Tell `on_progress` of a move: neither it nor what it does to the counts reaches the item."""
+        if self._on_progress is not None:
+            self._watcher.call(self._tell, self._on_progress, source, target)
+
+    def _tell(self, on_progress: Callable[[Progress], None], source: str, target: str) -> None:
         counts = self.progress.counts
         if not counts.get(source):
             source = "queued"
         counts[source] = counts.get(source, 0) - 1
         counts[target] = counts.get(target, 0) + 1
-        self._on_progress(self.progress)
+        on_progress(self.progress)

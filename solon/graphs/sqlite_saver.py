@@ -31,8 +31,10 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.utils import search_where
 
+from solon.errors import StoreError
 from solon.graphs.known_threads import look_up
 from solon.store.engine import mapped_errors
+from solon.store.housekeeping import is_damage
 from solon.store.writer import Writer
 
 BUSY_SECONDS = 30
@@ -68,6 +70,9 @@ class SqliteSaver(BaseCheckpointSaver[int]):
 
     A call that changes something returns once it is committed. `PRAGMA synchronous` is NORMAL: a killed process loses
     nothing, a power cut may lose the last commits, but never breaks the file.
+
+    Attributes:
+        damaged: has the file turned out to be broken? Whoever opens it next should look at the whole of it.
     """
 
     def __init__(
@@ -82,7 +87,8 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         self._path, self._url = str(path), f"sqlite:///{path}"
         self._keep, self._is_over = keep, is_over
         self._reading = threading.Lock()
-        with mapped_errors(self._url):
+        self.damaged = False
+        with self._mapped():
             self._reader = self._connect()
             self._reader.executescript(_TABLES)
         self._writing: sqlite3.Connection | None = None
@@ -97,13 +103,22 @@ class SqliteSaver(BaseCheckpointSaver[int]):
             self._writing = None
 
     @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            with mapped_errors(self._url):
+                yield
+        except StoreError as error:
+            self.damaged = self.damaged or is_damage(error.__cause__)
+            raise
+
+    @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction; for the writer's thread only.
 
         Raises:
             StoreError: the file cannot be written.
         """
-        with mapped_errors(self._url):
+        with self._mapped():
             if self._writing is None:
                 self._writing = self._connect()
             connection = self._writing
@@ -131,10 +146,11 @@ class SqliteSaver(BaseCheckpointSaver[int]):
             return self._tuple(row) if row is not None else None
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return await look_up(config, self._find)
+        return await look_up(config, self)
 
-    async def _find(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return self.get_tuple(config)
+    async def find(self, config: RunnableConfig) -> CheckpointTuple | None:
+        with self._mapped():
+            return self.get_tuple(config)
 
     def list(
         self,
@@ -250,9 +266,19 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         connection = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.text_factory = _decode
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+
+def _decode(text: bytes) -> str:
+    """A damaged text is read, and then known as such by what it says."""
+    return text.decode("utf-8", "replace")
 
 
 def _drop(thread_id: str) -> Callable[[sqlite3.Connection], None]:

@@ -54,6 +54,11 @@ class ItemState(TypedDict, total=False):
     record: str | None
 
 
+def named_decision(state: Mapping[str, Any]) -> str:
+    """The decision that a state has taken in last; empty without one."""
+    return str((state.get("decision") or {}).get("decision") or "")
+
+
 Node = Callable[[ItemState, Runtime[Any]], Awaitable[dict[str, Any]]]
 
 

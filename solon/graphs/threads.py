@@ -11,8 +11,9 @@ from solon.consensus.target import read_target
 from solon.errors import InternalError, UsageError
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
-from solon.graphs.known_threads import KEPT, NEW, CheckpointLost
+from solon.graphs.known_threads import KEPT, NEW, UNREADABLE, CheckpointLost
 from solon.graphs.nodes.consensus import thread_id
+from solon.graphs.state import named_decision
 from solon.graphs.versions import graph_version
 from solon.store import Store, carrying, moving
 from solon.store import items as item_store
@@ -51,7 +52,8 @@ class Threads:
         return await self._go(item, self._contexts.make(item), given, NEW if item.fresh else "")
 
     async def deliver(self, item: ItemRow, delivery: Delivery) -> dict[str, Any]:
-        """Resume the thread of a decision. Where its interrupt is gone, a new attempt is replayed up to it.
+        """Resume the thread of a decision. Where its interrupt is gone, or what is kept of it makes no sense, a new
+        attempt is replayed up to it.
 
         Raises:
             InternalError: the resulting state does not name the decision.
@@ -62,12 +64,12 @@ class Threads:
         waits_there = review.attempt == item.attempt and review.interrupt_id and not self._is_outdated(item)
         if waits_there:
             command: Any = Command(resume={review.interrupt_id: delivery.resume})
-            with suppress(CheckpointLost):
+            with suppress(CheckpointLost, *UNREADABLE):
                 state = await self._go(item, self._contexts.make(item), command, KEPT)
-                if names_decision(state, delivery.decision_id):
+                if named_decision(state) == delivery.decision_id:
                     return state
         state = await self.start_over(item)
-        if not names_decision(state, delivery.decision_id):
+        if named_decision(state) != delivery.decision_id:
             raise InternalError(f"decision {delivery.decision_id} did not reach item {item.id}")
         return state
 
@@ -77,7 +79,12 @@ class Threads:
 
         value = {"decision": "", "choice": "consensus"}
         command: Any = Command(resume={str(review.interrupt_id): value})
-        return await self._go(item, self._contexts.make(item), command)
+        with suppress(CheckpointLost):
+            return await self._go(item, self._contexts.make(item), command, KEPT)
+        state = await self.start_over(item)
+        command = Command(resume={state[INTERRUPT][0].id: value})
+        [again] = item_store.load_items(self._store, [item.id])
+        return await self._go(again, self._contexts.make(again), command, KEPT)
 
     async def start_over(self, item: ItemRow) -> dict[str, Any]:
         """A fresh attempt from the seed: journal hits cost nothing, earlier decisions are given again."""
@@ -136,11 +143,17 @@ class Threads:
                         attempt=item.attempt,
                         key=self._store.key,
                         asked=read_target(context.case.config.routing.target).experts,
+                        named=named_decision(state),
                     )
                 )
                 return state
             await self._store.writer.run(
-                partial(review_store.set_replayed, review_id=review_id, decision_id=stored["id"])
+                partial(
+                    review_store.set_replayed,
+                    review_id=review_id,
+                    decision_id=stored["id"],
+                    named=named_decision(state),
+                )
             )
             from langgraph.types import Command
 
@@ -191,11 +204,6 @@ def _refuse_forgotten(item: ItemRow) -> None:
     """Without its text, models would be asked about nothing."""
     if not item.content:
         raise UsageError("its seed was forgotten")
-
-
-def names_decision(state: dict[str, Any], decision_id: str) -> bool:
-    """Has a state taken this decision in?"""
-    return (state.get("decision") or {}).get("decision") == decision_id
 
 
 def _config(item: ItemRow, known: str = "") -> dict[str, Any]:

@@ -24,6 +24,7 @@ from aiohttp.resolver import DefaultResolver
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from solon.errors import ConfigError, SolonError
+from solon.observers import Observer
 from solon.store.reviewing.hooks import (
     HookRow,
     claim_hook,
@@ -131,6 +132,7 @@ class Herald:
         self._store, self._hooks, self._poll = store, hooks, poll_seconds
         self._stopping = asyncio.Event()
         self._looked = 0.0  # seconds that the last look took
+        self._watcher = Observer("a webhook")
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -150,6 +152,8 @@ class Herald:
                     await self.tell_all(http)
                 except SolonError:
                     pass  # the store is away for a moment; what is due stays due
+                except Exception as error:  # what nobody foresaw ends no telling of what comes later
+                    self._watcher.failed(error)
                 try:
                     await asyncio.wait_for(self._stopping.wait(), max(self._poll, REST * self._looked))
                 except TimeoutError:
@@ -193,6 +197,8 @@ class Herald:
             await again(self._send, http, hook)
         except SolonError as error:
             return error.cause
+        except Exception as error:  # an address that cannot be spelt, a library's own
+            return f"{type(error).__name__}: {error}"[:200]
         return ""
 
     async def _send(self, http: aiohttp.ClientSession, hook: HookRow) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, bindparam, func, insert, select, update
 
 from solon.errors import InternalError, StoreError, UsageError
+from solon.observers import watched
 from solon.store.engine import make_engine, mapped_errors, sqlite_path
 from solon.store.items import is_gone, items
 from solon.store.store import Store, check_folder
@@ -34,7 +35,7 @@ def copy_store(source: Store, target_url: str, on_progress: Progress | None = No
         UsageError: a process still works on the source.
         ConfigError: the target is no store URL.
     """
-    engine = make_engine(target_url)
+    engine, tell = make_engine(target_url), watched("on_progress", on_progress)
     try:
         with mapped_errors(target_url), source.connect() as reading:
             _refuse_busy(reading)
@@ -50,8 +51,7 @@ def copy_store(source: Store, target_url: str, on_progress: Progress | None = No
             ):
                 _refuse_filled(writing, target_url)
                 return {
-                    table.name: _copy_table(table, reading, writing, on_progress)
-                    for table in metadata.sorted_tables
+                    table.name: _copy_table(table, reading, writing, tell) for table in metadata.sorted_tables
                 }
     finally:
         engine.dispose()

@@ -7,17 +7,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, update
 
 from solon.responses import choices_of
-from solon.store.items import FINAL, is_gone
+from solon.store.items import FORGOTTEN, is_gone
 from solon.store.review_rows import ReviewRow, find_review
-from solon.store.tables import Candidate, Decision, Item, Outbox, Review
+from solon.store.tables import Candidate, Decision, Item, Outbox, Record, Review
 
 reviews = Review.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 outbox = Outbox.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
+records = Record.__table__  # type: ignore[attr-defined]
 candidates = Candidate.__table__  # type: ignore[attr-defined]
 
 OUTBOX_CLAIM_SECONDS = 300.0
@@ -34,13 +35,25 @@ class Delivery:
 
 
 def settle_arrived(connection: Connection, run_id: str) -> int:
-    """Mark decisions that arrived before a crash could be told: their items have ended. Returns how many."""
+    """Mark decisions that arrived before a crash could be told: what their items ended as names them. How many."""
     statement = (
         update(outbox)
-        .where(outbox.c.applied_at.is_(None), _of(run_id, items.c.state.in_(FINAL)))
+        .where(outbox.c.applied_at.is_(None), _of(run_id, ends_with(outbox.c.decision_id)))
         .values(applied_at=time.time(), claimed_by=None, claimed_until=None)
     )
     return int(connection.execute(statement).rowcount)
+
+
+def ends_with(decision_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Does the end of an item name this decision? Its record does, or it was rejected by whoever decided."""
+    record = exists().where(
+        records.c.item_id == items.c.id,
+        records.c.superseded_at.is_(None),
+        records.c.decision_id == decision_id,
+    )
+    record = record.correlate_except(records)
+    rejected = (items.c.state == "rejected") & items.c.route.in_(("decided", "voted"))
+    return or_((items.c.state == "accepted") & record, rejected, items.c.reason == FORGOTTEN)
 
 
 def _of(run_id: str, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -142,12 +155,14 @@ def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def mark_applied(connection: Connection, decision_id: str) -> None:
-    connection.execute(_APPLIED, {"of_decision": decision_id, "at": time.time()})
+    """The state that is committed with this names the decision; an empty id is none."""
+    if decision_id:
+        connection.execute(_APPLIED, {"of_decision": decision_id, "at": time.time()})
 
 
 _APPLIED = (
     update(outbox)
-    .where(outbox.c.decision_id == bindparam("of_decision"))
+    .where(outbox.c.decision_id == bindparam("of_decision"), outbox.c.applied_at.is_(None))
     .values(applied_at=bindparam("at"), claimed_until=None)
 )
 
@@ -166,7 +181,8 @@ def not_delivered(
         "claimed_until": None,
         "applied_at": time.time() if taken_in else None,
     }
-    connection.execute(update(outbox).where(outbox.c.decision_id == delivery.decision_id).values(**values))
+    still_open = (outbox.c.decision_id == delivery.decision_id, outbox.c.applied_at.is_(None))
+    connection.execute(update(outbox).where(*still_open).values(**values))
     connection.execute(
         update(items)
         .where(items.c.id == delivery.item_id, items.c.state == "running")
@@ -243,15 +259,11 @@ def stored_decision(
     return {**row, "candidate_id": now[text_of[candidate]] if candidate else None}
 
 
-def set_replayed(connection: Connection, review_id: str, decision_id: str) -> None:
-    """A later attempt met the same review again and was given the same decision."""
+def set_replayed(connection: Connection, review_id: str, decision_id: str, *, named: str = "") -> None:
+    """A later attempt met the same review again and is given the same decision; `named`: what it took in before."""
     connection.execute(
         update(reviews)
         .where(reviews.c.id == review_id, reviews.c.state.in_(("opening", "waiting")))
         .values(state="decided", decision_id=decision_id, resolved_at=time.time())
     )
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.decision_id == decision_id, outbox.c.applied_at.is_(None))
-        .values(applied_at=time.time())
-    )
+    mark_applied(connection, named)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, exists, func, or_, select, update
+from sqlalchemy import Boolean, Connection, RowMapping, bindparam, exists, func, or_, select, update
 
 from solon.errors import InternalError
 from solon.store.ids import new_id
@@ -89,6 +89,7 @@ _SET_STATE = (
         items.c.id == bindparam("of_item"),
         items.c.attempt == bindparam("of_attempt"),
         items.c.state.not_in(FINAL),
+        or_(items.c.state != "waiting", bindparam("by_graph", type_=Boolean())),
     )
     .values(
         state=bindparam("new_state"),
@@ -341,7 +342,11 @@ def set_state(
     route: str | None = None,
     reason: str | None = None,
 ) -> bool:
-    """Move an item, unless that attempt is over already. Returns whether it moved."""
+    """Move an item, unless that attempt is over already. Returns whether it moved.
+
+    An item that waits for a person is moved by its graph alone, which names the route: whatever goes wrong around it,
+    it goes on waiting.
+    """
     if state not in STATES:
         raise InternalError(f"{state!r} is no state of an item")
     values = {
@@ -350,6 +355,7 @@ def set_state(
         "new_state": state,
         "new_reason": reason,
         "new_route": route,
+        "by_graph": route is not None,
         "ended_at": time.time() if state in FINAL else None,
     }
     return int(connection.execute(_SET_STATE, values).rowcount) == 1

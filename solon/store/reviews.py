@@ -90,12 +90,14 @@ def set_waiting(
     *,
     key: str,
     asked: int,
+    named: str = "",
 ) -> None:
     """The graph has written its checkpoint and waits: the review enters the queue, an undone one to its author.
 
     Args:
         key, asked: so many people the target of a certificate takes for each question of the pilot's held-out half,
             which `key` draws.
+        named: the decision that the waiting graph took in last: with it, that has arrived.
     """
     review = connection.execute(select(reviews).where(reviews.c.id == review_id)).mappings().one()
     values: dict[str, Any] = {**seed_facts(connection, item_id), "interrupt_id": interrupt_id}
@@ -126,7 +128,7 @@ def set_waiting(
     if moved.rowcount == 1 and review["rule"] == "pilot":
         further = asked_further(connection, {**review, **values}, key, asked)
         insert_rows(connection, [(Review, row) for row in further])
-    connection.execute(
+    rests = connection.execute(
         update(items)
         .where(
             items.c.id == item_id,
@@ -135,6 +137,8 @@ def set_waiting(
         )
         .values(state="waiting", claimed_by=None, claimed_until=None)
     )
+    if rests.rowcount == 1:
+        mark_applied(connection, named)
 
 
 def _voter_of(connection: Connection, item_id: str, decision_id: str) -> str | None:

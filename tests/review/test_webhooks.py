@@ -14,6 +14,7 @@ from receiving import Receiver
 from sqlalchemy import select, update
 
 from solon.config_review import EVENTS
+from solon.observers import SolonWarning
 from solon.project import Project
 from solon.review.webhooks import Herald, Hooks
 from solon.store.laws import bring_into_force, version_in_force
@@ -41,6 +42,47 @@ def look(project: Project, receiver: Receiver) -> list[tuple[str, str, str]]:
     asyncio.run(tell())
     found = [json.loads(body) for _, body in receiver.got]
     return sorted((one["event"], one["subject"], one["id"]) for one in found)
+
+
+def test_a_hook_that_fails_as_nobody_foresaw_is_noted_and_told_again(
+    project: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(project, receiver)
+    project.run("preference", seeds(13)[12:], new_run=True)
+
+    async def fails(*_given: Any) -> None:
+        raise UnicodeError("label empty or too long")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Herald, "_send", fails)
+        assert look(project, receiver) == []
+    hooks = HookDelivery.__table__  # type: ignore[attr-defined]
+    with project.store.connect() as connection:
+        [row] = connection.execute(select(hooks)).mappings()
+    assert (row["problem"], row["delivered_at"]) == ("UnicodeError: label empty or too long", None)
+
+
+def test_a_herald_outlives_a_look_that_breaks(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    async def story() -> None:
+        again = asyncio.Event()
+
+        async def breaks(_self: Any, _http: Any) -> None:
+            looks.append(1)
+            if len(looks) == 2:
+                again.set()
+            raise KeyError("a row that nobody foresaw")
+
+        monkeypatch.setattr(Herald, "tell_all", breaks)
+        herald = Herald(project.store, Hooks((), EVENTS, SECRET), poll_seconds=0.0)
+        herald.start()
+        await again.wait()
+        await herald.stop()
+
+    with pytest.warns(SolonWarning, match="a webhook raised KeyError") as told:
+        asyncio.run(story())
+    assert (len(told), len(looks) >= 2) == (1, True)
 
 
 def events(told: list[tuple[str, str, str]]) -> list[tuple[str, str]]:

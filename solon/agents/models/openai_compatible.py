@@ -20,10 +20,12 @@ from solon.agents.models.failures import Refusal, Server, unavailable
 from solon.agents.models.lean import Completion, LeanChat, Turn
 from solon.agents.models.transport import Answer, Transport
 from solon.agents.models.wire import chunk_from_wire, completion_from_wire, from_wire, to_wire
+from solon.observers import Observer
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+_log_watcher = Observer("a handler of the log")
 
 OPENAI_URL = "https://api.openai.com/v1"
 _SAMPLING = frozenset({"temperature", "top_p", "seed", "logprobs", "top_logprobs"})
@@ -254,7 +256,8 @@ class OpenAICompatibleChat(LeanChat):
                 return False
             if name not in self._unwanted:
                 self._unwanted |= {name} | ({"top_logprobs"} if name == "logprobs" else set())
-                log.warning(
+                _log_watcher.call(
+                    log.warning,
                     "%s at %s does not take %s; it is left out",
                     self.model,
                     self.base_url,

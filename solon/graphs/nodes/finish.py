@@ -11,7 +11,8 @@ from solon.consensus.audit import is_drawn
 from solon.consensus.target import read_target
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.consensus import review_row
-from solon.graphs.state import ItemState
+from solon.graphs.state import ItemState, named_decision
+from solon.store.deliveries import mark_applied
 from solon.store.items import set_state
 from solon.store.overlaps import insert_audit
 from solon.store.tables import Record
@@ -35,11 +36,12 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     made: list[tuple[type, Row]] = [(Record, record)] if record is not None else []
 
     def end(connection: Connection) -> None:
-        set_state(connection, item.id, item.attempt, outcome, route=route, reason=reason)
+        if set_state(connection, item.id, item.attempt, outcome, route=route, reason=reason):
+            mark_applied(connection, named_decision(state))
         if audit is not None:
             insert_audit(connection, audit, asked)
 
-    # The record and the final state in one transaction; a replay of the same end changes nothing.
+    # The record, the final state and the decision that it names in one transaction; the same end again changes nothing.
     await context.store.writer.run(end, made)
     context.case.caller.journal.check()
     return {"record": record["id"] if record else None, "next": "end", "route": route}
