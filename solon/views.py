@@ -243,8 +243,8 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
     )
 
 
-def view_review(store: Store, row: ReviewRow) -> Review:
-    """A review with the texts of its request and candidates."""
+def view_review(store: Store, row: ReviewRow, *, blind: bool = False) -> Review:
+    """A review with the texts of its request and candidates; `blind`: without what the panel says of it."""
     from solon.responses import choices_of
     from solon.store.items import load_candidate, load_items, load_text
 
@@ -267,7 +267,7 @@ def view_review(store: Store, row: ReviewRow) -> Review:
         input=item.content.get("input") or "",
         candidates=candidates,
         choices=choices_of(row.response_schema),
-        reasons=tuple(reason["text"] for reason in row.reasons or ()),
+        reasons=() if blind else tuple(reason["text"] for reason in row.reasons or ()),
         state=row.state,
     )
 
