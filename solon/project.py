@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from solon.config import Config, load_config, parse_config
 from solon.contents import Contents
 from solon.edge import run_sync
-from solon.errors import LimitReached, UsageError
+from solon.errors import LimitReached, ModelError, UsageError
 from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
 from solon.plugins import add_plugins, bind
 from solon.preparing import (
@@ -185,7 +185,11 @@ class Project(Contents):
         on_progress: Callable[[Progress], None] | None = None,
         on_runner: Callable[[Runner], None] | None = None,
     ) -> RunSummary:
-        """Go on with a run (default: the newest) under the configuration that it was started with."""
+        """Go on with a run (default: the newest) under the configuration that it was started with.
+
+        By default decisions on items of earlier runs are carried to them, too (`earlier_runs` of the summary says how
+        many); nothing else of those runs is begun.
+        """
         from solon.store.runs import find_run
 
         with self.store.connect() as connection:
@@ -196,7 +200,10 @@ class Project(Contents):
                 next_step=f"repeat the command that began it: solon run {run.recipe} --seeds {run.seeds_name}",
             )
         async with shown(on_progress, progress) as tell:
-            return await self._work(run, tell, on_runner)
+            summary = await self._work(run, tell, on_runner)
+        if run_id is None and summary.stopped_because is None:
+            return replace(summary, earlier_runs=await self._deliver_elsewhere(run, on_runner))
+        return summary
 
     def stop(self) -> None:
         """End the run under way as a limit does: calls in flight are finished and kept. From any thread or task."""
@@ -295,19 +302,7 @@ class Project(Contents):
     ) -> RunSummary:
         from solon.store import runs
 
-        runner = self.make_runner(run, on_progress=on_progress)
-        self._runner = runner
-        if on_runner is not None:
-            on_runner(runner)
-        stopped: str | None = None
-        try:
-            await runner.work()
-            if self._learn(run, runner.config).moved_items:
-                await runner.work()
-        except LimitReached as limit:
-            stopped = limit.cause
-        finally:
-            await runner.pool.aclose()
+        stopped = await self._drive(self.make_runner(run, on_progress=on_progress), on_runner)
         summary = self.summarize(run.id)
         if summary.queued and stopped is None:
             stopped = f"another process is at work on {summary.queued} items"
@@ -317,17 +312,65 @@ class Project(Contents):
             runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=time.time())
         return summary
 
+    async def _drive(self, runner: Runner, on_runner: Callable[[Runner], None] | None) -> str | None:
+        """Work, learn, and work on what that moved. Returns why it was stopped, None where it came to its end."""
+        self._runner = runner
+        if on_runner is not None:
+            on_runner(runner)
+        try:
+            await runner.work()
+            if self._learn(runner.run, runner.config).moved_items:
+                await runner.work()
+        except LimitReached as limit:
+            return limit.cause
+        finally:
+            await runner.pool.aclose()
+        return None
+
+    async def _deliver_elsewhere(
+        self, newest: RunRow, on_runner: Callable[[Runner], None] | None
+    ) -> dict[str, int]:
+        """Carry decisions of other runs to their items: run -> how many were applied. One whose run cannot be gone on
+        with here (its recipe or a model is missing) stays where it is."""
+        from solon.graphs.courier import Courier
+        from solon.store import deliveries, runs
+        from solon.store.begun import is_settled
+
+        def waiting() -> dict[str, int]:
+            with self.store.connect() as connection:
+                return deliveries.runs_with_deliveries(connection)
+
+        applied: dict[str, int] = {}
+        for run_id, before in waiting().items():
+            if run_id == newest.id:
+                continue
+            with self.store.connect() as connection:
+                run = runs.find_run(connection, run_id)
+            try:
+                stopped = await self._drive(self.make_runner(run, kind=Courier), on_runner)
+            except (ModelError, UsageError):
+                stopped = None
+            applied[run_id] = before - waiting().get(run_id, 0)
+            with self.store.transaction() as connection:
+                if is_settled(connection, run_id):
+                    runs.set_run(connection, run_id, status="done", finished_at=time.time())
+            if stopped is not None:
+                break
+        return applied
+
     def make_runner(
         self,
         run: RunRow,
         *,
         on_progress: Callable[[Progress], None] | None = None,
         limit: int | None = None,
+        kind: type[Runner] | None = None,
     ) -> Runner:
         """What works on a run, under the configuration that it was started with; its caller closes its `pool`.
 
         Args:
             limit: work on at most so many items.
+            kind: what works on it; default: what begins all of its items.
         """
         from solon.agents.calls import Meter
         from solon.graphs.runner import Runner
@@ -349,7 +392,7 @@ class Project(Contents):
             cost=before.cost,
         )
         pool, recipe = self.model_pool(config), self.recipe(run.recipe)
-        return Runner(
+        return (kind or Runner)(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
         )
 

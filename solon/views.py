@@ -32,7 +32,8 @@ class RunSummary:
     `promise`: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling` what
     experts agree among themselves); None without one. `unsafe`: among accepted records, `flagged` of `audited` at
     random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
-    whether they still pay (`stop`, `why`), as of the newest consensus version.
+    whether they still pay (`stop`, `why`), as of the newest consensus version. `earlier_runs`: of `resume`, how many
+    decisions on items of earlier runs were applied too, by run; None where none was looked for.
     """
 
     run_id: str
@@ -61,6 +62,7 @@ class RunSummary:
     promise: dict[str, Any] | None = None
     unsafe: dict[str, Any] | None = None
     more_decisions: dict[str, Any] | None = None
+    earlier_runs: dict[str, int] | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -100,7 +100,8 @@ def import_file(
         limit: take the first so many rows.
 
     Raises:
-        UsageError: no such format. TokenWanted: nobody vouches for answers, and the policy measures. SeedError: the file cannot be read, or no row can be used.
+        UsageError: no such format. TokenWanted: nobody vouches for the answers, and the policy measures.
+        SeedError: the file cannot be read, or no row can be used.
     """
     file = Path(path)
     read = _read(format, file, limit, project.config.seeds.max_chars)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from solon.errors import AlreadyDecided, ModelUnavailable
 from solon.store import tables
@@ -324,3 +324,43 @@ def test_a_thread_that_has_ended_leaves_no_checkpoint(
     assert desk.project.resume().accepted == 1
     assert len(stored_threads(desk.project.store)) == 1
     assert known[3:] == [{known_threads.KEPT}], "it is read once"
+
+
+def test_a_decision_on_an_earlier_run_is_applied_too(store_url: str, make_desk: Make) -> None:
+    """Only what was decided goes on there: what is queued in that run costs nothing now."""
+    desk = make_desk(store_url, **ALWAYS)
+    seeds = [{"id": "s0", "prompt": "Why is the sky blue?"}, {"id": "s1", "prompt": "Name three rivers."}]
+    older = desk.project.run("preference", seeds)
+    review = next(one for one in desk.project.reviews() if one.prompt == "Why is the sky blue?")
+    desk.project.decide(review, "prefer", review.candidates[0])
+    begun = desk.read(lambda c: c.execute(select(tables.Item).where(tables.Item.state == "waiting")).all())
+    left = next(row for row in begun if row.id != review.item_id)
+    with desk.project.store.transaction() as connection:  # as a run that was stopped leaves it
+        connection.execute(
+            update(tables.Item.__table__).where(tables.Item.id == left.id).values(state="queued")
+        )
+    newest = desk.project.run("preference", ["What is a prime number?"])
+    calls = desk.chat.calls
+    summary = desk.project.resume()
+    assert (summary.run_id, summary.earlier_runs) == (newest.run_id, {older.run_id: 1})
+    assert desk.chat.calls == calls
+    then = desk.project.summarize(older.run_id)
+    assert (then.accepted, then.decisions_to_apply, then.queued) == (1, 0, 1)
+    assert desk.project.resume().earlier_runs == {}
+
+
+def test_an_earlier_run_that_cannot_go_on_keeps_its_decision(store_url: str, make_desk: Make) -> None:
+    desk = make_desk(store_url, **ALWAYS)
+    older = desk.project.run("preference", ["Why is the sky blue?"])
+    review = desk.project.reviews()[0]
+    desk.project.decide(review, "redraft", guidance="shorter")
+    newest = desk.project.run("preference", ["What is a prime number?"])
+
+    def answer(question: Any) -> Any:
+        raise ModelUnavailable("nobody answers")
+
+    desk.answer = answer
+    summary = desk.project.resume()
+    assert summary.run_id == newest.run_id
+    desk.answer = None
+    assert desk.project.resume(older.run_id).pending_review == 1
