@@ -92,7 +92,7 @@ def _second(store: Store, review: ReviewRow, actor: str, candidate: str) -> None
         "opened_at": now,
         "expires_at": now,
         "closed_at": now,
-        "answer": {"choice": "prefer", "candidate": candidate, "principles": ["honesty"]},
+        "answer": {"choice": "prefer", "candidate": candidate, "principles": ["true-claims"]},
     }
     with store.transaction() as connection:
         insert_rows(connection, [(Assignment, row)])
@@ -126,7 +126,7 @@ def _make(folder: Path) -> Known:
             answer = {
                 "choice": "prefer",
                 "candidate": review.candidates[pick],
-                "principles": ["honesty"],
+                "principles": ["true-claims"],
                 "rationale": "It is <b>right</b>.",
             }
             times = {"opened_at": time.time() - 30, "active_seconds": 20.0}
