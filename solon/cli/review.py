@@ -58,11 +58,11 @@ def list_reviews(
         return
     from rich.table import Table
 
-    table = Table("review", "recipe", "prompt", "why", box=None)
+    told = any(review.reasons for review in found)  # whoever answers by a token reads blind
+    table = Table("review", "recipe", "prompt", *(["why"] if told else []), box=None)
     for review in found:
-        table.add_row(
-            review.id, review.recipe, shorten(review.prompt, 50), shorten("; ".join(review.reasons), 70)
-        )
+        why = [shorten("; ".join(review.reasons), 70)] if told else []
+        table.add_row(review.id, review.recipe, shorten(review.prompt, 50), *why)
     console().print(table)
     say(f"look at one: solon review show {found[0].id}")
 
