@@ -170,14 +170,15 @@ def test_a_redraft_follows_the_guidance_and_comes_back_to_its_expert(make_desk: 
     desk.project.run("preference", ["Why is the sky blue?"])
     (review,) = desk.project.reviews()
     before = len(prompts)
-    desk.project.decide(review, "redraft", guidance="Speak of Rayleigh.", actor="expert:ada")
+    ada = desk.project.add_expert("Ada")
+    desk.project.decide(review, "redraft", guidance="Speak of Rayleigh.", rationale="It is vague.", expert=ada)
     desk.project.resume()
     (again,) = desk.project.reviews()
     assert all("Speak of Rayleigh." in prompt for prompt in prompts[before:])
     assert len(prompts) > before
     assert {c.text for c in again.candidates}.isdisjoint(c.text for c in review.candidates)
     rows = {row["id"]: row for row in desk.rows("Review")}
-    assert rows[again.id]["prefer_actor"] == "expert:ada"
+    assert rows[again.id]["prefer_actor"] == f"expert:{desk.rows('Expert')[0]['id']}"
     assert any("asked for this redraft" in reason for reason in again.reasons)
     desk.project.decide(again, "prefer", again.candidates[0])
     desk.project.resume()
@@ -229,7 +230,7 @@ def test_the_server_dies_in_the_middle_of_a_redraft(
 @pytest.mark.parametrize(
     ("choice", "answer", "state", "kind"),
     [
-        ("accept", {"scores": {"accuracy": 5}}, "accepted", "accept"),
+        ("accept", {"scores": {"correctness": 5}}, "accepted", "accept"),
         ("reject", {}, "rejected", None),
         ("edit", {"text": "a better answer"}, "accepted", "edit"),
         ("redraft", {"guidance": "about rivers"}, "waiting", None),
@@ -247,7 +248,7 @@ def test_every_answer_to_a_single_candidate(
     records = desk.rows("Record")
     assert [row["kind"] for row in records] == ([kind] if kind else [])
     if choice == "accept":
-        assert records[0]["scores"] == {"accuracy": 5}
+        assert records[0]["scores"] == {"correctness": 5}
     if choice == "edit":
         assert texts_of(desk, records[0]) == ("a better answer", review.candidates[0].text)
 
