@@ -171,7 +171,9 @@ def test_a_redraft_follows_the_guidance_and_comes_back_to_its_expert(make_desk: 
     (review,) = desk.project.reviews()
     before = len(prompts)
     ada = desk.project.add_expert("Ada")
-    desk.project.decide(review, "redraft", guidance="Speak of Rayleigh.", rationale="It is vague.", expert=ada)
+    desk.project.decide(
+        review, "redraft", guidance="Speak of Rayleigh.", rationale="It is vague.", expert=ada
+    )
     desk.project.resume()
     (again,) = desk.project.reviews()
     assert all("Speak of Rayleigh." in prompt for prompt in prompts[before:])

@@ -34,8 +34,8 @@ def token_wanted() -> TokenWanted:
     return TokenWanted(
         "this run measures its panel and its reviewers (by a pilot, audits, overlaps or golden questions), so that "
         "each of its answers needs an expert's token",
-        next_step='export SOLON_TOKEN="$(solon expert add YOUR_NAME)" adds you and keeps the token (a new one for '
-        "somebody known: solon expert rotate NAME); in Python: Project(expert=token), where "
+        next_step='export SOLON_TOKEN="$(solon expert add YOUR_NAME)" adds you (give it the same --store) and keeps '
+        "the token; solon expert rotate NAME gives somebody known a new one; in Python: Project(expert=token), where "
         "project.add_expert(NAME) gives a token; for an import: --as-expert",
     )
 
