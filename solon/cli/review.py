@@ -58,10 +58,10 @@ def list_reviews(
         return
     from rich.table import Table
 
-    told = any(review.reasons for review in found)  # whoever answers by a token reads blind
-    table = Table("review", "recipe", "prompt", *(["why"] if told else []), box=None)
+    with_why = any(review.reasons for review in found)  # whoever answers by a token reads blind
+    table = Table("review", "recipe", "prompt", *(["why"] if with_why else []), box=None)
     for review in found:
-        why = [shorten("; ".join(review.reasons), 70)] if told else []
+        why = [shorten("; ".join(review.reasons), 70)] if with_why else []
         table.add_row(review.id, review.recipe, shorten(review.prompt, 50), *why)
     console().print(table)
     say(f"look at one: solon review show {found[0].id}")
@@ -194,7 +194,7 @@ def decide(
             **dict(map(_pair, field or ())),
         }
         chosen = _candidate_id(found, candidate) if candidate else None
-        given = {name: value for name, value in answer.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in answer.items() if value is not None}
         taken = project.answer(found, choice, chosen, channel="cli", **given)
     _tell(found, choice, chosen, taken, json)
 
