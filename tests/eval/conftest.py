@@ -119,9 +119,9 @@ def _make(folder: Path) -> Known:
         pilots = _waiting(project, "interrupt", "pilot")
         overlaps = _waiting(project, "overlap")
         twice = {review.item_id for review in overlaps}
-        # One pilot is answered without an expert's token, as runs made before may hold it, whatever else ids decide: how
-        # many reviews are left at the end does depend on them, since audits and overlaps are drawn by item id, and what
-        # is learned by both. It is none of the held-out half, where it would count as a question that was passed over.
+        # One pilot is answered without an expert's token, as runs made before may hold it, whatever else ids decide.
+        # How many reviews are left at the end does depend on them, since audits and overlaps are drawn by item id, and
+        # what is learned by both. It is none of the held-out half, where it would be a question that was passed over.
         own = next(r for r in pilots if r.item_id not in twice and _half(project, r) == "seen")
         pilots.remove(own)
         _without_token(project, own)

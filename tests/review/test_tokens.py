@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -109,6 +110,7 @@ def test_an_answer_with_a_token_is_the_experts_by_every_way(
     assert pilot.resume().accepted == 3
 
 
+@pytest.mark.sqlite("it reads the file of the store")
 def test_the_token_is_kept_nowhere(pilot: Project, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
     token = pilot.add_expert("Ada")
@@ -195,11 +197,11 @@ def overlaps(project: Project) -> None:
 
 
 def golden(project: Project) -> None:
-    path = sqlite_path(project.store.url)
-    assert path is not None
     row = {"prompt": "May I?", "responses": ["No.", "Yes."], "answer": "1"}
-    (path.parent / "golden.jsonl").write_text(json.dumps(row) + "\n")
-    assert solon("golden", "import", str(path.parent / "golden.jsonl"), "--store", project.store.url) == 0
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "golden.jsonl")
+        file.write_text(json.dumps(row) + "\n")
+        assert solon("golden", "import", str(file), "--store", project.store.url) == 0
 
 
 @pytest.mark.parametrize("measure", [audits, overlaps, golden])
