@@ -233,6 +233,11 @@ class RoutingConfig(Section):
         return self.policy in ("pilot", "certified")
 
     @property
+    def measures(self) -> bool:
+        """Are questions drawn at random to measure the panel: a pilot, or audits of what no person decided?"""
+        return self.draws_pilot or (self.audit_share > 0 and self.policy != "always")
+
+    @property
     def review_budget(self) -> int:
         """Reviews of ordinary length that the budget policy may open in a run."""
         if self.budget_minutes is None:

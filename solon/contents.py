@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from solon.formats.records import ExportRow
     from solon.law.documents import Constitution, Rubric
     from solon.store import Store
+    from solon.store.reviewing.experts import ExpertRow
 
 
 class Contents:
@@ -26,6 +27,7 @@ class Contents:
     store: Store
     config: Config
     bad_rows_file: Callable[[str], Path]
+    acting_expert: Callable[[], ExpertRow | None]
 
     def runs(self) -> Listing[RunSummary]:
         """Where every run stands, the newest first."""
@@ -116,20 +118,23 @@ class Contents:
     def reviews(
         self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
     ) -> Listing[Review]:
-        """Reviews in a state: those that wait in the order of the queue, others the oldest first."""
+        """Reviews in a state: those that wait in the order of the queue, others the oldest first. Whoever answers by
+        their token sees none of the panel's reasons, as on the page."""
         from solon.store.reviews import list_reviews
 
+        blind = self.acting_expert() is not None
         with self.store.connect() as connection:
             rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
         shown_columns = ("id", "recipe", "prompt", "reasons", "state")
-        return Listing((view_review(self.store, row) for row in rows), columns=shown_columns)
+        return Listing((view_review(self.store, row, blind=blind) for row in rows), columns=shown_columns)
 
     def review(self, review_id: str) -> Review:
-        """One review by its id or the beginning of it."""
+        """One review by its id or the beginning of it; see `reviews`."""
         from solon.store.reviews import find_review
 
+        blind = self.acting_expert() is not None
         with self.store.connect() as connection:
-            return view_review(self.store, find_review(connection, review_id))
+            return view_review(self.store, find_review(connection, review_id), blind=blind)
 
     def export(
         self,

@@ -12,6 +12,7 @@ SolonError
 ├── ReviewError           the reviewer must act
 │   ├── NotPending          unknown review, or one that no longer waits
 │   ├── AlreadyDecided      someone else's decision was first; nothing changed
+│   ├── TokenWanted         nobody's token came with an answer that measures
 │   └── InvalidDecision     the answer is not in the review's closed set
 ├── StoreError            the store: missing, read-only, full, or of another version
 ├── LimitReached          a limit on cost, tokens or calls stopped the run cleanly (exit 4)
@@ -89,6 +90,12 @@ class NotPending(ReviewError):
 
 class AlreadyDecided(ReviewError):
     """Another decision was first. Nothing was changed."""
+
+
+class TokenWanted(ReviewError):
+    """The answer came without an expert's token, in a run whose questions measure."""
+
+    exit_code = 2
 
 
 class InvalidDecision(ReviewError):

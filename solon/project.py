@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from solon.config import Config, load_config, parse_config
 from solon.contents import Contents
 from solon.edge import run_sync
-from solon.errors import LimitReached, UsageError
+from solon.errors import LimitReached, ModelError, UsageError
 from solon.formats.seeds import BadRow, SeedRow, write_bad_rows
 from solon.plugins import add_plugins, bind
 from solon.preparing import (
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from solon.learning import Learned
     from solon.plugins import Plugin
     from solon.store import Store
+    from solon.store.reviewing.answering import Answered
+    from solon.store.reviewing.experts import ExpertRow
     from solon.store.runs import Pins, RunRow
 
 
@@ -54,6 +57,8 @@ class Project(Contents):
         recipes: recipes of your own in place of built-in ones of the same name.
         plugins: judges, critics and generators of your own, see `solon.plugins`.
         create: make the store where it is missing.
+        expert: token of the expert who answers; default: that in the environment variable SOLON_TOKEN. Reviews are then
+            shown as the page shows them, without what the panel found.
     """
 
     def __init__(
@@ -65,8 +70,10 @@ class Project(Contents):
         recipes: Mapping[str, Recipe] | None = None,
         plugins: Sequence[Plugin] = (),
         create: bool = True,
+        expert: str | None = None,
     ) -> None:
         from solon.store import Store
+        from solon.store.reviewing.experts import TokenCheck
 
         if isinstance(config, Config):
             self.config = config
@@ -79,6 +86,13 @@ class Project(Contents):
         self.recipes = dict(recipes or {})
         self._runner: Runner | None = None
         self.store: Store = Store(store or self.config.store, create=create)
+        self._tokens, self._token = TokenCheck(self.store), expert
+        if expert is not None:
+            try:
+                self.acting_expert()
+            except UsageError:
+                self.close()
+                raise
 
     def __enter__(self) -> Project:
         return self
@@ -172,7 +186,11 @@ class Project(Contents):
         on_progress: Callable[[Progress], None] | None = None,
         on_runner: Callable[[Runner], None] | None = None,
     ) -> RunSummary:
-        """Go on with a run (default: the newest) under the configuration that it was started with."""
+        """Go on with a run (default: the newest) under the configuration that it was started with.
+
+        By default decisions on items of earlier runs are carried to them, too (`earlier_runs` of the summary says how
+        many); nothing else of those runs is begun.
+        """
         from solon.store.runs import find_run
 
         with self.store.connect() as connection:
@@ -183,7 +201,10 @@ class Project(Contents):
                 next_step=f"repeat the command that began it: solon run {run.recipe} --seeds {run.seeds_name}",
             )
         async with shown(on_progress, progress) as tell:
-            return await self._work(run, tell, on_runner)
+            summary = await self._work(run, tell, on_runner)
+        if run_id is None and summary.stopped_because is None:
+            return replace(summary, earlier_runs=await self._deliver_elsewhere(run, on_runner))
+        return summary
 
     def stop(self) -> None:
         """End the run under way as a limit does: calls in flight are finished and kept. From any thread or task."""
@@ -282,19 +303,7 @@ class Project(Contents):
     ) -> RunSummary:
         from solon.store import runs
 
-        runner = self.make_runner(run, on_progress=on_progress)
-        self._runner = runner
-        if on_runner is not None:
-            on_runner(runner)
-        stopped: str | None = None
-        try:
-            await runner.work()
-            if self._learn(run, runner.config).moved_items:
-                await runner.work()
-        except LimitReached as limit:
-            stopped = limit.cause
-        finally:
-            await runner.pool.aclose()
+        stopped = await self._drive(self.make_runner(run, on_progress=on_progress), on_runner)
         summary = self.summarize(run.id)
         if summary.queued and stopped is None:
             stopped = f"another process is at work on {summary.queued} items"
@@ -304,17 +313,65 @@ class Project(Contents):
             runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=time.time())
         return summary
 
+    async def _drive(self, runner: Runner, on_runner: Callable[[Runner], None] | None) -> str | None:
+        """Work, learn, and work on what that moved. Returns why it was stopped, None where it came to its end."""
+        self._runner = runner
+        if on_runner is not None:
+            on_runner(runner)
+        try:
+            await runner.work()
+            if self._learn(runner.run, runner.config).moved_items:
+                await runner.work()
+        except LimitReached as limit:
+            return limit.cause
+        finally:
+            await runner.pool.aclose()
+        return None
+
+    async def _deliver_elsewhere(
+        self, newest: RunRow, on_runner: Callable[[Runner], None] | None
+    ) -> dict[str, int]:
+        """Carry decisions of other runs to their items: run -> how many were applied. One whose run cannot be gone on
+        with here (its recipe or a model is missing) stays where it is."""
+        from solon.graphs.courier import Courier
+        from solon.store import deliveries, runs
+        from solon.store.begun import is_settled
+
+        def waiting() -> dict[str, int]:
+            with self.store.connect() as connection:
+                return deliveries.runs_with_deliveries(connection)
+
+        applied: dict[str, int] = {}
+        for run_id, before in waiting().items():
+            if run_id == newest.id:
+                continue
+            with self.store.connect() as connection:
+                run = runs.find_run(connection, run_id)
+            try:
+                stopped = await self._drive(self.make_runner(run, kind=Courier), on_runner)
+            except (ModelError, UsageError):
+                stopped = None
+            applied[run_id] = before - waiting().get(run_id, 0)
+            with self.store.transaction() as connection:
+                if is_settled(connection, run_id):
+                    runs.set_run(connection, run_id, status="done", finished_at=time.time())
+            if stopped is not None:
+                break
+        return applied
+
     def make_runner(
         self,
         run: RunRow,
         *,
         on_progress: Callable[[Progress], None] | None = None,
         limit: int | None = None,
+        kind: type[Runner] | None = None,
     ) -> Runner:
         """What works on a run, under the configuration that it was started with; its caller closes its `pool`.
 
         Args:
             limit: work on at most so many items.
+            kind: what works on it; default: what begins all of its items.
         """
         from solon.agents.calls import Meter
         from solon.graphs.runner import Runner
@@ -336,7 +393,7 @@ class Project(Contents):
             cost=before.cost,
         )
         pool, recipe = self.model_pool(config), self.recipe(run.recipe)
-        return Runner(
+        return (kind or Runner)(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
         )
 
@@ -376,25 +433,88 @@ class Project(Contents):
 
     # Reviewing -------------------------------------------------------------------------------------------------
 
+    def acting_expert(self, token: str | None = None) -> ExpertRow | None:
+        """Who answers: the holder of this token, of the project's, or of that in SOLON_TOKEN; None where none is given.
+
+        Raises:
+            UsageError: the token is wrong, was replaced or was revoked.
+        """
+        from solon.store.reviewing.experts import TOKEN_VARIABLE
+
+        given = self._token if token is None else token
+        if given is not None:
+            return self._tokens.holder(given, "`expert`")
+        found = os.environ.get(TOKEN_VARIABLE)
+        return self._tokens.holder(found, TOKEN_VARIABLE) if found else None
+
+    def actor(self) -> str:
+        """How logs name who acts: an expert by their token, else whoever sits here."""
+        expert = self.acting_expert()
+        return expert.actor if expert is not None else local_actor()
+
+    def add_expert(self, name: str, *, ready: bool | None = None, **facts: Any) -> str:
+        """Add a person who may answer, as `solon expert add` does; returns their token, which is stored hashed only.
+
+        Args:
+            ready: answers at once; default: as `onboarding` in [review] says.
+            facts: role (worker, expert, lead, admin), specialties, languages, credential, trust, email.
+
+        Raises:
+            UsageError: the name is empty or taken, or a fact is none that there is.
+        """
+        from solon.store.reviewing.experts import add_expert, first_stage
+
+        stage = first_stage(self.config.review.onboarding, ready)
+        return add_expert(self.store, name, stage=stage, by=local_actor(), **facts)[1]
+
     def decide(
-        self, review: str | Review, choice: str, candidate: str | Candidate | None = None, **answer: Any
+        self,
+        review: str | Review,
+        choice: str,
+        candidate: str | Candidate | None = None,
+        *,
+        expert: str | None = None,
+        **answer: Any,
     ) -> str:
         """Answer a review; returns the decision's id (of someone not proven: the vote's). `resume` moves the item on.
 
         Args:
             choice: one of the review's `choices`, or skip | decline | escalate.
             candidate: the candidate that is preferred or edited.
-            answer: text (of an edit), guidance (for a redraft), rationale, principles, flags, scores, strength.
+            expert: token of the expert whose answer it is; default: the project's. It counts as one from the page does.
+            answer: text (of an edit), guidance (for a redraft), rationale, principles, flags, scores, strength, reason
+                (of who declines).
 
         Raises:
+            TokenWanted: no expert's token is given, and the run measures.
+            UsageError: the token is wrong, was replaced or was revoked.
             AlreadyDecided: someone else was first; nothing was changed.
             InvalidDecision, NotPending: saying what is wrong; nothing was changed.
         """
-        from solon.store.reviewing.voting import answer as take_in
+        taken = self.answer(review, choice, candidate, expert=expert, channel="python", **answer)
+        return taken.decision_id or taken.assignment_id
 
-        about = {"channel": answer.pop("channel", "python"), "actor": answer.pop("actor", local_actor())}
+    def answer(
+        self,
+        review: str | Review,
+        choice: str,
+        candidate: str | Candidate | None = None,
+        *,
+        expert: str | None = None,
+        channel: str,
+        **answer: Any,
+    ) -> Answered:
+        """As `decide`, by a channel (cli, python); returns what became of the answer."""
+        from solon.store.reviewing.answering import answer_review
+
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
-        review_id = review.id if isinstance(review, Review) else self.review(review).id
-        given = {k: v for k, v in values.items() if v is not None}
-        people = self.config.reviewers
-        return take_in(self.store, review_id, given, reviewers=people, **about)
+        return answer_review(
+            self.store,
+            review.id if isinstance(review, Review) else review,
+            {name: value for name, value in values.items() if value is not None},
+            by=self.acting_expert(expert) or local_actor(),
+            channel=channel,
+            reviewers=self.config.reviewers,
+            answers=self.config.review.answers,
+            answers_below=self.config.review.answers_below,
+        )

@@ -146,6 +146,14 @@ def model_of(schema: str) -> type[Response]:
     return SCHEMAS[schema]
 
 
+def is_label(schema: str) -> bool:
+    """Is a label asked for? Of that no panel says anything."""
+    try:
+        return issubclass(model_of(schema), LabelResponse)
+    except ConfigError:
+        return False
+
+
 def choices_of(schema: str) -> tuple[str, ...]:
     """The closed set of a response schema; empty for one of another version of Solon."""
     try:
@@ -201,6 +209,7 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
             f"this review was opened under the response schema {schema!r}: {error.cause}",
             next_step="run `solon migrate-threads`, then answer the review that takes its place",
         ) from None
+    _refuse_truth_values(model, values)
     try:
         response = model.model_validate(dict(values))
     except ValidationError as error:
@@ -212,7 +221,7 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
             next_step=f"choices of this review: {', '.join(choices_of(schema))}; "
             "never resuming: skip, decline, escalate",
         ) from None
-    named = [*([response.candidate] if response.candidate else []), *response.flags]
+    named = [*([] if response.candidate is None else [response.candidate]), *response.flags]
     for name in named:
         if name not in candidates:
             raise InvalidDecision(
@@ -224,6 +233,19 @@ def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[
     if _fields(model):
         response = response.model_copy(update={"text": told_fields(response)})
     return response
+
+
+def _refuse_truth_values(model: type[Response], values: Mapping[str, Any]) -> None:
+    """`true` is an answer to a yes-or-no question only: where a number is asked for, it would be read as a 1."""
+    asked = _fields(model)
+    scores = values.get("scores")
+    scores = scores if isinstance(scores, Mapping) else {}
+    for name, value in [*values.items(), *((f"scores.{key}", score) for key, score in scores.items())]:
+        if isinstance(value, bool) and asked.get(name, {}).get("type") != "boolean":
+            raise InvalidDecision(
+                f"{name}: {str(value).lower()} answers a yes-or-no question, and this is none",
+                next_step="strength goes from 1 to 3, scores from 1 to 5",
+            )
 
 
 def told_fields(response: Response) -> str:

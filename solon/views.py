@@ -32,7 +32,8 @@ class RunSummary:
     `promise`: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling` what
     experts agree among themselves); None without one. `unsafe`: among accepted records, `flagged` of `audited` at
     random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
-    whether they still pay (`stop`, `why`), as of the newest consensus version.
+    whether they still pay (`stop`, `why`), as of the newest consensus version. `earlier_runs`: of `resume`, how many
+    decisions on items of earlier runs were applied too, by run; None where none was looked for.
     """
 
     run_id: str
@@ -61,6 +62,7 @@ class RunSummary:
     promise: dict[str, Any] | None = None
     unsafe: dict[str, Any] | None = None
     more_decisions: dict[str, Any] | None = None
+    earlier_runs: dict[str, int] | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -243,8 +245,8 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
     )
 
 
-def view_review(store: Store, row: ReviewRow) -> Review:
-    """A review with the texts of its request and candidates."""
+def view_review(store: Store, row: ReviewRow, *, blind: bool = False) -> Review:
+    """A review with the texts of its request and candidates; `blind`: without what the panel says of it."""
     from solon.responses import choices_of
     from solon.store.items import load_candidate, load_items, load_text
 
@@ -267,7 +269,7 @@ def view_review(store: Store, row: ReviewRow) -> Review:
         input=item.content.get("input") or "",
         candidates=candidates,
         choices=choices_of(row.response_schema),
-        reasons=tuple(reason["text"] for reason in row.reasons or ()),
+        reasons=() if blind else tuple(reason["text"] for reason in row.reasons or ()),
         state=row.state,
     )
 

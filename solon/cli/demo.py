@@ -90,7 +90,8 @@ def demo(
 
 
 def demo_config(model: str, store: str) -> Config:
-    """Short answers, so that a small model on two cores ends in minutes."""
+    """Short answers, so that a small model on two cores ends in minutes; and nothing that measures the panel, so that
+    whoever sits here may answer without a token."""
     from solon.config import parse_config
 
     return parse_config(
@@ -100,6 +101,7 @@ def demo_config(model: str, store: str) -> Config:
             "generator": {"personas": ["a helper who answers in two or three short sentences"]},
             "critic": {"max_tokens": 256},
             "resolver": {"max_tokens": 160},
+            "routing": {"policy": "threshold", "audit_share": 0.0},
         },
         source="the demo",
     )

@@ -38,7 +38,7 @@ def import_command(
     as_expert: Annotated[
         bool,
         typer.Option(
-            "--as-expert", help=f"The answers are yours, given blind: they count. Token in {TOKEN}."
+            "--as-expert", help="The answers are yours, given blind: they count. Token in SOLON_TOKEN."
         ),
     ] = False,
     json: JsonOption = False,
@@ -69,15 +69,15 @@ def import_command(
 
 
 def _vouching(store: Store) -> ExpertRow:
-    from solon.store.reviewing.experts import TokenCheck
+    from solon.store.reviewing.experts import TOKEN_VARIABLE, TokenCheck
 
-    found = TokenCheck(store).check(os.environ.get(TOKEN, ""))
-    if found is None:
+    named = next((name for name in (TOKEN, TOKEN_VARIABLE) if os.environ.get(name)), None)
+    if named is None:
         raise UsageError(
-            f"--as-expert needs the token of an expert of this store in {TOKEN}",
+            f"--as-expert needs the token of an expert of this store in {TOKEN_VARIABLE} (or {TOKEN})",
             next_step="see `solon expert list`; `solon expert add` gives a token",
         )
-    return found
+    return TokenCheck(store).holder(os.environ[named], named)
 
 
 def export_reviews(

@@ -32,14 +32,6 @@ def _with_store(url: str | None, function: Callable[[Store, str], T], *, create:
         raise typer.Exit(error.exit_code) from None
 
 
-def first_stage(ready: bool | None) -> str:
-    """Where a new expert begins."""
-    from solon.cli.options import read_config
-
-    new = read_config(None).review.onboarding if ready is None else not ready
-    return "guidelines" if new else "proven"
-
-
 def _several(value: str) -> list[str]:
     return [part for part in value.replace(";", ",").split(",") if part.strip()]
 
@@ -67,9 +59,10 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a person. Their token is shown this once; it is stored hashed."""
+    from solon.cli.options import read_config
     from solon.store.reviewing import experts
 
-    stage = first_stage(ready)
+    stage = experts.first_stage(read_config(None).review.onboarding, ready)
 
     def run(opened: Store, by: str) -> tuple[experts.ExpertRow, str]:
         return experts.add_expert(

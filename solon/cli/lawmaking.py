@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from solon.store.laws import Kind, LawVersion
     from solon.store.reviewing.experts import ExpertRow
 
-TOKEN_VARIABLE = "SOLON_TOKEN"
 BELONGINGS_SHOWN = 20
 AmendmentArgument = Annotated[
     str, typer.Argument(metavar="AMENDMENT", help="An amendment's id or its beginning.")
@@ -140,7 +138,7 @@ def impact(
 
     with open_project(store, config) as project:
         limits: dict[str, Any] = {"sample": sample, "max_calls": max_calls, "max_cost": max_cost}
-        by = _proposer(project)
+        by = project.actor()
         found = asyncio.run(measure_impact(project.store, project.config, amendment, by=by, **limits))
         with project.store.connect() as connection:
             flips = visible_flips(connection, found)
@@ -171,7 +169,7 @@ def import_file(
     with open_project(store, config, create=True) as project:
         document = _load(kind, str(file))
         made = import_law(
-            project.store, document, by=_proposer(project), replace_in_force=in_force, reason=reason
+            project.store, document, by=project.actor(), replace_in_force=in_force, reason=reason
         )
     if json:
         print_json({"id": made.id, "name": made.name, "version": made.version})
@@ -203,7 +201,7 @@ def propose(
                 "kind": kind,
                 "cites": cite or [],
                 "reason": reason,
-                "by": _proposer(project),
+                "by": project.actor(),
             }
             text = _read(file)
             made = [legislating.propose(project.store, project.config, text, source=str(file), **about)]
@@ -289,38 +287,17 @@ def _read(file: Path) -> str:
         raise UsageError(f"{file} cannot be read: {error}", next_step="give a YAML file") from None
 
 
-def _expert(project: Project) -> ExpertRow | None:
-    from solon.errors import UsageError
-    from solon.store.reviewing.experts import TokenCheck
-
-    token = os.environ.get(TOKEN_VARIABLE)
-    if not token:
-        return None
-    found = TokenCheck(project.store).check(token)
-    if found is None:
-        raise UsageError(
-            f"{TOKEN_VARIABLE} holds no valid token", next_step="`solon expert rotate` makes a new one"
-        )
-    return found
-
-
 def _lead(project: Project) -> ExpertRow:
     from solon.errors import UsageError
+    from solon.store.reviewing.experts import TOKEN_VARIABLE
 
-    found = _expert(project)
+    found = project.acting_expert()
     if found is None:
         raise UsageError(
             "a vote needs a lead's own token",
             next_step=f"set {TOKEN_VARIABLE} to it and run the command again",
         )
     return found
-
-
-def _proposer(project: Project) -> str:
-    from solon.preparing import local_actor
-
-    found = _expert(project)
-    return found.actor if found is not None else local_actor()
 
 
 def _belongings(project: Project, amendment: AmendmentRow) -> tuple[Sequence[Belonging], int]:

@@ -14,6 +14,7 @@ from solon.cli.terminal import console, print_json, say, shorten, styled
 from solon.errors import InvalidDecision, UsageError
 
 if TYPE_CHECKING:
+    from solon.store.reviewing.answering import Answered
     from solon.views import Review
 
 group = typer.Typer(no_args_is_help=True, help="What waits for a person.", rich_markup_mode=None)
@@ -41,7 +42,6 @@ def list_reviews(
         raise UsageError(
             f"no review is ever {state!r}", next_step="states: waiting, decided, opening, withdrawn"
         )
-    from solon.preparing import local_actor
     from solon.store.audit_log import note_reading
 
     with open_project(store, config) as project:
@@ -49,7 +49,7 @@ def list_reviews(
         found = project.reviews(state, run_id=run_id, limit=limit)
         if found:
             told = {"items": [review.item_id for review in found], "channel": "cli"}
-            note_reading(project.store, local_actor(), "queue.read", "", told)
+            note_reading(project.store, project.actor(), "queue.read", "", told)
     if json:
         print_json({"reviews": [as_dict(review) for review in found]})
         return
@@ -58,11 +58,11 @@ def list_reviews(
         return
     from rich.table import Table
 
-    table = Table("review", "recipe", "prompt", "why", box=None)
+    with_why = any(review.reasons for review in found)  # whoever answers by a token reads blind
+    table = Table("review", "recipe", "prompt", *(["why"] if with_why else []), box=None)
     for review in found:
-        table.add_row(
-            review.id, review.recipe, shorten(review.prompt, 50), shorten("; ".join(review.reasons), 70)
-        )
+        why = [shorten("; ".join(review.reasons), 70)] if with_why else []
+        table.add_row(review.id, review.recipe, shorten(review.prompt, 50), *why)
     console().print(table)
     say(f"look at one: solon review show {found[0].id}")
 
@@ -81,13 +81,14 @@ def show(
 
     Example: solon review show 7ad6
     """
-    from solon.preparing import local_actor
     from solon.store.audit_log import note_reading
 
     with open_project(store, config) as project:
         found = project.review(review)
         told = {"review": found.id, "channel": "cli"}
-        note_reading(project.store, local_actor(), "item.read", found.item_id, told)
+        # Blind, it is read as on the page; with the panel's reasons, whoever answers afterwards is no blind witness.
+        what = ("item.read", found.item_id) if project.acting_expert() is None else ("review.read", found.id)
+        note_reading(project.store, project.actor(), *what, told)
     if json:
         print_json(as_dict(found))
     else:
@@ -141,6 +142,10 @@ def decide(
     guidance: Annotated[
         str | None, typer.Option(help="What a redraft shall do; @FILE reads a file, - standard input.")
     ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Of a decline: not_my_field, needs_context, personal_data or broken."),
+    ] = None,
     rationale: Annotated[
         str | None,
         typer.Option(help="Why; later judges learn from it. @FILE reads a file, - standard input."),
@@ -166,7 +171,9 @@ def decide(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Answer a review. `solon resume` then moves its item on.
+    """Answer a review, as the expert whose token SOLON_TOKEN holds. `solon resume` then moves its item on.
+
+    Without a token the answer counts as the local user's; a run that measures (a pilot, audits, ...) refuses it.
 
     Example: solon review decide 7ad6 prefer --candidate 1 --rationale "B invents a source"
     """
@@ -178,6 +185,7 @@ def decide(
         answer = {
             "text": _read_text(text),
             "guidance": _read_text(guidance),
+            "reason": reason,
             "rationale": _read_text(rationale),
             "principles": tuple(principle) if principle else None,
             "flags": {name: tuple(values) for name, values in flags.items()} or None,
@@ -186,23 +194,23 @@ def decide(
             **dict(map(_pair, field or ())),
         }
         chosen = _candidate_id(found, candidate) if candidate else None
-        given = {name: value for name, value in answer.items() if value is not None}
-        decision = project.decide(found, choice, chosen, channel="cli", **given)
-    _tell(found, choice, chosen, decision, json)
+        given: dict[str, Any] = {name: value for name, value in answer.items() if value is not None}
+        taken = project.answer(found, choice, chosen, channel="cli", **given)
+    _tell(found, choice, chosen, taken, json)
 
 
-def _tell(review: Review, choice: str, candidate: str | None, decision: str, json: bool) -> None:
-    from solon.responses import NOT_ANSWERS
-
-    aside = choice in NOT_ANSWERS
+def _tell(review: Review, choice: str, candidate: str | None, taken: Answered, json: bool) -> None:
+    beside = taken.assignment_id if taken.decision_id is None else None
     if json:
-        id_of = {"decision_id": None if aside else decision, "assignment_id": decision if aside else None}
+        id_of = {"decision_id": taken.decision_id, "assignment_id": beside}
         print_json({"review_id": review.id, "choice": choice, "candidate": candidate, **id_of})
-    elif aside:
+    elif taken.kind == "vote":
+        typer.echo(f"review {review.id}: {choice}, a vote ({beside}); with others' votes it may decide")
+    elif beside:
         typer.echo(f"review {review.id}: {choice}; it goes on waiting for someone else")
     else:
         typer.echo(
-            f"review {review.id}: {choice}{f' {candidate}' if candidate else ''} (decision {decision})"
+            f"review {review.id}: {choice}{f' {candidate}' if candidate else ''} (decision {taken.decision_id})"
         )
         say("move its item on: solon resume")
 

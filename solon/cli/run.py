@@ -156,6 +156,8 @@ def resume(
 ) -> None:
     """Apply decisions and go on with a run, under the configuration that it was started with.
 
+    Without RUN decisions on items of older runs are applied, too; nothing else of those runs is begun.
+
     Example: solon resume
     """
     overrides = {
@@ -262,6 +264,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         out.print(
             f"  {summary.decisions_to_apply} decisions wait for a worker (`solon resume`, `solon worker`)"
         )
+    for run_id, applied in (summary.earlier_runs or {}).items():
+        out.print(f"  run {run_id}: {applied} decisions of this earlier run applied")
     if summary.worker is not None:
         at = summary.worker["at"]
         since = f", {time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(at))}" if at else ""
@@ -298,6 +302,7 @@ def spell_trust(summary: RunSummary) -> list[str]:
 def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:
     """What a person may want to do now."""
     from solon.graphs.versions import outdated_threads
+    from solon.store.deliveries import runs_with_deliveries
     from solon.store.records.overview import failure_reasons
 
     steps, at = [], f" --store {store}" if store else ""
@@ -309,6 +314,13 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
         steps.append(f"one of them in full: solon show {found[0].example}{at}")
     if summary.parked or summary.queued or summary.decisions_to_apply:
         steps.append(f"go on: solon resume{at}")
+    with project.store.connect() as connection:
+        waiting = runs_with_deliveries(connection)
+    steps += [
+        f"{n} decisions of run {run_id} wait: solon resume {run_id}{at}"
+        for run_id, n in waiting.items()
+        if run_id != summary.run_id
+    ]
     older = outdated_threads(project.store)
     if older:
         steps.append(f"{older} waiting items stand in an older graph: solon migrate-threads{at}")

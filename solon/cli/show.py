@@ -33,13 +33,12 @@ def show(
 
     Example: solon show 5f0c
     """
-    from solon.preparing import local_actor
     from solon.store.audit_log import note_reading
 
     with open_project(store, config) as project:
         found = project.trace(some_id)
         item = str(found["item"]["id"])
-        note_reading(project.store, local_actor(), "item.read", item, {"channel": "cli"})
+        note_reading(project.store, project.actor(), "item.read", item, {"channel": "cli"})
     if json:
         print_json(found)
     else:

@@ -105,7 +105,10 @@ def rate_people(
 
 
 def vote_weight(reliability: float, outcomes: int = 2) -> float:
-    """Log odds that one vote of this reliability adds to the outcome it names; 0 at chance or under."""
+    """Log odds that one vote of this reliability adds to the outcome it names; 0 at chance or under, and where there is
+    but one outcome."""
+    if outcomes < 2:
+        return 0.0
     p = min(max(reliability, 1.0 / outcomes), 0.999)
     return math.log(p * (outcomes - 1) / (1.0 - p))
 

@@ -28,7 +28,9 @@ from solon.formats.seed_rows import RowProblem, parse_row
 from solon.formats.seeds import write_bad_rows
 from solon.preparing import local_actor, without_values
 from solon.store.items import load_items
-from solon.store.reviews import decide, list_reviews
+from solon.store.reviewing.answering import answer_review
+from solon.store.reviewing.measuring import token_wanted
+from solon.store.reviews import LeaseLost, list_reviews
 
 if TYPE_CHECKING:
     from solon.project import Project
@@ -93,11 +95,13 @@ def import_file(
             that the file brings weigh.
         policy: of routing; `always` opens a review of every row, so that every answer of the file is a decision.
         expert: who vouches for the answers as theirs, given blind; only then they count for reliability,
-            calibration and certificates. Without, they move their items and are precedents, nothing else.
+            calibration and certificates. Without, they move their items and are precedents, nothing else; a run that
+            measures takes none.
         limit: take the first so many rows.
 
     Raises:
-        UsageError: no such format. SeedError: the file cannot be read, or no row can be used.
+        UsageError: no such format. TokenWanted: nobody vouches for the answers, and the policy measures.
+        SeedError: the file cannot be read, or no row can be used.
     """
     file = Path(path)
     read = _read(format, file, limit, project.config.seeds.max_chars)
@@ -158,6 +162,8 @@ def _run(
     if not judge:
         changed["resolver"] = config.resolver.model_copy(update={"enabled": False})
     project.config = config.model_copy(update=changed)
+    if expert is None and project.config.routing.measures and any(one.said for one in read.seeds):
+        raise token_wanted()  # before there is a run
     rows = [_seed_row(one, judge=judge) for one in read.seeds]
     run_id = project.run(recipe, rows).run_id
     said = {row["id"]: one.said for row, one in zip(rows, read.seeds, strict=True)}
@@ -243,12 +249,13 @@ def _decide(
         answer["candidate"] = candidates[said.response] if said.response < len(candidates) else ""
     if said.rationale.strip():
         answer["rationale"] = said.rationale
-    actor = expert.actor if expert else f"{CHANNEL}:{said.by[:100]}" if said.by else local_actor()
+    by = expert or (f"{CHANNEL}:{said.by[:100]}" if said.by else local_actor())
+    people = project.config.reviewers
     try:
-        decide(project.store, review_id, answer, actor=actor, channel=CHANNEL, counts=expert is not None)
+        answer_review(project.store, review_id, answer, by=by, channel=CHANNEL, reviewers=people)
     except AlreadyDecided:
         unused["already_decided"] += 1
-    except NotPending:
+    except (NotPending, LeaseLost):
         unused["no_review_open"] += 1
     except InvalidDecision:
         unused["not_an_answer_here"] += 1

@@ -165,9 +165,6 @@ async def settle(room: Room, caller: Caller, case_id: str, ruling: RulingIn) -> 
     """Decide a case. Where its item is on its way just now, wait for a moment."""
 
     def rule(connection: Connection) -> CaseOut:
-        case = find_case(connection, case_id)
-        item, _ = seed_content(connection, case.item_id)
-        constitution, _ = room.law(connection, item["constitution_id"], item["rubric_id"])
         settled = adjudicate(
             room.store,
             connection,
@@ -177,7 +174,6 @@ async def settle(room: Room, caller: Caller, case_id: str, ruling: RulingIn) -> 
             candidate=ruling.candidate,
             principle=ruling.principle or None,
             reason=ruling.reason,
-            known_principles=[principle.id for principle in constitution.ordered()],
         )
         return show_case(room, connection, settled)
 

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING
 
 from solon.agents.calls import Meter
 from solon.errors import LimitReached, SolonError
-from solon.graphs.runner import Runner
+from solon.graphs.courier import Courier
 from solon.learning import usable_decisions
 from solon.preparing import config_of_run
-from solon.store import items as item_store
 from solon.store import runs as run_store
-from solon.store.begun import claim_begun, is_settled, runs_with_work
-from solon.store.items import ItemRow
+from solon.store.begun import is_settled, runs_with_work
 from solon.store.reviewing.stoppage import note_worker, worker_said
 
 if TYPE_CHECKING:
@@ -34,21 +32,6 @@ LOOK_FOR_BEGUN = 30.0
 
 LEARNS = ("waiting", "done", "stopped")
 """A run that is being worked on learns by itself when it comes to rest."""
-
-
-class Courier(Runner):
-    """A runner that goes on only with items that were begun before: decided ones, and what learning moved."""
-
-    async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
-        while not self._stopping:
-            ids = await self.store.writer.run(lambda c: claim_begun(c, self.run.id, size, self.me))
-            if not ids:
-                return
-            for item in item_store.load_items(self.store, ids):
-                await queue.put(item)
-
-    async def _spend_budget(self, size: int) -> None:
-        """Only a run that has judged all its items may spend its budget."""
 
 
 class Worker:

@@ -207,6 +207,18 @@ def pending_deliveries(connection: Connection, run_id: str | None = None) -> int
     return int(connection.execute(query).scalar_one())
 
 
+def runs_with_deliveries(connection: Connection) -> dict[str, int]:
+    """Run -> how many of its decisions wait for a worker, the oldest decision first."""
+    query = (
+        select(items.c.run_id, func.count())
+        .select_from(outbox.join(items, items.c.id == outbox.c.item_id))
+        .where(outbox.c.applied_at.is_(None))
+        .group_by(items.c.run_id)
+        .order_by(func.min(outbox.c.created_at), items.c.run_id)
+    )
+    return {row[0]: int(row[1]) for row in connection.execute(query)}
+
+
 def delivery_problems(connection: Connection, run_id: str | None = None) -> list[tuple[str, int]]:
     """Why single decisions could not be applied yet, with counts, the most frequent first."""
     number = func.count()

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, NotPending
-from solon.responses import NOT_ANSWERS, Response, parse_response
+from solon.responses import NOT_ANSWERS, Response
 from solon.store.audit_log import append
+from solon.store.citing import read_answer
 from solon.store.deliveries import (
     Delivery,
     claim_deliveries,
@@ -162,7 +163,8 @@ def decide(
     counts: bool = False,
     times: Mapping[str, float | None] | None = None,
 ) -> str:
-    """Claim a review with an answer: one transaction checks, stores the decision and writes the outbox row.
+    """Claim a review with an answer: one transaction checks, stores the decision and writes the outbox row. The caller
+    vouches for the actor; who was given a token or none is answered by `answering.answer_review`.
 
     Args:
         answer: see `solon.responses`; candidates by id.
@@ -179,9 +181,10 @@ def decide(
         review = find_review(connection, review_id)
     choice = str(answer.get("choice", ""))
     if choice in NOT_ANSWERS:
-        return set_aside(store, review, choice, actor=actor, reason=str(answer.get("rationale") or ""))
-    response = parse_response(review.response_schema, answer, review.candidates)
+        reason = str(answer.get("reason") or answer.get("rationale") or "")
+        return set_aside(store, review, choice, actor=actor, reason=reason)
     with store.transaction() as connection:
+        response = read_answer(connection, review, answer)
         return store_decision(
             store,
             connection,
@@ -225,18 +228,24 @@ def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
     )
     if connection.execute(statement).rowcount == 1:
         return
-    state = connection.execute(select(reviews.c.state).where(reviews.c.id == review.id)).scalar_one()
-    if state == "decided":
+    refuse_unless_waiting(find_review(connection, review.id))
+
+
+def refuse_unless_waiting(review: ReviewRow) -> None:
+    """Raises AlreadyDecided or NotPending where a review takes no answer any more, or not yet."""
+    if review.state == "waiting":
+        return
+    if review.state == "decided":
         raise AlreadyDecided(
             f"review {review.id} was decided by someone else first; nothing was changed",
             next_step="see `solon review list` for what still waits",
         )
     hint = (
         "its item is still on its way; run `solon resume`"
-        if state == "opening"
+        if review.state == "opening"
         else "see `solon review list`"
     )
-    raise NotPending(f"review {review.id} is {state}, not waiting", next_step=hint)
+    raise NotPending(f"review {review.id} is {review.state}, not waiting", next_step=hint)
 
 
 def decision_rows(
@@ -315,10 +324,7 @@ def decision_rows(
 
 def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reason: str) -> str:
     """Skip, decline or escalate: the review goes on waiting, not for this person. Returns the assignment's id."""
-    if review.state != "waiting":
-        raise NotPending(
-            f"review {review.id} is {review.state}, not waiting", next_step="see `solon review list`"
-        )
+    refuse_unless_waiting(review)
     now = time.time()
     assignment_id = new_id()
     row = {

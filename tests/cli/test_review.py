@@ -98,12 +98,12 @@ def test_texts_come_from_options_files_and_standard_input(
         "--strength",
         "3",
     ]
-    assert solon("review", "decide", review, *answer, "--principle", "honest").code == 0
+    assert solon("review", "decide", review, *answer, "--principle", "true-claims").code == 0
     (decision,) = solon("show", review, "--json").json["decisions"]
     assert decision["edit"] == "A better answer, é."
     assert decision["rationale"] == "because ß"
     assert decision["flags"] == {waiting[0]["candidates"][1]["id"]: ["unsafe"]}
-    assert decision["principles"] == ["honest"]
+    assert decision["principles"] == ["true-claims"]
     solon("resume")
     lineage = solon("show", review, "--json").json
     texts = {c["id"]: c["text"] for c in lineage["candidates"]}

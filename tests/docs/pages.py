@@ -1,6 +1,7 @@
 """Pages as a test reads them: fenced blocks with the remarks above them, run in a scratch folder.
 
-A block runs if it is `python`, or `sh` and begins with `solon `. Remarks stand above it in an HTML comment:
+A block runs if it is `python`, or `sh` and begins with `solon ` or `export `. `export NAME="$(solon ...)"` keeps what
+the command prints for the rest of the page. Remarks stand above it in an HTML comment:
 
     not run: REASON       it cannot run here
     file: NAME            not run: its text is written to this file
@@ -34,6 +35,8 @@ _REMARK = re.compile(r"<!--\s*(.*?)\s*-->\s*\Z", re.DOTALL)
 REMARKS = ("not run", "file", "exit")
 _PLACEHOLDER = re.compile(r"\b(RUN_A|RUN_B|RUN|REVIEW|RECORD)\b")
 _BAR = re.compile(r"^\d+/\d+ items, .*\n", re.MULTILINE)
+_EXPORT = re.compile(r'export ([A-Z_]+)="\$\((.*)\)"\s*$')
+EXPORTED = ("SOLON_TOKEN",)
 _TOKEN = re.compile(r"solon_[\w-]{20,}")
 _CHANGING = (
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,64}\b"), "ID"),
@@ -66,7 +69,9 @@ class Block:
     def runs(self) -> bool:
         if self.remark in ("not run", "file"):
             return False
-        return self.language == "python" or (self.language == "sh" and self.text.startswith("solon "))
+        return self.language == "python" or (
+            self.language == "sh" and self.text.startswith(("solon ", "export "))
+        )
 
 
 def read_blocks(page: Path) -> list[Block]:
@@ -115,7 +120,8 @@ class Walk:
     def run(self) -> None:
         """Run every block that runs, in order; compare or rewrite outputs."""
         try:
-            self._run_blocks()
+            with _environment({name: os.environ.get(name) for name in EXPORTED}):
+                self._run_blocks()
         finally:
             if self.written:
                 self._rewrite()
@@ -145,10 +151,13 @@ class Walk:
 
     def _run_commands(self, block: Block) -> str:
         code, told, lines = 0, "", list(_commands(block.text))
-        for number, (environment, arguments) in enumerate(lines, start=1):
-            with _captured() as out, _environment(environment):
+        for number, (environment, arguments, kept_as) in enumerate(lines, start=1):
+            kept = io.StringIO()
+            with _captured(kept if kept_as else None) as out, _environment(environment):
                 code = main([self._fill(argument) for argument in arguments])
             told += out.getvalue()
+            if kept_as:
+                os.environ[kept_as] = kept.getvalue().strip()
             wanted = {int(block.value)} if block.remark == "exit" and number == len(lines) else {0, 3}
             assert code in wanted, f"{block}: solon {shlex.join(arguments)} ended with {code}\n{told}"
         return _BAR.sub("", told)
@@ -190,9 +199,12 @@ def _shorten(found: str, shown: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _commands(text: str) -> Iterator[tuple[dict[str, str], list[str]]]:
-    """(environment, arguments) of each line; `\\` goes on in the next."""
+def _commands(text: str) -> Iterator[tuple[dict[str, str], list[str], str]]:
+    """(environment, arguments, variable that keeps the output) of each line; `\\` goes on in the next."""
     for line in text.replace("\\\n", " ").splitlines():
+        exported = _EXPORT.match(line)
+        kept_as, line = exported.groups() if exported else ("", line)
+        assert kept_as in ("", *EXPORTED)
         words = shlex.split(line, comments=True)
         environment = {}
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
@@ -200,26 +212,26 @@ def _commands(text: str) -> Iterator[tuple[dict[str, str], list[str]]]:
             environment[name] = value
         if words:
             assert words[0] == "solon", f"a block of commands holds something else: {line}"
-            yield environment, words[1:]
+            yield environment, words[1:], kept_as
 
 
 @contextmanager
-def _captured() -> Iterator[io.StringIO]:
-    """Both streams as a terminal shows them, in the order in which they are written."""
+def _captured(kept: io.StringIO | None = None) -> Iterator[io.StringIO]:
+    """Both streams as a terminal shows them, in the order in which they are written; standard output may be `kept`."""
     out = io.StringIO()
-    with redirect_stdout(out), redirect_stderr(out):
+    with redirect_stdout(kept or out), redirect_stderr(out):
         yield out
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
     old = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    os.environ.update({name: value for name, value in values.items() if value is not None})
     try:
         yield
     finally:
         for name, value in old.items():
             if value is None:
-                os.environ.pop(name)
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value

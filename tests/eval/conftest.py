@@ -92,10 +92,15 @@ def _second(store: Store, review: ReviewRow, actor: str, candidate: str) -> None
         "opened_at": now,
         "expires_at": now,
         "closed_at": now,
-        "answer": {"choice": "prefer", "candidate": candidate, "principles": ["honesty"]},
+        "answer": {"choice": "prefer", "candidate": candidate, "principles": ["true-claims"]},
     }
     with store.transaction() as connection:
         insert_rows(connection, [(Assignment, row)])
+
+
+def _without_token(project: Project, review: ReviewRow) -> None:
+    answer = {"choice": "prefer", "candidate": review.candidates[0]}
+    decide(project.store, review.id, answer, actor="local:test", channel="python")
 
 
 def _make(folder: Path) -> Known:
@@ -114,19 +119,19 @@ def _make(folder: Path) -> Known:
         pilots = _waiting(project, "interrupt", "pilot")
         overlaps = _waiting(project, "overlap")
         twice = {review.item_id for review in overlaps}
-        # One pilot is answered without an expert's token, whatever else ids decide: how many reviews are left at the
-        # end does depend on them, since audits and overlaps are drawn by item id, and what is learned by both.
-        # It is none of the held-out half, where it would count as a question that was passed over.
+        # One pilot is answered without an expert's token, as runs made before may hold it, whatever else ids decide.
+        # How many reviews are left at the end does depend on them, since audits and overlaps are drawn by item id, and
+        # what is learned by both. It is none of the held-out half, where it would be a question that was passed over.
         own = next(r for r in pilots if r.item_id not in twice and _half(project, r) == "seen")
         pilots.remove(own)
-        project.decide(own.id, "prefer", own.candidates[0])
+        _without_token(project, own)
         seconds = 0
         for review in pilots:
             pick = _better(project, review)
             answer = {
                 "choice": "prefer",
                 "candidate": review.candidates[pick],
-                "principles": ["honesty"],
+                "principles": ["true-claims"],
                 "rationale": "It is <b>right</b>.",
             }
             times = {"opened_at": time.time() - 30, "active_seconds": 20.0}
@@ -154,7 +159,7 @@ def _make(folder: Path) -> Known:
             decide(project.store, review.id, answer, actor=actors[1], channel="api", counts=True)
         rest = _waiting(project, "interrupt")[:3]
         for review in rest:
-            project.decide(review.id, "prefer", review.candidates[0])
+            _without_token(project, review)
         project.resume()
         run_id = project.summarize().run_id
     return Known(

@@ -83,7 +83,7 @@ def test_agreement_by_week_and_by_principle_from_a_store(tmp_path: Path) -> None
             with_panel = i < 45
             best = 0 if means[review.candidates[0]] > 0.5 else 1
             pick = review.candidates[best if with_panel else 1 - best]
-            answer = {"choice": "prefer", "candidate": pick, "principles": ["answers-the-question"]}
+            answer = {"choice": "prefer", "candidate": pick, "principles": ["answers-question"]}
             decision = decide(
                 project.store, review.id, answer, actor=expert.actor, channel="api", counts=True
             )
@@ -97,12 +97,12 @@ def test_agreement_by_week_and_by_principle_from_a_store(tmp_path: Path) -> None
         assert [week.agreement.n for week in found.drawn.weeks] == [15] * 4
         assert found.drawn.weeks[-1].agreement.value == 0.0
         assert found.routed.weeks == ()
-        principle = found.by_principle["answers-the-question"]
+        principle = found.by_principle["answers-question"]
         assert [week.agreement.value for week in principle.weeks] == [1.0, 1.0, 1.0, 0.0]
         assert principle.state == "alarm"
         assert [told.split(":")[0] for told in found.alarms] == [
             "on drawn items",
-            "by principle answers-the-question",
+            "by principle answers-question",
         ]
         assert "asked the same thing again" in " ".join(found.notes)
         assert spell_status(read_status(project, None)).count("ALARM, agreement fell") == 2

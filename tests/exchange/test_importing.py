@@ -200,11 +200,19 @@ def test_a_recorded_panel_becomes_a_run(solon: Cli, tmp_path: Path) -> None:
     assert all(finding.call_id is None for finding in given)
 
 
-def test_a_recorded_answer_counts_once_where_three_people_audit(solon: Cli, tmp_path: Path) -> None:
+def test_a_recorded_answer_counts_once_where_three_people_audit(
+    solon: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The file's one answer to an item must not pass for the answers of three people."""
     (tmp_path / "solon.toml").write_text('[routing]\naudit_share = 0.5\ntarget = "majority(3)"\n')
     write(tmp_path / "panel.jsonl", [{**row, "judges": {"x": row["judges"]["x"]}} for row in panel(20)])
-    code, out, err = solon("import", "panel", "panel.jsonl", "--policy", "never", "--store", STORE, "--json")
+    asked = ("import", "panel", "panel.jsonl", "--policy", "never", "--store", STORE, "--json")
+    code, _, err = solon(*asked)
+    assert code == 2, "an answer without a token measures nothing, and would use the audits up"
+    assert "--as-expert" in err
+    with Project(STORE) as project:
+        monkeypatch.setenv("SOLON_TOKEN", project.add_expert("Ada"))
+    code, out, err = solon(*asked, "--as-expert")
     assert code == 0, err
     with Project(STORE, create=False) as project, project.store.connect() as connection:
         found = {state: list_reviews(connection, state=state) for state in ("decided", "waiting")}
@@ -331,7 +339,8 @@ def test_real_recorded_verdicts_run_through_the_graph(tmp_path: Path) -> None:
         pytest.skip(f"recorded data is not in {DATA} (set SOLON_DATA)")
     config = {"models": {"default": {"model": "scripted:default"}}}
     with Project(f"sqlite:///{tmp_path}/run.db", config=config) as project:
-        found = import_file(project, "panel", file, policy="disagreement", limit=60)
+        ada, _ = add_expert(project.store, "Ada", by="local:test")
+        found = import_file(project, "panel", file, policy="disagreement", limit=60, expert=ada)
         assert found.seeds + found.bad_rows == 60
         assert found.accepted + found.pending_review == found.seeds
         assert found.decisions > 10

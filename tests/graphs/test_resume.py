@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from solon.errors import AlreadyDecided, ModelUnavailable
 from solon.store import tables
@@ -170,14 +170,17 @@ def test_a_redraft_follows_the_guidance_and_comes_back_to_its_expert(make_desk: 
     desk.project.run("preference", ["Why is the sky blue?"])
     (review,) = desk.project.reviews()
     before = len(prompts)
-    desk.project.decide(review, "redraft", guidance="Speak of Rayleigh.", actor="expert:ada")
+    ada = desk.project.add_expert("Ada")
+    desk.project.decide(
+        review, "redraft", guidance="Speak of Rayleigh.", rationale="It is vague.", expert=ada
+    )
     desk.project.resume()
     (again,) = desk.project.reviews()
     assert all("Speak of Rayleigh." in prompt for prompt in prompts[before:])
     assert len(prompts) > before
     assert {c.text for c in again.candidates}.isdisjoint(c.text for c in review.candidates)
     rows = {row["id"]: row for row in desk.rows("Review")}
-    assert rows[again.id]["prefer_actor"] == "expert:ada"
+    assert rows[again.id]["prefer_actor"] == f"expert:{desk.rows('Expert')[0]['id']}"
     assert any("asked for this redraft" in reason for reason in again.reasons)
     desk.project.decide(again, "prefer", again.candidates[0])
     desk.project.resume()
@@ -229,7 +232,7 @@ def test_the_server_dies_in_the_middle_of_a_redraft(
 @pytest.mark.parametrize(
     ("choice", "answer", "state", "kind"),
     [
-        ("accept", {"scores": {"accuracy": 5}}, "accepted", "accept"),
+        ("accept", {"scores": {"correctness": 5}}, "accepted", "accept"),
         ("reject", {}, "rejected", None),
         ("edit", {"text": "a better answer"}, "accepted", "edit"),
         ("redraft", {"guidance": "about rivers"}, "waiting", None),
@@ -247,7 +250,7 @@ def test_every_answer_to_a_single_candidate(
     records = desk.rows("Record")
     assert [row["kind"] for row in records] == ([kind] if kind else [])
     if choice == "accept":
-        assert records[0]["scores"] == {"accuracy": 5}
+        assert records[0]["scores"] == {"correctness": 5}
     if choice == "edit":
         assert texts_of(desk, records[0]) == ("a better answer", review.candidates[0].text)
 
@@ -324,3 +327,43 @@ def test_a_thread_that_has_ended_leaves_no_checkpoint(
     assert desk.project.resume().accepted == 1
     assert len(stored_threads(desk.project.store)) == 1
     assert known[3:] == [{known_threads.KEPT}], "it is read once"
+
+
+def test_a_decision_on_an_earlier_run_is_applied_too(store_url: str, make_desk: Make) -> None:
+    """Only what was decided goes on there: what is queued in that run costs nothing now."""
+    desk = make_desk(store_url, **ALWAYS)
+    seeds = [{"id": "s0", "prompt": "Why is the sky blue?"}, {"id": "s1", "prompt": "Name three rivers."}]
+    older = desk.project.run("preference", seeds)
+    review = next(one for one in desk.project.reviews() if one.prompt == "Why is the sky blue?")
+    desk.project.decide(review, "prefer", review.candidates[0])
+    begun = desk.read(lambda c: c.execute(select(tables.Item).where(tables.Item.state == "waiting")).all())
+    left = next(row for row in begun if row.id != review.item_id)
+    with desk.project.store.transaction() as connection:  # as a run that was stopped leaves it
+        connection.execute(
+            update(tables.Item.__table__).where(tables.Item.id == left.id).values(state="queued")
+        )
+    newest = desk.project.run("preference", ["What is a prime number?"])
+    calls = desk.chat.calls
+    summary = desk.project.resume()
+    assert (summary.run_id, summary.earlier_runs) == (newest.run_id, {older.run_id: 1})
+    assert desk.chat.calls == calls
+    then = desk.project.summarize(older.run_id)
+    assert (then.accepted, then.decisions_to_apply, then.queued) == (1, 0, 1)
+    assert desk.project.resume().earlier_runs == {}
+
+
+def test_an_earlier_run_that_cannot_go_on_keeps_its_decision(store_url: str, make_desk: Make) -> None:
+    desk = make_desk(store_url, **ALWAYS)
+    older = desk.project.run("preference", ["Why is the sky blue?"])
+    review = desk.project.reviews()[0]
+    desk.project.decide(review, "redraft", guidance="shorter")
+    newest = desk.project.run("preference", ["What is a prime number?"])
+
+    def answer(question: Any) -> Any:
+        raise ModelUnavailable("nobody answers")
+
+    desk.answer = answer
+    summary = desk.project.resume()
+    assert summary.run_id == newest.run_id
+    desk.answer = None
+    assert desk.project.resume(older.run_id).pending_review == 1

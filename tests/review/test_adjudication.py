@@ -79,7 +79,6 @@ def rule(project: Project, lead: ExpertRow, case: Case, choice: str, which: int 
             candidate=None if which is None else case.review.candidates[which],
             principle="true-claims",
             reason="The second answer invents a fact.",
-            known_principles=["true-claims"],
         )
 
 
@@ -216,7 +215,7 @@ def test_wrong_rulings_name_their_field(
     project: Project, person: Any, split: Any, given: dict[str, Any], field: str
 ) -> None:
     lead = person("Lea", role="lead")[0]
-    values = {"candidate": None, "principle": None, "reason": "because", "known_principles": ["p"], **given}
+    values = {"candidate": None, "principle": None, "reason": "because", **given}
     with pytest.raises(InvalidDecision, match=f"^{field}:"), project.store.transaction() as connection:
         adjudicating.adjudicate(project.store, connection, lead, split[2].id, **values)
     assert cases(project)[0].state == "open"

@@ -6,6 +6,7 @@ The panel is scripted, so these tests show that the machinery holds; they claim 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -18,9 +19,11 @@ from solon.project import Project
 from solon.store.records.counts import count_decisions
 from solon.store.review_rows import VOTES, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.reviewing import queue
+from solon.store.reviewing.adjudicating import list_cases
 from solon.store.reviewing.answering import Answered, answer_lease
+from solon.store.reviewing.disagreements import ask_others
 from solon.store.reviewing.drafts import Lease, read_draft
-from solon.store.reviewing.experts import ExpertRow, find_expert, save_measured, set_trust
+from solon.store.reviewing.experts import ExpertRow, add_expert, find_expert, save_measured, set_trust
 from solon.store.reviewing.review_lists import count_answers, list_own_answers
 from solon.store.reviewing.undoing import undo
 from solon.store.reviewing.unvoting import replayed, take_back
@@ -386,3 +389,105 @@ def test_the_server_takes_votes(project: Project, person: Any, serving: Any, cli
     first, second = asyncio.run(both())
     assert first["review"] == second["review"], "an undecided item is asked of the next person"
     assert [(t["kind"], t["decision"]) for t in (first, second)] == [("vote", None)] * 2
+
+
+LABEL_SETS = [["clinical", "legal"], ["clinical", "legal", "neither"], ["accept", "tie"]]
+
+
+def labelling(folder: Any, label: dict[str, Any]) -> Project:
+    project = Project(f"sqlite:///{folder}/labels.db", config={"label": label})
+    project.run("label", [{"id": f"t{n}", "prompt": f"Text number {n}."} for n in range(2)])
+    return project
+
+
+@pytest.mark.parametrize("labels", LABEL_SETS, ids=["two", "three", "words of the panel"])
+def test_two_who_agree_settle_a_label(tmp_path: Any, labels: list[str]) -> None:
+    with labelling(tmp_path, {"labels": labels}) as project:
+        agreed, split = _waiting(project)
+        people = [
+            add_expert(project.store, name, role="worker", by="local:test")[0]
+            for name in ("Ann", "Ben", "Cem", "Dan")
+        ]
+        assert [give(project, expert, agreed, labels[1]).kind for expert in people[:2]] == ["vote"] * 2
+        assert now(project, agreed).state == "decided"
+        for expert, label in zip(people, (labels[0], labels[1], labels[1], labels[1]), strict=True):
+            assert now(project, split).state == "waiting", "one against one settles nothing"
+            give(project, expert, split, label)
+        assert now(project, split).state == "decided"
+        assert project.resume().accepted == 2
+        with project.store.connect() as connection:
+            found = connection.execute(select(records.c.label, records.c.route)).all()
+    assert {tuple(row) for row in found} == {(labels[1], "voted")}
+
+
+def test_votes_on_a_form_keep_what_was_filled_in(tmp_path: Any) -> None:
+    with labelling(tmp_path, {"form": "forms:Triage"}) as project:
+        review = _waiting(project)[0]
+        for name, minutes in (("Ann", 5), ("Ben", 20)):
+            expert = add_expert(project.store, name, role="worker", by="local:test")[0]
+            give(project, expert, review, "now", setting="ward", minutes=minutes)
+        assert now(project, review).state == "decided"
+        project.resume()
+        project.export(format="jsonl", path=tmp_path / "out.jsonl")
+    (row,) = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert (row["label"], row["fields"]["minutes"]) == ("now", 5)
+
+
+def test_the_same_person_has_one_vote(project: Project, person: Any) -> None:
+    review = first_review(project)
+    ann = person("Ann", role="worker")[0]
+    given = give(project, ann, review)
+    with pytest.raises(NotPending, match="answered this question already"):
+        give(project, ann, review)
+    with project.store.transaction() as connection:
+        ask_others(connection, review, 2)
+    (overlap,) = [one for one in _waiting(project) if one.kind == "overlap"]
+    with pytest.raises(NotPending, match="answered this question already"):
+        give(project, ann, overlap)
+    assert len(votes_on(project, review)) == 1
+    assert back(project, ann, given) is not None
+    assert give(project, ann, review).kind == "vote"
+
+
+def votes_on(project: Project, review: ReviewRow) -> list[str]:
+    with project.store.connect() as connection:
+        return [vote.actor for vote in tally(connection, review, ReviewersConfig()).votes]
+
+
+def test_a_second_answer_of_someone_unproven_stays_a_vote(project: Project, person: Any) -> None:
+    """Asked beside an expert, or late: it is no decision, opens no disagreement, and counts with the other votes."""
+    review = first_review(project)
+    ann, ben, eva = person("Ann", role="worker")[0], person("Ben", role="worker")[0], person("Eva")[0]
+    with project.store.transaction() as connection:
+        ask_others(connection, review, 2)
+        late, _ = queue.lease_review(connection, ben, review.id)
+        connection.execute(update(assignments).values(expires_at=0.0))
+    (overlap,) = [one for one in _waiting(project) if one.kind == "overlap"]
+    beside = give(project, ann, overlap, which=1)
+    assert (beside.kind, beside.decision_id) == ("vote", None)
+    assert votes_on(project, review) == [ann.actor]
+    assert now(project, overlap).state == "withdrawn", "it was for one person"
+    assert give(project, eva, review).kind == "decided"
+    with project.store.transaction() as connection:
+        answer = {"choice": "prefer", "candidate": review.candidates[1], "rationale": "clear"}
+        about = {"review_id": review.id, "channel": "api", "times": {}}
+        said = answer_lease(project.store, connection, ben, late.token, answer, **about)
+        assert list_cases(connection, None) == []
+        made = connection.execute(select(decisions.c.actor)).scalars().all()
+    assert (said.kind, said.decision_id) == ("vote", None)
+    assert made == [eva.actor]
+
+
+def test_a_vote_that_came_after_the_decision_is_taken_back_alone(project: Project, person: Any) -> None:
+    review = first_review(project)
+    dan = person("Late", role="worker")[0]
+    with project.store.transaction() as connection:
+        late, _ = queue.lease_review(connection, dan, review.id)
+        queue.release(connection, late.id, dan.actor)
+    vote_until_decided(project, person, review)
+    with project.store.transaction() as connection:
+        answer = {"choice": "tie", "rationale": "both say the same"}
+        about = {"review_id": review.id, "channel": "api", "times": {}}
+        said = answer_lease(project.store, connection, dan, late.token, answer, **about)
+    assert back(project, dan, said) is None
+    assert now(project, review).state == "decided"

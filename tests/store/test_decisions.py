@@ -174,7 +174,7 @@ def test_what_a_decision_carries_is_kept(seed_store: Callable[[int], Any], open_
         "candidate": chosen,
         "text": "mended",
         "rationale": "because",
-        "principles": ["accuracy"],
+        "principles": ["true-claims"],
         "flags": {other: ["unsafe", "outdated"]},
         "strength": 3,
     }
@@ -186,7 +186,7 @@ def test_what_a_decision_carries_is_kept(seed_store: Callable[[int], Any], open_
     assert (row["actor"], row["channel"], row["response_schema"]) == ("local:x", "page", "pair@1")
     assert (row["flags"], row["principles"], row["strength"]) == (
         {other: ["unsafe", "outdated"]},
-        ["accuracy"],
+        ["true-claims"],
         3,
     )
     assert (row["opened_at"], row["first_input_at"], row["active_seconds"]) == (1.0, 2.0, 3.5)

@@ -13,6 +13,7 @@ from solon.errors import NotPending
 from solon.store import adopting, learning, selection
 from solon.store.review_rows import find_review, list_reviews
 from solon.store.reviewing import experts, voting
+from solon.store.reviewing.answering import answer_review
 from solon.store.tables import Item, Review
 
 items = Item.__table__
@@ -87,17 +88,17 @@ def test_votes_without_a_lease_and_the_figures_of_people(
     }
     crowd = ReviewersConfig(settles=0.95)
     for worker in workers[:2]:
-        options = {"actor": worker.actor, "channel": "python", "reviewers": crowd}
-        voting.answer(seeded.store, name, given, **options)
+        options = {"by": worker, "channel": "python", "reviewers": crowd}
+        assert answer_review(seeded.store, name, given, **options).kind == "vote"
         with pytest.raises(NotPending):
-            voting.answer(seeded.store, name, given, **options)
+            answer_review(seeded.store, name, given, **options)
     with seeded.store.connect() as connection:
         counted = voting.tally(connection, review, crowd)
         blind = learning.blind_answers(connection)
     # No verdict was given here: the panel's .5 and two of .75 make .9.
     assert counted.posterior["A"] == pytest.approx(0.9)
     assert [b.actor for b in blind] == [worker.actor for worker in workers[:2]]
-    voting.answer(seeded.store, name, given, actor=workers[2].actor, channel="python", reviewers=crowd)
+    answer_review(seeded.store, name, given, by=workers[2], channel="python", reviewers=crowd)
     with seeded.store.connect() as connection:
         assert find_review(connection, name).state == "decided"
     figures = {"reliability": 0.8, "n": 7, "low": 0.5, "high": 0.9}

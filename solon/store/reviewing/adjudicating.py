@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
-from solon.responses import choices_of, fields_of, parse_response
+from solon.responses import choices_of, fields_of
 from solon.store.audit_log import append, has_read
+from solon.store.citing import check_cited, read_answer
 from solon.store.ids import hash_id, new_id
 from solon.store.review_rows import NotThere, ReviewRow, find_review
 from solon.store.reviewing.disagreements import Given, given_answers, outcome_of, soft_shares, text_ids
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.reviewing.reading import text_bodies
+from solon.store.reviewing.reading import form_in
 from solon.store.reviewing.undoing import BeingApplied, start_over, take_from_outbox
 from solon.store.reviews import decision_rows, event
 from solon.store.store import Store
@@ -120,7 +120,6 @@ def adjudicate(
     candidate: str | None,
     principle: str | None,
     reason: str,
-    known_principles: Sequence[str],
 ) -> Case:
     """Settle a disagreement, in the caller's transaction. Where the outcome is not what the item went on with, the
     item is replayed with it, at no model cost. The answers stay their authors' evidence.
@@ -128,7 +127,7 @@ def adjudicate(
     Args:
         choice: one of the case's `choices`; `contested` leaves it open, for the legislator.
         candidate: with `prefer`, the id of a candidate of the case's review.
-        principle: id of the principle that decided, of `known_principles`.
+        principle: id of the principle that decided.
         reason: one sentence why; the reviewers see it.
 
     Raises:
@@ -137,7 +136,7 @@ def adjudicate(
     """
     case = find_case(connection, case_id)
     _check_adjudicator(case, expert)
-    side = _check_ruling(connection, case, choice, candidate, principle, reason, known_principles)
+    side = _check_ruling(connection, case, choice, candidate, principle, reason)
     now = time.time()
     reason_id, text = store.text_row(reason.strip(), _seed_of(connection, case.item_id))
     insert_rows(connection, [text])
@@ -184,7 +183,6 @@ def _check_ruling(
     candidate: str | None,
     principle: str | None,
     reason: str,
-    known_principles: Sequence[str],
 ) -> str | None:
     """The text that is preferred, where one is."""
     if choice not in case.choices:
@@ -193,11 +191,7 @@ def _check_ruling(
         )
     if not reason.strip():
         raise InvalidDecision("reason: say in a sentence why; the reviewers see it")
-    if principle is not None and principle not in known_principles:
-        raise InvalidDecision(
-            f"principle: {principle[:60]!r} is not in this item's constitution",
-            next_step=f"its principles: {', '.join(known_principles)}",
-        )
+    check_cited(connection, case.item_id, [principle] if principle is not None else [])
     if choice != "prefer":
         return None
     if candidate not in case.review.candidates:
@@ -237,7 +231,7 @@ def _rule(
     given: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
     given |= {"principles": (principle,)} if principle else {}
     given |= _form_of(connection, case, choice)
-    response = parse_response(review.response_schema, given, review.candidates)
+    response = read_answer(connection, review, given)
     decision_id, now = new_id(), time.time()
     rows = decision_rows(
         store, connection, review, response, decision_id, expert.actor, "adjudication", False, {}
@@ -262,10 +256,10 @@ def _rule(
 
 def _form_of(connection: Connection, case: Case, choice: str) -> dict[str, Any]:
     """What the first who said the same filled in further, where the question has a form."""
-    said = [one.edit_id for one in case.given if one.choice == choice and one.edit_id]
-    if not said or not fields_of(case.review.response_schema):
+    if not fields_of(case.review.response_schema):
         return {}
-    return dict(json.loads(text_bodies(connection, said[:1])[said[0]] or "{}"))
+    said = (one.edit_id for one in case.given if one.choice == choice and one.edit_id)
+    return form_in(connection, next(said, None))
 
 
 def _standing(connection: Connection, case: Case) -> dict[str, Any]:

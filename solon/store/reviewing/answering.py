@@ -11,23 +11,27 @@ from sqlalchemy import Connection, select
 
 from solon.config import ReviewersConfig
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
-from solon.responses import NOT_ANSWERS, Response, parse_response
+from solon.responses import NOT_ANSWERS, Response
 from solon.store.audit_log import append, has_read
+from solon.store.citing import read_answer
 from solon.store.ids import hash_id, keyed_hash
 from solon.store.items import FORGOTTEN
 from solon.store.review_rows import PERSONAL, REPEAT
 from solon.store.reviewing.disagreements import ask_others, note_disagreement
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.measuring import refuse_without_token
 from solon.store.reviewing.proposals import keep_proposal, take_proposal
-from solon.store.reviewing.queue import close_known, close_lease
+from solon.store.reviewing.queue import close_asked_once, close_lease, lease_review
 from solon.store.reviewing.voting import keep_text, kept_answer, log_vote, settle, sure_after
 from solon.store.reviews import (
     LeaseLost,
     NotThere,
     ReviewRow,
+    decide,
     event,
     find_review,
+    refuse_unless_waiting,
     set_escalated,
     store_decision,
 )
@@ -64,6 +68,55 @@ class Answered:
 def asks_why(store: Store, review: ReviewRow, actor: str) -> bool:
     """Is a rationale wanted whatever the answer? A random fifth, fixed before anyone answers."""
     return int(keyed_hash(store.key, "why", review.content_hash, actor)[:8], 16) % 5 == 0
+
+
+def answer_review(
+    store: Store,
+    review_id: str,
+    answer: Mapping[str, Any],
+    *,
+    by: ExpertRow | str,
+    channel: str,
+    reviewers: ReviewersConfig | None = None,
+    answers: int = 1,
+    answers_below: float = 1.0,
+) -> Answered:
+    """Answer a review that nobody has handed out: from the command line, from Python, or from a file.
+
+    An expert's answer takes the way that it takes from the page. Without a token an answer moves its item and measures
+    nothing, so that a run whose questions measure refuses it on every review: refusals must not tell which ones do.
+
+    Args:
+        by: the expert whose token was given, or who answers without one (`local:USER`).
+        answers, answers_below: as of `answer_lease`.
+
+    Raises:
+        TokenWanted: an answer without a token, in a run that measures.
+        NotPending, LeaseLost, AlreadyDecided, InvalidDecision: saying what is wrong; nothing was changed.
+    """
+    with store.transaction() as connection:
+        review = find_review(connection, review_id)
+        if isinstance(by, str):
+            refuse_without_token(connection, review, answers)
+        refuse_unless_waiting(review)
+        if not isinstance(by, str):
+            lease, _ = lease_review(connection, by, review.id, reviewers=reviewers)
+            return answer_lease(
+                store,
+                connection,
+                by,
+                lease.token,
+                answer,
+                review_id=review.id,
+                channel=channel,
+                times={"opened_at": None},
+                reviewers=reviewers,
+                answers=answers,
+                answers_below=answers_below,
+            )
+    made = decide(store, review.id, answer, actor=by, channel=channel)
+    aside = ASIDE.get(str(answer.get("choice", "")))
+    return Answered(aside or "decided", made if aside else "", review.id, None if aside else made, False)
 
 
 def answer_lease(
@@ -107,16 +160,16 @@ def answer_lease(
     answer, proposal = take_proposal(answer)
     if str(answer.get("choice", "")) in NOT_ANSWERS:
         return _set_aside(store, connection, expert, lease, review, answer, basics)
-    response = parse_response(review.response_schema, answer, review.candidates)
-    _check_rationale(store, review, expert.actor, response)
+    response = read_answer(connection, review, answer)
+    _check_rationale(store, review, expert.actor, channel, response)
     decision_id = None
     kind: Kind = "decided"
-    if late:
-        kind = "second"
-        _keep_beside(store, connection, lease, response, basics, "second")
-    elif review.kind == "interrupt" and not expert.believed(reviewers).final:
+    if review.kind not in PERSONAL and not expert.believed(reviewers).final:
         kind = "vote"
         _keep_beside(store, connection, lease, response, basics, "vote")
+    elif late:
+        kind = "second"
+        _keep_beside(store, connection, lease, response, basics, "second")
     else:
         counts = review.kind != REPEAT and not saw_votes(connection, expert.actor, review)
         decision_id = store_decision(
@@ -132,6 +185,7 @@ def answer_lease(
         close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
     if kind == "vote":
+        close_asked_once(connection, review)
         settle(store, connection, review, reviewers or ReviewersConfig())
     elif kind == "decided" and answers > 1:
         reliability = expert.believed(reviewers).reliability
@@ -196,7 +250,9 @@ def _again(lease: Lease, digest: str) -> Answered:
     return Answered(kind, lease.id, lease.review_id, lease.decision_id, True)
 
 
-def _check_rationale(store: Store, review: ReviewRow, actor: str, response: Response) -> None:
+def _check_rationale(store: Store, review: ReviewRow, actor: str, channel: str, response: Response) -> None:
+    if channel == "import":  # given elsewhere, where nobody asked for one
+        return
     said = response.rationale or (response.guidance if response.choice == "redraft" else None)
     if (said or "").strip():
         return
@@ -238,15 +294,14 @@ def _set_aside(
         if vote is not None:
             if not isinstance(vote, Mapping):
                 raise InvalidDecision("vote: it is an answer, with its choice", next_step="or leave it out")
-            given = parse_response(
-                review.response_schema, {"rationale": rationale, **vote}, review.candidates
-            )
+            given = read_answer(connection, review, {"rationale": rationale, **vote})
             kept |= kept_answer(store, connection, lease.review_id, given)
         if review.state == "waiting" and review.kind not in PERSONAL:
             set_escalated(connection, review.id)
     kept.setdefault("rationale", keep_text(store, connection, lease.review_id, rationale))
     close_lease(connection, lease, ASIDE[choice], answer=kept, reason=reason[:100] or None)
-    close_known(connection, review)
+    if review.kind in PERSONAL:
+        close_asked_once(connection, review)
     insert_rows(connection, [event(expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})])
     append(store, connection, expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})
     return Answered(ASIDE[choice], lease.id, review.id, None, False)

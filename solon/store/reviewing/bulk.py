@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Case, Connection, case, exists, func, or_, select
 
 from solon.errors import InvalidDecision
-from solon.responses import choices_of, parse_response
+from solon.responses import choices_of
+from solon.store.citing import read_answer
 from solon.store.overlaps import CERTIFIES
 from solon.store.review_rows import PERSONAL
 from solon.store.reviewing.experts import ExpertRow
@@ -108,7 +109,7 @@ def bulk_decide(
         review = find_review(connection, review_id)
         if review.state != "waiting" or review.leased:
             continue
-        response = parse_response(review.response_schema, answer, review.candidates)
+        response = read_answer(connection, review, answer)
         store_decision(
             store,
             connection,

@@ -31,6 +31,8 @@ ROLES = ("worker", "expert", "lead", "admin")
 TRUST = ("", "proven", "unproven")
 STAGES = ("guidelines", "practice", "calibration", "proven")
 """The way of a new expert. Before `proven`, they are asked practice and calibration questions only."""
+TOKEN_VARIABLE = "SOLON_TOKEN"
+"""Environment variable with the token of the person who acts."""
 _EMAIL = re.compile(r"^[^@\s<>]{1,64}@[^@\s<>]{1,255}$")
 _TOKEN = re.compile(r"^solon_([0-9a-f]{16})_([A-Za-z0-9_-]{32,64})$")
 
@@ -156,6 +158,11 @@ def add_expert(
         connection.execute(insert(experts), [row])
         append(store, connection, by, "expert.added", expert_id, {"role": role})
     return expert_row(row), token
+
+
+def first_stage(onboarding: bool, ready: bool | None) -> str:
+    """Where a new expert begins: `ready` says whether they answer at once, else the project's `onboarding` does."""
+    return "guidelines" if (onboarding if ready is None else not ready) else "proven"
 
 
 def check_trust(trust: str) -> None:
@@ -292,6 +299,24 @@ class TokenCheck:
         if found is None or not self._is_right(token, match.group(2), found["token_hash"]):
             return None
         return expert_row(found)
+
+    def holder(self, token: object, told: str) -> ExpertRow:
+        """The person whose token this is.
+
+        Args:
+            told: where the token was given, for the message, which never repeats it.
+
+        Raises:
+            UsageError: it is nobody's: wrong, replaced, or revoked.
+        """
+        found = self.check(token) if isinstance(token, str) else None
+        if found is None:
+            raise UsageError(
+                f"the token in {told} is wrong, was replaced or was revoked; nothing was changed",
+                next_step="see who there is with `solon expert list`; `solon expert add NAME` and "
+                "`solon expert rotate NAME` show a new token once",
+            )
+        return found
 
     def _is_right(self, token: str, secret: str, token_hash: str) -> bool:
         from argon2.exceptions import Argon2Error, InvalidHashError

@@ -288,10 +288,14 @@ def lease_review(
     others = review.kind in PERSONAL and review.prefer_actor != expert.actor
     unproven = expert.stage != "proven" and review.kind not in PERSONAL
     leads_only = review.escalated and not expert.may("lead")
-    if review.state != "waiting" or others or unproven or leads_only:
+    audits = (
+        review.kind == "audit" and not expert.believed(reviewers).final
+    )  # in no words of its own: it is blind
+    if review.state != "waiting" or others or unproven or leads_only or audits:
         raise NotPending("this review does not wait for you", next_step="ask for the next one")
-    if review.kind == "audit" and not expert.believed(reviewers).final:
-        raise NotPending("this review waits for a proven expert", next_step="ask for the next one")
+    theirs = review.kind in PERSONAL or review.prefer_actor == expert.actor
+    if not theirs and _has_answered(connection, expert.actor, review):
+        raise NotPending("you have answered this question already", next_step="ask for the next one")
     fits = match != "require" or (
         review.specialty in (None, *expert.specialties)
         and (not expert.languages or review.lang in (None, *expert.languages))
@@ -300,6 +304,22 @@ def lease_review(
     if found is None:
         raise LeaseLost("someone else has this review open", next_step="ask for the next one")
     return found, find_review(connection, review.id)
+
+
+def _has_answered(connection: Connection, actor: str, review: ReviewRow) -> bool:
+    """Has this person answered the question, by whatever review of it? Taken back, it is not answered."""
+    query = (
+        select(assignments.c.id)
+        .join(reviews, reviews.c.id == assignments.c.review_id)
+        .where(
+            reviews.c.item_id == review.item_id,
+            reviews.c.content_hash == review.content_hash,
+            reviews.c.kind.not_in(PERSONAL),
+            assignments.c.actor == actor,
+            assignments.c.state.in_(("decided", "second", "vote")),
+        )
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def keep_lease(connection: Connection, lease_id: str, actor: str) -> Lease:
@@ -363,9 +383,9 @@ def close_lease(connection: Connection, lease: Lease, state: str, **values: Any)
     _set_leased(connection, [lease.review_id], False)
 
 
-def close_known(connection: Connection, review: ReviewRow) -> None:
-    """A known question that its person has set aside is for nobody else."""
-    if review.kind in PERSONAL:
+def close_asked_once(connection: Connection, review: ReviewRow) -> None:
+    """A question that was put to one person, and that they have answered by a vote or set aside, is for nobody else."""
+    if review.kind in (*PERSONAL, "overlap"):
         connection.execute(
             update(reviews)
             .where(reviews.c.id == review.id, reviews.c.state == "waiting")

@@ -58,6 +58,12 @@ def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str |
     return {row.id: row.body or "" for row in connection.execute(query)} if wanted else {}
 
 
+def form_in(connection: Connection, text_id: str | None) -> dict[str, Any]:
+    """What an answer filled in beside its choice, where its text is a form; empty where there is none."""
+    body = text_bodies(connection, [text_id]).get(text_id)
+    return dict(json.loads(body)) if body else {}
+
+
 def set_aside_rows(connection: Connection, item_id: str) -> list[dict[str, Any]]:
     """Who skipped, declined or handed over an item's reviews, in their order: the reason of whoever declined, what they
     wrote, and the answer that went along to a lead as a vote (`choice`, `candidate`)."""

@@ -29,7 +29,7 @@ from solon.store.reviewing.undoing import (
     undo,
     withdraw_decision,
 )
-from solon.store.reviewing.voting import tally
+from solon.store.reviewing.voting import asked_now, tally
 from solon.store.reviews import event
 from solon.store.store import Store
 from solon.store.tables import Assignment, Decision, Item, Review
@@ -72,10 +72,13 @@ def _take_vote_back(
     vote: Mapping[str, Any],
     reviewers: ReviewersConfig,
 ) -> tuple[Lease | None, ReviewRow]:
-    review = _asked_now(connection, find_review(connection, vote["review_id"]))
+    review = asked_now(connection, find_review(connection, vote["review_id"]))
     refuse_forgotten(connection, review.item_id)
     decision = _decided_by_votes(connection, review)
-    _mark(store, connection, expert, vote, decision)
+    late = decision is not None and vote["closed_at"] > decision["decided_at"]
+    _mark(store, connection, expert, vote, None if late else decision)
+    if late:  # it had no part in what was decided
+        return None, review
     if decision is None:
         _hand_back_from_leads(connection, review, reviewers)
         return _lease_again(connection, expert, review)
@@ -85,22 +88,6 @@ def _take_vote_back(
         return _lease_again(connection, expert, review)
     start_over(connection, decision, now)
     return None, find_review(connection, review.id)
-
-
-def _asked_now(connection: Connection, voted_on: ReviewRow) -> ReviewRow:
-    """The question in the item's newest attempt: votes outlive the review that they were given on."""
-    query = (
-        select(reviews.c.id)
-        .where(
-            reviews.c.item_id == voted_on.item_id,
-            reviews.c.ordinal == voted_on.ordinal,
-            reviews.c.content_hash == voted_on.content_hash,
-            reviews.c.kind == "interrupt",
-        )
-        .order_by(reviews.c.attempt.desc())
-        .limit(1)
-    )
-    return find_review(connection, connection.execute(query).scalar_one())
 
 
 def _decided_by_votes(connection: Connection, review: ReviewRow) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ the item; under it the review goes on waiting for further people, until `reviewe
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,16 +17,16 @@ from solon.config import ReviewersConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.consensus.trust import Believed
-from solon.errors import NotPending
-from solon.responses import NOT_ANSWERS, Response, parse_response
+from solon.responses import Response, choices_of, fields_of, is_label
 from solon.store.audit_log import append
+from solon.store.citing import read_answer
 from solon.store.criticism import against_on
-from solon.store.ids import new_id
 from solon.store.learning import votes_on
 from solon.store.review_rows import VOTES, ReviewRow, find_review
 from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.experts import list_experts
-from solon.store.reviews import decide, event, set_escalated, store_decision
+from solon.store.reviewing.reading import form_in
+from solon.store.reviews import event, set_escalated, store_decision
 from solon.store.store import Store
 from solon.store.tables import Assignment, ConsensusVersion, Decision, Item, Review
 from solon.store.writer import insert_rows
@@ -40,7 +39,8 @@ versions = ConsensusVersion.__table__  # type: ignore[attr-defined]
 
 UNCHECKED = 0.7
 """A panel that no decision has calibrated counts for no more than one judge whom nobody has checked."""
-OUTCOMES = {"pair@1": ("A", "B"), "single@1": ("accept", "reject")}
+ROUNDING = 1e-9
+"""Two answers of .75 make .9 only but for the last digit of a float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,80 +79,12 @@ class Tally:
         return self.none_will_do or len(self.votes) >= reviewers.most_votes
 
 
-def believed(connection: Connection, actor: str, reviewers: ReviewersConfig) -> Believed:
-    """What an answer by this actor counts for. Whoever works on the store without a token decides, as its owner."""
-    return who_decides(connection, [actor], reviewers)[actor]
-
-
 def who_decides(
     connection: Connection, actors: Iterable[str], reviewers: ReviewersConfig
 ) -> dict[str, Believed]:
-    """The same for many actors at once."""
+    """What an answer by each actor counts for. Whoever works on the store without a token decides, as its owner."""
     people = {expert.actor: expert.believed(reviewers) for expert in list_experts(connection)}
     return {actor: people.get(actor, Believed(True, 1.0)) for actor in actors}
-
-
-def answer(
-    store: Store,
-    review_id: str,
-    given: Mapping[str, Any],
-    *,
-    actor: str,
-    channel: str,
-    reviewers: ReviewersConfig,
-    counts: bool = False,
-    times: Mapping[str, float | None] | None = None,
-) -> str:
-    """Answer a review without a lease: a decision by someone proven, else a vote.
-
-    Returns:
-        The decision's id; for a vote, and where the review is set aside, the assignment's id.
-
-    Raises:
-        NotPending, AlreadyDecided, InvalidDecision: nothing was changed.
-    """
-    with store.connect() as connection:
-        review = find_review(connection, review_id)
-        final = believed(connection, actor, reviewers).final
-    if final or review.kind == "overlap" or str(given.get("choice", "")) in NOT_ANSWERS:
-        return decide(store, review.id, given, actor=actor, channel=channel, counts=counts, times=times)
-    if review.kind != "interrupt":
-        raise NotPending("this review waits for a proven expert", next_step="see `solon review list`")
-    response = parse_response(review.response_schema, given, review.candidates)
-    with store.transaction() as connection:
-        vote_id = _without_lease(store, connection, review, response, actor, times or {})
-        settle(store, connection, review, reviewers)
-    return vote_id
-
-
-def _without_lease(
-    store: Store,
-    connection: Connection,
-    review: ReviewRow,
-    response: Response,
-    actor: str,
-    times: Mapping[str, float | None],
-) -> str:
-    state = find_review(connection, review.id)
-    if state.state != "waiting" or state.escalated:
-        raise NotPending(f"review {review.id} does not wait for votes", next_step="see `solon review list`")
-    if any(row.actor == actor for row in _rows(connection, review)):
-        raise NotPending("you have voted on this review", next_step="answer another one")
-    now, vote_id = time.time(), new_id()
-    row = {
-        "id": vote_id,
-        "review_id": review.id,
-        "actor": actor,
-        "state": "vote",
-        "token": "",
-        "opened_at": now,
-        "expires_at": now,
-        "closed_at": now,
-        "answer": {"times": dict(times), **kept_answer(store, connection, review.id, response)},
-    }
-    insert_rows(connection, [(Assignment, row)])
-    log_vote(store, connection, review.id, actor, vote_id)
-    return vote_id
 
 
 def log_vote(store: Store, connection: Connection, review_id: str, actor: str, vote_id: str) -> None:
@@ -191,13 +123,16 @@ def keep_text(store: Store, connection: Connection, review_id: str, body: str | 
 
 
 def settle(store: Store, connection: Connection, review: ReviewRow, reviewers: ReviewersConfig) -> str | None:
-    """After a vote: decide the review where panel and votes are sure, hand it to a lead where they never will be.
+    """After a vote: decide its question where panel and votes are sure, hand it to a lead where they never will be.
 
     Returns:
-        The id of the decision by votes, None while the review goes on waiting.
+        The id of the decision by votes, None while the question goes on waiting, or waits no longer.
     """
+    review = asked_now(connection, review)
+    if review.kind != "interrupt" or review.state != "waiting":
+        return None
     counted = tally(connection, review, reviewers)
-    if counted.sure >= reviewers.settles and not counted.none_will_do and counted.votes:
+    if counted.sure >= reviewers.settles - ROUNDING and not counted.none_will_do and counted.votes:
         return _decide(store, connection, review, counted)
     if counted.needs_lead(reviewers):
         set_escalated(connection, review.id)
@@ -212,7 +147,7 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
 
     rows = [
         row
-        for row in _rows(connection, review)
+        for row in standing_votes(connection, review)
         if row.revealed_at is None or row.revealed_at >= row.closed_at
     ]
     people = who_decides(connection, [row.actor for row in rows], reviewers)
@@ -234,20 +169,40 @@ def sure_after(
     return merge(posterior, [(outcome, reliability)], confidence=confidence).get(outcome, 0.0)
 
 
-def _rows(connection: Connection, review: ReviewRow) -> Sequence[Any]:
-    """Votes on a question that stand: those of an earlier attempt too, where one was taken back and the rest remain."""
+def standing_votes(connection: Connection, review: ReviewRow) -> list[Any]:
+    """Votes on a question that stand, one a person, by whatever review of it; those of an earlier attempt too, where
+    one was taken back and the rest remain."""
     query = (
         select(assignments)
         .join(reviews, reviews.c.id == assignments.c.review_id)
         .where(
             reviews.c.item_id == review.item_id,
-            reviews.c.ordinal == review.ordinal,
             reviews.c.content_hash == review.content_hash,
             assignments.c.state == "vote",
         )
         .order_by(assignments.c.closed_at, assignments.c.id)
     )
-    return connection.execute(query).all()
+    first: dict[str, Any] = {}
+    for row in connection.execute(query):
+        first.setdefault(row.actor, row)
+    return list(first.values())
+
+
+def asked_now(connection: Connection, review: ReviewRow) -> ReviewRow:
+    """The question of a review in the item's newest attempt, as its graph asks it: votes are given on overlaps too, and
+    outlive the review that they were given on. The review itself where no graph has asked."""
+    query = (
+        select(reviews.c.id)
+        .where(
+            reviews.c.item_id == review.item_id,
+            reviews.c.content_hash == review.content_hash,
+            reviews.c.kind == "interrupt",
+        )
+        .order_by(reviews.c.attempt.desc(), reviews.c.ordinal.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).scalar_one_or_none()
+    return review if found is None else find_review(connection, found)
 
 
 def _called_now(connection: Connection, rows: Sequence[Any], review: ReviewRow) -> dict[str, str]:
@@ -274,14 +229,20 @@ def _vote(row: Any, review: ReviewRow, reliability: float, called: Mapping[str, 
 
 
 def outcome_of(choice: str, candidate_id: str | None, shown: Sequence[str]) -> str:
-    """An answer in the panel's words: the side preferred, accept, reject, tie, or neither."""
+    """An answer in the panel's words: the side preferred, accept, reject, tie, or neither. A label is what it says."""
     if choice == "prefer" and candidate_id is not None and candidate_id in shown:
         return "AB"[list(shown).index(candidate_id)]
-    return choice if choice in ("accept", "reject", "tie") else "neither"
+    return "neither" if choice in ("prefer", "edit", "redraft", "both_bad") else choice
 
 
 def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float], float]:
-    """The panel's posterior under the item's consensus version, and how far its best outcome is believed."""
+    """The panel's posterior under the item's consensus version, and how far its best outcome is believed.
+
+    Of a label no panel says anything: all are alike until people have answered.
+    """
+    if is_label(review.response_schema):
+        labels = choices_of(review.response_schema)
+        return dict.fromkeys(labels, 1 / len(labels)), 1 / len(labels)
     query = (
         select(versions.c.payload)
         .join(items, items.c.consensus_id == versions.c.id)
@@ -296,15 +257,14 @@ def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float],
 
 
 def _decide(store: Store, connection: Connection, review: ReviewRow, counted: Tally) -> str:
-    outcomes = OUTCOMES[review.response_schema]
-    place = outcomes.index(counted.best)
-    pair = review.response_schema == "pair@1"
+    pair = review.response_schema.startswith("pair")
     values: dict[str, Any] = {
         "choice": "prefer" if pair else counted.best,
-        "candidate": review.candidates[place if pair else 0],
+        "candidate": review.candidates["AB".index(counted.best) if pair else 0],
         "flags": _flags(counted.votes),
+        **_form_of(connection, review, counted),
     }
-    response = parse_response(review.response_schema, values, review.candidates)
+    response = read_answer(connection, review, values)
     decision_id = store_decision(
         store, connection, review, response, actor=VOTES, channel=VOTES, counts=False, times={}
     )
@@ -312,6 +272,15 @@ def _decide(store: Store, connection: Connection, review: ReviewRow, counted: Ta
         update(decisions).where(decisions.c.id == decision_id).values(confidence=round(counted.sure, 6))
     )
     return decision_id
+
+
+def _form_of(connection: Connection, review: ReviewRow, counted: Tally) -> dict[str, Any]:
+    """What the first who gave the label filled in further, where the question has a form."""
+    if not fields_of(review.response_schema):
+        return {}
+    first = next(vote.assignment_id for vote in counted.votes if vote.outcome == counted.best)
+    given = connection.execute(select(assignments.c.answer).where(assignments.c.id == first)).scalar_one()
+    return form_in(connection, (given or {}).get("text"))
 
 
 def _flags(votes: Sequence[Vote]) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,25 @@
+"""Carrying decisions to their items, and nothing else of a run: no item is begun that was never begun."""
+
+from __future__ import annotations
+
+import asyncio
+
+from solon.graphs.runner import Runner
+from solon.store import items as item_store
+from solon.store.begun import claim_begun
+from solon.store.items import ItemRow
+
+
+class Courier(Runner):
+    """A runner that goes on only with items that were begun before: decided ones, and what learning moved."""
+
+    async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
+        while not self._stopping:
+            ids = await self.store.writer.run(lambda c: claim_begun(c, self.run.id, size, self.me))
+            if not ids:
+                return
+            for item in item_store.load_items(self.store, ids):
+                await queue.put(item)
+
+    async def _spend_budget(self, size: int) -> None:
+        """Only a run that has judged all its items may spend its budget."""
