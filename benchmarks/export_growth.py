@@ -39,6 +39,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="records of the stores")
     parser.add_argument("--formats", default=",".join(FORMATS), help="what to write; release also verifies")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="runs over the same seeds that the records are of"
+    )
     parser.add_argument("--keep", type=Path, help="a folder for the stores; what is there is used again")
     parser.add_argument("--export", help=argparse.SUPPRESS)
     parser.add_argument("--fill", type=int, help=argparse.SUPPRESS)
@@ -178,7 +181,7 @@ def _copy(moulds: list[_Mould], number: int, position: int, batch: dict[str, lis
             row[columns["external_id"]], row[columns["group"]] = f"s{number}", f"g{number // 3}"
             row[columns["source"]], row[columns["lang"]] = f"source {number % 999}", LANGUAGES[number % 3]
         elif mould.table == "items":
-            row[columns["position"]] = position
+            row[columns["position"]], row[columns["row_key"]] = position, stem
         batch[mould.table].append(row)
 
 

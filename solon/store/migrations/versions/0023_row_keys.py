@@ -1,0 +1,54 @@
+"""the row that an item came from, by which it is the same in every run"""
+
+import json
+
+import sqlalchemy as sa
+from alembic import op
+from solon.store.row_keys import RowKeys
+
+revision = "0023"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+CHUNK = 1000
+items = sa.table("items", *(sa.column(name) for name in ("id", "run_id", "seed_id", "recipe", "position", "state", "row_key")))
+seeds = sa.table("seeds", sa.column("id"), sa.column("text_id"))
+texts = sa.table("texts", sa.column("id"), sa.column("body"))
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("items") as batch_op:
+        batch_op.add_column(sa.Column("row_key", sa.String(64), nullable=True))
+        batch_op.create_index("ix_items_row_key", ["row_key"])
+    meta = sa.table("meta", sa.column("name"), sa.column("value"))
+    connection = op.get_bind()
+    key = connection.execute(sa.select(meta.c.value).where(meta.c.name == "key")).scalar_one_or_none()
+    if key is not None:
+        for run_id in connection.execute(sa.select(items.c.run_id).distinct()).scalars().all():
+            _fill(connection, run_id, RowKeys(key))
+
+
+def _fill(connection: sa.Connection, run_id: str, keys: RowKeys) -> None:
+    """Rows whose texts were erased have none, nor have those that stand apart from every run."""
+    query = (
+        sa.select(items.c.id, items.c.position, items.c.recipe, texts.c.body)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(items.c.run_id == run_id, items.c.state != "preview", texts.c.body.is_not(None))
+        .order_by(items.c.position, items.c.id)
+        .limit(CHUNK)
+    )
+    change = sa.update(items).where(items.c.id == sa.bindparam("of_id")).values(row_key=sa.bindparam("key"))
+    rows = connection.execute(query).all()
+    while rows:
+        made = [{"of_id": row.id, "key": keys.of_content(row.recipe, json.loads(row.body))} for row in rows]
+        connection.execute(change, made)
+        after = sa.tuple_(items.c.position, items.c.id) > (rows[-1].position, rows[-1].id)
+        rows = connection.execute(query.where(after)).all()
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("items") as batch_op:
+        batch_op.drop_index("ix_items_row_key")
+        batch_op.drop_column("row_key")
