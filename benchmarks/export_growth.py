@@ -39,9 +39,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="records of the stores")
     parser.add_argument("--formats", default=",".join(FORMATS), help="what to write; release also verifies")
-    parser.add_argument(
-        "--runs", type=int, default=1, help="runs over the same seeds that the records are of"
-    )
     parser.add_argument("--keep", type=Path, help="a folder for the stores; what is there is used again")
     parser.add_argument("--export", help=argparse.SUPPRESS)
     parser.add_argument("--fill", type=int, help=argparse.SUPPRESS)

@@ -105,8 +105,9 @@ def create_release(
     """
     scratch = folder.parent / f".{name}.making"
     _check_new(store, name, folder, scratch)
-    asked = {"run_id": run_id, "recipe": recipe, "constitution": constitution, "as_of": as_of}
-    which = find_wanted(store, **asked, all_runs=all_runs)
+    which = find_wanted(
+        store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of, all_runs=all_runs
+    )
     said = json.loads(json.dumps({"format": format, **which, **options}))
     with _explained(folder), _hold(scratch):
         if _is_sealed(store, name, scratch):

@@ -18,9 +18,8 @@ texts = sa.table("texts", sa.column("id"), sa.column("body"))
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("items") as batch_op:
-        batch_op.add_column(sa.Column("row_key", sa.String(64), nullable=True))
-        batch_op.create_index("ix_items_row_key", ["row_key"])
+    op.add_column("items", sa.Column("row_key", sa.String(64), nullable=True))
+    op.create_index("ix_items_row_key", "items", ["row_key"])
     meta = sa.table("meta", sa.column("name"), sa.column("value"))
     connection = op.get_bind()
     key = connection.execute(sa.select(meta.c.value).where(meta.c.name == "key")).scalar_one_or_none()
@@ -49,6 +48,5 @@ def _fill(connection: sa.Connection, run_id: str, keys: RowKeys) -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("items") as batch_op:
-        batch_op.drop_index("ix_items_row_key")
-        batch_op.drop_column("row_key")
+    op.drop_index("ix_items_row_key", table_name="items")
+    op.drop_column("items", "row_key")
