@@ -1,7 +1,8 @@
-"""What makes an item of one run the same as an item of another: the row that both came from.
+"""What makes an item of one run the same as an item of another: the row that both came from, or what it came to.
 
 A row is what it asks, not its name, its place or the bytes of its file: the recipe, the conversation and the answers
-that came with it, in whatever order. The second of two equal rows of a run is the second one in every run.
+that came with it, in whatever order. The second of two equal rows of a run is the second one in every run. A record of
+another row is the same where it sets the same answers to the same conversation: one that was exported and imported.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from solon.formats.seeds import SeedRow, SeenIds
-from solon.store.ids import hash_id, keyed_hash
+from solon.store.ids import keyed_hash
+
+WIDTH = 24
+"""Equal rows share so many characters of their keys."""
 
 
 class RowKeys:
@@ -32,12 +36,25 @@ class RowKeys:
         return self._key(recipe, conversation_of(content), answers)
 
     def _key(self, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str]) -> str:
-        said = [part for turn in turns for part in (turn["role"], _plain(turn["content"]))]
-        key = keyed_hash(self._store_key, "row", recipe, str(len(said)), *said, *sorted(map(_plain, answers)))
+        key = _hash(self._store_key, "row", recipe, turns, answers)
         if self._seen.add(key):
             return key
         self._again[key] += 1
-        return hash_id(key, self._again[key])
+        return f"{key}.{self._again[key]}"
+
+
+def pair_key(
+    store_key: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str | None]
+) -> str:
+    """The key of a record by its conversation and its answers, whichever of them is chosen."""
+    return _hash(store_key, "pair", recipe, turns, [answer for answer in answers if answer is not None])
+
+
+def _hash(
+    store_key: str, kind: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str]
+) -> str:
+    said = [part for turn in turns for part in (turn["role"], _plain(turn["content"]))]
+    return keyed_hash(store_key, kind, recipe, str(len(said)), *said, *sorted(map(_plain, answers)))
 
 
 def conversation_of(content: Mapping[str, Any]) -> list[dict[str, str]]:

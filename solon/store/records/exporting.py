@@ -26,7 +26,7 @@ from solon.formats.records import ExportRow, plain_model
 from solon.store.ids import keyed_hash
 from solon.store.items import FORGOTTEN
 from solon.store.reviewing.disagreements import contested_shares, text_ids
-from solon.store.row_keys import conversation_of
+from solon.store.row_keys import WIDTH, conversation_of
 from solon.store.store import Store
 from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
 
@@ -47,7 +47,7 @@ OTHER_RUN = "other_run"
 @dataclass(frozen=True, slots=True)
 class Which:
     """Which records are wanted: those of one run, of all runs, or by default the data set, where the same row of seeds
-    stands once: as a person decided it, otherwise as the newest run that has a record of it.
+    stands once, and the same pair: as a person decided it, otherwise as the newest run that has a record of it.
 
     Attributes:
         run_id: of this run only; all_runs: every record of every run.
@@ -75,19 +75,25 @@ class Which:
         return [self.in_force(of)] if self.constitution is None else [self.in_force(of), version]
 
     def comes_first(self) -> ColumnElement[bool]:
-        """The condition on an item, with its record where it has one, that no other run's item of the same row goes
-        before it. What a person rejected since an older run's record was made goes before that record, too."""
+        """The condition on an item, with its record where it has one, that no other run's item of the same row or pair
+        goes before it. What a person rejected since an older run's record was made goes before that record, too."""
         if self.run_id is not None or self.all_runs:
             return true()
         other, made = items.alias("other_item"), records.alias("other_record")
         theirs, own = self._rank(other, made), self._rank(items, records)
-        return ~exists(
+        stands = and_(made.c.item_id == other.c.id, *self.of_records(made))
+        before = (
             select(other.c.id)
-            .select_from(other.outerjoin(made, and_(made.c.item_id == other.c.id, *self.of_records(made))))
-            .where(other.c.row_key == items.c.row_key, other.c.run_id != items.c.run_id)
+            .where(other.c.run_id != items.c.run_id)
             .where(or_(theirs > own, and_(theirs == own, other.c.run_id > items.c.run_id)))
             .correlate(items, records)
         )
+        row = before.select_from(other.outerjoin(made, stands)).where(other.c.row_key == items.c.row_key)
+        pair = before.select_from(made.join(other, stands)).where(
+            made.c.pair_key == records.c.pair_key,  # of unlike rows: equal ones are told apart by their place
+            func.substr(other.c.row_key, 1, WIDTH) != func.substr(items.c.row_key, 1, WIDTH),
+        )
+        return and_(~exists(row), ~exists(pair))
 
     def _rank(self, item: FromClause, record: FromClause) -> ColumnElement[int]:
         """2: a person's decision is its record; 1: it has a record, or a person rejected it; 0: neither. Between equals
