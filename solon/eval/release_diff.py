@@ -68,8 +68,9 @@ def diff_releases(store: Store, a: Path, b: Path | None = None) -> ReleaseDiff:
         for row in before.values():
             row.pop("refused", None)  # no benchmark is at hand to ask it of the store
         # Earlier releases do not say whether they are of all runs: without a run's name they were.
-        asked: dict[str, Any] = {"all_runs": options.get("run_id") is None, **options}
-        rows = export_rows(store, **{name: asked.get(name) for name in WHICH})[1]
+        asked = {"all_runs": options.get("run_id") is None, **options}
+        which: dict[str, Any] = {name: asked.get(name) for name in WHICH}
+        rows = export_rows(store, **which)[1]
         name, after = "the store now", {row.lineage["item"]: freeze_row(row) for row in rows}
     with store.connect() as connection:
         _match_runs(connection, before, after)
