@@ -178,7 +178,9 @@ def _copy(moulds: list[_Mould], number: int, position: int, batch: dict[str, lis
             row[columns["external_id"]], row[columns["group"]] = f"s{number}", f"g{number // 3}"
             row[columns["source"]], row[columns["lang"]] = f"source {number % 999}", LANGUAGES[number % 3]
         elif mould.table == "items":
-            row[columns["position"]] = position
+            row[columns["position"]], row[columns["row_key"]] = position, stem
+        elif mould.table == "records":
+            row[columns["pair_key"]] = stem
         batch[mould.table].append(row)
 
 

@@ -75,15 +75,16 @@ class Contents:
 
         return trace(self.store, some_id)
 
-    def records(self, *, run_id: str | None = None, recipe: str | None = None) -> Listing[ExportRow]:
-        """The records in force, all of them in memory: `export` streams, and leaves out what a format cannot hold."""
+    def records(
+        self, *, run_id: str | None = None, recipe: str | None = None, all_runs: bool = False
+    ) -> Listing[ExportRow]:
+        """The records in force, which of them as of `export`, all of them in memory: `export` streams, and leaves out
+        what a format cannot hold."""
         from solon.store.records.exporting import export_rows
-        from solon.store.runs import find_run
+        from solon.views import find_wanted
 
-        if run_id is not None:
-            with self.store.connect() as connection:
-                run_id = find_run(connection, run_id).id
-        _, rows = export_rows(self.store, run_id=run_id, recipe=recipe)
+        which = find_wanted(self.store, run_id=run_id, recipe=recipe, all_runs=all_runs)
+        _, rows = export_rows(self.store, **which)
         columns = ("id", "prompt", "chosen", "rejected", "response", "label", "route", "confidence")
         return Listing(rows, columns=columns)
 
@@ -143,22 +144,26 @@ class Contents:
         *,
         run_id: str | None = None,
         recipe: str | None = None,
+        all_runs: bool = False,
         folder: bool = False,
         **options: Any,
     ) -> ExportSummary:
-        """Write the records in force; options of `formats.exports.export`, and `constitution`, `as_of` (a date).
+        """Write the records in force, each item once: as a person decided it, otherwise as of the newest run.
 
         Args:
+            run_id: records of this run only; all_runs: every record of every run.
             folder: write a dataset folder with card and Croissant instead, see `solon.formats.folder`.
+            options: `constitution`, `as_of` (a date), and those of `formats.exports.export`.
         """
         from solon.formats.exports import export
         from solon.formats.folder import export_folder
         from solon.store.privacy.forgetting import mark_export
-        from solon.store.records.exporting import export_rows
+        from solon.store.records.exporting import export_rows, runs_in_force
         from solon.views import find_wanted
 
         named = {name: options.pop(name, None) for name in ("constitution", "as_of")}
-        which = find_wanted(self.store, run_id=run_id, recipe=recipe, **named)
+        which = find_wanted(self.store, run_id=run_id, recipe=recipe, all_runs=all_runs, **named)
+        options["runs"] = runs_in_force(self.store, **which)
         left_out, rows = export_rows(self.store, **which)
         told = {name: which[name] for name in named if which[name] is not None}
         options["about"] = {**told, **options.get("about", {})}

@@ -279,14 +279,17 @@ def find_wanted(
     *,
     run_id: str | None,
     recipe: str | None,
-    constitution: str | None,
-    as_of: str | float | None,
+    constitution: str | None = None,
+    as_of: str | float | None = None,
+    all_runs: bool = False,
 ) -> dict[str, Any]:
     """Names of a run, a version and a time as `solon.store.records.exporting.Which` takes them.
 
     Raises:
-        UsageError: there is no such run or version, or the time cannot be read.
+        UsageError: there is no such run or version, the time cannot be read, or one run and all runs are asked for.
     """
+    if run_id is not None and all_runs:
+        raise UsageError("one run and all runs are asked for", next_step="give --run or --all-runs, not both")
     from solon.store.laws import find_version
     from solon.store.runs import find_run
 
@@ -298,7 +301,13 @@ def find_wanted(
             f"the store has no constitution {constitution!r}", next_step="see `solon constitution history`"
         )
     at = read_time(as_of) if isinstance(as_of, str) else as_of
-    return {"run_id": run, "recipe": recipe, "constitution": law.id if law else None, "as_of": at}
+    return {
+        "run_id": run,
+        "recipe": recipe,
+        "constitution": law.id if law else None,
+        "as_of": at,
+        "all_runs": all_runs,
+    }
 
 
 def read_time(told: str) -> float:

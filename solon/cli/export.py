@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
-from solon.cli.terminal import clean, print_json
+from solon.cli.options import (
+    AllRunsOption,
+    ConfigOption,
+    JsonOption,
+    OneRunOption,
+    StoreOption,
+    open_project,
+)
+from solon.cli.terminal import clean, print_json, say
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from solon.eval.benchmark import Gate
 
 RequireCleanOption = Annotated[
@@ -55,6 +64,21 @@ def gate_of(files: list[Path] | None, drop: bool) -> Gate | None:
     return Gate(files, drop=drop)
 
 
+def name_runs(runs: Mapping[str, int], left_out: Mapping[str, int]) -> None:
+    """Say which runs the records are of, where that is not plain."""
+    from solon.store.records.exporting import OTHER_RUN
+
+    if len(runs) > 1:
+        say(
+            f"{len(runs)} runs are in force: {', '.join(f'{run} ({n} records written)' for run, n in runs.items())}"
+        )
+    if left_out.get(OTHER_RUN):
+        say(
+            f"each item stands once: {left_out[OTHER_RUN]} records are left out in whose place another run's stand "
+            "(a person's decision goes first, then the newest run); --run RUN takes one run, --all-runs every record"
+        )
+
+
 def export(
     format: Annotated[
         str, typer.Option("--format", "-f", help="jsonl, trl-preference, trl-sft, ... (docs/formats.md)")
@@ -62,7 +86,8 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     store: StoreOption = None,
     config: ConfigOption = None,
-    run: RunOption = None,
+    run: OneRunOption = None,
+    all_runs: AllRunsOption = False,
     recipe: Annotated[str | None, typer.Option(help="Records of this recipe only.")] = None,
     constitution: ConstitutionOption = None,
     as_of: AsOfOption = None,
@@ -106,6 +131,7 @@ def export(
             output,
             run_id=run,
             recipe=recipe,
+            all_runs=all_runs,
             constitution=constitution,
             as_of=as_of,
             min_margin=min_margin,
@@ -114,6 +140,7 @@ def export(
             test_fraction=test_fraction,
             **options,
         )
+    name_runs(summary.runs, summary.left_out)
     if json:
         print_json(summary.as_dict())
         return

@@ -37,6 +37,16 @@ JsonOption = Annotated[
 RunOption = Annotated[
     str | None, typer.Option("--run", metavar="RUN", help="A run's id or its beginning; default: all runs.")
 ]
+OneRunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="Records of this run only (its id or the beginning of it); default: each item once, as a person decided "
+        "it, otherwise as of the newest run.",
+    ),
+]
+AllRunsOption = Annotated[bool, typer.Option("--all-runs", help="Every record of every run.")]
 
 
 def read_config(

@@ -7,8 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from solon.cli.export import AsOfOption, ConstitutionOption, DropOption, RequireCleanOption, gate_of
-from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
+from solon.cli.export import (
+    AsOfOption,
+    ConstitutionOption,
+    DropOption,
+    RequireCleanOption,
+    gate_of,
+    name_runs,
+)
+from solon.cli.options import (
+    AllRunsOption,
+    ConfigOption,
+    JsonOption,
+    OneRunOption,
+    StoreOption,
+    open_project,
+)
 from solon.cli.terminal import DONE, FAILED, clean, print_json
 
 releases = typer.Typer(
@@ -34,7 +48,8 @@ def create(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Default: releases/NAME.")
     ] = None,
-    run: RunOption = None,
+    run: OneRunOption = None,
+    all_runs: AllRunsOption = False,
     recipe: Annotated[str | None, typer.Option(help="Records of this recipe only.")] = None,
     constitution: ConstitutionOption = None,
     as_of: AsOfOption = None,
@@ -67,6 +82,7 @@ def create(
             format=format,
             run_id=run,
             recipe=recipe,
+            all_runs=all_runs,
             constitution=constitution,
             as_of=as_of,
             actor=local_actor(),
@@ -76,6 +92,7 @@ def create(
             test_fraction=test_fraction,
             gate=gate_of(require_clean, drop_contaminated),
         )
+    name_runs(manifest["export"]["runs"], manifest["export"]["left_out"])
     if json:
         print_json({**manifest, "folder": str(output or FOLDER / name)})
         return

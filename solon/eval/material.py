@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Material:
     """Attributes:
     runs: the oldest first; in the order given where they were named.
+    whole: they are the store's, and its records are those of the data set, each item once.
     limit: records that a suite may hold at once; more are sampled at random by `seed`.
     """
 
@@ -30,20 +31,22 @@ class Material:
     against: tuple[Path, ...] = ()
     limit: int = 20_000
     seed: int = 0
+    whole: bool = False
 
     @property
     def run_ids(self) -> tuple[str, ...]:
         return tuple(run.id for run in self.runs)
 
     def records(self, run_id: str | None = None) -> tuple[list[ExportRow], int]:
-        """Records in force with their texts, at most `limit` of them, and how many there are.
+        """Records in force with their texts, at most `limit` of them, and how many there are: as an export without
+        `--run` holds them, or those of the runs that were named.
 
         Reservoir sampling (Vitter 1985, algorithm R): one pass, constant memory. The order of the store is kept.
         """
         draw = random.Random(self.seed)
         kept: list[tuple[int, ExportRow]] = []
         seen = 0
-        for wanted in (run_id,) if run_id else self.run_ids:
+        for wanted in (run_id,) if run_id or self.whole else self.run_ids:
             for row in exporting.export_rows(self.store, run_id=wanted)[1]:
                 seen += 1
                 if len(kept) < self.limit:
@@ -77,7 +80,7 @@ def gather(
             raise UsageError(
                 f"{file}: there is no such file", next_step="check the path given with --against"
             )
-    return Material(store, tuple(found), tuple(against), limit, seed)
+    return Material(store, tuple(found), tuple(against), limit, seed, whole=not names)
 
 
 def spell_sample(shown: int, seen: int) -> tuple[str, ...]:

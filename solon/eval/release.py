@@ -4,31 +4,37 @@ A release is a folder: the exported files, `rows.jsonl` (every record's ids, fig
 text), `lock.txt` (the libraries it was made with) and `release.json`. Its hash is sealed in the store's log. Records
 keep changing in the store: a later consensus version gives them new figures. So a rebuild takes the figures from
 `rows.jsonl` and only the texts from the store.
+
+A release is written beside its place under a hidden name, sealed in the store, and put in its place as the last act.
+Whatever ends its making before the seal leaves no release; what was sealed is put in its place by the same command.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.errors import UsageError
+from solon.errors import SolonError, UsageError
 from solon.eval.standing import moment
+from solon.formats.containers import explain_os_error
 from solon.formats.exports import ExportSummary, export
 from solon.formats.records import ExportRow
 from solon.store import audit_log
 from solon.store.records import releasing
-from solon.store.records.exporting import export_rows
+from solon.store.records.exporting import export_rows, runs_in_force
 from solon.views import find_wanted
 
 if TYPE_CHECKING:
@@ -39,8 +45,8 @@ FORMAT = 1
 MANIFEST, ROWS, LOCK = "release.json", "rows.jsonl", "lock.txt"
 VERSIONS = ("consensus", "constitution", "rubric", "prompts")
 TEXTS = ("prompt", "messages", "chosen", "rejected", "response", "metadata")
-WHICH = ("run_id", "recipe", "constitution", "as_of")
-"""Options that say which records; a release that was made before there were all four lacks some."""
+WHICH = ("run_id", "recipe", "constitution", "as_of", "all_runs")
+"""Options that say which records; a release that was made before there were all of them lacks some."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SUFFIX = {"csv": ".csv", "csv-spreadsheet": ".csv", "parquet": ".parquet"}
 
@@ -75,57 +81,155 @@ def create_release(
     recipe: str | None = None,
     constitution: str | None = None,
     as_of: str | float | None = None,
+    all_runs: bool = False,
     actor: str = "system",
     created_at: float | None = None,
     gate: Gate | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Freeze what an export would write now; returns the manifest.
+    """Freeze what an export would write now; returns the manifest. Where an earlier call was ended between the seal of
+    this release and its place, what that one sealed is put there.
 
     Args:
         constitution, as_of: only what was accepted under this version, or stood at the end of that day, as for an
-            export.
+            export; run_id, all_runs: as for an export.
         gate: benchmarks that the release must be clean of. What it leaves out is noted row by row, so that the
             release can be verified without the benchmarks.
         options: of `solon.formats.exports.export`.
 
     Raises:
-        UsageError: the name is taken or no name, the folder exists, or there is no such version.
+        UsageError: the name is taken or no name, the folder exists, there is no such version, or another process is
+            making this release.
+        SolonError: it was sealed and cannot be put in its place; the same call goes on.
         Contaminated: a record holds a text of a benchmark, and the gate does not drop it.
     """
-    _check_new(store, name, folder)
-    which = find_wanted(store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=_made(folder.parent)))
-    try:
-        frozen = _Frozen(gate)
-        left_out, summary = _freeze(store, scratch, name, format, which, options, frozen)
-        (scratch / LOCK).write_text(_lock(), encoding="utf-8")
-        manifest = {
-            "release": FORMAT,
-            "name": name,
-            "created_at": moment(created_at or time.time()),
-            "options": json.loads(json.dumps({"format": format, **which, **options})),
-            "clean_of": gate.describe() if gate else [],
-            "left_out_before": left_out,
-            "export": _spell(summary),
-            "rows": {
-                "file": ROWS,
-                "records": frozen.records,
-                "stale": frozen.stale,
-                "sha256": _hash(scratch / ROWS),
-            },
-            **_versions(store, scratch, frozen),
-            "environment": _environment(),
-            "lock": {"file": LOCK, "sha256": _hash(scratch / LOCK)},
-        }
-        text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-        (scratch / MANIFEST).write_text(text, encoding="utf-8")
-        scratch.rename(folder)
-        sealed = {"sha256": _hash(folder / MANIFEST), "records": frozen.records}
-        releasing.mark_release(store, name, (row["id"] for row in read_rows(folder)), actor, sealed)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    scratch = folder.parent / f".{name}.making"
+    _check_new(store, name, folder, scratch)
+    which = find_wanted(
+        store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of, all_runs=all_runs
+    )
+    said = json.loads(json.dumps({"format": format, **which, **options}))
+    with _explained(folder), _hold(scratch):
+        if _is_sealed(store, name, scratch):
+            manifest = read_manifest(scratch)
+        else:
+            try:
+                manifest = _make(store, name, scratch, which, said, options, gate, created_at)
+                _sync(*scratch.iterdir(), scratch)
+                sealed = {"sha256": _hash(scratch / MANIFEST), "records": manifest["rows"]["records"]}
+                releasing.mark_release(store, name, (row["id"] for row in read_rows(scratch)), actor, sealed)
+            except BaseException:
+                if not _is_sealed(store, name, scratch):
+                    shutil.rmtree(scratch, ignore_errors=True)
+                raise
+        _put(scratch, folder)
+    if manifest["options"] != said:
+        raise UsageError(
+            f"{folder} holds the release {name!r} as it was sealed by an earlier command with other options",
+            next_step="choose another name for a release with these",
+        )
     return manifest
+
+
+def _make(
+    store: Store,
+    name: str,
+    folder: Path,
+    which: Mapping[str, Any],
+    said: Mapping[str, Any],
+    options: Mapping[str, Any],
+    gate: Gate | None,
+    created_at: float | None,
+) -> dict[str, Any]:
+    """Write a whole release into a folder that holds nothing, or what an earlier call left unfinished."""
+    for left in folder.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    frozen = _Frozen(gate)
+    left_out, summary = _freeze(store, folder, name, said["format"], which, options, frozen)
+    (folder / LOCK).write_text(_lock(), encoding="utf-8")
+    manifest = {
+        "release": FORMAT,
+        "name": name,
+        "created_at": moment(created_at or time.time()),
+        "options": said,
+        "clean_of": gate.describe() if gate else [],
+        "left_out_before": left_out,
+        "export": _spell(summary),
+        "rows": {
+            "file": ROWS,
+            "records": frozen.records,
+            "stale": frozen.stale,
+            "sha256": _hash(folder / ROWS),
+        },
+        **_versions(store, folder, frozen),
+        "environment": _environment(),
+        "lock": {"file": LOCK, "sha256": _hash(folder / LOCK)},
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return manifest
+
+
+@contextmanager
+def _hold(scratch: Path) -> Iterator[None]:
+    """One process at a time works in the folder; the hold of one that is killed ends with it."""
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    scratch.mkdir(mode=0o700, exist_ok=True)
+    held = os.open(scratch, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = scratch.exists() and os.path.samestat(scratch.stat(), os.fstat(held))
+        except BlockingIOError:
+            mine = False
+        if not mine:
+            raise UsageError(
+                "another process is making this release", next_step="wait for it, then repeat the command"
+            )
+        yield
+    finally:
+        os.close(held)
+
+
+def _is_sealed(store: Store, name: str, folder: Path) -> bool:
+    """Does the folder hold the release of this name that the store's log has sealed?"""
+    with store.connect() as connection:
+        entry = releasing.find_release(connection, name)
+    return entry is not None and _seals(entry, folder)
+
+
+def _seals(entry: Mapping[str, Any], folder: Path) -> bool:
+    path = folder / MANIFEST
+    return path.is_file() and bool(entry["detail"]["sha256"] == _hash(path))
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise explain_os_error(folder, error) from None
+
+
+def _sync(*paths: Path) -> None:
+    """Bring files and lists of folders to the disk."""
+    for path in paths:
+        place = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+
+def _put(scratch: Path, folder: Path) -> None:
+    try:
+        scratch.rename(folder)
+        _sync(folder.parent)
+    except OSError as error:
+        raise SolonError(
+            f"the release is sealed, but {folder} cannot be put in its place: {error.strerror or error}",
+            next_step="see to that, then repeat the command",
+        ) from None
 
 
 def _freeze(
@@ -138,12 +242,15 @@ def _freeze(
     frozen: _Frozen,
 ) -> tuple[dict[str, int], ExportSummary]:
     """Write the files and, beside them, every row that was read; what had no record, and what was written."""
+    runs = runs_in_force(store, **which)
     left_out, rows = export_rows(store, **which)
     file = folder / f"{name}{_SUFFIX.get(format, '.jsonl')}"
     refuse = frozen.ask if frozen.gate else None
     with (folder / ROWS).open("w", encoding="utf-8", newline="\n") as stream, closing(rows):
         tee = frozen.write(rows, stream)
-        summary = export(tee, format=format, path=file, left_out=left_out, refuse=refuse, **options)
+        summary = export(
+            tee, format=format, path=file, left_out=left_out, runs=runs, refuse=refuse, **options
+        )
         for _ in tee:
             pass
     return left_out, summary
@@ -298,7 +405,7 @@ class _Restored:
             yield row["id"]
 
 
-def _check_new(store: Store, name: str, folder: Path) -> None:
+def _check_new(store: Store, name: str, folder: Path, scratch: Path) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is no name for a release",
@@ -306,7 +413,7 @@ def _check_new(store: Store, name: str, folder: Path) -> None:
         )
     with store.connect() as connection:
         known = releasing.find_release(connection, name)
-    if known is not None:
+    if known is not None and (folder.exists() or not _seals(known, scratch)):
         raise UsageError(
             f"there is a release {name!r} already, made {moment(known['at'])}",
             next_step="choose another name",
@@ -315,15 +422,10 @@ def _check_new(store: Store, name: str, folder: Path) -> None:
         raise UsageError(f"{folder} exists already", next_step="choose another folder with --output")
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _check_seal(entry: dict[str, Any] | None, folder: Path) -> Check:
     if entry is None:
         return Check(name="seal", passed=False, told="this store's log knows no release of this name")
-    same = entry["detail"]["sha256"] == _hash(folder / MANIFEST)
+    same = _seals(entry, folder)
     told = (
         f"sealed {moment(entry['at'])}"
         if same
@@ -388,6 +490,7 @@ def _spell(summary: ExportSummary) -> dict[str, Any]:
         "written": summary.written,
         "withheld": summary.withheld,
         "left_out": summary.left_out,
+        "runs": summary.runs,
     }
 
 

@@ -15,6 +15,8 @@ from solon.store.records.exporting import export_rows
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
     from solon.store import Store
 
 _STATES = {
@@ -65,10 +67,14 @@ def diff_releases(store: Store, a: Path, b: Path | None = None) -> ReleaseDiff:
         options = manifest["options"]
         for row in before.values():
             row.pop("refused", None)  # no benchmark is at hand to ask it of the store
-        rows = export_rows(store, **{name: options.get(name) for name in WHICH})[1]
+        # Earlier releases do not say whether they are of all runs: without a run's name they were.
+        asked = {"all_runs": options.get("run_id") is None, **options}
+        which: dict[str, Any] = {name: asked.get(name) for name in WHICH}
+        rows = export_rows(store, **which)[1]
         name, after = "the store now", {row.lineage["item"]: freeze_row(row) for row in rows}
-    gone = sorted(set(before) - set(after))
     with store.connect() as connection:
+        _match_runs(connection, before, after)
+        gone = sorted(set(before) - set(after))
         states = releasing.item_states(connection, gone)
     dropped = tuple(_dropped(before[item], states.get(item)) for item in gone)
     added = tuple(_added(after[item]) for item in sorted(set(after) - set(before)))
@@ -87,6 +93,16 @@ def diff_releases(store: Store, a: Path, b: Path | None = None) -> ReleaseDiff:
         changed=changed,
         reasons=dict(every.most_common()),
     )
+
+
+def _match_runs(connection: Connection, before: dict[str, Any], after: Mapping[str, Any]) -> None:
+    """Put an item under the id of another run's that stands in its place: the same row of seeds."""
+    new = [item for item in after if item not in before]
+    there = {key: item for item, key in releasing.row_keys(connection, new).items()}
+    gone = [item for item in before if item not in after]
+    for item, key in releasing.row_keys(connection, gone).items():
+        if key in there:
+            before[there.pop(key)] = before.pop(item)
 
 
 def _added(row: Mapping[str, Any]) -> Change:
@@ -112,6 +128,8 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change | No
 
 
 def _find_reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[str]:
+    if before["lineage"]["run"] != after["lineage"]["run"]:
+        yield "another run's record stands in its place"
     if before["texts_sha256"] != after["texts_sha256"] or before["label"] != after["label"]:
         decided = (
             after["route"] == "decided" and before["lineage"]["decision"] != after["lineage"]["decision"]

@@ -49,7 +49,7 @@ def write_card(
         f"experts. Format: `{form.name}` ({form.about}).\n",
         f"Licence: {_plain(licence or common_value(facts['licences']) or 'not stated')}.\n",
         "## How it was made\n",
-        _how(facts),
+        _how(facts, summary.runs),
         "## What is in it\n",
         _table(facts, ("languages", "licences", "sources", "consents", "routes", "models")),
         "## What was left out\n",
@@ -125,8 +125,9 @@ def _trainer_tags(format: str) -> list[str]:
     return found
 
 
-def _how(facts: Mapping[str, Any]) -> str:
+def _how(facts: Mapping[str, Any], runs: Mapping[str, int]) -> str:
     lines = [
+        f"- Runs in force, with the records of each: {_list(runs) or 'none'}.",
         f"- Recipes: {_list(facts['recipes'])}.",
         f"- Models that drafted, criticised or judged: {_list(facts['models']) or 'none named'}.",
         f"- Decided by a person: {facts['decided']} of {facts['records']} records, by {facts['annotators']} people "

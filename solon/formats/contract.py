@@ -56,7 +56,7 @@ def find_pair(row: ExportRow) -> tuple[str, str] | LeftOut:
         return LeftOut("flagged")
     if not row.chosen.strip() or not row.rejected.strip():
         return LeftOut("empty")
-    if row.chosen == row.rejected:
+    if row.sides_agree:
         return LeftOut("identical")
     return row.chosen, row.rejected
 

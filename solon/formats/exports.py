@@ -17,7 +17,7 @@ from solon.errors import UsageError
 from solon.formats import alpaca, sharegpt, tables, trainers, trl
 from solon.formats.containers import PendingFile, check_target, explain_os_error, write_text_at_once
 from solon.formats.contract import Format, LeftOut, finite
-from solon.formats.facts import Facts
+from solon.formats.facts import NOT_STATED, Facts
 from solon.formats.records import ExportRow
 from solon.formats.splits import Split, split_of
 
@@ -50,7 +50,8 @@ class ExportFile:
 class ExportSummary:
     """What was written. `left_out` counts what was not, by reason; `withheld`: records with a nulled text.
 
-    `facts`: what the written records are like, see `solon.formats.facts`.
+    `runs`: how many records of each run in force were written. `facts`: what the written records are like, see
+    `solon.formats.facts`.
     """
 
     format: str
@@ -60,6 +61,7 @@ class ExportSummary:
     written: int
     withheld: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    runs: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -98,6 +100,7 @@ def export(
     test_fraction: float = 0.0,
     split_key: str = "solon",
     left_out: Mapping[str, int] | None = None,
+    runs: Iterable[str] = (),
     refuse: Callable[[ExportRow], str | None] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> ExportSummary:
@@ -112,6 +115,7 @@ def export(
         min_margin: leave out records with a smaller margin, and those that have none.
         test_fraction: if above 0, write `name.train.ext` and `name.test.ext`, split by seed group.
         left_out: what the caller left out before, by reason; it joins the counts.
+        runs: ids of the runs in force, which are named also where no record of theirs is written.
         refuse: a filter of the caller's: the reason to leave a record out, or None. What it raises ends the export,
             and what was there before is unchanged.
         about: further facts for the manifest (versions, snapshot, ids); JSON values.
@@ -123,7 +127,7 @@ def export(
     form, target = find_format(format), Path(path)
     options = _Options(tuple(extra_columns), certified_only, min_margin, test_fraction, split_key)
     _check_options(form, target, options)
-    job = _Job(form, options, Counter(left_out or {}), refuse)
+    job = _Job(form, options, Counter(left_out or {}), Counter(dict.fromkeys(runs, 0)), refuse)
     try:
         job.open(target)
         for row in rows:
@@ -141,6 +145,7 @@ def export(
         written=sum(file.rows for file in files),
         withheld=job.withheld,
         left_out=dict(sorted(job.left_out.items())),
+        runs=dict(sorted(job.runs.items())),
         facts=job.facts.as_dict(),
     )
     _write_manifest(summary, form, options, dict(about or {}))
@@ -163,6 +168,7 @@ class _Job:
     form: Format
     options: _Options
     left_out: Counter[str]
+    runs: Counter[str]
     refuse: Callable[[ExportRow], str | None] | None = None
     facts: Facts = field(default_factory=Facts)
     read: int = 0
@@ -199,6 +205,7 @@ class _Job:
                 self.facts.see_columns({**piece, **extra})
         if file.rows > before:
             self.facts.see(row)
+            self.runs[row.lineage.get("run") or NOT_STATED] += 1
 
     def _refuse(self, row: ExportRow) -> str | None:
         smallest = self.options.min_margin
@@ -263,6 +270,7 @@ def _write_manifest(summary: ExportSummary, form: Format, options: _Options, abo
         "written": summary.written,
         "withheld": summary.withheld,
         "left_out": summary.left_out,
+        "runs": summary.runs,
         "facts": summary.facts,
         "options": asdict(options),
         "load": dict(form.load),

@@ -28,6 +28,7 @@ __all__ = [
     "SeedResponse",
     "SeedRow",
     "SeedVerdict",
+    "SeenIds",
     "list_data_files",
     "read_seed_rows",
     "read_seeds",
@@ -96,7 +97,7 @@ def write_bad_rows(path: str | Path, bad: Iterable[BadRow]) -> int:
 def _parse_all(
     raws: Iterable[Raw | BadRow], renames: Mapping[str, str], max_chars: int, *, source: str
 ) -> Iterator[SeedRow | BadRow]:
-    seen = _SeenIds()
+    seen = SeenIds()
     for raw in raws:
         if isinstance(raw, BadRow):
             yield raw
@@ -165,7 +166,7 @@ def _check_map(column_map: Mapping[str, str]) -> Mapping[str, str]:
     return column_map
 
 
-class _SeenIds:
+class SeenIds:
     """A set of 8-byte hashes, open addressing in one array: 13 to 27 bytes per id; a set takes 70.
 
     Two different ids collide with probability n^2 / 2^65 (3e-6 at ten million rows).

@@ -152,6 +152,9 @@ def _labelled(row: ExportRow) -> Iterator[tuple[str | LeftOut, bool]]:
     if row.outcome == "tie" or row.label == "tie":
         yield LeftOut("tie"), False
         return
+    if row.outcome == "accepted" and row.sides_agree:
+        yield LeftOut("identical"), False
+        return
     yield find_answer(row), True
     if row.has_pair and row.outcome == "accepted" and row.rejected is not None:
         yield (row.rejected if row.rejected.strip() else LeftOut("empty")), False

@@ -19,7 +19,7 @@ from solon.store.reviewing.bulk import BulkCount, bulk_decide, count_bulk, count
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.proposals import ProposalRow, find_proposal, list_proposals, set_proposal
 from solon.store.reviewing.review_lists import Filters
-from solon.store.runs import find_run
+from solon.views import find_wanted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -111,11 +111,10 @@ async def begin_job(room: Room, caller: Caller, given: ExportIn) -> JobRow:
     """Queue an export.
 
     Raises:
-        UsageError: there is no such format, or no such run.
+        UsageError: there is no such format, or no such run, or one run and all runs are asked for.
     """
     form = find_format(given.format)
-    with room.store.connect() as connection:
-        run_id = find_run(connection, given.run).id if given.run else None
+    run_id = find_wanted(room.store, run_id=given.run, recipe=None, all_runs=given.all_runs)["run_id"]
     name = f"solon-{given.format}{SUFFIX.get(form.container, '.jsonl')}"
     asked: dict[str, Any] = {**given.model_dump(), "run": run_id, "name": name}
     actor = caller.expert.actor

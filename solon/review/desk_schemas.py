@@ -87,11 +87,12 @@ class TakenUp(Wire, json_schema_extra=example(examples.TAKEN_UP)):
 
 
 class ExportIn(Wire):
-    """What to export; see `solon export`."""
+    """What to export; see `solon export`. Without `run` each item once, of all runs; `all_runs`: every record."""
 
     format: str = Field(max_length=60, examples=["trl-preference"])
     run: str | None = Field(None, max_length=64, pattern="^[0-9a-f]+$")
     recipe: str | None = Field(None, max_length=60)
+    all_runs: bool = False
     certified_only: bool = False
 
 
@@ -106,6 +107,7 @@ class ExportResult(Wire):
     files: list[ExportFileOut]
     written: int
     left_out: dict[str, int]
+    runs: dict[str, int] = Field(default_factory=dict)
 
 
 class JobOut(Wire, json_schema_extra=example(examples.EXPORT_JOB)):

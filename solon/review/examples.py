@@ -240,11 +240,18 @@ TAKEN_UP: JsonDict = {"amendment": AMENDED, "version": "1.1.0", "warnings": []}
 EXPORT_JOB: JsonDict = {
     "id": "19a2c84c086935f6178a0",
     "state": "done",
-    "asked": {"format": "trl-preference", "run": None, "recipe": None, "certified_only": False},
+    "asked": {
+        "format": "trl-preference",
+        "run": None,
+        "recipe": None,
+        "all_runs": False,
+        "certified_only": False,
+    },
     "result": {
         "files": [{"name": "solon-trl-preference.jsonl", "rows": 912, "bytes": 1204711, "sha256": SHA}],
         "written": 912,
         "left_out": {"pending": 85, "tie": 3},
+        "runs": {"19a2c7f1b3a2d4c5e6f70": 912},
     },
     "problem": None,
     "created_at": 1767263400.0,

@@ -128,6 +128,7 @@ class Jobs:
                 folder / asked["name"],
                 run_id=asked["run"],
                 recipe=asked["recipe"],
+                all_runs=asked.get("all_runs", False),
                 certified_only=asked["certified_only"],
             )
         except Exception as error:  # a job that breaks is told, and the next one goes on
@@ -136,7 +137,8 @@ class Jobs:
             {"name": Path(one.path).name, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256}
             for one in made.files
         ]
-        return "done", {"result": {"files": files, "written": made.written, "left_out": dict(made.left_out)}}
+        told = {"files": files, "written": made.written, "left_out": made.left_out, "runs": made.runs}
+        return "done", {"result": told}
 
 
 def _problem(error: Exception) -> str:

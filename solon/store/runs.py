@@ -16,6 +16,7 @@ from solon.formats.seeds import SeedRow
 from solon.law.scopes import domains_of, narrowest
 from solon.store.certificates import Promise, certificate_in_force, newest_consensus, scope_of
 from solon.store.ids import hash_id, new_id
+from solon.store.row_keys import RowKeys
 from solon.store.store import Store
 from solon.store.tables import (
     Call,
@@ -210,16 +211,19 @@ def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, S
 
     What was forgotten is not added, also where it is forgotten while its file is read.
     """
-    seen, left = 0, iter(rows)
+    seen, left, keys = 0, iter(rows), RowKeys(store.key)
     while chunk := list(islice(left, CHUNK)):
         seen += len(chunk)
-        named = [(position, seed, seed_identity(store, seed)) for position, seed in chunk]
+        named = [
+            (position, seed, seed_identity(store, seed), keys.of_seed(run.recipe, seed))
+            for position, seed in chunk
+        ]
         with store.transaction() as connection:
             marks = Tombstones(store, connection)
             made: list[tuple[type, Row]] = []
-            for position, seed, name in named:
+            for position, seed, name, key in named:
                 if not marks.refuse(seed, name[0]):
-                    made += seed_and_item(store, run, pins, position, seed, name)
+                    made += seed_and_item(store, run, pins, position, seed, name, key)
             insert_rows(connection, made)
     return seen
 
@@ -241,9 +245,15 @@ def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
 
 
 def seed_and_item(
-    store: Store, run: RunRow, pins: Pins, position: int, seed: SeedRow, named: tuple[str, str]
+    store: Store,
+    run: RunRow,
+    pins: Pins,
+    position: int,
+    seed: SeedRow,
+    named: tuple[str, str],
+    row_key: str | None = None,
 ) -> list[tuple[type, Row]]:
-    """The rows of a seed, its text and its queued item; `named`: its `seed_identity`."""
+    """The rows of a seed, its text and its queued item; `named`: its `seed_identity`; `row_key`: as of `Item`."""
     seed_id, body = named
     now = time.time()
     text_id, text_row = store.text_row(body, seed_id)
@@ -261,6 +271,7 @@ def seed_and_item(
         "id": item_id,
         "run_id": run.id,
         "seed_id": seed_id,
+        "row_key": row_key,
         "recipe": run.recipe,
         "position": position,
         "state": "queued",

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from importlib import metadata
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from importlib import import_module, metadata
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from solon.errors import UsageError
+from solon.errors import SolonError, UsageError
 from solon.eval.benchmark import Contaminated, Gate
 from solon.eval.release import create_release, read_manifest, read_rows, verify_release
 from solon.eval.release_diff import diff_releases
 from solon.store import Store
 from solon.store.records.exporting import export_rows
-from solon.store.records.releasing import releases_of
+from solon.store.records.releasing import find_release, releases_of
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -271,3 +275,161 @@ def test_the_commands(solon: Cli, copied: str, tmp_path: Path) -> None:
     code, _, err = solon("release", "verify", "none", "--store", copied)
     assert code == 2
     assert "is no release" in err
+
+
+class Killed(BaseException):
+    """The end of a process at a moment, as far as a test can do it in its own."""
+
+
+MOMENTS: dict[str, tuple[str, str]] = {
+    "nothing written": ("solon.eval.release._freeze", "before"),
+    "in the middle of the rows": ("solon.eval.release.freeze_row", "third"),
+    "the files written": ("solon.eval.release._lock", "before"),
+    "no manifest yet": ("solon.eval.release._environment", "before"),
+    "the manifest written": ("solon.eval.release._sync", "before"),
+    "synced": ("solon.store.records.releasing.mark_release", "before"),
+    "some records noted": ("solon.store.records.releasing.insert_rows", "after"),
+    "all records noted": ("solon.store.audit_log.append", "before"),
+    "the seal not committed": ("solon.store.audit_log.append", "after"),
+    "sealed": ("solon.store.records.releasing.mark_release", "after"),
+    "before it is in its place": ("solon.eval.release._put", "before"),
+}
+SEALED = ("sealed", "before it is in its place")
+
+
+def end_at(patch: pytest.MonkeyPatch, name: str, when: str) -> None:
+    """Let a function end all work before it does anything, at its third call, or after it is done."""
+    room, _, function = name.rpartition(".")
+    module = import_module(room)
+    own, calls = getattr(module, function), count(1)
+
+    def ending(*arguments: Any, **options: Any) -> Any:
+        if when == "before" or (when == "third" and next(calls) == 3):
+            raise Killed
+        found = own(*arguments, **options)
+        if when == "after":
+            raise Killed
+        return found
+
+    patch.setattr(module, function, ending)
+
+
+def marks(store: Store, rows: Iterable[dict[str, Any]]) -> set[tuple[str, ...]]:
+    with store.connect() as connection:
+        found = releases_of(connection, [row["id"] for row in rows])
+    return {tuple(names) for names in found.values()}
+
+
+@pytest.mark.parametrize("cleaning", [True, False], ids=["raised", "killed"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_release_ended_at_any_moment_is_none_or_sealed_and_goes_on(
+    mine: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, cleaning: bool
+) -> None:
+    folder, rows = tmp_path / "out" / "one", list(export_rows(mine)[1])
+    ids = [{"id": row.id} for row in rows]
+    with monkeypatch.context() as patch:
+        end_at(patch, *MOMENTS[moment])
+        if not cleaning:  # what is killed cleans up nothing
+            patch.setattr("solon.eval.release.shutil.rmtree", lambda *_, **__: None)
+        with pytest.raises(Killed):
+            create_release(mine, "one", folder, format="trl-preference")
+    assert not folder.exists()
+    with mine.connect() as connection:
+        assert (find_release(connection, "one") is not None) == (moment in SEALED)
+    assert marks(mine, ids) == ({("one",)} if moment in SEALED else set())
+    left = list(folder.parent.iterdir()) if folder.parent.exists() else []
+    assert len(left) == (moment in SEALED or not cleaning)
+    manifest = create_release(mine, "one", folder, format="trl-preference")
+    assert manifest == read_manifest(folder)
+    assert manifest["rows"]["records"] == len(rows)
+    assert verify_release(mine, folder).passed
+    assert marks(mine, ids) == {("one",)}
+    assert list(folder.parent.iterdir()) == [folder]
+    with pytest.raises(UsageError, match="there is a release 'one' already"):
+        create_release(mine, "one", folder, format="trl-preference")
+
+
+def test_what_was_sealed_is_not_passed_off_as_a_release_with_other_options(
+    mine: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        end_at(patch, *MOMENTS["sealed"])
+        with pytest.raises(Killed):
+            create_release(mine, "one", tmp_path / "one", min_margin=0.1)
+    with pytest.raises(UsageError, match="sealed by an earlier command with other options"):
+        create_release(mine, "one", tmp_path / "one")
+    assert read_manifest(tmp_path / "one")["options"]["min_margin"] == 0.1
+    assert verify_release(mine, tmp_path / "one").passed
+
+
+def test_one_process_at_a_time_makes_a_release(
+    mine: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from solon.eval import release
+
+    own = release._freeze
+
+    def again(*arguments: Any) -> Any:
+        monkeypatch.setattr(release, "_freeze", own)
+        with pytest.raises(UsageError, match="another process is making this release"):
+            create_release(mine, "one", tmp_path / "one")
+        return own(*arguments)
+
+    monkeypatch.setattr(release, "_freeze", again)
+    create_release(mine, "one", tmp_path / "one")
+    assert verify_release(mine, tmp_path / "one").passed
+
+
+def test_a_place_that_is_taken_meanwhile_loses_no_release(
+    mine: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from solon.eval import release
+
+    own = release._put
+
+    def occupied(scratch: Path, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "mine.txt").write_text("in the way")
+        own(scratch, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(release, "_put", occupied)
+        with pytest.raises(SolonError, match=r"is sealed, but .* cannot be put in its place"):
+            create_release(mine, "one", tmp_path / "one")
+    (tmp_path / "one").rename(tmp_path / "away")
+    create_release(mine, "one", tmp_path / "one")
+    assert verify_release(mine, tmp_path / "one").passed
+
+
+KILLING = """
+import importlib, os, signal, sys
+from solon.cli import main
+
+room, _, function = sys.argv[1].rpartition(".")
+module = importlib.import_module(room)
+own = getattr(module, function)
+
+def ending(*arguments, **options):
+    if sys.argv[2] == "after":
+        own(*arguments, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(module, function, ending)
+main(sys.argv[3:])
+"""
+
+
+@pytest.mark.parametrize("moment", ["the files written", "some records noted", "sealed"])
+def test_a_release_whose_process_is_killed_goes_on(
+    solon: Cli, copied: str, tmp_path: Path, moment: str
+) -> None:
+    command = ("release", "create", "v1", "--store", copied, "--format", "trl-preference")
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLING, *MOMENTS[moment], *command], cwd=tmp_path, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
+    assert not (tmp_path / "releases" / "v1").exists()
+    code, _, err = solon(*command)
+    assert code == 0, err
+    assert [path.name for path in (tmp_path / "releases").iterdir()] == ["v1"]
+    assert solon("release", "verify", "v1", "--store", copied)[0] == 0

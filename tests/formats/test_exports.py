@@ -418,3 +418,31 @@ def test_a_callers_filter_is_counted_and_may_end_the_export(tmp_path: Path) -> N
         export([pair(3)], format="trl-preference", path=path, refuse=stop)
     assert path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["o.jsonl", "o.jsonl.manifest.json"]
+
+
+SPACED = [
+    ("Hazel. ", "Hazel."),
+    ("\n\nHazel.", "Hazel."),
+    ("\tHazel.\r\n", " Hazel.\u2003"),
+    ("Hazel.", "Hazel."),
+]
+
+
+@pytest.mark.parametrize("sides", SPACED)
+@pytest.mark.parametrize("name", [*PAIRED, "trl-unpaired-preference", "trl-unpaired-preference-standard"])
+def test_sides_that_differ_in_outer_space_only_are_no_pair(
+    tmp_path: Path, name: str, sides: tuple[str, str]
+) -> None:
+    chosen, rejected = sides
+    got, left = lines(tmp_path, name, pair(chosen=chosen, rejected=rejected))
+    assert (got, left) == ([], {"identical": 1})
+    got, left = lines(tmp_path, name, pair(chosen=chosen, rejected=f"{rejected} Bolt."))
+    assert (len(got), left) == (2 if "unpaired" in name else 1, {})
+
+
+def test_a_pair_whose_sides_agree_is_still_an_answer_and_a_record(tmp_path: Path) -> None:
+    same = pair(chosen="Hazel. ", rejected="Hazel.")
+    for name in ("trl-sft", "alpaca", "jsonl"):
+        assert len(lines(tmp_path, name, same)[0]) == 1
+    _, left = lines(tmp_path, "trl-unpaired-preference", replace(same, outcome="stale"))
+    assert left == {"stale": 1}

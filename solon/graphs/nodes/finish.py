@@ -15,6 +15,7 @@ from solon.graphs.state import ItemState, named_decision
 from solon.store.deliveries import mark_applied
 from solon.store.items import set_state
 from solon.store.overlaps import insert_audit
+from solon.store.row_keys import conversation_of, pair_key
 from solon.store.tables import Record
 from solon.store.writer import Row
 
@@ -70,6 +71,7 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "kind": kind,
         "chosen_id": chosen,
         "rejected_id": rejected,
+        "pair_key": _pair_key(context, chosen, rejected),
         "shown": state.get("shown"),
         "label": (decision or {}).get("label"),
         "margin": consensus.get("margin"),
@@ -86,6 +88,17 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "decision_id": (decision or {}).get("decision"),
         "created_at": time.time(),
     }
+
+
+def _pair_key(context: ItemContext, chosen: str | None, rejected: str | None) -> str | None:
+    """What is the same for the same pair in every run; None without one, or where the seed was forgotten meanwhile."""
+    content = context.item.content
+    if chosen is None or not content:
+        return None
+    own = context.candidate(chosen).prompt_text_id
+    turns = [{"role": "user", "content": context.text(own)}] if own else conversation_of(content)
+    answers = [context.answer(side) for side in (chosen, rejected) if side is not None]
+    return pair_key(context.store.key, context.recipe.name, turns, answers)
 
 
 def _soft_label(consensus: dict[str, Any], state: ItemState, chosen: str | None) -> float | None:

@@ -180,7 +180,8 @@ async def begin_page(request: Request, room: TheRoom) -> Response:
     try:
         given = ExportIn(
             format=form.get("format", ""),
-            run=form.get("run") or None,
+            run=None if form.get("run") == "*" else form.get("run") or None,
+            all_runs=form.get("run") == "*",
             recipe=form.get("recipe") or None,
             certified_only=form.get("certified_only") == "yes",
         )

@@ -8,12 +8,25 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from solon.formats.records import ExportRow, plain_model
 from solon.store.ids import keyed_hash
 from solon.store.items import FORGOTTEN
 from solon.store.reviewing.disagreements import contested_shares, text_ids
+from solon.store.row_keys import WIDTH, conversation_of
 from solon.store.store import Store
 from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
 
@@ -27,13 +40,17 @@ calls = Call.__table__  # type: ignore[attr-defined]
 critiques = Critique.__table__  # type: ignore[attr-defined]
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
 CHUNK = 500
+OTHER_RUN = "other_run"
+"""Why a record is left out in whose place another run's stands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which records are wanted.
+    """Which records are wanted: those of one run, of all runs, or by default the data set, where the same row of seeds
+    stands once, and the same pair: as a person decided it, otherwise as the newest run that has a record of it.
 
     Attributes:
+        run_id: of this run only; all_runs: every record of every run.
         constitution: id of the version that they were accepted under; None: any.
         as_of: the records that were in force at this time (epoch seconds); None: now.
     """
@@ -42,19 +59,53 @@ class Which:
     recipe: str | None = None
     constitution: str | None = None
     as_of: float | None = None
+    all_runs: bool = False
 
-    def in_force(self) -> ColumnElement[bool]:
+    def in_force(self, of: FromClause = records) -> ColumnElement[bool]:
         """The condition on a record."""
-        stands: ColumnElement[bool] = records.c.superseded_at.is_(None)
+        stands: ColumnElement[bool] = of.c.superseded_at.is_(None)
         if self.as_of is None:
             return stands
-        begun: ColumnElement[bool] = records.c.created_at <= self.as_of
-        return and_(begun, stands | (records.c.superseded_at > self.as_of))
+        begun: ColumnElement[bool] = of.c.created_at <= self.as_of
+        return and_(begun, stands | (of.c.superseded_at > self.as_of))
 
-    def of_records(self) -> list[ColumnElement[bool]]:
+    def of_records(self, of: FromClause = records) -> list[ColumnElement[bool]]:
         """Conditions on a record."""
-        version = records.c.constitution_id == self.constitution
-        return [self.in_force()] if self.constitution is None else [self.in_force(), version]
+        version = of.c.constitution_id == self.constitution
+        return [self.in_force(of)] if self.constitution is None else [self.in_force(of), version]
+
+    def comes_first(self) -> ColumnElement[bool]:
+        """The condition on an item, with its record where it has one, that no other run's item of the same row or pair
+        goes before it. What a person rejected since an older run's record was made goes before that record, too."""
+        if self.run_id is not None or self.all_runs:
+            return true()
+        other, made = items.alias("other_item"), records.alias("other_record")
+        theirs, own = self._rank(other, made), self._rank(items, records)
+        stands = and_(made.c.item_id == other.c.id, *self.of_records(made))
+        before = (
+            select(other.c.id)
+            .where(other.c.run_id != items.c.run_id)
+            .where(or_(theirs > own, and_(theirs == own, other.c.run_id > items.c.run_id)))
+            .correlate(items, records)
+        )
+        row = before.select_from(other.outerjoin(made, stands)).where(other.c.row_key == items.c.row_key)
+        pair = before.select_from(made.join(other, stands)).where(
+            made.c.pair_key == records.c.pair_key,  # of unlike rows: equal ones are told apart by their place
+            func.substr(other.c.row_key, 1, WIDTH) != func.substr(items.c.row_key, 1, WIDTH),
+        )
+        return and_(~exists(row), ~exists(pair))
+
+    def _rank(self, item: FromClause, record: FromClause) -> ColumnElement[int]:
+        """2: a person's decision is its record; 1: it has a record, or a person rejected it; 0: neither. Between equals
+        the run's id decides, which begins with the time of its making."""
+        ended = true() if self.as_of is None else item.c.finished_at <= self.as_of
+        rejected = and_(
+            item.c.state == "rejected",
+            item.c.route == "decided",
+            func.coalesce(item.c.reason, "") != FORGOTTEN,
+            ended,
+        )
+        return case((record.c.route == "decided", 2), (record.c.id.is_not(None), 1), (rejected, 1), else_=0)
 
     def of_items(self) -> list[ColumnElement[bool]]:
         """Conditions on an item."""
@@ -73,17 +124,25 @@ def export_rows(
     recipe: str | None = None,
     constitution: str | None = None,
     as_of: float | None = None,
+    all_runs: bool = False,
 ) -> tuple[dict[str, int], Generator[ExportRow]]:
-    """Items that have no record, by state, and every record in force, in a stable order; see `Which`.
+    """Items that have no record, by state, and the records in force, in a stable order; see `Which`.
 
     All of it is read in one snapshot, so that a decision in the middle does not tear it. What an expert flagged since
     `as_of` is withheld, and what was erased since is gone: the past is told as it may be told now.
     Whoever may stop before the last row closes the generator: it holds a connection.
     """
-    rows = _stream(store, Which(run_id, recipe, constitution, as_of))
+    rows = _stream(store, Which(run_id, recipe, constitution, as_of, all_runs))
     first = next(rows)
     assert isinstance(first, dict)
     return first, rows  # type: ignore[return-value]
+
+
+def runs_in_force(store: Store, **which: Any) -> list[str]:
+    """Ids of the runs that have records in force, the oldest first, whether or not another run's stand in their place;
+    arguments as of `export_rows`."""
+    with store.connect() as connection:
+        return _runs_of(connection, Which(**which))
 
 
 def with_seeds() -> Select[Any]:
@@ -105,10 +164,11 @@ def with_seeds() -> Select[Any]:
 
 def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]:
     with store.connect() as connection:
-        yield dict(Counter(_without_record(connection, which)) + Counter(_forgotten(connection, which)))
+        counts = (_without_record, _forgotten, _of_other_runs)
+        yield dict(sum((Counter(count(connection, which)) for count in counts), Counter()))
         query = (
             with_seeds()
-            .where(*which.of_records(), *which.of_items())
+            .where(*which.of_records(), *which.of_items(), which.comes_first())
             .order_by(items.c.position, records.c.id)
         )
         for window in _windows(connection, which):
@@ -139,13 +199,13 @@ def _without_record(connection: Connection, which: Which) -> dict[str, int]:
 
     What was erased ends as rejected, which is not what anybody found of it: it is told as forgotten.
     """
-    in_force = exists().where(records.c.item_id == items.c.id, which.in_force())
-    conditions = [~in_force, items.c.state != "preview", *which.of_items()]
+    joined = items.outerjoin(records, and_(records.c.item_id == items.c.id, which.in_force()))
+    conditions = [records.c.id.is_(None), items.c.state != "preview", *which.of_items(), which.comes_first()]
     conditions.append(
         items.c.state != "accepted" if which.as_of is None else items.c.created_at <= which.as_of
     )
     state = case((items.c.reason == FORGOTTEN, FORGOTTEN), else_=items.c.state)
-    query = select(state, func.count()).where(*conditions).group_by(state)
+    query = select(state, func.count()).select_from(joined).where(*conditions).group_by(state)
     names = {"waiting": "pending"}
     counted = {names.get(state, state): int(n) for state, n in connection.execute(query)}
     if which.as_of is not None:
@@ -171,11 +231,34 @@ def _forgotten(connection: Connection, which: Which) -> dict[str, int]:
         .join(texts, texts.c.id == seeds.c.text_id)
         .join(candidates, candidates.c.id == records.c.chosen_id, isouter=True)
         .join(chosen, chosen.c.id == candidates.c.text_id, isouter=True)
-        .where(*which.of_records(), *which.of_items())
+        .where(*which.of_records(), *which.of_items(), which.comes_first())
         .where(texts.c.body.is_(None) | (records.c.chosen_id.is_not(None) & chosen.c.body.is_(None)))
     )
     count = int(connection.execute(query).scalar_one())
     return {FORGOTTEN: count} if count else {}
+
+
+def _of_other_runs(connection: Connection, which: Which) -> dict[str, int]:
+    """Records in force in whose place another run's item of the same row stands."""
+    if which.run_id is not None or which.all_runs or len(_runs_of(connection, which)) < 2:
+        return {}
+    query = (
+        select(func.count())
+        .select_from(records.join(items, items.c.id == records.c.item_id))
+        .where(*which.of_records(), *which.of_items(), ~which.comes_first())
+    )
+    count = int(connection.execute(query).scalar_one())
+    return {OTHER_RUN: count} if count else {}
+
+
+def _runs_of(connection: Connection, which: Which) -> list[str]:
+    query = (
+        select(records.c.run_id)
+        .join(items, items.c.id == records.c.item_id)
+        .where(*which.of_records(), *which.of_items())
+        .distinct()
+    )
+    return sorted(connection.execute(query).scalars())
 
 
 def _rows(
@@ -195,7 +278,8 @@ def _rows(
             continue  # forgotten
         single = row["rejected_id"] is None and row["kind"] != "tie"
         own_prompt = chosen[1] if chosen else None
-        messages = _conversation(content, own_prompt)
+        own = None if own_prompt is None else [{"role": "user", "content": own_prompt}]
+        messages = own or conversation_of(content)
         flagged = flags.get(row["item_id"], {})
         actor = actors.get(row["decision_id"])
         yield ExportRow(
@@ -262,17 +346,6 @@ def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dic
         .where(decisions.c.id.in_(ids), texts.c.body.is_not(None))
     )
     return {row.id: json.loads(row.body) for row in connection.execute(query)} if ids else {}
-
-
-def _conversation(content: dict[str, Any], own_prompt: str | None) -> list[dict[str, str]]:
-    if own_prompt is not None:
-        return [{"role": "user", "content": own_prompt}]
-    turns = [dict(turn) for turn in content.get("messages") or ()] or [
-        {"role": "user", "content": content["prompt"]}
-    ]
-    if content.get("input"):
-        turns[-1]["content"] = f"{turns[-1]['content']}\n\n{content['input']}"
-    return turns
 
 
 def _answers(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, tuple[str | None, str | None]]:

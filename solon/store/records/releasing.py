@@ -80,13 +80,15 @@ def find_release(connection: Connection, name: str) -> dict[str, Any] | None:
 def mark_release(
     store: Store, name: str, record_ids: Iterable[str], actor: str, detail: dict[str, Any]
 ) -> str:
-    """Note which records a release holds, then seal its hash in the log; returns the seal.
+    """Note which records a release holds, then seal its hash (`sha256` of `detail`) in the log; returns the seal.
 
-    One event a record, so that erasing a text can name the releases that hold it.
+    One event a record, so that erasing a text can name the releases that hold it. They hold only once that hash is
+    sealed: what was noted for a release that was never finished says nothing.
     """
+    about = {"release": name, "sha256": detail["sha256"]}
     for part in _parts(record_ids):
         with store.transaction() as connection:
-            insert_rows(connection, [event(actor, "released", record, {"release": name}) for record in part])
+            insert_rows(connection, [event(actor, "released", record, about) for record in part])
     with store.transaction() as connection:
         return audit_log.append(store, connection, actor, CREATED, name, detail)
 
@@ -99,7 +101,11 @@ def _parts(values: Iterable[str], size: int = exporting.CHUNK) -> Iterator[list[
 
 def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, list[str]]:
     """record -> names of the releases that hold it."""
-    table = _table("Event")
+    table, log = _table("Event"), _table("AuditEntry")
+    sealed = {
+        row.subject: row.detail["sha256"]
+        for row in connection.execute(select(log.c.subject, log.c.detail).where(log.c.action == CREATED))
+    }
     found: dict[str, list[str]] = {}
     for start in range(0, len(record_ids), 500):
         query = (
@@ -108,7 +114,19 @@ def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, 
             .order_by(table.c.at)
         )
         for row in connection.execute(query):
-            found.setdefault(row.subject, []).append(row.detail["release"])
+            name, digest = row.detail["release"], row.detail.get("sha256")
+            if digest in (None, sealed.get(name)):  # earlier releases noted none
+                found.setdefault(row.subject, []).append(name)
+    return found
+
+
+def row_keys(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
+    """item -> what is the same for the same row of seeds in every run; those that have it."""
+    items = _table("Item")
+    found: dict[str, str] = {}
+    for part in _parts(item_ids):
+        query = select(items.c.id, items.c.row_key).where(items.c.id.in_(part), items.c.row_key.is_not(None))
+        found.update({row.id: row.row_key for row in connection.execute(query)})
     return found
 
 

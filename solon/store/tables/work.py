@@ -86,7 +86,9 @@ class Resolution(SQLModel, table=True):
 
 
 class Record(SQLModel, table=True):
-    """A finished row, unique per item and attempt, with the law that it was accepted under. Superseded rows stay."""
+    """A finished row, unique per item and attempt, with the law that it was accepted under. Superseded rows stay.
+
+    `pair_key` is the same wherever the same answers are set to the same conversation, see `solon.store.row_keys`."""
 
     __tablename__ = "records"
     id: str = key()
@@ -97,6 +99,7 @@ class Record(SQLModel, table=True):
     kind: str
     chosen_id: str | None = ref("candidates.id", nullable=True)
     rejected_id: str | None = ref("candidates.id", nullable=True)
+    pair_key: str | None = Field(default=None, index=True, max_length=64)
     shown: Any = json_column()
     label: str | None = None
     margin: float | None = None
