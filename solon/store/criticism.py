@@ -16,16 +16,30 @@ CHUNK = 500
 
 
 def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str, float]:
-    """candidate -> its worst finding, 0 (none) to 1 (fatal). Without one where no critic spoke of this very text."""
+    """candidate -> its worst finding, 0 (none) to 1 (fatal). Without one where no critic spoke of this very text.
+
+    Of what an item brings to another attempt, what was found in an earlier one: it meets no critic again.
+    """
     ids = sorted(set(candidate_ids))
-    found: dict[str, float] = {}
+    same = candidates.alias("same")
+    is_itself = same.c.id == candidates.c.id
+    own: dict[str, float] = {}
+    earlier: dict[str, float] = {}
     for start in range(0, len(ids), CHUNK):
-        query = select(critiques.c.candidate_id, critiques.c.worst).where(
-            critiques.c.candidate_id.in_(ids[start : start + CHUNK]), critiques.c.abstained.is_(None)
+        query = (
+            select(candidates.c.id, critiques.c.worst, is_itself.label("own"))
+            .join(same, (same.c.item_id == candidates.c.item_id) & (same.c.text_id == candidates.c.text_id))
+            .join(critiques, critiques.c.candidate_id == same.c.id)
+            .where(
+                candidates.c.id.in_(ids[start : start + CHUNK]),
+                is_itself | (same.c.attempt < candidates.c.attempt),
+                critiques.c.abstained.is_(None),
+            )
         )
         for row in connection.execute(query):
-            found[row.candidate_id] = max(found.get(row.candidate_id, 0.0), SEVERITY[row.worst])
-    return found
+            found = own if row.own else earlier
+            found[row.id] = max(found.get(row.id, 0.0), SEVERITY[row.worst])
+    return earlier | own
 
 
 def cited_on(connection: Connection, wanted: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:
