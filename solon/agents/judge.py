@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from solon.agents import plugged
@@ -25,6 +26,7 @@ from solon.store.journal import Outcome
 ORDERS = ("AB", "BA")
 IN_STATE = ("judge", "seat", "order", "sample", "outcome", "p", "confidence")
 """What a checkpoint keeps of a verdict. Old checkpoints are read by it, too: names are only ever added at the end."""
+_KEPT = attrgetter(*IN_STATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class Verdict:
 
     def to_state(self) -> list[Any]:
         """What the item's thread remembers of it."""
-        return [getattr(self, name) for name in IN_STATE]
+        return list(_KEPT(self))
 
     @classmethod
     def from_state(cls, kept: Sequence[Any]) -> Verdict:
@@ -71,17 +73,8 @@ class Verdict:
     @classmethod
     def from_seed(cls, recorded: Mapping[str, Any]) -> Verdict:
         """A verdict that came with the seed. A judge's tries are one voter, as they are in the panel."""
-        outcome = recorded["verdict"]
-        return cls(
-            judge=recorded["judge"],
-            seat=recorded["seat"],
-            order=recorded["order"],
-            sample=recorded["sample"],
-            outcome=outcome,
-            p=recorded["p"],
-            confidence=recorded["confidence"],
-            abstained="recorded" if outcome == ABSTAIN else "",
-        )
+        told = {"outcome" if name == "verdict" else name: value for name, value in recorded.items()}
+        return cls(**told, abstained="recorded" if told["outcome"] == ABSTAIN else "")
 
 
 async def judge_pair(

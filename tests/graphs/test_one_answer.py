@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from solon.agents.calls import Meter, ModelPool
-from solon.consensus import Consensus, ConsensusModel, judge_item
+from solon.agents.judge import Verdict
+from solon.consensus import Consensus, ConsensusModel, Vote, judge_item
 from solon.graphs import rejudging
 from solon.graphs.bench import Bench
 from solon.graphs.nodes import consensus as consensus_node
@@ -37,6 +38,20 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> ConsensusModel:
     model = ConsensusModel(calibration=LISTENS)
     monkeypatch.setattr(ConsensusModel, "prior", classmethod(lambda _cls, outcomes=("A", "B"): model))
     return model
+
+
+def test_a_verdict_is_read_from_a_checkpoint_as_it_was_written() -> None:
+    kept = ["judge-x", "1: strict", "BA", 2, "A", 0.75, 0.5]  # as checkpoints have it since the first version
+    verdict = Verdict.from_state(kept)
+    assert verdict == Verdict(
+        judge="judge-x", seat="1: strict", order="BA", sample=2, outcome="A", p=0.75, confidence=0.5
+    )
+    assert verdict.to_state() == kept
+    assert verdict.vote() == Vote(
+        "judge-x", seat="1: strict", order="BA", sample=2, outcome="A", p=0.75, confidence=0.5
+    )
+    with pytest.raises(TypeError):
+        Verdict(*kept)  # a field added in the middle must not move the others
 
 
 def listen(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Consensus]:
