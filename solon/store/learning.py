@@ -251,10 +251,10 @@ def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
 
 
 def votes_on(
-    connection: Connection, wanted: Iterable[tuple[str, int, tuple[str, ...]]]
+    connection: Connection, wanted: Iterable[tuple[str, int, Sequence[str]]]
 ) -> dict[str, tuple[Vote, ...]]:
     """item -> votes of the panel, and of the resolver, on the candidates shown in that attempt."""
-    by_item = {item_id: (attempt, shown) for item_id, attempt, shown in wanted}
+    by_item = {item_id: (attempt, tuple(shown)) for item_id, attempt, shown in wanted}
     ids = list(by_item)
     found: dict[str, list[Vote]] = {item_id: [] for item_id in ids}
     for start in range(0, len(ids), CHUNK):
