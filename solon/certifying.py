@@ -71,7 +71,7 @@ def _tier(
     score, agreed = np.full(len(sample), np.nan), np.zeros(len(sample))
     promised = np.ones(len(sample), dtype=np.bool_)
     for place, decided in enumerate(sample):
-        votes = evidence.verdicts[decided.item_id]
+        votes = evidence.votes[decided.item_id]
         if tier_reached(votes, seats) < tier:
             continue
         against = evidence.against[decided.item_id]

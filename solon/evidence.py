@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from solon.config import ReviewersConfig
-    from solon.consensus.panel import Verdict
+    from solon.consensus.panel import Vote
     from solon.consensus.reviewers import Reviewer
     from solon.consensus.target import Target
     from solon.store import Store
@@ -40,7 +40,7 @@ class Evidence:
 
     usable: list[Decided]
     judged: list[Judged]
-    verdicts: dict[str, tuple[Verdict, ...]]
+    votes: dict[str, tuple[Vote, ...]]
     against: dict[str, dict[str, float]]
     answers: dict[str, dict[str, str]]
     reliability: dict[str, float]
@@ -96,8 +96,8 @@ def gather(
     from solon.consensus.reviewers import merge
 
     judged = learning.judged_items(connection, run.id)
-    verdicts = {j.item_id: j.votes for j in judged}
-    verdicts |= learning.votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
+    votes = {j.item_id: j.votes for j in judged}
+    votes |= learning.votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
     held = against_on(connection, [d.shown for d in usable])
     against = {j.item_id: j.against for j in judged} | {d.item_id: held[d.shown] for d in usable}
     reliability = {
@@ -121,7 +121,7 @@ def gather(
     answers = answers_by_question([blind for blind in said_blind if blind.question[0] in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
     ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
-    return Evidence(usable, judged, verdicts, against, answers, reliability, by_votes, final, ruled)
+    return Evidence(usable, judged, votes, against, answers, reliability, by_votes, final, ruled)
 
 
 def _sides(shown: Sequence[str]) -> tuple[str, str]:

@@ -191,10 +191,10 @@ def _fit(
     options |= {"outcomes": recipe.outcomes, "against": evidence.against}
     if max(tiers):
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
-        model = fit_cascade(evidence.verdicts, decisions, tiers, drawn, **options)
+        model = fit_cascade(evidence.votes, decisions, tiers, drawn, **options)
     else:
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
-        model = fit(evidence.verdicts, decisions, calibrate_on=drawn, **options)
+        model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
     return replace(model, reviewers=known)
 
 
@@ -218,7 +218,7 @@ def _judge_stopping(recipe: Recipe, evidence: Evidence, model: ConsensusModel) -
     sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
     for size in sizes if len(test) >= OLD_ENOUGH else ():
         early = _fit(recipe, evidence, fit_on[:size], unlabelled=False, calibration="none")
-        hits = [judge_item(early, evidence.verdicts[d.item_id]).best == outcome_in_words(d) for d in test]
+        hits = [judge_item(early, evidence.votes[d.item_id]).best == outcome_in_words(d) for d in test]
         curve.append((size, sum(hits) / len(hits)))
     people = list(model.reviewers.values())
     confidence = [judge_item(model, j.votes, against=j.against).confidence for j in evidence.judged]

@@ -69,7 +69,7 @@ def draw_sample(
     if not learning.random_part_waits(connection, run.id):
         chosen += [d for d in answered.values() if d.inclusion == 1.0]
     outcomes = {d.decision_id: outcomes.get(d.decision_id, NOBODYS) for d in chosen}
-    return Sample(chosen, outcomes, len(missing), _with_verdicts(connection, evidence, missing))
+    return Sample(chosen, outcomes, len(missing), _with_votes(connection, evidence, missing))
 
 
 def _reached(questions: Sequence[Drawn], answered: Collection[str]) -> list[Drawn]:
@@ -114,11 +114,11 @@ def _shared(chance: float, size: int) -> float:
     return (1.0 - (1.0 - chance) ** size) / size / chance if size > 1 else 1.0
 
 
-def _with_verdicts(connection: Connection, evidence: Evidence, missing: Sequence[Decided]) -> Evidence:
+def _with_votes(connection: Connection, evidence: Evidence, missing: Sequence[Decided]) -> Evidence:
     votes = learning.votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in missing])
     held = against_on(connection, [d.shown for d in missing])
     return replace(
         evidence,
-        verdicts=evidence.verdicts | votes,
+        votes=evidence.votes | votes,
         against=evidence.against | {d.item_id: held[d.shown] for d in missing},
     )

@@ -7,41 +7,74 @@ token, averaged over both orders by the consensus; a lone sampled verdict of a s
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter
+from typing import Any
 
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.outputs import PairVerdict, scores_schema
 from solon.config import JudgeConfig
+from solon.consensus.panel import ABSTAIN, Vote
 from solon.plugins import Opinion, Plugin
 from solon.prompts import Rendered
 from solon.store.journal import Outcome
 
 ORDERS = ("AB", "BA")
+IN_STATE = ("judge", "seat", "order", "sample", "outcome", "p", "confidence")
+"""What a checkpoint keeps of a verdict. Old checkpoints are read by it, too: names are only ever added at the end."""
+_KEPT = attrgetter(*IN_STATE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """One judge's finding. On a pair `p` is the probability that candidate a is better, whatever order was seen.
 
     Attributes:
+        judge: who votes; seats of one model are one voter.
+        seat: the judge's place on the panel, with its persona.
+        order: which candidate it saw first, AB or BA; empty on a single candidate.
+        sample: its how many-th try, from 0.
         outcome: A | B | tie | abstain on a pair; accept | reject | abstain on a single candidate.
-        call: None for a recorded verdict.
+        call: None for a verdict that was recorded elsewhere or comes from a checkpoint.
+        confidence: what the judge said of itself.
+        scores: by criterion of the rubric.
         abstained: why there is no verdict (no_verdict, bad_output, too_long), else empty.
     """
 
     judge: str
     seat: str
-    order: str
-    sample: int
-    outcome: str
-    call: Outcome | None
+    order: str = ""
+    sample: int = 0
+    outcome: str = ABSTAIN
+    call: Outcome | None = None
     p: float | None = None
     confidence: float | None = None
     scores: dict[str, float] | None = None
     rationale: str = ""
     abstained: str = ""
+
+    def vote(self) -> Vote:
+        """What it says to the consensus."""
+        return Vote.of(self)
+
+    def to_state(self) -> list[Any]:
+        """What the item's thread remembers of it."""
+        return list(_KEPT(self))
+
+    @classmethod
+    def from_state(cls, kept: Sequence[Any]) -> Verdict:
+        """The verdict that `to_state` gave, now or in an earlier version, which kept fewer of its values."""
+        return cls(**dict(zip(IN_STATE, kept, strict=False)))
+
+    @classmethod
+    def from_seed(cls, recorded: Mapping[str, Any]) -> Verdict:
+        """A verdict that came with the seed. A judge's tries are one voter, as they are in the panel."""
+        told = {"outcome" if name == "verdict" else name: value for name, value in recorded.items()}
+        return cls(**told, abstained="recorded" if told["outcome"] == ABSTAIN else "")
 
 
 async def judge_pair(
@@ -97,22 +130,17 @@ async def _judge_once(
         round=round,
     )
     found: Verdict | None = None
-    name = _seat_name(seat, judge)
+    voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
+    verdict = partial(Verdict, judge=voter, seat=name, order=order, sample=sample)
     if case.caller.can_give_logprobs(judge.model):
         prompt = case.prompts["judge.pair"].render(case.mark, **values)
         ask = replace(base, prompt=prompt, max_tokens=1, logprobs=True)
-        found = _from_logprobs(
-            await case.caller.call(ask),
-            case.caller.voter(judge.model),
-            name,
-            order,
-            sample,
-        )
+        found = _from_logprobs(await case.caller.call(ask), order, verdict)
     if found is None:
         prompt = case.prompts["judge.pair_json"].render(case.mark, **values)
         ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
         outcome, parsed = await case.caller.parsed(ask)
-        found = _from_json(outcome, parsed, case.caller.voter(judge.model), name, order, sample)
+        found = _from_json(outcome, parsed, order, verdict)
     return found
 
 
@@ -120,28 +148,26 @@ def _seat_name(seat: int, judge: JudgeConfig) -> str:
     return f"{seat + 1}: {judge.persona}" if judge.persona else f"{seat + 1}"
 
 
-def _from_logprobs(outcome: Outcome, voter: str, seat: str, order: str, sample: int) -> Verdict | None:
+def _from_logprobs(outcome: Outcome, order: str, verdict: Callable[..., Verdict]) -> Verdict | None:
     from solon.agents.models.structured import verdict_probability
 
     if outcome.outcome == "too_long":
-        return Verdict(voter, seat, order, sample, "abstain", outcome, abstained=outcome.outcome)
+        return verdict(call=outcome, abstained=outcome.outcome)
     probability = verdict_probability(outcome.logprobs) if outcome.ok else None
     if probability is None:
         return None
     p = probability["A"] if order == "AB" else probability["B"]
     side = "tie" if p == 0.5 else "A" if p > 0.5 else "B"
-    return Verdict(voter, seat, order, sample, side, outcome, p=round(p, 6))
+    return verdict(outcome=side, call=outcome, p=round(p, 6))
 
 
-def _from_json(outcome: Outcome, parsed: object, voter: str, seat: str, order: str, sample: int) -> Verdict:
+def _from_json(outcome: Outcome, parsed: object, order: str, verdict: Callable[..., Verdict]) -> Verdict:
     if not isinstance(parsed, PairVerdict):
-        return Verdict(voter, seat, order, sample, "abstain", outcome, abstained=outcome.outcome)
+        return verdict(call=outcome, abstained=outcome.outcome)
     side: str = parsed.verdict
     if order == "BA" and side != "tie":
         side = "B" if side == "A" else "A"
-    return Verdict(
-        voter, seat, order, sample, side, outcome, confidence=parsed.confidence, rationale=parsed.rationale
-    )
+    return verdict(outcome=side, call=outcome, confidence=parsed.confidence, rationale=parsed.rationale)
 
 
 def _from_opinion(
@@ -149,20 +175,15 @@ def _from_opinion(
 ) -> Verdict:
     """A function's opinion as a verdict; it votes under its own identity."""
     name = f"{seat + 1}: {plugin.name}"
+    verdict = partial(Verdict, judge=plugin.identity, seat=name, order=order, sample=sample, call=outcome)
     if opinion is None:
-        why = plugged.ABSTAINED if outcome.ok else outcome.outcome
-        return Verdict(plugin.identity, name, order, sample, "abstain", outcome, abstained=why)
+        return verdict(abstained=plugged.ABSTAINED if outcome.ok else outcome.outcome)
     side, p = opinion.verdict, opinion.p
     if order == "BA":
         side = {"A": "B", "B": "A"}.get(side, side)
         p = None if p is None else 1.0 - p
-    return Verdict(
-        plugin.identity,
-        name,
-        order,
-        sample,
-        side,
-        outcome,
+    return verdict(
+        outcome=side,
         p=p,
         confidence=opinion.confidence,
         scores=opinion.scores,
@@ -282,18 +303,17 @@ async def _score_once(
     outcome, parsed = await case.caller.parsed(ask)
     voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
     if parsed is None:
-        return Verdict(voter, name, "", sample, "abstain", outcome, abstained=outcome.outcome)
+        return Verdict(judge=voter, seat=name, sample=sample, call=outcome, abstained=outcome.outcome)
     answer_scores = parsed.model_dump()
     scores = {k: float(v) for k, v in answer_scores["scores"].items()}
     mean = weighted_mean(scores, case.rubric.weights())
     side = "accept" if mean >= case.config.instruction.accept_score else "reject"
     return Verdict(
-        voter,
-        name,
-        "",
-        sample,
-        side,
-        outcome,
+        judge=voter,
+        seat=name,
+        sample=sample,
+        outcome=side,
+        call=outcome,
         scores=scores,
         rationale=str(answer_scores.get("rationale", "")),
     )

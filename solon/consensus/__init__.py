@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from solon.consensus.model import Calibration, ConsensusModel
-from solon.consensus.panel import Consensus, Verdict, judge_item
+from solon.consensus.panel import Consensus, Vote, judge_item
 
 if TYPE_CHECKING:
     from solon.consensus.learn import Decision, fit
 
-__all__ = ["Calibration", "Consensus", "ConsensusModel", "Decision", "Verdict", "fit", "judge_item"]
+__all__ = ["Calibration", "Consensus", "ConsensusModel", "Decision", "Vote", "fit", "judge_item"]
 
 _LAZY = {"Decision": "solon.consensus.learn", "fit": "solon.consensus.learn"}
 

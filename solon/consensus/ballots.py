@@ -1,7 +1,7 @@
-"""The verdicts of many items as arrays. Imports numpy, no I/O.
+"""The votes of many items as arrays. Imports numpy, no I/O.
 
-Shares are the unit: a voter's share of an outcome is the part of its verdicts that went there, a tie is
-split evenly, an abstention takes no part. So a voter counts once whatever the number of its verdicts.
+Shares are the unit: a voter's share of an outcome is the part of its votes that went there, a tie is
+split evenly, an abstention takes no part. So a voter counts once, whatever it said.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from solon.consensus.panel import Verdict, channel_of, share_of
+from solon.consensus.panel import Vote, channel_of, share_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,8 +26,8 @@ class Ballots:
     ``shares`` (n, V, K): per voter, rows of active voters sum to 1, of absent ones to 0.
     ``channel`` (n, C, K): what each channel adds to its voter's share. ``seen`` (n, C): 1 where the
     channel said something. ``owner`` (C,): voter of each channel. ``lean`` (n, V): +1 where all of a voter's
-    verdicts saw order AB, -1 where BA, 0 where they balance or the order is unknown.
-    ``votes`` (n, K): plain count of verdicts, ties split.
+    votes saw order AB, -1 where BA, 0 where they balance or the order is unknown.
+    ``votes`` (n, K): plain count of votes, ties split.
     """
 
     outcomes: tuple[str, ...]
@@ -56,8 +56,8 @@ class Ballots:
         )  # fmt: skip
 
 
-def collect(items: Sequence[Sequence[Verdict]], outcomes: Sequence[str] = ("A", "B")) -> Ballots:
-    """Count the verdicts of each item. An outcome that is not in ``outcomes`` is an abstention."""
+def collect(items: Sequence[Sequence[Vote]], outcomes: Sequence[str] = ("A", "B")) -> Ballots:
+    """Count the votes of each item. An outcome that is not in ``outcomes`` is an abstention."""
     index = {o: i for i, o in enumerate(outcomes)}
     keys = sorted({(v.judge, v.seat, v.order) for item in items for v in item})
     voters = sorted({key[0] for key in keys})

@@ -12,7 +12,7 @@ from solon.consensus.ballots import Ballots, Floats, collect
 from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, fit_platt
 from solon.consensus.logit import log_softmax
 from solon.consensus.model import PRIOR_CORRELATION, Calibration, ConsensusModel
-from solon.consensus.panel import TIE, Verdict, critic_against, judge_item
+from solon.consensus.panel import TIE, Vote, critic_against, judge_item
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.weights import Weights, learn_weights
 from solon.errors import ConfigError
@@ -36,7 +36,7 @@ class Decision:
 
 
 def fit(
-    verdicts_by_item: Mapping[str, Sequence[Verdict]],
+    votes_by_item: Mapping[str, Sequence[Vote]],
     decisions: Sequence[Decision],
     *,
     outcomes: Sequence[str] = ("A", "B"),
@@ -59,18 +59,18 @@ def fit(
     ``extra``, ``against``: per item, as given to ``judge_item``; further signals count if named in ``signals``.
     ``calibrate_on``: the decided items that calibrate, as where only some were drawn at random; None: all.
     """
-    names = list(verdicts_by_item)
+    names = list(votes_by_item)
     at = {name: i for i, name in enumerate(names)}
     for decision in decisions:
         if decision.item not in at:
             raise ConfigError(
-                f"a decision names item {decision.item!r}, which has no verdicts here",
-                next_step="fit with the verdicts of every decided item",
+                f"a decision names item {decision.item!r}, which has no votes here",
+                next_step="fit with the votes of every decided item",
             )
     decided = {d.item for d in decisions}
     kept = names if unlabelled else [n for n in names if n in decided]
     at = {name: i for i, name in enumerate(kept)}
-    ballots = collect([verdicts_by_item[name] for name in kept], outcomes)
+    ballots = collect([votes_by_item[name] for name in kept], outcomes)
     chosen = [d for d in decisions if d.outcome in outcomes or d.outcome == TIE]
     weights = learn_weights(
         ballots,
@@ -89,7 +89,7 @@ def fit(
         calibration=_calibrate(
             model,
             weights,
-            verdicts_by_item,
+            votes_by_item,
             [*chosen, *other],
             calibration,
             signals,
@@ -101,27 +101,27 @@ def fit(
 
 
 def fit_cascade(
-    verdicts_by_item: Mapping[str, Sequence[Verdict]],
+    votes_by_item: Mapping[str, Sequence[Vote]],
     decisions: Sequence[Decision],
     seats: Sequence[int],
     drawn: Collection[str],
     **options: Any,
 ) -> ConsensusModel:
-    """One model per tier of a cascade, each over the verdicts that are there when the tier has spoken.
+    """One model per tier of a cascade, each over the votes that are there when the tier has spoken.
 
     A tier learns from the decided items that reached it. Only items ``drawn`` at random, which every tier was asked
-    about, calibrate it: who is sent on follows from the verdicts of the tiers before. Agreement on undecided items
+    about, calibrate it: who is sent on follows from the votes of the tiers before. Agreement on undecided items
     teaches nothing, since the judges of later tiers speak only where the earlier ones were not sure.
 
     Args:
         seats: tier per place of the panel. options: as of ``fit``.
     """
     last = max(seats)
-    reached = {d.item: tier_reached(verdicts_by_item.get(d.item, ()), seats) for d in decisions}
+    reached = {d.item: tier_reached(votes_by_item.get(d.item, ()), seats) for d in decisions}
     tiers = []
     for tier in range(last + 1):
         mine = [d for d in decisions if reached[d.item] >= tier]
-        there = {d.item: up_to(verdicts_by_item[d.item], tier, seats) for d in mine}
+        there = {d.item: up_to(votes_by_item[d.item], tier, seats) for d in mine}
         made = fit(there, mine, **{**options, "unlabelled": False}, calibrate_on=drawn)
         tiers.append(made)
     return replace(tiers[-1], n_decisions=len(decisions), seats=tuple(seats), tiers=tuple(tiers[:-1]))
@@ -161,7 +161,7 @@ def _as_model(
 def _calibrate(
     model: ConsensusModel,
     weights: Weights,
-    verdicts: Mapping[str, Sequence[Verdict]],
+    votes: Mapping[str, Sequence[Vote]],
     decisions: Sequence[Decision],
     kind: str,
     names: Sequence[str],
@@ -177,7 +177,7 @@ def _calibrate(
     for i, decision in enumerate(decisions):
         if only is not None and decision.item not in only:
             continue
-        seen = judge_item(model, verdicts[decision.item], extra.get(decision.item))
+        seen = judge_item(model, votes[decision.item], extra.get(decision.item))
         posterior = left_out[i] if i < len(left_out) else np.array(list(seen.posterior.values()))
         best = int(np.argmax(posterior))
         top.append(float(posterior[best]))

@@ -1,4 +1,4 @@
-"""From the verdicts on one item to a posterior over its outcomes. Imports no numpy, no I/O.
+"""From the votes on one item to a posterior over its outcomes. Imports no numpy, no I/O.
 
 Called once per item inside the graph, so it works on plain floats (tens of microseconds).
 """
@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from operator import attrgetter
+from typing import Any
 
 from solon.consensus.model import Calibration, ConsensusModel
 from solon.consensus.tiers import tier_reached
 from solon.errors import InternalError
 
-__all__ = ["Calibration", "Consensus", "ConsensusModel", "Verdict", "channel_of", "judge_item", "share_of"]
+__all__ = ["Calibration", "Consensus", "ConsensusModel", "Vote", "channel_of", "judge_item", "share_of"]
 
 TIE = "tie"
 ABSTAIN = "abstain"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One finding of one judge on one item.
+class Vote:
+    """What one verdict of one judge on one item says to the consensus.
 
     ``judge`` is the independent voter: the model behind the seat. ``outcome`` is one of the model's
     outcomes, ``"tie"`` or ``"abstain"``; anything else is counted as an abstention, never as a vote.
@@ -30,6 +32,7 @@ class Verdict:
     """
 
     judge: str
+    _: KW_ONLY
     seat: str = ""
     order: str = ""
     sample: int = 0
@@ -38,6 +41,25 @@ class Verdict:
     scores: tuple[float, ...] | None = None
     confidence: float | None = None
 
+    @classmethod
+    def of(cls, verdict: Any) -> Vote:
+        """The vote of a judge's verdict, or of a stored one: of whatever has attributes of these names.
+
+        Its scores are left out: a judge gives them by criterion, a vote has them by outcome.
+        """
+        return cls(
+            verdict.judge,
+            seat=verdict.seat,
+            order=verdict.order,
+            sample=verdict.sample,
+            outcome=verdict.outcome,
+            p=verdict.p,
+            confidence=verdict.confidence,
+        )
+
+
+_IN_ORDER = attrgetter("judge", "seat", "order", "sample")
+
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
@@ -45,7 +67,7 @@ class Consensus:
 
     ``posterior`` sums to 1. ``margin``: best minus second. ``confidence``: calibrated probability that
     an expert would agree with ``best``; the posterior itself while nothing is calibrated. ``votes``
-    counts verdicts. ``split``: two voters, or two orders of one voter, point to different outcomes.
+    counts them by outcome. ``split``: two voters, or two orders of one voter, point to different outcomes.
     """
 
     posterior: dict[str, float]
@@ -74,7 +96,7 @@ class _Voter:
 
 @dataclass(slots=True)
 class _Heard:
-    """What the verdicts on an item say, voter by voter, and what they tell besides an outcome."""
+    """What the votes on an item say, voter by voter, and what they tell besides an outcome."""
 
     votes: dict[str, int]
     voters: dict[str, _Voter] = field(default_factory=dict)
@@ -98,7 +120,7 @@ class _Heard:
             found["sample_variance"] = _sample_variance(self.samples.values())
         return found
 
-    def note(self, v: Verdict, share: list[float]) -> None:
+    def note(self, v: Vote, share: list[float]) -> None:
         """Keep what `v` tells besides its outcome."""
         self.resampled = self.resampled or v.sample > 0
         self.samples.setdefault((v.judge, v.seat, v.order), []).append(share)
@@ -111,13 +133,13 @@ class _Heard:
             self.said.append(v.confidence)
 
 
-def _hear(model: ConsensusModel, verdicts: Sequence[Verdict]) -> _Heard:
+def _hear(model: ConsensusModel, votes: Sequence[Vote]) -> _Heard:
     """Add up the shares of every voter, as they are and weighed by what is known of the channel they came by."""
     outcomes, k = model.outcomes, len(model.outcomes)
     index = {outcome: i for i, outcome in enumerate(outcomes)}
     heard = _Heard({**dict.fromkeys(outcomes, 0), TIE: 0, ABSTAIN: 0})
     channels, position = model.channels, model.position
-    for v in verdicts:
+    for v in sorted(votes, key=_IN_ORDER):  # sums of floats depend on it, and a store keeps no order
         share = share_of(v, index, k)
         if share is None:
             heard.votes[ABSTAIN] += 1
@@ -145,25 +167,25 @@ def _hear(model: ConsensusModel, verdicts: Sequence[Verdict]) -> _Heard:
 
 def judge_item(
     model: ConsensusModel,
-    verdicts: Sequence[Verdict],
+    votes: Sequence[Vote],
     extra: Mapping[str, float] | None = None,
     *,
     against: Mapping[str, float] | None = None,
 ) -> Consensus:
-    """Posterior, margin, confidence and signals of one item. Total for any verdicts, none included.
+    """Posterior, margin, confidence and signals of one item. Total for any votes, none included, in any order.
 
     ``extra``: further signals for the calibration to listen to. ``against``: what critics hold against each outcome,
-    from 0 (nothing) to 1 (fatal). Of a cascade, the tier that the verdicts reach says what is believed of them.
+    from 0 (nothing) to 1 (fatal). Of a cascade, the tier that the votes reach says what is believed of them.
     """
     if model.tiers:
-        model = model.at(tier_reached(verdicts, model.seats))
+        model = model.at(tier_reached(votes, model.seats))
     outcomes = model.outcomes
-    heard = _hear(model, verdicts)
-    voters, votes = heard.voters, heard.votes
+    heard = _hear(model, votes)
+    voters = heard.voters
     posterior = _posterior(model, voters)
     order = sorted(range(len(outcomes)), key=lambda i: -posterior[i])
     top, second = posterior[order[0]], posterior[order[1]]
-    signals, split = _signals(voters, votes, len(outcomes))
+    signals, split = _signals(voters, heard.votes, len(outcomes))
     if extra:
         signals.update(extra)
     signals["margin"] = top - second
@@ -179,7 +201,7 @@ def judge_item(
         margin=top - second,
         confidence=model.calibration.apply(top, signals),
         signals=signals,
-        votes=votes,
+        votes=heard.votes,
         split=split,
     )
 
@@ -218,8 +240,8 @@ def _log_odds(p: float) -> float:
     return math.log(p / (1.0 - p))
 
 
-def share_of(v: Verdict, index: dict[str, int], k: int) -> list[float] | None:
-    """Share of one verdict per outcome, or None for an abstention (an unknown outcome is one).
+def share_of(v: Vote, index: dict[str, int], k: int) -> list[float] | None:
+    """Share of one vote per outcome, or None for an abstention (an unknown outcome is one).
 
     A tie is split over all outcomes, or over those with the highest score where scores are known.
     """
@@ -227,7 +249,7 @@ def share_of(v: Verdict, index: dict[str, int], k: int) -> list[float] | None:
         return None
     if v.p is not None and k == 2:
         if not 0.0 <= v.p <= 1.0:
-            raise InternalError(f"verdict of {v.judge!r} has p={v.p!r}, which is no probability")
+            raise InternalError(f"a vote of {v.judge!r} has p={v.p!r}, which is no probability")
         return [v.p, 1.0 - v.p]
     if v.outcome == TIE:
         if v.scores is not None and len(v.scores) == k:

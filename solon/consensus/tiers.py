@@ -1,4 +1,4 @@
-"""Which tier of a cascade a verdict comes from, and how far the cascade went. Imports no numpy, no I/O.
+"""Which tier of a cascade a vote comes from, and how far the cascade went. Imports no numpy, no I/O.
 
 A cascade asks cheap judges first and dearer ones only where those before are not sure enough, so that the judges of
 later tiers are missing, not at random, on the items that stopped earlier.
@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 
 class Seated(Protocol):
-    """A verdict, of which only the seat is looked at."""
+    """A vote or a verdict, of which only the seat is looked at."""
 
     @property
     def seat(self) -> str: ...
@@ -31,11 +31,11 @@ def tier_of(seat: str, seats: Sequence[int]) -> int:
     return max(seats, default=0)
 
 
-def tier_reached(verdicts: Iterable[Seated], seats: Sequence[int]) -> int:
-    """The last tier that was asked, whether its judges answered or abstained; 0 for no verdict."""
-    return max((tier_of(v.seat, seats) for v in verdicts), default=0)
+def tier_reached(votes: Iterable[Seated], seats: Sequence[int]) -> int:
+    """The last tier that was asked, whether its judges answered or abstained; 0 where there is no vote."""
+    return max((tier_of(v.seat, seats) for v in votes), default=0)
 
 
-def up_to(verdicts: Iterable[V], tier: int, seats: Sequence[int]) -> tuple[V, ...]:
-    """The verdicts that were there when `tier` had spoken."""
-    return tuple(v for v in verdicts if tier_of(v.seat, seats) <= tier)
+def up_to(votes: Iterable[V], tier: int, seats: Sequence[int]) -> tuple[V, ...]:
+    """The votes that were there when `tier` had spoken."""
+    return tuple(v for v in votes if tier_of(v.seat, seats) <= tier)

@@ -14,7 +14,6 @@ from solon.consensus.panel import judge_item
 from solon.eval.result import Figure, calibration_interval, rate
 from solon.eval.suites.agreement import AUDIT_RULE, DRAWN_RULES
 from solon.store import certificates
-from solon.store.criticism import against_on
 from solon.store.records import counts, evaluation
 
 if TYPE_CHECKING:
@@ -115,10 +114,9 @@ def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Op
     for version in learned[scope]:
         payload = certificates.consensus_payload(connection, version.id)
         models.append((version.decisions, ConsensusModel.from_json(payload)))
-    against = against_on(connection, [o.answer.shown for o in test])
     steps = []
     for fitted, model in models:
-        said = [judge_item(model, o.votes, against=against[o.answer.shown]).best for o in test]
+        said = [judge_item(model, o.votes).best for o in test]
         hits = sum(best == o.answer.outcome for best, o in zip(said, test, strict=True))
         steps.append(Step(x=float(fitted), agreement=rate(hits, len(test))))
     return tuple(steps)

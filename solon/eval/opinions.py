@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from solon.consensus.model import ConsensusModel
-from solon.consensus.panel import Consensus, Verdict, judge_item
+from solon.consensus.panel import Consensus, Vote, judge_item
 from solon.store.criticism import against_on
 from solon.store.records import evaluation
 from solon.store.records.evaluation import Answer, Shown
@@ -22,7 +22,7 @@ class Opinion:
 
     answer: Answer
     consensus: Consensus
-    votes: tuple[Verdict, ...]
+    votes: tuple[Vote, ...]
 
     @property
     def agrees(self) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from solon.consensus.panel import ABSTAIN, TIE, Verdict
+from solon.consensus.panel import ABSTAIN, TIE, Vote
 from solon.errors import UsageError
 
 PAIR = ("A", "B")
@@ -31,7 +31,7 @@ class RecordedItem:
     """One item: its verdicts, what the people said, and the answer that counts (None: no agreed answer)."""
 
     id: str
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Vote, ...]
     gold: str | None
     human: tuple[str, ...] = ()
     subset: str = ""
@@ -183,7 +183,7 @@ def _pair(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], s
         a, b = _number(entry.get("score_a")), _number(entry.get("score_b"))
         said = str(entry.get("order") or order)
         verdicts.append(
-            Verdict(
+            Vote(
                 judge=voter,
                 seat=seat,
                 order=said if said in ("AB", "BA") else "",
@@ -215,12 +215,14 @@ def _scores(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str],
             drawn = [_number(table[i][sample]) for i in turn]
             if any(s is None for s in drawn):
                 dirt["score is no number"] += 1
-                verdicts.append(Verdict(voter, seat, order, sample))
+                verdicts.append(Vote(voter, seat=seat, order=order, sample=sample))
                 continue
             scores = tuple(float(s or 0.0) for s in drawn)
             best = [i for i, s in enumerate(scores) if s == max(scores)]
             outcome = str(best[0]) if len(best) == 1 else TIE
-            verdicts.append(Verdict(voter, seat, order, sample, outcome, scores=scores))
+            verdicts.append(
+                Vote(voter, seat=seat, order=order, sample=sample, outcome=outcome, scores=scores)
+            )
     gold = row.get("gold")
     right = str(turn.index(gold)) if isinstance(gold, int) and 0 <= gold < k else None
     return RecordedItem(str(row["id"]), tuple(verdicts), right, (), str(row.get("subset", "")))
@@ -239,7 +241,7 @@ def _labels(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str],
         if label.strip().lower() in _UNSURE:
             dirt["label is unsure"] += 1
             label = ABSTAIN
-        verdicts.append(Verdict(worker, worker, "", 0, label))
+        verdicts.append(Vote(worker, seat=worker, outcome=label))
     gold = row.get("gold", row.get("gold_expert"))
     if gold is None:
         dirt["gold is missing"] += 1

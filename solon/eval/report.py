@@ -232,7 +232,7 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
         decided=sum(row.route == "decided" for row in own),
         models=_models(config) if asked else {},
         judges=_judges(config) if asked else (),
-        recorded=sum(found.call_id is None for found in evaluation.findings(connection, [run.id])),
+        recorded=sum(cast.call_id is None for cast in evaluation.paid_votes(connection, [run.id])),
         protocol={name: routing[name] for name in kept if name in routing},
         versions={
             name: counts.count_by(connection, [run.id], column)

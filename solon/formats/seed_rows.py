@@ -312,14 +312,21 @@ def _verdict(item: Any, index: int) -> SeedVerdict:
         raise RowProblem(f"{where}.verdict is {verdict!r:.40}; it must be one of {', '.join(VERDICTS)}")
     if order not in ("", "AB", "BA"):
         raise RowProblem(f"{where}.order is {order!r:.40}; it must be AB or BA")
-    shares = [_share(item.get(name), f"{where}.{name}") for name in ("p", "confidence")]
     sample = item.get("sample") or 0
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 0:
         raise RowProblem(f"{where}.sample is {sample!r:.40}; it must be a number from 0")
     seat = item.get("seat") or judge
     if not isinstance(seat, str):
         raise RowProblem(f"{where}.seat is a {_kind(seat)}, not text")
-    return SeedVerdict(judge.strip()[:MAX_ID], seat.strip()[:MAX_ID], verdict, order, sample, *shares)
+    return SeedVerdict(
+        judge=judge.strip()[:MAX_ID],
+        seat=seat.strip()[:MAX_ID],
+        verdict=verdict,
+        order=order,
+        sample=sample,
+        p=_share(item.get("p"), f"{where}.p"),
+        confidence=_share(item.get("confidence"), f"{where}.confidence"),
+    )
 
 
 def _share(value: Any, where: str) -> float | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from solon.agents import judge as judges
 from solon.agents.calls import Meter, ModelPool
 from solon.config import Config
-from solon.consensus.panel import Verdict, judge_item
+from solon.consensus.panel import Consensus
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
 from solon.graphs.recipes import Recipe, get_recipe
@@ -102,14 +102,14 @@ class Bench:
         context = self.context(row)
         with self.store.connect() as connection:
             round_, pair = judged_at(connection, row)
-        before, margin_before = await self._judge(context, row, base, round_ + AGAIN * afresh, pair)
-        after, margin_after = await self._judge(context, row, draft, round_, pair)
+        before = await self.judge(context, row.shown, base, round_ + AGAIN * afresh, pair)
+        after = await self.judge(context, row.shown, draft, round_, pair)
         twice = None
         if again:
-            twice, _ = await self._judge(context, row, base, round_ + 2 * AGAIN, pair)
+            twice = (await self.judge(context, row.shown, base, round_ + 2 * AGAIN, pair)).best
         await self.flush(context)
-        trial = impact.Trial(row.id, part, row.outcome, before, after, twice)
-        return trial, (margin_before, margin_after)
+        trial = impact.Trial(row.id, part, row.outcome, before.best, after.best, twice)
+        return trial, (before.margin, after.margin)
 
     async def score_shown(self, row: PrecedentRow, rubric: Rubric) -> list[dict[str, float]]:
         """Mean scores of the panel by criterion, of each candidate shown; empty where no judge gave any."""
@@ -146,18 +146,14 @@ class Bench:
         scores = _mean_scores(given)
         return scores, judges.weighted_mean(scores, context.case.rubric.weights())
 
-    async def _judge(
-        self, context: ItemContext, row: PrecedentRow, law: Document, round_: int, pair: int
-    ) -> tuple[str, float]:
+    async def judge(
+        self, context: ItemContext, shown: Sequence[str], law: Document, round_: int, pair: int
+    ) -> Consensus:
+        """What the panel thinks of the candidates shown under this law, with the other law as the item had it."""
         kept: dict[str, Constitution | Rubric] = {law.kind: law}
         case = replace(context.case, **kept)  # type: ignore[arg-type]
         under = replace(context, case=case)
-        found = await context.recipe.judge(under, list(row.shown), round=round_, pair=pair)
-        votes = [
-            Verdict(v.judge, v.seat, v.order, v.sample, v.outcome, v.p, None, v.confidence) for v in found
-        ]
-        consensus = judge_item(context.consensus, votes)
-        return consensus.best, consensus.margin
+        return context.weigh(await context.recipe.judge(under, list(shown), round=round_, pair=pair), shown)
 
     async def flush(self, context: ItemContext) -> None:
         """Wait until the calls made so far are in the journal."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
 from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import Consensus, judge_item
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
 from solon.store import Store
@@ -24,8 +25,6 @@ from solon.store.writer import Row
 if TYPE_CHECKING:
     from solon.agents.judge import Verdict
     from solon.graphs.recipes import Recipe
-
-Panel = Callable[..., Awaitable["list[Verdict]"]]
 
 
 @dataclass(slots=True)
@@ -91,7 +90,12 @@ class ItemContext:
         self._severities[candidate_id] = SEVERITY[worst]
         self._cited[candidate_id] = tuple(principles)
 
-    def held_against(self, shown: list[str]) -> dict[str, float]:
+    def weigh(self, verdicts: Iterable[Verdict], shown: Sequence[str]) -> Consensus:
+        """What the panel thinks of the candidates shown, by its verdicts on them and by what critics found."""
+        votes = [verdict.vote() for verdict in verdicts]
+        return judge_item(self.consensus, votes, against=self._held_against(shown))
+
+    def _held_against(self, shown: Sequence[str]) -> dict[str, float]:
         """What critics hold against each outcome, the same whether it is remembered or read."""
         if any(candidate not in self._severities for candidate in shown):
             with self.store.connect() as connection:

@@ -9,7 +9,7 @@ from typing import Any
 
 from solon.agents.calls import Meter, ModelPool
 from solon.config import Config
-from solon.consensus.panel import Consensus, Verdict, judge_item
+from solon.consensus.panel import Consensus
 from solon.graphs.contexts import Contexts
 from solon.graphs.recipes import Recipe
 from solon.graphs.routing import Route, Standing, choose_route
@@ -55,10 +55,7 @@ class SecondLook:
         given = await self._recipe.judge(context, list(target.shown), round=0, pair=0)
         await self._store.writer.run(lambda _: None)
         context.case.caller.journal.check()
-        votes = [
-            Verdict(v.judge, v.seat, v.order, v.sample, v.outcome, v.p, None, v.confidence) for v in given
-        ]
-        found = judge_item(context.consensus, votes)
+        found = context.weigh(given, target.shown)
         resolver = self._recipe.has_resolver and self._config.resolver.enabled
         route = choose_route(found, self._config.routing, Standing(target.pilot), can_resolve=resolver)
         return found, route

@@ -19,7 +19,7 @@ class ItemState(TypedDict, total=False):
         candidates: ids of the live candidates, the most promising first.
         shown: ids of the candidates under judgement (two of a pair, or one).
         pairs: how many pairs of this round were judged before.
-        verdicts: of the candidates shown: [judge, seat, order, sample, outcome, p, confidence].
+        verdicts: of the candidates shown, each as `Verdict.to_state` gives it.
         resolved: the resolver's side and citations, once it spoke about the candidates shown.
         consensus: best, margin, confidence of the last consensus.
         review: id of the review that is open; reviews: how many there were.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from solon.store.tables import Candidate, Critique
 
@@ -14,18 +14,33 @@ critiques = Critique.__table__  # type: ignore[attr-defined]
 SEVERITY = {"none": 0.0, "minor": 1 / 3, "major": 2 / 3, "fatal": 1.0}
 CHUNK = 500
 
+_same = candidates.alias("same")
+_WORST = (
+    select(candidates.c.id, critiques.c.worst, (_same.c.id == candidates.c.id).label("own"))
+    .join(_same, (_same.c.item_id == candidates.c.item_id) & (_same.c.text_id == candidates.c.text_id))
+    .join(critiques, critiques.c.candidate_id == _same.c.id)
+    .where(
+        candidates.c.id.in_(bindparam("ids", expanding=True)),
+        (_same.c.id == candidates.c.id) | (_same.c.attempt < candidates.c.attempt),
+        critiques.c.abstained.is_(None),
+    )
+)
+"""Built once: the graph asks it for every item that has a candidate which no critic has just seen."""
+
 
 def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str, float]:
-    """candidate -> its worst finding, 0 (none) to 1 (fatal). Without one where no critic spoke of this very text."""
+    """candidate -> its worst finding, 0 (none) to 1 (fatal). Without one where no critic spoke of this very text.
+
+    Of what an item brings to another attempt, what was found in an earlier one: it meets no critic again.
+    """
     ids = sorted(set(candidate_ids))
-    found: dict[str, float] = {}
+    own: dict[str, float] = {}
+    earlier: dict[str, float] = {}
     for start in range(0, len(ids), CHUNK):
-        query = select(critiques.c.candidate_id, critiques.c.worst).where(
-            critiques.c.candidate_id.in_(ids[start : start + CHUNK]), critiques.c.abstained.is_(None)
-        )
-        for row in connection.execute(query):
-            found[row.candidate_id] = max(found.get(row.candidate_id, 0.0), SEVERITY[row.worst])
-    return found
+        for row in connection.execute(_WORST, {"ids": ids[start : start + CHUNK]}):
+            found = own if row.own else earlier
+            found[row.id] = max(found.get(row.id, 0.0), SEVERITY[row.worst])
+    return earlier | own
 
 
 def cited_on(connection: Connection, wanted: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:

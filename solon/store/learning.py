@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, exists, func, or_, select
 
-from solon.consensus.panel import Verdict as Vote
+from solon.consensus.panel import Vote
 from solon.store.criticism import against_on
 from solon.store.review_rows import RESOLVER, VOTES
 from solon.store.runs import RunRow
@@ -251,10 +251,10 @@ def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
 
 
 def votes_on(
-    connection: Connection, wanted: Iterable[tuple[str, int, tuple[str, ...]]]
+    connection: Connection, wanted: Iterable[tuple[str, int, Sequence[str]]]
 ) -> dict[str, tuple[Vote, ...]]:
     """item -> votes of the panel, and of the resolver, on the candidates shown in that attempt."""
-    by_item = {item_id: (attempt, shown) for item_id, attempt, shown in wanted}
+    by_item = {item_id: (attempt, tuple(shown)) for item_id, attempt, shown in wanted}
     ids = list(by_item)
     found: dict[str, list[Vote]] = {item_id: [] for item_id in ids}
     for start in range(0, len(ids), CHUNK):
@@ -263,10 +263,8 @@ def votes_on(
             select(verdicts).where(verdicts.c.item_id.in_(part)).order_by(verdicts.c.id)
         ):
             attempt, shown = by_item[row.item_id]
-            if row.attempt == attempt and row.a_id == shown[0] and (len(shown) == 1 or row.b_id == shown[1]):
-                found[row.item_id].append(
-                    Vote(row.judge, row.seat, row.order, row.sample, row.outcome, row.p, None, row.confidence)
-                )
+            if row.attempt == attempt and shown_to_judge(row) == shown:
+                found[row.item_id].append(Vote.of(row))
         spoke = (
             select(resolutions, calls.c.model)
             .join(calls, calls.c.id == resolutions.c.call_id)
@@ -276,8 +274,13 @@ def votes_on(
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and row.favours_id in shown:
                 side = "AB"[shown.index(row.favours_id)]
-                found[row.item_id].append(Vote(row.model, RESOLVER, "", 0, side))
+                found[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=side))
     return {item_id: tuple(votes) for item_id, votes in found.items()}
+
+
+def shown_to_judge(verdict: Any) -> tuple[str, ...]:
+    """The candidates that a stored verdict is on: a pair, or one."""
+    return (verdict.a_id,) if verdict.b_id is None else (verdict.a_id, verdict.b_id)
 
 
 def judged_items(connection: Connection, run_id: str) -> list[Judged]:

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from solon.consensus import Verdict
+from solon.consensus import Vote
 
 
 def make_panel(
     n: int, accuracies: Sequence[float], *, seed: int = 0, copies: int = 1, lean: float = 0.0
-) -> tuple[dict[str, list[Verdict]], list[str]]:
+) -> tuple[dict[str, list[Vote]], list[str]]:
     """Independent judges of these accuracies, in both orders where ``copies`` is 2; the truth is A or B
     at even odds.
     """
     rng = np.random.default_rng(seed)
     truth = ["AB"[i] for i in rng.integers(0, 2, n)]
-    items: dict[str, list[Verdict]] = {}
+    items: dict[str, list[Vote]] = {}
     for row, right in enumerate(truth):
         said = []
         for j, accuracy in enumerate(accuracies):
@@ -25,6 +25,6 @@ def make_panel(
                 outcome = right if rng.random() < accuracy else "BA"["AB".index(right)]
                 if rng.random() < lean:
                     outcome = order[0]
-                said.append(Verdict(f"judge-{j}", "s", order, 0, outcome))
+                said.append(Vote(f"judge-{j}", seat="s", order=order, outcome=outcome))
         items[str(row)] = said
     return items, truth

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from panels import make_panel
 
-from solon.consensus import ConsensusModel, Verdict, judge_item
+from solon.consensus import ConsensusModel, Vote, judge_item
 from solon.consensus.cascade import Tier, certify_cascade
 from solon.consensus.learn import Decision, fit_cascade
 from solon.consensus.tiers import tier_of, tier_reached, up_to
@@ -110,10 +110,15 @@ def test_a_tier_that_was_not_asked_is_refused_and_says_so() -> None:
     assert everywhere[1].granted
 
 
-def seat(items: dict[str, list[Verdict]]) -> dict[str, list[Verdict]]:
+def seat(items: dict[str, list[Vote]]) -> dict[str, list[Vote]]:
     return {
         name: [
-            Verdict(v.judge, "1" if v.judge == "judge-0" else "2: the strong one", v.order, 0, v.outcome)
+            Vote(
+                v.judge,
+                seat="1" if v.judge == "judge-0" else "2: the strong one",
+                order=v.order,
+                outcome=v.outcome,
+            )
             for v in said
         ]
         for name, said in items.items()
@@ -153,7 +158,7 @@ def test_no_decision_on_a_tier_leaves_what_is_believed_of_it() -> None:
     model = fit_cascade(there, decisions, SEATS, set())
     assert model.calibration.kind == model.tiers[0].calibration.kind == "none"
     assert model.weights == {}
-    both = [*there["0"], Verdict("judge-1", "2", "AB", 0, "A")]
+    both = [*there["0"], Vote("judge-1", seat="2", order="AB", outcome="A")]
     assert judge_item(model, both).posterior == pytest.approx(
         judge_item(ConsensusModel.prior(), both).posterior
     )
@@ -168,7 +173,7 @@ def test_seats_tell_the_tier_and_the_resolver_speaks_last() -> None:
         1,
         1,
     ]
-    said = [Verdict("a", "1"), Verdict("b", "3", outcome="abstain")]
+    said = [Vote("a", seat="1"), Vote("b", seat="3", outcome="abstain")]
     assert tier_reached(said, seats) == 1
     assert up_to(said, 0, seats) == (said[0],)
     assert tier_reached([], seats) == 0

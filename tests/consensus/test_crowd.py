@@ -27,7 +27,7 @@ from solon.consensus.calibrate import (
 )
 from solon.consensus.dawid_skene import Crowd, dawid_skene, majority, one_coin
 from solon.consensus.mace import mace
-from solon.consensus.panel import Verdict
+from solon.consensus.panel import Vote
 from solon.consensus.reviewers import merge, rate_all, rate_from_overlap, rate_reviewer, vote_weight
 from solon.consensus.select import (
     pick_core_set,
@@ -171,8 +171,8 @@ def test_uncertainty_scores_agree_on_two_outcomes(posterior: np.ndarray) -> None
 
 
 def test_committee_scores_see_disagreement() -> None:
-    agree = [Verdict("a", outcome="A"), Verdict("b", outcome="A")]
-    differ = [Verdict("a", outcome="A"), Verdict("b", outcome="B")]
+    agree = [Vote("a", outcome="A"), Vote("b", outcome="A")]
+    differ = [Vote("a", outcome="A"), Vote("b", outcome="B")]
     entropy = score_vote_entropy(collect([agree, differ, []]))
     assert entropy.tolist() == pytest.approx([0.0, 1.0, 1.0], abs=1e-9)
     member = np.array([[[0.9, 0.1], [0.9, 0.1]], [[0.9, 0.1], [0.1, 0.9]]])

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from panels import make_panel
 
-from solon.consensus import ConsensusModel, Decision, Verdict, fit, judge_item
+from solon.consensus import ConsensusModel, Decision, Vote, fit, judge_item
 from solon.consensus.ballots import collect
 from solon.consensus.logit import fit_logit, log_softmax
 from solon.consensus.weights import learn_weights
 from solon.errors import ConfigError
 
 
-def accuracy(model: ConsensusModel, items: dict[str, list[Verdict]], truth: list[str], start: int) -> float:
+def accuracy(model: ConsensusModel, items: dict[str, list[Vote]], truth: list[str], start: int) -> float:
     right = [judge_item(model, items[str(i)]).best == truth[i] for i in range(start, len(truth))]
     return sum(right) / len(right)
 
@@ -44,7 +44,7 @@ def test_a_judge_below_chance_is_turned_around_only_when_shown() -> None:
 def test_copies_of_one_judge_do_not_outvote_better_independent_ones() -> None:
     items, truth = make_panel(800, [0.6, 0.8, 0.8], seed=3)
     for said in items.values():
-        said.extend(Verdict(f"copy-{i}", "s", "AB", 0, said[0].outcome) for i in range(6))
+        said.extend(Vote(f"copy-{i}", seat="s", order="AB", outcome=said[0].outcome) for i in range(6))
     model = fit(items, decide(truth, 150))
     assert accuracy(model, items, truth, 200) > 0.76
     copies = sum(w for name, w in model.weights.items() if name.startswith("copy")) + model.weights["judge-0"]
@@ -57,12 +57,12 @@ def test_position_bias_is_learned() -> None:
     items = {}
     for i, right in enumerate(truth):
         outcome = right if rng.random() < 0.6 else "A"
-        items[str(i)] = [Verdict("j", "s", "AB", 0, outcome)]
+        items[str(i)] = [Vote("j", seat="s", order="AB", outcome=outcome)]
     model = fit(items, decide(truth, 300))
     assert model.position["j"] > 0.2
     assert (
-        judge_item(model, [Verdict("j", "s", "AB", 0, "B")]).margin
-        > judge_item(model, [Verdict("j", "s", "AB", 0, "A")]).margin
+        judge_item(model, [Vote("j", seat="s", order="AB", outcome="B")]).margin
+        > judge_item(model, [Vote("j", seat="s", order="AB", outcome="A")]).margin
     )
 
 
@@ -131,7 +131,7 @@ def test_several_outcomes_and_unknown_items() -> None:
     truth = [str(i) for i in rng.integers(0, 4, 200)]
     items = {
         str(i): [
-            Verdict(f"j{k}", outcome=t if rng.random() < a else str(rng.integers(0, 4)))
+            Vote(f"j{k}", outcome=t if rng.random() < a else str(rng.integers(0, 4)))
             for k, a in enumerate((0.8, 0.3))
         ]
         for i, t in enumerate(truth)

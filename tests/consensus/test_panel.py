@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solon.consensus import Calibration, ConsensusModel, Verdict, judge_item
+from solon.consensus import Calibration, ConsensusModel, Vote, judge_item
 from solon.errors import ConfigError, InternalError
 
 verdict = st.builds(
-    Verdict,
+    Vote,
     judge=st.sampled_from(["a", "b", "c", "d"]),
     seat=st.sampled_from(["s", "t"]),
     order=st.sampled_from(["AB", "BA", ""]),
@@ -32,9 +32,7 @@ models = st.builds(
 
 
 @given(models, st.lists(verdict, max_size=12))
-def test_posterior_is_a_distribution_and_best_is_its_top(
-    model: ConsensusModel, given_: list[Verdict]
-) -> None:
+def test_posterior_is_a_distribution_and_best_is_its_top(model: ConsensusModel, given_: list[Vote]) -> None:
     found = judge_item(model, given_)
     assert math.isclose(sum(found.posterior.values()), 1.0, abs_tol=1e-9)
     assert found.posterior[found.best] == max(found.posterior.values())
@@ -45,9 +43,7 @@ def test_posterior_is_a_distribution_and_best_is_its_top(
 
 
 @given(models, st.lists(verdict, max_size=10), st.randoms())
-def test_the_order_of_judges_changes_nothing(
-    model: ConsensusModel, given_: list[Verdict], rng: object
-) -> None:
+def test_the_order_of_judges_changes_nothing(model: ConsensusModel, given_: list[Vote], rng: object) -> None:
     turned = list(given_)
     rng.shuffle(turned)  # type: ignore[attr-defined]
     a, b = judge_item(model, given_), judge_item(model, turned)
@@ -61,23 +57,23 @@ def test_an_agreeing_verdict_never_lowers_the_confidence_of_equal_judges(
     given_: list[tuple[str, str]],
 ) -> None:
     model = ConsensusModel.prior()
-    verdicts = [Verdict(judge, outcome=outcome) for judge, outcome in given_]
+    verdicts = [Vote(judge, outcome=outcome) for judge, outcome in given_]
     before = judge_item(model, verdicts)
-    after = judge_item(model, [*verdicts, Verdict("new", outcome=before.best)])
+    after = judge_item(model, [*verdicts, Vote("new", outcome=before.best)])
     assert after.posterior[before.best] >= before.posterior[before.best] - 1e-9
 
 
 @given(st.lists(verdict, max_size=8))
-def test_swapping_the_sides_swaps_the_posterior(given_: list[Verdict]) -> None:
+def test_swapping_the_sides_swaps_the_posterior(given_: list[Vote]) -> None:
     other = {"A": "B", "B": "A"}
     turned = [
-        Verdict(
+        Vote(
             v.judge,
-            v.seat,
-            v.order,
-            v.sample,
-            other.get(v.outcome, v.outcome),
-            None if v.p is None else 1 - v.p,
+            seat=v.seat,
+            order=v.order,
+            sample=v.sample,
+            outcome=other.get(v.outcome, v.outcome),
+            p=None if v.p is None else 1 - v.p,
         )
         for v in given_
     ]
@@ -87,22 +83,25 @@ def test_swapping_the_sides_swaps_the_posterior(given_: list[Verdict]) -> None:
 
 def test_orders_and_samples_of_one_model_are_one_voter() -> None:
     model = ConsensusModel.prior()
-    one = judge_item(model, [Verdict("m", outcome="A")])
-    many = judge_item(model, [Verdict("m", f"seat{i}", o, i, "A") for i in range(5) for o in ("AB", "BA")])
+    one = judge_item(model, [Vote("m", outcome="A")])
+    many = judge_item(
+        model,
+        [Vote("m", seat=f"seat{i}", order=o, sample=i, outcome="A") for i in range(5) for o in ("AB", "BA")],
+    )
     assert many.posterior == pytest.approx(one.posterior)
-    two = judge_item(model, [Verdict("m", outcome="A"), Verdict("n", outcome="A")])
+    two = judge_item(model, [Vote("m", outcome="A"), Vote("n", outcome="A")])
     assert two.posterior["A"] > one.posterior["A"]
 
 
 def test_unanimous_unchecked_judges_never_become_certain() -> None:
-    found = judge_item(ConsensusModel.prior(), [Verdict(str(i), outcome="A") for i in range(200)])
+    found = judge_item(ConsensusModel.prior(), [Vote(str(i), outcome="A") for i in range(200)])
     assert found.posterior["A"] < 0.95
 
 
 def test_no_verdict_leaves_the_prior_and_a_broken_judge_is_no_disagreement() -> None:
     model = ConsensusModel.prior()
     assert judge_item(model, []).posterior == {"A": 0.5, "B": 0.5}
-    found = judge_item(model, [Verdict("a", outcome="A"), Verdict("b", outcome="abstain")])
+    found = judge_item(model, [Vote("a", outcome="A"), Vote("b", outcome="abstain")])
     assert not found.split
     assert found.votes["abstain"] == 1
     assert found.signals["vote_entropy"] == 0.0
@@ -110,7 +109,7 @@ def test_no_verdict_leaves_the_prior_and_a_broken_judge_is_no_disagreement() -> 
 
 def test_a_flip_under_the_swap_is_a_split_and_moves_nothing() -> None:
     found = judge_item(
-        ConsensusModel.prior(), [Verdict("a", order="AB", outcome="A"), Verdict("a", order="BA", outcome="B")]
+        ConsensusModel.prior(), [Vote("a", order="AB", outcome="A"), Vote("a", order="BA", outcome="B")]
     )
     assert found.split
     assert found.signals["flips"] == 1.0
@@ -119,31 +118,31 @@ def test_a_flip_under_the_swap_is_a_split_and_moves_nothing() -> None:
 
 def test_a_judge_that_leans_to_the_first_answer_is_discounted() -> None:
     model = ConsensusModel(weights={"a": 1.0}, position={"a": 0.8})
-    first = judge_item(model, [Verdict("a", order="AB", outcome="A")]).posterior["A"]
-    second = judge_item(model, [Verdict("a", order="BA", outcome="A")]).posterior["A"]
+    first = judge_item(model, [Vote("a", order="AB", outcome="A")]).posterior["A"]
+    second = judge_item(model, [Vote("a", order="BA", outcome="A")]).posterior["A"]
     assert second > first
 
 
 def test_probabilities_weigh_by_their_distance_from_one_half() -> None:
     model = ConsensusModel.prior()
-    sure = judge_item(model, [Verdict("a", outcome="A", p=0.95)])
-    unsure = judge_item(model, [Verdict("a", outcome="A", p=0.55)])
+    sure = judge_item(model, [Vote("a", outcome="A", p=0.95)])
+    unsure = judge_item(model, [Vote("a", outcome="A", p=0.55)])
     assert sure.margin > unsure.margin
     assert sure.signals["logprob_margin"] > unsure.signals["logprob_margin"]
     with pytest.raises(InternalError):
-        judge_item(model, [Verdict("a", outcome="A", p=1.5)])
+        judge_item(model, [Vote("a", outcome="A", p=1.5)])
 
 
 def test_a_tie_of_scores_is_split_over_the_best_only() -> None:
     model = ConsensusModel.prior(("0", "1", "2"))
-    found = judge_item(model, [Verdict("a", outcome="tie", scores=(7.0, 7.0, 3.0))])
+    found = judge_item(model, [Vote("a", outcome="tie", scores=(7.0, 7.0, 3.0))])
     assert found.posterior["0"] == pytest.approx(found.posterior["1"])
     assert found.posterior["2"] < found.posterior["0"]
 
 
 @settings(max_examples=50)
 @given(models, st.lists(verdict, max_size=6))
-def test_json_round_trip(model: ConsensusModel, given_: list[Verdict]) -> None:
+def test_json_round_trip(model: ConsensusModel, given_: list[Vote]) -> None:
     again = ConsensusModel.from_json(json.loads(json.dumps(model.to_json())))
     assert again == model
     assert judge_item(again, given_) == judge_item(model, given_)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.consensus import ConsensusModel, Decision, Verdict, fit, judge_item
+from solon.consensus import ConsensusModel, Decision, Vote, fit, judge_item
 from solon.consensus.ballots import collect
 from solon.consensus.reviewers import merge, rate_people
 from solon.consensus.select import score_model_change
@@ -20,8 +20,11 @@ from solon.consensus.worth import LONGEST, reading_minutes, weigh_decision
 PRIOR = ConsensusModel.prior()
 
 
-def pair(*outcomes: str, confidence: float | None = None) -> list[Verdict]:
-    return [Verdict(f"j{i}", "1", "AB", 0, side, confidence=confidence) for i, side in enumerate(outcomes)]
+def pair(*outcomes: str, confidence: float | None = None) -> list[Vote]:
+    return [
+        Vote(f"j{i}", seat="1", order="AB", outcome=side, confidence=confidence)
+        for i, side in enumerate(outcomes)
+    ]
 
 
 def test_a_critic_against_the_preferred_answer_is_a_signal_and_against_the_other_is_none() -> None:
@@ -55,9 +58,9 @@ def test_calibration_learns_to_listen_to_the_critic_and_to_verbal_doubt() -> Non
 
 
 def test_sample_variance_is_that_of_one_judge_asked_again() -> None:
-    same = [Verdict("j", "1", "AB", s, "A") for s in range(4)]
-    mixed = [Verdict("j", "1", "AB", s, "AB"[s % 2]) for s in range(4)]
-    flipped = [Verdict("j", "1", "AB", 0, "A"), Verdict("j", "1", "BA", 0, "B")]
+    same = [Vote("j", seat="1", order="AB", sample=s, outcome="A") for s in range(4)]
+    mixed = [Vote("j", seat="1", order="AB", sample=s, outcome="AB"[s % 2]) for s in range(4)]
+    flipped = [Vote("j", seat="1", order="AB", outcome="A"), Vote("j", seat="1", order="BA", outcome="B")]
     assert judge_item(PRIOR, same).signals["sample_variance"] == 0.0
     assert judge_item(PRIOR, mixed).signals["sample_variance"] == 0.5
     assert "sample_variance" not in judge_item(PRIOR, flipped).signals

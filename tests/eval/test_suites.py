@@ -95,12 +95,12 @@ def test_judges_are_measured_seat_by_seat(material: Material, known: Any) -> Non
 
 def test_what_nobody_decided_is_no_cost_of_right_verdicts(material: Material) -> None:
     with material.store.connect() as connection:
-        cast = list(evaluation.findings(connection, material.run_ids))
+        cast = list(evaluation.paid_votes(connection, material.run_ids))
         given = counted(evaluation.answers(connection, material.run_ids))
     decided = {(a.item_id, a.attempt) for a in given}
     for judge in judges.evaluate(material).judges:
-        own = [f for f in cast if f.seat == judge.name]
-        known = [f for f in own if (f.item_id, f.attempt) in decided]
+        own = [paid for paid in cast if paid.vote.seat == judge.name]
+        known = [paid for paid in own if paid.what[:2] in decided]
         assert len(known) < len(own)
         hits = (judge.accuracy.value or 0) * judge.accuracy.n
         # Experts who tie leave no side to be right on: with them the sum may only be larger.

@@ -194,10 +194,10 @@ def test_a_recorded_panel_becomes_a_run(solon: Cli, tmp_path: Path) -> None:
     with Project(STORE, create=False) as project:
         assert project.summarize().model_calls == 0
         with project.store.connect() as connection:
-            given = list(evaluation.findings(connection, [runs.find_run(connection).id]))
+            given = list(evaluation.paid_votes(connection, [runs.find_run(connection).id]))
     assert len(given) == 24
-    assert {finding.judge for finding in given} == {"x", "y"}
-    assert all(finding.call_id is None for finding in given)
+    assert {paid.vote.judge for paid in given} == {"x", "y"}
+    assert all(paid.call_id is None for paid in given)
 
 
 def test_a_recorded_answer_counts_once_where_three_people_audit(

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 
 from solon.config import RoutingConfig
 from solon.consensus.model import ConsensusModel
-from solon.consensus.panel import Verdict, judge_item
+from solon.consensus.panel import Vote, judge_item
 from solon.graphs.routing import choose_route, explain
 
 MODEL = ConsensusModel.prior()
 probability = st.floats(0.0, 1.0, allow_nan=False)
 
 
-def panel(ps: list[float]) -> list[Verdict]:
+def panel(ps: list[float]) -> list[Vote]:
     sides = ["tie" if p == 0.5 else "A" if p > 0.5 else "B" for p in ps]
     return [
-        Verdict(f"judge{i}", f"{i}", "AB", 0, side, p)
+        Vote(f"judge{i}", seat=f"{i}", order="AB", outcome=side, p=p)
         for i, (p, side) in enumerate(zip(ps, sides, strict=True))
     ]
 
@@ -45,7 +45,7 @@ def test_a_higher_threshold_never_accepts_more(ps: list[float], one: float, othe
 
 @given(st.integers(0, 4), st.sampled_from(["always", "never", "disagreement", "threshold"]))
 def test_a_panel_that_abstains_is_never_accepted(n: int, policy: str) -> None:
-    found = judge_item(MODEL, [Verdict(f"j{i}", f"{i}") for i in range(n)])
+    found = judge_item(MODEL, [Vote(f"j{i}", seat=f"{i}") for i in range(n)])
     route = choose_route(found, RoutingConfig(policy=policy), can_resolve=True)
     assert route.where == "review"
 

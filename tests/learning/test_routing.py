@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from solon.config import RoutingConfig
 from solon.consensus.model import ConsensusModel
-from solon.consensus.panel import Consensus, Verdict, judge_item
+from solon.consensus.panel import Consensus, Vote, judge_item
 from solon.graphs.routing import Standing, choose_route
 
 
 def weigh(*votes: tuple[str, str, float]) -> Consensus:
     verdicts = [
-        Verdict(judge=judge, seat="1", order=order, outcome="A" if p > 0.5 else "B", p=p)
+        Vote(judge=judge, seat="1", order=order, outcome="A" if p > 0.5 else "B", p=p)
         for judge, order, p in votes
     ]
     return judge_item(ConsensusModel.prior(), verdicts)
@@ -23,7 +23,7 @@ def weigh(*votes: tuple[str, str, float]) -> Consensus:
 SURE = weigh(("m1", "AB", 0.99), ("m1", "BA", 0.98), ("m2", "AB", 0.99), ("m2", "BA", 0.97))
 SPLIT = weigh(("m1", "AB", 0.9), ("m1", "BA", 0.9), ("m2", "AB", 0.1), ("m2", "BA", 0.12))
 WEAK = weigh(("m1", "AB", 0.55), ("m1", "BA", 0.53))
-NONE = judge_item(ConsensusModel.prior(), [Verdict(judge="m1")])
+NONE = judge_item(ConsensusModel.prior(), [Vote(judge="m1")])
 
 
 def route(

@@ -13,7 +13,7 @@ from solon import Project
 from solon.certifying import certify_sample
 from solon.config import RoutingConfig
 from solon.consensus.model import ConsensusModel
-from solon.consensus.panel import Verdict, judge_item
+from solon.consensus.panel import Vote, judge_item
 from solon.evidence import Evidence
 from solon.graphs.routing import Standing, choose_route
 from solon.learning import _chooses_other, _rest
@@ -196,15 +196,22 @@ def test_under_a_certificate_the_resolver_pushes_nothing_over_the_cut() -> None:
     """No item of the pilot has its vote, so that a certificate says nothing of items that do."""
     routing = RoutingConfig(policy="pilot", threshold=0.9)
     split = judge_item(
-        ConsensusModel.prior(), [Verdict("m", "1", "AB", 0, "A", 0.6), Verdict("n", "2", "AB", 0, "B", 0.45)]
+        ConsensusModel.prior(),
+        [
+            Vote("m", seat="1", order="AB", outcome="A", p=0.6),
+            Vote("n", seat="2", order="AB", outcome="B", p=0.45),
+        ],
     )
     assert split.split
     assert choose_route(split, routing, Standing(), can_resolve=True).where == "resolve"
     assert choose_route(split, routing, Standing(threshold=0.9), can_resolve=True).where == "review"
 
     config = RoutingConfig  # a certificate's cut looks at the panel's own votes alone
-    panel = (Verdict("m", "1", "AB", 0, "A", 0.6), Verdict("n", "2", "AB", 0, "B", 0.45))
-    votes = (*panel, Verdict("m", "resolver", "", 0, "A"))
+    panel = (
+        Vote("m", seat="1", order="AB", outcome="A", p=0.6),
+        Vote("n", seat="2", order="AB", outcome="B", p=0.45),
+    )
+    votes = (*panel, Vote("m", seat="resolver", outcome="A"))
     item = Judged("i", 0, "accepted", False, "r", "a", None, ("a", "b"), votes)
 
     class Tiers:
@@ -219,8 +226,8 @@ def test_under_a_certificate_the_resolver_pushes_nothing_over_the_cut() -> None:
 
 def test_a_single_answer_that_the_panel_now_rejects_is_not_confirmed() -> None:
     outcomes = ("accept", "reject")
-    rejects = judge_item(ConsensusModel.prior(outcomes), [Verdict("m", "1", "", 0, "reject")])
-    accepts = judge_item(ConsensusModel.prior(outcomes), [Verdict("m", "1", "", 0, "accept")])
+    rejects = judge_item(ConsensusModel.prior(outcomes), [Vote("m", seat="1", outcome="reject")])
+    accepts = judge_item(ConsensusModel.prior(outcomes), [Vote("m", seat="1", outcome="accept")])
     item = Judged("i", 0, "accepted", False, "r", "a", None, ("a",))
     assert _chooses_other(rejects, item)
     assert not _chooses_other(accepts, item)
@@ -234,11 +241,11 @@ def test_agreeing_on_what_to_reject_promises_nothing_of_what_is_accepted(tmp_pat
         Decided(f"d{i}", f"i{i}", 0, ("a",), "reject", "a", "expert:x", 0.0, True, True, "interrupt", "r")
         for i in range(len(sides))
     ]
-    verdicts = {f"i{i}": (Verdict("m", "1", "", 0, side),) for i, side in enumerate(sides)}
+    verdicts = {f"i{i}": (Vote("m", seat="1", outcome=side),) for i, side in enumerate(sides)}
     evidence = Evidence(
         usable=sample,
         judged=[],
-        verdicts=dict(verdicts),
+        votes=dict(verdicts),
         against={name: {} for name in verdicts},
         answers={},
         reliability={},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.ceiling import measure_ceiling
-from solon.consensus.panel import ABSTAIN, Verdict
+from solon.consensus.panel import ABSTAIN, Vote
 from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
 from solon.eval.opinions import Opinion, counted, opinions_on, overlaps
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
@@ -215,7 +215,7 @@ def _seats(found: Sequence[Opinion]) -> list[dict[str, str]]:
     return [unit for o in {o.answer.what: o for o in found}.values() if (unit := vote_of_seats(o.votes))]
 
 
-def vote_of_seats(votes: Sequence[Verdict]) -> dict[str, str]:
+def vote_of_seats(votes: Sequence[Vote]) -> dict[str, str]:
     """seat -> its one vote: orders and samples of a seat are no independent raters."""
     cast: dict[str, Counter[str]] = {}
     for vote in votes:

@@ -19,7 +19,7 @@ from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
 from solon.store import runs
 from solon.store.records import evaluation
-from solon.store.records.evaluation import Answer, Finding, Shown
+from solon.store.records.evaluation import Answer, PaidVote, Shown
 
 if TYPE_CHECKING:
     from solon.eval.material import Material
@@ -100,7 +100,7 @@ class _Seat:
     """What one seat said. `sides`: what was shown -> mean share for the first candidate (A, accept)."""
 
     model: str
-    findings: list[Finding] = field(default_factory=list)
+    cast: list[PaidVote] = field(default_factory=list)
     sides: dict[Shown, float] = field(default_factory=dict)
     said: dict[Shown, float] = field(default_factory=dict)
 
@@ -109,7 +109,7 @@ def evaluate(material: Material) -> Judges:
     """Every seat of the runs' panels, against the experts' counted decisions."""
     with material.store.connect() as connection:
         gold = _gold(counted(evaluation.answers(connection, material.run_ids)))
-        seats = _read_seats(evaluation.findings(connection, material.run_ids))
+        seats = _read_seats(evaluation.paid_votes(connection, material.run_ids))
         families = runs.told_families(connection, material.runs)
         written = {
             text.id: Written(
@@ -144,15 +144,16 @@ def _gold(answers: Sequence[Answer]) -> dict[Shown, float]:
     return {shown: float(value > 0.5) for shown, value in means.items() if value != 0.5}
 
 
-def _read_seats(findings: Iterable[Finding]) -> dict[str, _Seat]:
+def _read_seats(votes: Iterable[PaidVote]) -> dict[str, _Seat]:
     seats: dict[str, _Seat] = {}
     shares: dict[str, dict[Shown, list[tuple[float, float | None]]]] = defaultdict(lambda: defaultdict(list))
-    for finding in findings:
-        seat = seats.setdefault(finding.seat, _Seat(finding.judge))
-        seat.findings.append(finding)
-        share = {"A": 1.0, "accept": 1.0, "B": 0.0, "reject": 0.0, "tie": 0.5}.get(finding.outcome)
+    for paid in votes:
+        vote = paid.vote
+        seat = seats.setdefault(vote.seat, _Seat(vote.judge))
+        seat.cast.append(paid)
+        share = {"A": 1.0, "accept": 1.0, "B": 0.0, "reject": 0.0, "tie": 0.5}.get(vote.outcome)
         if share is not None:
-            shares[finding.seat][_shown(finding)].append((share, finding.p))
+            shares[vote.seat][paid.what].append((share, vote.p))
     for name, by_shown in shares.items():
         for shown, cast in by_shown.items():
             given = [p for _, p in cast if p is not None]
@@ -161,14 +162,6 @@ def _read_seats(findings: Iterable[Finding]) -> dict[str, _Seat]:
             leaning = seats[name].said.get(shown, sum(share for share, _ in cast) / len(cast))
             seats[name].sides[shown] = float(leaning > 0.5) + 0.5 * (leaning == 0.5)
     return seats
-
-
-def _shown(finding: Finding) -> Shown:
-    return (
-        finding.item_id,
-        finding.attempt,
-        (finding.a_id,) if finding.b_id is None else (finding.a_id, finding.b_id),
-    )
 
 
 def _judge(
@@ -180,24 +173,25 @@ def _judge(
     seed: int,
 ) -> Judge:
     right = {shown: 1.0 - abs(side - gold[shown]) for shown, side in seat.sides.items() if shown in gold}
-    cast = [f for f in seat.findings if f.outcome in ("A", "B")]
-    first = [(f.outcome == "A") == (f.order == "AB") for f in cast if f.order in ("AB", "BA")]
+    votes = [paid.vote for paid in seat.cast]
+    sided = [v for v in votes if v.outcome in ("A", "B")]
+    first = [(v.outcome == "A") == (v.order == "AB") for v in sided if v.order in ("AB", "BA")]
     own = {shown: side for shown in seat.sides if (side := _own_side(shown, written, family)) is not None}
     longer = _compare(seat, written, lambda one: one.length)
     marked = _compare(seat, written, lambda one: one.marks)
     hits = sum(right.values())
-    decided = [f for f in seat.findings if f.call_id and _shown(f) in right]
-    costs = [f.cost for f in decided]
+    decided = [paid for paid in seat.cast if paid.call_id and paid.what in right]
+    costs = [paid.cost for paid in decided]
     known = [cost for cost in costs if cost is not None]
     return Judge(
         name=name,
         model=plain_model(seat.model),
         family=family,
-        verdicts=len(seat.findings),
+        verdicts=len(votes),
         accuracy=rate(hits, len(right), "no expert decided what it judged"),
         flips=_flips(seat),
         first_shown=rate(sum(first), len(first), "it saw no pair"),
-        abstained=rate(sum(f.outcome == "abstain" for f in seat.findings), len(seat.findings)),
+        abstained=rate(sum(v.outcome == "abstain" for v in votes), len(votes)),
         prefers_longer=_share(seat, longer),
         length_bias=_bias(seat, gold, longer, seed),
         prefers_marked=_share(seat, marked),
@@ -207,15 +201,16 @@ def _judge(
         wins=measure_wins(_duels(seat, written), seed),
         **_calibration(seat, gold, seed),
         cost_per_correct=sum(known) / hits if hits and known and len(known) == len(costs) else None,
-        tokens_per_correct=sum(f.tokens for f in decided) / hits if hits and decided else None,
+        tokens_per_correct=sum(paid.tokens for paid in decided) / hits if hits and decided else None,
     )
 
 
 def _flips(seat: _Seat) -> Figure:
     by_order: dict[Shown, dict[str, str]] = defaultdict(dict)
-    for finding in seat.findings:
-        if finding.outcome in ("A", "B") and finding.order and finding.sample == 0:
-            by_order[_shown(finding)][finding.order] = finding.outcome
+    for paid in seat.cast:
+        vote = paid.vote
+        if vote.outcome in ("A", "B") and vote.order and vote.sample == 0:
+            by_order[paid.what][vote.order] = vote.outcome
     both = [said["AB"] != said["BA"] for said in by_order.values() if len(said) == 2]
     return rate(sum(both), len(both), "it saw no pair in both orders")
 

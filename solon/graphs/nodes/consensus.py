@@ -7,8 +7,8 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from solon.consensus.panel import Consensus, judge_item
-from solon.consensus.panel import Verdict as Vote
+from solon.agents.judge import Verdict
+from solon.consensus.panel import Consensus
 from solon.consensus.tiers import tier_reached
 from solon.consensus.worth import RELIABILITY, Worth, reading_minutes, weigh_decision
 from solon.graphs.context import ItemContext
@@ -22,10 +22,10 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
     """Next: `finish` (accepted), `resolve` or `review`; a review is written before the graph waits for it."""
     context = runtime.context
     routing = context.case.config.routing
-    votes = [Vote(v[0], v[1], v[2], v[3], v[4], v[5], None, v[6]) for v in state["verdicts"]]
-    tier = _tier(context, state, votes)
+    verdicts = [Verdict.from_state(kept) for kept in state["verdicts"]]
+    tier = _tier(context, state, verdicts)
     standing = stand(context.item.pilot, context.cuts, tier)
-    found = judge_item(context.consensus, votes, against=context.held_against(state["shown"]))
+    found = context.weigh(verdicts, state["shown"])
     resolver = context.recipe.has_resolver and context.case.config.resolver.enabled
     route = choose_route(
         found,
@@ -51,7 +51,7 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
             "next": "finish",
             **context.recipe.accept(found.best, state, route.rule),
         }
-    worth = _weigh(context, state["shown"], found)
+    worth = _worth(context, state["shown"], found)
     review_id = await _open_review(context, state, route, summary, worth)
     return {
         "consensus": summary,
@@ -61,15 +61,15 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
     }
 
 
-def _tier(context: ItemContext, state: ItemState, votes: list[Vote]) -> int:
+def _tier(context: ItemContext, state: ItemState, verdicts: list[Verdict]) -> int:
     """The last tier that was asked; verdicts that came with the seed stand for the whole panel."""
     tiers = context.case.config.tiers
     if context.judged_elsewhere(state["round"], state.get("pairs", 0)):
         return max(tiers)
-    return tier_reached(votes, tiers)
+    return tier_reached(verdicts, tiers)
 
 
-def _weigh(context: ItemContext, shown: list[str], found: Consensus) -> Worth:
+def _worth(context: ItemContext, shown: list[str], found: Consensus) -> Worth:
     """What a decision on the item is worth now, per minute of an expert's time."""
     model = context.consensus
     people = list(model.reviewers.values())

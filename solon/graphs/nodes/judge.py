@@ -11,8 +11,6 @@ from langgraph.runtime import Runtime
 
 from solon.agents import judge as judges
 from solon.agents.judge import Verdict
-from solon.consensus.panel import Verdict as Vote
-from solon.consensus.panel import judge_item
 from solon.graphs.context import ItemContext
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
@@ -29,28 +27,18 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         live = await _shortlist(context, state["round"], live)
     shown = live[tried * context.recipe.shown : (tried + 1) * context.recipe.shown]
     if elsewhere:
-        verdicts = [_recorded(verdict) for verdict in context.verdicts or ()]
+        verdicts = [Verdict.from_seed(recorded) for recorded in context.verdicts or ()]
     else:
         verdicts = await context.recipe.judge(context, shown, round=state["round"], pair=tried)
     _store(context, shown, verdicts, state["round"], tried)
     await context.commit()
-    small = [[v.judge, v.seat, v.order, v.sample, v.outcome, v.p, v.confidence] for v in verdicts]
-    return {"candidates": live, "shown": shown, "verdicts": small, "resolved": None, "next": "consensus"}
-
-
-def _recorded(verdict: dict[str, Any]) -> Verdict:
-    """A verdict that came with the seed. A judge's tries are one voter, as they are in the panel."""
-    return Verdict(
-        judge=verdict["judge"],
-        seat=verdict["seat"],
-        order=verdict["order"],
-        sample=verdict["sample"],
-        outcome=verdict["verdict"],
-        p=verdict["p"],
-        confidence=verdict["confidence"],
-        call=None,
-        abstained="recorded" if verdict["verdict"] == "abstain" else "",
-    )
+    return {
+        "candidates": live,
+        "shown": shown,
+        "verdicts": [verdict.to_state() for verdict in verdicts],
+        "resolved": None,
+        "next": "consensus",
+    }
 
 
 async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
@@ -88,8 +76,7 @@ async def _ask_tiers(
     """
     found = await ask(0)
     for tier in range(max(context.case.config.tiers)):
-        votes = [Vote(v.judge, v.seat, v.order, v.sample, v.outcome, v.p, None, v.confidence) for v in found]
-        so_far = judge_item(context.consensus, votes, against=context.held_against(shown))
+        so_far = context.weigh(found, shown)
         if stops_here(so_far, context.case.config.routing, stand(context.item.pilot, context.cuts, tier)):
             break
         found += await ask(tier + 1)

@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from solon.agents import judge as judges
+from solon.agents.judge import Verdict
 from solon.agents.resolver import Resolution
 from solon.agents.resolver import resolve as ask_resolver
 from solon.graphs.context import ItemContext
@@ -41,7 +42,7 @@ async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, 
     votes = list(state["verdicts"])
     if found.favours:
         voter = context.case.caller.voter(context.case.config.resolver.model)
-        votes.append([voter, RESOLVER, "", 0, found.favours, None, None])
+        votes.append(Verdict(judge=voter, seat=RESOLVER, outcome=found.favours).to_state())
     told = found.handed_over or f"the resolver favours {found.favours} by {', '.join(found.cites)}"
     resolved = {"favours": found.favours, "cites": list(found.cites), "told": told}
     return {"verdicts": votes, "resolved": resolved, "next": "consensus"}
@@ -51,15 +52,16 @@ async def _hear_both_sides(context: ItemContext, state: ItemState, a: str, b: st
     """One rationale a side: what the judges wrote, or what the surest of them says when asked."""
     round_, pair = state["round"], state.get("pairs", 0)
     sides: dict[str, str] = {"A": "", "B": ""}
-    asked: list[tuple[str, list[Any]]] = []
+    verdicts = [Verdict.from_state(kept) for kept in state["verdicts"]]
+    asked: list[tuple[str, Verdict]] = []
     for side in sides:
-        voters = [v for v in state["verdicts"] if v[4] == side]
+        voters = [v for v in verdicts if v.outcome == side]
         if voters:
-            asked.append((side, max(voters, key=lambda v: abs((v[5] if v[5] is not None else 0.75) - 0.5))))
+            asked.append((side, max(voters, key=lambda v: abs((0.75 if v.p is None else v.p) - 0.5))))
     answers = await asyncio.gather(
         *(
             judges.explain(
-                context.case, _seat_index(v), a=a, b=b, order=v[2], outcome=side, round=round_, pair=pair
+                context.case, _seat_index(v), a=a, b=b, order=v.order, outcome=side, round=round_, pair=pair
             )
             for side, v in asked
         )
@@ -67,12 +69,12 @@ async def _hear_both_sides(context: ItemContext, state: ItemState, a: str, b: st
     for (side, verdict), answer in zip(asked, answers, strict=True):
         sides[side] = answer
         if answer:
-            await _keep_rationale(context, state["verdicts"].index(verdict), round_, pair, answer)
+            await _keep_rationale(context, verdicts.index(verdict), round_, pair, answer)
     return sides
 
 
-def _seat_index(verdict: list[Any]) -> int:
-    return int(str(verdict[1]).split(":", 1)[0]) - 1
+def _seat_index(verdict: Verdict) -> int:
+    return int(verdict.seat.split(":", 1)[0]) - 1
 
 
 async def _keep_rationale(context: ItemContext, ordinal: int, round_: int, pair: int, rationale: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from solon.consensus.panel import Verdict as Vote
-from solon.store.learning import votes_on
+from solon.consensus.panel import Vote
+from solon.store.learning import shown_to_judge, votes_on
 from solon.store.review_rows import REPEAT
 from solon.store.tables import (
     Assignment,
@@ -214,27 +214,18 @@ def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dic
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A judge's verdict on a pair or a single candidate (`b_id` None), with what its call took."""
+class PaidVote:
+    """A judge's vote with what its call took. `call_id` is None where it was recorded elsewhere."""
 
-    item_id: str
-    attempt: int
-    a_id: str
-    b_id: str | None
-    judge: str
-    seat: str
-    order: str
-    sample: int
-    outcome: str
-    p: float | None
-    abstained: str | None
+    what: Shown
+    vote: Vote
     call_id: str | None
     cost: float | None
     tokens: int
 
 
-def findings(connection: Connection, run_ids: Sequence[str]) -> Iterator[Finding]:
-    """Verdicts of the items' attempts in force, streamed."""
+def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidVote]:
+    """Votes of the panel in the items' attempts in force, without the resolver's, streamed."""
     tokens = func.coalesce(calls.c.input_tokens, 0) + func.coalesce(calls.c.output_tokens, 0)
     query = (
         select(verdicts, calls.c.cost, tokens.label("tokens"))
@@ -244,21 +235,12 @@ def findings(connection: Connection, run_ids: Sequence[str]) -> Iterator[Finding
         .order_by(verdicts.c.id)
     )
     for row in connection.execution_options(stream_results=True).execute(query):
-        yield Finding(
-            row.item_id,
-            row.attempt,
-            row.a_id,
-            row.b_id,
-            row.judge,
-            row.seat,
-            row.order,
-            row.sample,
-            row.outcome,
-            row.p,
-            row.abstained,
-            row.call_id,
-            row.cost,
-            int(row.tokens or 0),
+        yield PaidVote(
+            what=(row.item_id, row.attempt, shown_to_judge(row)),
+            vote=Vote.of(row),
+            call_id=row.call_id,
+            cost=row.cost,
+            tokens=int(row.tokens or 0),
         )
 
 
