@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,23 @@ def sqlite_path(url: str) -> Path | None:
     """The file of a SQLite URL, or None for another database."""
     parsed = make_url(url)
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def sqlite_uri(path: Path) -> str:
+    """How sqlite3 is to open a file (with `uri=True`): to read it only, where its folder cannot be written.
+
+    A reader needs a log and its index beside the file. Where it can make neither and there are none, nobody writes, and
+    the file is read as it lies.
+    """
+    uri = path.absolute().as_uri()
+    if not path.exists() or os.access(path.parent, os.W_OK):
+        return uri
+    return f"{uri}?mode=ro" if log_of(path).exists() else f"{uri}?mode=ro&immutable=1"
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a SQLite file."""
+    return path.with_name(f"{path.name}-wal")
 
 
 def checkpoint_location(url: str) -> str:
@@ -63,6 +81,11 @@ def _sqlite_engine(url: str) -> Engine:
             f"{url!r} names no file; a store outlives the process", next_step="write sqlite:///solon.db"
         )
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "do_connect")
+    def _on_do_connect(_dialect: Any, _record: Any, cargs: list[Any], cparams: dict[str, Any]) -> None:
+        cargs[:] = [sqlite_uri(path)]
+        cparams["uri"] = True
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
