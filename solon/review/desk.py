@@ -115,7 +115,7 @@ async def begin_job(room: Room, caller: Caller, given: ExportIn) -> JobRow:
     """
     form = find_format(given.format)
     with room.store.connect() as connection:
-        run_id = find_run(connection, given.run).id if given.run else None
+        run_id = find_run(connection, given.run).id if given.run is not None else None
     name = f"solon-{given.format}{SUFFIX.get(form.container, '.jsonl')}"
     asked: dict[str, Any] = {**given.model_dump(), "run": run_id, "name": name}
     actor = caller.expert.actor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import typer
 from sqlalchemy import text
 
 from solon.cli.app import app
+from solon.cli.options import TEXTS
 from solon.store import Store
 
 Cli = Callable[..., Any]
@@ -41,7 +43,7 @@ def every_command() -> Iterator[tuple[str, Any]]:
 COMMANDS = dict(every_command())
 
 
-def line(name: str, **changed: str) -> list[str]:
+def line(name: str, /, **changed: str) -> list[str]:
     """A command line with everything that the command must have, and what is given here."""
     words = name.split()
     for parameter in COMMANDS[name].params:
@@ -77,5 +79,35 @@ def test_a_store_of_a_newer_solon_is_named_by_every_command(solon: Cli, newer: P
     for name in OPENING:
         result = solon(*line(name))
         assert result.code == 1, (name, result)
-        assert "made by a newer Solon" in result.out + result.err, (name, result)
+        assert "made by a newer Solon" in " ".join((result.out + result.err).split()), (name, result)
     assert newer.read_bytes() == before
+
+
+NAMING = [
+    (name, parameter)
+    for name, command in COMMANDS.items()
+    for parameter in command.params
+    if any(kind in str(parameter.type_descriptor.annotation) for kind in ("str", "Path"))
+    and parameter.name not in TEXTS
+    and parameter.default != ""
+]
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_name_is_refused_by_every_command(solon: Cli, folder: Path, blank: str) -> None:
+    assert len(NAMING) > 150
+    for name, parameter in NAMING:
+        words = line(name, **{parameter.name: blank})
+        result = solon(*words).fails(2, "is blank")
+        named = parameter.opts[0] if parameter.param_type_name == "option" else "[A-Z_]+"
+        assert re.match(f"error: {named} is blank\n", result.err), (words, result)
+    assert not (folder / "solon.db").exists()
+    solon("--profile", blank, "status").fails(2, "--profile is blank")
+
+
+def test_a_text_may_be_blank_and_an_option_may_repeat_its_default(
+    solon: Cli, waiting: list[dict[str, Any]]
+) -> None:
+    review = waiting[0]["id"]
+    assert solon("review", "decide", review, "tie", "--rationale", "").code == 0
+    solon("forget", "nothing-of-this-name", "--by", "").fails(2, "nothing that stands in the store")
