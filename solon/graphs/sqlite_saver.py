@@ -252,6 +252,7 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is dropped leaves no bytes where it was
         return connection
 
 

@@ -21,6 +21,9 @@ from solon.store.writer import Row, Writer
 
 SCHEMA = "0013"
 """The migration that this version of Solon wants."""
+CLEAN = "secure_delete"
+"""Name in `meta`: everything that was ever erased in the files of this store was overwritten, since they were made or
+were last rewritten. Stores that were made before Solon overwrote lack it."""
 
 
 class Store:
@@ -146,7 +149,8 @@ class Store:
         with self.transaction() as connection:
             from solon.store.writer import insert_rows
 
-            insert_rows(connection, [(Meta, {"name": "key", "value": secrets.token_hex(32)})])
+            made = {"key": secrets.token_hex(32), CLEAN: "1"}
+            insert_rows(connection, [(Meta, {"name": name, "value": value}) for name, value in made.items()])
         return self._key()
 
 
