@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from solon.errors import ConfigError, StoreError
@@ -60,7 +60,7 @@ def make_engine(url: str) -> Engine:
         if backend == "sqlite":
             return _sqlite_engine(url)
         if backend == "postgresql":
-            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=4, max_overflow=12)
+            return _postgres_engine(parsed)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(
             f"{url!r} is not a store URL: {error}", next_step="write sqlite:///file.db or postgresql://..."
@@ -72,6 +72,23 @@ def make_engine(url: str) -> Engine:
     raise ConfigError(
         f"{backend} is not supported as a store", next_step="use sqlite:///file.db or postgresql://..."
     )
+
+
+def _postgres_engine(url: URL) -> Engine:
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, max_overflow=12)
+    from psycopg.types.string import StrDumperUnknown
+
+    class WithoutNul(StrDumperUnknown):
+        """What is searched for may hold a NUL, which no text of PostgreSQL does: nothing is found, as in SQLite."""
+
+        def dump(self, obj: str) -> Any:
+            return super().dump(obj.replace("\x00", "\ufffd"))
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.adapters.register_dumper(str, WithoutNul)
+
+    return engine
 
 
 def _sqlite_engine(url: str) -> Engine:

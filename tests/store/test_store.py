@@ -108,6 +108,13 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
         assert connection.execute(select(texts).where(texts.c.id == text_id)).first() is None
 
 
+def test_what_no_text_can_hold_is_found_nowhere(store: Store) -> None:
+    with store.connect() as connection:
+        query = select(texts.c.id)
+        assert connection.execute(query.where(texts.c.body == "a\x00b")).all() == []
+        assert connection.execute(query.where(texts.c.body.contains("a\x00b", autoescape=True))).all() == []
+
+
 def test_a_reader_sees_one_snapshot(store: Store) -> None:
     """What is committed in the middle of a read does not tear it: exports stand on this."""
     _, first = store.text_row("first", None)
