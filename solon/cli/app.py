@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 from typer.models import CommandInfo
 
 from solon import __version__
@@ -136,7 +137,8 @@ def _each(part: typer.Typer) -> Iterator[CommandInfo]:
 
 
 for one in _each(app):
-    one.cls = Command
+    if not issubclass(one.cls or TyperCommand, Command):
+        one.cls = Command
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
