@@ -7,13 +7,17 @@ DEMO_LOCK := requirements/demo.lock
 DEV_LOCK := requirements/dev.lock
 MODEL_LOCK := requirements/model.lock
 JOBS ?= auto
+# which tests open a store: noted by `make test` for `make test-stores`
+STORES := build/stores.json
+# required: `make test-stores` fails where PostgreSQL does not start; otherwise it says so and goes on
+POSTGRES ?= optional
 TORCH ?= torch==2.13.0
 SOLON_DATA ?= ../shared/data
 # where torch's CPU builds are, e.g. UV_FIND="--extra-index-url https://download.pytorch.org/whl/cpu"
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check lint types imports docs site lock clean replay
+.PHONY: help demo test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check lint types imports docs site lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-13s %s\n' "$$name" "$$about"; done
@@ -22,7 +26,13 @@ demo: $(VENV)/.demo $(VENV)/.model ## the whole loop on bundled seeds and the bu
 	@$(BIN)/solon demo
 
 test: $(VENV)/.dev $(VENV)/.model chromium ## run the tests
-	$(BIN)/python -m pytest -n $(JOBS) -q
+	SOLON_TEST_STORES=$(STORES) $(BIN)/python -m pytest -n $(JOBS) -q
+
+test-stores: $(VENV)/.dev $(VENV)/.model ## after `make test`: what opened a store there, on a PostgreSQL server of its own
+	@if $(BIN)/python -m benchmarks.postgres; then \
+		SOLON_TEST_DATABASE=postgres SOLON_TEST_STORES=$(STORES) $(BIN)/python -m pytest -n $(JOBS) -q; \
+	elif [ "$(POSTGRES)" = required ]; then echo "PostgreSQL does not start here, and it is required"; exit 1; \
+	else printf '\n%s\n' '*** SKIPPED: PostgreSQL does not start here (see above). NOTHING WAS TESTED ON IT. ***'; fi
 
 test-postgres: $(VENV)/.dev $(VENV)/.model chromium ## the whole suite with stores and checkpoints on a PostgreSQL server of its own
 	SOLON_TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(JOBS) -q
@@ -43,7 +53,8 @@ chromium:
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 && exit 0; fi; \
 	echo "browser tests skipped: no chromium here (Debian or Ubuntu: sudo apt-get install chromium)"
 
-check: lint types imports test ## everything a reviewer would check: format, lint, types, import directions, tests
+check: lint types imports test ## everything a reviewer would check: format, lint, types, import directions, tests on both databases
+	@$(MAKE) --no-print-directory test-stores
 
 bench: $(VENV)/.dev ## measure speed against the bare calls (a table on standard error, JSON on the last line)
 	$(BIN)/python -m benchmarks.run

@@ -41,3 +41,8 @@ def private_server(*, durable: bool = False) -> Iterator[str]:
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    with private_server() as started:
+        print(f"PostgreSQL starts here: {started}")

@@ -122,9 +122,12 @@ class Contents:
         """Reviews in a state: those that wait in the order of the queue, others the oldest first. Whoever answers by
         their token sees none of the panel's reasons, as on the page."""
         from solon.store.reviews import list_reviews
+        from solon.store.runs import find_run
 
         blind = self.acting_expert() is not None
         with self.store.connect() as connection:
+            if run_id is not None:
+                run_id = find_run(connection, run_id).id
             rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
         shown_columns = ("id", "recipe", "prompt", "reasons", "state")
         return Listing((view_review(self.store, row, blind=blind) for row in rows), columns=shown_columns)

@@ -14,7 +14,8 @@ SolonError
 │   ├── AlreadyDecided      someone else's decision was first; nothing changed
 │   ├── TokenWanted         nobody's token came with an answer that measures
 │   └── InvalidDecision     the answer is not in the review's closed set
-├── StoreError            the store: missing, read-only, full, or of another version
+├── StoreError            the store: read-only, full, or of another version
+│   └── NoStore             there is none yet
 ├── LimitReached          a limit on cost, tokens or calls stopped the run cleanly (exit 4)
 └── InternalError         us: an invariant of Solon is broken
 """
@@ -106,6 +107,10 @@ class InvalidDecision(ReviewError):
 
 class StoreError(SolonError):
     """The store is missing, read-only, full, locked or of another version."""
+
+
+class NoStore(StoreError):
+    """There is no store yet where one is named."""
 
 
 class LimitReached(SolonError):

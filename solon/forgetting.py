@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
+from solon.store import housekeeping
 from solon.store.engine import sqlite_path
-from solon.store.privacy import erasing, forgetting
+from solon.store.privacy import forgetting
 from solon.store.privacy.forgetting import Reach, Wanted
 from solon.store.tombstones import Stone, add_stones, missing_stones, read_tombstones, tombstones_file
 
@@ -36,7 +37,7 @@ class Forgotten:
         amendments: that cite or repeat these words: a lead must look, for law is not erased by itself.
         similar_seeds: others that share a passage.
         bad_rows: refused rows in files beside the store that repeated the words.
-        swept: free pages and logs of the database hold nothing of it any more.
+        swept: pages and logs of the database hold nothing of it any more; else `left` says what is to do.
     """
 
     dry_run: bool
@@ -127,11 +128,9 @@ async def _clean(store: Store, reach: Reach, stones: int, act: str) -> Forgotten
     """What lies outside the transaction: checkpoints, refused rows in files, free pages and logs."""
     await _drop_threads(store, reach)
     bad_rows = clean_bad_rows(store.url, reach.words)
-    left: list[str] = []
-    swept = sweep(store)
-    if not swept:
-        left.append("another process has the store open: close it, then run `solon forget --sweep`")
-    return _told(store, reach, stones, act=act, bad_rows=bad_rows, swept=swept, left=tuple(left))
+    checkpoints = housekeeping.CHECKPOINT_TABLES if reach.threads else ()
+    left = sweep(store, ("texts", *reach.tables, *checkpoints))
+    return _told(store, reach, stones, act=act, bad_rows=bad_rows, swept=not left, left=tuple(left))
 
 
 async def _drop_threads(store: Store, reach: Reach) -> None:
@@ -150,14 +149,25 @@ def _has_checkpoints(store: Store) -> bool:
     return sqlite_path(store.url) is None or Path(store.checkpoints).exists()
 
 
-def sweep(store: Store) -> bool:
-    """Leave no byte of what was erased in free pages and logs; False where another process is in the way."""
+def sweep(store: Store, tables: Sequence[str] | None = None) -> list[str]:
+    """Leave no byte of what was erased in the files of the database, while others go on; returns what is left to do.
+
+    SQLite has overwritten it in its pages; its logs are cut. PostgreSQL writes tables anew (default: all), one by one.
+    """
     path = sqlite_path(store.url)
+    again = "then run `solon forget --sweep`"
     if path is None:
-        return erasing.sweep_server(store)
-    store.writer.close()
-    store.engine.dispose()  # idle connections keep the log from being cut
-    return all([erasing.sweep_file(path), erasing.sweep_file(Path(store.checkpoints))])
+        held = housekeeping.rewrite_tables(store, tables)
+        return [f"others hold the tables {', '.join(held)}: wait for them, {again}"] if held else []
+    left = []
+    if not all([housekeeping.cut_log(path), housekeeping.cut_log(Path(store.checkpoints))]):
+        left.append(f"another process reads an older state of the store: close it, {again}")
+    if not housekeeping.is_clean(store):
+        left.append(
+            "an earlier Solon did not overwrite what it erased or moved, and free pages may hold copies: "
+            "run `solon prune --compact` once"
+        )
+    return left
 
 
 def clean_bad_rows(store_url: str, words: Sequence[str]) -> int:

@@ -85,7 +85,7 @@ class Project(Contents):
         self.models = dict(models or {})
         self.recipes = dict(recipes or {})
         self._runner: Runner | None = None
-        self.store: Store = Store(store or self.config.store, create=create)
+        self.store: Store = Store(self.config.store if store is None else store, create=create)
         self._tokens, self._token = TokenCheck(self.store), expert
         if expert is not None:
             try:
@@ -220,7 +220,7 @@ class Project(Contents):
         name, fingerprint = fingerprint_seeds(seeds, self.config)
         pins = self.pin(recipe, fingerprint)
         with self.store.connect() as connection:
-            reuse_id = runs.find_run(connection, reuse).id if reuse else None
+            reuse_id = runs.find_run(connection, reuse).id if reuse is not None else None
             shape = self._shape_of(*pins.law, pins.prompts_id)
             same = runs.find_same_run(connection, recipe, fingerprint, shape)
             other = runs.latest_over_seeds(connection, recipe, fingerprint)

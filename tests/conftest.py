@@ -1,18 +1,22 @@
 """Fixtures for tests in any folder: stores on both databases. Nothing here reaches the network.
 
 With SOLON_TEST_DATABASE=postgres the whole suite keeps its stores and checkpoints on PostgreSQL (`make test-postgres`).
+With SOLON_TEST_STORES=FILE, too, it leaves out what a run on SQLite noted there to open no store of SQLite's, and the
+browser: the same pages stand on the same store (`make test-stores`). A test that is not noted is never left out.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine, event
 
 from benchmarks.postgres import private_server
 
@@ -25,15 +29,63 @@ OVER_POSTGRES = SWITCH == "postgres"
 STAND_IN = Path(__file__).parent / "stand_in"
 
 
+NOTES = Path(os.environ["SOLON_TEST_STORES"]) if os.environ.get("SOLON_TEST_STORES") else None
+NOTING = NOTES is not None and not OVER_POSTGRES
+_asked: set[str] = set()
+"""Kinds of databases that the test under way has asked."""
+_noted: dict[str, list[str]] = {}
+
+
 def pytest_configure() -> None:
     if SWITCH not in ("sqlite", "postgres"):
         raise pytest.UsageError(f"SOLON_TEST_DATABASE is {SWITCH!r}; it may be sqlite or postgres")
+    if NOTING:
+        event.listen(
+            Engine, "before_cursor_execute", lambda connection, *_: _asked.add(connection.dialect.name)
+        )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items if OVER_POSTGRES else ():
         for mark in item.iter_markers("sqlite"):
             item.add_marker(pytest.mark.skip(reason=f"about SQLite itself: {mark.args[0]}"))
+    if OVER_POSTGRES and NOTES is not None:
+        if not NOTES.is_file():
+            raise pytest.UsageError(
+                f"there is no {NOTES}: run `make test` first, it notes which tests open a store"
+            )
+        noted = json.loads(NOTES.read_text())
+        out = [
+            i
+            for i in items
+            if i.get_closest_marker("browser") or "sqlite" not in noted.get(i.nodeid, ["sqlite"])
+        ]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in set(out)]
+
+
+if NOTING:
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup() -> None:
+        _asked.clear()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+        yield
+        folder = getattr(item, "funcargs", {}).get("tmp_path")
+        if folder is not None and any(folder.rglob("*.db")):  # also of processes that the test started
+            _asked.add("sqlite")
+        item.user_properties.append(("stores", sorted(_asked)))
+
+    def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+        if report.when == "teardown":
+            _noted[report.nodeid] = list(dict(report.user_properties).get("stores", ["sqlite"]))
+
+    def pytest_sessionfinish(session: pytest.Session) -> None:
+        if NOTES is not None and not hasattr(session.config, "workerinput"):
+            NOTES.parent.mkdir(parents=True, exist_ok=True)
+            NOTES.write_text(json.dumps(_noted, indent=0, sort_keys=True))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -128,3 +131,35 @@ def test_every_command_stands_in_the_contracts() -> None:
         "doctor",
     ):
         assert name in text
+
+
+def test_what_opens_a_store_is_tested_on_postgresql_too(tmp_path: Path) -> None:
+    """Only what was seen to open no store of SQLite's is left out; a test that nobody has seen yet is not."""
+    here = Path("tests") / "store"
+    seen = [f"{here}/test_ids.py", f"{here}/test_store.py::test_a_missing_folder_is_named"]
+    seen += [f"{here}/test_blank_ids.py::test_a_blank_id_is_refused_at_every_entrance"]
+    notes = tmp_path / "stores.json"
+
+    def run_pytest(database: str, *arguments: str) -> str:
+        given = {**os.environ, "SOLON_TEST_DATABASE": database, "SOLON_TEST_STORES": str(notes)}
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            *arguments,
+        ]
+        ended = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    run_pytest("sqlite", *seen, "-k", "not postgresql")
+    listed = run_pytest("postgres", "--collect-only", str(here))
+    assert "test_ids.py::test_every_part_of_a_call_decides_its_key" not in listed
+    assert "test_a_missing_folder_is_named" not in listed
+    assert "test_a_blank_id_is_refused_at_every_entrance[postgresql-]" in listed
+    assert "test_opening_again_keeps_key_and_content[postgresql]" in listed

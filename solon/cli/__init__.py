@@ -10,6 +10,10 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `solon` with these arguments (default: those of the process); returns the exit code."""
     try:
+        if arguments is None:
+            from solon.cli.streams import guard_streams
+
+            guard_streams()
         from solon.cli.app import run_command
     except KeyboardInterrupt:  # before anything has begun
         return 4

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
+from typer.models import CommandInfo
 
 from solon import __version__
 from solon.cli import (
@@ -43,8 +46,8 @@ from solon.cli import (
     threads,
     worker,
 )
-from solon.cli.options import GUARDED, PROFILE
-from solon.cli.terminal import STOPPED, USAGE, clean, lasting_stderr, print_json
+from solon.cli.options import GUARDED, PROFILE, Command
+from solon.cli.terminal import STOPPED, USAGE, clean, print_json, warnings_in_a_line
 from solon.errors import (
     ConfigError,
     InternalError,
@@ -85,6 +88,8 @@ def solon(
     ] = None,
 ) -> None:
     """Training data from a panel of language-model agents and a few experts, whose decisions become law."""
+    if profile is not None and not profile.strip():
+        raise UsageError("--profile is blank", next_step="name a profile of solon.toml, or leave it out")
     PROFILE.set(profile)
 
 
@@ -124,15 +129,28 @@ review.group.command("export")(exchange.export_reviews)
 review.group.command("notify")(notify.notify_command)
 
 
+def _each(part: typer.Typer) -> Iterator[CommandInfo]:
+    yield from part.registered_commands
+    for inner in part.registered_groups:
+        if inner.typer_instance is not None:
+            yield from _each(inner.typer_instance)
+
+
+for one in _each(app):
+    if not issubclass(one.cls or TyperCommand, Command):
+        one.cls = Command
+
+
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
-    with lasting_stderr():
+    with warnings_in_a_line():
         return _run(list(sys.argv[1:] if arguments is None else arguments))
 
 
 def _run(given: list[str]) -> int:
     try:
         code = app(given, standalone_mode=False)
+        sys.stdout.flush()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except SolonError as error:
@@ -141,15 +159,11 @@ def _run(given: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return _interrupted()
-    except BrokenPipeError:
-        # Whoever read our output has read enough; Python must not complain about it at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
             typer.echo(error, err=True)
             return USAGE
-        return _report(_usage(error) or _ours(error), given)
+        return _report(_usage(error) or _refused_by_disk(error) or _ours(error), given)
     if code == INTERRUPTED:
         return _interrupted()
     return code if isinstance(code, int) else 0
@@ -172,6 +186,19 @@ def _usage(error: Exception) -> UsageError | None:
         return None
     command = context.command_path if context is not None else "solon"
     return UsageError(spell(), next_step=f"see `{command} --help`")
+
+
+_DISK = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
+
+
+def _refused_by_disk(error: Exception) -> SolonError | None:
+    """What a disk says that is full, or a place that may not be written; None where it is neither."""
+    if not isinstance(error, OSError) or error.errno not in _DISK:
+        return None
+    return SolonError(
+        f"{error.filename or 'standard output'}: {error.strerror}",
+        next_step="free some space, make the place writable or name another; what is stored is intact",
+    )
 
 
 _ELSE: tuple[tuple[type[SolonError], str], ...] = (

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
-from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
+from solon.cli.options import Command, ConfigOption, JsonOption, RunOption, StoreOption, open_project
 from solon.cli.terminal import clean, console, print_json
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def scores(
         console().print(draw_result(result.model_dump(mode="json")))
 
 
-class ListingCommand(TyperCommand):
+class ListingCommand(Command):
     """`--panel A B` says what `--panel A --panel B` says. A file that exists is never taken for a name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

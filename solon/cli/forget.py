@@ -98,14 +98,12 @@ def forget(
 def _sweep(store: Store, json: bool) -> None:
     from solon import forgetting
 
-    done = forgetting.sweep(store)
+    left = forgetting.sweep(store)
     if json:
-        print_json({"swept": done})
+        print_json({"swept": not left, "left": left})
     else:
-        typer.echo(
-            "free pages and logs are clear" if done else "another process has the store open; close it first"
-        )
-    raise typer.Exit(DONE if done else FAILED)
+        typer.echo("\n".join(map(clean, left)) or "free pages and logs are clear")
+    raise typer.Exit(FAILED if left else DONE)
 
 
 def print_forgotten(made: Forgotten) -> None:

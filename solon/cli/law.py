@@ -110,7 +110,7 @@ def _from_store(
     kind: Kind, name: str | None, store: str | None, file: Path | None
 ) -> Constitution | Rubric | None:
     """The version that the store has of a name, or in force of the configured one; None where it has none."""
-    from solon.errors import StoreError
+    from solon.errors import NoStore
     from solon.store import Store
     from solon.store.laws import find_version
 
@@ -118,7 +118,7 @@ def _from_store(
     try:
         with Store(read_config(file, store).store) as opened, opened.connect() as connection:
             found = find_version(connection, kind, wanted)
-    except StoreError:
+    except NoStore:
         if store is not None:
             raise
         return None
@@ -180,14 +180,14 @@ def _row(document: Constitution | Rubric, source: str, in_force: bool) -> dict[s
 
 
 def _stored(kind: Kind, store: str | None, file: Path | None) -> list[dict[str, Any]]:
-    from solon.errors import StoreError
+    from solon.errors import NoStore
     from solon.store import Store
     from solon.store.records.overview import law_versions
 
     try:
         with Store(read_config(file, store).store) as opened:
             return law_versions(opened, kind)
-    except StoreError:
+    except NoStore:
         if store is not None:
             raise
         return []  # no store yet: there are the starters

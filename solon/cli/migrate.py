@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import clean, console, print_json, say
+from solon.cli.terminal import DONE, FAILED, clean, console, print_json, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -64,6 +64,13 @@ def prune(
     store: StoreOption = None,
     config: ConfigOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    compact: Annotated[
+        bool,
+        typer.Option(
+            "--compact",
+            help="Then write the whole store anew, without free pages: it takes as much free disk, and others wait.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Drop the checkpoints of items that wait for nobody, and give the space back. Records and journal stay.
@@ -73,14 +80,31 @@ def prune(
     import asyncio
 
     from solon.graphs.pruning import prune_checkpoints
+    from solon.store import housekeeping
 
     with open_project(store, config) as project:
         pruned = asyncio.run(prune_checkpoints(project.store, dry_run=dry_run))
+        held = []
+        if compact and not dry_run:
+            say("writing the whole store anew; others wait meanwhile")
+            held = housekeeping.compact(project.store)
+    about = {"compacted": compact and not dry_run and not held, "held": held}
     if json:
         print_json(
-            {"threads": pruned.threads, "kept": pruned.kept, "bytes": pruned.freed, "dry_run": dry_run}
+            {
+                "threads": pruned.threads,
+                "kept": pruned.kept,
+                "bytes": pruned.freed,
+                "dry_run": dry_run,
+                **about,
+            }
         )
-        return
+        raise typer.Exit(FAILED if held else DONE)
     verb = "would be dropped" if dry_run else "dropped"
     freed = "" if dry_run else f", {pruned.freed / 1e6:.1f} MB given back"
     typer.echo(f"{pruned.threads} threads {verb}, {pruned.kept} kept (an answer is awaited){freed}")
+    if about["compacted"]:
+        typer.echo("the store was written anew: free pages and logs hold nothing that was erased")
+    if held:
+        typer.echo(f"others hold the tables {', '.join(held)}: wait for them, then run it again")
+    raise typer.Exit(FAILED if held else DONE)

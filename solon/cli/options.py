@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
+
+from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -47,6 +50,38 @@ OneRunOption = Annotated[
     ),
 ]
 AllRunsOption = Annotated[bool, typer.Option("--all-runs", help="Every record of every run.")]
+
+
+TEXTS = ("text", "guidance", "rationale")
+"""Options whose value is a person's words: the form of the review says whether they may be blank."""
+
+
+class Command(TyperCommand):
+    """A command that refuses a blank value, such as an empty shell variable gives: it names nothing, and must not be
+    taken for "everything" or "the newest". Where a blank is the option's own default it says the same."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        empty = "" in args and not {".", "./"} & set(args)
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name)
+            if parameter.name in TEXTS or parameter.default == "":
+                continue
+            for one in value if isinstance(value, list | tuple) else (value,):
+                path = isinstance(one, Path)
+                if isinstance(one, str | Path) and (
+                    not str(one).strip() or (path and empty and one == Path())
+                ):
+                    refuse_blank(parameter)
+        return rest
+
+
+def refuse_blank(parameter: Any) -> NoReturn:
+    option = parameter.param_type_name == "option"
+    name = parameter.opts[0] if option else (parameter.metavar or parameter.name.upper()).strip("[].")
+    raise UsageError(
+        f"{name} is blank", next_step="give it a value, or leave it out where the command allows that"
+    )
 
 
 def read_config(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from solon.observers import SolonWarning
 from solon.plain import clean as clean
@@ -46,41 +45,10 @@ def print_json(value: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-class _LastingStream:
-    """A stream of text that outlives its reader: once a write fails, what follows goes nowhere."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except (OSError, ValueError):  # no reader, no terminal, a full disk; or somebody closed it
-            self._give_up()
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except (OSError, ValueError):
-            self._give_up()
-
-    def _give_up(self) -> None:
-        """What is buffered still, and whatever else writes to this descriptor, goes nowhere too."""
-        with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), self._stream.fileno())
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
 @contextmanager
-def lasting_stderr() -> Iterator[None]:
-    """While a command runs, its words on standard error are for whoever reads them: their loss ends no work.
-
-    Solon's own warnings are one line each there.
-    """
-    stderr, show = sys.stderr, warnings.showwarning
+def warnings_in_a_line() -> Iterator[None]:
+    """While a command runs, Solon's own warnings are one line each on standard error."""
+    show = warnings.showwarning
 
     def show_in_a_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         if issubclass(category, SolonWarning):
@@ -88,13 +56,11 @@ def lasting_stderr() -> Iterator[None]:
         else:
             show(message, category, *place, **more)
 
-    with open(os.devnull, "w") as nowhere:
-        sys.stderr = cast("TextIO", _LastingStream(nowhere if stderr is None else stderr))
-        warnings.showwarning = show_in_a_line
-        try:
-            yield
-        finally:
-            sys.stderr, warnings.showwarning = stderr, show
+    warnings.showwarning = show_in_a_line
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
 
 
 def say(message: str) -> None:

@@ -152,7 +152,8 @@ class PendingFile:
     def _drop(self) -> None:
         with contextlib.suppress(OSError):
             self._stream.close()
-        self._scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._scratch.unlink()
 
 
 def write_text_at_once(target: Path, content: Iterable[str]) -> None:
@@ -165,7 +166,8 @@ def write_text_at_once(target: Path, content: Iterable[str]) -> None:
     except OSError as error:
         raise explain_os_error(target, error) from None
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink()
 
 
 def check_target(path: Path) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, LiteralString
+
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
 from solon.graphs.known_threads import is_over, look_up
+
+SETUP_LOCK = 0x536F6C6F6E + 1
+"""Key of the advisory lock under which processes make the tables one after the other."""
+TURN = 0.05
+"""Seconds between two looks at a lock that another holds."""
 
 
 class PostgresSaver(AsyncPostgresSaver):
@@ -17,9 +25,22 @@ class PostgresSaver(AsyncPostgresSaver):
     """
 
     async def setup(self) -> None:
-        await super().setup()
+        """Make the tables where they are missing; of several processes at once one does, and the others wait."""
+        # Asked again and again: an index that is made concurrently waits for whoever waits in the database itself.
+        while not await self._ask("SELECT pg_try_advisory_lock(%s)"):  # noqa: ASYNC110 (another process holds it)
+            await asyncio.sleep(TURN)
+        try:
+            await super().setup()
+        finally:
+            await self._ask("SELECT pg_advisory_unlock(%s)")
         async with self._cursor() as cursor:
             await cursor.execute("SET synchronous_commit = off")
+
+    async def _ask(self, query: LiteralString) -> Any:
+        async with self._cursor() as cursor:
+            await cursor.execute(query, (SETUP_LOCK,))
+            row = await cursor.fetchone()
+        return next(iter((row or {}).values()))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         return await look_up(config, self)

@@ -8,7 +8,8 @@ from pathlib import Path
 from solon.graphs.nodes.consensus import thread_id
 from solon.graphs.saver import open_saver
 from solon.store import Store
-from solon.store.housekeeping import compact, stored_threads, waiting_attempts
+from solon.store.engine import sqlite_path
+from solon.store.housekeeping import compact_file, stored_threads, waiting_attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ async def prune_checkpoints(store: Store, *, dry_run: bool = False) -> Pruned:
         for thread in gone:
             await saver.adelete_thread(thread)
     before = _size(store)
-    compact(store)
+    if sqlite_path(store.url) is not None:  # PostgreSQL gives space back by itself (autovacuum)
+        compact_file(Path(store.checkpoints))
     return Pruned(len(gone), len(stored & keep), max(0, before - _size(store)))
 
 

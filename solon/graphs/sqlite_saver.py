@@ -270,6 +270,7 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA secure_delete = ON")  # what is dropped leaves no bytes where it was
         except BaseException:
             connection.close()
             raise

@@ -18,12 +18,12 @@ class BulkIn(Wire):
     rationale: str = Field(
         min_length=1, max_length=2000, examples=["All of these cite a withdrawn guideline."]
     )
-    reason: str | None = Field(None, max_length=200)
-    recipe: str | None = Field(None, max_length=200)
-    run: str | None = Field(None, max_length=200)
-    judge: str | None = Field(None, max_length=200)
-    constitution: str | None = Field(None, max_length=200)
-    text: str | None = Field(None, max_length=200)
+    reason: str | None = Field(None, max_length=200, pattern=r"\S")
+    recipe: str | None = Field(None, max_length=200, pattern=r"\S")
+    run: str | None = Field(None, max_length=200, pattern=r"\S")
+    judge: str | None = Field(None, max_length=200, pattern=r"\S")
+    constitution: str | None = Field(None, max_length=200, pattern=r"\S")
+    text: str | None = Field(None, max_length=200, pattern=r"\S")
     min_margin: float | None = None
     max_margin: float | None = None
     expected: int | None = Field(None, ge=0, le=2**31)

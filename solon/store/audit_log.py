@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, desc, insert, select, text
+from sqlalchemy import BigInteger, Connection, desc, insert, literal, select, text
 
 from solon.errors import StoreError
 from solon.store.store import Store
@@ -154,10 +154,12 @@ def list_entries(
     """Entries, the newest first; `before` continues after the lowest `seq` seen."""
     query = select(entries).order_by(desc(entries.c.seq)).limit(limit)
     for column, wanted in (("actor", actor), ("subject", subject), ("action", action)):
-        if wanted:
+        if wanted is not None:
             query = query.where(entries.c[column] == wanted)
     if before is not None:
-        query = query.where(entries.c.seq < before)
+        query = query.where(
+            entries.c.seq < literal(before, BigInteger())
+        )  # it may be beyond the column's own range
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -16,7 +16,7 @@ from solon.errors import InternalError, StoreError, UsageError
 from solon.observers import watched
 from solon.store.engine import make_engine, mapped_errors, sqlite_path
 from solon.store.items import is_gone, items
-from solon.store.store import Store, check_folder
+from solon.store.store import Store, check_folder, read_schema
 from solon.store.tables import metadata
 
 BATCH = 1000
@@ -31,7 +31,7 @@ def copy_store(source: Store, target_url: str, on_progress: Progress | None = No
     The copy is of one snapshot, keeps every id and the store's key, and is all there or not at all.
 
     Raises:
-        StoreError: the target holds a store already, or cannot be written.
+        StoreError: the target holds a store already, also one of a newer Solon, or cannot be written.
         UsageError: a process still works on the source.
         ConfigError: the target is no store URL.
     """
@@ -44,6 +44,8 @@ def copy_store(source: Store, target_url: str, on_progress: Progress | None = No
                 check_folder(path)
             from solon.store.migrations import upgrade
 
+            with engine.connect() as opened:
+                read_schema(opened)
             upgrade(engine)
             with (
                 engine.connect().execution_options(solon_write=True) as writing,

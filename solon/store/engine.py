@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from solon.errors import ConfigError, StoreError
@@ -20,6 +21,23 @@ def sqlite_path(url: str) -> Path | None:
     """The file of a SQLite URL, or None for another database."""
     parsed = make_url(url)
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def sqlite_uri(path: Path) -> str:
+    """How sqlite3 is to open a file (with `uri=True`): to read it only, where its folder cannot be written.
+
+    A reader needs a log and its index beside the file. Where it can make neither and there are none, nobody writes, and
+    the file is read as it lies.
+    """
+    uri = path.absolute().as_uri()
+    if not path.exists() or os.access(path.parent, os.W_OK):
+        return uri
+    return f"{uri}?mode=ro" if log_of(path).exists() else f"{uri}?mode=ro&immutable=1"
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a SQLite file."""
+    return path.with_name(f"{path.name}-wal")
 
 
 def checkpoint_location(url: str) -> str:
@@ -42,7 +60,7 @@ def make_engine(url: str) -> Engine:
         if backend == "sqlite":
             return _sqlite_engine(url)
         if backend == "postgresql":
-            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=4, max_overflow=12)
+            return _postgres_engine(parsed)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(
             f"{url!r} is not a store URL: {error}", next_step="write sqlite:///file.db or postgresql://..."
@@ -56,6 +74,23 @@ def make_engine(url: str) -> Engine:
     )
 
 
+def _postgres_engine(url: URL) -> Engine:
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, max_overflow=12)
+    from psycopg.types.string import StrDumperUnknown
+
+    class WithoutNul(StrDumperUnknown):
+        """What is searched for may hold a NUL, which no text of PostgreSQL does: nothing is found, as in SQLite."""
+
+        def dump(self, obj: str) -> Any:
+            return super().dump(obj.replace("\x00", "\ufffd"))
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.adapters.register_dumper(str, WithoutNul)
+
+    return engine
+
+
 def _sqlite_engine(url: str) -> Engine:
     path = sqlite_path(url)
     if path is None:
@@ -64,11 +99,17 @@ def _sqlite_engine(url: str) -> Engine:
         )
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
+    @event.listens_for(engine, "do_connect")
+    def _on_do_connect(_dialect: Any, _record: Any, cargs: list[Any], cparams: dict[str, Any]) -> None:
+        cargs[:] = [sqlite_uri(path)]
+        cparams["uri"] = True
+
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")  # what is erased or moved leaves no bytes where it was
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.execute("PRAGMA cache_size = -32000")

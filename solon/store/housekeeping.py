@@ -1,20 +1,30 @@
-"""What lies in the checkpoints: which threads, which are awaited, whether the file is sound, how to give space back."""
+"""What keeps a database small, sound and clean: its threads, damaged files, and bytes that are given back or erased."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import OperationalError
 
-from solon.store.engine import mapped_errors, sqlite_path
+from solon.store.engine import BUSY_SECONDS, mapped_errors, sqlite_path
 from solon.store.items import items
-from solon.store.store import Store
+from solon.store.store import CLEAN, Store
+from solon.store.tables import Meta, metadata
+from solon.store.writer import insert_rows
+
+meta = Meta.__table__  # type: ignore[attr-defined]
 
 UNDER_WAY = ("queued", "running", "waiting", "parked")
+CHECKPOINT_TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
+TURN = 0.2
+"""Seconds that others wait at most while we wait for our turn, and that they have before we ask again."""
+LOCKED = "55P03"
+"""PostgreSQL: the lock was not to be had in time."""
 
 
 def waiting_attempts(store: Store, states: Sequence[str] = UNDER_WAY) -> Iterator[tuple[str, int]]:
@@ -68,10 +78,82 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def compact(store: Store) -> None:
-    """Give the space of dropped checkpoints back to the disk. PostgreSQL does so by itself (autovacuum)."""
-    if sqlite_path(store.url) is None:
+def is_clean(store: Store) -> bool:
+    """Was all that was ever erased in these files overwritten? PostgreSQL overwrites nothing by itself."""
+    with store.connect() as connection:
+        return connection.execute(select(meta.c.name).where(meta.c.name == CLEAN)).first() is not None
+
+
+def cut_log(path: Path) -> bool:
+    """Bring what the log of a SQLite file holds into the file, which overwrites what was erased, and cut it to nothing.
+
+    Others go on reading and writing meanwhile. False where one of them reads an older state for too long.
+    """
+    if not path.exists():
+        return True
+    end = time.monotonic() + BUSY_SECONDS
+    with mapped_errors(f"sqlite:///{path}"), closing(sqlite3.connect(path, timeout=TURN)) as connection:
+        while True:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if not busy or time.monotonic() >= end:
+                return not busy
+            time.sleep(TURN)
+
+
+def compact_file(path: Path) -> None:
+    """Write a SQLite file anew, without free pages, and cut its log. Nobody else can write meanwhile."""
+    url = f"sqlite:///{path}"
+    if not path.exists():
         return
-    with mapped_errors(store.url), closing(sqlite3.connect(store.checkpoints, timeout=30)) as connection:
+    with mapped_errors(url), closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def rewrite_tables(store: Store, names: Collection[str] | None = None) -> list[str]:
+    """Write tables of PostgreSQL anew (default: all), one by one, without their dead rows: a plain VACUUM leaves bytes.
+
+    Each is locked while it is written, and nobody waits longer for one that others hold. Returns those that were held.
+    """
+    known = (*(table.name for table in metadata.sorted_tables), *CHECKPOINT_TABLES)
+    held = []
+    with mapped_errors(store.url), store.engine.connect() as opened:
+        connection = opened.execution_options(isolation_level="AUTOCOMMIT")
+        query = text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        there = set(connection.execute(query).scalars())
+        connection.exec_driver_sql(f"SET lock_timeout = {int(TURN * 1000)}")
+        try:
+            for name in known:
+                if name in there and (names is None or name in names) and not _rewrite(connection, name):
+                    held.append(name)
+        finally:
+            connection.exec_driver_sql("RESET lock_timeout")
+    return held
+
+
+def _rewrite(connection: Connection, name: str) -> bool:
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql(f'VACUUM (FULL) "{name}"')
+            return True
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", "") != LOCKED:
+                raise
+            if time.monotonic() >= end:
+                return False
+            time.sleep(TURN)
+
+
+def compact(store: Store) -> list[str]:
+    """Write the whole store and its checkpoints anew, without what was erased; returns tables that others held."""
+    path = sqlite_path(store.url)
+    if path is None:
+        return rewrite_tables(store)
+    compact_file(path)
+    compact_file(Path(store.checkpoints))
+    with store.transaction() as connection:
+        insert_rows(connection, [(Meta, {"name": CLEAN, "value": "1"})])
+    return []

@@ -1,4 +1,4 @@
-"""Deterministic identifiers: the same thing always gets the same id. Imports nothing of Solon."""
+"""Deterministic identifiers: the same thing always gets the same id, which people may abbreviate."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import secrets
 import time
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from solon.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, ColumnElement
 
 
 def hash_id(*parts: str | int) -> str:
@@ -39,3 +45,17 @@ def _keyed(key: str) -> hashlib.blake2b:
 def new_id() -> str:
     """A fresh, roughly time-ordered id for things that happen once (runs, events)."""
     return f"{int(time.time() * 1000):011x}{secrets.token_hex(5)}"
+
+
+def begins(column: Column[str], given: str, what: str) -> ColumnElement[bool]:
+    """The rows whose id is the given one or begins so.
+
+    Raises:
+        UsageError: nothing is given: every id begins with nothing.
+    """
+    if not given.strip():
+        raise UsageError(
+            f"the id of {what} is blank",
+            next_step="give an id or its beginning, or leave it out where that is allowed",
+        )
+    return column.startswith(given, autoescape=True)

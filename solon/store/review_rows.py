@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from solon.errors import NotPending, ReviewError
+from solon.store.ids import begins
 from solon.store.tables import Review
 
 reviews = Review.__table__  # type: ignore[attr-defined]
@@ -103,7 +104,7 @@ def find_review(connection: Connection, review_id: str) -> ReviewRow:
     if exact is not None:
         return ReviewRow(**exact)
     # SQLite reads the whole table for this: only people abbreviate ids.
-    query = select(reviews).where(reviews.c.id.startswith(review_id, autoescape=True)).limit(2)
+    query = select(reviews).where(begins(reviews.c.id, review_id, "a review")).limit(2)
     found = connection.execute(query).mappings().all()
     if len(found) != 1:
         problem = "fits several reviews" if found else "is no review of this store"

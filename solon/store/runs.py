@@ -15,7 +15,7 @@ from solon.errors import UsageError
 from solon.formats.seeds import SeedRow
 from solon.law.scopes import domains_of, narrowest
 from solon.store.certificates import Promise, certificate_in_force, newest_consensus, scope_of
-from solon.store.ids import hash_id, new_id
+from solon.store.ids import begins, hash_id, new_id
 from solon.store.row_keys import RowKeys
 from solon.store.store import Store
 from solon.store.tables import (
@@ -314,12 +314,12 @@ def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
     """
     query = select(runs).order_by(desc(runs.c.created_at))
     if run_id is not None:
-        query = query.where(runs.c.id.startswith(run_id, autoescape=True))
+        query = query.where(begins(runs.c.id, run_id, "a run"))
     else:
         query = query.where(runs.c.status.not_in(UNLISTED))
     found = connection.execute(query.limit(2)).mappings().all()
     if not found:
-        name = f" {run_id!r}" if run_id else ""
+        name = f" {run_id!r}" if run_id is not None else ""
         raise UsageError(
             f"the store has no run{name}", next_step="see `solon status`, or start one with `solon run`"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, inspect, select, text
 from tenacity import Retrying, retry_if_exception_message, stop_after_delay, wait_random
 
-from solon.errors import StoreError
+from solon import __version__
+from solon.errors import NoStore, StoreError
 from solon.store.engine import BUSY_SECONDS, checkpoint_location, make_engine, mapped_errors, sqlite_path
 from solon.store.ids import keyed_hash
 from solon.store.tables import Meta, Text
@@ -19,6 +21,9 @@ from solon.store.writer import Row, Writer
 
 SCHEMA = "0023"
 """The migration that this version of Solon wants."""
+CLEAN = "secure_delete"
+"""Name in `meta`: everything that was ever erased in the files of this store was overwritten, since they were made or
+were last rewritten. Stores that were made before Solon overwrote lack it."""
 
 
 class Store:
@@ -97,18 +102,18 @@ class Store:
         path = sqlite_path(self.url)
         if path is not None and not path.exists():
             if not create:
-                raise StoreError(
+                raise NoStore(
                     f"there is no store {path}",
                     next_step="start one with `solon run`, or name it with --store",
                 )
             check_folder(path)
         with self.engine.connect() as connection:
-            found = _schema_of(connection)
+            found = read_schema(connection)
         if found == SCHEMA:
             _use_wal(self.engine)
             return
         if found is None and not create:
-            raise StoreError(
+            raise NoStore(
                 f"{path or self.engine.url} holds no Solon store",
                 next_step="check --store, or start one with `solon run`",
             )
@@ -144,7 +149,8 @@ class Store:
         with self.transaction() as connection:
             from solon.store.writer import insert_rows
 
-            insert_rows(connection, [(Meta, {"name": "key", "value": secrets.token_hex(32)})])
+            made = {"key": secrets.token_hex(32), CLEAN: "1"}
+            insert_rows(connection, [(Meta, {"name": name, "value": value}) for name, value in made.items()])
         return self._key()
 
 
@@ -184,8 +190,24 @@ def check_folder(path: Path) -> None:
         raise StoreError(f"the folder {folder} of the store does not exist", next_step=f"mkdir -p {folder}")
 
 
-def _schema_of(connection: Connection) -> str | None:
+def read_schema(connection: Connection) -> str | None:
+    """The schema of the store in this database, None where there is none yet: the database may be given one.
+
+    Raises:
+        StoreError: a newer Solon made it, or another program that keeps its migrations by alembic, too.
+    """
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: Any = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-    return None if found is None else str(found)
+    found = max(connection.execute(text("SELECT version_num FROM alembic_version")).scalars(), default=None)
+    place = sqlite_path(connection.engine.url.render_as_string()) or connection.engine.url
+    if found is not None and not re.fullmatch(r"\d{4}", found):
+        raise StoreError(
+            f"{place} belongs to another program (its schema is {found!r})",
+            next_step="check --store, or name an empty database",
+        )
+    if found is not None and found > SCHEMA:
+        raise StoreError(
+            f"{place} was made by a newer Solon: it has schema {found}, and this one, {__version__}, knows {SCHEMA}",
+            next_step="upgrade with `pip install --upgrade solon`; the store was not changed",
+        )
+    return found

@@ -150,7 +150,7 @@ def test_a_read_only_store_says_so_and_stays_intact(
         monkeypatch.setattr(
             sqlite3.dbapi2,
             "connect",
-            lambda name, *a, **k: connect(f"file:{name}?mode=ro", *a, **{**k, "uri": True}),
+            lambda name, *a, **k: connect(f"{name}?mode=ro", *a, **k),
         )
     else:
         (folder / "solon.db").chmod(0o444)

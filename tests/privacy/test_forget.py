@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from solon import forgetting
 from solon.agents.models.scripted import ScriptedChat
 from solon.errors import StoreError, UsageError
 from solon.forgetting import Forgotten
 from solon.project import Project
-from solon.store import audit_log, tables
+from solon.store import audit_log, housekeeping, tables
 from solon.store.privacy.forgetting import Wanted
-from solon.store.store import Store
+from solon.store.store import CLEAN, Store
 
 ZEBRA = "Zebrafinch-Quillon"
 WORDS = {
@@ -301,24 +301,128 @@ def test_a_run_at_work_is_in_the_way(open_project: Any) -> None:
     assert forget(project, seed=PATIENT["id"]).swept
 
 
-@pytest.mark.sqlite("rewriting a file that is read")
-def test_another_process_with_the_store_open_is_told(open_project: Any, folder: Path) -> None:
+@pytest.mark.sqlite("a file that is read")
+def test_another_process_that_reads_an_older_state_is_told(
+    open_project: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = open_project()
     make_history(project)
     reader = sqlite3.connect(folder / "solon.db", isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM texts").fetchone()
-    from solon.store.privacy import erasing
-
-    before, erasing.BUSY_SECONDS = erasing.BUSY_SECONDS, 0
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr(housekeeping, "BUSY_SECONDS", 0)
         made = forget(project, seed=PATIENT["id"])
-        assert not made.swept
-        assert "--sweep" in made.left[0]
-    finally:
-        erasing.BUSY_SECONDS = before
-        reader.close()
-    assert forgetting.sweep(project.store)
+    reader.close()
+    assert not made.swept
+    assert "--sweep" in made.left[0]
+    assert forgetting.sweep(project.store) == []
+
+
+@pytest.mark.sqlite("its files are not rewritten")
+def test_others_read_and_write_while_a_seed_is_forgotten(
+    open_project: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, find_bytes: Callable[..., list[str]]
+) -> None:
+    """Nothing but the one short transaction holds the store; what is slow comes before and after it."""
+    project = open_project()
+    make_history(project)
+    other = sqlite3.connect(folder / "solon.db", isolation_level=None, timeout=0)
+    seen: list[str] = []
+
+    def wrap(module: Any, name: str) -> None:
+        inner = getattr(module, name)
+
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            seen.append(name)
+            other.execute("BEGIN IMMEDIATE")  # raises where anybody writes, or keeps the file to themselves
+            other.execute("UPDATE runs SET status = status")
+            other.execute("COMMIT")
+            return inner(*arguments, **named)
+
+        monkeypatch.setattr(module, name, wrapped)
+
+    wrap(forgetting.forgetting, "reach_of")
+    wrap(forgetting, "clean_bad_rows")
+    wrap(forgetting, "sweep")
+    wrap(housekeeping, "cut_log")
+    statements: list[str] = []
+    monkeypatch.setattr(
+        housekeeping.sqlite3,
+        "connect",
+        lambda *a, _connect=sqlite3.connect, **k: _watched(_connect(*a, **k), statements),
+    )
+    assert forget(project, seed=PATIENT["id"]).swept
+    assert seen == ["reach_of", "clean_bad_rows", "sweep", "cut_log", "cut_log"]
+    assert statements
+    assert not any("VACUUM" in statement for statement in statements)
+    forget(project, seed="again")
+    other.close()
+    assert find_bytes(*SECRETS) == []
+
+
+def _watched(connection: sqlite3.Connection, statements: list[str]) -> sqlite3.Connection:
+    connection.set_trace_callback(statements.append)
+    return connection
+
+
+@pytest.mark.sqlite("the bytes of its files")
+def test_a_store_of_before_is_compacted_once(
+    open_project: Any, command: Any, folder: Path, find_bytes: Callable[..., list[str]]
+) -> None:
+    """Where nothing was overwritten yet, free pages may hold copies of what a file once moved or dropped."""
+    project = open_project()
+    make_history(project)
+    with project.store.transaction() as connection:
+        connection.execute(delete(tables.Meta.__table__).where(tables.Meta.name == CLEAN))  # type: ignore[attr-defined]
+    made = forget(project, seed=PATIENT["id"])
+    assert not made.swept
+    assert "solon prune --compact" in made.left[0]
+    project.close()
+    code, out, err = command("prune", "--compact")
+    assert (code, "written anew" in out, "others wait" in err) == (0, True, True)
+    assert command("forget", "again")[0] == 0
+    assert find_bytes(*SECRETS) == []
+
+
+def test_no_byte_is_left_in_the_tables_of_a_server(
+    new_postgres_database: Callable[[], str], open_project: Any
+) -> None:
+    """A row that was changed lies on in its page, also after a plain VACUUM; its table is written anew."""
+    import psycopg
+
+    url = new_postgres_database()
+
+    def find() -> list[str]:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+            (place,) = connection.execute("SHOW data_directory").fetchone() or ("",)
+        files = [file for file in (Path(place) / "base").rglob("*") if file.is_file()]
+        return [word for word in SECRETS if any(word.encode() in file.read_bytes() for file in files)]
+
+    project = open_project(url=url)
+    make_history(project)
+    assert ZEBRA in find()
+    assert forget(project, seed=PATIENT["id"]).swept
+    assert forget(project, seed="again").swept
+    assert find() == []
+
+
+def test_a_table_that_others_hold_is_told(
+    new_postgres_database: Callable[[], str], open_project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    url = new_postgres_database()
+    project = open_project(url=url)
+    make_history(project)
+    with psycopg.connect(url) as reader:
+        reader.execute("SELECT count(*) FROM texts").fetchone()
+        with monkeypatch.context() as patched:
+            patched.setattr(housekeeping, "BUSY_SECONDS", 0)
+            made = forget(project, seed=PATIENT["id"])
+    assert not made.swept
+    assert "texts" in made.left[0]
+    assert forgetting.sweep(project.store) == []
 
 
 def test_both_databases_forget(store_url: str, open_project: Any, folder: Path) -> None:

@@ -469,6 +469,23 @@ def test_read_of_an_item_is_in_the_log_and_blinds_no_more(
         assert connection.execute(select(Decision.__table__.c.counts)).scalar_one() is False
 
 
+def test_a_blank_filter_is_not_everything(project: Project, person: Any, serving: Any, client: Any) -> None:
+    _, token = person("Lea", role="lead")
+
+    async def go() -> None:
+        async with serving(project) as app, client(app, token) as http:
+            for blank in ("", "%20"):
+                for query in ("reviews?run", "reviews?text", "audit-log?subject", "principles?constitution"):
+                    assert (await http.get(f"/api/v1/{query}={blank}")).status_code == 422, query
+            given = {"choice": "both_bad", "rationale": "withdrawn", "run": " "}
+            refused = await http.post("/api/v1/reviews/bulk-decision", json=given)
+            assert (refused.status_code, refused.json()["field"]) == (422, "run")
+            # nor is a number that no entry has, on a database whose numbers are shorter
+            assert (await http.get(f"/api/v1/audit-log?before={2**40}")).status_code == 200
+
+    run(go())
+
+
 def test_lineage_is_told_as_it_is_found(project: Project, person: Any, serving: Any, client: Any) -> None:
     """Before the answer and after it, with the record; keys that the seed has nothing for stay absent."""
     _, token = person("Lea", role="lead")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from solon.errors import AlreadyDecided, InvalidDecision, NotPending
+from solon.errors import AlreadyDecided, InvalidDecision, NotPending, UsageError
 from solon.store import Store, items, reviews, tables
 
 Open = Callable[..., str]
@@ -110,9 +110,10 @@ def test_only_a_waiting_review_takes_an_answer(
 def test_an_unknown_review_is_named(seed_store: Callable[[int], Any], open_review: Open) -> None:
     seeded = seed_store(2)
     first, second = open_review(seeded, 0), open_review(seeded, 1)
-    for name in ("zzz", ""):
-        with pytest.raises(NotPending):
-            find(seeded.store, name)
+    with pytest.raises(NotPending):
+        find(seeded.store, "zzz")
+    with pytest.raises(UsageError, match="blank"):
+        find(seeded.store, "")
     assert find(seeded.store, first[:10]).id == first
     assert find(seeded.store, second).id == second
 

@@ -1,7 +1,8 @@
-"""A store that cannot be written says so, and is left as it was."""
+"""A store that cannot be written is read, says why it takes nothing, and is left as it was."""
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from solon.errors import SolonError
+from solon.formats.containers import write_text_at_once
 from solon.project import Project
+from solon.store.engine import log_of, sqlite_uri
 
 CONFIG = {"models": {"default": {"model": "scripted:default"}}, "routing": {"policy": "never"}}
 
@@ -24,7 +28,11 @@ if os.getuid() == 0:  # root may write everything; import all that it takes, the
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
     with Project(sys.argv[1], config=config) as project:
-        print(project.summarize().accepted)
+        (record,) = project.records()
+        project.trace(record.id)
+        with tempfile.TemporaryDirectory() as place:
+            exported = project.export("jsonl", f"{place}/all.jsonl")
+        print("read", project.summarize().accepted, exported.written, len(project.runs()), flush=True)
         project.run("preference", ["another one"])
 except StoreError as error:
     print("StoreError:", error)
@@ -54,9 +62,40 @@ def test_a_store_that_may_not_be_written(tmp_path: Path, closed: str) -> None:
     finally:
         folder.chmod(0o755)
         path.chmod(0o644)
+    assert "read 1 1 1\n" in done.stdout, done.stderr
     assert "StoreError:" in done.stdout, done.stderr
     assert "writable" in done.stdout
     assert "Traceback" not in done.stderr
     assert path.read_bytes() == before
     with Project(url, config=CONFIG) as project:
         assert project.summarize().accepted == 1
+
+
+@pytest.mark.sqlite("how its files are opened")
+def test_a_file_in_a_closed_folder_is_read_as_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where nobody can write: beside a log there may be a writer, and the log belongs to the file."""
+    path = tmp_path / "store.db"
+    path.touch()
+    assert sqlite_uri(path) == path.as_uri()
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    assert sqlite_uri(path) == f"{path.as_uri()}?mode=ro&immutable=1"
+    log_of(path).touch()
+    assert sqlite_uri(path) == f"{path.as_uri()}?mode=ro"
+
+
+def test_what_a_disk_refuses_is_no_mistake_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that cannot be written: the file is named, and what was there stays."""
+    target = tmp_path / "page.html"
+    target.write_text("before")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(target))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(SolonError, match=r"page\.html cannot be written: Read-only file system"):
+        write_text_at_once(target, ["after"])
+    monkeypatch.undo()
+    assert target.read_text() == "before"

@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 
 from solon.errors import ConfigError, StoreError
 from solon.store import Store
+from solon.store.copying import copy_store
 from solon.store.store import SCHEMA
 from solon.store.tables import Text, metadata
 from solon.store.writer import insert_rows
@@ -47,12 +48,27 @@ def test_migrations_lead_to_the_tables(store: Store) -> None:
         assert context.get_current_revision() == SCHEMA
 
 
-def test_a_store_of_another_version_is_refused_unchanged(store_url: str) -> None:
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize(
+    ("schema", "part"), [("9999", "made by a newer Solon"), ("ae1027a6acf", "another program")]
+)
+def test_a_store_of_another_version_is_refused_unchanged(
+    store_url: str, schema: str, part: str, create: bool
+) -> None:
     with Store(store_url, create=True) as store, store.transaction() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match="9999") as caught:
-        Store(store_url)
+        connection.execute(text("UPDATE alembic_version SET version_num = :schema"), {"schema": schema})
+    with pytest.raises(StoreError, match=part) as caught:
+        Store(store_url, create=create)
+    assert schema in caught.value.cause
     assert caught.value.next_step
+
+
+def test_a_store_of_a_newer_version_takes_no_copy(store_url: str, store: Store, tmp_path: Path) -> None:
+    target = f"sqlite:///{tmp_path / 'newer.db'}"
+    with Store(target, create=True) as newer, newer.transaction() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="made by a newer Solon"):
+        copy_store(store, target)
 
 
 def test_many_threads_may_create_the_same_store(store_url: str) -> None:
@@ -90,6 +106,13 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
         fail()
     with store.connect() as connection:
         assert connection.execute(select(texts).where(texts.c.id == text_id)).first() is None
+
+
+def test_what_no_text_can_hold_is_found_nowhere(store: Store) -> None:
+    with store.connect() as connection:
+        query = select(texts.c.id)
+        assert connection.execute(query.where(texts.c.body == "a\x00b")).all() == []
+        assert connection.execute(query.where(texts.c.body.contains("a\x00b", autoescape=True))).all() == []
 
 
 def test_a_reader_sees_one_snapshot(store: Store) -> None:

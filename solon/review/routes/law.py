@@ -35,7 +35,7 @@ from solon.store.laws import LawVersion, find_version, history
 from solon.store.reviews import NotThere
 
 router = APIRouter(prefix="/api/v1", tags=["law"], responses=ANSWERS)
-Short = Annotated[str | None, Query(max_length=200)]
+Short = Annotated[str | None, Query(max_length=200, pattern=r"\S")]
 
 
 @router.get("/amendments")

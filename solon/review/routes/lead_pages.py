@@ -43,7 +43,7 @@ async def queue(
     """Reviews, and on request why they are here; filters stand in the address."""
     asked = {"text": text, "recipe": recipe, "constitution": constitution, "reason": reason, "judge": judge}
     margins: dict[str, Any] = {"min_margin": _number(min_margin), "max_margin": _number(max_margin)}
-    given: dict[str, Any] = {name: value or None for name, value in asked.items()}
+    given: dict[str, Any] = {name: value.strip() or None for name, value in asked.items()}
     filters = Filters(status=None if status == "all" else status, **given, **margins)
     why = why or filters.tells_why
     rows, following = await asyncio.to_thread(list_page, room, filters, cursor or None, 50)

@@ -36,7 +36,7 @@ from solon.store.reviews import NotThere, find_review
 
 router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)
 Limit = Annotated[int, Query(ge=1, le=200)]
-Short = Annotated[str | None, Query(max_length=200)]
+Short = Annotated[str | None, Query(max_length=200, pattern=r"\S")]
 
 
 @router.get("/reviews")

@@ -13,7 +13,7 @@ from solon.errors import UsageError
 from solon.law import documents, impact
 from solon.law.amendments import find_warnings
 from solon.store.audit_log import append
-from solon.store.ids import hash_id, new_id
+from solon.store.ids import begins, hash_id, new_id
 from solon.store.lawmaking.precedents import count_use, overrule
 from solon.store.laws import Document, Kind, LawVersion, bring_into_force, law_id, load_version
 from solon.store.reviewing.experts import ExpertRow, list_experts
@@ -121,7 +121,7 @@ def add_amendment(
 def _decision_ids(connection: Connection, named: Sequence[str]) -> tuple[str, ...]:
     found = []
     for name in dict.fromkeys(named):
-        query = select(decisions.c.id).where(decisions.c.id.startswith(name, autoescape=True)).limit(2)
+        query = select(decisions.c.id).where(begins(decisions.c.id, name, "a decision")).limit(2)
         ids = list(connection.execute(query).scalars())
         if len(ids) != 1:
             problem = "fits several decisions" if ids else "is no decision of this store"
@@ -132,7 +132,7 @@ def _decision_ids(connection: Connection, named: Sequence[str]) -> tuple[str, ..
 
 def find_amendment(connection: Connection, amendment_id: str, *, lock: bool = False) -> AmendmentRow:
     """An amendment by its id or the beginning of it; `lock` keeps other votes out until the transaction ends."""
-    query = select(amendments).where(amendments.c.id.startswith(amendment_id, autoescape=True)).limit(2)
+    query = select(amendments).where(begins(amendments.c.id, amendment_id, "an amendment")).limit(2)
     found = connection.execute(query.with_for_update() if lock else query).mappings().all()
     if len(found) != 1:
         problem = "fits several amendments" if found else "is no amendment of this store"

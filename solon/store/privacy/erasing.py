@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, text, update
 
 from solon.errors import UsageError
 from solon.store import tables
-from solon.store.engine import BUSY_SECONDS, mapped_errors
 from solon.store.ids import keyed_hash
 from solon.store.items import FORGOTTEN, is_gone
 from solon.store.passages import Passages
@@ -56,8 +53,14 @@ def lock_out_imports(connection: Connection) -> None:
     """Nobody adds seeds until this transaction ends. SQLite has one writer at a time in any case."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE tombstones IN ACCESS EXCLUSIVE MODE"))
-    else:
-        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+
+
+def changed_tables(connection: Connection) -> tuple[str, ...]:
+    """Tables in which this transaction left dead rows (PostgreSQL; SQLite overwrites in place)."""
+    if connection.dialect.name != "postgresql":
+        return ()
+    query = "SELECT relname FROM pg_stat_xact_user_tables WHERE n_tup_upd + n_tup_del > 0 ORDER BY relname"
+    return tuple(connection.execute(text(query)).scalars())
 
 
 LETTER = 2
@@ -214,48 +217,6 @@ def scrub_calls(connection: Connection, found: Collection[Mapping[str, Any]]) ->
             ids.update(connection.execute(query).scalars())
         connection.execute(update(calls).where(calls.c.id.in_(part)).values(logprobs=None))
     return erase_texts(connection, ids={name for name in ids if name})
-
-
-# Bytes ----------------------------------------------------------------------------------------------------------
-
-
-def sweep_file(path: Path) -> bool:
-    """Rewrite a SQLite file without its free pages, and cut its write-ahead log to nothing.
-
-    Returns False where another process has it open: its log then still holds old pages.
-    """
-    if not path.exists():
-        return True
-    with mapped_errors(f"sqlite:///{path}"):
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.execute("VACUUM")
-            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) and "busy" not in str(error):
-                raise
-            return False
-        finally:
-            connection.close()
-    return not busy
-
-
-def sweep_server(store: Store) -> bool:
-    """PostgreSQL writes the tables anew, without dead rows. Its own log and backups are its administrator's."""
-    with mapped_errors(store.url), store.engine.connect() as connection:
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        names = [name.name for name in tables.metadata.sorted_tables]
-        found = set(
-            connection.execute(
-                text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
-            ).scalars()
-        )
-        checkpoints = {"checkpoints", "checkpoint_blobs", "checkpoint_writes"}
-        for name in sorted(found & (set(names) | checkpoints)):
-            connection.exec_driver_sql(f'VACUUM (FULL) "{name}"')
-    return True
 
 
 def shown_in(connection: Connection, ids: Collection[str], seed_ids: Collection[str]) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ class Reach:
         amendments: that cite decisions on these: their words are law or a draft of it, and a lead must look.
         similar: other seeds that share a passage.
         words: what the seeds and their people wrote, for looking into files; never stored.
+        tables: of PostgreSQL, which hold rows of them that are dead now.
     """
 
     seed_ids: tuple[str, ...]
@@ -73,6 +74,7 @@ class Reach:
     amendments: tuple[dict[str, Any], ...]
     similar: tuple[str, ...]
     words: tuple[str, ...] = field(repr=False)
+    tables: tuple[str, ...] = ()
 
 
 def find_seeds(store: Store, connection: Connection, wanted: Wanted) -> list[str]:
@@ -392,4 +394,4 @@ def forget(
     }
     insert_rows(connection, [event(actor, FORGOTTEN, act, {"seeds": len(reach.seed_ids)})])
     audit_log.append(store, connection, actor, "privacy.forgotten", act, detail)
-    return reach
+    return replace(reach, tables=erasing.changed_tables(connection))

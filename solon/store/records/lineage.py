@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from solon.errors import UsageError
 from solon.store import tables
+from solon.store.ids import begins
 from solon.store.reviewing.reading import set_aside_rows
 from solon.store.runs import PREVIEW
 from solon.store.store import Store
@@ -147,7 +148,7 @@ def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
         table = _table(name)
         query = (
             select(table.c.id, table.c[item_column])
-            .where(table.c.id.startswith(some_id, autoescape=True))
+            .where(begins(table.c.id, some_id, "a record, item, review or decision"))
             .limit(3)
         )
         if name == "Item":  # what stands apart from every run is nobody's item

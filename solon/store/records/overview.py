@@ -48,10 +48,12 @@ def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[Failure]:
     number = func.count()
     unjudged = or_(*(items.c.reason.startswith(reason, autoescape=True) for reason in UNJUDGED))
     failed = items.c.state.in_(("failed", "parked"))
+    # One expression, used twice: two of the same words have values of their own, and PostgreSQL takes them for two.
+    outcome = case((failed, "failed"), else_="rejected").label("outcome")
     query = (
-        select(case((failed, "failed"), else_="rejected"), items.c.reason, number, func.min(items.c.id))
+        select(outcome, items.c.reason, number, func.min(items.c.id))
         .where(items.c.run_id == run_id, or_(failed, and_(items.c.state == "rejected", unjudged)), ~is_held())
-        .group_by(case((failed, "failed"), else_="rejected"), items.c.reason)
+        .group_by(outcome, items.c.reason)
         .order_by(number.desc(), items.c.reason)
         .limit(limit)
     )
