@@ -228,6 +228,7 @@ class Caller:
             self.meter.count_reused(known)
             return known
         async with member.gate:
+            await self.journal.keep_claim()
             self.meter.admit()
             try:
                 outcome = await self._make(ask, member, self.journal.call_id(key))

@@ -11,11 +11,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from solon.agents.calls import Meter
-from solon.errors import LimitReached, SolonError
+from solon.errors import ClaimLost, LimitReached, SolonError
 from solon.graphs.runner import Runner
 from solon.learning import usable_decisions
 from solon.preparing import config_of_run
-from solon.store import items as item_store
 from solon.store import runs as run_store
 from solon.store.begun import claim_begun, is_settled, runs_with_work
 from solon.store.items import ItemRow
@@ -44,7 +43,7 @@ class Courier(Runner):
             ids = await self.store.writer.run(lambda c: claim_begun(c, self.run.id, size, self.me))
             if not ids:
                 return
-            for item in item_store.load_items(self.store, ids):
+            for item in self._load(ids):
                 await queue.put(item)
 
     async def _spend_budget(self, size: int) -> None:
@@ -62,6 +61,8 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
         self._runner: Courier | None = None
         self._failures = 0
+        self.lost: ClaimLost | None = None
+        """Set where another worker took over what this one had in hand: a process of its own ends then."""
         self._learned: dict[str, tuple[int, int]] = {}
 
     def start(self) -> None:
@@ -93,6 +94,7 @@ class Worker:
                 self._failures = 0
             except Exception as error:  # the loop must outlive one broken run; what failed stays queued
                 self._failures += 1
+                self.lost = error if isinstance(error, ClaimLost) else self.lost
                 await self._say(self._spell(error))
             pause = min(60.0, self._poll * 2**self._failures)
             try:

@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from solon.store import items
+from solon.store.claims import Claim
 from solon.store.ids import hash_id
 from solon.store.store import Store
 from solon.store.tables import Call, Text
@@ -108,9 +110,12 @@ class ItemJournal:
         seed_id: str,
         reuse_run_ids: Sequence[str] = (),
         fresh: bool,
+        claim: Claim | None = None,
     ) -> None:
-        """`fresh`: the item was never started, so this run has nothing of it to read."""
+        """`fresh`: the item was never started, so this run has nothing of it to read. `claim`: what is written is
+        refused once it is lost."""
         self._store, self.run, self.item, self._seed = store, run_id, item_id, seed_id
+        self._claim, self._looked = claim, time.time()
         self._known: dict[str, Outcome] = {}
         self._pending: list[Future[None]] = []
         self._unread = list(reuse_run_ids)
@@ -137,6 +142,18 @@ class ItemJournal:
         while self._unread:
             self._load(self._unread.pop(0))
         return self._known.get(key.content_key(self._seed))
+
+    async def keep_claim(self) -> None:
+        """Before a call is paid for: look whether the item is still this worker's, if it has not looked for a while.
+
+        By the clock of the day, which goes on while a process or its machine sleeps.
+
+        Raises:
+            ClaimLost: another worker has taken the item over.
+        """
+        if self._claim is not None and time.time() - self._looked > items.CLAIM_SECONDS / 2:
+            await self._store.writer.run(lambda _: None, claim=self._claim)
+            self._looked = time.time()
 
     def call_id(self, key: CallKey) -> str:
         return hash_id(self.run, key.content_key(self._seed))
@@ -182,7 +199,7 @@ class ItemJournal:
         }
         rows.append((Call, row))
         self._known[content_key] = outcome
-        self._pending.append(self._store.writer.post(rows))
+        self._pending.append(self._store.writer.post(rows, self._claim))
 
     def check(self) -> None:
         """Raise what kept an earlier call from being committed."""

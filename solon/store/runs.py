@@ -23,6 +23,7 @@ from solon.store.tables import (
     ConsensusVersion,
     GraphVersion,
     Item,
+    Meta,
     PromptSet,
     Review,
     Run,
@@ -171,6 +172,13 @@ def pin_versions(
         scope,
         tagged,
     )
+
+
+def take_turn(connection: Connection) -> None:
+    """From here to the end of the transaction nobody else looks for a run to go on with or begins one, so that two
+    commands at once work on one run. SQLite has one writer at a time in any case."""
+    meta = Meta.__table__  # type: ignore[attr-defined]
+    connection.execute(select(meta.c.name).where(meta.c.name == "key").with_for_update())
 
 
 def create_run(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from tenacity import Retrying, retry_if_exception_message, stop_after_delay, wait_random
 
 from solon.errors import StoreError
+from solon.store.claims import find_lost
 from solon.store.engine import BUSY_SECONDS, checkpoint_location, make_engine, mapped_errors, sqlite_path
 from solon.store.ids import keyed_hash
 from solon.store.tables import Meta, Text
@@ -41,7 +42,7 @@ class Store:
         """
         self.url = url
         self.engine = make_engine(url)
-        self.writer = Writer(self)
+        self.writer = Writer(self, find_lost)
         try:
             with mapped_errors(url):
                 self._prepare(create)

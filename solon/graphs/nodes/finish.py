@@ -40,7 +40,7 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             insert_audit(connection, audit, asked)
 
     # The record and the final state in one transaction; a replay of the same end changes nothing.
-    await context.store.writer.run(end, made)
+    await context.store.writer.run(end, made, item.claim)
     context.case.caller.journal.check()
     return {"record": record["id"] if record else None, "next": "end", "route": route}
 
