@@ -324,16 +324,7 @@ class Project(Contents):
             before = runs.spent(connection, run.id)
         config = config_of_run(stored, self.config, run.id)
         check_prices(config)
-        limits = config.limits
-        meter = Meter(
-            max_calls=limits.calls,
-            max_tokens=limits.tokens,
-            max_cost=limits.cost,
-            calls=before.calls,
-            input_tokens=before.input_tokens,
-            output_tokens=before.output_tokens,
-            cost=before.cost,
-        )
+        meter = Meter.make(config.limits, before)
         pool, recipe = self.model_pool(config), self.recipe(run.recipe)
         return Runner(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit

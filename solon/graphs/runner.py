@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from solon.agents.calls import Meter, ModelPool
+from solon.agents.calls import Account, Meter, ModelPool
 from solon.collecting import collecting_seldom
 from solon.config import Config
 from solon.errors import ClaimLost, LimitReached, ModelError, ModelRefused, SolonError, StoreError
@@ -104,6 +104,8 @@ class Runner:
             deliveries.recover_outbox(connection, self.run.id)
             deliveries.settle_arrived(connection, self.run.id)
         self._recount()
+        if self.meter.of_run:
+            await Account.open(self.store, self.run.id, self.me, self.meter)
         keeper = asyncio.create_task(self._keep_claims())
         try:
             await self._deliver_all(size)
@@ -118,6 +120,8 @@ class Runner:
             # A call whose neighbour failed goes on by itself: what it brings must not be lost.
             await self.meter.land()
             if not isinstance(self._fatal, StoreError):
+                if self.meter.account is not None:
+                    await self.meter.account.close(self.meter)
                 seconds = time.monotonic() - begun
                 await self.store.writer.run(
                     lambda connection: add_active_seconds(connection, self.run.id, seconds)

@@ -177,15 +177,4 @@ class Worker:
 
 def _make_meter(connection: Connection, run_id: str, limits: LimitsConfig) -> Meter:
     """What the run has spent counts only towards a limit; without one its journal is not read for every delivery."""
-    if (limits.calls, limits.tokens, limits.cost) == (None, None, None):
-        return Meter()
-    before = run_store.spent(connection, run_id)
-    return Meter(
-        max_calls=limits.calls,
-        max_tokens=limits.tokens,
-        max_cost=limits.cost,
-        calls=before.calls,
-        input_tokens=before.input_tokens,
-        output_tokens=before.output_tokens,
-        cost=before.cost,
-    )
+    return Meter.make(limits, run_store.spent(connection, run_id)) if limits.any else Meter()

@@ -31,7 +31,7 @@ from solon.errors import InternalError
 from solon.store.claims import Claim
 from solon.store.ids import hash_id, new_id
 from solon.store.store import Store
-from solon.store.tables import Candidate, Hold, Item, Record, Seed, Text, Verdict
+from solon.store.tables import Candidate, Hold, Item, Record, Seed, Spending, Text, Verdict
 from solon.store.writer import Row
 
 STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked")
@@ -256,6 +256,9 @@ def keep_claims(connection: Connection, by: str) -> None:
         .where(items.c.claimed_by == by, items.c.state == "running")
         .values(claimed_until=time.time() + CLAIM_SECONDS)
     )
+    spending = Spending.__table__  # type: ignore[attr-defined]
+    until = time.time() + CLAIM_SECONDS
+    connection.execute(update(spending).where(spending.c.by == by).values(until=until))
 
 
 def load_items(store: Store, ids: Sequence[str]) -> list[ItemRow]:

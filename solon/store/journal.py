@@ -6,14 +6,14 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from solon.store import items
 from solon.store.claims import Claim
-from solon.store.ids import hash_id
+from solon.store.ids import hash_id, new_id
 from solon.store.store import Store
 from solon.store.tables import Call, Text
 from solon.store.writer import Row
@@ -168,7 +168,24 @@ class ItemJournal:
         if outcome.error:
             error_id, error_row = self._store.text_row(outcome.error, self._seed)
             rows.append(error_row)
-        row = {
+        texts = {"prompt_id": prompt_id, "answer_id": answer_id, "error_id": error_id}
+        rows.append((Call, self._row(key, outcome, content_key, texts)))
+        self._known[content_key] = outcome
+        lost = replace(outcome, call_id=new_id(), outcome="taken_over", logprobs=None, request_id="")
+        self._pending.append(self._store.writer.post(rows, self._claim, self._vain(key, lost)))
+
+    def write_vain(self, key: CallKey, outcome: Outcome) -> None:
+        """Keep what a call took that came to nothing: it counts towards limits, holds no text and answers no later
+        call."""
+        self._pending.append(self._store.writer.post(self._vain(key, outcome)))
+
+    def _vain(self, key: CallKey, outcome: Outcome) -> list[tuple[type, Row]]:
+        empty_id, empty_row = self._store.text_row("", self._seed)
+        texts = {"prompt_id": empty_id, "answer_id": None, "error_id": None}
+        return [empty_row, (Call, self._row(key, outcome, outcome.call_id, texts))]
+
+    def _row(self, key: CallKey, outcome: Outcome, content_key: str, texts: Row) -> Row:
+        return {
             "id": outcome.call_id,
             "content_key": content_key,
             "run_id": self.run,
@@ -181,10 +198,8 @@ class ItemJournal:
             "model": key.model,
             "parameters": dict(key.parameters),
             "template": key.template,
-            "prompt_id": prompt_id,
-            "answer_id": answer_id,
+            **texts,
             "outcome": outcome.outcome,
-            "error_id": error_id,
             "logprobs": outcome.logprobs,
             "finish_reason": outcome.finish_reason,
             "input_tokens": outcome.input_tokens,
@@ -197,9 +212,6 @@ class ItemJournal:
             "reused_from": None,
             "created_at": time.time(),
         }
-        rows.append((Call, row))
-        self._known[content_key] = outcome
-        self._pending.append(self._store.writer.post(rows, self._claim))
 
     def check(self) -> None:
         """Raise what kept an earlier call from being committed."""

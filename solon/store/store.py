@@ -18,7 +18,7 @@ from solon.store.ids import keyed_hash
 from solon.store.tables import Meta, Text
 from solon.store.writer import Row, Writer
 
-SCHEMA = "0013"
+SCHEMA = "0022"
 """The migration that this version of Solon wants."""
 
 

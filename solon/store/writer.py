@@ -39,6 +39,7 @@ class _Job:
     function: Callable[[Any], Any] | None
     future: Future[Any] | asyncio.Future[Any]
     claim: Claim | None = None
+    instead: Rows = ()
 
 
 def insert_rows(connection: Connection, rows: Iterable[tuple[type, Row]]) -> None:
@@ -120,7 +121,7 @@ class Writer(Generic[C_co]):
     def __init__(
         self,
         store: Transactions[C_co],
-        find_lost: Callable[[C_co, set[Claim]], set[Claim]] = lambda connection, claims: set(),
+        find_lost: Callable[[Any, set[Claim]], set[Claim]] = lambda connection, claims: set(),
     ) -> None:
         self._store, self._find_lost = store, find_lost
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -141,10 +142,10 @@ class Writer(Generic[C_co]):
         result: T = await self._submit_async(rows, function, claim)
         return result
 
-    def post(self, rows: Rows, claim: Claim | None = None) -> Future[None]:
-        """Insert rows without waiting; the future tells when they are committed."""
+    def post(self, rows: Rows, claim: Claim | None = None, instead: Rows = ()) -> Future[None]:
+        """Insert rows without waiting; the future tells when they are committed. `instead`: where the claim is lost."""
         future: Future[None] = Future()
-        self._put(_Job(rows, None, future, claim))
+        self._put(_Job(rows, None, future, claim, instead))
         return future
 
     def send(self, rows: Rows, claim: Claim | None = None) -> asyncio.Future[None]:
@@ -212,7 +213,7 @@ class Writer(Generic[C_co]):
                 isolating = len(jobs) > 1
                 claims = {job.claim for job in jobs if job.claim is not None}
                 lost = self._find_lost(connection, claims) if claims else set()
-                rows = [row for job in jobs if job.claim not in lost for row in job.rows]
+                rows = [row for job in jobs for row in (job.instead if job.claim in lost else job.rows)]
                 if rows:
                     insert_rows(cast("Connection", connection), rows)
                 for job in jobs:
