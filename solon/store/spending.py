@@ -96,8 +96,8 @@ def _take_turn(connection: Connection, run_id: str) -> None:
 def _sum(connection: Connection, run_id: str, *which: ColumnElement[bool]) -> Total:
     columns = (spending.c.calls, spending.c.tokens, spending.c.cost)
     query = select(*(func.coalesce(func.sum(column), 0) for column in columns))
-    calls, tokens, cost = connection.execute(query.where(spending.c.run_id == run_id, *which)).one()
-    return Total(int(calls), int(tokens), float(cost))
+    row = connection.execute(query.where(spending.c.run_id == run_id, *which)).one()
+    return Total(int(row[0]), int(row[1]), float(row[2]))
 
 
 def _row(run_id: str, by: str, total: Total) -> dict[str, object]:
