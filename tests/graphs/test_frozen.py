@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from solon.cli.worker import _work as work_as_a_command
 from solon.cluster import Worker as RayWorker
@@ -23,6 +23,7 @@ from solon.store import items as item_store
 from solon.store import tables
 
 Make = Callable[..., Any]
+ITEMS = tables.Item.__table__  # type: ignore[attr-defined]
 SEEDS = [f"Explain thing number {n}." for n in range(4)]
 NEVER = {"routing": {"policy": "never", "audit_share": 0}}
 ALWAYS = {"routing": {"policy": "always"}}
@@ -59,8 +60,10 @@ class Freezing:
 
     def _take_over(self) -> None:
         with self.second.project.store.transaction() as connection:
-            lapsed = update(tables.Item.__table__).values(claimed_until=1.0)  # type: ignore[attr-defined]
-            connection.execute(lapsed.where(tables.Item.__table__.c.state == "running"))  # type: ignore[attr-defined]
+            running = select(ITEMS.c.id).where(ITEMS.c.state == "running").order_by(ITEMS.c.id)
+            # In the order in which its writer, a thread that does not freeze here, looks its claims up.
+            held = list(connection.execute(running.with_for_update()).scalars())
+            connection.execute(update(ITEMS).where(ITEMS.c.id.in_(held)).values(claimed_until=1.0))
         self.then()
 
     def resume(self) -> None:
