@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from solon.errors import ConfigError, LimitReached, ModelUnavailable, SolonError, UsageError
+from solon.errors import ClaimLost, ConfigError, LimitReached, ModelUnavailable, SolonError, UsageError
 from solon.observers import watched
 from solon.project import Project
 from solon.store.engine import sqlite_path
@@ -49,6 +49,8 @@ class Worker:
             await runner.work()
         except LimitReached as limit:
             return {"stopped": limit.cause}
+        except ClaimLost as lost:
+            return {"lost": lost.item_id}
         except SolonError as error:
             return {"broken": error.cause, "next_step": error.next_step}
         finally:
@@ -138,6 +140,7 @@ def _take_in(project: Project, run: RunRow, crew: _Crew, task: Any, worker: Any)
 
     Raises:
         ModelUnavailable: a worker says that nothing works, or too many have died.
+        ClaimLost: another process took over what a worker had in hand.
     """
     from ray.exceptions import RayActorError, RayTaskError
 
@@ -164,6 +167,8 @@ def _take_in(project: Project, run: RunRow, crew: _Crew, task: Any, worker: Any)
         crew.names[worker] = told
         return True
     crew.lost = 0
+    if "lost" in told:
+        raise ClaimLost(told["lost"])
     if "broken" in told:
         raise ModelUnavailable(told["broken"], next_step=told["next_step"])
     crew.stopped = crew.stopped or told.get("stopped", "")

@@ -302,11 +302,15 @@ class SeedsConfig(Section):
 
 
 class LimitsConfig(Section):
-    """Where a run stops cleanly."""
+    """Where a run stops cleanly: over all its sessions, whichever processes work on it."""
 
     cost: float | None = Field(None, gt=0, description="money; needs the price of every model")
     tokens: int | None = Field(None, gt=0, description="input and output together")
-    calls: int | None = Field(None, gt=0, description="model calls")
+    calls: int | None = Field(None, gt=0, description="requests to models, tries that failed too")
+
+    @property
+    def any(self) -> bool:
+        return (self.cost, self.tokens, self.calls) != (None, None, None)
 
 
 class RunConfig(Section):

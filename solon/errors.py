@@ -17,6 +17,7 @@ SolonError
 ├── StoreError            the store: read-only, full, or of another version
 │   └── NoStore             there is none yet
 ├── LimitReached          a limit on cost, tokens or calls stopped the run cleanly (exit 4)
+├── ClaimLost             another process has taken over what this one worked on (exit 5)
 └── InternalError         us: an invariant of Solon is broken
 """
 
@@ -117,6 +118,20 @@ class LimitReached(SolonError):
     """A limit on cost, tokens or calls was reached; the run stopped cleanly and can be resumed."""
 
     exit_code = 4
+
+
+class ClaimLost(SolonError):
+    """Another process has taken over an item that this one worked on; what this one makes of it is not stored."""
+
+    exit_code = 5
+
+    def __init__(self, item_id: str) -> None:
+        self.item_id = item_id
+        super().__init__(
+            f"item {item_id} was taken over by another process, since this one was paused for longer than its claim on "
+            "it; nothing that this one made of it since is stored",
+            next_step="nothing is lost: see `solon status`; `solon resume` goes on with what nobody works on",
+        )
 
 
 class InternalError(SolonError):

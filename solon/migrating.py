@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from solon.errors import LimitReached, SolonError
+from solon.errors import ClaimLost, LimitReached, SolonError
 from solon.preparing import config_of_run
 from solon.store import moving
 from solon.store.items import load_items, set_state, working
@@ -152,6 +152,9 @@ class _Mover:
             self._leave(
                 item, "its journal has a gap: `solon resume` makes the missing calls, or --max-calls here"
             )
+            return
+        except ClaimLost as lost:
+            self._leave(item, lost.cause)
             return
         except SolonError as error:
             await self._set(item, "parked", error.cause)

@@ -219,22 +219,22 @@ class Project(Contents):
 
         name, fingerprint = fingerprint_seeds(seeds, self.config)
         pins = self.pin(recipe, fingerprint)
-        with self.store.connect() as connection:
+        with self.store.transaction() as connection:
+            runs.take_turn(connection)
             reuse_id = runs.find_run(connection, reuse).id if reuse is not None else None
             shape = self._shape_of(*pins.law, pins.prompts_id)
             same = runs.find_same_run(connection, recipe, fingerprint, shape)
+            if same is not None and not new_run:
+                return same, pins
             other = runs.latest_over_seeds(connection, recipe, fingerprint)
-            old = runs.config_payload(connection, other.config_id) if other and not same else None
-        if same is not None and not new_run:
-            return same, pins
-        if other is not None and old is not None and not new_run:
-            changes = list_differences(old, self.config.effective())
-            raise UsageError(
-                f"run {other.id} over the same seeds was made differently: {changes}",
-                next_step=f"add --new-run (with --reuse {other.id} no equal call is made again), "
-                "or take its config back",
-            )
-        with self.store.transaction() as connection:
+            if other is not None and same is None and not new_run:
+                old = runs.config_payload(connection, other.config_id)
+                changes = list_differences(old, self.config.effective())
+                raise UsageError(
+                    f"run {other.id} over the same seeds was made differently: {changes}",
+                    next_step=f"add --new-run (with --reuse {other.id} no equal call is made again), "
+                    "or take its config back",
+                )
             run_id = runs.create_run(
                 connection,
                 recipe=recipe,
@@ -382,16 +382,7 @@ class Project(Contents):
             before = runs.spent(connection, run.id)
         config = config_of_run(stored, self.config, run.id)
         check_prices(config)
-        limits = config.limits
-        meter = Meter(
-            max_calls=limits.calls,
-            max_tokens=limits.tokens,
-            max_cost=limits.cost,
-            calls=before.calls,
-            input_tokens=before.input_tokens,
-            output_tokens=before.output_tokens,
-            cost=before.cost,
-        )
+        meter = Meter.make(config.limits, before)
         pool, recipe = self.model_pool(config), self.recipe(run.recipe)
         return (kind or Runner)(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit

@@ -10,14 +10,20 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from solon.config import Config, ModelConfig
+from solon.agents.models.tries import OF_CALL, Tries
+from solon.config import Config, LimitsConfig, ModelConfig
 from solon.errors import BadOutput, LimitReached, ModelError, TooLong
 from solon.prompts import Rendered
+from solon.store import Store, spending
+from solon.store.ids import new_id
 from solon.store.journal import CallKey, ItemJournal, Outcome
+from solon.store.runs import Spent
+from solon.store.spending import Total
 from solon.store.store import storable
 from solon.tracing import INPUT, OUTPUT, Tracing, call_attributes
 
@@ -114,6 +120,60 @@ def _let_watch_only(chat: BaseChatModel) -> None:
 
 
 @dataclass(slots=True)
+class Account:
+    """One worker's share of a run's limits. Requests are set aside in the store a few at a time: an eighth of what is
+    left, so that the last ones go to whoever needs them, and far from the limit few ask.
+
+    Attributes:
+        left: requests that may still be sent without asking.
+        elsewhere: what others have spent or set aside since this worker began.
+    """
+
+    store: Store
+    run_id: str
+    by: str
+    before: Total
+    left: int = 0
+    elsewhere: Total = field(default_factory=Total)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @classmethod
+    async def open(cls, store: Store, run_id: str, by: str, meter: Meter) -> None:
+        """Let the meter spend of the run's limits, and of no more than others leave."""
+        first = await store.writer.run(partial(spending.open_account, run_id=run_id, by=by))
+        meter.account = cls(store, run_id, by, meter.total, elsewhere=first - meter.total)
+
+    async def set_aside(self, meter: Meter) -> None:
+        """Get leave for some requests; `left` stays 0 where the run has none."""
+        async with self._turn:
+            if self.left or meter.stopping:
+                return
+            wanted = max(1, min(MOST_SET_ASIDE, meter.room() // 8))
+            others, granted = await self.store.writer.run(
+                partial(
+                    spending.set_aside,
+                    run_id=self.run_id,
+                    by=self.by,
+                    own=meter.total - self.before,
+                    wanted=wanted,
+                    most=meter.max_calls,
+                )
+            )
+            self.elsewhere, self.left = others - self.before, granted
+            if not granted:
+                meter.stopping = f"--max-calls {meter.max_calls} reached"
+
+    async def close(self, meter: Meter) -> None:
+        """Give back what is set aside."""
+        own = meter.total - self.before
+        await self.store.writer.run(partial(spending.close_account, run_id=self.run_id, by=self.by, own=own))
+        meter.account = None
+
+
+MOST_SET_ASIDE = 64
+
+
+@dataclass(slots=True)
 class Meter:
     """What a run spends, and where it stops. Numbers start with what earlier sessions of the run have spent."""
 
@@ -131,26 +191,75 @@ class Meter:
     stopping: str = ""
     in_flight: int = 0
     over: bool = False
+    of_run: bool = False
+    """Are the limits those of the run, over all its sessions and processes, or of this meter alone?"""
+    account: Account | None = None
     _landed: asyncio.Event = field(default_factory=asyncio.Event)
     started: float = field(default_factory=time.monotonic)
 
-    def admit(self) -> None:
-        """Count a call that is about to be made.
+    @classmethod
+    def make(cls, limits: LimitsConfig, before: Spent) -> Meter:
+        """A meter of a run's limits. `before`: what the run has spent, or nothing where no limit asks for it."""
+        return cls(
+            max_calls=limits.calls,
+            max_tokens=limits.tokens,
+            max_cost=limits.cost,
+            calls=before.calls,
+            input_tokens=before.input_tokens,
+            output_tokens=before.output_tokens,
+            cost=before.cost,
+            of_run=limits.any,
+        )
+
+    async def admit(self) -> None:
+        """Count a call that is about to be made, with its first request.
 
         Raises:
             LimitReached: the run is stopping, or this call would be one too many.
         """
-        if not self.stopping:
-            if self.max_calls is not None and self.calls >= self.max_calls:
-                self.stopping = f"--max-calls {self.max_calls} reached"
-            elif self.max_tokens is not None and self.input_tokens + self.output_tokens >= self.max_tokens:
-                self.stopping = f"--max-tokens {self.max_tokens} reached"
-            elif self.max_cost is not None and self.cost >= self.max_cost:
-                self.stopping = f"--max-cost {self.max_cost} reached"
+        await self.leave()
+        self.in_flight += 1
+
+    async def leave(self) -> None:
+        """Count a request that is about to be sent.
+
+        Raises:
+            LimitReached: as of `admit`.
+        """
+        self.stopping = self.stopping or self._reached()
+        if self.account is not None and not self.stopping and not self.account.left:
+            await self.account.set_aside(self)
+            self.stopping = self.stopping or self._reached()
         if self.stopping or self.over:
             raise LimitReached(self.stopping or "the run is over", next_step="continue with `solon resume`")
         self.calls += 1
-        self.in_flight += 1
+        if self.account is not None:
+            self.account.left -= 1
+
+    @property
+    def total(self) -> Total:
+        """What is spent by all that is known of here."""
+        return Total(self.calls, self.input_tokens + self.output_tokens, self.cost)
+
+    def room(self) -> int:
+        """About how many further requests the limits allow, from what those so far have taken."""
+        known = self.total + self.account.elsewhere if self.account is not None else self.total
+        rooms = [] if self.max_calls is None else [float(self.max_calls - known.calls)]
+        for most, used in ((self.max_tokens, known.tokens), (self.max_cost, known.cost)):
+            if most is not None:
+                rooms.append((most - used) * known.calls / used if used else 1.0)
+        return int(min(rooms, default=0.0))
+
+    def _reached(self) -> str:
+        """The limit that is reached, in words; empty if none is."""
+        known = self.total + self.account.elsewhere if self.account is not None else self.total
+        if self.max_calls is not None and known.calls >= self.max_calls:
+            return f"--max-calls {self.max_calls} reached"
+        if self.max_tokens is not None and known.tokens >= self.max_tokens:
+            return f"--max-tokens {self.max_tokens} reached"
+        if self.max_cost is not None and known.cost >= self.max_cost:
+            return f"--max-cost {self.max_cost} reached"
+        return ""
 
     def release(self) -> None:
         """An admitted call has ended, whatever came of it."""
@@ -169,9 +278,14 @@ class Meter:
         self.cached += 1
 
     def count(self, outcome: Outcome) -> None:
+        """A call has come to an outcome."""
         self.finished += 1
         if outcome.attempts == 0:
             self.calls -= 1  # too long: it was never sent
+        self.add(outcome)
+
+    def add(self, outcome: Outcome) -> None:
+        """Add what a call took, whatever came of it."""
         if outcome.input_tokens is None or outcome.output_tokens is None:
             self.unknown_tokens += 1
         self.input_tokens += outcome.input_tokens or 0
@@ -236,15 +350,26 @@ class Caller:
             self.meter.count_reused(known)
             return known
         async with member.gate:
-            self.meter.admit()
+            await self.journal.keep_claim()
+            await self.meter.admit()
+            tries = Tries(self.meter.leave)
+            asked = OF_CALL.set(tries)
             try:
                 outcome = await self._make(ask, member, self.journal.call_id(key))
                 if (text := storable(outcome.text)) is not outcome.text:
                     # What is stored, so that a replay from the journal goes on with the very same text.
                     outcome = replace(outcome, text=text, parsed=None)
+                if outcome.attempts:
+                    outcome = replace(outcome, attempts=tries.sent)
                 self.meter.count(outcome)
                 self.journal.write(key, outcome)
+            except BaseException as error:
+                vain = _vain(tries, member.config, getattr(error, "kind", "broken_off"))
+                self.meter.add(vain)
+                self.journal.write_vain(key, vain)
+                raise
             finally:
+                OF_CALL.reset(asked)
                 self.meter.release()
         return outcome
 
@@ -372,9 +497,6 @@ def _outcome(
     problem: str = "",
     parsed: Any = None,
 ) -> Outcome:
-    cost = None
-    if config.price is not None and reply.input_tokens is not None and reply.output_tokens is not None:
-        cost = (reply.input_tokens * config.price.input + reply.output_tokens * config.price.output) / 1e6
     return Outcome(
         call_id=call_id,
         text=parsed.model_dump_json() if parsed is not None else reply.text,
@@ -388,9 +510,29 @@ def _outcome(
         attempts=reply.attempts,
         seconds=reply.seconds,
         request_id=reply.request_id,
-        cost=cost,
+        cost=_cost(config, reply.input_tokens, reply.output_tokens),
         currency=config.price.currency if config.price is not None else None,
     )
+
+
+def _vain(tries: Tries, config: ModelConfig, kind: str) -> Outcome:
+    """What a call took that came to no outcome."""
+    return Outcome(
+        new_id(),
+        "",
+        outcome=kind,
+        input_tokens=tries.input_tokens,
+        output_tokens=tries.output_tokens,
+        attempts=tries.sent,
+        cost=_cost(config, tries.input_tokens, tries.output_tokens),
+        currency=config.price.currency if config.price is not None else None,
+    )
+
+
+def _cost(config: ModelConfig, input_tokens: int | None, output_tokens: int | None) -> float | None:
+    if config.price is None or input_tokens is None or output_tokens is None:
+        return None
+    return (input_tokens * config.price.input + output_tokens * config.price.output) / 1e6
 
 
 def _first_token(logprobs: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:

@@ -54,7 +54,7 @@ async def _consult(
     if outcome is not None:
         caller.meter.count_reused(outcome)
     else:
-        caller.meter.admit()
+        await caller.meter.admit()
         try:
             outcome = await _call(plugin, caller.journal.call_id(key), values, read)
             caller.meter.count(outcome)

@@ -65,7 +65,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with `solon demo`. Exit codes: 0 done, 1 failed, 2 usage, 3 done with reviews waiting, 4 stopped.",
+    epilog="Begin with `solon demo`. Exit codes: 0 done, 1 failed, 2 usage, 3 done with reviews waiting, 4 stopped, "
+    "5 taken over by another process.",
 )
 
 

@@ -28,13 +28,25 @@ ConcurrencyOption = Annotated[
 ]
 MaxCostOption = Annotated[
     float | None,
-    typer.Option(min=0.0, metavar="MONEY", help="Stop before the run costs more; needs [models.*.price]."),
+    typer.Option(
+        min=0.0,
+        metavar="MONEY",
+        help="Stop where the run, all sessions together, has cost so much; needs [models.*.price].",
+    ),
 ]
 MaxTokensOption = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Stop before the run takes more tokens.")
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Stop where the run, all sessions together, has taken so many tokens."
+    ),
 ]
 MaxCallsOption = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Stop before the run makes more model calls.")
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Stop before the run, all sessions together, sends more requests; every try counts.",
+    ),
 ]
 EngineOption = Annotated[
     str, typer.Option("--engine", metavar="local|ray", help="ray: on a cluster (needs solon[ray]).")

@@ -52,8 +52,10 @@ async def _work(project: Project, seconds: float, once: bool) -> None:
         if line != told:
             say(line)
             told = line
-        if once and (not counts["to_apply"] or live.worker_says):
+        if courier.lost or (once and (not counts["to_apply"] or live.worker_says)):
             break
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), min(1.0, seconds))
     await courier.stop()
+    if courier.lost is not None:
+        raise courier.lost

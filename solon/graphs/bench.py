@@ -85,7 +85,9 @@ class Bench:
                 self.store, run, recipe, self.config, self.pool, self.meter, known=[run.id]
             )
         item = load_items(self.store, [row.item_id])[0]
-        context = self._contexts[row.run_id].make(replace(item, id=item_id, run_id=run_id, fresh=False))
+        context = self._contexts[row.run_id].make(
+            replace(item, id=item_id, run_id=run_id, fresh=False, claimed_by=None)
+        )
         return replace(context, case=replace(context.case, prompts=self._prompts))
 
     async def try_one(

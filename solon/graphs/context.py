@@ -166,7 +166,7 @@ class ItemContext:
         what the node before made is committed first, and a write that failed stops the item here.
         """
         rows, self._rows = self._rows, []
-        before, self._writing = self._writing, self.store.writer.send(rows) if rows else None
+        before, self._writing = self._writing, self.store.writer.send(rows, self.item.claim) if rows else None
         try:
             for writing in (before, self._writing if wait else None):
                 if writing is not None:

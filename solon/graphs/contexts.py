@@ -68,6 +68,7 @@ class Contexts:
             seed_id=item.seed_id,
             reuse_run_ids=self._earlier,
             fresh=item.fresh,
+            claim=item.claim,
         )
         content = item.content
         earlier = content.get("messages") or []

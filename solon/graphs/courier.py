@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from solon.graphs.runner import Runner
-from solon.store import items as item_store
 from solon.store.begun import claim_begun
 from solon.store.items import ItemRow
 
@@ -18,7 +17,7 @@ class Courier(Runner):
             ids = await self.store.writer.run(lambda c: claim_begun(c, self.run.id, size, self.me))
             if not ids:
                 return
-            for item in item_store.load_items(self.store, ids):
+            for item in self._load(ids):
                 await queue.put(item)
 
     async def _spend_budget(self, size: int) -> None:

@@ -50,6 +50,7 @@ class SecondLook:
             precedents_until=until,
             carried=target.shown,
             fresh=False,
+            claimed_by=None,
         )
         context = self._contexts.make(under)
         given = await self._recipe.judge(context, list(target.shown), round=0, pair=0)
@@ -72,7 +73,7 @@ class Returning(Runner):
         while self._named and not self._stopping:
             part, self._named = self._named[: max(8, size)], self._named[max(8, size) :]
             ids = await self.store.writer.run(lambda c, part=part: item_store.claim_named(c, part, self.me))  # type: ignore[misc]
-            for item in item_store.load_items(self.store, ids):
+            for item in self._load(ids):
                 await queue.put(item)
 
     async def _deliver_all(self, size: int) -> None:

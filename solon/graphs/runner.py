@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from solon.agents.calls import Meter, ModelPool
+from solon.agents.calls import Account, Meter, ModelPool
 from solon.collecting import collecting_seldom
 from solon.config import Config
-from solon.errors import LimitReached, ModelError, ModelRefused, SolonError, StoreError
+from solon.errors import ClaimLost, LimitReached, ModelError, ModelRefused, SolonError, StoreError
 from solon.graphs.contexts import Contexts
 from solon.graphs.recipes import Recipe, build_graph, get_recipe
 from solon.graphs.saver import open_saver
@@ -78,6 +78,7 @@ class Runner:
 
         Raises:
             LimitReached: a limit or `stop` ended it; everything can be resumed.
+            ClaimLost: another process took items over while this one was paused; what it still held is done.
             ModelError: no model answers; its items are parked or queued and can be resumed.
             StoreError: the store cannot be written; what was committed is intact.
         """
@@ -105,6 +106,8 @@ class Runner:
             deliveries.recover_outbox(connection, self.run.id)
             deliveries.settle_arrived(connection, self.run.id)
         self._recount()
+        if self.meter.of_run:
+            await Account.open(self.store, self.run.id, self.me, self.meter)
         keeper = asyncio.create_task(self._keep_claims())
         try:
             await self._deliver_all(size)
@@ -119,6 +122,8 @@ class Runner:
             # A call whose neighbour failed goes on by itself: what it brings must not be lost.
             await self.meter.land()
             if not isinstance(self._fatal, StoreError):
+                if self.meter.account is not None:
+                    await self.meter.account.close(self.meter)
                 seconds = time.monotonic() - begun
                 await self.store.writer.run(
                     lambda connection: add_active_seconds(connection, self.run.id, seconds)
@@ -147,17 +152,27 @@ class Runner:
         return bool(self.meter.stopping) or self._fatal is not None
 
     async def _spend_budget(self, size: int) -> None:
-        """All are judged: those worth most go to experts, the others end as their panel found."""
+        """All are judged: those worth most go to experts, the others end as their panel found.
+
+        While others are at work on the run not all are judged: whoever ends last does it.
+        """
+        with self.store.connect() as connection:
+            counts = item_store.count_states(connection, self.run.id)
+        if counts["queued"] + counts["running"]:
+            return
         picked, others = await asyncio.to_thread(choose_reviews, self.store, self.run, self.config.routing)
         await self.store.writer.run(lambda connection: open_picked(connection, self.run.id, picked))
         gate = asyncio.Semaphore(size)
 
         async def one(review: review_store.ReviewRow) -> None:
             async with gate:
-                [item] = item_store.load_items(self.store, [review.item_id])
-                state = await self._threads.release(item, review)
-                await self.store.writer.run(lambda connection: withdraw_held(connection, review.id))
-                self._moved("waiting", state["outcome"])
+                ids = await self.store.writer.run(
+                    lambda c: item_store.claim_named(c, [review.item_id], self.me, state="waiting")
+                )
+                for item in self._load(ids):  # none where another process has it
+                    state = await self._threads.release(item, review)
+                    await self.store.writer.run(lambda connection: withdraw_held(connection, review.id))
+                    self._moved("waiting", state["outcome"])
 
         await asyncio.gather(*(one(review) for review in others))
 
@@ -192,8 +207,20 @@ class Runner:
             ids = await self.store.writer.run(lambda c, n=wanted, part=part: self._claim(c, part, n))  # type: ignore[misc]
             if not ids and not part:
                 return
-            for item in item_store.load_items(self.store, ids):
+            for item in self._load(ids):
                 await queue.put(item)
+
+    def _load(self, ids: Sequence[str]) -> list[ItemRow]:
+        """What was just claimed, as it is to be worked on; whoever froze in between may have lost it already."""
+        loaded = item_store.load_items(self.store, ids)
+        for item in loaded:
+            if item.claimed_by != self.me:
+                self._lose(ClaimLost(item.id))
+        return [item for item in loaded if item.claimed_by == self.me]
+
+    def _lose(self, lost: ClaimLost) -> None:
+        """An item is another worker's now. What is still held is finished, and nothing new is taken."""
+        self._fatal = self._fatal or lost
 
     def _claim(self, connection: Connection, named: Sequence[str], wanted: int) -> list[str]:
         if not named:
@@ -212,13 +239,12 @@ class Runner:
         """One item to its next resting place. Every failure is attributed here, once."""
         try:
             state = await self._threads.drive(item)
-            if not item.fresh and "outcome" in state:
-                # The thread may have been final while its item was not: a crash between the two.
-                await self._store_state(item, state["outcome"], state.get("reason"))
             self._failures = 0
             self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
         except LimitReached:
             await self._set(item, "queued")
+        except ClaimLost as lost:
+            self._lose(lost)
         except ModelError as error:
             self._remember(error)
             await self._set(item, "parked", reason=f"{error.kind}: {error.cause}")
@@ -253,8 +279,7 @@ class Runner:
             if not batch:
                 return
             new = {delivery.item_id: delivery for delivery in batch}
-            loaded = item_store.load_items(self.store, list(new))
-            await asyncio.gather(*(one(item, new[item.id]) for item in loaded))
+            await asyncio.gather(*(one(item, new[item.id]) for item in self._load(list(new))))
 
     async def _deliver(self, item: ItemRow, delivery: review_store.Delivery) -> None:
         problem, stopped = "", False
@@ -265,6 +290,9 @@ class Runner:
             return
         except LimitReached as error:
             problem, stopped = error.cause, True
+        except ClaimLost as lost:
+            self._lose(lost)
+            return
         except ModelError as error:
             self._remember(error)
             problem = error.cause
@@ -275,11 +303,15 @@ class Runner:
             problem = self._spell(error)
         self._undelivered.add(delivery.decision_id)
         (item,) = item_store.load_items(self.store, [item.id])  # it may be in a later attempt now
+        if item.claimed_by not in (self.me, None):
+            self._lose(ClaimLost(item.id))
+            return
         taken_in = named_decision(await self._threads.stands_at(item)) == delivery.decision_id
-        await self.store.writer.run(
+        await self._write(
+            item,
             lambda connection: review_store.not_delivered(
                 connection, delivery, problem, taken_in=taken_in, state="queued" if stopped else "parked"
-            )
+            ),
         )
 
     def _spell(self, error: Exception) -> str:
@@ -290,18 +322,18 @@ class Runner:
         )
 
     async def _set(self, item: ItemRow, state: str, *, reason: str | None = None) -> None:
-        if await self._store_state(item, state, reason):
+        moved = await self._write(
+            item,
+            lambda connection: item_store.set_state(connection, item.id, item.attempt, state, reason=reason),
+        )
+        if moved:
             self._moved("running", state)
 
-    async def _store_state(self, item: ItemRow, state: str, reason: str | None) -> bool:
-        """Did the item move?"""
+    async def _write(self, item: ItemRow, function: Callable[[Connection], Any]) -> Any:
+        """Write of an item under its claim; what keeps it from being written stops this worker."""
         try:
-            return await self.store.writer.run(
-                lambda connection: item_store.set_state(
-                    connection, item.id, item.attempt, state, reason=reason
-                )
-            )
-        except StoreError as error:
+            return await self.store.writer.run(function, claim=item.claim)
+        except (StoreError, ClaimLost) as error:
             self._fatal = self._fatal or error
             return False
 

@@ -46,7 +46,7 @@ class Threads:
         if self._is_outdated(item):
             if not item.fresh:
                 return await self.start_over(item)
-            await self._store.writer.run(partial(self._adopt_graph, item=item))
+            await self._store.writer.run(partial(self._adopt_graph, item=item), claim=item.claim)
         if not item.fresh and await self._rests_at_review(item):
             given = None
         return await self._go(item, self._contexts.make(item), given, NEW if item.fresh else "")
@@ -89,7 +89,7 @@ class Threads:
     async def start_over(self, item: ItemRow) -> dict[str, Any]:
         """A fresh attempt from the seed: journal hits cost nothing, earlier decisions are given again."""
         _refuse_forgotten(item)
-        attempt = await self._store.writer.run(partial(self._begin_again, item=item))
+        attempt = await self._store.writer.run(partial(self._begin_again, item=item), claim=item.claim)
         again = replace(item, attempt=attempt, fresh=False)
         return await self._go(again, self._contexts.make(again), {"item": item.id})
 
@@ -144,7 +144,8 @@ class Threads:
                         key=self._store.key,
                         asked=read_target(context.case.config.routing.target).experts,
                         named=named_decision(state),
-                    )
+                    ),
+                    claim=item.claim,
                 )
                 return state
             await self._store.writer.run(
@@ -153,7 +154,8 @@ class Threads:
                     review_id=review_id,
                     decision_id=stored["id"],
                     named=named_decision(state),
-                )
+                ),
+                claim=item.claim,
             )
             from langgraph.types import Command
 
@@ -192,7 +194,7 @@ class Threads:
         if found is None:
             return None
         return await self._store.writer.run(
-            partial(_carry, store=self._store, review_id=review_id, found=found)
+            partial(_carry, store=self._store, review_id=review_id, found=found), claim=item.claim
         )
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from solon.agents.calls import Meter
-from solon.errors import LimitReached, SolonError
+from solon.errors import ClaimLost, LimitReached, SolonError
 from solon.graphs.courier import Courier
 from solon.learning import usable_decisions
 from solon.preparing import config_of_run
@@ -45,6 +45,8 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
         self._runner: Courier | None = None
         self._failures = 0
+        self.lost: ClaimLost | None = None
+        """Set where another worker took over what this one had in hand: a process of its own ends then."""
         self._learned: dict[str, tuple[int, int]] = {}
 
     def start(self) -> None:
@@ -76,6 +78,7 @@ class Worker:
                 self._failures = 0
             except Exception as error:  # the loop must outlive one broken run; what failed stays queued
                 self._failures += 1
+                self.lost = error if isinstance(error, ClaimLost) else self.lost
                 await self._say(self._spell(error))
             pause = min(60.0, self._poll * 2**self._failures)
             try:
@@ -158,15 +161,4 @@ class Worker:
 
 def _make_meter(connection: Connection, run_id: str, limits: LimitsConfig) -> Meter:
     """What the run has spent counts only towards a limit; without one its journal is not read for every delivery."""
-    if (limits.calls, limits.tokens, limits.cost) == (None, None, None):
-        return Meter()
-    before = run_store.spent(connection, run_id)
-    return Meter(
-        max_calls=limits.calls,
-        max_tokens=limits.tokens,
-        max_cost=limits.cost,
-        calls=before.calls,
-        input_tokens=before.input_tokens,
-        output_tokens=before.output_tokens,
-        cost=before.cost,
-    )
+    return Meter.make(limits, run_store.spent(connection, run_id)) if limits.any else Meter()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from sqlalchemy import Connection, exists, or_, select, update
+from sqlalchemy import Connection, exists, or_, select
 
 from solon.store.holds import is_held
-from solon.store.items import CLAIM_SECONDS
+from solon.store.items import take
 from solon.store.tables import Decision, Item, Outbox
 
 items = Item.__table__  # type: ignore[attr-defined]
@@ -25,17 +25,8 @@ def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> lis
             or_(items.c.attempt > 0, exists().where(decisions.c.item_id == items.c.id)),
         )
         .limit(limit)
-        .with_for_update(skip_locked=True, of=items)
     )
-    ids = list(connection.execute(chosen).scalars())
-    if ids:
-        values = {"claimed_by": by, "claimed_until": time.time() + CLAIM_SECONDS}
-        connection.execute(
-            update(items)
-            .where(items.c.id.in_(ids))
-            .values(state="running", starts=items.c.starts + 1, **values)
-        )
-    return ids
+    return take(connection, chosen, by)
 
 
 def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, update
 
 from solon.responses import choices_of
-from solon.store.items import FORGOTTEN, is_gone
+from solon.store.items import FORGOTTEN, claimed, is_gone
 from solon.store.review_rows import ReviewRow, find_review
 from solon.store.tables import Candidate, Decision, Item, Outbox, Record, Review
 
@@ -110,14 +110,7 @@ def claim_deliveries(
     )
     found = _deliveries(connection, ids)
     connection.execute(
-        update(items)
-        .where(items.c.id.in_([delivery.item_id for delivery in found]))
-        .values(
-            state="running",
-            claimed_by=by,
-            claimed_until=now + OUTBOX_CLAIM_SECONDS,
-            starts=items.c.starts + 1,
-        )
+        update(items).where(items.c.id.in_([delivery.item_id for delivery in found])).values(claimed(by))
     )
     return found
 

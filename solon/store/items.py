@@ -5,19 +5,34 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, RowMapping, bindparam, exists, func, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from solon.errors import InternalError
-from solon.store.ids import new_id
+from solon.store.claims import Claim
+from solon.store.ids import hash_id, new_id
 from solon.store.store import Store
-from solon.store.tables import Candidate, Hold, Item, Record, Seed, Text, Verdict
+from solon.store.tables import Candidate, Hold, Item, Record, Seed, Spending, Text, Verdict
 from solon.store.writer import Row
 
 STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked")
@@ -59,6 +74,12 @@ class ItemRow:
     external_id: str
     group: str | None
     content: dict[str, Any]
+    claimed_by: str | None = None
+
+    @property
+    def claim(self) -> Claim | None:
+        """Under what its attempt is written; None where nobody works on it."""
+        return None if self.claimed_by is None else Claim(self.id, self.attempt, self.claimed_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +125,24 @@ _SET_STATE = (
 
 
 def owner() -> str:
-    """This process, told apart from an earlier one with the same number."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    """This process, told apart from an earlier one with the same number, and from one of the same number and host name
+    in another container."""
+    return f"{socket.gethostname()}@{_place()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+@cache
+def _place() -> str:
+    """Names the set of process numbers that this process sees: those of one boot of one machine, or container on it.
+
+    Where it cannot be told, it is a name of this process alone: of others nobody here says then that they have ended.
+    """
+    if not sys.platform.startswith("linux"):
+        return "-"  # no containers share its host name
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return hash_id(boot, os.stat("/proc/self/ns/pid").st_ino)[:12]
+    except OSError:
+        return new_id()
 
 
 _at_work: set[str] = set()
@@ -130,9 +167,9 @@ def _started(pid: int) -> str:
 
 
 def is_gone(claimed_by: str) -> bool:
-    """True only where the claiming worker is known to have ended on this machine."""
-    host, pid, started, _ = claimed_by.rsplit(":", 3)
-    if host != socket.gethostname():
+    """True only where the claiming worker is known to have ended: it was one of the processes seen from here."""
+    place, pid, started, _ = claimed_by.rsplit(":", 3)
+    if place != f"{socket.gethostname()}@{_place()}":
         return False
     if claimed_by.startswith(f"{owner()}:"):
         return claimed_by not in _at_work
@@ -146,69 +183,72 @@ def is_gone(claimed_by: str) -> bool:
 
 
 def release_dead(connection: Connection, run_id: str) -> int:
-    """Put items back that a dead process or an expired claim holds. Returns how many."""
-    query = select(items.c.claimed_by).where(items.c.run_id == run_id, items.c.state == "running").distinct()
-    dead = [name for name in connection.execute(query).scalars() if name is None or is_gone(name)]
-    condition = or_(items.c.claimed_until < time.time(), items.c.claimed_by.in_([d for d in dead if d]))
-    if None in dead:
-        condition = or_(condition, items.c.claimed_by.is_(None))
-    statement = (
-        update(items)
-        .where(items.c.run_id == run_id, items.c.state == "running", condition)
-        .values(state="queued", claimed_by=None, claimed_until=None)
-    )
-    return int(connection.execute(statement).rowcount)
+    """Put items back whose worker is dead, or whose claim has run out. Returns how many.
+
+    An item of a dead worker goes on in its attempt. A claim that has run out may be that of a worker that only sleeps:
+    its items begin a new attempt, see `fence`.
+    """
+    running = (items.c.run_id == run_id, items.c.state == "running")
+    names = list(connection.execute(select(items.c.claimed_by).where(*running).distinct()).scalars())
+    dead = [name for name in names if name is not None and is_gone(name)]
+    gone = or_(items.c.claimed_by.in_(dead), items.c.claimed_by.is_(None))
+    lapsed = items.c.claimed_until < time.time()
+    return _put_back(connection, *running, gone) + _put_back(connection, *running, lapsed, fenced=True)
 
 
 def fence(connection: Connection, run_id: str, by: str) -> int:
     """Take the items of a worker that was given up, `by` its `owner`, and shut it out should it still live.
 
-    Each begins a new attempt, and what the worker may yet write belongs to the old one: it moves no item and is in
-    force nowhere. The new attempt is replayed from the journal. Returns how many items were taken.
+    Each begins a new attempt, and the claim on the old one is lost: whatever the worker may yet write of it is
+    refused, and its thread is another one. The new attempt is replayed from the journal. Returns how many items were
+    taken.
     """
     own = items.c.claimed_by.startswith(f"{by}:", autoescape=True)
-    values = {"state": "queued", "attempt": items.c.attempt + 1, "claimed_by": None, "claimed_until": None}
-    statement = update(items).where(items.c.run_id == run_id, items.c.state == "running", own).values(values)
-    return int(connection.execute(statement).rowcount)
+    return _put_back(
+        connection, items.c.run_id == run_id, items.c.state == "running", own, fenced=True, wait=True
+    )
+
+
+def _put_back(
+    connection: Connection, *which: ColumnElement[bool], fenced: bool = False, wait: bool = False
+) -> int:
+    """`wait`: also for those that are being written just now; otherwise they stay with their worker, which lives."""
+    chosen = select(items.c.id).where(*which).order_by(items.c.id).with_for_update(skip_locked=not wait)
+    found = connection.execute(chosen).scalars()
+    statement = (
+        update(items)
+        .where(items.c.id == bindparam("of_item"))
+        .values(state="queued", attempt=items.c.attempt + int(fenced), claimed_by=None, claimed_until=None)
+    )
+    ids = [{"of_item": item_id} for item_id in found]
+    if ids:
+        connection.execute(statement, ids)
+    return len(ids)
 
 
 def claim(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
     """Take up to `limit` queued items for this process, in the order of the seeds. Returns their ids."""
-    chosen = (
-        select(items.c.id)
-        .where(items.c.run_id == run_id, items.c.state == "queued")
-        .order_by(items.c.position)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(connection.execute(chosen).scalars())
+    chosen = select(items.c.id).where(items.c.run_id == run_id, items.c.state == "queued")
+    return take(connection, chosen.order_by(items.c.position).limit(limit), by)
+
+
+def claim_named(connection: Connection, ids: Sequence[str], by: str, *, state: str = "queued") -> list[str]:
+    """Take these items, those of them that are still in that state."""
+    return take(connection, select(items.c.id).where(items.c.id.in_(ids), items.c.state == state), by)
+
+
+def take(connection: Connection, chosen: Select[Any], by: str) -> list[str]:
+    """Claim the items that a query of ids chooses, but for those that another process takes just now."""
+    ids = list(connection.execute(chosen.with_for_update(skip_locked=True, of=items)).scalars())
     if ids:
-        now = time.time()
-        connection.execute(
-            update(items)
-            .where(items.c.id.in_(ids))
-            .values(
-                state="running", claimed_by=by, claimed_until=now + CLAIM_SECONDS, starts=items.c.starts + 1
-            )
-        )
+        connection.execute(update(items).where(items.c.id.in_(ids)).values(claimed(by)))
     return ids
 
 
-def claim_named(connection: Connection, ids: Sequence[str], by: str) -> list[str]:
-    """Take these items, those of them that are still queued."""
-    chosen = select(items.c.id).where(items.c.id.in_(ids), items.c.state == "queued")
-    found = list(connection.execute(chosen.with_for_update(skip_locked=True)).scalars())
-    connection.execute(
-        update(items)
-        .where(items.c.id.in_(found))
-        .values(
-            state="running",
-            claimed_by=by,
-            claimed_until=time.time() + CLAIM_SECONDS,
-            starts=items.c.starts + 1,
-        )
-    )
-    return found
+def claimed(by: str) -> dict[str, Any]:
+    """What is set on an item that a worker takes."""
+    until = time.time() + CLAIM_SECONDS
+    return {"state": "running", "claimed_by": by, "claimed_until": until, "starts": items.c.starts + 1}
 
 
 def keep_claims(connection: Connection, by: str) -> None:
@@ -218,6 +258,9 @@ def keep_claims(connection: Connection, by: str) -> None:
         .where(items.c.claimed_by == by, items.c.state == "running")
         .values(claimed_until=time.time() + CLAIM_SECONDS)
     )
+    spending = Spending.__table__  # type: ignore[attr-defined]
+    until = time.time() + CLAIM_SECONDS
+    connection.execute(update(spending).where(spending.c.by == by).values(until=until))
 
 
 def load_items(store: Store, ids: Sequence[str]) -> list[ItemRow]:
@@ -255,6 +298,7 @@ def _item(row: RowMapping) -> ItemRow:
         external_id=row["external_id"],
         group=row["group"],
         content=json.loads(row["body"]) if row["body"] else {},
+        claimed_by=row["claimed_by"],
     )
 
 

@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from solon.store.ids import hash_id
+from solon.store import items
+from solon.store.claims import Claim
+from solon.store.ids import hash_id, new_id
 from solon.store.store import Store
 from solon.store.tables import Call, Text
 from solon.store.writer import Row
@@ -108,9 +110,12 @@ class ItemJournal:
         seed_id: str,
         reuse_run_ids: Sequence[str] = (),
         fresh: bool,
+        claim: Claim | None = None,
     ) -> None:
-        """`fresh`: the item was never started, so this run has nothing of it to read."""
+        """`fresh`: the item was never started, so this run has nothing of it to read. `claim`: what is written is
+        refused once it is lost."""
         self._store, self.run, self.item, self._seed = store, run_id, item_id, seed_id
+        self._claim, self._looked = claim, time.time()
         self._known: dict[str, Outcome] = {}
         self._pending: list[Future[None]] = []
         self._unread = list(reuse_run_ids)
@@ -138,6 +143,18 @@ class ItemJournal:
             self._load(self._unread.pop(0))
         return self._known.get(key.content_key(self._seed))
 
+    async def keep_claim(self) -> None:
+        """Before a call is paid for: look whether the item is still this worker's, if it has not looked for a while.
+
+        By the clock of the day, which goes on while a process or its machine sleeps.
+
+        Raises:
+            ClaimLost: another worker has taken the item over.
+        """
+        if self._claim is not None and time.time() - self._looked > items.CLAIM_SECONDS / 2:
+            await self._store.writer.run(lambda _: None, claim=self._claim)
+            self._looked = time.time()
+
     def call_id(self, key: CallKey) -> str:
         return hash_id(self.run, key.content_key(self._seed))
 
@@ -151,7 +168,24 @@ class ItemJournal:
         if outcome.error:
             error_id, error_row = self._store.text_row(outcome.error, self._seed)
             rows.append(error_row)
-        row = {
+        texts = {"prompt_id": prompt_id, "answer_id": answer_id, "error_id": error_id}
+        rows.append((Call, self._row(key, outcome, content_key, texts)))
+        self._known[content_key] = outcome
+        lost = replace(outcome, call_id=new_id(), outcome="taken_over", logprobs=None, request_id="")
+        self._pending.append(self._store.writer.post(rows, self._claim, self._vain(key, lost)))
+
+    def write_vain(self, key: CallKey, outcome: Outcome) -> None:
+        """Keep what a call took that came to nothing: it counts towards limits, holds no text and answers no later
+        call."""
+        self._pending.append(self._store.writer.post(self._vain(key, outcome)))
+
+    def _vain(self, key: CallKey, outcome: Outcome) -> list[tuple[type, Row]]:
+        empty_id, empty_row = self._store.text_row("", self._seed)
+        texts = {"prompt_id": empty_id, "answer_id": None, "error_id": None}
+        return [empty_row, (Call, self._row(key, outcome, outcome.call_id, texts))]
+
+    def _row(self, key: CallKey, outcome: Outcome, content_key: str, texts: Row) -> Row:
+        return {
             "id": outcome.call_id,
             "content_key": content_key,
             "run_id": self.run,
@@ -164,10 +198,8 @@ class ItemJournal:
             "model": key.model,
             "parameters": dict(key.parameters),
             "template": key.template,
-            "prompt_id": prompt_id,
-            "answer_id": answer_id,
+            **texts,
             "outcome": outcome.outcome,
-            "error_id": error_id,
             "logprobs": outcome.logprobs,
             "finish_reason": outcome.finish_reason,
             "input_tokens": outcome.input_tokens,
@@ -180,9 +212,6 @@ class ItemJournal:
             "reused_from": None,
             "created_at": time.time(),
         }
-        rows.append((Call, row))
-        self._known[content_key] = outcome
-        self._pending.append(self._store.writer.post(rows))
 
     def check(self) -> None:
         """Raise what kept an earlier call from being committed."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from solon.store.items import CLAIM_SECONDS
+from solon.store.items import claimed
 from solon.store.reviews import event, set_escalated
 from solon.store.tables import Assignment, Candidate, Decision, GraphVersion, Item, Outbox, Review, Text
 from solon.store.writer import insert_rows
@@ -92,12 +92,10 @@ def take_from_queue(connection: Connection, item: Stranded, by: str) -> bool:
         if connection.execute(statement).rowcount != 1:
             return False
         insert_rows(connection, [event("system", "withdrawn", str(item.review_id), {"why": "graph changed"})])
-    claimed = connection.execute(
-        update(items)
-        .where(items.c.id == item.item_id, items.c.state == "waiting")
-        .values(state="running", claimed_by=by, claimed_until=time.time() + CLAIM_SECONDS)
+    taken = connection.execute(
+        update(items).where(items.c.id == item.item_id, items.c.state == "waiting").values(claimed(by))
     )
-    return int(claimed.rowcount) == 1
+    return int(taken.rowcount) == 1
 
 
 def adopt_graph(connection: Connection, item_id: str, version: str, recipe: str, shape: Any) -> None:

@@ -24,6 +24,7 @@ from solon.store.tables import (
     ConsensusVersion,
     GraphVersion,
     Item,
+    Meta,
     PromptSet,
     Review,
     Run,
@@ -100,7 +101,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the calls of a run took. `cost` counts priced calls only; `unpriced` says how many were not."""
+    """What the requests of a run took. `cost` counts priced calls only; `unpriced` says how many were not."""
 
     calls: int
     input_tokens: int
@@ -172,6 +173,13 @@ def pin_versions(
         scope,
         tagged,
     )
+
+
+def take_turn(connection: Connection) -> None:
+    """From here to the end of the transaction nobody else looks for a run to go on with or begins one, so that two
+    commands at once work on one run. SQLite has one writer at a time in any case."""
+    meta = Meta.__table__  # type: ignore[attr-defined]
+    connection.execute(select(meta.c.name).where(meta.c.name == "key").with_for_update())
 
 
 def create_run(
@@ -347,6 +355,7 @@ def latest_over_seeds(connection: Connection, recipe: str, seeds_fingerprint: st
 
 def _came_to_anything(connection: Connection, run_id: str) -> bool:
     made = select(calls.c.id).where(calls.c.run_id == run_id, calls.c.attempts > 0)
+    made = made.where(calls.c.content_key != calls.c.id)  # see `ItemJournal.write_vain`
     rest = select(items.c.id).where(items.c.run_id == run_id)
     rest = rest.where(items.c.state.in_(("waiting", "accepted", "rejected")))
     return any(connection.execute(query.limit(1)).first() for query in (made, rest))
@@ -396,11 +405,11 @@ def add_active_seconds(connection: Connection, run_id: str, seconds: float) -> N
 
 
 def spent(connection: Connection, run_id: str) -> Spent:
-    """Totals over the journal of a run: each finished call once. It reads them all."""
+    """Totals over the journal of a run: every request once, also those that came to nothing. It reads them all."""
     unknown = case((calls.c.input_tokens.is_(None) | calls.c.output_tokens.is_(None), 1), else_=0)
     unpriced = case((calls.c.cost.is_(None) & (calls.c.attempts > 0), 1), else_=0)
     query = select(
-        func.count(),
+        func.coalesce(func.sum(calls.c.attempts), 0),
         func.coalesce(func.sum(calls.c.input_tokens), 0),
         func.coalesce(func.sum(calls.c.output_tokens), 0),
         func.coalesce(func.sum(unknown), 0),

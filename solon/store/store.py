@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception_message, stop_after_delay, wai
 
 from solon import __version__
 from solon.errors import NoStore, StoreError
+from solon.store.claims import find_lost
 from solon.store.engine import BUSY_SECONDS, checkpoint_location, make_engine, mapped_errors, sqlite_path
 from solon.store.ids import keyed_hash
 from solon.store.tables import Meta, Text
@@ -46,7 +47,7 @@ class Store:
         """
         self.url = url
         self.engine = make_engine(url)
-        self.writer = Writer(self)
+        self.writer = Writer(self, find_lost)
         try:
             with mapped_errors(url):
                 self._prepare(create)

@@ -21,7 +21,8 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from solon.errors import InternalError
+from solon.errors import ClaimLost, InternalError
+from solon.store.claims import Claim
 
 T = TypeVar("T")
 C_co = TypeVar("C_co", covariant=True)
@@ -37,6 +38,8 @@ class _Job:
     rows: Rows
     function: Callable[[Any], Any] | None
     future: Future[Any] | asyncio.Future[Any]
+    claim: Claim | None = None
+    instead: Rows = ()
 
 
 def insert_rows(connection: Connection, rows: Iterable[tuple[type, Row]]) -> None:
@@ -109,10 +112,18 @@ class Transactions(Protocol[C_co]):
 
 
 class Writer(Generic[C_co]):
-    """The group-commit writer of one store in this process."""
+    """The group-commit writer of one store in this process.
 
-    def __init__(self, store: Transactions[C_co]) -> None:
-        self._store = store
+    What is handed over with a `claim` is written only while that claim holds; otherwise none of it is, and whoever
+    waits for it gets `ClaimLost`. All claims of a commit are looked up at once, in its own transaction.
+    """
+
+    def __init__(
+        self,
+        store: Transactions[C_co],
+        find_lost: Callable[[Any, set[Claim]], set[Claim]] = lambda connection, claims: set(),
+    ) -> None:
+        self._store, self._find_lost = store, find_lost
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -122,26 +133,26 @@ class Writer(Generic[C_co]):
         if rows:
             await self._submit_async(rows, None)
 
-    async def run(self, function: Callable[[C_co], T], rows: Rows = ()) -> T:
+    async def run(self, function: Callable[[C_co], T], rows: Rows = (), claim: Claim | None = None) -> T:
         """Insert rows, then run a short function, in one write transaction; returns its value once committed.
 
         Whatever it raises undoes its own changes and rows only. It may be run again where another of its group failed,
         so it must do nothing but read and write through its connection.
         """
-        result: T = await self._submit_async(rows, function)
+        result: T = await self._submit_async(rows, function, claim)
         return result
 
-    def post(self, rows: Rows) -> Future[None]:
-        """Insert rows without waiting; the future tells when they are committed."""
+    def post(self, rows: Rows, claim: Claim | None = None, instead: Rows = ()) -> Future[None]:
+        """Insert rows without waiting; the future tells when they are committed. `instead`: where the claim is lost."""
         future: Future[None] = Future()
-        self._put(_Job(rows, None, future))
+        self._put(_Job(rows, None, future, claim, instead))
         return future
 
-    def send(self, rows: Rows) -> asyncio.Future[None]:
+    def send(self, rows: Rows, claim: Claim | None = None) -> asyncio.Future[None]:
         """Like `post`, for a task that may wait: the event loop is woken once for all that a commit has settled."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_see)
-        self._put(_Job(rows, None, future))
+        self._put(_Job(rows, None, future, claim))
         return future
 
     def close(self) -> None:
@@ -153,9 +164,11 @@ class Writer(Generic[C_co]):
         if thread is not None:
             thread.join()
 
-    async def _submit_async(self, rows: Rows, function: Callable[[Any], Any] | None) -> Any:
+    async def _submit_async(
+        self, rows: Rows, function: Callable[[Any], Any] | None, claim: Claim | None = None
+    ) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._put(_Job(rows, function, future))
+        self._put(_Job(rows, function, future, claim))
         # Shielded: a cancelled task must not undo what the thread is about to commit.
         return await asyncio.shield(future)
 
@@ -193,16 +206,22 @@ class Writer(Generic[C_co]):
                 return
 
     def _commit(self, jobs: list[_Job]) -> None:
-        results: list[Any] = []
+        results: list[_Result] = []
         isolating = False
         try:
             with self._store.transaction() as connection:
                 isolating = len(jobs) > 1
-                rows = [row for job in jobs for row in job.rows]
+                claims = {job.claim for job in jobs if job.claim is not None}
+                lost = self._find_lost(connection, claims) if claims else set()
+                rows = [row for job in jobs for row in (job.instead if job.claim in lost else job.rows)]
                 if rows:
                     insert_rows(cast("Connection", connection), rows)
                 for job in jobs:
-                    results.append(None if job.function is None else job.function(connection))
+                    if job.claim is not None and job.claim in lost:
+                        results.append((job.future, None, ClaimLost(job.claim.item_id)))
+                        continue
+                    value = None if job.function is None else job.function(connection)
+                    results.append((job.future, value, None))
                 isolating = False
         except BaseException as error:
             if isolating:
@@ -212,7 +231,7 @@ class Writer(Generic[C_co]):
                 return
             _settle_all([(job.future, None, error) for job in jobs])
             return
-        _settle_all([(job.future, value, None) for job, value in zip(jobs, results, strict=True)])
+        _settle_all(results)
 
 
 def _see(future: asyncio.Future[None]) -> None:

@@ -14,29 +14,29 @@ from solon.store.store import storable
 
 def test_the_meter_admits_exactly_so_many() -> None:
     meter = Meter(max_calls=3, calls=1)
-    meter.admit()
-    meter.admit()
+    asyncio.run(meter.admit())
+    asyncio.run(meter.admit())
     for _ in range(2):
         with pytest.raises(LimitReached, match="--max-calls 3"):
-            meter.admit()
+            asyncio.run(meter.admit())
     assert meter.calls == 3
 
 
 def test_a_call_that_was_never_sent_costs_nothing() -> None:
     meter = Meter(max_calls=1)
-    meter.admit()
+    asyncio.run(meter.admit())
     meter.count(Outcome("id", "", outcome="too_long", attempts=0, input_tokens=0, output_tokens=0))
-    meter.admit()
+    asyncio.run(meter.admit())
 
 
 def test_unknown_costs_are_counted_apart() -> None:
     meter = Meter(max_cost=0.5)
-    meter.admit()
+    asyncio.run(meter.admit())
     meter.count(Outcome("a", "x", input_tokens=10, output_tokens=None))
     meter.count(Outcome("b", "x", input_tokens=10, output_tokens=5, cost=0.5))
     assert (meter.unknown_tokens, meter.unknown_cost, meter.cost) == (1, 1, 0.5)
     with pytest.raises(LimitReached, match="--max-cost"):
-        meter.admit()
+        asyncio.run(meter.admit())
 
 
 def test_landing_waits_for_calls_in_flight_and_lets_none_begin() -> None:
@@ -44,7 +44,7 @@ def test_landing_waits_for_calls_in_flight_and_lets_none_begin() -> None:
         meter, events = Meter(), []
 
         async def call(seconds: float) -> None:
-            meter.admit()
+            await meter.admit()
             await asyncio.sleep(seconds)
             events.append("landed")
             meter.release()
@@ -54,7 +54,7 @@ def test_landing_waits_for_calls_in_flight_and_lets_none_begin() -> None:
         await meter.land()
         events.append("over")
         with pytest.raises(LimitReached):
-            meter.admit()
+            await meter.admit()
         await asyncio.gather(*calls)
         await meter.land()
         return events

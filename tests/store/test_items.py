@@ -103,6 +103,53 @@ def test_a_process_number_that_was_given_again_is_not_mistaken(seed_store: Calla
         assert items.release_dead(connection, seeded.run.id) == 1
 
 
+def test_the_same_number_on_the_same_host_in_another_container_is_another_worker(
+    seed_store: Callable[[int], Any],
+) -> None:
+    """Nobody here can say whether it lives: its claim lapses by itself."""
+    seeded = seed_store(1)
+    place, pid, started = items.owner().rsplit(":", 2)
+    other = f"{place.split('@')[0]}@{'0' * 12}:{pid}:{started}:x"
+    with seeded.store.transaction() as connection:
+        items.claim(connection, seeded.run.id, 1, other)
+        assert items.release_dead(connection, seeded.run.id) == 0
+        assert items.fence(connection, seeded.run.id, items.owner()) == 0
+        connection.execute(update(items.items).values(claimed_until=1.0))
+        assert items.release_dead(connection, seeded.run.id) == 1
+
+
+def test_where_containers_cannot_be_told_apart_nobody_is_called_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(*_: Any) -> Any:
+        raise OSError("no such file")
+
+    dead = f"{items.owner().rsplit(':', 1)[0]}:1:x"
+    assert items.is_gone(dead)
+    with monkeypatch.context() as patch:
+        patch.setattr("solon.store.items.os.stat", hidden)
+        items._place.cache_clear()
+        assert not items.is_gone(dead)
+        with items.working() as me:
+            assert not items.is_gone(me)
+        assert items.is_gone(me), "of itself it knows"
+    items._place.cache_clear()
+
+
+@pytest.mark.parametrize("lapsed", [False, True], ids=["dead", "lapsed"])
+def test_only_a_claim_that_lapsed_begins_a_new_attempt(
+    seed_store: Callable[[int], Any], lapsed: bool
+) -> None:
+    """The ids of what a killed process made stay; who may yet wake is shut out."""
+    seeded = seed_store(1)
+    with items.working() as me, seeded.store.transaction() as connection:
+        items.claim(connection, seeded.run.id, 1, me)
+        if lapsed:
+            connection.execute(update(items.items).values(claimed_until=1.0))
+            assert items.release_dead(connection, seeded.run.id) == 1
+    with seeded.store.transaction() as connection:
+        assert items.release_dead(connection, seeded.run.id) == (0 if lapsed else 1)
+    assert [item.attempt for item in items.load_items(seeded.store, seeded.items)] == [int(lapsed)]
+
+
 @pytest.mark.parametrize("final", ["accepted", "rejected", "failed"])
 def test_a_final_state_stays(seed_store: Callable[[int], Any], final: str) -> None:
     seeded = seed_store(1)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import Connection, event, func, select, update
 
 from solon.errors import StoreError, UsageError
-from solon.store import Store
+from solon.store import Store, items
+from solon.store.claims import Claim
 from solon.store.tables import Candidate, Fingerprint, Text
 from solon.store.writer import PAUSE, insert_rows
 
@@ -140,6 +142,40 @@ def test_a_cancelled_task_does_not_undo_what_is_being_committed(store: Store) ->
 
     asyncio.run(write())
     assert count_texts(store) == 2
+
+
+def test_what_is_written_without_the_claim_is_refused_alone(seed_store: Callable[[int], Any]) -> None:
+    """In one commit: the rows and the function of the lost claim are not written, those of its neighbours are."""
+    seeded = seed_store(2)
+    store: Store = seeded.store
+    with items.working() as me, items.working() as other:
+        with store.transaction() as connection:
+            items.claim(connection, seeded.run.id, 2, me)
+            connection.execute(
+                update(items.items).where(items.items.c.id == seeded.items[0]).values(claimed_by=other)
+            )
+        lost, held = (Claim(item, 0, me) for item in seeded.items)
+
+        async def write() -> list[Any]:
+            def mark(claim: Claim) -> Any:
+                return lambda c: items.set_state(c, claim.item_id, 0, "rejected", reason="mine")
+
+            return await asyncio.gather(
+                store.writer.send([store.text_row("mine", seeded.items[0])[1]], lost),
+                store.writer.run(mark(lost), [store.text_row("mine too", "x")[1]], lost),
+                store.writer.run(mark(held), [store.text_row("held", "x")[1]], held),
+                store.writer.run(mark(Claim(seeded.items[1], 1, me)), (), Claim(seeded.items[1], 1, me)),
+                return_exceptions=True,
+            )
+
+        told = asyncio.run(write())
+    assert [type(value).__name__ for value in told] == ["ClaimLost", "ClaimLost", "bool", "ClaimLost"]
+    with store.connect() as connection:
+        bodies = set(connection.execute(select(texts.c.body)).scalars())
+        states = [row["state"] for row in items.list_items(connection, seeded.run.id)]
+    assert "held" in bodies
+    assert not {"mine", "mine too"} & bodies
+    assert states == ["running", "rejected"]
 
 
 def test_a_loop_that_is_gone_stops_nobody(store: Store) -> None:

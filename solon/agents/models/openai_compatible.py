@@ -19,6 +19,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 from solon.agents.models.failures import Refusal, Server, unavailable
 from solon.agents.models.lean import Completion, LeanChat, Turn
 from solon.agents.models.transport import Answer, Transport
+from solon.agents.models.tries import ask_leave
 from solon.agents.models.wire import chunk_from_wire, completion_from_wire, from_wire, to_wire
 from solon.observers import Observer
 
@@ -165,6 +166,7 @@ class OpenAICompatibleChat(LeanChat):
             except Refusal as refusal:
                 if not self._learn(refusal, payload):
                     raise
+                await ask_leave()
 
     def _read(self, read: Callable[[Mapping[str, Any], Mapping[str, Any]], T], answer: Answer) -> T:
         about: dict[str, Any] = {

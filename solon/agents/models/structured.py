@@ -20,6 +20,7 @@ from solon.agents.models.capabilities import Capabilities, foreign_names
 from solon.agents.models.failures import foreign
 from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of
 from solon.agents.models.tokens import count_tokens, most_tokens
+from solon.agents.models.tries import OF_CALL, Tries, ask_leave
 from solon.errors import BadOutput, SolonError, TooLong
 
 _MOST = 0.01
@@ -96,12 +97,14 @@ async def ask(
             given["response_format"] = response_format(schema)
         else:
             prompt = describe_schema(prompt, schema)
-    spent = _Spent()
+    tries = OF_CALL.get() or Tries()
     for attempt in range(1, repairs + 2):
         check_fits(model, capabilities, prompt, max_tokens)
+        if attempt > 1:
+            await ask_leave()
         answer = await _complete(model, prompt, given, role, heard)
-        spent.add(answer)
-        reply = _reply(answer, attempt, spent, time.perf_counter() - begun)
+        tries.add(answer)
+        reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
         if schema is None:
             return reply
         problem, parsed = _parse(reply, schema)
@@ -244,29 +247,13 @@ def verdict_probability(
     return {label: value / total for label, value in mass.items()} if total > 0 else None
 
 
-class _Spent:
-    """Tokens of several asks; unknown as soon as one of them does not tell."""
-
-    def __init__(self) -> None:
-        self.input: int | None = 0
-        self.output: int | None = 0
-
-    def add(self, answer: Completion) -> None:
-        self.input = _sum(self.input, answer.input_tokens)
-        self.output = _sum(self.output, answer.output_tokens)
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else one + other
-
-
-def _reply(answer: Completion, attempt: int, spent: _Spent, seconds: float) -> Reply:
+def _reply(answer: Completion, attempt: int, tries: Tries, seconds: float) -> Reply:
     return Reply(
         text=answer.text,
         parsed=None,
         logprobs=answer.logprobs,
-        input_tokens=spent.input,
-        output_tokens=spent.output,
+        input_tokens=tries.input_tokens,
+        output_tokens=tries.output_tokens,
         model=answer.model,
         finish_reason=answer.finish_reason,
         request_id=answer.request_id,

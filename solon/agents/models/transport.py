@@ -34,6 +34,7 @@ from solon.agents.models.failures import (
     unavailable,
 )
 from solon.agents.models.limiter import AdaptiveLimit
+from solon.agents.models.tries import ask_leave
 from solon.agents.models.wire import dump
 
 T = TypeVar("T")
@@ -199,6 +200,7 @@ class Transport:
             failed, first = first, None
             if failed is not None:
                 raise failed
+            await ask_leave()
             return await once()
 
         retrying = AsyncRetrying(

@@ -43,7 +43,7 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             insert_audit(connection, audit, asked)
 
     # The record, the final state and the decision that it names in one transaction; the same end again changes nothing.
-    await context.store.writer.run(end, made)
+    await context.store.writer.run(end, made, item.claim)
     context.case.caller.journal.check()
     return {"record": record["id"] if record else None, "next": "end", "route": route}
 

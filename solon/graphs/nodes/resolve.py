@@ -81,7 +81,9 @@ async def _keep_rationale(context: ItemContext, ordinal: int, round_: int, pair:
     text_id = context.add_text(rationale)
     await context.commit()
     verdict_id = context.row_id("judge", f"{round_}.{pair}.{ordinal}")
-    await context.store.writer.run(lambda connection: keep_rationale(connection, verdict_id, text_id))
+    await context.store.writer.run(
+        lambda connection: keep_rationale(connection, verdict_id, text_id), claim=context.item.claim
+    )
 
 
 def _store(context: ItemContext, state: ItemState, found: Resolution) -> None:

@@ -41,7 +41,8 @@ class Instruction(Recipe):
         repeats = await context.store.writer.run(
             lambda connection: register(
                 connection, context.recipe.name, candidate_id, context.item.id, draft.prompt, threshold
-            )
+            ),
+            claim=context.item.claim,
         )
         return "duplicate" if repeats else ""
 

@@ -9,7 +9,18 @@ from solon.store.tables.experts import AuditEntry, Expert, LoginLink, Session
 from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Precedent, Rubric
 from solon.store.tables.people import Assignment, Decision, Event, Outbox, Review
 from solon.store.tables.privacy import Hold, Tombstone
-from solon.store.tables.runs import Call, ConfigVersion, GraphVersion, Item, Meta, PromptSet, Run, Seed, Text
+from solon.store.tables.runs import (
+    Call,
+    ConfigVersion,
+    GraphVersion,
+    Item,
+    Meta,
+    PromptSet,
+    Run,
+    Seed,
+    Spending,
+    Text,
+)
 from solon.store.tables.work import Candidate, Critique, Fingerprint, Record, Resolution, Verdict
 
 metadata = SQLModel.metadata
@@ -50,6 +61,7 @@ __all__ = [
     "Run",
     "Seed",
     "Session",
+    "Spending",
     "Text",
     "Tombstone",
     "Trial",

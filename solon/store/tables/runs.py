@@ -169,3 +169,15 @@ class Call(SQLModel, table=True):
     created_at: float
 
     __table_args__ = (Index("ix_calls_run_seed", "run_id", "seed_id"),)
+
+
+class Spending(SQLModel, table=True):
+    """What one worker has spent of a run, with what it has set aside to spend; `by` empty: those that have ended."""
+
+    __tablename__ = "spending"
+    run_id: str = Field(primary_key=True, foreign_key="runs.id", max_length=64)
+    by: str = Field(primary_key=True)
+    calls: int = Field(sa_type=BigInteger)
+    tokens: int = Field(sa_type=BigInteger)
+    cost: float
+    until: float

@@ -7,7 +7,7 @@ from alembic import op
 from solon.store.row_keys import RowKeys, conversation_of, pair_key
 
 revision = "0023"
-down_revision = "0013"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,90 @@
+"""Limits hold per run, whichever processes work on it, also where one of them was killed; on both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from solon.store import items, spending
+
+Make = Callable[..., Any]
+SEEDS = [f"Explain thing number {n}." for n in range(12)]
+
+
+def both(make_desk: Make, url: str, at: int, **limits: Any) -> tuple[Any, Any]:
+    """Two desks on one run; the second works in the middle of a call of the first."""
+    seen: list[str] = []
+
+    def meanwhile(question: Any) -> None:
+        seen.append(question.role)
+        if len(seen) == at:
+            other = threading.Thread(target=lambda: second.project.run("preference", SEEDS))
+            other.start()
+            other.join()
+
+    settings = {"routing": {"policy": "never"}, "run": {"concurrency": 2}, "limits": limits}
+    first, second = make_desk(url, meanwhile, **settings), make_desk(url, **settings)
+    first.summary = first.project.run("preference", SEEDS)
+    return first, second
+
+
+def left(desk: Any) -> list[tuple[str, int]]:
+    return [(row["by"], row["calls"]) for row in desk.rows("Spending")]
+
+
+@pytest.mark.parametrize(("at", "most"), [(1, 8), (1, 40), (9, 40)])
+def test_two_at_once_make_no_more_calls(make_desk: Make, store_url: str, at: int, most: int) -> None:
+    first, second = both(make_desk, store_url, at, calls=most)
+    assert first.chat.calls + second.chat.calls == most
+    assert first.summary.model_calls == most
+    assert first.summary.stopped_because == f"--max-calls {most} reached"
+    assert left(first) == [("", most)], "what was set aside is given back"
+
+
+def test_two_at_once_take_no_more_tokens(make_desk: Make, store_url: str) -> None:
+    """Beyond the limit goes only what is in flight when it is reached."""
+    first, second = both(make_desk, store_url, 1, tokens=9000)
+    assert first.summary.stopped_because == "--max-tokens 9000 reached"
+    most = max(row["input_tokens"] + row["output_tokens"] for row in first.rows("Call"))
+    assert 9000 <= first.summary.tokens < 9000 + 4 * most
+    assert second.chat.calls > first.chat.calls
+
+
+def test_a_further_session_has_what_is_left(make_desk: Make, store_url: str) -> None:
+    limits = {"routing": {"policy": "never"}, "limits": {"calls": 20}}
+    desk = make_desk(store_url, **limits)
+    desk.project.run("preference", SEEDS)
+    assert desk.project.resume().stopped_because == "--max-calls 20 reached"
+    assert desk.chat.calls == 20
+    limits["limits"]["calls"] = 30
+    further = make_desk(store_url, **limits)
+    assert further.project.resume().model_calls == 30
+    assert further.chat.calls == 10
+
+
+@pytest.mark.parametrize("alive", [False, True], ids=["killed", "alive"])
+def test_what_a_killed_process_had_set_aside_is_free_again(
+    make_desk: Make, store_url: str, alive: bool
+) -> None:
+    desk = make_desk(store_url, routing={"policy": "never"}, limits={"calls": 40})
+    run = desk.project.load("preference", SEEDS)
+    with ExitStack() as living:
+        other = living.enter_context(items.working())
+        with desk.project.store.transaction() as connection:
+            spending.open_account(connection, run.id, other)
+            others, granted = spending.set_aside(connection, run.id, other, spending.Total(), 30, 40)
+            assert (others.calls, granted) == (0, 30)
+        if not alive:
+            living.close()
+        desk.project.resume(run.id)
+        assert desk.chat.calls == (10 if alive else 40)
+
+
+def test_without_a_limit_nothing_is_set_aside(make_desk: Make, store_url: str) -> None:
+    desk = make_desk(store_url, routing={"policy": "never"})
+    assert desk.project.run("preference", SEEDS[:2]).accepted == 2
+    assert desk.rows("Spending") == []
