@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from solon.config import BUILTIN_NOTE
 from solon.errors import UsageError
 from solon.notebook import card, passage, side_by_side, spell_cell, table
 
@@ -32,7 +33,8 @@ class RunSummary:
     `promise`: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling` what
     experts agree among themselves); None without one. `unsafe`: among accepted records, `flagged` of `audited` at
     random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
-    whether they still pay (`stop`, `why`), as of the newest consensus version.
+    whether they still pay (`stop`, `why`), as of the newest consensus version. `notes`: what to know of the models
+    that were asked.
     """
 
     run_id: str
@@ -61,6 +63,7 @@ class RunSummary:
     promise: dict[str, Any] | None = None
     unsafe: dict[str, Any] | None = None
     more_decisions: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -78,6 +81,7 @@ class RunSummary:
             "decisions to apply": self.decisions_to_apply or None,
             "not applied": self.worker and self.worker["why"],
             "stopped": self.stopped_because,
+            "note": "; ".join(self.notes),
         }
         return card(f"run {self.run_id} ({self.recipe})", facts)
 
@@ -143,12 +147,12 @@ class Item:
         facts = {"seed": self.seed, "run": self.run_id, "route": self.route, "reason": self.reason}
         parts = [passage("request", self.prompt)]
         if self.way is not None:
-            parts += _tell_way(self.way)
+            parts += tell_way(self.way)
         return card(f"item {self.id} ({self.recipe}, {self.state})", facts, *parts)
 
 
-def _tell_way(way: dict[str, Any]) -> list[str]:
-    """Candidates, then what was found of them and decided, by the candidates' numbers."""
+def tell_way(way: dict[str, Any]) -> list[str]:
+    """Candidates, then what was found of them and decided, by the candidates' numbers, each with who wrote it."""
     numbers = {candidate["id"]: str(n) for n, candidate in enumerate(way["candidates"], start=1)}
 
     def name(candidate_id: str | None) -> str:
@@ -159,15 +163,27 @@ def _tell_way(way: dict[str, Any]) -> list[str]:
         return str(row["abstained"] or sides.get(row["outcome"], row["outcome"]))
 
     drafts = (
-        passage(f"candidate {n} ({c['kind']}, round {c['round']})", c["text"] or "(forgotten)")
+        passage(
+            f"candidate {n} ({c['kind']}, round {c['round']}, by {c['author']})", c["text"] or "(forgotten)"
+        )
         for n, c in enumerate(way["candidates"], start=1)
     )
     critiques = [
-        (name(c["candidate_id"]), c["abstained"] or c["worst"], ", ".join(c["principles"] or ()), c["text"])
+        (
+            name(c["candidate_id"]),
+            c["model"],
+            c["abstained"] or c["worst"],
+            ", ".join(c["principles"] or ()),
+            c["text"],
+        )
         for c in way["critiques"]
     ]
     verdicts = [
         (v["seat"], v["judge"], v["order"], outcome(v), v["p"], v["rationale"]) for v in way["verdicts"]
+    ]
+    resolutions = [
+        (r["model"], name(r["favours_id"]), ", ".join(r["cites"] or ()), r["handed_over"], r["text"])
+        for r in way["resolutions"]
     ]
     decisions = [
         (d["choice"], name(d["candidate_id"]), d["actor"], d["channel"], d["rationale"])
@@ -175,8 +191,9 @@ def _tell_way(way: dict[str, Any]) -> list[str]:
     ]
     parts = [side_by_side(drafts)]
     for title, columns, rows in (
-        ("Critiques", ("candidate", "worst", "principles", "findings"), critiques),
+        ("Critiques", ("candidate", "by", "worst", "principles", "findings"), critiques),
         ("Verdicts", ("seat", "judge", "order", "for", "p of the first", "rationale"), verdicts),
+        ("Resolutions", ("by", "favours", "cites", "handed over", "why"), resolutions),
         ("Decisions", ("choice", "candidate", "by", "channel", "rationale"), decisions),
     ):
         if rows:
@@ -240,6 +257,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
             "known": known,
         },
         more_decisions=stopping and {"stop": stopping["stop"], "why": stopping["why"]},
+        notes=(f"{BUILTIN_NOTE}; it answered {used.builtin} of the calls",) if used.builtin else (),
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from solon.config import Config, ModelConfig
-from solon.errors import BadOutput, LimitReached, ModelError, TooLong
+from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, TooLong
 from solon.prompts import Rendered
 from solon.store.journal import CallKey, ItemJournal, Outcome
 from solon.store.store import storable
@@ -60,7 +60,12 @@ class ModelPool:
             from solon.agents.hosts import check_host
             from solon.agents.models.factory import capabilities_of, make_chat_model
 
-            config = self._config.models[name]
+            config = self._config.models.get(name)
+            if (
+                config is None
+            ):  # of a role that no run asks, such as a legislator's beside a disabled resolver
+                known = ", ".join(sorted(self._config.models))
+                raise ConfigError(f"[models] has no {name!r}", next_step=f"it has {known}; add one")
             chat = self._given.get(name) or make_chat_model(config)
             check_host(self._config, name, chat, given=name in self._given)
             known = getattr(chat, "capabilities", None) or capabilities_of(config)

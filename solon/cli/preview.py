@@ -50,7 +50,6 @@ def preview(
 
     Example: solon preview preference --seeds seeds.jsonl -n 5
     """
-    from solon.doctor import check_panel
     from solon.preview import apreview
 
     settings = read_config(config, store)
@@ -81,8 +80,8 @@ def preview(
     else:
         print_preview(found)
         say(f"the same seeds again: --draw {found.drawn_with}")
-        for check in check_panel(settings):
-            say(f"note: {check.told}")
+        for note in found.notes:
+            say(f"note: {note}")
     if found.stopped_because:
         say(f"stopped: {found.stopped_because}")
         raise typer.Exit(STOPPED)
@@ -141,13 +140,15 @@ def _print_item(item: PreviewItem) -> None:
         out.print(clean(f"  {head}: {shorten(candidate['text'] or '', _TEXT)}"))
         for critique in item.critiques:
             if critique["candidate_id"] == candidate["id"]:
-                out.print(f"    critique: {_spell_critique(critique)}")
+                out.print(
+                    f"    critique [{clean(critique['model'] or 'nobody')}]: {_spell_critique(critique)}"
+                )
     for verdict in item.verdicts:
         out.print(f"    {_spell_verdict(verdict, names)}")
     for resolution in item.resolutions:
         side = names.get(resolution["favours_id"], "nobody")
         said = resolution["handed_over"] or f"favours {side} by {', '.join(resolution['cites'] or ())}"
-        out.print(f"    resolver: {shorten(said, _SHORT)}")
+        out.print(f"    resolver [{clean(resolution['model'] or 'nobody')}]: {shorten(said, _SHORT)}")
 
 
 def _spell_critique(critique: dict[str, Any]) -> str:

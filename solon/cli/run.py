@@ -102,6 +102,7 @@ def run(
             begun = project.load(
                 recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again
             )
+            _tell_models(project, begun.recipe, project.config)
             finish(project, _on_cluster(project, begun, address, workers), json, store)
         display = ProgressDisplay()
         stopper = Stopper(display.restore_terminal)
@@ -109,6 +110,7 @@ def run(
         def begin(runner: Runner) -> None:
             stopper.watch(runner)
             say(_plan(recipe, runner))
+            _tell_models(project, recipe, runner.config)
 
         with display:
             summary = stopper.run(
@@ -125,6 +127,12 @@ def run(
                 tick=display.tick,
             )
         finish(project, summary, json, store)
+
+
+def _tell_models(project: Project, recipe: str, config: Config) -> None:
+    """Before the first call: that the built-in model acts, where it does."""
+    if project.recipe(recipe).has_panel and (note := config.builtin_note()):
+        say(f"note: {note}")
 
 
 def _on_cluster(project: Project, begun: RunRow, address: str | None, workers: int) -> RunSummary:
@@ -167,9 +175,14 @@ def resume(
     with open_project(store, config, overrides=overrides) as project:
         display = ProgressDisplay()
         stopper = Stopper(display.restore_terminal)
+
+        def begin(runner: Runner) -> None:
+            stopper.watch(runner)
+            _tell_models(project, runner.run.recipe, runner.config)
+
         with display:
             summary = stopper.run(
-                lambda: project.aresume(run, on_progress=display.show, on_runner=stopper.watch),
+                lambda: project.aresume(run, on_progress=display.show, on_runner=begin),
                 tick=display.tick,
             )
         finish(project, summary, json, store)
@@ -266,6 +279,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         at = summary.worker["at"]
         since = f", {time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(at))}" if at else ""
         out.print(clean(f"  they were not applied: {summary.worker['why']}{since}"))
+    for note in summary.notes:
+        out.print(clean(f"  {note}"))
     if summary.stopped_because:
         out.print(clean(f"  stopped: {summary.stopped_because}"))
 

@@ -56,6 +56,7 @@ class Plan:
         seen: share of all items that experts can see; enough: is the whole demand affordable?
         measured_items: how many finished items stand behind the measured figures.
         groups: the same for each specialty and language, the largest first.
+        notes: what to know of the models, such as that one of them is the built-in one, and of the figures.
     """
 
     recipe: str
@@ -74,6 +75,7 @@ class Plan:
     enough: str
     measured_items: int
     groups: tuple[GroupPlan, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def within(self, most: float) -> str:
         """Does the cost stay within `most`: yes, no, cannot tell.
@@ -147,6 +149,7 @@ def make_plan(
         seen=seen,
         enough=_is_enough(affordable, wanted),
         measured_items=found.items if found else 0,
+        notes=config.notes(),
         groups=_plan_groups(
             config,
             groups or groups_of_config(config, items),
