@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """Where a run stands. `failed` includes `parked`: what a model's failure stopped and `resume` tries again, and
-    `held`: what the privacy scan keeps until a named person releases or rejects it.
+    """Where a run stands.
 
-    The states sum to `items`: accepted + rejected + pending_review + failed + queued. `cost` is None where a price is
-    unknown. `carried`: decisions taken over from earlier runs without asking anyone again. `tokens` counts input and
-    output. `seconds` is the time spent working on the run, over all sessions.
+    The states sum to `items`: accepted + rejected + pending_review + failed + queued + forgotten. `failed` includes
+    `parked`: what a model's failure stopped and `resume` tries again, and `held`: what the privacy scan keeps until a
+    named person releases or rejects it. `forgotten`: items whose seeds were forgotten, whatever was found of them.
+    `cost` is None where a price is unknown. `carried`: decisions taken over from earlier runs without asking anyone
+    again. `tokens` counts input and output. `seconds` is the time spent working on the run, over all sessions.
 
     `worker`: `why` decisions wait to be applied, and when a worker said so (`at`, epoch seconds; None where single
     decisions failed); None where none waits, or nothing is known of it.
@@ -64,6 +65,7 @@ class RunSummary:
     unsafe: dict[str, Any] | None = None
     more_decisions: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    forgotten: int = 0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -73,6 +75,7 @@ class RunSummary:
         counts = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
         facts = {
             f"{self.items} items": counts,
+            "forgotten": self.forgotten or None,
             "provisional": self.provisional or None,
             "carried over": self.carried or None,
             "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
@@ -235,6 +238,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         parked=counts["parked"] - held,
         held=held,
         queued=counts["queued"] + counts["running"],
+        forgotten=counts["forgotten"],
         provisional=provisional,
         bad_rows=run.bad_rows,
         bad_rows_file=str(bad_rows_file(run.id)) if run.bad_rows else None,

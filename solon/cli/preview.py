@@ -140,24 +140,28 @@ def _print_item(item: PreviewItem) -> None:
         out.print(clean(f"  {head}: {shorten(candidate['text'] or '', _TEXT)}"))
         for critique in item.critiques:
             if critique["candidate_id"] == candidate["id"]:
-                out.print(
-                    f"    critique [{clean(critique['model'] or 'nobody')}]: {_spell_critique(critique)}"
-                )
+                out.print(f"    critique: {_spell_critique(critique)}")
     for verdict in item.verdicts:
         out.print(f"    {_spell_verdict(verdict, names)}")
     for resolution in item.resolutions:
         side = names.get(resolution["favours_id"], "nobody")
         said = resolution["handed_over"] or f"favours {side} by {', '.join(resolution['cites'] or ())}"
-        out.print(f"    resolver [{clean(resolution['model'] or 'nobody')}]: {shorten(said, _SHORT)}")
+        out.print(f"    resolver: {shorten(said, _SHORT)}{_spell_author(resolution)}")
 
 
 def _spell_critique(critique: dict[str, Any]) -> str:
     if critique["abstained"]:
-        return f"none ({clean(critique['abstained'])})"
+        return f"none ({clean(critique['abstained'])}){_spell_author(critique)}"
     cited = ", ".join(critique["principles"] or ())
     found = json_of(critique["text"] or "[]")
     said = "; ".join(f"{entry['quote']!r}: {entry['suggestion']}" for entry in found)
-    return clean(f"{critique['worst']}{f' ({cited})' if cited else ''} {shorten(said, _SHORT)}".rstrip())
+    told = f"{critique['worst']}{f' ({cited})' if cited else ''} {shorten(said, _SHORT)}".rstrip()
+    return clean(told) + _spell_author(critique)
+
+
+def _spell_author(row: dict[str, Any]) -> str:
+    """The model whose call brought it."""
+    return clean(f" [{row['model']}]") if row["model"] else ""
 
 
 def _spell_verdict(verdict: dict[str, Any], names: dict[str, str]) -> str:

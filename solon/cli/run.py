@@ -255,6 +255,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         f"{summary.pending_review} waiting for review",
         f"{summary.failed - summary.held} failed" + (f" ({summary.parked} parked)" if summary.parked else ""),
     ]
+    if summary.forgotten:
+        counts.append(f"{summary.forgotten} forgotten")
     if summary.held:
         counts.append(f"{summary.held} held by the privacy scan")
     if summary.queued:
@@ -342,9 +344,7 @@ def _plan(recipe: str, runner: Runner) -> str:
 
     with runner.store.connect() as connection:
         counts = count_states(connection, runner.run.id)
-    left = sum(counts.values()) - sum(
-        counts[state] for state in ("accepted", "rejected", "failed", "waiting")
-    )
+    left = sum(counts[state] for state in ("queued", "running", "parked"))
     least, calls = planned_calls(recipe, runner.config)
     each = f"up to {calls}" if least == calls else f"{least} to {calls}"
     whole = f"{left * calls}" if least == calls else f"{left * least} to {left * calls}"
@@ -362,9 +362,16 @@ def planned_calls(recipe: str, config: Config) -> tuple[int, int]:
     if recipe == "label":
         return 0, 0
     pair = recipe == "preference"
-    drafts = config.generator.n if pair else 1
-    revisions = drafts if config.generator.revise else 0
-    by_tier = [(judge.tier, judge.samples * (2 if pair else 1)) for judge in config.judges]
-    rest = drafts * 2 + revisions
+    writer = config.generator
+    drafts = writer.n if pair else 1
+    own = len(writer.models) + len(writer.python)
+    # Functions make no calls; what they wrote is revised by a model all the same.
+    written = sum(turn % own < len(writer.models) for turn in range(drafts))
+    criticised = 0 if config.critic.python else drafts
+    revised = drafts if writer.revise and writer.models else 0
+    by_tier = [
+        (judge.tier, 0 if judge.python else judge.samples * (2 if pair else 1)) for judge in config.judges
+    ]
+    rest = written + criticised + revised
     first = sum(calls for tier, calls in by_tier if tier == 0)
     return rest + first, rest + sum(calls for _, calls in by_tier)

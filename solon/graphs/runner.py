@@ -35,10 +35,19 @@ GIVE_UP_AFTER = 8
 
 @dataclass(slots=True)
 class Progress:
-    """What `on_progress` sees after every change: items by state, and what was spent."""
+    """What `on_progress` sees after every change: items by state, which sum to the items of the run, and what was
+    spent."""
 
     meter: Meter
     counts: dict[str, int] = field(default_factory=dict)
+
+    def move(self, source: str, target: str, number: int = 1) -> bool:
+        """Count items from one state to another. False where there are not so many: the counts are out of date."""
+        if self.counts.get(source, 0) < number:
+            return False
+        self.counts[source] -= number
+        self.counts[target] = self.counts.get(target, 0) + number
+        return True
 
 
 class Runner:
@@ -121,6 +130,7 @@ class Runner:
                 await self.store.writer.run(
                     lambda connection: add_active_seconds(connection, self.run.id, seconds)
                 )
+                self._recount()
 
     def _tracing(self) -> Tracing:
         """Spans never hold texts that may name people, whatever is asked for."""
@@ -181,6 +191,7 @@ class Runner:
         with self.store.transaction() as connection:
             item_store.requeue_parked(connection, self.run.id)
             pilot = item_store.queued_pilot(connection, self.run.id)
+        self._recount()
         while not self._stopping and self._left != 0:
             wanted = max(8, size // 2)
             if self._left is not None:
@@ -190,6 +201,8 @@ class Runner:
             ids = await self.store.writer.run(lambda c, n=wanted, part=part: self._claim(c, part, n))  # type: ignore[misc]
             if not ids and not part:
                 return
+            if ids:
+                self._moved("queued", "running", len(ids))
             for item in item_store.load_items(self.store, ids):
                 await queue.put(item)
 
@@ -210,11 +223,12 @@ class Runner:
         """One item to its next resting place. Every failure is attributed here, once."""
         try:
             state = await self._threads.drive(item)
+            self._failures = 0
             if not item.fresh and "outcome" in state:
                 # The thread may have been final while its item was not: a crash between the two.
                 await self._set(item, state["outcome"], reason=state.get("reason"))
-            self._failures = 0
-            self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
+            else:
+                self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
         except LimitReached:
             await self._set(item, "queued")
         except ModelError as error:
@@ -250,6 +264,7 @@ class Runner:
             )
             if not batch:
                 return
+            self._moved("waiting", "running", len(batch))
             new = {delivery.item_id: delivery for delivery in batch}
             loaded = item_store.load_items(self.store, list(new))
             await asyncio.gather(*(one(item, new[item.id]) for item in loaded))
@@ -262,7 +277,7 @@ class Runner:
             await self.store.writer.run(
                 lambda connection: review_store.mark_applied(connection, delivery.decision_id)
             )
-            self._moved("waiting", "waiting" if "__interrupt__" in state else state["outcome"])
+            self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
             return
         except LimitReached as error:
             problem, stopped = error.cause, True
@@ -282,6 +297,7 @@ class Runner:
                 connection, delivery, problem, taken_in=taken_in, state="queued" if stopped else "parked"
             )
         )
+        self._recount()
 
     def _spell(self, error: Exception) -> str:
         """What nobody foresaw, in words; without its own where they may repeat a seed's."""
@@ -316,12 +332,10 @@ class Runner:
             self.progress.counts = item_store.count_states(connection, self.run.id)
         self._on_progress(self.progress)
 
-    def _moved(self, source: str, target: str) -> None:
+    def _moved(self, source: str, target: str, number: int = 1) -> None:
         if self._on_progress is None:
             return
-        counts = self.progress.counts
-        if not counts.get(source):
-            source = "queued"
-        counts[source] = counts.get(source, 0) - 1
-        counts[target] = counts.get(target, 0) + 1
-        self._on_progress(self.progress)
+        if self.progress.move(source, target, number):
+            self._on_progress(self.progress)
+        else:  # other hands were at work: another process, a decision, an erasure
+            self._recount()

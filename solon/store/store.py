@@ -17,7 +17,7 @@ from solon.store.ids import keyed_hash
 from solon.store.tables import Meta, Text
 from solon.store.writer import Row, Writer
 
-SCHEMA = "0013"
+SCHEMA = "0026"
 """The migration that this version of Solon wants."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select
 
 from solon.formats.records import ExportRow, plain_model
 from solon.store.ids import keyed_hash
@@ -135,17 +135,13 @@ def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[boo
 
 
 def _without_record(connection: Connection, which: Which) -> dict[str, int]:
-    """Items without a record in force, by their state now (by none, where an earlier time is asked for).
-
-    What was erased ends as rejected, which is not what anybody found of it: it is told as forgotten.
-    """
+    """Items without a record in force, by their state now (by none, where an earlier time is asked for)."""
     in_force = exists().where(records.c.item_id == items.c.id, which.in_force())
     conditions = [~in_force, items.c.state != "preview", *which.of_items()]
     conditions.append(
         items.c.state != "accepted" if which.as_of is None else items.c.created_at <= which.as_of
     )
-    state = case((items.c.reason == FORGOTTEN, FORGOTTEN), else_=items.c.state)
-    query = select(state, func.count()).where(*conditions).group_by(state)
+    query = select(items.c.state, func.count()).where(*conditions).group_by(items.c.state)
     names = {"waiting": "pending"}
     counted = {names.get(state, state): int(n) for state, n in connection.execute(query)}
     if which.as_of is not None:
