@@ -25,7 +25,7 @@ class SeedChange:
     Attributes:
         texts: the answers judged are others.
         winner: `other texts` where the answers differ, so that there is no common winner to speak of; `none` where
-            neither run has chosen yet.
+            one of the runs has not chosen.
         route: the item stands elsewhere, or came there another way.
         rule: another rule of the policy sent it to an expert; that alone is no change.
     """
@@ -122,7 +122,7 @@ def compare_seed(before: ItemOutcome, after: ItemOutcome) -> SeedChange:
     winner: Winner = "same"
     if texts:
         winner = "other texts"
-    elif not before.kind and not after.kind:
+    elif not before.kind or not after.kind:
         winner = "none"
     elif (before.kind, before.chosen) != (after.kind, after.chosen):
         winner = "changed"

@@ -336,6 +336,7 @@ class Project(Contents):
             input_tokens=before.input_tokens,
             output_tokens=before.output_tokens,
             cost=before.cost,
+            unknown_cost=before.unpriced,
         )
         pool, recipe = self.model_pool(config), self.recipe(run.recipe)
         return Runner(

@@ -61,11 +61,9 @@ class ModelPool:
             from solon.agents.models.factory import capabilities_of, make_chat_model
 
             config = self._config.models.get(name)
-            if (
-                config is None
-            ):  # of a role that no run asks, such as a legislator's beside a disabled resolver
-                known = ", ".join(sorted(self._config.models))
-                raise ConfigError(f"[models] has no {name!r}", next_step=f"it has {known}; add one")
+            if config is None:  # of a role that no run asks: a legislator's, beside a disabled resolver
+                there = ", ".join(sorted(self._config.models))
+                raise ConfigError(f"[models] has no {name!r}", next_step=f"it has {there}; add one")
             chat = self._given.get(name) or make_chat_model(config)
             check_host(self._config, name, chat, given=name in self._given)
             known = getattr(chat, "capabilities", None) or capabilities_of(config)

@@ -186,4 +186,5 @@ def _make_meter(connection: Connection, run_id: str, limits: LimitsConfig) -> Me
         input_tokens=before.input_tokens,
         output_tokens=before.output_tokens,
         cost=before.cost,
+        unknown_cost=before.unpriced,
     )

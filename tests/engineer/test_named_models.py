@@ -123,8 +123,9 @@ def test_a_preview_names_who_wrote_every_text(command: Any, folder: Path, seed_f
                      (("default", "default"), ("critic", "critic.json"), ("resolver", "resolver.json")))  # fmt: skip
     for name in ("critic", "resolver"):
         (folder / f"{name}.json").write_text('{"otherwise": "split"}')
-    judges = '[critic]\nmodel = "critic"\n[resolver]\nmodel = "resolver"\n[[judges]]\nmodel = "resolver"\n[routing]\npolicy = "disagreement"\n'
-    (folder / "solon.toml").write_text(models + judges)
+    roles = '[critic]\nmodel = "critic"\n[resolver]\nmodel = "resolver"\n[routing]\npolicy = "disagreement"\n'
+    judges = '[[judges]]\nmodel = "resolver"\n[[judges]]\nmodel = "critic"\npersona = "x"\n'
+    (folder / "solon.toml").write_text(models + roles + judges)
     asked = ("preview", "preference", "--seeds", seed_file, "-n", 2, "--draw", 1)
     items = json.loads(command(*asked, "--json")[1].splitlines()[-1])["items"]
     wrote = {kind: {row["model"] for item in items for row in item[kind]}
@@ -132,13 +133,12 @@ def test_a_preview_names_who_wrote_every_text(command: Any, folder: Path, seed_f
     assert wrote == {
         "candidates": {"scripted:default"},
         "critiques": {"scripted:critic.json"},
-        "verdicts": {"scripted:resolver.json"},
+        "verdicts": {"scripted:resolver.json", "scripted:critic.json"},
         "resolutions": {"scripted:resolver.json"},
     }
-    out = command(*asked)[1]
-    for line in out.splitlines():
-        if line.strip().startswith(("critique:", "resolver:", "judge")):
-            assert "[scripted:" in line or line.endswith("..."), line
+    out = " ".join(command(*asked)[1].split())
+    told = sum(len(item[kind]) for item in items for kind in ("critiques", "verdicts", "resolutions"))
+    assert out.count("[scripted:") == told
     assert "draft by scripted:default" in out
 
 

@@ -95,6 +95,11 @@ def evaluate(material: Material) -> Comparison:
         notes=(
             f"{len(differences)} figures are compared at once: about one in twenty shows an interval without zero "
             "by chance",
+            *(
+                f"run {run.id} took over calls of an earlier run: its tokens are those of the calls that it made itself"
+                for run in material.runs
+                if run.reuse_run_id
+            ),
         ),
     )
 
