@@ -25,8 +25,9 @@ class SeedChange:
     Attributes:
         texts: the answers judged are others.
         winner: `other texts` where the answers differ, so that there is no common winner to speak of; `none` where
-            neither run has chosen yet.
-        route: the item ended elsewhere, or came there another way.
+            one of the runs has not chosen.
+        route: the item stands elsewhere, or came there another way.
+        rule: another rule of the policy sent it to an expert; that alone is no change.
     """
 
     seed: str
@@ -35,10 +36,16 @@ class SeedChange:
     texts: bool
     winner: Winner
     route: bool
+    rule: bool
+
+    @property
+    def forgotten(self) -> bool:
+        """The seed was forgotten, so that nothing can be compared."""
+        return self.after.state == "forgotten"
 
     @property
     def changed(self) -> bool:
-        return self.texts or self.route or self.winner == "changed"
+        return not self.forgotten and (self.texts or self.route or self.winner == "changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,15 @@ class Comparison:
 
     def counts(self) -> dict[str, int]:
         """How many seeds are in both, and how many of them changed in what."""
+        kept = [change for change in self.changes if not change.forgotten]
         return {
             "seeds": len(self.changes),
-            "same": sum(not change.changed for change in self.changes),
-            "texts": sum(change.texts for change in self.changes),
-            "winner": sum(change.winner == "changed" for change in self.changes),
-            "route": sum(change.route for change in self.changes),
+            "same": sum(not change.changed for change in kept),
+            "texts": sum(change.texts for change in kept),
+            "winner": sum(change.winner == "changed" for change in kept),
+            "route": sum(change.route for change in kept),
+            "rule": sum(change.rule for change in kept),
+            "forgotten": len(self.changes) - len(kept),
             "only_before": len(self.only_before),
             "only_after": len(self.only_after),
         }
@@ -112,12 +122,13 @@ def compare_seed(before: ItemOutcome, after: ItemOutcome) -> SeedChange:
     winner: Winner = "same"
     if texts:
         winner = "other texts"
-    elif not before.kind and not after.kind:
+    elif not before.kind or not after.kind:
         winner = "none"
     elif (before.kind, before.chosen) != (after.kind, after.chosen):
         winner = "changed"
-    route = (before.state, before.route, before.rule) != (after.state, after.route, after.rule)
-    return SeedChange(before.seed, before, after, texts, winner, route)
+    route = (before.state, before.route) != (after.state, after.route)
+    rule = not route and before.rule != after.rule
+    return SeedChange(before.seed, before, after, texts, winner, route, rule)
 
 
 def change_to_plain(change: SeedChange) -> dict[str, Any]:
@@ -127,9 +138,26 @@ def change_to_plain(change: SeedChange) -> dict[str, Any]:
         "texts": change.texts,
         "winner": change.winner,
         "route": change.route,
+        "rule": change.rule,
         "before": asdict(change.before),
         "after": asdict(change.after),
     }
+
+
+def describe_counts(comparison: Comparison) -> str:
+    """How many seeds are in both runs, and what changed for how many."""
+    counts = comparison.counts()
+    told = (
+        f"{counts['seeds']} seeds in both: {counts['same']} the same, {counts['texts']} with other texts, "
+        f"{counts['winner']} with another winner, {counts['route']} on another way"
+    )
+    if counts["rule"]:
+        told += f"; {counts['rule']} asked of an expert by another rule only"
+    if counts["forgotten"]:
+        told += f"; {counts['forgotten']} forgotten"
+    if counts["only_before"] or counts["only_after"]:
+        told += f"; {counts['only_before']} only before, {counts['only_after']} only after"
+    return told
 
 
 def describe_way(outcome: ItemOutcome) -> str:
@@ -166,12 +194,7 @@ def _words(text: str) -> list[str]:
 
 def render_page(comparison: Comparison) -> str:
     """The comparison as one HTML page without scripts or foreign resources; every text is escaped."""
-    counts = comparison.counts()
-    told = (
-        f"{counts['seeds']} seeds in both runs: {counts['same']} the same, {counts['texts']} with other texts, "
-        f"{counts['winner']} with another winner, {counts['route']} on another way; "
-        f"{counts['only_before']} only before, {counts['only_after']} only after."
-    )
+    told = f"{describe_counts(comparison)}."
     parts = "\n".join(_render_change(change) for change in comparison.changes if change.changed)
     title = f"{comparison.before} against {comparison.after}"
     return _PAGE.format(

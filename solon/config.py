@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from solon.config_review import MailConfig, ReviewConfig, SsoConfig
 from solon.config_sections import (
+    BUILTIN,
+    GIVEN,
     CriticConfig,
     GeneratorConfig,
     InstructionConfig,
@@ -44,6 +46,9 @@ from solon.errors import ConfigError
 from solon.overlays import read_layers, without_secrets
 
 __all__ = [
+    "BUILTIN",
+    "BUILTIN_NOTE",
+    "GIVEN",
     "NOT_SHAPING",
     "Config",
     "CriticConfig",
@@ -73,6 +78,7 @@ __all__ = [
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
+BUILTIN_NOTE = "built-in model SmolLM2-135M: writes poor text"
 NOT_SHAPING = ("store", "limits", "reviewers", "tracing", "privacy", "plan", "prompts_dir")
 """Sections that change nothing of what a run makes of a seed: with others the same run goes on."""
 
@@ -117,13 +123,19 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _models_exist(self) -> Config:
-        wanted = [("generator.models", name) for name in self.generator.models]
-        wanted += [("critic.model", self.critic.model), ("resolver.model", self.resolver.model)]
-        wanted += [(f"judges[{i}].model", judge.model) for i, judge in enumerate(self.judges)]
-        for key, name in wanted:
-            if name not in self.models:
-                known = ", ".join(sorted(self.models))
-                raise ValueError(f"{key} = {name!r}, but [models] has only: {known}")
+        unnamed = [name for name, model in self.models.items() if "model" not in model.model_fields_set]
+        if 0 < len(unnamed) < len(self.models):
+            raise ValueError(
+                f"models.{unnamed[0]} names no model, and others do; write model = 'provider:model' into it "
+                f"({BUILTIN!r} for the built-in one)"
+            )
+        missing = [(role, key, name) for role, key, name in self.asked() if name not in self.models]
+        if missing:
+            told = "; ".join(f"the {role} has no model: {key} = {name!r}" for role, key, name in missing)
+            known, name = ", ".join(sorted(self.models)), missing[0][2]
+            raise ValueError(
+                f"{told}; but [models] has only: {known}; add [models.{name}], or name one of these there"
+            )
         return self
 
     @model_validator(mode="after")
@@ -142,11 +154,33 @@ class Config(Section):
         """The tier of every seat of the panel, by its place; all 0 where the judges are asked at once."""
         return tuple(judge.tier for judge in self.judges)
 
+    def asked(self) -> Iterator[tuple[str, str, str]]:
+        """Every role that asks a model, with its key and the name in [models] there; a function asks none."""
+        yield from (("generator", "generator.models", name) for name in self.generator.models)
+        if self.resolver.enabled:
+            yield "resolver", "resolver.model", self.resolver.model
+        if not self.critic.python:
+            yield "critic", "critic.model", self.critic.model
+        for seat, judge in enumerate(self.judges):
+            if not judge.python:
+                yield f"judge {seat + 1}", f"judges[{seat}].model", judge.model
+
     def models_in_use(self) -> tuple[str, ...]:
-        """The names in [models] that a role asks; a role that is played by a function asks none."""
-        names = [*self.generator.models, self.resolver.model]
-        names += [] if self.critic.python else [self.critic.model]
-        return tuple(dict.fromkeys([*names, *(seat.model for seat in self.judges if not seat.python)]))
+        """The names in [models] that a role asks."""
+        return tuple(dict.fromkeys(name for _, _, name in self.asked()))
+
+    def builtin_note(self) -> str:
+        """That the built-in model acts, and as whom; empty where it does not."""
+        acting = dict.fromkeys(role for role, _, name in self.asked() if self.models[name].model == BUILTIN)
+        return f"{BUILTIN_NOTE}; it is the {', '.join(acting)}" if acting else ""
+
+    def notes(self) -> tuple[str, ...]:
+        """What whoever plans or previews should know of the models: the built-in one acts, or one judges its own."""
+        found = [
+            f"the judge {judge} is of the family that drafts ({', '.join(drafting)}): it may prefer its own"
+            for judge, drafting in self.own_judges().items()
+        ]
+        return tuple(filter(None, [self.builtin_note(), *found]))
 
     def own_judges(self) -> dict[str, tuple[str, ...]]:
         """Models of judges -> models that draft and are of their family; empty where `routing.own_family` allows it."""
@@ -154,9 +188,11 @@ class Config(Section):
         drafting = [self.models[name].model for name in self.generator.models]
         found = {}
         for judge in () if self.routing.own_family else self.judges:
+            if judge.python:
+                continue
             named = self.models[judge.model].model
             own = [one for one in drafting if family_of(one, told) == family_of(named, told)]
-            if own and not judge.python:
+            if own:
                 found[named] = tuple(dict.fromkeys(own))
         return found
 
@@ -172,7 +208,8 @@ class Config(Section):
         """Hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""
         named = {judge.model for judge in self.judges if not judge.python} | {self.resolver.model}
         models = {
-            name: self.models[name].model_dump(mode="json", exclude={"price"}) for name in sorted(named)
+            name: self.models[name].model_dump(mode="json", exclude={"price"})
+            for name in sorted(named & self.models.keys())  # a resolver that is not asked needs no model
         }
         judges = [_without_default_tier(judge.model_dump(mode="json")) for judge in self.judges]
         own = {judge.python: self.plugins.get(judge.python) for judge in self.judges if judge.python}
@@ -209,11 +246,13 @@ def load_config(
     *,
     overrides: Mapping[str, Any] | None = None,
     profile: str | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> Config:
     """Read `path` (default: `solon.toml` if it is there), apply profile, environment and `overrides`, in this order.
 
     Args:
         profile: a table of `[profiles]` laid over the file; default: SOLON_PROFILE.
+        given: see `parse_config`.
 
     Raises:
         ConfigError: naming the file, the key, the value seen and what would be right.
@@ -224,19 +263,41 @@ def load_config(
             f"there is no configuration file {file}", next_step="check the path given with --config"
         )
     data = read_layers(file, profile, roots=set(Config.model_fields), overrides=overrides or {})
-    return parse_config(data, source=str(file) if file.is_file() else "the configuration")
+    return parse_config(data, source=str(file) if file.is_file() else "the configuration", given=given)
 
 
-def parse_config(data: Mapping[str, Any], *, source: str = "the configuration") -> Config:
-    """Validate plain values; errors name key and value."""
-    if "models" in data and isinstance(data["models"], dict):
-        data = {**data, "models": {"default": {}, **data["models"]}}
+def parse_config(
+    data: Mapping[str, Any], *, source: str = "the configuration", given: Mapping[str, str] | None = None
+) -> Config:
+    """Validate plain values; errors name key and value.
+
+    Args:
+        given: names in [models] whose chat models come from Python -> what they are called where `data` says nothing.
+    """
     try:
-        return Config.model_validate(dict(data))
+        return Config.model_validate({**data, **_with_models(data.get("models", {}), given or {})})
     except ValidationError as error:
         raise ConfigError(
             _explain(error, source), next_step="mend the key and run the command again"
         ) from None
+
+
+def _with_models(tables: Any, given: Mapping[str, str]) -> dict[str, Any]:
+    """[models] with those given from Python, and with the built-in one where no model is named at all."""
+    if not isinstance(tables, Mapping):
+        return {}
+    tables = {name: {"model": given[name], **_plain(tables.get(name, {}))} for name in given} | {
+        name: table for name, table in tables.items() if name not in given
+    }
+    named = any("model" in _plain(table) for table in tables.values())
+    return {"models": tables if named else {"default": {}, **tables}}
+
+
+def _plain(table: Any) -> dict[str, Any]:
+    """What a table of [models] says; nothing where it is none, which is told when it is validated."""
+    if isinstance(table, ModelConfig):
+        return table.model_dump(exclude_unset=True)
+    return dict(table) if isinstance(table, Mapping) else {}
 
 
 _SECRET = re.compile(r"(key|secret|password|token)$", re.IGNORECASE)

@@ -25,6 +25,12 @@ def _names_a_variable(value: str) -> str:
     return value
 
 
+BUILTIN = "builtin:smollm2"
+"""The small model that comes with Solon; what acts where no model is named at all."""
+
+GIVEN = "given"
+"""The provider of a chat model that was passed from Python under a name that the configuration does not explain."""
+
 VariableName = Annotated[str, AfterValidator(_names_a_variable)]
 """Where a secret is, never the secret."""
 
@@ -53,10 +59,11 @@ class Prices(Section):
 
 
 class ModelConfig(Section):
-    """One chat model. `[models.default]` serves every role that names no other."""
+    """One chat model. `[models.default]` serves every role that names no other. Where models are named and a role
+    has none, nothing runs; where none is named at all, the small built-in one acts, and is told by name."""
 
     model: str = Field(
-        "builtin:smollm2",
+        BUILTIN,
         description="provider:model, e.g. openai:gpt-5-mini, gguf:/path/model.gguf, scripted:rules.json",
     )
     base_url: str | None = Field(

@@ -332,7 +332,8 @@ async def measure_impact(
 
 def _needs_twice(config: Config) -> bool:
     return any(
-        judge.temperature > 0 or config.models[judge.model].provider not in DETERMINISTIC
+        judge.temperature > 0
+        or (not judge.python and config.models[judge.model].provider not in DETERMINISTIC)
         for judge in config.judges
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solon.config import NOT_SHAPING, Config, ModelConfig, PrivacyConfig, parse_config
+from solon.config import GIVEN, NOT_SHAPING, Config, ModelConfig, PrivacyConfig, parse_config
 from solon.errors import SeedError, UsageError
 from solon.formats.seeds import BadRow, SeedRow, list_data_files, read_seed_rows, read_seeds, write_bad_rows
 
@@ -138,6 +138,23 @@ def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
 def _spell_value(value: Any) -> Any:
     # An array of a data frame in full: its text would leave out the middle.
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def name_given(chat: object) -> str:
+    """What a chat model that was passed from Python is called where its configuration does not say it."""
+    name = getattr(chat, "model_name", None) or getattr(chat, "model", None) or type(chat).__name__
+    return f"{GIVEN}:{name}"
+
+
+def with_given(config: Config, given: Mapping[str, str]) -> Config:
+    """The configuration with the names of models that were passed from Python, where it says nothing of them."""
+    models = {
+        name: model.model_copy(update={"model": given[name]})
+        if name in given and "model" not in model.model_fields_set
+        else model
+        for name, model in config.models.items()
+    }
+    return config.model_copy(update={"models": models})
 
 
 def check_prices(config: Config) -> None:

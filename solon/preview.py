@@ -18,9 +18,11 @@ from solon.agents.calls import Meter
 from solon.config import Config
 from solon.edge import run_sync
 from solon.errors import LimitReached, UsageError
+from solon.notebook import card, passage
 from solon.plugins import bind
 from solon.preparing import Sample, Seeds, check_prices, draw_sample, fingerprint_seeds
 from solon.project import Project
+from solon.views import tell_way
 
 if TYPE_CHECKING:
     from solon.comparing import Comparison
@@ -37,10 +39,11 @@ class PreviewItem:
     """One seed on its way, without consequences.
 
     Attributes:
-        where: expert | accepted | rejected | held (by the privacy scan) | failed.
+        where: expert | accepted | rejected | held (by the privacy scan) | failed | not done.
         why: reasons in words, the deciding one first.
         would_be_audited: accepted, and drawn for a blind check by an expert.
-        candidates, critiques, verdicts, resolutions: as in `Project.trace`; `order` tells who was seen first.
+        candidates, critiques, verdicts, resolutions: as in `Project.trace`; `order` tells who was seen first, `model`
+            who wrote it.
         calls: that its way takes, made now or before; cost: None where a price is unknown.
     """
 
@@ -62,6 +65,17 @@ class PreviewItem:
     cost: float | None
     model_seconds: float
 
+    def _repr_html_(self) -> str:
+        facts = {
+            "because": "; ".join(self.why),
+            "confidence": self.confidence,
+            "calls": self.calls,
+            "cost": self.cost,
+        }
+        made = ("candidates", "critiques", "verdicts", "resolutions")
+        way = {"decisions": [], **{name: getattr(self, name) for name in made}}
+        return card(f"seed {self.seed}: {self.where}", facts, passage("request", self.prompt), *tell_way(way))
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -82,6 +96,7 @@ class Preview:
         whole: calls, tokens, cost (absent where a price is unknown) and hours for all seeds. Hours take the seconds
             that calls took, with as many in flight as the configuration allows.
         against: the same seeds in an earlier run, where one was given.
+        notes: what to know of the models that acted, such as that one of them was the built-in one.
     """
 
     recipe: str
@@ -96,6 +111,7 @@ class Preview:
     in_flight: int
     stopped_because: str | None = None
     against: Comparison | None = None
+    notes: tuple[str, ...] = ()
 
     def destinations(self) -> dict[str, int]:
         """How many of the sample went where."""
@@ -110,6 +126,12 @@ class Preview:
         plain["destinations"] = self.destinations()
         plain["against"] = self.against.to_plain() if self.against else None
         return plain
+
+    def _repr_html_(self) -> str:
+        went = ", ".join(f"{number} {where}" for where, number in sorted(self.destinations().items()))
+        facts = {"went": went, "note": "; ".join(self.notes), "stopped": self.stopped_because}
+        items = (item._repr_html_() for item in self.items)
+        return card(f"preview of {self.recipe}: {len(self.items)} of {self.seeds} seeds", facts, *items)
 
 
 @dataclass(slots=True)
@@ -187,6 +209,7 @@ async def apreview(
                 in_flight=made.in_flight,
                 stopped_because=stopped,
                 against=_compare(home, against, scratch, run) if against else None,
+                notes=config.notes() if scratch.recipe(recipe).has_panel else (),
             )
 
 

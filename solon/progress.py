@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_OF_SILENCE = 30.0
 SECONDS_BETWEEN_BARS = 0.25
-_FINAL = ("accepted", "rejected", "failed")
+_RESTING = ("accepted", "rejected", "failed", "waiting", "parked", "forgotten")
 
 
 class Progress(Protocol):
@@ -151,7 +151,7 @@ class ProgressDisplay:
     def _rested(self) -> int:
         """Items that do not move by themselves any more."""
         counts = self._progress.counts if self._progress is not None else {}
-        return sum(counts.get(state, 0) for state in (*_FINAL, "waiting", "parked"))
+        return sum(counts.get(state, 0) for state in _RESTING)
 
     def _tokens(self) -> int:
         meter = self._progress.meter if self._progress is not None else None
@@ -165,13 +165,13 @@ class ProgressDisplay:
         counts, meter = progress.counts, progress.meter
         seconds = max(self._clock() - self._begun, 1e-6)
         rested, tokens = self._first or (0, 0)
-        failed = counts.get("failed", 0) + counts.get("parked", 0)
         parts = [
             f"{self._rested()}/{sum(counts.values())} items",
             f"{counts.get('accepted', 0)} accepted",
             f"{counts.get('rejected', 0)} rejected",
             f"{counts.get('waiting', 0)} waiting",
-            f"{failed} failed",
+            f"{counts.get('failed', 0)} failed",
+            *(f"{counts[state]} {state}" for state in ("parked", "forgotten") if counts.get(state)),
             f"{meter.calls} calls",
             f"{(self._tokens() - tokens) / seconds:.0f} tokens/s",
             "cost unknown" if meter.unknown_cost else f"cost {meter.cost:.4f}",

@@ -27,8 +27,10 @@ from solon.preparing import (
     list_differences,
     local_actor,
     name_bad_rows_file,
+    name_given,
     nothing_to_run,
     read_rows,
+    with_given,
 )
 from solon.progress import shown
 from solon.views import Candidate, Review, RunSummary
@@ -75,14 +77,15 @@ class Project(Contents):
         from solon.store import Store
         from solon.store.reviewing.experts import TokenCheck
 
-        if isinstance(config, Config):
-            self.config = config
-        elif isinstance(config, Mapping):
-            self.config = parse_config(config)
-        else:
-            self.config = load_config(config)
-        self.config, self.plugins = add_plugins(self.config, plugins)
         self.models = dict(models or {})
+        given = {name: name_given(chat) for name, chat in self.models.items()}
+        if isinstance(config, Config):
+            self.config = with_given(config, given)
+        elif isinstance(config, Mapping):
+            self.config = parse_config(config, given=given)
+        else:
+            self.config = load_config(config, given=given)
+        self.config, self.plugins = add_plugins(self.config, plugins)
         self.recipes = dict(recipes or {})
         self._runner: Runner | None = None
         self.store: Store = Store(self.config.store if store is None else store, create=create)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from solon.config import BUILTIN_NOTE
 from solon.errors import UsageError
 from solon.notebook import card, passage, side_by_side, spell_cell, table
 
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """Where a run stands. `failed` includes `parked`: what a model's failure stopped and `resume` tries again, and
-    `held`: what the privacy scan keeps until a named person releases or rejects it.
+    """Where a run stands.
 
-    The states sum to `items`: accepted + rejected + pending_review + failed + queued. `cost` is None where a price is
-    unknown. `carried`: decisions taken over from earlier runs without asking anyone again. `tokens` counts input and
-    output. `seconds` is the time spent working on the run, over all sessions.
+    The states sum to `items`: accepted + rejected + pending_review + failed + queued + forgotten. `failed` includes
+    `parked`: what a model's failure stopped and `resume` tries again, and `held`: what the privacy scan keeps until a
+    named person releases or rejects it. `forgotten`: items whose seeds were forgotten, whatever was found of them.
+    `cost` is None where a price is unknown. `carried`: decisions taken over from earlier runs without asking anyone
+    again. `tokens` counts input and output. `seconds` is the time spent working on the run, over all sessions.
 
     `worker`: `why` decisions wait to be applied, and when a worker said so (`at`, epoch seconds; None where single
     decisions failed); None where none waits, or nothing is known of it.
@@ -33,7 +35,8 @@ class RunSummary:
     experts agree among themselves); None without one. `unsafe`: among accepted records, `flagged` of `audited` at
     random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
     whether they still pay (`stop`, `why`), as of the newest consensus version. `earlier_runs`: of `resume`, how many
-    decisions on items of earlier runs were applied too, by run; None where none was looked for.
+    decisions on items of earlier runs were applied too, by run; None where none was looked for. `notes`: what to know
+    of the models that were asked.
     """
 
     run_id: str
@@ -63,6 +66,8 @@ class RunSummary:
     unsafe: dict[str, Any] | None = None
     more_decisions: dict[str, Any] | None = None
     earlier_runs: dict[str, int] | None = None
+    notes: tuple[str, ...] = ()
+    forgotten: int = 0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -72,6 +77,7 @@ class RunSummary:
         counts = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
         facts = {
             f"{self.items} items": counts,
+            "forgotten": self.forgotten or None,
             "provisional": self.provisional or None,
             "carried over": self.carried or None,
             "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
@@ -80,6 +86,7 @@ class RunSummary:
             "decisions to apply": self.decisions_to_apply or None,
             "not applied": self.worker and self.worker["why"],
             "stopped": self.stopped_because,
+            "note": "; ".join(self.notes),
         }
         return card(f"run {self.run_id} ({self.recipe})", facts)
 
@@ -145,12 +152,12 @@ class Item:
         facts = {"seed": self.seed, "run": self.run_id, "route": self.route, "reason": self.reason}
         parts = [passage("request", self.prompt)]
         if self.way is not None:
-            parts += _tell_way(self.way)
+            parts += tell_way(self.way)
         return card(f"item {self.id} ({self.recipe}, {self.state})", facts, *parts)
 
 
-def _tell_way(way: dict[str, Any]) -> list[str]:
-    """Candidates, then what was found of them and decided, by the candidates' numbers."""
+def tell_way(way: dict[str, Any]) -> list[str]:
+    """Candidates, then what was found of them and decided, by the candidates' numbers, each with who wrote it."""
     numbers = {candidate["id"]: str(n) for n, candidate in enumerate(way["candidates"], start=1)}
 
     def name(candidate_id: str | None) -> str:
@@ -161,15 +168,27 @@ def _tell_way(way: dict[str, Any]) -> list[str]:
         return str(row["abstained"] or sides.get(row["outcome"], row["outcome"]))
 
     drafts = (
-        passage(f"candidate {n} ({c['kind']}, round {c['round']})", c["text"] or "(forgotten)")
+        passage(
+            f"candidate {n} ({c['kind']}, round {c['round']}, by {c['author']})", c["text"] or "(forgotten)"
+        )
         for n, c in enumerate(way["candidates"], start=1)
     )
     critiques = [
-        (name(c["candidate_id"]), c["abstained"] or c["worst"], ", ".join(c["principles"] or ()), c["text"])
+        (
+            name(c["candidate_id"]),
+            c["model"],
+            c["abstained"] or c["worst"],
+            ", ".join(c["principles"] or ()),
+            c["text"],
+        )
         for c in way["critiques"]
     ]
     verdicts = [
         (v["seat"], v["judge"], v["order"], outcome(v), v["p"], v["rationale"]) for v in way["verdicts"]
+    ]
+    resolutions = [
+        (r["model"], name(r["favours_id"]), ", ".join(r["cites"] or ()), r["handed_over"], r["text"])
+        for r in way["resolutions"]
     ]
     decisions = [
         (d["choice"], name(d["candidate_id"]), d["actor"], d["channel"], d["rationale"])
@@ -177,8 +196,9 @@ def _tell_way(way: dict[str, Any]) -> list[str]:
     ]
     parts = [side_by_side(drafts)]
     for title, columns, rows in (
-        ("Critiques", ("candidate", "worst", "principles", "findings"), critiques),
+        ("Critiques", ("candidate", "by", "worst", "principles", "findings"), critiques),
         ("Verdicts", ("seat", "judge", "order", "for", "p of the first", "rationale"), verdicts),
+        ("Resolutions", ("by", "favours", "cites", "handed over", "why"), resolutions),
         ("Decisions", ("choice", "candidate", "by", "channel", "rationale"), decisions),
     ):
         if rows:
@@ -220,6 +240,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         parked=counts["parked"] - held,
         held=held,
         queued=counts["queued"] + counts["running"],
+        forgotten=counts["forgotten"],
         provisional=provisional,
         bad_rows=run.bad_rows,
         bad_rows_file=str(bad_rows_file(run.id)) if run.bad_rows else None,
@@ -242,6 +263,7 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
             "known": known,
         },
         more_decisions=stopping and {"stop": stopping["stop"], "why": stopping["why"]},
+        notes=(f"{BUILTIN_NOTE}; it answered {used.builtin} of the calls",) if used.builtin else (),
     )
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from solon.agents.models.tries import OF_CALL, Tries
 from solon.config import Config, LimitsConfig, ModelConfig
-from solon.errors import BadOutput, LimitReached, ModelError, TooLong
+from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, TooLong
 from solon.prompts import Rendered
 from solon.store import Store, spending
 from solon.store.ids import new_id
@@ -66,7 +66,10 @@ class ModelPool:
             from solon.agents.hosts import check_host
             from solon.agents.models.factory import capabilities_of, make_chat_model
 
-            config = self._config.models[name]
+            config = self._config.models.get(name)
+            if config is None:  # of a role that no run asks: a legislator's, beside a disabled resolver
+                there = ", ".join(sorted(self._config.models))
+                raise ConfigError(f"[models] has no {name!r}", next_step=f"it has {there}; add one")
             chat = self._given.get(name) or make_chat_model(config)
             check_host(self._config, name, chat, given=name in self._given)
             _let_watch_only(chat)
@@ -208,6 +211,7 @@ class Meter:
             input_tokens=before.input_tokens,
             output_tokens=before.output_tokens,
             cost=before.cost,
+            unknown_cost=before.unpriced,
             of_run=limits.any,
         )
 

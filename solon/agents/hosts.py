@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from solon.config import Config, ModelConfig
+from solon.config import GIVEN, Config, ModelConfig
 from solon.errors import ConfigError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-IN_PROCESS = ("builtin", "gguf", "scripted", "vllm")
+IN_PROCESS = ("builtin", "gguf", "scripted", "vllm", GIVEN)
 _ADDRESSES = (
     "base_url",
     "openai_api_base",

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from solon.project import Project
     from solon.views import Review, RunSummary
 
-FOLDER = "solon-demo"
 BUILTIN = "builtin:smollm2"
+FOLDER = "solon-demo"
 _WIDTH = 240
 
 _HONESTLY = """\

@@ -54,14 +54,11 @@ def diff(
 
 def print_changes(found: Comparison) -> None:
     """Counts, then the first changes with the texts where they part."""
-    out, counts = console(), found.counts()
+    from solon.comparing import describe_counts
+
+    out = console()
     out.print(clean(f"{found.before} against {found.after}"), style="bold")
-    out.print(
-        f"  {counts['seeds']} seeds in both: {counts['same']} the same, {counts['texts']} with other texts, "
-        f"{counts['winner']} with another winner, {counts['route']} on another way"
-    )
-    if counts["only_before"] or counts["only_after"]:
-        out.print(f"  {counts['only_before']} only in the first, {counts['only_after']} only in the second")
+    out.print(f"  {describe_counts(found)}")
     changed = [change for change in found.changes if change.changed]
     for change in changed[:_SHOWN]:
         _print_change(change)

@@ -94,6 +94,8 @@ def plan(
     if limit:
         told = {"yes": "stays within", "no": "goes over", "cannot tell": "may go over"}
         console().print(f"  the cost {told[str(limit['within_max_cost'])]} {max_cost:,.2f}")
+    for note in made.notes:
+        say(f"note: {note}")
     if not made.measured_items:
         where = "no run of this panel has finished an item" if is_project else "there is no store yet"
         say(f"{where}: figures are assumed from word counts; `solon preview` measures a few items")

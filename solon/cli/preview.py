@@ -50,7 +50,6 @@ def preview(
 
     Example: solon preview preference --seeds seeds.jsonl -n 5
     """
-    from solon.doctor import check_panel
     from solon.preview import apreview
 
     settings = read_config(config, store)
@@ -81,8 +80,8 @@ def preview(
     else:
         print_preview(found)
         say(f"the same seeds again: --draw {found.drawn_with}")
-        for check in check_panel(settings):
-            say(f"note: {check.told}")
+        for note in found.notes:
+            say(f"note: {note}")
     if found.stopped_because:
         say(f"stopped: {found.stopped_because}")
         raise typer.Exit(STOPPED)
@@ -147,16 +146,22 @@ def _print_item(item: PreviewItem) -> None:
     for resolution in item.resolutions:
         side = names.get(resolution["favours_id"], "nobody")
         said = resolution["handed_over"] or f"favours {side} by {', '.join(resolution['cites'] or ())}"
-        out.print(f"    resolver: {shorten(said, _SHORT)}")
+        out.print(f"    resolver: {shorten(said, _SHORT)}{_spell_author(resolution)}")
 
 
 def _spell_critique(critique: dict[str, Any]) -> str:
     if critique["abstained"]:
-        return f"none ({clean(critique['abstained'])})"
+        return f"none ({clean(critique['abstained'])}){_spell_author(critique)}"
     cited = ", ".join(critique["principles"] or ())
     found = json_of(critique["text"] or "[]")
     said = "; ".join(f"{entry['quote']!r}: {entry['suggestion']}" for entry in found)
-    return clean(f"{critique['worst']}{f' ({cited})' if cited else ''} {shorten(said, _SHORT)}".rstrip())
+    told = f"{critique['worst']}{f' ({cited})' if cited else ''} {shorten(said, _SHORT)}".rstrip()
+    return clean(told) + _spell_author(critique)
+
+
+def _spell_author(row: dict[str, Any]) -> str:
+    """The model whose call brought it."""
+    return clean(f" [{row['model']}]") if row["model"] else ""
 
 
 def _spell_verdict(verdict: dict[str, Any], names: dict[str, str]) -> str:

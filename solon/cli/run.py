@@ -114,6 +114,7 @@ def run(
             begun = project.load(
                 recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again
             )
+            _tell_models(project, begun.recipe, project.config)
             finish(project, _on_cluster(project, begun, address, workers), json, store)
         display = ProgressDisplay()
         stopper = Stopper(display.restore_terminal)
@@ -121,6 +122,7 @@ def run(
         def begin(runner: Runner) -> None:
             stopper.watch(runner)
             say(_plan(recipe, runner))
+            _tell_models(project, recipe, runner.config)
 
         with display:
             summary = stopper.run(
@@ -137,6 +139,12 @@ def run(
                 tick=display.tick,
             )
         finish(project, summary, json, store)
+
+
+def _tell_models(project: Project, recipe: str, config: Config) -> None:
+    """Before the first call: that the built-in model acts, where it does."""
+    if project.recipe(recipe).has_panel and (note := config.builtin_note()):
+        say(f"note: {note}")
 
 
 def _on_cluster(project: Project, begun: RunRow, address: str | None, workers: int) -> RunSummary:
@@ -181,9 +189,14 @@ def resume(
     with open_project(store, config, overrides=overrides) as project:
         display = ProgressDisplay()
         stopper = Stopper(display.restore_terminal)
+
+        def begin(runner: Runner) -> None:
+            stopper.watch(runner)
+            _tell_models(project, runner.run.recipe, runner.config)
+
         with display:
             summary = stopper.run(
-                lambda: project.aresume(run, on_progress=display.show, on_runner=stopper.watch),
+                lambda: project.aresume(run, on_progress=display.show, on_runner=begin),
                 tick=display.tick,
             )
         finish(project, summary, json, store)
@@ -256,6 +269,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         f"{summary.pending_review} waiting for review",
         f"{summary.failed - summary.held} failed" + (f" ({summary.parked} parked)" if summary.parked else ""),
     ]
+    if summary.forgotten:
+        counts.append(f"{summary.forgotten} forgotten")
     if summary.held:
         counts.append(f"{summary.held} held by the privacy scan")
     if summary.queued:
@@ -282,6 +297,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         at = summary.worker["at"]
         since = f", {time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(at))}" if at else ""
         out.print(clean(f"  they were not applied: {summary.worker['why']}{since}"))
+    for note in summary.notes:
+        out.print(clean(f"  {note}"))
     if summary.stopped_because:
         out.print(clean(f"  stopped: {summary.stopped_because}"))
 
@@ -351,9 +368,7 @@ def _plan(recipe: str, runner: Runner) -> str:
 
     with runner.store.connect() as connection:
         counts = count_states(connection, runner.run.id)
-    left = sum(counts.values()) - sum(
-        counts[state] for state in ("accepted", "rejected", "failed", "waiting")
-    )
+    left = sum(counts[state] for state in ("queued", "running", "parked"))
     least, calls = planned_calls(recipe, runner.config)
     each = f"up to {calls}" if least == calls else f"{least} to {calls}"
     whole = f"{left * calls}" if least == calls else f"{left * least} to {left * calls}"
@@ -371,9 +386,16 @@ def planned_calls(recipe: str, config: Config) -> tuple[int, int]:
     if recipe == "label":
         return 0, 0
     pair = recipe == "preference"
-    drafts = config.generator.n if pair else 1
-    revisions = drafts if config.generator.revise else 0
-    by_tier = [(judge.tier, judge.samples * (2 if pair else 1)) for judge in config.judges]
-    rest = drafts * 2 + revisions
+    writer = config.generator
+    drafts = writer.n if pair else 1
+    own = len(writer.models) + len(writer.python)
+    # Functions make no calls; what they wrote is revised by a model all the same.
+    written = sum(turn % own < len(writer.models) for turn in range(drafts))
+    criticised = 0 if config.critic.python else drafts
+    revised = drafts if writer.revise and writer.models else 0
+    by_tier = [
+        (judge.tier, 0 if judge.python else judge.samples * (2 if pair else 1)) for judge in config.judges
+    ]
+    rest = written + criticised + revised
     first = sum(calls for tier, calls in by_tier if tier == 0)
     return rest + first, rest + sum(calls for _, calls in by_tier)

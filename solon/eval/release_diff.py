@@ -26,6 +26,7 @@ _STATES = {
     "running": "it is judged again",
     "failed": "a model failed when it was made again",
     "parked": "a model failed when it was made again",
+    "forgotten": "its seed was forgotten",
     "accepted": "it is outside what the other one covers",
 }
 _VERSIONS = ("constitution", "rubric", "prompts", "consensus")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -43,8 +43,9 @@ class _Part(BaseModel):
 
 class RunPart(_Part):
     """A run as it stands. `protocol`: what its configuration says about routing and panel. `versions`: of prompts,
-    graph and consensus -> items pinned to each. `models`, `judges`: empty where people alone decide. `recorded`:
-    verdicts that came with the seeds. `stale`: records in doubt, since their law was amended and nobody judged them
+    graph and consensus -> items pinned to each. `models`: who answered, by role; `judges`: whose verdicts are in
+    force; both from what is stored, so that they are empty where people alone decide. `recorded`: verdicts that came
+    with the seeds. `stale`: records in doubt, since their law was amended and nobody judged them
     again."""
 
     id: str
@@ -215,7 +216,10 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
 def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPart:
     config = runs.config_payload(connection, run.config_id)
     own = evaluation.accepted(connection, [run.id])
-    asked = run.recipe != audit.LABEL
+    findings = Counter(
+        (cast.vote.seat, plain_model(cast.vote.judge), cast.call_id is not None)
+        for cast in evaluation.paid_votes(connection, [run.id])
+    )
     routing = config.get("routing", {})
     kept = ("policy", "pilot", "pilot_share", "alpha", "delta", "audit_share", "threshold")
     return RunPart(
@@ -230,9 +234,9 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
         provisional=sum(row.provisional for row in own),
         stale=sum(row.stale for row in own),
         decided=sum(row.route == "decided" for row in own),
-        models=_models(config) if asked else {},
-        judges=_judges(config) if asked else (),
-        recorded=sum(cast.call_id is None for cast in evaluation.paid_votes(connection, [run.id])),
+        models=_models(connection, run.id),
+        judges=tuple(f"{seat} [{judge}]" for seat, judge, called in sorted(findings) if called),
+        recorded=sum(number for (_, _, called), number in findings.items() if not called),
         protocol={name: routing[name] for name in kept if name in routing},
         versions={
             name: counts.count_by(connection, [run.id], column)
@@ -246,17 +250,9 @@ def _run(connection: Connection, run: runs.RunRow, standing: Standing) -> RunPar
     )
 
 
-def _models(config: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        name: plain_model(str(model.get("model", ""))) for name, model in config.get("models", {}).items()
-    }
-
-
-def _judges(config: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(
-        f"{judge.get('model', 'default')}{': ' + judge['persona'] if judge.get('persona') else ''}"
-        for judge in config.get("judges", ())
-    )
+def _models(connection: Connection, run_id: str) -> dict[str, str]:
+    asked = evaluation.authors_by_role(connection, run_id)
+    return {role: ", ".join(sorted({plain_model(model) for model in found})) for role, found in asked.items()}
 
 
 def _decisions(

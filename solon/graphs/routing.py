@@ -144,7 +144,7 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
         return [{"code": "no_verdict", "text": "no judge gave a verdict"}]
     counts = ":".join(str(n) for n in cast.values())
     sides = ", ".join(f"{n} for {side}" for side, n in cast.items())
-    if consensus.split:
+    if consensus.split or len(cast) > 1:  # two personas of one model are one voter, and yet of two minds
         found.append({"code": "split", "text": f"judges split {counts} over both orders ({sides})"})
     else:
         found.append({"code": "agree", "text": f"judges agree over both orders ({sides})"})

@@ -37,10 +37,19 @@ GIVE_UP_AFTER = 8
 
 @dataclass(slots=True)
 class Progress:
-    """What `on_progress` sees after every change: items by state, and what was spent."""
+    """What `on_progress` sees after every change: items by state, which sum to the items of the run, and what was
+    spent."""
 
     meter: Meter
     counts: dict[str, int] = field(default_factory=dict)
+
+    def move(self, source: str, target: str, number: int = 1) -> bool:
+        """Count items from one state to another. False where there are not so many: the counts are out of date."""
+        if self.counts.get(source, 0) < number:
+            return False
+        self.counts[source] -= number
+        self.counts[target] = self.counts.get(target, 0) + number
+        return True
 
 
 class Runner:
@@ -128,6 +137,7 @@ class Runner:
                 await self.store.writer.run(
                     lambda connection: add_active_seconds(connection, self.run.id, seconds)
                 )
+                self._recount()
 
     def _tracing(self) -> Tracing:
         """Spans never hold texts that may name people, whatever is asked for."""
@@ -198,6 +208,7 @@ class Runner:
         with self.store.transaction() as connection:
             item_store.requeue_parked(connection, self.run.id)
             pilot = item_store.queued_pilot(connection, self.run.id)
+        self._recount()
         while not self._stopping and self._left != 0:
             wanted = max(8, size // 2)
             if self._left is not None:
@@ -207,6 +218,8 @@ class Runner:
             ids = await self.store.writer.run(lambda c, n=wanted, part=part: self._claim(c, part, n))  # type: ignore[misc]
             if not ids and not part:
                 return
+            if ids:
+                self._moved("queued", "running", len(ids))
             for item in self._load(ids):
                 await queue.put(item)
 
@@ -278,6 +291,7 @@ class Runner:
             )
             if not batch:
                 return
+            self._moved("waiting", "running", len(batch))
             new = {delivery.item_id: delivery for delivery in batch}
             await asyncio.gather(*(one(item, new[item.id]) for item in self._load(list(new))))
 
@@ -286,7 +300,7 @@ class Runner:
         try:
             state = await self._threads.deliver(item, delivery)
             self._failures = 0
-            self._moved("waiting", "waiting" if "__interrupt__" in state else state["outcome"])
+            self._moved("running", "waiting" if "__interrupt__" in state else state["outcome"])
             return
         except LimitReached as error:
             problem, stopped = error.cause, True
@@ -313,6 +327,7 @@ class Runner:
                 connection, delivery, problem, taken_in=taken_in, state="queued" if stopped else "parked"
             ),
         )
+        self._recount()
 
     def _spell(self, error: Exception) -> str:
         """What nobody foresaw, in words; without its own where they may repeat a seed's."""
@@ -348,19 +363,19 @@ class Runner:
     def _recount(self) -> None:
         if self._on_progress is None:
             return  # a server's worker comes by here for every few decisions of a run, however large
-        with self.store.connect() as connection:
-            self.progress.counts = item_store.count_states(connection, self.run.id)
+        self._count()
         self._watcher.call(self._on_progress, self.progress)
 
-    def _moved(self, source: str, target: str) -> None:
+    def _count(self) -> None:
+        with self.store.connect() as connection:
+            self.progress.counts = item_store.count_states(connection, self.run.id)
+
+    def _moved(self, source: str, target: str, number: int = 1) -> None:
         """Tell `on_progress` of a move: neither it nor what it does to the counts reaches the item."""
         if self._on_progress is not None:
-            self._watcher.call(self._tell, self._on_progress, source, target)
+            self._watcher.call(self._tell, self._on_progress, source, target, number)
 
-    def _tell(self, on_progress: Callable[[Progress], None], source: str, target: str) -> None:
-        counts = self.progress.counts
-        if not counts.get(source):
-            source = "queued"
-        counts[source] = counts.get(source, 0) - 1
-        counts[target] = counts.get(target, 0) + 1
+    def _tell(self, on_progress: Callable[[Progress], None], source: str, target: str, number: int) -> None:
+        if not self.progress.move(source, target, number):
+            self._count()  # other hands were at work: another process, a decision, an erasure
         on_progress(self.progress)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from solon.config import Config
 from solon.consensus.target import read_target
-from solon.errors import UsageError
+from solon.errors import ConfigError, UsageError
 from solon.formats.seed_groups import SeedGroup
 from solon.planning.assumed import WORDS_PER_MINUTE, Assumed
 from solon.planning.ranges import Range, add_up, multiply
+from solon.plugins import Plugin, bind, references
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -56,6 +57,7 @@ class Plan:
         seen: share of all items that experts can see; enough: is the whole demand affordable?
         measured_items: how many finished items stand behind the measured figures.
         groups: the same for each specialty and language, the largest first.
+        notes: what to know of the models, such as that one of them is the built-in one, and of the figures.
     """
 
     recipe: str
@@ -74,6 +76,7 @@ class Plan:
     enough: str
     measured_items: int
     groups: tuple[GroupPlan, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def within(self, most: float) -> str:
         """Does the cost stay within `most`: yes, no, cannot tell.
@@ -103,6 +106,7 @@ def make_plan(
     words: float | None = None,
     store: Store | None = None,
     groups: Sequence[SeedGroup] = (),
+    plugins: Mapping[str, Plugin] | None = None,
 ) -> Plan:
     """Plan `items` with `experts` people who give `minutes` a day on `days` days.
 
@@ -110,12 +114,18 @@ def make_plan(
         words: mean words of a seed, where it is known.
         store: where earlier runs of the same recipe and panel were measured.
         groups: of the seeds, see `solon.formats.seed_groups`; default: `[plan]` of the configuration.
+        plugins: functions of a project that cannot be imported by their names, such as a notebook's.
 
     Raises:
         UsageError: a number below what makes sense; an unknown recipe.
     """
     _check(items, experts, minutes, days, recipe)
+    config, notes = _bound(config, plugins or {})
     found = measure(store, recipe, config) if store is not None else None
+    if not found and references(config):
+        notes += (
+            "the time and money that functions of your own take are in no figure: they were not measured",
+        )
     model = Assumed(config, recipe, words)
     per_item = _measured(found.calls) if found else model.calls()
     tokens = (
@@ -147,6 +157,7 @@ def make_plan(
         seen=seen,
         enough=_is_enough(affordable, wanted),
         measured_items=found.items if found else 0,
+        notes=(*config.notes(), *notes),
         groups=_plan_groups(
             config,
             groups or groups_of_config(config, items),
@@ -158,6 +169,14 @@ def make_plan(
             available,
         ),
     )
+
+
+def _bound(config: Config, plugins: Mapping[str, Plugin]) -> tuple[Config, tuple[str, ...]]:
+    """The configuration as a run of it is pinned: only so are runs with the same functions found again."""
+    try:
+        return bind(config, plugins), ()
+    except ConfigError as error:
+        return config, (f"no run can be the same and measure this: {error.cause}",)
 
 
 def _check(items: int, experts: int, minutes: float, days: int, recipe: str) -> None:

@@ -44,7 +44,7 @@ class Assumed:
         authors = [*config.generator.models, *("" for _ in config.generator.python)]
         for model in config.generator.models:
             share = drafts / len(authors)
-            revised = share if config.generator.revise else 0.0
+            revised = drafts / len(config.generator.models) if config.generator.revise else 0.0
             roles.append((model, rounds.times(share), 0.0, room))
             roles.append((model, Range(0.0, revised * 0.3, revised * rounds.high), 1.5, room))
         if not config.critic.python:

@@ -294,6 +294,7 @@ LINEAGE: JsonDict = {
             "author": "openai:writer",
             "parent_id": None,
             "call_id": "1f5ad0c8e2b74693a0d1c7e5",
+            "model": "openai:writer",
             "text": GOOD,
         }
     ],
@@ -304,6 +305,7 @@ LINEAGE: JsonDict = {
             "principles": [],
             "abstained": None,
             "call_id": "65651789cdb9d5e19f586c0a",
+            "model": "openai:critic",
             "text": "[]",
         }
     ],
@@ -320,6 +322,7 @@ LINEAGE: JsonDict = {
             "scores": None,
             "abstained": None,
             "call_id": CALL,
+            "model": "openai:panel-small",
             "rationale": None,
         }
     ],

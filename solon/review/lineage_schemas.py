@@ -89,6 +89,7 @@ class CandidateRow(Wire):
     author: str
     parent_id: Id | None
     call_id: Id | None
+    model: str | None = Field(description="that wrote it; null where no call did")
     text: str | None
 
 
@@ -100,6 +101,7 @@ class CritiqueRow(Wire):
     principles: list[str] | None
     abstained: str | None
     call_id: Id | None
+    model: str | None = Field(description="that wrote it; null where no call did")
     text: str | None
 
 
@@ -117,6 +119,7 @@ class VerdictRow(Wire):
     scores: dict[str, float] | None
     abstained: str | None
     call_id: Id | None
+    model: str | None = Field(description="that wrote it; null where no call did")
     rationale: str | None
 
 
@@ -125,6 +128,7 @@ class ResolutionRow(Wire):
     cites: list[str] | None
     handed_over: str | None
     call_id: Id | None
+    model: str | None = Field(description="that wrote it; null where no call did")
     text: str | None
 
 

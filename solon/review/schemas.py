@@ -268,6 +268,7 @@ class RunStats(Wire):
     waiting: int
     failed: int
     queued: int
+    forgotten: int
     decisions_to_apply: int
     calls: int
     tokens: int

@@ -69,6 +69,7 @@ def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
                 waiting=summary.pending_review,
                 failed=summary.failed,
                 queued=summary.queued,
+                forgotten=summary.forgotten,
                 decisions_to_apply=summary.decisions_to_apply,
                 calls=summary.model_calls,
                 tokens=summary.tokens,

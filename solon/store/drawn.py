@@ -58,7 +58,7 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
             reviews.c.state.in_(("waiting", "decided")) | (items.c.attempt > reviews.c.attempt),
             or_(reviews.c.rule == "pilot", (reviews.c.rule == "budget") & (reviews.c.inclusion < 1.0)),
             items.c.carried.is_(None),
-            items.c.reason.is_(None) | (items.c.reason != FORGOTTEN),
+            items.c.state != FORGOTTEN,
         )
         .order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
     )

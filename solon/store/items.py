@@ -35,11 +35,11 @@ from solon.store.store import Store
 from solon.store.tables import Candidate, Hold, Item, Record, Seed, Spending, Text, Verdict
 from solon.store.writer import Row
 
-STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked")
-FINAL = ("accepted", "rejected", "failed")
-CLAIM_SECONDS = 120.0
 FORGOTTEN = "forgotten"
-"""Reason of an item whose seed was forgotten."""
+"""State and reason of an item whose seed was forgotten: what was found of it before is told no more."""
+STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked", FORGOTTEN)
+FINAL = ("accepted", "rejected", "failed", FORGOTTEN)
+CLAIM_SECONDS = 120.0
 
 items = Item.__table__  # type: ignore[attr-defined]
 seeds = Seed.__table__  # type: ignore[attr-defined]

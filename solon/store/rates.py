@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from solon.store.tables import Call, Decision, Item, Review, Run
 
@@ -32,7 +32,8 @@ class MeasuredRates:
     """What an item takes, over finished items of the store's runs. None: not measured, or no price.
 
     Attributes:
-        calls, input_tokens, output_tokens, cost, model_seconds: of one item.
+        calls, input_tokens, output_tokens, cost: of one item; functions that play a role make no calls.
+        model_seconds: that models and functions took for one item.
         unsure: share of items, outside the pilot and policies that force it, that a person was asked about.
         review_seconds: that a person was active on one answer, by an expert's own token.
     """
@@ -53,7 +54,11 @@ def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -
     Args:
         config_ids: of those runs whose items take the same calls as the planned one.
     """
-    own = select(runs.c.id).where(runs.c.recipe == recipe, runs.c.config_id.in_(config_ids))
+    own = select(runs.c.id).where(
+        runs.c.recipe == recipe,
+        runs.c.config_id.in_(config_ids),
+        runs.c.reuse_run_id.is_(None),  # a run that takes over calls makes fewer than an item takes
+    )
     done = (
         select(items.c.id, items.c.pilot)
         .where(items.c.run_id.in_(own), items.c.state.in_(("accepted", "rejected", "waiting")))
@@ -61,10 +66,11 @@ def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -
         .limit(MOST)
         .subquery()
     )
-    unknown = func.sum(func.coalesce(calls.c.cost * 0, 1))
+    sent = calls.c.attempts > 0
+    unknown = func.sum(case((sent & calls.c.cost.is_(None), 1), else_=0))
     query = (
         select(
-            func.count(),
+            func.sum(case((sent, 1), else_=0)),
             func.sum(func.coalesce(calls.c.input_tokens, 0)),
             func.sum(func.coalesce(calls.c.output_tokens, 0)),
             func.sum(func.coalesce(calls.c.cost, 0.0)),
@@ -72,7 +78,6 @@ def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -
             func.sum(calls.c.seconds),
         )
         .join(done, done.c.id == calls.c.item_id)
-        .where(calls.c.attempts > 0)
         .group_by(calls.c.item_id)
     )
     rows = connection.execute(query).all()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, case, desc, func, select, update
 
+from solon.config import BUILTIN
 from solon.errors import UsageError
 from solon.formats.seeds import SeedRow
 from solon.law.scopes import domains_of, narrowest
@@ -101,7 +102,8 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the requests of a run took. `cost` counts priced calls only; `unpriced` says how many were not."""
+    """What the requests of a run took. `cost` counts priced calls only; `unpriced` says how many were not, `builtin`
+    how many the built-in model answered."""
 
     calls: int
     input_tokens: int
@@ -109,6 +111,7 @@ class Spent:
     unknown_tokens: int
     cost: float
     unpriced: int
+    builtin: int
 
 
 def pin_versions(
@@ -415,6 +418,7 @@ def spent(connection: Connection, run_id: str) -> Spent:
         func.coalesce(func.sum(unknown), 0),
         func.coalesce(func.sum(calls.c.cost), 0.0),
         func.coalesce(func.sum(unpriced), 0),
+        func.coalesce(func.sum(case((calls.c.model == BUILTIN, 1), else_=0)), 0),
     ).where(calls.c.run_id == run_id, calls.c.attempts > 0)
     row = connection.execute(query).one()
-    return Spent(int(row[0]), int(row[1]), int(row[2]), int(row[3]), float(row[4]), int(row[5]))
+    return Spent(int(row[0]), int(row[1]), int(row[2]), int(row[3]), float(row[4]), int(row[5]), int(row[6]))

@@ -20,7 +20,7 @@ from solon.store.ids import keyed_hash
 from solon.store.tables import Meta, Text
 from solon.store.writer import Row, Writer
 
-SCHEMA = "0023"
+SCHEMA = "0026"
 """The migration that this version of Solon wants."""
 CLEAN = "secure_delete"
 """Name in `meta`: everything that was ever erased in the files of this store was overwritten, since they were made or

@@ -134,7 +134,8 @@ def test_diff_tells_texts_winner_and_route(open_project: Any, folder: Path) -> N
     project.resume(same.run_id)
     found = compare_runs(project.store, first.run_id, same.run_id)
     assert found.counts() == {
-        "seeds": 2, "same": 0, "texts": 0, "winner": 2, "route": 0, "only_before": 0, "only_after": 0,
+        "seeds": 2, "same": 0, "texts": 0, "winner": 2, "route": 0, "rule": 0, "forgotten": 0, "only_before": 0,
+        "only_after": 0,
     }  # fmt: skip
     page = render_page(found)
     assert "&lt;b&gt;" in page

@@ -175,10 +175,10 @@ def test_a_state_that_does_not_exist_is_an_error_of_ours(seed_store: Callable[[i
 
 
 def test_states_always_sum_to_the_items(seed_store: Callable[[int], Any]) -> None:
-    seeded = seed_store(7)
+    seeded = seed_store(len(STATES))
     with seeded.store.transaction() as connection:
         for item, state in zip(seeded.items, STATES, strict=True):
             items.set_state(connection, item, 0, state)
         counts = items.count_states(connection, seeded.run.id)
     assert set(counts) == set(STATES)
-    assert sum(counts.values()) == 7
+    assert sum(counts.values()) == len(STATES)

@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from solon.agents.models.capabilities import BUILTIN_CONTEXT, Capabilities, capabilities_of
 from solon.agents.models.tokens import count_tokens
-from solon.config import ModelConfig
+from solon.config import GIVEN, ModelConfig
 from solon.errors import ConfigError
 
 __all__ = ["Capabilities", "capabilities_of", "count_tokens", "make_chat_model", "providers"]
@@ -65,6 +65,11 @@ def make_chat_model(config: ModelConfig) -> BaseChatModel:
     provider = _ALIASES.get(config.provider, config.provider)
     if not config.name:
         raise ConfigError(f"model = {config.model!r} names no model", next_step="write provider:model")
+    if provider == GIVEN:
+        raise ConfigError(
+            f"the chat model {config.name} was passed from Python, and is not here",
+            next_step="pass it again: Project(models={...}); or go on with a new run and a model of the configuration",
+        )
     if provider in _OWN:
         return _OWN[provider](config)
     if provider in _LANGCHAIN:

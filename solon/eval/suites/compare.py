@@ -69,7 +69,7 @@ def evaluate(material: Material) -> Comparison:
     records_a, records_b = (
         {row.seed_id: row for row in material.records(run.id)[0]} for run in material.runs
     )
-    both = sorted(set(a) & set(b))
+    both = sorted(seed for seed in set(a) & set(b) if "forgotten" not in (a[seed]["state"], b[seed]["state"]))
     if not both:
         raise UsageError(
             f"runs {run_a.id} and {run_b.id} share no seed", next_step="compare runs over the same seeds"
@@ -95,6 +95,11 @@ def evaluate(material: Material) -> Comparison:
         notes=(
             f"{len(differences)} figures are compared at once: about one in twenty shows an interval without zero "
             "by chance",
+            *(
+                f"run {run.id} took over calls of an earlier run: its tokens are those of the calls that it made itself"
+                for run in material.runs
+                if run.reuse_run_id
+            ),
         ),
     )
 

@@ -104,7 +104,7 @@ def scrub_seeds(store: Store, connection: Connection, seed_ids: Collection[str])
 
 
 def close_items(connection: Connection, item_ids: Collection[str]) -> None:
-    """Items end as rejected: nothing of them can be worked on, asked, delivered or exported any more."""
+    """Items end as forgotten: nothing of them can be worked on, asked, delivered or exported any more."""
     now = time.time()
     items, records, reviews = table("Item"), table("Record"), table("Review")
     assignments, outbox, holds = table("Assignment"), table("Outbox"), table("Hold")
@@ -115,7 +115,7 @@ def close_items(connection: Connection, item_ids: Collection[str]) -> None:
         connection.execute(
             update(items)
             .where(own, items.c.state != "preview")
-            .values(state="rejected", finished_at=func.coalesce(items.c.finished_at, now), **ended)
+            .values(state=FORGOTTEN, finished_at=func.coalesce(items.c.finished_at, now), **ended)
         )
         connection.execute(
             update(records)

@@ -18,11 +18,13 @@ from solon.store.tables import (
     Candidate,
     ConsensusVersion,
     Constitution,
+    Critique,
     Decision,
     Expert,
     Item,
     Precedent,
     Record,
+    Resolution,
     Review,
     Rubric,
     Run,
@@ -34,12 +36,14 @@ from solon.store.tables import (
 assignments = Assignment.__table__  # type: ignore[attr-defined]
 calls = Call.__table__  # type: ignore[attr-defined]
 candidates = Candidate.__table__  # type: ignore[attr-defined]
+critiques = Critique.__table__  # type: ignore[attr-defined]
 constitutions = Constitution.__table__  # type: ignore[attr-defined]
 decisions = Decision.__table__  # type: ignore[attr-defined]
 experts = Expert.__table__  # type: ignore[attr-defined]
 items = Item.__table__  # type: ignore[attr-defined]
 precedents = Precedent.__table__  # type: ignore[attr-defined]
 records = Record.__table__  # type: ignore[attr-defined]
+resolutions = Resolution.__table__  # type: ignore[attr-defined]
 reviews = Review.__table__  # type: ignore[attr-defined]
 rubrics = Rubric.__table__  # type: ignore[attr-defined]
 runs = Run.__table__  # type: ignore[attr-defined]
@@ -242,6 +246,23 @@ def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidV
             cost=row.cost,
             tokens=int(row.tokens or 0),
         )
+
+
+def authors_by_role(connection: Connection, run_id: str) -> dict[str, list[str]]:
+    """Role -> models and functions whose answers stand behind what the run's items hold, also where an earlier run
+    made the calls."""
+    found: dict[str, set[str]] = {}
+    for table in (candidates, critiques, verdicts, resolutions):
+        query = (
+            select(calls.c.role, calls.c.model)
+            .join(table, table.c.call_id == calls.c.id)
+            .join(items, items.c.id == table.c.item_id)
+            .where(items.c.run_id == run_id)
+            .distinct()
+        )
+        for role, model in connection.execute(query):
+            found.setdefault(role, set()).add(model)
+    return {role: sorted(models) for role, models in sorted(found.items())}
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,17 +195,13 @@ def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[boo
 
 
 def _without_record(connection: Connection, which: Which) -> dict[str, int]:
-    """Items without a record in force, by their state now (by none, where an earlier time is asked for).
-
-    What was erased ends as rejected, which is not what anybody found of it: it is told as forgotten.
-    """
+    """Items without a record in force, by their state now (by none, where an earlier time is asked for)."""
     joined = items.outerjoin(records, and_(records.c.item_id == items.c.id, which.in_force()))
     conditions = [records.c.id.is_(None), items.c.state != "preview", *which.of_items(), which.comes_first()]
     conditions.append(
         items.c.state != "accepted" if which.as_of is None else items.c.created_at <= which.as_of
     )
-    state = case((items.c.reason == FORGOTTEN, FORGOTTEN), else_=items.c.state)
-    query = select(state, func.count()).select_from(joined).where(*conditions).group_by(state)
+    query = select(items.c.state, func.count()).select_from(joined).where(*conditions).group_by(items.c.state)
     names = {"waiting": "pending"}
     counted = {names.get(state, state): int(n) for state, n in connection.execute(query)}
     if which.as_of is not None:

@@ -50,6 +50,7 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         }
         for key, name, columns in _PARTS:
             found[key] = _rows(connection, name, item_id, columns, bodies)
+        _name_models(connection, found)
         found["set_aside"] = set_aside_rows(connection, item_id)
         return found
 
@@ -123,6 +124,16 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ),
     ),
 )
+
+
+def _name_models(connection: Connection, found: dict[str, Any]) -> None:
+    """Every text that a call brought gets the model of that call as `model`; the others, None."""
+    rows = [row for key in ("candidates", "critiques", "verdicts", "resolutions") for row in found[key]]
+    calls = _table("Call")
+    query = select(calls.c.id, calls.c.model).where(calls.c.id.in_({row["call_id"] for row in rows}))
+    models: dict[str, str] = {row.id: row.model for row in connection.execute(query)}
+    for row in rows:
+        row["model"] = models.get(row["call_id"])
 
 
 class _Texts:

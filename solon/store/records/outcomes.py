@@ -27,7 +27,8 @@ class ItemOutcome:
 
     Attributes:
         seed: its name in the seed file; prompt: its request, empty where it was forgotten.
-        state: of the item; route: how it got there; rule: what sent it to an expert.
+        state: of the item; route: how it got there; rule: what sent it to an expert, empty where it was taken back
+            before anybody answered (as the policy `budget` does with what it does not pick).
         answers: the texts that were judged or put before a person last, sorted: no order is better than another.
         chosen, rejected: texts of the record; None without one.
         kind: of the record: prefer, tie, edit, accept.
@@ -110,7 +111,7 @@ def _outcomes(connection: Connection, rows: Sequence[dict[str, Any]]) -> Iterato
             prompt=content.get("prompt") or "",
             state=row["state"],
             route=row["route"] or "",
-            rule=review.get("rule") or "",
+            rule=review.get("rule") or "" if review.get("state") != "withdrawn" else "",
             answers=tuple(sorted(body.get(name, "") for name in shown[row["id"]])),
             chosen=body.get(row["chosen_id"]) if row["chosen_id"] else None,
             rejected=body.get(row["rejected_id"]) if row["rejected_id"] else None,
@@ -127,6 +128,7 @@ def _last_reviews(connection: Connection, rows: Sequence[dict[str, Any]]) -> dic
             reviews.c.item_id,
             reviews.c.attempt,
             reviews.c.candidates,
+            reviews.c.state,
             reviews.c.rule,
             reviews.c.confidence,
             reviews.c.margin,

@@ -233,8 +233,8 @@ def _unsure(
 
 def refuse_forgotten(connection: Connection, item_id: str) -> None:
     """What is typed about a forgotten text would bring a part of it back."""
-    reason = connection.execute(select(items.c.reason).where(items.c.id == item_id)).scalar_one()
-    if reason == FORGOTTEN:
+    state = connection.execute(select(items.c.state).where(items.c.id == item_id)).scalar_one()
+    if state == FORGOTTEN:
         raise NotPending("the text of this review was forgotten", next_step="ask for the next review")
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from solon.store.ids import hash_id, keyed_hash
-from solon.store.items import FORGOTTEN
 from solon.store.review_rows import REPEAT, ReviewRow
 from solon.store.reviewing.disagreements import outcome_of
 from solon.store.runs import KNOWN_RUN, PREVIEW, UNLISTED
@@ -88,7 +87,6 @@ def _answered_long_ago(actor: str, how: Repeating) -> Any:
             decisions.c.decided_at < now - how.after,
             reviews.c.kind.in_(ASKABLE),
             items.c.state.in_(("accepted", "rejected")),
-            or_(items.c.reason.is_(None), items.c.reason != FORGOTTEN),
             runs.c.status.not_in(UNLISTED),
             ~_was_asked(actor, now - how.after),
             ~_was_asked(actor, now - how.golden_after, "golden"),
