@@ -24,6 +24,7 @@ from solon.cli import (
     forget,
     golden,
     graph,
+    init,
     law,
     learn,
     migrate,
@@ -90,6 +91,7 @@ def solon(
 
 for part in (
     demo,
+    init,
     preview,
     diff,
     plan,
