@@ -44,6 +44,7 @@ from solon.cli import (
     threads,
     worker,
 )
+from solon.cli.help import arrange
 from solon.cli.options import GUARDED, PROFILE
 from solon.cli.terminal import STOPPED, USAGE, clean, print_json
 from solon.errors import (
@@ -124,6 +125,7 @@ app.add_typer(expert.audit_app, name="audit")
 review.group.command("serve")(review_server.serve_command)
 review.group.command("export")(exchange.export_reviews)
 review.group.command("notify")(notify.notify_command)
+arrange(app)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:

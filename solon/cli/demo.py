@@ -71,7 +71,7 @@ def demo(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Take a tour: a clinic's questions, from seeds to a report, on scripted answers. No key, no GPU, no model.
+    """Take a tour from seeds to a report on scripted answers: a clinic's questions; no key, no GPU, no model.
 
     Example: solon demo
     """

@@ -198,7 +198,7 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a folder to begin with: solon.toml, ten seeds, constitution and rubric of your field, and a README.
+    """Make a project folder: solon.toml, ten seeds, constitution and rubric of your field, and a README.
 
     Example: solon init preference --field medical --model ollama:llama3.2 --privacy synthetic
     """

@@ -30,7 +30,10 @@ def serve_command(
     insecure_http: Annotated[bool, typer.Option(help="serve others without TLS all the same")] = False,
     behind_tls: Annotated[bool, typer.Option(help="a proxy speaks TLS: mark cookies secure")] = False,
 ) -> None:
-    """Serve the review page and the API until Ctrl-C. Prints the address and a login link."""
+    """Serve the review page and the API until Ctrl-C. Prints the address and a login link.
+
+    Example: solon review serve --port 8400
+    """
     from solon.errors import SolonError, UsageError
     from solon.preparing import local_actor
     from solon.project import Project
