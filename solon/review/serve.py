@@ -80,6 +80,7 @@ def serve(
 
     from solon.review.app import create_app
 
+    app = create_app(project, options)  # what is wrong with the options shows before anybody is let in
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
@@ -96,7 +97,7 @@ def serve(
             "Decisions are stored and not applied (--no-work); `solon worker` or `solon resume` applies them."
         )
     config = uvicorn.Config(
-        create_app(project, options),
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -138,7 +138,7 @@ def _gguf(config: ModelConfig) -> BaseChatModel:
 
 
 def _local(config: ModelConfig, path: Path) -> BaseChatModel:
-    from solon.agents.models.local import LocalChat, LocalParams
+    from solon.agents.models.local import INSTALL, LocalChat, LocalParams
 
     known = {"slots": capabilities_of(config).default_concurrency, "threads": 0, "gpu_layers": -1}
     for name, value in config.options.items():
@@ -146,6 +146,11 @@ def _local(config: ModelConfig, path: Path) -> BaseChatModel:
             raise _unknown_option(config, name, ", ".join(known))
         if not isinstance(value, int) or isinstance(value, bool):
             raise ConfigError(f"{config.model}: options.{name} must be a whole number (saw {value!r})")
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise ConfigError(
+            f"{config.model} needs llama.cpp in this environment, and xllamacpp is not installed",
+            next_step=f"{INSTALL}, or name a server by base_url",
+        )
     numbers = {**known, **config.options}
     common = _common(config)
     params = LocalParams(
