@@ -23,6 +23,10 @@ PROXY = (
 )
 
 
+BACKLOG = 128
+"""Connections that wait until the server takes them."""
+
+
 def is_loopback(host: str) -> bool:
     """Can only this machine reach it?"""
     if host == "localhost":
@@ -115,6 +119,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG)  # whoever follows the link at once waits, and is not turned away
     except OSError as error:
         listening.close()
         raise UsageError(
