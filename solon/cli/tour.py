@@ -264,7 +264,8 @@ def _legislate(project: Project, out: Console) -> dict[str, Any]:
     with project.store.connect() as connection:
         base = load_version(connection, draft.kind, draft.base_id)
     found = asyncio.run(measure_impact(project.store, project.config, draft.id, by=draft.proposer))
-    _line(out, "rule", "; ".join(map(str, diff(base.document, draft.document))))
+    changes = diff(base.document, draft.document)  # type: ignore[type-var]
+    _line(out, "rule", "; ".join(map(str, changes)))
     _line(out, "rests on", f"{len(draft.cites)} of the answers")
     impact = found.impact or {}
     for name, part in impact["parts"].items():
