@@ -153,7 +153,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"the folder {folder.resolve()} cannot be made: {error.strerror}",
+            f"the folder {folder} cannot be made here: {error.strerror}",
             next_step="go to a folder that you may write to, or give --store sqlite:////some/where/solon.db",
         ) from None
 

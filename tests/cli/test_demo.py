@@ -79,6 +79,7 @@ def test_what_the_tour_tells_is_in_its_folder(
     decided = [solon("show", tour["record_id"]), solon("constitution", "history")]
     assert all(shown.code == 0 for shown in decided)
     assert tour["amendment"]["id"] in decided[1].out
+    assert "made: pairs.jsonl, pairs.jsonl.manifest.json" in solon("forget", "clinic-01", "--dry-run").out
     with Store("sqlite:///solon.db", create=False) as store:
         secret = tour["link"].partition("link=")[2]
         with store.transaction() as connection:
