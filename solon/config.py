@@ -43,7 +43,7 @@ from solon.config_sections import (
     family_of,
 )
 from solon.errors import ConfigError
-from solon.overlays import read_layers, without_secrets
+from solon.overlays import line_of_key, read_layers, without_secrets
 
 __all__ = [
     "BUILTIN",
@@ -313,11 +313,12 @@ def _explain(error: ValidationError, source: str) -> str:
         silent = problem["type"] in ("missing", "value_error") or _SECRET.search(key)
         seen = "" if silent else f" (saw {given!r:.80})"
         message = problem["msg"].removeprefix("Value error, ")
+        where = variable if variable in os.environ else source + line_of_key(source, place)
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{_nearest(place)}"
         elif problem["type"] == "tuple_type" and isinstance(given, dict):
             message = f"a list of tables is wanted; write [[{key}]] above each"
-        lines.append(f"{variable if variable in os.environ else source}: {key}: {message}{seen}")
+        lines.append(f"{where}: {key}: {message}{seen}")
     return "\n".join(lines)
 
 

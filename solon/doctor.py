@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from solon.config import Config, ModelConfig
 from solon.errors import SolonError
+from solon.extras import EXTRAS, absent_extras
 
 if TYPE_CHECKING:
     from solon.store import Store
@@ -31,7 +32,6 @@ PACKAGES = (
     "pydantic",
     "aiohttp",
 )
-OPTIONAL = {"xllamacpp": "solon[local]", "pyarrow": "solon[parquet]", "psycopg": "solon[postgres]"}
 LOW_DISK = 1 << 30
 SERVER_SECONDS = 5.0
 NAME_MODELS = "name models in [models], of another family for judges (or set `[routing] own_family = true`)"
@@ -90,11 +90,12 @@ def check_packages() -> Iterator[Check]:
             "packages", "broken", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}"
         )
     yield Check("packages", "ok", f"solon {__version__}, {told}")
-    for name, extra in OPTIONAL.items():
-        version = _version(name)
-        yield Check(
-            "optional", "ok", f"{name} {version}" if version else f"{name} is not installed ({extra})"
-        )
+    absent = absent_extras()
+    there = ", ".join(extra for extra in sorted(set(EXTRAS.values())) if extra not in absent)
+    yield Check("optional", "ok", f"extras that are installed: {there or 'none'}")
+    if absent:
+        told = f"extras that are not: {', '.join(absent)}"
+        yield Check("optional", "ok", told, f"where one is needed: pip install 'solon[{absent[0]}]', ...")
 
 
 def _version(name: str) -> str | None:

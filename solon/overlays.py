@@ -7,7 +7,8 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,35 @@ def read_layers(
     for key, value in {**_environment(roots), **overrides}.items():
         _set_dotted(data, key, value)
     return data
+
+
+def line_of_key(source: str, place: Sequence[int | str]) -> str:
+    """`, line N` where a file has a key, or else the table that should have it; empty where `source` is no such file.
+
+    Read by the line: a key within an inline table is looked for as that table. What a profile sets counts as well.
+    """
+    file = Path(source)
+    lines = file.read_text(encoding="utf-8").splitlines() if file.suffix == ".toml" and file.is_file() else []
+    seen: dict[tuple[int | str, ...], list[str]] = {}
+    repeated: Counter[tuple[str, ...]] = Counter()
+    table: tuple[int | str, ...] = ()
+    for number, line in enumerate(lines, start=1):
+        header = re.match(r"\s*(\[\[?)([^\[\]]+)\]", line)
+        key = re.match(r"\s*([\w.\"'-]+)\s*=", line)
+        if header is not None:
+            name = _parts(header.group(2))
+            table = name if header.group(1) == "[" else (*name, repeated[name])
+            repeated[name] += header.group(1) == "[["
+        elif key is None:
+            continue
+        found = table if key is None else (*table, *_parts(key.group(1)))
+        seen.setdefault(found[2:] if found[0] == "profiles" else found, []).append(str(number))
+    known = [seen[tuple(place[:end])] for end in range(len(place), 0, -1) if tuple(place[:end]) in seen]
+    return f", line {' or '.join(known[0])}" if known else ""
+
+
+def _parts(key: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in key.split("."))
 
 
 SECRET = "(secret)"

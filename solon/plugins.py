@@ -99,7 +99,9 @@ async def _awaited(found: Awaitable[Any]) -> Any:
         raise RuntimeError(f"the function called sys.exit({end.code})") from None
 
 
-def judge(name: str, version: str, *, timeout: float = TIMEOUT) -> Callable[[Callable[..., Any]], Plugin]:
+def judge(
+    name: str, version: str = "", *, timeout: float = TIMEOUT
+) -> Callable[[Callable[..., Any]], Plugin]:
     """Make a function a judge: a seat of the panel and an independent voter.
 
     On a pair (parameters `a` and `b`) it is asked in both orders and answers "A", "B", "tie", a probability of the
@@ -112,7 +114,9 @@ def judge(name: str, version: str, *, timeout: float = TIMEOUT) -> Callable[[Cal
     return _decorate("judge", name, version, timeout)
 
 
-def critic(name: str, version: str, *, timeout: float = TIMEOUT) -> Callable[[Callable[..., Any]], Plugin]:
+def critic(
+    name: str, version: str = "", *, timeout: float = TIMEOUT
+) -> Callable[[Callable[..., Any]], Plugin]:
     """Make a function a critic of one `answer`: it gives its findings, [] where there is nothing to find.
 
     A finding is a mapping with `severity` (minor, major, fatal) and, where there is one, `principle` (its id), `quote`
@@ -121,15 +125,29 @@ def critic(name: str, version: str, *, timeout: float = TIMEOUT) -> Callable[[Ca
     return _decorate("critic", name, version, timeout)
 
 
-def generator(name: str, version: str, *, timeout: float = TIMEOUT) -> Callable[[Callable[..., Any]], Plugin]:
+def generator(
+    name: str, version: str = "", *, timeout: float = TIMEOUT
+) -> Callable[[Callable[..., Any]], Plugin]:
     """Make a function a generator: it gives a draft's text, or {"instruction": ..., "response": ...}."""
     return _decorate("generator", name, version, timeout)
 
 
 def _decorate(role: Role, name: str, version: str, timeout: float) -> Callable[[Callable[..., Any]], Plugin]:
+    example = f'write @{role}("shorter", "1"): its name, and a version to raise when what it does changes'
+    if callable(name):  # the decorator without its parentheses
+        raise UsageError(f"@{role} stands without a name and a version", next_step=example)
+    if not version:
+        raise UsageError(f"@{role}({name!r}) names no version", next_step=example)
     for what, value in (("name", name), ("version", version)):
-        if not value or not all(char.isalnum() or char in "-_." for char in value) or len(value) > 60:
-            raise UsageError(f"the {what} of a {role}, {value!r}, must be of letters, digits and -_.")
+        if (
+            not isinstance(value, str)
+            or not all(char.isalnum() or char in "-_." for char in value)
+            or len(value) > 60
+        ):
+            raise UsageError(
+                f"the {what} of a {role}, {value!r}, must be text of letters, digits and -_.",
+                next_step=example,
+            )
 
     def wrap(function: Callable[..., Any]) -> Plugin:
         wanted = _parameters(role, function)

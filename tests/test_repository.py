@@ -117,6 +117,21 @@ def test_the_example_in_the_readme_is_the_one_that_is_tested() -> None:
     assert f"```python\n{example}\n```" in (ROOT / "README.md").read_text()
 
 
+def test_the_graph_in_the_readme_is_the_one_that_is_built() -> None:
+    from solon.graphs.versions import draw_mermaid
+
+    assert f"```mermaid\n{draw_mermaid('preference').strip()}\n```" in (ROOT / "README.md").read_text()
+
+
+def test_the_readme_names_every_field_recipe_and_extra() -> None:
+    from solon.cli.init import FIELDS, PRESETS
+
+    readme = (ROOT / "README.md").read_text()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = {*FIELDS, *PRESETS, *extras} - {"review", "all"}
+    assert not {name for name in named if f"`{name}`" not in readme}
+
+
 def test_every_command_stands_in_the_contracts() -> None:
     text = (ROOT / "docs" / "contracts.md").read_text() + (ROOT / "docs" / "index.md").read_text()
     for name in (

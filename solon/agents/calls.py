@@ -80,6 +80,9 @@ class ModelPool:
 
     def prepare(self) -> None:
         """Make every model and load every function that a role names, so that a wrong one shows before any item."""
+        from solon.agents.models.embedding import check_embedding
+
+        check_embedding(self._config.law)
         for name in self._config.models_in_use():
             _ = self[name]
         self._load()

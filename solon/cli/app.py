@@ -27,6 +27,7 @@ from solon.cli import (
     forget,
     golden,
     graph,
+    init,
     law,
     learn,
     migrate,
@@ -46,6 +47,7 @@ from solon.cli import (
     threads,
     worker,
 )
+from solon.cli.help import arrange
 from solon.cli.options import GUARDED, PROFILE, Command
 from solon.cli.terminal import STOPPED, USAGE, clean, print_json, warnings_in_a_line
 from solon.errors import (
@@ -57,6 +59,7 @@ from solon.errors import (
     StoreError,
     UsageError,
 )
+from solon.extras import extra_of
 
 app = typer.Typer(
     name="solon",
@@ -96,6 +99,7 @@ def solon(
 
 for part in (
     demo,
+    init,
     preview,
     diff,
     plan,
@@ -128,6 +132,7 @@ app.add_typer(expert.audit_app, name="audit")
 review.group.command("serve")(review_server.serve_command)
 review.group.command("export")(exchange.export_reviews)
 review.group.command("notify")(notify.notify_command)
+arrange(app)
 
 
 def _each(part: typer.Typer) -> Iterator[CommandInfo]:
@@ -164,7 +169,10 @@ def _run(given: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
             typer.echo(error, err=True)
             return USAGE
-        return _report(_usage(error) or _refused_by_disk(error) or _ours(error), given)
+        return _report(
+            _usage(error) or _refused_by_disk(error) or _lacking(error) or _ours(error),
+            given,
+        )
     if code == INTERRUPTED:
         return _interrupted()
     return code if isinstance(code, int) else 0
@@ -222,6 +230,16 @@ def _report(error: SolonError, arguments: list[str]) -> int:
     if "--json" in arguments:
         print_json({"error": error.cause, "next_step": next_step, "exit_code": error.exit_code})
     return error.exit_code
+
+
+def _lacking(error: Exception) -> UsageError | None:
+    """A package that only some need, wherever it was missed; None where it is none."""
+    extra = extra_of(error.name or "") if isinstance(error, ModuleNotFoundError) else None
+    if extra is None:
+        return None
+    return UsageError(
+        f"{error} (the extra {extra!r} is not installed)", next_step=f"pip install 'solon[{extra}]'"
+    )
 
 
 def _ours(error: Exception) -> InternalError:

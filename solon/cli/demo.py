@@ -1,4 +1,4 @@
-"""`solon demo`: the whole loop on bundled seeds and the built-in model, to its end, with examples of what happened."""
+"""`solon demo`: a tour on scripted answers; with --real the loop on bundled seeds and the built-in model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.interrupts import Stopper
+from solon.cli.options import JsonOption
 from solon.cli.run import print_summary
 from solon.cli.terminal import FAILED, STOPPED, clean, console, print_json, say, shorten, styled
 from solon.errors import UsageError
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
     from solon.project import Project
     from solon.views import Review, RunSummary
 
+FOLDER = "solon-demo-real"
 BUILTIN = "builtin:smollm2"
-FOLDER = "solon-demo"
+SEEDS = 6
 _WIDTH = 240
 
+_BEFOREHAND = """\
+The built-in model, SmolLM2-135M, is here because it runs anywhere in minutes. With 135 million parameters it writes \
+poor text, and judges at chance: look at how the loop works, not at what the answers say."""
 _HONESTLY = """\
 What this shows, and what it does not. SmolLM2-135M is here because it runs anywhere in minutes. It judges at chance: \
 which of two answers it prefers says next to nothing, and often changes with the order in which it sees them. Its \
@@ -43,25 +48,54 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
+    real: Annotated[
+        bool,
+        typer.Option(
+            "--real", help="Run six seeds on the built-in model, a small one that writes poor text."
+        ),
+    ] = False,
+    serve: Annotated[
+        bool | None,
+        typer.Option(
+            "--serve/--no-serve", help="Serve the page at the end; default: where you sit at the terminal."
+        ),
+    ] = None,
     store: Annotated[
-        str | None, typer.Option("--store", metavar="URL", help=f"Default: {FOLDER}/solon.db in this folder.")
+        str | None, typer.Option("--store", metavar="URL", help="Default: solon.db in the demo's folder.")
     ] = None,
     model: Annotated[
-        str, typer.Option(metavar="PROVIDER:MODEL", help="Another model than the built-in one.")
-    ] = BUILTIN,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Take the first N of the dozen seeds.")] = 6,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")
-    ] = False,
+        str | None, typer.Option(metavar="PROVIDER:MODEL", help="As --real, on a model of yours.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --real: the first N of the dozen seeds. [6]")
+    ] = None,
+    json: JsonOption = False,
 ) -> None:
-    """Run the whole loop on bundled seeds: drafts, critiques, verdicts, reviews, records. No key, no GPU.
+    """Take a tour from seeds to a report on scripted answers: a clinic's questions; no key, no GPU, no model.
 
     Example: solon demo
     """
+    if not real and model is None:
+        if limit is not None:
+            raise UsageError(
+                "--limit is for the demo with a model", next_step="add --real, or leave --limit out"
+            )
+        from solon.cli.tour import run_tour
+
+        run_tour(store, json=json, serve=serve, solon=program())
+        return
+    if serve:
+        raise UsageError("--serve is for the tour", next_step="leave out --real and --model, or --serve")
+    _run_loop(store, model or BUILTIN, limit or SEEDS, json)
+
+
+def _run_loop(store: str | None, model: str, limit: int, json: bool) -> None:
+    """Drafts, critiques, verdicts, reviews and records of the bundled seeds, on a model."""
     from solon.project import Project
     from solon.seeds import demo_seeds_path
 
     if model == BUILTIN:
+        say(_BEFOREHAND)
         _fetch_weights()
     if store is None:
         _make_folder(Path(FOLDER))
@@ -121,7 +155,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"the folder {folder.resolve()} cannot be made: {error.strerror}",
+            f"the folder {folder} cannot be made here: {error.strerror}",
             next_step="go to a folder that you may write to, or give --store sqlite:////some/where/solon.db",
         ) from None
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from solon.cli.help import Panels
 from solon.cli.options import Command, ConfigOption, JsonOption, RunOption, StoreOption, open_project
 from solon.cli.terminal import clean, console, print_json
 
@@ -24,7 +24,7 @@ own (--help).
 """
 
 
-class SuiteGroup(TyperGroup):
+class SuiteGroup(Panels):
     """Takes every name that is no command for the name of a suite: plugins need not be known beforehand."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -58,7 +58,10 @@ def add(
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a person. Their token is shown this once; it is stored hashed."""
+    """Add a person. Their token is shown this once; it is stored hashed.
+
+    Example: solon expert add "Dr Ada Lind" --specialty cardiology
+    """
     from solon.cli.options import read_config
     from solon.store.reviewing import experts
 
@@ -84,7 +87,10 @@ def add(
 
 @app.command("list")
 def list_command(store: StoreUrl = None, as_json: AsJson = False) -> None:
-    """Everyone, by name."""
+    """List everyone, by name.
+
+    Example: solon expert list
+    """
     from solon.store.reviewing import experts
 
     def run(opened: Store, _by: str) -> list[experts.ExpertRow]:
@@ -112,7 +118,10 @@ def trust_command(
     trust: Annotated[str, typer.Argument(help="proven, unproven, or measured: by role and comparisons")],
     store: StoreUrl = None,
 ) -> None:
-    """Say whether a person's decisions are final (proven) or votes (unproven)."""
+    """Say whether a person's decisions are final (proven) or votes (unproven).
+
+    Example: solon expert trust "Dr Ada Lind" proven
+    """
     from solon.store.reviewing import experts
 
     said = "" if trust == "measured" else trust
@@ -123,7 +132,10 @@ def trust_command(
 
 @app.command("revoke")
 def revoke(name: str, store: StoreUrl = None) -> None:
-    """End a person's access at once. What they decided stays."""
+    """End a person's access at once. What they decided stays.
+
+    Example: solon expert revoke "Dr Ada Lind"
+    """
     from solon.store.reviewing import experts
 
     expert = _with_store(store, lambda opened, by: experts.revoke_expert(opened, name, by=by))
@@ -132,7 +144,10 @@ def revoke(name: str, store: StoreUrl = None) -> None:
 
 @app.command("rotate")
 def rotate(name: str, store: StoreUrl = None, as_json: AsJson = False) -> None:
-    """Give a person a new token; the old one ends at once. It is still the same person."""
+    """Give a person a new token; the old one ends at once. It is still the same person.
+
+    Example: solon expert rotate "Dr Ada Lind"
+    """
     from solon.store.reviewing import experts
 
     expert, token = _with_store(store, lambda opened, by: experts.rotate_token(opened, name, by=by))
@@ -145,7 +160,10 @@ def link(
     address: Annotated[str, typer.Option(help="address of the review server")] = "http://127.0.0.1:8321",
     store: StoreUrl = None,
 ) -> None:
-    """A login link that works once, for ten minutes."""
+    """Print a login link that works once, for ten minutes.
+
+    Example: solon expert link "Dr Ada Lind" --address https://reviews.example.org
+    """
     from solon.store.reviewing import sessions
 
     secret = _with_store(store, lambda opened, by: sessions.make_login_link(opened, name, by=by))
@@ -163,7 +181,10 @@ def verify_command(
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every seal of the audit log. Exit code 1 where something was changed, dropped or cut off."""
+    """Check every seal of the audit log. Exit code 1 where something was changed, dropped or cut off.
+
+    Example: solon audit verify
+    """
     from solon.store import audit_log
 
     report = _with_store(store, lambda opened, _by: audit_log.verify(opened, head))

@@ -122,7 +122,9 @@ def print_forgotten(made: Forgotten) -> None:
             clean(f"  release {name} holds {number} of their records: make a new release, withdraw this one")
         )
     for export in made.exports:
-        out.print(clean(f"  exported after their records were made: {', '.join(map(str, export['files']))}"))
+        out.print(
+            clean(f"  exported after their records were made: {', '.join(map(_near, export['files']))}")
+        )
     for amendment in made.amendments:
         why = "repeats their words" if amendment["repeats"] else "cites a decision on them"
         out.print(clean(f"  amendment {amendment['id']} ({amendment['state']}) {why}: let a lead look at it"))
@@ -139,3 +141,9 @@ def print_forgotten(made: Forgotten) -> None:
         )
     for line in made.left:
         out.print(clean(f"  {line}"))
+
+
+def _near(path: object) -> str:
+    """A path as one would write it here: what lies below the working folder without the way to it."""
+    found, here = Path(str(path)), Path.cwd()
+    return str(found.relative_to(here) if found.is_relative_to(here) else found)

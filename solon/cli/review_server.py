@@ -30,39 +30,31 @@ def serve_command(
     insecure_http: Annotated[bool, typer.Option(help="serve others without TLS all the same")] = False,
     behind_tls: Annotated[bool, typer.Option(help="a proxy speaks TLS: mark cookies secure")] = False,
 ) -> None:
-    """Serve the review page and the API until Ctrl-C. Prints the address and a login link."""
-    from solon.errors import SolonError, UsageError
+    """Serve the review page and the API until Ctrl-C. Prints the address and a login link.
+
+    Example: solon review serve --port 8400
+    """
+    from solon.errors import UsageError
     from solon.preparing import local_actor
     from solon.project import Project
+    from solon.review.room import options_of
+    from solon.review.serve import check_bind, serve
 
-    try:
-        from solon.review.room import options_of
-        from solon.review.serve import check_bind, serve
-    except ModuleNotFoundError as error:
-        typer.echo(
-            f"the review server needs the package {error.name}\n  -> pip install 'solon[review]'", err=True
+    if match not in ("prefer", "require"):
+        raise UsageError(f"--match {match!r} is neither prefer nor require", next_step="give one of them")
+    warning = check_bind(host, tls=certificate is not None, insecure_http=insecure_http)
+    if warning:
+        typer.echo(warning, err=True)
+    matching: Literal["prefer", "require"] = "require" if match == "require" else "prefer"
+    with Project(store, config=config, create=False) as project:
+        secure = behind_tls or certificate is not None
+        serve(
+            project,
+            options_of(project.config.review, work=work, match=matching, secure=secure),
+            host=host,
+            port=port,
+            certificate=str(certificate) if certificate else None,
+            key=str(key) if key else None,
+            say=lambda line: typer.echo(line, err=True),
+            by=local_actor(),
         )
-        raise typer.Exit(2) from None
-    try:
-        if match not in ("prefer", "require"):
-            raise UsageError(f"--match {match!r} is neither prefer nor require")
-        warning = check_bind(host, tls=certificate is not None, insecure_http=insecure_http)
-        if warning:
-            typer.echo(warning, err=True)
-        matching: Literal["prefer", "require"] = "require" if match == "require" else "prefer"
-        with Project(store, config=config, create=False) as project:
-            secure = behind_tls or certificate is not None
-            options = options_of(project.config.review, work=work, match=matching, secure=secure)
-            serve(
-                project,
-                options,
-                host=host,
-                port=port,
-                certificate=str(certificate) if certificate else None,
-                key=str(key) if key else None,
-                say=lambda line: typer.echo(line, err=True),
-                by=local_actor(),
-            )
-    except SolonError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(error.exit_code) from None

@@ -9,7 +9,6 @@ from solon.agents.calls import Caller, Meter, ModelPool
 from solon.agents.case import Case
 from solon.config import Config
 from solon.consensus.model import ConsensusModel
-from solon.errors import ConfigError
 from solon.graphs.context import ItemContext
 from solon.graphs.recipes import Recipe
 from solon.graphs.routing import Cuts
@@ -115,13 +114,9 @@ class Contexts:
         """
         if self._config.law.similarity == "words":
             return None
-        from solon.agents.models.embedding import can_embed, embed
+        from solon.agents.models.embedding import check_embedding, embed
 
-        if not can_embed():
-            raise ConfigError(
-                '[law] similarity = "meaning" needs an embedding model',
-                next_step="pip install 'solon[embeddings]'",
-            )
+        check_embedding(self._config.law)
         return embed
 
     def _cuts(self, certificate_id: str | None) -> Cuts:

@@ -23,6 +23,10 @@ PROXY = (
 )
 
 
+BACKLOG = 128
+"""Connections that wait until the server takes them."""
+
+
 def is_loopback(host: str) -> bool:
     """Can only this machine reach it?"""
     if host == "localhost":
@@ -80,6 +84,7 @@ def serve(
 
     from solon.review.app import create_app
 
+    app = create_app(project, options)  # what is wrong with the options shows before anybody is let in
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
@@ -96,7 +101,7 @@ def serve(
             "Decisions are stored and not applied (--no-work); `solon worker` or `solon resume` applies them."
         )
     config = uvicorn.Config(
-        create_app(project, options),
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -114,6 +119,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG)  # whoever follows the link at once waits, and is not turned away
     except OSError as error:
         listening.close()
         raise UsageError(

@@ -152,7 +152,7 @@ def sso_of(store: Store, config: SsoConfig) -> Sso | None:
         import httpx  # noqa: F401
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"[sso] needs the package {error.name}", next_step="pip install 'solon[review,sso]'"
+            f"[sso] needs the package {error.name}", next_step="pip install 'solon[sso]'"
         ) from None
     secret = os.environ.get(config.secret_env, "")
     if not config.client_id or not secret:

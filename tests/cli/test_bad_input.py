@@ -216,7 +216,7 @@ def test_a_wrong_option_is_a_failure_like_any_other(solon: Cli, five_seeds: Path
 def test_nothing_said_shows_the_help(solon: Cli, arguments: tuple[str, ...]) -> None:
     told = solon(*arguments)
     assert told.code == 2
-    assert "Commands:" in told.err
+    assert "Start:" in told.err if not arguments else "Commands:" in told.err
     assert "error:" not in told.err
 
 
@@ -292,3 +292,22 @@ def test_no_file_takes_the_place_of_a_pipe_or_a_device(solon: Cli, five_seeds: P
     solon("report", "--output", "report.json").fails(2, "report.json")
     assert (folder / "pipe").is_fifo()
     assert not (folder / "report.json").exists()
+
+
+def test_what_is_wrong_in_the_configuration_is_named_with_its_line(solon: Cli, folder: Path) -> None:
+    (folder / "solon.toml").write_text(
+        'store = "sqlite:///x.db"\n[models.default]\nmodel = "scripted:default"\ntempature = 1\n'
+        "price = { input = 1.0 }\n[[judges]]\npersona = 'a'\n[[judges]]\n  samples = 99\n"
+        "# samples = 98\n[routing]\npolicy = 'plot'\n[lawx]\na = 1\n[profiles.big.run]\nconcurrancy = 3\n"
+    )
+    told = solon("config", "check")
+    told.fails(2)
+    for line, key in (
+        (4, "models.default.tempature"),
+        (5, "models.default.price.output"),
+        (9, "judges.1.samples"),
+        (12, "routing.policy"),
+        (13, "lawx"),
+    ):
+        assert f"solon.toml, line {line}: {key}: " in told.err, told.err
+    solon("--profile", "big", "config", "check").fails(2, "solon.toml, line 16: run.concurrancy: ")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from solon.agents.models.weights import find_builtin_model
+from solon.cli.app import app
+from solon.cli.help import PANELS
 from solon.config import Config, parse_config
+from solon.formats.exports import FORMATS
 
 Cli = Callable[..., Any]
 
@@ -73,7 +78,7 @@ def test_graph_is_mermaid_with_every_node(solon: Cli, recipe: str) -> None:
 def test_law_is_listed_and_shown(solon: Cli) -> None:
     for kind in ("constitution", "rubric"):
         rows = solon(kind, "list", "--json").json[f"{kind}s"]
-        assert {row["name"] for row in rows} >= {"general", "medical", "legal", "code"}
+        assert {row["name"] for row in rows} >= {"general", "medical", "legal", "code", "education"}
         assert [row["name"] for row in rows if row["in_force"]] == ["general"]
         assert "general" in solon(kind, "list").out
         shown = solon(kind, "show", "medical").out
@@ -173,20 +178,47 @@ def test_model_fetch_checks_the_weights(solon: Cli) -> None:
     assert "as expected" in solon("model", "fetch").out
 
 
-COMMANDS = [
-    [], ["demo"], ["run"], ["resume"], ["status"], ["graph"], ["doctor"], ["show"], ["export"],
-    ["review", "list"], ["review", "show"], ["review", "decide"], ["constitution", "show"], ["constitution", "list"],
-    ["rubric", "show"], ["rubric", "list"], ["model", "fetch"], ["prompts", "list"], ["prompts", "show"],
-    ["prompts", "check"], ["config", "show"], ["config", "check"], ["config", "schema"],
-]  # fmt: skip
+def command_paths(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command that is no group, by its words; hidden ones too."""
+    below = getattr(command, "commands", None)
+    if not below:
+        yield path
+    for name, one in (below or {}).items():
+        yield from command_paths(one, (*path, name))
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_help_teaches_with_an_example(solon: Cli, command: list[str]) -> None:
+PATHS = list(command_paths(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("command", PATHS, ids=" ".join)
+def test_help_teaches_with_an_example_and_the_next_step(
+    solon: Cli, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     told = solon(*command, "--help")
     assert told.code == 0
-    assert "--help" in told.out
-    assert ("Example: " if command else "Begin with `solon demo`") in told.out
+    assert "Example: " in told.out
+    assert "\n  Next: " in told.out, "name it in PANELS of solon/cli/help.py"
+    assert max(map(len, told.out.splitlines())) <= 80
+
+
+def test_every_command_has_its_place_in_a_group(solon: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = [tuple(name.split()) for commands in PANELS.values() for name in commands]
+    assert sorted(placed) == sorted(PATHS)
+    monkeypatch.setenv("COLUMNS", "80")
+    told = solon("--help").out
+    shown = [line for line in told.splitlines() if line[:1].isalpha() and line.endswith(":")]
+    assert [line.removesuffix(":") for line in shown] == ["Options", *PANELS]
+    assert "Begin with `solon demo`" in told
+    for group in ((), *{path[:-1] for path in PATHS if len(path) > 1}):
+        told = solon(*group, "--help").out
+        assert "..." not in told.split("--help", 1)[1]
+        assert max(map(len, told.splitlines())) <= 80
+
+
+def test_the_help_of_export_names_every_format(solon: Cli) -> None:
+    listed = solon("export", "--help").out.split("Formats, by what they are for")[1].split("Next: ")[0]
+    assert set(re.findall(r"[a-z]+(?:-[a-z]+)*", listed)) >= set(FORMATS)
 
 
 def test_version(solon: Cli) -> None:

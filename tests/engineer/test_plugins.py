@@ -198,3 +198,18 @@ def test_a_function_that_ends_the_program_only_abstains(open_project: Any) -> No
     project = open_project(plugins=[quits, quits_later])
     assert project.run("preference", SEEDS).failed == 0
     assert {row.outcome for row in rows(project)} == {"raised"}
+
+
+@pytest.mark.parametrize("decorator", [judge, critic, generator])
+def test_a_decorator_without_its_name_or_version_says_how_it_is_written(decorator: Any) -> None:
+    def plain(answer: str) -> str:
+        return answer
+
+    for attempt in (
+        lambda: decorator(plain),
+        lambda: decorator("x")(plain),
+        lambda: decorator(3, "1")(plain),
+    ):
+        with pytest.raises(UsageError) as caught:
+            attempt()
+        assert f'@{decorator.__name__}("shorter", "1")' in (caught.value.next_step or "")

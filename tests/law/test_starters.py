@@ -13,7 +13,7 @@ from solon.law.documents import (
     starter_names,
 )
 
-NAMES = ["code", "general", "legal", "medical"]
+NAMES = ["code", "education", "general", "legal", "medical"]
 
 
 def test_there_is_a_rubric_for_every_constitution() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from fastapi import FastAPI
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, DESKTOP
 from running import Server, wait_for

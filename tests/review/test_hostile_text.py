@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, log_in
 from cases import CONFIG, build

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
+pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, log_in, settled, shot
 from forms import Nested, Open, Taken, Triage

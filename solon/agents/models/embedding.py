@@ -8,12 +8,29 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from solon.errors import ConfigError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from solon.config import LawConfig
+
 LONGEST = 2000
 """Characters of a text that are looked at: how a request begins says what it is about."""
+
+
+def check_embedding(law: LawConfig) -> None:
+    """Can requests be compared as the configuration asks?
+
+    Raises:
+        ConfigError: by meaning, and the extra that does it is not installed.
+    """
+    if law.similarity == "meaning" and not can_embed():
+        raise ConfigError(
+            '[law] similarity = "meaning" needs an embedding model',
+            next_step="pip install 'solon[embeddings]'",
+        )
 
 
 def can_embed() -> bool:

@@ -81,11 +81,23 @@ def make_chat_model(config: ModelConfig) -> BaseChatModel:
     )
 
 
+def key_variable(config: ModelConfig) -> str:
+    """The environment variable with a model's key: as configured, else by custom; "" where it needs none."""
+    from solon.agents.models.openai_compatible import OPENAI_URL
+
+    if config.api_key_env:
+        return config.api_key_env
+    provider = _ALIASES.get(config.provider, config.provider)
+    if provider == "openai" and (config.base_url or OPENAI_URL).startswith(OPENAI_URL):
+        return _OPENAI_KEY
+    return _LANGCHAIN[provider].key_env if provider in _LANGCHAIN else ""
+
+
 def _openai(config: ModelConfig) -> BaseChatModel:
     from solon.agents.models.openai_compatible import OPENAI_URL, OpenAICompatibleChat
 
     base_url = _checked_url(config.base_url) if config.base_url else OPENAI_URL
-    key_env = config.api_key_env or (_OPENAI_KEY if base_url.startswith(OPENAI_URL) else "")
+    key_env = key_variable(config)
     options = dict(config.options)
     headers = {name: SecretStr(str(value)) for name, value in dict(options.pop("headers", {})).items()}
     extra = dict(options.pop("extra_body", {}))
@@ -131,7 +143,7 @@ def _gguf(config: ModelConfig) -> BaseChatModel:
 
 
 def _local(config: ModelConfig, path: Path) -> BaseChatModel:
-    from solon.agents.models.local import LocalChat, LocalParams
+    from solon.agents.models.local import INSTALL, LocalChat, LocalParams
 
     known = {"slots": capabilities_of(config).default_concurrency, "threads": 0, "gpu_layers": -1}
     for name, value in config.options.items():
@@ -139,6 +151,11 @@ def _local(config: ModelConfig, path: Path) -> BaseChatModel:
             raise _unknown_option(config, name, ", ".join(known))
         if not isinstance(value, int) or isinstance(value, bool):
             raise ConfigError(f"{config.model}: options.{name} must be a whole number (saw {value!r})")
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise ConfigError(
+            f"{config.model} needs llama.cpp in this environment, and xllamacpp is not installed",
+            next_step=f"{INSTALL}, or name a server by base_url",
+        )
     numbers = {**known, **config.options}
     common = _common(config)
     params = LocalParams(
@@ -202,7 +219,7 @@ def _from_langchain(config: ModelConfig, entry: _Elsewhere) -> BaseChatModel:
         "timeout": config.timeout,
         "max_retries": config.retries,
         "base_url": _checked_url(config.base_url) if config.base_url else None,
-        "api_key": _key(config, config.api_key_env or entry.key_env),
+        "api_key": _key(config, key_variable(config)),
     }
     named = {name: value for name, value in given.items() if value is not None}
     try:

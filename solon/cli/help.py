@@ -1,0 +1,170 @@
+"""How `--help` shows the commands: in groups, nothing cut off, each with the next step. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from typer.models import CommandInfo
+
+PANELS: dict[str, dict[str, str]] = {
+    "Start": {
+        "demo": "`solon init`, for a project of your own",
+        "init": "`solon doctor`, then `solon run`",
+        "doctor": "mend what it names, then `solon run`",
+        "config show": "`solon config check`",
+        "config check": "`solon run`",
+        "config schema": "copy what you change into solon.toml, then `solon config check`",
+        "model fetch": "`solon demo --real`",
+        "import": "`solon learn`, or `solon review list`",
+    },
+    "Run": {
+        "preview": "`solon plan`, then `solon run`",
+        "plan": "`solon run`",
+        "run": "`solon review list`, or `solon export`",
+        "resume": "`solon review list`, or `solon export`",
+        "status": "`solon resume`, or `solon review list`",
+        "worker": "`solon status`, from another terminal",
+        "show": "`solon review show`, for what waits",
+        "diff": "`solon show`, for one of the items",
+        "graph": "`solon run`",
+        "prompts list": "`solon prompts show NAME`",
+        "prompts show": "`solon prompts copy NAME`, to change it",
+        "prompts check": "`solon preview`, to see what the change does",
+        "prompts copy": "change them, then `solon prompts check`",
+    },
+    "Review": {
+        "review list": "`solon review show REVIEW`",
+        "review show": "`solon review decide REVIEW`",
+        "review decide": "`solon resume`",
+        "review serve": "open the link that it prints; `solon expert add` lets others in",
+        "review export": "`solon import`, when the answers are there",
+        "review notify": "`solon status`",
+        "expert add": "`solon expert link NAME`, and `solon review serve`",
+        "expert list": "`solon expert add NAME`",
+        "expert trust": "`solon learn`",
+        "expert revoke": "`solon expert list`",
+        "expert rotate": "hand the token to its owner",
+        "expert link": "send the link to its owner, while `solon review serve` runs",
+        "golden import": "`solon golden count`",
+        "golden retire": "`solon golden count`",
+        "golden count": "`solon review serve`",
+        "audit verify": "note the head that it prints, for --head next time",
+    },
+    "Law": {
+        "constitution show": "save it as a file, change it, and name it in [law]",
+        "constitution list": "`solon constitution show NAME`",
+        "constitution diff": "`solon constitution propose`",
+        "constitution history": "`solon constitution impact AMENDMENT`",
+        "constitution propose": "`solon constitution impact AMENDMENT`",
+        "constitution impact": "`solon constitution ratify AMENDMENT`",
+        "constitution ratify": "`solon rejudge`",
+        "constitution import": "`solon run`",
+        "constitution stats": "`solon constitution propose`",
+        "rubric show": "save it as a file, change it, and name it in [law]",
+        "rubric list": "`solon rubric show NAME`",
+        "rubric diff": "`solon rubric propose`",
+        "rubric history": "`solon rubric impact AMENDMENT`",
+        "rubric propose": "`solon rubric impact AMENDMENT`",
+        "rubric impact": "`solon rubric ratify AMENDMENT`",
+        "rubric ratify": "`solon rejudge`",
+        "rubric import": "`solon run`",
+        "rubric weights": "`solon rubric impact AMENDMENT`",
+        "rejudge": "`solon review list`, for what it could not settle",
+    },
+    "Measure": {
+        "learn": "`solon resume`, which moves the items that it concerns",
+        "eval suite": "`solon report`",
+        "eval scores": "`solon report`",
+        "eval replay": "`solon plan`",
+        "report": "open the page, then `solon release create`",
+    },
+    "Ship": {
+        "export": "`solon release create`, for one that can be rebuilt",
+        "release create": "`solon release verify NAME`",
+        "release verify": "`solon release diff`, with an earlier one",
+        "release diff": "`solon show RECORD`",
+    },
+    "Operate": {
+        "privacy list": "`solon privacy release ITEM`, or `reject`",
+        "privacy release": "`solon resume`",
+        "privacy reject": "`solon forget SEED`",
+        "forget": "withdraw the exports that it names",
+        "migrate": "`solon doctor`, on the new store",
+        "migrate-threads": "`solon resume`",
+        "prune": "`solon status`",
+    },
+}
+"""Command -> the next step, in the groups of `solon --help`. A command of a group of commands is named with it."""
+
+_FORMATS = """\
+Formats, by what they are for (docs/formats.md):
+
+\b
+- all there is: jsonl, parquet
+- spreadsheets: csv, csv-spreadsheet (which runs no formula)
+- preferences (DPO, reward models): trl-preference, trl-preference-standard,
+  llama-factory, axolotl, openrlhf
+- single judgements (KTO): trl-unpaired-preference,
+  trl-unpaired-preference-standard
+- steps (process reward models): trl-stepwise
+- fine-tuning: trl-sft, trl-sft-standard, sharegpt, alpaca,
+  llama-factory-sft, axolotl-sft, openrlhf-sft
+- prompts alone (GRPO): trl-prompt-only, trl-prompt-only-standard
+"""
+_MORE = {"export": _FORMATS}
+
+
+class Panels(TyperGroup):
+    """Lists commands under their panels, each with its short help, whole."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        panels: dict[str, list[tuple[str, str]]] = {name: [] for name in PANELS}
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                panel = getattr(command, "rich_help_panel", None) or "Commands"
+                panels.setdefault(panel, []).append((name, command.short_help or command.help or ""))
+        for panel, rows in panels.items():
+            if rows:
+                with formatter.section(panel):
+                    formatter.write_dl(rows)
+
+
+def arrange(app: typer.Typer) -> None:
+    """Give every command its panel, its short help and its next step, in the order of `PANELS`."""
+    steps = {name: step for commands in PANELS.values() for name, step in commands.items()}
+    panels = {name.split(" ")[0]: panel for panel, commands in PANELS.items() for name in commands}
+    order = list(panels)
+    app.info.cls = Panels
+    for command in app.registered_commands:
+        command.rich_help_panel = panels.get(command.name or "")
+        _describe(command, command.name or "", steps)
+    for group in app.registered_groups:
+        within, name = group.typer_instance, group.name or ""
+        group.rich_help_panel = panels.get(name)
+        if within is None:
+            continue
+        group.short_help = _first_part(str(within.info.help))
+        if not isinstance(within.info.cls, type):
+            within.info.cls = Panels
+        for command in within.registered_commands:
+            _describe(command, f"{name} {command.name}", steps)
+    for registered in (app.registered_commands, app.registered_groups):
+        registered.sort(key=lambda one: order.index(one.name) if one.name in order else len(order))
+
+
+def _describe(command: CommandInfo, name: str, steps: dict[str, str]) -> None:
+    command.short_help = _first_part(inspect.getdoc(command.callback) or "")
+    told = [_MORE.get(name, ""), f"Next: {steps[name]}" if name in steps else ""]
+    command.epilog = "\n\n".join(part.strip("\n") for part in told if part) or None
+
+
+def _first_part(text: str) -> str:
+    """Up to the first full stop, colon or semicolon."""
+    return re.split(r"[.:;](?:\s|$)", " ".join(text.split("\n\n")[0].split()), maxsplit=1)[0]

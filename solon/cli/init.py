@@ -1,0 +1,341 @@
+"""`solon init`: a folder to begin with: configuration, seeds, constitution and rubric of a field, and what to do."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from solon.cli.options import JsonOption
+from solon.cli.terminal import clean, print_json
+from solon.errors import UsageError
+
+DEFAULT_MODEL = "openai:gpt-5-mini"
+PRIVACY = {
+    "synthetic": "made up, or about nobody",
+    "deidentified": "of people, names and numbers taken out; scanned before the first call",
+    "personal": "of people as they are; scanned, and sent to this machine and hosts that you allow only",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What a project makes: a recipe, what comes of it, and the format that most people take it out in.
+
+    `models`: does any take part?
+    """
+
+    recipe: str
+    makes: str
+    format: str
+    models: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A subject: its starter of constitution and rubric, who judges, the labels of texts, and what seeds mostly are."""
+
+    law: str
+    judges: tuple[str, str]
+    labels: tuple[str, ...]
+    privacy: str = "synthetic"
+
+
+PRESETS = {
+    "preference": Preset(
+        "preference", "pairs of a better and a worse answer (DPO, reward models)", "trl-preference"
+    ),
+    "instruction": Preset("instruction", "new instructions with their answers (fine-tuning)", "trl-sft"),
+    "label": Preset(
+        "label", "texts with a label that people gave (classifiers, guards)", "jsonl", models=False
+    ),
+}
+FIELDS = {
+    "general": Field(
+        "general",
+        (
+            "a careful expert in the subject who checks every claim",
+            "the person who asked, who wants a direct and usable answer",
+        ),
+        ("can be answered", "needs a question back", "should be declined"),
+    ),
+    "medical": Field(
+        "medical",
+        (
+            "a physician of the field who checks every claim, dose and warning sign",
+            "the patient, who has to know what to do now",
+        ),
+        ("emergency", "today", "this week", "self-care"),
+        "deidentified",
+    ),
+    "law": Field(
+        "legal",
+        (
+            "a lawyer of the field who checks place, date, deadlines and sources",
+            "the person seeking help, who must not lose a right",
+        ),
+        ("a deadline runs", "needs a lawyer", "information will do"),
+        "deidentified",
+    ),
+    "education": Field(
+        "education",
+        (
+            "an experienced teacher of the subject who looks for what the learner gets wrong, and why",
+            "the learner, who wants to understand it and go on alone",
+        ),
+        ("explain", "check my work", "practise", "not schoolwork"),
+        "deidentified",
+    ),
+    "code": Field(
+        "code",
+        (
+            "a senior engineer who would run the code and checks edge cases and safety",
+            "the person who has to use and maintain it",
+        ),
+        ("write", "debug", "explain", "review"),
+    ),
+}
+
+_CONFIG = """\
+# {title}. What is not here keeps its default; `solon config schema --format toml` shows every key.
+store = "sqlite:///solon.db"                # or postgresql://USER@HOST/DATABASE
+{asked}
+[routing]
+policy = "pilot"                            # a random sample to the experts first, then what a certificate allows
+pilot = 50                                  # items of that sample, at most a quarter of a run; `solon plan` helps
+
+[law]                                       # yours to edit; later changes go by `solon constitution propose`
+constitution = "constitution.yaml"
+rubric = "rubric.yaml"
+
+[privacy]
+class = {privacy}{padding}# synthetic, deidentified or personal
+# allowed_hosts = ["models.example.org"]    # with personal: where calls may go, besides this machine
+
+[limits]                                    # a run stops cleanly here; `solon resume` goes on
+# calls = 2000
+# cost = 5.0                                # needs the price of every model
+"""
+_MODELS = """
+[models.default]                            # drafts, criticises, judges, resolves
+model = {model}
+{key}
+{base_url}
+# price = {{ input = 0.25, output = 2.0 }}    # per million tokens; without it no cost is known
+# A judge of another family than the writer sees what the writer cannot: name one here, and as a judge's model below.
+# [models.second]
+# model = "anthropic:NAME"
+
+[[judges]]                                  # each sees every pair in both orders
+model = "default"
+persona = {first}
+
+[[judges]]
+model = "default"
+persona = {second}
+"""
+_LABELS = """
+[label]                                     # what people choose from; no model takes part
+labels = {labels}
+"""
+_README = """\
+# {title}
+
+{makes}. Three commands:
+
+```sh
+{run}
+{serve}
+{export}
+```
+
+| file | what it is |
+|---|---|
+| `solon.toml` | the configuration: model, judges, when people are asked, privacy |
+| `seeds.jsonl` | ten questions to begin with; put yours in their place |
+| `constitution.yaml` | the principles that agents follow and cite, the most important first |
+| `rubric.yaml` | the criteria that answers are scored on, with what each score means |
+
+{before}Constitution and rubric are a starter: let those who answer for the data read them before the first real run.
+`solon doctor` says what is missing, `solon preview` shows a few items before anything is paid for.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("init")(init)
+
+
+def init(
+    preset: Annotated[
+        str | None, typer.Argument(help=f"What to make: {', '.join(PRESETS)}. [preference]")
+    ] = None,
+    field: Annotated[
+        str | None, typer.Option(metavar="FIELD", help=f"{', '.join(FIELDS)}. [general]")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to; default: FIELD-PRESET.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="PROVIDER:MODEL", help=f"Who drafts and judges. [{DEFAULT_MODEL}]")
+    ] = None,
+    key_env: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Environment variable with the key; never the key itself."),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Of an OpenAI-compatible server of your own.")
+    ] = None,
+    privacy: Annotated[
+        str | None, typer.Option(metavar="CLASS", help=f"What your seeds are: {', '.join(PRIVACY)}.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make a project folder: solon.toml, ten seeds, constitution and rubric of your field, and a README.
+
+    Example: solon init preference --field medical --model ollama:llama3.2 --privacy synthetic
+    """
+    from solon.law.documents import dump_yaml, load_constitution, load_rubric
+    from solon.seeds import starters_path
+
+    asks = not yes and not json and sys.stdin.isatty()
+    kind = PRESETS[_choose("preset", preset, PRESETS, "preference", asks)]
+    about = FIELDS[field := _choose("field", field, FIELDS, "general", asks)]
+    if not (asks or yes):
+        _check_given({"--model": model if kind.models else "none", "--privacy": privacy})
+    title, asked = f"{field.capitalize()}: {kind.recipe}", _LABELS.format(labels=dumps(list(about.labels)))
+    if kind.models:
+        asked, key_env = _ask_models(about, model, key_env, base_url, asks)
+    if privacy is None and asks:
+        typer.echo(
+            "your seeds are\n" + "\n".join(f"  {name}: {what}" for name, what in PRIVACY.items()), err=True
+        )
+    privacy = _choose("privacy", privacy, PRIVACY, about.privacy, asks)
+    folder = folder or Path(f"{field}-{kind.recipe}")
+    files = {
+        "solon.toml": _write_config(title, asked, privacy),
+        "seeds.jsonl": (starters_path() / f"{field}.jsonl").read_text(encoding="utf-8"),
+        "constitution.yaml": dump_yaml(load_constitution(about.law)),
+        "rubric.yaml": dump_yaml(load_rubric(about.law)),
+        "README.md": _write_readme(title, kind, key_env),
+    }
+    _write_folder(folder, files)
+    _tell(folder, kind, key_env, list(files), json)
+
+
+def _ask_models(
+    about: Field, model: str | None, key_env: str | None, base_url: str | None, asks: bool
+) -> tuple[str, str]:
+    """The part of solon.toml that says who drafts and judges, and the variable with the key."""
+    model = model or _ask("model, as provider:model", DEFAULT_MODEL, asks)
+    usual = _usual_key(model, base_url)
+    key_env = key_env or (_ask("environment variable that holds its key", usual, asks) if usual else "")
+    text = _MODELS.format(
+        model=dumps(model),
+        key=f"api_key_env = {dumps(key_env)}" if key_env else '# api_key_env = "NAME_OF_A_VARIABLE"',
+        base_url=f"base_url = {dumps(base_url)}" if base_url else '# base_url = "http://127.0.0.1:8000/v1"',
+        first=dumps(about.judges[0]),
+        second=dumps(about.judges[1]),
+    )
+    return text, key_env
+
+
+def _check_given(needed: Mapping[str, str | None]) -> None:
+    missing = [name for name, value in needed.items() if not value]
+    if missing:
+        raise UsageError(
+            f"nobody can be asked here, and not given: {', '.join(missing)}",
+            next_step="give it, or add --yes for the defaults",
+        )
+
+
+def _choose(name: str, given: str | None, known: Mapping[str, object], default: str, asks: bool) -> str:
+    """One of a closed set."""
+    chosen = given or _ask(f"{name} ({', '.join(known)})", default, asks)
+    if chosen not in known:
+        raise UsageError(f"there is no {name} {chosen!r}", next_step=f"take one of {', '.join(known)}")
+    return chosen
+
+
+def _ask(question: str, default: str, asks: bool) -> str:
+    return str(typer.prompt(question, default=default, err=True)).strip() if asks else default
+
+
+def _usual_key(model: str, base_url: str | None) -> str:
+    """Where the key of such a model is by custom; empty where it needs none."""
+    from solon.agents.models.factory import key_variable
+    from solon.config import parse_config
+
+    read = parse_config({"models": {"default": {"model": model, "base_url": base_url}}}, source="--model")
+    return key_variable(read.models["default"])
+
+
+def _write_config(title: str, asked: str, privacy: str) -> str:
+    """The text of solon.toml, checked as every configuration is."""
+    import tomllib
+
+    from solon.config import parse_config
+
+    text = _CONFIG.format(title=title, asked=asked, privacy=dumps(privacy), padding=" " * (34 - len(privacy)))
+    parse_config(tomllib.loads(text), source="the options")
+    return text
+
+
+def _commands(kind: Preset) -> dict[str, str]:
+    return {
+        "run": f"solon run {kind.recipe} --seeds seeds.jsonl",
+        "serve": "solon review serve",
+        "export": f"solon export --format {kind.format} --output {kind.recipe}.jsonl",
+    }
+
+
+def _write_readme(title: str, kind: Preset, key_env: str | None) -> str:
+    meant = {
+        "run": "seeds into records; the same command goes on where it stopped",
+        "serve": "the page where people answer what waits; `solon expert add` lets them in",
+        "export": "what was accepted, for a trainer",
+    }
+    commands = _commands(kind)
+    width = max(map(len, commands.values()))
+    lines = {name: f"{command:<{width}}   # {meant[name]}" for name, command in commands.items()}
+    before = f"The model's key is read from the variable `{key_env}`. " if key_env else ""
+    return _README.format(title=title, makes=kind.makes.capitalize(), before=before, **lines)
+
+
+def _write_folder(folder: Path, files: dict[str, str]) -> None:
+    """Write nothing at all where any of them is there already."""
+    there = [name for name in files if (folder / name).exists()]
+    if there:
+        raise UsageError(
+            f"{folder} holds {', '.join(there)} already; nothing was written",
+            next_step="name another folder with --folder",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be written: {error.strerror}", next_step="name another folder with --folder"
+        ) from None
+
+
+def _tell(folder: Path, kind: Preset, key_env: str | None, files: list[str], json: bool) -> None:
+    steps = [f"cd {shlex.quote(str(folder))}"] if folder != Path(".") else []
+    if key_env and not os.environ.get(key_env):
+        steps.append(f"export {key_env}=...")
+    steps += ["solon doctor", f"solon run {kind.recipe} --seeds seeds.jsonl"]
+    if json:
+        print_json({"folder": str(folder), "recipe": kind.recipe, "files": files, "next": steps})
+        return
+    typer.echo(clean(f"made {folder}: {', '.join(files)}"))
+    typer.echo("next:")
+    for step in steps:
+        typer.echo(clean(f"  {step}"))
