@@ -53,7 +53,7 @@ if os.environ.get("SIEGE_SIGNED"):  # like a real model: no process writes what 
     scripted.answer_by_default = signed
 from solon.cli import main
 
-sys.exit(main(sys.argv[1:]))
+sys.exit(main())
 """
 CONFIG = """
 [models.default]
