@@ -227,7 +227,7 @@ def _export_folder(project: Any, _name: str, scratch: Path) -> int:
 
 
 def _release(project: Any, _name: str, scratch: Path) -> int:
-    from solon.eval.release import create_release, verify_release
+    from solon.eval.releases.releases import create_release, verify_release
 
     manifest = create_release(project.store, f"growth-{time.time():.0f}", scratch / "release")
     found = verify_release(project.store, scratch / "release")

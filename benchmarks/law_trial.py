@@ -27,11 +27,12 @@ from solon.consensus.binomial import clopper_pearson
 from solon.law.amendments import telling
 from solon.law.documents import diff, load_constitution
 from solon.law.impact import Trial, measure
-from solon.legislating import legislate, measure_impact, propose
+from solon.lawmaking.drafting import legislate, measure_impact, propose
 from solon.store.lawmaking.amendments import AmendmentRow, vote
 from solon.store.records.exporting import export_rows
 from solon.store.reviewing.experts import ExpertRow, add_expert
-from solon.store.reviews import decide, list_reviews
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
 
 RULE = "Of two correct answers the shorter one is the better one."
 REASONS = (

@@ -14,7 +14,7 @@ def prompts() -> dict[str, Any]:
     from solon.agents.models.structured import response_format
     from solon.agents.outputs import Findings
     from solon.law.documents import load_constitution
-    from solon.prompts import PromptLibrary
+    from solon.prompts.library import PromptLibrary
 
     library, law = PromptLibrary(), load_constitution("general").as_prompt()
     empty = dict.fromkeys(("persona", "input", "guidance", "findings", "reference", "precedents"), "")

@@ -12,8 +12,10 @@ from typing import Any
 from sqlalchemy import select, text
 
 from solon.project import Project
-from solon.store.tables import Assignment, Decision, Item, Review
-from solon.store.writer import insert_rows
+from solon.store.database.writer import insert_rows
+from solon.store.tables import table_of
+from solon.store.tables.people import Assignment, Decision, Review
+from solon.store.tables.runs import Item
 
 CONFIG = {"models": {"default": {"model": "scripted:split"}}, "routing": {"policy": "always"}}
 FIELDS: tuple[tuple[str | None, str | None], ...] = (
@@ -45,7 +47,7 @@ def fill(project: Project, waiting: int, *, decided: int = 0, fields: bool = Tru
     Args:
         fields: spread them over specialties and languages; else they have those of the first review.
     """
-    items, reviews = Item.__table__, Review.__table__  # type: ignore[attr-defined]
+    items, reviews = table_of(Item), table_of(Review)
     with project.store.connect() as connection:
         item = dict(connection.execute(select(items).limit(1)).mappings().one())
         query = select(reviews).where(reviews.c.item_id == item["id"])

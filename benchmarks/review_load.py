@@ -33,9 +33,10 @@ from sqlalchemy import func, select
 
 from benchmarks.review_fill import fill, open_project
 from solon.project import Project
-from solon.store import audit_log
+from solon.store.database import audit_log
 from solon.store.reviewing.experts import add_expert
-from solon.store.tables import Assignment, Decision, Outbox, Review
+from solon.store.tables import table_of
+from solon.store.tables.people import Assignment, Decision, Outbox, Review
 
 Told = dict[str, Any]
 WHO: dict[str, Told] = {
@@ -216,13 +217,13 @@ def _check(url: str, state: State) -> Told:
     """Every review is decided once, by the decision that its reviewer was told of; the chain of the log holds."""
     with Project(url, create=False) as project:
         with project.store.connect() as connection:
-            decided = select(Decision.__table__.c.review_id, Decision.__table__.c.id)  # type: ignore[attr-defined]
+            decided = select(table_of(Decision).c.review_id, table_of(Decision).c.id)
             rows = [(row.review_id, row.id) for row in connection.execute(decided)]
-            count = select(func.count()).select_from(Outbox.__table__)  # type: ignore[attr-defined]
+            count = select(func.count()).select_from(table_of(Outbox))
             outbox = connection.execute(count).scalar_one()
-            states = select(Review.__table__.c.state).distinct()  # type: ignore[attr-defined]
+            states = select(table_of(Review).c.state).distinct()
             left = set(connection.execute(states).scalars())
-            open_ = select(func.count()).where(Assignment.__table__.c.state == "leased")  # type: ignore[attr-defined]
+            open_ = select(func.count()).where(table_of(Assignment).c.state == "leased")
             held = connection.execute(open_).scalar_one()
         intact = audit_log.verify(project.store).intact
     assert len(rows) == len(dict(rows)) == outbox == state.items, "an answer was lost or counted twice"

@@ -97,7 +97,7 @@ async def _stock(path: str) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def _own(path: str) -> AsyncIterator[Any]:
-    from solon.graphs.saver import is_over
+    from solon.graphs.known_threads import is_over
     from solon.graphs.sqlite_saver import SqliteSaver
 
     saver = SqliteSaver(path, keep="latest", is_over=is_over)

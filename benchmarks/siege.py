@@ -39,7 +39,7 @@ LAPSED = 5
 COMMAND = f"""
 import os, sys
 from solon.agents.models import scripted
-from solon.store import items
+from solon.store.runs import items
 
 items.CLAIM_SECONDS = {CLAIM_SECONDS}
 answer = scripted.answer_by_default

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from solon.config import Config, load_config
     from solon.plugins import critic, generator, judge
     from solon.project import Project
-    from solon.views import Candidate, Item, Review, RunSummary
+    from solon.workspace.views import Candidate, Item, Review, RunSummary
 
 _HOMES = {
-    "Candidate": "solon.views",
+    "Candidate": "solon.workspace.views",
     "Config": "solon.config",
-    "Item": "solon.views",
+    "Item": "solon.workspace.views",
     "Project": "solon.project",
-    "Review": "solon.views",
-    "RunSummary": "solon.views",
+    "Review": "solon.workspace.views",
+    "RunSummary": "solon.workspace.views",
     "critic": "solon.plugins",
     "generator": "solon.plugins",
     "judge": "solon.plugins",

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from solon.config import Config, JudgeConfig
+from solon.config import Config
+from solon.config.sections import JudgeConfig
 from solon.errors import ConfigError, UsageError
 
 Role = Literal["judge", "critic", "generator"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from solon.config import PrivacyConfig
+from solon.config.sections import PrivacyConfig
 from solon.errors import ConfigError
 from solon.plugins import find_function, source_digest
 

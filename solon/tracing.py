@@ -14,7 +14,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Protocol, TypeVar
 
-from solon.config import TracingConfig
+from solon.config.sections import TracingConfig
 from solon.errors import ConfigError
 from solon.observers import Observer
 

@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from solon.cli.app import app
 from solon.config import parse_config
-from solon.overlays import read_layers
+from solon.config.layers import read_layers
 
 FOLDER = Path(__file__).parents[1] / "deploy"
 MANIFESTS = sorted((FOLDER / "kubernetes").glob("*.yaml"))

@@ -15,7 +15,7 @@ import pytest
 import solon
 from solon import errors
 from solon.cli.config_reference import as_markdown, as_toml, tables
-from solon.prompts import PromptLibrary
+from solon.prompts.library import PromptLibrary
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for path in (ROOT / "solon").rglob("*.py") if "versions" not in path.parts)

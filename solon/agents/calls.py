@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from solon.agents.models.tries import OF_CALL, Tries
-from solon.config import Config, LimitsConfig, ModelConfig
+from solon.config import Config
+from solon.config.sections import LimitsConfig, ModelConfig
 from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, TooLong
-from solon.prompts import Rendered
-from solon.store import Store, spending
-from solon.store.ids import new_id
-from solon.store.journal import CallKey, ItemJournal, Outcome
-from solon.store.runs import Spent
-from solon.store.spending import Total
-from solon.store.store import storable
+from solon.prompts.library import Rendered
+from solon.store.database.ids import new_id
+from solon.store.database.store import Store, storable
+from solon.store.runs import spending
+from solon.store.runs.journal import CallKey, ItemJournal, Outcome
+from solon.store.runs.runs import Spent
+from solon.store.runs.spending import Total
 from solon.tracing import INPUT, OUTPUT, Tracing, call_attributes
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class ModelPool:
     def __getitem__(self, name: str) -> Member:
         if name not in self._members:
             from solon.agents.hosts import check_host
-            from solon.agents.models.factory import capabilities_of, make_chat_model
+            from solon.agents.models.capabilities import capabilities_of
+            from solon.agents.models.factory import make_chat_model
 
             config = self._config.models.get(name)
             if config is None:  # of a role that no run asks: a legislator's, beside a disabled resolver

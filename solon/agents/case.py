@@ -9,7 +9,7 @@ from functools import cached_property
 from solon.agents.calls import Caller
 from solon.config import Config
 from solon.law.documents import Constitution, Rubric
-from solon.prompts import PromptLibrary
+from solon.prompts.library import PromptLibrary
 
 
 @dataclass(frozen=True)

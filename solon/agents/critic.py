@@ -10,7 +10,7 @@ from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.outputs import Finding, Findings, findings_schema
-from solon.store.journal import Outcome
+from solon.store.runs.journal import Outcome
 
 SEVERITIES = ("none", "minor", "major", "fatal")
 

@@ -8,8 +8,8 @@ from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.outputs import InstructionDraft
-from solon.prompts import Rendered
-from solon.store.journal import Outcome
+from solon.prompts.library import Rendered
+from solon.store.runs.journal import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from solon.config import GIVEN, Config, ModelConfig
+from solon.config import Config
+from solon.config.sections import GIVEN, ModelConfig
 from solon.errors import ConfigError
 
 if TYPE_CHECKING:

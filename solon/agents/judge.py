@@ -17,11 +17,11 @@ from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.outputs import PairVerdict, scores_schema
-from solon.config import JudgeConfig
+from solon.config.sections import JudgeConfig
 from solon.consensus.panel import ABSTAIN, Vote
 from solon.plugins import Opinion, Plugin
-from solon.prompts import Rendered
-from solon.store.journal import Outcome
+from solon.prompts.library import Rendered
+from solon.store.runs.journal import Outcome
 
 ORDERS = ("AB", "BA")
 IN_STATE = ("judge", "seat", "order", "sample", "outcome", "p", "confidence")

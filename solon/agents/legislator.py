@@ -20,7 +20,7 @@ from solon.errors import UsageError
 from solon.law.amendments import Document, Edit, apply_edits
 from solon.law.casebook import Worked, render
 from solon.law.documents import Constitution
-from solon.store.journal import Outcome
+from solon.store.runs.journal import Outcome
 
 AUTHOR = "legislator"
 MAX_TOKENS = 500

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from solon.plugins import BadAnswer, Opinion, Plugin, read_draft, read_findings, read_opinion, to_json
-from solon.store.journal import CallKey, Outcome
-from solon.store.store import storable
+from solon.store.database.store import storable
+from solon.store.runs.journal import CallKey, Outcome
 
 if TYPE_CHECKING:
     from solon.agents.case import Case

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.outputs import ResolutionAnswer, resolution_schema
-from solon.store.journal import Outcome
+from solon.store.runs.journal import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ from solon.cli import (
 )
 from solon.cli.help import arrange
 from solon.cli.options import GUARDED, PROFILE, Command
-from solon.cli.terminal import STOPPED, USAGE, clean, print_json, warnings_in_a_line
+from solon.cli.terminal import STOPPED, USAGE, print_json, warnings_in_a_line
+from solon.display.text import clean
 from solon.errors import (
     ConfigError,
     InternalError,

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
-from solon.cli.terminal import clean, print_json
+from solon.cli.terminal import print_json
+from solon.display.text import clean
 
 group = typer.Typer(no_args_is_help=True, help="The configuration.", rich_markup_mode=None)
 
@@ -41,7 +42,7 @@ def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOpti
     from solon.agents.models.factory import make_chat_model
     from solon.law.documents import load_constitution, load_rubric
     from solon.privacy import make_scanner
-    from solon.prompts import PromptLibrary
+    from solon.prompts.library import PromptLibrary
 
     read = read_config(config, store)
     constitution, rubric = load_constitution(read.law.constitution), load_rubric(read.law.rubric)

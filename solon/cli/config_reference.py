@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from solon.config import Config, JudgeConfig, ModelConfig, Prices
+from solon.config import Config
+from solon.config.sections import JudgeConfig, ModelConfig, Prices
 
 _HEAD = """\
 # Configuration
@@ -22,7 +23,7 @@ overrides a key (two underscores go one table down: `SOLON_MODELS__DEFAULT__MODE
 of the command line overrides both. Secrets never stand in the file: a model names the environment variable that \
 holds its key.
 
-This page is made from the declarations in `solon/config.py`: `make docs`.
+This page is made from the declarations in `solon/config/__init__.py`: `make docs`.
 """
 _TOML_HEAD = """\
 # Every key of Solon's configuration. Keys that are commented out have no default: they are unset.

@@ -12,16 +12,17 @@ import typer
 from solon.cli.interrupts import Stopper
 from solon.cli.options import JsonOption
 from solon.cli.run import print_summary
-from solon.cli.terminal import FAILED, STOPPED, clean, console, print_json, say, shorten, styled
+from solon.cli.terminal import FAILED, STOPPED, console, print_json, say, styled
+from solon.display.progress import ProgressDisplay
+from solon.display.text import clean, shorten
 from solon.errors import UsageError
-from solon.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from solon.config import Config
     from solon.project import Project
-    from solon.views import Review, RunSummary
+    from solon.workspace.views import Review, RunSummary
 
 FOLDER = "solon-demo-real"
 BUILTIN = "builtin:smollm2"
@@ -91,8 +92,8 @@ def demo(
 
 def _run_loop(store: str | None, model: str, limit: int, json: bool) -> None:
     """Drafts, critiques, verdicts, reviews and records of the bundled seeds, on a model."""
+    from solon.cli.seeds import demo_seeds_path
     from solon.project import Project
-    from solon.seeds import demo_seeds_path
 
     if model == BUILTIN:
         say(_BEFOREHAND)

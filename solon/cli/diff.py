@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import clean, console, print_json, say, shorten
+from solon.cli.terminal import console, print_json, say
+from solon.display.text import clean, shorten
 
 if TYPE_CHECKING:
-    from solon.comparing import Comparison, SeedChange
+    from solon.operations.compare import Comparison, SeedChange
 
 _WIDTH = 150
 _SHOWN = 50
@@ -36,8 +37,8 @@ def diff(
 
     Example: solon diff 019 01a --html diff.html
     """
-    from solon.comparing import compare_runs, render_page
     from solon.formats.containers import check_target, write_text_at_once
+    from solon.operations.compare import compare_runs, render_page
 
     if html is not None:
         check_target(html)
@@ -54,7 +55,7 @@ def diff(
 
 def print_changes(found: Comparison) -> None:
     """Counts, then the first changes with the texts where they part."""
-    from solon.comparing import describe_counts
+    from solon.operations.compare import describe_counts
 
     out = console()
     out.print(clean(f"{found.before} against {found.after}"), style="bold")
@@ -67,7 +68,7 @@ def print_changes(found: Comparison) -> None:
 
 
 def _print_change(change: SeedChange) -> None:
-    from solon.comparing import describe_way
+    from solon.operations.compare import describe_way
 
     out, before, after = console(), change.before, change.after
     out.print(clean(f"  seed {change.seed}: {shorten(before.prompt, _WIDTH)}"))

@@ -35,7 +35,7 @@ def doctor(
 
     Example: solon doctor
     """
-    from solon.doctor import examine
+    from solon.operations.doctor import examine
 
     checks = examine(read_config(config, store), migrate=migrate, offline=offline, repair=repair)
     broken = any(check.state == "broken" for check in checks)

@@ -9,12 +9,13 @@ import typer
 
 from solon.cli.help import Panels
 from solon.cli.options import Command, ConfigOption, JsonOption, RunOption, StoreOption, open_project
-from solon.cli.terminal import clean, console, print_json
+from solon.cli.terminal import console, print_json
+from solon.display.text import clean
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from solon.eval.replay import RunGraph
+    from solon.eval.replay.replay import RunGraph
 
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
@@ -101,9 +102,9 @@ def scores(
 
     Example: solon eval scores --judge strong --limit 50
     """
-    from solon.edge import run_sync
     from solon.eval.material import gather
     from solon.eval.scoring import score_records
+    from solon.sync import run_sync
 
     with open_project(store, config) as project:
         material = gather(project.store, runs or (), limit=limit, seed=seed)
@@ -190,11 +191,11 @@ def replay(
 
     Example: solon eval replay panel.jsonl --panel gpt4 claude --labels 20 --budget 0.1 0.2 --json
     """
-    from solon.eval.replay import replay as measure
+    from solon.eval.replay.replay import replay as measure
 
     run_graph: RunGraph | None = None
     if graph:
-        from solon.eval.graph_replay import run_graph as run_in_graph
+        from solon.eval.replay.graph import run_graph as run_in_graph
 
         run_graph = run_in_graph
     report = measure(

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
-from solon.cli.terminal import clean, print_json, say
+from solon.cli.terminal import print_json, say
+from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
-    from solon.store import Store
+    from solon.store.database.store import Store
     from solon.store.reviewing.experts import ExpertRow
 
 TOKEN = "SOLON_EXPERT_TOKEN"
@@ -95,7 +96,7 @@ def export_reviews(
     """
     from solon.formats import annotation
     from solon.formats.containers import check_target, write_text_at_once
-    from solon.preparing import local_actor
+    from solon.store.database.audit_log import local_actor
     from solon.store.privacy.forgetting import mark_export
 
     writers = {"argilla": annotation.write_argilla, "label-studio": annotation.write_label_studio}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from solon.store import Store
+    from solon.store.database.store import Store
 
 T = TypeVar("T")
 app = typer.Typer(help="Who may answer reviews.", no_args_is_help=True)
@@ -21,8 +21,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON object as the las
 
 def _with_store(url: str | None, function: Callable[[Store, str], T], *, create: bool = False) -> T:
     from solon.errors import SolonError
-    from solon.preparing import local_actor
     from solon.project import Project
+    from solon.store.database.audit_log import local_actor
 
     try:
         with Project(url, create=create) as project:
@@ -136,9 +136,9 @@ def revoke(name: str, store: StoreUrl = None) -> None:
 
     Example: solon expert revoke "Dr Ada Lind"
     """
-    from solon.store.reviewing import experts
+    from solon.store.reviewing.sessions import revoke_expert
 
-    expert = _with_store(store, lambda opened, by: experts.revoke_expert(opened, name, by=by))
+    expert = _with_store(store, lambda opened, by: revoke_expert(opened, name, by=by))
     typer.echo(f"{expert.name}: access revoked")
 
 
@@ -185,7 +185,7 @@ def verify_command(
 
     Example: solon audit verify
     """
-    from solon.store import audit_log
+    from solon.store.database import audit_log
 
     report = _with_store(store, lambda opened, _by: audit_log.verify(opened, head))
     if as_json:

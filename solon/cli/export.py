@@ -15,13 +15,14 @@ from solon.cli.options import (
     StoreOption,
     open_project,
 )
-from solon.cli.terminal import clean, print_json, say
+from solon.cli.terminal import print_json, say
+from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from solon.eval.benchmark import Gate
+    from solon.eval.releases.benchmark import Gate
 
 RequireCleanOption = Annotated[
     list[Path] | None,
@@ -59,7 +60,7 @@ def gate_of(files: list[Path] | None, drop: bool) -> Gate | None:
                 next_step="name one with --require-clean FILE",
             )
         return None
-    from solon.eval.benchmark import Gate
+    from solon.eval.releases.benchmark import Gate
 
     return Gate(files, drop=drop)
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
-from solon.cli.terminal import DONE, FAILED, clean, console, print_json
+from solon.cli.terminal import DONE, FAILED, console, print_json
+from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
-    from solon.forgetting import Forgotten
-    from solon.store import Store
+    from solon.operations.forget import Forgotten
+    from solon.store.database.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -65,11 +66,11 @@ def forget(
 
     Example: solon forget patient-17 --dry-run
     """
-    from solon import forgetting
-    from solon.edge import run_sync
-    from solon.preparing import local_actor
-    from solon.store import Store
+    from solon.operations import forget as forgetting
+    from solon.store.database.audit_log import local_actor
+    from solon.store.database.store import Store
     from solon.store.privacy.forgetting import Wanted
+    from solon.sync import run_sync
 
     home = read_config(config, store)
     named = [seed, group, subject, text_hash, match]
@@ -96,7 +97,7 @@ def forget(
 
 
 def _sweep(store: Store, json: bool) -> None:
-    from solon import forgetting
+    from solon.operations import forget as forgetting
 
     left = forgetting.sweep(store)
     if json:

@@ -36,9 +36,10 @@ def import_file(
 
     Example: solon golden import known.jsonl
     """
-    from solon.formats.seeds import BadRow
-    from solon.preparing import good_rows, local_actor, read_rows
+    from solon.formats.seed_files import BadRow
+    from solon.store.database.audit_log import local_actor
     from solon.store.reviewing.known_import import import_known
+    from solon.workspace.seeds import good_rows, read_rows
 
     _check(purpose)
     bad: list[BadRow] = []
@@ -70,7 +71,7 @@ def retire(
 
     Example: solon golden retire --for practice
     """
-    from solon.preparing import local_actor
+    from solon.store.database.audit_log import local_actor
     from solon.store.reviewing.known_import import retire_known
 
     _check(purpose)

@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from solon.cli.options import JsonOption
-from solon.cli.terminal import clean, print_json
+from solon.cli.terminal import print_json
+from solon.display.text import clean
 from solon.errors import UsageError
 
 DEFAULT_MODEL = "openai:gpt-5-mini"
@@ -202,8 +203,8 @@ def init(
 
     Example: solon init preference --field medical --model ollama:llama3.2 --privacy synthetic
     """
+    from solon.cli.seeds import starters_path
     from solon.law.documents import dump_yaml, load_constitution, load_rubric
-    from solon.seeds import starters_path
 
     asks = not yes and not json and sys.stdin.isatty()
     kind = PRESETS[_choose("preset", preset, PRESETS, "preference", asks)]

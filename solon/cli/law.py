@@ -8,7 +8,8 @@ import typer
 
 from solon.cli import law_figures, lawmaking
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
-from solon.cli.terminal import clean, console, print_json
+from solon.cli.terminal import console, print_json
+from solon.display.text import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,8 +112,8 @@ def _from_store(
 ) -> Constitution | Rubric | None:
     """The version that the store has of a name, or in force of the configured one; None where it has none."""
     from solon.errors import NoStore
-    from solon.store import Store
-    from solon.store.laws import find_version
+    from solon.store.database.store import Store
+    from solon.store.runs.laws import find_version
 
     wanted = name or _load(kind, _in_force(kind, file)).name
     try:
@@ -181,7 +182,7 @@ def _row(document: Constitution | Rubric, source: str, in_force: bool) -> dict[s
 
 def _stored(kind: Kind, store: str | None, file: Path | None) -> list[dict[str, Any]]:
     from solon.errors import NoStore
-    from solon.store import Store
+    from solon.store.database.store import Store
     from solon.store.records.overview import law_versions
 
     try:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import clean, console, print_json
+from solon.cli.terminal import console, print_json
+from solon.display.text import clean
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from solon.lawmaking.weights import Weighed
     from solon.store.lawmaking.principles import PrincipleUse, Use
-    from solon.weighing import Weighed
 
 
 def add_to(constitutions: typer.Typer, rubrics: typer.Typer) -> None:
@@ -38,9 +39,9 @@ def stats(
 
     Example: solon constitution stats
     """
-    from solon.legislating import law_in_force
+    from solon.lawmaking.drafting import law_in_force
     from solon.store.lawmaking.principles import count_uses
-    from solon.store.runs import find_run
+    from solon.store.runs.runs import find_run
 
     with open_project(store, config) as project, project.store.connect() as connection:
         law = law_in_force(connection, project.config, "constitution", name)
@@ -86,7 +87,7 @@ def weights(
 
     Example: solon rubric weights --dry-run
     """
-    from solon.weighing import weigh
+    from solon.lawmaking.weights import weigh
 
     with open_project(store, config) as project:
         work = weigh(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import clean, print_json
+from solon.cli.terminal import print_json
+from solon.display.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from solon.project import Project
     from solon.store.lawmaking.amendments import AmendmentRow, Standing
     from solon.store.lawmaking.splits import Belonging
-    from solon.store.laws import Kind, LawVersion
     from solon.store.reviewing.experts import ExpertRow
+    from solon.store.runs.laws import Kind, LawVersion
 
 BELONGINGS_SHOWN = 20
 AmendmentArgument = Annotated[
@@ -103,7 +104,7 @@ def history(
     """
     from solon.store.lawmaking.amendments import list_amendments
     from solon.store.lawmaking.splits import split_notes
-    from solon.store.laws import history as versions
+    from solon.store.runs.laws import history as versions
 
     kind = _kind(context)
     with open_project(store, config) as project, project.store.connect() as connection:
@@ -133,7 +134,7 @@ def impact(
 
     Example: solon constitution impact 0194c0 --sample 100
     """
-    from solon.legislating import measure_impact
+    from solon.lawmaking.drafting import measure_impact
     from solon.store.lawmaking.amendments import visible_flips
 
     with open_project(store, config) as project:
@@ -163,7 +164,7 @@ def import_file(
 
     Example: solon constitution import clinic.yaml
     """
-    from solon.legislating import import_law
+    from solon.lawmaking.drafting import import_law
 
     kind = _kind(context)
     with open_project(store, config, create=True) as project:
@@ -192,7 +193,7 @@ def propose(
 
     Example: solon constitution propose units.yaml
     """
-    from solon import legislating
+    from solon.lawmaking import drafting
 
     kind, problems = _kind(context), list[str]()
     with open_project(store, config) as project:
@@ -204,9 +205,9 @@ def propose(
                 "by": project.actor(),
             }
             text = _read(file)
-            made = [legislating.propose(project.store, project.config, text, source=str(file), **about)]
+            made = [drafting.propose(project.store, project.config, text, source=str(file), **about)]
         else:
-            work = legislating.legislate(project.store, project.config, kind=kind, named=amends, model=model)
+            work = drafting.legislate(project.store, project.config, kind=kind, named=amends, model=model)
             drafted = asyncio.run(work)
             made, problems = drafted.amendments, drafted.problems
     if json:
@@ -262,9 +263,9 @@ def _load(kind: Kind, source: str) -> Constitution | Rubric:
 
 def _document(project: Project, kind: Kind, named: str) -> Constitution | Rubric:
     from solon.errors import UsageError
-    from solon.legislating import law_in_force
+    from solon.lawmaking.drafting import law_in_force
     from solon.store.lawmaking.amendments import find_amendment
-    from solon.store.laws import find_version
+    from solon.store.runs.laws import find_version
 
     with project.store.connect() as connection:
         if not named:
@@ -303,7 +304,7 @@ def _lead(project: Project) -> ExpertRow:
 def _belongings(project: Project, amendment: AmendmentRow) -> tuple[Sequence[Belonging], int]:
     """Decisions that cited what the draft splits, and how many more may not be told."""
     from solon.store.lawmaking.splits import belongings
-    from solon.store.laws import load_version
+    from solon.store.runs.laws import load_version
 
     with project.store.connect() as connection:
         base = load_version(connection, amendment.kind, amendment.base_id).document

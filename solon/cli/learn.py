@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import clean, print_json
+from solon.cli.terminal import print_json
+from solon.display.text import clean
 
 if TYPE_CHECKING:
     from solon.learning import Learned
@@ -51,9 +52,9 @@ def learn(
 def read_status(project: Project, run_id: str | None) -> dict[str, Any]:
     """What a run's scope has learned: versions, every look at the certification sample, what is in force, audits."""
     from solon.eval.material import gather
-    from solon.eval.standing import read_standing
+    from solon.eval.report.standing import read_standing
     from solon.eval.suites import drift
-    from solon.store.runs import find_run
+    from solon.store.runs.runs import find_run
 
     with project.store.connect() as connection:
         run = find_run(connection, run_id)

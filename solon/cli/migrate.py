@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import DONE, FAILED, clean, console, print_json, say
+from solon.cli.terminal import DONE, FAILED, console, print_json, say
+from solon.display.text import clean
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -35,7 +36,7 @@ def migrate(
     """
     from rich.progress import Progress
 
-    from solon.store.copying import copy_store
+    from solon.store.upkeep.copying import copy_store
 
     with open_project(store, config) as project, Progress(console=console(error=True), transient=True) as bar:
         copied = copy_store(project.store, target, _Bars(bar))
@@ -80,14 +81,14 @@ def prune(
     import asyncio
 
     from solon.graphs.pruning import prune_checkpoints
-    from solon.store import housekeeping
+    from solon.store.upkeep import pruning
 
     with open_project(store, config) as project:
         pruned = asyncio.run(prune_checkpoints(project.store, dry_run=dry_run))
         held = []
         if compact and not dry_run:
             say("writing the whole store anew; others wait meanwhile")
-            held = housekeeping.compact(project.store)
+            held = pruning.compact(project.store)
     about = {"compacted": compact and not dry_run and not held, "held": held}
     if json:
         print_json(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from solon.cli.options import JsonOption
-from solon.cli.terminal import clean, print_json, say
+from solon.cli.terminal import print_json, say
+from solon.display.text import clean
 
 group = typer.Typer(no_args_is_help=True, help="The built-in model.", rich_markup_mode=None)
 

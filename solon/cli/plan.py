@@ -10,13 +10,15 @@ import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
 from solon.cli.preview import open_home
-from solon.cli.terminal import clean, console, print_json, say
+from solon.cli.terminal import console, print_json, say
+from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from solon.config import Config
     from solon.formats.seed_groups import SeedGroup
-    from solon.planning import Plan, Range
+    from solon.operations.planning import Plan
+    from solon.operations.planning.ranges import Range
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +63,7 @@ def plan(
 
     Example: solon plan --items 20000 --experts 12 --minutes 30 --days 20
     """
-    from solon.planning import make_plan
+    from solon.operations.planning import make_plan
     from solon.project import Project
 
     if items is None and seeds is None:
@@ -104,8 +106,8 @@ def plan(
 def _read_groups(seeds: Path, config: Config, items: int | None) -> list[SeedGroup]:
     """Specialties and languages of the file; with `items`, as if it had that many rows."""
     from solon.formats.seed_groups import count_groups
-    from solon.formats.seeds import SeedRow
-    from solon.preparing import read_rows
+    from solon.formats.seed_rows import SeedRow
+    from solon.workspace.seeds import read_rows
 
     found = count_groups(row for row in read_rows(seeds, config) if isinstance(row, SeedRow))
     total = sum(group.items for group in found)

@@ -11,12 +11,13 @@ import typer
 from solon.cli.diff import print_changes
 from solon.cli.interrupts import Stopper
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
-from solon.cli.terminal import FAILED, STOPPED, clean, console, print_json, say, shorten
-from solon.progress import ProgressDisplay
+from solon.cli.terminal import FAILED, STOPPED, console, print_json, say
+from solon.display.progress import ProgressDisplay
+from solon.display.text import clean, shorten
 
 if TYPE_CHECKING:
     from solon.config import Config
-    from solon.preview import Estimate, Preview, PreviewItem
+    from solon.operations.preview import Estimate, Preview, PreviewItem
     from solon.project import Project
 
 _TEXT = 400
@@ -50,7 +51,7 @@ def preview(
 
     Example: solon preview preference --seeds seeds.jsonl -n 5
     """
-    from solon.preview import apreview
+    from solon.operations.preview import apreview
 
     settings = read_config(config, store)
     home = open_home(settings)
@@ -92,7 +93,7 @@ def preview(
 def open_home(config: Config) -> Project | Config:
     """The project, where there is a store already; otherwise its configuration alone: nothing is made."""
     from solon.project import Project
-    from solon.store.engine import sqlite_path
+    from solon.store.database.engine import sqlite_path
 
     file = sqlite_path(config.store)
     if file is not None and not file.exists():

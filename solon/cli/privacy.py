@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
-from solon.cli.terminal import clean, console, print_json, say
+from solon.cli.terminal import console, print_json, say
+from solon.display.text import clean
 
 group = typer.Typer(
     no_args_is_help=True, help="Seeds that the privacy scan holds back.", rich_markup_mode=None
@@ -38,8 +39,8 @@ def list_held(
 
     Example: solon privacy list
     """
-    from solon.store.holds import HELD, REJECTED, RELEASED, list_holds
-    from solon.store.runs import find_run
+    from solon.store.runs.holds import HELD, REJECTED, RELEASED, list_holds
+    from solon.store.runs.runs import find_run
 
     states = (HELD, RELEASED, REJECTED) if closed else (HELD,)
     with open_project(store, config) as project, project.store.connect() as connection:
@@ -101,8 +102,8 @@ def reject(
 def _close(
     items: list[str], released: bool, by: str, reason: str, store: str | None, json: bool, config: Path | None
 ) -> None:
-    from solon.preparing import local_actor
-    from solon.store.holds import close_hold
+    from solon.store.database.audit_log import local_actor
+    from solon.store.runs.holds import close_hold
 
     with open_project(store, config) as project, project.store.transaction() as connection:
         closed = [

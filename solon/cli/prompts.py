@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import JsonOption, read_config
-from solon.cli.terminal import clean, console, print_json
+from solon.cli.terminal import console, print_json
+from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _library(folder: Path | None) -> PromptLibrary:
-    from solon.prompts import PromptLibrary
+    from solon.prompts.library import PromptLibrary
 
     return PromptLibrary(folder or read_config(None).prompts_dir)
 
@@ -119,7 +120,7 @@ def copy(
 
     Example: solon prompts copy judge.pair --folder my-prompts
     """
-    from solon.prompts import PromptLibrary
+    from solon.prompts.library import PromptLibrary
 
     target = folder or Path(read_config(None).prompts_dir or "prompts")
     built_in = {prompt.name: prompt for prompt in PromptLibrary()}

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
-from solon.cli.terminal import clean, print_json
+from solon.cli.terminal import print_json
+from solon.display.text import clean
 
 if TYPE_CHECKING:
-    from solon.rejudging import Doubt, Rejudged
+    from solon.lawmaking.rejudging import Doubt, Rejudged
 
 SHOWN = 20
 
@@ -45,10 +46,10 @@ def rejudge(
 
     Example: solon rejudge --budget 500
     """
-    from solon.preparing import local_actor
-    from solon.rejudging import rank_stale
-    from solon.rejudging import rejudge as judge_again
-    from solon.store.runs import find_run
+    from solon.lawmaking.rejudging import rank_stale
+    from solon.lawmaking.rejudging import rejudge as judge_again
+    from solon.store.database.audit_log import local_actor
+    from solon.store.runs.runs import find_run
 
     with open_project(store, config) as project:
         run_id = None

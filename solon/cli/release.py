@@ -23,7 +23,8 @@ from solon.cli.options import (
     StoreOption,
     open_project,
 )
-from solon.cli.terminal import DONE, FAILED, clean, print_json
+from solon.cli.terminal import DONE, FAILED, print_json
+from solon.display.text import clean
 
 releases = typer.Typer(
     no_args_is_help=True, help="Frozen exports that can be rebuilt and compared.", rich_markup_mode=None
@@ -71,8 +72,8 @@ def create(
 
     Example: solon release create 2026-11 --format trl-preference --certified-only
     """
-    from solon.eval.release import create_release
-    from solon.preparing import local_actor
+    from solon.eval.releases.releases import create_release
+    from solon.store.database.audit_log import local_actor
 
     with open_project(store, config) as project:
         manifest = create_release(
@@ -111,7 +112,7 @@ def verify(
 
     Example: solon release verify 2026-11
     """
-    from solon.eval.release import verify_release
+    from solon.eval.releases.releases import verify_release
 
     with open_project(store, config) as project:
         found = verify_release(project.store, _folder(name))
@@ -137,7 +138,7 @@ def diff(
 
     Example: solon release diff 2026-10 2026-11
     """
-    from solon.eval.release_diff import diff_releases
+    from solon.eval.releases.diff import diff_releases
 
     with open_project(store, config) as project:
         found = diff_releases(project.store, _folder(a), _folder(b) if b else None)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
-from solon.cli.terminal import clean, print_json
+from solon.cli.terminal import print_json
+from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
-    from solon.eval.report import Report
+    from solon.eval.report.report import Report
     from solon.project import Project
 
 
@@ -68,8 +69,8 @@ def write_report(
         UsageError: the page cannot be written there.
     """
     from solon.eval.material import gather
-    from solon.eval.page import render_page
-    from solon.eval.report import build_report
+    from solon.eval.report.page import render_page
+    from solon.eval.report.report import build_report
     from solon.formats.containers import check_target, write_text_at_once
 
     beside = output.with_suffix(".json")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
-from solon.cli.terminal import console, print_json, say, shorten, styled
+from solon.cli.terminal import console, print_json, say, styled
+from solon.display.text import shorten
 from solon.errors import InvalidDecision, UsageError
 
 if TYPE_CHECKING:
     from solon.store.reviewing.answering import Answered
-    from solon.views import Review
+    from solon.workspace.views import Review
 
 group = typer.Typer(no_args_is_help=True, help="What waits for a person.", rich_markup_mode=None)
 ReviewArgument = Annotated[str, typer.Argument(metavar="REVIEW", help="A review's id or its beginning.")]
@@ -42,7 +43,7 @@ def list_reviews(
         raise UsageError(
             f"no review is ever {state!r}", next_step="states: waiting, decided, opening, withdrawn"
         )
-    from solon.store.audit_log import note_reading
+    from solon.store.database.audit_log import note_reading
 
     with open_project(store, config) as project:
         run_id = project.summarize(run).run_id if run else None
@@ -81,7 +82,7 @@ def show(
 
     Example: solon review show 7ad6
     """
-    from solon.store.audit_log import note_reading
+    from solon.store.database.audit_log import note_reading
 
     with open_project(store, config) as project:
         found = project.review(review)

@@ -35,10 +35,10 @@ def serve_command(
     Example: solon review serve --port 8400
     """
     from solon.errors import UsageError
-    from solon.preparing import local_actor
     from solon.project import Project
-    from solon.review.room import options_of
     from solon.review.serve import check_bind, serve
+    from solon.review.state import options_of
+    from solon.store.database.audit_log import local_actor
 
     if match not in ("prefer", "require"):
         raise UsageError(f"--match {match!r} is neither prefer nor require", next_step="give one of them")

@@ -12,16 +12,17 @@ import typer
 
 from solon.cli.interrupts import Stopper
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import DONE, FAILED, STOPPED, WAITING, clean, console, print_json, say
+from solon.cli.terminal import DONE, FAILED, STOPPED, WAITING, console, print_json, say
+from solon.display.progress import ProgressDisplay, spell_seconds
+from solon.display.text import clean
 from solon.errors import UsageError
-from solon.progress import ProgressDisplay, spell_seconds
 
 if TYPE_CHECKING:
     from solon.config import Config
     from solon.graphs.runner import Runner
     from solon.project import Project
-    from solon.store.runs import RunRow
-    from solon.views import RunSummary
+    from solon.store.runs.run_row import RunRow
+    from solon.workspace.views import RunSummary
 
 ConcurrencyOption = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Items in flight; default: what suits the models.")
@@ -150,7 +151,7 @@ def _tell_models(project: Project, recipe: str, config: Config) -> None:
 def _on_cluster(project: Project, begun: RunRow, address: str | None, workers: int) -> RunSummary:
     from rich.progress import Progress
 
-    from solon.cluster import run_on_ray
+    from solon.operations.cluster import run_on_ray
 
     with Progress(console=console(error=True), transient=True) as bar:
         task = bar.add_task(f"run {begun.id}", total=None)
@@ -213,7 +214,7 @@ def status(
     Example: solon status --json
     """
     from solon.store.records.overview import failure_reasons
-    from solon.store.runs import all_runs, find_run
+    from solon.store.runs.runs import all_runs, find_run
 
     with open_project(store, config) as project:
         with project.store.connect() as connection:
@@ -331,8 +332,8 @@ def spell_trust(summary: RunSummary) -> list[str]:
 def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:
     """What a person may want to do now."""
     from solon.graphs.versions import outdated_threads
-    from solon.store.deliveries import runs_with_deliveries
     from solon.store.records.overview import failure_reasons
+    from solon.store.reviewing.deliveries import runs_with_deliveries
 
     steps, at = [], f" --store {store}" if store else ""
     if summary.bad_rows and summary.bad_rows_file:
@@ -364,7 +365,7 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
 
 def _plan(recipe: str, runner: Runner) -> str:
     """What the run is going to call, before the first call."""
-    from solon.store.items import count_states
+    from solon.store.runs.items import count_states
 
     with runner.store.connect() as connection:
         counts = count_states(connection, runner.run.id)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import clean, console, print_json, shorten
+from solon.cli.terminal import console, print_json
+from solon.display.text import clean, shorten
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -33,7 +34,7 @@ def show(
 
     Example: solon show 5f0c
     """
-    from solon.store.audit_log import note_reading
+    from solon.store.database.audit_log import note_reading
 
     with open_project(store, config) as project:
         found = project.trace(some_id)

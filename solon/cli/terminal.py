@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from solon.display.text import clean as clean
+from solon.display.text import shorten as shorten
 from solon.observers import SolonWarning
-from solon.plain import clean as clean
-from solon.plain import shorten as shorten
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
-from solon.cli.terminal import DONE, FAILED, clean, print_json
+from solon.cli.terminal import DONE, FAILED, print_json
+from solon.display.text import clean
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +32,9 @@ def migrate_threads(
 
     Example: solon migrate-threads --dry-run
     """
-    from solon.edge import run_sync
-    from solon.migrating import migrate_threads
-    from solon.store.runs import find_run
+    from solon.operations.migrate import migrate_threads
+    from solon.store.runs.runs import find_run
+    from solon.sync import run_sync
 
     with open_project(store, config) as project:
         run_id = None

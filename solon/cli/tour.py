@@ -17,14 +17,15 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solon.cli.terminal import console, print_json, shorten, styled
+from solon.cli.terminal import console, print_json, styled
+from solon.display.text import shorten
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from solon.project import Project
-    from solon.views import Review
+    from solon.workspace.views import Review
 
 FOLDER = "solon-demo"
 EXPERT = "Dr Demo"
@@ -128,9 +129,9 @@ def _begin(url: str) -> Project:
     """Write the files of a project, and open it: just it, whatever SOLON_STORE and its kin say."""
     import tomllib
 
+    from solon.cli.seeds.clinic import read_clinic, scripts_of, seed_of
     from solon.config import parse_config
     from solon.project import Project
-    from solon.seeds.clinic import read_clinic, scripts_of, seed_of
 
     rows, config = read_clinic(), _CONFIG.format(store=url)
     lines = [dumps(seed_of(row), ensure_ascii=False) + "\n" for row in rows]
@@ -185,8 +186,8 @@ def _show_waiting(project: Project, out: Console) -> dict[str, Any]:
 
 def _answer(project: Project, out: Console) -> dict[str, Any]:
     """Answers as the page takes them in: by an expert with a token, each review leased first."""
-    from solon.preparing import local_actor
-    from solon.seeds.clinic import read_clinic
+    from solon.cli.seeds.clinic import read_clinic
+    from solon.store.database.audit_log import local_actor
     from solon.store.reviewing.answering import answer_lease
     from solon.store.reviewing.experts import TokenCheck, add_expert
     from solon.store.reviewing.queue import lease_review
@@ -241,8 +242,8 @@ def _certify(project: Project, out: Console) -> dict[str, Any]:
 def _legislate(project: Project, out: Console) -> dict[str, Any]:
     """A rule from the demo expert's reasons, and what it would have changed."""
     from solon.law.documents import diff
-    from solon.legislating import legislate, measure_impact
-    from solon.store.laws import load_version
+    from solon.lawmaking.drafting import legislate, measure_impact
+    from solon.store.runs.laws import load_version
 
     for least in (3, 2, 1):  # answers that make a group; which may be read at all is drawn
         made = asyncio.run(legislate(project.store, project.config, least=least, most=1))
@@ -306,8 +307,8 @@ def _say_next(out: Console, folder: Path, solon: str, store: str, told: dict[str
 
 
 def _print_link(project: Project, out: Console) -> str:
-    from solon.preparing import local_actor
     from solon.review.serve import first_link
+    from solon.store.database.audit_log import local_actor
 
     link = first_link(project, ADDRESS, by=local_actor())
     out.print("While the page is served, this link lets you in, once, within ten minutes:")
@@ -319,9 +320,9 @@ def _serve(project: Project, *, browse: bool) -> None:
     """The page, until Ctrl-C: the end of a tour, and no failure."""
     import webbrowser
 
-    from solon.preparing import local_actor
-    from solon.review.room import options_of
     from solon.review.serve import serve
+    from solon.review.state import options_of
+    from solon.store.database.audit_log import local_actor
 
     def say(line: str) -> None:
         console().print(line, soft_wrap=True)
@@ -341,7 +342,7 @@ def _serve(project: Project, *, browse: bool) -> None:
 
 def _left_open(project: Project) -> list[Review]:
     """The review that the demo expert leaves for whoever takes the tour."""
-    from solon.seeds.clinic import read_clinic
+    from solon.cli.seeds.clinic import read_clinic
 
     left = {row["prompt"] for row in read_clinic() if row["kind"] == "open"}
     return [review for review in project.reviews() if review.prompt in left]

@@ -18,23 +18,24 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending, SeedError, UsageError
-from solon.eval import recorded
-from solon.eval.graph_replay import recorded_verdicts
+from solon.eval.replay import recorded
+from solon.eval.replay.graph import recorded_verdicts
 from solon.formats import annotation, imports
 from solon.formats.cells import decode_cells
 from solon.formats.imports import Imported, ImportFormat, Said
 from solon.formats.seed_files import READERS, BadRow, excerpt_of
 from solon.formats.seed_rows import RowProblem, parse_row
 from solon.formats.seeds import write_bad_rows
-from solon.preparing import local_actor, without_values
-from solon.store.items import load_items
+from solon.store.database.audit_log import local_actor
 from solon.store.reviewing.answering import answer_review
-from solon.store.reviewing.measuring import token_wanted
-from solon.store.reviews import LeaseLost, list_reviews
+from solon.store.reviewing.measuring_runs import token_wanted
+from solon.store.reviewing.review_rows import LeaseLost, list_reviews
+from solon.store.runs.items import load_items
+from solon.workspace.seeds import without_values
 
 if TYPE_CHECKING:
-    from solon.project import Project
     from solon.store.reviewing.experts import ExpertRow
+    from solon.workspace.workspace import Workspace
 
 CHANNEL = "import"
 PANEL = "panel"
@@ -79,7 +80,7 @@ def format_names() -> list[str]:
 
 
 def import_file(
-    project: Project,
+    project: Workspace,
     format: str,
     path: str | Path,
     *,
@@ -144,7 +145,7 @@ def import_file(
 
 
 def _run(
-    project: Project,
+    project: Workspace,
     recipe: str,
     read: _Read,
     *,
@@ -192,7 +193,7 @@ def _run(
 
 
 def _open_reviews(
-    project: Project, run_id: str, texts: Mapping[str, list[str]], audited: dict[str, str]
+    project: Workspace, run_id: str, texts: Mapping[str, list[str]], audited: dict[str, str]
 ) -> list[tuple[str, list[str], str]]:
     """Review, candidates, name of the seed: of what waits about the answers of the file, and not about a redraft.
     `audited`: seed -> its one audit that is answered, kept from call to call.
@@ -220,7 +221,7 @@ def _texts(row: Mapping[str, Any]) -> list[str]:
 
 
 def _answer_reviews(
-    project: Project, answers: Sequence[Imported], expert: ExpertRow | None, unused: Counter[str]
+    project: Workspace, answers: Sequence[Imported], expert: ExpertRow | None, unused: Counter[str]
 ) -> int:
     """Answers to reviews that waited here while the file was elsewhere. `solon resume` carries them on."""
     made = 0
@@ -233,7 +234,7 @@ def _answer_reviews(
 
 
 def _decide(
-    project: Project,
+    project: Workspace,
     review_id: str,
     candidates: Sequence[str],
     answers: Sequence[Said],

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from solon.errors import UsageError
-from solon.store import runs
 from solon.store.records import exporting
+from solon.store.runs import runs
 
 if TYPE_CHECKING:
     from solon.formats.records import ExportRow
-    from solon.store import Store
-    from solon.store.runs import RunRow
+    from solon.store.database.store import Store
+    from solon.store.runs.run_row import RunRow
 
 
 @dataclass(frozen=True, slots=True)

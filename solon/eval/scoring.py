@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from solon.config import JudgeConfig
-from solon.config_sections import family_of
+from solon.config.sections import JudgeConfig, family_of
 from solon.errors import LimitReached, UsageError
 from solon.eval.material import Material, spell_sample
 from solon.eval.result import Figure, SuiteResult, mean
 from solon.graphs.bench import Bench
-from solon.store import runs
-from solon.store.items import authors_of
+from solon.store.runs import runs
+from solon.store.runs.items import authors_of
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

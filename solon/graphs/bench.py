@@ -17,16 +17,17 @@ from solon.config import Config
 from solon.consensus.panel import Consensus
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
-from solon.graphs.recipes import Recipe, get_recipe
+from solon.graphs.recipe import Recipe
+from solon.graphs.recipes import get_recipe
 from solon.law import impact
 from solon.law.amendments import Document
 from solon.law.documents import Constitution, Rubric
-from solon.prompts import PromptLibrary
-from solon.store import Store
-from solon.store.benches import open_bench
-from solon.store.items import load_items
+from solon.prompts.library import PromptLibrary
+from solon.store.database.store import Store
 from solon.store.lawmaking.precedents import PrecedentRow, judged_at
-from solon.store.runs import find_run
+from solon.store.lawmaking.trial_runs import open_bench
+from solon.store.runs.items import load_items
+from solon.store.runs.runs import find_run
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -6,7 +6,6 @@ Nodes read only their state and this context, so that an item replayed from its 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,15 +15,16 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
-from solon.store import Store
-from solon.store.criticism import SEVERITY, cited_on, held_against, severities
-from solon.store.ids import hash_id
-from solon.store.items import CandidateRow, ItemRow, load_candidate, load_text
-from solon.store.writer import Row
+from solon.store.database import clock
+from solon.store.database.ids import hash_id
+from solon.store.database.store import Store
+from solon.store.database.writer import Row
+from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_text
+from solon.store.runs.verdicts import SEVERITY, cited_on, held_against, severities
 
 if TYPE_CHECKING:
     from solon.agents.judge import Verdict
-    from solon.graphs.recipes import Recipe
+    from solon.graphs.recipe import Recipe
 
 
 @dataclass(slots=True)
@@ -149,7 +149,7 @@ class ItemContext:
             parent_id=parent_id,
             call_id=call_id,
             author=author,
-            created_at=time.time(),
+            created_at=clock.now(),
         )
         self._candidates[row.id] = row
         self.add(*row.as_insert())

@@ -10,20 +10,21 @@ from solon.agents.case import Case
 from solon.config import Config
 from solon.consensus.model import ConsensusModel
 from solon.graphs.context import ItemContext
-from solon.graphs.recipes import Recipe
+from solon.graphs.recipe import Recipe
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
-from solon.prompts import PromptLibrary
-from solon.store import Store, carrying
-from solon.store.certificates import find_certificate
-from solon.store.ids import keyed_hash
-from solon.store.items import ItemRow
-from solon.store.journal import ItemJournal
+from solon.prompts.library import PromptLibrary
+from solon.store.database.ids import keyed_hash
+from solon.store.database.store import Store
 from solon.store.lawmaking.precedents import retrievable_cases
-from solon.store.runs import RunRow
-from solon.store.sharing import find_preview_run
-from solon.store.versions import load_law
+from solon.store.reviewing import reuse
+from solon.store.runs.certificates import find_certificate
+from solon.store.runs.items import ItemRow
+from solon.store.runs.journal import ItemJournal
+from solon.store.runs.preview_journal import find_preview_run
+from solon.store.runs.run_row import RunRow
+from solon.store.runs.versions import load_law
 from solon.tracing import OFF, Tracing
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Contexts:
         self._store, self._run, self._recipe = store, run, recipe
         self._config, self._pool, self._meter, self._tracing = config, pool, meter, tracing
         with store.connect() as connection:
-            again = carrying.is_asking_again(connection, run.id)
-            self.carries = not again and carrying.has_decisions(connection, run.id)
+            again = reuse.is_asking_again(connection, run.id)
+            self.carries = not again and reuse.has_decisions(connection, run.id)
         # Calls that a preview made of the same seed are equal calls: they are not made again.
         previewed = find_preview_run(store, run.recipe)
         self._earlier = [name for name in (previewed, run.reuse_run_id, *known) if name is not None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from solon.graphs.runner import Runner
-from solon.store.begun import claim_begun
-from solon.store.items import ItemRow
+from solon.store.runs.items import ItemRow
+from solon.store.runs.requeued import claim_begun
 
 
 class Courier(Runner):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from solon.graphs.nodes.consensus import thread_id
 from solon.graphs.saver import open_saver
-from solon.store import Store
-from solon.store.engine import sqlite_path
-from solon.store.housekeeping import compact_file, stored_threads, waiting_attempts
+from solon.store.database.engine import sqlite_path
+from solon.store.database.store import Store
+from solon.store.upkeep.pruning import compact_file, stored_threads, waiting_attempts
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from solon.agents.calls import Meter, ModelPool
 from solon.config import Config
 from solon.consensus.panel import Consensus
 from solon.graphs.contexts import Contexts
-from solon.graphs.recipes import Recipe
+from solon.graphs.recipe import Recipe
 from solon.graphs.routing import Route, Standing, choose_route
 from solon.graphs.runner import Runner
-from solon.store import Store
-from solon.store import items as item_store
-from solon.store.items import ItemRow
+from solon.store.database.store import Store
 from solon.store.lawmaking.rejudging import Target
-from solon.store.runs import RunRow
+from solon.store.runs import items as item_store
+from solon.store.runs.items import ItemRow
+from solon.store.runs.run_row import RunRow
 
 
 class SecondLook:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from solon.config import RoutingConfig
+from solon.config.sections import RoutingConfig
 from solon.consensus.panel import Consensus
 
 Where = Literal["accept", "resolve", "review"]

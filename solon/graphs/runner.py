@@ -9,27 +9,31 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Account, Meter, ModelPool
-from solon.collecting import collecting_seldom
 from solon.config import Config
 from solon.errors import ClaimLost, LimitReached, ModelError, ModelRefused, SolonError, StoreError
 from solon.graphs.contexts import Contexts
-from solon.graphs.recipes import Recipe, build_graph, get_recipe
+from solon.graphs.garbage import collecting_seldom
+from solon.graphs.recipe import Recipe
+from solon.graphs.recipes import build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.spending import choose_reviews
 from solon.graphs.state import named_decision
 from solon.graphs.threads import Threads
 from solon.observers import Observer
 from solon.privacy import make_scanner, texts_of
-from solon.store import Store, deliveries, holds
-from solon.store import items as item_store
-from solon.store import reviews as review_store
-from solon.store.items import ItemRow
-from solon.store.runs import RunRow, add_active_seconds
-from solon.store.selection import open_picked, withdraw_held
+from solon.store.database.store import Store
+from solon.store.reviewing import deliveries
+from solon.store.reviewing import reviews as review_store
+from solon.store.reviewing.budget import open_picked, withdraw_held
+from solon.store.runs import holds
+from solon.store.runs import items as item_store
+from solon.store.runs.items import ItemRow
+from solon.store.runs.run_row import RunRow
+from solon.store.runs.runs import add_active_seconds
 from solon.tracing import Tracing, make_tracing
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 GIVE_UP_AFTER = 8
 """Model failures in a row, without one success between, after which a run stops instead of parking every item."""

@@ -12,9 +12,9 @@ from typing import Any
 from solon.errors import ConfigError
 from solon.graphs.known_threads import CheckpointDamaged, Summed, find_sound, is_over
 from solon.observers import warn
-from solon.store import Store
-from solon.store.engine import mapped_errors
-from solon.store.housekeeping import damage_of, set_aside, stored_threads
+from solon.store.database.engine import mapped_errors
+from solon.store.database.store import Store
+from solon.store.upkeep.pruning import damage_of, set_aside, stored_threads
 
 
 @asynccontextmanager

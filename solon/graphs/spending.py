@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.models.embedding import can_embed, embed
-from solon.config import RoutingConfig
-from solon.store import Store
-from solon.store.ids import hash_id
-from solon.store.rates import review_seconds
-from solon.store.review_rows import ReviewRow
-from solon.store.selection import Picked, Spent, asked_items, held_reviews, requests_of, spent_budget
+from solon.config.sections import RoutingConfig
+from solon.store.database.ids import hash_id
+from solon.store.database.store import Store
+from solon.store.reviewing.budget import Picked, Spent, asked_items, held_reviews, requests_of, spent_budget
+from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.runs.throughput import review_seconds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from solon.store.runs import RunRow
+    from solon.store.runs.run_row import RunRow
 
 LEAST_EXPLORED = 10
 """A smaller budget has no random part: it could show nothing."""

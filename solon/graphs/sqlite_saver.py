@@ -33,9 +33,9 @@ from langgraph.checkpoint.sqlite.utils import search_where
 
 from solon.errors import StoreError
 from solon.graphs.known_threads import look_up
-from solon.store.engine import mapped_errors
-from solon.store.housekeeping import is_damage
-from solon.store.writer import Writer
+from solon.store.database.engine import mapped_errors
+from solon.store.database.writer import Writer
+from solon.store.upkeep.pruning import is_damage
 
 BUSY_SECONDS = 30
 _TABLES = """

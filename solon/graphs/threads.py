@@ -15,16 +15,18 @@ from solon.graphs.known_threads import KEPT, NEW, UNREADABLE, CheckpointLost
 from solon.graphs.nodes.consensus import thread_id
 from solon.graphs.state import named_decision
 from solon.graphs.versions import graph_version
-from solon.store import Store, carrying, moving
-from solon.store import items as item_store
-from solon.store import reviews as review_store
-from solon.store.engine import mapped_errors
-from solon.store.items import ItemRow
-from solon.store.reviews import Delivery, ReviewRow
+from solon.store.database.engine import mapped_errors
+from solon.store.database.store import Store
+from solon.store.reviewing import graph_upgrade, reuse
+from solon.store.reviewing import reviews as review_store
+from solon.store.reviewing.deliveries import Delivery
+from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.runs import items as item_store
+from solon.store.runs.items import ItemRow
 from solon.tracing import OFF, Tracing
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 INTERRUPT = "__interrupt__"
 
@@ -99,7 +101,7 @@ class Threads:
 
     def _adopt_graph(self, connection: Connection, *, item: ItemRow) -> None:
         version, shape = graph_version(item.recipe)
-        moving.adopt_graph(connection, item.id, version, item.recipe, shape)
+        graph_upgrade.adopt_graph(connection, item.id, version, item.recipe, shape)
 
     def _begin_again(self, connection: Connection, *, item: ItemRow) -> int:
         if self._is_outdated(item):
@@ -190,7 +192,7 @@ class Threads:
         if not self._contexts.carries:
             return None
         with self._store.connect() as connection:
-            found = carrying.find_carried(connection, review_id, item.run_id)
+            found = reuse.find_carried(connection, review_id, item.run_id)
         if found is None:
             return None
         return await self._store.writer.run(
@@ -199,7 +201,7 @@ class Threads:
 
 
 def _carry(connection: Any, *, store: Store, review_id: str, found: dict[str, Any]) -> dict[str, Any]:
-    return carrying.carry(store, connection, review_id, found)
+    return reuse.carry(store, connection, review_id, found)
 
 
 def _refuse_forgotten(item: ItemRow) -> None:

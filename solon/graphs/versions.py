@@ -11,7 +11,7 @@ from solon.graphs.recipes import build_graph, get_recipe
 from solon.store.records.overview import waiting_graph_versions
 
 if TYPE_CHECKING:
-    from solon.store import Store
+    from solon.store.database.store import Store
 
 
 @cache

@@ -26,9 +26,9 @@ from pydantic import (
     model_validator,
 )
 
+from solon.display.notebook import card, table
 from solon.errors import UsageError
 from solon.law.yaml_text import Dumper, Loader
-from solon.notebook import card, table
 
 MAX_BYTES = 1_000_000
 _INVISIBLE = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -19,7 +19,6 @@ from solon import __version__
 from solon.review.auth import TheRoom
 from solon.review.description import DescribedApi
 from solon.review.problems import add_handlers, problem
-from solon.review.room import Options, make_room
 from solon.review.routes import (
     adjudication,
     desk,
@@ -33,7 +32,8 @@ from solon.review.routes import (
     queue,
     sso,
 )
-from solon.review.schemas import Health
+from solon.review.schemas.queue import Health
+from solon.review.state import Options, make_room
 from solon.store.reviewing.reading import check_readable
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,7 +15,8 @@ from fastapi.security import HTTPBearer
 from itsdangerous import BadSignature
 
 from solon.errors import InvalidDecision, SolonError
-from solon.review.room import Room, get_room
+from solon.review.state import Room, get_room
+from solon.store.database import clock
 from solon.store.reviewing.experts import ExpertRow, find_expert
 from solon.store.reviewing.sessions import SEEN_EVERY, find_session, touch_session
 
@@ -83,7 +83,7 @@ async def session_caller(request: Request, room: Room) -> Caller | None:
     if found is None:
         return None
     expert, seen_at = found
-    if time.time() - seen_at > SEEN_EVERY:
+    if clock.now() - seen_at > SEEN_EVERY:
         await room.store.writer.run(lambda connection: touch_session(connection, secret))
     return Caller(expert, secret)
 

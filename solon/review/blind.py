@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
 from solon.responses import choices_of, fields_of
-from solon.review.room import Room
-from solon.review.schemas import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
-from solon.store.ids import keyed_hash
+from solon.review.schemas.queue import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
+from solon.review.state import Room
+from solon.store.database.ids import keyed_hash
 from solon.store.reviewing.answering import asks_why
 from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.reading import FORGOTTEN, read_candidates, seed_content
-from solon.store.reviews import ReviewRow
+from solon.store.reviewing.review_rows import ReviewRow
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 
 def show_blind(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from solon.review.auth import Caller
 from solon.review.blind import shown_reference
-from solon.review.case_schemas import CaseLine, CaseOut, GivenOut, MyOutcome, OutcomeOut, ReplyIn, RulingIn
-from solon.review.room import Room
-from solon.review.schemas import ShownCandidate, ShownPrinciple, Turn
-from solon.review.serving import REPLAY_SECONDS, write
-from solon.store.audit_log import append
+from solon.review.reviewer import REPLAY_SECONDS, write
+from solon.review.schemas.cases import CaseLine, CaseOut, GivenOut, MyOutcome, OutcomeOut, ReplyIn, RulingIn
+from solon.review.schemas.queue import ShownCandidate, ShownPrinciple, Turn
+from solon.review.state import Room
+from solon.store.database.audit_log import append
 from solon.store.reviewing.adjudicating import (
     CONTESTED,
     Case,
@@ -29,7 +29,7 @@ from solon.store.reviewing.reading import FORGOTTEN, read_candidates, seed_conte
 from solon.store.reviewing.undoing import BeingApplied
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 SETTLED = ("decided", CONTESTED)
 

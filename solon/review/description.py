@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from solon.review.schemas import Wire
+from solon.review.schemas.queue import Wire
 
 
 class DescribedApi(FastAPI):

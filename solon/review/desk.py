@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 from solon.errors import NotPending
 from solon.formats.exports import SUFFIX, find_format
 from solon.review.auth import Caller
-from solon.review.desk_schemas import BulkIn, BulkOut, ExportIn, TakeUpIn
-from solon.review.room import Room
-from solon.review.rules import propose_rule
-from solon.review.serving import write
-from solon.store.audit_log import append
-from solon.store.jobs import JobRow, add_job, find_job
+from solon.review.lawmaking import propose_rule
+from solon.review.reviewer import write
+from solon.review.schemas.desk import BulkIn, BulkOut, ExportIn, TakeUpIn
+from solon.review.state import Room
+from solon.store.database.audit_log import append
 from solon.store.lawmaking.amendments import AmendmentRow
 from solon.store.reviewing.bulk import BulkCount, bulk_decide, count_bulk, count_too_few
 from solon.store.reviewing.experts import list_experts
+from solon.store.reviewing.jobs import JobRow, add_job, find_job
 from solon.store.reviewing.proposals import ProposalRow, find_proposal, list_proposals, set_proposal
 from solon.store.reviewing.review_lists import Filters
-from solon.views import find_wanted
+from solon.workspace.views import find_wanted
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 CHUNK = 20
 """Decisions in one transaction: no other writer waits long."""

@@ -7,8 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from solon.review.blind import shown_order
-from solon.review.room import Room
-from solon.store.review_rows import REPEAT
+from solon.review.state import Room
 from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.known import known_answer
@@ -21,10 +20,10 @@ from solon.store.reviewing.reading import (
     text_bodies,
     verdicts_on,
 )
-from solon.store.reviews import ReviewRow
+from solon.store.reviewing.review_rows import REPEAT, ReviewRow
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 A_CHECK = "A check of how often experts agree."
 BROUGHT_BY = {

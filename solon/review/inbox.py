@@ -14,9 +14,9 @@ from pydantic import Field, JsonValue
 
 from solon.errors import InvalidDecision
 from solon.responses import Response
-from solon.review import examples
-from solon.review.examples import example
-from solon.review.schemas import BlindItem, Id, Wire
+from solon.review.schemas import examples
+from solon.review.schemas.examples import example
+from solon.review.schemas.queue import BlindItem, Id, Wire
 
 LISTS = ("principles",)
 NUMBERS = ("strength",)

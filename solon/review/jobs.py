@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.errors import SolonError
 from solon.review.law_jobs import LAW_KINDS, Interrupted, LawWork
-from solon.store.jobs import LOST_SECONDS, JobRow, beat, set_job, take_job
+from solon.store.reviewing.jobs import LOST_SECONDS, JobRow, beat, set_job, take_job
 
 if TYPE_CHECKING:
     from solon.project import Project

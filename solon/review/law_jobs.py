@@ -6,26 +6,15 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
-from solon.errors import NotPending, UsageError
-from solon.review.markdown import name_hidden
-from solon.store.audit_log import append
-from solon.store.jobs import JobRow, add_job, find_job, list_jobs
-from solon.store.lawmaking.amendments import OPEN, find_amendment
-from solon.store.lawmaking.rejudging import count_doubtful
-from solon.store.laws import load_version
-from solon.store.review_rows import NotThere
+from solon.store.reviewing.jobs import JobRow, list_jobs
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from solon.agents.calls import Meter
     from solon.project import Project
-    from solon.review.room import Room
-    from solon.store.reviewing.experts import ExpertRow
+    from solon.store.database.engine import Connection
 
 LAW_KINDS = ("impact", "rejudge")
 STOPPED = "the server stops"
-COMMANDS = {"impact": "solon {kind} impact {id}", "rejudge": "solon rejudge --budget CALLS"}
 
 
 class Interrupted(Exception):
@@ -85,7 +74,7 @@ class LawWork:
                 self._task = None
 
     async def _impact(self) -> dict[str, Any]:
-        from solon.legislating import measure_impact
+        from solon.lawmaking.drafting import measure_impact
 
         asked = self._job.asked
         found = await measure_impact(
@@ -102,7 +91,7 @@ class LawWork:
         return {"verdict": found.verdict, "stopped": (found.impact or {}).get("stopped")}
 
     async def _rejudge(self) -> dict[str, Any]:
-        from solon.rejudging import rejudge
+        from solon.lawmaking.rejudging import rejudge
 
         done = await rejudge(
             self._project.store,
@@ -133,72 +122,6 @@ class LawWork:
             self._seen, self._meter = (done, of), meter
             if self._stopping:
                 meter.stopping = STOPPED
-
-
-def ask_for_impact(
-    room: Room, connection: Connection, amendment_id: str, lead: ExpertRow, **limits: Any
-) -> JobRow:
-    """Queue the measurement of an open amendment; the one under way, where there is one.
-
-    Args:
-        limits: sample, max_calls, max_cost.
-
-    Raises:
-        NotThere: there is no such amendment.
-        NotPending: this server asks no models, or the amendment is closed, or its base was replaced.
-    """
-    try:
-        amendment = find_amendment(connection, amendment_id)
-    except UsageError as error:
-        raise NotThere(name_hidden(error.cause), next_step="see the list of amendments") from None
-    _check_works(room, COMMANDS["impact"].format(kind=amendment.kind, id=amendment.id))
-    base = load_version(connection, amendment.kind, amendment.base_id)
-    if amendment.state not in OPEN:
-        raise NotPending(f"this amendment is {amendment.state}", next_step="propose the change again")
-    if base.status != "in_force":
-        raise NotPending(
-            f"the version that it changes, {base.version}, is in force no more", next_step="propose it again"
-        )
-    standing = last_job(connection, "impact", amendment.id)
-    if standing is not None and standing.open:
-        return standing
-    return _ask(room, connection, "impact", lead, {"amendment": amendment.id, **limits})
-
-
-def show_rejudging(room: Room) -> dict[str, Any]:
-    """What new law may change, and how judging it again stands, as plain values."""
-    with room.store.connect() as connection:
-        stale, waiting = count_doubtful(connection)
-        job = last_job(connection, "rejudge")
-    told = show_job(job) if job is not None else None
-    return {"stale": stale, "waiting": waiting, "works": room.jobs.works, "job": told}
-
-
-def ask_for_rejudging(room: Room, connection: Connection, lead: ExpertRow, **limits: Any) -> JobRow:
-    """Queue judging again what new law may change; the job under way, where there is one.
-
-    Args:
-        limits: max_calls, max_cost.
-
-    Raises:
-        NotPending: this server asks no models.
-    """
-    _check_works(room, COMMANDS["rejudge"])
-    standing = last_job(connection, "rejudge")
-    if standing is not None and standing.open:
-        return standing
-    return _ask(room, connection, "rejudge", lead, limits)
-
-
-def _check_works(room: Room, command: str) -> None:
-    if not room.jobs.works:
-        raise NotPending("this server asks no models (--no-work)", next_step=f"run `{command}`")
-
-
-def _ask(room: Room, connection: Connection, kind: str, lead: ExpertRow, asked: dict[str, Any]) -> JobRow:
-    job_id = add_job(connection, kind, lead.actor, asked)
-    append(room.store, connection, lead.actor, f"{kind}.asked", job_id, asked)
-    return find_job(connection, job_id)
 
 
 def last_job(connection: Connection, kind: str, amendment_id: str | None = None) -> JobRow | None:

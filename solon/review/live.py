@@ -8,10 +8,10 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from solon.store import Store
-from solon.store.reviewing.queue_counts import count_waiting
-from solon.store.reviewing.stoppage import why_waiting
-from solon.store.reviews import pending_deliveries
+from solon.store.database.store import Store
+from solon.store.reviewing.deliveries import pending_deliveries
+from solon.store.reviewing.queue import count_waiting
+from solon.store.reviewing.worker_problems import why_waiting
 
 FRESH_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = 15.0

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 from solon.errors import ConfigError, SolonError, UsageError
 from solon.store.reviewing.adjudicating import cases_of, list_cases
 from solon.store.reviewing.experts import ExpertRow, list_experts
-from solon.store.reviewing.queue_counts import count_for
+from solon.store.reviewing.queue import count_for
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from solon.config import Config
-    from solon.config_review import MailConfig
-    from solon.store import Store
+    from solon.config.review import MailConfig
+    from solon.store.database.engine import Connection
+    from solon.store.database.store import Store
 
 TIMEOUT = 30.0
 

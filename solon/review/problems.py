@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending, SolonError, StoreError, UsageError
 from solon.review.auth import NotAllowed, NotLoggedIn, form_fields
 from solon.review.rendering import render
-from solon.store.reviews import LeaseLost, NotThere
+from solon.store.reviewing.review_rows import LeaseLost, NotThere
 
 STATUS: tuple[tuple[type[SolonError], int, str], ...] = (
     (NotLoggedIn, 401, "not_logged_in"),

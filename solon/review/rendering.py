@@ -13,7 +13,7 @@ from markupsafe import Markup
 from solon import __version__
 from solon.review import markdown
 from solon.review.auth import Caller, csrf_token
-from solon.review.room import Room
+from solon.review.state import Room
 
 
 @lru_cache(maxsize=1)

@@ -11,11 +11,11 @@ from solon.errors import UsageError
 from solon.graphs.versions import outdated_threads
 from solon.store.reviewing.experts import add_expert, list_experts
 from solon.store.reviewing.sessions import make_login_link
-from solon.store.reviewing.stoppage import note_worker
+from solon.store.reviewing.worker_problems import note_worker
 
 if TYPE_CHECKING:
     from solon.project import Project
-    from solon.review.room import Options
+    from solon.review.state import Options
 
 PROXY = (
     "put it behind a proxy that speaks TLS (e.g. caddy reverse-proxy --from reviews.example.org --to 127.0.0.1:PORT) "

@@ -11,7 +11,7 @@ from solon.store.reviewing.reading import seed_content
 from solon.store.reviewing.review_lists import items_asked_about
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 FRESH_SECONDS = 60.0
 MOST = 5

@@ -7,18 +7,18 @@ this server by PKCE.
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from solon.errors import ConfigError, SolonError
-from solon.store.audit_log import sealing_key
+from solon.store.database import clock
+from solon.store.database.audit_log import sealing_key
 
 if TYPE_CHECKING:
-    from solon.config_review import SsoConfig
-    from solon.store import Store
+    from solon.config.review import SsoConfig
+    from solon.store.database.store import Store
 
 COOKIE = "solon_sso"
 SECONDS = 600
@@ -101,7 +101,7 @@ class Sso:
                 str(token.get("id_token", "")), KeySet.import_key_set(keys), algorithms=ALGORITHMS
             )
             rules = jwt.JWTClaimsRegistry(
-                now=int(time.time()),
+                now=int(clock.now()),
                 leeway=60,
                 iss={"essential": True, "value": about["issuer"]},
                 aud={"essential": True, "value": self._config.client_id},

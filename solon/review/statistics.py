@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from solon.consensus.binomial import clopper_pearson
-from solon.review.room import Room
-from solon.review.schemas import QueueCounts, ReviewerStats, RunStats, SelfAgreement, Statistics
-from solon.store.reviewing.asked_again import repeated_answers
+from solon.review.schemas.queue import QueueCounts, ReviewerStats, RunStats, SelfAgreement, Statistics
+from solon.review.state import Room
 from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviewing.known import known_outcomes
+from solon.store.reviewing.repeats import repeated_answers
 from solon.store.reviewing.review_lists import Work, work_by_actor
-from solon.store.runs import all_runs
+from solon.store.runs.runs import all_runs
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 
 def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statistics:

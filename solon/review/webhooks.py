@@ -25,6 +25,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from solon.errors import ConfigError, SolonError
 from solon.observers import Observer
+from solon.store.database import clock
 from solon.store.reviewing.hooks import (
     HookRow,
     claim_hook,
@@ -35,9 +36,9 @@ from solon.store.reviewing.hooks import (
 )
 
 if TYPE_CHECKING:
-    from solon.config_review import ReviewConfig
-    from solon.store import Store
-    from solon.store.writer import Rows
+    from solon.config.review import ReviewConfig
+    from solon.store.database.store import Store
+    from solon.store.database.writer import Rows
 
 QUICK_TRIES = 3
 TIMEOUT = 10.0
@@ -209,7 +210,7 @@ class Herald:
             "id": hook.id, "event": hook.event, "subject": hook.subject, "at": round(hook.created_at, 3)
         }  # fmt: skip
         body = json.dumps(payload, sort_keys=True).encode()
-        timestamp = str(int(time.time()))
+        timestamp = str(int(clock.now()))
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "solon",

@@ -11,20 +11,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from solon.agents.calls import Meter
+from solon.config.pinned import config_of_run
 from solon.errors import ClaimLost, LimitReached, SolonError
 from solon.graphs.courier import Courier
 from solon.learning import usable_decisions
-from solon.preparing import config_of_run
-from solon.store import runs as run_store
-from solon.store.begun import is_settled, runs_with_work
-from solon.store.reviewing.stoppage import note_worker, worker_said
+from solon.store.database import clock
+from solon.store.reviewing.worker_problems import note_worker, worker_said
+from solon.store.runs import runs as run_store
+from solon.store.runs.requeued import is_settled, runs_with_work
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from solon.config import LimitsConfig
+    from solon.config.sections import LimitsConfig
     from solon.project import Project
     from solon.review.live import Live
+    from solon.store.database.engine import Connection
 
 LOOK_FOR_BEGUN = 30.0
 """Items that another process left on their way, and runs that could learn, are looked for this often."""
@@ -155,7 +155,7 @@ class Worker:
             settled = is_settled(connection, run_id)
         if settled:
             await self._project.store.writer.run(
-                lambda c: run_store.set_run(c, run_id, status="done", finished_at=time.time())
+                lambda c: run_store.set_run(c, run_id, status="done", finished_at=clock.now())
             )
 
 

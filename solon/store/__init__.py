@@ -1,5 +1,5 @@
 """The store room: tables, connections, queries, migrations. The only room that knows the database."""
 
-from solon.store.store import Store
+from solon.store.database.store import Store
 
 __all__ = ["Store"]

@@ -8,8 +8,8 @@ import pytest
 
 from solon.agents.calls import Meter
 from solon.errors import LimitReached
-from solon.store.journal import Outcome
-from solon.store.store import storable
+from solon.store.database.store import storable
+from solon.store.runs.journal import Outcome
 
 
 def test_the_meter_admits_exactly_so_many() -> None:

@@ -19,7 +19,7 @@ Cli = Callable[..., Any]
 @pytest.fixture
 def same_halves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which answers teach and which only test is drawn with a store's key: here always the same."""
-    from solon.store import store
+    from solon.store.database import store
 
     monkeypatch.setattr(store, "secrets", SimpleNamespace(token_hex=lambda n: "7" * 2 * n))
 
@@ -65,7 +65,7 @@ def test_the_tour_shows_every_step_and_says_that_no_model_answers(
 def test_what_the_tour_tells_is_in_its_folder(
     solon: Cli, tour: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from solon.store import Store
+    from solon.store.database.store import Store
     from solon.store.reviewing.sessions import use_login_link
 
     monkeypatch.chdir(folder / tour["folder"])
@@ -90,8 +90,8 @@ def test_what_the_tour_tells_is_in_its_folder(
 
 
 def test_every_answer_of_the_tour_is_an_experts_own(tour: dict[str, Any], folder: Path) -> None:
+    from solon.cli.seeds.clinic import read_clinic
     from solon.project import Project
-    from solon.seeds.clinic import read_clinic
 
     config = folder / tour["folder"] / "solon.toml"
     with Project(f"sqlite:///{config.parent / 'solon.db'}", config=config) as project:

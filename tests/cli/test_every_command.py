@@ -13,7 +13,7 @@ from sqlalchemy import text
 from solon.cli.app import app
 from solon.cli.options import TEXTS
 from solon.errors import UsageError
-from solon.store import Store
+from solon.store.database.store import Store
 
 Cli = Callable[..., Any]
 

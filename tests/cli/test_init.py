@@ -12,10 +12,10 @@ import pytest
 import typer
 
 from solon.cli.init import FIELDS, PRESETS, PRIVACY
+from solon.cli.seeds import starters_path
 from solon.config import load_config
 from solon.graphs.recipes import NAMES
 from solon.law.documents import load_constitution, load_rubric
-from solon.seeds import starters_path
 
 Cli = Callable[..., Any]
 SCRIPTED = ("--model", "scripted:default", "--privacy", "synthetic")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from solon.agents.calls import Meter
-from solon.progress import ProgressDisplay, spell_seconds
+from solon.display.progress import ProgressDisplay, spell_seconds
 
 
 @dataclass

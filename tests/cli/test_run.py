@@ -153,7 +153,7 @@ def test_items_in_the_hands_of_another_process_are_not_done(
     solon: Cli, five_seeds: Path, folder: Path
 ) -> None:
     from solon import Project
-    from solon.store import items
+    from solon.store.runs import items
 
     with Project() as project:
         run = project.load("preference", five_seeds)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.cli.terminal import clean, shorten
+from solon.display.text import clean, shorten
 
 Cli = Callable[..., Any]
 

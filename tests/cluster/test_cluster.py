@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from solon.errors import ConfigError, UsageError
 from solon.project import Project
 from solon.store import tables
-from solon.store.items import claim, count_states, fence, load_items, owner, set_state, working
+from solon.store.runs.items import claim, count_states, fence, load_items, owner, set_state, working
 
 CONFIG: dict[str, Any] = {
     "models": {"default": {"model": "scripted:default"}},
@@ -42,7 +42,7 @@ def test_a_lost_worker_is_shut_out(tmp_path: Path) -> None:
 
 @pytest.mark.sqlite("a file that machines cannot share")
 def test_a_cluster_needs_a_store_that_it_can_share(tmp_path: Path) -> None:
-    from solon.cluster import run_on_ray
+    from solon.operations.cluster import run_on_ray
 
     with Project(f"sqlite:///{tmp_path / 'store.db'}", config=CONFIG) as project:
         run = project.load("preference", SEEDS[:1])
@@ -75,7 +75,7 @@ def workers_of(node: Any) -> list[Any]:
 
 def holds_items(project: Project, processes: list[Any]) -> bool:
     """Is an item in hand of one of these?"""
-    rows = tables.Item.__table__  # type: ignore[attr-defined]
+    rows = tables.items
     with project.store.connect() as connection:
         running = select(rows.c.claimed_by).where(rows.c.state == "running").distinct()
         owners = list(connection.execute(running).scalars())
@@ -86,7 +86,7 @@ def holds_items(project: Project, processes: list[Any]) -> bool:
 def test_a_killed_node_costs_nothing_but_calls_in_flight(
     two_nodes: Any, new_postgres_database: Callable[[], str]
 ) -> None:
-    from solon.cluster import run_on_ray
+    from solon.operations.cluster import run_on_ray
 
     cluster, second = two_nodes
     slow = {**CONFIG, "models": {"default": {"model": "scripted:default", "options": {"latency": 0.2}}}}
@@ -108,8 +108,8 @@ def test_a_killed_node_costs_nothing_but_calls_in_flight(
         assert killed.is_set(), "the node was to die in the middle of the run"
         assert (summary.items, summary.accepted, summary.failed, summary.queued) == (60, 60, 0, 0)
         with project.store.connect() as connection:
-            rows = tables.Item.__table__  # type: ignore[attr-defined]
-            records = tables.Record.__table__  # type: ignore[attr-defined]
+            rows = tables.items
+            records = tables.records
             in_force = select(records.c.item_id).where(records.c.superseded_at.is_(None))
             items = list(connection.execute(in_force).scalars())
             taken_over = select(func.count()).select_from(rows).where(rows.c.starts > 1)
@@ -120,7 +120,7 @@ def test_a_killed_node_costs_nothing_but_calls_in_flight(
 def test_without_ray_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from solon.cluster import run_on_ray
+    from solon.operations.cluster import run_on_ray
 
     monkeypatch.setitem(sys.modules, "ray", None)
     with Project(f"sqlite:///{tmp_path / 'store.db'}", config=CONFIG) as project:

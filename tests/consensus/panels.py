@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from solon.consensus import Vote
+from solon.consensus.panel import Vote
 
 
 def make_panel(

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from panels import make_panel
 
-from solon.consensus import ConsensusModel, Vote, judge_item
 from solon.consensus.cascade import Tier, certify_cascade
 from solon.consensus.learn import Decision, fit_cascade
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import Vote, judge_item
 from solon.consensus.tiers import tier_of, tier_reached, up_to
 
 Shape = Callable[[np.ndarray], np.ndarray]

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from panels import make_panel
 
-from solon.consensus import ConsensusModel, Decision, Vote, fit, judge_item
 from solon.consensus.ballots import collect
+from solon.consensus.learn import Decision, fit
 from solon.consensus.logit import fit_logit, log_softmax
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import Vote, judge_item
 from solon.consensus.weights import learn_weights
 from solon.errors import ConfigError
 

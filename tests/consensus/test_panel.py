@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solon.consensus import Calibration, ConsensusModel, Vote, judge_item
+from solon.consensus.model import Calibration, ConsensusModel
+from solon.consensus.panel import Vote, judge_item
 from solon.errors import ConfigError, InternalError
 
 verdict = st.builds(

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.consensus import ConsensusModel, Decision, Vote, fit, judge_item
 from solon.consensus.ballots import collect
+from solon.consensus.learn import Decision, fit
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import Vote, judge_item
 from solon.consensus.reviewers import merge, rate_people
 from solon.consensus.select import score_model_change
 from solon.consensus.trust import PROVEN_AFTER, believe

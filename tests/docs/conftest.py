@@ -14,7 +14,7 @@ import pytest
 
 from solon.cli import main, terminal
 from solon.project import Project
-from solon.store import ids, store
+from solon.store.database import ids, store
 
 sys.path.insert(0, str(Path(__file__).parent))  # pages.py
 

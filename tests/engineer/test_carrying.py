@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import select
 
 from solon.project import Project
-from solon.store.tables import Decision, Event, Precedent
+from solon.store.tables import table_of
+from solon.store.tables.law import Precedent
+from solon.store.tables.people import Decision, Event
 
 RESPONSES = [{"text": "the first answer", "source": "x"}, {"text": "a second answer", "source": "y"}]
 SEEDS = [{"id": f"c{i}", "prompt": f"Which of {i}?", "responses": RESPONSES} for i in range(4)]
@@ -16,7 +18,7 @@ GIVEN = {"generator": {"revise": False}, "routing": {"policy": "always"}}
 
 def rows(project: Project, table: Any) -> list[Any]:
     with project.store.connect() as connection:
-        return list(connection.execute(select(table.__table__)))
+        return list(connection.execute(select(table_of(table))))
 
 
 def test_carried_by_a_later_run_and_only_there(open_project: Any) -> None:
@@ -58,7 +60,7 @@ def test_carried_by_a_later_run_and_only_there(open_project: Any) -> None:
 
 
 def _traces(project: Project, run_id: str) -> list[dict[str, Any]]:
-    from solon.store.items import list_items
+    from solon.store.runs.items import list_items
 
     with project.store.connect() as connection:
         found = list_items(connection, run_id)
@@ -92,7 +94,8 @@ def test_where_experts_disagreed_a_person_is_asked(open_project: Any) -> None:
     project.decide(project.reviews()[0], "tie")
     project.resume()
     (row,) = rows(project, Decision)
-    table = Decision.__table__  # type: ignore[attr-defined]
+    from solon.store.tables import decisions as table
+
     with project.store.transaction() as connection:  # as an overlapped pilot answer leaves it
         other = {**row._mapping, "id": "other", "choice": "both_bad", "ordinal": -2}
         connection.execute(table.insert().values(other))
@@ -107,7 +110,8 @@ def test_a_withdrawn_answer_is_not_carried(open_project: Any) -> None:
     project.run("preference", SEEDS[:1])
     project.decide(project.reviews()[0], "tie")
     project.resume()
-    table = Decision.__table__  # type: ignore[attr-defined]
+    from solon.store.tables import decisions as table
+
     with project.store.transaction() as connection:
         connection.execute(update(table).values(undone_at=1.0))
     assert project.run("preference", SEEDS[:1], new_run=True).pending_review == 1

@@ -18,25 +18,25 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import text
 
-from solon import forgetting
 from solon.agents.models.scripted import ScriptedChat
 from solon.cli.run import planned_calls
-from solon.comparing import compare_runs
 from solon.config import parse_config
-from solon.edge import run_sync
+from solon.display.progress import ProgressDisplay
 from solon.errors import ModelUnavailable
 from solon.eval.material import gather
-from solon.eval.page import render_page
-from solon.eval.report import Report, build_report
+from solon.eval.report.page import render_page
+from solon.eval.report.report import Report, build_report
 from solon.eval.suites import compare
 from solon.graphs.runner import Progress
-from solon.planning import make_plan
-from solon.progress import ProgressDisplay
+from solon.operations import forget
+from solon.operations.compare import compare_runs
+from solon.operations.planning import make_plan
 from solon.project import Project
 from solon.review.statistics import run_statistics
 from solon.store.privacy.forgetting import Wanted
 from solon.store.records.exporting import export_rows
 from solon.store.records.overview import failure_reasons
+from solon.sync import run_sync
 
 SEEDS = [
     {"id": f"s{i:02}", "prompt": f"Explain in plain words what thing number {i} does"} for i in range(16)
@@ -155,7 +155,7 @@ def _make(made: Counted) -> Counted:
         made.budget = budget.run_id
         made.recorded = project.run("preference", RECORDED, on_progress=watch("recorded")).run_id
         for seed in (_seed_that_is(made, "accepted"), _seed_that_is(made, "waiting")):
-            run_sync(forgetting.forget(project.store, Wanted(seed=seed), actor="test", by="Dr. Weiss"))
+            run_sync(forget.forget(project.store, Wanted(seed=seed), actor="test", by="Dr. Weiss"))
     return made
 
 

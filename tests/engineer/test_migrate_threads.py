@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from solon.doctor import examine
-from solon.edge import run_sync
 from solon.errors import InvalidDecision
 from solon.graphs import recipes, versions
-from solon.migrating import Moved, migrate_threads
+from solon.operations.doctor import examine
+from solon.operations.migrate import Moved, migrate_threads
 from solon.project import Project
 from solon.store import tables
-from solon.store.writer import insert_rows
+from solon.store.database.writer import insert_rows
+from solon.store.tables import table_of
+from solon.sync import run_sync
 
 ALWAYS = {"routing": {"policy": "always"}}
 SEEDS = [{"id": f"m{i}", "prompt": f"Explain in plain words what thing number {i} does"} for i in range(4)]
@@ -26,7 +27,7 @@ SEEDS = [{"id": f"m{i}", "prompt": f"Explain in plain words what thing number {i
 
 def rows(project: Project, name: str) -> list[dict[str, Any]]:
     with project.store.connect() as connection:
-        return [dict(row) for row in connection.execute(select(getattr(tables, name).__table__)).mappings()]
+        return [dict(row) for row in connection.execute(select(table_of(getattr(tables, name)))).mappings()]
 
 
 def move(project: Project, **options: Any) -> Moved:
@@ -112,8 +113,8 @@ def test_decisions_of_the_old_schema_are_attached(open_project: Any, change_grap
     first = asked["m0"].candidates[0]
     project.decide(asked["m0"], "prefer", first, rationale="so")
     project.decide(asked["m1"], "tie")
-    decisions = tables.Decision.__table__  # type: ignore[attr-defined]
-    reviews = tables.Review.__table__  # type: ignore[attr-defined]
+    decisions = tables.decisions
+    reviews = tables.reviews
     with project.store.transaction() as connection:
         connection.execute(update(decisions).values(response_schema="pair@0"))
         connection.execute(update(reviews).values(response_schema="pair@0"))
@@ -149,12 +150,12 @@ def test_resume_alone_never_resumes_an_old_thread(open_project: Any, change_grap
 
 def test_what_people_left_goes_along_and_leases_are_respected(open_project: Any, change_graph: Any) -> None:
     from solon.store.reviewing.drafts import write_draft
-    from solon.store.reviews import set_escalated
+    from solon.store.reviewing.reviews import set_escalated
 
     project = open_project(**ALWAYS)
     project.run("preference", SEEDS[:2])
     asked = waiting(project)
-    reviews = tables.Review.__table__  # type: ignore[attr-defined]
+    reviews = tables.reviews
     at = {"opened_at": 1.0, "expires_at": 2.0}
     with project.store.transaction() as connection:
         for state in ("skipped", "expired"):
@@ -184,7 +185,7 @@ def test_a_gap_in_the_journal_is_said_and_filled_by_resume(open_project: Any, ch
     project = open_project(**ALWAYS)
     project.run("preference", SEEDS[:2])
     item = waiting(project)["m0"].item_id
-    calls, texts = (tables.Call.__table__, tables.Text.__table__)  # type: ignore[attr-defined]
+    calls, texts = (tables.calls, tables.texts)
     with project.store.transaction() as connection:
         lost = select(calls.c.answer_id).where(calls.c.item_id == item, calls.c.role == "judge")
         connection.execute(update(texts).where(texts.c.id.in_(lost)).values(body=None))

@@ -13,8 +13,8 @@ from solon import critic, judge
 from solon.agents.models.scripted import ScriptedChat
 from solon.config import BUILTIN_NOTE, Config, parse_config
 from solon.errors import ConfigError
-from solon.planning import make_plan
-from solon.preview import preview
+from solon.operations.planning import make_plan
+from solon.operations.preview import preview
 from solon.project import Project
 
 SEEDS = [{"id": f"s{i}", "prompt": f"Say what {i} is"} for i in range(2)]

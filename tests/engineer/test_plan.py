@@ -9,7 +9,9 @@ import pytest
 
 from solon.config import parse_config
 from solon.errors import UsageError
-from solon.planning import WORDS_PER_MINUTE, make_plan, measure
+from solon.operations.planning import make_plan, measure
+from solon.operations.planning.assumed import WORDS_PER_MINUTE
+from solon.store.tables import table_of
 
 PRICED = {"model": "scripted:default", "price": {"input": 2.0, "output": 10.0}}
 BASE: dict[str, Any] = {"models": {"default": PRICED}, "routing": {"policy": "always"}}
@@ -117,7 +119,8 @@ GROUPS = [
 
 def groups() -> list[Any]:
     from solon.formats.seed_groups import count_groups
-    from solon.formats.seeds import SeedRow, read_seed_rows
+    from solon.formats.seed_rows import SeedRow
+    from solon.formats.seeds import read_seed_rows
 
     return count_groups(row for row in read_seed_rows(GROUPS) if isinstance(row, SeedRow))
 
@@ -151,7 +154,7 @@ def test_experts_of_a_specialty_answer_that_one() -> None:
 def test_shares_of_the_configuration_and_measured_seconds(open_project: Any) -> None:
     from sqlalchemy import update
 
-    from solon.store.tables import Decision, Review
+    from solon.store.tables.people import Decision, Review
 
     shares = {"plan": {"specialties": {"a": 3, "b": 1}, "languages": {"en": 1, "de": 1}}}
     made = make_plan(parse_config({**BASE, **shares}), items=800, **TEAM)
@@ -165,7 +168,7 @@ def test_shares_of_the_configuration_and_measured_seconds(open_project: Any) -> 
     project.run("preference", [{**seed, "specialty": "a", "lang": "en"} for seed in SEEDS])
     for review in project.reviews():
         project.decide(review, "tie")
-    decisions, reviews = Decision.__table__, Review.__table__  # type: ignore[attr-defined]
+    decisions, reviews = table_of(Decision), table_of(Review)
     with project.store.transaction() as connection:
         connection.execute(update(decisions).values(counts=True, active_seconds=40.0))
         connection.execute(update(reviews).values(specialty="a", lang="en"))

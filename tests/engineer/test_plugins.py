@@ -13,7 +13,6 @@ from solon import critic, generator, judge
 from solon.errors import ConfigError, UsageError
 from solon.plugins import BadAnswer, load_plugin, read_opinion
 from solon.project import Project
-from solon.store.tables import Call
 
 SEEDS = [{"id": f"p{i}", "prompt": f"Name the parts of thing {i}"} for i in range(2)]
 
@@ -55,7 +54,8 @@ def echo(prompt: str, index: int) -> str:
 
 
 def rows(project: Project) -> list[Any]:
-    table = Call.__table__  # type: ignore[attr-defined]
+    from solon.store.tables import calls as table
+
     with project.store.connect() as connection:
         return list(connection.execute(select(table).where(table.c.model.startswith("python:"))))
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from solon.comparing import compare_runs, mark_words, render_page
 from solon.config import parse_config
-from solon.preview import preview
+from solon.operations.compare import compare_runs, mark_words, render_page
+from solon.operations.preview import preview
 from solon.project import Project
 from solon.store import tables
+from solon.store.tables import table_of
 
 SEEDS = [{"id": f"s{i}", "prompt": f"Explain in plain words what thing number {i} does"} for i in range(6)]
 SCRIPTED: dict[str, Any] = {
@@ -23,7 +24,7 @@ SCRIPTED: dict[str, Any] = {
 
 
 def count(project: Project, name: str) -> int:
-    table = getattr(tables, name).__table__
+    table = table_of(getattr(tables, name))
     with project.store.connect() as connection:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
@@ -95,7 +96,7 @@ def test_calls_are_shared_both_ways(open_project: Any) -> None:
 
 
 def _all(project: Project) -> list[Any]:
-    from solon.store.runs import all_runs
+    from solon.store.runs.runs import all_runs
 
     with project.store.connect() as connection:
         return all_runs(connection)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from solon.config import load_config, parse_config
+from solon.config.pinned import config_of_run
 from solon.errors import ConfigError, UsageError
-from solon.preparing import config_of_run
 
 FILE = """
 [models.default]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from solon.errors import ConfigError, UsageError
-from solon.prompts import PromptLibrary
+from solon.prompts.library import PromptLibrary
+from solon.store.tables import table_of
 
 SEEDS = [{"id": "s", "prompt": "Say what a heron is"}]
 
@@ -46,9 +47,9 @@ def test_a_run_asks_with_ones_own_template_and_is_pinned_to_it(open_project: Any
 def _calls(project: Any) -> list[dict[str, Any]]:
     from sqlalchemy import select
 
-    from solon.store.tables import Call, Text
+    from solon.store.tables.runs import Call, Text
 
-    calls, texts = Call.__table__, Text.__table__  # type: ignore[attr-defined]
+    calls, texts = table_of(Call), table_of(Text)
     query = select(calls.c.template, texts.c.body.label("prompt")).join(
         texts, texts.c.id == calls.c.prompt_id
     )

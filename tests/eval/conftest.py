@@ -17,14 +17,15 @@ import pytest
 from sqlalchemy import text
 
 from solon import Project
-from solon.store import Store
-from solon.store.items import load_items
-from solon.store.overlaps import half_of
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
 from solon.store.records.evaluation import records_of
 from solon.store.reviewing.experts import add_expert
-from solon.store.reviews import ReviewRow, decide, list_reviews
-from solon.store.tables import Assignment
-from solon.store.writer import insert_rows
+from solon.store.reviewing.overlaps import half_of
+from solon.store.reviewing.review_rows import ReviewRow, list_reviews
+from solon.store.reviewing.reviews import decide
+from solon.store.runs.items import load_items
+from solon.store.tables.people import Assignment
 
 CONFIG: dict[str, Any] = {
     "models": {
@@ -185,7 +186,7 @@ def _half(project: Project, review: ReviewRow) -> str:
 
 
 def _better(project: Project, review: ReviewRow) -> int:
-    from solon.store.learning import votes_on
+    from solon.store.runs.verdicts import votes_on
 
     with project.store.connect() as connection:
         votes = votes_on(connection, [(review.item_id, review.attempt, review.candidates)])[review.item_id]

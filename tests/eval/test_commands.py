@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solon.eval.replay import replay as replay_from_python
+from solon.eval.replay.replay import replay as replay_from_python
 from solon.eval.table import HEAD, tabulate
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -11,10 +11,11 @@ from sqlalchemy import text
 from solon import Project
 from solon.cli.learn import read_status, spell_status
 from solon.eval.material import gather
-from solon.eval.report import build_report
+from solon.eval.report.report import build_report
 from solon.eval.suites.drift import LEVEL, Drift, _course, evaluate, fell
 from solon.store.reviewing.experts import add_expert
-from solon.store.reviews import decide, list_reviews
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
 
 WEEK = 7 * 86400.0
 START = 1_760_000_000.0

@@ -14,16 +14,16 @@ import pytest
 
 from solon import Project
 from solon.errors import UsageError
-from solon.eval.benchmark import Benchmark, Contaminated, Gate
 from solon.eval.constraints import find_constraints
 from solon.eval.embedding import embed_hashed, load_embedder
 from solon.eval.material import gather
+from solon.eval.releases.benchmark import Benchmark, Contaminated, Gate
+from solon.eval.replay.winning import Duel, measure_wins
 from solon.eval.spread import group_vectors, measure_spread, measure_vendi
 from solon.eval.suites import contamination, diversity, downstream, judges, replay
 from solon.eval.suites.downstream import _arm, _Pair
-from solon.eval.winning import Duel, measure_wins
 from solon.formats.records import ExportRow
-from solon.store import Store
+from solon.store.database.store import Store
 
 Cli = Callable[..., tuple[int, str, str]]
 

@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import text
 
 from solon.errors import SolonError, UsageError
-from solon.eval.benchmark import Contaminated, Gate
-from solon.eval.release import create_release, read_manifest, read_rows, verify_release
-from solon.eval.release_diff import diff_releases
-from solon.store import Store
+from solon.eval.releases.benchmark import Contaminated, Gate
+from solon.eval.releases.diff import diff_releases
+from solon.eval.releases.releases import create_release, read_manifest, read_rows, verify_release
+from solon.store.database.store import Store
 from solon.store.records.exporting import export_rows
 from solon.store.records.releasing import find_release, releases_of
 
@@ -282,17 +282,17 @@ class Killed(BaseException):
 
 
 MOMENTS: dict[str, tuple[str, str]] = {
-    "nothing written": ("solon.eval.release._freeze", "before"),
-    "in the middle of the rows": ("solon.eval.release.freeze_row", "third"),
-    "the files written": ("solon.eval.release._lock", "before"),
-    "no manifest yet": ("solon.eval.release._environment", "before"),
-    "the manifest written": ("solon.eval.release._sync", "before"),
+    "nothing written": ("solon.eval.releases.releases._freeze", "before"),
+    "in the middle of the rows": ("solon.eval.releases.releases.freeze_row", "third"),
+    "the files written": ("solon.eval.releases.releases._lock", "before"),
+    "no manifest yet": ("solon.eval.releases.releases._environment", "before"),
+    "the manifest written": ("solon.eval.releases.releases._sync", "before"),
     "synced": ("solon.store.records.releasing.mark_release", "before"),
     "some records noted": ("solon.store.records.releasing.insert_rows", "after"),
-    "all records noted": ("solon.store.audit_log.append", "before"),
-    "the seal not committed": ("solon.store.audit_log.append", "after"),
+    "all records noted": ("solon.store.database.audit_log.append", "before"),
+    "the seal not committed": ("solon.store.database.audit_log.append", "after"),
     "sealed": ("solon.store.records.releasing.mark_release", "after"),
-    "before it is in its place": ("solon.eval.release._put", "before"),
+    "before it is in its place": ("solon.eval.releases.releases._put", "before"),
 }
 SEALED = ("sealed", "before it is in its place")
 
@@ -330,7 +330,7 @@ def test_a_release_ended_at_any_moment_is_none_or_sealed_and_goes_on(
     with monkeypatch.context() as patch:
         end_at(patch, *MOMENTS[moment])
         if not cleaning:  # what is killed cleans up nothing
-            patch.setattr("solon.eval.release.shutil.rmtree", lambda *_, **__: None)
+            patch.setattr("solon.eval.releases.releases.shutil.rmtree", lambda *_, **__: None)
         with pytest.raises(Killed):
             create_release(mine, "one", folder, format="trl-preference")
     assert not folder.exists()
@@ -365,17 +365,17 @@ def test_what_was_sealed_is_not_passed_off_as_a_release_with_other_options(
 def test_one_process_at_a_time_makes_a_release(
     mine: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from solon.eval import release
+    from solon.eval.releases import releases
 
-    own = release._freeze
+    own = releases._freeze
 
     def again(*arguments: Any) -> Any:
-        monkeypatch.setattr(release, "_freeze", own)
+        monkeypatch.setattr(releases, "_freeze", own)
         with pytest.raises(UsageError, match="another process is making this release"):
             create_release(mine, "one", tmp_path / "one")
         return own(*arguments)
 
-    monkeypatch.setattr(release, "_freeze", again)
+    monkeypatch.setattr(releases, "_freeze", again)
     create_release(mine, "one", tmp_path / "one")
     assert verify_release(mine, tmp_path / "one").passed
 
@@ -383,9 +383,9 @@ def test_one_process_at_a_time_makes_a_release(
 def test_a_place_that_is_taken_meanwhile_loses_no_release(
     mine: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from solon.eval import release
+    from solon.eval.releases import releases
 
-    own = release._put
+    own = releases._put
 
     def occupied(scratch: Path, folder: Path) -> None:
         folder.mkdir()
@@ -393,7 +393,7 @@ def test_a_place_that_is_taken_meanwhile_loses_no_release(
         own(scratch, folder)
 
     with monkeypatch.context() as patch:
-        patch.setattr(release, "_put", occupied)
+        patch.setattr(releases, "_put", occupied)
         with pytest.raises(SolonError, match=r"is sealed, but .* cannot be put in its place"):
             create_release(mine, "one", tmp_path / "one")
     (tmp_path / "one").rename(tmp_path / "away")

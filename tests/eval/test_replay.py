@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from solon.consensus import ConsensusModel, judge_item
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import judge_item
 from solon.errors import UsageError
-from solon.eval.recorded import RecordedItem, load
-from solon.eval.replay import Routed, replay
+from solon.eval.replay.recorded import RecordedItem, load
+from solon.eval.replay.replay import Routed, replay
 
 DATA = Path(os.environ.get("SOLON_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
 
@@ -201,8 +202,8 @@ def test_recorded_scores_cascade() -> None:
 
 
 def test_the_graph_spends_a_budget_on_recorded_items(pairs: Path) -> None:
-    from solon.eval.graph_replay import run_graph
-    from solon.eval.recorded import load
+    from solon.eval.replay.graph import run_graph
+    from solon.eval.replay.recorded import load
 
     items = list(load(pairs, panel=None, subset=None, seed=0).items)[:20]
     found = run_graph(items, ConsensusModel.prior(), "budget(0.25)")
@@ -214,8 +215,8 @@ def test_the_graph_spends_a_budget_on_recorded_items(pairs: Path) -> None:
 
 
 def test_recorded_people_answer_what_the_graph_sends_to_them(pairs: Path) -> None:
-    from solon.eval.graph_replay import run_graph
-    from solon.eval.recorded import load
+    from solon.eval.replay.graph import run_graph
+    from solon.eval.replay.recorded import load
 
     items = list(load(pairs, panel=None, subset=None, seed=0).items)[:30]
     gold = {item.id: item.gold for item in items}

@@ -15,17 +15,17 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import Connection, text
 
-from solon.eval.drawing import Plot, Point, Series, draw
 from solon.eval.material import gather
-from solon.eval.page import render_page
-from solon.eval.report import build_report
+from solon.eval.report.drawing import Plot, Point, Series, draw
+from solon.eval.report.page import render_page
+from solon.eval.report.report import build_report
 from solon.eval.suites import audit
 from solon.law.amendments import Edit, apply_edits
-from solon.store import Store
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
 from solon.store.lawmaking.amendments import add_amendment
-from solon.store.laws import history
-from solon.store.tables import Vote
-from solon.store.writer import insert_rows
+from solon.store.runs.laws import history
+from solon.store.tables.amendments import Vote
 
 Cli = Callable[..., tuple[int, str, str]]
 EVIL = "</dd><script>alert(1)</script> \u202e {{ 7 * 7 }} <img src=x onerror=alert(1)>"

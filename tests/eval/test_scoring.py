@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from solon.cli.app import run_command
-from solon.edge import run_sync
 from solon.errors import LimitReached, UsageError
 from solon.eval import registry
 from solon.eval.material import gather
 from solon.eval.scoring import Scores, score_records
 from solon.project import Project
+from solon.sync import run_sync
 
 CONFIG: dict[str, Any] = {
     "models": {"default": {"model": "scripted:default"}, "other": {"model": "openai:other"}},

@@ -15,15 +15,14 @@ from solon import Project
 from solon.errors import UsageError
 from solon.eval import registry
 from solon.eval.material import Material, gather
-from solon.eval.opinions import counted
+from solon.eval.replay.opinions import counted
 from solon.eval.result import SuiteResult, rate
 from solon.eval.suites import agreement, audit, compare, contamination, duplicates, judges, quality
-from solon.store import Store
+from solon.store.database.store import Store
 from solon.store.records import evaluation
 from solon.store.records.scores import scores_on
 from solon.store.reviewing.experts import add_expert
-from solon.store.reviews import decide
-from solon.store.tables import ConfigVersion
+from solon.store.reviewing.reviews import decide
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -114,7 +113,8 @@ def test_families_that_the_configuration_states_go_before_names(copied: str) -> 
     with Store(copied) as store:
         assert {judge.family for judge in judges.evaluate(gather(store)).judges} == {"default", "split"}
         with store.transaction() as connection:
-            configs = ConfigVersion.__table__  # type: ignore[attr-defined]
+            from solon.store.tables import configs
+
             [payload] = connection.execute(select(configs.c.payload)).scalars()
             for model in payload["models"].values():
                 model["family"] = "Kin"

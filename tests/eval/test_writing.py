@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solon.config_sections import family_of
-from solon.eval.benchmark import _grams
+from solon.config.sections import family_of
 from solon.eval.languages import KNOWN, find_language, primary
+from solon.eval.releases.benchmark import _grams
 from solon.eval.suites.diversity import measure_distinct, measure_self_bleu, measure_variety
 from solon.eval.suites.duplicates import find_twins
 from solon.eval.writing import (

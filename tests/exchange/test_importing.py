@@ -19,10 +19,10 @@ from solon.eval import importing
 from solon.eval.importing import import_file
 from solon.formats.exports import export
 from solon.formats.records import ExportRow
-from solon.store import runs
 from solon.store.records import evaluation
-from solon.store.review_rows import list_reviews
 from solon.store.reviewing.experts import add_expert
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.runs import runs
 
 Cli = Callable[..., tuple[int, str, str]]
 STORE = "sqlite:///imported.db"

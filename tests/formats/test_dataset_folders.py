@@ -10,8 +10,10 @@ import pytest
 
 from solon.config import parse_config
 from solon.errors import SeedError
-from solon.formats.seeds import BadRow, SeedRow, read_seeds
-from solon.preparing import fingerprint_seeds
+from solon.formats.seed_files import BadRow
+from solon.formats.seed_rows import SeedRow
+from solon.formats.seeds import read_seeds
+from solon.workspace.seeds import fingerprint_seeds
 
 ROWS = [
     {"id": f"h{i}", "question": f"What is {i}?", "group": "g", "responses": [{"text": "a"}, {"text": "b"}]}

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solon.errors import SolonError, UsageError
-from solon.formats.exports import export, split_of
+from solon.formats.exports import export
 from solon.formats.records import ExportRow
+from solon.formats.splits import split_of
 
 
 def pair(n: int = 1, group: str = "") -> ExportRow:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from solon.errors import SeedError
-from solon.formats.seeds import BadRow, SeedRow, read_seeds
+from solon.formats.seed_files import BadRow
+from solon.formats.seed_rows import SeedRow
+from solon.formats.seeds import read_seeds
 
 
 def bad(path: Path, **options: object) -> dict[int, str]:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from solon.cli.seeds import demo_seeds_path
 from solon.errors import SeedError
-from solon.formats.seeds import BadRow, SeedRow, read_seed_rows, read_seeds, write_bad_rows
-from solon.seeds import demo_seeds_path
+from solon.formats.seed_files import BadRow
+from solon.formats.seed_rows import SeedRow
+from solon.formats.seeds import read_seed_rows, read_seeds, write_bad_rows
 
 
 def write_lines(path: Path, *lines: object) -> Path:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from solon.agents.models.scripted import ScriptedChat
 from solon.project import Project
 from solon.store import tables
+from solon.store.tables import table_of
 
 Answer = Callable[[Any], Any]
 
@@ -52,11 +53,11 @@ class Desk:
             return query(connection)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        columns = getattr(tables, table).__table__
+        columns = table_of(getattr(tables, table))
         return [dict(r) for r in self.read(lambda c: c.execute(select(columns)).mappings().all())]
 
     def count(self, table: str) -> int:
-        columns = getattr(tables, table).__table__
+        columns = table_of(getattr(tables, table))
         return int(self.read(lambda c: c.execute(select(func.count()).select_from(columns)).scalar_one()))
 
     def states(self) -> dict[str, int]:

@@ -15,10 +15,12 @@ from sqlalchemy import select
 from solon.agents.models.scripted import Scripted, ScriptedChat
 from solon.config import parse_config
 from solon.errors import ConfigError, ModelUnavailable
-from solon.preview import preview
+from solon.operations.preview import preview
 from solon.project import Project
 from solon.store import tables
-from solon.store.reviews import decide, list_reviews
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
+from solon.store.tables import table_of
 
 PRICE = {"cheap": 1.0, "strong": 20.0}
 Sure = Callable[[str], float]
@@ -88,7 +90,7 @@ class Bench:
         return {name: self.chats[name].calls_by_role.get("judge", 0) for name in PRICE}
 
     def rows(self, table: str) -> list[Mapping[str, Any]]:
-        columns = getattr(tables, table).__table__
+        columns = table_of(getattr(tables, table))
         with self.project.store.connect() as connection:
             return list(connection.execute(select(columns)).mappings().all())
 
@@ -196,7 +198,7 @@ def test_tiers_get_cuts_of_their_own_and_items_follow_them(make: Callable[..., B
 
 
 def test_previews_and_plans_count_the_strong_judge_as_a_range(make: Callable[..., Bench]) -> None:
-    from solon.planning import make_plan
+    from solon.operations.planning import make_plan
 
     bench = make()
     found = preview("preference", seeds(*["easy"] * 3, "hard"), bench.project, n=4, draw=1)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from solon.collecting import YOUNG, collecting_seldom
+from solon.graphs.garbage import YOUNG, collecting_seldom
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ import pytest
 
 from solon.consensus.model import Calibration, ConsensusModel
 from solon.consensus.panel import judge_item
-from solon.store.criticism import against_on
-from solon.store.learning import judged_items
-from solon.store.runs import find_run
+from solon.store.learning.evidence import judged_items
+from solon.store.runs.runs import find_run
+from solon.store.runs.verdicts import against_on
 
 LISTENS = Calibration(kind="platt", signals={"critic_against": -2.0, "said_doubt": -1.0}, n=50)
 

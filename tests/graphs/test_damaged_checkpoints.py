@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from solon.doctor import Check, examine
 from solon.graphs.known_threads import Summed
 from solon.observers import SolonWarning
-from solon.store.engine import checkpoint_location, sqlite_path
+from solon.operations.doctor import Check, examine
+from solon.store.database.engine import checkpoint_location, sqlite_path
 
 Make = Callable[..., Any]
 ALWAYS = {"routing": {"policy": "always"}}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from solon.store import Store
-from solon.store.tables import Meta
+from solon.store.database.store import Store
+from solon.store.tables.runs import Meta
 
 Make = Callable[..., Any]
 SEEDS: list[Any] = [{"id": f"s{i}", "prompt": f"Explain thing number {i}."} for i in range(12)]
@@ -82,7 +82,7 @@ def test_a_text_that_no_database_can_hold_is_the_same_in_a_replay(make_desk: Mak
     (review,) = desk.project.reviews()
     assert all("\x00" not in c.text and "\ufffd" in c.text for c in review.candidates)
     calls = desk.chat.calls
-    from solon.store import items
+    from solon.store.runs import items
 
     with desk.project.store.transaction() as connection:
         items.next_attempt(connection, review.item_id)

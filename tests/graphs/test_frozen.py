@@ -15,15 +15,15 @@ import pytest
 from sqlalchemy import select, update
 
 from solon.cli.worker import _work as work_as_a_command
-from solon.cluster import Worker as RayWorker
 from solon.errors import ClaimLost
+from solon.operations.cluster import Worker as RayWorker
 from solon.review.live import Live
 from solon.review.worker import Worker
-from solon.store import items as item_store
 from solon.store import tables
+from solon.store.runs import items as item_store
 
 Make = Callable[..., Any]
-ITEMS = tables.Item.__table__  # type: ignore[attr-defined]
+ITEMS = tables.items
 SEEDS = [f"Explain thing number {n}." for n in range(4)]
 NEVER = {"routing": {"policy": "never", "audit_share": 0}}
 ALWAYS = {"routing": {"policy": "always"}}

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from solon.project import Project
-from solon.store import Store
+from solon.store.database.store import Store
 
 GATE = 16
 """Calls in flight."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from solon.store import items, spending
+from solon.store.runs import items, spending
 
 Make = Callable[..., Any]
 SEEDS = [f"Explain thing number {n}." for n in range(12)]

@@ -16,9 +16,9 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from solon.agents.calls import Meter
+from solon.display.progress import ProgressDisplay
 from solon.observers import Observer, SolonWarning, watched
-from solon.progress import ProgressDisplay
-from solon.store.items import load_items, set_state
+from solon.store.runs.items import load_items, set_state
 from solon.tracing import Tracing
 
 Make = Callable[..., Any]

@@ -11,15 +11,16 @@ import pytest
 
 from solon.agents.calls import Meter, ModelPool
 from solon.agents.judge import Verdict
-from solon.consensus import Consensus, ConsensusModel, Vote, judge_item
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import Consensus, Vote, judge_item
 from solon.graphs import rejudging
 from solon.graphs.bench import Bench
 from solon.graphs.nodes import consensus as consensus_node
 from solon.graphs.nodes import judge as judge_node
 from solon.graphs.recipes import get_recipe
 from solon.store.lawmaking.rejudging import Target, begin_again
-from solon.store.learning import judged_items
-from solon.store.runs import find_run
+from solon.store.learning.evidence import judged_items
+from solon.store.runs.runs import find_run
 
 from .conftest import Desk
 from .test_critics_signal import LISTENS, critic

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from solon.errors import AlreadyDecided, ModelUnavailable
 from solon.store import tables
-from solon.store.engine import checkpoint_location, sqlite_path
+from solon.store.database.engine import checkpoint_location, sqlite_path
 
 Make = Callable[..., Any]
 ALWAYS = {"routing": {"policy": "always"}}
@@ -261,11 +261,11 @@ def test_an_item_left_at_its_review_by_a_dead_process_takes_its_decision(make_de
     desk.project.run("preference", ["Why is the sky blue?"])
     (review,) = desk.project.reviews()
     desk.project.decide(review, "prefer", review.candidates[1])
-    from solon.store import reviews
+    from solon.store.reviewing import reviews
 
     with desk.project.store.transaction() as connection:
         assert len(reviews.claim_deliveries(connection, "gone:1:1:x", 9)) == 1
-        connection.execute(update(tables.Item.__table__).values(claimed_until=1.0))  # type: ignore[attr-defined]
+        connection.execute(update(tables.items).values(claimed_until=1.0))
     calls = desk.chat.calls
     summary = desk.project.resume()
     assert (summary.accepted, summary.decisions_to_apply) == (1, 0)
@@ -283,12 +283,12 @@ def test_a_worker_that_died_after_delivering_leaves_nothing_open(make_desk: Make
     answer = {"guidance": "shorter"} if choice == "redraft" else {}
     desk.project.decide(review, choice, review.candidates[0] if choice == "prefer" else None, **answer)
     desk.project.resume()
-    from solon.store import items
+    from solon.store.runs import items
 
     dead = f"{items.owner().rsplit(':', 1)[0]}:1:x"
     with desk.project.store.transaction() as connection:
         left = {"applied_at": None, "claimed_by": dead, "claimed_until": 9e9}
-        connection.execute(update(tables.Outbox.__table__).values(**left))  # type: ignore[attr-defined]
+        connection.execute(update(tables.outbox).values(**left))
     before = [r.id for r in desk.project.reviews()]
     calls = desk.chat.calls
     summary = desk.project.resume()
@@ -302,7 +302,7 @@ def test_a_thread_that_has_ended_leaves_no_checkpoint(
 ) -> None:
     """On both databases: neither one that never stopped nor one that a person answered; a new one is not looked for."""
     from solon.graphs import known_threads
-    from solon.store.housekeeping import stored_threads
+    from solon.store.upkeep.pruning import stored_threads
 
     known: list[set[str]] = []
 
@@ -339,9 +339,7 @@ def test_a_decision_on_an_earlier_run_is_applied_too(store_url: str, make_desk: 
     begun = desk.read(lambda c: c.execute(select(tables.Item).where(tables.Item.state == "waiting")).all())
     left = next(row for row in begun if row.id != review.item_id)
     with desk.project.store.transaction() as connection:  # as a run that was stopped leaves it
-        connection.execute(
-            update(tables.Item.__table__).where(tables.Item.id == left.id).values(state="queued")
-        )
+        connection.execute(update(tables.items).where(tables.Item.id == left.id).values(state="queued"))
     newest = desk.project.run("preference", ["What is a prime number?"])
     calls = desk.chat.calls
     summary = desk.project.resume()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from solon.config import RoutingConfig
+from solon.config.sections import RoutingConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Vote, judge_item
 from solon.graphs.routing import choose_route, explain

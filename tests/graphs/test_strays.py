@@ -10,16 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from solon.doctor import Check, examine
-from solon.store import deliveries, tables
-from solon.store.strays import find_strays
+from solon.operations.doctor import Check, examine
+from solon.store import tables
+from solon.store.reviewing import deliveries
+from solon.store.reviewing.strays import find_strays
+from solon.store.tables import table_of
 
 Make = Callable[..., Any]
 ALWAYS = {"routing": {"policy": "always"}}
-ITEMS, REVIEWS, OUTBOX = (
-    table.__table__  # type: ignore[attr-defined]
-    for table in (tables.Item, tables.Review, tables.Outbox)
-)
+ITEMS, REVIEWS, OUTBOX = (table_of(table) for table in (tables.Item, tables.Review, tables.Outbox))
 BY_MISTAKE = {
     "state": "failed",
     "reason": "internal error: BrokenPipeError: [Errno 32] Broken pipe",
@@ -125,7 +124,7 @@ def test_an_item_that_ended_as_its_answer_did_not_say(make_desk: Make) -> None:
     desk = make_desk(**ALWAYS)
     decided(desk)
     desk.project.resume()
-    write(desk, update(tables.Record.__table__).values(decision_id=None))  # type: ignore[attr-defined]
+    write(desk, update(tables.records).values(decision_id=None))
     assert strays(desk) == ["ended without the answer they were given"]
     doctor(desk, repair=True)
     assert desk.project.resume().accepted == 1
@@ -150,7 +149,7 @@ def test_a_redraft_that_fails_by_the_graph_is_no_stray(make_desk: Make) -> None:
 def test_an_answer_that_was_taken_back_is_no_stray(make_desk: Make) -> None:
     desk = make_desk(**ALWAYS)
     decided(desk)
-    write(desk, update(tables.Decision.__table__).values(undone_at=1.0))  # type: ignore[attr-defined]
+    write(desk, update(tables.decisions).values(undone_at=1.0))
     write(
         desk, update(ITEMS).values(state="rejected", route="consensus"), update(OUTBOX).values(applied_at=1.0)
     )
@@ -176,7 +175,7 @@ def test_an_answer_is_applied_in_the_transaction_that_names_it(
                 (state, connection.execute(OUTBOX.select()).mappings().one()["applied_at"] is not None)
             )
 
-    for module in ("solon.store.reviews", "solon.graphs.nodes.finish"):
+    for module in ("solon.store.reviewing.reviews", "solon.graphs.nodes.finish"):
         monkeypatch.setattr(f"{module}.mark_applied", noting)
     desk.project.resume()
     assert seen == [("accepted" if choice == "prefer" else "waiting", True)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from solon.store import items, runs
+from solon.store.runs import items, runs
 
 Make = Callable[..., Any]
 SEEDS = [f"Explain thing number {n}." for n in range(12)]

@@ -19,7 +19,8 @@ from solon import Project
 from solon.agents.models.scripted import Scripted, ScriptedChat
 from solon.agents.models.scripted_answers import Question
 from solon.store.reviewing.experts import ExpertRow, add_expert, find_expert
-from solon.store.reviews import decide, list_reviews
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
 
 RULE = "Gives the amount with its unit."
 OVERFIT = "Remembers the earlier cases."

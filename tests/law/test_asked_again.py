@@ -8,17 +8,15 @@ from sqlalchemy import insert, select, text
 
 from solon.eval.material import Material
 from solon.eval.suites import drift
-from solon.store.review_rows import find_review
 from solon.store.reviewing.answering import answer_lease
-from solon.store.reviewing.asked_again import repeated_answers
 from solon.store.reviewing.known import Mix, next_known
 from solon.store.reviewing.queue import lease_next, reveal
-from solon.store.runs import all_runs
-from solon.store.tables import Review
+from solon.store.reviewing.repeats import repeated_answers
+from solon.store.reviewing.review_rows import find_review
+from solon.store.runs.runs import all_runs
+from solon.store.tables import reviews
 
 from .conftest import Court
-
-reviews = Review.__table__  # type: ignore[attr-defined]
 
 DAY = 86400.0
 MIX = Mix(repeat_share=1.0, repeat_days=30.0)

@@ -18,15 +18,18 @@ from solon.consensus.criteria import LEAST, fit_weights
 from solon.errors import UsageError
 from solon.law.documents import dump_yaml, load_constitution, parse_constitution
 from solon.law.scopes import covers, domains_of, narrowest
-from solon.legislating import import_law, law_in_force, propose
+from solon.lawmaking.drafting import import_law, law_in_force, propose
+from solon.lawmaking.weights import weigh
 from solon.store.lawmaking.amendments import count_votes
 from solon.store.lawmaking.precedents import precedents_under
 from solon.store.lawmaking.principles import Use, count_uses
-from solon.store.laws import versions_in_force
 from solon.store.reviewing.experts import add_expert
-from solon.store.reviews import decide, list_reviews
-from solon.store.tables import Amendment, Precedent
-from solon.weighing import weigh
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
+from solon.store.runs.laws import versions_in_force
+from solon.store.tables import table_of
+from solon.store.tables.amendments import Amendment
+from solon.store.tables.law import Precedent
 
 from .conftest import CONFIG, RULE, Court
 from .test_lawmaking import cast, draft, measure, query
@@ -212,8 +215,8 @@ def test_experts_who_look_at_one_criterion_change_its_weight_through_an_amendmen
         weights = {c.id: c.weight for c in found.amendment.document.criteria}  # type: ignore[union-attr]
         assert weights["accuracy"] > 3 * weights["charm"]
         with project.store.connect() as connection:
-            cites = connection.execute(select(Amendment.__table__.c.cites)).scalar_one()
-            half, decision = Precedent.__table__.c.half, Precedent.__table__.c.decision_id
+            cites = connection.execute(select(table_of(Amendment).c.cites)).scalar_one()
+            half, decision = table_of(Precedent).c.half, table_of(Precedent).c.decision_id
             halves = connection.execute(select(half).distinct().where(decision.in_(cites))).scalars()
             assert list(halves) == ["seen"]
         told = found.to_json()

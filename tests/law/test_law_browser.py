@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the review server needs the extra solon[review]")
 from solon.review.app import create_app
-from solon.review.room import Options
+from solon.review.state import Options
 from solon.store.lawmaking.amendments import find_amendment, list_amendments
 from solon.store.reviewing.experts import rotate_token
 

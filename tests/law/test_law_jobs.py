@@ -22,9 +22,9 @@ from solon.agents.models.scripted_rules import Script
 from solon.review.app import create_app
 from solon.review.jobs import Jobs
 from solon.review.law_jobs import LawWork
-from solon.review.room import Options
-from solon.store.jobs import MOST_TRIES, JobRow, find_job, list_jobs, set_job, take_job
+from solon.review.state import Options
 from solon.store.lawmaking.amendments import find_amendment, trials_of
+from solon.store.reviewing.jobs import MOST_TRIES, JobRow, find_job, list_jobs, set_job, take_job
 
 from .conftest import CONFIG, RULE, Court
 from .test_law_pages import csrf, token_of
@@ -288,7 +288,7 @@ def test_a_server_that_is_stopped_leaves_the_job_to_the_next(court: Court) -> No
 
 def test_jobs_that_kill_every_server_are_given_up(court: Court) -> None:
     with court.store.transaction() as connection:
-        from solon.store.jobs import add_job
+        from solon.store.reviewing.jobs import add_job
 
         job_id = add_job(connection, "rejudge", court.ada.actor, {"max_calls": 1, "max_cost": None})
         for n in range(1, MOST_TRIES + 1):

@@ -16,9 +16,9 @@ pytest.importorskip("fastapi", reason="the review server needs the extra solon[r
 import httpx
 
 from solon.review.app import create_app
-from solon.review.room import Options
+from solon.review.lawmaking import name_rule, show_amendment
 from solon.review.routes.law import read_principles
-from solon.review.rules import name_rule, show_amendment
+from solon.review.state import Options
 from solon.store.lawmaking.amendments import find_amendment
 from solon.store.lawmaking.precedents import all_precedents
 from solon.store.reviewing.experts import add_expert, rotate_token

@@ -11,11 +11,11 @@ from sqlalchemy import event, text
 
 from solon import Project
 from solon.errors import UsageError
-from solon.legislating import legislate, measure_impact, propose
+from solon.lawmaking.drafting import legislate, measure_impact, propose
 from solon.store.lawmaking.amendments import AmendmentRow, Standing, find_amendment, visible_flips, vote
 from solon.store.lawmaking.precedents import all_precedents
-from solon.store.laws import history, version_in_force
 from solon.store.reviewing.experts import ExpertRow, add_expert
+from solon.store.runs.laws import history, version_in_force
 
 from .conftest import CONFIG, OVERFIT, RULE, UNSEEN, Court, seed_rows
 

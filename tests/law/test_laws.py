@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from solon import Project
 from solon.errors import UsageError
 from solon.law.documents import dump_yaml, load_constitution, parse_constitution
-from solon.legislating import import_law
-from solon.store import Store
-from solon.store.laws import find_version, history, version_in_force
+from solon.lawmaking.drafting import import_law
+from solon.store.database.store import Store
+from solon.store.runs.laws import find_version, history, version_in_force
 
 MODELS = {"models": {"default": {"model": "scripted:default"}}}
 
@@ -89,7 +89,7 @@ def test_the_database_holds_one_version_in_force(tmp_path: Path) -> None:
 
 
 def test_an_older_store_keeps_all_its_versions_and_the_newest_in_force(store_url: str) -> None:
-    from solon.store.engine import make_engine
+    from solon.store.database.engine import make_engine
     from solon.store.migrations import upgrade
 
     engine = make_engine(store_url)

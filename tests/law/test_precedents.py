@@ -8,7 +8,8 @@ from sqlalchemy import select, text
 
 from solon import Project
 from solon.store.lawmaking.precedents import all_precedents, mark_retrievable, overrule, retrievable_cases
-from solon.store.tables import Resolution
+from solon.store.tables import table_of
+from solon.store.tables.work import Resolution
 
 from .conftest import CONFIG, Court, seed_rows
 
@@ -72,7 +73,7 @@ def test_a_resolver_may_settle_a_split_by_citing_a_precedent(court: Court) -> No
     with Project(court.store.url, config=config, models=court.models) as project:
         project.run("preference", seed_rows(300, 3))
     with court.store.connect() as connection:
-        found = connection.execute(select(Resolution.__table__.c.cites)).scalars().all()
+        found = connection.execute(select(table_of(Resolution).c.cites)).scalars().all()
         known = {row.id for row in all_precedents(connection) if row.half == "seen"}
     cited = {name for cites in found for name in cites}
     assert cited

@@ -22,11 +22,12 @@ from solon import Project
 from solon.agents.models.scripted import ScriptedChat
 from solon.agents.models.scripted_answers import Question
 from solon.law.impact import Trial, judge, measure
-from solon.legislating import Legislated, legislate
-from solon.store.ids import hash_id
+from solon.lawmaking.drafting import Legislated, legislate
+from solon.store.database.ids import hash_id
 from solon.store.lawmaking.precedents import PrecedentRow, all_precedents
 from solon.store.reviewing.experts import add_expert
-from solon.store.reviews import decide, list_reviews
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
 
 from .conftest import CONFIG
 

@@ -14,20 +14,20 @@ from sqlalchemy import text
 from solon import Project
 from solon.errors import UsageError
 from solon.eval.material import gather
-from solon.eval.page import render_page
-from solon.eval.release import create_release, verify_release
-from solon.eval.release_diff import diff_releases
-from solon.eval.report import build_report
+from solon.eval.releases.diff import diff_releases
+from solon.eval.releases.releases import create_release, verify_release
+from solon.eval.report.page import render_page
+from solon.eval.report.report import build_report
 from solon.eval.suites.drift import evaluate
 from solon.law.amendments import Edit, apply_edits
 from solon.law.documents import load_constitution
-from solon.legislating import import_law
-from solon.rejudging import Rejudged, rank_stale, rejudge
+from solon.lawmaking.drafting import import_law
+from solon.lawmaking.rejudging import Rejudged, rank_stale, rejudge
 from solon.store.lawmaking.principles import count_uses
-from solon.store.laws import history
 from solon.store.records.evaluation import accepted
 from solon.store.records.exporting import export_rows
 from solon.store.reviewing.queue import lease_next
+from solon.store.runs.laws import history
 
 from .conftest import CONFIG, RULE, UNSEEN, Court, Fake, seed_rows
 from .test_lawmaking import cast, draft, measure, query
@@ -213,7 +213,7 @@ def test_rejudging_goes_on_after_a_crash_between_moving_and_carrying(
     async def crash(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("solon.rejudging._Sessions.carry_on", crash)
+    monkeypatch.setattr("solon.lawmaking.rejudging._Sessions.carry_on", crash)
     with pytest.raises(KeyboardInterrupt):
         again(court)
     calls = query(court, "SELECT count(*) FROM calls")

@@ -21,12 +21,12 @@ from solon.law.documents import (
     parse_rubric,
 )
 from solon.law.lineage import may_belong, splits_of, successors
-from solon.legislating import legislate, propose
+from solon.lawmaking.drafting import legislate, propose
 from solon.store.lawmaking.amendments import find_amendment
 from solon.store.lawmaking.precedents import precedents_under
 from solon.store.lawmaking.principles import count_uses
 from solon.store.lawmaking.splits import belongings, covered_ids, split_notes
-from solon.store.laws import version_in_force
+from solon.store.runs.laws import version_in_force
 
 from .conftest import Court, Fake
 from .test_lawmaking import cast, measure, query

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import text
 
 from solon import Project
-from solon.store.reviews import decide, list_reviews
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
 
 ROUTING = {"policy": "pilot", "pilot": 80, "pilot_share": 0.5, "audit_share": 0.2}
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from solon import Project
-from solon.store import learning
-from solon.store.review_rows import list_reviews
+from solon.store.learning import evidence
 from solon.store.reviewing import queue
 from solon.store.reviewing.answering import answer_lease
 from solon.store.reviewing.drafts import save_draft
 from solon.store.reviewing.experts import add_expert
-from solon.store.runs import find_run
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.runs.runs import find_run
 
 
 @pytest.fixture
@@ -45,5 +45,5 @@ def test_what_is_leased_drafted_or_voted_on_stays_in_the_queue(project: Project)
         answer_lease(
             project.store, connection, ann, lease.token, answer, review_id=voted.id, channel="api", times={}
         )
-        movable = {j.review_id for j in learning.judged_items(connection, find_run(connection).id)}
+        movable = {j.review_id for j in evidence.judged_items(connection, find_run(connection).id)}
     assert movable == {given_back.id, free.id}

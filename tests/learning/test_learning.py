@@ -14,10 +14,13 @@ from pilots import answer_all, make_project, query, seeds
 from sqlalchemy import text
 
 from solon import Project
-from solon.auditing import watch_audits
-from solon.evidence import outcome_in_words
 from solon.learning import usable_decisions
-from solon.store.certificates import (
+from solon.learning.audits import watch_audits
+from solon.learning.evidence import outcome_in_words
+from solon.store.learning.evidence import Decided
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
+from solon.store.runs.certificates import (
     add_certificate,
     certificate_of,
     consensus_payload,
@@ -25,9 +28,7 @@ from solon.store.certificates import (
     newest_granted,
     suspend,
 )
-from solon.store.learning import Decided
-from solon.store.reviews import decide, list_reviews
-from solon.store.runs import find_run
+from solon.store.runs.runs import find_run
 
 
 @pytest.fixture

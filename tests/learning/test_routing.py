@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.config import RoutingConfig
+from solon.config.sections import RoutingConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, Vote, judge_item
 from solon.graphs.routing import Standing, choose_route

@@ -10,19 +10,19 @@ import pytest
 from pilots import make_project, query, seeds
 
 from solon import Project
-from solon.certifying import certify_sample
-from solon.config import RoutingConfig
+from solon.config.sections import RoutingConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Vote, judge_item
-from solon.evidence import Evidence
 from solon.graphs.routing import Standing, choose_route
 from solon.learning import _chooses_other, _rest
-from solon.store.learning import Decided, Judged
-from solon.store.review_rows import ReviewRow
+from solon.learning.certificates import certify_sample
+from solon.learning.evidence import Evidence
+from solon.store.learning.evidence import Decided, Judged
 from solon.store.reviewing.answering import answer_lease
 from solon.store.reviewing.experts import add_expert
 from solon.store.reviewing.queue import lease_next
-from solon.store.reviews import decide, list_reviews
+from solon.store.reviewing.review_rows import ReviewRow, list_reviews
+from solon.store.reviewing.reviews import decide
 
 EASY: dict[str, Any] = {"alpha": 0.3, "pilot": 60, "pilot_share": 0.5, "audit_share": 0.0}
 
@@ -50,8 +50,8 @@ def looks(project: Project) -> list[dict[str, Any]]:
 
 def held_out(project: Project, reviews: list[ReviewRow]) -> set[str]:
     """Items of these reviews in the half that certifies."""
-    from solon.store.drawn import drawn_questions
-    from solon.store.runs import find_run
+    from solon.store.reviewing.drawn_questions import drawn_questions
+    from solon.store.runs.runs import find_run
 
     with project.store.connect() as connection:
         drawn = drawn_questions(connection, project.store.key, find_run(connection).id)

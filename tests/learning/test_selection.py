@@ -13,22 +13,21 @@ from sqlalchemy import select, text, update
 
 from solon import Project
 from solon.agents.models.embedding import can_embed, embed
-from solon.config import RoutingConfig
+from solon.config.sections import RoutingConfig
 from solon.consensus.certify import certify_weighted
 from solon.graphs.spending import pick
 from solon.graphs.threads import Threads
 from solon.learning import learn
-from solon.store import adopting, learning
-from solon.store.review_rows import ReviewRow, list_reviews
+from solon.store.learning import adoption, evidence
+from solon.store.reviewing.budget import Spent
 from solon.store.reviewing.experts import add_expert
 from solon.store.reviewing.queue import lease_next
-from solon.store.reviews import decide
-from solon.store.runs import find_run
-from solon.store.selection import Spent
-from solon.store.tables import Item, Review
+from solon.store.reviewing.review_rows import ReviewRow, list_reviews
+from solon.store.reviewing.reviews import decide
+from solon.store.runs.runs import find_run
+from solon.store.runs.verdicts import votes_on
+from solon.store.tables import items, reviews
 
-reviews = Review.__table__
-items = Item.__table__
 Make = Callable[..., Project]
 
 
@@ -192,7 +191,7 @@ def test_a_crash_while_the_rest_is_released_loses_nothing(
 def answer_budget(project: Project) -> None:
     with project.store.connect() as connection:
         waiting = list_reviews(connection, limit=1000)
-        votes = learning.votes_on(connection, [(r.item_id, r.attempt, tuple(r.candidates)) for r in waiting])
+        votes = votes_on(connection, [(r.item_id, r.attempt, tuple(r.candidates)) for r in waiting])
     for review in waiting:
         mean = np.mean([v.p for v in votes[review.item_id] if v.p is not None])
         answer = {"choice": "prefer", "candidate": review.candidates[0 if mean > 0.5 else 1]}
@@ -224,7 +223,7 @@ def test_until_all_is_answered_only_the_random_part_certifies(make: Make) -> Non
     with project.store.connect() as connection:
         waiting = list_reviews(connection, limit=1000)
         run = find_run(connection)
-        assert learning.random_part_waits(connection, run.id)
+        assert evidence.random_part_waits(connection, run.id)
     for review in waiting:
         if review.inclusion != 1.0:
             answer = {"choice": "prefer", "candidate": review.candidates[0]}
@@ -262,13 +261,13 @@ def test_a_doubted_item_takes_its_open_audit_along(make: Make) -> None:
     with project.store.connect() as connection:
         run = find_run(connection)
         audited = [r for r in list_reviews(connection) if r.kind == "audit"]
-        judged = {j.item_id: j for j in learning.judged_items(connection, run.id)}
+        judged = {j.item_id: j for j in evidence.judged_items(connection, run.id)}
         version = connection.execute(select(items.c.consensus_id).limit(1)).scalar_one()
     free, taken = audited[0], audited[1]
     with project.store.transaction() as connection:
         connection.execute(update(reviews).where(reviews.c.id == taken.id).values(leased=True))
         for review in (free, taken):
-            assert adopting.send_again(connection, judged[review.item_id], version, None, why="doubted")
+            assert adoption.send_again(connection, judged[review.item_id], version, None, why="doubted")
     states = dict(rows(project, "SELECT id, state FROM reviews WHERE kind = 'audit'"))
     assert states[free.id] == "withdrawn"
     assert states[taken.id] == "waiting", "somebody has it in hand"

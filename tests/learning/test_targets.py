@@ -11,17 +11,17 @@ from pilots import ROUTING, answer_all, make_project, query, seeds
 from sqlalchemy import insert
 
 from solon import Project
-from solon.auditing import watch_audits
 from solon.config import parse_config
 from solon.errors import ConfigError
 from solon.eval.material import gather
 from solon.eval.suites.audit import evaluate
-from solon.store.review_rows import list_reviews
+from solon.learning.audits import watch_audits
 from solon.store.reviewing import queue
 from solon.store.reviewing.experts import add_expert
-from solon.store.reviews import decide
-from solon.store.runs import find_run
-from solon.store.tables import Adjudication
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
+from solon.store.runs.runs import find_run
+from solon.store.tables.disputes import Adjudication
 
 GRANTED = "SELECT count(*) FROM certificates WHERE status = 'granted'"
 

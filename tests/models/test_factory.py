@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from solon.agents.models import factory
-from solon.agents.models.factory import capabilities_of, make_chat_model, providers
+from solon.agents.models.capabilities import capabilities_of
+from solon.agents.models.factory import make_chat_model, providers
 from solon.agents.models.openai_compatible import OPENAI_URL, OpenAICompatibleChat
 from solon.agents.models.scripted import ScriptedChat
-from solon.config import ModelConfig
+from solon.config.sections import ModelConfig
 from solon.errors import ConfigError
 
 

@@ -17,11 +17,13 @@ import pytest
 from langchain_core.messages import convert_to_messages
 from pydantic import BaseModel
 
-from solon.agents.models.factory import Capabilities, capabilities_of, count_tokens, make_chat_model
+from solon.agents.models.capabilities import Capabilities, capabilities_of
+from solon.agents.models.factory import make_chat_model
 from solon.agents.models.local import LocalChat, stop_local_servers
 from solon.agents.models.structured import ask, verdict_probability
+from solon.agents.models.tokens import count_tokens
 from solon.agents.models.weights import find_builtin_model
-from solon.config import ModelConfig
+from solon.config.sections import ModelConfig
 from solon.errors import ConfigError, TooLong
 
 pytestmark = pytest.mark.builtin

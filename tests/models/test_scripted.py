@@ -20,7 +20,8 @@ from solon.agents.models.capabilities import Capabilities, capabilities_of
 from solon.agents.models.scripted import ScriptedChat, make_scripted
 from solon.agents.models.scripted_rules import Rule, Script
 from solon.agents.models.structured import Reply, ask, response_format, verdict_probability
-from solon.config import Config, ModelConfig
+from solon.config import Config
+from solon.config.sections import ModelConfig
 from solon.errors import BadOutput, ConfigError, ModelRefused, ModelUnavailable, TooLong
 
 CAPABLE = Capabilities(json_schema=True, logprobs=True, context=None, default_concurrency=4)

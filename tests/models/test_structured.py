@@ -17,7 +17,6 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import BaseModel, Field
 
 from solon.agents.models.capabilities import Capabilities
-from solon.agents.models.factory import count_tokens
 from solon.agents.models.scripted import Scripted, ScriptedChat
 from solon.agents.models.scripted_answers import Question
 from solon.agents.models.structured import (
@@ -28,7 +27,7 @@ from solon.agents.models.structured import (
     response_format,
     verdict_probability,
 )
-from solon.agents.models.tokens import estimate_tokens, most_tokens
+from solon.agents.models.tokens import count_tokens, estimate_tokens, most_tokens
 from solon.errors import BadOutput, ModelRefused, ModelUnavailable, TooLong
 
 FULL = Capabilities(json_schema=True, logprobs=True, context=None, default_concurrency=4)

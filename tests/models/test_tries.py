@@ -13,7 +13,7 @@ from aiohttp import web
 from fake_openai_server import FakeServer, completion, failure, serving
 
 from solon.project import Project
-from solon.views import RunSummary
+from solon.workspace.views import RunSummary
 
 Answer = Callable[[int, dict[str, Any]], web.Response | dict[str, Any]]
 

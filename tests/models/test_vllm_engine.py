@@ -16,8 +16,9 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel
 
 from solon.agents.models import structured, vllm_engine
-from solon.agents.models.factory import capabilities_of, make_chat_model
-from solon.config import ModelConfig
+from solon.agents.models.capabilities import capabilities_of
+from solon.agents.models.factory import make_chat_model
+from solon.config.sections import ModelConfig
 from solon.errors import ConfigError, ModelRefused, TooLong
 
 MODEL = os.environ.get("SOLON_VLLM_MODEL", "")

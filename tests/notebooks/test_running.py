@@ -16,9 +16,9 @@ import pyarrow
 import pytest
 
 from solon.errors import SeedError, UsageError
-from solon.formats.seeds import SeedRow
-from solon.preparing import as_rows, fingerprint_seeds, read_rows
+from solon.formats.seed_rows import SeedRow
 from solon.project import Project
+from solon.workspace.seeds import as_rows, fingerprint_seeds, read_rows
 
 Open = Callable[..., Project]
 ROWS = [

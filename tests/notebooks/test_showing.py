@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from solon.display.notebook import SHOWN, Listing, card, table
 from solon.errors import UsageError
 from solon.law.documents import parse_constitution, parse_rubric
-from solon.notebook import SHOWN, Listing, card, table
 from solon.project import Project
-from solon.views import Candidate, Item, Review
+from solon.workspace.views import Candidate, Item, Review
 
 Open = Callable[..., Project]
 HOSTILE = "<script>alert(1)</script><img src=x onerror=x()>\"' \u202egnp.exe\x1b[31m $\\href{javascript:alert(1)}{x}$"

@@ -13,12 +13,15 @@ import pytest
 from sqlalchemy import select
 
 from solon.config import parse_config
+from solon.config.pinned import config_of_run
 from solon.errors import ConfigError, ModelUnavailable, UsageError
-from solon.preparing import config_of_run
 from solon.project import Project
-from solon.store import audit_log
-from solon.store.holds import close_hold, list_holds
-from solon.store.tables import AuditEntry, Call, Hold, Item
+from solon.store.database import audit_log
+from solon.store.runs.holds import close_hold, list_holds
+from solon.store.tables import table_of
+from solon.store.tables.experts import AuditEntry
+from solon.store.tables.privacy import Hold
+from solon.store.tables.runs import Call, Item
 
 LETTER = "Patient Anna Schmidt, born 3 March 1961, MRN 4471-882, has asthma. What now?"
 CLEAN = "Explain to a child in a few words what asthma is."
@@ -75,7 +78,7 @@ def guarded(class_: str = "personal", **privacy: Any) -> dict[str, Any]:
 
 def rows(project: Project, table: Any) -> list[Any]:
     with project.store.connect() as connection:
-        return list(connection.execute(select(table.__table__)))
+        return list(connection.execute(select(table_of(table))))
 
 
 @pytest.mark.parametrize("class_", ["personal", "deidentified"])
@@ -136,7 +139,7 @@ def test_a_named_person_releases_and_rejects(open_project: Any, find_bytes: Any)
     later = project.run("preference", seeds, new_run=True)
     assert (later.held, later.rejected) == (0, 1)
     # a preview knows it too, and holds what nobody has seen
-    from solon.preview import preview
+    from solon.operations.preview import preview
 
     shown = preview(
         "preference", [*seeds, {"id": "new", "prompt": "Mrs. Eva Klein asks what asthma is."}], project, n=4

@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from solon import forgetting
 from solon.agents.models.scripted import ScriptedChat
 from solon.errors import StoreError, UsageError
-from solon.forgetting import Forgotten
+from solon.operations import forget as forgetting
+from solon.operations.forget import Forgotten
 from solon.project import Project
-from solon.store import audit_log, housekeeping, tables
+from solon.store import tables
+from solon.store.database import audit_log
+from solon.store.database.store import CLEAN, Store
 from solon.store.privacy.forgetting import Wanted
-from solon.store.store import CLEAN, Store
+from solon.store.tables import table_of
+from solon.store.upkeep import pruning
 
 ZEBRA = "Zebrafinch-Quillon"
 WORDS = {
@@ -60,7 +63,7 @@ def forget(project: Project, **wanted: Any) -> Forgotten:
 
 
 def rows(store: Store, name: str) -> list[dict[str, Any]]:
-    table = getattr(tables, name).__table__
+    table = table_of(getattr(tables, name))
     with store.connect() as connection:
         return [dict(row) for row in connection.execute(select(table)).mappings()]
 
@@ -82,9 +85,9 @@ def make_history(project: Project) -> str:
 
 def _write_draft(project: Project, seed: str) -> None:
     """What an expert has typed without sending it."""
+    from solon.store.database.writer import insert_rows
     from solon.store.reviewing.drafts import write_draft
-    from solon.store.tables import Assignment
-    from solon.store.writer import insert_rows
+    from solon.store.tables.people import Assignment
 
     review = next(r for r in project.reviews() if project.trace(r.item_id)["seed"]["external_id"] == seed)
     lease = {"id": "lease1", "review_id": review.id, "actor": "expert:1", "state": "leased", "token": "t"}
@@ -142,7 +145,7 @@ def test_dry_run_changes_nothing(open_project: Any, folder: Path) -> None:
 
 
 def test_import_resume_preview_and_carry_over_obey(open_project: Any, folder: Path) -> None:
-    from solon.preview import preview
+    from solon.operations.preview import preview
 
     project = open_project()
     run_id = make_history(project)
@@ -170,7 +173,7 @@ def test_import_resume_preview_and_carry_over_obey(open_project: Any, folder: Pa
         project.run("preference", [PATIENT], new_run=True)
     # what was forgotten is never driven again, whatever asks for it
     item = next(row for row in rows(project.store, "Item") if row["reason"] == "forgotten")
-    table = tables.Item.__table__  # type: ignore[attr-defined]
+    table = tables.items
     with project.store.transaction() as connection:
         connection.execute(update(table).where(table.c.id == item["id"]).values(state="queued"))
     calls = len(rows(project.store, "Call"))
@@ -233,7 +236,7 @@ def test_an_older_copy_is_refused_until_it_obeys(
 
 
 def test_a_release_is_named_and_no_longer_rebuilds(open_project: Any, folder: Path) -> None:
-    from solon.eval.release import create_release, verify_release
+    from solon.eval.releases.releases import create_release, verify_release
 
     project = open_project()
     make_history(project)
@@ -252,7 +255,7 @@ def test_what_showed_its_precedent_to_others_goes_too(
     chat = ScriptedChat(name="default", script={"otherwise": "default"})
     project = open_project(given={"default": chat})
     make_history(project)
-    precedents = tables.Precedent.__table__  # type: ignore[attr-defined]
+    precedents = tables.precedents
     with project.store.transaction() as connection:  # as a lead's decision of the seen half is
         connection.execute(
             update(precedents).values(half="seen", retrievable=True, retrievable_at=1.0, created_at=1.0)
@@ -286,11 +289,11 @@ def test_a_run_at_work_is_in_the_way(open_project: Any) -> None:
     import os
     import time
 
-    from solon.store.items import owner, working
+    from solon.store.runs.items import owner, working
 
     project = open_project()
     make_history(project)
-    items = tables.Item.__table__  # type: ignore[attr-defined]
+    items = tables.items
     with working() as me:
         assert me.startswith(owner())
         with project.store.transaction() as connection:
@@ -312,7 +315,7 @@ def test_another_process_that_reads_an_older_state_is_told(
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM texts").fetchone()
     with monkeypatch.context() as patched:
-        patched.setattr(housekeeping, "BUSY_SECONDS", 0)
+        patched.setattr(pruning, "BUSY_SECONDS", 0)
         made = forget(project, seed=PATIENT["id"])
     reader.close()
     assert not made.swept
@@ -345,10 +348,10 @@ def test_others_read_and_write_while_a_seed_is_forgotten(
     wrap(forgetting.forgetting, "reach_of")
     wrap(forgetting, "clean_bad_rows")
     wrap(forgetting, "sweep")
-    wrap(housekeeping, "cut_log")
+    wrap(pruning, "cut_log")
     statements: list[str] = []
     monkeypatch.setattr(
-        housekeeping.sqlite3,
+        pruning.sqlite3,
         "connect",
         lambda *a, _connect=sqlite3.connect, **k: _watched(_connect(*a, **k), statements),
     )
@@ -374,7 +377,7 @@ def test_a_store_of_before_is_compacted_once(
     project = open_project()
     make_history(project)
     with project.store.transaction() as connection:
-        connection.execute(delete(tables.Meta.__table__).where(tables.Meta.name == CLEAN))  # type: ignore[attr-defined]
+        connection.execute(delete(tables.meta).where(tables.Meta.name == CLEAN))
     made = forget(project, seed=PATIENT["id"])
     assert not made.swept
     assert "solon prune --compact" in made.left[0]
@@ -419,7 +422,7 @@ def test_a_table_that_others_hold_is_told(
     with psycopg.connect(url) as reader:
         reader.execute("SELECT count(*) FROM texts").fetchone()
         with monkeypatch.context() as patched:
-            patched.setattr(housekeeping, "BUSY_SECONDS", 0)
+            patched.setattr(pruning, "BUSY_SECONDS", 0)
             made = forget(project, seed=PATIENT["id"])
     assert not made.swept
     assert "texts" in made.left[0]
@@ -506,10 +509,11 @@ def test_disputes_known_questions_and_jobs_end(
     open_project: Any, find_bytes: Callable[..., list[str]], folder: Path
 ) -> None:
     from solon.errors import SeedError
-    from solon.formats.seeds import SeedRow, read_seed_rows
+    from solon.formats.seed_rows import SeedRow
+    from solon.formats.seeds import read_seed_rows
+    from solon.store.database.writer import insert_rows
     from solon.store.reviewing.known_import import import_known
-    from solon.store.tables import Adjudication, Job, Proposal
-    from solon.store.writer import insert_rows
+    from solon.store.tables.disputes import Adjudication, Job, Proposal
 
     project = open_project()
     project.run("preference", [PATIENT, OTHERS[0]])

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from solon.config import PrivacyConfig
+from solon.config.sections import PrivacyConfig
 from solon.privacy import Scanner, make_scanner, texts_of
 
 

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from solon.project import Project
 from solon.review.app import create_app
-from solon.review.room import Options
+from solon.review.state import Options
 from solon.store.reviewing.experts import ExpertRow, add_expert
 
 sys.path.insert(0, str(Path(__file__).parent))  # modules that several tests of this folder share

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from solon.review.app import create_app
-from solon.review.room import Options
+from solon.review.state import Options
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> None:

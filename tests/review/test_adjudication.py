@@ -11,18 +11,14 @@ from sqlalchemy import select
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.project import Project
-from solon.store.review_rows import NotThere, ReviewRow, find_review
 from solon.store.reviewing import adjudicating, queue
 from solon.store.reviewing.adjudicating import Case
 from solon.store.reviewing.answering import Answered, answer_lease
 from solon.store.reviewing.disagreements import outcome_of, soft_shares
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review
 from solon.store.reviewing.undoing import undo
-from solon.store.tables import Decision, Precedent, Review
-
-decisions = Decision.__table__
-reviews = Review.__table__
-precedents = Precedent.__table__
+from solon.store.tables import decisions, precedents, reviews
 
 
 def give(
@@ -146,7 +142,7 @@ def test_another_outcome_takes_the_place_of_the_first(
 
 def test_learning_takes_the_ruling_for_what_was_decided(project: Project, person: Any, split: Any) -> None:
     """The first answer stays evidence of its author; as a label it gives way to the ruling."""
-    from solon.store.learning import counted_decisions
+    from solon.store.learning.evidence import counted_decisions
 
     case = split[2]
     project.resume()
@@ -169,14 +165,14 @@ def test_the_legislator_hears_of_what_stays_contested(
     project: Project, person: Any, split: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A decision that the law covers and the panel shares is no case for it, until experts differ to the end."""
-    from solon import legislating
-    from solon.legislating import law_in_force, unsettled
+    from solon.lawmaking import drafting
+    from solon.lawmaking.drafting import law_in_force, unsettled
 
     project.resume()
     with project.store.transaction() as connection:
         connection.execute(precedents.update().values(half="seen"))
         connection.execute(decisions.update().values(principles=["true-claims"]))
-    monkeypatch.setattr(legislating, "_panel_found", lambda *_: {})
+    monkeypatch.setattr(drafting, "_panel_found", lambda *_: {})
 
     def heard() -> set[str]:
         with project.store.connect() as connection:

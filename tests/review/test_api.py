@@ -14,9 +14,10 @@ from sqlalchemy import func, insert, select, update
 from solon.project import Project
 from solon.review.auth import COOKIE
 from solon.store.reviewing.sessions import make_login_link
-from solon.store.tables import Candidate, Critique, Decision, Outbox, Review, Text
-
-reviews = Review.__table__
+from solon.store.tables import reviews, table_of
+from solon.store.tables.people import Decision, Outbox
+from solon.store.tables.runs import Text
+from solon.store.tables.work import Critique
 
 
 def run(coroutine: Any) -> Any:
@@ -149,10 +150,10 @@ def test_same_page_for_every_kind(project: Project, person: Any, serving: Any, c
 def test_order_is_blind_and_stays(project: Project, person: Any, serving: Any, client: Any) -> None:
     """The sides are drawn per person and review: about half swapped, the same at every look."""
     from solon.review.blind import shown_order
-    from solon.review.room import Options, make_room
+    from solon.review.state import Options, make_room
 
     room = make_room(project, Options(work=False))
-    from solon.store.reviews import list_reviews
+    from solon.store.reviewing.review_rows import list_reviews
 
     with project.store.connect() as connection:
         waiting = list_reviews(connection)
@@ -192,12 +193,13 @@ def test_a_revised_answer_is_explained_by_what_was_said_of_its_draft(
 ) -> None:
     """Critics read drafts: a panel that saw two revisions is not told as if critics had found nothing."""
     _, token = person("Ada")
-    candidates = Candidate.__table__
+    from solon.store.tables import candidates
+
     found = {"severity": "fatal", "principle": "true-claims", "quote": "words", "suggestion": "other words"}
     with project.store.transaction() as connection:
         connection.execute(
-            update(Text.__table__)
-            .where(Text.__table__.c.id.in_(select(Critique.__table__.c.text_id)))
+            update(table_of(Text))
+            .where(table_of(Text).c.id.in_(select(table_of(Critique).c.text_id)))
             .values(body=json.dumps([found]))
         )
         rows = connection.execute(select(candidates)).mappings().all()
@@ -207,7 +209,7 @@ def test_a_revised_answer_is_explained_by_what_was_said_of_its_draft(
             connection.execute(
                 update(candidates).where(candidates.c.id == row["id"]).values(parent_id=draft["id"])
             )
-        behind = Critique.__table__.c.candidate_id
+        behind = table_of(Critique).c.candidate_id
         connection.execute(
             update(Critique).values(candidate_id=func.substr(behind, 1, func.length(behind) - 1) + "x")
         )
@@ -239,7 +241,7 @@ def test_opening_early_is_recorded(project: Project, person: Any, serving: Any, 
 
     run(go())
     with project.store.connect() as connection:
-        assert connection.execute(select(Decision.__table__.c.counts)).scalar_one() is False
+        assert connection.execute(select(table_of(Decision).c.counts)).scalar_one() is False
 
 
 LEAD_ONLY = [
@@ -466,7 +468,7 @@ def test_read_of_an_item_is_in_the_log_and_blinds_no_more(
 
     run(go())
     with project.store.connect() as connection:
-        assert connection.execute(select(Decision.__table__.c.counts)).scalar_one() is False
+        assert connection.execute(select(table_of(Decision).c.counts)).scalar_one() is False
 
 
 def test_a_blank_filter_is_not_everything(project: Project, person: Any, serving: Any, client: Any) -> None:
@@ -538,5 +540,5 @@ def test_nothing_is_applied_twice_when_the_server_comes_back(
     summary = project.summarize()
     assert (summary.accepted, summary.pending_review, summary.decisions_to_apply) == (5, 7, 0)
     with project.store.connect() as connection:
-        tries = connection.execute(select(Outbox.__table__.c.tries)).scalars().all()
+        tries = connection.execute(select(table_of(Outbox).c.tries)).scalars().all()
     assert list(tries) == [1] * 5

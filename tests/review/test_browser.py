@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from solon.store.tables import table_of
+
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, DESKTOP, PHONE, answer, log_in, request_text, settled, shot
@@ -14,7 +16,8 @@ from sqlalchemy import select, update
 
 from solon.store.reviewing import queue
 from solon.store.reviewing.answering import answer_lease
-from solon.store.tables import Assignment, Decision, Review, Text
+from solon.store.tables.people import Assignment, Decision, Review
+from solon.store.tables.runs import Text
 
 pytestmark = BROWSER_MARKS
 
@@ -139,7 +142,7 @@ def test_lost_lease_becomes_a_second_opinion(browser: Any, server: Server, proje
     _, other = person("Bo")
     page = log_in(browser, server, token)
     with project.store.transaction() as connection:
-        connection.execute(update(Assignment.__table__).values(expires_at=1.0))
+        connection.execute(update(table_of(Assignment)).values(expires_at=1.0))
         queue.expire(connection)
     theirs = log_in(browser, server, other)
     assert request_text(theirs) == request_text(page)
@@ -278,7 +281,7 @@ def test_network_cut_in_the_middle_of_an_answer(
     page.wait_for_selector("#unsaved", state="hidden", timeout=30_000)
     settled(page, 1)
     with project.store.connect() as connection:
-        found = connection.execute(select(Decision.__table__)).mappings().all()
+        found = connection.execute(select(table_of(Decision))).mappings().all()
     assert [row["choice"] for row in found] == ["both_bad"]
     assert _text(project, found[0]["rationale_id"]) == "Both name a wrong dose. I checked the label."
 
@@ -292,13 +295,13 @@ def test_lease_runs_out_in_the_middle_of_an_answer(
     page.keyboard.press("b")
     page.keyboard.type("Both are outdated.")
     with project.store.transaction() as connection:
-        connection.execute(update(Assignment.__table__).values(expires_at=1.0))
+        connection.execute(update(table_of(Assignment)).values(expires_at=1.0))
         queue.expire(connection)
     page.keyboard.type(" See the guideline of this year.")
     page.keyboard.press("Control+Enter")
     settled(page, 1)
     with project.store.connect() as connection:
-        (row,) = connection.execute(select(Decision.__table__)).mappings().all()
+        (row,) = connection.execute(select(table_of(Decision))).mappings().all()
     assert _text(project, row["rationale_id"]) == "Both are outdated. See the guideline of this year."
 
 
@@ -312,8 +315,8 @@ def test_item_learned_away_in_the_middle_of_an_answer(
     page.keyboard.type("Neither may be used.")
     page.wait_for_function("() => document.querySelector('#said').textContent === 'Draft saved.'")
     with project.store.transaction() as connection:
-        held = select(Assignment.__table__.c.review_id)
-        gone = update(Review.__table__).where(Review.__table__.c.id.in_(held)).values(state="withdrawn")
+        held = select(table_of(Assignment).c.review_id)
+        gone = update(table_of(Review)).where(table_of(Review).c.id.in_(held)).values(state="withdrawn")
         connection.execute(gone)
     page.keyboard.type(" Truly.")
     page.keyboard.press("Control+Enter")
@@ -321,8 +324,8 @@ def test_item_learned_away_in_the_middle_of_an_answer(
         "() => document.querySelector('#last-said').textContent.includes('second opinion')"
     )
     with project.store.connect() as connection:
-        assert connection.execute(select(Decision.__table__.c.id)).all() == []
-        query = select(Assignment.__table__.c.answer).where(Assignment.__table__.c.state == "second")
+        assert connection.execute(select(table_of(Decision).c.id)).all() == []
+        query = select(table_of(Assignment).c.answer).where(table_of(Assignment).c.state == "second")
         (kept,) = connection.execute(query).scalars().all()
     assert _text(project, kept["rationale"]) == "Neither may be used. Truly."
     assert page.problems == []
@@ -330,7 +333,7 @@ def test_item_learned_away_in_the_middle_of_an_answer(
 
 def _text(project: Any, text_id: str) -> str:
     with project.store.connect() as connection:
-        query = select(Text.__table__.c.body).where(Text.__table__.c.id == text_id)
+        query = select(table_of(Text).c.body).where(table_of(Text).c.id == text_id)
         return str(connection.execute(query).scalar_one())
 
 
@@ -388,7 +391,8 @@ def test_a_disagreement_is_settled_and_answered_to(
 
 
 def _overlap(connection: Any, review_id: str) -> str:
-    table = Review.__table__
+    from solon.store.tables import reviews as table
+
     asked = select(table.c.content_hash).where(table.c.id == review_id).scalar_subquery()
     query = select(table.c.id).where(table.c.content_hash == asked, table.c.kind == "overlap")
     return str(connection.execute(query).scalar_one())

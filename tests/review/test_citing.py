@@ -16,9 +16,10 @@ from solon.cli import main
 from solon.errors import InvalidDecision
 from solon.project import Project
 from solon.responses import parse_response
-from solon.store.review_rows import ReviewRow, list_reviews
 from solon.store.reviewing.bulk import bulk_decide
-from solon.store.tables import Decision
+from solon.store.reviewing.review_rows import ReviewRow, list_reviews
+from solon.store.tables import table_of
+from solon.store.tables.people import Decision
 
 WRONG = [
     ({"principles": ["nope"]}, "'nope' is not in force", "true-claims"),
@@ -40,7 +41,7 @@ def first(project: Project) -> ReviewRow:
 
 def decisions(project: Project) -> int:
     with project.store.connect() as connection:
-        return int(connection.execute(select(func.count()).select_from(Decision.__table__)).scalar_one())
+        return int(connection.execute(select(func.count()).select_from(table_of(Decision))).scalar_one())
 
 
 @pytest.mark.parametrize(("wrong", "told", "next_step"), WRONG, ids=NAMES)

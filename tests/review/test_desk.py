@@ -13,16 +13,16 @@ import pytest
 from receiving import Receiver
 from sqlalchemy import select, update
 
-from solon.config_review import EVENTS, ReviewConfig
+from solon.config.review import EVENTS, ReviewConfig
 from solon.errors import ConfigError
 from solon.project import Project
 from solon.review import webhooks
 from solon.review.webhooks import Herald, Hooks, hooks_of, is_public
 from solon.store.reviewing import hooks as stored
-from solon.store.tables import Decision, HookDelivery, Review
+from solon.store.tables import hook_deliveries as deliveries
+from solon.store.tables import reviews, table_of
+from solon.store.tables.people import Decision
 
-reviews = Review.__table__
-deliveries = HookDelivery.__table__
 SECRET = b"a secret of more than sixteen"
 
 
@@ -65,7 +65,7 @@ def test_bulk_counts_first_and_leaves_out_what_measures(
 
     asyncio.run(go())
     with project.store.connect() as connection:
-        found = connection.execute(select(Decision.__table__)).mappings().all()
+        found = connection.execute(select(table_of(Decision))).mappings().all()
     assert {row["review_id"] for row in found} == set(ids[5:])
     assert not any(row["counts"] for row in found)
 

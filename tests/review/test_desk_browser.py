@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from solon.store.tables import table_of
+
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, PHONE, answer, log_in, settled, shot
@@ -13,7 +15,7 @@ from running import Server, wait_for
 from sqlalchemy import update
 
 from solon.project import Project
-from solon.store.tables import Review
+from solon.store.tables.people import Review
 
 pytestmark = BROWSER_MARKS
 WIDTH = "document.documentElement.scrollWidth"
@@ -67,7 +69,7 @@ def test_a_leads_desk_by_keyboard_alone(browser: Any, server: Server, project: P
         ids = [review.id for review in project.reviews()]
         for review_id, values in zip(ids, ({"kind": "audit"}, {"rule": "pilot"}), strict=False):
             connection.execute(
-                update(Review.__table__).where(Review.__table__.c.id == review_id).values(**values)
+                update(table_of(Review)).where(table_of(Review).c.id == review_id).values(**values)
             )
     page.goto(f"{server.address}/lead/bulk")
     tab_to(page, "input[name=choice]")

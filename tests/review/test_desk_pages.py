@@ -12,9 +12,9 @@ from sqlalchemy import select, update
 from solon.project import Project
 from solon.store.reviewing.bulk import LEFT_OUT
 from solon.store.reviewing.proposals import list_proposals
-from solon.store.tables import AuditEntry, Decision, Review
-
-reviews = Review.__table__
+from solon.store.tables import reviews, table_of
+from solon.store.tables.experts import AuditEntry
+from solon.store.tables.people import Decision
 
 
 async def log_in(http: Any, token: str) -> str:
@@ -111,7 +111,7 @@ def test_many_are_counted_then_decided(project: Project, person: Any, serving: A
 
     asyncio.run(go())
     with project.store.connect() as connection:
-        found = connection.execute(select(Decision.__table__.c.review_id)).scalars().all()
+        found = connection.execute(select(table_of(Decision).c.review_id)).scalars().all()
     assert set(found) == set(ids[5:])
 
 
@@ -179,9 +179,9 @@ def test_the_queue_tells_why_on_request_and_notes_it(
 
     asyncio.run(go())
     with project.store.connect() as connection:
-        query = select(Decision.__table__.c.counts).order_by(Decision.__table__.c.decided_at)
+        query = select(table_of(Decision).c.counts).order_by(table_of(Decision).c.decided_at)
         counted = list(connection.execute(query).scalars())
-        log = select(AuditEntry.__table__.c.action).where(AuditEntry.__table__.c.actor == lead.actor)
+        log = select(table_of(AuditEntry).c.action).where(table_of(AuditEntry).c.actor == lead.actor)
         actions = list(connection.execute(log).scalars())
     assert counted == [True, False]
     assert actions.count("queue.read") == 3

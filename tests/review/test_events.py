@@ -14,8 +14,8 @@ from running import Server
 from solon.project import Project
 from solon.review import live
 from solon.review.routes import queue
-from solon.store.reviewing.experts import revoke_expert, rotate_token
-from solon.store.reviewing.sessions import begin_session, end_session
+from solon.store.reviewing.experts import rotate_token
+from solon.store.reviewing.sessions import begin_session, end_session, revoke_expert
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from solon.store.tables import table_of
+
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, DESKTOP
@@ -15,7 +17,8 @@ from running import Server, wait_for
 from solon.project import Project
 from solon.review import live
 from solon.review.routes import queue
-from solon.store.tables import Review, Session
+from solon.store.tables.experts import Session
+from solon.store.tables.people import Review
 
 pytestmark = BROWSER_MARKS
 EMPTY = ".empty:not([data-empty=fetching])"
@@ -23,7 +26,7 @@ EMPTY = ".empty:not([data-empty=fetching])"
 
 def set_all(project: Project, state: str) -> None:
     with project.store.transaction() as connection:
-        connection.execute(update(Review.__table__).values(state=state))
+        connection.execute(update(table_of(Review)).values(state=state))
 
 
 def empty_page(browser: Any, server: Server, token: str) -> Any:
@@ -59,7 +62,7 @@ def test_an_ended_session_asks_to_log_in_and_goes_on_listening(
     _, token = person("Ada")
     page = empty_page(browser, server, token)
     with project.store.transaction() as connection:
-        connection.execute(update(Session.__table__).values(ended_at=1.0))
+        connection.execute(update(table_of(Session)).values(ended_at=1.0))
     page.wait_for_selector("#again[open]")
     page.fill("#again-token", token)
     page.keyboard.press("Enter")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from solon.store.tables import table_of
+
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, log_in
@@ -22,7 +24,8 @@ from sqlalchemy import select, update
 from solon.project import Project
 from solon.review.markdown import MAX_MARKDOWN, mark_quotes, render, word_diff
 from solon.store.reviewing.experts import add_expert
-from solon.store.tables import Critique, Text
+from solon.store.tables.runs import Text
+from solon.store.tables.work import Critique
 
 ALLOWED = {
     "p", "br", "hr", "strong", "em", "s", "code", "pre", "ul", "ol", "li", "blockquote", "h3", "h4", "h5", "h6",
@@ -160,8 +163,8 @@ class TestPage:
             _, token = add_expert(project.store, "Ada", role="lead", by="local:test")
             found = {"severity": "major", "principle": HOSTILE[0], "quote": words[1], "suggestion": hostile}
             with project.store.transaction() as connection:
-                said = Text.__table__.c.id.in_(select(Critique.__table__.c.text_id))
-                connection.execute(update(Text.__table__).where(said).values(body=json.dumps([found])))
+                said = table_of(Text).c.id.in_(select(table_of(Critique).c.text_id))
+                connection.execute(update(table_of(Text)).where(said).values(body=json.dumps([found])))
             server = Server(project)
             server.start()
             try:

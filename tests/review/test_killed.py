@@ -17,9 +17,11 @@ from running import free_port
 from sqlalchemy import func, select
 
 from solon.project import Project
-from solon.store import audit_log
+from solon.store.database import audit_log
 from solon.store.reviewing.experts import add_expert
-from solon.store.tables import Decision, Item, Outbox, Review
+from solon.store.tables import table_of
+from solon.store.tables.people import Decision, Outbox, Review
+from solon.store.tables.runs import Item
 
 ITEMS = int(os.environ.get("SOLON_KILL_ITEMS", "24"))
 REVIEWERS = 6
@@ -105,11 +107,11 @@ def test_totals_add_up_after_a_kill(tmp_path: Path) -> None:
         project.resume()
         summary = project.summarize()
         with project.store.connect() as connection:
-            rows = connection.execute(select(Decision.__table__)).mappings().all()
-            reviews = connection.execute(select(Review.__table__.c.state)).scalars().all()
-            open_ = select(func.count()).where(Outbox.__table__.c.applied_at.is_(None))
+            rows = connection.execute(select(table_of(Decision))).mappings().all()
+            reviews = connection.execute(select(table_of(Review).c.state)).scalars().all()
+            open_ = select(func.count()).where(table_of(Outbox).c.applied_at.is_(None))
             left = connection.execute(open_).scalar_one()
-            states = connection.execute(select(Item.__table__.c.state)).scalars().all()
+            states = connection.execute(select(table_of(Item).c.state)).scalars().all()
         assert audit_log.verify(project.store).intact
     assert {row["review_id"]: row["id"] for row in rows} == told
     assert len(rows) == len(told) == len(reviews) == ITEMS

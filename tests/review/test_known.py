@@ -13,14 +13,13 @@ from sqlalchemy import select, update
 
 from solon.cli.app import run_command
 from solon.errors import NotPending
-from solon.evidence import rate_reviewers
+from solon.learning.evidence import rate_reviewers
 from solon.project import Project
 from solon.store.reviewing import queue
 from solon.store.reviewing.known import Mix, count_known, known_outcomes, next_known
-from solon.store.tables import Assignment, Decision, Precedent, Review
-
-reviews = Review.__table__
-decisions = Decision.__table__
+from solon.store.tables import reviews, table_of
+from solon.store.tables.law import Precedent
+from solon.store.tables.people import Assignment
 
 
 def rows(n: int, **more: Any) -> list[dict[str, Any]]:
@@ -128,7 +127,7 @@ def test_golden_questions_look_like_any_and_count_in_reliability_only(
     assert rated.n == 2
     assert rated.reliability == pytest.approx((1 + 0.75 * 4) / (2 + 4))
     with project.store.connect() as connection:
-        assert connection.execute(select(Precedent.__table__.c.id)).all() == []
+        assert connection.execute(select(table_of(Precedent).c.id)).all() == []
     assert project.summarize().decisions_to_apply == 0
 
 
@@ -151,7 +150,7 @@ def test_nobody_gets_the_same_golden_within_sixty_days(project: Project, person:
     other = offer(bo)
     assert other is not None
     with project.store.transaction() as connection:
-        days = update(Assignment.__table__).where(Assignment.__table__.c.actor == ada.actor)
+        days = update(table_of(Assignment)).where(table_of(Assignment).c.actor == ada.actor)
         connection.execute(days.values(opened_at=time.time() - 61 * 24 * 3600))
     assert offer(ada) is not None
 

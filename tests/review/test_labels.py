@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from solon.store.tables import table_of
+
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, log_in, settled, shot
@@ -19,7 +21,9 @@ from solon.errors import ConfigError, InvalidDecision
 from solon.project import Project
 from solon.responses import choices_of, fields_of, label_schema, parse_response, register
 from solon.store.reviewing.experts import add_expert
-from solon.store.tables import Decision, Record, Text
+from solon.store.tables.people import Decision
+from solon.store.tables.runs import Text
+from solon.store.tables.work import Record
 
 TEXTS = [
     "A patient on warfarin has black stools since yesterday.",
@@ -199,12 +203,12 @@ def label_one(page: Any, key: str, today: int) -> None:
 def labels(project: Project, table: Any) -> list[str]:
     """In the order in which they were given."""
     with project.store.connect() as connection:
-        rows = connection.execute(select(table.__table__)).mappings().all()
+        rows = connection.execute(select(table_of(table))).mappings().all()
     return [row["label"] for row in sorted(rows, key=lambda row: row.get("decided_at") or row["created_at"])]
 
 
 def kept_form(project: Project) -> Any:
-    texts, decisions = Text.__table__, Decision.__table__
+    texts, decisions = table_of(Text), table_of(Decision)
     with project.store.connect() as connection:
         body = select(texts.c.body).join(decisions, decisions.c.edit_id == texts.c.id)
         return json.loads(connection.execute(body).scalar_one())

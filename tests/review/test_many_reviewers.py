@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 
 from benchmarks.review_fill import fill
 from solon.project import Project
-from solon.store import audit_log
-from solon.store.tables import Assignment, Decision, Outbox, Review
+from solon.store.database import audit_log
+from solon.store.tables import table_of
+from solon.store.tables.people import Assignment, Decision, Outbox, Review
 
 REVIEWERS = 64
 ITEMS = int(os.environ.get("SOLON_REVIEW_ITEMS", "200"))
@@ -62,13 +63,13 @@ def test_nothing_decided_twice_and_nothing_lost(
     asyncio.run(go())
     seconds = time.perf_counter() - begun
     with project.store.connect() as connection:
-        decided = connection.execute(select(Decision.__table__.c.review_id)).scalars().all()
-        outbox = connection.execute(select(func.count()).select_from(Outbox.__table__)).scalar_one()
+        decided = connection.execute(select(table_of(Decision).c.review_id)).scalars().all()
+        outbox = connection.execute(select(func.count()).select_from(table_of(Outbox))).scalar_one()
         left = connection.execute(
-            select(func.count()).where(Review.__table__.c.state != "decided")
+            select(func.count()).where(table_of(Review).c.state != "decided")
         ).scalar_one()
         open_ = connection.execute(
-            select(func.count()).where(Assignment.__table__.c.state == "leased")
+            select(func.count()).where(table_of(Assignment).c.state == "leased")
         ).scalar_one()
     assert len(decided) == len(set(decided)) == outbox == total
     assert (left, open_) == (0, 0)

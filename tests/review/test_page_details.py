@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from solon.store.tables import table_of
+
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, log_in, request_text
 from running import Server, wait_for
 from sqlalchemy import select
 
-from solon.store.tables import Assignment, Text
+from solon.store.tables.people import Assignment
+from solon.store.tables.runs import Text
 
 pytestmark = BROWSER_MARKS
 
@@ -55,9 +58,9 @@ def test_what_was_chosen_goes_to_the_lead_as_a_vote(
     wait_for(lambda: request_text(page) != before)
     page.wait_for_selector("#last:not([hidden])")
     with project.store.connect() as connection:
-        found = select(Assignment.__table__.c.answer).where(Assignment.__table__.c.state == "escalated")
+        found = select(table_of(Assignment).c.answer).where(table_of(Assignment).c.state == "escalated")
         kept = connection.execute(found).scalar_one()
-        said = select(Text.__table__.c.body).where(Text.__table__.c.id == kept["rationale"])
+        said = select(table_of(Text).c.body).where(table_of(Text).c.id == kept["rationale"])
         assert connection.execute(said).scalar_one() == "Ask a lead about the dose."
     assert (kept["choice"], kept["candidate"], kept["strength"]) == ("prefer", better, 3)
     assert page.problems == []

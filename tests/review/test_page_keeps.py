@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from solon.store.tables import table_of
+
 pytest.importorskip("fastapi", reason="the review server needs fastapi")
 
 from browsing import BROWSER_MARKS, DESKTOP, answer, log_in, request_text, settled
@@ -16,7 +18,8 @@ from sqlalchemy import func, select
 
 from solon.project import Project
 from solon.store.reviewing.experts import add_expert
-from solon.store.tables import Assignment, Decision, Text
+from solon.store.tables.people import Assignment, Decision
+from solon.store.tables.runs import Text
 
 pytestmark = BROWSER_MARKS
 SAVED = "() => document.querySelector('#said').textContent === 'Draft saved.'"
@@ -25,8 +28,8 @@ OTHER = "before => document.querySelector('.request .text')?.innerText !== befor
 
 def drafts(project: Any) -> list[dict[str, Any]]:
     with project.store.connect() as connection:
-        query = select(Text.__table__.c.body).join(
-            Assignment.__table__, Assignment.__table__.c.draft_id == Text.__table__.c.id
+        query = select(table_of(Text).c.body).join(
+            table_of(Assignment), table_of(Assignment).c.draft_id == table_of(Text).c.id
         )
         return [json.loads(body) for body in connection.execute(query).scalars()]
 
@@ -47,7 +50,7 @@ def unasked(page: Any) -> None:
 
 def decided(project: Any) -> int:
     with project.store.connect() as connection:
-        return int(connection.execute(select(func.count()).select_from(Decision.__table__)).scalar_one())
+        return int(connection.execute(select(func.count()).select_from(table_of(Decision))).scalar_one())
 
 
 def test_taking_back_keeps_what_is_being_typed(browser: Any, server: Server, person: Any) -> None:
@@ -257,8 +260,8 @@ def test_taking_back_means_the_answer_that_was_sent_last(
     held[0].continue_()
     settled(page, 2)
     with project.store.connect() as connection:
-        undone = Decision.__table__.c.undone_at.is_not(None)
-        assert connection.execute(select(Decision.__table__.c.id).where(undone)).all() == []
+        undone = table_of(Decision).c.undone_at.is_not(None)
+        assert connection.execute(select(table_of(Decision).c.id).where(undone)).all() == []
 
 
 def test_the_mark_stands_where_a_number_scores(browser: Any, tmp_path: Any) -> None:

@@ -9,16 +9,18 @@ from sqlalchemy import text, update
 
 from solon.errors import UsageError
 from solon.project import Project
-from solon.store import audit_log
+from solon.store.database import audit_log
 from solon.store.reviewing import experts, sessions
 from solon.store.reviewing.experts import TokenCheck
-from solon.store.tables import Expert, LoginLink
+from solon.store.reviewing.sessions import revoke_expert
+from solon.store.tables import table_of
+from solon.store.tables.experts import Expert, LoginLink
 
 
 def test_token_is_stored_hashed_and_found_again(project: Project, person: Any) -> None:
     expert, token = person("Ada", role="lead", specialties=["Cardiology"], languages=["EN", "de"])
     with project.store.connect() as connection:
-        row = connection.execute(Expert.__table__.select()).mappings().one()
+        row = connection.execute(table_of(Expert).select()).mappings().one()
     assert token.rsplit("_", 1)[1] not in str(dict(row))
     assert row["token_hash"].startswith("$argon2id$")
     check = TokenCheck(project.store)
@@ -39,7 +41,7 @@ def test_rotate_keeps_the_person_and_ends_the_old_token(project: Project, person
     assert again.id == expert.id
     assert check.check(old) is None
     assert check.check(new) is not None
-    experts.revoke_expert(project.store, "Ada", by="local:test")
+    revoke_expert(project.store, "Ada", by="local:test")
     assert check.check(new) is None
 
 
@@ -60,7 +62,7 @@ def test_login_link_works_once_and_for_ten_minutes(project: Project, person: Any
         assert sessions.use_login_link(store, connection, secret) is None
     late = sessions.make_login_link(store, "Ada", by="local:test")
     with store.transaction() as connection:
-        connection.execute(update(LoginLink.__table__).values(expires_at=1.0))
+        connection.execute(update(table_of(LoginLink)).values(expires_at=1.0))
         assert sessions.use_login_link(store, connection, late) is None
         assert sessions.use_login_link(store, connection, "guess") is None
 
@@ -70,7 +72,7 @@ def test_session_ends_with_revocation(project: Project, person: Any) -> None:
     with project.store.transaction() as connection:
         secret = sessions.begin_session(project.store, connection, expert)
         assert sessions.find_session(connection, secret) is not None
-    experts.revoke_expert(project.store, "Ada", by="local:test")
+    revoke_expert(project.store, "Ada", by="local:test")
     with project.store.connect() as connection:
         assert sessions.find_session(connection, secret) is None
 

@@ -15,10 +15,9 @@ from sqlalchemy import event, update
 from benchmarks.review_fill import fill
 from solon.project import Project
 from solon.store.reviewing import queue
-from solon.store.tables import Review
+from solon.store.tables import reviews
 
 pytestmark = pytest.mark.sqlite("its query plans and its machine's steps")
-reviews = Review.__table__
 
 LARGE = (
     "reviews",

@@ -14,13 +14,10 @@ from solon.store.reviewing import queue
 from solon.store.reviewing.answering import Answered, answer_lease, asks_why
 from solon.store.reviewing.drafts import Lease, find_lease, read_draft, save_draft
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.review_rows import LeaseLost, NotThere, ReviewRow, find_review
 from solon.store.reviewing.undoing import undo
-from solon.store.reviews import LeaseLost, NotThere, ReviewRow, find_review
-from solon.store.tables import Assignment, Decision, Review
-
-assignments = Assignment.__table__
-decisions = Decision.__table__
-reviews = Review.__table__
+from solon.store.tables import assignments, decisions, reviews
+from solon.store.tables.people import Review
 
 
 def take(project: Project, expert: ExpertRow, **options: Any) -> tuple[Lease, ReviewRow]:
@@ -235,7 +232,7 @@ def test_what_was_skipped_comes_back_when_nothing_else_waits(
     with project.store.transaction() as connection:
         while (found := queue.lease_next(connection, ada)) is not None:
             queue.close_lease(connection, found[0], "declined")
-    monkeypatch.setattr("solon.store.reviewing.skipped.RESTS", 0.0)
+    monkeypatch.setattr("solon.store.reviewing.queue.RESTS", 0.0)
     again, back = take(project, ada)
     assert back.id == skipped.id
     answer(project, ada, again, {"choice": "prefer", "candidate": back.candidates[0], "rationale": "so"})
@@ -323,8 +320,8 @@ def test_answer_after_a_look_at_the_votes_is_no_blind_evidence(project: Project,
 
 def _second_review(project: Project, kind: str) -> str:
     """The same question once more, as the graph writes it for an overlap or an audit."""
-    from solon.store.overlaps import overlap_row
-    from solon.store.writer import insert_rows
+    from solon.store.database.writer import insert_rows
+    from solon.store.reviewing.overlaps import overlap_row
 
     with project.store.transaction() as connection:
         first = connection.execute(select(reviews).order_by(reviews.c.created_at)).mappings().first()

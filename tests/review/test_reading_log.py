@@ -8,8 +8,8 @@ from typing import Any
 
 from solon.cli.app import run_command
 from solon.project import Project
-from solon.store import audit_log
-from solon.store.audit_log import list_entries, verify
+from solon.store.database import audit_log
+from solon.store.database.audit_log import list_entries, verify
 
 
 def logged(project: Project, action: str) -> list[tuple[str, str, dict[str, Any]]]:

@@ -16,10 +16,11 @@ from sqlalchemy import select, update
 from solon.cli.app import run_command
 from solon.project import Project
 from solon.review import serve
-from solon.review.room import Options
+from solon.review.state import Options
 from solon.store.reviewing.experts import add_expert
-from solon.store.reviewing.stoppage import note_worker, why_waiting, worker_said
-from solon.store.tables import Outbox, Run
+from solon.store.reviewing.worker_problems import note_worker, why_waiting, worker_said
+from solon.store.tables import table_of
+from solon.store.tables.runs import Run
 
 RULES = {"otherwise": "split"}
 
@@ -104,12 +105,13 @@ def test_a_server_without_a_worker_is_a_reason(
 
 
 def test_single_decisions_that_failed_are_a_reason_too(project: Project) -> None:
-    outbox = Outbox.__table__
+    from solon.store.tables import outbox
+
     review = project.reviews()[0]
     project.decide(review.id, "prefer", review.candidates[0].id)
     with project.store.transaction() as connection:
         connection.execute(update(outbox).values(problem="the graph has no such answer"))
-        found = why_waiting(connection, connection.execute(select(Run.__table__.c.id)).scalar_one())
+        found = why_waiting(connection, connection.execute(select(table_of(Run).c.id)).scalar_one())
         assert found is not None
         assert (found.why, found.at) == ("the graph has no such answer", None)
         note_worker(connection, "first")

@@ -14,9 +14,10 @@ from solon.store.reviewing import queue
 from solon.store.reviewing.answering import answer_lease
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.review_lists import work_by_actor
-from solon.store.tables import Assignment, Review
+from solon.store.tables import table_of
+from solon.store.tables.people import Assignment, Review
 
-assignments, reviews = Assignment.__table__, Review.__table__
+assignments, reviews = table_of(Assignment), table_of(Review)
 SPENT = {"opened_at": 1000.0, "first_input_at": 1003.5}
 
 

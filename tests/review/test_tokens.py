@@ -17,16 +17,17 @@ from sqlalchemy import select, text, update
 from solon.cli import main
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending, TokenWanted, UsageError
 from solon.project import Project
-from solon.store import learning
-from solon.store.engine import sqlite_path
-from solon.store.review_rows import ReviewRow, find_review, list_reviews
+from solon.store.database.engine import sqlite_path
+from solon.store.learning import evidence
 from solon.store.reviewing import queue
 from solon.store.reviewing.disagreements import ask_others
-from solon.store.reviewing.experts import find_expert, revoke_expert, rotate_token
-from solon.store.tables import Assignment, AuditEntry, Decision, Review
+from solon.store.reviewing.experts import find_expert, rotate_token
+from solon.store.reviewing.review_rows import ReviewRow, find_review, list_reviews
+from solon.store.reviewing.sessions import revoke_expert
+from solon.store.tables import decisions, reviews, table_of
+from solon.store.tables.experts import AuditEntry
+from solon.store.tables.people import Assignment
 
-reviews = Review.__table__
-decisions = Decision.__table__
 PILOT = {**CONFIG, "routing": {"policy": "pilot", "pilot": 8, "pilot_share": 1.0}}
 
 
@@ -100,9 +101,9 @@ def test_an_answer_with_a_token_is_the_experts_by_every_way(
     assert [(row.actor, row.counts) for row in kept] == [(ada.actor, True)] * 3
     assert [row.channel for row in kept] == ["python", "cli", "api"]
     with pilot.store.connect() as connection:
-        counted = learning.counted_decisions(connection, [first.run_id])
-        blind = learning.blind_answers(connection)
-        held = connection.execute(select(Assignment.__table__)).all()
+        counted = evidence.counted_decisions(connection, [first.run_id])
+        blind = evidence.blind_answers(connection)
+        held = connection.execute(select(table_of(Assignment))).all()
     assert {one.decision_id for one in counted} == set(given)
     assert len(blind) == 3
     assert {(row.actor, row.state) for row in held} == {(ada.actor, "decided")}
@@ -261,7 +262,7 @@ def test_an_expert_reads_blind_and_the_log_says_who(
     assert made(pilot, made_by).counts
     with pilot.store.connect() as connection:
         ada = find_expert(connection, "Ada").actor
-        entries = connection.execute(select(AuditEntry.__table__).where(AuditEntry.actor == ada)).all()
+        entries = connection.execute(select(table_of(AuditEntry)).where(AuditEntry.actor == ada)).all()
     assert {row.action for row in entries} >= {"review.read", "review.decided"}
 
 

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from solon.config import ReviewersConfig
+from solon.config.sections import ReviewersConfig
 from solon.errors import NotPending, UsageError
-from solon.evidence import rate_reviewers
+from solon.learning.evidence import rate_reviewers
 from solon.project import Project
 from solon.store.records.counts import count_decisions
-from solon.store.review_rows import VOTES, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.reviewing import queue
 from solon.store.reviewing.adjudicating import list_cases
 from solon.store.reviewing.answering import Answered, answer_lease
@@ -25,15 +24,11 @@ from solon.store.reviewing.disagreements import ask_others
 from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow, add_expert, find_expert, save_measured, set_trust
 from solon.store.reviewing.review_lists import count_answers, list_own_answers
+from solon.store.reviewing.review_rows import VOTES, NotThere, ReviewRow, find_review, list_reviews
 from solon.store.reviewing.undoing import undo
 from solon.store.reviewing.unvoting import replayed, take_back
 from solon.store.reviewing.voting import tally
-from solon.store.tables import Assignment, Decision, Record, Review
-
-decisions = Decision.__table__
-reviews = Review.__table__
-records = Record.__table__
-assignments = Assignment.__table__
+from solon.store.tables import assignments, decisions, records, reviews
 
 
 def first_review(project: Project) -> ReviewRow:

@@ -12,14 +12,16 @@ from sqlalchemy import delete, func, select, update
 from solon.project import Project
 from solon.review import blind
 from solon.review.rendering import render
-from solon.review.schemas import BlindItem, ShownCandidate
-from solon.store.pace import judging
+from solon.review.schemas.queue import BlindItem, ShownCandidate
 from solon.store.reviewing import queue
 from solon.store.reviewing.answering import answer_lease
 from solon.store.reviewing.reading import seed_content
-from solon.store.tables import Item, Review, Run
+from solon.store.runs.activity import judging
+from solon.store.tables import table_of
+from solon.store.tables.people import Review
+from solon.store.tables.runs import Item, Run
 
-items, reviews, runs = Item.__table__, Review.__table__, Run.__table__
+items, reviews, runs = table_of(Item), table_of(Review), table_of(Run)
 
 
 def at_work(project: Project, *, claimed: bool) -> None:

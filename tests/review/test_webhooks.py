@@ -13,12 +13,15 @@ from cases import seeds
 from receiving import Receiver
 from sqlalchemy import select, update
 
-from solon.config_review import EVENTS
+from solon.config.review import EVENTS
 from solon.observers import SolonWarning
 from solon.project import Project
 from solon.review.webhooks import Herald, Hooks
-from solon.store.laws import bring_into_force, version_in_force
-from solon.store.tables import Constitution, HookDelivery, Review
+from solon.store.runs.laws import bring_into_force, version_in_force
+from solon.store.tables import table_of
+from solon.store.tables.disputes import HookDelivery
+from solon.store.tables.law import Constitution
+from solon.store.tables.people import Review
 
 SECRET = b"a secret of more than sixteen"
 
@@ -56,7 +59,8 @@ def test_a_hook_that_fails_as_nobody_foresaw_is_noted_and_told_again(
     with monkeypatch.context() as broken:
         broken.setattr(Herald, "_send", fails)
         assert look(project, receiver) == []
-    hooks = HookDelivery.__table__  # type: ignore[attr-defined]
+    from solon.store.tables import hook_deliveries as hooks
+
     with project.store.connect() as connection:
         [row] = connection.execute(select(hooks)).mappings()
     assert (row["problem"], row["delivered_at"]) == ("UnicodeError: label empty or too long", None)
@@ -95,7 +99,7 @@ def test_a_review_that_is_answered_between_two_looks_was_made_too(
     assert look(project, receiver) == [], "the first look tells nothing of the past"
     run = project.run("preference", seeds(14)[12:], new_run=True).run_id
     with project.store.connect() as connection:
-        query = select(Review.__table__.c.id).where(Review.__table__.c.run_id == run)
+        query = select(table_of(Review).c.id).where(table_of(Review).c.run_id == run)
         one, other = sorted(connection.execute(query).scalars())
     project.decide(one, "tie", None)
     told = [("review.created", one), ("review.created", other), ("review.decided", one)]
@@ -107,7 +111,8 @@ def test_a_review_that_nobody_was_asked_is_not_told(project: Project, receiver: 
     """It is being prepared, or a replay answered it at once."""
     look(project, receiver)
     run = project.run("preference", seeds(14)[12:], new_run=True).run_id
-    reviews = Review.__table__
+    from solon.store.tables import reviews
+
     with project.store.transaction() as connection:
         one, other = sorted(connection.execute(select(reviews.c.id).where(reviews.c.run_id == run)).scalars())
         connection.execute(update(reviews).where(reviews.c.id == one).values(state="opening"))
@@ -153,13 +158,13 @@ def test_a_second_decision_after_an_undo_is_told(
 def test_a_constitution_that_comes_into_force_is_told(project: Project, receiver: Receiver) -> None:
     look(project, receiver)
     with project.store.transaction() as connection:
-        (name,) = connection.execute(select(Constitution.__table__.c.name)).scalars()
+        (name,) = connection.execute(select(table_of(Constitution).c.name)).scalars()
         current = version_in_force(connection, "constitution", name, scope="global")
         assert current is not None
         document = current.document.model_copy(update={"version": "9.0.0", "reason": "A test."})
         made = bring_into_force(project.store, connection, document, by="local:test", instead_of=current.id)
     assert events(look(project, receiver)) == [("constitution.ratified", made.id)]
     with project.store.connect() as connection:
-        kept = connection.execute(select(HookDelivery.__table__)).mappings().one()
+        kept = connection.execute(select(table_of(HookDelivery))).mappings().one()
     assert kept["delivered_at"] is not None
     assert look(project, receiver) == []

@@ -12,13 +12,11 @@ from sqlalchemy import select, text, update
 
 from solon.project import Project
 from solon.review import worker
-from solon.store.learning import votes_on
-from solon.store.review_rows import list_reviews
-from solon.store.reviews import decide
-from solon.store.tables import ConsensusVersion, Decision
-
-decisions = Decision.__table__
-versions = ConsensusVersion.__table__
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.reviews import decide
+from solon.store.runs.verdicts import votes_on
+from solon.store.tables import consensus_versions as versions
+from solon.store.tables import decisions
 
 
 @pytest.fixture

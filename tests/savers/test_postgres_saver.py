@@ -10,7 +10,7 @@ import pytest
 
 from solon.graphs import postgres_saver
 from solon.graphs.postgres_saver import PostgresSaver
-from solon.store.engine import checkpoint_location
+from solon.store.database.engine import checkpoint_location
 
 
 def test_one_makes_the_tables_and_the_others_wait(

@@ -20,7 +20,7 @@ from typing import Any
 MAGIC = "this file stands for the PostgreSQL database "
 SERVER, UNDER = "STAND_IN_SERVER", "STAND_IN_UNDER"
 """Variables that tell processes which tests start; none begins with SOLON_, which many tests clear away."""
-_SEAMS = ("solon.store.store", "solon.store.copying")
+_SEAMS = ("solon.store.database.store", "solon.store.upkeep.copying")
 
 
 class StandIn:
@@ -39,7 +39,7 @@ class StandIn:
         """Migrate the template once; every store is a copy of it."""
         from langgraph.checkpoint.postgres import PostgresSaver
 
-        from solon.store.engine import make_engine
+        from solon.store.database.engine import make_engine
         from solon.store.migrations import upgrade
 
         self._run(f"CREATE DATABASE {self._template}")
@@ -109,7 +109,7 @@ class StandIn:
 
 def _file_of(url: str) -> Path | None:
     from solon.errors import ConfigError
-    from solon.store.engine import sqlite_path
+    from solon.store.database.engine import sqlite_path
 
     try:
         path = sqlite_path(url)
@@ -135,7 +135,7 @@ def from_environment() -> StandIn:
 
 def patch(module: ModuleType, stand_in: StandIn) -> None:
     """Put the stand-in before what opens databases in one of the two modules that do."""
-    if module.__name__ == "solon.store.store":
+    if module.__name__ == "solon.store.database.store":
         opened = module.Store.__init__
 
         def __init__(self: Any, url: str, *, create: bool = False, restoring: bool = False) -> None:

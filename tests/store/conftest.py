@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from solon.formats.seeds import SeedRow, read_seed_rows
+from solon.formats.seed_rows import SeedRow
+from solon.formats.seeds import read_seed_rows
 from solon.project import Project
-from solon.store import Store, runs
-from solon.store.ids import hash_id
-from solon.store.tables import Candidate, Review
-from solon.store.writer import insert_rows
+from solon.store.database.ids import hash_id
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
+from solon.store.runs import runs
+from solon.store.runs.run_row import RunRow
+from solon.store.tables.people import Review
+from solon.store.tables.work import Candidate
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Seeded:
     """A store with one run of queued items."""
 
     store: Store
-    run: runs.RunRow
+    run: RunRow
     items: list[str]
 
 
@@ -53,7 +57,7 @@ def seed_store(store: Store) -> Callable[[int], Seeded]:
 def _seed_ids(store: Store, run_id: str) -> list[str]:
     from sqlalchemy import select
 
-    from solon.store.items import items
+    from solon.store.tables import items
 
     with store.connect() as connection:
         query = select(items.c.seed_id).where(items.c.run_id == run_id).order_by(items.c.position)
@@ -106,7 +110,7 @@ def open_review(store: Store) -> Callable[..., str]:
         rows.append((Review, review))
         with store.transaction() as connection:
             insert_rows(connection, rows)
-            from solon.store.items import items
+            from solon.store.tables import items
 
             connection.execute(items.update().where(items.c.id == item_id).values(state="waiting"))
         return review_id

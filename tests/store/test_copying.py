@@ -9,15 +9,15 @@ import pytest
 from sqlalchemy import func, select
 
 from solon.cli.app import run_command
-from solon.edge import run_sync
 from solon.errors import StoreError, UsageError
 from solon.graphs.pruning import prune_checkpoints
 from solon.project import Project
-from solon.store import Store
-from solon.store.copying import copy_store
-from solon.store.items import working
+from solon.store.database.store import Store
 from solon.store.records.overview import check_soundness
+from solon.store.runs.items import working
 from solon.store.tables import metadata
+from solon.store.upkeep.copying import copy_store
+from solon.sync import run_sync
 
 CONFIG = {
     "models": {"default": {"model": "scripted:split"}},
@@ -86,7 +86,7 @@ def test_a_copy_that_fails_leaves_no_rows(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_store_that_is_worked_on_is_not_moved(tmp_path: Path, seed_store: Callable[[int], object]) -> None:
-    from solon.store import items as item_store
+    from solon.store.runs import items as item_store
 
     seeded = seed_store(2)
     with working() as me, seeded.store.transaction() as connection:  # type: ignore[attr-defined]

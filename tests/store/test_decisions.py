@@ -10,14 +10,18 @@ import pytest
 from sqlalchemy import func, select
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending, UsageError
-from solon.store import Store, items, reviews, tables
+from solon.store import tables
+from solon.store.database.store import Store
+from solon.store.reviewing import reviews
+from solon.store.runs import items
+from solon.store.tables import table_of
 
 Open = Callable[..., str]
 
 
 def count(store: Store, table: type) -> int:
     with store.connect() as connection:
-        query = select(func.count()).select_from(table.__table__)  # type: ignore[attr-defined]
+        query = select(func.count()).select_from(table_of(table))
         return int(connection.execute(query).scalar_one())
 
 

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from solon import Project
 from solon.errors import UsageError
 from solon.eval.material import gather
-from solon.store.items import items
-from solon.store.records.exporting import export_rows, records
+from solon.store.records.exporting import export_rows
+from solon.store.tables import items, records
 
 Row = dict[str, Any]
 MODEL = {"models": {"default": {"model": "scripted:default"}}, "resolver": {"enabled": False}}
@@ -202,7 +202,8 @@ def test_stores_made_before_learn_which_rows_are_the_same(store_url: str) -> Non
     from alembic import command
     from alembic.config import Config
 
-    from solon.store import Store, migrations
+    from solon.store import migrations
+    from solon.store.database.store import Store
 
     run(store_url, [pair(0, id="a"), pair(0, id="b"), pair(1)])
     query = select(items.c.row_key, records.c.pair_key).join(records, records.c.item_id == items.c.id)

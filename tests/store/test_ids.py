@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solon.store.ids import hash_id, keyed_hash, new_id
-from solon.store.journal import CallKey
+from solon.store.database.ids import hash_id, keyed_hash, new_id
+from solon.store.runs.journal import CallKey
 
 anything = st.text(st.characters(exclude_categories=()), max_size=12)
 parts = st.lists(anything, max_size=5)

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import update
 
 from solon.errors import InternalError
-from solon.store import Store, items
-from solon.store.items import STATES
+from solon.store.database.store import Store
+from solon.store.runs import items
+from solon.store.runs.items import STATES
 
 
 def _claim_all(url: str, run_id: str, gate: Any) -> tuple[str, list[list[str]]]:
@@ -54,7 +55,7 @@ def test_what_a_dead_process_held_comes_back(store_url: str, seed_store: Callabl
     seeded = seed_store(4)
     program = f"""
 import os, sys
-from solon.store import Store, items
+from solon.store import Store; from solon.store.runs import items
 with Store({store_url!r}) as store:
     with items.working() as me, store.transaction() as connection:
         items.claim(connection, {seeded.run.id!r}, 3, me)
@@ -125,7 +126,7 @@ def test_where_containers_cannot_be_told_apart_nobody_is_called_dead(monkeypatch
     dead = f"{items.owner().rsplit(':', 1)[0]}:1:x"
     assert items.is_gone(dead)
     with monkeypatch.context() as patch:
-        patch.setattr("solon.store.items.os.stat", hidden)
+        patch.setattr("solon.store.runs.items.os.stat", hidden)
         items._place.cache_clear()
         assert not items.is_gone(dead)
         with items.working() as me:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from solon.store import Store, begun, deliveries, items
-from solon.store.reviewing import queue, review_lists
+from solon.store.database.store import Store
+from solon.store.reviewing import deliveries, queue, review_lists
 from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviewing.review_lists import Filters
-from solon.store.reviews import list_reviews
+from solon.store.reviewing.review_rows import list_reviews
+from solon.store.runs import items, requeued
 
 GROWS = "items|reviews|calls|outbox|decisions|assignments|texts|candidates|verdicts|records"
 RUN = "a-run"
@@ -30,8 +31,8 @@ ASKED: dict[str, Ask] = {
     "claim deliveries": lambda c, _: deliveries.claim_deliveries(c, "h:1:1:x", 8, run_id=RUN),
     "recover the outbox": lambda c, _: deliveries.recover_outbox(c, RUN),
     "settle what arrived": lambda c, _: deliveries.settle_arrived(c, RUN),
-    "runs with work": lambda c, _: begun.runs_with_work(c, begun=True),
-    "is a run settled": lambda c, _: begun.is_settled(c, RUN),
+    "runs with work": lambda c, _: requeued.runs_with_work(c, begun=True),
+    "is a run settled": lambda c, _: requeued.is_settled(c, RUN),
     "next review": lambda c, expert: queue.lease_next(c, expert),
     "reviews that wait": lambda c, _: list_reviews(c),
     "all reviews": _list(),

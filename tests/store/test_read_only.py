@@ -13,7 +13,7 @@ import pytest
 from solon.errors import SolonError
 from solon.formats.containers import write_text_at_once
 from solon.project import Project
-from solon.store.engine import log_of, sqlite_uri
+from solon.store.database.engine import log_of, sqlite_uri
 
 CONFIG = {"models": {"default": {"model": "scripted:default"}}, "routing": {"policy": "never"}}
 

@@ -8,16 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from solon.config import ReviewersConfig
+from solon.config.sections import ReviewersConfig
 from solon.errors import NotPending
-from solon.store import adopting, learning, selection
-from solon.store.review_rows import find_review, list_reviews
-from solon.store.reviewing import experts, voting
+from solon.store.learning import adoption, evidence
+from solon.store.reviewing import budget, experts, voting
 from solon.store.reviewing.answering import answer_review
-from solon.store.tables import Item, Review
+from solon.store.reviewing.review_rows import find_review, list_reviews
+from solon.store.tables import items, reviews
 
-items = Item.__table__
-reviews = Review.__table__
 Open = Callable[..., str]
 
 
@@ -34,21 +32,21 @@ def held(seed_store: Callable[[int], Any], open_review: Open) -> tuple[Any, list
 def test_picked_reviews_enter_the_queue_in_their_place(held: tuple[Any, list[str]]) -> None:
     seeded, names = held
     with seeded.store.connect() as connection:
-        found = selection.held_reviews(connection, seeded.run.id)
-        requests = selection.requests_of(connection, [row.item_id for row in found])
+        found = budget.held_reviews(connection, seeded.run.id)
+        requests = budget.requests_of(connection, [row.item_id for row in found])
     assert {row.id for row in found} == set(names)
     assert sorted(requests) == [f"Question {i}?" for i in range(4)]
     picked = [
-        selection.Picked(find, place, inclusion, {"code": "value", "text": "worth it"})
+        budget.Picked(find, place, inclusion, {"code": "value", "text": "worth it"})
         for find, place, inclusion in zip(found[:2], (-0.1, -0.5), (1.0, 0.25), strict=True)
     ]
     with seeded.store.transaction() as connection:
-        selection.open_picked(connection, seeded.run.id, picked)
+        budget.open_picked(connection, seeded.run.id, picked)
         for row in found[1:]:  # the second one is no longer held
-            selection.withdraw_held(connection, row.id)
-        spent = selection.spent_budget(connection, seeded.run.id)
+            budget.withdraw_held(connection, row.id)
+        spent = budget.spent_budget(connection, seeded.run.id)
         waiting = list_reviews(connection)
-        asked = selection.asked_items(connection, seeded.run.id)
+        asked = budget.asked_items(connection, seeded.run.id)
     assert (spent.reviews, spent.minutes) == (2, 4.0)
     assert [row.id for row in waiting] == [found[1].id, found[0].id]
     assert [row.inclusion for row in waiting] == [0.25, 1.0]
@@ -56,7 +54,7 @@ def test_picked_reviews_enter_the_queue_in_their_place(held: tuple[Any, list[str
     assert set(asked) == {found[0].item_id, found[1].item_id}
     with seeded.store.connect() as connection:
         assert {find_review(connection, row.id).state for row in found[2:]} == {"withdrawn"}
-        assert learning.random_part_waits(connection, seeded.run.id)
+        assert evidence.random_part_waits(connection, seeded.run.id)
 
 
 def test_a_new_version_reorders_what_waits_but_no_random_sample(held: tuple[Any, list[str]]) -> None:
@@ -67,7 +65,7 @@ def test_a_new_version_reorders_what_waits_but_no_random_sample(held: tuple[Any,
             update(reviews).where(reviews.c.id == names[3]).values(rule="pilot", priority=-10.0)
         )
         connection.execute(update(reviews).where(reviews.c.id == names[2]).values(inclusion=0.5))
-        adopting.reorder(connection, dict(zip(names, (0.2, 0.8, 0.9, 0.9), strict=True)))
+        adoption.reorder(connection, dict(zip(names, (0.2, 0.8, 0.9, 0.9), strict=True)))
         found = {row.id: row for row in list_reviews(connection)}
     assert [found[name].priority for name in names] == [-0.1, -0.4, 0.0, -10.0]
     assert [found[name].value for name in names] == [0.2, 0.8, 0.1, 0.1]
@@ -94,7 +92,7 @@ def test_votes_without_a_lease_and_the_figures_of_people(
             answer_review(seeded.store, name, given, **options)
     with seeded.store.connect() as connection:
         counted = voting.tally(connection, review, crowd)
-        blind = learning.blind_answers(connection)
+        blind = evidence.blind_answers(connection)
     # No verdict was given here: the panel's .5 and two of .75 make .9.
     assert counted.posterior["A"] == pytest.approx(0.9)
     assert [b.actor for b in blind] == [worker.actor for worker in workers[:2]]

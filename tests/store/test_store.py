@@ -14,13 +14,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 
 from solon.errors import ConfigError, StoreError
-from solon.store import Store
-from solon.store.copying import copy_store
-from solon.store.store import SCHEMA
-from solon.store.tables import Text, metadata
-from solon.store.writer import insert_rows
-
-texts = Text.__table__  # type: ignore[attr-defined]
+from solon.store.database.store import SCHEMA, Store
+from solon.store.database.writer import insert_rows
+from solon.store.tables import metadata, texts
+from solon.store.upkeep.copying import copy_store
 
 
 def test_a_store_that_is_missing_is_not_made_by_accident(store_url: str) -> None:

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import Connection, event, func, select, update
 
 from solon.errors import StoreError, UsageError
-from solon.store import Store, items
-from solon.store.claims import Claim
-from solon.store.tables import Candidate, Fingerprint, Text
-from solon.store.writer import PAUSE, insert_rows
-
-texts = Text.__table__  # type: ignore[attr-defined]
+from solon.store.database.claims import Claim
+from solon.store.database.store import Store
+from solon.store.database.writer import PAUSE, insert_rows
+from solon.store.runs import items
+from solon.store.tables import texts
+from solon.store.tables.work import Candidate, Fingerprint
 
 
 def count_texts(store: Store) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from solon.config import ModelConfig
+from solon.config.sections import ModelConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from solon.config import LawConfig
+    from solon.config.sections import LawConfig
 
 LONGEST = 2000
 """Characters of a text that are looked at: how a request begins says what it is about."""

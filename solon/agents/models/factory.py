@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from solon.agents.models.capabilities import BUILTIN_CONTEXT, Capabilities, capabilities_of
 from solon.agents.models.tokens import count_tokens
-from solon.config import GIVEN, ModelConfig
+from solon.config.sections import GIVEN, ModelConfig
 from solon.errors import ConfigError
 
 __all__ = ["Capabilities", "capabilities_of", "count_tokens", "make_chat_model", "providers"]

@@ -23,7 +23,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
-from solon.edge import run_sync
+from solon.sync import run_sync
 
 Turn = tuple[str, str]
 """Role (system, user, assistant) and text: LangChain's own short form of a message."""

@@ -22,7 +22,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from solon.agents.models.lean import LeanChat
 from solon.agents.models.scripted_answers import Question, answer_by_default, likeliest
 from solon.agents.models.scripted_rules import Rule, Script, fill, read_script
-from solon.config import ModelConfig
+from solon.config.sections import ModelConfig
 from solon.errors import ModelRefused, ModelUnavailable, TooLong
 
 CHARS_PER_TOKEN = 4

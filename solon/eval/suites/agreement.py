@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.consensus.ceiling import measure_ceiling
 from solon.consensus.panel import ABSTAIN, Vote
 from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
-from solon.eval.opinions import Opinion, counted, opinions_on, overlaps
+from solon.eval.replay.opinions import Opinion, counted, opinions_on, overlaps
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
 from solon.store.records import evaluation
 from solon.store.records.scores import scores_on

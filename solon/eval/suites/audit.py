@@ -8,17 +8,16 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.audit import AuditReport, rate_with_bound, watch
 from solon.consensus.target import read_target
-from solon.eval.opinions import counted
+from solon.eval.replay.opinions import counted
 from solon.eval.result import Figure, SuiteResult, nothing, rate
-from solon.store import certificates, runs
 from solon.store.records import counts, evaluation
+from solon.store.runs import certificates, runs
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from solon.eval.material import Material
+    from solon.store.database.engine import Connection
     from solon.store.records.evaluation import Answer, Chosen
-    from solon.store.runs import RunRow
+    from solon.store.runs.run_row import RunRow
 
 LABEL = "label"
 """The recipe in which people alone decide."""

@@ -17,11 +17,10 @@ from solon.eval.writing import find_words
 from solon.store.records import evaluation
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from solon.eval.material import Material
     from solon.formats.records import ExportRow
-    from solon.store.runs import RunRow
+    from solon.store.database.engine import Connection
+    from solon.store.runs.run_row import RunRow
 
 
 class Difference(BaseModel):

@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from solon.errors import UsageError
-from solon.eval.benchmark import MOST_OF_IT, Benchmark, N, parts_of
 from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
+from solon.eval.releases.benchmark import MOST_OF_IT, Benchmark, N, parts_of
 from solon.eval.result import Figure, SuiteResult, rate
 
 if TYPE_CHECKING:

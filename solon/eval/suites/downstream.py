@@ -18,7 +18,7 @@ from solon.consensus.ballots import Floats
 from solon.consensus.logit import fit_logit
 from solon.consensus.resample import mean_interval
 from solon.eval.embedding import load_embedder
-from solon.eval.opinions import Opinion, counted, opinions_on
+from solon.eval.replay.opinions import Opinion, counted, opinions_on
 from solon.eval.result import Figure, SuiteResult, nothing, rate
 from solon.store.records import evaluation, exporting
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.eval.opinions import Opinion, counted, opinions_on
+from solon.eval.replay.opinions import Opinion, counted, opinions_on
 from solon.eval.result import Figure, SuiteResult, rate
 from solon.eval.suites.agreement import RANDOM_RULES
 from solon.store.records import evaluation
-from solon.store.reviewing.asked_again import Repeat, repeated_answers
+from solon.store.reviewing.repeats import Repeat, repeated_answers
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.eval.material import spell_sample
 from solon.eval.reading import read_texts
 from solon.eval.result import Figure, SuiteResult, rate
-from solon.store.duplicates import PERMUTATIONS, ROWS, shingles, signature, similarity
+from solon.store.runs.duplicates import PERMUTATIONS, ROWS, shingles, signature, similarity
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

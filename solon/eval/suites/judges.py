@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from solon.config_sections import family_of
+from solon.config.sections import family_of
 from solon.consensus.calibrate import measure_brier, measure_ece
-from solon.eval.opinions import counted
+from solon.eval.replay.opinions import counted
+from solon.eval.replay.winning import Duel, WinRate, measure_wins
 from solon.eval.result import Figure, SuiteResult, calibration_interval, mean, nothing, rate
-from solon.eval.winning import Duel, WinRate, measure_wins
 from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
-from solon.store import runs
 from solon.store.records import evaluation
 from solon.store.records.evaluation import Answer, PaidVote, Shown
+from solon.store.runs import runs
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

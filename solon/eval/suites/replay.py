@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
-from solon.eval.replay import replay
+from solon.eval.replay.replay import replay
 from solon.eval.result import Figure, SuiteResult
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from solon.config import parse_config
-from solon.edge import run_sync
 from solon.eval.scoring import Scores, score_records
-from solon.store import runs
+from solon.store.runs import runs
+from solon.sync import run_sync
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

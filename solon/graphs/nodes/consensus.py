@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -14,8 +13,9 @@ from solon.consensus.worth import RELIABILITY, Worth, reading_minutes, weigh_dec
 from solon.graphs.context import ItemContext
 from solon.graphs.routing import Route, choose_route, stand
 from solon.graphs.state import ItemState
-from solon.store.ids import hash_id
-from solon.store.tables import Review
+from solon.store.database import clock
+from solon.store.database.ids import hash_id
+from solon.store.tables.people import Review
 
 
 async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def review_row(
         "value": worth and round(worth.value, 6),
         "minutes": worth and round(worth.minutes, 3),
         "priority": _place(rule, context.row_id("place", ordinal), worth, context.item.random_seed),
-        "created_at": time.time(),
+        "created_at": clock.now(),
     }
 
 

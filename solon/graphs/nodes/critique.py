@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -11,8 +10,9 @@ from langgraph.runtime import Runtime
 from solon.agents import critic, generator
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
+from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
-from solon.store.tables import Critique
+from solon.store.tables.work import Critique
 
 
 async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
                 "worst": made.worst,
                 "principles": made.principles,
                 "abstained": made.abstained or None,
-                "created_at": time.time(),
+                "created_at": clock.now(),
             },
         )
         if not made.abstained:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from langgraph.runtime import Runtime
@@ -12,15 +11,16 @@ from solon.consensus.target import read_target
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.consensus import review_row
 from solon.graphs.state import ItemState, named_decision
-from solon.store.deliveries import mark_applied
-from solon.store.items import set_state
-from solon.store.overlaps import insert_audit
-from solon.store.row_keys import conversation_of, pair_key
-from solon.store.tables import Record
-from solon.store.writer import Row
+from solon.store.database import clock
+from solon.store.database.writer import Row
+from solon.store.reviewing.deliveries import mark_applied
+from solon.store.reviewing.overlaps import insert_audit
+from solon.store.runs.items import set_state
+from solon.store.runs.row_keys import conversation_of, pair_key
+from solon.store.tables.work import Record
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 AUDIT_ORDINAL = -1
 """An audit is no stop on the item's way: it has a number of its own."""
@@ -86,7 +86,7 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "constitution_id": context.item.constitution_id,
         "rubric_id": context.item.rubric_id,
         "decision_id": (decision or {}).get("decision"),
-        "created_at": time.time(),
+        "created_at": clock.now(),
     }
 
 

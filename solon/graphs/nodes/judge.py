@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +13,8 @@ from solon.agents.judge import Verdict
 from solon.graphs.context import ItemContext
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
-from solon.store import tables
+from solon.store.database import clock
+from solon.store.tables.work import Verdict as VerdictRow
 
 
 async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list
 def _store(context: ItemContext, shown: list[str], verdicts: list[Verdict], round_: int, pair: int) -> None:
     for ordinal, verdict in enumerate(verdicts):
         context.add(
-            tables.Verdict,
+            VerdictRow,
             {
                 "id": context.row_id("judge", f"{round_}.{pair}.{ordinal}"),
                 "item_id": context.item.id,
@@ -121,6 +121,6 @@ def _store(context: ItemContext, shown: list[str], verdicts: list[Verdict], roun
                 "rationale_id": context.add_text(verdict.rationale) if verdict.rationale else None,
                 "call_id": verdict.call.call_id if verdict.call else None,
                 "abstained": verdict.abstained or None,
-                "created_at": time.time(),
+                "created_at": clock.now(),
             },
         )

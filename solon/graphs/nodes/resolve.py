@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -14,9 +13,10 @@ from solon.agents.resolver import Resolution
 from solon.agents.resolver import resolve as ask_resolver
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
-from solon.store import tables
-from solon.store.items import keep_rationale
-from solon.store.review_rows import RESOLVER
+from solon.store.database import clock
+from solon.store.runs.items import keep_rationale
+from solon.store.runs.verdicts import RESOLVER
+from solon.store.tables.work import Resolution as ResolutionRow
 
 
 async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ async def _keep_rationale(context: ItemContext, ordinal: int, round_: int, pair:
 def _store(context: ItemContext, state: ItemState, found: Resolution) -> None:
     side = {"A": 0, "B": 1}.get(found.favours)
     context.add(
-        tables.Resolution,
+        ResolutionRow,
         {
             "id": context.row_id("resolve", f"{state['round']}.{state.get('pairs', 0)}"),
             "item_id": context.item.id,
@@ -100,6 +100,6 @@ def _store(context: ItemContext, state: ItemState, found: Resolution) -> None:
             "handed_over": found.handed_over or None,
             "text_id": context.add_text(found.reason) if found.reason else None,
             "call_id": found.outcome.call_id,
-            "created_at": time.time(),
+            "created_at": clock.now(),
         },
     )

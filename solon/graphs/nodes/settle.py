@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
-from solon.store.review_rows import VOTES
+from solon.store.reviewing.review_rows import VOTES
 
 
 async def settle(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:

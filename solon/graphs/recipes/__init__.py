@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
-from solon.graphs.recipes.recipe import Recipe
+from solon.graphs.recipe import Recipe
 from solon.tracing import OFF, Tracing
 
 if TYPE_CHECKING:

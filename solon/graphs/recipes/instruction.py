@@ -11,9 +11,9 @@ from solon.agents.judge import Verdict
 from solon.config import Config
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.judge import judge_single
-from solon.graphs.recipes.recipe import Recipe, machine_route
+from solon.graphs.recipe import Recipe, machine_route
 from solon.graphs.state import ItemState
-from solon.store.duplicates import register, signature, similarity
+from solon.store.runs.duplicates import register, signature, similarity
 
 
 class Instruction(Recipe):

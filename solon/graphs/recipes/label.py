@@ -10,7 +10,7 @@ from solon.agents.judge import Verdict
 from solon.config import Config
 from solon.errors import ConfigError, InternalError
 from solon.graphs.context import ItemContext
-from solon.graphs.recipes.recipe import Recipe, machine_route
+from solon.graphs.recipe import Recipe, machine_route
 from solon.graphs.state import ItemState
 from solon.responses import LABEL, label_schema, model_of
 

@@ -11,7 +11,7 @@ from solon.agents.judge import Verdict
 from solon.config import Config
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.judge import judge_pair
-from solon.graphs.recipes.recipe import Recipe, machine_route
+from solon.graphs.recipe import Recipe, machine_route
 from solon.graphs.state import ItemState
 
 

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from solon.errors import InvalidDecision, ReviewError
 from solon.review.auth import AnyExpert, Caller, Lead, TheRoom, read_form
-from solon.review.case_schemas import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
 from solon.review.cases import answer_outcome, case_lines, my_outcomes, open_case, settle
 from solon.review.rendering import page
-from solon.review.room import Room
 from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.schemas.cases import CaseLine, CaseOut, MyOutcome, ReplyIn, RulingIn
+from solon.review.state import Room
 from solon.review.statistics import statistics
 from solon.store.reviewing.proposals import list_proposals
 

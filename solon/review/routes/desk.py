@@ -11,7 +11,9 @@ from fastapi.responses import FileResponse
 
 from solon.review.auth import Lead, TheRoom
 from solon.review.desk import begin_job, decide_fitting, draft_proposal, read_proposals, too_few_people
-from solon.review.desk_schemas import (
+from solon.review.reviewer import write
+from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.schemas.desk import (
     BulkIn,
     BulkOut,
     ExportIn,
@@ -25,14 +27,12 @@ from solon.review.desk_schemas import (
     TakeUpIn,
     TooFewOut,
 )
-from solon.review.room import Room
-from solon.review.routes.queue import ANSWERS, AnId
-from solon.review.serving import write
-from solon.store.audit_log import append
-from solon.store.jobs import JobRow, find_job, list_jobs
+from solon.review.state import Room
+from solon.store.database.audit_log import append
 from solon.store.reviewing.hooks import list_hooks
+from solon.store.reviewing.jobs import JobRow, find_job, list_jobs
 from solon.store.reviewing.proposals import ProposalRow, set_proposal
-from solon.store.reviews import NotThere, find_review
+from solon.store.reviewing.review_rows import NotThere, find_review
 
 router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)
 

@@ -14,18 +14,18 @@ from solon.formats.exports import FORMATS
 from solon.review.auth import Caller, Lead, TheRoom, read_form
 from solon.review.desk import begin_job as queue_export
 from solon.review.desk import bulk_filters, count_fitting, decide_fitting, draft_proposal, read_proposals
-from solon.review.desk_schemas import BulkIn, ExportIn, TakeUpIn
 from solon.review.rendering import page
-from solon.review.room import Room
+from solon.review.reviewer import note_shown, write
 from solon.review.routes.desk import job_out
 from solon.review.routes.queue import AnId
-from solon.review.serving import note_shown, write
-from solon.store.jobs import list_jobs
+from solon.review.schemas.desk import BulkIn, ExportIn, TakeUpIn
+from solon.review.state import Room
 from solon.store.reviewing.bulk import BARE, LEFT_OUT
 from solon.store.reviewing.experts import list_experts
+from solon.store.reviewing.jobs import list_jobs
 from solon.store.reviewing.proposals import ProposalRow, set_proposal
 from solon.store.reviewing.review_lists import list_filtered
-from solon.store.runs import all_runs
+from solon.store.runs.runs import all_runs
 
 router = APIRouter(include_in_schema=False)
 State = Literal["open", "taken", "declined"]

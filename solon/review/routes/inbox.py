@@ -9,10 +9,10 @@ from fastapi import APIRouter, Body
 from solon.responses import choices_of
 from solon.review.auth import AnyExpert, TheRoom
 from solon.review.inbox import InboxAnswer, InboxItem, InboxNext, to_answer, to_interrupt
+from solon.review.reviewer import hand_out, take_answer
 from solon.review.routes.queue import ANSWERS, AnId
-from solon.review.schemas import DecisionIn, DecisionOut, NextIn
-from solon.review.serving import hand_out, take_answer
-from solon.store.reviews import find_review
+from solon.review.schemas.queue import DecisionIn, DecisionOut, NextIn
+from solon.store.reviewing.review_rows import find_review
 
 router = APIRouter(prefix="/api/v1/inbox", tags=["inbox"], responses=ANSWERS)
 

@@ -8,8 +8,20 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from solon.review.auth import AnyExpert, Lead, TheRoom
-from solon.review.law_jobs import ask_for_impact, ask_for_rejudging, show_job, show_rejudging
-from solon.review.law_schemas import (
+from solon.review.law_jobs import show_job
+from solon.review.lawmaking import (
+    ask_for_impact,
+    ask_for_rejudging,
+    cast_vote,
+    propose_rule,
+    propose_split,
+    show_amendment,
+    show_flip,
+    show_rejudging,
+)
+from solon.review.reviewer import write
+from solon.review.routes.queue import ANSWERS, AnId
+from solon.review.schemas.law import (
     AmendmentLine,
     AmendmentOut,
     Drafted,
@@ -25,14 +37,11 @@ from solon.review.law_schemas import (
     StandingOut,
     VoteIn,
 )
-from solon.review.room import Room
-from solon.review.routes.queue import ANSWERS, AnId
-from solon.review.rules import cast_vote, propose_rule, propose_split, show_amendment, show_flip
-from solon.review.serving import write
+from solon.review.state import Room
 from solon.store.lawmaking.amendments import AmendmentRow, list_amendments
 from solon.store.lawmaking.principles import PrincipleUse, count_uses
-from solon.store.laws import LawVersion, find_version, history
-from solon.store.reviews import NotThere
+from solon.store.reviewing.review_rows import NotThere
+from solon.store.runs.laws import LawVersion, find_version, history
 
 router = APIRouter(prefix="/api/v1", tags=["law"], responses=ANSWERS)
 Short = Annotated[str | None, Query(max_length=200, pattern=r"\S")]

@@ -16,13 +16,10 @@ from solon.review.auth import (
     TheRoom,
     read_form,
 )
-from solon.review.law_jobs import ask_for_impact, ask_for_rejudging, show_rejudging
-from solon.review.rendering import page
-from solon.review.room import Room
-from solon.review.routes.law import read_principles
-from solon.review.routes.queue import AnId
-from solon.review.rules import (
+from solon.review.lawmaking import (
     PARTS,
+    ask_for_impact,
+    ask_for_rejudging,
     cast_vote,
     cited_case,
     law_of_case,
@@ -32,8 +29,13 @@ from solon.review.rules import (
     propose_split,
     show_amendment,
     show_flip,
+    show_rejudging,
 )
-from solon.review.serving import write
+from solon.review.rendering import page
+from solon.review.reviewer import write
+from solon.review.routes.law import read_principles
+from solon.review.routes.queue import AnId
+from solon.review.state import Room
 from solon.store.lawmaking.amendments import list_amendments
 from solon.store.reviewing.experts import list_experts
 

@@ -13,11 +13,11 @@ from solon.errors import InvalidDecision
 from solon.review.auth import AnyExpert, Lead, TheRoom
 from solon.review.desk import too_few_people
 from solon.review.rendering import page
+from solon.review.reviewer import note_shown
 from solon.review.routes.leads import diff_law, list_law, list_page, read_lineage
 from solon.review.routes.queue import AnId
-from solon.review.serving import note_shown
 from solon.review.statistics import run_statistics, statistics
-from solon.store.audit_log import list_entries
+from solon.store.database.audit_log import list_entries
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.review_lists import Filters
 

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query, Request
 
 from solon.law import documents
 from solon.review.auth import Admin, AnyExpert, Lead, TheRoom
-from solon.review.lineage_schemas import Lineage
-from solon.review.room import Room
+from solon.review.reviewer import note_shown, write
 from solon.review.routes.queue import ANSWERS, AnId
-from solon.review.schemas import (
+from solon.review.schemas.lineage import Lineage
+from solon.review.schemas.queue import (
     AuditCheck,
     AuditOut,
     AuditPage,
@@ -25,14 +25,14 @@ from solon.review.schemas import (
     ReviewPage,
     Statistics,
 )
-from solon.review.serving import note_shown, write
+from solon.review.state import Room
 from solon.review.statistics import statistics
-from solon.store.audit_log import append, list_entries, verify
-from solon.store.reviewing.experts import ExpertRow, add_expert, list_experts, revoke_expert, rotate_token
+from solon.store.database.audit_log import append, list_entries, verify
+from solon.store.reviewing.experts import ExpertRow, add_expert, list_experts, rotate_token
 from solon.store.reviewing.reading import law_rows
 from solon.store.reviewing.review_lists import Filters, list_filtered
-from solon.store.reviewing.sessions import make_login_link
-from solon.store.reviews import NotThere, find_review
+from solon.store.reviewing.review_rows import NotThere, find_review
+from solon.store.reviewing.sessions import make_login_link, revoke_expert
 
 router = APIRouter(prefix="/api/v1", tags=["leads"], responses=ANSWERS)
 Limit = Annotated[int, Query(ge=1, le=200)]

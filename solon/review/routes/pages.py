@@ -21,22 +21,22 @@ from solon.review.auth import (
     set_cookie,
 )
 from solon.review.blind import shown_order
-from solon.review.explanation_schemas import Explanation
 from solon.review.markdown import mark_quotes, word_diff
 from solon.review.rendering import page, render
-from solon.review.room import Room
+from solon.review.reviewer import hand_out, progress_of, take_answer, take_back, write
 from solon.review.routes.queue import AnId, explanation
-from solon.review.schemas import BlindItem, DecisionIn, NextIn, NextOut, SettingsIn
-from solon.review.serving import hand_out, progress_of, take_answer, take_back, write
-from solon.store.audit_log import append
+from solon.review.schemas.explanations import Explanation
+from solon.review.schemas.queue import BlindItem, DecisionIn, NextIn, NextOut, SettingsIn
+from solon.review.state import Room
+from solon.store.database.audit_log import append
 from solon.store.reviewing.drafts import own_lease
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.reading import read_candidates
+from solon.store.reviewing.review_rows import find_review
 from solon.store.reviewing.sessions import begin_session, end_session, use_login_link
-from solon.store.reviews import find_review
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from solon.store.database.engine import Connection
 
 
 router = APIRouter(include_in_schema=False)

@@ -13,11 +13,11 @@ from fastapi.responses import StreamingResponse
 from solon.errors import InvalidDecision
 from solon.review import markdown
 from solon.review.auth import AnyExpert, TheRoom, may_still
-from solon.review.desk_schemas import SimilarOut
 from solon.review.explain import explain_review
-from solon.review.explanation_schemas import Explanation
-from solon.review.room import Room
-from solon.review.schemas import (
+from solon.review.reviewer import hand_out, open_review, progress_of, take_answer, take_back, write
+from solon.review.schemas.desk import SimilarOut
+from solon.review.schemas.explanations import Explanation
+from solon.review.schemas.queue import (
     BlindItem,
     DecisionIn,
     DecisionOut,
@@ -34,14 +34,14 @@ from solon.review.schemas import (
     SettingsIn,
     UndoOut,
 )
-from solon.review.serving import hand_out, open_review, progress_of, take_answer, take_back, write
-from solon.store.audit_log import append, has_read
+from solon.review.state import Room
+from solon.store.database.audit_log import append, has_read
 from solon.store.reviewing.drafts import Lease, find_lease, own_lease, save_draft
 from solon.store.reviewing.experts import save_settings, set_stage
 from solon.store.reviewing.queue import keep_lease, release, reveal
 from solon.store.reviewing.reading import law_rows
 from solon.store.reviewing.review_lists import list_own_answers
-from solon.store.reviews import NotThere, find_review
+from solon.store.reviewing.review_rows import NotThere, find_review
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is no JSON in UTF-8"},

@@ -9,12 +9,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from solon.review.auth import TheRoom, set_cookie
 from solon.review.rendering import render
-from solon.review.serving import write
+from solon.review.reviewer import write
 from solon.review.sso import COOKIE, SECONDS, SsoFailed
-from solon.store.audit_log import append
+from solon.store.database.audit_log import append
 from solon.store.reviewing.experts import expert_by_subject
+from solon.store.reviewing.review_rows import NotThere
 from solon.store.reviewing.sessions import begin_session
-from solon.store.reviews import NotThere
 
 router = APIRouter(include_in_schema=False)
 Part = Annotated[str, Query(max_length=4000)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,22 +11,19 @@ from sqlalchemy import Connection, RowMapping, desc, select, update
 from solon.errors import UsageError
 from solon.law import documents, impact
 from solon.law.amendments import find_warnings
-from solon.store.audit_log import append
-from solon.store.ids import begins, hash_id, new_id
+from solon.store.database import clock
+from solon.store.database.audit_log import append
+from solon.store.database.events import event
+from solon.store.database.ids import begins, hash_id, new_id
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
 from solon.store.lawmaking.precedents import count_use, overrule
-from solon.store.laws import Document, Kind, LawVersion, bring_into_force, law_id, load_version
 from solon.store.reviewing.experts import ExpertRow, list_experts
-from solon.store.reviews import event
-from solon.store.store import Store
-from solon.store.tables import Amendment, Decision, Precedent, Record, Trial, Vote
-from solon.store.writer import insert_rows
-
-amendments = Amendment.__table__  # type: ignore[attr-defined]
-trials = Trial.__table__  # type: ignore[attr-defined]
-votes = Vote.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-precedents = Precedent.__table__  # type: ignore[attr-defined]
-records = Record.__table__  # type: ignore[attr-defined]
+from solon.store.runs.laws import Document, Kind, LawVersion, bring_into_force, law_id, load_version
+from solon.store.tables import amendment_trials as trials
+from solon.store.tables import amendment_votes as votes
+from solon.store.tables import amendments, decisions, precedents, records
+from solon.store.tables.amendments import Amendment, Trial, Vote
 
 OPEN = ("drafted", "measured")
 QUORUM = 2
@@ -109,7 +105,7 @@ def add_amendment(
         "overrules": list(_decision_ids(connection, overrules)),
         "warnings": find_warnings(document),
         "state": "drafted",
-        "created_at": time.time(),
+        "created_at": clock.now(),
         "stale_records": 0,
     }
     detail = {"base": base.id, "cites": len(cited)}
@@ -165,7 +161,7 @@ def add_trial(
     trial_id = hash_id("trial", amendment_id, trial.precedent_id)
     if connection.execute(select(trials.c.id).where(trials.c.id == trial_id)).first() is not None:
         return
-    row = {"id": trial_id, "amendment_id": amendment_id, **asdict(trial), "created_at": time.time()}
+    row = {"id": trial_id, "amendment_id": amendment_id, **asdict(trial), "created_at": clock.now()}
     row |= {"margin_before": round(margins[0], 6), "margin_after": round(margins[1], 6)}
     insert_rows(connection, [(Trial, row)])
     if trial.part == "held_out":
@@ -210,7 +206,7 @@ def set_measured(
     connection.execute(
         update(amendments)
         .where(amendments.c.id == amendment.id, amendments.c.state.in_(OPEN))
-        .values(state="measured", impact=found, verdict=found["verdict"], measured_at=time.time())
+        .values(state="measured", impact=found, verdict=found["verdict"], measured_at=clock.now())
     )
     append(store, connection, by, "amendment.measured", amendment.id, {"verdict": found["verdict"]})
 
@@ -246,7 +242,7 @@ def vote(
         "choice": "for" if in_favour else "against",
         "override": override,
         "reason": reason.strip()[:2000],
-        "created_at": time.time(),
+        "created_at": clock.now(),
     }
     detail = {"choice": row["choice"], "override": override}
     insert_rows(connection, [(Vote, row), event(lead.actor, "amendment.vote", amendment.id, detail)])
@@ -333,7 +329,7 @@ def mark_stale(connection: Connection, kind: Kind, replaced_id: str) -> int:
             records.c.decision_id.is_(None),
             records.c.stale_at.is_(None),
         )
-        .values(stale_at=time.time())
+        .values(stale_at=clock.now())
     )
     return int(connection.execute(statement).rowcount)
 
@@ -342,7 +338,7 @@ def _close(connection: Connection, amendment: AmendmentRow, state: str, stale: i
     closed = connection.execute(
         update(amendments)
         .where(amendments.c.id == amendment.id, amendments.c.state.in_(OPEN))
-        .values(state=state, closed_at=time.time(), stale_records=stale)
+        .values(state=state, closed_at=clock.now(), stale_records=stale)
     )
     if closed.rowcount != 1:
         raise UsageError(f"amendment {amendment.id} was closed by someone else just now")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,20 +12,21 @@ from sqlalchemy import Connection, or_, select, update
 from solon.law.casebook import Worked
 from solon.law.documents import Constitution, Rubric
 from solon.law.scopes import domains_of, narrowest
-from solon.store.laws import history, scope_key, versions_in_force
-from solon.store.review_rows import REPEAT, NotThere, find_review
-from solon.store.tables import Call, Candidate, Decision, Expert, Item, Precedent, Review, Seed, Text, Verdict
-
-precedents = Precedent.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
-candidates = Candidate.__table__  # type: ignore[attr-defined]
-experts = Expert.__table__  # type: ignore[attr-defined]
-verdicts = Verdict.__table__  # type: ignore[attr-defined]
-calls = Call.__table__  # type: ignore[attr-defined]
+from solon.store.database import clock
+from solon.store.reviewing.review_rows import REPEAT, NotThere, find_review
+from solon.store.runs.laws import history, scope_key, versions_in_force
+from solon.store.tables import (
+    calls,
+    candidates,
+    decisions,
+    experts,
+    items,
+    precedents,
+    reviews,
+    seeds,
+    texts,
+    verdicts,
+)
 
 WORN = 5
 """Uses after which a held-out precedent retires: every look at it tells the authors of drafts a little."""
@@ -108,7 +108,7 @@ def mark_retrievable(connection: Connection, proven: Collection[str] = ()) -> in
             precedents.c.overruled_at.is_(None),
             precedents.c.decision_id.in_(theirs),
         )
-        .values(retrievable=True, retrievable_at=time.time())
+        .values(retrievable=True, retrievable_at=clock.now())
     )
     return int(connection.execute(statement).rowcount) if actors else 0
 
@@ -192,7 +192,7 @@ def overrule(connection: Connection, decision_ids: Sequence[str]) -> int:
     statement = (
         update(precedents)
         .where(precedents.c.decision_id.in_(list(decision_ids)), precedents.c.overruled_at.is_(None))
-        .values(overruled_at=time.time())
+        .values(overruled_at=clock.now())
     )
     return int(connection.execute(statement).rowcount)
 

@@ -17,32 +17,21 @@ from sqlalchemy import Connection, select
 from solon.consensus.binomial import clopper_pearson
 from solon.law.documents import Constitution
 from solon.law.lineage import splits_of, successors
-from solon.store.laws import LawVersion, history
-from solon.store.review_rows import REPEAT
-from solon.store.runs import PREVIEW
+from solon.store.reviewing.review_rows import REPEAT
+from solon.store.runs.laws import LawVersion, history
+from solon.store.runs.runs import PREVIEW
 from solon.store.tables import (
-    Candidate,
-    Critique,
-    Decision,
-    Item,
-    Record,
-    Resolution,
-    Review,
-    Run,
-    Text,
-    Verdict,
+    candidates,
+    critiques,
+    decisions,
+    items,
+    records,
+    resolutions,
+    reviews,
+    runs,
+    texts,
+    verdicts,
 )
-
-items = Item.__table__  # type: ignore[attr-defined]
-runs = Run.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-records = Record.__table__  # type: ignore[attr-defined]
-verdicts = Verdict.__table__  # type: ignore[attr-defined]
-critiques = Critique.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-candidates = Candidate.__table__  # type: ignore[attr-defined]
-resolutions = Resolution.__table__  # type: ignore[attr-defined]
 
 SOURCES = ("critics", "judges", "resolver", "experts")
 

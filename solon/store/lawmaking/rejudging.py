@@ -14,41 +14,28 @@ from typing import Any
 from sqlalchemy import Connection, exists, select, update
 
 from solon.law.scopes import domains_of, narrowest
-from solon.store.adopting import withdraw_review
-from solon.store.items import next_attempt
-from solon.store.laws import Kind, LawVersion, history
-from solon.store.reviews import event
-from solon.store.runs import PREVIEW
+from solon.store.database.events import event
+from solon.store.database.writer import insert_rows
+from solon.store.learning.adoption import withdraw_review
+from solon.store.runs.items import next_attempt
+from solon.store.runs.laws import Kind, LawVersion, history
+from solon.store.runs.runs import PREVIEW
+from solon.store.tables import amendment_trials as trials
 from solon.store.tables import (
-    Amendment,
-    Assignment,
-    Candidate,
-    Critique,
-    Item,
-    Precedent,
-    Record,
-    Resolution,
-    Review,
-    Run,
-    Seed,
-    Text,
-    Trial,
+    amendments,
+    assignments,
+    candidates,
+    critiques,
+    items,
+    precedents,
+    records,
+    resolutions,
+    reviews,
+    runs,
+    seeds,
+    texts,
 )
-from solon.store.writer import insert_rows
 
-items = Item.__table__  # type: ignore[attr-defined]
-runs = Run.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-records = Record.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-candidates = Candidate.__table__  # type: ignore[attr-defined]
-critiques = Critique.__table__  # type: ignore[attr-defined]
-resolutions = Resolution.__table__  # type: ignore[attr-defined]
-amendments = Amendment.__table__  # type: ignore[attr-defined]
-precedents = Precedent.__table__  # type: ignore[attr-defined]
-trials = Trial.__table__  # type: ignore[attr-defined]
 CHUNK = 500
 
 

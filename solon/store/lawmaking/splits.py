@@ -14,7 +14,7 @@ from solon.law.amendments import parts_of
 from solon.law.documents import diff
 from solon.law.lineage import may_belong, splits_of, successors
 from solon.store.lawmaking.precedents import precedents_under
-from solon.store.laws import Document, LawVersion, history
+from solon.store.runs.laws import Document, LawVersion, history
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from solon.law.casebook import repeats
-from solon.store.ids import hash_id
+from solon.store.database.ids import hash_id
 from solon.store.lawmaking.amendments import AmendmentRow
 from solon.store.lawmaking.precedents import PrecedentRow, precedents_under
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,16 +10,17 @@ from sqlalchemy import Connection, delete, func, select, text, update
 
 from solon.errors import UsageError
 from solon.store import tables
-from solon.store.ids import keyed_hash
-from solon.store.items import FORGOTTEN, is_gone
-from solon.store.passages import Passages
-from solon.store.store import Store
+from solon.store.database import clock
+from solon.store.database.ids import keyed_hash
+from solon.store.database.store import Store
+from solon.store.privacy.passages import Passages
+from solon.store.runs.items import FORGOTTEN, is_gone
 
 CHUNK = 400
 
 
 def table(name: str) -> Any:
-    return getattr(tables, name).__table__
+    return tables.metadata.tables[name]
 
 
 def chunks(values: Collection[str]) -> Iterator[Sequence[str]]:
@@ -35,10 +35,10 @@ def refuse_while_working(connection: Connection) -> None:
     Raises:
         UsageError: an item is being worked on.
     """
-    items = table("Item")
+    items = table("items")
     query = (
         select(items.c.claimed_by)
-        .where(items.c.state == "running", items.c.claimed_until > time.time())
+        .where(items.c.state == "running", items.c.claimed_until > clock.now())
         .distinct()
     )
     alive = [name for name in connection.execute(query).scalars() if name is not None and not is_gone(name)]
@@ -69,18 +69,18 @@ LETTER = 2
 
 def erase_texts(connection: Connection, *, seed_ids: Collection[str] = (), ids: Collection[str] = ()) -> int:
     """Blank the texts of seeds, and of those named all but letters; rows stay. Returns how many held something."""
-    texts = table("Text")
+    texts = table("texts")
     number = 0
     for column, values, least in ((texts.c.seed_id, seed_ids, -1), (texts.c.id, ids, LETTER)):
         for part in chunks(values):
             statement = update(texts).where(column.in_(part), func.length(texts.c.body) > least)
-            number += connection.execute(statement.values(body=None, erased_at=time.time())).rowcount
+            number += connection.execute(statement.values(body=None, erased_at=clock.now())).rowcount
     return number
 
 
 def scrub_seeds(store: Store, connection: Connection, seed_ids: Collection[str]) -> None:
     """Names that files gave to seeds: groups keep their hash, so that what belonged together still does."""
-    seeds, precedents, items = table("Seed"), table("Precedent"), table("Item")
+    seeds, precedents, items = table("seeds"), table("precedents"), table("items")
     for part in chunks(seed_ids):
         query = select(seeds.c.id, seeds.c.group, seeds.c.subject).where(seeds.c.id.in_(part))
         for row in connection.execute(query).all():
@@ -105,9 +105,9 @@ def scrub_seeds(store: Store, connection: Connection, seed_ids: Collection[str])
 
 def close_items(connection: Connection, item_ids: Collection[str]) -> None:
     """Items end as forgotten: nothing of them can be worked on, asked, delivered or exported any more."""
-    now = time.time()
-    items, records, reviews = table("Item"), table("Record"), table("Review")
-    assignments, outbox, holds = table("Assignment"), table("Outbox"), table("Hold")
+    now = clock.now()
+    items, records, reviews = table("items"), table("records"), table("reviews")
+    assignments, outbox, holds = table("assignments"), table("outbox"), table("privacy_holds")
     for part in chunks(item_ids):
         ended = {"reason": FORGOTTEN, "claimed_by": None, "claimed_until": None, "random_seed": 0}
         own = items.c.id.in_(part)
@@ -144,8 +144,8 @@ def close_items(connection: Connection, item_ids: Collection[str]) -> None:
 
 def close_disputes(connection: Connection, item_ids: Collection[str]) -> None:
     """Nobody is asked about a forgotten text any more: adjudications, known questions and proposals about it end."""
-    adjudications, known, proposals = table("Adjudication"), table("Known"), table("Proposal")
-    reviews, now = table("Review"), time.time()
+    adjudications, known, proposals = table("adjudications"), table("known_items"), table("proposals")
+    reviews, now = table("reviews"), clock.now()
     for part in chunks(item_ids):
         connection.execute(
             update(adjudications)
@@ -167,7 +167,7 @@ def close_disputes(connection: Connection, item_ids: Collection[str]) -> None:
 
 def scrub_jobs(connection: Connection, passages: Passages) -> None:
     """What was asked for over the API, and its result, where they repeat a passage."""
-    jobs = table("Job")
+    jobs = table("jobs")
     for row in connection.execute(select(jobs.c.id, jobs.c.asked, jobs.c.result, jobs.c.problem)).all():
         told = json.dumps([row.asked, row.result, row.problem], ensure_ascii=False, default=str)
         if passages.shared_by(told):
@@ -177,8 +177,8 @@ def scrub_jobs(connection: Connection, passages: Passages) -> None:
 
 def scrub_items(connection: Connection, item_ids: Collection[str]) -> None:
     """What other columns may repeat of a text: first tokens, free reasons, hashes of answers, fingerprints."""
-    calls, candidates, reviews = table("Call"), table("Candidate"), table("Review")
-    assignments, fingerprints, decisions = table("Assignment"), table("Fingerprint"), table("Decision")
+    calls, candidates, reviews = table("calls"), table("candidates"), table("reviews")
+    assignments, fingerprints, decisions = table("assignments"), table("fingerprints"), table("decisions")
     for part in chunks(item_ids):
         connection.execute(
             update(calls).where(calls.c.item_id.in_(part)).values(logprobs=None, request_id=None)
@@ -207,7 +207,7 @@ def scrub_items(connection: Connection, item_ids: Collection[str]) -> None:
 
 def scrub_calls(connection: Connection, found: Collection[Mapping[str, Any]]) -> int:
     """Calls of other items whose prompts showed a forgotten precedent: their texts, and the reasons read from them."""
-    verdicts, resolutions, calls = table("Verdict"), table("Resolution"), table("Call")
+    verdicts, resolutions, calls = table("verdicts"), table("resolutions"), table("calls")
     ids = {text_id for call in found for text_id in (call["prompt_id"], call["answer_id"], call["error_id"])}
     for part in chunks([call["id"] for call in found]):
         for query in (
@@ -227,7 +227,7 @@ def shown_in(connection: Connection, ids: Collection[str], seed_ids: Collection[
     wanted, own = set(ids), set(seed_ids)
     if not wanted:
         return []
-    calls, texts = table("Call"), table("Text")
+    calls, texts = table("calls"), table("texts")
     names = ("id", "item_id", "seed_id", "prompt_id", "answer_id", "error_id")
     query = (
         select(*(calls.c[name] for name in names), texts.c.body)

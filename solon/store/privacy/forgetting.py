@@ -12,16 +12,16 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, literal, or_, select
 
 from solon.errors import StoreError, UsageError
-from solon.store import audit_log
-from solon.store.items import FORGOTTEN
-from solon.store.passages import Passages, strings_of
+from solon.store.database import audit_log
+from solon.store.database.events import event
+from solon.store.database.store import Store
+from solon.store.database.tombstones import Stone, Tombstones, add_stones, make_stone, words_of, write_stones
+from solon.store.database.writer import insert_rows
 from solon.store.privacy import erasing
 from solon.store.privacy.erasing import chunks, table
+from solon.store.privacy.passages import Passages, strings_of
 from solon.store.records import releasing
-from solon.store.reviews import event
-from solon.store.store import Store
-from solon.store.tombstones import Stone, Tombstones, add_stones, make_stone, words_of, write_stones
-from solon.store.writer import insert_rows
+from solon.store.runs.items import FORGOTTEN
 
 LEAST = 4
 """Characters of a phrase that may be searched for: a shorter one is in everything."""
@@ -89,7 +89,7 @@ def find_seeds(store: Store, connection: Connection, wanted: Wanted) -> list[str
             "name what to forget: one SEED, --group, --subject, --text-hash or --match",
             next_step="see `solon forget --help`",
         )
-    seeds = table("Seed")
+    seeds = table("seeds")
     if wanted.seed is not None:
         found = _named_seeds(connection, wanted.seed)
     elif wanted.group is not None or wanted.subject is not None:
@@ -102,7 +102,7 @@ def find_seeds(store: Store, connection: Connection, wanted: Wanted) -> list[str
 
 
 def _standing(connection: Connection, seed_ids: Collection[str]) -> set[str]:
-    seeds, texts = table("Seed"), table("Text")
+    seeds, texts = table("seeds"), table("texts")
     found: set[str] = set()
     for part in chunks(seed_ids):
         query = select(seeds.c.id).join(texts, texts.c.id == seeds.c.text_id).where(seeds.c.id.in_(part))
@@ -112,7 +112,7 @@ def _standing(connection: Connection, seed_ids: Collection[str]) -> set[str]:
 
 def _named_seeds(connection: Connection, name: str) -> list[str]:
     """By the id of the file, else by the beginning of the id of a seed, item, record or review."""
-    seeds, items = table("Seed"), table("Item")
+    seeds, items = table("seeds"), table("items")
     found = list(connection.execute(select(seeds.c.id).where(seeds.c.external_id == name)).scalars())
     if found or len(name) < 6:
         return found
@@ -131,7 +131,7 @@ def _named_seeds(connection: Connection, name: str) -> list[str]:
 
 
 def _searched_seeds(connection: Connection, wanted: Wanted) -> list[str]:
-    texts, seeds = table("Text"), table("Seed")
+    texts, seeds = table("texts"), table("seeds")
     phrase = " ".join((wanted.match or "").casefold().split())
     digest = (wanted.text_hash or "").strip().lower()
     if wanted.match is not None and len(phrase) < LEAST:
@@ -161,7 +161,7 @@ def _searched_seeds(connection: Connection, wanted: Wanted) -> list[str]:
 
 def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
     """Everything that these seeds led to, counted."""
-    calls, texts, seeds = table("Call"), table("Text"), table("Seed")
+    calls, texts, seeds = table("calls"), table("texts"), table("seeds")
     threads = _threads_of(connection, seed_ids)
     counts = {"seeds": len(seed_ids), "texts": 0, "calls": 0}
     words: list[str] = []
@@ -206,7 +206,7 @@ def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
 
 
 def _threads_of(connection: Connection, seed_ids: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    items = table("Item")
+    items = table("items")
     found: list[tuple[str, int]] = []
     for part in chunks(seed_ids):
         query = select(items.c.id, items.c.attempt).where(items.c.seed_id.in_(part)).order_by(items.c.id)
@@ -224,7 +224,7 @@ def _of_items(connection: Connection, name: str, item_ids: Collection[str]) -> l
 
 def _written(connection: Connection, item_ids: Collection[str]) -> list[str]:
     """What people wrote about these items."""
-    decisions, texts = table("Decision"), table("Text")
+    decisions, texts = table("decisions"), table("texts")
     found: list[str] = []
     for part in chunks(item_ids):
         ids = decisions.c.edit_id, decisions.c.guidance_id, decisions.c.rationale_id
@@ -244,7 +244,7 @@ def _releases(connection: Connection, record_ids: Sequence[str]) -> dict[str, in
 
 def _exports(connection: Connection, item_ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
     """Exports that were written after a record (or review) of these items was made, of its run or of all."""
-    events = table("Event")
+    events = table("events")
     made: list[Any] = []
     for of, name in (("records", "Record"), ("reviews", "Review")):
         rows = table(name)
@@ -293,7 +293,7 @@ def mark_export(
 def _amendments(
     connection: Connection, decision_ids: Collection[str], passages: Passages
 ) -> tuple[dict[str, Any], ...]:
-    amendments, known = table("Amendment"), set(decision_ids)
+    amendments, known = table("amendments"), set(decision_ids)
     found = []
     for row in connection.execute(select(amendments)).mappings():
         cites = bool(known & {*(row["cites"] or ()), *(row["overrules"] or ())})
@@ -308,7 +308,7 @@ def _amendments(
 
 def _similar(connection: Connection, seed_ids: Collection[str], passages: Passages) -> tuple[str, ...]:
     """Other seeds whose own words repeat a passage of these: perhaps the same person under another id."""
-    seeds, texts, own = table("Seed"), table("Text"), set(seed_ids)
+    seeds, texts, own = table("seeds"), table("texts"), set(seed_ids)
     query = select(seeds.c.id, texts.c.body).join(texts, texts.c.id == seeds.c.text_id)
     found = []
     for row in connection.execute(
@@ -323,7 +323,7 @@ def stones_for(
     store: Store, connection: Connection, wanted: Wanted, seed_ids: Sequence[str], act: str
 ) -> list[Stone]:
     """What may not come back: each seed and its words, and what was named."""
-    seeds, texts = table("Seed"), table("Text")
+    seeds, texts = table("seeds"), table("texts")
     stones: dict[str, Stone] = {}
 
     def add(kind: str, value: str | None) -> None:
@@ -346,7 +346,7 @@ def stones_for(
 
 def marked_seeds(store: Store, connection: Connection, marks: Tombstones) -> list[str]:
     """Seeds that stand in the store although there is a mark against them."""
-    seeds, texts = table("Seed"), table("Text")
+    seeds, texts = table("seeds"), table("texts")
     query = select(seeds, texts.c.body).join(texts, texts.c.id == seeds.c.text_id)
     query = query.where(texts.c.erased_at.is_(None))
     found = []

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from solon.store.tables import Decision, Item, Record, Review
-
-decisions = Decision.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-records = Record.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
+from solon.store.tables import decisions, records, reviews
 
 
 def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:

@@ -8,32 +8,19 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
-from solon.store.review_rows import REPEAT, VOTES
+from solon.store.reviewing.review_rows import REPEAT, VOTES
 from solon.store.tables import (
-    Call,
-    Constitution,
-    Decision,
-    Expert,
-    Item,
-    Precedent,
-    Review,
-    Rubric,
-    Run,
-    Seed,
-    Text,
+    calls,
+    constitutions,
+    decisions,
+    experts,
+    items,
+    precedents,
+    reviews,
+    rubrics,
+    seeds,
+    texts,
 )
-
-calls = Call.__table__  # type: ignore[attr-defined]
-constitutions = Constitution.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-experts = Expert.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-precedents = Precedent.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-rubrics = Rubric.__table__  # type: ignore[attr-defined]
-runs = Run.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
 
 
 def count_decisions(connection: Connection, run_id: str) -> tuple[int, int]:

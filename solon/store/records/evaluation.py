@@ -10,47 +10,23 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from solon.consensus.panel import Vote
-from solon.store.learning import shown_to_judge, votes_on
-from solon.store.review_rows import REPEAT
+from solon.store.reviewing.review_rows import REPEAT
+from solon.store.runs.verdicts import shown_to_judge, votes_on
 from solon.store.tables import (
-    Assignment,
-    Call,
-    Candidate,
-    ConsensusVersion,
-    Constitution,
-    Critique,
-    Decision,
-    Expert,
-    Item,
-    Precedent,
-    Record,
-    Resolution,
-    Review,
-    Rubric,
-    Run,
-    Seed,
-    Text,
-    Verdict,
+    assignments,
+    calls,
+    candidates,
+    critiques,
+    decisions,
+    items,
+    records,
+    resolutions,
+    reviews,
+    seeds,
+    texts,
+    verdicts,
 )
-
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-calls = Call.__table__  # type: ignore[attr-defined]
-candidates = Candidate.__table__  # type: ignore[attr-defined]
-critiques = Critique.__table__  # type: ignore[attr-defined]
-constitutions = Constitution.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-experts = Expert.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-precedents = Precedent.__table__  # type: ignore[attr-defined]
-records = Record.__table__  # type: ignore[attr-defined]
-resolutions = Resolution.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-rubrics = Rubric.__table__  # type: ignore[attr-defined]
-runs = Run.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
-verdicts = Verdict.__table__  # type: ignore[attr-defined]
-versions = ConsensusVersion.__table__  # type: ignore[attr-defined]
+from solon.store.tables import consensus_versions as versions
 
 Shown = tuple[str, int, tuple[str, ...]]
 """Item, attempt, candidates in the order in which the panel saw them."""

@@ -23,21 +23,13 @@ from sqlalchemy import (
 )
 
 from solon.formats.records import ExportRow, plain_model
-from solon.store.ids import keyed_hash
-from solon.store.items import FORGOTTEN
+from solon.store.database.ids import keyed_hash
+from solon.store.database.store import Store
 from solon.store.reviewing.disagreements import contested_shares, text_ids
-from solon.store.row_keys import WIDTH, conversation_of
-from solon.store.store import Store
-from solon.store.tables import Call, Candidate, Critique, Decision, Item, Record, Seed, Text
+from solon.store.runs.items import FORGOTTEN
+from solon.store.runs.row_keys import WIDTH, conversation_of
+from solon.store.tables import calls, candidates, critiques, decisions, items, records, seeds, texts
 
-records = Record.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-candidates = Candidate.__table__  # type: ignore[attr-defined]
-calls = Call.__table__  # type: ignore[attr-defined]
-critiques = Critique.__table__  # type: ignore[attr-defined]
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
 CHUNK = 500
 OTHER_RUN = "other_run"

@@ -9,14 +9,14 @@ from sqlalchemy import Connection, select
 
 from solon.errors import UsageError
 from solon.store import tables
-from solon.store.ids import begins
+from solon.store.database.ids import begins
+from solon.store.database.store import Store
 from solon.store.reviewing.reading import set_aside_rows
-from solon.store.runs import PREVIEW
-from solon.store.store import Store
+from solon.store.runs.runs import PREVIEW
 
 
 def _table(name: str) -> Any:
-    return getattr(tables, name).__table__
+    return tables.metadata.tables[name]
 
 
 def trace(store: Store, some_id: str) -> dict[str, Any]:
@@ -29,15 +29,17 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         item_id, record_id = _find(connection, some_id)
         bodies = _Texts(connection)
         item = (
-            connection.execute(select(_table("Item")).where(_table("Item").c.id == item_id)).mappings().one()
+            connection.execute(select(_table("items")).where(_table("items").c.id == item_id))
+            .mappings()
+            .one()
         )
         run = (
-            connection.execute(select(_table("Run")).where(_table("Run").c.id == item["run_id"]))
+            connection.execute(select(_table("runs")).where(_table("runs").c.id == item["run_id"]))
             .mappings()
             .one()
         )
         seed = (
-            connection.execute(select(_table("Seed")).where(_table("Seed").c.id == item["seed_id"]))
+            connection.execute(select(_table("seeds")).where(_table("seeds").c.id == item["seed_id"]))
             .mappings()
             .one()
         )
@@ -129,7 +131,7 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 def _name_models(connection: Connection, found: dict[str, Any]) -> None:
     """Every text that a call brought gets the model of that call as `model`; the others, None."""
     rows = [row for key in ("candidates", "critiques", "verdicts", "resolutions") for row in found[key]]
-    calls = _table("Call")
+    calls = _table("calls")
     query = select(calls.c.id, calls.c.model).where(calls.c.id.in_({row["call_id"] for row in rows}))
     models: dict[str, str] = {row.id: row.model for row in connection.execute(query)}
     for row in rows:
@@ -143,7 +145,7 @@ class _Texts:
         self._connection = connection
 
     def __getitem__(self, text_id: str) -> str | None:
-        texts = _table("Text")
+        texts = _table("texts")
         row = self._connection.execute(select(texts.c.body).where(texts.c.id == text_id)).first()
         return row.body if row is not None else None
 
@@ -177,7 +179,7 @@ def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
 
 
 def _record(connection: Connection, item_id: str, record_id: str | None) -> dict[str, Any] | None:
-    table = _table("Record")
+    table = _table("records")
     query = select(table).where(table.c.item_id == item_id)
     query = (
         query.where(table.c.id == record_id) if record_id else query.where(table.c.superseded_at.is_(None))
@@ -201,10 +203,10 @@ def _law(connection: Connection, item: Any) -> dict[str, Any]:
         table = _table(name)
         row = connection.execute(select(table).where(table.c.id == item[column])).mappings().one()
         found[key] = f"{row['name']} {row['version']} ({row['id']})"
-    table = _table("ConsensusVersion")
+    table = _table("consensus_versions")
     row = connection.execute(select(table).where(table.c.id == item["consensus_id"])).mappings().one()
     found["consensus"] = f"{row['number']} {row['kind']} ({row['id']})"
-    prompts = _table("PromptSet")
+    prompts = _table("prompt_sets")
     templates = connection.execute(
         select(prompts.c.templates).where(prompts.c.id == item["prompts_id"])
     ).scalar_one()

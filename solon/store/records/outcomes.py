@@ -9,15 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from solon.store.store import Store
-from solon.store.tables import Candidate, Item, Record, Review, Seed, Text
+from solon.store.database.store import Store
+from solon.store.tables import candidates, items, records, reviews, seeds, texts
 
-items = Item.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
-records = Record.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-candidates = Candidate.__table__  # type: ignore[attr-defined]
 CHUNK = 400
 
 

@@ -8,17 +8,12 @@ from typing import Any, Literal
 
 from sqlalchemy import and_, case, func, or_, select
 
-from solon.store.engine import sqlite_path
-from solon.store.holds import is_held
-from solon.store.store import Store
-from solon.store.tables import Constitution, Item, Record, Review, Rubric, Seed, Text
+from solon.store.database.engine import sqlite_path
+from solon.store.database.store import Store
+from solon.store.runs.holds import is_held
+from solon.store.tables import constitutions, items, records, reviews, rubrics, seeds, texts
 
-items = Item.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-records = Record.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
-_LAW = {"constitution": Constitution.__table__, "rubric": Rubric.__table__}  # type: ignore[attr-defined]
+_LAW = {"constitution": constitutions, "rubric": rubrics}
 
 
 def law_versions(store: Store, kind: Literal["constitution", "rubric"]) -> list[dict[str, Any]]:

@@ -8,31 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from solon.store import audit_log, tables
+from solon.store import tables
+from solon.store.database import audit_log
+from solon.store.database.events import event
+from solon.store.database.writer import insert_rows
 from solon.store.records import exporting
-from solon.store.reviews import event
-from solon.store.writer import insert_rows
 
 if TYPE_CHECKING:
     from solon.formats.records import ExportRow
-    from solon.store.store import Store
+    from solon.store.database.store import Store
 
 CREATED = "release.created"
 _LAW = {
-    "consensus": ("ConsensusVersion", ("id", "number", "kind")),
-    "constitution": ("Constitution", ("id", "name", "version")),
-    "rubric": ("Rubric", ("id", "name", "version")),
-    "prompts": ("PromptSet", ("id", "templates")),
+    "consensus": ("consensus_versions", ("id", "number", "kind")),
+    "constitution": ("constitutions", ("id", "name", "version")),
+    "rubric": ("rubrics", ("id", "name", "version")),
+    "prompts": ("prompt_sets", ("id", "templates")),
 }
 
 
 def _table(name: str) -> Any:
-    return getattr(tables, name).__table__
+    return tables.metadata.tables[name]
 
 
 def rows_by_id(store: Store, record_ids: Iterable[str]) -> Iterator[ExportRow]:
     """Records in the order of the ids; those whose texts were erased are missing."""
-    query, records = exporting.with_seeds(), _table("Record")
+    query, records = exporting.with_seeds(), _table("records")
     with store.connect() as connection:
         for part in _parts(record_ids):
             found = {
@@ -52,14 +53,14 @@ def versions_named(connection: Connection, kind: str, ids: Sequence[str]) -> lis
 
 def certificates_named(connection: Connection, ids: Sequence[str]) -> list[dict[str, Any]]:
     """The certificates that records name, whole."""
-    table = _table("Certificate")
+    table = _table("certificates")
     query = select(table).where(table.c.id.in_(ids)).order_by(table.c.id)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def certificates_under(connection: Connection, record_ids: Iterable[str]) -> set[str]:
     """Ids of the certificates that these records were accepted under."""
-    table = _table("Record")
+    table = _table("records")
     found: set[str] = set()
     for part in _parts(record_ids):
         query = (
@@ -101,7 +102,7 @@ def _parts(values: Iterable[str], size: int = exporting.CHUNK) -> Iterator[list[
 
 def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, list[str]]:
     """record -> names of the releases that hold it."""
-    table, log = _table("Event"), _table("AuditEntry")
+    table, log = _table("events"), _table("audit_log")
     sealed = {
         row.subject: row.detail["sha256"]
         for row in connection.execute(select(log.c.subject, log.c.detail).where(log.c.action == CREATED))
@@ -122,7 +123,7 @@ def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, 
 
 def row_keys(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
     """item -> what is the same for the same row of seeds in every run; those that have it."""
-    items = _table("Item")
+    items = _table("items")
     found: dict[str, str] = {}
     for part in _parts(item_ids):
         query = select(items.c.id, items.c.row_key).where(items.c.id.in_(part), items.c.row_key.is_not(None))

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from solon.store.tables import Verdict
+from solon.store.tables import verdicts
 
-verdicts = Verdict.__table__  # type: ignore[attr-defined]
 CHUNK = 500
 
 

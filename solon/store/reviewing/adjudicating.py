@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,26 +10,22 @@ from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.responses import choices_of, fields_of
-from solon.store.audit_log import append, has_read
-from solon.store.citing import check_cited, read_answer
-from solon.store.ids import hash_id, new_id
-from solon.store.review_rows import NotThere, ReviewRow, find_review
+from solon.store.database import clock
+from solon.store.database.audit_log import append, has_read
+from solon.store.database.events import event
+from solon.store.database.ids import hash_id, new_id
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
+from solon.store.reviewing.citations import check_cited, read_answer
 from solon.store.reviewing.disagreements import Given, given_answers, outcome_of, soft_shares, text_ids
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.reading import form_in
+from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review
+from solon.store.reviewing.reviews import decision_rows
 from solon.store.reviewing.undoing import BeingApplied, start_over, take_from_outbox
-from solon.store.reviews import decision_rows, event
-from solon.store.store import Store
-from solon.store.tables import Adjudication, Assignment, Decision, Item, Precedent, Reply, Review
-from solon.store.writer import insert_rows
-
-adjudications = Adjudication.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-precedents = Precedent.__table__  # type: ignore[attr-defined]
-replies = Reply.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
+from solon.store.tables import adjudication_replies as replies
+from solon.store.tables import adjudications, assignments, decisions, items, precedents, reviews
+from solon.store.tables.disputes import Reply
 
 CONTESTED = "contested"
 WITH_TEXT = ("edit", "redraft")
@@ -137,7 +132,7 @@ def adjudicate(
     case = find_case(connection, case_id)
     _check_adjudicator(case, expert)
     side = _check_ruling(connection, case, choice, candidate, principle, reason)
-    now = time.time()
+    now = clock.now()
     reason_id, text = store.text_row(reason.strip(), _seed_of(connection, case.item_id))
     insert_rows(connection, [text])
     decision_id = None
@@ -232,7 +227,7 @@ def _rule(
     given |= {"principles": (principle,)} if principle else {}
     given |= _form_of(connection, case, choice)
     response = read_answer(connection, review, given)
-    decision_id, now = new_id(), time.time()
+    decision_id, now = new_id(), clock.now()
     rows = decision_rows(
         store, connection, review, response, decision_id, expert.actor, "adjudication", False, {}
     )
@@ -331,7 +326,7 @@ def reply(
         "actor": expert.actor,
         "stance": stance,
         "text_id": None,
-        "created_at": time.time(),
+        "created_at": clock.now(),
     }
     if words.strip():
         row["text_id"], text = store.text_row(words.strip(), _seed_of(connection, case.item_id))

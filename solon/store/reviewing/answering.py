@@ -9,42 +9,26 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
-from solon.config import ReviewersConfig
+from solon.config.sections import ReviewersConfig
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.responses import NOT_ANSWERS, Response
-from solon.store.audit_log import append, has_read
-from solon.store.citing import read_answer
-from solon.store.ids import hash_id, keyed_hash
-from solon.store.items import FORGOTTEN
-from solon.store.review_rows import PERSONAL, REPEAT
+from solon.store.database.audit_log import append, has_read
+from solon.store.database.events import event
+from solon.store.database.ids import hash_id, keyed_hash
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
+from solon.store.reviewing.citations import read_answer
 from solon.store.reviewing.disagreements import ask_others, note_disagreement
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.reviewing.measuring import refuse_without_token
+from solon.store.reviewing.measuring_runs import refuse_without_token
 from solon.store.reviewing.proposals import keep_proposal, take_proposal
 from solon.store.reviewing.queue import close_asked_once, close_lease, lease_review
+from solon.store.reviewing.review_rows import PERSONAL, REPEAT, LeaseLost, NotThere, ReviewRow, find_review
+from solon.store.reviewing.reviews import decide, refuse_unless_waiting, set_escalated, store_decision
 from solon.store.reviewing.voting import keep_text, kept_answer, log_vote, settle, sure_after
-from solon.store.reviews import (
-    LeaseLost,
-    NotThere,
-    ReviewRow,
-    decide,
-    event,
-    find_review,
-    refuse_unless_waiting,
-    set_escalated,
-    store_decision,
-)
-from solon.store.store import Store
-from solon.store.tables import Assignment, Decision, Item, Outbox, Precedent, Review
-from solon.store.writer import insert_rows
-
-reviews = Review.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-outbox = Outbox.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-precedents = Precedent.__table__  # type: ignore[attr-defined]
+from solon.store.runs.items import FORGOTTEN
+from solon.store.tables import assignments, items, reviews
 
 Kind = Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
 ASIDE: dict[str, Kind] = {"skip": "skipped", "decline": "declined", "escalate": "escalated"}

@@ -11,17 +11,14 @@ from sqlalchemy import Case, Connection, case, exists, func, or_, select
 
 from solon.errors import InvalidDecision
 from solon.responses import choices_of
-from solon.store.citing import read_answer
-from solon.store.overlaps import CERTIFIES
-from solon.store.review_rows import PERSONAL
+from solon.store.database.store import Store
+from solon.store.reviewing.citations import read_answer
 from solon.store.reviewing.experts import ExpertRow
+from solon.store.reviewing.overlaps import CERTIFIES
 from solon.store.reviewing.review_lists import Filters, filtered
-from solon.store.reviews import find_review, store_decision
-from solon.store.store import Store
-from solon.store.tables import Assignment, Review
-
-reviews = Review.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
+from solon.store.reviewing.review_rows import PERSONAL, find_review
+from solon.store.reviewing.reviews import store_decision
+from solon.store.tables import assignments, reviews
 
 BARE = ("tie", "both_bad", "accept", "reject")
 MOST = 5000

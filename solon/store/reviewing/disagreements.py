@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from solon.store.audit_log import append
-from solon.store.ids import hash_id, keyed_hash
-from solon.store.overlaps import overlap_row
-from solon.store.review_rows import ReviewRow
-from solon.store.store import Store
-from solon.store.tables import Adjudication, Assignment, Candidate, Decision, Review
-from solon.store.writer import insert_rows
-
-adjudications = Adjudication.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-candidates = Candidate.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
+from solon.store.database import clock
+from solon.store.database.audit_log import append
+from solon.store.database.ids import hash_id, keyed_hash
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
+from solon.store.reviewing.overlaps import overlap_row
+from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.tables import adjudications, assignments, candidates, decisions, reviews
+from solon.store.tables.disputes import Adjudication
+from solon.store.tables.people import Review
 
 SHARED = ("interrupt", "overlap")
 """Kinds of reviews in which several people may be asked one question."""
@@ -157,7 +153,7 @@ def note_disagreement(store: Store, connection: Connection, review: ReviewRow) -
             "review_id": review.id,
             "content_hash": review.content_hash,
             "informed": False,
-            "created_at": time.time(),
+            "created_at": clock.now(),
             **values,
         }
         insert_rows(connection, [(Adjudication, row)])

@@ -10,18 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.responses import fields_of
-from solon.store.ids import hash_id
-from solon.store.reviews import LeaseLost, NotThere, ReviewRow
-from solon.store.store import storable
-from solon.store.tables import Assignment, Candidate, Decision, Item, Review, Text
-from solon.store.writer import insert_rows
-
-reviews = Review.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-candidates = Candidate.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
+from solon.store.database.ids import hash_id
+from solon.store.database.store import storable
+from solon.store.database.writer import insert_rows
+from solon.store.reviewing.review_rows import LeaseLost, NotThere, ReviewRow
+from solon.store.tables import assignments, candidates, decisions, items, reviews, texts
+from solon.store.tables.runs import Text
 
 DONE_WITH = ("skipped", "declined", "escalated", "second", "decided", "vote")
 """States of an assignment after which its review is for others, but for what was skipped."""

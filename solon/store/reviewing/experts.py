@@ -5,27 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from solon.config import ReviewersConfig
+from solon.config.sections import ReviewersConfig
 from solon.consensus.trust import Believed, believe
 from solon.errors import UsageError
-from solon.store.audit_log import append
-from solon.store.ids import new_id
-from solon.store.store import Store
-from solon.store.tables import Expert, LoginLink, Session
+from solon.store.database import clock
+from solon.store.database.audit_log import append
+from solon.store.database.ids import new_id
+from solon.store.database.store import Store
+from solon.store.tables import experts, sessions
+from solon.store.tables import login_links as links
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-experts = Expert.__table__  # type: ignore[attr-defined]
-links = LoginLink.__table__  # type: ignore[attr-defined]
-sessions = Session.__table__  # type: ignore[attr-defined]
 
 ROLES = ("worker", "expert", "lead", "admin")
 TRUST = ("", "proven", "unproven")
@@ -129,7 +127,7 @@ def add_expert(
     if email and not _EMAIL.match(email):
         raise UsageError(f"{email[:100]!r} is no mail address")
     token_key, token, token_hash = _new_token()
-    now = time.time()
+    now = clock.now()
     expert_id = new_id()
     row: dict[str, Any] = {
         "id": expert_id,
@@ -229,31 +227,10 @@ def find_expert(connection: Connection, name_or_id: str) -> ExpertRow:
     return expert_row(found)
 
 
-def revoke_expert(store: Store, name_or_id: str, *, by: str) -> ExpertRow:
-    """End a person's access at once: token, links, sessions and leases. What they decided stays."""
-    from solon.store.reviewing.queue import release_all
-
-    now = time.time()
-    with store.transaction() as connection:
-        expert = find_expert(connection, name_or_id)
-        connection.execute(update(experts).where(experts.c.id == expert.id).values(revoked_at=now))
-        connection.execute(
-            update(sessions)
-            .where(sessions.c.expert_id == expert.id, sessions.c.ended_at.is_(None))
-            .values(ended_at=now)
-        )
-        connection.execute(
-            update(links).where(links.c.expert_id == expert.id, links.c.used_at.is_(None)).values(used_at=now)
-        )
-        release_all(connection, expert.actor)
-        append(store, connection, by, "expert.revoked", expert.id)
-        return find_expert(connection, expert.id)
-
-
 def rotate_token(store: Store, name_or_id: str, *, by: str) -> tuple[ExpertRow, str]:
     """A new token for the same person; the old one ends at once, and so do their sessions and unused links."""
     token_key, token, token_hash = _new_token()
-    now = time.time()
+    now = clock.now()
     with store.transaction() as connection:
         expert = find_expert(connection, name_or_id)
         connection.execute(
@@ -359,7 +336,7 @@ def set_stage(connection: Connection, expert_id: str, stage: str) -> None:
     """Move a person to a stage; leaving the guidelines is their acknowledgement."""
     values: dict[str, Any] = {"stage": stage}
     if stage == "practice":
-        values["acknowledged_at"] = time.time()
+        values["acknowledged_at"] = clock.now()
     connection.execute(update(experts).where(experts.c.id == expert_id).values(**values))
 
 

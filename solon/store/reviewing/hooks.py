@@ -6,23 +6,20 @@ did it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Select, exists, select, update
 
-from solon.store.ids import hash_id
-from solon.store.review_rows import PERSONAL
-from solon.store.tables import Constitution, Decision, HookDelivery, Meta, Review
-from solon.store.writer import Rows, insert_rows
-
-hooks = HookDelivery.__table__  # type: ignore[attr-defined]
-meta = Meta.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-constitutions = Constitution.__table__  # type: ignore[attr-defined]
+from solon.store.database import clock
+from solon.store.database.ids import hash_id
+from solon.store.database.writer import Rows, insert_rows
+from solon.store.reviewing.review_rows import PERSONAL
+from solon.store.tables import constitutions, decisions, meta, reviews
+from solon.store.tables import hook_deliveries as hooks
+from solon.store.tables.disputes import HookDelivery
+from solon.store.tables.runs import Meta
 
 SINCE = "hooks.since"
 WAITS = (60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
@@ -47,7 +44,7 @@ def untold_events(connection: Connection, urls: Sequence[str], events: Sequence[
 
     Reads all that happened since the first look: nobody who writes has to wait for it.
     """
-    now = time.time()
+    now = clock.now()
     since = connection.execute(select(meta.c.value).where(meta.c.name == SINCE)).scalar_one_or_none()
     if since is None:
         return None
@@ -62,7 +59,7 @@ def untold_events(connection: Connection, urls: Sequence[str], events: Sequence[
 
 def note_first_look(connection: Connection) -> None:
     """What was before it is not told."""
-    insert_rows(connection, [(Meta, {"name": SINCE, "value": repr(time.time())})])
+    insert_rows(connection, [(Meta, {"name": SINCE, "value": repr(clock.now())})])
 
 
 def _row(event: str, subject: str, happened: str, url: str, at: float, now: float) -> dict[str, Any]:
@@ -115,7 +112,7 @@ def due_hooks(connection: Connection, limit: int = 50) -> list[HookRow]:
     """Events to be told now, the oldest first."""
     query = (
         select(*(hooks.c[name] for name in HookRow.__dataclass_fields__))
-        .where(hooks.c.delivered_at.is_(None), hooks.c.given_up_at.is_(None), hooks.c.due_at <= time.time())
+        .where(hooks.c.delivered_at.is_(None), hooks.c.given_up_at.is_(None), hooks.c.due_at <= clock.now())
         .order_by(hooks.c.due_at, hooks.c.id)
         .limit(limit)
     )
@@ -126,15 +123,15 @@ def claim_hook(connection: Connection, hook: HookRow, seconds: float) -> bool:
     """Keep other servers from telling the same event for so long."""
     statement = (
         update(hooks)
-        .where(hooks.c.id == hook.id, hooks.c.delivered_at.is_(None), hooks.c.due_at <= time.time())
-        .values(due_at=time.time() + seconds)
+        .where(hooks.c.id == hook.id, hooks.c.delivered_at.is_(None), hooks.c.due_at <= clock.now())
+        .values(due_at=clock.now() + seconds)
     )
     return int(connection.execute(statement).rowcount) == 1
 
 
 def hook_done(connection: Connection, hook: HookRow, problem: str) -> None:
     """Note that an event was told, or why it was not; after the last round it is given up."""
-    now, tries = time.time(), hook.tries + 1
+    now, tries = clock.now(), hook.tries + 1
     values: dict[str, Any] = {"tries": tries, "problem": problem[:300] or None}
     if not problem:
         values["delivered_at"] = now

@@ -6,7 +6,6 @@ nothing tells it from any other. Answers to it decide nothing and are no precede
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,23 +13,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
-from solon.store.audit_log import append
-from solon.store.ids import hash_id, keyed_hash
-from solon.store.review_rows import KNOWN, ReviewRow
+from solon.store.database import clock
+from solon.store.database.audit_log import append
+from solon.store.database.ids import hash_id, keyed_hash
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
 from solon.store.reviewing import voting
-from solon.store.reviewing.asked_again import Repeating, next_repeat
 from solon.store.reviewing.disagreements import outcome_of, text_ids
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.store import Store
-from solon.store.tables import Assignment, Decision, Item, Known, Review, Seed
-from solon.store.writer import insert_rows
-
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-known = Known.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
+from solon.store.reviewing.repeats import Repeating, next_repeat
+from solon.store.reviewing.review_rows import KNOWN, ReviewRow
+from solon.store.tables import assignments, decisions, items, reviews, seeds
+from solon.store.tables import known_items as known
+from solon.store.tables.people import Review
 
 DAY = 24 * 3600.0
 
@@ -56,7 +51,7 @@ def next_known(store: Store, connection: Connection, expert: ExpertRow, mix: Mix
     if expert.stage != "proven":
         return None
     if mix.golden_share > 0 and _is_due(store, connection, expert, mix):
-        since = time.time() - mix.golden_days * DAY
+        since = clock.now() - mix.golden_days * DAY
         made = _make(store, connection, expert, "golden", None, since=since)
         if made is not None:
             return made
@@ -112,7 +107,7 @@ def _was_asked(actor: str, since: float) -> ColumnElement[bool]:
 
 
 def _insert_review(connection: Connection, expert: ExpertRow, row: dict[str, Any]) -> str:
-    now = time.time()
+    now = clock.now()
     facts = connection.execute(
         select(seeds.c.specialty, seeds.c.lang)
         .join(items, items.c.seed_id == seeds.c.id)

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
 from solon.errors import SeedError
-from solon.formats.seeds import SeedRow
+from solon.formats.seed_rows import SeedRow
 from solon.responses import choices_of
-from solon.store.audit_log import append
-from solon.store.ids import hash_id
-from solon.store.runs import (
+from solon.store.database import clock
+from solon.store.database.audit_log import append
+from solon.store.database.ids import hash_id
+from solon.store.database.store import Store
+from solon.store.database.tombstones import Tombstones
+from solon.store.database.writer import Row, insert_rows
+from solon.store.runs.run_row import RunRow
+from solon.store.runs.runs import (
     KNOWN_RUN,
     PREVIEW,
     Pins,
-    RunRow,
     create_run,
     find_run,
     seed_and_item,
     seed_identity,
     set_run,
 )
-from solon.store.store import Store
-from solon.store.tables import Candidate, Known, Run
-from solon.store.tombstones import Tombstones
-from solon.store.writer import Row, insert_rows
+from solon.store.tables import known_items as known
+from solon.store.tables import runs
+from solon.store.tables.disputes import Known
+from solon.store.tables.work import Candidate
 
-runs = Run.__table__  # type: ignore[attr-defined]
-known = Known.__table__  # type: ignore[attr-defined]
 ANSWER, REASON = "answer", "why"
 """Columns beside those of a seed: what is right (1, 2, or a choice), and the sentence shown as feedback."""
 
@@ -82,7 +83,7 @@ def retire_known(store: Store, purpose: str, by: str) -> int:
         statement = (
             update(known)
             .where(known.c.purpose == purpose, known.c.retired_at.is_(None))
-            .values(retired_at=time.time())
+            .values(retired_at=clock.now())
         )
         n = int(connection.execute(statement).rowcount)
         append(store, connection, by, "known.retired", purpose, {"n": n})
@@ -146,7 +147,7 @@ def _rows(
     item: dict[str, Any] = dict(rows[-1][1])
     item["state"] = PREVIEW  # counted nowhere, and claimed by no run
     rows[-1] = (rows[-1][0], item)
-    now, ids, texts = time.time(), [], []
+    now, ids, texts = clock.now(), [], []
     for ordinal, response in enumerate(seed.responses):
         text_id, text_row = store.text_row(response.text, item["seed_id"])
         candidate_id = hash_id("known", item["id"], ordinal)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, select, update
 
 from solon.errors import InvalidDecision
-from solon.store.audit_log import append
-from solon.store.ids import hash_id
-from solon.store.review_rows import NotThere, ReviewRow
-from solon.store.store import Store
-from solon.store.tables import Item, Proposal, Review, Text
-from solon.store.writer import insert_rows
-
-proposals = Proposal.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
+from solon.store.database import clock
+from solon.store.database.audit_log import append
+from solon.store.database.ids import hash_id
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
+from solon.store.reviewing.review_rows import NotThere, ReviewRow
+from solon.store.tables import items, proposals, reviews, texts
+from solon.store.tables.disputes import Proposal
 
 LONGEST = 2000
 STATES = ("open", "taken", "declined")
@@ -75,7 +71,7 @@ def keep_proposal(
         "actor": actor,
         "text_id": text_id,
         "state": "open",
-        "created_at": time.time(),
+        "created_at": clock.now(),
     }
     insert_rows(connection, [text_row, (Proposal, row)])
     append(store, connection, actor, "principle.proposed", str(row["id"]))
@@ -150,7 +146,7 @@ def set_proposal(
         "amendment_id": amendment_id,
         "reason_id": reason_id,
         "closed_by": by if closed else None,
-        "closed_at": time.time() if closed else None,
+        "closed_at": clock.now() if closed else None,
     }
     connection.execute(update(proposals).where(proposals.c.id == proposal_id).values(**values))
     detail = {"amendment": amendment_id} if amendment_id else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,17 @@ from sqlalchemy import (
     Select,
     bindparam,
     exists,
+    func,
     insert,
     or_,
     select,
     update,
 )
 
-from solon.config import ReviewersConfig
+from solon.config.sections import ReviewersConfig
 from solon.errors import NotPending
-from solon.store.ids import new_id
-from solon.store.overlaps import CERTIFIES
-from solon.store.review_rows import PERSONAL
+from solon.store.database import clock
+from solon.store.database.ids import new_id
 from solon.store.reviewing.drafts import (
     DONE_WITH,
     Lease,
@@ -34,16 +33,16 @@ from solon.store.reviewing.drafts import (
     undone_answer,
     write_draft,
 )
-from solon.store.reviewing.skipped import find_skipped
-from solon.store.reviews import LeaseLost, ReviewRow, find_review
-from solon.store.tables import Assignment, Expert, Review
+from solon.store.reviewing.overlaps import CERTIFIES
+from solon.store.reviewing.review_rows import PERSONAL, LeaseLost, ReviewRow, find_review
+from solon.store.tables import assignments, experts, reviews
 
 if TYPE_CHECKING:
     from solon.store.reviewing.experts import ExpertRow
 
-reviews = Review.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-experts = Expert.__table__  # type: ignore[attr-defined]
+if TYPE_CHECKING:
+    from solon.store.reviewing.experts import ExpertRow
+
 
 LEASE_SECONDS = 1800.0
 """A lease outlives the last heartbeat by so much."""
@@ -112,7 +111,7 @@ def _offered(
 
 def expire(connection: Connection) -> None:
     """Give back what nobody has kept."""
-    now = time.time()
+    now = clock.now()
     late = list(
         connection.execute(
             select(assignments.c.id, assignments.c.review_id).where(
@@ -230,7 +229,7 @@ def _late(connection: Connection, expert: ExpertRow, match: str, open_to: Collec
     late = (
         reviews.c.escalated.is_(False),
         reviews.c.prefer_actor > "",
-        reviews.c.created_at + 0 < time.time() - WAIT_FOR_PREFERRED,  # not by the index by age
+        reviews.c.created_at + 0 < clock.now() - WAIT_FOR_PREFERRED,  # not by the index by age
         reviews.c.kind.not_in(PERSONAL),
     )
     own = own_fields(expert) if match == "require" else ()
@@ -246,7 +245,7 @@ def _lease(connection: Connection, review_id: str, actor: str) -> Lease | None:
     )
     if connection.execute(swap).rowcount != 1:
         return None
-    now = time.time()
+    now = clock.now()
     row = {
         "id": new_id(),
         "review_id": review_id,
@@ -329,7 +328,7 @@ def keep_lease(connection: Connection, lease_id: str, actor: str) -> Lease:
         LeaseLost: naming the assignment whose draft was kept.
     """
     lease = own_lease(connection, lease_id, actor)
-    now = time.time()
+    now = clock.now()
     if lease.state in ("expired", "released"):
         _take_up(connection, lease)
     elif lease.state != "leased":
@@ -389,7 +388,7 @@ def close_asked_once(connection: Connection, review: ReviewRow) -> None:
         connection.execute(
             update(reviews)
             .where(reviews.c.id == review.id, reviews.c.state == "waiting")
-            .values(state="withdrawn", leased=False, resolved_at=time.time())
+            .values(state="withdrawn", leased=False, resolved_at=clock.now())
         )
 
 
@@ -397,7 +396,7 @@ def _close(connection: Connection, ids: Collection[str], state: str, **values: A
     connection.execute(
         update(assignments)
         .where(assignments.c.id.in_(ids))
-        .values(state=state, closed_at=time.time(), **values)
+        .values(state=state, closed_at=clock.now(), **values)
     )
 
 
@@ -411,6 +410,103 @@ def reveal(connection: Connection, lease_id: str, actor: str) -> Lease:
     connection.execute(
         update(assignments)
         .where(assignments.c.id == lease.id, assignments.c.revealed_at.is_(None))
-        .values(revealed_at=time.time())
+        .values(revealed_at=clock.now())
     )
     return find_lease(connection, lease.id)
+
+
+RESTS = 3600.0
+"""Seconds before it does: or the last ones of a queue would go round and round."""
+
+
+def find_skipped(connection: Connection, actor: str, open_to: Collection[ColumnElement[bool]]) -> str | None:
+    """The free review that a person skipped the longest ago, and whose question they have not answered since."""
+    before = clock.now() - RESTS
+    skipped = assignments.alias("skipped")
+    same: Any = reviews.alias("same")
+    more = (
+        exists()
+        .where(
+            same.c.content_hash == reviews.c.content_hash,
+            assignments.c.review_id == same.c.id,
+            assignments.c.actor == actor,
+            assignments.c.state.in_((*DONE_WITH, "leased")),
+            (assignments.c.state != "skipped") | (assignments.c.closed_at >= before),
+        )
+        .correlate(reviews)
+    )
+    query = (
+        select(reviews.c.id)
+        .join(skipped, skipped.c.review_id == reviews.c.id)
+        .where(
+            skipped.c.actor == actor,
+            skipped.c.state == "skipped",
+            skipped.c.closed_at < before,
+            reviews.c.state == "waiting",
+            reviews.c.leased.is_(False),
+            reviews.c.escalated.is_(False),
+            ~more,
+            *open_to,
+        )
+        .order_by(skipped.c.closed_at, reviews.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=reviews)
+    )
+    found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def count_for(connection: Connection, expert: ExpertRow) -> int:
+    """How many reviews a person could be handed now, in their fields and languages, and was not asked yet."""
+    if expert.stage != "proven":
+        return 0
+    asked = exists().where(
+        assignments.c.actor == expert.actor,
+        assignments.c.review_id == reviews.c.id,
+        assignments.c.state.in_(DONE_WITH),
+    )
+    fields = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
+    query = select(func.count()).where(
+        reviews.c.state == "waiting",
+        reviews.c.leased.is_(False),
+        reviews.c.kind.not_in(PERSONAL),
+        ~asked,
+        *([fields] if expert.specialties else []),
+        *([spoken(expert)] if expert.languages else []),
+        *([] if expert.may("lead") else [reviews.c.escalated.is_(False)]),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def count_waiting(connection: Connection) -> dict[str, int]:
+    """How many reviews are free, leased, escalated, still being prepared, and held back under a budget; without those
+    made for one person."""
+    query = (
+        select(reviews.c.state, reviews.c.leased, reviews.c.escalated, func.count())
+        .where(reviews.c.state.in_(("waiting", "opening", "held")), reviews.c.kind.not_in(PERSONAL))
+        .group_by(reviews.c.state, reviews.c.leased, reviews.c.escalated)
+    )
+    counts = {"free": 0, "leased": 0, "escalated": 0, "opening": 0, "held": 0}
+    for state, leased, escalated, n in connection.execute(query):
+        waits = "leased" if leased else "escalated" if escalated else "free"
+        counts[waits if state == "waiting" else state] += n
+    return counts
+
+
+def count_in_hand(connection: Connection, actor: str) -> tuple[int, int]:
+    """Reviews that others have open, and those that were handed to a lead and nobody has open."""
+    by = (
+        select(assignments.c.actor)
+        .where(assignments.c.review_id == reviews.c.id, assignments.c.state == "leased")
+        .limit(1)
+        .scalar_subquery()
+    )
+    theirs = reviews.c.leased.is_(True) & (by != actor)
+    query = (
+        select(reviews.c.leased, func.count())
+        .where(reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
+        .where(theirs | (reviews.c.leased.is_(False) & reviews.c.escalated.is_(True)))
+        .group_by(reviews.c.leased)
+    )
+    found = {bool(leased): int(n) for leased, n in connection.execute(query)}
+    return found.get(True, 0), found.get(False, 0)

@@ -14,7 +14,7 @@ FORGOTTEN = "(this text was erased)"
 
 
 def _table(name: str) -> Any:
-    return getattr(tables, name).__table__
+    return tables.metadata.tables[name]
 
 
 def check_readable(connection: Connection) -> None:
@@ -24,7 +24,7 @@ def check_readable(connection: Connection) -> None:
 
 def seed_content(connection: Connection, item_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """An item's row and the texts of its seed; the texts are empty once forgotten."""
-    items, seeds, texts = _table("Item"), _table("Seed"), _table("Text")
+    items, seeds, texts = _table("items"), _table("seeds"), _table("texts")
     query = (
         select(items, texts.c.body)
         .join(seeds, seeds.c.id == items.c.seed_id)
@@ -38,7 +38,7 @@ def seed_content(connection: Connection, item_id: str) -> tuple[dict[str, Any], 
 
 def read_candidates(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
     """Id, text and own prompt of candidates, in the order of `ids`."""
-    candidates, texts = _table("Candidate"), _table("Text")
+    candidates, texts = _table("candidates"), _table("texts")
     prompts = texts.alias("prompts")
     query = (
         select(candidates.c.id, texts.c.body, prompts.c.body.label("prompt"))
@@ -53,7 +53,7 @@ def read_candidates(connection: Connection, ids: Sequence[str]) -> list[tuple[st
 def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str | None, str]:
     """id -> body of texts; empty where it was erased."""
     wanted = [text_id for text_id in ids if text_id]
-    texts = _table("Text")
+    texts = _table("texts")
     query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(wanted))
     return {row.id: row.body or "" for row in connection.execute(query)} if wanted else {}
 
@@ -67,7 +67,7 @@ def form_in(connection: Connection, text_id: str | None) -> dict[str, Any]:
 def set_aside_rows(connection: Connection, item_id: str) -> list[dict[str, Any]]:
     """Who skipped, declined or handed over an item's reviews, in their order: the reason of whoever declined, what they
     wrote, and the answer that went along to a lead as a vote (`choice`, `candidate`)."""
-    reviews, assignments = _table("Review"), _table("Assignment")
+    reviews, assignments = _table("reviews"), _table("assignments")
     query = (
         select(assignments)
         .join(reviews, reviews.c.id == assignments.c.review_id)
@@ -90,7 +90,7 @@ def set_aside_rows(connection: Connection, item_id: str) -> list[dict[str, Any]]
 
 def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tuple[str, str | None]]:
     """Candidate and text of the findings of every critique on these candidates."""
-    critiques = _table("Critique")
+    critiques = _table("critiques")
     query = select(critiques.c.candidate_id, critiques.c.text_id).where(
         critiques.c.candidate_id.in_(candidates)
     )
@@ -99,7 +99,7 @@ def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tu
 
 def drafts_behind(connection: Connection, candidates: Collection[str]) -> dict[str, str]:
     """draft -> the candidate among these that is a revision of it: what critics said is said of drafts."""
-    table = _table("Candidate")
+    table = _table("candidates")
     found: dict[str, str] = {}
     wanted = {name: name for name in candidates}
     while wanted:
@@ -114,7 +114,7 @@ def drafts_behind(connection: Connection, candidates: Collection[str]) -> dict[s
 
 def verdicts_on(connection: Connection, item_id: str, shown: Collection[str]) -> list[Mapping[Any, Any]]:
     """The verdicts on the candidates shown, seat by seat."""
-    verdicts = _table("Verdict")
+    verdicts = _table("verdicts")
     query = (
         select(verdicts)
         .where(
@@ -129,7 +129,7 @@ def verdicts_on(connection: Connection, item_id: str, shown: Collection[str]) ->
 
 def last_resolution(connection: Connection, item_id: str, attempt: int) -> Mapping[Any, Any] | None:
     """What the resolver said last in this attempt."""
-    resolutions = _table("Resolution")
+    resolutions = _table("resolutions")
     query = (
         select(resolutions)
         .where(resolutions.c.item_id == item_id, resolutions.c.attempt == attempt)
@@ -142,7 +142,7 @@ def last_resolution(connection: Connection, item_id: str, attempt: int) -> Mappi
 
 def decision_row(connection: Connection, decision_id: str) -> Mapping[Any, Any]:
     """A decision as it is stored."""
-    decisions = _table("Decision")
+    decisions = _table("decisions")
     return dict(connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().one())
 
 

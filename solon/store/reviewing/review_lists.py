@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from statistics import median
@@ -12,27 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, String, and_, cast, exists, func, or_, select
 
 from solon.errors import InvalidDecision
-from solon.store.review_rows import VOTES
+from solon.store.database import clock
+from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.undoing import UNDO_LAST
-from solon.store.tables import (
-    Assignment,
-    Constitution,
-    Decision,
-    Item,
-    Review,
-    Seed,
-    Text,
-    Verdict,
-)
-
-reviews = Review.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-seeds = Seed.__table__  # type: ignore[attr-defined]
-texts = Text.__table__  # type: ignore[attr-defined]
-verdicts = Verdict.__table__  # type: ignore[attr-defined]
-constitutions = Constitution.__table__  # type: ignore[attr-defined]
+from solon.store.tables import assignments, constitutions, decisions, items, reviews, seeds, texts, verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +187,7 @@ def _own_decisions(connection: Connection, actor: str, limit: int) -> list[dict[
 
 def count_answers(connection: Connection, actor: str, since: float | None = None) -> tuple[int, int, int]:
     """A person's answers since then, all of theirs, and everyone's. A vote is an answer, what votes decide is none."""
-    since = since if since is not None else time.time() - 24 * 3600
+    since = since if since is not None else clock.now() - 24 * 3600
     stands = (decisions.c.undone_at.is_(None), decisions.c.actor != VOTES)
     count = select(func.count()).select_from(decisions).where(*stands)
     votes = select(func.count()).select_from(assignments).where(assignments.c.state == "vote")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert, select, update
 
 from solon.errors import UsageError
-from solon.store.audit_log import append
-from solon.store.reviewing.experts import ExpertRow, expert_row, experts, find_expert, links, sessions
-from solon.store.store import Store
+from solon.store.database import clock
+from solon.store.database.audit_log import append
+from solon.store.database.store import Store
+from solon.store.reviewing.experts import ExpertRow, expert_row, find_expert
+from solon.store.tables import experts, sessions
+from solon.store.tables import login_links as links
+
+if TYPE_CHECKING:
+    pass
 
 LINK_SECONDS = 600.0
 SESSION_SECONDS = 12 * 3600.0
@@ -25,7 +31,7 @@ def _hash_secret(secret: str) -> str:
 def make_login_link(store: Store, name_or_id: str, *, by: str) -> str:
     """A secret for a login link that works once within ten minutes."""
     secret = secrets.token_urlsafe(32)
-    now = time.time()
+    now = clock.now()
     with store.transaction() as connection:
         expert = find_expert(connection, name_or_id)
         if expert.revoked_at is not None:
@@ -40,7 +46,7 @@ def make_login_link(store: Store, name_or_id: str, *, by: str) -> str:
 
 def use_login_link(store: Store, connection: Connection, secret: str) -> ExpertRow | None:
     """Spend a link: the person it was made for, or None where it is unknown, used or too old."""
-    now = time.time()
+    now = clock.now()
     used = connection.execute(
         update(links)
         .where(links.c.id == _hash_secret(secret), links.c.used_at.is_(None), links.c.expires_at > now)
@@ -60,7 +66,7 @@ def use_login_link(store: Store, connection: Connection, secret: str) -> ExpertR
 def begin_session(store: Store, connection: Connection, expert: ExpertRow) -> str:
     """Log a browser in; returns the secret that its cookie holds."""
     secret = secrets.token_urlsafe(32)
-    now = time.time()
+    now = clock.now()
     row = {"id": _hash_secret(secret), "expert_id": expert.id, "created_at": now, "seen_at": now}
     connection.execute(insert(sessions), [{**row, "expires_at": now + SESSION_SECONDS}])
     append(store, connection, expert.actor, "session.begun", expert.id)
@@ -75,7 +81,7 @@ def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float]
         .where(
             sessions.c.id == _hash_secret(secret),
             sessions.c.ended_at.is_(None),
-            sessions.c.expires_at > time.time(),
+            sessions.c.expires_at > clock.now(),
             experts.c.revoked_at.is_(None),
         )
     )
@@ -85,7 +91,7 @@ def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float]
 
 def touch_session(connection: Connection, secret: str) -> None:
     """A session lasts twelve hours from when it was last used."""
-    now = time.time()
+    now = clock.now()
     connection.execute(
         update(sessions)
         .where(sessions.c.id == _hash_secret(secret), sessions.c.ended_at.is_(None))
@@ -96,6 +102,27 @@ def touch_session(connection: Connection, secret: str) -> None:
 def end_session(store: Store, connection: Connection, secret: str, expert: ExpertRow) -> None:
     """Log a browser out."""
     connection.execute(
-        update(sessions).where(sessions.c.id == _hash_secret(secret)).values(ended_at=time.time())
+        update(sessions).where(sessions.c.id == _hash_secret(secret)).values(ended_at=clock.now())
     )
     append(store, connection, expert.actor, "session.ended", expert.id)
+
+
+def revoke_expert(store: Store, name_or_id: str, *, by: str) -> ExpertRow:
+    """End a person's access at once: token, links, sessions and leases. What they decided stays."""
+    from solon.store.reviewing.queue import release_all
+
+    now = clock.now()
+    with store.transaction() as connection:
+        expert = find_expert(connection, name_or_id)
+        connection.execute(update(experts).where(experts.c.id == expert.id).values(revoked_at=now))
+        connection.execute(
+            update(sessions)
+            .where(sessions.c.expert_id == expert.id, sessions.c.ended_at.is_(None))
+            .values(ended_at=now)
+        )
+        connection.execute(
+            update(links).where(links.c.expert_id == expert.id, links.c.used_at.is_(None)).values(used_at=now)
+        )
+        release_all(connection, expert.actor)
+        append(store, connection, by, "expert.revoked", expert.id)
+        return find_expert(connection, expert.id)

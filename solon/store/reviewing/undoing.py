@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, exists, or_, select, update
 
 from solon.errors import NotPending
-from solon.store.audit_log import append
-from solon.store.items import next_attempt
-from solon.store.review_rows import VOTES
+from solon.store.database import clock
+from solon.store.database.audit_log import append
+from solon.store.database.events import event
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
 from solon.store.reviewing.answering import refuse_forgotten
 from solon.store.reviewing.disagreements import note_disagreement
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.queue import lease_review
-from solon.store.reviews import NotThere, ReviewRow, event, find_review
-from solon.store.store import Store
-from solon.store.tables import Assignment, Decision, Item, Outbox, Precedent, Review
-from solon.store.writer import insert_rows
-
-reviews = Review.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-outbox = Outbox.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-precedents = Precedent.__table__  # type: ignore[attr-defined]
+from solon.store.reviewing.review_rows import VOTES, NotThere, ReviewRow, find_review
+from solon.store.runs.items import next_attempt
+from solon.store.tables import assignments, decisions, items, outbox, precedents, reviews
 
 UNDO_LAST = 10
 
@@ -73,7 +66,7 @@ def withdraw_decision(
     Args:
         waits: a graph waits for it, so that later decisions on the item rest on it.
     """
-    now, told = time.time(), {"decision": row["id"]}
+    now, told = clock.now(), {"decision": row["id"]}
     follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
     connection.execute(
         update(decisions)

@@ -11,15 +11,18 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from solon.config import ReviewersConfig
+from solon.config.sections import ReviewersConfig
 from solon.errors import NotPending
-from solon.store.audit_log import append
-from solon.store.review_rows import VOTES, ReviewRow, fell_with, find_review
+from solon.store.database.audit_log import append
+from solon.store.database.events import event
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
 from solon.store.reviewing.answering import refuse_forgotten
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.queue import lease_review
 from solon.store.reviewing.review_lists import list_own_answers
+from solon.store.reviewing.review_rows import VOTES, ReviewRow, fell_with, find_review
 from solon.store.reviewing.undoing import (
     UNDO_LAST,
     BeingApplied,
@@ -30,15 +33,7 @@ from solon.store.reviewing.undoing import (
     withdraw_decision,
 )
 from solon.store.reviewing.voting import asked_now, tally
-from solon.store.reviews import event
-from solon.store.store import Store
-from solon.store.tables import Assignment, Decision, Item, Review
-from solon.store.writer import insert_rows
-
-reviews = Review.__table__  # type: ignore[attr-defined]
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
+from solon.store.tables import assignments, decisions, items, reviews
 
 
 def take_back(

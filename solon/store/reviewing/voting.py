@@ -13,29 +13,24 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from solon.config import ReviewersConfig
+from solon.config.sections import ReviewersConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.consensus.trust import Believed
 from solon.responses import Response, choices_of, fields_of, is_label
-from solon.store.audit_log import append
-from solon.store.citing import read_answer
-from solon.store.criticism import against_on
-from solon.store.learning import votes_on
-from solon.store.review_rows import VOTES, ReviewRow, find_review
+from solon.store.database.audit_log import append
+from solon.store.database.events import event
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
+from solon.store.reviewing.citations import read_answer
 from solon.store.reviewing.disagreements import text_ids
 from solon.store.reviewing.experts import list_experts
 from solon.store.reviewing.reading import form_in
-from solon.store.reviews import event, set_escalated, store_decision
-from solon.store.store import Store
-from solon.store.tables import Assignment, ConsensusVersion, Decision, Item, Review
-from solon.store.writer import insert_rows
-
-assignments = Assignment.__table__  # type: ignore[attr-defined]
-decisions = Decision.__table__  # type: ignore[attr-defined]
-items = Item.__table__  # type: ignore[attr-defined]
-reviews = Review.__table__  # type: ignore[attr-defined]
-versions = ConsensusVersion.__table__  # type: ignore[attr-defined]
+from solon.store.reviewing.review_rows import VOTES, ReviewRow, find_review
+from solon.store.reviewing.reviews import set_escalated, store_decision
+from solon.store.runs.verdicts import against_on, votes_on
+from solon.store.tables import assignments, decisions, items, reviews
+from solon.store.tables import consensus_versions as versions
 
 UNCHECKED = 0.7
 """A panel that no decision has calibrated counts for no more than one judge whom nobody has checked."""

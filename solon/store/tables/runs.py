@@ -97,8 +97,8 @@ class Item(SQLModel, table=True):
     """One seed on its way through a recipe. The pinned columns are its immutable context, but that an item which is
     judged again under new law is pinned to that, with the ids of the candidates that it had (`carried`).
 
-    `row_key` is the same for the same row of seeds in every run, see `solon.store.row_keys`; None where it stands apart
-    from every run."""
+    `row_key` is the same for the same row of seeds in every run, see `solon.store.runs.row_keys`; None where it stands
+    apart from every run."""
 
     __tablename__ = "items"
     id: str = key()

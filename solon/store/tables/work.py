@@ -88,7 +88,8 @@ class Resolution(SQLModel, table=True):
 class Record(SQLModel, table=True):
     """A finished row, unique per item and attempt, with the law that it was accepted under. Superseded rows stay.
 
-    `pair_key` is the same wherever the same answers are set to the same conversation, see `solon.store.row_keys`."""
+    `pair_key` is the same wherever the same answers are set to the same conversation, see
+    `solon.store.runs.row_keys`."""
 
     __tablename__ = "records"
     id: str = key()

@@ -4,7 +4,7 @@ import json
 
 import sqlalchemy as sa
 from alembic import op
-from solon.store.row_keys import RowKeys, conversation_of, pair_key
+from solon.store.runs.row_keys import RowKeys, conversation_of, pair_key
 
 revision = "0023"
 down_revision = "0022"

@@ -1,0 +1,337 @@
+"""The configuration of a project: `solon.toml`, `SOLON_` environment overrides, defaults that work.
+
+Every key is declared here, with its bounds and its meaning; unknown keys are refused. Secrets never stand in the
+file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors`, `overlays`
+and its own sections.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from solon.config.layers import line_of_key, read_layers, without_secrets
+from solon.config.review import MailConfig, ReviewConfig, SsoConfig
+from solon.config.sections import (
+    BUILTIN,
+    GIVEN,
+    CriticConfig,
+    GeneratorConfig,
+    InstructionConfig,
+    JudgeConfig,
+    LabelConfig,
+    LawConfig,
+    LimitsConfig,
+    ModelConfig,
+    PlanConfig,
+    Prices,
+    PrivacyConfig,
+    ResolverConfig,
+    ReviewersConfig,
+    RoutingConfig,
+    RunConfig,
+    Section,
+    SeedsConfig,
+    TracingConfig,
+    family_of,
+)
+from solon.errors import ConfigError
+
+__all__ = [
+    "BUILTIN",
+    "BUILTIN_NOTE",
+    "GIVEN",
+    "NOT_SHAPING",
+    "Config",
+    "CriticConfig",
+    "GeneratorConfig",
+    "InstructionConfig",
+    "JudgeConfig",
+    "LabelConfig",
+    "LawConfig",
+    "LimitsConfig",
+    "MailConfig",
+    "ModelConfig",
+    "PlanConfig",
+    "Prices",
+    "PrivacyConfig",
+    "ResolverConfig",
+    "ReviewConfig",
+    "ReviewersConfig",
+    "RoutingConfig",
+    "RunConfig",
+    "Section",
+    "SeedsConfig",
+    "SsoConfig",
+    "TracingConfig",
+    "load_config",
+    "parse_config",
+]
+
+DEFAULT_FILE = "solon.toml"
+DEFAULT_STORE = "sqlite:///solon.db"
+BUILTIN_NOTE = "built-in model SmolLM2-135M: writes poor text"
+NOT_SHAPING = ("store", "limits", "reviewers", "tracing", "privacy", "plan", "prompts_dir")
+"""Sections that change nothing of what a run makes of a seed: with others the same run goes on."""
+
+
+def _default_judges() -> tuple[JudgeConfig, ...]:
+    return (
+        JudgeConfig(persona="a careful expert in the subject who checks every claim"),
+        JudgeConfig(persona="the person who asked, who wants a direct and usable answer"),
+    )
+
+
+class Config(Section):
+    """A whole project's configuration."""
+
+    store: str = Field(DEFAULT_STORE, description="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    prompts_dir: str | None = Field(
+        None, description="folder with templates of your own, laid over the built-in ones by name"
+    )
+    models: dict[str, ModelConfig] = Field(default_factory=lambda: {"default": ModelConfig()})
+    generator: GeneratorConfig = GeneratorConfig()
+    critic: CriticConfig = CriticConfig()
+    judges: tuple[JudgeConfig, ...] = Field(default_factory=_default_judges, min_length=1)
+    resolver: ResolverConfig = ResolverConfig()
+    routing: RoutingConfig = RoutingConfig()
+    reviewers: ReviewersConfig = ReviewersConfig()
+    instruction: InstructionConfig = InstructionConfig()
+    label: LabelConfig = LabelConfig()
+    law: LawConfig = LawConfig()
+    seeds: SeedsConfig = SeedsConfig()
+    limits: LimitsConfig = LimitsConfig()
+    run: RunConfig = RunConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+    plan: PlanConfig = PlanConfig()
+    tracing: TracingConfig = TracingConfig()
+    review: ReviewConfig = ReviewConfig()
+    mail: MailConfig = MailConfig()
+    sso: SsoConfig = SsoConfig()
+    plugins: dict[str, str] = Field(
+        default_factory=dict,
+        description="filled in by Solon: what each module:function was when its run began",
+    )
+
+    @model_validator(mode="after")
+    def _models_exist(self) -> Config:
+        unnamed = [name for name, model in self.models.items() if "model" not in model.model_fields_set]
+        if 0 < len(unnamed) < len(self.models):
+            raise ValueError(
+                f"models.{unnamed[0]} names no model, and others do; write model = 'provider:model' into it "
+                f"({BUILTIN!r} for the built-in one)"
+            )
+        missing = [(role, key, name) for role, key, name in self.asked() if name not in self.models]
+        if missing:
+            told = "; ".join(f"the {role} has no model: {key} = {name!r}" for role, key, name in missing)
+            known, name = ", ".join(sorted(self.models)), missing[0][2]
+            raise ValueError(
+                f"{told}; but [models] has only: {known}; add [models.{name}], or name one of these there"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tiers_follow_each_other(self) -> Config:
+        used = sorted({judge.tier for judge in self.judges})
+        if used != list(range(len(used))):
+            told = ", ".join(map(str, used))
+            gap = next(tier for tier in range(len(used)) if tier not in used)
+            raise ValueError(
+                f"judges have tier {told}, and none has tier {gap}; number them 0, 1, 2, ... without a gap"
+            )
+        return self
+
+    @property
+    def tiers(self) -> tuple[int, ...]:
+        """The tier of every seat of the panel, by its place; all 0 where the judges are asked at once."""
+        return tuple(judge.tier for judge in self.judges)
+
+    def asked(self) -> Iterator[tuple[str, str, str]]:
+        """Every role that asks a model, with its key and the name in [models] there; a function asks none."""
+        yield from (("generator", "generator.models", name) for name in self.generator.models)
+        if self.resolver.enabled:
+            yield "resolver", "resolver.model", self.resolver.model
+        if not self.critic.python:
+            yield "critic", "critic.model", self.critic.model
+        for seat, judge in enumerate(self.judges):
+            if not judge.python:
+                yield f"judge {seat + 1}", f"judges[{seat}].model", judge.model
+
+    def models_in_use(self) -> tuple[str, ...]:
+        """The names in [models] that a role asks."""
+        return tuple(dict.fromkeys(name for _, _, name in self.asked()))
+
+    def builtin_note(self) -> str:
+        """That the built-in model acts, and as whom; empty where it does not."""
+        acting = dict.fromkeys(role for role, _, name in self.asked() if self.models[name].model == BUILTIN)
+        return f"{BUILTIN_NOTE}; it is the {', '.join(acting)}" if acting else ""
+
+    def notes(self) -> tuple[str, ...]:
+        """What whoever plans or previews should know of the models: the built-in one acts, or one judges its own."""
+        found = [
+            f"the judge {judge} is of the family that drafts ({', '.join(drafting)}): it may prefer its own"
+            for judge, drafting in self.own_judges().items()
+        ]
+        return tuple(filter(None, [self.builtin_note(), *found]))
+
+    def own_judges(self) -> dict[str, tuple[str, ...]]:
+        """Models of judges -> models that draft and are of their family; empty where `routing.own_family` allows it."""
+        told = {model.model: model.family for model in self.models.values()}
+        drafting = [self.models[name].model for name in self.generator.models]
+        found = {}
+        for judge in () if self.routing.own_family else self.judges:
+            if judge.python:
+                continue
+            named = self.models[judge.model].model
+            own = [one for one in drafting if family_of(one, told) == family_of(named, told)]
+            if own:
+                found[named] = tuple(dict.fromkeys(own))
+        return found
+
+    def effective(self) -> dict[str, Any]:
+        """The configuration as plain values, as it is stored with a run. It never holds a secret."""
+        return without_secrets(self.model_dump(mode="json", by_alias=True, exclude={"review", "mail", "sso"}))
+
+    def everything(self) -> dict[str, Any]:
+        """As `effective`, with what concerns reviewing, which shapes no data."""
+        return without_secrets(self.model_dump(mode="json", by_alias=True))
+
+    def panel_fingerprint(self) -> str:
+        """Hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""
+        named = {judge.model for judge in self.judges if not judge.python} | {self.resolver.model}
+        models = {
+            name: self.models[name].model_dump(mode="json", exclude={"price"})
+            for name in sorted(named & self.models.keys())  # a resolver that is not asked needs no model
+        }
+        judges = [_without_default_tier(judge.model_dump(mode="json")) for judge in self.judges]
+        own = {judge.python: self.plugins.get(judge.python) for judge in self.judges if judge.python}
+        panel = {
+            "judges": judges,
+            "functions": own,
+            "models": models,
+            "resolver": self.resolver.model_dump(mode="json"),
+        }
+        return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]
+
+    def fingerprint(self) -> str:
+        """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
+        shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
+        shaping["run"].pop("concurrency")
+        shaping["law"].pop("quorum")
+        shaping["routing"].pop("own_family")  # what is said, not what is done
+        shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]
+        if self.label == LabelConfig():
+            shaping.pop("label")  # as it was before there was the recipe
+        if shaping["law"]["similarity"] == "words":  # as it was before there was a choice
+            shaping["law"].pop("similarity")
+        payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(payload.encode()).hexdigest()[:16]
+
+
+def _without_default_tier(judge: dict[str, Any]) -> dict[str, Any]:
+    """A panel without a cascade is the panel that it was before there were tiers: its certificates hold."""
+    return {key: value for key, value in judge.items() if key != "tier" or value}
+
+
+def load_config(
+    path: str | Path | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    profile: str | None = None,
+    given: Mapping[str, str] | None = None,
+) -> Config:
+    """Read `path` (default: `solon.toml` if it is there), apply profile, environment and `overrides`, in this order.
+
+    Args:
+        profile: a table of `[profiles]` laid over the file; default: SOLON_PROFILE.
+        given: see `parse_config`.
+
+    Raises:
+        ConfigError: naming the file, the key, the value seen and what would be right.
+    """
+    file = Path(path) if path is not None else Path(DEFAULT_FILE)
+    if path is not None and not file.is_file():
+        raise ConfigError(
+            f"there is no configuration file {file}", next_step="check the path given with --config"
+        )
+    data = read_layers(file, profile, roots=set(Config.model_fields), overrides=overrides or {})
+    return parse_config(data, source=str(file) if file.is_file() else "the configuration", given=given)
+
+
+def parse_config(
+    data: Mapping[str, Any], *, source: str = "the configuration", given: Mapping[str, str] | None = None
+) -> Config:
+    """Validate plain values; errors name key and value.
+
+    Args:
+        given: names in [models] whose chat models come from Python -> what they are called where `data` says nothing.
+    """
+    try:
+        return Config.model_validate({**data, **_with_models(data.get("models", {}), given or {})})
+    except ValidationError as error:
+        raise ConfigError(
+            _explain(error, source), next_step="mend the key and run the command again"
+        ) from None
+
+
+def _with_models(tables: Any, given: Mapping[str, str]) -> dict[str, Any]:
+    """[models] with those given from Python, and with the built-in one where no model is named at all."""
+    if not isinstance(tables, Mapping):
+        return {}
+    tables = {name: {"model": given[name], **_plain(tables.get(name, {}))} for name in given} | {
+        name: table for name, table in tables.items() if name not in given
+    }
+    named = any("model" in _plain(table) for table in tables.values())
+    return {"models": tables if named else {"default": {}, **tables}}
+
+
+def _plain(table: Any) -> dict[str, Any]:
+    """What a table of [models] says; nothing where it is none, which is told when it is validated."""
+    if isinstance(table, ModelConfig):
+        return table.model_dump(exclude_unset=True)
+    return dict(table) if isinstance(table, Mapping) else {}
+
+
+_SECRET = re.compile(r"(key|secret|password|token)$", re.IGNORECASE)
+"""Names of keys whose value may be a secret that somebody wrote where none belongs."""
+
+
+def _explain(error: ValidationError, source: str) -> str:
+    lines = []
+    for problem in error.errors():
+        place, given = problem["loc"], problem["input"]
+        key = ".".join(str(part) for part in place) or "models"
+        variable = f"SOLON_{'__'.join(str(part) for part in place).upper()}"
+        silent = problem["type"] in ("missing", "value_error") or _SECRET.search(key)
+        seen = "" if silent else f" (saw {given!r:.80})"
+        message = problem["msg"].removeprefix("Value error, ")
+        where = variable if variable in os.environ else source + line_of_key(source, place)
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key{_nearest(place)}"
+        elif problem["type"] == "tuple_type" and isinstance(given, dict):
+            message = f"a list of tables is wanted; write [[{key}]] above each"
+        lines.append(f"{where}: {key}: {message}{seen}")
+    return "\n".join(lines)
+
+
+def _nearest(place: tuple[int | str, ...]) -> str:
+    """What an unknown key may have been meant for: one like it in the same table, else all that the table has."""
+    table: Any = Config()
+    for part in place[:-1]:
+        if isinstance(table, dict | tuple):
+            table = next(iter(table.values() if isinstance(table, dict) else table), None)
+        else:
+            table = getattr(table, str(part), None)
+    if not isinstance(table, BaseModel):
+        return ""
+    known = [field.alias or name for name, field in type(table).model_fields.items() if name != "plugins"]
+    near = difflib.get_close_matches(str(place[-1]), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""How things are shown to people: text, tables and cards for a notebook, progress. Imports nothing of Solon."""

@@ -1,0 +1,1 @@
+"""Frozen exports: creating, verifying and comparing them, and keeping benchmark texts out."""

@@ -1,0 +1,157 @@
+"""What changed from one release to another, or to the store as it is now: rows added, dropped, changed, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.eval.releases.releases import WHICH, freeze_row, read_manifest, read_rows
+from solon.store.records import releasing
+from solon.store.records.exporting import export_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from solon.store.database.engine import Connection
+    from solon.store.database.store import Store
+
+_STATES = {
+    "waiting": "it waits for an expert now",
+    "rejected": "it was rejected since",
+    "queued": "it is judged again",
+    "running": "it is judged again",
+    "failed": "a model failed when it was made again",
+    "parked": "a model failed when it was made again",
+    "forgotten": "its seed was forgotten",
+    "accepted": "it is outside what the other one covers",
+}
+_VERSIONS = ("constitution", "rubric", "prompts", "consensus")
+_FIGURES = ("margin", "confidence", "soft_label")
+
+
+class Change(BaseModel):
+    """One record. `before` and `after`: its ids on either side."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: str
+    before: str | None
+    after: str | None
+    reasons: tuple[str, ...]
+
+
+class ReleaseDiff(BaseModel):
+    """`reasons` counts them over all changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    a: str
+    b: str
+    same: int
+    added: tuple[Change, ...]
+    dropped: tuple[Change, ...]
+    changed: tuple[Change, ...]
+    reasons: dict[str, int]
+
+
+def diff_releases(store: Store, a: Path, b: Path | None = None) -> ReleaseDiff:
+    """Compare item by item; without `b`, with what the same options would release now."""
+    manifest = read_manifest(a)
+    before = {row["lineage"]["item"]: row for row in read_rows(a)}
+    if b is not None:
+        name, after = str(read_manifest(b)["name"]), {row["lineage"]["item"]: row for row in read_rows(b)}
+    else:
+        options = manifest["options"]
+        for row in before.values():
+            row.pop("refused", None)  # no benchmark is at hand to ask it of the store
+        # Earlier releases do not say whether they are of all runs: without a run's name they were.
+        asked = {"all_runs": options.get("run_id") is None, **options}
+        which: dict[str, Any] = {name: asked.get(name) for name in WHICH}
+        rows = export_rows(store, **which)[1]
+        name, after = "the store now", {row.lineage["item"]: freeze_row(row) for row in rows}
+    with store.connect() as connection:
+        _match_runs(connection, before, after)
+        gone = sorted(set(before) - set(after))
+        states = releasing.item_states(connection, gone)
+    dropped = tuple(_dropped(before[item], states.get(item)) for item in gone)
+    added = tuple(_added(after[item]) for item in sorted(set(after) - set(before)))
+    changed = tuple(
+        change
+        for item in sorted(set(before) & set(after))
+        if (change := _changed(before[item], after[item])) is not None
+    )
+    every = Counter(reason for change in (*added, *dropped, *changed) for reason in change.reasons)
+    return ReleaseDiff(
+        a=str(manifest["name"]),
+        b=name,
+        same=len(set(before) & set(after)) - len(changed),
+        added=added,
+        dropped=dropped,
+        changed=changed,
+        reasons=dict(every.most_common()),
+    )
+
+
+def _match_runs(connection: Connection, before: dict[str, Any], after: Mapping[str, Any]) -> None:
+    """Put an item under the id of another run's that stands in its place: the same row of seeds."""
+    new = [item for item in after if item not in before]
+    there = {key: item for item, key in releasing.row_keys(connection, new).items()}
+    gone = [item for item in before if item not in after]
+    for item, key in releasing.row_keys(connection, gone).items():
+        if key in there:
+            before[there.pop(key)] = before.pop(item)
+
+
+def _added(row: Mapping[str, Any]) -> Change:
+    why = "an expert decided it" if row["route"] == "decided" else "it was accepted since"
+    return Change(seed=row["seed_id"], before=None, after=row["id"], reasons=(why,))
+
+
+def _dropped(row: Mapping[str, Any], state: tuple[str, bool] | None) -> Change:
+    if state is None:
+        why = "its item is not in this store"
+    elif state[1]:
+        why = "its texts were erased"
+    else:
+        why = _STATES.get(state[0], f"its item is {state[0]} now")
+    return Change(seed=row["seed_id"], before=row["id"], after=None, reasons=(why,))
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change | None:
+    reasons = list(_find_reasons(before, after))
+    if not reasons:
+        return None
+    return Change(seed=after["seed_id"], before=before["id"], after=after["id"], reasons=tuple(reasons))
+
+
+def _find_reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[str]:
+    if before["lineage"]["run"] != after["lineage"]["run"]:
+        yield "another run's record stands in its place"
+    if before["texts_sha256"] != after["texts_sha256"] or before["label"] != after["label"]:
+        decided = (
+            after["route"] == "decided" and before["lineage"]["decision"] != after["lineage"]["decision"]
+        )
+        yield "an expert decided otherwise" if decided else "another answer or label"
+    elif before["route"] != after["route"]:
+        yield f"the same answer by another route: {before['route']} to {after['route']}"
+    if before["provisional"] and not after["provisional"]:
+        yield "no longer provisional"
+    if after["provisional"] and not before["provisional"]:
+        yield "provisional again"
+    if before["outcome"] != after["outcome"] and "stale" in (before["outcome"], after["outcome"]):
+        yield "stale: its law was amended" if after["outcome"] == "stale" else "no longer stale"
+    if any(before[name] != after[name] for name in _FIGURES):
+        yield "scored again"
+    for name in _VERSIONS:
+        if before["lineage"][name] != after["lineage"][name]:
+            yield f"another {name} version"
+    for flag in sorted(set(after["flags"]) - set(before["flags"])):
+        yield f"flagged {flag}"
+    for flag in sorted(set(before["flags"]) - set(after["flags"])):
+        yield f"no longer flagged {flag}"
+    was, now = before.get("refused"), after.get("refused")
+    if was != now:
+        yield f"left out now: {now}" if now else f"no longer left out: {was}"

@@ -1,0 +1,498 @@
+"""Releases: frozen exports that can be rebuilt and compared, without network or model.
+
+A release is a folder: the exported files, `rows.jsonl` (every record's ids, figures and the hash of its texts, but no
+text), `lock.txt` (the libraries it was made with) and `release.json`. Its hash is sealed in the store's log. Records
+keep changing in the store: a later consensus version gives them new figures. So a rebuild takes the figures from
+`rows.jsonl` and only the texts from the store.
+
+A release is written beside its place under a hidden name, sealed in the store, and put in its place as the last act.
+Whatever ends its making before the seal leaves no release; what was sealed is put in its place by the same command.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.display.text import moment
+from solon.errors import SolonError, UsageError
+from solon.formats.containers import explain_os_error
+from solon.formats.exports import ExportSummary, export
+from solon.formats.records import ExportRow
+from solon.store.database import audit_log, clock
+from solon.store.records import releasing
+from solon.store.records.exporting import export_rows, runs_in_force
+from solon.workspace.views import find_wanted
+
+if TYPE_CHECKING:
+    from solon.eval.releases.benchmark import Gate
+    from solon.store.database.store import Store
+
+FORMAT = 1
+MANIFEST, ROWS, LOCK = "release.json", "rows.jsonl", "lock.txt"
+VERSIONS = ("consensus", "constitution", "rubric", "prompts")
+TEXTS = ("prompt", "messages", "chosen", "rejected", "response", "metadata")
+WHICH = ("run_id", "recipe", "constitution", "as_of", "all_runs")
+"""Options that say which records; a release that was made before there were all of them lacks some."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_SUFFIX = {"csv": ".csv", "csv-spreadsheet": ".csv", "parquet": ".parquet"}
+
+
+class Check(BaseModel):
+    """One thing that a verification looked at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    passed: bool
+    told: str
+
+
+class Verification(BaseModel):
+    """`passed` only where every check did."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    release: str
+    passed: bool
+    checks: tuple[Check, ...]
+
+
+def create_release(
+    store: Store,
+    name: str,
+    folder: Path,
+    *,
+    format: str = "jsonl",
+    run_id: str | None = None,
+    recipe: str | None = None,
+    constitution: str | None = None,
+    as_of: str | float | None = None,
+    all_runs: bool = False,
+    actor: str = "system",
+    created_at: float | None = None,
+    gate: Gate | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Freeze what an export would write now; returns the manifest. Where an earlier call was ended between the seal of
+    this release and its place, what that one sealed is put there.
+
+    Args:
+        constitution, as_of: only what was accepted under this version, or stood at the end of that day, as for an
+            export; run_id, all_runs: as for an export.
+        gate: benchmarks that the release must be clean of. What it leaves out is noted row by row, so that the
+            release can be verified without the benchmarks.
+        options: of `solon.formats.exports.export`.
+
+    Raises:
+        UsageError: the name is taken or no name, the folder exists, there is no such version, or another process is
+            making this release.
+        SolonError: it was sealed and cannot be put in its place; the same call goes on.
+        Contaminated: a record holds a text of a benchmark, and the gate does not drop it.
+    """
+    scratch = folder.parent / f".{name}.making"
+    _check_new(store, name, folder, scratch)
+    which = find_wanted(
+        store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of, all_runs=all_runs
+    )
+    said = json.loads(json.dumps({"format": format, **which, **options}))
+    with _explained(folder), _hold(scratch):
+        if _is_sealed(store, name, scratch):
+            manifest = read_manifest(scratch)
+        else:
+            try:
+                manifest = _make(store, name, scratch, which, said, options, gate, created_at)
+                _sync(*scratch.iterdir(), scratch)
+                sealed = {"sha256": _hash(scratch / MANIFEST), "records": manifest["rows"]["records"]}
+                releasing.mark_release(store, name, (row["id"] for row in read_rows(scratch)), actor, sealed)
+            except BaseException:
+                if not _is_sealed(store, name, scratch):
+                    shutil.rmtree(scratch, ignore_errors=True)
+                raise
+        _put(scratch, folder)
+    if manifest["options"] != said:
+        raise UsageError(
+            f"{folder} holds the release {name!r} as it was sealed by an earlier command with other options",
+            next_step="choose another name for a release with these",
+        )
+    return manifest
+
+
+def _make(
+    store: Store,
+    name: str,
+    folder: Path,
+    which: Mapping[str, Any],
+    said: Mapping[str, Any],
+    options: Mapping[str, Any],
+    gate: Gate | None,
+    created_at: float | None,
+) -> dict[str, Any]:
+    """Write a whole release into a folder that holds nothing, or what an earlier call left unfinished."""
+    for left in folder.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    frozen = _Frozen(gate)
+    left_out, summary = _freeze(store, folder, name, said["format"], which, options, frozen)
+    (folder / LOCK).write_text(_lock(), encoding="utf-8")
+    manifest = {
+        "release": FORMAT,
+        "name": name,
+        "created_at": moment(created_at or clock.now()),
+        "options": said,
+        "clean_of": gate.describe() if gate else [],
+        "left_out_before": left_out,
+        "export": _spell(summary),
+        "rows": {
+            "file": ROWS,
+            "records": frozen.records,
+            "stale": frozen.stale,
+            "sha256": _hash(folder / ROWS),
+        },
+        **_versions(store, folder, frozen),
+        "environment": _environment(),
+        "lock": {"file": LOCK, "sha256": _hash(folder / LOCK)},
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return manifest
+
+
+@contextmanager
+def _hold(scratch: Path) -> Iterator[None]:
+    """One process at a time works in the folder; the hold of one that is killed ends with it."""
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    scratch.mkdir(mode=0o700, exist_ok=True)
+    held = os.open(scratch, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = scratch.exists() and os.path.samestat(scratch.stat(), os.fstat(held))
+        except BlockingIOError:
+            mine = False
+        if not mine:
+            raise UsageError(
+                "another process is making this release", next_step="wait for it, then repeat the command"
+            )
+        yield
+    finally:
+        os.close(held)
+
+
+def _is_sealed(store: Store, name: str, folder: Path) -> bool:
+    """Does the folder hold the release of this name that the store's log has sealed?"""
+    with store.connect() as connection:
+        entry = releasing.find_release(connection, name)
+    return entry is not None and _seals(entry, folder)
+
+
+def _seals(entry: Mapping[str, Any], folder: Path) -> bool:
+    path = folder / MANIFEST
+    return path.is_file() and bool(entry["detail"]["sha256"] == _hash(path))
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise explain_os_error(folder, error) from None
+
+
+def _sync(*paths: Path) -> None:
+    """Bring files and lists of folders to the disk."""
+    for path in paths:
+        place = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+
+def _put(scratch: Path, folder: Path) -> None:
+    try:
+        scratch.rename(folder)
+        _sync(folder.parent)
+    except OSError as error:
+        raise SolonError(
+            f"the release is sealed, but {folder} cannot be put in its place: {error.strerror or error}",
+            next_step="see to that, then repeat the command",
+        ) from None
+
+
+def _freeze(
+    store: Store,
+    folder: Path,
+    name: str,
+    format: str,
+    which: Mapping[str, Any],
+    options: Mapping[str, Any],
+    frozen: _Frozen,
+) -> tuple[dict[str, int], ExportSummary]:
+    """Write the files and, beside them, every row that was read; what had no record, and what was written."""
+    runs = runs_in_force(store, **which)
+    left_out, rows = export_rows(store, **which)
+    file = folder / f"{name}{_SUFFIX.get(format, '.jsonl')}"
+    refuse = frozen.ask if frozen.gate else None
+    with (folder / ROWS).open("w", encoding="utf-8", newline="\n") as stream, closing(rows):
+        tee = frozen.write(rows, stream)
+        summary = export(
+            tee, format=format, path=file, left_out=left_out, runs=runs, refuse=refuse, **options
+        )
+        for _ in tee:
+            pass
+    return left_out, summary
+
+
+def verify_release(store: Store, folder: Path) -> Verification:
+    """Check hashes and the seal, then rebuild every file from the store and compare the bytes."""
+    manifest = read_manifest(folder)
+    name = str(manifest["name"])
+    with store.connect() as connection:
+        entry = releasing.find_release(connection, name)
+    checks = [_check_seal(entry, folder), _check_log(store, str(manifest["audit_log"]["head"]))]
+    rows_ok = (folder / ROWS).is_file() and _hash(folder / ROWS) == manifest["rows"]["sha256"]
+    checks.append(
+        Check(name="rows", passed=rows_ok, told="as released" if rows_ok else f"{ROWS} was changed")
+    )
+    lock = [{"path": manifest["lock"]["file"], **manifest["lock"]}] if "lock" in manifest else []
+    for file in (*manifest["export"]["files"], *lock):
+        path = folder / file["path"]
+        same = path.is_file() and _hash(path) == file["sha256"]
+        told = "as released" if same else "changed" if path.is_file() else "not there"
+        checks.append(Check(name=f"file {file['path']}", passed=same, told=told))
+    if rows_ok:
+        checks += _rebuild(store, folder, manifest)
+    return Verification(release=name, passed=all(check.passed for check in checks), checks=tuple(checks))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """`release.json` of a folder.
+
+    Raises:
+        UsageError: there is none, or it is none of ours.
+    """
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{folder} is no release: {MANIFEST} cannot be read", next_step="name the folder of a release"
+        ) from error
+    if not isinstance(found, dict) or found.get("release") != FORMAT:
+        raise UsageError(
+            f"{folder}: a release of another format", next_step="verify it with the Solon that made it"
+        )
+    return found
+
+
+def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """The frozen rows of a release."""
+    try:
+        with (folder / ROWS).open(encoding="utf-8") as stream:
+            for line in stream:
+                yield json.loads(line)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{folder / ROWS} cannot be read: {error}", next_step="restore the release"
+        ) from error
+
+
+def freeze_row(row: ExportRow) -> dict[str, Any]:
+    """A record without its texts, and one hash over them."""
+    content = {f.name: getattr(row, f.name) for f in fields(ExportRow) if f.name not in TEXTS}
+    texts = json.dumps([getattr(row, name) for name in TEXTS], sort_keys=True, ensure_ascii=True)
+    return {**content, "texts_sha256": hashlib.sha256(texts.encode()).hexdigest()}
+
+
+@dataclass(slots=True)
+class _Frozen:
+    """The rows of a release on their way to its file, and what they name."""
+
+    gate: Gate | None
+    records: int = 0
+    stale: int = 0
+    versions: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in VERSIONS})
+    models: set[str] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
+    refused: str | None = None
+
+    def ask(self, row: ExportRow) -> str | None:
+        """The gate's answer, kept until the row is written."""
+        self.refused = self.gate(row) if self.gate else None
+        return self.refused
+
+    def write(self, rows: Iterator[ExportRow], stream: Any) -> Iterator[ExportRow]:
+        for row in rows:
+            yield row  # the export asks the gate now, if its own filters kept the row
+            kept = json.loads(json.dumps(freeze_row(row)))
+            if self.refused is not None:
+                kept["refused"], self.refused = self.refused, None
+            # Keys keep their order: some formats write the lineage as it stands.
+            stream.write(json.dumps(kept, separators=(",", ":")) + "\n")
+            self.stale += row.outcome == "stale"
+            self._see(kept["lineage"])
+
+    def _see(self, lineage: Mapping[str, Any]) -> None:
+        self.records += 1
+        self.models.update(lineage.get("models", ()))
+        self.runs.add(lineage["run"])
+        for kind, known in self.versions.items():
+            if lineage.get(kind):
+                known.add(lineage[kind])
+
+
+def _rebuild(store: Store, folder: Path, manifest: dict[str, Any]) -> list[Check]:
+    options = dict(manifest["options"])
+    form = str(options.pop("format"))
+    for name in WHICH:
+        options.pop(name, None)
+    options["extra_columns"] = tuple(options.get("extra_columns") or ())
+    restored = _Restored()
+    with tempfile.TemporaryDirectory(prefix="solon-release-") as scratch:
+        file = Path(scratch) / f"{manifest['name']}{_SUFFIX.get(form, '.jsonl')}"
+        rows, left_out = restored.read(store, folder), manifest["left_out_before"]
+        made = export(rows, format=form, path=file, left_out=left_out, refuse=restored.ask, **options)
+        rebuilt = {Path(f.path).name: f.sha256 for f in made.files}
+    released = {f["path"]: f["sha256"] for f in manifest["export"]["files"]}
+    same = rebuilt == released
+    why = "the same bytes, from the store"
+    if not same:
+        counts = {"erased": len(restored.frozen), "changed": restored.changed}
+        parts = [f"{number} records with {kind} texts" for kind, number in counts.items() if number]
+        if manifest["environment"] != _environment():
+            parts.append("other versions of Solon or its libraries than at the release")
+        why = f"other bytes: {'; '.join(parts) or 'the store and the release disagree'}"
+    return [Check(name="rebuilt", passed=same, told=why)]
+
+
+@dataclass(slots=True)
+class _Restored:
+    """Rows as they were released: figures as frozen, texts from the store. `frozen`: what it still waits for."""
+
+    frozen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changed: int = 0
+    refused: str | None = None
+
+    def ask(self, _row: ExportRow) -> str | None:
+        """What the gate said at the release."""
+        return self.refused
+
+    def read(self, store: Store, folder: Path) -> Iterator[ExportRow]:
+        for fresh in releasing.rows_by_id(store, self._ids(folder)):
+            kept = self.frozen.pop(fresh.id)
+            digest, self.refused = kept.pop("texts_sha256"), kept.pop("refused", None)
+            for name in ("flags", "flagged_candidates"):
+                kept[name] = tuple(kept[name])
+            row = replace(fresh, **kept)
+            self.changed += freeze_row(row)["texts_sha256"] != digest
+            yield row
+
+    def _ids(self, folder: Path) -> Iterator[str]:
+        for row in read_rows(folder):
+            self.frozen[row["id"]] = row
+            yield row["id"]
+
+
+def _check_new(store: Store, name: str, folder: Path, scratch: Path) -> None:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for a release",
+            next_step="use letters, digits, dots, dashes and underscores",
+        )
+    with store.connect() as connection:
+        known = releasing.find_release(connection, name)
+    if known is not None and (folder.exists() or not _seals(known, scratch)):
+        raise UsageError(
+            f"there is a release {name!r} already, made {moment(known['at'])}",
+            next_step="choose another name",
+        )
+    if folder.exists():
+        raise UsageError(f"{folder} exists already", next_step="choose another folder with --output")
+
+
+def _check_seal(entry: dict[str, Any] | None, folder: Path) -> Check:
+    if entry is None:
+        return Check(name="seal", passed=False, told="this store's log knows no release of this name")
+    same = _seals(entry, folder)
+    told = (
+        f"sealed {moment(entry['at'])}"
+        if same
+        else f"{MANIFEST} is not what was sealed {moment(entry['at'])}"
+    )
+    return Check(name="seal", passed=same, told=told)
+
+
+def _check_log(store: Store, head: str) -> Check:
+    report = audit_log.verify(store, None if head == audit_log.START else head)
+    told = f"{report.entries} entries, intact" if report.intact else report.problem
+    return Check(name="log", passed=report.intact, told=told)
+
+
+def _versions(store: Store, folder: Path, frozen: _Frozen) -> dict[str, Any]:
+    log = audit_log.verify(store)
+    with store.connect() as connection:
+        named = releasing.certificates_under(connection, (row["id"] for row in read_rows(folder)))
+        return {
+            "versions": {
+                kind: releasing.versions_named(connection, kind, sorted(ids))
+                for kind, ids in frozen.versions.items()
+            },
+            "certificates": releasing.certificates_named(connection, sorted(named)),
+            "models": sorted(frozen.models),
+            "runs": sorted(frozen.runs),
+            "audit_log": {"entries": log.entries, "head": log.head, "intact": log.intact},
+        }
+
+
+def _lock() -> str:
+    """Every library of this environment with its version, one a line, as pip reads it."""
+    import platform
+    from importlib import metadata
+
+    named = {str(found.metadata["Name"]).lower(): found.version for found in metadata.distributions()}
+    lines = [f"{name}=={version}" for name, version in sorted(named.items())]
+    return "\n".join([f"# Python {platform.python_version()}", *lines]) + "\n"
+
+
+def _environment() -> dict[str, str]:
+    """Versions of what shapes the bytes."""
+    from importlib import metadata
+
+    found = {}
+    for name in ("solon", "pyarrow", "sqlalchemy", "pydantic"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _spell(summary: ExportSummary) -> dict[str, Any]:
+    files = [
+        {"path": Path(f.path).name, "split": f.split, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256}
+        for f in summary.files
+    ]
+    return {
+        "files": files,
+        "read": summary.read,
+        "written": summary.written,
+        "withheld": summary.withheld,
+        "left_out": summary.left_out,
+        "runs": summary.runs,
+    }
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

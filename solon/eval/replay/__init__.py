@@ -1,0 +1,1 @@
+"""Recorded panels and crowds played back: what a panel would have done, and what people would have answered."""

@@ -1,0 +1,81 @@
+"""Answers of people beside the panel's opinion on the same candidates, as it was before they answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import Consensus, Vote, judge_item
+from solon.store.records import evaluation
+from solon.store.records.evaluation import Answer, Shown
+from solon.store.runs.verdicts import against_on
+
+if TYPE_CHECKING:
+    from solon.store.database.engine import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """One answer and what the panel thought under the version that the item was pinned to."""
+
+    answer: Answer
+    consensus: Consensus
+    votes: tuple[Vote, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Tie, both_bad, edit and reject are disagreement with whatever the panel would have accepted."""
+        return self.answer.outcome == self.consensus.best
+
+
+def counted(answers: Sequence[Answer]) -> list[Answer]:
+    """The first blind answer of each person on each set of candidates; nothing without an expert's token."""
+    found: dict[tuple[str, Shown], Answer] = {}
+    for answer in answers:
+        if answer.counts:
+            found.setdefault((answer.actor, answer.what), answer)
+    return list(found.values())
+
+
+def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opinion]:
+    """Answers on candidates that the panel gave at least one verdict on.
+
+    An item keeps the consensus version that it was routed under once a person has decided it, and audits teach
+    nothing: no answer is compared with a version that learned from it.
+    """
+    votes = evaluation.votes_for(connection, [answer.what for answer in answers])
+    against = against_on(connection, [answer.shown for answer in answers])
+    payloads = evaluation.consensus_of_items(connection, sorted({answer.item_id for answer in answers}))
+    models: dict[str, ConsensusModel] = {}
+    found = []
+    for answer in answers:
+        cast = votes[answer.what]
+        if not cast:
+            continue
+        model = _model(models, payloads[answer.item_id])
+        found.append(Opinion(answer, judge_item(model, cast, against=against[answer.shown]), cast))
+    return found
+
+
+def _model(known: dict[str, ConsensusModel], payload: dict[str, Any]) -> ConsensusModel:
+    key = repr(sorted(payload.items(), key=lambda pair: pair[0]))
+    if key not in known:
+        known[key] = ConsensusModel.from_json(payload)
+    return known[key]
+
+
+def overlaps(answers: Sequence[Answer]) -> dict[frozenset[str], dict[str, str]]:
+    """What several people said independently of the same candidates: set -> actor -> outcome.
+
+    Outcomes are put in one order of the candidates, whichever way each review showed them.
+    """
+    found: dict[frozenset[str], dict[str, str]] = {}
+    for answer in answers:
+        canonical = tuple(sorted(answer.shown))
+        said = answer.outcome
+        if said in ("A", "B") and answer.candidate_id in canonical:
+            said = "AB"[canonical.index(answer.candidate_id)]
+        found.setdefault(frozenset(canonical), {}).setdefault(answer.actor, said)
+    return {shown: said for shown, said in found.items() if len(said) >= 2}

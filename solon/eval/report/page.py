@@ -1,0 +1,163 @@
+"""A report as one HTML page: nothing is fetched, nothing runs, every foreign text is escaped."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from solon.eval.report.drawing import Plot, Point, Series, draw
+from solon.eval.report.examples import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from solon.eval.report.curves import Step
+    from solon.eval.report.report import Report
+    from solon.eval.result import Figure
+
+TEMPLATE = "report.html"
+
+
+def render_page(report: Report) -> str:
+    """The page, with its plots in it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    environment.filters |= {"share": spell_share, "interval": spell_interval, "number": spell_number}
+    return environment.get_template(TEMPLATE).render(report=report, plots=_plots(report), levels=LEVELS)
+
+
+def _visible(value: Any) -> Any:
+    """Control and direction characters of foreign texts become visible; they could hide or turn what follows."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return "".join(
+        c if c in "\n\t\u200c\u200d" or unicodedata.category(c) not in _HIDDEN else "\ufffd" for c in value
+    )
+
+
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+
+def spell_share(figure: Figure) -> str:
+    """A share in percent, or a dash."""
+    return "\u2013" if figure.value is None else f"{figure.value:.1%}"
+
+
+def spell_interval(figure: Figure, percent: bool = True) -> str:
+    """The interval and n, or why there is no figure."""
+    if figure.value is None:
+        return f"{figure.why}; n = {figure.n}"
+    low, high = (f"{v:.1%}" if percent else f"{v:.2f}" for v in (figure.low, figure.high))
+    return f"{low} to {high}; n = {figure.n}"
+
+
+def spell_number(value: float | None, digits: int = 0) -> str:
+    """A number with thin spaces between thousands, or a dash."""
+    return "\u2013" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f")
+
+
+def _plots(report: Report) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    found = {}
+    for name, plot in (
+        ("calibration", _calibration(report)),
+        ("risk", _risk(report)),
+        ("learning", _learning(report)),
+        ("time", _over_time(report)),
+    ):
+        found[name] = Markup(draw(plot)) if plot is not None else None
+    return found
+
+
+def _calibration(report: Report) -> Plot | None:
+    points = _steps(report.curves.calibration)
+    low = min([0.5, *(p.x for p in points)])
+    return (
+        Plot(
+            "Calibration: agreement found against confidence told",
+            "confidence told by the panel",
+            "agreement with an expert",
+            (Series("found", points),),
+            x=(low, 1.0),
+            x_format=".2f",
+            diagonal=True,
+        )
+        if points
+        else None
+    )
+
+
+def _risk(report: Report) -> Plot | None:
+    points = tuple(Point(x, y) for x, y in report.curves.risk_coverage)
+    highest = max([0.05, *(p.y for p in points)])
+    top = next((edge for edge in (0.05, 0.1, 0.2, 0.5) if highest <= edge), 1.0)
+    return (
+        Plot(
+            "Risk and coverage: share wrong among the most confident",
+            "share accepted, the most confident first",
+            "share wrong among them",
+            (Series("panel", points),),
+            y=(0.0, top),
+        )
+        if points
+        else None
+    )
+
+
+def _learning(report: Report) -> Plot | None:
+    points = _steps(report.curves.learning)
+    return (
+        Plot(
+            "Learning: agreement on held-out decisions by consensus version",
+            "decisions that fitted the version",
+            "agreement on held-out decisions",
+            (Series("version", points),),
+            x=(0.0, max(1.0, points[-1].x)),
+            x_format=".0f",
+            x_ticks=tuple(sorted({p.x for p in points})) if len(points) <= 6 else (),
+        )
+        if len(points) > 1
+        else None
+    )
+
+
+def _over_time(report: Report) -> Plot | None:
+    periods = report.agreement.over_time
+    points = tuple(
+        Point(float(i), p.agreement.value, p.agreement.low, p.agreement.high)
+        for i, p in enumerate(periods, 1)
+        if p.agreement.value is not None
+    )
+    ceiling = report.agreement.ceiling.best_panel.value
+    return (
+        Plot(
+            "Agreement of panel and experts over time",
+            "parts of equally many answers, the oldest first",
+            "agreement",
+            (Series("panel and expert", points),),
+            x=(0.5, len(periods) + 0.5),
+            x_format=".0f",
+            x_ticks=tuple(float(i) for i in range(1, len(periods) + 1)),
+            lines=(("ceiling set by the experts", ceiling),) if ceiling is not None else (),
+        )
+        if len(points) > 1
+        else None
+    )
+
+
+def _steps(steps: Sequence[Step]) -> tuple[Point, ...]:
+    return tuple(
+        Point(s.x, s.agreement.value, s.agreement.low, s.agreement.high)
+        for s in steps
+        if s.agreement.value is not None
+    )

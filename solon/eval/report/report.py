@@ -1,0 +1,392 @@
+"""The report of a store: what was made, from what, how good, what experts decided, what it cost, what is not known.
+
+Every figure is in `Report`, which is also report.json; `solon.eval.report.page` makes the HTML page from it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.display.text import moment
+from solon.eval.replay.opinions import counted, opinions_on
+from solon.eval.report.curves import Curves, measure_curves
+from solon.eval.report.examples import Example, draw_examples
+from solon.eval.report.law_history import Amended, read_amendments, read_versions
+from solon.eval.report.limits import find_limits
+from solon.eval.report.standing import Standing, read_standing
+from solon.eval.result import Figure, rate
+from solon.eval.suites import agreement, audit, drift, judges, quality
+from solon.formats.records import plain_model
+from solon.store.database import audit_log, clock
+from solon.store.database.ids import keyed_hash
+from solon.store.records import counts, evaluation
+from solon.store.reviewing.review_rows import VOTES
+from solon.store.runs import runs
+from solon.store.runs.run_row import RunRow
+
+if TYPE_CHECKING:
+    from solon.eval.material import Material
+    from solon.eval.replay.opinions import Opinion
+    from solon.store.database.engine import Connection
+    from solon.store.database.store import Store
+    from solon.store.records.evaluation import Answer
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunPart(_Part):
+    """A run as it stands. `protocol`: what its configuration says about routing and panel. `versions`: of prompts,
+    graph and consensus -> items pinned to each. `models`: who answered, by role; `judges`: whose verdicts are in
+    force; both from what is stored, so that they are empty where people alone decide. `recorded`: verdicts that came
+    with the seeds. `stale`: records in doubt, since their law was amended and nobody judged them
+    again."""
+
+    id: str
+    recipe: str
+    seeds: str
+    started: str
+    status: str
+    states: dict[str, int]
+    records: int
+    certified: int
+    provisional: int
+    stale: int
+    decided: int
+    models: dict[str, str]
+    judges: tuple[str, ...]
+    recorded: int
+    protocol: dict[str, Any]
+    versions: dict[str, dict[str, int]]
+    standing: Standing
+
+
+class Decisions(_Part):
+    """What people answered, and what it changed. `overturned`: blind answers that went against the panel."""
+
+    answers: int
+    counted: int
+    second_opinions: int
+    undone: int
+    choices: dict[str, int]
+    channels: dict[str, int]
+    flags: dict[str, int]
+    principles: dict[str, int]
+    reviews: dict[str, int]
+    overturned: Figure
+    minutes: float
+    timed: int
+    median_seconds: float | None
+
+
+class Costs(_Part):
+    """Model calls and what they took. `money` is None where any price is unknown."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    money: float | None
+    failed: int
+    by_role: tuple[dict[str, Any], ...]
+    tokens_per_record: float | None
+    money_per_record: float | None
+
+
+class Reviewer(_Part):
+    """A person, pseudonymous: the name is a keyed hash that only this store can make."""
+
+    name: str
+    answers: int
+    counted: int
+    role: str
+    specialties: tuple[str, ...]
+    languages: tuple[str, ...]
+    credential: str
+    agreement_with_panel: Figure
+
+
+class Auditors(_Part):
+    """For those who check: provenance, people, deviations, deletions and the sealed log."""
+
+    sources: dict[str, int]
+    licences: dict[str, int]
+    consents: dict[str, int]
+    languages: dict[str, int]
+    reviewers: tuple[Reviewer, ...]
+    deviations: tuple[str, ...]
+    erased_texts: int
+    log_entries: int
+    log_intact: bool
+    log_problem: str
+    log_head: str
+
+
+class Report(_Part):
+    """Everything that the page shows."""
+
+    title: str
+    made_at: str
+    solon: str
+    with_texts: bool
+    records: int
+    certified: int
+    provisional: int
+    stale: int
+    runs: tuple[RunPart, ...]
+    audit: audit.Audit
+    agreement: agreement.Agreement
+    judges: judges.Judges
+    quality: quality.Quality
+    curves: Curves
+    decisions: Decisions
+    law: tuple[dict[str, Any], ...]
+    amendments: tuple[Amended, ...]
+    costs: Costs
+    auditors: Auditors
+    examples: tuple[Example, ...]
+    limits: tuple[str, ...]
+
+
+def build_report(material: Material, *, title: str = "", with_texts: bool = False) -> Report:
+    """Measure everything that a report shows; reads the store only (but for the audit watch of `read_standing`).
+
+    Args:
+        with_texts: put example texts in; without it the report holds ids and figures.
+    """
+    from solon import __version__
+
+    store = material.store
+    standings = {run.id: read_standing(store, run) for run in material.runs}
+    with store.connect() as connection:
+        answers = evaluation.answers(connection, material.run_ids)
+        opinions = opinions_on(connection, counted(answers))
+        accepted = evaluation.accepted(connection, material.run_ids)
+        parts = tuple(_run(connection, run, standings[run.id]) for run in material.runs)
+        curves = measure_curves(connection, material.runs, opinions)
+        decisions = _decisions(connection, material.run_ids, answers, opinions)
+        costs = _costs(counts.count_calls(connection, material.run_ids), len(accepted))
+        law = read_versions(connection, material.run_ids)
+        amendments = read_amendments(connection, law, lambda actor: pseudonym(store, actor))
+        auditors = _auditors(connection, material, answers, opinions, standings)
+    agreed = _pseudonymous(store, agreement.evaluate(material))
+    audited = audit.evaluate(material)
+    judged = judges.evaluate(material)
+    read = quality.evaluate(material)
+    return Report(
+        title=title or "What was made, and how far it can be trusted",
+        made_at=moment(clock.now()),
+        solon=__version__,
+        with_texts=with_texts,
+        records=len(accepted),
+        certified=sum(row.certificate_id is not None for row in accepted),
+        provisional=sum(row.provisional for row in accepted),
+        stale=sum(row.stale for row in accepted),
+        runs=parts,
+        audit=audited,
+        agreement=agreed,
+        judges=judged,
+        quality=read,
+        curves=curves,
+        decisions=decisions,
+        law=law,
+        amendments=amendments,
+        costs=costs,
+        auditors=auditors,
+        examples=draw_examples(material, accepted, with_texts),
+        limits=find_limits(
+            audited,
+            agreed,
+            judged,
+            decisions.counted,
+            {part.id: part.provisional for part in parts},
+            costs.money,
+            with_texts,
+            drifting=drift.evaluate(material).alarms,
+            stale=sum(row.stale for row in accepted),
+        ),
+    )
+
+
+def _run(connection: Connection, run: RunRow, standing: Standing) -> RunPart:
+    config = runs.config_payload(connection, run.config_id)
+    own = evaluation.accepted(connection, [run.id])
+    findings = Counter(
+        (cast.vote.seat, plain_model(cast.vote.judge), cast.call_id is not None)
+        for cast in evaluation.paid_votes(connection, [run.id])
+    )
+    routing = config.get("routing", {})
+    kept = ("policy", "pilot", "pilot_share", "alpha", "delta", "audit_share", "threshold")
+    return RunPart(
+        id=run.id,
+        recipe=run.recipe,
+        seeds=PurePath(run.seeds_name).name,
+        started=moment(run.created_at),
+        status=run.status,
+        states=counts.count_by(connection, [run.id], "state"),
+        records=len(own),
+        certified=sum(row.certificate_id is not None for row in own),
+        provisional=sum(row.provisional for row in own),
+        stale=sum(row.stale for row in own),
+        decided=sum(row.route == "decided" for row in own),
+        models=_models(connection, run.id),
+        judges=tuple(f"{seat} [{judge}]" for seat, judge, called in sorted(findings) if called),
+        recorded=sum(number for (_, _, called), number in findings.items() if not called),
+        protocol={name: routing[name] for name in kept if name in routing},
+        versions={
+            name: counts.count_by(connection, [run.id], column)
+            for name, column in (
+                ("prompts", "prompts_id"),
+                ("graph", "graph_version"),
+                ("consensus", "consensus_id"),
+            )
+        },
+        standing=standing,
+    )
+
+
+def _models(connection: Connection, run_id: str) -> dict[str, str]:
+    asked = evaluation.authors_by_role(connection, run_id)
+    return {role: ", ".join(sorted({plain_model(model) for model in found})) for role, found in asked.items()}
+
+
+def _decisions(
+    connection: Connection, run_ids: Sequence[str], answers: Sequence[Answer], opinions: Sequence[Opinion]
+) -> Decisions:
+    seconds = [a.active_seconds for a in answers if a.active_seconds]
+    flags = Counter(flag for a in answers for given in a.flags.values() for flag in given or ())
+    return Decisions(
+        answers=len(answers),
+        counted=len(counted(answers)),
+        second_opinions=sum(a.second for a in answers),
+        undone=counts.count_undone(connection, run_ids),
+        choices=dict(Counter(a.choice for a in answers).most_common()),
+        channels=dict(Counter(a.channel for a in answers).most_common()),
+        flags=dict(flags.most_common()),
+        principles=dict(Counter(p for a in answers for p in a.principles).most_common(20)),
+        reviews=counts.count_reviews(connection, run_ids),
+        overturned=rate(sum(not o.agrees for o in opinions), len(opinions), "no blind answer yet"),
+        minutes=round(sum(seconds) / 60, 1),
+        timed=len(seconds),
+        median_seconds=median(seconds) if seconds else None,
+    )
+
+
+def _costs(rows: list[dict[str, Any]], records: int) -> Costs:
+    tokens_in, tokens_out = (sum(int(row[k]) for row in rows) for k in ("input_tokens", "output_tokens"))
+    known = all(not row["unpriced"] for row in rows)
+    money = sum(float(row["cost"]) for row in rows) if known else None
+    return Costs(
+        calls=sum(row["calls"] for row in rows),
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+        money=money,
+        failed=sum(int(row["failed"]) for row in rows),
+        by_role=tuple(
+            {
+                **row,
+                "model": plain_model(row["model"]),
+                "cost": None if row["unpriced"] else float(row["cost"]),
+            }
+            for row in rows
+        ),
+        tokens_per_record=(tokens_in + tokens_out) / records if records else None,
+        money_per_record=money / records if records and money is not None else None,
+    )
+
+
+def _auditors(
+    connection: Connection,
+    material: Material,
+    answers: Sequence[Answer],
+    opinions: Sequence[Opinion],
+    standings: dict[str, Standing],
+) -> Auditors:
+    log = audit_log.verify(material.store)
+    by = {name: counts.count_by(connection, material.run_ids, f"seed.{name}") for name in _PROVENANCE}
+    return Auditors(
+        sources=by["source"],
+        licences=by["licence"],
+        consents=by["consent"],
+        languages=by["lang"],
+        reviewers=_reviewers(connection, material.store, answers, opinions),
+        deviations=_deviations(answers, standings, counts.count_undone(connection, material.run_ids)),
+        erased_texts=counts.count_erased(connection),
+        log_entries=log.entries,
+        log_intact=log.intact,
+        log_problem=log.problem,
+        log_head=log.head,
+    )
+
+
+_PROVENANCE = ("source", "licence", "consent", "lang")
+
+
+def _reviewers(
+    connection: Connection, store: Store, answers: Sequence[Answer], opinions: Sequence[Opinion]
+) -> tuple[Reviewer, ...]:
+    known = counts.qualifications(connection)
+    found = []
+    for actor in sorted({a.actor for a in answers}):
+        facts = known.get(actor, {})
+        own = [o for o in opinions if o.answer.actor == actor]
+        found.append(
+            Reviewer(
+                name=pseudonym(store, actor),
+                answers=sum(a.actor == actor for a in answers),
+                counted=sum(a.actor == actor for a in counted(answers)),
+                role=facts.get("role", "no expert: a local user"),
+                specialties=tuple(facts.get("specialties", ())),
+                languages=tuple(facts.get("languages", ())),
+                credential=facts.get("credential", ""),
+                agreement_with_panel=rate(sum(o.agrees for o in own), len(own), "no blind answer"),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: (-one.answers, one.name)))
+
+
+def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undone: int) -> tuple[str, ...]:
+    found = []
+    people = [answer for answer in answers if answer.actor != VOTES]
+    loose = len(people) - len(counted(people))
+    if loose:
+        found.append(
+            f"{loose} answers enter no reliability, certificate or audit: no expert's token, or not blind"
+        )
+    if undone:
+        found.append(
+            f"{undone} decisions were taken back; what was learned from them was learned again without"
+        )
+    for run_id, standing in standings.items():
+        refused = sum(look.status == "refused" for look in standing.looks)
+        suspended = sum(look.status == "suspended" for look in standing.looks)
+        if len(standing.looks) > 1:
+            found.append(f"run {run_id}: the certification sample was looked at {len(standing.looks)} times, each with "
+                         "its own share of delta")  # fmt: skip
+        if refused:
+            found.append(f"run {run_id}: {refused} certificates were refused for lack of agreement or data")
+        if suspended:
+            found.append(f"run {run_id}: {suspended} certificates were suspended")
+    return tuple(found)
+
+
+def pseudonym(store: Store, actor: str) -> str:
+    """A name for a person that this store alone can make, and nobody can undo."""
+    return f"reviewer {keyed_hash(store.key, 'actor', actor)[:8]}"
+
+
+def _pseudonymous(store: Store, found: agreement.Agreement) -> agreement.Agreement:
+    names = {actor: pseudonym(store, actor) for actor in found.by_reviewer}
+    pairs = []
+    for pair in found.experts:
+        first, second = pair.name.split(" / ", 1)
+        told = f"{pseudonym(store, first)} / {pseudonym(store, second)}"
+        pairs.append(pair.model_copy(update={"name": told}))
+    by_reviewer = {names[actor]: figure for actor, figure in found.by_reviewer.items()}
+    return found.model_copy(update={"by_reviewer": by_reviewer, "experts": tuple(pairs)})

@@ -1,0 +1,152 @@
+"""What a run's scope has learned and promised: versions, looks, the certificate in force, audits. Reads only,
+but for the audit watch, whose alarm suspends a certificate."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.config import parse_config
+from solon.consensus.audit import rate_with_bound
+from solon.consensus.target import read_target
+from solon.display.text import moment
+from solon.learning.audits import watch_audits
+from solon.store.records import audits, counts, evaluation
+from solon.store.runs import certificates, runs
+
+if TYPE_CHECKING:
+    from solon.store.database.store import Store
+    from solon.store.runs.certificates import CertificateRow
+    from solon.store.runs.run_row import RunRow
+
+
+class Version(BaseModel):
+    """A consensus version; `decisions` fitted it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    number: int
+    kind: str
+    decisions: int
+    made_at: str
+
+
+class Look(BaseModel):
+    """One look at the held-out pilot decisions. `status`: granted | refused | suspended | superseded | not for this run
+    (it covers other seeds, or promises less than the run asks)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    look: int
+    status: str
+    sample: int
+    alpha: float
+    delta: float
+    spent_delta: float
+    threshold: float | None
+    promise: str
+    figures: dict[str, Any]
+    why: str
+    made_at: str
+
+
+class Standing(BaseModel):
+    """Where learning stands for a run's recipe, panel, law, prompts and seeds.
+
+    `unsafe`: flagged of audited accepted records, with the exact 95% upper bound `at_most`. `more_decisions`: whether
+    they still pay, as of the newest version.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_id: str
+    recipe: str
+    policy: str
+    scope: str
+    counted: int
+    not_counted: int
+    versions: tuple[Version, ...]
+    looks: tuple[Look, ...]
+    in_force: Look | None
+    audit: dict[str, Any]
+    unsafe: dict[str, Any]
+    more_decisions: dict[str, Any] | None
+
+
+def read_standing(store: Store, run: RunRow) -> Standing:
+    """Read it, watching the audits first: an alarm takes the certificate out of force."""
+    with store.connect() as connection:
+        stored = runs.config_payload(connection, run.config_id)
+    stored.pop("fingerprint", None)
+    config = parse_config({**stored, "limits": {}}, source=f"the configuration of run {run.id}")
+    audit = watch_audits(store, run, config)
+    with store.connect() as connection:
+        versions = evaluation.consensus_versions(connection, run.scope)
+        looks = certificates.looks(connection, run.scope)
+        in_force = certificates.certificate_of(connection, run)
+        counted, others = counts.count_decisions(connection, run.id)
+        flagged = audits.audited_unsafe(connection, run.id)
+        known = audits.known_unsafe(connection, run.id)
+        stopping = certificates.newest_stopping(connection, run.scope)
+    share, at_most = rate_with_bound(flagged)
+    in_force_id = in_force.id if in_force else None
+    wanted = certificates.Promise.wanted(stored)
+    told = tuple(
+        _look(i, row, in_force_id, row.covers.get("source") == run.seeds_fingerprint and row.keeps(wanted))
+        for i, row in enumerate(looks, 1)
+    )
+    return Standing(
+        run_id=run.id,
+        recipe=run.recipe,
+        policy=config.routing.policy,
+        scope=run.scope,
+        counted=counted,
+        not_counted=others,
+        versions=tuple(
+            Version(
+                id=v.id, number=v.number, kind=v.kind, decisions=v.decisions, made_at=moment(v.created_at)
+            )
+            for v in versions
+        ),
+        looks=told,
+        in_force=next((look for look in told if look.id == in_force_id), None),
+        audit=asdict(audit),
+        unsafe={
+            "flagged": sum(flagged),
+            "audited": len(flagged),
+            "rate": share,
+            "at_most": at_most,
+            "known": known,
+        },
+        more_decisions=stopping,
+    )
+
+
+def _look(number: int, row: CertificateRow, in_force: str | None, ours: bool) -> Look:
+    status = row.status
+    if status == "granted" and row.id != in_force:
+        status = "superseded" if ours else "not for this run"
+        status = "suspended" if row.suspended_at is not None else status
+    seeds = f" over {row.covers['seeds']}" if row.covers.get("seeds") else ""
+    promise = (
+        f"at least {1 - row.alpha:.0%} agreement with {read_target(row.target)}, "
+        f"shown with confidence {1 - row.delta:.0%}{seeds}"
+    )
+    return Look(
+        id=row.id,
+        look=number,
+        status=status,
+        sample=int(row.figures.get("sample", 0)),
+        alpha=row.alpha,
+        delta=row.delta,
+        spent_delta=row.spent_delta,
+        threshold=row.threshold,
+        promise=promise if row.status == "granted" else "",
+        figures=row.figures,
+        why=row.reason,
+        made_at=moment(row.created_at),
+    )

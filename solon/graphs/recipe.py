@@ -1,0 +1,76 @@
+"""The contract of a recipe: what it drafts, how it is judged, which answers an expert may give.
+
+Where a method takes a `context`, it is the `ItemContext` of the item, which knows its recipe and so stands above this.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from solon.config import Config
+
+if TYPE_CHECKING:
+    from solon.agents.case import Case
+    from solon.agents.generator import Draft
+    from solon.agents.judge import Verdict
+    from solon.graphs.state import ItemState
+
+
+class Recipe(ABC):
+    """A state graph that turns seeds into one kind of record.
+
+    Attributes:
+        shown: how many candidates the panel and the expert see at once (a pair: 2, a single: 1).
+        outcomes: what a verdict may say.
+        response_schema: the closed set of an expert's answers, see `solon.responses`.
+        has_panel: are there models that draft, criticise and vote? Without, every item goes to a person.
+        shows_reference: may the expert see the seed's reference answer?
+    """
+
+    name: ClassVar[str]
+    shown: ClassVar[int]
+    outcomes: ClassVar[tuple[str, str]]
+    response_schema: ClassVar[str]
+    has_resolver: ClassVar[bool]
+    has_panel: ClassVar[bool] = True
+    shows_reference: ClassVar[bool] = True
+
+    def asks(self, config: Config) -> str:
+        """The response schema that a review is opened under."""
+        return self.response_schema
+
+    def given(self, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What is there before anything is drafted: the seed's own responses."""
+        return responses
+
+    @abstractmethod
+    def drafts(self, config: Config) -> int:
+        """How many candidates a round drafts."""
+
+    @abstractmethod
+    async def generate(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """One draft."""
+
+    async def refuse(self, context: Any, candidate_id: str, draft: Draft) -> str:
+        """Why a usable draft may not become a candidate; empty where it may."""
+        return ""
+
+    @abstractmethod
+    async def judge(self, context: Any, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
+        """The panel's verdicts on the candidates shown."""
+
+    @abstractmethod
+    def accept(self, best: str, state: ItemState, rule: str) -> dict[str, Any]:
+        """What a confident consensus for `best` makes of the item: outcome, reason and route."""
+
+    @abstractmethod
+    def choose(self, state: ItemState, decision: dict[str, Any] | None) -> tuple[str | None, str | None, str]:
+        """Chosen and rejected candidate and the kind of an accepted item's record."""
+
+
+def machine_route(state: ItemState) -> str:
+    """How the machine came to its answer: figures are kept apart by it."""
+    if (state.get("resolved") or {}).get("favours"):
+        return "resolved"
+    return "redrafted" if state.get("round", 0) > 0 else "consensus"

@@ -1,0 +1,376 @@
+"""From decisions to law: what new items are pinned to, drafts of amendments, and their impact on earlier decisions.
+
+The author of a draft sees the seen half of the precedents only; its impact is judged on the other half, of which
+nothing but totals is shown until the draft is ratified.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import LimitReached, UsageError
+from solon.law import amendments as edits
+from solon.law import impact
+from solon.law.documents import Scope, load_constitution, load_rubric
+from solon.observers import watched
+from solon.store.lawmaking import amendments as stored
+from solon.store.lawmaking.amendments import AmendmentRow
+from solon.store.lawmaking.precedents import PrecedentRow, mark_retrievable, precedents_under
+from solon.store.lawmaking.principles import items_lost
+from solon.store.lawmaking.splits import covered_ids
+from solon.store.lawmaking.trial_sample import choose_sample
+from solon.store.reviewing.adjudicating import list_cases
+from solon.store.reviewing.proposals import list_proposals
+from solon.store.runs import laws
+from solon.store.runs.laws import Document, Kind, LawVersion
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from solon.agents.calls import Meter
+    from solon.config import Config
+    from solon.graphs.bench import Bench
+    from solon.graphs.recipe import Recipe
+    from solon.store.database.engine import Connection
+    from solon.store.database.store import Store
+
+Models = Mapping[str, "BaseChatModel"]
+DETERMINISTIC = ("scripted", "builtin", "gguf")
+"""Providers that at temperature 0 answer the same question the same way; with others, judging twice is measured."""
+CLUSTER_SHOWN = 8
+EVERY = 10_000
+SAMPLE = 200
+
+
+def pin_law(
+    store: Store, connection: Connection, config: Config, recipe: str
+) -> tuple[tuple[str, str], tuple[LawVersion, ...]]:
+    """Ids of the constitution and the rubric that new items of a recipe follow, and the versions that go before them
+    for seeds of a domain; leads' decisions become case law.
+
+    What the store has in force goes before the configured file or starter of the same name.
+    """
+    from solon.store.database.audit_log import local_actor
+
+    mark_retrievable(connection)
+    pinned: list[str] = []
+    tagged: list[LawVersion] = []
+    for document, source in (
+        (load_constitution(config.law.constitution), config.law.constitution),
+        (load_rubric(config.law.rubric), config.law.rubric),
+    ):
+        kind = document.kind
+        found = laws.law_of_run(store, connection, kind, document, source, recipe=recipe, by=local_actor())
+        pinned.append(found.id)
+        in_force = laws.versions_in_force(connection, kind, document.name, recipe)
+        tagged += [version for version in in_force if version.document.scope.tags]
+    return (pinned[0], pinned[1]), tuple(tagged)
+
+
+def law_in_force(connection: Connection, config: Config, kind: Kind, named: str | None = None) -> LawVersion:
+    """The version named (see `laws.find_version`), or the one in force of the configured name.
+
+    Raises:
+        UsageError: the store has none.
+    """
+    if named is None:
+        law = config.law
+        source = law.constitution if kind == "constitution" else law.rubric
+        named = (load_constitution(source) if kind == "constitution" else load_rubric(source)).name
+    found = laws.find_version(connection, kind, named)
+    if found is None:
+        raise UsageError(
+            f"the store has no {kind} {named!r}", next_step=f"see `solon {kind} list`, or import one"
+        )
+    return found
+
+
+def import_law(
+    store: Store, document: Document, *, by: str, replace_in_force: bool = False, reason: str = ""
+) -> LawVersion:
+    """Bring a document into force: the first of its name and scope, or with a reason in place of the one in force.
+
+    Raises:
+        UsageError: one is in force and is not to be replaced, or no reason is given.
+    """
+    with store.transaction() as connection:
+        scope = laws.scope_key(document.scope)
+        current = laws.version_in_force(connection, document.kind, document.name, scope=scope)
+        if current is None:
+            return laws.bring_into_force(store, connection, document, by=by)
+        if not replace_in_force or not reason.strip():
+            raise UsageError(
+                f"{document.kind} {document.name} {current.version} is in force",
+                next_step="`propose` measures and ratifies a change; --in-force with --reason skips that",
+            )
+        draft = edits.next_version(current.document, document.model_dump(), author=by, reason=reason)
+        made = laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
+        stored.mark_stale(connection, current.kind, current.id)
+        return made
+
+
+# Drafts ---------------------------------------------------------------------------------------------------------
+
+
+def propose(store: Store, config: Config, text: str, *, source: str, by: str, **about: Any) -> AmendmentRow:
+    """An amendment drafted by a person: edits, or the whole next document.
+
+    Args:
+        about: kind, reason, cites, overrules, where `text` is a document and does not say them itself.
+    """
+    if edits.is_amendment(text):
+        file = edits.parse_amendment(text, source=source)
+        with store.connect() as connection:
+            base = _amended(connection, config, file.kind, file.amends, file.scope)
+        document = edits.apply_edits(base.document, file.changes, author=by, reason=file.reason)
+        cites, overrules = file.cites, file.overrules
+    else:
+        from solon.law.documents import parse_constitution, parse_rubric
+
+        kind: Kind = about.get("kind", "constitution")
+        given = parse_constitution(text, source=source) if kind == "constitution" else None
+        draft = given or parse_rubric(text, source=source)
+        with store.connect() as connection:
+            base = _amended(connection, config, kind, draft.name, draft.scope)
+        reason = about.get("reason") or draft.reason
+        if not reason or reason == base.document.reason:
+            raise UsageError("an amendment needs a reason", next_step="give it with --reason")
+        document = edits.next_version(base.document, draft.model_dump(), author=by, reason=reason)
+        cites, overrules = about.get("cites", []), about.get("overrules", [])
+    with store.transaction() as connection:
+        return stored.add_amendment(
+            store, connection, base, document, proposer=by, cites=cites, overrules=overrules
+        )
+
+
+def _amended(connection: Connection, config: Config, kind: Kind, name: str, scope: Scope) -> LawVersion:
+    """The version in force of a name and scope; where it names no scope, also one that is alone in force."""
+    found = laws.version_in_force(connection, kind, name, scope=laws.scope_key(scope))
+    if found is None and scope != Scope():
+        raise UsageError(
+            f"no {kind} {name!r} is in force for {laws.scope_key(scope)}",
+            next_step=f"`solon {kind} import` brings the first one into force",
+        )
+    return found or law_in_force(connection, config, kind, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Legislated:
+    """What the legislator made of the decisions: its drafts, and why the other clusters gave none."""
+
+    amendments: list[AmendmentRow] = field(default_factory=list)
+    clusters: int = 0
+    decisions: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+async def legislate(
+    store: Store,
+    config: Config,
+    *,
+    kind: Kind = "constitution",
+    named: str | None = None,
+    models: Models | None = None,
+    model: str | None = None,
+    least: int = 3,
+    most: int = 3,
+    max_calls: int | None = None,
+) -> Legislated:
+    """Let the legislator draft amendments from clusters of decisions that the law in force does not settle.
+
+    It sees decisions of the seen half that have a rationale, see `unsettled`.
+
+    Args:
+        named: the version to amend; default: the configured one. model: a name in [models]; default: the resolver's.
+        least: decisions that make a cluster. most: drafts.
+    """
+    from solon.agents.legislator import AUTHOR, draft
+    from solon.graphs.bench import Bench
+    from solon.law.casebook import cluster, own_words
+
+    with store.connect() as connection:
+        base = law_in_force(connection, config, kind, named)
+        rows = unsettled(connection, base)
+        taken = {
+            cited for amendment in stored.list_amendments(connection, kind=kind) for cited in amendment.cites
+        }
+        settled = stored.settled_precedents(connection)
+    rows = [row for row in rows if row.decision_id not in taken and row.id not in settled]
+    reasons = [own_words(row.rationale, row.request, *row.answers) for row in rows]
+    groups = [group for group in cluster(reasons, least) if len(group) >= least]
+    bench = Bench(store, config, models, max_calls=max_calls)
+    made = Legislated([], len(groups), len(rows), [])
+    try:
+        for group in groups[:most]:
+            shown = [rows[place] for place in group[:CLUSTER_SHOWN]]
+            worked = [replace(row.worked(), id=row.decision_id) for row in shown]
+            context = bench.context(shown[0])
+            drafted = await draft(
+                context.case, base.document, worked, model=model or config.resolver.model, seat=base.id
+            )
+            await bench.flush(context)
+            if drafted.document is None:
+                made.problems.append(drafted.problem)
+                continue
+            try:
+                with store.transaction() as connection:
+                    row = stored.add_amendment(
+                        store, connection, base, drafted.document, proposer=AUTHOR, cites=drafted.cites
+                    )
+                made.amendments.append(row)
+            except UsageError as error:
+                made.problems.append(error.cause)
+    finally:
+        await bench.aclose()
+    return made
+
+
+def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
+    """Decisions of the seen half that say why, and that the law does not cover, on which the panel lost or a principle
+    was cited for the side that lost, on which experts differ to the end, or for which one of them proposed one."""
+    known = covered_ids(connection, law)
+    rows = precedents_under(connection, law.document)
+    panel = _panel_found(connection, rows)
+    lost = items_lost(connection, law) if law.kind == "constitution" else set()
+    contested = {case.item_id for case in list_cases(connection, "contested", limit=EVERY)}
+    proposed = {proposal.item_id: proposal.text for proposal in list_proposals(connection, limit=EVERY)}
+    found = []
+    for row in rows:
+        row = replace(row, rationale=" ".join(filter(None, (row.rationale, proposed.get(row.item_id)))))
+        if row.half != "seen" or row.overruled_at is not None or row.rank is None or not row.rationale:
+            continue
+        uncovered = not known & set(row.principles) or panel.get(row.item_id, row.outcome) != row.outcome
+        if uncovered or row.item_id in lost or row.item_id in contested or row.item_id in proposed:
+            found.append(row)
+    return found
+
+
+def _panel_found(connection: Connection, rows: Sequence[PrecedentRow]) -> dict[str, str]:
+    """item -> what the panel alone found, for decided items."""
+    from solon.consensus.model import ConsensusModel
+    from solon.consensus.panel import judge_item
+    from solon.store.runs.verdicts import votes_on
+
+    votes = votes_on(connection, [(row.item_id, row.attempt, row.shown) for row in rows])
+    found = {}
+    for row in rows:
+        outcomes = ("A", "B") if len(row.shown) == 2 else ("accept", "reject")
+        if votes[row.item_id]:
+            found[row.item_id] = judge_item(ConsensusModel.prior(outcomes=outcomes), votes[row.item_id]).best
+    return found
+
+
+# Impact ---------------------------------------------------------------------------------------------------------
+
+
+async def measure_impact(
+    store: Store,
+    config: Config,
+    amendment_id: str,
+    *,
+    by: str,
+    models: Models | None = None,
+    recipes: Mapping[str, Recipe] | None = None,
+    sample: int = SAMPLE,
+    max_calls: int | None = None,
+    max_cost: float | None = None,
+    twice: bool | None = None,
+    tell: Callable[[int, int, Meter], None] | None = None,
+) -> AmendmentRow:
+    """Let the panel re-judge precedents under the law in force and under the draft, and keep what came out.
+
+    Every call goes through the journal of its item, so that what the panel said before under the same law costs
+    nothing, and an interrupted measurement goes on where it stopped. A limit ends it with what is known by then.
+
+    Args:
+        sample: precedents at most, halves and outcomes in equal shares.
+        twice: judge a third of them twice under the law in force; default: where a judge is not deterministic.
+        tell: called with how many are judged, of how many, and what they took.
+
+    Raises:
+        UsageError: the amendment is closed, its base was replaced, or a limit on cost and a model without a price.
+    """
+    from solon.config.pinned import check_prices
+    from solon.graphs.bench import Bench
+
+    check_prices(config.model_copy(update={"limits": config.limits.model_copy(update={"cost": max_cost})}))
+    tell = watched("tell", tell)
+    with store.connect() as connection:
+        amendment = stored.find_amendment(connection, amendment_id)
+        base = laws.load_version(connection, amendment.kind, amendment.base_id)
+        if amendment.state not in stored.OPEN or base.status != "in_force":
+            why = (
+                amendment.state
+                if amendment.state not in stored.OPEN
+                else f"of {base.version}, in force no more"
+            )
+            raise UsageError(f"amendment {amendment.id} is {why}", next_step="propose the change again")
+        done = {trial.precedent_id for trial in stored.trials_of(connection, amendment.id)}
+        chosen = choose_sample(connection, amendment, sample, done)
+    again = _needs_twice(config) if twice is None else twice
+    bench = Bench(store, config, models, recipes, max_calls=max_calls, max_cost=max_cost)
+    todo = [pair for pair in chosen if pair[0].id not in done]
+    stopped = await _try_all(bench, amendment, base, todo, again, tell)
+    with store.transaction() as connection:
+        trials = stored.trials_of(connection, amendment.id)
+        found = impact.measure(trials, before=amendment.impact).to_json()
+        found |= {
+            "sample": len(trials),
+            "eligible": len(chosen),
+            "judged_twice": sum(trial.again is not None for trial in trials),
+            "calls": bench.meter.calls,
+            "from_journal": bench.meter.cached,
+            "cost": None if bench.meter.unknown_cost else round(bench.meter.cost, 6),
+            "stopped": stopped,
+        }
+        stored.set_measured(store, connection, amendment, found, by=by)
+        return stored.find_amendment(connection, amendment.id)
+
+
+def _needs_twice(config: Config) -> bool:
+    return any(
+        judge.temperature > 0
+        or (not judge.python and config.models[judge.model].provider not in DETERMINISTIC)
+        for judge in config.judges
+    )
+
+
+async def _try_all(
+    bench: Bench,
+    amendment: AmendmentRow,
+    base: LawVersion,
+    todo: list[tuple[PrecedentRow, str]],
+    again: bool,
+    tell: Callable[[int, int, Meter], None] | None,
+) -> str | None:
+    """Re-judge and keep each precedent; returns why it stopped early."""
+    gate = asyncio.Semaphore(bench.width)
+    judged = 0
+
+    async def one(place: int, row: PrecedentRow, part: str) -> None:
+        nonlocal judged
+        async with gate:
+            trial, margins = await bench.try_one(
+                row, part, amendment.document, base.document, again, again and place % 3 == 0
+            )
+            await bench.store.writer.run(
+                lambda connection: stored.add_trial(connection, amendment.id, trial, margins=margins)
+            )
+            judged += 1
+            if tell is not None:
+                tell(judged, len(todo), bench.meter)
+
+    try:
+        found = await asyncio.gather(
+            *(one(place, row, part) for place, (row, part) in enumerate(todo)), return_exceptions=True
+        )
+    finally:
+        await bench.aclose()
+    for error in found:
+        if isinstance(error, BaseException) and not isinstance(error, LimitReached):
+            raise error
+    errors = [error for error in found if isinstance(error, LimitReached)]
+    return errors[0].cause if errors else None

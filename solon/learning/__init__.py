@@ -1,0 +1,392 @@
+"""From decisions to the next consensus version, its certificate, and what it moves.
+
+Three samples never mix: decisions of the seen half fit weights and calibration; decisions of the held-out half that
+lie in a random sample (the pilot, or what a budget drew) certify, each look at them spending its own delta; audits
+alone say how good accepted items are. Which half a decision is in was fixed by its seed's group when it was made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from solon.consensus.model import ConsensusModel
+from solon.consensus.panel import Consensus, judge_item
+from solon.consensus.target import Target, read_target
+from solon.consensus.tiers import tier_reached, up_to
+from solon.consensus.worth import RELIABILITY, weigh_decision
+from solon.graphs.routing import Cuts, Standing, choose_route, stand, stops_here
+from solon.learning.certificates import certify_sample, cuts_of
+from solon.learning.evidence import Evidence, gather, outcome_in_words, rate_reviewers
+from solon.learning.sample import draw_sample
+from solon.store.database import clock
+from solon.store.lawmaking.precedents import mark_retrievable
+from solon.store.learning import adoption
+from solon.store.learning import evidence as learning
+from solon.store.learning.evidence import Decided, Judged
+from solon.store.reviewing.review_rows import VOTES
+from solon.store.runs import certificates
+from solon.store.runs.runs import find_run
+from solon.store.runs.verdicts import RESOLVER
+
+if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.config.sections import ReviewersConfig
+    from solon.consensus.stop import Stopping
+    from solon.graphs.recipe import Recipe
+    from solon.learning.sample import Sample
+    from solon.store.database.engine import Connection
+    from solon.store.database.store import Store
+    from solon.store.runs.certificates import CertificateRow
+    from solon.store.runs.run_row import RunRow
+
+OLD_ENOUGH = 10
+"""The newest decisions are not learned from yet, so that taking one back costs nothing."""
+SESSION_SECONDS = 1800.0
+"""After so long without a decision the session has ended, and nothing is held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a round of learning did. `why` says it in words, also where nothing was done.
+
+    `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
+    `tiers`: of judges.
+    """
+
+    version: int | None
+    fitted_on: int
+    certified_on: int
+    certificate: dict[str, Any] | None
+    queued_adopted: int = 0
+    settled: int = 0
+    doubted: int = 0
+    confirmed: int = 0
+    stopping: dict[str, Any] | None = None
+    why: str = ""
+    tiers: int = 1
+
+    @property
+    def moved_items(self) -> int:
+        """Items that are queued again because of this."""
+        return self.settled + self.doubted
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def learn(
+    store: Store,
+    run: RunRow,
+    recipe: Recipe,
+    config: Config,
+    *,
+    reviewers: ReviewersConfig | None = None,
+    everything: bool = False,
+) -> Learned:
+    """Learn the next consensus version of the run's scope, try to certify it, adopt it.
+
+    Args:
+        reviewers: who is proven; default: as the run was configured.
+        everything: the session has ended: the newest decisions count too.
+    """
+    scope = run.scope
+    rated = rate_reviewers(store, reviewers or config.reviewers)
+    with store.connect() as connection:
+        before = certificates.certificate_of(connection, run)
+        scope_runs = learning.runs_of_scope(connection, run)
+        decided = [
+            d for d in learning.counted_decisions(connection, scope_runs, voted=True) if d.kind == "interrupt"
+        ]
+        usable = _old_enough(decided, everything)
+        fitted = [d for d in usable if not d.held_out]
+        known = certificates.newest_consensus(connection, scope)
+        last = certificates.learned_from(connection, known) if known else 0
+        if not fitted or len(usable) <= last:
+            why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
+            return Learned(None, len(fitted), 0, None, why=why)
+        evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers)
+    model = _fit(recipe, evidence, evidence.fit_on, config.tiers)
+    stopping = _judge_stopping(recipe, evidence, model)
+    with store.transaction() as connection:
+        mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
+        fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
+        target = read_target(config.routing.target)
+        sample = draw_sample(connection, store.key, run, evidence, target, fresh)
+        version_id, number = certificates.add_consensus(
+            connection,
+            scope,
+            model.to_json(),
+            {
+                "decisions": [d.decision_id for d in evidence.fit_on],
+                "usable": len(usable),
+                "stopping": asdict(stopping),
+            },
+        )
+        certificate = _certify(connection, config, run, version_id, model, sample)
+    granted = certificate is not None and certificate["threshold"] is not None
+    in_force = certificate["id"] if granted and certificate else None
+    cuts = cuts_of(certificate) if granted and certificate else None
+    done = Learned(
+        number,
+        len(evidence.fit_on),
+        len(sample.decisions) - sample.passed_over,
+        certificate,
+        stopping=asdict(stopping),
+        tiers=max(config.tiers) + 1,
+    )
+    if before is not None and not granted:
+        why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
+        return replace(done, why=why)
+    queued, settled, doubted, confirmed = _adopt(
+        store, run, config, model, evidence.judged, version_id, in_force, cuts
+    )
+    return replace(
+        done,
+        queued_adopted=queued,
+        settled=settled,
+        doubted=doubted,
+        confirmed=confirmed,
+        why=f"version {number} is in force",
+    )
+
+
+def usable_decisions(store: Store, run_id: str) -> tuple[int, int]:
+    """How many decisions `learn` would use by now, and how many audits it would watch: cheap enough to ask every few
+    seconds. Audits count at once, since an alarm must not wait."""
+    with store.connect() as connection:
+        scope_runs = learning.runs_of_scope(connection, find_run(connection, run_id))
+        count, newest = learning.count_learnable(connection, scope_runs)
+        audits, _ = learning.count_learnable(connection, [run_id], kind="audit")
+    ended = clock.now() - newest > SESSION_SECONDS
+    return (count if ended else max(0, count - OLD_ENOUGH)), audits
+
+
+def _old_enough(decided: list[Decided], everything: bool) -> list[Decided]:
+    ended = not decided or clock.now() - decided[-1].decided_at > SESSION_SECONDS
+    return decided if everything or ended else decided[:-OLD_ENOUGH]
+
+
+def _fit(
+    recipe: Recipe,
+    evidence: Evidence,
+    fit_on: Sequence[Decided],
+    tiers: Sequence[int] = (0,),
+    **options: Any,
+) -> ConsensusModel:
+    """Whoever was sent to a person because of their verdicts teaches weights, but never calibrates them.
+
+    `tiers`: of the seats; of a cascade every tier learns apart.
+    """
+    from solon.consensus.learn import Decision, fit, fit_cascade
+
+    known = evidence.reliability
+    decisions = [
+        Decision(
+            d.item_id,
+            outcome_in_words(d),
+            evidence.by_votes[d.decision_id] if d.actor == VOTES else known.get(d.actor, RELIABILITY),
+        )
+        for d in fit_on
+    ]
+    options |= {"outcomes": recipe.outcomes, "against": evidence.against}
+    if max(tiers):
+        drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
+        model = fit_cascade(evidence.votes, decisions, tiers, drawn, **options)
+    else:
+        drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
+        model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
+    return replace(model, reviewers=known)
+
+
+def is_drawn_at_random(decided: Decided) -> bool:
+    """Was the item of the pilot, or of the random part of a budget? Then every tier was asked, too."""
+    return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
+
+
+def _judge_stopping(recipe: Recipe, evidence: Evidence, model: ConsensusModel) -> Stopping:
+    """Whether further decisions pay: what the next ones correct, and the end of the learning curve.
+
+    The curve is drawn by fitting the first decisions again and testing on the half that fits nothing.
+    """
+    import numpy as np
+
+    from solon.consensus.stop import judge_stopping
+
+    fit_on = evidence.fit_on
+    test = [d for d in evidence.usable if d.held_out and d.actor != VOTES]
+    curve: list[tuple[int, float]] = []
+    sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
+    for size in sizes if len(test) >= OLD_ENOUGH else ():
+        early = _fit(recipe, evidence, fit_on[:size], unlabelled=False, calibration="none")
+        hits = [judge_item(early, evidence.votes[d.item_id]).best == outcome_in_words(d) for d in test]
+        curve.append((size, sum(hits) / len(hits)))
+    people = list(model.reviewers.values())
+    confidence = [judge_item(model, j.votes, against=j.against).confidence for j in evidence.judged]
+    return judge_stopping(
+        np.array(confidence), sum(people) / len(people) if people else RELIABILITY, curve=curve
+    )
+
+
+def _certify(
+    connection: Connection,
+    config: Config,
+    run: RunRow,
+    version_id: str,
+    model: ConsensusModel,
+    sample: Sample,
+) -> dict[str, Any] | None:
+    """One look at the held-out random decisions, or none where too few of them are answered yet."""
+    seeds = run.seeds_fingerprint
+    before = [row for row in certificates.looks(connection, run.scope) if row.covers.get("source") == seeds]
+    own = [row for row in before if row.covers.get("run", run.id) == run.id]
+    n, answered = len(sample.decisions), len(sample.decisions) - sample.passed_over
+    if not n or (own and answered < _next_look(own[-1])):
+        return None
+    routing = config.routing
+    tested = sum(row.spent_delta > 0 for row in before)
+    # Looks 1, 2, 3, ... spend 6/(pi^2 i^2) of delta each: together never more than delta.
+    spent = routing.delta * 6 / (math.pi**2 * (tested + 1) ** 2)
+    if sample.passed_over > routing.alpha * n:
+        found = _too_many_gaps(routing.alpha, n, sample.passed_over)
+    else:
+        found = certify_sample(model, config, sample.decisions, sample.outcomes, sample.evidence, spent)
+    if not found["tests"]:
+        spent = 0.0  # nothing was asked of the decisions
+    elif sample.passed_over:
+        found["why"] += f"; {sample.passed_over} of the {n} were passed over and count as disagreement"
+    target = read_target(routing.target)
+    outcome = {
+        **found,
+        "delta": routing.delta,
+        "target": target.name,
+        "look": len(before) + 1,
+        "passed_over": sample.passed_over,
+        "inclusion": sorted({round(d.inclusion or 1.0, 6) for d in sample.decisions}),
+        "ceiling": _ceiling(sample.evidence, target, routing.alpha),
+    }
+    certificate_id = certificates.add_certificate(
+        connection,
+        scope=run.scope,
+        source=seeds,
+        granted=outcome["threshold"] is not None,
+        spent_delta=spent,
+        consensus_id=version_id,
+        outcome=outcome,
+        covers={
+            "recipe": run.recipe,
+            "seeds": run.seeds_name,
+            "target": target.name,
+            "run": run.id,
+            "made": certificates.wanted_by(connection, run).made,
+        },
+    )
+    return {"id": certificate_id, **outcome}
+
+
+def _too_many_gaps(alpha: float, n: int, passed_over: int) -> dict[str, Any]:
+    """No look: questions that nobody answers would fail it, whatever the answers are. That there are some follows from
+    who answers what, not from agreement, so that waiting for them costs nothing."""
+    from solon.consensus.certify import Certificate
+
+    why = (
+        f"{passed_over} of the first {n} questions of the sample were passed over (skipped, declined, in nobody's "
+        "field, taken back, carried over, or answered without a token) and would count as disagreement; no look is "
+        "taken before they are answered"
+    )
+    return Certificate(alpha, 0.0, None, 0.0, 0, 0.0, 0.0, n, 0, why).to_json()
+
+
+def _next_look(last: CertificateRow) -> float:
+    """How many answers the sample must have for the next look; one that tested nothing is repeated with any more."""
+    answered = float(last.figures.get("sample", 0)) - float(last.figures.get("passed_over", 0))
+    return 1.5 * answered if last.spent_delta > 0 else answered + 1
+
+
+def _ceiling(evidence: Evidence, target: Target, alpha: float) -> dict[str, Any]:
+    """How often experts agree with each other, and with the target at best."""
+    from solon.consensus.ceiling import measure_ceiling
+
+    found = measure_ceiling([list(given.values()) for given in evidence.answers.values()])
+    low, high = (target.best_possible(right) for right in found.single_interval)
+    return {
+        "experts_agree": found.agreement,
+        "interval": list(found.interval),
+        "items": found.items,
+        "best_possible": None if found.single is None else target.best_possible(found.single),
+        "best_possible_interval": [low, high],
+        "reaches": high >= 1.0 - alpha,
+    }
+
+
+def _adopt(
+    store: Store,
+    run: RunRow,
+    config: Config,
+    model: ConsensusModel,
+    judged: list[Judged],
+    version_id: str,
+    certificate_id: str | None,
+    cuts: Cuts,
+) -> tuple[int, int, int, int]:
+    """Apply a version to items to come, to those that wait and to those accepted; how many of each it moved."""
+    settled = doubted = confirmed = 0
+    kept_waiting: dict[str, float] = {}
+    with store.transaction() as connection:
+        queued = adoption.adopt_for_queued(connection, run.id, version_id, certificate_id)
+    for item in judged:
+        found, standing, tier = _rest(model, item, config, cuts)
+        route = choose_route(found, config.routing, standing, can_resolve=False)
+        accepts = route.where == "accept"
+        if item.state == "waiting" and not accepts:
+            kept_waiting[str(item.review_id)] = weigh_decision(
+                found.confidence, found.signals["model_change"], decisions=model.n_decisions
+            ).value
+            continue
+        # What a budget left over stays accepted while the panel chooses the same: there is no threshold to fall under.
+        stays = (accepts or config.routing.policy == "budget") and not _chooses_other(found, item)
+        with store.transaction() as connection:
+            if item.state == "waiting":
+                why = f"settled by consensus version {version_id}"
+                settled += adoption.send_again(connection, item, version_id, certificate_id, why=why)
+            elif not stays:
+                doubted += adoption.send_again(connection, item, version_id, certificate_id, why="doubted")
+            else:
+                confirmed += 1
+                sure = standing.threshold is not None and found.confidence >= standing.threshold
+                adoption.confirm_record(
+                    connection,
+                    item,
+                    version_id,
+                    certificate_id if sure else None,
+                    margin=found.margin,
+                    confidence=found.confidence,
+                    tier=tier,
+                )
+    with store.transaction() as connection:
+        adoption.reorder(connection, kept_waiting)
+    return queued, settled, doubted, confirmed
+
+
+def _rest(model: ConsensusModel, item: Judged, config: Config, cuts: Cuts) -> tuple[Consensus, Standing, int]:
+    """Where the cascade would stop on an item now, of the tiers that have spoken: what it finds, by which cut.
+
+    A certificate speaks of the panel alone: the pilot, which it was made from, never has the resolver's vote.
+    """
+    tiers = config.tiers
+    votes = item.votes if cuts is None else [vote for vote in item.votes if vote.seat != RESOLVER]
+    reached = tier_reached(votes, tiers)
+    for tier in range(reached + 1):
+        found = judge_item(model.at(tier), up_to(votes, tier, tiers), against=item.against)
+        standing = stand(item.pilot, cuts, tier)
+        if tier == reached or stops_here(found, config.routing, standing):
+            break
+    return found, standing, tier
+
+
+def _chooses_other(found: Consensus, item: Judged) -> bool:
+    if len(item.shown) == 1:
+        return found.best == "reject"
+    return item.shown["AB".index(found.best)] != item.chosen_id

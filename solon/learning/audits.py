@@ -1,0 +1,75 @@
+"""Blind audits of accepted items against the promise: what they say of it, and the alarm that takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from solon.consensus.target import read_target
+from solon.learning.evidence import answers_by_question, final_among, question_of
+from solon.store.learning import evidence
+from solon.store.reviewing.voting import outcome_of
+from solon.store.runs import certificates
+
+if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.consensus.audit import AuditReport
+    from solon.store.database.store import Store
+    from solon.store.learning.evidence import Decided
+    from solon.store.runs.run_row import RunRow
+
+
+def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
+    """What blind audits say of the run's accepted items, against the promise; an alarm suspends the certificate.
+
+    Audited items were drawn at random before anything was known of them, and decided by people who could not tell.
+    Once there is a certificate, only audits of what it covers speak of it, so that a new one begins anew. An audit
+    speaks once as many people have answered it as the promise's target takes.
+    """
+    from solon.consensus.audit import watch
+
+    with store.connect() as connection:
+        audits = [d for d in evidence.counted_decisions(connection, [run.id]) if d.kind == "audit"]
+        found = evidence.chosen_of(connection, [(d.item_id, d.attempt) for d in audits])
+        spoken_of = certificates.newest_granted(connection, run)
+    said = _said_of(store, config, audits)
+    agreed = []
+    for audit in audits:
+        chosen, certificate_id = found.get((audit.item_id, audit.attempt), (None, None))
+        of_it = spoken_of is None or (
+            certificate_id == spoken_of.id and audit.decided_at >= spoken_of.created_at
+        )
+        if of_it and audit.decision_id in said:
+            agreed.append(said[audit.decision_id] == _stands(chosen, audit.shown))
+    report = watch(agreed, 1 - config.routing.alpha, delta=config.routing.delta)
+    if report.state == "alarm":
+        with store.transaction() as connection:
+            in_force = certificates.certificate_of(connection, run)
+            if in_force is not None:
+                certificates.suspend(connection, in_force.id)
+    return report
+
+
+def _said_of(store: Store, config: Config, audits: Sequence[Decided]) -> dict[str, str]:
+    """decision -> what the target of the promise says of the audit; without those that too few have answered."""
+    target = read_target(config.routing.target)
+    if target.audited_by == 1:
+        return {one.decision_id: outcome_of(one.choice, one.candidate_id, one.shown) for one in audits}
+    with store.connect() as connection:
+        answers = answers_by_question(evidence.blind_answers(connection))
+        names = {who for given in answers.values() for who in given}
+        final = final_among(connection, names, config.reviewers)
+    found = {}
+    for one in audits:
+        given = answers.get(question_of(one.item_id, one.attempt), {})
+        outcome = target.audit_outcome([answer for who, answer in given.items() if who in final])
+        if outcome is not None:
+            found[one.decision_id] = outcome
+    return found
+
+
+def _stands(chosen: str | None, shown: Sequence[str]) -> str | None:
+    """What somebody says who holds with the record's choice."""
+    if chosen is None or len(shown) != 2:
+        return "accept" if chosen is not None else None
+    return outcome_of("prefer", chosen, shown)

@@ -1,0 +1,164 @@
+"""What learning learns from: decided and judged items with their verdicts, and how reliable the people are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from solon.consensus.worth import RELIABILITY
+from solon.store.learning import evidence as learning
+from solon.store.learning.evidence import Blind, Decided, Judged
+from solon.store.reviewing.experts import save_measured
+from solon.store.reviewing.known import known_answers
+from solon.store.reviewing.review_rows import VOTES
+from solon.store.reviewing.voting import outcome_of, who_decides
+from solon.store.runs.verdicts import against_on, votes_on
+
+if TYPE_CHECKING:
+    from solon.config.sections import ReviewersConfig
+    from solon.consensus.panel import Vote
+    from solon.consensus.reviewers import Reviewer
+    from solon.consensus.target import Target
+    from solon.store.database.engine import Connection
+    from solon.store.database.store import Store
+    from solon.store.runs.run_row import RunRow
+
+MEASURED = 5
+"""Overlapped answers from which an expert's own agreement with others says more than the assumption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of decided and judged items.
+
+    `answers`: question -> person -> blind answer, in the order they were given; `final`: people whose decision is;
+    `ruled`: questions on which a lead ruled. `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes
+    made, what the votes say without the panel.
+    """
+
+    usable: list[Decided]
+    judged: list[Judged]
+    votes: dict[str, tuple[Vote, ...]]
+    against: dict[str, dict[str, float]]
+    answers: dict[str, dict[str, str]]
+    reliability: dict[str, float]
+    by_votes: dict[str, float]
+    final: frozenset[str]
+    ruled: frozenset[str]
+
+    @property
+    def fit_on(self) -> list[Decided]:
+        return [d for d in self.usable if not d.held_out]
+
+
+def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:
+    """Measure everyone by blind answers to known questions and beside those of others, never by the panel, and keep
+    what came out."""
+    from solon.consensus.reviewers import rate_people
+
+    with store.connect() as connection:
+        answers = answers_by_question(learning.blind_answers(connection))
+        names = {who for given in answers.values() for who in given}
+        final = final_among(connection, names, reviewers)
+        right = known_answers(connection)
+    rated = rate_people(answers, final, golden=right)
+    figures = {
+        name: {
+            "reliability": round(found.reliability, 4),
+            "n": found.n,
+            "low": round(found.interval[0], 4),
+            "high": round(found.interval[1], 4),
+        }
+        for name, found in rated.items()
+        if found.n
+    }
+    with store.transaction() as connection:
+        save_measured(connection, figures)
+    return rated
+
+
+def final_among(connection: Connection, names: Collection[str], reviewers: ReviewersConfig) -> frozenset[str]:
+    """Those of these people whose decision is final."""
+    return frozenset(name for name, found in who_decides(connection, names, reviewers).items() if found.final)
+
+
+def gather(
+    connection: Connection,
+    run: RunRow,
+    scope_runs: Sequence[str],
+    usable: list[Decided],
+    rated: Mapping[str, Reviewer],
+    reviewers: ReviewersConfig,
+) -> Evidence:
+    """Votes take the place of the decision that they made: what they say without the panel is what teaches it."""
+    from solon.consensus.reviewers import merge
+
+    judged = learning.judged_items(connection, run.id)
+    votes = {j.item_id: j.votes for j in judged}
+    votes |= votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
+    held = against_on(connection, [d.shown for d in usable])
+    against = {j.item_id: j.against for j in judged} | {d.item_id: held[d.shown] for d in usable}
+    reliability = {
+        name: 1.0 if known.proven else known.reliability if known.n >= MEASURED else RELIABILITY
+        for name, known in rated.items()
+    }
+    said_blind = learning.blind_answers(connection)
+    by_review: dict[str, list[Blind]] = {}
+    for blind in said_blind:
+        by_review.setdefault(blind.review_id, []).append(blind)
+    by_votes: dict[str, float] = {}
+    for decision in usable:
+        if decision.actor == VOTES:
+            said = [
+                (outcome_of(b.choice, b.candidate_id, decision.shown), rated[b.actor].reliability)
+                for b in by_review.get(decision.review_id, ())
+            ]
+            sides = dict.fromkeys(_sides(decision.shown), 0.5)
+            by_votes[decision.decision_id] = merge(sides, said)[outcome_in_words(decision)]
+    own = learning.items_of_runs(connection, scope_runs)
+    answers = answers_by_question([blind for blind in said_blind if blind.question[0] in own])
+    final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
+    ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
+    return Evidence(usable, judged, votes, against, answers, reliability, by_votes, final, ruled)
+
+
+def _sides(shown: Sequence[str]) -> tuple[str, str]:
+    return ("A", "B") if len(shown) == 2 else ("accept", "reject")
+
+
+def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
+    """question -> person -> answer, in the order in which they were given; each person's first one counts."""
+    answers: dict[str, dict[str, str]] = {}
+    for blind in said:
+        item_id, attempt, shown = blind.question
+        outcome = outcome_of(blind.choice, blind.candidate_id, shown)
+        answers.setdefault(question_of(item_id, attempt), {}).setdefault(blind.actor, outcome)
+    return answers
+
+
+def question_of(item_id: str, attempt: int) -> str:
+    return f"{item_id}:{attempt}"
+
+
+def outcomes_for(target: Target, sample: Sequence[Decided], evidence: Evidence) -> dict[str, str]:
+    """decision -> what the target of a certificate says of its question; without those that too few have answered.
+
+    A lead's ruling stands in for a single expert's decision where one was given.
+    """
+    if target.experts == 1:
+        return {decided.decision_id: outcome_in_words(decided) for decided in sample}
+    found = {}
+    for decided in sample:
+        question = question_of(decided.item_id, decided.attempt)
+        said = [answer for who, answer in evidence.answers.get(question, {}).items() if who in evidence.final]
+        ruling = outcome_in_words(decided) if question in evidence.ruled else None
+        outcome = target.outcome(said, ruling)
+        if outcome is not None:
+            found[decided.decision_id] = outcome
+    return found
+
+
+def outcome_in_words(decision: Decided) -> str:
+    """A decision in the panel's words: the side preferred, accept, reject, tie, or neither."""
+    return outcome_of(decision.choice, decision.candidate_id, decision.shown)

@@ -1,0 +1,123 @@
+"""The sample that a certificate is tested on: random questions in the order they are asked in, none left out.
+
+Who answers may choose what to answer: skip what is hard, know one field only, take an answer back once the panel's is
+known. What is missing so is not missing at random, and the rest agrees with the panel more than all do. So a question
+that was passed over, since others drawn after it are answered, counts as disagreement until it is answered too. What
+stands behind the last answered one was not reached, which says nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from solon.consensus.target import NOBODYS
+from solon.learning.evidence import Evidence, outcomes_for
+from solon.store.learning import evidence as learning
+from solon.store.learning.evidence import Decided
+from solon.store.reviewing.drawn_questions import Drawn, drawn_questions
+from solon.store.reviewing.review_rows import VOTES
+from solon.store.runs.verdicts import against_on, votes_on
+
+if TYPE_CHECKING:
+    from solon.consensus.target import Target
+    from solon.store.database.engine import Connection
+    from solon.store.runs.run_row import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`decisions` with what the target says of each, by its id, in `outcomes`; `passed_over` of them have no answer.
+
+    `evidence`: with the verdicts on those too.
+    """
+
+    decisions: list[Decided]
+    outcomes: dict[str, str]
+    passed_over: int
+    evidence: Evidence
+
+
+def draw_sample(
+    connection: Connection,
+    key: str,
+    run: RunRow,
+    evidence: Evidence,
+    target: Target,
+    fresh: Collection[str] = (),
+) -> Sample:
+    """Held-out decisions of proven people on questions that were drawn at random, with a known probability.
+
+    Of the items of one group the first that was drawn stands for all, since they are not independent; its probability
+    is that of the group shared among its items. What a budget chose for certain joins only once all of it is answered:
+    answered in the order of its value, a part of it would be no sample of anything.
+
+    Args:
+        key: of the store; draws the halves. fresh: items whose newest decision is not learned from yet.
+    """
+    own = [d for d in evidence.usable if d.held_out and d.run_id == run.id and d.actor != VOTES]
+    outcomes = outcomes_for(target, own, evidence)
+    answered = {d.item_id: d for d in own if d.decision_id in outcomes}
+    questions = _reached(
+        [q for q in drawn_questions(connection, key, run.id) if q.held_out and q.item_id not in fresh],
+        answered,
+    )
+    chosen = [_decided(question, run.id, answered) for question in _one_of_each_group(questions)]
+    missing = [d for d in chosen if d.decision_id not in outcomes]
+    if not learning.random_part_waits(connection, run.id):
+        chosen += [d for d in answered.values() if d.inclusion == 1.0]
+    outcomes = {d.decision_id: outcomes.get(d.decision_id, NOBODYS) for d in chosen}
+    return Sample(chosen, outcomes, len(missing), _with_votes(connection, evidence, missing))
+
+
+def _reached(questions: Sequence[Drawn], answered: Collection[str]) -> list[Drawn]:
+    """Questions up to the last answered one."""
+    places = [place for place, question in enumerate(questions) if question.item_id in answered]
+    return list(questions[: places[-1] + 1]) if places else []
+
+
+def _one_of_each_group(questions: Sequence[Drawn]) -> list[Drawn]:
+    first: dict[str, Drawn] = {}
+    for question in questions:
+        first.setdefault(question.group, question)
+    return list(first.values())
+
+
+def _decided(question: Drawn, run_id: str, answered: Mapping[str, Decided]) -> Decided:
+    """The decision on a question, or one that nobody made, with how likely it came to stand for its group."""
+    chance = 1.0 if question.pilot else question.chance  # in the pilot all alike
+    chance *= _shared(question.chance, question.size)
+    found = answered.get(question.item_id)
+    if found is not None:
+        return replace(found, inclusion=chance)
+    return Decided(
+        decision_id=f"{question.item_id}: passed over",
+        item_id=question.item_id,
+        attempt=question.attempt,
+        shown=question.shown,
+        choice="",
+        candidate_id=None,
+        actor="",
+        decided_at=0.0,
+        held_out=True,
+        pilot=question.pilot,
+        kind="interrupt",
+        run_id=run_id,
+        inclusion=chance,
+    )
+
+
+def _shared(chance: float, size: int) -> float:
+    """How much less likely an item stands for its group than it is drawn: 1 where it has no others beside it."""
+    return (1.0 - (1.0 - chance) ** size) / size / chance if size > 1 else 1.0
+
+
+def _with_votes(connection: Connection, evidence: Evidence, missing: Sequence[Decided]) -> Evidence:
+    votes = votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in missing])
+    held = against_on(connection, [d.shown for d in missing])
+    return replace(
+        evidence,
+        votes=evidence.votes | votes,
+        against=evidence.against | {d.item_id: held[d.shown] for d in missing},
+    )

@@ -1,0 +1,334 @@
+"""Checks of everything that a run needs: store, models, disk, packages. Each says what to do; none changes anything
+but the migration or the repair that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from solon.config import Config
+from solon.config.sections import ModelConfig
+from solon.errors import SolonError
+from solon.extras import EXTRAS, absent_extras
+
+if TYPE_CHECKING:
+    from solon.store.database.store import Store
+
+State = Literal["ok", "note", "broken"]
+
+PACKAGES = (
+    "langgraph",
+    "langgraph-checkpoint-sqlite",
+    "langchain-core",
+    "sqlalchemy",
+    "sqlmodel",
+    "pydantic",
+    "aiohttp",
+)
+LOW_DISK = 1 << 30
+SERVER_SECONDS = 5.0
+NAME_MODELS = "name models in [models], of another family for judges (or set `[routing] own_family = true`)"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding. `note`: works, but worth knowing."""
+
+    name: str
+    state: State
+    told: str
+    next_step: str = ""
+
+
+def examine(
+    config: Config, *, migrate: bool = False, offline: bool = False, repair: bool = False
+) -> list[Check]:
+    """Every check, in the order in which a newcomer would meet the problems.
+
+    Args:
+        repair: bring in what led nowhere: items that contradict their reviews or answers, and damaged checkpoints.
+    """
+    return [
+        *_guarded("python", check_python),
+        *_guarded("packages", check_packages),
+        *_guarded("configuration", lambda: check_law(config)),
+        *_guarded("panel", lambda: check_panel(config)),
+        *_guarded("store", lambda: check_store(config.store, migrate=migrate, repair=repair)),
+        *_guarded("disk", lambda: check_disk(config.store)),
+        *check_models(config, offline=offline),
+    ]
+
+
+def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> list[Check]:
+    try:
+        return list(check())
+    except SolonError as error:
+        return [Check(name, "broken", error.cause, error.next_step)]
+
+
+def check_python() -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    fine = sys.version_info >= (3, 11)
+    yield Check("python", "ok" if fine else "broken", version, "" if fine else "install Python 3.11 or later")
+
+
+def check_packages() -> Iterator[Check]:
+    from solon import __version__
+
+    found = {name: _version(name) for name in PACKAGES}
+    missing = [name for name, version in found.items() if version is None]
+    told = ", ".join(f"{name} {version}" for name, version in found.items() if version)
+    if missing:
+        yield Check(
+            "packages", "broken", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}"
+        )
+    yield Check("packages", "ok", f"solon {__version__}, {told}")
+    absent = absent_extras()
+    there = ", ".join(extra for extra in sorted(set(EXTRAS.values())) if extra not in absent)
+    yield Check("optional", "ok", f"extras that are installed: {there or 'none'}")
+    if absent:
+        told = f"extras that are not: {', '.join(absent)}"
+        yield Check("optional", "ok", told, f"where one is needed: pip install 'solon[{absent[0]}]', ...")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def check_law(config: Config) -> Iterator[Check]:
+    from solon.law.documents import load_constitution, load_rubric
+    from solon.prompts.library import PromptLibrary
+
+    constitution, rubric = load_constitution(config.law.constitution), load_rubric(config.law.rubric)
+    told = f"constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
+    yield Check("configuration", "ok", f"{told}, prompts {PromptLibrary(config.prompts_dir).version}")
+
+
+def check_panel(config: Config) -> Iterator[Check]:
+    """Does the built-in model act, and does any judge judge what its own family wrote?"""
+    for note in config.notes():
+        yield Check("panel", "note", note, NAME_MODELS)
+
+
+def check_store(url: str, *, migrate: bool, repair: bool = False) -> Iterator[Check]:
+    from solon.store.database.engine import sqlite_path
+    from solon.store.database.store import Store
+
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        folder_is_there = path.parent.is_dir()
+        state: State = "note" if folder_is_there and os.access(path.parent, os.W_OK) else "broken"
+        step = (
+            "`solon run` begins one"
+            if state == "note"
+            else f"make {path.parent} a folder that can be written"
+        )
+        yield Check("store", state, f"there is no store {path} yet", step)
+        return
+    with Store(url, create=migrate) as store:
+        yield Check("store", "ok", f"{url if path is None else path}, schema as wanted")
+        if path is not None and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            yield Check(
+                "store", "broken", f"{path} or its folder is read-only", f"chmod u+w {path} {path.parent}"
+            )
+        yield from _check_contents(store)
+        yield from _check_items(store, repair=repair)
+        yield from _guarded("checkpoints", lambda: _check_checkpoints(store, repair=repair))
+
+
+def _check_contents(store: Store) -> Iterator[Check]:
+    from solon.store.records import overview
+    from solon.store.reviewing.deliveries import delivery_problems
+
+    problem = overview.check_soundness(store)
+    if problem:
+        yield Check(
+            "store",
+            "broken",
+            f"the file is damaged: {problem}",
+            "restore a copy; `solon export` saves what reads",
+        )
+    states = overview.count_reviews(store)
+    told = ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "none yet"
+    yield Check("reviews", "ok", told, "see `solon review list`" if states.get("waiting") else "")
+    with store.connect() as connection:
+        problems = delivery_problems(connection)
+    for problem, number in problems:
+        yield Check(
+            "decisions", "note", f"{number} could not be applied: {problem}", "run `solon resume` again"
+        )
+    yield from _check_threads(overview.waiting_graph_versions(store))
+
+
+def _check_items(store: Store, *, repair: bool) -> Iterator[Check]:
+    """Answers that led nowhere, and items that nobody can answer."""
+    from solon.store.reviewing.strays import bring_in, find_strays
+
+    with store.transaction() if repair else store.connect() as connection:
+        strays = find_strays(connection)
+        if repair:
+            bring_in(connection, strays)
+    for (run_id, why), number in Counter((stray.run_id, stray.why) for stray in strays).items():
+        told = f"{number} items of run {run_id} {why}"
+        if repair:
+            step = f"`solon resume {run_id}` goes on with them, without paying again"
+            yield Check("items", "note", f"{told}: they are on their way again", step)
+        else:
+            step = "run `solon doctor --repair`, which sends them on their way again; nothing is lost"
+            yield Check("items", "broken", told, step)
+
+
+def _check_checkpoints(store: Store, *, repair: bool) -> Iterator[Check]:
+    """Checkpoints that cannot be read cost nothing but a replay; it is said what was found."""
+    from solon.graphs.pruning import count_without_checkpoint
+    from solon.graphs.saver import damaged_threads
+    from solon.store.upkeep.pruning import damage_of
+
+    damage = damage_of(Path(store.checkpoints))
+    if damage and not repair:
+        yield Check("checkpoints", "broken", f"{store.checkpoints} is damaged: {damage}", _SET_ASIDE)
+        return
+    damaged = asyncio.run(damaged_threads(store, drop=repair))
+    if damage:
+        yield Check("checkpoints", "note", f"{store.checkpoints} was damaged, and is set aside beside it", "")
+    if damaged:
+        told = f"{len(damaged)} checkpoints cannot be read, e.g. of thread {damaged[0]}"
+        if repair:
+            yield Check("checkpoints", "note", f"{told}; they are dropped", "")
+        else:
+            yield Check("checkpoints", "broken", told, _SET_ASIDE)
+    missing, waiting = count_without_checkpoint(store)
+    if missing:
+        told = f"{missing} of {waiting} items that wait have no checkpoint"
+        yield Check(
+            "checkpoints", "note", told, "nothing to do: an answer replays them, without paying again"
+        )
+
+
+_SET_ASIDE = "run `solon doctor --repair` or `solon resume`: it is set aside, and items are replayed, unpaid"
+
+
+def _check_threads(waiting: list[tuple[str, str, int]]) -> Iterator[Check]:
+    """Threads of another graph are not lost: their items are replayed from the journal up to the decision."""
+    from solon.graphs.versions import graph_version
+
+    for recipe, version, number in waiting:
+        current, _ = graph_version(recipe)
+        if version == current:
+            yield Check(
+                "threads", "ok", f"{number} waiting {recipe} items stand in the current graph ({version})"
+            )
+            continue
+        yield Check(
+            "threads",
+            "note",
+            f"{number} waiting {recipe} items stand in graph {version}, this version of Solon has {current}",
+            "run `solon migrate-threads`: it replays them from the journal, without paying again",
+        )
+
+
+def check_disk(url: str) -> Iterator[Check]:
+    from solon.store.database.engine import sqlite_path
+
+    path = sqlite_path(url)
+    folder = path.parent if path is not None else Path.cwd()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    low = free < LOW_DISK
+    yield Check(
+        "disk",
+        "note" if low else "ok",
+        f"{free / (1 << 30):.1f} GiB free at {folder}",
+        "free some space" if low else "",
+    )
+
+
+def check_models(config: Config, *, offline: bool) -> list[Check]:
+    """Can each model be made, and does its server answer? The weights of a local model are hashed."""
+    checks = []
+    for name, model in config.models.items():
+        try:
+            checks.append(_check_model(name, model, offline=offline))
+        except SolonError as error:
+            checks.append(Check(f"model {name}", "broken", f"{model.model}: {error.cause}", error.next_step))
+    return checks
+
+
+def _check_model(name: str, model: ModelConfig, *, offline: bool) -> Check:
+    from solon.agents.models.factory import make_chat_model
+
+    chat = make_chat_model(model)
+    label = f"model {name}"
+    if model.provider in ("builtin", "gguf"):
+        return _check_local(label, model)
+    if model.provider == "scripted":
+        return Check(label, "note", f"{model.model} is a scripted fake: its records are no data", "")
+    base_url = str(getattr(chat, "base_url", "") or "")
+    if offline or not base_url:
+        return Check(label, "ok", f"{model.model}: settings hold; its server was not asked")
+    key = getattr(chat, "key", None)
+    return asyncio.run(_ask_server(label, model, base_url, key.get_secret_value() if key is not None else ""))
+
+
+def _check_local(label: str, model: ModelConfig) -> Check:
+    from solon.agents.models.weights import SHA256, builtin_model
+
+    if _version("xllamacpp") is None:
+        return Check(label, "broken", f"{model.model} needs xllamacpp", "pip install 'solon[local]'")
+    if model.provider == "gguf":
+        size = Path(model.name).expanduser().stat().st_size
+        return Check(label, "ok", f"{model.model}: {size / 1e6:.0f} MB")
+    return Check(
+        label, "ok", f"{model.model}: weights at {builtin_model()}, sha256 {SHA256[:12]}... as expected"
+    )
+
+
+async def _ask_server(label: str, model: ModelConfig, base_url: str, key: str) -> Check:
+    """GET /models, which every OpenAI-compatible server has; a server without it still counts as reached."""
+    import aiohttp
+
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    timeout = aiohttp.ClientTimeout(total=SERVER_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{base_url.rstrip('/')}/models", headers=headers) as response,
+        ):
+            if response.status in (401, 403):
+                return Check(
+                    label,
+                    "broken",
+                    f"{base_url} refuses the key (HTTP {response.status})",
+                    "check the key in api_key_env",
+                )
+            body = await response.json(content_type=None) if response.status == 200 else {}
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        problem = str(error) or type(error).__name__
+        return Check(
+            label,
+            "broken",
+            f"no answer from {base_url}: {problem}",
+            "start the server, or mend base_url in the configuration",
+        )
+    rows = body.get("data") if isinstance(body, dict) else None
+    names = [str(row.get("id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    if names and model.name not in names:
+        return Check(
+            label,
+            "broken",
+            f"{base_url} answers but has no model {model.name!r}",
+            f"it has: {', '.join(names[:8])}",
+        )
+    return Check(label, "ok", f"{model.model}: {base_url} answers")

@@ -1,0 +1,317 @@
+"""Plan a project before it begins: calls, tokens, money, hours, and the share of items that the experts can see.
+
+Every figure is a range. At first it comes from word counts and reading speed, and says so; once the store has finished
+items under the same panel, from what they took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from solon.config import Config
+from solon.consensus.target import read_target
+from solon.errors import ConfigError, UsageError
+from solon.formats.seed_groups import SeedGroup
+from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
+from solon.operations.planning.ranges import Range, add_up, multiply
+from solon.plugins import Plugin, bind, references
+
+if TYPE_CHECKING:
+    from solon.store.database.store import Store
+    from solon.store.runs.throughput import MeasuredRates, Rate
+
+__all__ = ["WORDS_PER_MINUTE", "GroupPlan", "Plan", "Range", "groups_of_config", "make_plan", "measure"]
+
+UNSURE = (0.1, 0.3, 0.6)
+"""Share of items on which a panel is not confident, before anything is measured: it may be anything."""
+CALL_SECONDS = (1.0, 4.0, 15.0)
+SHAPING = ("models", "generator", "critic", "judges", "resolver", "plugins")
+"""Sections of a configuration on which the calls of an item depend."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """What experts can do for one specialty and language; see `Plan` for the figures."""
+
+    specialty: str
+    lang: str
+    items: int
+    review_seconds: Range
+    wanted_reviews: Range
+    expert_hours: float
+    affordable_reviews: Range
+    seen: Range
+    enough: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `items` take of machines and people.
+
+    Attributes:
+        cost: None where a price is unknown; currency: of the prices, empty where it is unknown or mixed.
+        machine_hours: with as many calls in flight as configured; review_seconds: for one answer.
+        wanted_reviews: that the policy would ask for; affordable_reviews: that the experts' time allows.
+        seen: share of all items that experts can see; enough: is the whole demand affordable?
+        measured_items: how many finished items stand behind the measured figures.
+        groups: the same for each specialty and language, the largest first.
+        notes: what to know of the models, such as that one of them is the built-in one, and of the figures.
+    """
+
+    recipe: str
+    policy: str
+    items: int
+    expert_hours: float
+    calls: Range
+    tokens: Range
+    cost: Range | None
+    currency: str
+    machine_hours: Range
+    review_seconds: Range
+    wanted_reviews: Range
+    affordable_reviews: Range
+    seen: Range
+    enough: str
+    measured_items: int
+    groups: tuple[GroupPlan, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def within(self, most: float) -> str:
+        """Does the cost stay within `most`: yes, no, cannot tell.
+
+        Raises:
+            UsageError: a price is unknown, and so is the cost.
+        """
+        if self.cost is None:
+            raise UsageError(
+                "a limit on cost needs the price of every model, and one has none",
+                next_step="add [models.NAME.price] with input and output per million tokens",
+            )
+        return "yes" if self.cost.high <= most else "no" if self.cost.low > most else "cannot tell"
+
+    def to_plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def make_plan(
+    config: Config,
+    *,
+    items: int,
+    experts: int,
+    minutes: float,
+    days: int,
+    recipe: str = "preference",
+    words: float | None = None,
+    store: Store | None = None,
+    groups: Sequence[SeedGroup] = (),
+    plugins: Mapping[str, Plugin] | None = None,
+) -> Plan:
+    """Plan `items` with `experts` people who give `minutes` a day on `days` days.
+
+    Args:
+        words: mean words of a seed, where it is known.
+        store: where earlier runs of the same recipe and panel were measured.
+        groups: of the seeds, see `solon.formats.seed_groups`; default: `[plan]` of the configuration.
+        plugins: functions of a project that cannot be imported by their names, such as a notebook's.
+
+    Raises:
+        UsageError: a number below what makes sense; an unknown recipe.
+    """
+    _check(items, experts, minutes, days, recipe)
+    config, notes = _bound(config, plugins or {})
+    found = measure(store, recipe, config) if store is not None else None
+    if not found and references(config):
+        notes += (
+            "the time and money that functions of your own take are in no figure: they were not measured",
+        )
+    model = Assumed(config, recipe, words)
+    per_item = _measured(found.calls) if found else model.calls()
+    tokens = (
+        add_up(_measured(found.input_tokens), _measured(found.output_tokens)) if found else model.tokens()
+    )
+    cost = (_measured(found.cost) if found and found.cost else None) if found else model.cost()
+    seconds = _measured(found.model_seconds) if found else multiply(per_item, Range(*CALL_SECONDS))
+    review = _measured(found.review_seconds) if found and found.review_seconds else model.review_seconds()
+    unsure = _measured(found.unsure, most=1.0) if found and found.unsure else Range(*UNSURE)
+    wanted = _wanted(config, items, unsure)
+    available = experts * minutes * days * 60
+    affordable = Range(
+        available / review.high, available / review.likely, available / review.low, review.source
+    )
+    seen = _share(affordable, items)
+    return Plan(
+        recipe=recipe,
+        policy=config.routing.policy,
+        items=items,
+        expert_hours=available / 3600,
+        calls=per_item.times(items),
+        tokens=tokens.times(items),
+        cost=cost.times(items) if cost else None,
+        currency=model.currency() if cost else "",
+        machine_hours=seconds.times(items / 3600 / model.in_flight()),
+        review_seconds=review,
+        wanted_reviews=wanted,
+        affordable_reviews=affordable,
+        seen=seen,
+        enough=_is_enough(affordable, wanted),
+        measured_items=found.items if found else 0,
+        notes=(*config.notes(), *notes),
+        groups=_plan_groups(
+            config,
+            groups or groups_of_config(config, items),
+            recipe,
+            review,
+            wanted,
+            store,
+            experts,
+            available,
+        ),
+    )
+
+
+def _bound(config: Config, plugins: Mapping[str, Plugin]) -> tuple[Config, tuple[str, ...]]:
+    """The configuration as a run of it is pinned: only so are runs with the same functions found again."""
+    try:
+        return bind(config, plugins), ()
+    except ConfigError as error:
+        return config, (f"no run can be the same and measure this: {error.cause}",)
+
+
+def _check(items: int, experts: int, minutes: float, days: int, recipe: str) -> None:
+    if items < 1 or experts < 0 or minutes < 0 or days < 0:
+        raise UsageError(
+            "a plan needs at least one item, and no negative numbers of experts, minutes or days"
+        )
+    if recipe == "label":
+        raise UsageError("labels are given by people alone: there is no panel to plan")
+    if recipe not in ("preference", "instruction"):
+        raise UsageError(f"there is no recipe {recipe!r}", next_step="recipes: preference, instruction")
+
+
+def groups_of_config(config: Config, items: int) -> list[SeedGroup]:
+    """The shares of `[plan]` as numbers of seeds; none where it names no share."""
+    plan = config.plan
+    if not plan.specialties and not plan.languages:
+        return []
+    kinds, langs = plan.specialties or {"": 1.0}, plan.languages or {"": 1.0}
+    total = sum(kinds.values()) * sum(langs.values())
+    found = [
+        SeedGroup(kind.lower(), lang.lower(), round(items * a * b / total))
+        for kind, a in kinds.items()
+        for lang, b in langs.items()
+    ]
+    return sorted(found, key=lambda group: (-group.items, group.specialty, group.lang))
+
+
+def _plan_groups(
+    config: Config,
+    groups: Sequence[SeedGroup],
+    recipe: str,
+    review: Range,
+    wanted: Range,
+    store: Store | None,
+    experts: int,
+    available: float,
+) -> tuple[GroupPlan, ...]:
+    """Experts of a specialty answer that one; the others share the rest as it asks for time."""
+    measured = _group_seconds(store, recipe) if store is not None else {}
+    total = max(1, sum(group.items for group in groups))
+    seconds = [
+        _measured(measured[group.specialty, group.lang])
+        if (group.specialty, group.lang) in measured
+        else review
+        if review.source == "measured" or group.words is None
+        else Assumed(config, recipe, group.words).review_seconds()
+        for group in groups
+    ]
+    asked = [wanted.times(group.items / total) for group in groups]
+    demand = [want.likely * each.likely for want, each in zip(asked, seconds, strict=True)]
+    own = {name.lower(): number for name, number in config.plan.experts.items()}
+    per_expert = available / experts if experts else 0.0
+    free = max(0.0, experts - sum(own.values())) * per_expert
+    made = []
+    for group, each, want, need in zip(groups, seconds, asked, demand, strict=True):
+        same = [group.specialty in own and other.specialty == group.specialty for other in groups]
+        others = [name.specialty not in own for name in groups]
+        shared = same if group.specialty in own else others
+        mine = own[group.specialty] * per_expert if group.specialty in own else free
+        pool = sum(value for value, counted in zip(demand, shared, strict=True) if counted)
+        given = mine * need / pool if pool else 0.0
+        can = Range(given / each.high, given / each.likely, given / each.low, each.source)
+        made.append(
+            GroupPlan(
+                group.specialty,
+                group.lang,
+                group.items,
+                each,
+                want,
+                given / 3600,
+                can,
+                _share(can, group.items),
+                _is_enough(can, want),
+            )
+        )
+    return tuple(made)
+
+
+def _group_seconds(store: Store, recipe: str) -> dict[tuple[str, str], Rate]:
+    from solon.store.runs.throughput import review_seconds_by_group
+
+    with store.connect() as connection:
+        return review_seconds_by_group(connection, recipe)
+
+
+def _share(found: Range, items: int) -> Range:
+    low, likely, high = (min(1.0, value / max(1, items)) for value in (found.low, found.likely, found.high))
+    return Range(low, likely, high, found.source)
+
+
+def _is_enough(affordable: Range, wanted: Range) -> str:
+    return "yes" if affordable.low >= wanted.high else "no" if affordable.high < wanted.low else "cannot tell"
+
+
+def measure(store: Store, recipe: str, config: Config) -> MeasuredRates | None:
+    """Rates of earlier runs whose items take the same calls as they would under `config`."""
+    from solon.store.runs.runs import all_runs, config_payload
+    from solon.store.runs.throughput import measured_rates
+
+    wanted = config.effective()
+    with store.connect() as connection:
+        ids = {run.config_id for run in all_runs(connection) if run.recipe == recipe}
+        same = [name for name in sorted(ids) if _same_calls(config_payload(connection, name), wanted)]
+        return measured_rates(connection, recipe, same)
+
+
+def _same_calls(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return all(old.get(name) == new.get(name) for name in SHAPING)
+
+
+def _wanted(config: Config, items: int, unsure: Range) -> Range:
+    """Reviews that the policy asks for: the pilot with its quarter seen twice, or its held-out half by as many people
+    as the target of a certificate takes; what is not confident; audits."""
+    routing = config.routing
+    if routing.policy in ("always", "certified"):  # without a certificate, `certified` asks about everything
+        return Range(items, items, items)
+    if routing.policy == "budget":
+        most = min(items, routing.review_budget)
+        return Range(most, most, most)
+    pilot = min(routing.pilot, max(1, int(items * routing.pilot_share))) if routing.policy == "pilot" else 0
+    rest = items - pilot
+    none = Range(0.0, 0.0, 0.0, "measured")
+    doubted = none if routing.policy == "never" else unsure
+    target = read_target(routing.target)
+    asked = 1.25 if target.experts == 1 else (target.experts + 1.25) / 2
+    audits = routing.audit_share * target.audited_by
+    low, likely, high = (
+        pilot * asked + rest * share + rest * (1 - share) * audits
+        for share in (doubted.low, doubted.likely, doubted.high)
+    )
+    return Range(low, likely, high, doubted.source)
+
+
+def _measured(rate: Rate, most: float | None = None) -> Range:
+    """Mean and its 95% interval (normal)."""
+    low, high = max(0.0, rate.mean - 1.96 * rate.error), rate.mean + 1.96 * rate.error
+    return Range(low, rate.mean, high if most is None else min(most, high), "measured")

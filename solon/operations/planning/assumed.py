@@ -1,0 +1,125 @@
+"""What an item takes as far as word counts and reading speed say: the figures before anything was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solon.config import Config
+from solon.operations.planning.ranges import Range, add_up, multiply
+
+WORDS_PER_MINUTE = 238
+"""Silent reading of English non-fiction by adults; Brysbaert 2019, Journal of Memory and Language 109, 104047."""
+TOKENS_PER_WORD = (1.2, 1.35, 2.0)
+"""English to other languages in Latin script, as tokenizers of current models cut them; other scripts take more."""
+PROMPT_WORDS = (20.0, 60.0, 300.0)
+"""Of a seed, where no measurement or `--words` says better."""
+ANSWER_SHARE = (0.2, 0.5, 1.0)
+"""Of the room for an answer that a model fills."""
+ESCALATED = 0.3
+"""Share of items that a tier of judges sends on to the next; it may be none or all."""
+DECIDING_SECONDS = (5.0, 15.0, 45.0)
+"""To decide and say why, besides reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """An item's calls from the configuration, its tokens from word counts."""
+
+    config: Config
+    recipe: str
+    words: float | None
+
+    @property
+    def _pair(self) -> bool:
+        return self.recipe == "preference"
+
+    def _roles(self) -> list[tuple[str, Range, float, float]]:
+        """(model, calls, words of texts in each prompt as multiples of an answer, room for the answer)."""
+        config = self.config
+        drafts = config.generator.n if self._pair else 1
+        room = float(config.generator.max_tokens or self._room(config.generator.models))
+        again = config.routing.max_redrafts
+        rounds = Range(1.0, 1.0 + 0.1 * again, 1.0 + again)
+        roles: list[tuple[str, Range, float, float]] = []
+        authors = [*config.generator.models, *("" for _ in config.generator.python)]
+        for model in config.generator.models:
+            share = drafts / len(authors)
+            revised = drafts / len(config.generator.models) if config.generator.revise else 0.0
+            roles.append((model, rounds.times(share), 0.0, room))
+            roles.append((model, Range(0.0, revised * 0.3, revised * rounds.high), 1.5, room))
+        if not config.critic.python:
+            roles.append((config.critic.model, rounds.times(drafts), 1.0, config.critic.max_tokens))
+        for seat in config.judges:
+            if not seat.python:
+                each = seat.samples * (2 if self._pair else 1)
+                shown = 2.0 if self._pair else 1.0
+                asked = multiply(rounds, self._asked(seat.tier))
+                roles.append((seat.model, asked.times(each), shown, seat.max_tokens))
+        if self._pair and config.resolver.enabled:
+            resolver = config.resolver
+            # Two judges are asked why, then the resolver hears both: three calls on a split panel.
+            roles.append((resolver.model, Range(0.0, 0.6, 3.0 * rounds.high), 2.5, resolver.max_tokens))
+        return roles
+
+    def _asked(self, tier: int) -> Range:
+        """Share of items that reach a tier of judges: all the first, of the others at least what is for people."""
+        routing = self.config.routing
+        if tier == 0 or routing.policy in ("always", "certified"):
+            return Range(1.0, 1.0, 1.0)
+        return Range(0.0, ESCALATED**tier, 1.0)
+
+    def _room(self, models: tuple[str, ...]) -> int:
+        return max((self.config.models[name].max_tokens for name in models), default=512)
+
+    def calls(self) -> Range:
+        return add_up(*(count for _, count, _, _ in self._roles()))
+
+    def tokens(self) -> Range:
+        pairs = [self._tokens(*role[1:]) for role in self._roles()]
+        return add_up(*(part for pair in pairs for part in pair))
+
+    def cost(self) -> Range | None:
+        parts = []
+        for model, count, texts, room in self._roles():
+            price = self.config.models[model].price
+            if price is None:
+                return None
+            given, made = self._tokens(count, texts, room)
+            parts += [given.times(price.input / 1e6), made.times(price.output / 1e6)]
+        return add_up(*parts)
+
+    def currency(self) -> str:
+        prices = [self.config.models[name].price for name in self.config.models_in_use()]
+        names = {price.currency for price in prices if price is not None}
+        return names.pop() if len(names) == 1 else ""
+
+    def _tokens(self, count: Range, texts: float, room: float) -> tuple[Range, Range]:
+        answer = Range(*ANSWER_SHARE).times(room)
+        prompt = multiply(self._prompt_words(), Range(*TOKENS_PER_WORD))
+        own = self._law_words() * TOKENS_PER_WORD[1]
+        given = add_up(prompt, answer.times(texts), Range(own, own, own))
+        return multiply(count, given), multiply(count, answer)
+
+    def _prompt_words(self) -> Range:
+        return Range(*PROMPT_WORDS) if self.words is None else Range(self.words, self.words, self.words)
+
+    def _law_words(self) -> float:
+        from solon.law.documents import load_constitution
+
+        template = 120  # words of a template without what is filled in
+        return len(load_constitution(self.config.law.constitution).as_prompt().split()) + template
+
+    def review_seconds(self) -> Range:
+        room = self.config.generator.max_tokens or self._room(self.config.generator.models)
+        answers = 2 if self._pair else 1
+        shown = Range(*ANSWER_SHARE).times(answers * room / TOKENS_PER_WORD[1])
+        words = add_up(self._prompt_words(), shown)
+        return add_up(words.times(60 / WORDS_PER_MINUTE), Range(*DECIDING_SECONDS))
+
+    def in_flight(self) -> int:
+        """Calls at once, as the configuration says; 8 where it leaves it open."""
+        return (
+            self.config.run.concurrency
+            or max([self.config.models[name].concurrency for name in self.config.models_in_use()] or [0])
+            or 8
+        )

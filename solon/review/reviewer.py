@@ -1,0 +1,268 @@
+"""What the API and the pages both do for a reviewer: hand out the next review, take an answer in, take it back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from solon.errors import ReviewError
+from solon.review.auth import Caller
+from solon.review.blind import show_blind
+from solon.review.schemas.queue import (
+    BlindItem,
+    DecisionIn,
+    DecisionOut,
+    EmptyReason,
+    NextOut,
+    Progress,
+    UndoOut,
+)
+from solon.review.state import Room
+from solon.store.database.audit_log import append, unread
+from solon.store.reviewing.answering import Answered, answer_lease
+from solon.store.reviewing.drafts import Lease
+from solon.store.reviewing.experts import STAGES, ExpertRow
+from solon.store.reviewing.known import move_on, next_known
+from solon.store.reviewing.queue import count_in_hand, lease_next, lease_review
+from solon.store.reviewing.review_lists import count_answers
+from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.reviewing.undoing import BeingApplied
+from solon.store.reviewing.unvoting import replayed
+from solon.store.reviewing.unvoting import take_back as take_answer_back
+from solon.store.runs.activity import judging
+
+if TYPE_CHECKING:
+    from solon.store.database.engine import Connection
+
+
+T = TypeVar("T")
+NOTED_AT_ONCE = 20
+REPLAY_SECONDS = 8.0
+"""So long an undo waits for its review to be open again."""
+
+TOLD = {
+    "decided": "Saved.",
+    "vote": "Saved.",
+    "second": "Someone had decided this one before; yours is kept as a second opinion.",
+    "skipped": "Skipped: it goes to someone else.",
+    "declined": "Declined: it goes to someone else.",
+    "escalated": "Handed to a lead.",
+}
+
+
+async def write(room: Room, function: Callable[[Connection], T]) -> T:
+    """Run a short function in the group-commit writer."""
+    result: T = await room.store.writer.run(function)
+    return result
+
+
+async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOut:
+    """Lease the next review to the caller, or say why there is none."""
+    mix, store = room.options.mix, room.store
+
+    def lease(connection: Connection) -> tuple[BlindItem | None, ExpertRow]:
+        expert = caller.expert
+        for _ in STAGES:
+            found = lease_next(
+                connection,
+                expert,
+                exclude=exclude,
+                match=room.options.match,
+                reviewers=room.reviewers,
+                offer=partial(next_known, store, connection, expert, mix),
+            )
+            if found is not None:
+                return _shown(room, connection, *found, caller), expert
+            stage = move_on(store, connection, expert, mix)
+            if stage == expert.stage:
+                break
+            expert = replace(expert, stage=stage)
+        return None, expert
+
+    item, expert = await write(room, lease)
+    if item is not None:
+        return NextOut(item=item)
+    if expert.stage == "guidelines":
+        return NextOut(item=None, empty="guidelines", message="Read the guidelines first.")
+    if expert.stage != "proven":
+        return NextOut(item=None, empty="onboarding", message="Send what you have open; then it goes on.")
+    return await asyncio.to_thread(_why_empty, room, expert.actor)
+
+
+async def open_review(room: Room, caller: Caller, review_id: str) -> BlindItem:
+    """Lease one named review to the caller."""
+
+    def lease(connection: Connection) -> BlindItem:
+        found = lease_review(
+            connection, caller.expert, review_id, match=room.options.match, reviewers=room.reviewers
+        )
+        return _shown(room, connection, *found, caller)
+
+    return await write(room, lease)
+
+
+def _shown(room: Room, connection: Connection, lease: Lease, review: ReviewRow, caller: Caller) -> BlindItem:
+    append(
+        room.store,
+        connection,
+        caller.expert.actor,
+        "review.read",
+        review.id,
+        {"assignment": lease.id, "channel": caller.channel},
+    )
+    return show_blind(room, connection, lease, review, caller.expert)
+
+
+def _why_empty(room: Room, actor: str) -> NextOut:
+    counts = room.live.counts()
+    with room.store.connect() as connection:
+        panel = judging(connection)
+        leased, escalated = count_in_hand(connection, actor)
+    if counts["free"]:
+        n = counts["free"]
+        waits = f"{n} reviews wait" if n != 1 else "One review waits"
+        told = (
+            f"{waits}, but not for you: in other fields or languages, for other people, or set aside by you. "
+        )
+        told += "What you skipped comes back an hour later."
+        return _empty("nothing_for_you", told)
+    if panel.working or (counts["opening"] and room.worker is not None):
+        told = "The panel is still at work; new reviews appear here by themselves."
+        return _empty("being_judged", told, panel.until)
+    if panel.stopped or counts["opening"]:
+        return _empty("stopped", "The run was stopped; whoever runs it can continue it.")
+    if leased or escalated:
+        parts = [f"others have {leased} open"] if leased else []
+        parts += [f"{escalated} wait for a lead"] if escalated else []
+        return _empty(
+            "in_hand", f"Nothing is free: {', '.join(parts)}. What comes back appears here by itself."
+        )
+    if counts["held"]:
+        rest = (
+            "are held back under a budget until all are judged; those worth most appear here by themselves."
+        )
+        return _empty("held", f"{counts['held']} {rest}")
+    return _empty("all_done", "All done: nothing waits.")
+
+
+def _empty(reason: EmptyReason, message: str, until: float | None = None) -> NextOut:
+    return NextOut(item=None, empty=reason, message=message, until=until and round(until))
+
+
+async def note_shown(room: Room, caller: Caller, rows: Sequence[Mapping[str, Any]], *, why: bool) -> None:
+    """Note which items a list showed. With `why` it told what brought each here, which counts as having read it: the
+    reader's later answer to it is no blind evidence. The first time is noted."""
+    actor = caller.expert.actor
+    ids = [str(row["item_id"]) for row in rows]
+    if not ids:
+        return
+
+    def note(connection: Connection) -> list[str]:
+        append(room.store, connection, actor, "queue.read", "", {"items": ids})
+        return unread(connection, actor, "item.read", ids) if why else []
+
+    new = await write(room, note)
+    for start in range(0, len(new), NOTED_AT_ONCE):
+        part = new[start : start + NOTED_AT_ONCE]
+        await write(room, lambda c, some=part: _note_read(room, c, actor, some))  # type: ignore[misc]
+
+
+def _note_read(room: Room, connection: Connection, actor: str, item_ids: Sequence[str]) -> None:
+    for item_id in item_ids:
+        append(room.store, connection, actor, "item.read", item_id, {"list": True})
+
+
+async def take_answer(
+    room: Room, caller: Caller, given: DecisionIn, token: str, *, review_id: str
+) -> DecisionOut:
+    """Take an answer in, once; with `next`, lease the next review in the same breath."""
+    times: Mapping[str, Any] = given.times.model_dump()
+
+    def answer(connection: Connection) -> Answered:
+        return answer_lease(
+            room.store,
+            connection,
+            caller.expert,
+            token,
+            given.answer,
+            review_id=review_id,
+            channel=caller.channel,
+            times={name: value for name, value in times.items() if value is not None},
+            reviewers=room.reviewers,
+            answers=room.options.answers,
+            answers_below=room.options.answers_below,
+        )
+
+    taken = await write(room, answer)
+    if not taken.replayed:
+        room.metrics.answers.labels(taken.kind).inc()
+    if taken.kind in ("decided", "vote") and room.worker is not None:
+        room.worker.wake()
+    following = await hand_out(room, caller, given.exclude) if given.next else None
+    return DecisionOut(
+        kind=taken.kind,
+        review=taken.review_id,
+        assignment=taken.assignment_id,
+        decision=taken.decision_id,
+        replayed=taken.replayed,
+        message=TOLD[taken.kind],
+        next=following,
+    )
+
+
+async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
+    """Undo a decision, or a vote, of the caller's."""
+
+    def back(connection: Connection) -> BlindItem | None:
+        lease, review = take_answer_back(room.store, connection, caller.expert, decision_id, room.reviewers)
+        return None if lease is None else _shown(room, connection, lease, review, caller)
+
+    until = time.monotonic() + REPLAY_SECONDS
+    while True:
+        try:
+            item = await write(room, back)
+            break
+        except BeingApplied:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.1)
+    if item is not None:
+        return UndoOut(decision=decision_id, item=item, message="Taken back; it is open again.")
+    if room.worker is None:
+        message = (
+            "Taken back. It comes back to you first once a worker has replayed it (this server has none)."
+        )
+    else:
+        room.worker.wake(begun=True)
+        item = await _wait_for_replay(room, caller, decision_id)
+        if item is not None:
+            return UndoOut(decision=decision_id, item=item, message="Taken back; it is open again.")
+        message = "Taken back. It comes back to you first, in a moment."
+    return UndoOut(decision=decision_id, item=None, message=message)
+
+
+async def _wait_for_replay(room: Room, caller: Caller, decision_id: str) -> BlindItem | None:
+    """Lease the review that the worker's replay has brought back to the caller; None where it takes too long."""
+    until = time.monotonic() + REPLAY_SECONDS
+    while time.monotonic() < until:
+        await asyncio.sleep(0.1)
+        with room.store.connect() as connection:
+            review_id = replayed(connection, decision_id, caller.expert.actor)
+        if review_id is not None:
+            try:
+                return await open_review(room, caller, review_id)
+            except ReviewError:
+                return None
+    return None
+
+
+def progress_of(room: Room, caller: Caller) -> Progress:
+    """One's own and the team's answers, and what waits."""
+    with room.store.connect() as connection:
+        today, mine, team = count_answers(connection, caller.expert.actor)
+    counts = room.live.counts()
+    return Progress(mine_today=today, mine=mine, team=team, waiting=counts["free"] + counts["escalated"])

@@ -1,0 +1,1 @@
+"""What goes over the wire of the review API: requests, answers and their examples, one module a subject."""

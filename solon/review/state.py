@@ -1,0 +1,160 @@
+"""What every request of one review server shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import Request
+from itsdangerous import URLSafeSerializer
+
+from solon.config.sections import ReviewersConfig
+from solon.errors import ConfigError
+from solon.law.documents import Constitution, Rubric
+from solon.review.sso import Sso, sso_of
+from solon.review.webhooks import Herald, Hooks
+from solon.store.database.audit_log import sealing_key
+from solon.store.reviewing.experts import TokenCheck
+from solon.store.reviewing.known import Mix
+from solon.store.reviewing.reading import law_document
+
+if TYPE_CHECKING:
+    from solon.config.review import ReviewConfig
+    from solon.project import Project
+    from solon.review.jobs import Jobs
+    from solon.review.live import Live
+    from solon.review.metrics import Metrics
+    from solon.review.similar import Similar
+    from solon.review.worker import Worker
+    from solon.store.database.engine import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a server runs.
+
+    Attributes:
+        work: deliver decisions to their graphs here; else `solon resume` or another server does.
+        match: give experts reviews of their specialties and languages first, or only those.
+        secure: set the cookie for TLS only.
+        answers: so many people are asked each question; a lead settles what they differ in.
+        answers_below: further people are asked only where panel and first answer are less sure than this.
+        mix: how known questions are mixed into the queue.
+        onboarding: new experts begin with the guidelines; `guidelines` is their text, as Markdown.
+        poll_seconds: how often decisions made elsewhere (the command line, another server) are looked for.
+    """
+
+    work: bool = True
+    match: Literal["prefer", "require"] = "prefer"
+    secure: bool = False
+    poll_seconds: float = 2.0
+    answers: int = 1
+    answers_below: float = 1.0
+    mix: Mix = field(default_factory=Mix)
+    onboarding: bool = False
+    guidelines: str = ""
+    hooks: Hooks | None = None
+    address: str = ""
+
+
+def options_of(config: ReviewConfig, **more: Any) -> Options:
+    """The options that the configuration gives.
+
+    Raises:
+        ConfigError: the file of the guidelines cannot be read.
+    """
+    text = ""
+    if config.guidelines:
+        try:
+            text = Path(config.guidelines).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"[review] guidelines: {config.guidelines} cannot be read: {error}",
+                next_step="give a Markdown file in UTF-8",
+            ) from None
+    mix = Mix(
+        golden_share=config.golden_share,
+        golden_days=config.golden_days,
+        practice=config.practice,
+        calibration=config.calibration,
+        repeat_share=config.repeat_share,
+        repeat_days=config.repeat_days,
+    )
+    asked = {"answers": config.answers, "answers_below": config.answers_below}
+    return Options(**asked, mix=mix, onboarding=config.onboarding, guidelines=text, **more)  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class Room:
+    """One server: its project, its people's ways in, its worker, what it has read of the law."""
+
+    project: Project
+    options: Options
+    tokens: TokenCheck
+    signer: URLSafeSerializer
+    csrf_key: bytes
+    live: Live
+    metrics: Metrics
+    worker: Worker | None
+    herald: Herald | None
+    jobs: Jobs
+    similar: Similar
+    sso: Sso | None
+    _laws: dict[str, Constitution | Rubric] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Any:
+        return self.project.store
+
+    @property
+    def reviewers(self) -> ReviewersConfig:
+        """Whose decision is final, as it is configured now."""
+        return self.project.config.reviewers
+
+    def law(
+        self, connection: Connection, constitution_id: str, rubric_id: str
+    ) -> tuple[Constitution, Rubric]:
+        """The law that an item is pinned to; versions never change, so each is read once."""
+        for kind, model, law_id in (
+            ("Constitution", Constitution, constitution_id),
+            ("Rubric", Rubric, rubric_id),
+        ):
+            if law_id not in self._laws:
+                self._laws[law_id] = model.model_validate(law_document(connection, kind, law_id))
+        constitution, rubric = self._laws[constitution_id], self._laws[rubric_id]
+        assert isinstance(constitution, Constitution)
+        assert isinstance(rubric, Rubric)
+        return constitution, rubric
+
+
+def make_room(project: Project, options: Options) -> Room:
+    """Put a server's parts together; nothing runs yet."""
+    from solon.review.jobs import Jobs
+    from solon.review.live import Live
+    from solon.review.metrics import Metrics
+    from solon.review.similar import Similar
+    from solon.review.worker import Worker
+
+    key = sealing_key(project.store, "cookies")
+    live = Live(project.store)
+    return Room(
+        project=project,
+        options=options,
+        tokens=TokenCheck(project.store),
+        signer=URLSafeSerializer(key, salt="session"),
+        csrf_key=sealing_key(project.store, "csrf"),
+        live=live,
+        metrics=Metrics(),
+        worker=Worker(project, live, options.poll_seconds) if options.work else None,
+        herald=Herald(project.store, options.hooks, options.poll_seconds) if options.hooks else None,
+        jobs=Jobs(project, works=options.work),
+        similar=Similar(),
+        sso=sso_of(project.store, project.config.sso),
+    )
+
+
+def get_room(request: Request) -> Room:
+    """The server that a request came to."""
+    room: Room = request.app.state.room
+    return room

@@ -1,0 +1,22 @@
+"""The event log: what happened to whom, in ids and numbers only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from solon.store.database import clock
+from solon.store.database.ids import new_id
+from solon.store.database.writer import Row
+from solon.store.tables.people import Event
+
+
+def event(actor: str, kind: str, subject: str, detail: dict[str, Any]) -> tuple[type, Row]:
+    """A row of the event log: ids and numbers only."""
+    return Event, {
+        "id": new_id(),
+        "at": clock.now(),
+        "actor": actor,
+        "kind": kind,
+        "subject": subject,
+        "detail": detail,
+    }

@@ -1,0 +1,221 @@
+"""The store: one project's data in SQLite or PostgreSQL. This room alone knows the database."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, inspect, select, text
+from tenacity import Retrying, retry_if_exception_message, stop_after_delay, wait_random
+
+from solon import __version__
+from solon.errors import NoStore, StoreError
+from solon.store.database.claims import find_lost
+from solon.store.database.engine import (
+    BUSY_SECONDS,
+    checkpoint_location,
+    make_engine,
+    mapped_errors,
+    sqlite_path,
+)
+from solon.store.database.ids import keyed_hash
+from solon.store.database.writer import Row, Writer
+from solon.store.tables.runs import Meta, Text
+
+SCHEMA = "0026"
+"""The migration that this version of Solon wants."""
+CLEAN = "secure_delete"
+"""Name in `meta`: everything that was ever erased in the files of this store was overwritten, since they were made or
+were last rewritten. Stores that were made before Solon overwrote lack it."""
+
+
+class Store:
+    """An open store. Reads go through `connect`, writes through `transaction` or the group-commit `writer`.
+
+    Attributes:
+        url: the SQLAlchemy URL.
+        key: secret of this store; ids of texts are hashed with it, so that they tell nothing once erased.
+    """
+
+    def __init__(self, url: str, *, create: bool = False, restoring: bool = False) -> None:
+        """Open the store at `url`; with `create`, make it or bring it to the current schema.
+
+        Args:
+            restoring: open it also where it lacks tombstones that lie beside it, in order to obey them.
+
+        Raises:
+            StoreError: it is missing, of another version, or cannot be written.
+            ConfigError: the URL is no store URL.
+        """
+        self.url = url
+        self.engine = make_engine(url)
+        self.writer = Writer(self, find_lost)
+        try:
+            with mapped_errors(url):
+                self._prepare(create)
+                self.key = self._key()
+                if not restoring:
+                    self._check_tombstones()
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Commit what is under way and release every connection."""
+        self.writer.close()
+        self.engine.dispose()
+
+    @property
+    def checkpoints(self) -> str:
+        """The file (SQLite) or URL (PostgreSQL) that holds the graphs' checkpoints."""
+        return checkpoint_location(self.url)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection for reading one consistent snapshot."""
+        options: dict[str, Any] = {}
+        if self.engine.dialect.name == "postgresql":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with mapped_errors(self.url), self.engine.connect().execution_options(**options) as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A short write transaction. Never hold it across a model call or an await."""
+        with (
+            mapped_errors(self.url),
+            self.engine.connect().execution_options(solon_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def text_row(self, body: str, seed_id: str | None) -> tuple[str, tuple[type, Row]]:
+        """The id and the row of a text. A text belongs to one seed, so that it can be forgotten with it."""
+        clean = storable(body)
+        text_id = keyed_hash(self.key, seed_id or "", clean)
+        return text_id, (Text, {"id": text_id, "seed_id": seed_id, "body": clean})
+
+    def _prepare(self, create: bool) -> None:
+        path = sqlite_path(self.url)
+        if path is not None and not path.exists():
+            if not create:
+                raise NoStore(
+                    f"there is no store {path}",
+                    next_step="start one with `solon run`, or name it with --store",
+                )
+            check_folder(path)
+        with self.engine.connect() as connection:
+            found = read_schema(connection)
+        if found == SCHEMA:
+            _use_wal(self.engine)
+            return
+        if found is None and not create:
+            raise NoStore(
+                f"{path or self.engine.url} holds no Solon store",
+                next_step="check --store, or start one with `solon run`",
+            )
+        if found is not None and not create:
+            raise StoreError(
+                f"the store has schema {found}, this version of Solon wants {SCHEMA}",
+                next_step="run `solon doctor --migrate` (make a copy of the file first)",
+            )
+        from solon.store.migrations import upgrade
+
+        upgrade(self.engine)
+        _use_wal(self.engine)
+
+    def _check_tombstones(self) -> None:
+        """A store that was put back from an older copy holds again what was forgotten since."""
+        from solon.store.database.tombstones import missing_stones, tombstones_file
+
+        missing = missing_stones(self)
+        if missing:
+            raise StoreError(
+                f"{tombstones_file(self.url)} has {len(missing)} tombstones that this store lacks: it is an older "
+                "copy, in which what was forgotten since stands again",
+                next_step="run `solon forget --again`",
+            )
+
+    def _key(self) -> str:
+        with self.engine.connect() as connection:
+            from solon.store.tables import meta
+
+            query = select(meta.c.value).where(meta.c.name == "key")
+            found = connection.execute(query).scalar_one_or_none()
+        if found is not None:
+            return str(found)
+        with self.transaction() as connection:
+            from solon.store.database.writer import insert_rows
+
+            made = {"key": secrets.token_hex(32), CLEAN: "1"}
+            insert_rows(connection, [(Meta, {"name": name, "value": value}) for name, value in made.items()])
+        return self._key()
+
+
+def storable(body: str) -> str:
+    """A text as both databases can hold it: without NUL and lone surrogates, otherwise unchanged."""
+    if body.isascii() and "\x00" not in body:
+        return body
+    clean = body.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return body if clean == body else clean
+
+
+def _use_wal(engine: Engine) -> None:
+    """Readers and the writer of a SQLite file do not block each other. A file that is in this mode stays in it."""
+    if engine.dialect.name != "sqlite":
+        return
+    # SQLite does not wait for its turn when the mode is changed: it says "locked" at once, so it is asked again.
+    again = Retrying(
+        retry=retry_if_exception_message(match=r"(?s).*database is locked"),
+        stop=stop_after_delay(BUSY_SECONDS),
+        wait=wait_random(0.01, 0.1),
+        reraise=True,
+    )
+    again(_set_wal, engine)
+
+
+def _set_wal(engine: Engine) -> None:
+    with engine.connect() as connection:
+        if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+
+def check_folder(path: Path) -> None:
+    """Raises StoreError where the folder of a SQLite file is missing."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise StoreError(f"the folder {folder} of the store does not exist", next_step=f"mkdir -p {folder}")
+
+
+def read_schema(connection: Connection) -> str | None:
+    """The schema of the store in this database, None where there is none yet: the database may be given one.
+
+    Raises:
+        StoreError: a newer Solon made it, or another program that keeps its migrations by alembic, too.
+    """
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = max(connection.execute(text("SELECT version_num FROM alembic_version")).scalars(), default=None)
+    place = sqlite_path(connection.engine.url.render_as_string()) or connection.engine.url
+    if found is not None and not re.fullmatch(r"\d{4}", found):
+        raise StoreError(
+            f"{place} belongs to another program (its schema is {found!r})",
+            next_step="check --store, or name an empty database",
+        )
+    if found is not None and found > SCHEMA:
+        raise StoreError(
+            f"{place} was made by a newer Solon: it has schema {found}, and this one, {__version__}, knows {SCHEMA}",
+            next_step="upgrade with `pip install --upgrade solon`; the store was not changed",
+        )
+    return found

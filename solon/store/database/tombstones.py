@@ -1,0 +1,158 @@
+"""Tombstones: keyed hashes of what was forgotten, so that nothing of it comes back by import, run, preview or restore.
+
+They stand in the store, and once more in a file beside it: a store that is put back from an older copy lacks the
+tombstones that were set since, and is refused until they were obeyed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import Connection, func, select
+
+from solon.store.database import clock
+from solon.store.database.engine import sqlite_path
+from solon.store.database.ids import keyed_hash
+from solon.store.database.writer import insert_rows
+from solon.store.tables import tombstones
+from solon.store.tables.privacy import Tombstone
+
+if TYPE_CHECKING:
+    from solon.formats.seed_rows import SeedRow
+
+
+KINDS = ("seed", "text", "id", "group", "subject")
+
+
+@dataclass(frozen=True, slots=True)
+class Stone:
+    """One mark. `id`: the keyed hash of kind and value; `act`: the forgetting that set it."""
+
+    id: str
+    kind: str
+    act: str
+    created_at: float
+
+
+def make_stone(key: str, kind: str, value: str, act: str) -> Stone:
+    return Stone(stone_id(key, kind, value), kind, act, round(clock.now(), 3))
+
+
+def stone_id(key: str, kind: str, value: str) -> str:
+    return keyed_hash(key, "tombstone", kind, value)
+
+
+def words_of(content: Mapping[str, Any]) -> str:
+    """What a seed asks, as two spellings of the same request have it: without roles, white space or case."""
+    turns = [str(turn.get("content") or "") for turn in content.get("messages") or ()]
+    parts = [*(turns or [str(content.get("prompt") or "")]), str(content.get("input") or "")]
+    return " ".join(" ".join(parts).casefold().split())
+
+
+class KeyedStore(Protocol):
+    """What tombstones ask of a store: its key, where it lies, and a connection."""
+
+    key: str
+    url: str
+
+    def connect(self) -> AbstractContextManager[Connection]: ...
+
+
+class Tombstones:
+    """The marks of one store, read once."""
+
+    def __init__(self, store: KeyedStore, connection: Connection) -> None:
+        self._key = store.key
+        self._ids = set(connection.execute(select(tombstones.c.id)).scalars())
+
+    def __bool__(self) -> bool:
+        return bool(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def refuse(self, seed: SeedRow, seed_id: str) -> str:
+        """Which kind of mark stands against a seed; empty where none does."""
+        if not self._ids:
+            return ""
+        content = {"prompt": seed.prompt, "messages": seed.messages, "input": seed.input}
+        values = {"seed": seed_id, "text": words_of(content), "id": seed.id}
+        return self._find({**values, "group": seed.group, "subject": seed.subject})
+
+    def marks(self, seed_id: str, seed: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+        """The same of a stored seed, by its columns and content."""
+        values = {"seed": seed_id, "text": words_of(content), "id": seed["external_id"]}
+        return self._find({**values, "group": seed["group"], "subject": seed["subject"]})
+
+    def has_seed(self, seed_id: str) -> bool:
+        return stone_id(self._key, "seed", seed_id) in self._ids
+
+    def _find(self, values: Mapping[str, str | None]) -> str:
+        for kind, value in values.items():
+            if value and stone_id(self._key, kind, value) in self._ids:
+                return kind
+        return ""
+
+
+def read_tombstones(store: KeyedStore) -> Tombstones:
+    with store.connect() as connection:
+        return Tombstones(store, connection)
+
+
+def count_tombstones(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(tombstones)).scalar_one())
+
+
+def add_stones(connection: Connection, stones: Iterable[Stone]) -> None:
+    rows = [{name: getattr(stone, name) for name in Stone.__slots__} for stone in stones]
+    insert_rows(connection, [(Tombstone, row) for row in rows])
+
+
+def tombstones_file(url: str) -> Path:
+    """The file beside a SQLite store, or in the working folder of one on a server."""
+    path = sqlite_path(url)
+    return path.with_name(f"{path.stem}.tombstones.jsonl") if path else Path.cwd() / "solon.tombstones.jsonl"
+
+
+def name_of_key(key: str) -> str:
+    """Tells the stores apart whose marks one file holds; says nothing of the key."""
+    return hashlib.sha256(f"tombstones:{key}".encode()).hexdigest()[:16]
+
+
+def write_stones(store: KeyedStore, stones: Iterable[Stone]) -> None:
+    """Add marks to the file, on disk before the store changes: a crash between leaves a forgetting to be repeated."""
+    own = name_of_key(store.key)
+    path = tombstones_file(store.url)
+    with path.open("a", encoding="utf-8") as stream:
+        for stone in stones:
+            row = {name: getattr(stone, name) for name in Stone.__slots__}
+            stream.write(json.dumps({**row, "store": own}) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def missing_stones(store: KeyedStore, file: Path | None = None) -> list[Stone]:
+    """Marks that a file holds for this store and that the store lacks: it is an older copy."""
+    path = file or tombstones_file(store.url)
+    if not path.is_file():
+        return []
+    own, found = name_of_key(store.key), {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+            if row.pop("store") == own:
+                found[row["id"]] = Stone(**row)
+        except (ValueError, KeyError, TypeError):
+            continue  # a torn last line: its forgetting never began
+    if not found:
+        return []
+    with store.connect() as connection:
+        known = set(connection.execute(select(tombstones.c.id)).scalars())
+    return [stone for name, stone in found.items() if name not in known]

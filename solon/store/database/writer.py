@@ -1,0 +1,270 @@
+"""One writer thread a process: rows and small transactions from many tasks are committed in groups.
+
+SQLite takes one writer at a time, and a synced commit costs more than the rows in it. Tasks hand over rows (inserted
+with ON CONFLICT DO NOTHING, since every id is deterministic) or functions of a connection; the thread commits all
+that has gathered in one short immediate transaction and then wakes the tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from solon.errors import ClaimLost, InternalError
+from solon.store.database.claims import Claim
+from solon.store.tables import table_of
+
+T = TypeVar("T")
+C_co = TypeVar("C_co", covariant=True)
+Row = Mapping[str, Any]
+Rows = Sequence[tuple[type, Row]]
+GROUP = 512
+PAUSE = 0.01
+"""Seconds between the beginnings of two commits. What a crash takes is what was handed over in this time."""
+
+
+@dataclass(slots=True)
+class _Job:
+    rows: Rows
+    function: Callable[[Any], Any] | None
+    future: Future[Any] | asyncio.Future[Any]
+    claim: Claim | None = None
+    instead: Rows = ()
+
+
+def insert_rows(connection: Connection, rows: Iterable[tuple[type, Row]]) -> None:
+    """Insert rows of any tables in dependency order; a row that is there already stays as it is."""
+    by_table: dict[Table, dict[tuple[str, ...], list[Row]]] = {}
+    for table_class, row in rows:
+        table = table_of(table_class)
+        by_table.setdefault(table, {}).setdefault(tuple(row), []).append(row)
+    for table in sorted(by_table, key=_dependency_rank):
+        for columns, same_columns in by_table[table].items():
+            prepared = _prepare(connection.dialect, table, columns)
+            connection.exec_driver_sql(prepared.sql, [prepared.values(row) for row in same_columns])
+
+
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    """An insert as the driver takes it; compiling it, and not each row's values, is what costs."""
+
+    sql: str
+    names: tuple[str, ...]
+    converters: tuple[tuple[str, Callable[[Any], Any]], ...]
+    defaults: Mapping[str, Any]
+    named: bool
+
+    def values(self, row: Row) -> Any:
+        if self.converters or self.defaults:
+            row = {**self.defaults, **row}
+            for name, convert in self.converters:
+                row[name] = convert(row[name])
+        return row if self.named else tuple([row[name] for name in self.names])
+
+
+@lru_cache(maxsize=512)
+def _prepare(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Insert:
+    insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table).on_conflict_do_nothing()
+    compiled = insert.compile(dialect=dialect, column_keys=list(columns))
+    names = tuple(compiled.positiontup or compiled.params)
+    made = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names}
+    return _Insert(
+        str(compiled),
+        names,
+        converters=tuple((name, convert) for name, convert in made.items() if convert is not None),
+        defaults={name: _default(table, name) for name in names if name not in columns},
+        named=not compiled.positional,
+    )
+
+
+def _default(table: Table, name: str) -> Any:
+    """The value of a column that a row does not give."""
+    default = table.c[name].default
+    if default is None or not default.is_scalar:
+        raise InternalError(f"a row of {table.name} must give {name}")
+    return default.arg  # type: ignore[attr-defined]
+
+
+_ranks: dict[str, int] = {}
+
+
+def _dependency_rank(table: Table) -> int:
+    if not _ranks:
+        _ranks.update({known.name: rank for rank, known in enumerate(table.metadata.sorted_tables)})
+    return _ranks[table.name]
+
+
+class Transactions(Protocol[C_co]):
+    """What a writer writes to: the store, or a file of checkpoints."""
+
+    def transaction(self) -> AbstractContextManager[C_co]:
+        """A short write transaction; errors of the database come out as `StoreError`."""
+
+
+class Writer(Generic[C_co]):
+    """The group-commit writer of one store in this process.
+
+    What is handed over with a `claim` is written only while that claim holds; otherwise none of it is, and whoever
+    waits for it gets `ClaimLost`. All claims of a commit are looked up at once, in its own transaction.
+    """
+
+    def __init__(
+        self,
+        store: Transactions[C_co],
+        find_lost: Callable[[Any, set[Claim]], set[Claim]] = lambda connection, claims: set(),
+    ) -> None:
+        self._store, self._find_lost = store, find_lost
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    async def add(self, rows: Rows) -> None:
+        """Insert rows; returns once they are committed."""
+        if rows:
+            await self._submit_async(rows, None)
+
+    async def run(self, function: Callable[[C_co], T], rows: Rows = (), claim: Claim | None = None) -> T:
+        """Insert rows, then run a short function, in one write transaction; returns its value once committed.
+
+        Whatever it raises undoes its own changes and rows only. It may be run again where another of its group failed,
+        so it must do nothing but read and write through its connection.
+        """
+        result: T = await self._submit_async(rows, function, claim)
+        return result
+
+    def post(self, rows: Rows, claim: Claim | None = None, instead: Rows = ()) -> Future[None]:
+        """Insert rows without waiting; the future tells when they are committed. `instead`: where the claim is lost."""
+        future: Future[None] = Future()
+        self._put(_Job(rows, None, future, claim, instead))
+        return future
+
+    def send(self, rows: Rows, claim: Claim | None = None) -> asyncio.Future[None]:
+        """Like `post`, for a task that may wait: the event loop is woken once for all that a commit has settled."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_see)
+        self._put(_Job(rows, None, future, claim))
+        return future
+
+    def close(self) -> None:
+        """Commit what was handed over and end the thread."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._jobs.put(None)
+            self._jobs = queue.SimpleQueue()  # what comes later is for another thread
+        if thread is not None:
+            thread.join()
+
+    async def _submit_async(
+        self, rows: Rows, function: Callable[[Any], Any] | None, claim: Claim | None = None
+    ) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._put(_Job(rows, function, future, claim))
+        # Shielded: a cancelled task must not undo what the thread is about to commit.
+        return await asyncio.shield(future)
+
+    def _put(self, job: _Job) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, args=(self._jobs,), name="solon-writer", daemon=True
+                )
+                self._thread.start()
+            self._jobs.put(job)
+
+    def _work(self, waiting: queue.SimpleQueue[_Job | None]) -> None:
+        begun = 0.0
+        while True:
+            job = waiting.get()
+            if job is None:
+                return
+            # What comes alone is committed at once; under load a short pause lets many share one commit.
+            time.sleep(max(0.0, begun + PAUSE - time.monotonic()))
+            begun = time.monotonic()
+            jobs = [job]
+            ended = False
+            while len(jobs) < GROUP:
+                try:
+                    following = waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    ended = True
+                    break
+                jobs.append(following)
+            self._commit(jobs)
+            if ended:
+                return
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        results: list[_Result] = []
+        isolating = False
+        try:
+            with self._store.transaction() as connection:
+                isolating = len(jobs) > 1
+                claims = {job.claim for job in jobs if job.claim is not None}
+                lost = self._find_lost(connection, claims) if claims else set()
+                rows = [row for job in jobs for row in (job.instead if job.claim in lost else job.rows)]
+                if rows:
+                    insert_rows(cast("Connection", connection), rows)
+                for job in jobs:
+                    if job.claim is not None and job.claim in lost:
+                        results.append((job.future, None, ClaimLost(job.claim.item_id)))
+                        continue
+                    value = None if job.function is None else job.function(connection)
+                    results.append((job.future, value, None))
+                isolating = False
+        except BaseException as error:
+            if isolating:
+                # One bad job must not take the others down: each gets a transaction of its own.
+                for job in jobs:
+                    self._commit([job])
+                return
+            _settle_all([(job.future, None, error) for job in jobs])
+            return
+        _settle_all(results)
+
+
+def _see(future: asyncio.Future[None]) -> None:
+    """A task that failed elsewhere never asks for its last rows: asyncio need not complain of that."""
+    if not future.cancelled():
+        future.exception()
+
+
+_Result = tuple["Future[Any] | asyncio.Future[Any]", Any, BaseException | None]
+
+
+def _settle_all(results: list[_Result]) -> None:
+    """Tell everybody who waits; each event loop is woken once for all of its tasks."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Result]] = {}
+    for result in results:
+        future = result[0]
+        if isinstance(future, asyncio.Future):
+            by_loop.setdefault(future.get_loop(), []).append(result)
+        else:
+            _settle([result])
+    for loop, own in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, own)
+        except RuntimeError:
+            pass  # that loop is closed: nobody waits any more
+
+
+def _settle(results: list[_Result]) -> None:
+    for future, value, error in results:
+        if future.cancelled():
+            continue
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)

@@ -1,0 +1,1 @@
+"""What learning reads, and what changes when a new consensus version is adopted."""

@@ -1,0 +1,126 @@
+"""What a new consensus version changes: items that follow it, are replayed under it, or are confirmed by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, bindparam, func, or_, select, update
+
+from solon.store.database import clock
+from solon.store.database.events import event
+from solon.store.database.writer import insert_rows
+from solon.store.learning.evidence import Judged
+from solon.store.runs.items import next_attempt
+from solon.store.tables import items, records, reviews
+
+
+def adopt_for_queued(
+    connection: Connection, run_id: str, consensus_id: str, certificate_id: str | None
+) -> int:
+    """Items that were never started follow the new version."""
+    statement = (
+        update(items)
+        .where(items.c.run_id == run_id, items.c.state == "queued", items.c.starts == 0)
+        .values(consensus_id=consensus_id, certificate_id=certificate_id)
+    )
+    return int(connection.execute(statement).rowcount)
+
+
+def reorder(connection: Connection, values: Mapping[str, float]) -> None:
+    """Put waiting reviews, by id, where what a decision is worth now belongs. Random samples keep their order."""
+    statement = (
+        update(reviews)
+        .where(
+            reviews.c.id == bindparam("of_review"),
+            reviews.c.state == "waiting",
+            reviews.c.rule != "pilot",
+            or_(reviews.c.inclusion.is_(None), reviews.c.inclusion == 1.0),
+        )
+        .values(
+            value=bindparam("new_value"),
+            priority=-bindparam("new_value", type_=reviews.c.value.type)
+            / func.coalesce(reviews.c.minutes, 1.0),
+        )
+    )
+    if values:
+        rows = [{"of_review": name, "new_value": round(value, 6)} for name, value in values.items()]
+        connection.execute(statement, rows)
+
+
+def send_again(
+    connection: Connection, judged: Judged, consensus_id: str, certificate_id: str | None, *, why: str
+) -> bool:
+    """Replay an item under the new version, from its journal. A review that somebody took meanwhile stays."""
+    if judged.review_id is None:
+        _withdraw_audit(connection, judged.item_id, why)
+    elif not withdraw_review(connection, judged.review_id, why=why):
+        return False
+    connection.execute(
+        update(items)
+        .where(items.c.id == judged.item_id)
+        .values(consensus_id=consensus_id, certificate_id=certificate_id)
+    )
+    next_attempt(connection, judged.item_id)
+    connection.execute(
+        update(items).where(items.c.id == judged.item_id).values(state="queued", finished_at=None)
+    )
+    return True
+
+
+def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool:
+    """Take a review out of the queue, which nobody has in hand: a compare-and-swap from `waiting` only. A withdrawn
+    review is no precedent."""
+    statement = (
+        update(reviews)
+        .where(reviews.c.id == review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False))
+        .values(state="withdrawn", resolved_at=clock.now())
+    )
+    if connection.execute(statement).rowcount != 1:
+        return False
+    insert_rows(connection, [event("system", "withdrawn", review_id, {"why": why})])
+    return True
+
+
+def _withdraw_audit(connection: Connection, item_id: str, why: str) -> None:
+    """What is accepted no longer is not audited; should it be accepted again, it is drawn again. One that somebody has
+    in hand stays: the answer speaks of the record that it was drawn for."""
+    open_audit = (
+        reviews.c.item_id == item_id,
+        reviews.c.kind == "audit",
+        reviews.c.state == "waiting",
+        reviews.c.leased.is_(False),
+    )
+    ids = list(connection.execute(select(reviews.c.id).where(*open_audit)).scalars())
+    statement = update(reviews).where(*open_audit).values(state="withdrawn", resolved_at=clock.now())
+    connection.execute(statement)
+    insert_rows(connection, [event("system", "withdrawn", name, {"why": why}) for name in ids])
+
+
+def confirm_record(
+    connection: Connection,
+    judged: Judged,
+    consensus_id: str,
+    certificate_id: str | None,
+    *,
+    margin: float,
+    confidence: float,
+    tier: int,
+) -> None:
+    """An accepted record that the new version confirms carries its figures and names it, and the tier it rests on."""
+    connection.execute(
+        update(records)
+        .where(records.c.id == judged.record_id)
+        .values(
+            consensus_id=consensus_id,
+            certificate_id=certificate_id,
+            provisional=certificate_id is None,
+            margin=round(margin, 6),
+            confidence=round(confidence, 6),
+            tier=tier,
+        )
+    )
+    connection.execute(
+        update(items)
+        .where(items.c.id == judged.item_id)
+        .values(consensus_id=consensus_id, certificate_id=certificate_id)
+    )

@@ -1,0 +1,334 @@
+"""What learning reads: decided items with their verdicts, blind answers of people, and the items that may move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, case, exists, func, or_, select
+
+from solon.consensus.panel import Vote
+from solon.store.reviewing.review_rows import VOTES
+from solon.store.runs.run_row import RunRow
+from solon.store.runs.verdicts import against_on, votes_on
+from solon.store.tables import (
+    adjudications,
+    assignments,
+    decisions,
+    items,
+    precedents,
+    records,
+    reviews,
+    runs,
+)
+
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A counted decision on candidates that the panel judged."""
+
+    decision_id: str
+    item_id: str
+    attempt: int
+    shown: tuple[str, ...]
+    choice: str
+    candidate_id: str | None
+    actor: str
+    decided_at: float
+    held_out: bool
+    pilot: bool
+    kind: str
+    run_id: str
+    review_id: str = ""
+    inclusion: float | None = None
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """One person's blind answer to one question: an item's candidates in one attempt."""
+
+    question: tuple[str, int, tuple[str, ...]]
+    review_id: str
+    actor: str
+    choice: str
+    candidate_id: str | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An item whose panel has spoken, with where it stands."""
+
+    item_id: str
+    attempt: int
+    state: str
+    pilot: bool
+    record_id: str | None
+    chosen_id: str | None
+    review_id: str | None
+    shown: tuple[str, ...]
+    votes: tuple[Vote, ...] = field(default=())
+    against: dict[str, float] = field(default_factory=dict)
+
+
+def counted_decisions(
+    connection: Connection, scope_runs: Sequence[str], *, voted: bool = False
+) -> list[Decided]:
+    """First answers by experts with their own token, not undone, the oldest first; one for each item and kind.
+
+    Where a lead settled a disagreement otherwise, what the ruling says is what was decided. Items that were judged
+    again are under newer law than their run, so that only audits of them are there.
+
+    Args:
+        voted: with the decisions that votes made, too.
+    """
+    ruling = decisions.alias("ruling")
+    query = (
+        select(
+            decisions.c.id,
+            decisions.c.item_id,
+            reviews.c.attempt,
+            reviews.c.candidates,
+            func.coalesce(ruling.c.choice, decisions.c.choice).label("choice"),
+            case((ruling.c.id.is_(None), decisions.c.candidate_id), else_=ruling.c.candidate_id).label(
+                "candidate_id"
+            ),
+            decisions.c.actor,
+            decisions.c.decided_at,
+            precedents.c.half,
+            items.c.pilot,
+            reviews.c.kind,
+            reviews.c.inclusion,
+            reviews.c.rule,
+            items.c.run_id,
+            decisions.c.review_id,
+        )
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .join(items, items.c.id == decisions.c.item_id)
+        .join(precedents, precedents.c.decision_id == decisions.c.id)
+        .join(ruling, ruling.c.id == decisions.c.overruled_by, isouter=True)
+        .where(
+            or_(decisions.c.counts, *([decisions.c.actor == VOTES] if voted else [])),
+            decisions.c.undone_at.is_(None),
+            items.c.run_id.in_(scope_runs),
+        )
+        .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
+        .order_by(decisions.c.decided_at, decisions.c.id)
+    )
+    found: dict[tuple[str, str], Decided] = {}
+    for row in connection.execute(query):
+        decided = Decided(
+            decision_id=row.id,
+            item_id=row.item_id,
+            attempt=row.attempt,
+            shown=tuple(row.candidates),
+            choice=row.choice,
+            candidate_id=row.candidate_id,
+            actor=row.actor,
+            decided_at=row.decided_at,
+            held_out=row.half == "held_out",
+            pilot=bool(row.pilot),
+            kind=row.kind,
+            run_id=row.run_id,
+            review_id=row.review_id,
+            inclusion=row.inclusion,
+            rule=row.rule,
+        )
+        found.setdefault((decided.item_id, decided.kind), decided)
+    return list(found.values())
+
+
+def blind_answers(connection: Connection) -> list[Blind]:
+    """What people said without knowing what others or the panel say, over all runs, the oldest first.
+
+    Decisions with an expert's token, votes, second opinions and what was said before a review went to a lead.
+    """
+    asked = (reviews.c.id, reviews.c.item_id, reviews.c.attempt, reviews.c.candidates)
+    in_panels_words = reviews.c.response_schema.in_(("pair@1", "single@1"))  # labels are not
+    decided = (
+        select(
+            *asked,
+            decisions.c.actor,
+            decisions.c.choice,
+            decisions.c.candidate_id,
+            decisions.c.decided_at.label("at"),
+        )
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(decisions.c.counts, decisions.c.undone_at.is_(None), in_panels_words)
+    )
+    found = [_blind(row, row.choice, row.candidate_id, row.at) for row in connection.execute(decided)]
+    others = (
+        select(*asked, assignments.c.actor, assignments.c.answer, assignments.c.closed_at.label("at"))
+        .join(reviews, reviews.c.id == assignments.c.review_id)
+        .where(
+            assignments.c.state.in_(("vote", "second", "escalated")),
+            or_(assignments.c.revealed_at.is_(None), assignments.c.revealed_at >= assignments.c.closed_at),
+            in_panels_words,
+        )
+    )
+    for row in connection.execute(others):
+        if (row.answer or {}).get("choice"):
+            found.append(_blind(row, row.answer["choice"], row.answer.get("candidate"), row.at))
+    return sorted(found, key=lambda answer: (answer.at, answer.review_id, answer.actor))
+
+
+def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:
+    question = (row.item_id, row.attempt, tuple(row.candidates))
+    return Blind(question, row.id, row.actor, choice, candidate_id, at)
+
+
+def ruled_questions(connection: Connection, run_ids: Iterable[str]) -> set[tuple[str, int]]:
+    """(item, attempt) of questions on which people differed until a lead ruled. One that stayed contested has no
+    ruling that holds for all."""
+    query = (
+        select(reviews.c.item_id, reviews.c.attempt)
+        .join(adjudications, adjudications.c.review_id == reviews.c.id)
+        .where(adjudications.c.state == "decided", reviews.c.run_id.in_(list(run_ids)))
+    )
+    return {(row.item_id, row.attempt) for row in connection.execute(query)}
+
+
+def random_part_waits(connection: Connection, run_id: str) -> bool:
+    """Is a budget's review still open that was chosen for certain? Until then those chosen so are no sample."""
+    query = select(reviews.c.id).where(
+        reviews.c.run_id == run_id,
+        reviews.c.rule == "budget",
+        reviews.c.inclusion == 1.0,
+        reviews.c.state.in_(("opening", "held", "waiting")),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def items_of_runs(connection: Connection, run_ids: Iterable[str]) -> set[str]:
+    """Every item of these runs."""
+    return set(connection.execute(select(items.c.id).where(items.c.run_id.in_(list(run_ids)))).scalars())
+
+
+def count_learnable(
+    connection: Connection, run_ids: Sequence[str], kind: str = "interrupt"
+) -> tuple[int, float]:
+    """Decisions and verdicts by votes that a version could be fitted on, and when the newest was made.
+
+    `kind`: of review; audits are watched, never fitted on.
+    """
+    query = (
+        select(func.count(), func.coalesce(func.max(decisions.c.decided_at), 0.0))
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(
+            or_(decisions.c.counts, decisions.c.actor == VOTES),
+            decisions.c.undone_at.is_(None),
+            decisions.c.label.is_(None),
+            reviews.c.kind == kind,
+            reviews.c.run_id.in_(run_ids),
+        )
+    )
+    count, newest = connection.execute(query).one()
+    return int(count), float(newest)
+
+
+def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
+    """Runs of the same recipe and configuration: their panel, law and prompts are the run's own."""
+    query = select(runs.c.id).where(runs.c.recipe == run.recipe, runs.c.config_id == run.config_id)
+    return list(connection.execute(query).scalars())
+
+
+def judged_items(connection: Connection, run_id: str) -> list[Judged]:
+    """Waiting items that nobody leased, drafted or voted on, accepted ones that no person decided, with their votes;
+    without those that were judged again under newer law than the run's."""
+    found = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
+    votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in found])
+    against = against_on(connection, [j.shown for j in found])
+    return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in found]
+
+
+def _waiting_free(connection: Connection, run_id: str) -> list[Judged]:
+    begun_on = exists().where(
+        assignments.c.review_id == reviews.c.id,
+        or_(
+            assignments.c.state == "vote",
+            assignments.c.state.in_(("released", "expired")) & assignments.c.draft_id.is_not(None),
+        ),
+    )
+    query = (
+        select(
+            items.c.id,
+            items.c.attempt,
+            items.c.pilot,
+            reviews.c.id.label("review_id"),
+            reviews.c.candidates,
+        )
+        .join(reviews, (reviews.c.item_id == items.c.id) & (reviews.c.attempt == items.c.attempt))
+        .where(
+            items.c.run_id == run_id,
+            items.c.state == "waiting",
+            items.c.carried.is_(None),
+            reviews.c.state == "waiting",
+            reviews.c.kind == "interrupt",
+            reviews.c.leased.is_(False),
+            reviews.c.prefer_actor.is_(None),
+            ~begun_on,
+        )
+    )
+    return [
+        Judged(
+            row.id, row.attempt, "waiting", bool(row.pilot), None, None, row.review_id, tuple(row.candidates)
+        )
+        for row in connection.execute(query)
+        if row.candidates
+    ]
+
+
+def _accepted_unseen(connection: Connection, run_id: str) -> list[Judged]:
+    query = (
+        select(
+            items.c.id,
+            items.c.attempt,
+            items.c.pilot,
+            records.c.id.label("record_id"),
+            records.c.chosen_id,
+            records.c.shown,
+        )
+        .join(records, records.c.item_id == items.c.id)
+        .where(
+            items.c.run_id == run_id,
+            items.c.state == "accepted",
+            items.c.carried.is_(None),
+            records.c.superseded_at.is_(None),
+            records.c.decision_id.is_(None),
+        )
+    )
+    return [
+        Judged(
+            row.id,
+            row.attempt,
+            "accepted",
+            bool(row.pilot),
+            row.record_id,
+            row.chosen_id,
+            None,
+            tuple(row.shown),
+        )
+        for row in connection.execute(query)
+        if row.shown
+    ]
+
+
+def chosen_of(
+    connection: Connection, wanted: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[str | None, str | None]]:
+    """(item, attempt) -> the candidate that the record of that attempt chose, also a superseded one, and the
+    certificate that it was accepted under."""
+    found: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    ids = sorted({item_id for item_id, _ in wanted})
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        columns = (records.c.item_id, records.c.attempt, records.c.chosen_id, records.c.certificate_id)
+        for item_id, attempt, *told in connection.execute(
+            select(*columns).where(records.c.item_id.in_(part))
+        ):
+            found[item_id, attempt] = (told[0], told[1])
+    return found

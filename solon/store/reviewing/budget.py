@@ -1,0 +1,130 @@
+"""The reviews that a budget is spent on: those held, what was asked before, and writing down what was chosen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from solon.store.database import clock
+from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.runs.items import FINAL
+from solon.store.tables import items, reviews, seeds, texts
+
+ASKED = ("waiting", "decided")
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run's budget was spent on so far."""
+
+    reviews: int
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A held review that enters the queue: its place there, the probability that it was drawn with, and why."""
+
+    review: ReviewRow
+    priority: float
+    inclusion: float
+    reason: Mapping[str, Any]
+
+
+def spent_budget(connection: Connection, run_id: str) -> Spent:
+    """Reviews of the run that its budget opened, and the minutes that they were taken to need."""
+    query = select(func.count(), func.coalesce(func.sum(reviews.c.minutes), 0.0)).where(
+        reviews.c.run_id == run_id,
+        reviews.c.rule == "budget",
+        reviews.c.kind == "interrupt",
+        reviews.c.state.in_(ASKED),
+    )
+    n, minutes = connection.execute(query).one()
+    return Spent(int(n), float(minutes))
+
+
+def held_reviews(connection: Connection, run_id: str) -> list[ReviewRow]:
+    """Reviews of judged items that are held back until all are judged, in a stable order."""
+    query = (
+        select(reviews)
+        .join(items, items.c.id == reviews.c.item_id)
+        .where(reviews.c.run_id == run_id, reviews.c.state == "held", items.c.state == "waiting")
+        .order_by(reviews.c.id)
+    )
+    return [ReviewRow(**row) for row in connection.execute(query).mappings()]
+
+
+def asked_items(connection: Connection, run_id: str) -> list[str]:
+    """Items of the run that people are or were asked about."""
+    query = (
+        select(reviews.c.item_id)
+        .where(reviews.c.run_id == run_id, reviews.c.kind == "interrupt", reviews.c.state.in_(ASKED))
+        .distinct()
+        .order_by(reviews.c.item_id)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def requests_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
+    """The request of each item; empty where it was forgotten."""
+    found: dict[str, str] = {}
+    for part in _chunks(item_ids):
+        query = (
+            select(items.c.id, texts.c.body)
+            .join(seeds, seeds.c.id == items.c.seed_id)
+            .join(texts, texts.c.id == seeds.c.text_id)
+            .where(items.c.id.in_(part))
+        )
+        for item_id, body in connection.execute(query):
+            found[item_id] = str((json.loads(body) if body else {}).get("prompt") or "")
+    return [found.get(item_id, "") for item_id in item_ids]
+
+
+def open_picked(connection: Connection, run_id: str, picked: Sequence[Picked]) -> None:
+    """The picked ones enter the queue; what is no longer held stays as it is.
+
+    A crash may have left a review held whose item had just ended: it is withdrawn now.
+    """
+    ended = select(items.c.id).where(items.c.run_id == run_id, items.c.state.in_(FINAL))
+    connection.execute(
+        update(reviews)
+        .where(reviews.c.run_id == run_id, reviews.c.state == "held", reviews.c.item_id.in_(ended))
+        .values(state="withdrawn", resolved_at=clock.now())
+    )
+    held = update(reviews).where(reviews.c.id == bindparam("of_review"), reviews.c.state == "held")
+    if picked:
+        chosen = held.values(
+            state="waiting",
+            priority=bindparam("new_priority"),
+            inclusion=bindparam("new_inclusion"),
+            reasons=bindparam("new_reasons", type_=reviews.c.reasons.type),
+        )
+        values = [
+            {
+                "of_review": p.review.id,
+                "new_priority": p.priority,
+                "new_inclusion": p.inclusion,
+                "new_reasons": [*(p.review.reasons or ()), dict(p.reason)],
+            }
+            for p in picked
+        ]
+        connection.execute(chosen, values)
+
+
+def withdraw_held(connection: Connection, review_id: str) -> None:
+    """A held review is not asked: its item has ended. Until then it stays held, so that a crash loses nothing."""
+    connection.execute(
+        update(reviews)
+        .where(reviews.c.id == review_id, reviews.c.state == "held")
+        .values(state="withdrawn", resolved_at=clock.now())
+    )
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]

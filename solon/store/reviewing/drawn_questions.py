@@ -1,0 +1,96 @@
+"""Questions that were drawn at random to be asked, in the order they are asked in, answered or not. Reads only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, or_, select
+
+from solon.store.reviewing.overlaps import half_of
+from solon.store.runs.items import FORGOTTEN
+from solon.store.tables import items, reviews, seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A question of the pilot, or of the random part of a budget.
+
+    `group`: of its seed; a seed without one is a group of its own. `size`: items of the run in it. `chance`: that it
+    was drawn with; `pilot`: all that were drawn with it had the same.
+    """
+
+    item_id: str
+    attempt: int
+    shown: tuple[str, ...]
+    group: str
+    size: int
+    chance: float
+    pilot: bool
+    held_out: bool
+
+
+def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn]:
+    """Every question that was drawn at random and put to people, one for each item, the first to be asked first.
+
+    Items that were judged again under newer law, and those forgotten, are left out.
+    """
+    query = (
+        select(
+            reviews.c.item_id,
+            reviews.c.attempt,
+            reviews.c.candidates,
+            reviews.c.inclusion,
+            reviews.c.rule,
+            seeds.c.id,
+            seeds.c.group,
+        )
+        .join(items, items.c.id == reviews.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(
+            reviews.c.run_id == run_id,
+            reviews.c.kind == "interrupt",
+            reviews.c.state.in_(("waiting", "decided")) | (items.c.attempt > reviews.c.attempt),
+            or_(reviews.c.rule == "pilot", (reviews.c.rule == "budget") & (reviews.c.inclusion < 1.0)),
+            items.c.carried.is_(None),
+            items.c.state != FORGOTTEN,
+        )
+        .order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
+    )
+    rows = {row.item_id: row for row in connection.execute(query)}
+    sizes = _sizes(connection, run_id, [row.group for row in rows.values() if row.group])
+    total, pilot = _counts(connection, run_id)
+    return [
+        Drawn(
+            row.item_id,
+            row.attempt,
+            tuple(row.candidates),
+            row.group or row.id,
+            sizes[row.group] if row.group else 1,
+            pilot / total if row.rule == "pilot" else row.inclusion,
+            row.rule == "pilot",
+            half_of(key, row.group or row.id) == "held_out",
+        )
+        for row in rows.values()
+    ]
+
+
+def _sizes(connection: Connection, run_id: str, groups: Sequence[str]) -> Counter[str]:
+    """Items of the run by group."""
+    if not groups:
+        return Counter()
+    query = (
+        select(seeds.c.group, func.count())
+        .join(items, items.c.seed_id == seeds.c.id)
+        .where(items.c.run_id == run_id, seeds.c.group.is_not(None))
+        .group_by(seeds.c.group)
+    )
+    return Counter({row[0]: int(row[1]) for row in connection.execute(query)})
+
+
+def _counts(connection: Connection, run_id: str) -> tuple[int, int]:
+    """Items of the run, and of its pilot."""
+    own = select(func.count()).select_from(items).where(items.c.run_id == run_id)
+    total, pilot = (int(connection.execute(query).scalar_one()) for query in (own, own.where(items.c.pilot)))
+    return max(total, 1), max(pilot, 1)

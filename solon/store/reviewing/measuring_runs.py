@@ -1,0 +1,52 @@
+"""Runs whose questions measure the panel and its reviewers: there, it has to be known who answers."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from solon.config.sections import RoutingConfig
+from solon.errors import TokenWanted
+from solon.responses import is_label
+from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.runs.runs import config_payload, find_run
+from solon.store.tables import items, reviews
+from solon.store.tables import known_items as known
+
+
+def refuse_without_token(connection: Connection, review: ReviewRow, answers: int = 1) -> None:
+    """Refuse an answer for which no expert stands, in the same words for every review of such a run.
+
+    Args:
+        answers: so many people are asked each question.
+
+    Raises:
+        TokenWanted: the run of the review measures.
+    """
+    if answers > 1 or measures(connection, review):
+        raise token_wanted()
+
+
+def token_wanted() -> TokenWanted:
+    """The error, with the way to a token."""
+    return TokenWanted(
+        "this run measures its panel and its reviewers (by a pilot, audits, overlaps or golden questions), so that "
+        "each of its answers needs an expert's token",
+        next_step='export SOLON_TOKEN="$(solon expert add YOUR_NAME)" adds you (give it the same --store) and keeps '
+        "the token; solon expert rotate NAME gives somebody known a new one; in Python: Project(expert=token), where "
+        "project.add_expert(NAME) gives a token; for an import: --as-expert",
+    )
+
+
+def measures(connection: Connection, review: ReviewRow) -> bool:
+    """Does the run of a review draw questions that measure, as its pinned configuration says, or hold such already?"""
+    run = find_run(connection, review.run_id)
+    routing = RoutingConfig.model_validate(config_payload(connection, run.config_id).get("routing", {}))
+    if routing.measures and not is_label(review.response_schema):
+        return True
+    drawn = select(reviews.c.id).where(reviews.c.run_id == run.id, reviews.c.kind != "interrupt")
+    golden = (
+        select(known.c.id)
+        .join(items, items.c.id == known.c.item_id)
+        .where(known.c.purpose == "golden", known.c.retired_at.is_(None), items.c.recipe == run.recipe)
+    )
+    return any(connection.execute(query.limit(1)).first() is not None for query in (drawn, golden))

@@ -1,0 +1,146 @@
+"""Never ask twice: a decision on the same request and the same candidates is carried over from an earlier run.
+
+A decision is bound to the hash of recipe, seed and unordered candidate texts. Carried over, it is a decision of its
+own: channel `carried`, with `carried_from`, by the expert who gave it. It moves the item at once, but counts for
+nothing: no precedent, no reliability, no calibration, no certificate, since nobody has looked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from solon.store.database import clock
+from solon.store.database.audit_log import append
+from solon.store.database.events import event
+from solon.store.database.ids import hash_id
+from solon.store.database.store import Store
+from solon.store.database.writer import insert_rows
+from solon.store.reviewing.review_rows import REPEAT, find_review
+from solon.store.tables import candidates, decisions, events, items, reviews
+from solon.store.tables.people import Decision
+
+CARRIED = "carried"
+ASK_AGAIN = "run.ask_again"
+
+_COLUMNS = tuple(column.name for column in decisions.columns)
+
+
+def ask_again(store: Store, run_id: str, actor: str) -> None:
+    """From now on people are asked in this run even where they have decided the same in an earlier one."""
+    with store.transaction() as connection:
+        if not is_asking_again(connection, run_id):
+            insert_rows(connection, [event(actor, ASK_AGAIN, run_id, {})])
+            append(store, connection, actor, ASK_AGAIN, run_id)
+
+
+def is_asking_again(connection: Connection, run_id: str) -> bool:
+    """Was it said for this run that people shall be asked again?"""
+    query = select(events.c.id).where(events.c.subject == run_id, events.c.kind == ASK_AGAIN).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def has_decisions(connection: Connection, run_id: str) -> bool:
+    """Is there a decision of another run at all? Most stores' first run has nothing to look for."""
+    query = (
+        select(decisions.c.id).join(items, items.c.id == decisions.c.item_id).where(items.c.run_id != run_id)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[str, Any] | None:
+    """The decision of another run that answers this review; None where a person must be asked.
+
+    It is the newest of the latest run in which these candidates were decided. Where the experts of that run did not
+    agree with each other, there is none.
+    """
+    review = find_review(connection, review_id)
+    asked = select(decisions.c.id).where(
+        decisions.c.item_id == review.item_id, decisions.c.ordinal == review.ordinal
+    )
+    if connection.execute(asked.limit(1)).first() is not None:
+        return None  # taken back here: its author is asked again
+    query = (
+        select(decisions, items.c.run_id)
+        .join(items, items.c.id == decisions.c.item_id)
+        .join(reviews, (reviews.c.id == decisions.c.review_id) & (reviews.c.kind != REPEAT))
+        .where(
+            decisions.c.content_hash == review.content_hash,
+            decisions.c.response_schema == review.response_schema,
+            decisions.c.undone_at.is_(None),
+            decisions.c.channel != CARRIED,
+            items.c.run_id != run_id,
+        )
+        .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    latest = [row for row in rows if row["run_id"] == rows[0]["run_id"]]
+    text_of = _texts(
+        connection, [*review.candidates, *(r["candidate_id"] for r in latest if r["candidate_id"])]
+    )
+    said = {(row["choice"], text_of.get(row["candidate_id"]), row["edit_id"]) for row in latest}
+    if len(said) != 1:
+        return None
+    now = {text_of[candidate]: candidate for candidate in review.candidates}
+    row = latest[0]
+    candidate = now.get(text_of.get(row["candidate_id"], "")) if row["candidate_id"] else None
+    flags = _flags_on(connection, row["flags"] or {}, now)
+    return {**row, "candidate_id": candidate, "flags": flags}
+
+
+def carry(store: Store, connection: Connection, review_id: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer an opening review with a decision of an earlier run; returns the new decision's row. Nothing else waits.
+
+    Doing it again changes nothing: the decision's id follows from the review's.
+    """
+    review = find_review(connection, review_id)
+    now = clock.now()
+    row = {name: found[name] for name in _COLUMNS} | {
+        "id": hash_id(CARRIED, review.id, found["id"]),
+        "review_id": review.id,
+        "item_id": review.item_id,
+        "ordinal": review.ordinal,
+        "channel": CARRIED,
+        "carried_from": found["id"],
+        "counts": False,
+        "opened_at": None,
+        "first_input_at": None,
+        "active_seconds": None,
+        "decided_at": now,
+        "undone_at": None,
+    }
+    claimed = connection.execute(
+        update(reviews)
+        .where(reviews.c.id == review.id, reviews.c.state == "opening")
+        .values(state="decided", decision_id=row["id"], resolved_at=now)
+    )
+    if claimed.rowcount:
+        detail = {"decision": row["id"], "from": found["id"]}
+        insert_rows(connection, [(Decision, row), event("system", "decision.carried", review.id, detail)])
+        append(store, connection, "system", "decision.carried", review.id, detail)
+    return row
+
+
+def count_carried(connection: Connection, run_id: str) -> int:
+    """Decisions of a run that were carried over and stand."""
+    query = (
+        select(func.count())
+        .select_from(decisions.join(items, items.c.id == decisions.c.item_id))
+        .where(items.c.run_id == run_id, decisions.c.channel == CARRIED, decisions.c.undone_at.is_(None))
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    query = select(candidates.c.id, candidates.c.text_id).where(candidates.c.id.in_(ids))
+    return {row.id: row.text_id for row in connection.execute(query)}
+
+
+def _flags_on(
+    connection: Connection, flags: Mapping[str, list[str]], now: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """What was said of each candidate, said of those that stand here with the same text."""
+    text_of = _texts(connection, list(flags))
+    return {now[text_of[name]]: list(said) for name, said in flags.items() if text_of.get(name) in now}

@@ -1,0 +1,53 @@
+"""What keeps decisions from their items: what a worker, or a server without one, said of it last.
+
+It stands in the store, so that `solon status` and every server can tell it, also after the process that said it ended.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select
+
+from solon.store.database import clock
+from solon.store.database.writer import insert_rows
+from solon.store.reviewing.deliveries import delivery_problems
+from solon.store.tables import meta
+from solon.store.tables.runs import Meta
+
+SAID = "worker.stopped"
+MOST = 3
+"""So many different problems of single decisions are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stoppage:
+    """Why decisions wait. `at`: epoch seconds when a worker said so; None where only single decisions failed."""
+
+    why: str
+    at: float | None
+
+
+def note_worker(connection: Connection, why: str) -> None:
+    """Keep what stops the worker in place of what was kept before; empty: nothing does."""
+    connection.execute(delete(meta).where(meta.c.name == SAID))
+    if why:
+        value = json.dumps({"why": why, "at": round(clock.now(), 3)})
+        insert_rows(connection, [(Meta, {"name": SAID, "value": value})])
+
+
+def worker_said(connection: Connection) -> Stoppage | None:
+    """What a worker said last, unless one has worked since."""
+    value = connection.execute(select(meta.c.value).where(meta.c.name == SAID)).scalar_one_or_none()
+    return Stoppage(**json.loads(value)) if value is not None else None
+
+
+def why_waiting(connection: Connection, run_id: str | None = None) -> Stoppage | None:
+    """Why the decisions of a run, or of all, were not applied yet; None where nothing is known of it."""
+    said = worker_said(connection)
+    problems = [problem for problem, _ in delivery_problems(connection, run_id)[:MOST]]
+    told = [said.why, *problems] if said is not None else problems
+    if not told:
+        return None
+    return Stoppage("; ".join(dict.fromkeys(told)), said.at if said is not None else None)

@@ -1,0 +1,253 @@
+"""Consensus versions and certificates: what is in force for a scope, and adding the next ones.
+
+A scope is a recipe with its panel, constitution, rubric and prompts. A change of any of them is another scope, so a
+certificate never speaks for a panel that it has not seen; it also covers only the seeds that its sample came from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, desc, func, select, update
+
+from solon.store.database import clock
+from solon.store.database.ids import hash_id, new_id
+from solon.store.database.writer import insert_rows
+from solon.store.tables import certificates, configs, records
+from solon.store.tables import consensus_versions as versions
+from solon.store.tables.law import Certificate, ConsensusVersion
+
+if TYPE_CHECKING:
+    from solon.store.runs.run_row import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a configuration wants of a certificate: one that promises less is none to its runs, nor one about answers
+    that were written or criticised otherwise (`made`)."""
+
+    alpha: float
+    delta: float
+    target: str
+    made: str
+
+    @classmethod
+    def wanted(cls, config: Mapping[str, Any]) -> Promise:
+        """As a stored configuration states it."""
+        routing = config["routing"]
+        target = str(routing.get("target", "single"))
+        return cls(float(routing["alpha"]), float(routing["delta"]), target, making_of(config))
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRow:
+    """A certificate as it is stored. `threshold`: accept from this confidence on; of a cascade: the last tier's that
+    may accept at all."""
+
+    id: str
+    scope: str
+    status: str
+    alpha: float
+    delta: float
+    spent_delta: float
+    threshold: float | None
+    consensus_id: str
+    covers: dict[str, Any]
+    figures: dict[str, Any]
+    reason: str
+    created_at: float
+    suspended_at: float | None
+
+    @property
+    def cuts(self) -> tuple[float | None, ...]:
+        """From which confidence each tier of the panel accepts, None where it accepts nothing."""
+        tiers = self.figures.get("tiers")
+        return tuple(tier["threshold"] for tier in tiers) if tiers else (self.threshold,)
+
+    @property
+    def target(self) -> str:
+        return str(self.covers.get("target", "single"))
+
+    def keeps(self, promise: Promise) -> bool:
+        strict = self.alpha <= promise.alpha and self.delta <= promise.delta and self.target == promise.target
+        return strict and self.covers.get("made", promise.made) == promise.made
+
+    def to_promise(self) -> dict[str, Any]:
+        """What it promises, beside what experts agree among themselves."""
+        return {
+            "certificate": self.id,
+            "agreement": 1 - self.alpha,
+            "confidence": 1 - self.delta,
+            "threshold": self.threshold,
+            "target": self.target,
+            "ceiling": (self.figures.get("ceiling") or {}).get("experts_agree"),
+        }
+
+
+def making_of(config: Mapping[str, Any]) -> str:
+    """Hash of how a stored configuration has answers written and criticised before the panel sees them."""
+    roles = {name: config.get(name) or {} for name in ("generator", "critic", "instruction")}
+    models = config.get("models") or {}
+    named = {*(roles["generator"].get("models") or ()), roles["critic"].get("model")}
+    functions = {*(roles["generator"].get("python") or ()), roles["critic"].get("python")}
+    own = config.get("plugins") or {}
+    made = {
+        **roles,
+        "models": {
+            name: {key: value for key, value in models[name].items() if key != "price"}
+            for name in named
+            if name in models
+        },
+        "functions": {name: own[name] for name in functions if name in own},
+        "redrafts": (config.get("routing") or {}).get("max_redrafts"),
+    }
+    return hash_id("made", json.dumps(made, sort_keys=True))
+
+
+def scope_of(recipe: str, panel: str, constitution_id: str, rubric_id: str, prompts_id: str) -> str:
+    """The id of a scope."""
+    return hash_id("scope", recipe, panel, constitution_id, rubric_id, prompts_id)
+
+
+def newest_consensus(connection: Connection, scope: str) -> str | None:
+    """The newest learned version of a scope, None before the first."""
+    query = select(versions.c.id).where(versions.c.scope == scope).order_by(desc(versions.c.number)).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def consensus_payload(connection: Connection, consensus_id: str) -> dict[str, Any]:
+    """The payload of a version, see `ConsensusModel.from_json`."""
+    return dict(
+        connection.execute(select(versions.c.payload).where(versions.c.id == consensus_id)).scalar_one()
+    )
+
+
+def learned_from(connection: Connection, consensus_id: str) -> int:
+    """How many decisions were there for a version: those that fitted it and those held out. An older one told the first
+    kind only."""
+    query = select(versions.c.fitted_on).where(versions.c.id == consensus_id)
+    told = connection.execute(query).scalar_one() or {}
+    return int(told.get("usable", len(told.get("decisions", ()))))
+
+
+def newest_stopping(connection: Connection, scope: str) -> dict[str, Any] | None:
+    """What the newest learned version of a scope says of further decisions, see `consensus.stop.Stopping`."""
+    query = (
+        select(versions.c.fitted_on)
+        .where(versions.c.scope == scope)
+        .order_by(desc(versions.c.number))
+        .limit(1)
+    )
+    found = (connection.execute(query).scalar_one_or_none() or {}).get("stopping")
+    return dict(found) if found else None
+
+
+def add_consensus(
+    connection: Connection, scope: str, payload: dict[str, Any], fitted_on: dict[str, Any]
+) -> tuple[str, int]:
+    """Add the next version of a scope; returns its id and number."""
+    last = connection.execute(select(func.max(versions.c.number)).where(versions.c.scope == scope)).scalar()
+    number = int(last or 0) + 1
+    version_id = hash_id("consensus", scope, number)
+    row = {
+        "id": version_id,
+        "number": number,
+        "kind": payload["kind"],
+        "scope": scope,
+        "payload": payload,
+        "fitted_on": fitted_on,
+        "created_at": clock.now(),
+    }
+    insert_rows(connection, [(ConsensusVersion, row)])
+    return version_id, number
+
+
+def add_certificate(
+    connection: Connection,
+    *,
+    scope: str,
+    source: str,
+    granted: bool,
+    spent_delta: float,
+    consensus_id: str,
+    outcome: dict[str, Any],
+    covers: dict[str, Any],
+) -> str:
+    """Add a certificate or its refusal. A newer one takes the place of those before it."""
+    certificate_id = new_id()
+    row = {
+        "id": certificate_id,
+        "scope": scope,
+        "status": "granted" if granted else "refused",
+        "alpha": outcome["alpha"],
+        "delta": outcome["delta"],
+        "spent_delta": spent_delta,
+        "threshold": outcome["threshold"],
+        "consensus_id": consensus_id,
+        "covers": {**covers, "source": source},
+        "figures": outcome,
+        "reason": outcome["why"],
+        "created_at": clock.now(),
+    }
+    insert_rows(connection, [(Certificate, row)])
+    return certificate_id
+
+
+def looks(connection: Connection, scope: str) -> list[CertificateRow]:
+    """Every look at the certification samples of a scope, granted or refused, the oldest first."""
+    query = select(certificates).where(certificates.c.scope == scope).order_by(certificates.c.created_at)
+    return [CertificateRow(**row) for row in connection.execute(query).mappings()]
+
+
+def certificate_in_force(
+    connection: Connection, scope: str, source: str, promise: Promise
+) -> CertificateRow | None:
+    """The newest granted certificate of a scope over these seeds that keeps the promise. Where it is suspended none is:
+    those before it have had their time."""
+    newest = _newest_granted(connection, scope, source, promise)
+    return newest if newest is not None and newest.suspended_at is None else None
+
+
+def certificate_of(connection: Connection, run: RunRow) -> CertificateRow | None:
+    """The certificate in force for a run."""
+    return certificate_in_force(connection, run.scope, run.seeds_fingerprint, wanted_by(connection, run))
+
+
+def newest_granted(connection: Connection, run: RunRow) -> CertificateRow | None:
+    """The last certificate that was granted for what the run asks, also where it is suspended."""
+    return _newest_granted(connection, run.scope, run.seeds_fingerprint, wanted_by(connection, run))
+
+
+def _newest_granted(
+    connection: Connection, scope: str, source: str, promise: Promise
+) -> CertificateRow | None:
+    granted = [
+        row
+        for row in looks(connection, scope)
+        if row.status == "granted" and row.covers.get("source") == source and row.keeps(promise)
+    ]
+    return granted[-1] if granted else None
+
+
+def wanted_by(connection: Connection, run: RunRow) -> Promise:
+    """What a run wants of a certificate, by the configuration that it is pinned to."""
+    payload = connection.execute(select(configs.c.payload).where(configs.c.id == run.config_id))
+    return Promise.wanted(payload.scalar_one())
+
+
+def find_certificate(connection: Connection, certificate_id: str) -> CertificateRow:
+    """A certificate by its id."""
+    query = select(certificates).where(certificates.c.id == certificate_id)
+    return CertificateRow(**connection.execute(query).mappings().one())
+
+
+def suspend(connection: Connection, certificate_id: str) -> None:
+    """Take a certificate out of force, as an audit alarm does; what it covered becomes provisional again."""
+    connection.execute(
+        update(certificates).where(certificates.c.id == certificate_id).values(suspended_at=clock.now())
+    )
+    covered = (records.c.certificate_id == certificate_id, records.c.superseded_at.is_(None))
+    connection.execute(update(records).where(*covered).values(provisional=True))

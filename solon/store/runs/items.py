@@ -1,0 +1,439 @@
+"""Items: reading one with its pinned versions, claiming them for work, and setting where they ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from solon.errors import InternalError
+from solon.store.database import clock
+from solon.store.database.claims import Claim
+from solon.store.database.ids import hash_id, new_id
+from solon.store.database.store import Store
+from solon.store.database.writer import Row
+from solon.store.tables import candidates, items, records, seeds, texts, verdicts
+from solon.store.tables import privacy_holds as holds
+from solon.store.tables.work import Candidate
+
+FORGOTTEN = "forgotten"
+"""State and reason of an item whose seed was forgotten: what was found of it before is told no more."""
+STATES = ("queued", "running", "waiting", "accepted", "rejected", "failed", "parked", FORGOTTEN)
+FINAL = ("accepted", "rejected", "failed", FORGOTTEN)
+CLAIM_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """An item with its seed, as the graph needs it. `carried`: candidates that it begins with instead of drafts."""
+
+    id: str
+    run_id: str
+    seed_id: str
+    recipe: str
+    attempt: int
+    config_id: str
+    constitution_id: str
+    rubric_id: str
+    prompts_id: str
+    graph_version: str
+    consensus_id: str
+    certificate_id: str | None
+    pilot: bool
+    random_seed: int
+    precedents_until: float
+    carried: tuple[str, ...] | None
+    fresh: bool
+    external_id: str
+    group: str | None
+    content: dict[str, Any]
+    claimed_by: str | None = None
+
+    @property
+    def claim(self) -> Claim | None:
+        """Under what its attempt is written; None where nobody works on it."""
+        return None if self.claimed_by is None else Claim(self.id, self.attempt, self.claimed_by)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRow:
+    """A stored candidate."""
+
+    id: str
+    item_id: str
+    attempt: int
+    round: int
+    ordinal: int
+    kind: str
+    text_id: str
+    prompt_text_id: str | None
+    parent_id: str | None
+    call_id: str | None
+    author: str
+    created_at: float
+
+    def as_insert(self) -> tuple[type, Row]:
+        return Candidate, {name: getattr(self, name) for name in self.__slots__}
+
+
+_CANDIDATE = select(candidates).where(candidates.c.id == bindparam("of_id"))
+_SET_STATE = (
+    update(items)
+    .where(
+        items.c.id == bindparam("of_item"),
+        items.c.attempt == bindparam("of_attempt"),
+        items.c.state.not_in(FINAL),
+        or_(items.c.state != "waiting", bindparam("by_graph", type_=Boolean())),
+    )
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        route=func.coalesce(bindparam("new_route", type_=items.c.route.type), items.c.route),
+        finished_at=func.coalesce(bindparam("ended_at", type_=items.c.finished_at.type), items.c.finished_at),
+        claimed_by=None,
+        claimed_until=None,
+    )
+)
+"""Built once: building a statement costs more than running it."""
+
+
+def owner() -> str:
+    """This process, told apart from an earlier one with the same number, and from one of the same number and host name
+    in another container."""
+    return f"{socket.gethostname()}@{_place()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+@cache
+def _place() -> str:
+    """Names the set of process numbers that this process sees: those of one boot of one machine, or container on it.
+
+    Where it cannot be told, it is a name of this process alone: of others nobody here says then that they have ended.
+    """
+    if not sys.platform.startswith("linux"):
+        return "-"  # no containers share its host name
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return hash_id(boot, os.stat("/proc/self/ns/pid").st_ino)[:12]
+    except OSError:
+        return new_id()
+
+
+_at_work: set[str] = set()
+
+
+@contextmanager
+def working() -> Iterator[str]:
+    """A name to claim under. What it still holds when its work ends, however it ends, is free at once."""
+    name = f"{owner()}:{new_id()}"
+    _at_work.add(name)
+    try:
+        yield name
+    finally:
+        _at_work.discard(name)
+
+
+def _started(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return "0"
+
+
+def is_gone(claimed_by: str) -> bool:
+    """True only where the claiming worker is known to have ended: it was one of the processes seen from here."""
+    place, pid, started, _ = claimed_by.rsplit(":", 3)
+    if place != f"{socket.gethostname()}@{_place()}":
+        return False
+    if claimed_by.startswith(f"{owner()}:"):
+        return claimed_by not in _at_work
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _started(int(pid)) != started
+
+
+def release_dead(connection: Connection, run_id: str) -> int:
+    """Put items back whose worker is dead, or whose claim has run out. Returns how many.
+
+    An item of a dead worker goes on in its attempt. A claim that has run out may be that of a worker that only sleeps:
+    its items begin a new attempt, see `fence`.
+    """
+    running = (items.c.run_id == run_id, items.c.state == "running")
+    names = list(connection.execute(select(items.c.claimed_by).where(*running).distinct()).scalars())
+    dead = [name for name in names if name is not None and is_gone(name)]
+    gone = or_(items.c.claimed_by.in_(dead), items.c.claimed_by.is_(None))
+    lapsed = items.c.claimed_until < clock.now()
+    return _put_back(connection, *running, gone) + _put_back(connection, *running, lapsed, fenced=True)
+
+
+def fence(connection: Connection, run_id: str, by: str) -> int:
+    """Take the items of a worker that was given up, `by` its `owner`, and shut it out should it still live.
+
+    Each begins a new attempt, and the claim on the old one is lost: whatever the worker may yet write of it is
+    refused, and its thread is another one. The new attempt is replayed from the journal. Returns how many items were
+    taken.
+    """
+    own = items.c.claimed_by.startswith(f"{by}:", autoescape=True)
+    return _put_back(
+        connection, items.c.run_id == run_id, items.c.state == "running", own, fenced=True, wait=True
+    )
+
+
+def _put_back(
+    connection: Connection, *which: ColumnElement[bool], fenced: bool = False, wait: bool = False
+) -> int:
+    """`wait`: also for those that are being written just now; otherwise they stay with their worker, which lives."""
+    chosen = select(items.c.id).where(*which).order_by(items.c.id).with_for_update(skip_locked=not wait)
+    found = connection.execute(chosen).scalars()
+    statement = (
+        update(items)
+        .where(items.c.id == bindparam("of_item"))
+        .values(state="queued", attempt=items.c.attempt + int(fenced), claimed_by=None, claimed_until=None)
+    )
+    ids = [{"of_item": item_id} for item_id in found]
+    if ids:
+        connection.execute(statement, ids)
+    return len(ids)
+
+
+def claim(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
+    """Take up to `limit` queued items for this process, in the order of the seeds. Returns their ids."""
+    chosen = select(items.c.id).where(items.c.run_id == run_id, items.c.state == "queued")
+    return take(connection, chosen.order_by(items.c.position).limit(limit), by)
+
+
+def claim_named(connection: Connection, ids: Sequence[str], by: str, *, state: str = "queued") -> list[str]:
+    """Take these items, those of them that are still in that state."""
+    return take(connection, select(items.c.id).where(items.c.id.in_(ids), items.c.state == state), by)
+
+
+def take(connection: Connection, chosen: Select[Any], by: str) -> list[str]:
+    """Claim the items that a query of ids chooses, but for those that another process takes just now."""
+    ids = list(connection.execute(chosen.with_for_update(skip_locked=True, of=items)).scalars())
+    if ids:
+        connection.execute(update(items).where(items.c.id.in_(ids)).values(claimed(by)))
+    return ids
+
+
+def claimed(by: str) -> dict[str, Any]:
+    """What is set on an item that a worker takes."""
+    until = clock.now() + CLAIM_SECONDS
+    return {"state": "running", "claimed_by": by, "claimed_until": until, "starts": items.c.starts + 1}
+
+
+def keep_claims(connection: Connection, by: str) -> None:
+    """Prolong what this process holds."""
+    connection.execute(
+        update(items)
+        .where(items.c.claimed_by == by, items.c.state == "running")
+        .values(claimed_until=clock.now() + CLAIM_SECONDS)
+    )
+    from solon.store.tables import spending
+
+    until = clock.now() + CLAIM_SECONDS
+    connection.execute(update(spending).where(spending.c.by == by).values(until=until))
+
+
+def load_items(store: Store, ids: Sequence[str]) -> list[ItemRow]:
+    """Items with the texts of their seeds, in the order of `ids`."""
+    query = (
+        select(items, seeds.c.external_id, seeds.c.group, texts.c.body)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .where(items.c.id.in_(ids))
+    )
+    with store.connect() as connection:
+        found = {row["id"]: _item(row) for row in connection.execute(query).mappings()}
+    return [found[item_id] for item_id in ids if item_id in found]
+
+
+def _item(row: RowMapping) -> ItemRow:
+    return ItemRow(
+        id=row["id"],
+        run_id=row["run_id"],
+        seed_id=row["seed_id"],
+        recipe=row["recipe"],
+        attempt=row["attempt"],
+        config_id=row["config_id"],
+        constitution_id=row["constitution_id"],
+        rubric_id=row["rubric_id"],
+        prompts_id=row["prompts_id"],
+        graph_version=row["graph_version"],
+        consensus_id=row["consensus_id"],
+        certificate_id=row["certificate_id"],
+        pilot=row["pilot"],
+        random_seed=row["random_seed"],
+        precedents_until=row["precedents_until"],
+        carried=tuple(row["carried"]) if row["carried"] else None,
+        fresh=row["starts"] <= 1 and row["attempt"] == 0,
+        external_id=row["external_id"],
+        group=row["group"],
+        content=json.loads(row["body"]) if row["body"] else {},
+        claimed_by=row["claimed_by"],
+    )
+
+
+def draw_pilot(connection: Connection, run_id: str, most: int, share: float) -> int:
+    """Draw the pilot sample of a run, once: the items with the smallest random seeds. Returns how many are in it.
+
+    Every item has the same chance, fixed by the root seed of the run before anything is known of the items.
+    """
+    own = items.c.run_id == run_id
+    drawn = int(connection.execute(select(func.count()).where(own, items.c.pilot)).scalar_one())
+    total = int(connection.execute(select(func.count()).select_from(items).where(own)).scalar_one())
+    wanted = min(most, max(1, int(total * share)))
+    if drawn >= wanted:
+        return drawn
+    chosen = select(items.c.id).where(own).order_by(items.c.random_seed, items.c.id).limit(wanted)
+    ids = list(connection.execute(chosen).scalars())
+    connection.execute(
+        update(items)
+        .where(items.c.id.in_(ids), items.c.state == "queued", items.c.starts == 0)
+        .values(pilot=True)
+    )
+    return len(ids)
+
+
+def queued_pilot(connection: Connection, run_id: str) -> list[str]:
+    """Queued items of the pilot sample in the order in which they were drawn."""
+    query = select(items.c.id).where(items.c.run_id == run_id, items.c.state == "queued", items.c.pilot)
+    return list(connection.execute(query.order_by(items.c.random_seed, items.c.id)).scalars())
+
+
+def mark_pilot(connection: Connection, run_id: str, names: Collection[str]) -> dict[str, str]:
+    """Put the items of these seeds, by name, into the pilot sample. Returns the run's items by the ids of seeds."""
+    query = (
+        select(items.c.id, items.c.seed_id, seeds.c.external_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(items.c.run_id == run_id)
+    )
+    rows = connection.execute(query).all()
+    drawn = [row.id for row in rows if row.external_id in names]
+    connection.execute(update(items).where(items.c.id.in_(drawn)).values(pilot=True))
+    return {row.seed_id: row.id for row in rows}
+
+
+def list_items(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """State, route, reason and name of the seed of every item of a run, in the order of the seeds."""
+    query = (
+        select(items.c.id, items.c.state, items.c.route, items.c.reason, items.c.pilot, seeds.c.external_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .where(items.c.run_id == run_id)
+        .order_by(items.c.position)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def requeue_parked(connection: Connection, run_id: str) -> None:
+    """Try parked items again: what stood against them may be mended. Those that wait for a person's word stay."""
+    held = exists().where(holds.c.item_id == items.c.id, holds.c.state == "held")
+    connection.execute(
+        update(items).where(items.c.run_id == run_id, items.c.state == "parked", ~held).values(state="queued")
+    )
+
+
+def next_attempt(connection: Connection, item_id: str) -> int:
+    """Begin a new attempt of an item; what earlier attempts made is superseded, never deleted."""
+    now = clock.now()
+    connection.execute(
+        update(items)
+        .where(items.c.id == item_id)
+        .values(attempt=items.c.attempt + 1, state="running", finished_at=None)
+    )
+    connection.execute(
+        update(records)
+        .where(records.c.item_id == item_id, records.c.superseded_at.is_(None))
+        .values(superseded_at=now)
+    )
+    return int(connection.execute(select(items.c.attempt).where(items.c.id == item_id)).scalar_one())
+
+
+def set_state(
+    connection: Connection,
+    item_id: str,
+    attempt: int,
+    state: str,
+    *,
+    route: str | None = None,
+    reason: str | None = None,
+) -> bool:
+    """Move an item, unless that attempt is over already. Returns whether it moved.
+
+    An item that waits for a person is moved by its graph alone, which names the route: whatever goes wrong around it,
+    it goes on waiting.
+    """
+    if state not in STATES:
+        raise InternalError(f"{state!r} is no state of an item")
+    values = {
+        "of_item": item_id,
+        "of_attempt": attempt,
+        "new_state": state,
+        "new_reason": reason,
+        "new_route": route,
+        "by_graph": route is not None,
+        "ended_at": clock.now() if state in FINAL else None,
+    }
+    return int(connection.execute(_SET_STATE, values).rowcount) == 1
+
+
+def keep_rationale(connection: Connection, verdict_id: str, text_id: str) -> None:
+    """Add the rationale that a judge gave when asked later."""
+    connection.execute(update(verdicts).where(verdicts.c.id == verdict_id).values(rationale_id=text_id))
+
+
+def count_states(connection: Connection, run_id: str) -> dict[str, int]:
+    """How many items are in each state; they sum to the items of the run."""
+    query = select(items.c.state, func.count()).where(items.c.run_id == run_id).group_by(items.c.state)
+    counts = dict.fromkeys(STATES, 0)
+    counts.update((state, n) for state, n in connection.execute(query))
+    return counts
+
+
+def count_provisional(connection: Connection, run_id: str) -> int:
+    """Accepted records without a decision and without a certificate."""
+    query = select(func.count()).where(
+        records.c.run_id == run_id, records.c.superseded_at.is_(None), records.c.provisional
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def load_text(store: Store, text_id: str) -> str:
+    """The body of a text; empty where it was erased."""
+    with store.connect() as connection:
+        return connection.execute(select(texts.c.body).where(texts.c.id == text_id)).scalar_one() or ""
+
+
+def load_candidate(store: Store, candidate_id: str) -> CandidateRow:
+    with store.connect() as connection:
+        row = connection.execute(_CANDIDATE, {"of_id": candidate_id}).mappings().one()
+    return CandidateRow(**row)
+
+
+def authors_of(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Who wrote these candidates: models, functions, people."""
+    query = select(candidates.c.author).where(candidates.c.id.in_(ids)).distinct()
+    return set(connection.execute(query).scalars())

@@ -1,0 +1,224 @@
+"""The journal of model calls: a finished call of an item is never made, nor paid for, twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from solon.store.database import clock
+from solon.store.database.claims import Claim
+from solon.store.database.ids import hash_id, new_id
+from solon.store.database.store import Store
+from solon.store.database.writer import Row
+from solon.store.runs import items
+from solon.store.tables import calls as _calls
+from solon.store.tables import texts
+from solon.store.tables.runs import Call
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class CallKey:
+    """All that decides a call's answer. Two calls with equal keys are one call.
+
+    `seat` and `sample` tell apart calls with equal prompts that shall be independent draws.
+    """
+
+    role: str
+    seat: str
+    sample: int
+    round: int
+    model: str
+    parameters: Mapping[str, Any]
+    template: str
+    prompt: str
+    schema: str
+    _known: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def content_key(self, seed_id: str) -> str:
+        if seed_id not in self._known:
+            self._known[seed_id] = self._hash(seed_id)
+        return self._known[seed_id]
+
+    def _hash(self, seed_id: str) -> str:
+        parameters = _encode(self.parameters)
+        parts = (
+            self.role,
+            self.seat,
+            self.sample,
+            self.round,
+            self.model,
+            parameters,
+            self.prompt,
+            self.schema,
+        )
+        return hash_id(seed_id, *parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished call: its answer, or the kind of error that was its outcome.
+
+    `parsed`: the answer read into its schema, where the call was made just now; it says no more than `text`.
+    """
+
+    call_id: str
+    text: str
+    outcome: str = "ok"
+    error: str = ""
+    logprobs: Any = None
+    finish_reason: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    attempts: int = 1
+    seconds: float = 0.0
+    request_id: str = ""
+    cost: float | None = None
+    currency: str | None = None
+    cached: bool = False
+    parsed: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "ok"
+
+
+_answer, _problem = texts.alias("answer"), texts.alias("problem")
+_OF_SEED = (
+    select(_calls, _answer.c.body.label("answer_text"), _problem.c.body.label("error_text"))
+    .join(_answer, _answer.c.id == _calls.c.answer_id, isouter=True)
+    .join(_problem, _problem.c.id == _calls.c.error_id, isouter=True)
+    .where(_calls.c.run_id == bindparam("of_run"), _calls.c.seed_id == bindparam("of_seed"))
+)
+"""Built once: building it costs more than running it."""
+
+
+class ItemJournal:
+    """The calls of one item. What is known already is read once, at the first call: many a resume makes none."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        run_id: str,
+        item_id: str,
+        seed_id: str,
+        reuse_run_ids: Sequence[str] = (),
+        fresh: bool,
+        claim: Claim | None = None,
+    ) -> None:
+        """`fresh`: the item was never started, so this run has nothing of it to read. `claim`: what is written is
+        refused once it is lost."""
+        self._store, self.run, self.item, self._seed = store, run_id, item_id, seed_id
+        self._claim, self._looked = claim, clock.now()
+        self._known: dict[str, Outcome] = {}
+        self._pending: list[Future[None]] = []
+        self._unread = list(reuse_run_ids)
+        if not fresh:
+            self._unread.append(run_id)
+
+    def _load(self, run_id: str) -> None:
+        with self._store.connect() as connection:
+            for row in connection.execute(_OF_SEED, {"of_run": run_id, "of_seed": self._seed}):
+                if row.answer_text is None and row.outcome == "ok":
+                    continue  # erased
+                self._known[row.content_key] = Outcome(
+                    call_id=row.id,
+                    text=row.answer_text or "",
+                    outcome=row.outcome,
+                    error=row.error_text or "",
+                    logprobs=row.logprobs,
+                    finish_reason=row.finish_reason or "",
+                    cached=True,
+                )
+
+    def find(self, key: CallKey) -> Outcome | None:
+        """The outcome of an equal call that finished before."""
+        while self._unread:
+            self._load(self._unread.pop(0))
+        return self._known.get(key.content_key(self._seed))
+
+    async def keep_claim(self) -> None:
+        """Before a call is paid for: look whether the item is still this worker's, if it has not looked for a while.
+
+        By the clock of the day, which goes on while a process or its machine sleeps.
+
+        Raises:
+            ClaimLost: another worker has taken the item over.
+        """
+        if self._claim is not None and clock.now() - self._looked > items.CLAIM_SECONDS / 2:
+            await self._store.writer.run(lambda _: None, claim=self._claim)
+            self._looked = clock.now()
+
+    def call_id(self, key: CallKey) -> str:
+        return hash_id(self.run, key.content_key(self._seed))
+
+    def write(self, key: CallKey, outcome: Outcome) -> None:
+        """Hand a finished call to the writer; `check` tells whether it could be committed."""
+        content_key = key.content_key(self._seed)
+        prompt_id, prompt_row = self._store.text_row(key.prompt, self._seed)
+        answer_id, answer_row = self._store.text_row(outcome.text, self._seed)
+        rows: list[tuple[type, Row]] = [prompt_row, answer_row]
+        error_id = None
+        if outcome.error:
+            error_id, error_row = self._store.text_row(outcome.error, self._seed)
+            rows.append(error_row)
+        texts = {"prompt_id": prompt_id, "answer_id": answer_id, "error_id": error_id}
+        rows.append((Call, self._row(key, outcome, content_key, texts)))
+        self._known[content_key] = outcome
+        lost = replace(outcome, call_id=new_id(), outcome="taken_over", logprobs=None, request_id="")
+        self._pending.append(self._store.writer.post(rows, self._claim, self._vain(key, lost)))
+
+    def write_vain(self, key: CallKey, outcome: Outcome) -> None:
+        """Keep what a call took that came to nothing: it counts towards limits, holds no text and answers no later
+        call."""
+        self._pending.append(self._store.writer.post(self._vain(key, outcome)))
+
+    def _vain(self, key: CallKey, outcome: Outcome) -> list[tuple[type, Row]]:
+        empty_id, empty_row = self._store.text_row("", self._seed)
+        texts = {"prompt_id": empty_id, "answer_id": None, "error_id": None}
+        return [empty_row, (Call, self._row(key, outcome, outcome.call_id, texts))]
+
+    def _row(self, key: CallKey, outcome: Outcome, content_key: str, texts: Row) -> Row:
+        return {
+            "id": outcome.call_id,
+            "content_key": content_key,
+            "run_id": self.run,
+            "item_id": self.item,
+            "seed_id": self._seed,
+            "role": key.role,
+            "seat": key.seat,
+            "sample": key.sample,
+            "round": key.round,
+            "model": key.model,
+            "parameters": dict(key.parameters),
+            "template": key.template,
+            **texts,
+            "outcome": outcome.outcome,
+            "logprobs": outcome.logprobs,
+            "finish_reason": outcome.finish_reason,
+            "input_tokens": outcome.input_tokens,
+            "output_tokens": outcome.output_tokens,
+            "cost": outcome.cost,
+            "currency": outcome.currency,
+            "attempts": outcome.attempts,
+            "seconds": round(outcome.seconds, 4),
+            "request_id": outcome.request_id,
+            "reused_from": None,
+            "created_at": clock.now(),
+        }
+
+    def check(self) -> None:
+        """Raise what kept an earlier call from being committed."""
+        pending, self._pending = self._pending, []
+        for future in pending:
+            if future.done():
+                future.result()
+            else:
+                self._pending.append(future)

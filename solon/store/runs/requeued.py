@@ -1,0 +1,66 @@
+"""Items on their way again after a decision, also an undone one, or in a later attempt: a server's worker goes on."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, exists, or_, select
+
+from solon.store.database import clock
+from solon.store.runs.holds import is_held
+from solon.store.runs.items import take
+from solon.store.tables import decisions, items, outbox
+
+
+def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
+    """Take queued items that have a decision, also an undone one, or that a new consensus version sent again."""
+    chosen = (
+        select(items.c.id)
+        .where(
+            items.c.run_id == run_id,
+            items.c.state == "queued",
+            or_(items.c.attempt > 0, exists().where(decisions.c.item_id == items.c.id)),
+        )
+        .limit(limit)
+    )
+    return take(connection, chosen, by)
+
+
+def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
+    """Runs with decisions to deliver; with `begun`, also those with begun items that nobody works on."""
+    now = clock.now()
+    query = (
+        select(items.c.run_id)
+        .join(outbox, outbox.c.item_id == items.c.id)
+        .where(
+            outbox.c.applied_at.is_(None),
+            items.c.state == "waiting",
+            or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
+        )
+        .distinct()
+    )
+    found = set(connection.execute(query).scalars())
+    if begun:
+        left = (
+            select(items.c.run_id)
+            .where(
+                or_(
+                    items.c.state == "queued",
+                    (items.c.state == "running") & (items.c.claimed_until < now),
+                ),
+                or_(items.c.attempt > 0, exists().where(decisions.c.item_id == items.c.id)),
+            )
+            .distinct()
+        )
+        found |= set(connection.execute(left).scalars())
+    return sorted(found)
+
+
+def is_settled(connection: Connection, run_id: str) -> bool:
+    """Has every item of a run come to an end, or to where only another session of the run tries it again?"""
+    own = select(items.c.id).where(items.c.run_id == run_id)
+    for open_ in (
+        items.c.state.in_(("queued", "running", "waiting")),
+        (items.c.state == "parked") & is_held(),
+    ):
+        if connection.execute(own.where(open_).limit(1)).first() is not None:
+            return False
+    return True

@@ -1,0 +1,73 @@
+"""What makes an item of one run the same as an item of another: the row that both came from, or what it came to.
+
+A row is what it asks, not its name, its place or the bytes of its file: the recipe, the conversation and the answers
+that came with it, in whatever order. The second of two equal rows of a run is the second one in every run. A record of
+another row is the same where it sets the same answers to the same conversation: one that was exported and imported.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from solon.formats.seed_rows import SeedRow
+from solon.formats.seeds import SeenIds
+from solon.store.database.ids import keyed_hash
+
+WIDTH = 24
+"""Equal rows share so many characters of their keys."""
+
+
+class RowKeys:
+    """The keys of one run's rows, asked for in the order of the rows. 13 to 27 bytes a row."""
+
+    def __init__(self, store_key: str) -> None:
+        self._store_key = store_key
+        self._seen = SeenIds()
+        self._again: Counter[str] = Counter()
+
+    def of_seed(self, recipe: str, seed: SeedRow) -> str:
+        """The key of the next row."""
+        return self._key(recipe, seed.conversation(), [answer.text for answer in seed.responses])
+
+    def of_content(self, recipe: str, content: Mapping[str, Any]) -> str:
+        """The key of the next row, from the text of its seed as the store keeps it."""
+        answers = [answer["text"] for answer in content.get("responses") or ()]
+        return self._key(recipe, conversation_of(content), answers)
+
+    def _key(self, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str]) -> str:
+        key = _hash(self._store_key, "row", recipe, turns, answers)
+        if self._seen.add(key):
+            return key
+        self._again[key] += 1
+        return f"{key}.{self._again[key]}"
+
+
+def pair_key(
+    store_key: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str | None]
+) -> str:
+    """The key of a record by its conversation and its answers, whichever of them is chosen."""
+    return _hash(store_key, "pair", recipe, turns, [answer for answer in answers if answer is not None])
+
+
+def _hash(
+    store_key: str, kind: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str]
+) -> str:
+    said = [part for turn in turns for part in (turn["role"], _plain(turn["content"]))]
+    return keyed_hash(store_key, kind, recipe, str(len(said)), *said, *sorted(map(_plain, answers)))
+
+
+def conversation_of(content: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The chat of a stored seed up to and including the last user turn, with its `input` below it."""
+    turns = [dict(turn) for turn in content.get("messages") or ()] or [
+        {"role": "user", "content": content["prompt"]}
+    ]
+    if content.get("input"):
+        turns[-1]["content"] = f"{turns[-1]['content']}\n\n{content['input']}"
+    return turns
+
+
+def _plain(text: str) -> str:
+    """A text whatever the line ends of its file: tables are written with either."""
+    return text.replace("\r\n", "\n")

@@ -1,0 +1,393 @@
+"""Runs: the versions that they pin, their items, what they spent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, case, desc, func, select, update
+
+from solon.config.sections import BUILTIN
+from solon.errors import UsageError
+from solon.formats.seed_rows import SeedRow
+from solon.law.scopes import domains_of, narrowest
+from solon.store.database import clock
+from solon.store.database.ids import begins, hash_id, new_id
+from solon.store.database.store import Store
+from solon.store.database.tombstones import Tombstones
+from solon.store.database.writer import Row, insert_rows
+from solon.store.runs.certificates import Promise, certificate_in_force, newest_consensus, scope_of
+from solon.store.runs.row_keys import RowKeys
+from solon.store.runs.run_row import RunRow
+from solon.store.tables import calls, items, runs
+from solon.store.tables.law import ConsensusVersion
+from solon.store.tables.runs import ConfigVersion, GraphVersion, Item, PromptSet, Run, Seed
+
+if TYPE_CHECKING:
+    from solon.store.runs.laws import LawVersion
+
+CHUNK = 500
+PREVIEW = "preview"
+"""State of the run, one per recipe, under which the calls of previews stand; it is in no list of runs."""
+KNOWN_RUN = "known"
+"""State of the run, one per recipe, that holds questions whose answer is known; neither is that."""
+UNLISTED = (PREVIEW, KNOWN_RUN)
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Ids of the versions that new items are pinned to. `tagged`: versions in place of these for seeds of a domain."""
+
+    config_id: str
+    constitution_id: str
+    rubric_id: str
+    prompts_id: str
+    graph_version: str
+    consensus_id: str
+    certificate_id: str | None
+    scope: str
+    tagged: tuple[LawVersion, ...] = ()
+
+    @property
+    def law(self) -> tuple[str, ...]:
+        """Ids of all law that the run's items may be under."""
+        return self.constitution_id, self.rubric_id, *(version.id for version in self.tagged)
+
+    def law_of(self, recipe: str, seed: SeedRow) -> dict[str, str]:
+        """The constitution and the rubric of one seed."""
+        domains = domains_of(seed.specialty, seed.tags)
+        found = {"constitution_id": self.constitution_id, "rubric_id": self.rubric_id}
+        for kind in ("constitution", "rubric"):
+            tagged = narrowest([v for v in self.tagged if v.kind == kind], recipe, domains)
+            if tagged is not None:
+                found[f"{kind}_id"] = tagged.id
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the requests of a run took. `cost` counts priced calls only; `unpriced` says how many were not, `builtin`
+    how many the built-in model answered."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    unknown_tokens: int
+    cost: float
+    unpriced: int
+    builtin: int
+
+
+def pin_versions(
+    connection: Connection,
+    *,
+    config: dict[str, Any],
+    fingerprint: str,
+    law: tuple[str, str],
+    tagged: tuple[LawVersion, ...] = (),
+    prompts: tuple[str, dict[str, Any]],
+    graph: tuple[str, str, dict[str, Any]],
+    consensus: dict[str, Any],
+    panel: str,
+    source: str,
+) -> Pins:
+    """Store the versions in force, where they are not there yet, and return their ids.
+
+    Args:
+        law: ids of the constitution and the rubric in force; tagged: further versions, for seeds of a domain.
+        consensus: what is believed before any decision; a learned version of the same scope goes before it.
+        panel: fingerprint of the judges; source: fingerprint of the seeds. Both are part of a certificate's scope.
+    """
+    now = clock.now()
+    constitution_id, rubric_id = law
+    config_id = hash_id(json.dumps(config, sort_keys=True), fingerprint)
+    prior_id = hash_id(json.dumps(consensus, sort_keys=True))
+    rows: list[tuple[type, Row]] = [
+        (
+            ConfigVersion,
+            {"id": config_id, "payload": {**config, "fingerprint": fingerprint}, "created_at": now},
+        ),
+        (PromptSet, {"id": prompts[0], "templates": prompts[1], "created_at": now}),
+        (GraphVersion, {"id": graph[0], "recipe": graph[1], "shape": graph[2], "created_at": now}),
+        (
+            ConsensusVersion,
+            {
+                "id": prior_id,
+                "number": 0,
+                "kind": "prior",
+                "scope": "",
+                "payload": consensus,
+                "created_at": now,
+            },
+        ),
+    ]
+    insert_rows(connection, rows)
+    whole = ":".join([constitution_id, *(version.id for version in tagged)])
+    scope = scope_of(graph[1], panel, whole, rubric_id, prompts[0])
+    certificate = certificate_in_force(connection, scope, source, Promise.wanted(config))
+    # A certificate speaks about the scores of its own version: while it is in force, no newer one is adopted.
+    consensus_id = (
+        certificate.consensus_id if certificate else newest_consensus(connection, scope) or prior_id
+    )
+    return Pins(
+        config_id,
+        constitution_id,
+        rubric_id,
+        prompts[0],
+        graph[0],
+        consensus_id,
+        certificate.id if certificate else None,
+        scope,
+        tagged,
+    )
+
+
+def take_turn(connection: Connection) -> None:
+    """From here to the end of the transaction nobody else looks for a run to go on with or begins one, so that two
+    commands at once work on one run. SQLite has one writer at a time in any case."""
+    from solon.store.tables import meta
+
+    connection.execute(select(meta.c.name).where(meta.c.name == "key").with_for_update())
+
+
+def create_run(
+    connection: Connection,
+    *,
+    recipe: str,
+    pins: Pins,
+    seeds_name: str,
+    seeds_fingerprint: str,
+    random_seed: int,
+    actor: str,
+    reuse_run_id: str | None = None,
+) -> str:
+    """Add a run; returns its id."""
+    run_id = new_id()
+    row = {
+        "id": run_id,
+        "recipe": recipe,
+        "status": "loading",
+        "config_id": pins.config_id,
+        "seeds_name": seeds_name,
+        "seeds_fingerprint": seeds_fingerprint,
+        "scope": pins.scope,
+        "random_seed": random_seed,
+        "reuse_run_id": reuse_run_id,
+        "bad_rows": 0,
+        "actor": actor,
+        "created_at": clock.now(),
+        "active_seconds": 0.0,
+    }
+    insert_rows(connection, [(Run, row)])
+    return run_id
+
+
+def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]]) -> int:
+    """Add seeds and their queued items in chunks; adding them again changes nothing. Returns how many were seen.
+
+    What was forgotten is not added, also where it is forgotten while its file is read.
+    """
+    seen, left, keys = 0, iter(rows), RowKeys(store.key)
+    while chunk := list(islice(left, CHUNK)):
+        seen += len(chunk)
+        named = [
+            (position, seed, seed_identity(store, seed), keys.of_seed(run.recipe, seed))
+            for position, seed in chunk
+        ]
+        with store.transaction() as connection:
+            marks = Tombstones(store, connection)
+            made: list[tuple[type, Row]] = []
+            for position, seed, name, key in named:
+                if not marks.refuse(seed, name[0]):
+                    made += seed_and_item(store, run, pins, position, seed, name, key)
+            insert_rows(connection, made)
+    return seen
+
+
+def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
+    """Id and body of a seed as this store keeps it."""
+    content: dict[str, Any] = {
+        "prompt": seed.prompt,
+        "messages": seed.messages,
+        "input": seed.input,
+        "reference": seed.reference,
+        "responses": seed.responses,
+        "metadata": seed.metadata,
+    }
+    if seed.verdicts is not None:  # only then: a seed without keeps the id that it always had
+        content["verdicts"] = seed.verdicts
+    body = json.dumps(content, ensure_ascii=False, sort_keys=True, default=_plain)
+    return hash_id(store.key, seed.id, body), body
+
+
+def seed_and_item(
+    store: Store,
+    run: RunRow,
+    pins: Pins,
+    position: int,
+    seed: SeedRow,
+    named: tuple[str, str],
+    row_key: str | None = None,
+) -> list[tuple[type, Row]]:
+    """The rows of a seed, its text and its queued item; `named`: its `seed_identity`; `row_key`: as of `Item`."""
+    seed_id, body = named
+    now = clock.now()
+    text_id, text_row = store.text_row(body, seed_id)
+    facts = ("lang", "specialty", "group", "subject", "source", "licence", "consent")
+    seed_row = {
+        "id": seed_id,
+        "external_id": seed.id,
+        "text_id": text_id,
+        "tags": list(seed.tags or ()),
+        "created_at": now,
+        **{name: getattr(seed, name) for name in facts},
+    }
+    item_id = hash_id(run.id, seed_id)
+    item_row = {
+        "id": item_id,
+        "run_id": run.id,
+        "seed_id": seed_id,
+        "row_key": row_key,
+        "recipe": run.recipe,
+        "position": position,
+        "state": "queued",
+        "attempt": 0,
+        "starts": 0,
+        "config_id": pins.config_id,
+        **pins.law_of(run.recipe, seed),
+        "prompts_id": pins.prompts_id,
+        "graph_version": pins.graph_version,
+        "consensus_id": pins.consensus_id,
+        "certificate_id": pins.certificate_id,
+        "pilot": False,
+        "precedents_until": now,
+        "random_seed": item_random_seed(run.random_seed, seed.id),
+        "created_at": now,
+    }
+    return [text_row, (Seed, seed_row), (Item, item_row)]
+
+
+def item_random_seed(root: int, seed_name: str) -> int:
+    """From the seed's own name, not the run's: the same seed draws alike in every run of the same root."""
+    return int(hash_id(root, seed_name)[:12], 16)
+
+
+def _plain(value: object) -> object:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", exclude_none=True)
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
+    """A run by its id or the beginning of it; the newest one without.
+
+    Raises:
+        UsageError: there is none, or the beginning fits several.
+    """
+    query = select(runs).order_by(desc(runs.c.created_at))
+    if run_id is not None:
+        query = query.where(begins(runs.c.id, run_id, "a run"))
+    else:
+        query = query.where(runs.c.status.not_in(UNLISTED))
+    found = connection.execute(query.limit(2)).mappings().all()
+    if not found:
+        name = f" {run_id!r}" if run_id is not None else ""
+        raise UsageError(
+            f"the store has no run{name}", next_step="see `solon status`, or start one with `solon run`"
+        )
+    if run_id is not None and len(found) > 1:
+        raise UsageError(f"{run_id!r} fits several runs", next_step="give more of its id")
+    return RunRow(**found[0])
+
+
+def find_same_run(
+    connection: Connection, recipe: str, seeds_fingerprint: str, fingerprint: str
+) -> RunRow | None:
+    """The newest run of the same recipe, seeds and data-shaping configuration."""
+    for row in _runs_over(connection, recipe, seeds_fingerprint):
+        payload = config_payload(connection, row.config_id)
+        if payload.get("fingerprint") == fingerprint:
+            return row
+    return None
+
+
+def latest_over_seeds(connection: Connection, recipe: str, seeds_fingerprint: str) -> RunRow | None:
+    """The newest run of the recipe over the same seeds that came to anything, under whatever configuration."""
+    found = _runs_over(connection, recipe, seeds_fingerprint)
+    return next((row for row in found if _came_to_anything(connection, row.id)), None)
+
+
+def _came_to_anything(connection: Connection, run_id: str) -> bool:
+    made = select(calls.c.id).where(calls.c.run_id == run_id, calls.c.attempts > 0)
+    made = made.where(calls.c.content_key != calls.c.id)  # see `ItemJournal.write_vain`
+    rest = select(items.c.id).where(items.c.run_id == run_id)
+    rest = rest.where(items.c.state.in_(("waiting", "accepted", "rejected")))
+    return any(connection.execute(query.limit(1)).first() for query in (made, rest))
+
+
+def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> Sequence[RunRow]:
+    query = (
+        select(runs)
+        .where(runs.c.recipe == recipe, runs.c.seeds_fingerprint == seeds_fingerprint)
+        .where(runs.c.status.not_in(UNLISTED))
+        .order_by(desc(runs.c.created_at))
+    )
+    return [RunRow(**row) for row in connection.execute(query).mappings()]
+
+
+def all_runs(connection: Connection) -> list[RunRow]:
+    """Every run, the newest first."""
+    query = select(runs).where(runs.c.status.not_in(UNLISTED)).order_by(desc(runs.c.created_at))
+    return [RunRow(**row) for row in connection.execute(query).mappings()]
+
+
+def config_payload(connection: Connection, config_id: str) -> dict[str, Any]:
+    """An effective configuration as stored, with its `fingerprint`."""
+    from solon.store.tables import configs as table
+
+    return dict(connection.execute(select(table.c.payload).where(table.c.id == config_id)).scalar_one())
+
+
+def told_families(connection: Connection, rows: Iterable[RunRow]) -> dict[str, str]:
+    """`provider:model` -> family, where the configurations of the runs state one."""
+    found = {}
+    for row in rows:
+        for model in config_payload(connection, row.config_id).get("models", {}).values():
+            if model.get("family"):
+                found[str(model["model"])] = str(model["family"])
+    return found
+
+
+def set_run(connection: Connection, run_id: str, **values: Any) -> None:
+    """Change columns of a run."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
+
+
+def add_active_seconds(connection: Connection, run_id: str, seconds: float) -> None:
+    connection.execute(
+        update(runs).where(runs.c.id == run_id).values(active_seconds=runs.c.active_seconds + seconds)
+    )
+
+
+def spent(connection: Connection, run_id: str) -> Spent:
+    """Totals over the journal of a run: every request once, also those that came to nothing. It reads them all."""
+    unknown = case((calls.c.input_tokens.is_(None) | calls.c.output_tokens.is_(None), 1), else_=0)
+    unpriced = case((calls.c.cost.is_(None) & (calls.c.attempts > 0), 1), else_=0)
+    query = select(
+        func.coalesce(func.sum(calls.c.attempts), 0),
+        func.coalesce(func.sum(calls.c.input_tokens), 0),
+        func.coalesce(func.sum(calls.c.output_tokens), 0),
+        func.coalesce(func.sum(unknown), 0),
+        func.coalesce(func.sum(calls.c.cost), 0.0),
+        func.coalesce(func.sum(unpriced), 0),
+        func.coalesce(func.sum(case((calls.c.model == BUILTIN, 1), else_=0)), 0),
+    ).where(calls.c.run_id == run_id, calls.c.attempts > 0)
+    row = connection.execute(query).one()
+    return Spent(int(row[0]), int(row[1]), int(row[2]), int(row[3]), float(row[4]), int(row[5]), int(row[6]))

@@ -1,0 +1,150 @@
+"""What runs of a store have measured: calls, tokens, cost and time an item takes, how many ask an expert."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, case, func, select
+
+from solon.store.tables import calls, decisions, items, reviews, runs
+
+MOST = 2000
+"""Items and answers that are looked at, the newest ones: enough for a mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A measured mean of `n` values with the standard error of that mean."""
+
+    mean: float
+    error: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRates:
+    """What an item takes, over finished items of the store's runs. None: not measured, or no price.
+
+    Attributes:
+        calls, input_tokens, output_tokens, cost: of one item; functions that play a role make no calls.
+        model_seconds: that models and functions took for one item.
+        unsure: share of items, outside the pilot and policies that force it, that a person was asked about.
+        review_seconds: that a person was active on one answer, by an expert's own token.
+    """
+
+    items: int
+    calls: Rate
+    input_tokens: Rate
+    output_tokens: Rate
+    cost: Rate | None
+    model_seconds: Rate
+    unsure: Rate | None
+    review_seconds: Rate | None
+
+
+def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -> MeasuredRates | None:
+    """Rates of one recipe under these configurations; None before an item was finished.
+
+    Args:
+        config_ids: of those runs whose items take the same calls as the planned one.
+    """
+    own = select(runs.c.id).where(
+        runs.c.recipe == recipe,
+        runs.c.config_id.in_(config_ids),
+        runs.c.reuse_run_id.is_(None),  # a run that takes over calls makes fewer than an item takes
+    )
+    done = (
+        select(items.c.id, items.c.pilot)
+        .where(items.c.run_id.in_(own), items.c.state.in_(("accepted", "rejected", "waiting")))
+        .order_by(items.c.created_at.desc(), items.c.id)
+        .limit(MOST)
+        .subquery()
+    )
+    sent = calls.c.attempts > 0
+    unknown = func.sum(case((sent & calls.c.cost.is_(None), 1), else_=0))
+    query = (
+        select(
+            func.sum(case((sent, 1), else_=0)),
+            func.sum(func.coalesce(calls.c.input_tokens, 0)),
+            func.sum(func.coalesce(calls.c.output_tokens, 0)),
+            func.sum(func.coalesce(calls.c.cost, 0.0)),
+            unknown,
+            func.sum(calls.c.seconds),
+        )
+        .join(done, done.c.id == calls.c.item_id)
+        .group_by(calls.c.item_id)
+    )
+    rows = connection.execute(query).all()
+    if not rows:
+        return None
+    priced = all(not row[4] for row in rows)
+    return MeasuredRates(
+        items=len(rows),
+        calls=_rate([float(row[0]) for row in rows]),
+        input_tokens=_rate([float(row[1]) for row in rows]),
+        output_tokens=_rate([float(row[2]) for row in rows]),
+        cost=_rate([float(row[3]) for row in rows]) if priced else None,
+        model_seconds=_rate([float(row[5]) for row in rows]),
+        unsure=_unsure(connection, done),
+        review_seconds=review_seconds(connection, recipe),
+    )
+
+
+def _unsure(connection: Connection, done: object) -> Rate | None:
+    """Among items that nothing but the panel's doubt could have sent to a person."""
+    by_doubt = ("threshold", "disagreement", "certified")
+    asked = (
+        select(reviews.c.item_id)
+        .where(reviews.c.kind == "interrupt", reviews.c.ordinal == 0, reviews.c.rule.in_(by_doubt))
+        .distinct()
+    )
+    forced = select(reviews.c.item_id).where(
+        reviews.c.kind == "interrupt", reviews.c.ordinal == 0, reviews.c.rule.not_in(by_doubt)
+    )
+    table = done.c  # type: ignore[attr-defined]
+    free = select(func.count()).where(table.id.not_in(forced))
+    total = int(connection.execute(free).scalar_one())
+    if not total:
+        return None
+    doubted = select(func.count()).where(table.id.in_(asked), table.id.not_in(forced))
+    share = int(connection.execute(doubted).scalar_one()) / total
+    # Agresti and Coull 1998: an error that is not zero at 0 or 1.
+    near = (share * total + 2) / (total + 4)
+    return Rate(share, math.sqrt(near * (1 - near) / (total + 4)), total)
+
+
+def review_seconds(connection: Connection, recipe: str) -> Rate | None:
+    """Seconds that a person was active on one answer, by an expert's own token; None under five answers."""
+    query = (
+        select(decisions.c.active_seconds)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(reviews.c.recipe == recipe, decisions.c.counts, decisions.c.active_seconds > 0)
+        .order_by(decisions.c.decided_at.desc())
+        .limit(MOST)
+    )
+    seconds = [float(value) for value in connection.execute(query).scalars()]
+    return _rate(seconds) if len(seconds) >= 5 else None
+
+
+def review_seconds_by_group(connection: Connection, recipe: str) -> dict[tuple[str, str], Rate]:
+    """(specialty, language), in lower case and empty where a seed names none -> seconds that a person was active on
+    one answer; groups with fewer than five answers are left out."""
+    query = (
+        select(reviews.c.specialty, reviews.c.lang, decisions.c.active_seconds)
+        .join(reviews, reviews.c.id == decisions.c.review_id)
+        .where(reviews.c.recipe == recipe, decisions.c.counts, decisions.c.active_seconds > 0)
+        .order_by(decisions.c.decided_at.desc())
+        .limit(10 * MOST)
+    )
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in connection.execute(query):
+        found.setdefault((row.specialty or "", row.lang or ""), []).append(float(row.active_seconds))
+    return {group: _rate(seconds) for group, seconds in found.items() if len(seconds) >= 5}
+
+
+def _rate(values: list[float]) -> Rate:
+    n = len(values)
+    mean = sum(values) / n
+    spread = sum((value - mean) ** 2 for value in values) / (n - 1) if n > 1 else mean**2
+    return Rate(mean, math.sqrt(spread / n), n)

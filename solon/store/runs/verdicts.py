@@ -1,0 +1,119 @@
+"""What critics hold against the candidates that a panel judged, as the consensus listens to it. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from solon.consensus.panel import Vote
+from solon.store.tables import (
+    calls,
+    candidates,
+    critiques,
+    resolutions,
+    verdicts,
+)
+
+SEVERITY = {"none": 0.0, "minor": 1 / 3, "major": 2 / 3, "fatal": 1.0}
+CHUNK = 500
+RESOLVER = "resolver"
+"""Seat of the resolver's vote among the panel's."""
+
+_same = candidates.alias("same")
+_WORST = (
+    select(candidates.c.id, critiques.c.worst, (_same.c.id == candidates.c.id).label("own"))
+    .join(_same, (_same.c.item_id == candidates.c.item_id) & (_same.c.text_id == candidates.c.text_id))
+    .join(critiques, critiques.c.candidate_id == _same.c.id)
+    .where(
+        candidates.c.id.in_(bindparam("ids", expanding=True)),
+        (_same.c.id == candidates.c.id) | (_same.c.attempt < candidates.c.attempt),
+        critiques.c.abstained.is_(None),
+    )
+)
+"""Built once: the graph asks it for every item that has a candidate which no critic has just seen."""
+
+
+def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str, float]:
+    """candidate -> its worst finding, 0 (none) to 1 (fatal). Without one where no critic spoke of this very text.
+
+    Of what an item brings to another attempt, what was found in an earlier one: it meets no critic again.
+    """
+    ids = sorted(set(candidate_ids))
+    own: dict[str, float] = {}
+    earlier: dict[str, float] = {}
+    for start in range(0, len(ids), CHUNK):
+        for row in connection.execute(_WORST, {"ids": ids[start : start + CHUNK]}):
+            found = own if row.own else earlier
+            found[row.id] = max(found.get(row.id, 0.0), SEVERITY[row.worst])
+    return earlier | own
+
+
+def cited_on(connection: Connection, wanted: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Key -> the principles that critics cited on an item's text, in any attempt; `wanted` gives (item, text)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for key, (item_id, text_id) in wanted.items():
+        query = (
+            select(critiques.c.principles)
+            .join(candidates, candidates.c.id == critiques.c.candidate_id)
+            .where(
+                candidates.c.item_id == item_id,
+                candidates.c.text_id == text_id,
+                critiques.c.abstained.is_(None),
+            )
+        )
+        cited = [name for row in connection.execute(query).scalars() for name in row or ()]
+        found[key] = tuple(dict.fromkeys(sorted(cited)))
+    return found
+
+
+def held_against(shown: Sequence[str], known: Mapping[str, float]) -> dict[str, float]:
+    """outcome -> what is held against it; empty where one of the candidates met no critic (a revision, say)."""
+    if not shown or any(candidate not in known for candidate in shown):
+        return {}
+    if len(shown) == 1:
+        return {"accept": known[shown[0]], "reject": 0.0}
+    return {letter: known[candidate] for letter, candidate in zip("AB", shown, strict=True)}
+
+
+def against_on(
+    connection: Connection, wanted: Iterable[tuple[str, ...]]
+) -> dict[tuple[str, ...], dict[str, float]]:
+    """What is held against each set of candidates shown; candidates have other ids in every attempt."""
+    sets = list(dict.fromkeys(wanted))
+    known = severities(connection, (candidate for shown in sets for candidate in shown))
+    return {shown: held_against(shown, known) for shown in sets}
+
+
+def votes_on(
+    connection: Connection, wanted: Iterable[tuple[str, int, Sequence[str]]]
+) -> dict[str, tuple[Vote, ...]]:
+    """item -> votes of the panel, and of the resolver, on the candidates shown in that attempt."""
+    by_item = {item_id: (attempt, tuple(shown)) for item_id, attempt, shown in wanted}
+    ids = list(by_item)
+    found: dict[str, list[Vote]] = {item_id: [] for item_id in ids}
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        for row in connection.execute(
+            select(verdicts).where(verdicts.c.item_id.in_(part)).order_by(verdicts.c.id)
+        ):
+            attempt, shown = by_item[row.item_id]
+            if row.attempt == attempt and shown_to_judge(row) == shown:
+                found[row.item_id].append(Vote.of(row))
+        spoke = (
+            select(resolutions, calls.c.model)
+            .join(calls, calls.c.id == resolutions.c.call_id)
+            .where(resolutions.c.item_id.in_(part))
+        )
+        for row in connection.execute(spoke):
+            attempt, shown = by_item[row.item_id]
+            if row.attempt == attempt and row.favours_id in shown:
+                side = "AB"[shown.index(row.favours_id)]
+                found[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=side))
+    return {item_id: tuple(votes) for item_id, votes in found.items()}
+
+
+def shown_to_judge(verdict: Any) -> tuple[str, ...]:
+    """The candidates that a stored verdict is on: a pair, or one."""
+    return (verdict.a_id,) if verdict.b_id is None else (verdict.a_id, verdict.b_id)

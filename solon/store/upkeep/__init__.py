@@ -1,0 +1,1 @@
+"""Keeping a store in shape: moving it to another database, shedding what nothing needs any more."""

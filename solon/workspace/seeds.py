@@ -1,0 +1,234 @@
+"""What is checked, named and compared before a run begins: seeds, configurations, prices."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from solon.config import Config
+from solon.config.sections import GIVEN
+from solon.errors import SeedError, UsageError
+from solon.formats.dataset_folders import list_data_files
+from solon.formats.seed_files import BadRow
+from solon.formats.seed_rows import SeedRow
+from solon.formats.seeds import read_seed_rows, read_seeds, write_bad_rows
+
+if TYPE_CHECKING:
+    from solon.store.database.store import Store
+
+Seeds = str | Path | Iterable[Mapping[str, Any] | str]
+"""A file, or rows; a data frame (pandas, polars, Arrow, datasets) counts as its rows, see `as_rows`."""
+
+_LISTS = ("to_dicts", "to_pylist", "to_list")
+"""What gives the rows of a frame of polars, Arrow and datasets."""
+
+
+def as_rows(seeds: Seeds) -> Seeds:
+    """A data frame as a list of its rows, by column name; an index is left out. Anything else as it is.
+
+    Raises:
+        UsageError: two columns of a frame have the same name.
+    """
+    if isinstance(seeds, str | Path | list | tuple):
+        return seeds
+    names = getattr(seeds, "columns", None)
+    if hasattr(seeds, "to_dict") and names is not None:  # pandas, which is not imported for it
+        if len(set(names)) < len(names):
+            raise UsageError(
+                "two columns of the data frame have the same name", next_step="rename one of them"
+            )
+        rows: list[Mapping[str, Any]] = seeds.to_dict("records")
+        return rows
+    convert = next((getattr(seeds, name) for name in _LISTS if hasattr(seeds, name)), None)
+    return convert() if convert is not None else seeds
+
+
+def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
+    """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns."""
+    section = config.seeds
+    seeds = as_rows(seeds)
+    if isinstance(seeds, str | Path):
+        rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars, split=section.split)
+    else:
+        rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
+    return map(_without_values, rows) if config.privacy.guarded else iter(rows)
+
+
+def without_values(config: Config, rows: Iterable[BadRow]) -> list[BadRow]:
+    """Refused rows as they may be written to a file under a configuration."""
+    if not config.privacy.guarded:
+        return list(rows)
+    return [row for row in map(_without_values, rows) if isinstance(row, BadRow)]
+
+
+def _without_values(row: SeedRow | BadRow) -> SeedRow | BadRow:
+    """A refused row is written to a file: where seeds may name people, without anything that it said."""
+    if isinstance(row, SeedRow):
+        return row
+    return BadRow(row.line, re.sub(r"""\s*['"(].*""", " ...", row.reason, flags=re.DOTALL), "")
+
+
+def admitted(rows: Iterable[SeedRow | BadRow], store: Store | None) -> Iterator[SeedRow | BadRow]:
+    """Rows against which no tombstone of the store stands; the others become bad rows that say so.
+
+    Where anything was forgotten, refused rows repeat nothing that they said: it may be just that.
+    """
+    from solon.store.database.tombstones import read_tombstones
+    from solon.store.runs.runs import seed_identity
+
+    marks = read_tombstones(store) if store is not None else None
+    for row in rows:
+        if store is not None and marks and isinstance(row, SeedRow):
+            kind = marks.refuse(row, seed_identity(store, row)[0])
+            if kind:
+                yield BadRow(row.line, f"forgotten: a tombstone stands against its {kind}", "")
+                continue
+        yield _without_values(row) if marks else row
+
+
+def good_rows(
+    rows: Iterable[SeedRow | BadRow], bad: list[BadRow], limit: int | None
+) -> Iterator[tuple[int, SeedRow]]:
+    position = 0
+    for row in rows:
+        if limit is not None and position >= limit:
+            return
+        if isinstance(row, BadRow):
+            bad.append(row)
+            continue
+        yield position, row
+        position += 1
+
+
+def nothing_to_run(seeds: Seeds, bad: list[BadRow], file: Path) -> SeedError:
+    """The error for seeds without one good row; where there are bad ones, `file` names them all."""
+    name = str(seeds) if isinstance(seeds, str | Path) else "the rows"
+    if not bad:
+        return SeedError(f"{name}: there is no row", next_step="give a file with at least one seed")
+    write_bad_rows(file, bad)
+    return SeedError(
+        f"{name}: no row can be used as a seed; line {bad[0].line}: {bad[0].reason} (all of them: {file})",
+        next_step="a seed needs `prompt` or `messages`; rename columns with [seeds] map",
+    )
+
+
+def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
+    """Name and hash of the seeds: of the bytes of the file or of a folder's files, or of the rows."""
+    digest = hashlib.sha256(json.dumps(config.seeds.model_dump(), sort_keys=True).encode())
+    seeds = as_rows(seeds)
+    if isinstance(seeds, str | Path):
+        path = Path(seeds)
+        if not path.exists():
+            digest.update(str(path.resolve()).encode())
+        for each in list_data_files(path) if path.is_dir() else [path] * path.is_file():
+            with each.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return str(path), digest.hexdigest()[:24]
+    if not isinstance(seeds, list | tuple):
+        raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
+    digest.update(json.dumps(seeds, sort_keys=True, default=_spell_value).encode())
+    return f"{len(seeds)} rows", digest.hexdigest()[:24]
+
+
+def _spell_value(value: Any) -> Any:
+    # An array of a data frame in full: its text would leave out the middle.
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def name_given(chat: object) -> str:
+    """What a chat model that was passed from Python is called where its configuration does not say it."""
+    name = getattr(chat, "model_name", None) or getattr(chat, "model", None) or type(chat).__name__
+    return f"{GIVEN}:{name}"
+
+
+def with_given(config: Config, given: Mapping[str, str]) -> Config:
+    """The configuration with the names of models that were passed from Python, where it says nothing of them."""
+    models = {
+        name: model.model_copy(update={"model": given[name]})
+        if name in given and "model" not in model.model_fields_set
+        else model
+        for name, model in config.models.items()
+    }
+    return config.model_copy(update={"models": models})
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Random rows of a file. `pilot`: names of those that a run over the whole file would draw into its pilot."""
+
+    rows: list[SeedRow]
+    pilot: set[str]
+    seeds: int
+    bad_rows: int
+
+
+def draw_sample(
+    seeds: Seeds,
+    config: Config,
+    n: int,
+    draw: int,
+    only: set[str] | None,
+    bad_rows_file: Path,
+    store: Store | None = None,
+) -> Sample:
+    """Draw `n` rows, the same ones for the same `draw`; `only` from these names. The file is read once, row by row.
+
+    Args:
+        store: the project's, whose tombstones stand against rows.
+    """
+    bad: list[BadRow] = []
+    pilot_draws: list[tuple[int, str]] = []
+    every = array("Q")
+    root, routing = config.run.seed, config.routing
+
+    def good() -> Iterator[SeedRow]:
+        for row in admitted(read_rows(seeds, config), store):
+            if isinstance(row, BadRow):
+                bad.append(row)
+                continue
+            every.append(_pilot_draw(root, row))
+            if only is None or row.id in only:
+                yield row
+
+    rows = heapq.nsmallest(n, good(), key=lambda row: _share(draw, row.id))
+    if not every:
+        raise nothing_to_run(seeds, bad, bad_rows_file)
+    if not rows:
+        raise UsageError(
+            "the run to compare with has none of these seeds",
+            next_step="give the seeds that it was made from",
+        )
+    pilot: set[str] = set()
+    if routing.draws_pilot:
+        wanted = min(routing.pilot, max(1, int(len(every) * routing.pilot_share)))
+        limit = heapq.nsmallest(wanted, every)[-1]
+        pilot_draws = [(_pilot_draw(root, row), row.id) for row in rows]
+        pilot = {name for drawn, name in pilot_draws if drawn <= limit}
+    return Sample(rows, pilot, len(every), len(bad))
+
+
+def _pilot_draw(root: int, row: SeedRow) -> int:
+    from solon.store.runs.runs import item_random_seed
+
+    return item_random_seed(root, row.id)
+
+
+def _share(draw: int, name: str) -> bytes:
+    return hashlib.blake2b(f"{draw}:{name}".encode(), digest_size=8).digest()
+
+
+def name_bad_rows_file(store_url: str, run_id: str) -> Path:
+    """The side file of a run, beside its store (in the working folder, where the store is no file)."""
+    from solon.store.database.engine import sqlite_path
+
+    store_file = sqlite_path(store_url)
+    folder = store_file.parent if store_file is not None else Path.cwd()
+    return folder / f"{store_file.stem if store_file else 'solon'}.{run_id}.bad-rows.jsonl"

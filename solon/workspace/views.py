@@ -1,0 +1,349 @@
+"""What a project tells from its store: where a run stands, items, and reviews as a person sees them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from solon.config import BUILTIN_NOTE
+from solon.display.notebook import card, passage, side_by_side, spell_cell, table
+from solon.errors import UsageError
+
+if TYPE_CHECKING:
+    from solon.store.database.store import Store
+    from solon.store.reviewing.review_rows import ReviewRow
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """Where a run stands.
+
+    The states sum to `items`: accepted + rejected + pending_review + failed + queued + forgotten. `failed` includes
+    `parked`: what a model's failure stopped and `resume` tries again, and `held`: what the privacy scan keeps until a
+    named person releases or rejects it. `forgotten`: items whose seeds were forgotten, whatever was found of them.
+    `cost` is None where a price is unknown. `carried`: decisions taken over from earlier runs without asking anyone
+    again. `tokens` counts input and output. `seconds` is the time spent working on the run, over all sessions.
+
+    `worker`: `why` decisions wait to be applied, and when a worker said so (`at`, epoch seconds; None where single
+    decisions failed); None where none waits, or nothing is known of it.
+
+    `promise`: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling` what
+    experts agree among themselves); None without one. `unsafe`: among accepted records, `flagged` of `audited` at
+    random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
+    whether they still pay (`stop`, `why`), as of the newest consensus version. `earlier_runs`: of `resume`, how many
+    decisions on items of earlier runs were applied too, by run; None where none was looked for. `notes`: what to know
+    of the models that were asked.
+    """
+
+    run_id: str
+    recipe: str
+    items: int
+    accepted: int
+    rejected: int
+    pending_review: int
+    failed: int
+    parked: int
+    held: int
+    queued: int
+    provisional: int
+    bad_rows: int
+    bad_rows_file: str | None
+    decisions_to_apply: int
+    carried: int
+    model_calls: int
+    input_tokens: int
+    output_tokens: int
+    tokens: int
+    cost: float | None
+    seconds: float
+    stopped_because: str | None
+    worker: dict[str, Any] | None = None
+    promise: dict[str, Any] | None = None
+    unsafe: dict[str, Any] | None = None
+    more_decisions: dict[str, Any] | None = None
+    earlier_runs: dict[str, int] | None = None
+    notes: tuple[str, ...] = ()
+    forgotten: int = 0
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    def _repr_html_(self) -> str:
+        states = ("accepted", "rejected", "pending_review", "failed", "queued")
+        counts = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
+        facts = {
+            f"{self.items} items": counts,
+            "forgotten": self.forgotten or None,
+            "provisional": self.provisional or None,
+            "carried over": self.carried or None,
+            "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
+            "calls": f"{self.model_calls} model calls, {self.input_tokens} + {self.output_tokens} tokens, "
+            f"{'cost unknown' if self.cost is None else f'cost {self.cost:.4f}'}, {self.seconds:.1f} s of work",
+            "decisions to apply": self.decisions_to_apply or None,
+            "not applied": self.worker and self.worker["why"],
+            "stopped": self.stopped_because,
+            "note": "; ".join(self.notes),
+        }
+        return card(f"run {self.run_id} ({self.recipe})", facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A candidate as a reviewer sees it."""
+
+    id: str
+    text: str
+    prompt: str
+
+    def _repr_html_(self) -> str:
+        return card(f"candidate {self.id}", {}, passage("text", self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review that waits, with what is needed to answer it."""
+
+    id: str
+    item_id: str
+    recipe: str
+    prompt: str
+    input: str
+    candidates: tuple[Candidate, ...]
+    choices: tuple[str, ...]
+    reasons: tuple[str, ...]
+    state: str
+
+    def _repr_html_(self) -> str:
+        candidates = (
+            passage(
+                f"candidate {number}: {candidate.id}",
+                candidate.text
+                if candidate.prompt == self.prompt
+                else f"{candidate.prompt}\n\n{candidate.text}",
+            )
+            for number, candidate in enumerate(self.candidates, start=1)
+        )
+        facts = {"why": "; ".join(self.reasons), "choices": ", ".join(self.choices)}
+        texts = [passage("request", self.prompt), *([passage("input", self.input)] if self.input else [])]
+        title = f"review {self.id} ({self.recipe}, {self.state})"
+        return card(title, facts, *texts, side_by_side(candidates))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One seed on its way. `way` is what `Project.trace` tells of it; a list of items leaves it out."""
+
+    id: str
+    run_id: str
+    recipe: str
+    seed: str
+    prompt: str
+    state: str
+    route: str | None
+    reason: str | None
+    attempt: int
+    way: dict[str, Any] | None = None
+
+    def _repr_html_(self) -> str:
+        facts = {"seed": self.seed, "run": self.run_id, "route": self.route, "reason": self.reason}
+        parts = [passage("request", self.prompt)]
+        if self.way is not None:
+            parts += tell_way(self.way)
+        return card(f"item {self.id} ({self.recipe}, {self.state})", facts, *parts)
+
+
+def tell_way(way: dict[str, Any]) -> list[str]:
+    """Candidates, then what was found of them and decided, by the candidates' numbers, each with who wrote it."""
+    numbers = {candidate["id"]: str(n) for n, candidate in enumerate(way["candidates"], start=1)}
+
+    def name(candidate_id: str | None) -> str:
+        return numbers.get(candidate_id or "", "-")
+
+    def outcome(row: dict[str, Any]) -> str:
+        sides = {"A": name(row["a_id"]), "B": name(row["b_id"])}
+        return str(row["abstained"] or sides.get(row["outcome"], row["outcome"]))
+
+    drafts = (
+        passage(
+            f"candidate {n} ({c['kind']}, round {c['round']}, by {c['author']})", c["text"] or "(forgotten)"
+        )
+        for n, c in enumerate(way["candidates"], start=1)
+    )
+    critiques = [
+        (
+            name(c["candidate_id"]),
+            c["model"],
+            c["abstained"] or c["worst"],
+            ", ".join(c["principles"] or ()),
+            c["text"],
+        )
+        for c in way["critiques"]
+    ]
+    verdicts = [
+        (v["seat"], v["judge"], v["order"], outcome(v), v["p"], v["rationale"]) for v in way["verdicts"]
+    ]
+    resolutions = [
+        (r["model"], name(r["favours_id"]), ", ".join(r["cites"] or ()), r["handed_over"], r["text"])
+        for r in way["resolutions"]
+    ]
+    decisions = [
+        (d["choice"], name(d["candidate_id"]), d["actor"], d["channel"], d["rationale"])
+        for d in way["decisions"]
+    ]
+    parts = [side_by_side(drafts)]
+    for title, columns, rows in (
+        ("Critiques", ("candidate", "by", "worst", "principles", "findings"), critiques),
+        ("Verdicts", ("seat", "judge", "order", "for", "p of the first", "rationale"), verdicts),
+        ("Resolutions", ("by", "favours", "cites", "handed over", "why"), resolutions),
+        ("Decisions", ("choice", "candidate", "by", "channel", "rationale"), decisions),
+    ):
+        if rows:
+            parts.append(
+                f"<p>{title}</p>{table(columns, [[spell_cell(cell) for cell in row] for row in rows])}"
+            )
+    return parts
+
+
+def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:
+    """Where a run (default: the newest) stands, read from the store."""
+    from solon.consensus.audit import rate_with_bound
+    from solon.store.records import audits
+    from solon.store.reviewing import reuse, reviews, worker_problems
+    from solon.store.runs import certificates, holds, items, runs
+
+    with store.connect() as connection:
+        run = runs.find_run(connection, run_id)
+        counts = items.count_states(connection, run.id)
+        used = runs.spent(connection, run.id)
+        provisional = items.count_provisional(connection, run.id)
+        waiting = reviews.pending_deliveries(connection, run.id)
+        stopped = worker_problems.why_waiting(connection, run.id) if waiting else None
+        carried = reuse.count_carried(connection, run.id)
+        held = holds.count_held(connection, run.id)
+        promise = certificates.certificate_of(connection, run)
+        stopping = certificates.newest_stopping(connection, run.scope)
+        flagged = audits.audited_unsafe(connection, run.id)
+        known = audits.known_unsafe(connection, run.id)
+    rate, at_most = rate_with_bound(flagged)
+    return RunSummary(
+        run_id=run.id,
+        recipe=run.recipe,
+        items=sum(counts.values()),
+        accepted=counts["accepted"],
+        rejected=counts["rejected"],
+        pending_review=counts["waiting"],
+        failed=counts["failed"] + counts["parked"],
+        parked=counts["parked"] - held,
+        held=held,
+        queued=counts["queued"] + counts["running"],
+        forgotten=counts["forgotten"],
+        provisional=provisional,
+        bad_rows=run.bad_rows,
+        bad_rows_file=str(bad_rows_file(run.id)) if run.bad_rows else None,
+        decisions_to_apply=waiting,
+        carried=carried,
+        model_calls=used.calls,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        tokens=used.input_tokens + used.output_tokens,
+        cost=used.cost if not used.unpriced else None,
+        seconds=round(run.active_seconds, 3),
+        stopped_because=run.stopped_because,
+        worker=asdict(stopped) if stopped else None,
+        promise=promise.to_promise() if promise else None,
+        unsafe={
+            "flagged": sum(flagged),
+            "audited": len(flagged),
+            "rate": rate,
+            "at_most": round(at_most, 4),
+            "known": known,
+        },
+        more_decisions=stopping and {"stop": stopping["stop"], "why": stopping["why"]},
+        notes=(f"{BUILTIN_NOTE}; it answered {used.builtin} of the calls",) if used.builtin else (),
+    )
+
+
+def view_review(store: Store, row: ReviewRow, *, blind: bool = False) -> Review:
+    """A review with the texts of its request and candidates; `blind`: without what the panel says of it."""
+    from solon.responses import choices_of
+    from solon.store.runs.items import load_candidate, load_items, load_text
+
+    item = load_items(store, [row.item_id])[0]
+    own = [load_candidate(store, candidate) for candidate in row.candidates]
+    prompt = item.content.get("prompt") or "(forgotten)"
+    candidates = tuple(
+        Candidate(
+            c.id,
+            load_text(store, c.text_id),
+            load_text(store, c.prompt_text_id) if c.prompt_text_id else prompt,
+        )
+        for c in own
+    )
+    return Review(
+        id=row.id,
+        item_id=row.item_id,
+        recipe=row.recipe,
+        prompt=candidates[0].prompt if candidates else prompt,
+        input=item.content.get("input") or "",
+        candidates=candidates,
+        choices=choices_of(row.response_schema),
+        reasons=() if blind else tuple(reason["text"] for reason in row.reasons or ()),
+        state=row.state,
+    )
+
+
+def find_wanted(
+    store: Store,
+    *,
+    run_id: str | None,
+    recipe: str | None,
+    constitution: str | None = None,
+    as_of: str | float | None = None,
+    all_runs: bool = False,
+) -> dict[str, Any]:
+    """Names of a run, a version and a time as `solon.store.records.exporting.Which` takes them.
+
+    Raises:
+        UsageError: there is no such run or version, the time cannot be read, or one run and all runs are asked for.
+    """
+    if run_id is not None and all_runs:
+        raise UsageError("one run and all runs are asked for", next_step="give --run or --all-runs, not both")
+    from solon.store.runs.laws import find_version
+    from solon.store.runs.runs import find_run
+
+    with store.connect() as connection:
+        run = find_run(connection, run_id).id if run_id is not None else None
+        law = find_version(connection, "constitution", constitution) if constitution is not None else None
+    if constitution is not None and law is None:
+        raise UsageError(
+            f"the store has no constitution {constitution!r}", next_step="see `solon constitution history`"
+        )
+    at = read_time(as_of) if isinstance(as_of, str) else as_of
+    return {
+        "run_id": run,
+        "recipe": recipe,
+        "constitution": law.id if law else None,
+        "as_of": at,
+        "all_runs": all_runs,
+    }
+
+
+def read_time(told: str) -> float:
+    """A date (its end, UTC) or a date with time (UTC where it names no zone) as epoch seconds.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        at = datetime.fromisoformat(told.strip())
+    except ValueError:
+        raise UsageError(
+            f"{told!r} is no date", next_step="give 2026-11-21 (its end, UTC) or 2026-11-21T09:30"
+        ) from None
+    if len(told.strip()) <= len("2026-11-21"):
+        at += timedelta(days=1)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,680 @@
+"""A project from Python: run recipes, list and answer reviews, resume, export. The command line stands on it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from solon.display.notebook import Listing
+from solon.store.database.audit_log import local_actor
+from solon.workspace.views import Item, Review, RunSummary, summarize, view_review
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from solon.config import Config
+    from solon.formats.exports import ExportSummary
+    from solon.formats.records import ExportRow
+    from solon.law.documents import Constitution, Rubric
+    from solon.store.database.store import Store
+    from solon.store.reviewing.experts import ExpertRow
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from solon.config import Config, load_config, parse_config
+from solon.config.pinned import check_prices, config_of_run, list_differences
+from solon.display.progress import shown
+from solon.errors import LimitReached, ModelError, UsageError
+from solon.formats.seed_files import BadRow
+from solon.formats.seed_rows import SeedRow
+from solon.formats.seeds import write_bad_rows
+from solon.plugins import add_plugins, bind
+from solon.store.database import clock
+from solon.sync import run_sync
+from solon.workspace.seeds import (
+    Seeds,
+    admitted,
+    fingerprint_seeds,
+    good_rows,
+    name_bad_rows_file,
+    name_given,
+    nothing_to_run,
+    read_rows,
+    with_given,
+)
+from solon.workspace.views import Candidate
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from solon.agents.calls import ModelPool
+    from solon.graphs.recipe import Recipe
+    from solon.graphs.runner import Progress, Runner
+    from solon.learning import Learned
+    from solon.plugins import Plugin
+    from solon.store.database.store import Store
+    from solon.store.reviewing.answering import Answered
+    from solon.store.reviewing.experts import ExpertRow
+    from solon.store.runs.run_row import RunRow
+    from solon.store.runs.runs import Pins
+
+
+class Workspace:
+    """One store with its configuration.
+
+    Args:
+        store: URL of the store; default: `store` of the configuration (`SOLON_STORE`, `solon.toml`).
+        config: a `Config`, plain values, or the path of a TOML file; default: `solon.toml` if it is there.
+        models: chat models of your own by the name that the configuration gives them; any LangChain chat model.
+        recipes: recipes of your own in place of built-in ones of the same name.
+        plugins: judges, critics and generators of your own, see `solon.plugins`.
+        create: make the store where it is missing.
+        expert: token of the expert who answers; default: that in the environment variable SOLON_TOKEN. Reviews are then
+            shown as the page shows them, without what the panel found.
+    """
+
+    def __init__(
+        self,
+        store: str | None = None,
+        *,
+        config: Config | Mapping[str, Any] | str | Path | None = None,
+        models: Mapping[str, BaseChatModel] | None = None,
+        recipes: Mapping[str, Recipe] | None = None,
+        plugins: Sequence[Plugin] = (),
+        create: bool = True,
+        expert: str | None = None,
+    ) -> None:
+        from solon.store.database.store import Store
+        from solon.store.reviewing.experts import TokenCheck
+
+        self.models = dict(models or {})
+        given = {name: name_given(chat) for name, chat in self.models.items()}
+        if isinstance(config, Config):
+            self.config = with_given(config, given)
+        elif isinstance(config, Mapping):
+            self.config = parse_config(config, given=given)
+        else:
+            self.config = load_config(config, given=given)
+        self.config, self.plugins = add_plugins(self.config, plugins)
+        self.recipes = dict(recipes or {})
+        self._runner: Runner | None = None
+        self.store: Store = Store(self.config.store if store is None else store, create=create)
+        self._tokens, self._token = TokenCheck(self.store), expert
+        if expert is not None:
+            try:
+                self.acting_expert()
+            except UsageError:
+                self.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Commit and release the store."""
+        self.store.close()
+
+    # Running ---------------------------------------------------------------------------------------------------
+
+    def run(self, recipe: str, seeds: Seeds, **options: Any) -> RunSummary:
+        """Like `arun`, for scripts and notebooks: an interrupt in a notebook ends it as a limit does."""
+        return run_sync(self.arun(recipe, seeds, **options), stop=self.stop)
+
+    async def arun(
+        self,
+        recipe: str,
+        seeds: Seeds,
+        *,
+        limit: int | None = None,
+        new_run: bool = False,
+        reuse: str | None = None,
+        ask_again: bool = False,
+        progress: bool | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_runner: Callable[[Runner], None] | None = None,
+    ) -> RunSummary:
+        """Run a recipe over seeds, or go on with the last run of the same seeds and configuration.
+
+        Args:
+            seeds: a file (JSONL, CSV, Parquet), a data frame, or rows: mappings with the columns of a seed file, or
+                prompts.
+            limit: take the first so many seeds only; a later call without it goes on with the rest.
+            new_run: start a new run even where there is one of the same recipe and seeds.
+            reuse: id of a run whose finished calls shall not be made again.
+            ask_again: ask people also what they have decided in an earlier run over the same candidates.
+            progress: show a bar or lines; default: in a notebook only.
+            on_progress, on_runner: called after every change with the counts, and once with the runner. What
+                `on_progress` raises is told once, in a `SolonWarning`, and changes nothing.
+
+        Raises:
+            UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
+            SeedError: no row of the seeds can be used.
+        """
+        if self.recipe(recipe).has_panel:
+            self.model_pool(self.config).prepare()  # one that cannot be made shows before there is a run
+        run = self.load(recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again)
+        async with shown(on_progress, progress) as tell:
+            return await self._work(run, tell, on_runner)
+
+    def load(
+        self,
+        recipe: str,
+        seeds: Seeds,
+        *,
+        limit: int | None = None,
+        new_run: bool = False,
+        reuse: str | None = None,
+        ask_again: bool = False,
+    ) -> RunRow:
+        """Make the items of a run, or find the run to go on with, and call no model yet. Arguments as of `arun`."""
+        from solon.store.reviewing import reuse as carrying
+
+        self.config = bind(self.config, self.plugins)
+        check_prices(self.config)
+        if limit is not None and limit < 1:
+            raise UsageError(f"limit is {limit}", next_step="take 1 or more, or leave it out")
+        bad: list[BadRow] = []
+        rows = good_rows(admitted(read_rows(seeds, self.config), self.store), bad, limit)
+        first = next(rows, None)  # before there is a run: one without a seed would only be in the way
+        if first is None:
+            raise nothing_to_run(seeds, bad, self.bad_rows_file("no-run"))
+        run, pins = self.prepare_run(recipe, seeds, new_run=new_run, reuse=reuse)
+        if ask_again:
+            carrying.ask_again(self.store, run.id, local_actor())
+        self._load(run, pins, chain([first], rows), bad)
+        return run
+
+    def resume(self, run_id: str | None = None, **options: Any) -> RunSummary:
+        """Like `aresume`, for scripts and notebooks."""
+        return run_sync(self.aresume(run_id, **options), stop=self.stop)
+
+    async def aresume(
+        self,
+        run_id: str | None = None,
+        *,
+        progress: bool | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_runner: Callable[[Runner], None] | None = None,
+    ) -> RunSummary:
+        """Go on with a run (default: the newest) under the configuration that it was started with.
+
+        By default decisions on items of earlier runs are carried to them, too (`earlier_runs` of the summary says how
+        many); nothing else of those runs is begun.
+        """
+        from solon.store.runs.runs import find_run
+
+        with self.store.connect() as connection:
+            run = find_run(connection, run_id)
+        if run.status == "loading":
+            raise UsageError(
+                f"run {run.id} was stopped while its seeds were read",
+                next_step=f"repeat the command that began it: solon run {run.recipe} --seeds {run.seeds_name}",
+            )
+        async with shown(on_progress, progress) as tell:
+            summary = await self._work(run, tell, on_runner)
+        if run_id is None and summary.stopped_because is None:
+            return replace(summary, earlier_runs=await self._deliver_elsewhere(run, on_runner))
+        return summary
+
+    def stop(self) -> None:
+        """End the run under way as a limit does: calls in flight are finished and kept. From any thread or task."""
+        if self._runner is not None:
+            self._runner.stop("interrupted")
+
+    def prepare_run(
+        self, recipe: str, seeds: Seeds, *, new_run: bool, reuse: str | None
+    ) -> tuple[RunRow, Pins]:
+        """Find the run to go on with, or create one, pinned to the versions in force."""
+        from solon.store.runs import runs
+
+        name, fingerprint = fingerprint_seeds(seeds, self.config)
+        pins = self.pin(recipe, fingerprint)
+        with self.store.transaction() as connection:
+            runs.take_turn(connection)
+            reuse_id = runs.find_run(connection, reuse).id if reuse is not None else None
+            shape = self._shape_of(*pins.law, pins.prompts_id)
+            same = runs.find_same_run(connection, recipe, fingerprint, shape)
+            if same is not None and not new_run:
+                return same, pins
+            other = runs.latest_over_seeds(connection, recipe, fingerprint)
+            if other is not None and same is None and not new_run:
+                old = runs.config_payload(connection, other.config_id)
+                changes = list_differences(old, self.config.effective())
+                raise UsageError(
+                    f"run {other.id} over the same seeds was made differently: {changes}",
+                    next_step=f"add --new-run (with --reuse {other.id} no equal call is made again), "
+                    "or take its config back",
+                )
+            run_id = runs.create_run(
+                connection,
+                recipe=recipe,
+                pins=pins,
+                seeds_name=name,
+                seeds_fingerprint=fingerprint,
+                random_seed=self.config.run.seed,
+                actor=local_actor(),
+                reuse_run_id=reuse_id,
+            )
+            return runs.find_run(connection, run_id), pins
+
+    def _shape_of(self, *law: str) -> str:
+        """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
+        return f"{self.config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
+
+    def pin(self, recipe_name: str, source: str) -> Pins:
+        """The versions in force, stored; `source` is the fingerprint of the seeds."""
+        from solon.consensus.model import ConsensusModel
+        from solon.graphs.versions import graph_version
+        from solon.lawmaking.drafting import pin_law
+        from solon.prompts.library import PromptLibrary
+        from solon.store.runs.runs import pin_versions
+
+        recipe = self.recipe(recipe_name)
+        recipe.asks(self.config)  # a question that cannot be asked shows before anything is stored
+        library = PromptLibrary(self.config.prompts_dir)
+        version, drawn = graph_version(recipe_name)
+        with self.store.transaction() as connection:
+            law, tagged = pin_law(self.store, connection, self.config, recipe_name)
+            return pin_versions(
+                connection,
+                config=self.config.effective(),
+                fingerprint=self._shape_of(*law, *(version.id for version in tagged), library.version),
+                law=law,
+                tagged=tagged,
+                prompts=(library.version, library.manifest()),
+                graph=(version, recipe_name, drawn),
+                consensus=ConsensusModel.prior(outcomes=recipe.outcomes).to_json(),
+                panel=self.config.panel_fingerprint(),
+                source=source,
+            )
+
+    def _load(self, run: RunRow, pins: Pins, rows: Iterator[tuple[int, SeedRow]], bad: list[BadRow]) -> None:
+        """Turn seeds into queued items; bad rows go to a side file, with line and reason."""
+        from solon.store.runs import runs
+        from solon.store.runs.items import draw_pilot
+
+        runs.add_items(self.store, run, pins, rows)
+        if bad:
+            write_bad_rows(self.bad_rows_file(run.id), bad)
+        with self.store.transaction() as connection:
+            runs.set_run(connection, run.id, status="running", bad_rows=len(bad))
+            if self.config.routing.draws_pilot:
+                draw_pilot(connection, run.id, self.config.routing.pilot, self.config.routing.pilot_share)
+
+    def bad_rows_file(self, run_id: str) -> Path:
+        """Where the rows that could not be used are named."""
+        return name_bad_rows_file(self.store.url, run_id)
+
+    async def _work(
+        self,
+        run: RunRow,
+        on_progress: Callable[[Progress], None] | None,
+        on_runner: Callable[[Runner], None] | None,
+    ) -> RunSummary:
+        from solon.store.runs import runs
+
+        stopped = await self._drive(self.make_runner(run, on_progress=on_progress), on_runner)
+        summary = self.summarize(run.id)
+        if summary.queued and stopped is None:
+            stopped = f"another process is at work on {summary.queued} items"
+        summary = replace(summary, stopped_because=stopped)
+        status = "stopped" if stopped else "waiting" if summary.pending_review + summary.held else "done"
+        with self.store.transaction() as connection:
+            runs.set_run(connection, run.id, status=status, stopped_because=stopped, finished_at=clock.now())
+        return summary
+
+    async def _drive(self, runner: Runner, on_runner: Callable[[Runner], None] | None) -> str | None:
+        """Work, learn, and work on what that moved. Returns why it was stopped, None where it came to its end."""
+        self._runner = runner
+        if on_runner is not None:
+            on_runner(runner)
+        try:
+            await runner.work()
+            if self._learn(runner.run, runner.config).moved_items:
+                await runner.work()
+        except LimitReached as limit:
+            return limit.cause
+        finally:
+            await runner.pool.aclose()
+        return None
+
+    async def _deliver_elsewhere(
+        self, newest: RunRow, on_runner: Callable[[Runner], None] | None
+    ) -> dict[str, int]:
+        """Carry decisions of other runs to their items: run -> how many were applied. One whose run cannot be gone on
+        with here (its recipe or a model is missing) stays where it is."""
+        from solon.graphs.courier import Courier
+        from solon.store.reviewing import deliveries
+        from solon.store.runs import runs
+        from solon.store.runs.requeued import is_settled
+
+        def waiting() -> dict[str, int]:
+            with self.store.connect() as connection:
+                return deliveries.runs_with_deliveries(connection)
+
+        applied: dict[str, int] = {}
+        for run_id, before in waiting().items():
+            if run_id == newest.id:
+                continue
+            with self.store.connect() as connection:
+                run = runs.find_run(connection, run_id)
+            try:
+                stopped = await self._drive(self.make_runner(run, kind=Courier), on_runner)
+            except (ModelError, UsageError):
+                stopped = None
+            applied[run_id] = before - waiting().get(run_id, 0)
+            with self.store.transaction() as connection:
+                if is_settled(connection, run_id):
+                    runs.set_run(connection, run_id, status="done", finished_at=clock.now())
+            if stopped is not None:
+                break
+        return applied
+
+    def make_runner(
+        self,
+        run: RunRow,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        limit: int | None = None,
+        kind: type[Runner] | None = None,
+    ) -> Runner:
+        """What works on a run, under the configuration that it was started with; its caller closes its `pool`.
+
+        Args:
+            limit: work on at most so many items.
+            kind: what works on it; default: what begins all of its items.
+        """
+        from solon.agents.calls import Meter
+        from solon.graphs.runner import Runner
+        from solon.store.runs import runs
+
+        with self.store.connect() as connection:
+            stored = runs.config_payload(connection, run.config_id)
+            before = runs.spent(connection, run.id)
+        config = config_of_run(stored, self.config, run.id)
+        check_prices(config)
+        meter = Meter.make(config.limits, before)
+        pool, recipe = self.model_pool(config), self.recipe(run.recipe)
+        return (kind or Runner)(
+            self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
+        )
+
+    def model_pool(self, config: Config) -> ModelPool:
+        """The chat models of a configuration, and what was given from Python."""
+        from solon.agents.calls import ModelPool
+
+        return ModelPool(config, given=self.models, plugins=self.plugins)
+
+    def learn(self, run_id: str | None = None, *, everything: bool = True) -> Learned:
+        """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
+
+        A run does this by itself with decisions that are ten decisions, or a session, old; so does `everything=False`.
+        """
+        from solon.store.runs import runs
+
+        with self.store.connect() as connection:
+            run = runs.find_run(connection, run_id)
+            config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
+        return self._learn(run, config, everything=everything)
+
+    def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> Learned:
+        from solon.learning import learn
+        from solon.learning.audits import watch_audits
+
+        watch_audits(self.store, run, config)
+        people = self.config.reviewers
+        return learn(
+            self.store, run, self.recipe(run.recipe), config, reviewers=people, everything=everything
+        )
+
+    def recipe(self, name: str) -> Recipe:
+        """A recipe by its name: one's own before the built-in one."""
+        from solon.graphs.recipes import get_recipe
+
+        return self.recipes.get(name) or get_recipe(name)
+
+    # Reviewing -------------------------------------------------------------------------------------------------
+
+    def acting_expert(self, token: str | None = None) -> ExpertRow | None:
+        """Who answers: the holder of this token, of the project's, or of that in SOLON_TOKEN; None where none is given.
+
+        Raises:
+            UsageError: the token is wrong, was replaced or was revoked.
+        """
+        from solon.store.reviewing.experts import TOKEN_VARIABLE
+
+        given = self._token if token is None else token
+        if given is not None:
+            return self._tokens.holder(given, "`expert`")
+        found = os.environ.get(TOKEN_VARIABLE)
+        return self._tokens.holder(found, TOKEN_VARIABLE) if found else None
+
+    def actor(self) -> str:
+        """How logs name who acts: an expert by their token, else whoever sits here."""
+        expert = self.acting_expert()
+        return expert.actor if expert is not None else local_actor()
+
+    def add_expert(self, name: str, *, ready: bool | None = None, **facts: Any) -> str:
+        """Add a person who may answer, as `solon expert add` does; returns their token, which is stored hashed only.
+
+        Args:
+            ready: answers at once; default: as `onboarding` in [review] says.
+            facts: role (worker, expert, lead, admin), specialties, languages, credential, trust, email.
+
+        Raises:
+            UsageError: the name is empty or taken, or a fact is none that there is.
+        """
+        from solon.store.reviewing.experts import add_expert, first_stage
+
+        stage = first_stage(self.config.review.onboarding, ready)
+        return add_expert(self.store, name, stage=stage, by=local_actor(), **facts)[1]
+
+    def decide(
+        self,
+        review: str | Review,
+        choice: str,
+        candidate: str | Candidate | None = None,
+        *,
+        expert: str | None = None,
+        **answer: Any,
+    ) -> str:
+        """Answer a review; returns the decision's id (of someone not proven: the vote's). `resume` moves the item on.
+
+        Args:
+            choice: one of the review's `choices`, or skip | decline | escalate.
+            candidate: the candidate that is preferred or edited.
+            expert: token of the expert whose answer it is; default: the project's. It counts as one from the page does.
+            answer: text (of an edit), guidance (for a redraft), rationale, principles, flags, scores, strength, reason
+                (of who declines).
+
+        Raises:
+            TokenWanted: no expert's token is given, and the run measures.
+            UsageError: the token is wrong, was replaced or was revoked.
+            AlreadyDecided: someone else was first; nothing was changed.
+            InvalidDecision, NotPending: saying what is wrong; nothing was changed.
+        """
+        taken = self.answer(review, choice, candidate, expert=expert, channel="python", **answer)
+        return taken.decision_id or taken.assignment_id
+
+    def answer(
+        self,
+        review: str | Review,
+        choice: str,
+        candidate: str | Candidate | None = None,
+        *,
+        expert: str | None = None,
+        channel: str,
+        **answer: Any,
+    ) -> Answered:
+        """As `decide`, by a channel (cli, python); returns what became of the answer."""
+        from solon.store.reviewing.answering import answer_review
+
+        values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
+        return answer_review(
+            self.store,
+            review.id if isinstance(review, Review) else review,
+            {name: value for name, value in values.items() if value is not None},
+            by=self.acting_expert(expert) or local_actor(),
+            channel=channel,
+            reviewers=self.config.reviewers,
+            answers=self.config.review.answers,
+            answers_below=self.config.review.answers_below,
+        )
+
+    # Looking -----------------------------------------------------------------------------------------------------
+
+    def runs(self) -> Listing[RunSummary]:
+        """Where every run stands, the newest first."""
+        from solon.store.runs.runs import all_runs
+
+        with self.store.connect() as connection:
+            ids = [run.id for run in all_runs(connection)]
+        columns = ("run_id", "recipe", "items", "accepted", "rejected", "pending_review", "failed", "queued")
+        return Listing((summarize(self.store, run_id, self.bad_rows_file) for run_id in ids), columns=columns)
+
+    def items(
+        self, state: str | None = None, *, run_id: str | None = None, limit: int = 1000
+    ) -> Listing[Item]:
+        """Items of a run (default: the newest) in the order of their seeds, or those of them in one state."""
+        from solon.store.records.overview import list_items
+        from solon.store.runs.runs import find_run
+
+        with self.store.connect() as connection:
+            run = find_run(connection, run_id)
+        rows = list_items(self.store, run_id=run.id, state=state, limit=limit)
+        return Listing(
+            (Item(**row) for row in rows), columns=("id", "seed", "prompt", "state", "route", "reason")
+        )
+
+    def item(self, some_id: str) -> Item:
+        """The item of this id, or the one behind a record, review or decision, with its whole way."""
+        way = self.trace(some_id)
+        item, run, seed = way["item"], way["run"], way["seed"]
+        return Item(
+            id=item["id"],
+            run_id=run["id"],
+            recipe=run["recipe"],
+            seed=seed.get("external_id", ""),
+            prompt=seed["prompt"],
+            state=item["state"],
+            route=item["route"],
+            reason=item["reason"],
+            attempt=item["attempt"],
+            way=way,
+        )
+
+    def trace(self, some_id: str) -> dict[str, Any]:
+        """Everything behind a record, item, review or decision."""
+        from solon.store.records.lineage import trace
+
+        return trace(self.store, some_id)
+
+    def records(
+        self, *, run_id: str | None = None, recipe: str | None = None, all_runs: bool = False
+    ) -> Listing[ExportRow]:
+        """The records in force, which of them as of `export`, all of them in memory: `export` streams, and leaves out
+        what a format cannot hold."""
+        from solon.store.records.exporting import export_rows
+        from solon.workspace.views import find_wanted
+
+        which = find_wanted(self.store, run_id=run_id, recipe=recipe, all_runs=all_runs)
+        _, rows = export_rows(self.store, **which)
+        columns = ("id", "prompt", "chosen", "rejected", "response", "label", "route", "confidence")
+        return Listing(rows, columns=columns)
+
+    def constitution(self, named: str | None = None) -> Constitution:
+        """The constitution in force, or `NAME`, `NAME@VERSION`, or the beginning of an id.
+
+        Raises:
+            UsageError: the store has none: its first run brings one.
+        """
+        from solon.law.documents import Constitution
+        from solon.lawmaking.drafting import law_in_force
+
+        with self.store.connect() as connection:
+            document = law_in_force(connection, self.config, "constitution", named).document
+        assert isinstance(document, Constitution)
+        return document
+
+    def rubric(self, named: str | None = None) -> Rubric:
+        """The rubric in force, or the one named; see `constitution`."""
+        from solon.law.documents import Rubric
+        from solon.lawmaking.drafting import law_in_force
+
+        with self.store.connect() as connection:
+            document = law_in_force(connection, self.config, "rubric", named).document
+        assert isinstance(document, Rubric)
+        return document
+
+    def summarize(self, run_id: str | None = None) -> RunSummary:
+        """Where a run (default: the newest) stands, read from the store."""
+        return summarize(self.store, run_id, self.bad_rows_file)
+
+    def reviews(
+        self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
+    ) -> Listing[Review]:
+        """Reviews in a state: those that wait in the order of the queue, others the oldest first. Whoever answers by
+        their token sees none of the panel's reasons, as on the page."""
+        from solon.store.reviewing.review_rows import list_reviews
+        from solon.store.runs.runs import find_run
+
+        blind = self.acting_expert() is not None
+        with self.store.connect() as connection:
+            if run_id is not None:
+                run_id = find_run(connection, run_id).id
+            rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
+        shown_columns = ("id", "recipe", "prompt", "reasons", "state")
+        return Listing((view_review(self.store, row, blind=blind) for row in rows), columns=shown_columns)
+
+    def review(self, review_id: str) -> Review:
+        """One review by its id or the beginning of it; see `reviews`."""
+        from solon.store.reviewing.review_rows import find_review
+
+        blind = self.acting_expert() is not None
+        with self.store.connect() as connection:
+            return view_review(self.store, find_review(connection, review_id), blind=blind)
+
+    def export(
+        self,
+        format: str,
+        path: str | Path,
+        *,
+        run_id: str | None = None,
+        recipe: str | None = None,
+        all_runs: bool = False,
+        folder: bool = False,
+        **options: Any,
+    ) -> ExportSummary:
+        """Write the records in force, each item once: as a person decided it, otherwise as of the newest run.
+
+        Args:
+            run_id: records of this run only; all_runs: every record of every run.
+            folder: write a dataset folder with card and Croissant instead, see `solon.formats.folder`.
+            options: `constitution`, `as_of` (a date), and those of `formats.exports.export`.
+        """
+        from solon.formats.exports import export
+        from solon.formats.folder import export_folder
+        from solon.store.privacy.forgetting import mark_export
+        from solon.store.records.exporting import export_rows, runs_in_force
+        from solon.workspace.views import find_wanted
+
+        named = {name: options.pop(name, None) for name in ("constitution", "as_of")}
+        which = find_wanted(self.store, run_id=run_id, recipe=recipe, all_runs=all_runs, **named)
+        options["runs"] = runs_in_force(self.store, **which)
+        left_out, rows = export_rows(self.store, **which)
+        told = {name: which[name] for name in named if which[name] is not None}
+        options["about"] = {**told, **options.get("about", {})}
+        write = export_folder if folder else export
+        with closing(rows):
+            summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
+        files = [*(file.path for file in summary.files), summary.manifest]
+        mark_export(self.store, local_actor(), files, run=which["run_id"], recipe=recipe)
+        return summary
