@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import re
@@ -51,6 +52,27 @@ def test_rooms_are_linked_at_the_root(room: str) -> None:
     link = ROOT / room
     assert link.is_symlink()
     assert link.resolve() == ROOT / "solon" / room
+
+
+def test_every_name_is_imported_from_the_module_that_defines_it() -> None:
+    """A name that a module only imports is not to be had from it; `solon` itself is the public door."""
+    imported: dict[str, set[str]] = {}
+    wanted: list[tuple[Path, str, str]] = []
+    for path in SOURCES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+        imported[module] = {
+            name.asname or name.name for node in found if node in tree.body for name in node.names
+        }
+        wanted += [(path, str(node.module), name.name) for node in found for name in node.names]
+    rooms = {".".join(path.relative_to(ROOT).parts[:-1]) for path in SOURCES} | set(imported)
+    foreign = [
+        f"{path.relative_to(ROOT)}: {name} through {module}"
+        for path, module, name in wanted
+        if name in imported.get(module, ()) and f"{module}.{name}" not in rooms and module != "solon"
+    ]
+    assert not foreign, foreign
 
 
 def test_every_prompt_renders_with_its_declared_variables() -> None:

@@ -1,8 +1,8 @@
 """The configuration of a project: `solon.toml`, `SOLON_` environment overrides, defaults that work.
 
 Every key is declared here, with its bounds and its meaning; unknown keys are refused. Secrets never stand in the
-file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors`, `overlays`
-and its own sections.
+file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors`,
+and its own `sections`, `review` and `layers`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from solon.config.layers import line_of_key, read_layers, without_secrets
 from solon.config.review import MailConfig, ReviewConfig, SsoConfig
 from solon.config.sections import (
     BUILTIN,
-    GIVEN,
     CriticConfig,
     GeneratorConfig,
     InstructionConfig,
@@ -32,7 +31,6 @@ from solon.config.sections import (
     LimitsConfig,
     ModelConfig,
     PlanConfig,
-    Prices,
     PrivacyConfig,
     ResolverConfig,
     ReviewersConfig,
@@ -44,37 +42,6 @@ from solon.config.sections import (
     family_of,
 )
 from solon.errors import ConfigError
-
-__all__ = [
-    "BUILTIN",
-    "BUILTIN_NOTE",
-    "GIVEN",
-    "NOT_SHAPING",
-    "Config",
-    "CriticConfig",
-    "GeneratorConfig",
-    "InstructionConfig",
-    "JudgeConfig",
-    "LabelConfig",
-    "LawConfig",
-    "LimitsConfig",
-    "MailConfig",
-    "ModelConfig",
-    "PlanConfig",
-    "Prices",
-    "PrivacyConfig",
-    "ResolverConfig",
-    "ReviewConfig",
-    "ReviewersConfig",
-    "RoutingConfig",
-    "RunConfig",
-    "Section",
-    "SeedsConfig",
-    "SsoConfig",
-    "TracingConfig",
-    "load_config",
-    "parse_config",
-]
 
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"

@@ -1,5 +1,1 @@
-"""The store room: tables, connections, queries, migrations. The only room that knows the database."""
-
-from solon.store.database.store import Store
-
-__all__ = ["Store"]
+"""The database: tables, connections, queries, migrations. No other room knows it; it never imports agents or graphs."""

@@ -55,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def pin_draws(monkeypatch: pytest.MonkeyPatch, first: int) -> None:
     """Ids by number and one key for every store: what is drawn from them is the same each time."""
     numbers = count(first)
-    monkeypatch.setattr(ids, "time", SimpleNamespace(time=lambda: next(numbers)))
+    monkeypatch.setattr(ids, "clock", SimpleNamespace(now=lambda: next(numbers)))
     monkeypatch.setattr(ids, "secrets", SimpleNamespace(token_hex=lambda n: "5" * 2 * n))
     monkeypatch.setattr(store, "secrets", SimpleNamespace(token_hex=lambda n: "7" * 2 * n))
 

@@ -302,7 +302,7 @@ def test_command_line(command: Any, folder: Path) -> None:
 def test_what_nobody_foresaw_is_told_without_its_words(
     command: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import solon.project
+    from solon.workspace import workspace
 
     def broken(*_arguments: Any) -> None:
         raise RuntimeError(LETTER)
@@ -313,7 +313,7 @@ def test_what_nobody_foresaw_is_told_without_its_words(
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     monkeypatch.setenv("SOLON_DEBUG", "1")
-    monkeypatch.setattr(solon.project, "read_rows", broken)
+    monkeypatch.setattr(workspace, "read_rows", broken)
     (folder / "seeds.jsonl").write_text('{"prompt": "x"}\n')
     code, out, err = command("run", "preference", "--seeds", "seeds.jsonl")
     assert code == 1

@@ -22,7 +22,6 @@ from solon.store import tables
 from solon.store.database import audit_log
 from solon.store.database.store import CLEAN, Store
 from solon.store.privacy.forgetting import Wanted
-from solon.store.tables import table_of
 from solon.store.upkeep import pruning
 
 ZEBRA = "Zebrafinch-Quillon"
@@ -63,7 +62,7 @@ def forget(project: Project, **wanted: Any) -> Forgotten:
 
 
 def rows(store: Store, name: str) -> list[dict[str, Any]]:
-    table = table_of(getattr(tables, name))
+    table = tables.metadata.tables[name]
     with store.connect() as connection:
         return [dict(row) for row in connection.execute(select(table)).mappings()]
 
@@ -121,20 +120,20 @@ def test_no_byte_is_left(open_project: Any, find_bytes: Callable[..., list[str]]
     summary = project.resume(second_run(project))
     assert summary.forgotten == 1
     assert summary.items == summary.pending_review + summary.forgotten
-    assert {r["external_id"][:9] for r in rows(project.store, "Seed")} == {"o0", "o1", "o2", "forgotten"}
+    assert {r["external_id"][:9] for r in rows(project.store, "seeds")} == {"o0", "o1", "o2", "forgotten"}
     project.close()
     assert find_bytes(*SECRETS) == []
 
 
 def second_run(project: Project) -> str:
-    return sorted(row["id"] for row in rows(project.store, "Run"))[-1]
+    return sorted(row["id"] for row in rows(project.store, "runs"))[-1]
 
 
 def test_dry_run_changes_nothing(open_project: Any, folder: Path) -> None:
     project = open_project()
     make_history(project)
     project.store.writer.close()
-    tables_before = {name: rows(project.store, name) for name in tables.__all__ if name != "metadata"}
+    tables_before = {name: rows(project.store, name) for name in tables.metadata.tables}
     told = forgetting.look(project.store, Wanted(seed=PATIENT["id"]))
     assert told.dry_run
     assert told.counts["texts"]
@@ -172,13 +171,13 @@ def test_import_resume_preview_and_carry_over_obey(open_project: Any, folder: Pa
     with pytest.raises(UsageError, match="tombstone"):
         project.run("preference", [PATIENT], new_run=True)
     # what was forgotten is never driven again, whatever asks for it
-    item = next(row for row in rows(project.store, "Item") if row["reason"] == "forgotten")
+    item = next(row for row in rows(project.store, "items") if row["reason"] == "forgotten")
     table = tables.items
     with project.store.transaction() as connection:
         connection.execute(update(table).where(table.c.id == item["id"]).values(state="queued"))
-    calls = len(rows(project.store, "Call"))
+    calls = len(rows(project.store, "calls"))
     project.resume(item["run_id"])
-    assert len(rows(project.store, "Call")) == calls
+    assert len(rows(project.store, "calls")) == calls
 
 
 def test_group_subject_hash_and_phrase(open_project: Any) -> None:
@@ -188,7 +187,7 @@ def test_group_subject_hash_and_phrase(open_project: Any) -> None:
     project.run("preference", [PATIENT, {**PATIENT, "id": "second", "prompt": "Another question?"}, *OTHERS])
     digest = hashlib.sha256(WORDS["given"].encode()).hexdigest()
     one, two = (
-        {row["external_id"]: row["id"] for row in rows(project.store, "Seed")}[name]
+        {row["external_id"]: row["id"] for row in rows(project.store, "seeds")}[name]
         for name in (PATIENT["id"], "second")
     )
     for wanted in ({"group": PATIENT["group"]}, {"subject": PATIENT["subject"]}, {"text_hash": digest}):
@@ -262,13 +261,13 @@ def test_what_showed_its_precedent_to_others_goes_too(
         )
     like = {"id": "like", "prompt": "What should we do about the cough that came after the long voyage home?"}
     project.run("preference", [like])
-    shown = [row for row in rows(project.store, "Text") if "] experts decided" in (row["body"] or "")]
+    shown = [row for row in rows(project.store, "texts") if "] experts decided" in (row["body"] or "")]
     assert sum(ZEBRA in row["body"] for row in shown) >= 2
     made = forget(project, seed=PATIENT["id"])
     assert made.shown_to_others >= len(shown)
     forget(project, seed="again")
     assert find_bytes(*SECRETS) == []
-    kept = [row for row in rows(project.store, "Text") if row["body"] in ("A", "B")]
+    kept = [row for row in rows(project.store, "texts") if row["body"] in ("A", "B")]
     assert kept  # a verdict's letter tells nothing, and the same text stands behind other calls
     # and no later judge is shown it
     project.run("preference", [{**like, "id": "later", "prompt": like["prompt"] + " Again?"}])
@@ -435,11 +434,9 @@ def test_both_databases_forget(store_url: str, open_project: Any, folder: Path) 
     made = forget(project, seed=PATIENT["id"])
     assert made.swept
     forget(project, seed="again")
-    bodies = " ".join(row["body"] or "" for row in rows(project.store, "Text"))
+    bodies = " ".join(row["body"] or "" for row in rows(project.store, "texts"))
     assert not any(secret in bodies for secret in SECRETS)
-    everything = json.dumps(
-        {n: rows(project.store, n) for n in tables.__all__ if n != "metadata"}, default=str
-    )
+    everything = json.dumps({n: rows(project.store, n) for n in tables.metadata.tables}, default=str)
     assert not any(secret in everything for secret in SECRETS)
     assert audit_log.verify(project.store).intact
     assert project.run("preference", [PATIENT, *OTHERS], new_run=True).bad_rows == 1
@@ -524,7 +521,7 @@ def test_disputes_known_questions_and_jobs_end(
     rows_ = [(0, row) for row in read_seed_rows(questions) if isinstance(row, SeedRow)]
     _, pins = project.prepare_run("preference", questions, new_run=True, reuse=None)
     import_known(project.store, pins, "preference", "pair@1", rows_, "golden", "test")
-    text_id, text = project.store.text_row(WORDS["draft"], rows(project.store, "Item")[0]["seed_id"])
+    text_id, text = project.store.text_row(WORDS["draft"], rows(project.store, "items")[0]["seed_id"])
     at = {"created_at": 1.0}
     case = {
         "id": "a",
@@ -540,9 +537,9 @@ def test_disputes_known_questions_and_jobs_end(
         insert_rows(connection, [(Proposal, {**offer, **at}), (Job, {**job, **at})])
     forget(project, match=ZEBRA)
     assert find_bytes(*SECRETS) == []
-    assert rows(project.store, "Adjudication")[0]["state"] == "withdrawn"
-    assert rows(project.store, "Proposal")[0]["state"] == "declined"
-    assert rows(project.store, "Known")[0]["retired_at"]
+    assert rows(project.store, "adjudications")[0]["state"] == "withdrawn"
+    assert rows(project.store, "proposals")[0]["state"] == "declined"
+    assert rows(project.store, "known_items")[0]["retired_at"]
     with pytest.raises(SeedError, match="tombstone"):
         import_known(project.store, pins, "preference", "pair@1", rows_, "golden", "test")
 

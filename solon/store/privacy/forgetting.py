@@ -26,16 +26,16 @@ from solon.store.runs.items import FORGOTTEN
 LEAST = 4
 """Characters of a phrase that may be searched for: a shorter one is in everything."""
 COUNTED = (
-    ("candidates", "Candidate"),
-    ("critiques", "Critique"),
-    ("verdicts", "Verdict"),
-    ("resolutions", "Resolution"),
-    ("reviews", "Review"),
-    ("decisions", "Decision"),
-    ("precedents", "Precedent"),
-    ("records", "Record"),
-    ("fingerprints", "Fingerprint"),
-    ("holds", "Hold"),
+    ("candidates", "candidates"),
+    ("critiques", "critiques"),
+    ("verdicts", "verdicts"),
+    ("resolutions", "resolutions"),
+    ("reviews", "reviews"),
+    ("decisions", "decisions"),
+    ("precedents", "precedents"),
+    ("records", "records"),
+    ("fingerprints", "fingerprints"),
+    ("holds", "privacy_holds"),
 )
 
 
@@ -121,7 +121,7 @@ def _named_seeds(connection: Connection, name: str) -> list[str]:
     found += connection.execute(
         select(items.c.seed_id).where(items.c.id.startswith(name, autoescape=True))
     ).scalars()
-    for other in ("Record", "Review"):
+    for other in ("records", "reviews"):
         rows = table(other)
         query = select(items.c.seed_id).join(rows, rows.c.item_id == items.c.id)
         found += connection.execute(query.where(rows.c.id.startswith(name, autoescape=True))).scalars()
@@ -187,7 +187,7 @@ def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
             for part in chunks(ids)
         )
     decided, precedents, records = (
-        _of_items(connection, n, ids) for n in ("Decision", "Precedent", "Record")
+        _of_items(connection, n, ids) for n in ("decisions", "precedents", "records")
     )
     words += _written(connection, ids)
     shown = erasing.shown_in(connection, [*precedents, *decided], seed_ids)
@@ -246,7 +246,7 @@ def _exports(connection: Connection, item_ids: Sequence[str]) -> tuple[dict[str,
     """Exports that were written after a record (or review) of these items was made, of its run or of all."""
     events = table("events")
     made: list[Any] = []
-    for of, name in (("records", "Record"), ("reviews", "Review")):
+    for of, name in (("records", "records"), ("reviews", "reviews")):
         rows = table(name)
         for part in chunks(item_ids):
             query = select(rows.c.run_id, rows.c.recipe, rows.c.created_at, literal(of).label("of"))

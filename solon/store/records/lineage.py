@@ -60,13 +60,13 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
 _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "candidates",
-        "Candidate",
+        "candidates",
         ("id", "attempt", "round", "kind", "author", "parent_id", "call_id", "text_id"),
     ),
-    ("critiques", "Critique", ("candidate_id", "worst", "principles", "abstained", "call_id", "text_id")),
+    ("critiques", "critiques", ("candidate_id", "worst", "principles", "abstained", "call_id", "text_id")),
     (
         "verdicts",
-        "Verdict",
+        "verdicts",
         (
             "a_id",
             "b_id",
@@ -82,15 +82,15 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "rationale_id",
         ),
     ),
-    ("resolutions", "Resolution", ("favours_id", "cites", "handed_over", "call_id", "text_id")),
+    ("resolutions", "resolutions", ("favours_id", "cites", "handed_over", "call_id", "text_id")),
     (
         "reviews",
-        "Review",
+        "reviews",
         ("id", "attempt", "state", "rule", "reasons", "margin", "confidence", "decision_id"),
     ),
     (
         "decisions",
-        "Decision",
+        "decisions",
         (
             "id",
             "actor",
@@ -108,7 +108,7 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "calls",
-        "Call",
+        "calls",
         (
             "id",
             "role",
@@ -153,10 +153,10 @@ class _Texts:
 def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
     found: dict[str, str | None] = {}
     for name, item_column in (
-        ("Record", "item_id"),
-        ("Item", "id"),
-        ("Review", "item_id"),
-        ("Decision", "item_id"),
+        ("records", "item_id"),
+        ("items", "id"),
+        ("reviews", "item_id"),
+        ("decisions", "item_id"),
     ):
         table = _table(name)
         query = (
@@ -164,10 +164,10 @@ def _find(connection: Connection, some_id: str) -> tuple[str, str | None]:
             .where(begins(table.c.id, some_id, "a record, item, review or decision"))
             .limit(3)
         )
-        if name == "Item":  # what stands apart from every run is nobody's item
+        if name == "items":  # what stands apart from every run is nobody's item
             query = query.where(table.c.state != PREVIEW)
         for row_id, item_id in connection.execute(query):
-            found.setdefault(item_id, row_id if name == "Record" else None)
+            found.setdefault(item_id, row_id if name == "records" else None)
     if len(found) == 1:
         return next(iter(found.items()))
     if found:
@@ -197,8 +197,8 @@ def _seed(seed: Any, bodies: _Texts) -> dict[str, Any]:
 def _law(connection: Connection, item: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, name, column in (
-        ("constitution", "Constitution", "constitution_id"),
-        ("rubric", "Rubric", "rubric_id"),
+        ("constitution", "constitutions", "constitution_id"),
+        ("rubric", "rubrics", "rubric_id"),
     ):
         table = _table(name)
         row = connection.execute(select(table).where(table.c.id == item[column])).mappings().one()

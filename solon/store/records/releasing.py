@@ -133,7 +133,7 @@ def row_keys(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
 
 def item_states(connection: Connection, item_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
     """item -> its state, and whether its seed's text was erased."""
-    items, seeds, texts = (_table(name) for name in ("Item", "Seed", "Text"))
+    items, seeds, texts = (_table(name) for name in ("items", "seeds", "texts"))
     found: dict[str, tuple[str, bool]] = {}
     for start in range(0, len(item_ids), 500):
         query = (
