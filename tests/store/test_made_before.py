@@ -1,0 +1,69 @@
+"""A store, its checkpoints, configuration, export and release as an earlier Solon left them go on under this one.
+
+`made_before/0.1.0.tar.xz` was made by version 0.1.0 before its modules moved: eight seeds, three of them accepted, five
+that wait for a person, one decision that no worker has carried to its item yet, an expert, and a sealed release.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from solon.cli import main
+from solon.project import Project
+
+MADE = Path(__file__).parent / "made_before" / "0.1.0.tar.xz"
+pytestmark = pytest.mark.sqlite("the store is a file")
+
+
+@pytest.fixture
+def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder as it was left, and the working folder of the test."""
+    with tarfile.open(MADE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SOLON_STORE", raising=False)
+    assert main(["doctor", "--migrate"]) == 0
+    return tmp_path
+
+
+def test_it_opens_and_the_decision_on_its_way_arrives(left: Path) -> None:
+    with Project() as project:
+        before = project.summarize()
+        assert (before.items, before.accepted, before.pending_review, before.decisions_to_apply) == (
+            8,
+            3,
+            5,
+            1,
+        )
+        after = project.resume()
+    assert (after.accepted, after.pending_review, after.decisions_to_apply) == (4, 4, 0)
+    assert after.model_calls == before.model_calls, "what was answered before is not asked again"
+
+
+def test_what_waits_is_answered_and_ends(left: Path) -> None:
+    with Project() as project:
+        project.resume()
+        for review in project.reviews():
+            project.decide(review, "prefer", review.candidates[0], rationale="It says what was asked.")
+        ended = project.resume()
+    assert (ended.accepted, ended.pending_review) == (8, 0)
+
+
+def test_its_records_are_exported_as_they_were(left: Path) -> None:
+    assert main(["export", "--format", "jsonl", "--output", "again.jsonl"]) == 0
+    told, found = (
+        {
+            row["id"]: (row["prompt"], row["chosen"], row["rejected"])
+            for row in map(json.loads, text.splitlines())
+        }
+        for text in ((left / "out.jsonl").read_text(), (left / "again.jsonl").read_text())
+    )
+    assert found == told
+
+
+def test_its_release_is_verified(left: Path) -> None:
+    assert main(["release", "verify", "release"]) == 0
