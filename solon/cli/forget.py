@@ -15,7 +15,7 @@ from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
-    from solon.operations.forget import Forgotten
+    from solon.operations.forget import Erasure
     from solon.store.database.store import Store
 
 
@@ -107,7 +107,7 @@ def _sweep(store: Store, json: bool) -> None:
     raise typer.Exit(FAILED if left else DONE)
 
 
-def print_forgotten(made: Forgotten) -> None:
+def print_forgotten(made: Erasure) -> None:
     """Counts, and what a person must see to."""
     out = console()
     verb = "would be forgotten" if made.dry_run else "forgotten"

@@ -11,7 +11,7 @@ from solon.cli.terminal import print_json
 from solon.display.text import clean
 
 if TYPE_CHECKING:
-    from solon.learning import Learned
+    from solon.learning import LearningResult
     from solon.project import Project
 
 
@@ -62,7 +62,7 @@ def read_status(project: Project, run_id: str | None) -> dict[str, Any]:
     return read_standing(project.store, run).model_dump(mode="json") | {"fallen": list(fallen)}
 
 
-def spell_learned(learned: Learned) -> str:
+def spell_learned(learned: LearningResult) -> str:
     """A round of learning in words."""
     from solon.consensus.target import read_target
 

@@ -15,7 +15,7 @@ from solon.display.text import shorten
 from solon.errors import InvalidDecision, UsageError
 
 if TYPE_CHECKING:
-    from solon.store.reviewing.answering import Answered
+    from solon.store.reviewing.answering import AnswerResult
     from solon.workspace.views import Review
 
 group = typer.Typer(no_args_is_help=True, help="What waits for a person.", rich_markup_mode=None)
@@ -200,7 +200,7 @@ def decide(
     _tell(found, choice, chosen, taken, json)
 
 
-def _tell(review: Review, choice: str, candidate: str | None, taken: Answered, json: bool) -> None:
+def _tell(review: Review, choice: str, candidate: str | None, taken: AnswerResult, json: bool) -> None:
     beside = taken.assignment_id if taken.decision_id is None else None
     if json:
         id_of = {"decision_id": taken.decision_id, "assignment_id": beside}

@@ -17,14 +17,14 @@ PRIOR_RIGHT, PRIOR_STRENGTH = 0.75, 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Believed:
+class Belief:
     """``final``: the answer decides. Otherwise it is a vote of this ``reliability`` (probability of being right)."""
 
     final: bool
     reliability: float
 
 
-def believe(*, proven_at_first: bool, trust: str = "", measured: Mapping[str, Any] | None = None) -> Believed:
+def believe(*, proven_at_first: bool, trust: str = "", measured: Mapping[str, Any] | None = None) -> Belief:
     """What an answer counts for.
 
     ``trust``: "proven" or "unproven" where a lead said so. ``measured``: reliability, n, low, high from blind
@@ -34,8 +34,8 @@ def believe(*, proven_at_first: bool, trust: str = "", measured: Mapping[str, An
     known = measured or {}
     n, reliability = int(known.get("n", 0)), float(known.get("reliability", PRIOR_RIGHT))
     if trust == "proven":
-        return Believed(True, reliability)
+        return Belief(True, reliability)
     if trust != "unproven" and proven_at_first:
         weak = n >= PROVEN_AFTER and float(known.get("high", 1.0)) < WEAK_UNDER
-        return Believed(not weak, reliability)
-    return Believed(n >= PROVEN_AFTER and reliability >= PROVEN_AT, reliability)
+        return Belief(not weak, reliability)
+    return Belief(n >= PROVEN_AFTER and reliability >= PROVEN_AT, reliability)

@@ -89,14 +89,14 @@ async def score_records(
     return _summed(material, rows, scored, seen, named, producers)
 
 
-Given = tuple[tuple[dict[str, float], float], tuple[dict[str, float], float]]
+GivenAnswer = tuple[tuple[dict[str, float], float], tuple[dict[str, float], float]]
 """Scores by criterion and their mean, of the accepted answer and of the one it was preferred to; empty: none."""
 
 
-async def _score_all(bench: Bench, rows: Sequence[ExportRow]) -> list[Given]:
+async def _score_all(bench: Bench, rows: Sequence[ExportRow]) -> list[GivenAnswer]:
     gate = asyncio.Semaphore(bench.width)
 
-    async def one(row: ExportRow) -> Given:
+    async def one(row: ExportRow) -> GivenAnswer:
         place = _Place(str(row.lineage["run"]), str(row.lineage["item"]))
         async with gate:
             best = await bench.score_text(place, row.answer or "", 0)
@@ -113,7 +113,7 @@ async def _score_all(bench: Bench, rows: Sequence[ExportRow]) -> list[Given]:
 def _summed(
     material: Material,
     rows: Sequence[ExportRow],
-    scored: Sequence[Given],
+    scored: Sequence[GivenAnswer],
     seen: int,
     judge: str,
     producers: tuple[str, ...],

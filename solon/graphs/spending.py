@@ -9,7 +9,14 @@ from solon.agents.models.embedding import can_embed, embed
 from solon.config.sections import RoutingConfig
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
-from solon.store.reviewing.budget import Picked, Spent, asked_items, held_reviews, requests_of, spent_budget
+from solon.store.reviewing.budget import (
+    PickedReview,
+    Spent,
+    asked_items,
+    held_reviews,
+    requests_of,
+    spent_budget,
+)
 from solon.store.reviewing.review_rows import ReviewRow
 from solon.store.runs.throughput import review_seconds
 
@@ -22,7 +29,9 @@ LEAST_EXPLORED = 10
 """A smaller budget has no random part: it could show nothing."""
 
 
-def choose_reviews(store: Store, run: RunRow, routing: RoutingConfig) -> tuple[list[Picked], list[ReviewRow]]:
+def choose_reviews(
+    store: Store, run: RunRow, routing: RoutingConfig
+) -> tuple[list[PickedReview], list[ReviewRow]]:
     """Which of the held reviews enter the queue, and which items are released with the panel's answer.
 
     Reads only. The random part is drawn from what is left after the most valuable ones, by an order that was
@@ -53,7 +62,7 @@ def pick(
     scale: float = 1.0,
     vectors: NDArray[Any] | None = None,
     covered: NDArray[Any] | None = None,
-) -> list[Picked]:
+) -> list[PickedReview]:
     """Most value per minute under what is left of the budget, and its random part, each with its probability.
 
     Args:
@@ -96,10 +105,10 @@ def _draw(review: ReviewRow) -> str:
     return hash_id("explore", review.item_id, review.attempt or 0)
 
 
-def _picked(review: ReviewRow, place: float, inclusion: float) -> Picked:
+def _picked(review: ReviewRow, place: float, inclusion: float) -> PickedReview:
     worth = (
         f"a decision here is worth {review.value or 0.0:.3f} records in {review.minutes or 1.0:.1f} minutes"
     )
     drawn = "among the most valuable" if inclusion == 1.0 else f"drawn at random, one in {1 / inclusion:.1f}"
     reason = {"code": "value", "text": f"{worth}: {drawn}", "value": round(review.value or 0.0, 6)}
-    return Picked(review, -round(place, 6), round(inclusion, 9), reason)
+    return PickedReview(review, -round(place, 6), round(inclusion, 9), reason)

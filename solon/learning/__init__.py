@@ -25,7 +25,7 @@ from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
 from solon.store.learning import adoption
 from solon.store.learning import evidence as learning
-from solon.store.learning.evidence import Decided, Judged
+from solon.store.learning.evidence import DecidedItem, JudgedItem
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs import certificates
 from solon.store.runs.runs import find_run
@@ -49,7 +49,7 @@ SESSION_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearningResult:
     """What a round of learning did. `why` says it in words, also where nothing was done.
 
     `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
@@ -85,7 +85,7 @@ def learn(
     *,
     reviewers: ReviewersConfig | None = None,
     everything: bool = False,
-) -> Learned:
+) -> LearningResult:
     """Learn the next consensus version of the run's scope, try to certify it, adopt it.
 
     Args:
@@ -106,7 +106,7 @@ def learn(
         last = certificates.learned_from(connection, known) if known else 0
         if not fitted or len(usable) <= last:
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
-            return Learned(None, len(fitted), 0, None, why=why)
+            return LearningResult(None, len(fitted), 0, None, why=why)
         evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers)
     model = _fit(recipe, evidence, evidence.fit_on, config.tiers)
     stopping = _judge_stopping(recipe, evidence, model)
@@ -129,7 +129,7 @@ def learn(
     granted = certificate is not None and certificate["threshold"] is not None
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
-    done = Learned(
+    done = LearningResult(
         number,
         len(evidence.fit_on),
         len(sample.decisions) - sample.passed_over,
@@ -164,7 +164,7 @@ def usable_decisions(store: Store, run_id: str) -> tuple[int, int]:
     return (count if ended else max(0, count - OLD_ENOUGH)), audits
 
 
-def _old_enough(decided: list[Decided], everything: bool) -> list[Decided]:
+def _old_enough(decided: list[DecidedItem], everything: bool) -> list[DecidedItem]:
     ended = not decided or clock.now() - decided[-1].decided_at > SESSION_SECONDS
     return decided if everything or ended else decided[:-OLD_ENOUGH]
 
@@ -172,7 +172,7 @@ def _old_enough(decided: list[Decided], everything: bool) -> list[Decided]:
 def _fit(
     recipe: Recipe,
     evidence: Evidence,
-    fit_on: Sequence[Decided],
+    fit_on: Sequence[DecidedItem],
     tiers: Sequence[int] = (0,),
     **options: Any,
 ) -> ConsensusModel:
@@ -201,7 +201,7 @@ def _fit(
     return replace(model, reviewers=known)
 
 
-def is_drawn_at_random(decided: Decided) -> bool:
+def is_drawn_at_random(decided: DecidedItem) -> bool:
     """Was the item of the pilot, or of the random part of a budget? Then every tier was asked, too."""
     return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
@@ -326,7 +326,7 @@ def _adopt(
     run: RunRow,
     config: Config,
     model: ConsensusModel,
-    judged: list[Judged],
+    judged: list[JudgedItem],
     version_id: str,
     certificate_id: str | None,
     cuts: Cuts,
@@ -370,7 +370,9 @@ def _adopt(
     return queued, settled, doubted, confirmed
 
 
-def _rest(model: ConsensusModel, item: Judged, config: Config, cuts: Cuts) -> tuple[Consensus, Standing, int]:
+def _rest(
+    model: ConsensusModel, item: JudgedItem, config: Config, cuts: Cuts
+) -> tuple[Consensus, Standing, int]:
     """Where the cascade would stop on an item now, of the tiers that have spoken: what it finds, by which cut.
 
     A certificate speaks of the panel alone: the pilot, which it was made from, never has the resolver's vote.
@@ -386,7 +388,7 @@ def _rest(model: ConsensusModel, item: Judged, config: Config, cuts: Cuts) -> tu
     return found, standing, tier
 
 
-def _chooses_other(found: Consensus, item: Judged) -> bool:
+def _chooses_other(found: Consensus, item: JudgedItem) -> bool:
     if len(item.shown) == 1:
         return found.best == "reject"
     return item.shown["AB".index(found.best)] != item.chosen_id

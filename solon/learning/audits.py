@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from solon.config import Config
     from solon.consensus.audit import AuditReport
     from solon.store.database.store import Store
-    from solon.store.learning.evidence import Decided
+    from solon.store.learning.evidence import DecidedItem
     from solon.store.runs.run_row import RunRow
 
 
@@ -50,7 +50,7 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
     return report
 
 
-def _said_of(store: Store, config: Config, audits: Sequence[Decided]) -> dict[str, str]:
+def _said_of(store: Store, config: Config, audits: Sequence[DecidedItem]) -> dict[str, str]:
     """decision -> what the target of the promise says of the audit; without those that too few have answered."""
     target = read_target(config.routing.target)
     if target.audited_by == 1:

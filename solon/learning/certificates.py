@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from solon.consensus.cascade import Tier
     from solon.consensus.certify import Certificate
     from solon.consensus.model import ConsensusModel
-    from solon.store.learning.evidence import Decided
+    from solon.store.learning.evidence import DecidedItem
 
 
 def certify_sample(
     model: ConsensusModel,
     config: Config,
-    sample: Sequence[Decided],
+    sample: Sequence[DecidedItem],
     outcomes: Mapping[str, str],
     evidence: Evidence,
     delta: float,
@@ -55,7 +55,7 @@ def _tier(
     model: ConsensusModel,
     seats: Sequence[int],
     tier: int,
-    sample: Sequence[Decided],
+    sample: Sequence[DecidedItem],
     outcomes: Mapping[str, str],
     evidence: Evidence,
 ) -> Tier:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.worth import RELIABILITY
 from solon.store.learning import evidence as learning
-from solon.store.learning.evidence import Blind, Decided, Judged
+from solon.store.learning.evidence import Blind, DecidedItem, JudgedItem
 from solon.store.reviewing.experts import save_measured
 from solon.store.reviewing.known import known_answers
 from solon.store.reviewing.review_rows import VOTES
@@ -37,8 +37,8 @@ class Evidence:
     made, what the votes say without the panel.
     """
 
-    usable: list[Decided]
-    judged: list[Judged]
+    usable: list[DecidedItem]
+    judged: list[JudgedItem]
     votes: dict[str, tuple[Vote, ...]]
     against: dict[str, dict[str, float]]
     answers: dict[str, dict[str, str]]
@@ -48,7 +48,7 @@ class Evidence:
     ruled: frozenset[str]
 
     @property
-    def fit_on(self) -> list[Decided]:
+    def fit_on(self) -> list[DecidedItem]:
         return [d for d in self.usable if not d.held_out]
 
 
@@ -87,7 +87,7 @@ def gather(
     connection: Connection,
     run: RunRow,
     scope_runs: Sequence[str],
-    usable: list[Decided],
+    usable: list[DecidedItem],
     rated: Mapping[str, Reviewer],
     reviewers: ReviewersConfig,
 ) -> Evidence:
@@ -141,7 +141,7 @@ def question_of(item_id: str, attempt: int) -> str:
     return f"{item_id}:{attempt}"
 
 
-def outcomes_for(target: Target, sample: Sequence[Decided], evidence: Evidence) -> dict[str, str]:
+def outcomes_for(target: Target, sample: Sequence[DecidedItem], evidence: Evidence) -> dict[str, str]:
     """decision -> what the target of a certificate says of its question; without those that too few have answered.
 
     A lead's ruling stands in for a single expert's decision where one was given.
@@ -159,6 +159,6 @@ def outcomes_for(target: Target, sample: Sequence[Decided], evidence: Evidence) 
     return found
 
 
-def outcome_in_words(decision: Decided) -> str:
+def outcome_in_words(decision: DecidedItem) -> str:
     """A decision in the panel's words: the side preferred, accept, reject, tie, or neither."""
     return outcome_of(decision.choice, decision.candidate_id, decision.shown)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from solon.consensus.target import NOBODYS
 from solon.learning.evidence import Evidence, outcomes_for
 from solon.store.learning import evidence as learning
-from solon.store.learning.evidence import Decided
-from solon.store.reviewing.drawn_questions import Drawn, drawn_questions
+from solon.store.learning.evidence import DecidedItem
+from solon.store.reviewing.drawn_questions import DrawnQuestion, drawn_questions
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.verdicts import against_on, votes_on
 
@@ -33,7 +33,7 @@ class Sample:
     `evidence`: with the verdicts on those too.
     """
 
-    decisions: list[Decided]
+    decisions: list[DecidedItem]
     outcomes: dict[str, str]
     passed_over: int
     evidence: Evidence
@@ -71,27 +71,27 @@ def draw_sample(
     return Sample(chosen, outcomes, len(missing), _with_votes(connection, evidence, missing))
 
 
-def _reached(questions: Sequence[Drawn], answered: Collection[str]) -> list[Drawn]:
+def _reached(questions: Sequence[DrawnQuestion], answered: Collection[str]) -> list[DrawnQuestion]:
     """Questions up to the last answered one."""
     places = [place for place, question in enumerate(questions) if question.item_id in answered]
     return list(questions[: places[-1] + 1]) if places else []
 
 
-def _one_of_each_group(questions: Sequence[Drawn]) -> list[Drawn]:
-    first: dict[str, Drawn] = {}
+def _one_of_each_group(questions: Sequence[DrawnQuestion]) -> list[DrawnQuestion]:
+    first: dict[str, DrawnQuestion] = {}
     for question in questions:
         first.setdefault(question.group, question)
     return list(first.values())
 
 
-def _decided(question: Drawn, run_id: str, answered: Mapping[str, Decided]) -> Decided:
+def _decided(question: DrawnQuestion, run_id: str, answered: Mapping[str, DecidedItem]) -> DecidedItem:
     """The decision on a question, or one that nobody made, with how likely it came to stand for its group."""
     chance = 1.0 if question.pilot else question.chance  # in the pilot all alike
     chance *= _shared(question.chance, question.size)
     found = answered.get(question.item_id)
     if found is not None:
         return replace(found, inclusion=chance)
-    return Decided(
+    return DecidedItem(
         decision_id=f"{question.item_id}: passed over",
         item_id=question.item_id,
         attempt=question.attempt,
@@ -113,7 +113,7 @@ def _shared(chance: float, size: int) -> float:
     return (1.0 - (1.0 - chance) ** size) / size / chance if size > 1 else 1.0
 
 
-def _with_votes(connection: Connection, evidence: Evidence, missing: Sequence[Decided]) -> Evidence:
+def _with_votes(connection: Connection, evidence: Evidence, missing: Sequence[DecidedItem]) -> Evidence:
     votes = votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in missing])
     held = against_on(connection, [d.shown for d in missing])
     return replace(

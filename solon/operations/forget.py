@@ -31,7 +31,7 @@ _PIECE = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class Erasure:
     """What was forgotten, or would be.
 
     Attributes:
@@ -62,7 +62,7 @@ class Forgotten:
     left: tuple[str, ...] = field(default=())
 
 
-def look(store: Store, wanted: Wanted) -> Forgotten:
+def look(store: Store, wanted: Wanted) -> Erasure:
     """What would be forgotten. Changes nothing."""
     with store.connect() as connection:
         seeds = _found(store, connection, wanted)
@@ -71,7 +71,7 @@ def look(store: Store, wanted: Wanted) -> Forgotten:
     return _told(store, reach, len(stones), act="")
 
 
-async def forget(store: Store, wanted: Wanted, *, actor: str, by: str = "", many: bool = False) -> Forgotten:
+async def forget(store: Store, wanted: Wanted, *, actor: str, by: str = "", many: bool = False) -> Erasure:
     """Forget, for good.
 
     Args:
@@ -98,7 +98,7 @@ async def forget(store: Store, wanted: Wanted, *, actor: str, by: str = "", many
     return await _clean(store, reach, len(stones), act)
 
 
-async def again(store: Store, *, actor: str, file: Path | None = None) -> Forgotten:
+async def again(store: Store, *, actor: str, file: Path | None = None) -> Erasure:
     """Obey tombstones that a store lacks, since it was put back from an older copy; open it with `restoring`."""
     from solon.store.database.ids import new_id
 
@@ -130,7 +130,7 @@ def _found(store: Store, connection: Any, wanted: Wanted) -> list[str]:
     return seeds
 
 
-async def _clean(store: Store, reach: Reach, stones: int, act: str) -> Forgotten:
+async def _clean(store: Store, reach: Reach, stones: int, act: str) -> Erasure:
     """What lies outside the transaction: checkpoints, refused rows in files, free pages and logs."""
     await _drop_threads(store, reach)
     bad_rows = clean_bad_rows(store.url, reach.words)
@@ -208,8 +208,8 @@ def _without(row: Any, words: Sequence[str]) -> Any:
     return row
 
 
-def _told(store: Store, reach: Reach, stones: int, *, act: str, **more: Any) -> Forgotten:
-    return Forgotten(
+def _told(store: Store, reach: Reach, stones: int, *, act: str, **more: Any) -> Erasure:
+    return Erasure(
         dry_run=not act,
         act=act,
         seeds=reach.seed_ids,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Moved:
+class MigrationResult:
     """What became of the waiting items of older graphs.
 
     Attributes:
@@ -53,7 +53,7 @@ async def migrate_threads(
     run_id: str | None = None,
     max_calls: int = 0,
     dry_run: bool = False,
-) -> Moved:
+) -> MigrationResult:
     """Replay every waiting item whose graph has changed, in a new attempt, and hand it the decisions it had.
 
     Args:
@@ -64,7 +64,7 @@ async def migrate_threads(
 
     with store.connect() as connection:
         stranded = graph_upgrade.stranded_items(connection, _versions(), run_id)
-    made = Moved(items=len(stranded))
+    made = MigrationResult(items=len(stranded))
     for item in stranded:
         seen = made.versions.setdefault(item.recipe, [])
         if item.graph_version not in seen:
@@ -93,7 +93,7 @@ class _Mover:
         store: Store,
         config: Config,
         run_id: str,
-        made: Moved,
+        made: MigrationResult,
         models: dict[str, BaseChatModel],
         plugins: dict[str, Plugin],
         recipes: dict[str, Recipe],

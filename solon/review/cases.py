@@ -23,7 +23,7 @@ from solon.store.reviewing.adjudicating import (
     replies_to,
     reply,
 )
-from solon.store.reviewing.disagreements import Given, text_ids
+from solon.store.reviewing.disagreements import GivenAnswer, text_ids
 from solon.store.reviewing.experts import ExpertRow, list_experts
 from solon.store.reviewing.reading import FORGOTTEN, read_candidates, seed_content, text_bodies
 from solon.store.reviewing.undoing import BeingApplied
@@ -101,7 +101,7 @@ def _answers(connection: Connection, case: Case, names: dict[str, str]) -> list[
 
 def _given(
     number: int,
-    one: Given,
+    one: GivenAnswer,
     name: str | None,
     bodies: dict[str | None, str],
     candidate_of: dict[str, str],

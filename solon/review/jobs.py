@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import SolonError
-from solon.review.law_jobs import LAW_KINDS, Interrupted, LawWork
+from solon.review.law_jobs import LAW_KINDS, Interruption, LawWork
 from solon.store.reviewing.jobs import LOST_SECONDS, JobRow, beat, set_job, take_job
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Jobs:
         self._law = None
         try:
             return "done", {"result": running.result(), "progress": work.progress()}
-        except Interrupted:
+        except Interruption:
             return "queued", {"progress": work.progress(), "tries": job.tries - 1}
         except Exception as error:  # a job that breaks is told, and the next one goes on
             return "failed", {"problem": _problem(error), "progress": work.progress()}

@@ -17,7 +17,7 @@ LAW_KINDS = ("impact", "rejudge")
 STOPPED = "the server stops"
 
 
-class Interrupted(Exception):
+class Interruption(Exception):
     """The server ended before the work did; the next one goes on with it."""
 
 
@@ -60,12 +60,12 @@ class LawWork:
         try:
             return asyncio.run(self._do())
         except asyncio.CancelledError:
-            raise Interrupted from None
+            raise Interruption from None
 
     async def _do(self) -> dict[str, Any]:
         with self._lock:
             if self._stopping:
-                raise Interrupted
+                raise Interruption
             self._task = asyncio.current_task()
         try:
             return await (self._impact() if self._job.kind == "impact" else self._rejudge())
@@ -104,7 +104,7 @@ class LawWork:
             **self._limits(),
         )
         if self._stopping and done.left:
-            raise Interrupted
+            raise Interruption
         told = done.to_json()
         del told["changes"]
         return told

@@ -23,7 +23,7 @@ from solon.review.schemas.queue import (
 )
 from solon.review.state import Room
 from solon.store.database.audit_log import append, unread
-from solon.store.reviewing.answering import Answered, answer_lease
+from solon.store.reviewing.answering import AnswerResult, answer_lease
 from solon.store.reviewing.drafts import Lease
 from solon.store.reviewing.experts import STAGES, ExpertRow
 from solon.store.reviewing.known import move_on, next_known
@@ -182,7 +182,7 @@ async def take_answer(
     """Take an answer in, once; with `next`, lease the next review in the same breath."""
     times: Mapping[str, Any] = given.times.model_dump()
 
-    def answer(connection: Connection) -> Answered:
+    def answer(connection: Connection) -> AnswerResult:
         return answer_lease(
             room.store,
             connection,

@@ -55,10 +55,10 @@ if TYPE_CHECKING:
     from solon.agents.calls import ModelPool
     from solon.graphs.recipe import Recipe
     from solon.graphs.runner import Progress, Runner
-    from solon.learning import Learned
+    from solon.learning import LearningResult
     from solon.plugins import Plugin
     from solon.store.database.store import Store
-    from solon.store.reviewing.answering import Answered
+    from solon.store.reviewing.answering import AnswerResult
     from solon.store.reviewing.experts import ExpertRow
     from solon.store.runs.run_row import RunRow
     from solon.store.runs.runs import Pins
@@ -413,7 +413,7 @@ class Workspace:
 
         return ModelPool(config, given=self.models, plugins=self.plugins)
 
-    def learn(self, run_id: str | None = None, *, everything: bool = True) -> Learned:
+    def learn(self, run_id: str | None = None, *, everything: bool = True) -> LearningResult:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
 
         A run does this by itself with decisions that are ten decisions, or a session, old; so does `everything=False`.
@@ -425,7 +425,7 @@ class Workspace:
             config = config_of_run(runs.config_payload(connection, run.config_id), self.config, run.id)
         return self._learn(run, config, everything=everything)
 
-    def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> Learned:
+    def _learn(self, run: RunRow, config: Config, *, everything: bool = False) -> LearningResult:
         from solon.learning import learn
         from solon.learning.audits import watch_audits
 
@@ -513,7 +513,7 @@ class Workspace:
         expert: str | None = None,
         channel: str,
         **answer: Any,
-    ) -> Answered:
+    ) -> AnswerResult:
         """As `decide`, by a channel (cli, python); returns what became of the answer."""
         from solon.store.reviewing.answering import answer_review
 

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from solon.errors import InvalidDecision
 from solon.graphs import recipes, versions
 from solon.operations.doctor import examine
-from solon.operations.migrate import Moved, migrate_threads
+from solon.operations.migrate import MigrationResult, migrate_threads
 from solon.project import Project
 from solon.store import tables
 from solon.store.database.writer import insert_rows
@@ -30,7 +30,7 @@ def rows(project: Project, name: str) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(select(table_of(getattr(tables, name)))).mappings()]
 
 
-def move(project: Project, **options: Any) -> Moved:
+def move(project: Project, **options: Any) -> MigrationResult:
     return run_sync(migrate_threads(project.store, project.config, **options))
 
 

@@ -17,7 +17,7 @@ from solon import Project
 from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
 from solon.learning.evidence import outcome_in_words
-from solon.store.learning.evidence import Decided
+from solon.store.learning.evidence import DecidedItem
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.certificates import (
@@ -229,7 +229,7 @@ def test_the_server_hears_of_an_alarm_though_nothing_is_there_to_learn(project: 
     ],
 )
 def test_decisions_in_the_panels_words(choice: str, candidate: str | None, expected: str) -> None:
-    decided = Decided(
+    decided = DecidedItem(
         "d", "i", 0, ("a", "b"), choice, candidate, "expert:x", 0.0, False, True, "interrupt", "r"
     )
     assert outcome_in_words(decided) == expected

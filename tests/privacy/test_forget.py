@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, update
 from solon.agents.models.scripted import ScriptedChat
 from solon.errors import StoreError, UsageError
 from solon.operations import forget as forgetting
-from solon.operations.forget import Forgotten
+from solon.operations.forget import Erasure
 from solon.project import Project
 from solon.store import tables
 from solon.store.database import audit_log
@@ -57,7 +57,7 @@ PATIENT = {
 }
 
 
-def forget(project: Project, **wanted: Any) -> Forgotten:
+def forget(project: Project, **wanted: Any) -> Erasure:
     return asyncio.run(forgetting.forget(project.store, Wanted(**wanted), actor="test", by="Dr. Weiss"))
 
 

@@ -13,7 +13,7 @@ from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.project import Project
 from solon.store.reviewing import adjudicating, queue
 from solon.store.reviewing.adjudicating import Case
-from solon.store.reviewing.answering import Answered, answer_lease
+from solon.store.reviewing.answering import AnswerResult, answer_lease
 from solon.store.reviewing.disagreements import outcome_of, soft_shares
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review
@@ -23,7 +23,7 @@ from solon.store.tables import decisions, precedents, reviews
 
 def give(
     project: Project, expert: ExpertRow, review_id: str, which: int, **more: Any
-) -> tuple[Answered, ReviewRow]:
+) -> tuple[AnswerResult, ReviewRow]:
     """Lease a review and answer it: for the candidate of this place, in the order of the store."""
     with project.store.transaction() as connection:
         lease, review = queue.lease_review(connection, expert, review_id)

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
 from solon.project import Project
 from solon.store.reviewing import queue
-from solon.store.reviewing.answering import Answered, answer_lease, asks_why
+from solon.store.reviewing.answering import AnswerResult, answer_lease, asks_why
 from solon.store.reviewing.drafts import Lease, find_lease, read_draft, save_draft
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.review_rows import LeaseLost, NotThere, ReviewRow, find_review
@@ -31,7 +31,7 @@ def prefer(review: ReviewRow, which: int = 0, **more: Any) -> dict[str, Any]:
     return {"choice": "prefer", "candidate": review.candidates[which], "rationale": "clear", **more}
 
 
-def answer(project: Project, expert: ExpertRow, lease: Lease, given: dict[str, Any]) -> Answered:
+def answer(project: Project, expert: ExpertRow, lease: Lease, given: dict[str, Any]) -> AnswerResult:
     with project.store.transaction() as connection:
         return answer_lease(
             project.store,

@@ -19,7 +19,7 @@ from solon.project import Project
 from solon.store.records.counts import count_decisions
 from solon.store.reviewing import queue
 from solon.store.reviewing.adjudicating import list_cases
-from solon.store.reviewing.answering import Answered, answer_lease
+from solon.store.reviewing.answering import AnswerResult, answer_lease
 from solon.store.reviewing.disagreements import ask_others
 from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow, add_expert, find_expert, save_measured, set_trust
@@ -44,7 +44,7 @@ def give(
     which: int = 0,
     reviewers: ReviewersConfig | None = None,
     **more: Any,
-) -> Answered:
+) -> AnswerResult:
     given: dict[str, Any] = {"choice": choice, "rationale": "clear", **more}
     if choice == "prefer":
         given["candidate"] = review.candidates[which]
@@ -241,7 +241,7 @@ def test_a_lead_takes_back_what_votes_decided(project: Project, person: Any) -> 
     assert give(project, lea, review, which=1).kind == "decided"
 
 
-def back(project: Project, expert: ExpertRow, vote: Answered) -> Lease | None:
+def back(project: Project, expert: ExpertRow, vote: AnswerResult) -> Lease | None:
     with project.store.transaction() as connection:
         return take_back(project.store, connection, expert, vote.assignment_id)[0]
 
@@ -281,7 +281,9 @@ def test_a_vote_taken_back_brings_the_question_back_from_the_leads(project: Proj
     assert not now(project, review).escalated
 
 
-def vote_until_decided(project: Project, person: Any, review: ReviewRow) -> list[tuple[ExpertRow, Answered]]:
+def vote_until_decided(
+    project: Project, person: Any, review: ReviewRow
+) -> list[tuple[ExpertRow, AnswerResult]]:
     given = []
     for name in ("Ann", "Ben", "Cem", "Dan"):
         if now(project, review).state == "waiting":

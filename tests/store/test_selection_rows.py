@@ -37,7 +37,7 @@ def test_picked_reviews_enter_the_queue_in_their_place(held: tuple[Any, list[str
     assert {row.id for row in found} == set(names)
     assert sorted(requests) == [f"Question {i}?" for i in range(4)]
     picked = [
-        budget.Picked(find, place, inclusion, {"code": "value", "text": "worth it"})
+        budget.PickedReview(find, place, inclusion, {"code": "value", "text": "worth it"})
         for find, place, inclusion in zip(found[:2], (-0.1, -0.5), (1.0, 0.25), strict=True)
     ]
     with seeded.store.transaction() as connection:

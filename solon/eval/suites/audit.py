@@ -16,7 +16,7 @@ from solon.store.runs import certificates, runs
 if TYPE_CHECKING:
     from solon.eval.material import Material
     from solon.store.database.engine import Connection
-    from solon.store.records.evaluation import Answer, Chosen
+    from solon.store.records.evaluation import Answer, Choice
     from solon.store.runs.run_row import RunRow
 
 LABEL = "label"
@@ -96,7 +96,7 @@ def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
     )
 
 
-def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, Chosen]]:
+def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, Choice]]:
     """Audits with the record that each was drawn for. Where the promise's target takes several people, those that all
     of them have answered, and of their answers one that most gave; without such, one that differs from the record."""
     target = read_target(runs.config_payload(connection, run.config_id)["routing"].get("target", "single"))
@@ -116,16 +116,16 @@ def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, C
     return found
 
 
-def agrees(answer: Answer, record: Chosen) -> bool:
+def agrees(answer: Answer, record: Choice) -> bool:
     """Whether an auditor said that the record's choice stands; a rejection or an edit of the same text does not."""
     return answer.choice in ("prefer", "accept") and answer.candidate_id == record.chosen_id
 
 
-def _share(audited: list[tuple[Answer, Chosen]]) -> Figure:
+def _share(audited: list[tuple[Answer, Choice]]) -> Figure:
     return rate(sum(agrees(*pair) for pair in audited), len(audited), "no such record was audited")
 
 
-def _unsafe(audited: list[tuple[Answer, Chosen]]) -> Figure:
+def _unsafe(audited: list[tuple[Answer, Choice]]) -> Figure:
     n = len(audited)
     if not n:
         return nothing("no record was audited")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select, update
 from solon.store.database import clock
 from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
-from solon.store.learning.evidence import Judged
+from solon.store.learning.evidence import JudgedItem
 from solon.store.runs.items import next_attempt
 from solon.store.tables import items, records, reviews
 
@@ -48,7 +48,7 @@ def reorder(connection: Connection, values: Mapping[str, float]) -> None:
 
 
 def send_again(
-    connection: Connection, judged: Judged, consensus_id: str, certificate_id: str | None, *, why: str
+    connection: Connection, judged: JudgedItem, consensus_id: str, certificate_id: str | None, *, why: str
 ) -> bool:
     """Replay an item under the new version, from its journal. A review that somebody took meanwhile stays."""
     if judged.review_id is None:
@@ -98,7 +98,7 @@ def _withdraw_audit(connection: Connection, item_id: str, why: str) -> None:
 
 def confirm_record(
     connection: Connection,
-    judged: Judged,
+    judged: JudgedItem,
     consensus_id: str,
     certificate_id: str | None,
     *,

@@ -27,7 +27,7 @@ CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecidedItem:
     """A counted decision on candidates that the panel judged."""
 
     decision_id: str
@@ -60,7 +60,7 @@ class Blind:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedItem:
     """An item whose panel has spoken, with where it stands."""
 
     item_id: str
@@ -77,7 +77,7 @@ class Judged:
 
 def counted_decisions(
     connection: Connection, scope_runs: Sequence[str], *, voted: bool = False
-) -> list[Decided]:
+) -> list[DecidedItem]:
     """First answers by experts with their own token, not undone, the oldest first; one for each item and kind.
 
     Where a lead settled a disagreement otherwise, what the ruling says is what was decided. Items that were judged
@@ -119,9 +119,9 @@ def counted_decisions(
         .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    found: dict[tuple[str, str], Decided] = {}
+    found: dict[tuple[str, str], DecidedItem] = {}
     for row in connection.execute(query):
-        decided = Decided(
+        decided = DecidedItem(
             decision_id=row.id,
             item_id=row.item_id,
             attempt=row.attempt,
@@ -236,7 +236,7 @@ def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def judged_items(connection: Connection, run_id: str) -> list[Judged]:
+def judged_items(connection: Connection, run_id: str) -> list[JudgedItem]:
     """Waiting items that nobody leased, drafted or voted on, accepted ones that no person decided, with their votes;
     without those that were judged again under newer law than the run's."""
     found = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
@@ -245,7 +245,7 @@ def judged_items(connection: Connection, run_id: str) -> list[Judged]:
     return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in found]
 
 
-def _waiting_free(connection: Connection, run_id: str) -> list[Judged]:
+def _waiting_free(connection: Connection, run_id: str) -> list[JudgedItem]:
     begun_on = exists().where(
         assignments.c.review_id == reviews.c.id,
         or_(
@@ -274,7 +274,7 @@ def _waiting_free(connection: Connection, run_id: str) -> list[Judged]:
         )
     )
     return [
-        Judged(
+        JudgedItem(
             row.id, row.attempt, "waiting", bool(row.pilot), None, None, row.review_id, tuple(row.candidates)
         )
         for row in connection.execute(query)
@@ -282,7 +282,7 @@ def _waiting_free(connection: Connection, run_id: str) -> list[Judged]:
     ]
 
 
-def _accepted_unseen(connection: Connection, run_id: str) -> list[Judged]:
+def _accepted_unseen(connection: Connection, run_id: str) -> list[JudgedItem]:
     query = (
         select(
             items.c.id,
@@ -302,7 +302,7 @@ def _accepted_unseen(connection: Connection, run_id: str) -> list[Judged]:
         )
     )
     return [
-        Judged(
+        JudgedItem(
             row.id,
             row.attempt,
             "accepted",

@@ -170,7 +170,7 @@ def consensus_of_items(connection: Connection, item_ids: Sequence[str]) -> dict[
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Choice:
     """What a record of an attempt chose, and by which route."""
 
     chosen_id: str | None
@@ -179,15 +179,15 @@ class Chosen:
     provisional: bool
 
 
-def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Chosen]:
+def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Choice]:
     """(item, attempt) -> its record, superseded or not: an audit speaks of the record that it was drawn for."""
     keys = set(wanted)
-    found: dict[tuple[str, int], Chosen] = {}
+    found: dict[tuple[str, int], Choice] = {}
     for part in _chunks(sorted({item_id for item_id, _ in keys})):
         query = select(records).where(records.c.item_id.in_(part))
         for row in connection.execute(query):
             if (row.item_id, row.attempt) in keys:
-                found[row.item_id, row.attempt] = Chosen(
+                found[row.item_id, row.attempt] = Choice(
                     row.chosen_id, row.route, row.certificate_id, bool(row.provisional)
                 )
     return found

@@ -17,7 +17,7 @@ from solon.store.database.ids import hash_id, new_id
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
 from solon.store.reviewing.citations import check_cited, read_answer
-from solon.store.reviewing.disagreements import Given, given_answers, outcome_of, soft_shares, text_ids
+from solon.store.reviewing.disagreements import GivenAnswer, given_answers, outcome_of, soft_shares, text_ids
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.reading import form_in
 from solon.store.reviewing.review_rows import NotThere, ReviewRow, find_review
@@ -40,7 +40,7 @@ class Case:
     item_id: str
     review: ReviewRow
     state: str
-    given: tuple[Given, ...]
+    given: tuple[GivenAnswer, ...]
     actor: str | None
     informed: bool
     choice: str | None

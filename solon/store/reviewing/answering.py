@@ -38,7 +38,7 @@ EXPLAIN = ("edit", "both_bad", "redraft", "escalate")
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnswerResult:
     """What became of an answer. `second`: someone decided first, and this one is kept as a blind second opinion.
     `vote`: the person is not proven; with others' votes and the panel's it may decide."""
 
@@ -64,7 +64,7 @@ def answer_review(
     reviewers: ReviewersConfig | None = None,
     answers: int = 1,
     answers_below: float = 1.0,
-) -> Answered:
+) -> AnswerResult:
     """Answer a review that nobody has handed out: from the command line, from Python, or from a file.
 
     An expert's answer takes the way that it takes from the page. Without a token an answer moves its item and measures
@@ -100,7 +100,7 @@ def answer_review(
             )
     made = decide(store, review.id, answer, actor=by, channel=channel)
     aside = ASIDE.get(str(answer.get("choice", "")))
-    return Answered(aside or "decided", made if aside else "", review.id, None if aside else made, False)
+    return AnswerResult(aside or "decided", made if aside else "", review.id, None if aside else made, False)
 
 
 def answer_lease(
@@ -116,7 +116,7 @@ def answer_lease(
     reviewers: ReviewersConfig | None = None,
     answers: int = 1,
     answers_below: float = 1.0,
-) -> Answered:
+) -> AnswerResult:
     """Take an answer in, in the caller's transaction. Sending it again under the same token changes nothing.
 
     A lease that ran out still counts while nobody has decided; after someone has, the answer is a second opinion.
@@ -177,7 +177,7 @@ def answer_lease(
             ask_others(connection, review, answers)
     if kind != "vote":
         note_disagreement(store, connection, review)
-    return Answered(kind, lease.id, review.id, decision_id, False)
+    return AnswerResult(kind, lease.id, review.id, decision_id, False)
 
 
 def _lease_of(connection: Connection, actor: str, token: str, review_id: str) -> Lease:
@@ -222,7 +222,7 @@ def refuse_forgotten(connection: Connection, item_id: str) -> None:
         raise NotPending("the text of this review was forgotten", next_step="ask for the next review")
 
 
-def _again(lease: Lease, digest: str) -> Answered:
+def _again(lease: Lease, digest: str) -> AnswerResult:
     """The same answer once more is the same answer; another one is refused."""
     if lease.state == "undone":
         raise LeaseLost("this answer was taken back", next_step="open the review again", kept=lease.id)
@@ -231,7 +231,7 @@ def _again(lease: Lease, digest: str) -> Answered:
             "another answer was given here already; nothing was changed", next_step="undo that one first"
         )
     kind: Kind = lease.state  # type: ignore[assignment]
-    return Answered(kind, lease.id, lease.review_id, lease.decision_id, True)
+    return AnswerResult(kind, lease.id, lease.review_id, lease.decision_id, True)
 
 
 def _check_rationale(store: Store, review: ReviewRow, actor: str, channel: str, response: Response) -> None:
@@ -254,7 +254,7 @@ def _set_aside(
     review: ReviewRow,
     answer: Mapping[str, Any],
     basics: Mapping[str, Any],
-) -> Answered:
+) -> AnswerResult:
     """Skip, decline or escalate: the review goes on waiting, not for this person."""
     choice = str(answer["choice"])
     unknown = set(answer) - {"choice", "reason", "rationale", "vote"}
@@ -288,7 +288,7 @@ def _set_aside(
         close_asked_once(connection, review)
     insert_rows(connection, [event(expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})])
     append(store, connection, expert.actor, f"review.{choice}", review.id, {"assignment": lease.id})
-    return Answered(ASIDE[choice], lease.id, review.id, None, False)
+    return AnswerResult(ASIDE[choice], lease.id, review.id, None, False)
 
 
 def saw_votes(connection: Connection, actor: str, review: ReviewRow) -> bool:

@@ -27,7 +27,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
+class PickedReview:
     """A held review that enters the queue: its place there, the probability that it was drawn with, and why."""
 
     review: ReviewRow
@@ -85,7 +85,7 @@ def requests_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
     return [found.get(item_id, "") for item_id in item_ids]
 
 
-def open_picked(connection: Connection, run_id: str, picked: Sequence[Picked]) -> None:
+def open_picked(connection: Connection, run_id: str, picked: Sequence[PickedReview]) -> None:
     """The picked ones enter the queue; what is no longer held stays as it is.
 
     A crash may have left a review held whose item had just ended: it is withdrawn now.

@@ -25,7 +25,7 @@ SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenAnswer:
     """One person's blind answer. `side` is the text preferred, by its id; candidates change theirs with an attempt."""
 
     assignment_id: str
@@ -57,7 +57,7 @@ def outcome_of(choice: str, side: str | None) -> str:
     return "neither" if choice in ("both_bad", "redraft") else choice
 
 
-def given_answers(connection: Connection, item_id: str, content_hash: str) -> list[Given]:
+def given_answers(connection: Connection, item_id: str, content_hash: str) -> list[GivenAnswer]:
     """The blind answers to a question that stand, second opinions included, the first one first."""
     blind = assignments.c.revealed_at.is_(None) | (assignments.c.revealed_at >= assignments.c.closed_at)
     query = (
@@ -83,14 +83,14 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
         .order_by(assignments.c.closed_at, assignments.c.id)
     )
     rows = [dict(row) for row in connection.execute(query).mappings()]
-    found: dict[str, Given] = {}
+    found: dict[str, GivenAnswer] = {}
     sides = _texts_of(connection, rows)
     for row in rows:
         if row["state"] == "decided" and (row["undone_at"] is not None or not row["counts"]):
             continue
         told = row if row["state"] == "decided" else row["answer"] or {}
         side = told.get("candidate_id") if row["state"] == "decided" else told.get("candidate")
-        one = Given(
+        one = GivenAnswer(
             assignment_id=row["assignment"],
             actor=row["actor"],
             review_id=row["review_id"],

@@ -14,7 +14,7 @@ from solon.store.tables import items, reviews, seeds
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnQuestion:
     """A question of the pilot, or of the random part of a budget.
 
     `group`: of its seed; a seed without one is a group of its own. `size`: items of the run in it. `chance`: that it
@@ -31,7 +31,7 @@ class Drawn:
     held_out: bool
 
 
-def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn]:
+def drawn_questions(connection: Connection, key: str, run_id: str) -> list[DrawnQuestion]:
     """Every question that was drawn at random and put to people, one for each item, the first to be asked first.
 
     Items that were judged again under newer law, and those forgotten, are left out.
@@ -62,7 +62,7 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
     sizes = _sizes(connection, run_id, [row.group for row in rows.values() if row.group])
     total, pilot = _counts(connection, run_id)
     return [
-        Drawn(
+        DrawnQuestion(
             row.item_id,
             row.attempt,
             tuple(row.candidates),

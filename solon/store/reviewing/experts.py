@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from solon.config.sections import ReviewersConfig
-from solon.consensus.trust import Believed, believe
+from solon.consensus.trust import Belief, believe
 from solon.errors import UsageError
 from solon.store.database import clock
 from solon.store.database.audit_log import append
@@ -63,7 +63,7 @@ class ExpertRow:
         """Does the role reach: worker < expert < lead < admin?"""
         return ROLES.index(self.role) >= ROLES.index(role)
 
-    def believed(self, reviewers: ReviewersConfig | None = None) -> Believed:
+    def believed(self, reviewers: ReviewersConfig | None = None) -> Belief:
         """Is this person's decision final, and how reliable are they? Without `reviewers`, by the defaults."""
         roles = (reviewers or ReviewersConfig()).proven_roles
         leads = self.may("lead") and self.role in roles and self.trust != "unproven"

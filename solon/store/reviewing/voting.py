@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, update
 from solon.config.sections import ReviewersConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
-from solon.consensus.trust import Believed
+from solon.consensus.trust import Belief
 from solon.responses import Response, choices_of, fields_of, is_label
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
@@ -76,10 +76,10 @@ class Tally:
 
 def who_decides(
     connection: Connection, actors: Iterable[str], reviewers: ReviewersConfig
-) -> dict[str, Believed]:
+) -> dict[str, Belief]:
     """What an answer by each actor counts for. Whoever works on the store without a token decides, as its owner."""
     people = {expert.actor: expert.believed(reviewers) for expert in list_experts(connection)}
-    return {actor: people.get(actor, Believed(True, 1.0)) for actor in actors}
+    return {actor: people.get(actor, Belief(True, 1.0)) for actor in actors}
 
 
 def log_vote(store: Store, connection: Connection, review_id: str, actor: str, vote_id: str) -> None:
