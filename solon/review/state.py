@@ -117,8 +117,8 @@ class Room:
     ) -> tuple[Constitution, Rubric]:
         """The law that an item is pinned to; versions never change, so each is read once."""
         for kind, model, law_id in (
-            ("Constitution", Constitution, constitution_id),
-            ("Rubric", Rubric, rubric_id),
+            ("constitutions", Constitution, constitution_id),
+            ("rubrics", Rubric, rubric_id),
         ):
             if law_id not in self._laws:
                 self._laws[law_id] = model.model_validate(law_document(connection, kind, law_id))

@@ -192,9 +192,9 @@ def test_duplicate_ids_keep_the_first() -> None:
 
 
 def test_many_ids_are_told_apart_in_little_memory() -> None:
-    from solon.formats.seeds import _SeenIds
+    from solon.formats.seeds import SeenIds
 
-    seen = _SeenIds()
+    seen = SeenIds()
     assert all(seen.add(f"row-{n}") for n in range(20_000))
     assert not any(seen.add(f"row-{n}") for n in range(0, 20_000, 7))
     assert len(seen._slots) * 8 <= 27 * 20_000

@@ -188,7 +188,8 @@ from solon.cli import main
 
 Path("seeds.jsonl").write_text('{"prompt": "Why is the sky blue?"}\\n')
 Path("solon.toml").write_text('[models.default]\\nmodel = "scripted:default"\\n[routing]\\npolicy = "always"\\n')
-sys.exit(main(["run", "preference", "--seeds", "seeds.jsonl", "--store", "sqlite:///s.db", "--json"]))
+sys.argv[1:] = ["run", "preference", "--seeds", "seeds.jsonl", "--store", "sqlite:///s.db", "--json"]
+sys.exit(main())
 """
 
 

@@ -208,7 +208,7 @@ def test_a_document_must_be_a_mapping_and_within_reason(tmp_path: Path) -> None:
 def test_a_source_that_is_not_there_names_the_starters(source: str) -> None:
     with pytest.raises(UsageError, match="cannot be read") as caught:
         load_constitution(source)
-    assert "code, general, legal, medical" in caught.value.next_step
+    assert "code, education, general, legal, medical" in caught.value.next_step
 
 
 def test_anchors_must_be_whole() -> None:

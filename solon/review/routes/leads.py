@@ -117,7 +117,7 @@ def list_law(room: Room, kind: str) -> list[LawOut]:
     """Every version of the constitutions or rubrics, the newest first."""
     keys = LawOut.model_fields
     with room.store.connect() as connection:
-        rows = law_rows(connection, "Constitution" if kind == "constitutions" else "Rubric")
+        rows = law_rows(connection, kind)
         return [LawOut(**{key: row[key] for key in keys}) for row in rows]
 
 

@@ -80,7 +80,7 @@ def me(room: TheRoom, caller: AnyExpert) -> Me:
 def guidelines(room: TheRoom, caller: AnyExpert) -> Guidelines:
     """What a new expert reads and acknowledges: the project's text, and the constitutions in force."""
     with room.store.connect() as connection:
-        rows = [row for row in law_rows(connection, "Constitution") if row["status"] == "in_force"]
+        rows = [row for row in law_rows(connection, "constitutions") if row["status"] == "in_force"]
     return Guidelines(
         html=markdown.render(room.options.guidelines),
         constitutions=[LawOut(**{key: row[key] for key in LawOut.model_fields}) for row in rows],

@@ -101,13 +101,13 @@ def _parts(values: Iterable[str], size: int = exporting.CHUNK) -> Iterator[list[
 
 
 def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, list[str]]:
-    """record -> names of the releases that hold it."""
+    """record -> names of the releases that hold it, each once, in the order in which they were made."""
     table, log = _table("events"), _table("audit_log")
     sealed = {
         row.subject: row.detail["sha256"]
         for row in connection.execute(select(log.c.subject, log.c.detail).where(log.c.action == CREATED))
     }
-    found: dict[str, list[str]] = {}
+    names: dict[str, dict[str, None]] = {}
     for start in range(0, len(record_ids), 500):
         query = (
             select(table.c.subject, table.c.detail)
@@ -117,8 +117,8 @@ def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, 
         for row in connection.execute(query):
             name, digest = row.detail["release"], row.detail.get("sha256")
             if digest in (None, sealed.get(name)):  # earlier releases noted none
-                found.setdefault(row.subject, []).append(name)
-    return found
+                names.setdefault(row.subject, {})[name] = None
+    return {record: list(of_record) for record, of_record in names.items()}
 
 
 def row_keys(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:

@@ -147,7 +147,7 @@ def decision_row(connection: Connection, decision_id: str) -> Mapping[Any, Any]:
 
 
 def law_document(connection: Connection, kind: str, law_id: str) -> dict[str, Any]:
-    """The document of a version; `kind` is Constitution or Rubric."""
+    """The document of a version; `kind` is the table: constitutions or rubrics."""
     columns = _table(kind).c
     return dict(connection.execute(select(columns.document).where(columns.id == law_id)).scalar_one())
 
