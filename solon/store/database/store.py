@@ -1,4 +1,4 @@
-"""The store: one project's data in SQLite or PostgreSQL. This room alone knows the database."""
+"""The store: one project's data in SQLite or PostgreSQL, opened, prepared and closed here."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Store:
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A connection for reading one consistent snapshot."""
+        """A connection that reads one consistent snapshot; a context manager."""
         options: dict[str, Any] = {}
         if self.engine.dialect.name == "postgresql":
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -91,7 +91,9 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A short write transaction. Never hold it across a model call or an await."""
+        """A connection in a short write transaction, committed at the end of the context. Never hold it across a
+        model call or an await.
+        """
         with (
             mapped_errors(self.url),
             self.engine.connect().execution_options(solon_write=True) as connection,
@@ -100,7 +102,9 @@ class Store:
             yield connection
 
     def text_row(self, body: str, seed_id: str | None) -> tuple[str, tuple[type, Row]]:
-        """The id and the row of a text. A text belongs to one seed, so that it can be forgotten with it."""
+        """The id of a text and the row to insert for it. A text belongs to one seed, so that it can be forgotten
+        with it.
+        """
         clean = storable(body)
         text_id = keyed_hash(self.key, seed_id or "", clean)
         return text_id, (Text, {"id": text_id, "seed_id": seed_id, "body": clean})
@@ -163,7 +167,7 @@ class Store:
 
 
 def storable(body: str) -> str:
-    """A text as both databases can hold it: without NUL and lone surrogates, otherwise unchanged."""
+    """A text as both databases can hold it: NUL and lone surrogates are replaced, everything else is unchanged."""
     if body.isascii() and "\x00" not in body:
         return body
     clean = body.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
@@ -192,17 +196,21 @@ def _set_wal(engine: Engine) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raises StoreError where the folder of a SQLite file is missing."""
+    """Check that the folder of a SQLite file is there, before the file is made.
+
+    Raises:
+        StoreError: the folder is missing.
+    """
     folder = path.parent
     if not folder.is_dir():
         raise StoreError(f"the folder {folder} of the store does not exist", next_step=f"mkdir -p {folder}")
 
 
 def read_schema(connection: Connection) -> str | None:
-    """The schema of the store in this database, None where there is none yet: the database may be given one.
+    """The number of the schema in this database, e.g. `0026`; None where there is none yet and one may be made.
 
     Raises:
-        StoreError: a newer Solon made it, or another program that keeps its migrations by alembic, too.
+        StoreError: a newer Solon made it, or another program that keeps its migrations with alembic too.
     """
     if not inspect(connection).has_table("alembic_version"):
         return None

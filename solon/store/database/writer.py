@@ -1,4 +1,5 @@
-"""One writer thread a process: rows and small transactions from many tasks are committed in groups.
+"""The one thread of a process that writes to the store: rows and small transactions of many tasks are committed in
+groups.
 
 SQLite takes one writer at a time, and a synced commit costs more than the rows in it. Tasks hand over rows (inserted
 with ON CONFLICT DO NOTHING, since every id is deterministic) or functions of a connection; the thread commits all
@@ -44,7 +45,9 @@ class _Job:
 
 
 def insert_rows(connection: Connection, rows: Iterable[tuple[type, Row]]) -> None:
-    """Insert rows of any tables in dependency order; a row that is there already stays as it is."""
+    """Insert (table class, row) pairs of any tables, parents before children; a row that is there already stays as
+    it is.
+    """
     by_table: dict[Table, dict[tuple[str, ...], list[Row]]] = {}
     for table_class, row in rows:
         table = table_of(table_class)
@@ -130,21 +133,27 @@ class Writer(Generic[C_co]):
         self._lock = threading.Lock()
 
     async def add(self, rows: Rows) -> None:
-        """Insert rows; returns once they are committed."""
+        """Insert rows, and wait until they are committed."""
         if rows:
             await self._submit_async(rows, None)
 
     async def run(self, function: Callable[[C_co], T], rows: Rows = (), claim: Claim | None = None) -> T:
-        """Insert rows, then run a short function, in one write transaction; returns its value once committed.
+        """The value of a short function that runs after `rows` are inserted, in the same write transaction, once
+        committed.
 
-        Whatever it raises undoes its own changes and rows only. It may be run again where another of its group failed,
-        so it must do nothing but read and write through its connection.
+        Whatever it raises undoes its own changes and rows only. It may be run again where another of its group
+        failed, so it must do nothing but read and write through its connection.
+
+        Raises:
+            ClaimLost: the claim does not hold any more; nothing was written.
         """
         result: T = await self._submit_async(rows, function, claim)
         return result
 
     def post(self, rows: Rows, claim: Claim | None = None, instead: Rows = ()) -> Future[None]:
-        """Insert rows without waiting; the future tells when they are committed. `instead`: where the claim is lost."""
+        """Insert rows without waiting; the future tells when they are committed, and fails with `ClaimLost` where
+        the claim is lost. `instead`: the rows that are inserted in that case.
+        """
         future: Future[None] = Future()
         self._put(_Job(rows, None, future, claim, instead))
         return future

@@ -16,8 +16,13 @@ TO_DO = ("queued", "running")
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """`working`: a process has items in hand; `until`: epoch seconds at which it is through at its pace, None where
-    the pace is not known yet. `stopped`: a run has items left and nobody works on it."""
+    """Whether a panel is at work, and until when.
+
+    Attributes:
+        working: a process has items in hand.
+        stopped: a run has items left and nobody works on it.
+        until: when it is through at its pace, epoch seconds; None where the pace is not known yet.
+    """
 
     working: bool
     stopped: bool
@@ -25,7 +30,9 @@ class Judging:
 
 
 def judging(connection: Connection) -> Judging:
-    """Look at every run that has not come to its end. A run whose process died holds no claim on its items."""
+    """Whether a panel is at work on any run that has not come to its end. A run whose process died holds no claim on
+    its items, and counts as stopped.
+    """
     now = clock.now()
     wanted = ("loading", "running", "stopped")
     found = connection.execute(

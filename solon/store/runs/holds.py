@@ -27,7 +27,21 @@ Scan = Callable[[Mapping[str, Any]], Findings]
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """A hold with its item's place. `findings`: [kind, field, start, end]."""
+    """A seed that the privacy scan held back, with the place of its item.
+
+    Attributes:
+        id: id of the hold.
+        item_id: the item held back.
+        seed_id: its seed.
+        run_id: its run.
+        state: held, released or rejected.
+        findings: list of [kind, field, start, end], offsets in characters.
+        created_at: when the scan found it, epoch seconds.
+        closed_by: name of the person who decided, None while it is held.
+        closed_at: when they decided, None while it is held.
+        position: place of the item's seed in its file.
+        external_id: name of the seed in its file.
+    """
 
     id: str
     item_id: str
@@ -43,10 +57,15 @@ class HoldRow:
 
 
 def screen(store: Store, run_id: str, scan: Scan, identity: str) -> int:
-    """Scan every queued item of a run that this scanner has not cleared; returns how many it holds back now.
+    """Scan every queued item of a run that this scanner has not seen, before its first call; returns how many it now
+    holds.
 
-    Hits are parked. What a named person released before, with these findings, stays released; what was rejected is
-    rejected again.
+    Items with findings are parked. What a named person released before, with these findings, stays released; what
+    was rejected is rejected again.
+
+    Args:
+        scan: content of a seed -> findings.
+        identity: names the scanner with its version; another one looks again.
     """
     held = 0
     while True:
@@ -133,12 +152,12 @@ def _kinds(findings: Findings) -> str:
 
 
 def is_held() -> Any:
-    """The condition that an item waits for a person's word, not for a model."""
+    """The SQL condition that an item waits for a person to decide on its hold, not for a model."""
     return exists().where(holds.c.item_id == items.c.id, holds.c.state == HELD)
 
 
 def count_held(connection: Connection, run_id: str) -> int:
-    """Items of a run that the scan parked and nobody has decided on."""
+    """How many items of a run the scan parked and nobody has decided on."""
     query = select(func.count()).select_from(items).where(items.c.run_id == run_id, items.c.state == "parked")
     return int(connection.execute(query.where(is_held())).scalar_one())
 
@@ -146,7 +165,7 @@ def count_held(connection: Connection, run_id: str) -> int:
 def list_holds(
     connection: Connection, *, run_id: str | None = None, states: Sequence[str] = (HELD,)
 ) -> list[HoldRow]:
-    """Holds in these states, by run and place of the seed."""
+    """Holds in these states, of one run or all, in the order of the runs and of their seeds."""
     names = (
         "id",
         "item_id",
@@ -173,10 +192,14 @@ def list_holds(
 def close_hold(
     store: Store, connection: Connection, item: str, *, release: bool, by: str, actor: str, reason: str
 ) -> HoldRow:
-    """Let a held item go on, or reject it, in the name of a person.
+    """Let a held item go on, or reject it, in the name of a person; returns the hold as it was.
 
     The log gets the name, the kinds found and the id of the reason: the reason itself is a text of the seed and is
     forgotten with it.
+
+    Args:
+        item: id of the item or the beginning of it.
+        by: name of the person; `actor`: under which the log notes it.
 
     Raises:
         UsageError: no such held item, or no name or reason.

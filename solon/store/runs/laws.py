@@ -24,7 +24,22 @@ _TABLES: dict[str, Any] = {"constitution": Constitution, "rubric": Rubric}
 
 @dataclass(frozen=True, slots=True)
 class LawVersion:
-    """A version as it is stored; its document never changes."""
+    """A version of a constitution or rubric as it is stored; its document never changes.
+
+    Attributes:
+        id: id of the version, see `law_id`.
+        kind: `constitution` or `rubric`.
+        name: name of the law, the same for all its versions.
+        version: its number, e.g. `1.2.0`.
+        scope: what it governs, see `scope_key`.
+        status: `in_force` or `superseded`.
+        author: who wrote it, as the document says.
+        reason: why it was written, as the document says.
+        created_at: when the store got it, epoch seconds.
+        in_force_at: when it came into force, epoch seconds.
+        superseded_at: when a later version took its place, None while it is in force.
+        document: the law itself.
+    """
 
     id: str
     kind: Kind
@@ -41,7 +56,7 @@ class LawVersion:
 
 
 def scope_key(scope: documents.Scope) -> str:
-    """A scope in one word: `global`, `recipe:NAME`, `tags:A,B` or both."""
+    """A scope as one string: `global`, `recipe:NAME`, `tags:A,B`, or the last two with a space between."""
     parts = []
     if scope.recipe:
         parts.append(f"recipe:{scope.recipe}")
@@ -58,7 +73,9 @@ def law_id(document: Document) -> str:
 def version_in_force(
     connection: Connection, kind: Kind, name: str, *, scope: str | None = None, recipe: str = ""
 ) -> LawVersion | None:
-    """The version in force of a name: of one scope, or the one for a recipe before the global one."""
+    """The version in force of a name: of `scope` where that is given, else that for `recipe` before the global one;
+    None without one.
+    """
     table = table_of(_TABLES[kind])
     wanted = [scope] if scope is not None else [f"recipe:{recipe}", "global"]
     query = select(table).where(table.c.name == name, table.c.status == "in_force", table.c.scope.in_(wanted))
@@ -69,7 +86,7 @@ def version_in_force(
 def versions_in_force(
     connection: Connection, kind: Kind, name: str, recipe: str | None = None
 ) -> list[LawVersion]:
-    """Every version in force of a name, of whatever domain; with `recipe` those that can govern an item of it."""
+    """Every version in force of a name, of whatever domain; with `recipe` only those that can govern an item of it."""
     table = table_of(_TABLES[kind])
     query = select(table).where(table.c.name == name, table.c.status == "in_force").order_by(table.c.scope)
     found = [_version(kind, row) for row in connection.execute(query).mappings()]
@@ -77,7 +94,7 @@ def versions_in_force(
 
 
 def history(connection: Connection, kind: Kind, name: str | None = None) -> list[LawVersion]:
-    """Every version that was ever in force, the oldest first."""
+    """Every version that was ever in force, of one name or all, the oldest first."""
     table = table_of(_TABLES[kind])
     query = select(table).order_by(table.c.created_at, table.c.id)
     if name is not None:
@@ -86,8 +103,8 @@ def history(connection: Connection, kind: Kind, name: str | None = None) -> list
 
 
 def find_version(connection: Connection, kind: Kind, named: str) -> LawVersion | None:
-    """`NAME` (in force; of several scopes the global one), `NAME@1.2.0`, or the beginning of an id of at least six
-    digits; None without one.
+    """The version that a person names: `NAME` (in force; of several scopes the global one), `NAME@1.2.0`, or the
+    beginning of an id of at least six digits; None where there is no such version.
 
     Raises:
         UsageError: it fits several.
@@ -111,9 +128,13 @@ def find_version(connection: Connection, kind: Kind, named: str) -> LawVersion |
 def law_of_run(
     store: Store, connection: Connection, kind: Kind, document: Document, source: str, *, recipe: str, by: str
 ) -> LawVersion:
-    """What new items of a recipe are pinned to: the version in force of the configured name.
+    """The law that new items of a recipe are pinned to: the version in force of the configured name.
 
     A name that the store does not know yet begins with the configured document as its first version.
+
+    Args:
+        source: the configured file or name, for messages.
+        by: who is noted where a first version comes into force.
 
     Raises:
         UsageError: the configured file is neither in force nor an earlier version: law does not change by an edit.

@@ -1,6 +1,6 @@
-"""Share the journal between a project's store and the scratch store of a preview: no equal call is made twice.
+"""Sharing finished calls between a project's store and the scratch store of a preview: no equal call is made twice.
 
-A preview leaves in the project's store what it paid for, its finished calls, under one run of state `preview` per
+A preview leaves in the project's store what it paid for, its finished calls, under one run of status `preview` per
 recipe. That run has no reviews, records or verdicts, and stands in no list.
 """
 
@@ -63,7 +63,11 @@ def copy_versions(source: Store, target: Store, pins: Pins) -> None:
 
 
 def open_preview_run(connection: Connection, recipe: str, pins: Pins, name: str) -> str:
-    """The run, made where it is missing, under which shared calls stand; `name` tells what they belong to."""
+    """The id of the run under which shared calls stand, which is made where it is missing.
+
+    Args:
+        name: noted as the name of its seeds: what the calls belong to.
+    """
     run_id = preview_run_id(recipe)
     row = {
         "id": run_id,
@@ -84,12 +88,12 @@ def open_preview_run(connection: Connection, recipe: str, pins: Pins, name: str)
 
 
 def preview_run_id(recipe: str) -> str:
-    """The same in every store: the journal of a recipe's previews."""
+    """The id of the run that holds the calls of a recipe's previews, the same in every store."""
     return hash_id(PREVIEW, recipe)
 
 
 def find_preview_run(store: Store, recipe: str) -> str | None:
-    """The run with the calls of a recipe's previews, where there were any."""
+    """The id of the run with the calls of a recipe's previews, None where there were none."""
     from solon.store.tables import runs
 
     with store.connect() as connection:
@@ -132,7 +136,12 @@ def share_calls(
 
 
 def share_holds(source: Store, target: Store, items: Mapping[str, str], run_id: str) -> None:
-    """Copy what named people have decided about held seeds: a preview asks nobody again."""
+    """Copy what named people have decided about held seeds into a preview's store, so that it asks nobody again.
+
+    Args:
+        items: id of a seed -> id of the item in `target`.
+        run_id: the run in `target`.
+    """
     from solon.store.tables import privacy_holds as holds
 
     found: list[tuple[type, Row]] = []
@@ -147,7 +156,12 @@ def share_holds(source: Store, target: Store, items: Mapping[str, str], run_id: 
 
 
 def keep_calls(scratch: Store, home: Store, recipe: str, pins: Pins, scratch_run: str) -> None:
-    """Leave the calls that a preview made in the project's store, with the seeds that they belong to."""
+    """Copy the calls that a preview made into the project's store, with the seeds that they belong to.
+
+    Args:
+        scratch: the preview's store; home: the project's.
+        scratch_run: the preview's run, in `scratch`.
+    """
     from solon.store.tables import items, seeds
 
     run_id = preview_run_id(recipe)
@@ -173,7 +187,7 @@ def _seeds_named(row: Row) -> set[str]:
 
 
 def calls_of(store: Store, ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
-    """Role, model, tokens, cost and seconds of calls by the id of their item."""
+    """Role, model, tokens, cost and seconds of the calls with these ids, by the id of their item."""
     from solon.store.tables import calls
 
     names = (

@@ -66,8 +66,7 @@ class Trial(SQLModel, table=True):
         decided: what the expert decided.
         before: what the panel says under the version in force.
         after: what it says under the draft.
-        again: what it says once more under the version in force, where a judge is not deterministic; None
-            otherwise.
+        again: what it says once more under the version in force, where a judge is not deterministic; None otherwise.
         margin_before: the panel's best probability minus its second, under the version in force.
         margin_after: the same under the draft.
         created_at: when it was judged, epoch seconds.

@@ -1,4 +1,4 @@
-"""Where people disagree or know beforehand: adjudications, known questions, proposals; and what is sent out."""
+"""Questions on which people disagree, questions with a known answer, what reviewers propose; webhooks and jobs."""
 
 from typing import Any
 
@@ -75,14 +75,13 @@ class Reply(SQLModel, table=True):
 
 
 class Known(SQLModel, table=True):
-    """A question whose answer is known. Its item belongs to a run that stands in no list; each time somebody
-    is asked, a review of their own is made.
+    """A question whose answer is known. Its item belongs to a run that stands in no list; each time somebody is
+    asked, a review of their own is made.
 
     Attributes:
         id: a hash of the purpose and the item.
         item_id: the item with the request.
-        purpose: golden (measures reliability), practice (gives feedback) or calibration (everybody answers
-            it).
+        purpose: golden (measures reliability), practice (gives feedback) or calibration (everybody answers it).
         content_hash: names the question: the same request with the same candidates.
         response_schema: form of the answer, e.g. `pair@1`.
         candidates: list of ids of the candidates shown.

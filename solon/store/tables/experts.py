@@ -23,8 +23,8 @@ class Expert(SQLModel, table=True):
         token_made_at: when the token in use was made, epoch seconds.
         settings: the person's own settings of the review page.
         trust: `proven` or `unproven` where a lead said so, else empty.
-        measured: reliability with n, low and high, from blind answers beside those of others; written when
-            the store learns, None before.
+        measured: reliability with n, low and high, from blind answers beside those of others; written when the store
+            learns, None before.
         created_at: when the person was added, epoch seconds.
         revoked_at: when the person was shut out, None while they may act.
         stage: guidelines, practice, calibration or proven. Whoever is not proven decides nothing.
@@ -95,8 +95,7 @@ class Session(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """One entry of the sealed log: ids, numbers and keyed hashes, so that it still verifies once texts are
-    erased.
+    """One entry of the sealed log: ids, numbers and keyed hashes, so that it still verifies once texts are erased.
 
     Attributes:
         seq: place in the chain, from 1 without a gap.

@@ -9,8 +9,7 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Constitution(SQLModel, table=True):
-    """One version of a constitution; its document never changes. Of one name and scope one version is in
-    force.
+    """One version of a constitution; its document never changes. Of one name and scope one version is in force.
 
     Attributes:
         id: the start of the document's fingerprint.
@@ -98,13 +97,12 @@ class ConsensusVersion(SQLModel, table=True):
 
     Attributes:
         id: a hash of the prior's payload, or of scope and number.
-        number: 0 for the prior, which holds before any decision; 1, 2, ... for the learned versions of a
-            scope.
+        number: 0 for the prior, which holds before any decision; 1, 2, ... for the learned versions of a scope.
         kind: `prior`, or the kind of model that a learned one is.
         scope: id of the scope that it was learned for, see `store.runs.certificates`; empty for the prior.
         payload: the consensus model as JSON, see `ConsensusModel.from_json`.
-        fitted_on: ids of the decisions that it was fitted on, how many were usable, and whether further ones
-            would help; None for the prior.
+        fitted_on: ids of the decisions that it was fitted on, how many were usable, and whether further ones would
+            help; None for the prior.
         created_at: when it was made, epoch seconds.
     """
 
@@ -126,8 +124,7 @@ class Precedent(SQLModel, table=True):
         decision_id: the decision that it keeps.
         item_id: the item that was decided.
         recipe: recipe of that item.
-        half: `seen` (judges may be shown it) or `held_out` (the test set for amendments); fixed when it is
-            made.
+        half: `seen` (judges may be shown it) or `held_out` (the test set for amendments); fixed when it is made.
         group: group of the seed, whose precedents all lie in one half; None where the seed names none.
         retrievable: whether judges may be shown it by now.
         retrievable_at: since when, epoch seconds; None before.
@@ -151,19 +148,17 @@ class Precedent(SQLModel, table=True):
 
 
 class Certificate(SQLModel, table=True):
-    """A promise of agreement with its scope, or the honest refusal of one. Each look at the sample is one
-    row.
+    """A promise of agreement with its scope, or the honest refusal of one. Each look at the sample is one row.
 
     Attributes:
         id: a fresh id.
-        scope: id of the scope that it speaks of: recipe, panel, law and prompts, see
-            `store.runs.certificates`.
+        scope: id of the scope that it speaks of: recipe, panel, law and prompts, see `store.runs.certificates`.
         status: `granted` or `refused`.
         alpha: the largest share of disagreement that it allows.
         delta: the probability with which the promise may be wrong, over all looks together.
         spent_delta: the part of delta that this look took; 0 where nothing was tested.
-        threshold: the confidence from which it accepts (of a cascade: that of the last tier that may accept
-            at all); None where it was refused.
+        threshold: the confidence from which it accepts (of a cascade: that of the last tier that may accept at all);
+            None where it was refused.
         consensus_id: the consensus version whose confidences it speaks of.
         covers: recipe, source (fingerprint) and name of the seeds, target, run, and how answers were written
             (`made`).

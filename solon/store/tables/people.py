@@ -19,10 +19,8 @@ class Review(SQLModel, table=True):
         run_id: run of that item.
         recipe: recipe of that run.
         attempt: attempt of that item.
-        ordinal: number of the item's reviews before it in this attempt; negative for those that no graph
-            waits for.
-        kind: interrupt (a graph waits), audit, overlap, or, for one person: golden, practice, calibration,
-            repeat.
+        ordinal: number of the item's reviews before it in this attempt; negative for those that no graph waits for.
+        kind: interrupt (a graph waits), audit, overlap, or, for one person: golden, practice, calibration, repeat.
         state: opening (not saved yet), held (by a budget), waiting, decided or withdrawn.
         response_schema: form of the answer, e.g. `pair@1`.
         candidates: list of ids of the candidates shown.
@@ -32,8 +30,7 @@ class Review(SQLModel, table=True):
         confidence: the probability that an expert agrees with the panel, None without a panel.
         thread_id: LangGraph thread of the item's attempt.
         interrupt_id: the interrupt that the answer resumes, None where no graph waits.
-        prefer_actor: the person who should get it, or who alone gets it where it is made for one; None for
-            anybody.
+        prefer_actor: the person who should get it, or who alone gets it where it is made for one; None for anybody.
         content_hash: names the question: the same request with the same candidates.
         decision_id: the decision that resolved it, None before.
         created_at: when it was opened, epoch seconds.
@@ -42,8 +39,8 @@ class Review(SQLModel, table=True):
         minutes: minutes that a decision is expected to take, None where not known.
         priority: its place in the queue by value per minute; the lowest comes first.
         inclusion: known probability with which the item was drawn, None where it was not drawn.
-        specialty: copied from the seed when it begins to wait, in lower case: `next` must find the right one
-            among 50,000 by an index. None for any.
+        specialty: copied from the seed when it begins to wait, in lower case: `next` must find the right one among
+            50,000 by an index. None for any.
         lang: likewise.
         escalated: a lead is to answer it.
         leased: somebody has it in hand.
@@ -100,9 +97,9 @@ class Assignment(SQLModel, table=True):
         id: a fresh id.
         review_id: the review.
         actor: the person.
-        state: leased, released, expired, decided, undone, skipped, declined, escalated, second (an answer
-            that came after someone else's decision and is kept as a blind second opinion), vote (the answer
-            of a reviewer who is not proven).
+        state: leased, released, expired, decided, undone, skipped, declined, escalated, second (an answer that came
+            after someone else's decision and is kept as a blind second opinion), vote (the answer of a reviewer who
+            is not proven).
         token: names the lease in requests, so that an answer cannot arrive twice.
         draft_id: text of an unfinished answer, None without.
         decision_id: the decision that the answer made, None where it made none.
@@ -176,8 +173,8 @@ class Decision(SQLModel, table=True):
         undone_at: when it was taken back, None while it stands.
         carried_from: the decision of an earlier run that it repeats, None otherwise.
         confidence: probability that panel and votes give the choice; only where votes settled the item.
-        overruled_by: the adjudicated decision that took its place, None otherwise; the answer itself stays as
-            its author's evidence.
+        overruled_by: the adjudicated decision that took its place, None otherwise; the answer itself stays as its
+            author's evidence.
     """
 
     __tablename__ = "decisions"

@@ -8,8 +8,7 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Hold(SQLModel, table=True):
-    """An item that the privacy scan parked. What a named person decided holds for the same seed in later runs
-    too.
+    """An item that the privacy scan parked. What a named person decided holds for the same seed in later runs too.
 
     Attributes:
         id: a hash of the item and the scanner.

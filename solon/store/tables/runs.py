@@ -17,8 +17,8 @@ class Meta(SQLModel, table=True):
 
 
 class Text(SQLModel, table=True):
-    """A text of the project: every one lies here, and other tables point to it. Erasing one keeps its row, so
-    that what points to it still stands.
+    """A text of the project: every one lies here, and other tables point to it. Erasing one keeps its row, so that
+    what points to it still stands.
 
     Attributes:
         id: a hash of the text and its seed, keyed with the store's secret.
@@ -76,8 +76,7 @@ class Seed(SQLModel, table=True):
         id: a hash of its name and texts, keyed with the store's secret: the same seed is stored once.
         external_id: its name in the file that it came from.
         text_id: JSON text with prompt, messages, input, reference, responses, metadata and recorded verdicts.
-        group: seeds of one group are never split over the halves of the test set; None for a group of its
-            own.
+        group: seeds of one group are never split over the halves of the test set; None for a group of its own.
         subject: the person whom the text is about, by whom it can be forgotten; None where unknown.
         lang: language code, None where unknown.
         specialty: field that a reviewer of it should know, None for any.
@@ -109,8 +108,7 @@ class Run(SQLModel, table=True):
     Attributes:
         id: a fresh id, roughly ordered by time.
         recipe: name of the recipe.
-        status: loading, running, waiting (for people), stopped or done; `preview` and `known` for runs in no
-            list.
+        status: loading, running, waiting (for people), stopped or done; `preview` and `known` for runs in no list.
         config_id: the effective configuration.
         seeds_name: name of the file or set of seeds.
         seeds_fingerprint: hash of the set of seeds; the same for the same set.
@@ -144,16 +142,15 @@ class Run(SQLModel, table=True):
 
 
 class Item(SQLModel, table=True):
-    """One seed on its way through a recipe. The columns from `config_id` to `random_seed` are its immutable
-    context; only an item that is judged again under new law, or that follows a new consensus version, is
-    pinned anew.
+    """One seed on its way through a recipe. The columns from `config_id` to `random_seed` are its immutable context;
+    only an item that is judged again under new law, or that follows a new consensus version, is pinned anew.
 
     Attributes:
         id: a hash of the run and the seed.
         run_id: its run.
         seed_id: its seed.
-        row_key: the same for the same row of seeds in every run, see `store.runs.row_keys`; None where it
-            stands apart from every run.
+        row_key: the same for the same row of seeds in every run, see `store.runs.row_keys`; None where it stands
+            apart from every run.
         recipe: recipe of the run.
         position: place of the seed in its file, from 0.
         state: queued, running, waiting (for a person), accepted, rejected, failed, parked or forgotten.
@@ -168,8 +165,7 @@ class Item(SQLModel, table=True):
         graph_version: version of the recipe's graph that it is pinned to.
         consensus_id: consensus version that it is pinned to.
         certificate_id: certificate in force that it is pinned to, None without one.
-        precedents_until: only precedents that were retrievable before this are shown to its judges, epoch
-            seconds.
+        precedents_until: only precedents that were retrievable before this are shown to its judges, epoch seconds.
         carried: list of ids of the candidates that it is judged on again under new law; None otherwise.
         random_seed: 48 bits that decide its draws, from the run's random seed and the seed's name.
         created_at: when it was added, epoch seconds.
@@ -221,8 +217,8 @@ class Call(SQLModel, table=True):
 
     Attributes:
         id: a hash of run and content key; a fresh id where the call came to nothing.
-        content_key: hash of all that decides the answer; equals `id` where the call came to nothing and
-            answers no other.
+        content_key: hash of all that decides the answer; equals `id` where the call came to nothing and answers no
+            other.
         run_id: the run that it counts for.
         item_id: the item that it was made for.
         seed_id: seed of that item, by which a later run finds it.

@@ -17,11 +17,9 @@ class Candidate(SQLModel, table=True):
         attempt: the attempt of the item.
         round: 0 for the first drafts, one more with every redraft.
         ordinal: its place among those of its step; of an edit the number of the reviews before it.
-        kind: draft, given, revision or edit; of a draft that was not used what was wrong with it, e.g.
-            `duplicate`.
+        kind: draft, given, revision or edit; of a draft that was not used what was wrong with it, e.g. `duplicate`.
         text_id: its text.
-        prompt_text_id: the instruction that it answers, only where it has one of its own; None: that of the
-            seed.
+        prompt_text_id: the instruction that it answers, only where it has one of its own; None: that of the seed.
         parent_id: the candidate that it revises, edits or repeats in a later attempt; None otherwise.
         call_id: the model call that wrote it, None where no call did.
         author: the model, function, person or source that wrote it.
@@ -86,8 +84,8 @@ class Verdict(SQLModel, table=True):
         seat: the judge's place on the panel.
         order: `AB` or `BA`: whichever the judge saw first stands first; empty on a single candidate.
         sample: number of the try, from 0, where a judge is asked several times.
-        outcome: A, B or tie, accept or reject, or abstain; mapped back from the order seen, so that A is
-            candidate a.
+        outcome: A, B or tie, accept or reject, or abstain; mapped back from the order seen, so that A is candidate
+            a.
         p: probability of candidate a (of accept, on a single one); None where the judge gave none.
         confidence: what the judge said of itself, 0 to 1; None where it said nothing.
         scores: criterion of the rubric -> score; None where it was not asked for scores.
@@ -148,8 +146,7 @@ class Resolution(SQLModel, table=True):
 
 
 class Record(SQLModel, table=True):
-    """A finished row, unique per item and attempt, with the law that it was accepted under. Superseded rows
-    stay.
+    """A finished row, unique per item and attempt, with the law that it was accepted under. Superseded rows stay.
 
     Attributes:
         id: a hash of the item and its attempt.
@@ -160,15 +157,15 @@ class Record(SQLModel, table=True):
         kind: what was settled: prefer, tie, edit, accept or label.
         chosen_id: the better candidate, or the one accepted; None for a tie.
         rejected_id: the worse candidate, None without a pair or for a tie.
-        pair_key: the same wherever the same answers are set to the same conversation, see
-            `store.runs.row_keys`; None without a chosen candidate.
+        pair_key: the same wherever the same answers are set to the same conversation, see `store.runs.row_keys`;
+            None without a chosen candidate.
         shown: list of ids of the candidates that panel or person compared.
         label: the label that a person gave, in recipes of labels; None otherwise.
         margin: the panel's best probability minus its second, None without a panel.
-        confidence: the probability that an expert agrees (of panel and votes together where those settled
-            it), None without either.
-        soft_label: the panel's probability that the chosen one is the better one, .5 for a tie; None where it
-            did not judge it.
+        confidence: the probability that an expert agrees (of panel and votes together where those settled it), None
+            without either.
+        soft_label: the panel's probability that the chosen one is the better one, .5 for a tie; None where it did
+            not judge it.
         tier: the last tier of the panel that was asked, None without a panel.
         scores: criterion -> score that the deciding person gave, None without.
         route: how it was settled: by the machine (consensus, resolved, redrafted), `voted` or `decided`.

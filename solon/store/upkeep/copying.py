@@ -26,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def copy_store(source: Store, target_url: str, on_progress: Progress | None = None) -> dict[str, int]:
-    """Copy every table of `source` into the empty database at `target_url`; returns rows by table.
+    """Copy every table of `source` into the empty database at `target_url`; returns the number of rows by table.
 
     The copy is of one snapshot, keeps every id and the store's key, and is all there or not at all.
 
