@@ -119,7 +119,11 @@ class AuditReport:
 
 
 def verify(store: Store, head: str | None = None) -> AuditReport:
-    """Check every seal in order; with `head`, also that this seal, noted earlier, is still in the chain."""
+    """Check every seal of the chain in order, and report what is wrong with the first bad entry, if any.
+
+    Args:
+        head: a seal noted earlier, which must still be in the chain.
+    """
     key = sealing_key(store)
     own = key_id(key)
     previous, expected, seen_head = START, 1, head is None

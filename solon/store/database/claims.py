@@ -33,5 +33,5 @@ the transaction; SQLite has one writer at a time in any case."""
 
 def find_lost(connection: Connection, claims: Collection[Claim]) -> set[Claim]:
     """Those of the claims that no longer hold; call it in the write transaction that relies on the others."""
-    found = connection.execute(_HELD, {"of_items": [claim.item_id for claim in claims]})
-    return set(claims) - {Claim(*row) for row in found}
+    held = connection.execute(_HELD, {"of_items": [claim.item_id for claim in claims]})
+    return set(claims) - {Claim(*row) for row in held}

@@ -53,7 +53,8 @@ def checkpoint_location(url: str) -> str:
 
 
 def make_engine(url: str) -> Engine:
-    """An SQLAlchemy engine for the store at a URL, set up for short write transactions that wait for their turn.
+    """An SQLAlchemy engine for the store at a URL; write transactions on SQLite wait for their turn instead of
+    failing.
 
     Raises:
         ConfigError: the URL is not one of SQLite or PostgreSQL, or its driver is not installed.

@@ -29,8 +29,8 @@ from solon.store.tables.runs import Meta, Text
 SCHEMA = "0026"
 """The migration that this version of Solon wants."""
 CLEAN = "secure_delete"
-"""Name in `meta`: everything that was ever erased in the files of this store was overwritten, since they were made or
-were last rewritten. Stores that were made before Solon overwrote lack it."""
+"""Name of the row in `meta` that says: everything erased in the files of this store, since they were made or were last
+rewritten, was overwritten. Stores of a Solon that did not overwrite yet lack the row."""
 
 
 class Store:
@@ -119,18 +119,18 @@ class Store:
                 )
             check_folder(path)
         with self.engine.connect() as connection:
-            found = read_schema(connection)
-        if found == SCHEMA:
+            schema = read_schema(connection)
+        if schema == SCHEMA:
             _use_wal(self.engine)
             return
-        if found is None and not create:
+        if schema is None and not create:
             raise NoStore(
                 f"{path or self.engine.url} holds no Solon store",
                 next_step="check --store, or start one with `solon run`",
             )
-        if found is not None and not create:
+        if schema is not None and not create:
             raise StoreError(
-                f"the store has schema {found}, this version of Solon wants {SCHEMA}",
+                f"the store has schema {schema}, this version of Solon wants {SCHEMA}",
                 next_step="run `solon doctor --migrate` (make a copy of the file first)",
             )
         from solon.store.migrations import upgrade
@@ -155,14 +155,14 @@ class Store:
             from solon.store.tables import meta
 
             query = select(meta.c.value).where(meta.c.name == "key")
-            found = connection.execute(query).scalar_one_or_none()
-        if found is not None:
-            return str(found)
+            key = connection.execute(query).scalar_one_or_none()
+        if key is not None:
+            return str(key)
         with self.transaction() as connection:
             from solon.store.database.writer import insert_rows
 
-            made = {"key": secrets.token_hex(32), CLEAN: "1"}
-            insert_rows(connection, [(Meta, {"name": name, "value": value}) for name, value in made.items()])
+            facts = {"key": secrets.token_hex(32), CLEAN: "1"}
+            insert_rows(connection, [(Meta, {"name": name, "value": value}) for name, value in facts.items()])
         return self._key()
 
 
@@ -214,16 +214,16 @@ def read_schema(connection: Connection) -> str | None:
     """
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found = max(connection.execute(text("SELECT version_num FROM alembic_version")).scalars(), default=None)
+    schema = max(connection.execute(text("SELECT version_num FROM alembic_version")).scalars(), default=None)
     place = sqlite_path(connection.engine.url.render_as_string()) or connection.engine.url
-    if found is not None and not re.fullmatch(r"\d{4}", found):
+    if schema is not None and not re.fullmatch(r"\d{4}", schema):
         raise StoreError(
-            f"{place} belongs to another program (its schema is {found!r})",
+            f"{place} belongs to another program (its schema is {schema!r})",
             next_step="check --store, or name an empty database",
         )
-    if found is not None and found > SCHEMA:
+    if schema is not None and schema > SCHEMA:
         raise StoreError(
-            f"{place} was made by a newer Solon: it has schema {found}, and this one, {__version__}, knows {SCHEMA}",
+            f"{place} was made by a newer Solon: it has schema {schema}, and this one, {__version__}, knows {SCHEMA}",
             next_step="upgrade with `pip install --upgrade solon`; the store was not changed",
         )
-    return found
+    return schema

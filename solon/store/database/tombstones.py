@@ -163,16 +163,16 @@ def missing_stones(store: KeyedStore, file: Path | None = None) -> list[Stone]:
     path = file or tombstones_file(store.url)
     if not path.is_file():
         return []
-    own, found = name_of_key(store.key), {}
+    own, stones = name_of_key(store.key), {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             row = json.loads(line)
             if row.pop("store") == own:
-                found[row["id"]] = Stone(**row)
+                stones[row["id"]] = Stone(**row)
         except (ValueError, KeyError, TypeError):
             continue  # a torn last line: its forgetting never began
-    if not found:
+    if not stones:
         return []
     with store.connect() as connection:
         known = set(connection.execute(select(tombstones.c.id)).scalars())
-    return [stone for name, stone in found.items() if name not in known]
+    return [stone for name, stone in stones.items() if name not in known]

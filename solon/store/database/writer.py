@@ -81,11 +81,11 @@ def _prepare(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Inser
     insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table).on_conflict_do_nothing()
     compiled = insert.compile(dialect=dialect, column_keys=list(columns))
     names = tuple(compiled.positiontup or compiled.params)
-    made = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names}
+    converters = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names}
     return _Insert(
         str(compiled),
         names,
-        converters=tuple((name, convert) for name, convert in made.items() if convert is not None),
+        converters=tuple((name, convert) for name, convert in converters.items() if convert is not None),
         defaults={name: _default(table, name) for name in names if name not in columns},
         named=not compiled.positional,
     )
@@ -159,7 +159,9 @@ class Writer(Generic[C_co]):
         return future
 
     def send(self, rows: Rows, claim: Claim | None = None) -> asyncio.Future[None]:
-        """Like `post`, for a task that may wait: the event loop is woken once for all that a commit has settled."""
+        """Insert rows like `post`, for a task that may wait: the event loop is woken once for all that a commit has
+        settled.
+        """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_see)
         self._put(_Job(rows, None, future, claim))

@@ -96,8 +96,9 @@ def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool
 
 
 def _withdraw_audit(connection: Connection, item_id: str, why: str) -> None:
-    """What is accepted no longer is not audited; should it be accepted again, it is drawn again. One that somebody has
-    in hand stays: the answer speaks of the record that it was drawn for."""
+    """Withdraw the audit of an item that is no longer accepted; should it be accepted again, it is drawn again. One
+    that somebody has in hand stays: the answer speaks of the record that it was drawn for.
+    """
     open_audit = (
         reviews.c.item_id == item_id,
         reviews.c.kind == "audit",

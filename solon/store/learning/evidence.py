@@ -41,7 +41,7 @@ class DecidedItem:
         decided_at: when, epoch seconds.
         held_out: its precedent is in the half that only ever tests.
         pilot: the item is in the random pilot sample.
-        kind: kind of the review, `interrupt` or `audit`.
+        kind: kind of the review, e.g. `interrupt` or `audit`.
         run_id: run of the item.
         review_id: the review answered.
         inclusion: known probability with which the item was drawn, None where it was not.
@@ -96,10 +96,10 @@ class JudgedItem:
         state: `waiting` or `accepted`.
         pilot: it is in the random pilot sample.
         record_id: its record, None while it waits.
-        chosen_id: the candidate that the record chose, None while it waits or for a tie.
+        chosen_id: the candidate that the record chose, None while it waits.
         review_id: the review that it waits for, None once it was accepted.
         shown: ids of the candidates shown.
-        votes: votes of the panel on them.
+        votes: votes of the panel, and of the resolver, on them.
         against: outcome -> severity that critics hold against it, see `held_against`.
     """
 
@@ -160,7 +160,7 @@ def counted_decisions(
         .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    found: dict[tuple[str, str], DecidedItem] = {}
+    first: dict[tuple[str, str], DecidedItem] = {}
     for row in connection.execute(query):
         decided = DecidedItem(
             decision_id=row.id,
@@ -179,8 +179,8 @@ def counted_decisions(
             inclusion=row.inclusion,
             rule=row.rule,
         )
-        found.setdefault((decided.item_id, decided.kind), decided)
-    return list(found.values())
+        first.setdefault((decided.item_id, decided.kind), decided)
+    return list(first.values())
 
 
 def blind_answers(connection: Connection) -> list[Blind]:
@@ -202,7 +202,7 @@ def blind_answers(connection: Connection) -> list[Blind]:
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(decisions.c.counts, decisions.c.undone_at.is_(None), in_panels_words)
     )
-    found = [_blind(row, row.choice, row.candidate_id, row.at) for row in connection.execute(decided)]
+    answers = [_blind(row, row.choice, row.candidate_id, row.at) for row in connection.execute(decided)]
     others = (
         select(*asked, assignments.c.actor, assignments.c.answer, assignments.c.closed_at.label("at"))
         .join(reviews, reviews.c.id == assignments.c.review_id)
@@ -214,8 +214,8 @@ def blind_answers(connection: Connection) -> list[Blind]:
     )
     for row in connection.execute(others):
         if (row.answer or {}).get("choice"):
-            found.append(_blind(row, row.answer["choice"], row.answer.get("candidate"), row.at))
-    return sorted(found, key=lambda answer: (answer.at, answer.review_id, answer.actor))
+            answers.append(_blind(row, row.answer["choice"], row.answer.get("candidate"), row.at))
+    return sorted(answers, key=lambda answer: (answer.at, answer.review_id, answer.actor))
 
 
 def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:
@@ -289,10 +289,10 @@ def judged_items(connection: Connection, run_id: str) -> list[JudgedItem]:
     """Items that a new version may change, with their votes: waiting ones that nobody leased, drafted or voted on,
     and accepted ones that no person decided; without those that were judged again under newer law than the run's.
     """
-    found = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
-    votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in found])
-    against = against_on(connection, [j.shown for j in found])
-    return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in found]
+    judged = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
+    votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in judged])
+    against = against_on(connection, [j.shown for j in judged])
+    return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in judged]
 
 
 def _waiting_free(connection: Connection, run_id: str) -> list[JudgedItem]:
@@ -373,13 +373,13 @@ def chosen_of(
     """The candidate that the record of an attempt chose, and the certificate that it was accepted under, by (item,
     attempt); superseded records too.
     """
-    found: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    chosen: dict[tuple[str, int], tuple[str | None, str | None]] = {}
     ids = sorted({item_id for item_id, _ in wanted})
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
         columns = (records.c.item_id, records.c.attempt, records.c.chosen_id, records.c.certificate_id)
-        for item_id, attempt, *told in connection.execute(
+        for item_id, attempt, chosen_id, certificate_id in connection.execute(
             select(*columns).where(records.c.item_id.in_(part))
         ):
-            found[item_id, attempt] = (told[0], told[1])
-    return found
+            chosen[item_id, attempt] = (chosen_id, certificate_id)
+    return chosen

@@ -10,7 +10,7 @@ from solon.store.database import clock
 from solon.store.tables import items, reviews, runs
 
 LOOK_BACK = 600.0
-"""The pace is that of so many seconds."""
+"""Seconds over which the pace is measured, up to now."""
 TO_DO = ("queued", "running")
 
 
@@ -35,7 +35,7 @@ def judging(connection: Connection) -> Judging:
     """
     now = clock.now()
     wanted = ("loading", "running", "stopped")
-    found = connection.execute(
+    unended = connection.execute(
         select(runs.c.id, runs.c.status, runs.c.created_at).where(runs.c.status.in_(wanted))
     ).all()
     claimed = {
@@ -43,17 +43,17 @@ def judging(connection: Connection) -> Judging:
         for row in connection.execute(
             select(items.c.run_id)
             .where(
-                items.c.run_id.in_([run.id for run in found]),
+                items.c.run_id.in_([run.id for run in unended]),
                 items.c.state == "running",
                 items.c.claimed_until > now,
             )
             .distinct()
         )
     }
-    live = [run for run in found if run.id in claimed or run.status == "loading"]
-    dead = [run.id for run in found if run not in live]
+    live = [run for run in unended if run.id in claimed or run.status == "loading"]
+    dead = [run.id for run in unended if run not in live]
     if not live:
-        return Judging(False, _left(connection, dead) > 0 or any(run.status == "stopped" for run in found))
+        return Judging(False, _left(connection, dead) > 0 or any(run.status == "stopped" for run in unended))
     ids = [run.id for run in live]
     since = max(now - LOOK_BACK, min(run.created_at for run in live))
     judged = _judged(connection, ids, since)

@@ -120,7 +120,7 @@ def making_of(config: Mapping[str, Any]) -> str:
     named = {*(roles["generator"].get("models") or ()), roles["critic"].get("model")}
     functions = {*(roles["generator"].get("python") or ()), roles["critic"].get("python")}
     own = config.get("plugins") or {}
-    made = {
+    making = {
         **roles,
         "models": {
             name: {key: value for key, value in models[name].items() if key != "price"}
@@ -130,7 +130,7 @@ def making_of(config: Mapping[str, Any]) -> str:
         "functions": {name: own[name] for name in functions if name in own},
         "redrafts": (config.get("routing") or {}).get("max_redrafts"),
     }
-    return hash_id("made", json.dumps(made, sort_keys=True))
+    return hash_id("made", json.dumps(making, sort_keys=True))
 
 
 def scope_of(recipe: str, panel: str, constitution_id: str, rubric_id: str, prompts_id: str) -> str:
@@ -145,7 +145,7 @@ def newest_consensus(connection: Connection, scope: str) -> str | None:
 
 
 def consensus_payload(connection: Connection, consensus_id: str) -> dict[str, Any]:
-    """The payload of a version, see `ConsensusModel.from_json`."""
+    """The consensus model of a version as JSON, see `ConsensusModel.from_json`."""
     return dict(
         connection.execute(select(versions.c.payload).where(versions.c.id == consensus_id)).scalar_one()
     )
@@ -156,8 +156,8 @@ def learned_from(connection: Connection, consensus_id: str) -> int:
     Solons noted only those that fitted them.
     """
     query = select(versions.c.fitted_on).where(versions.c.id == consensus_id)
-    told = connection.execute(query).scalar_one() or {}
-    return int(told.get("usable", len(told.get("decisions", ()))))
+    fitted_on = connection.execute(query).scalar_one() or {}
+    return int(fitted_on.get("usable", len(fitted_on.get("decisions", ()))))
 
 
 def newest_stopping(connection: Connection, scope: str) -> dict[str, Any] | None:
@@ -170,14 +170,19 @@ def newest_stopping(connection: Connection, scope: str) -> dict[str, Any] | None
         .order_by(desc(versions.c.number))
         .limit(1)
     )
-    found = (connection.execute(query).scalar_one_or_none() or {}).get("stopping")
-    return dict(found) if found else None
+    stopping = (connection.execute(query).scalar_one_or_none() or {}).get("stopping")
+    return dict(stopping) if stopping else None
 
 
 def add_consensus(
     connection: Connection, scope: str, payload: dict[str, Any], fitted_on: dict[str, Any]
 ) -> tuple[str, int]:
-    """Add the next version of a scope; returns its id and number."""
+    """Add the next version of a scope; returns its id and number.
+
+    Args:
+        payload: the consensus model as JSON.
+        fitted_on: what it was fitted on, see `ConsensusVersion`.
+    """
     last = connection.execute(select(func.max(versions.c.number)).where(versions.c.scope == scope)).scalar()
     number = int(last or 0) + 1
     version_id = hash_id("consensus", scope, number)
@@ -249,7 +254,7 @@ def certificate_in_force(
 
 
 def certificate_of(connection: Connection, run: RunRow) -> CertificateRow | None:
-    """The certificate in force for a run."""
+    """The certificate in force for a run, None without one."""
     return certificate_in_force(connection, run.scope, run.seeds_fingerprint, wanted_by(connection, run))
 
 
@@ -276,7 +281,7 @@ def wanted_by(connection: Connection, run: RunRow) -> Promise:
 
 
 def find_certificate(connection: Connection, certificate_id: str) -> CertificateRow:
-    """A certificate by its id."""
+    """The certificate with this id, which must exist."""
     query = select(certificates).where(certificates.c.id == certificate_id)
     return CertificateRow(**connection.execute(query).mappings().one())
 

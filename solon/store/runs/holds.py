@@ -57,8 +57,7 @@ class HoldRow:
 
 
 def screen(store: Store, run_id: str, scan: Scan, identity: str) -> int:
-    """Scan every queued item of a run that this scanner has not seen, before its first call; returns how many it now
-    holds.
+    """Scan every queued item of a run that this scanner has not seen yet; returns how many it holds back.
 
     Items with findings are parked. What a named person released before, with these findings, stays released; what
     was rejected is rejected again.
@@ -73,10 +72,10 @@ def screen(store: Store, run_id: str, scan: Scan, identity: str) -> int:
             batch = connection.execute(_unscreened(run_id, identity).limit(CHUNK)).all()
         if not batch:
             return held
-        found = {row.id: scan(json.loads(row.body) if row.body else {}) for row in batch}
+        findings = {row.id: scan(json.loads(row.body) if row.body else {}) for row in batch}
         with store.transaction() as connection:
             for row in batch:
-                held += _settle(store, connection, row, found[row.id], run_id, identity)
+                held += _settle(store, connection, row, findings[row.id], run_id, identity)
 
 
 def _unscreened(run_id: str, identity: str) -> Any:
@@ -99,12 +98,12 @@ def _settle(
 ) -> bool:
     known = _known(connection, row.seed_id, findings) if findings else RELEASED
     state = {RELEASED: "queued", REJECTED: "rejected"}.get(known, "parked")
-    told = f"privacy scan: {_kinds(findings)}" if state != "queued" else None
+    reason = f"privacy scan: {_kinds(findings)}" if state != "queued" else None
     ended = {"finished_at": clock.now()} if state == "rejected" else {}
     statement = (
         update(items)
         .where(items.c.id == row.id, items.c.state == "queued", _is_unscreened(identity))
-        .values(state=state, reason=told, screened_by=identity, **ended)
+        .values(state=state, reason=reason, screened_by=identity, **ended)
     )
     if connection.execute(statement).rowcount != 1:
         return False  # another worker was here
@@ -131,7 +130,7 @@ def _hold(
 
 
 def _known(connection: Connection, seed_id: str, findings: Findings) -> str:
-    """What was decided of this seed when nothing more was found in it than now; empty where nothing was."""
+    """The state in which a person left this seed when no more was found in it than now; empty where nobody decided."""
     query = (
         select(holds.c.state, holds.c.findings)
         .where(holds.c.seed_id == seed_id, holds.c.state != HELD)
@@ -206,11 +205,11 @@ def close_hold(
     """
     if not by.strip() or not reason.strip():
         raise UsageError("a named person and a reason are needed", next_step='add --by "NAME" --reason "WHY"')
-    found = [hold for hold in list_holds(connection) if hold.item_id.startswith(item) and item]
-    if len(found) != 1:
-        problem = "fits several held items" if found else "is no item that the privacy scan holds"
+    fitting = [hold for hold in list_holds(connection) if hold.item_id.startswith(item) and item]
+    if len(fitting) != 1:
+        problem = "fits several held items" if fitting else "is no item that the privacy scan holds"
         raise UsageError(f"{item!r} {problem}", next_step="see `solon privacy list`")
-    hold, now = found[0], clock.now()
+    hold, now = fitting[0], clock.now()
     text_id, row = store.text_row(reason.strip(), hold.seed_id)
     insert_rows(connection, [row])
     state = RELEASED if release else REJECTED

@@ -167,9 +167,10 @@ def owner() -> str:
 
 @cache
 def _place() -> str:
-    """Names the set of process numbers that this process sees: those of one boot of one machine, or container on it.
+    """A name for the set of process numbers that this process sees: those of one boot of a machine, or of a
+    container on it.
 
-    Where it cannot be told, it is a name of this process alone: of others nobody here says then that they have ended.
+    Where that cannot be found out, the name is of this process alone, so that none of the others is taken for ended.
     """
     if not sys.platform.startswith("linux"):
         return "-"  # no containers share its host name
@@ -204,7 +205,7 @@ def _started(pid: int) -> str:
 
 
 def is_gone(claimed_by: str) -> bool:
-    """True only where the claiming worker is known to have ended: it was one of the processes seen from here."""
+    """Whether the claiming worker is known to have ended; False where that cannot be seen from here."""
     place, pid, started, _ = claimed_by.rsplit(":", 3)
     if place != f"{socket.gethostname()}@{_place()}":
         return False
@@ -220,10 +221,10 @@ def is_gone(claimed_by: str) -> bool:
 
 
 def release_dead(connection: Connection, run_id: str) -> int:
-    """Put items back whose worker is dead, or whose claim has run out. Returns how many.
+    """Queue the items again whose worker is dead or whose claim has run out; returns how many.
 
-    An item of a dead worker goes on in its attempt. A claim that has run out may be that of a worker that only sleeps:
-    its items begin a new attempt, see `fence`.
+    An item of a dead worker goes on in its attempt. A claim that has run out may be that of a worker that only
+    sleeps: its items begin a new attempt, see `fence`.
     """
     running = (items.c.run_id == run_id, items.c.state == "running")
     names = list(connection.execute(select(items.c.claimed_by).where(*running).distinct()).scalars())
@@ -234,11 +235,13 @@ def release_dead(connection: Connection, run_id: str) -> int:
 
 
 def fence(connection: Connection, run_id: str, by: str) -> int:
-    """Take the items of a worker that was given up, `by` its `owner`, and shut it out should it still live.
+    """Take the items of a worker that was given up, and keep it from writing should it still live; returns how many.
 
     Each begins a new attempt, and the claim on the old one is lost: whatever the worker may yet write of it is
-    refused, and its thread is another one. The new attempt is replayed from the journal. Returns how many items were
-    taken.
+    refused, and its thread is another one. The new attempt is replayed from the journal.
+
+    Args:
+        by: the worker's `owner`.
     """
     own = items.c.claimed_by.startswith(f"{by}:", autoescape=True)
     return _put_back(
@@ -249,15 +252,19 @@ def fence(connection: Connection, run_id: str, by: str) -> int:
 def _put_back(
     connection: Connection, *which: ColumnElement[bool], fenced: bool = False, wait: bool = False
 ) -> int:
-    """`wait`: also for those that are being written just now; otherwise they stay with their worker, which lives."""
+    """Queue the chosen items again and return how many; with `fenced` in a new attempt.
+
+    Args:
+        wait: also those that are being written just now; otherwise they stay with their worker, which lives.
+    """
     chosen = select(items.c.id).where(*which).order_by(items.c.id).with_for_update(skip_locked=not wait)
-    found = connection.execute(chosen).scalars()
+    item_ids = connection.execute(chosen).scalars()
     statement = (
         update(items)
         .where(items.c.id == bindparam("of_item"))
         .values(state="queued", attempt=items.c.attempt + int(fenced), claimed_by=None, claimed_until=None)
     )
-    ids = [{"of_item": item_id} for item_id in found]
+    ids = [{"of_item": item_id} for item_id in item_ids]
     if ids:
         connection.execute(statement, ids)
     return len(ids)
@@ -312,8 +319,8 @@ def load_items(store: Store, ids: Sequence[str]) -> list[ItemRow]:
         .where(items.c.id.in_(ids))
     )
     with store.connect() as connection:
-        found = {row["id"]: _item(row) for row in connection.execute(query).mappings()}
-    return [found[item_id] for item_id in ids if item_id in found]
+        by_id = {row["id"]: _item(row) for row in connection.execute(query).mappings()}
+    return [by_id[item_id] for item_id in ids if item_id in by_id]
 
 
 def _item(row: RowMapping) -> ItemRow:
@@ -432,10 +439,10 @@ def set_state(
     route: str | None = None,
     reason: str | None = None,
 ) -> bool:
-    """Move an item, unless that attempt is over already. Returns whether it moved.
+    """Move an item to another state, unless that attempt is over already; returns whether it moved.
 
-    An item that waits for a person is moved by its graph alone, which names the route: whatever goes wrong around it,
-    it goes on waiting.
+    An item that waits for a person is moved by its graph alone, which names the route: whatever goes wrong around
+    it, it goes on waiting.
     """
     if state not in STATES:
         raise InternalError(f"{state!r} is no state of an item")

@@ -143,8 +143,13 @@ class ItemJournal:
         fresh: bool,
         claim: Claim | None = None,
     ) -> None:
-        """`fresh`: the item was never started, so this run has nothing of it to read. `claim`: what is written is
-        refused once it is lost."""
+        """Open the journal of an item; nothing is read yet.
+
+        Args:
+            reuse_run_ids: runs whose finished calls for the seed are taken over.
+            fresh: the item was never started, so that its own run has nothing of it to read.
+            claim: what is written is refused once this claim is lost.
+        """
         self._store, self.run, self.item, self._seed = store, run_id, item_id, seed_id
         self._claim, self._looked = claim, clock.now()
         self._known: dict[str, Outcome] = {}

@@ -66,7 +66,7 @@ def scope_key(scope: documents.Scope) -> str:
 
 
 def law_id(document: Document) -> str:
-    """The id of a version: the same text under the same number is the same version."""
+    """The id of a version: the same for the same text under the same number."""
     return document.fingerprint()[:24]
 
 
@@ -79,8 +79,8 @@ def version_in_force(
     table = table_of(_TABLES[kind])
     wanted = [scope] if scope is not None else [f"recipe:{recipe}", "global"]
     query = select(table).where(table.c.name == name, table.c.status == "in_force", table.c.scope.in_(wanted))
-    found = {row["scope"]: row for row in connection.execute(query).mappings()}
-    return next((_version(kind, found[key]) for key in wanted if key in found), None)
+    by_scope = {row["scope"]: row for row in connection.execute(query).mappings()}
+    return next((_version(kind, by_scope[key]) for key in wanted if key in by_scope), None)
 
 
 def versions_in_force(
@@ -89,8 +89,8 @@ def versions_in_force(
     """Every version in force of a name, of whatever domain; with `recipe` only those that can govern an item of it."""
     table = table_of(_TABLES[kind])
     query = select(table).where(table.c.name == name, table.c.status == "in_force").order_by(table.c.scope)
-    found = [_version(kind, row) for row in connection.execute(query).mappings()]
-    return [v for v in found if recipe is None or v.document.scope.recipe in ("", recipe)]
+    versions = [_version(kind, row) for row in connection.execute(query).mappings()]
+    return [v for v in versions if recipe is None or v.document.scope.recipe in ("", recipe)]
 
 
 def history(connection: Connection, kind: Kind, name: str | None = None) -> list[LawVersion]:
@@ -112,17 +112,17 @@ def find_version(connection: Connection, kind: Kind, named: str) -> LawVersion |
     name, _, version = named.partition("@")
     known = history(connection, kind)
     if version:
-        found = [v for v in known if v.name == name and v.version == version]
+        fitting = [v for v in known if v.name == name and v.version == version]
     else:
-        found = [v for v in known if v.name == name and v.status == "in_force"]
-        if len(found) > 1:
-            found = [v for v in found if v.scope == "global"] or found
-        if not found and len(named) >= 6:
-            found = [v for v in known if v.id.startswith(named)]
-    if len(found) > 1:
-        told = ", ".join(f"{v.id[:12]} ({v.scope})" for v in found)
-        raise UsageError(f"{named!r} fits several {kind}s: {told}", next_step="name one by its id")
-    return found[0] if found else None
+        fitting = [v for v in known if v.name == name and v.status == "in_force"]
+        if len(fitting) > 1:
+            fitting = [v for v in fitting if v.scope == "global"] or fitting
+        if not fitting and len(named) >= 6:
+            fitting = [v for v in known if v.id.startswith(named)]
+    if len(fitting) > 1:
+        listed = ", ".join(f"{v.id[:12]} ({v.scope})" for v in fitting)
+        raise UsageError(f"{named!r} fits several {kind}s: {listed}", next_step="name one by its id")
+    return fitting[0] if fitting else None
 
 
 def law_of_run(
@@ -139,15 +139,15 @@ def law_of_run(
     Raises:
         UsageError: the configured file is neither in force nor an earlier version: law does not change by an edit.
     """
-    found = version_in_force(connection, kind, document.name, recipe=recipe)
-    found = found or version_in_force(connection, kind, document.name, scope=scope_key(document.scope))
-    if found is None:
+    in_force = version_in_force(connection, kind, document.name, recipe=recipe)
+    in_force = in_force or version_in_force(connection, kind, document.name, scope=scope_key(document.scope))
+    if in_force is None:
         return bring_into_force(store, connection, document, by=by)
     known = {version.id for version in history(connection, kind, document.name)}
     if law_id(document) in known or source in documents.starter_names(_folder(kind)):
-        return found
+        return in_force
     raise UsageError(
-        f"{source} differs from every version of {kind} {document.name!r}; {found.version} is in force",
+        f"{source} differs from every version of {kind} {document.name!r}; {in_force.version} is in force",
         next_step=f"`solon {kind} propose {source}` measures and ratifies the change; "
         f"`solon {kind} import {source} --in-force --reason ...` skips that",
     )
@@ -166,13 +166,17 @@ def bring_into_force(
     instead_of: str | None = None,
     amendment: str | None = None,
 ) -> LawVersion:
-    """Make a document the version in force of its name and scope, in the caller's write transaction.
+    """Make a document the version in force of its name and scope, in the caller's write transaction; returns that
+    version.
 
     Args:
+        by: who is noted for it.
         instead_of: id of the version that it was made from; where another is in force by now, nothing is changed.
+        amendment: id of the amendment that it came by, for the log.
 
     Raises:
         UsageError: another version is in force, or there is a version of the same number with another text.
+        StoreError: somebody else changed the version in force at the same time.
     """
     kind, table = document.kind, table_of(_TABLES[document.kind])
     scope, version_id, now = scope_key(document.scope), law_id(document), clock.now()
@@ -211,14 +215,14 @@ def bring_into_force(
     detail = {"version": document.version, "before": instead_of, "amendment": amendment}
     insert_rows(connection, [(_TABLES[kind], row), event(by, f"{kind}.in_force", version_id, detail)])
     append(store, connection, by, f"{kind}.in_force", version_id, detail)
-    made = version_in_force(connection, kind, document.name, scope=scope)
-    if made is None or made.id != version_id:
+    brought = version_in_force(connection, kind, document.name, scope=scope)
+    if brought is None or brought.id != version_id:
         raise StoreError(f"{kind} {document.name} {document.version} did not come into force")
-    return made
+    return brought
 
 
 def load_version(connection: Connection, kind: Kind, version_id: str) -> LawVersion:
-    """A version by its whole id."""
+    """The version with this id, which must exist."""
     table = table_of(_TABLES[kind])
     return _version(kind, connection.execute(select(table).where(table.c.id == version_id)).mappings().one())
 

@@ -43,7 +43,7 @@ def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
         )
         .distinct()
     )
-    found = set(connection.execute(query).scalars())
+    run_ids = set(connection.execute(query).scalars())
     if begun:
         left = (
             select(items.c.run_id)
@@ -56,8 +56,8 @@ def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
             )
             .distinct()
         )
-        found |= set(connection.execute(left).scalars())
-    return sorted(found)
+        run_ids |= set(connection.execute(left).scalars())
+    return sorted(run_ids)
 
 
 def is_settled(connection: Connection, run_id: str) -> bool:

@@ -18,7 +18,7 @@ from solon.formats.seeds import SeenIds
 from solon.store.database.ids import keyed_hash
 
 WIDTH = 24
-"""Equal rows share so many characters of their keys."""
+"""Characters of a key without the number that tells equal rows of a run apart."""
 
 
 class RowKeys:
@@ -56,8 +56,8 @@ def pair_key(
 def _hash(
     store_key: str, kind: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str]
 ) -> str:
-    said = [part for turn in turns for part in (turn["role"], _plain(turn["content"]))]
-    return keyed_hash(store_key, kind, recipe, str(len(said)), *said, *sorted(map(_plain, answers)))
+    spoken = [part for turn in turns for part in (turn["role"], _plain(turn["content"]))]
+    return keyed_hash(store_key, kind, recipe, str(len(spoken)), *spoken, *sorted(map(_plain, answers)))
 
 
 def conversation_of(content: Mapping[str, Any]) -> list[dict[str, str]]:

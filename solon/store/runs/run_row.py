@@ -1,4 +1,4 @@
-"""A run as it is stored."""
+"""The row of a run, for modules that need nothing else of it."""
 
 from __future__ import annotations
 

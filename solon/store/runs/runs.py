@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 PREVIEW = "preview"
-"""State of the run, one per recipe, under which the calls of previews stand; it is in no list of runs."""
+"""Status of the run, one per recipe, under which the calls of previews stand; it is in no list of runs."""
 KNOWN_RUN = "known"
-"""State of the run, one per recipe, that holds questions whose answer is known; neither is that."""
+"""Status of the run, one per recipe, that holds questions whose answer is known; it is in no list of runs either."""
 UNLISTED = (PREVIEW, KNOWN_RUN)
 
 
@@ -71,12 +71,12 @@ class Pins:
     def law_of(self, recipe: str, seed: SeedRow) -> dict[str, str]:
         """The ids of the constitution and the rubric for one seed, as columns of its item."""
         domains = domains_of(seed.specialty, seed.tags)
-        found = {"constitution_id": self.constitution_id, "rubric_id": self.rubric_id}
+        law = {"constitution_id": self.constitution_id, "rubric_id": self.rubric_id}
         for kind in ("constitution", "rubric"):
             tagged = narrowest([v for v in self.tagged if v.kind == kind], recipe, domains)
             if tagged is not None:
-                found[f"{kind}_id"] = tagged.id
-        return found
+                law[f"{kind}_id"] = tagged.id
+        return law
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +213,13 @@ def create_run(
 
 
 def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]]) -> int:
-    """Add seeds and their queued items in chunks; adding them again changes nothing. Returns how many were seen.
+    """Add seeds and their queued items in chunks; returns how many seeds were read. Adding them again changes
+    nothing.
 
     What was forgotten is not added, also where it is forgotten while its file is read.
+
+    Args:
+        rows: place of a seed in its file, from 0, and the seed.
     """
     seen, left, keys = 0, iter(rows), RowKeys(store.key)
     while chunk := list(islice(left, CHUNK)):
@@ -226,11 +230,11 @@ def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, S
         ]
         with store.transaction() as connection:
             marks = Tombstones(store, connection)
-            made: list[tuple[type, Row]] = []
+            new_rows: list[tuple[type, Row]] = []
             for position, seed, name, key in named:
                 if not marks.refuse(seed, name[0]):
-                    made += seed_and_item(store, run, pins, position, seed, name, key)
-            insert_rows(connection, made)
+                    new_rows += seed_and_item(store, run, pins, position, seed, name, key)
+            insert_rows(connection, new_rows)
     return seen
 
 
@@ -321,7 +325,7 @@ def _plain(value: object) -> object:
 
 
 def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
-    """A run by its id or the beginning of it; the newest one without.
+    """The run with this id or with an id that begins so; without one, the newest run.
 
     Raises:
         UsageError: there is none, or the beginning fits several.
@@ -331,21 +335,21 @@ def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
         query = query.where(begins(runs.c.id, run_id, "a run"))
     else:
         query = query.where(runs.c.status.not_in(UNLISTED))
-    found = connection.execute(query.limit(2)).mappings().all()
-    if not found:
+    fitting = connection.execute(query.limit(2)).mappings().all()
+    if not fitting:
         name = f" {run_id!r}" if run_id is not None else ""
         raise UsageError(
             f"the store has no run{name}", next_step="see `solon status`, or start one with `solon run`"
         )
-    if run_id is not None and len(found) > 1:
+    if run_id is not None and len(fitting) > 1:
         raise UsageError(f"{run_id!r} fits several runs", next_step="give more of its id")
-    return RunRow(**found[0])
+    return RunRow(**fitting[0])
 
 
 def find_same_run(
     connection: Connection, recipe: str, seeds_fingerprint: str, fingerprint: str
 ) -> RunRow | None:
-    """The newest run of the same recipe, seeds and data-shaping configuration."""
+    """The newest run of the same recipe, seeds and data-shaping configuration; None without one."""
     for row in _runs_over(connection, recipe, seeds_fingerprint):
         payload = config_payload(connection, row.config_id)
         if payload.get("fingerprint") == fingerprint:
@@ -354,17 +358,19 @@ def find_same_run(
 
 
 def latest_over_seeds(connection: Connection, recipe: str, seeds_fingerprint: str) -> RunRow | None:
-    """The newest run of the recipe over the same seeds that came to anything, under whatever configuration."""
-    found = _runs_over(connection, recipe, seeds_fingerprint)
-    return next((row for row in found if _came_to_anything(connection, row.id)), None)
+    """The newest run of the recipe over the same seeds, under whatever configuration, that made a call or settled an
+    item; None without one.
+    """
+    over_seeds = _runs_over(connection, recipe, seeds_fingerprint)
+    return next((row for row in over_seeds if _came_to_anything(connection, row.id)), None)
 
 
 def _came_to_anything(connection: Connection, run_id: str) -> bool:
-    made = select(calls.c.id).where(calls.c.run_id == run_id, calls.c.attempts > 0)
-    made = made.where(calls.c.content_key != calls.c.id)  # see `ItemJournal.write_vain`
+    finished_calls = select(calls.c.id).where(calls.c.run_id == run_id, calls.c.attempts > 0)
+    finished_calls = finished_calls.where(calls.c.content_key != calls.c.id)  # see `ItemJournal.write_vain`
     rest = select(items.c.id).where(items.c.run_id == run_id)
     rest = rest.where(items.c.state.in_(("waiting", "accepted", "rejected")))
-    return any(connection.execute(query.limit(1)).first() for query in (made, rest))
+    return any(connection.execute(query.limit(1)).first() for query in (finished_calls, rest))
 
 
 def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> Sequence[RunRow]:
@@ -392,12 +398,12 @@ def config_payload(connection: Connection, config_id: str) -> dict[str, Any]:
 
 def told_families(connection: Connection, rows: Iterable[RunRow]) -> dict[str, str]:
     """The families of models that the configurations of these runs state, by `provider:model`."""
-    found = {}
+    families = {}
     for row in rows:
         for model in config_payload(connection, row.config_id).get("models", {}).values():
             if model.get("family"):
-                found[str(model["model"])] = str(model["family"])
-    return found
+                families[str(model["model"])] = str(model["family"])
+    return families
 
 
 def set_run(connection: Connection, run_id: str, **values: Any) -> None:

@@ -36,8 +36,8 @@ def open_account(connection: Connection, run_id: str, by: str) -> Total:
     """Begin to spend of a run as the worker `by`; returns what was spent of the run so far, with what others set
     aside.
 
-    Call it once before the first request. Where nobody else is at work the journal knows everything that was spent,
-    so what dead workers had set aside is free again; while others are, it counts as spent.
+    Call it before the first request. Where nobody else is at work the journal knows everything that was spent, so
+    what dead workers had set aside is free again; while others are, it counts as spent.
     """
     _take_turn(connection, run_id)
     others = connection.execute(

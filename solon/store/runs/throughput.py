@@ -146,10 +146,10 @@ def review_seconds_by_group(connection: Connection, recipe: str) -> dict[tuple[s
         .order_by(decisions.c.decided_at.desc())
         .limit(10 * MOST)
     )
-    found: dict[tuple[str, str], list[float]] = {}
+    by_group: dict[tuple[str, str], list[float]] = {}
     for row in connection.execute(query):
-        found.setdefault((row.specialty or "", row.lang or ""), []).append(float(row.active_seconds))
-    return {group: _rate(seconds) for group, seconds in found.items() if len(seconds) >= 5}
+        by_group.setdefault((row.specialty or "", row.lang or ""), []).append(float(row.active_seconds))
+    return {group: _rate(seconds) for group, seconds in by_group.items() if len(seconds) >= 5}
 
 
 def _rate(values: list[float]) -> Rate:

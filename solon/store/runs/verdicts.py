@@ -47,8 +47,8 @@ def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str
     earlier: dict[str, float] = {}
     for start in range(0, len(ids), CHUNK):
         for row in connection.execute(_WORST, {"ids": ids[start : start + CHUNK]}):
-            found = own if row.own else earlier
-            found[row.id] = max(found.get(row.id, 0.0), SEVERITY[row.worst])
+            worst = own if row.own else earlier
+            worst[row.id] = max(worst.get(row.id, 0.0), SEVERITY[row.worst])
     return earlier | own
 
 
@@ -58,7 +58,7 @@ def cited_on(connection: Connection, wanted: Mapping[str, tuple[str, str]]) -> d
     Args:
         wanted: key -> (id of the item, id of the text).
     """
-    found: dict[str, tuple[str, ...]] = {}
+    by_key: dict[str, tuple[str, ...]] = {}
     for key, (item_id, text_id) in wanted.items():
         query = (
             select(critiques.c.principles)
@@ -70,8 +70,8 @@ def cited_on(connection: Connection, wanted: Mapping[str, tuple[str, str]]) -> d
             )
         )
         cited = [name for row in connection.execute(query).scalars() for name in row or ()]
-        found[key] = tuple(dict.fromkeys(sorted(cited)))
-    return found
+        by_key[key] = tuple(dict.fromkeys(sorted(cited)))
+    return by_key
 
 
 def held_against(shown: Sequence[str], known: Mapping[str, float]) -> dict[str, float]:
@@ -108,7 +108,7 @@ def votes_on(
     """
     by_item = {item_id: (attempt, tuple(shown)) for item_id, attempt, shown in wanted}
     ids = list(by_item)
-    found: dict[str, list[Vote]] = {item_id: [] for item_id in ids}
+    cast_on: dict[str, list[Vote]] = {item_id: [] for item_id in ids}
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
         for row in connection.execute(
@@ -116,7 +116,7 @@ def votes_on(
         ):
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and shown_to_judge(row) == shown:
-                found[row.item_id].append(Vote.of(row))
+                cast_on[row.item_id].append(Vote.of(row))
         spoke = (
             select(resolutions, calls.c.model)
             .join(calls, calls.c.id == resolutions.c.call_id)
@@ -126,8 +126,8 @@ def votes_on(
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and row.favours_id in shown:
                 side = "AB"[shown.index(row.favours_id)]
-                found[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=side))
-    return {item_id: tuple(votes) for item_id, votes in found.items()}
+                cast_on[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=side))
+    return {item_id: tuple(votes) for item_id, votes in cast_on.items()}
 
 
 def shown_to_judge(verdict: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Meta(SQLModel, table=True):
-    """Facts about the store itself: its key for hashes, its format."""
+    """Facts about the store itself, by name: its key for hashes, say, or whether what was erased was overwritten."""
 
     __tablename__ = "meta"
     name: str = key()

@@ -21,7 +21,7 @@ class Candidate(SQLModel, table=True):
         text_id: its text.
         prompt_text_id: the instruction that it answers, only where it has one of its own; None: that of the seed.
         parent_id: the candidate that it revises, edits or repeats in a later attempt; None otherwise.
-        call_id: the model call that wrote it, None where no call did.
+        call_id: the call of the journal that wrote it, None where none did.
         author: the model, function, person or source that wrote it.
         created_at: when it was stored, epoch seconds.
     """

@@ -20,7 +20,7 @@ from solon.store.tables.runs import Meta
 UNDER_WAY = ("queued", "running", "waiting", "parked")
 CHECKPOINT_TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
 TURN = 0.2
-"""Seconds that others wait at most while we wait for our turn, and that they have before we ask again."""
+"""Seconds for which a wait for a lock may hold others up, and which they then have before we ask for it again."""
 LOCKED = "55P03"
 """PostgreSQL: the lock was not to be had in time."""
 
@@ -50,10 +50,10 @@ def damage_of(path: Path) -> str:
         return ""
     try:
         with closing(sqlite3.connect(path, timeout=30)) as connection:
-            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            report = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         return str(error) if is_damage(error) else ""
-    return "" if found == "ok" else found.splitlines()[-1]
+    return "" if report == "ok" else report.splitlines()[-1]
 
 
 def is_damage(error: BaseException | None) -> bool:
