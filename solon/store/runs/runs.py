@@ -358,8 +358,8 @@ def find_same_run(
 
 
 def latest_over_seeds(connection: Connection, recipe: str, seeds_fingerprint: str) -> RunRow | None:
-    """The newest run of the recipe over the same seeds, under whatever configuration, that finished a call or brought an
-    item to a review or an end; None without one.
+    """The newest run of the recipe over the same seeds, under whatever configuration, that finished a call or brought
+    an item to a review or an end; None without one.
     """
     over_seeds = _runs_over(connection, recipe, seeds_fingerprint)
     return next((row for row in over_seeds if _came_to_anything(connection, row.id)), None)
