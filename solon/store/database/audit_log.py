@@ -33,14 +33,15 @@ LOCK = 0x50_10_4E
 
 
 def sealing_key(store: Store, purpose: str = "audit") -> bytes:
-    """The key for a purpose, from SOLON_SECRET_KEY; without it from the store, which then guards against outsiders
-    only."""
+    """The key for a purpose, derived from SOLON_SECRET_KEY, or from the store's own key where that is not set: then
+    it guards only against those who cannot read the store.
+    """
     secret = os.environ.get(KEY_VARIABLE) or store.key
     return hmac.new(secret.encode(), f"solon:{purpose}".encode(), hashlib.sha256).digest()
 
 
 def key_id(key: bytes) -> str:
-    """A short name of a key, which tells nothing of it."""
+    """A short name of a key, from which the key cannot be guessed."""
     return hashlib.sha256(b"id:" + key).hexdigest()[:16]
 
 
@@ -77,8 +78,9 @@ def append(
 def note_reading(
     store: Store, actor: str, action: str, subject: str, detail: Mapping[str, Any] | None = None
 ) -> None:
-    """Add an entry about something read, in a transaction of its own. A store that cannot be written can still be read,
-    and keeps no note."""
+    """Add an entry about something read, in a transaction of its own. A store that cannot be written can still be
+    read: then there is no entry.
+    """
     try:
         with store.transaction() as connection:
             append(store, connection, actor, action, subject, detail)
@@ -96,8 +98,14 @@ def _seal(key: bytes, row: Mapping[Any, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What a check of the chain found. `head` is the last seal: note it elsewhere to prove later that nothing was
-    cut off."""
+    """What a check of the chain found.
+
+    Attributes:
+        entries: number of entries that verified, from the first on.
+        head: the last seal that verified: note it elsewhere to prove later that nothing was cut off.
+        problem: what is wrong, in words; empty where the chain is intact.
+        at_entry: `seq` of the first bad entry; None where the chain is intact or its end is missing.
+    """
 
     entries: int
     head: str
@@ -106,11 +114,16 @@ class AuditReport:
 
     @property
     def intact(self) -> bool:
+        """Whether nothing wrong was found."""
         return not self.problem
 
 
 def verify(store: Store, head: str | None = None) -> AuditReport:
-    """Check every seal in order; with `head`, also that this seal, noted earlier, is still in the chain."""
+    """Check every seal of the chain in order, and report what is wrong with the first bad entry, if any.
+
+    Args:
+        head: a seal noted earlier, which must still be in the chain.
+    """
     key = sealing_key(store)
     own = key_id(key)
     previous, expected, seen_head = START, 1, head is None
@@ -166,7 +179,7 @@ def list_entries(
 
 
 def has_read(connection: Connection, actor: str, action: str, subject: str) -> bool:
-    """Did this person ever do this to that?"""
+    """Whether the log holds that this person ever did this to that, e.g. read an item."""
     query = select(entries.c.seq).where(
         entries.c.subject == subject, entries.c.actor == actor, entries.c.action == action
     )
@@ -174,7 +187,7 @@ def has_read(connection: Connection, actor: str, action: str, subject: str) -> b
 
 
 def unread(connection: Connection, actor: str, action: str, subjects: Sequence[str]) -> list[str]:
-    """Those to which this person never did this, each once, in their order."""
+    """Those of the subjects to which this person never did this, each once, in their order."""
     query = select(entries.c.subject).where(
         entries.c.subject.in_(subjects), entries.c.actor == actor, entries.c.action == action
     )
@@ -183,7 +196,7 @@ def unread(connection: Connection, actor: str, action: str, subjects: Sequence[s
 
 
 def local_actor() -> str:
-    """Who sits here: a decision made without an expert's token counts as theirs."""
+    """The name under which the log notes what is done on this machine without an expert's token: `local:USER`."""
     try:
         return f"local:{getpass.getuser()}"
     except (OSError, KeyError):

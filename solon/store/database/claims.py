@@ -12,8 +12,9 @@ from solon.store.tables import items as _items
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One worker's hold on one attempt of an item. What the worker writes of the attempt names it, and is refused
-    once somebody else has taken the item over."""
+    """One worker's hold on one attempt of an item. The worker hands it over with whatever it writes of the attempt,
+    and is refused once somebody else has taken the item over.
+    """
 
     item_id: str
     attempt: int
@@ -31,6 +32,6 @@ the transaction; SQLite has one writer at a time in any case."""
 
 
 def find_lost(connection: Connection, claims: Collection[Claim]) -> set[Claim]:
-    """Those of the claims that do not hold any more, in the write transaction that relies on the others."""
-    found = connection.execute(_HELD, {"of_items": [claim.item_id for claim in claims]})
-    return set(claims) - {Claim(*row) for row in found}
+    """Those of the claims that no longer hold; call it in the write transaction that relies on the others."""
+    held = connection.execute(_HELD, {"of_items": [claim.item_id for claim in claims]})
+    return set(claims) - {Claim(*row) for row in held}

@@ -28,10 +28,10 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def sqlite_uri(path: Path) -> str:
-    """How sqlite3 is to open a file (with `uri=True`): to read it only, where its folder cannot be written.
+    """The URI by which sqlite3 opens a file (with `uri=True`): for reading only, where its folder cannot be written.
 
-    A reader needs a log and its index beside the file. Where it can make neither and there are none, nobody writes, and
-    the file is read as it lies.
+    A reader needs a log and its index beside the file. Where it can make neither and there are none, nobody writes,
+    and the file is read as it lies.
     """
     uri = path.absolute().as_uri()
     if not path.exists() or os.access(path.parent, os.W_OK):
@@ -40,12 +40,12 @@ def sqlite_uri(path: Path) -> str:
 
 
 def log_of(path: Path) -> Path:
-    """The write-ahead log of a SQLite file."""
+    """The path of the write-ahead log of a SQLite file."""
     return path.with_name(f"{path.name}-wal")
 
 
 def checkpoint_location(url: str) -> str:
-    """Where checkpoints lie: a SQLite file beside the store, or the same PostgreSQL database."""
+    """The place of the graphs' checkpoints: a SQLite file beside the store, or the same PostgreSQL database."""
     path = sqlite_path(url)
     if path is not None:
         return str(path.with_name(f"{path.stem}.checkpoints{path.suffix or '.db'}"))
@@ -53,7 +53,8 @@ def checkpoint_location(url: str) -> str:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine with short, immediate write transactions.
+    """An SQLAlchemy engine for the store at a URL; write transactions on SQLite wait for their turn instead of
+    failing.
 
     Raises:
         ConfigError: the URL is not one of SQLite or PostgreSQL, or its driver is not installed.
@@ -130,7 +131,9 @@ def _sqlite_engine(url: str) -> Engine:
 
 @contextmanager
 def mapped_errors(url: str) -> Iterator[None]:
-    """Database errors, also the drivers' own, become one `StoreError` that names cause and next step."""
+    """A context in which errors of the database, also the drivers' own, become one `StoreError` that names cause and
+    next step.
+    """
     try:
         yield
     except DBAPIError as error:
@@ -142,7 +145,7 @@ def mapped_errors(url: str) -> Iterator[None]:
 
 
 def explain(error: BaseException, url: str) -> StoreError:
-    """The `StoreError` for a driver's error."""
+    """The `StoreError` that tells a driver's error with what to do about it."""
     message = str(error)
     place = sqlite_path(url) or make_url(url).render_as_string(hide_password=True)
     hints = {

@@ -11,7 +11,7 @@ from solon.store.tables.people import Event
 
 
 def event(actor: str, kind: str, subject: str, detail: dict[str, Any]) -> tuple[type, Row]:
-    """A row of the event log: ids and numbers only."""
+    """The table and the row of an event, to be inserted; `detail` holds ids and numbers only."""
     return Event, {
         "id": new_id(),
         "at": clock.now(),

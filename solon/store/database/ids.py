@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 
 def hash_id(*parts: str | int) -> str:
-    """A 24 hex digit id of the parts; the separator cannot be forged by a part."""
+    """An id of 24 hex digits, the same for the same parts; no two lists of parts run together."""
     return hashlib.blake2b(_framed(parts), digest_size=12).hexdigest()
 
 
 def keyed_hash(key: str, *parts: str) -> str:
-    """Like `hash_id`, but not guessable without the store's own key: for ids that outlive erased texts."""
+    """An id like that of `hash_id` which cannot be guessed without the store's own key: for ids that outlive erased
+    texts.
+    """
     digest = _keyed(key).copy()
     digest.update(_framed(parts))
     return digest.hexdigest()
@@ -43,12 +45,12 @@ def _keyed(key: str) -> hashlib.blake2b:
 
 
 def new_id() -> str:
-    """A fresh, roughly time-ordered id for things that happen once (runs, events)."""
+    """A fresh id for things that happen once (runs, events); ids made later sort after it, to the millisecond."""
     return f"{int(clock.now() * 1000):011x}{secrets.token_hex(5)}"
 
 
 def begins(column: Column[str], given: str, what: str) -> ColumnElement[bool]:
-    """The rows whose id is the given one or begins so.
+    """The condition that the id in a column is the one given or begins with it; `what` names the thing in the error.
 
     Raises:
         UsageError: nothing is given: every id begins with nothing.

@@ -1,4 +1,4 @@
-"""The store: one project's data in SQLite or PostgreSQL. This room alone knows the database."""
+"""The store: one project's data in SQLite or PostgreSQL, opened, prepared and closed here."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from solon.store.tables.runs import Meta, Text
 SCHEMA = "0026"
 """The migration that this version of Solon wants."""
 CLEAN = "secure_delete"
-"""Name in `meta`: everything that was ever erased in the files of this store was overwritten, since they were made or
-were last rewritten. Stores that were made before Solon overwrote lack it."""
+"""Name of the row in `meta` that says: everything erased in the files of this store, since they were made or were last
+rewritten, was overwritten. Stores of a Solon that did not overwrite yet lack the row."""
 
 
 class Store:
@@ -82,7 +82,7 @@ class Store:
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A connection for reading one consistent snapshot."""
+        """A connection that reads one consistent snapshot; a context manager."""
         options: dict[str, Any] = {}
         if self.engine.dialect.name == "postgresql":
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -91,7 +91,9 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A short write transaction. Never hold it across a model call or an await."""
+        """A connection in a short write transaction, committed at the end of the context. Never hold it across a
+        model call or an await.
+        """
         with (
             mapped_errors(self.url),
             self.engine.connect().execution_options(solon_write=True) as connection,
@@ -100,7 +102,9 @@ class Store:
             yield connection
 
     def text_row(self, body: str, seed_id: str | None) -> tuple[str, tuple[type, Row]]:
-        """The id and the row of a text. A text belongs to one seed, so that it can be forgotten with it."""
+        """The id of a text and the row to insert for it. A text belongs to one seed, so that it can be forgotten
+        with it.
+        """
         clean = storable(body)
         text_id = keyed_hash(self.key, seed_id or "", clean)
         return text_id, (Text, {"id": text_id, "seed_id": seed_id, "body": clean})
@@ -115,18 +119,18 @@ class Store:
                 )
             check_folder(path)
         with self.engine.connect() as connection:
-            found = read_schema(connection)
-        if found == SCHEMA:
+            schema = read_schema(connection)
+        if schema == SCHEMA:
             _use_wal(self.engine)
             return
-        if found is None and not create:
+        if schema is None and not create:
             raise NoStore(
                 f"{path or self.engine.url} holds no Solon store",
                 next_step="check --store, or start one with `solon run`",
             )
-        if found is not None and not create:
+        if schema is not None and not create:
             raise StoreError(
-                f"the store has schema {found}, this version of Solon wants {SCHEMA}",
+                f"the store has schema {schema}, this version of Solon wants {SCHEMA}",
                 next_step="run `solon doctor --migrate` (make a copy of the file first)",
             )
         from solon.store.migrations import upgrade
@@ -151,19 +155,19 @@ class Store:
             from solon.store.tables import meta
 
             query = select(meta.c.value).where(meta.c.name == "key")
-            found = connection.execute(query).scalar_one_or_none()
-        if found is not None:
-            return str(found)
+            key = connection.execute(query).scalar_one_or_none()
+        if key is not None:
+            return str(key)
         with self.transaction() as connection:
             from solon.store.database.writer import insert_rows
 
-            made = {"key": secrets.token_hex(32), CLEAN: "1"}
-            insert_rows(connection, [(Meta, {"name": name, "value": value}) for name, value in made.items()])
+            facts = {"key": secrets.token_hex(32), CLEAN: "1"}
+            insert_rows(connection, [(Meta, {"name": name, "value": value}) for name, value in facts.items()])
         return self._key()
 
 
 def storable(body: str) -> str:
-    """A text as both databases can hold it: without NUL and lone surrogates, otherwise unchanged."""
+    """A text as both databases can hold it: NUL and lone surrogates are replaced, everything else is unchanged."""
     if body.isascii() and "\x00" not in body:
         return body
     clean = body.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
@@ -192,30 +196,34 @@ def _set_wal(engine: Engine) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raises StoreError where the folder of a SQLite file is missing."""
+    """Check that the folder of a SQLite file is there, before the file is made.
+
+    Raises:
+        StoreError: the folder is missing.
+    """
     folder = path.parent
     if not folder.is_dir():
         raise StoreError(f"the folder {folder} of the store does not exist", next_step=f"mkdir -p {folder}")
 
 
 def read_schema(connection: Connection) -> str | None:
-    """The schema of the store in this database, None where there is none yet: the database may be given one.
+    """The number of the schema in this database, e.g. `0026`; None where there is none yet and one may be made.
 
     Raises:
-        StoreError: a newer Solon made it, or another program that keeps its migrations by alembic, too.
+        StoreError: a newer Solon made it, or another program that keeps its migrations with alembic too.
     """
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found = max(connection.execute(text("SELECT version_num FROM alembic_version")).scalars(), default=None)
+    schema = max(connection.execute(text("SELECT version_num FROM alembic_version")).scalars(), default=None)
     place = sqlite_path(connection.engine.url.render_as_string()) or connection.engine.url
-    if found is not None and not re.fullmatch(r"\d{4}", found):
+    if schema is not None and not re.fullmatch(r"\d{4}", schema):
         raise StoreError(
-            f"{place} belongs to another program (its schema is {found!r})",
+            f"{place} belongs to another program (its schema is {schema!r})",
             next_step="check --store, or name an empty database",
         )
-    if found is not None and found > SCHEMA:
+    if schema is not None and schema > SCHEMA:
         raise StoreError(
-            f"{place} was made by a newer Solon: it has schema {found}, and this one, {__version__}, knows {SCHEMA}",
+            f"{place} was made by a newer Solon: it has schema {schema}, and this one, {__version__}, knows {SCHEMA}",
             next_step="upgrade with `pip install --upgrade solon`; the store was not changed",
         )
-    return found
+    return schema

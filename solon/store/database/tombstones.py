@@ -33,7 +33,14 @@ KINDS = ("seed", "text", "id", "group", "subject")
 
 @dataclass(frozen=True, slots=True)
 class Stone:
-    """One mark. `id`: the keyed hash of kind and value; `act`: the forgetting that set it."""
+    """One tombstone.
+
+    Attributes:
+        id: the keyed hash of kind and value, see `stone_id`.
+        kind: one of `KINDS`: what the value is.
+        act: id of the forgetting that set it.
+        created_at: when it was set, epoch seconds.
+    """
 
     id: str
     kind: str
@@ -42,15 +49,19 @@ class Stone:
 
 
 def make_stone(key: str, kind: str, value: str, act: str) -> Stone:
+    """A new tombstone against a value; `key` is the store's, `act` names the forgetting that sets it."""
     return Stone(stone_id(key, kind, value), kind, act, round(clock.now(), 3))
 
 
 def stone_id(key: str, kind: str, value: str) -> str:
+    """The id of the tombstone against a value: without the store's key it cannot be guessed from the value."""
     return keyed_hash(key, "tombstone", kind, value)
 
 
 def words_of(content: Mapping[str, Any]) -> str:
-    """What a seed asks, as two spellings of the same request have it: without roles, white space or case."""
+    """The words of a seed's request without roles, white space or case, so that two spellings of it have one
+    tombstone.
+    """
     turns = [str(turn.get("content") or "") for turn in content.get("messages") or ()]
     parts = [*(turns or [str(content.get("prompt") or "")]), str(content.get("input") or "")]
     return " ".join(" ".join(parts).casefold().split())
@@ -62,11 +73,12 @@ class KeyedStore(Protocol):
     key: str
     url: str
 
-    def connect(self) -> AbstractContextManager[Connection]: ...
+    def connect(self) -> AbstractContextManager[Connection]:
+        """A connection for reading."""
 
 
 class Tombstones:
-    """The marks of one store, read once."""
+    """The tombstones of one store, read once."""
 
     def __init__(self, store: KeyedStore, connection: Connection) -> None:
         self._key = store.key
@@ -79,7 +91,7 @@ class Tombstones:
         return len(self._ids)
 
     def refuse(self, seed: SeedRow, seed_id: str) -> str:
-        """Which kind of mark stands against a seed; empty where none does."""
+        """The kind of the tombstone that stands against a seed; empty where none does."""
         if not self._ids:
             return ""
         content = {"prompt": seed.prompt, "messages": seed.messages, "input": seed.input}
@@ -87,11 +99,14 @@ class Tombstones:
         return self._find({**values, "group": seed.group, "subject": seed.subject})
 
     def marks(self, seed_id: str, seed: Mapping[str, Any], content: Mapping[str, Any]) -> str:
-        """The same of a stored seed, by its columns and content."""
+        """The kind of the tombstone that stands against a stored seed, by its columns and content; empty where none
+        does.
+        """
         values = {"seed": seed_id, "text": words_of(content), "id": seed["external_id"]}
         return self._find({**values, "group": seed["group"], "subject": seed["subject"]})
 
     def has_seed(self, seed_id: str) -> bool:
+        """Whether a tombstone stands against this very seed."""
         return stone_id(self._key, "seed", seed_id) in self._ids
 
     def _find(self, values: Mapping[str, str | None]) -> str:
@@ -102,32 +117,37 @@ class Tombstones:
 
 
 def read_tombstones(store: KeyedStore) -> Tombstones:
+    """The tombstones of a store, read over a connection of their own."""
     with store.connect() as connection:
         return Tombstones(store, connection)
 
 
 def count_tombstones(connection: Connection) -> int:
+    """How many tombstones the store holds."""
     return int(connection.execute(select(func.count()).select_from(tombstones)).scalar_one())
 
 
 def add_stones(connection: Connection, stones: Iterable[Stone]) -> None:
+    """Insert tombstones in the caller's transaction; those that are there already stay as they are."""
     rows = [{name: getattr(stone, name) for name in Stone.__slots__} for stone in stones]
     insert_rows(connection, [(Tombstone, row) for row in rows])
 
 
 def tombstones_file(url: str) -> Path:
-    """The file beside a SQLite store, or in the working folder of one on a server."""
+    """Path of the file with the tombstones: beside a SQLite store, in the working folder for a database on a server."""
     path = sqlite_path(url)
     return path.with_name(f"{path.stem}.tombstones.jsonl") if path else Path.cwd() / "solon.tombstones.jsonl"
 
 
 def name_of_key(key: str) -> str:
-    """Tells the stores apart whose marks one file holds; says nothing of the key."""
+    """A name by which a file of tombstones tells its stores apart; the key cannot be guessed from it."""
     return hashlib.sha256(f"tombstones:{key}".encode()).hexdigest()[:16]
 
 
 def write_stones(store: KeyedStore, stones: Iterable[Stone]) -> None:
-    """Add marks to the file, on disk before the store changes: a crash between leaves a forgetting to be repeated."""
+    """Append tombstones to the file, and have them on disk before the store changes: a crash in between leaves a
+    forgetting that can be repeated.
+    """
     own = name_of_key(store.key)
     path = tombstones_file(store.url)
     with path.open("a", encoding="utf-8") as stream:
@@ -139,20 +159,20 @@ def write_stones(store: KeyedStore, stones: Iterable[Stone]) -> None:
 
 
 def missing_stones(store: KeyedStore, file: Path | None = None) -> list[Stone]:
-    """Marks that a file holds for this store and that the store lacks: it is an older copy."""
+    """Tombstones that the file holds for this store and the store lacks; where there are any, it is an older copy."""
     path = file or tombstones_file(store.url)
     if not path.is_file():
         return []
-    own, found = name_of_key(store.key), {}
+    own, stones = name_of_key(store.key), {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             row = json.loads(line)
             if row.pop("store") == own:
-                found[row["id"]] = Stone(**row)
+                stones[row["id"]] = Stone(**row)
         except (ValueError, KeyError, TypeError):
             continue  # a torn last line: its forgetting never began
-    if not found:
+    if not stones:
         return []
     with store.connect() as connection:
         known = set(connection.execute(select(tombstones.c.id)).scalars())
-    return [stone for name, stone in found.items() if name not in known]
+    return [stone for name, stone in stones.items() if name not in known]

@@ -1,4 +1,5 @@
-"""One writer thread a process: rows and small transactions from many tasks are committed in groups.
+"""The one thread of a process that writes to the store: rows and small transactions of many tasks are committed in
+groups.
 
 SQLite takes one writer at a time, and a synced commit costs more than the rows in it. Tasks hand over rows (inserted
 with ON CONFLICT DO NOTHING, since every id is deterministic) or functions of a connection; the thread commits all
@@ -44,7 +45,9 @@ class _Job:
 
 
 def insert_rows(connection: Connection, rows: Iterable[tuple[type, Row]]) -> None:
-    """Insert rows of any tables in dependency order; a row that is there already stays as it is."""
+    """Insert (table class, row) pairs of any tables, parents before children; a row that is there already stays as
+    it is.
+    """
     by_table: dict[Table, dict[tuple[str, ...], list[Row]]] = {}
     for table_class, row in rows:
         table = table_of(table_class)
@@ -78,11 +81,11 @@ def _prepare(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Inser
     insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table).on_conflict_do_nothing()
     compiled = insert.compile(dialect=dialect, column_keys=list(columns))
     names = tuple(compiled.positiontup or compiled.params)
-    made = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names}
+    converters = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names}
     return _Insert(
         str(compiled),
         names,
-        converters=tuple((name, convert) for name, convert in made.items() if convert is not None),
+        converters=tuple((name, convert) for name, convert in converters.items() if convert is not None),
         defaults={name: _default(table, name) for name in names if name not in columns},
         named=not compiled.positional,
     )
@@ -130,27 +133,35 @@ class Writer(Generic[C_co]):
         self._lock = threading.Lock()
 
     async def add(self, rows: Rows) -> None:
-        """Insert rows; returns once they are committed."""
+        """Insert rows, and wait until they are committed."""
         if rows:
             await self._submit_async(rows, None)
 
     async def run(self, function: Callable[[C_co], T], rows: Rows = (), claim: Claim | None = None) -> T:
-        """Insert rows, then run a short function, in one write transaction; returns its value once committed.
+        """The value of a short function that runs after `rows` are inserted, in the same write transaction, once
+        committed.
 
-        Whatever it raises undoes its own changes and rows only. It may be run again where another of its group failed,
-        so it must do nothing but read and write through its connection.
+        Whatever it raises undoes its own changes and rows only. It may be run again where another of its group
+        failed, so it must do nothing but read and write through its connection.
+
+        Raises:
+            ClaimLost: the claim does not hold any more; nothing was written.
         """
         result: T = await self._submit_async(rows, function, claim)
         return result
 
     def post(self, rows: Rows, claim: Claim | None = None, instead: Rows = ()) -> Future[None]:
-        """Insert rows without waiting; the future tells when they are committed. `instead`: where the claim is lost."""
+        """Insert rows without waiting; the future tells when they are committed, and fails with `ClaimLost` where
+        the claim is lost. `instead`: the rows that are inserted in that case.
+        """
         future: Future[None] = Future()
         self._put(_Job(rows, None, future, claim, instead))
         return future
 
     def send(self, rows: Rows, claim: Claim | None = None) -> asyncio.Future[None]:
-        """Like `post`, for a task that may wait: the event loop is woken once for all that a commit has settled."""
+        """Insert rows like `post`, for a task that may wait: the event loop is woken once for all that a commit has
+        settled.
+        """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_see)
         self._put(_Job(rows, None, future, claim))

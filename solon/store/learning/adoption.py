@@ -1,4 +1,4 @@
-"""What a new consensus version changes: items that follow it, are replayed under it, or are confirmed by it."""
+"""What a new consensus version changes: queued items follow it, others are replayed under it or confirmed by it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from solon.store.tables import items, records, reviews
 def adopt_for_queued(
     connection: Connection, run_id: str, consensus_id: str, certificate_id: str | None
 ) -> int:
-    """Items that were never started follow the new version."""
+    """Pin the items of a run that were never started to the new version; returns how many."""
     statement = (
         update(items)
         .where(items.c.run_id == run_id, items.c.state == "queued", items.c.starts == 0)
@@ -27,7 +27,12 @@ def adopt_for_queued(
 
 
 def reorder(connection: Connection, values: Mapping[str, float]) -> None:
-    """Put waiting reviews, by id, where what a decision is worth now belongs. Random samples keep their order."""
+    """Put waiting reviews at the places in the queue that their new values give them; random samples keep their
+    order.
+
+    Args:
+        values: id of a review -> expected number of records that a decision puts right.
+    """
     statement = (
         update(reviews)
         .where(
@@ -50,7 +55,14 @@ def reorder(connection: Connection, values: Mapping[str, float]) -> None:
 def send_again(
     connection: Connection, judged: JudgedItem, consensus_id: str, certificate_id: str | None, *, why: str
 ) -> bool:
-    """Replay an item under the new version, from its journal. A review that somebody took meanwhile stays."""
+    """Queue a judged item for a new attempt under the new version, replayed from its journal; returns whether it was
+    done.
+
+    It is not where somebody has taken its review meanwhile.
+
+    Args:
+        why: noted with the review that is withdrawn.
+    """
     if judged.review_id is None:
         _withdraw_audit(connection, judged.item_id, why)
     elif not withdraw_review(connection, judged.review_id, why=why):
@@ -68,8 +80,10 @@ def send_again(
 
 
 def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool:
-    """Take a review out of the queue, which nobody has in hand: a compare-and-swap from `waiting` only. A withdrawn
-    review is no precedent."""
+    """Take a review out of the queue; returns False where it no longer waits or somebody has it in hand.
+
+    A withdrawn review is no precedent.
+    """
     statement = (
         update(reviews)
         .where(reviews.c.id == review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False))
@@ -82,8 +96,9 @@ def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool
 
 
 def _withdraw_audit(connection: Connection, item_id: str, why: str) -> None:
-    """What is accepted no longer is not audited; should it be accepted again, it is drawn again. One that somebody has
-    in hand stays: the answer speaks of the record that it was drawn for."""
+    """Withdraw the audit of an item that is no longer accepted; should it be accepted again, it is drawn again. One
+    that somebody has in hand stays: the answer speaks of the record that it was drawn for.
+    """
     open_audit = (
         reviews.c.item_id == item_id,
         reviews.c.kind == "audit",
@@ -106,7 +121,7 @@ def confirm_record(
     confidence: float,
     tier: int,
 ) -> None:
-    """An accepted record that the new version confirms carries its figures and names it, and the tier it rests on."""
+    """Write the new version's figures, its id and the tier that it rests on to an accepted record that it confirms."""
     connection.execute(
         update(records)
         .where(records.c.id == judged.record_id)

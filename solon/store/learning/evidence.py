@@ -1,4 +1,4 @@
-"""What learning reads: decided items with their verdicts, blind answers of people, and the items that may move."""
+"""What learning reads: decided items with their verdicts, blind answers of people, and items that it may change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,25 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class DecidedItem:
-    """A counted decision on candidates that the panel judged."""
+    """A decision that counts, on candidates that the panel judged.
+
+    Attributes:
+        decision_id: the decision.
+        item_id: the item.
+        attempt: attempt of the item that was asked about.
+        shown: ids of the candidates shown.
+        choice: what was chosen, or ruled by a lead in its place.
+        candidate_id: the candidate chosen, None where the choice names none.
+        actor: who decided.
+        decided_at: when, epoch seconds.
+        held_out: its precedent is in the half that only ever tests.
+        pilot: the item is in the random pilot sample.
+        kind: kind of the review, e.g. `interrupt` or `audit`.
+        run_id: run of the item.
+        review_id: the review answered.
+        inclusion: known probability with which the item was drawn, None where it was not.
+        rule: the rule that sent the item to review.
+    """
 
     decision_id: str
     item_id: str
@@ -49,7 +67,16 @@ class DecidedItem:
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """One person's blind answer to one question: an item's candidates in one attempt."""
+    """One person's blind answer to one question.
+
+    Attributes:
+        question: id of the item, attempt, and ids of the candidates shown.
+        review_id: the review answered.
+        actor: who answered.
+        choice: what was chosen.
+        candidate_id: the candidate chosen, None where the choice names none.
+        at: when, epoch seconds.
+    """
 
     question: tuple[str, int, tuple[str, ...]]
     review_id: str
@@ -61,7 +88,20 @@ class Blind:
 
 @dataclass(frozen=True, slots=True)
 class JudgedItem:
-    """An item whose panel has spoken, with where it stands."""
+    """An item whose panel has spoken, with where it stands.
+
+    Attributes:
+        item_id: the item.
+        attempt: its attempt.
+        state: `waiting` or `accepted`.
+        pilot: it is in the random pilot sample.
+        record_id: its record, None while it waits.
+        chosen_id: the candidate that the record chose, None while it waits.
+        review_id: the review that it waits for, None once it was accepted.
+        shown: ids of the candidates shown.
+        votes: votes of the panel, and of the resolver, on them.
+        against: outcome -> severity that critics hold against it, see `held_against`.
+    """
 
     item_id: str
     attempt: int
@@ -78,12 +118,13 @@ class JudgedItem:
 def counted_decisions(
     connection: Connection, scope_runs: Sequence[str], *, voted: bool = False
 ) -> list[DecidedItem]:
-    """First answers by experts with their own token, not undone, the oldest first; one for each item and kind.
+    """The first decisions by experts with their own token, not undone, the oldest first; one for each item and kind.
 
-    Where a lead settled a disagreement otherwise, what the ruling says is what was decided. Items that were judged
-    again are under newer law than their run, so that only audits of them are there.
+    Where a lead settled a disagreement otherwise, the ruling takes the place of the answer. Of items that were
+    judged again under newer law than their run's, only audits are there.
 
     Args:
+        scope_runs: ids of the runs to look at.
         voted: with the decisions that votes made, too.
     """
     ruling = decisions.alias("ruling")
@@ -119,7 +160,7 @@ def counted_decisions(
         .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    found: dict[tuple[str, str], DecidedItem] = {}
+    first: dict[tuple[str, str], DecidedItem] = {}
     for row in connection.execute(query):
         decided = DecidedItem(
             decision_id=row.id,
@@ -138,14 +179,15 @@ def counted_decisions(
             inclusion=row.inclusion,
             rule=row.rule,
         )
-        found.setdefault((decided.item_id, decided.kind), decided)
-    return list(found.values())
+        first.setdefault((decided.item_id, decided.kind), decided)
+    return list(first.values())
 
 
 def blind_answers(connection: Connection) -> list[Blind]:
-    """What people said without knowing what others or the panel say, over all runs, the oldest first.
+    """What people answered without knowing what others or the panel say, over all runs, the oldest first.
 
-    Decisions with an expert's token, votes, second opinions and what was said before a review went to a lead.
+    These are decisions with an expert's token, votes, second opinions, and what was said before a review went to a
+    lead.
     """
     asked = (reviews.c.id, reviews.c.item_id, reviews.c.attempt, reviews.c.candidates)
     in_panels_words = reviews.c.response_schema.in_(("pair@1", "single@1"))  # labels are not
@@ -160,7 +202,7 @@ def blind_answers(connection: Connection) -> list[Blind]:
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .where(decisions.c.counts, decisions.c.undone_at.is_(None), in_panels_words)
     )
-    found = [_blind(row, row.choice, row.candidate_id, row.at) for row in connection.execute(decided)]
+    answers = [_blind(row, row.choice, row.candidate_id, row.at) for row in connection.execute(decided)]
     others = (
         select(*asked, assignments.c.actor, assignments.c.answer, assignments.c.closed_at.label("at"))
         .join(reviews, reviews.c.id == assignments.c.review_id)
@@ -172,8 +214,8 @@ def blind_answers(connection: Connection) -> list[Blind]:
     )
     for row in connection.execute(others):
         if (row.answer or {}).get("choice"):
-            found.append(_blind(row, row.answer["choice"], row.answer.get("candidate"), row.at))
-    return sorted(found, key=lambda answer: (answer.at, answer.review_id, answer.actor))
+            answers.append(_blind(row, row.answer["choice"], row.answer.get("candidate"), row.at))
+    return sorted(answers, key=lambda answer: (answer.at, answer.review_id, answer.actor))
 
 
 def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:
@@ -182,8 +224,9 @@ def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:
 
 
 def ruled_questions(connection: Connection, run_ids: Iterable[str]) -> set[tuple[str, int]]:
-    """(item, attempt) of questions on which people differed until a lead ruled. One that stayed contested has no
-    ruling that holds for all."""
+    """(item, attempt) of the questions on which people differed until a lead ruled; without those that stayed
+    contested.
+    """
     query = (
         select(reviews.c.item_id, reviews.c.attempt)
         .join(adjudications, adjudications.c.review_id == reviews.c.id)
@@ -193,7 +236,9 @@ def ruled_questions(connection: Connection, run_ids: Iterable[str]) -> set[tuple
 
 
 def random_part_waits(connection: Connection, run_id: str) -> bool:
-    """Is a budget's review still open that was chosen for certain? Until then those chosen so are no sample."""
+    """Whether a review of a budget that was chosen for certain (not drawn) is still open. Until all of those are
+    answered, their decisions are no sample.
+    """
     query = select(reviews.c.id).where(
         reviews.c.run_id == run_id,
         reviews.c.rule == "budget",
@@ -204,16 +249,18 @@ def random_part_waits(connection: Connection, run_id: str) -> bool:
 
 
 def items_of_runs(connection: Connection, run_ids: Iterable[str]) -> set[str]:
-    """Every item of these runs."""
+    """The ids of all items of these runs."""
     return set(connection.execute(select(items.c.id).where(items.c.run_id.in_(list(run_ids)))).scalars())
 
 
 def count_learnable(
     connection: Connection, run_ids: Sequence[str], kind: str = "interrupt"
 ) -> tuple[int, float]:
-    """Decisions and verdicts by votes that a version could be fitted on, and when the newest was made.
+    """How many decisions, by people and by votes, a version could be fitted on, and when the newest was made, epoch
+    seconds.
 
-    `kind`: of review; audits are watched, never fitted on.
+    Args:
+        kind: of review; audits are watched, never fitted on.
     """
     query = (
         select(func.count(), func.coalesce(func.max(decisions.c.decided_at), 0.0))
@@ -231,18 +278,21 @@ def count_learnable(
 
 
 def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
-    """Runs of the same recipe and configuration: their panel, law and prompts are the run's own."""
+    """The ids of the runs of the same recipe and configuration, whose panel, law and prompts are therefore the run's
+    own.
+    """
     query = select(runs.c.id).where(runs.c.recipe == run.recipe, runs.c.config_id == run.config_id)
     return list(connection.execute(query).scalars())
 
 
 def judged_items(connection: Connection, run_id: str) -> list[JudgedItem]:
-    """Waiting items that nobody leased, drafted or voted on, accepted ones that no person decided, with their votes;
-    without those that were judged again under newer law than the run's."""
-    found = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
-    votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in found])
-    against = against_on(connection, [j.shown for j in found])
-    return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in found]
+    """Items that a new version may change, with their votes: waiting ones that nobody leased, drafted or voted on,
+    and accepted ones that no person decided; without those that were judged again under newer law than the run's.
+    """
+    judged = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
+    votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in judged])
+    against = against_on(connection, [j.shown for j in judged])
+    return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in judged]
 
 
 def _waiting_free(connection: Connection, run_id: str) -> list[JudgedItem]:
@@ -320,15 +370,16 @@ def _accepted_unseen(connection: Connection, run_id: str) -> list[JudgedItem]:
 def chosen_of(
     connection: Connection, wanted: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], tuple[str | None, str | None]]:
-    """(item, attempt) -> the candidate that the record of that attempt chose, also a superseded one, and the
-    certificate that it was accepted under."""
-    found: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    """The candidate that the record of an attempt chose, and the certificate that it was accepted under, by (item,
+    attempt); superseded records too.
+    """
+    chosen: dict[tuple[str, int], tuple[str | None, str | None]] = {}
     ids = sorted({item_id for item_id, _ in wanted})
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
         columns = (records.c.item_id, records.c.attempt, records.c.chosen_id, records.c.certificate_id)
-        for item_id, attempt, *told in connection.execute(
+        for item_id, attempt, chosen_id, certificate_id in connection.execute(
             select(*columns).where(records.c.item_id.in_(part))
         ):
-            found[item_id, attempt] = (told[0], told[1])
-    return found
+            chosen[item_id, attempt] = (chosen_id, certificate_id)
+    return chosen

@@ -14,7 +14,7 @@ POSTGRES_LOCK = 0x536F6C6F6E
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to `revision` in one transaction."""
+    """Bring the schema to `revision`, in one transaction and one process at a time."""
     from alembic import command
     from alembic.config import Config
 

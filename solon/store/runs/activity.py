@@ -10,14 +10,19 @@ from solon.store.database import clock
 from solon.store.tables import items, reviews, runs
 
 LOOK_BACK = 600.0
-"""The pace is that of so many seconds."""
+"""Seconds over which the pace is measured, up to now."""
 TO_DO = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """`working`: a process has items in hand; `until`: epoch seconds at which it is through at its pace, None where
-    the pace is not known yet. `stopped`: a run has items left and nobody works on it."""
+    """Whether a panel is at work, and until when.
+
+    Attributes:
+        working: a process has items in hand.
+        stopped: a run has items left and nobody works on it.
+        until: when it is through at its pace, epoch seconds; None where the pace is not known yet.
+    """
 
     working: bool
     stopped: bool
@@ -25,10 +30,12 @@ class Judging:
 
 
 def judging(connection: Connection) -> Judging:
-    """Look at every run that has not come to its end. A run whose process died holds no claim on its items."""
+    """Whether a panel is at work on any run that has not come to its end. A run whose process died holds no claim on
+    its items, and counts as stopped.
+    """
     now = clock.now()
     wanted = ("loading", "running", "stopped")
-    found = connection.execute(
+    unended = connection.execute(
         select(runs.c.id, runs.c.status, runs.c.created_at).where(runs.c.status.in_(wanted))
     ).all()
     claimed = {
@@ -36,17 +43,17 @@ def judging(connection: Connection) -> Judging:
         for row in connection.execute(
             select(items.c.run_id)
             .where(
-                items.c.run_id.in_([run.id for run in found]),
+                items.c.run_id.in_([run.id for run in unended]),
                 items.c.state == "running",
                 items.c.claimed_until > now,
             )
             .distinct()
         )
     }
-    live = [run for run in found if run.id in claimed or run.status == "loading"]
-    dead = [run.id for run in found if run not in live]
+    live = [run for run in unended if run.id in claimed or run.status == "loading"]
+    dead = [run.id for run in unended if run not in live]
     if not live:
-        return Judging(False, _left(connection, dead) > 0 or any(run.status == "stopped" for run in found))
+        return Judging(False, _left(connection, dead) > 0 or any(run.status == "stopped" for run in unended))
     ids = [run.id for run in live]
     since = max(now - LOOK_BACK, min(run.created_at for run in live))
     judged = _judged(connection, ids, since)

@@ -26,8 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a configuration wants of a certificate: one that promises less is none to its runs, nor one about answers
-    that were written or criticised otherwise (`made`)."""
+    """What a configuration asks of a certificate. One that promises less does not count for its runs, nor does one
+    about answers that were written or criticised otherwise.
+
+    Attributes:
+        alpha: the largest share of disagreement that is allowed.
+        delta: the probability with which the promise may be wrong.
+        target: whose answer is to be met, `single` for one expert's, see `read_target`.
+        made: hash of how answers are written and criticised, see `making_of`.
+    """
 
     alpha: float
     delta: float
@@ -36,7 +43,7 @@ class Promise:
 
     @classmethod
     def wanted(cls, config: Mapping[str, Any]) -> Promise:
-        """As a stored configuration states it."""
+        """The promise that a stored configuration asks for."""
         routing = config["routing"]
         target = str(routing.get("target", "single"))
         return cls(float(routing["alpha"]), float(routing["delta"]), target, making_of(config))
@@ -44,8 +51,25 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class CertificateRow:
-    """A certificate as it is stored. `threshold`: accept from this confidence on; of a cascade: the last tier's that
-    may accept at all."""
+    """A certificate, or the refusal of one, as it is stored.
+
+    Attributes:
+        id: a fresh id.
+        scope: id of its scope, see `scope_of`.
+        status: `granted` or `refused`.
+        alpha: the largest share of disagreement that it allows.
+        delta: the probability with which it may be wrong, over all looks together.
+        spent_delta: the part of delta that this look took; 0 where nothing was tested.
+        threshold: the confidence from which it accepts; of a cascade that of the last tier that may accept at all.
+            None where it was refused.
+        consensus_id: the consensus version whose confidences it speaks of.
+        covers: recipe, source (fingerprint) and name of the seeds, target, run, and how answers were written
+            (`made`).
+        figures: everything that was counted and tested.
+        reason: why it was granted or refused, in words.
+        created_at: when the sample was looked at, epoch seconds.
+        suspended_at: when it was taken out of force, None otherwise.
+    """
 
     id: str
     scope: str
@@ -63,20 +87,22 @@ class CertificateRow:
 
     @property
     def cuts(self) -> tuple[float | None, ...]:
-        """From which confidence each tier of the panel accepts, None where it accepts nothing."""
+        """The confidence from which each tier of the panel accepts, None for a tier that accepts nothing."""
         tiers = self.figures.get("tiers")
         return tuple(tier["threshold"] for tier in tiers) if tiers else (self.threshold,)
 
     @property
     def target(self) -> str:
+        """Whose answer it promises to meet, `single` for one expert's."""
         return str(self.covers.get("target", "single"))
 
     def keeps(self, promise: Promise) -> bool:
+        """Whether it promises at least what a configuration asks for, of answers made in the same way."""
         strict = self.alpha <= promise.alpha and self.delta <= promise.delta and self.target == promise.target
         return strict and self.covers.get("made", promise.made) == promise.made
 
     def to_promise(self) -> dict[str, Any]:
-        """What it promises, beside what experts agree among themselves."""
+        """What it promises, in plain values, beside how often experts agree among themselves."""
         return {
             "certificate": self.id,
             "agreement": 1 - self.alpha,
@@ -88,13 +114,13 @@ class CertificateRow:
 
 
 def making_of(config: Mapping[str, Any]) -> str:
-    """Hash of how a stored configuration has answers written and criticised before the panel sees them."""
+    """A hash of how a stored configuration has answers written and criticised before the panel sees them."""
     roles = {name: config.get(name) or {} for name in ("generator", "critic", "instruction")}
     models = config.get("models") or {}
     named = {*(roles["generator"].get("models") or ()), roles["critic"].get("model")}
     functions = {*(roles["generator"].get("python") or ()), roles["critic"].get("python")}
     own = config.get("plugins") or {}
-    made = {
+    making = {
         **roles,
         "models": {
             name: {key: value for key, value in models[name].items() if key != "price"}
@@ -104,51 +130,59 @@ def making_of(config: Mapping[str, Any]) -> str:
         "functions": {name: own[name] for name in functions if name in own},
         "redrafts": (config.get("routing") or {}).get("max_redrafts"),
     }
-    return hash_id("made", json.dumps(made, sort_keys=True))
+    return hash_id("made", json.dumps(making, sort_keys=True))
 
 
 def scope_of(recipe: str, panel: str, constitution_id: str, rubric_id: str, prompts_id: str) -> str:
-    """The id of a scope."""
+    """The id of a scope: the same for the same recipe, panel, law and prompts."""
     return hash_id("scope", recipe, panel, constitution_id, rubric_id, prompts_id)
 
 
 def newest_consensus(connection: Connection, scope: str) -> str | None:
-    """The newest learned version of a scope, None before the first."""
+    """The id of the newest learned version of a scope, None before the first."""
     query = select(versions.c.id).where(versions.c.scope == scope).order_by(desc(versions.c.number)).limit(1)
     return connection.execute(query).scalar_one_or_none()
 
 
 def consensus_payload(connection: Connection, consensus_id: str) -> dict[str, Any]:
-    """The payload of a version, see `ConsensusModel.from_json`."""
+    """The consensus model of a version as JSON, see `ConsensusModel.from_json`."""
     return dict(
         connection.execute(select(versions.c.payload).where(versions.c.id == consensus_id)).scalar_one()
     )
 
 
 def learned_from(connection: Connection, consensus_id: str) -> int:
-    """How many decisions were there for a version: those that fitted it and those held out. An older one told the first
-    kind only."""
+    """How many decisions a version was made from: those that fitted it and those held out. Versions of earlier
+    Solons noted only those that fitted them.
+    """
     query = select(versions.c.fitted_on).where(versions.c.id == consensus_id)
-    told = connection.execute(query).scalar_one() or {}
-    return int(told.get("usable", len(told.get("decisions", ()))))
+    fitted_on = connection.execute(query).scalar_one() or {}
+    return int(fitted_on.get("usable", len(fitted_on.get("decisions", ()))))
 
 
 def newest_stopping(connection: Connection, scope: str) -> dict[str, Any] | None:
-    """What the newest learned version of a scope says of further decisions, see `consensus.stop.Stopping`."""
+    """What the newest learned version of a scope says of whether further decisions would help, see
+    `consensus.stop.Stopping`; None where it says nothing.
+    """
     query = (
         select(versions.c.fitted_on)
         .where(versions.c.scope == scope)
         .order_by(desc(versions.c.number))
         .limit(1)
     )
-    found = (connection.execute(query).scalar_one_or_none() or {}).get("stopping")
-    return dict(found) if found else None
+    stopping = (connection.execute(query).scalar_one_or_none() or {}).get("stopping")
+    return dict(stopping) if stopping else None
 
 
 def add_consensus(
     connection: Connection, scope: str, payload: dict[str, Any], fitted_on: dict[str, Any]
 ) -> tuple[str, int]:
-    """Add the next version of a scope; returns its id and number."""
+    """Add the next version of a scope; returns its id and number.
+
+    Args:
+        payload: the consensus model as JSON.
+        fitted_on: what it was fitted on, see `ConsensusVersion`.
+    """
     last = connection.execute(select(func.max(versions.c.number)).where(versions.c.scope == scope)).scalar()
     number = int(last or 0) + 1
     version_id = hash_id("consensus", scope, number)
@@ -176,7 +210,14 @@ def add_certificate(
     outcome: dict[str, Any],
     covers: dict[str, Any],
 ) -> str:
-    """Add a certificate or its refusal. A newer one takes the place of those before it."""
+    """Add a certificate or its refusal, and return its id. A newer one takes the place of those before it.
+
+    Args:
+        source: fingerprint of the seeds that the sample was drawn from.
+        granted: whether it is a certificate or a refusal.
+        outcome: the figures, with alpha, delta, threshold and why.
+        covers: what it speaks of, besides scope and source.
+    """
     certificate_id = new_id()
     row = {
         "id": certificate_id,
@@ -205,19 +246,20 @@ def looks(connection: Connection, scope: str) -> list[CertificateRow]:
 def certificate_in_force(
     connection: Connection, scope: str, source: str, promise: Promise
 ) -> CertificateRow | None:
-    """The newest granted certificate of a scope over these seeds that keeps the promise. Where it is suspended none is:
-    those before it have had their time."""
+    """The newest granted certificate of a scope over these seeds that keeps the promise. None where that one is
+    suspended: an earlier one does not take its place.
+    """
     newest = _newest_granted(connection, scope, source, promise)
     return newest if newest is not None and newest.suspended_at is None else None
 
 
 def certificate_of(connection: Connection, run: RunRow) -> CertificateRow | None:
-    """The certificate in force for a run."""
+    """The certificate in force for a run, None without one."""
     return certificate_in_force(connection, run.scope, run.seeds_fingerprint, wanted_by(connection, run))
 
 
 def newest_granted(connection: Connection, run: RunRow) -> CertificateRow | None:
-    """The last certificate that was granted for what the run asks, also where it is suspended."""
+    """The last certificate that was granted for what the run asks, even where it is suspended."""
     return _newest_granted(connection, run.scope, run.seeds_fingerprint, wanted_by(connection, run))
 
 
@@ -233,13 +275,13 @@ def _newest_granted(
 
 
 def wanted_by(connection: Connection, run: RunRow) -> Promise:
-    """What a run wants of a certificate, by the configuration that it is pinned to."""
+    """The promise that a run asks of a certificate, by the configuration that it is pinned to."""
     payload = connection.execute(select(configs.c.payload).where(configs.c.id == run.config_id))
     return Promise.wanted(payload.scalar_one())
 
 
 def find_certificate(connection: Connection, certificate_id: str) -> CertificateRow:
-    """A certificate by its id."""
+    """The certificate with this id, which must exist."""
     query = select(certificates).where(certificates.c.id == certificate_id)
     return CertificateRow(**connection.execute(query).mappings().one())
 

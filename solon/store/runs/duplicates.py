@@ -1,4 +1,6 @@
-"""Near-duplicates among instructions: MinHash bands in the store, so that every process and later run sees them."""
+"""Near-duplicates among instructions: MinHash bands in the store, so that every process and later run sees them
+(Broder, "On the resemblance and containment of documents", 1997).
+"""
 
 from __future__ import annotations
 
@@ -26,24 +28,29 @@ def shingles(text: str) -> list[str]:
 
 
 def signature(text: str) -> list[int]:
-    """MinHash of the shingles of a text."""
+    """The MinHash of a text's shingles: `PERMUTATIONS` integers."""
     minhash = RMinHash(num_perm=PERMUTATIONS, seed=42)
     minhash.update(shingles(text))
     return list(minhash.digest())
 
 
 def similarity(one: Sequence[int], other: Sequence[int]) -> float:
-    """Estimate of the Jaccard similarity of two texts from their signatures."""
+    """An estimate, from 0 to 1, of the Jaccard similarity of two texts from their signatures."""
     return sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
 
 
 def register(
     connection: Connection, scope: str, candidate_id: str, item_id: str, text: str, threshold: float
 ) -> str | None:
-    """Register a text unless one of another item is too similar; returns the candidate that it repeats.
+    """Register a text, unless one of another item is too similar: then the id of the candidate that it repeats is
+    returned.
 
     Looking and registering are one transaction, so that of two alike in flight only the first goes on. Asking again
     for the same candidate gives the same answer.
+
+    Args:
+        scope: name of the recipe within which texts must differ.
+        threshold: the Jaccard similarity from which two texts are too similar.
     """
     known = connection.execute(
         select(candidates.c.kind).where(candidates.c.id == candidate_id)

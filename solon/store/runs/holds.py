@@ -27,7 +27,21 @@ Scan = Callable[[Mapping[str, Any]], Findings]
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """A hold with its item's place. `findings`: [kind, field, start, end]."""
+    """A seed that the privacy scan held back, with the place of its item.
+
+    Attributes:
+        id: id of the hold.
+        item_id: the item held back.
+        seed_id: its seed.
+        run_id: its run.
+        state: held, released or rejected.
+        findings: list of [kind, field, start, end], offsets in characters.
+        created_at: when the scan found it, epoch seconds.
+        closed_by: name of the person who decided, None while it is held.
+        closed_at: when they decided, None while it is held.
+        position: place of the item's seed in its file.
+        external_id: name of the seed in its file.
+    """
 
     id: str
     item_id: str
@@ -43,10 +57,14 @@ class HoldRow:
 
 
 def screen(store: Store, run_id: str, scan: Scan, identity: str) -> int:
-    """Scan every queued item of a run that this scanner has not cleared; returns how many it holds back now.
+    """Scan every queued item of a run that this scanner has not seen yet; returns how many it holds back.
 
-    Hits are parked. What a named person released before, with these findings, stays released; what was rejected is
-    rejected again.
+    Items with findings are parked. What a named person released before, with these findings, stays released; what
+    was rejected is rejected again.
+
+    Args:
+        scan: content of a seed -> findings.
+        identity: names the scanner with its version; another one looks again.
     """
     held = 0
     while True:
@@ -54,10 +72,10 @@ def screen(store: Store, run_id: str, scan: Scan, identity: str) -> int:
             batch = connection.execute(_unscreened(run_id, identity).limit(CHUNK)).all()
         if not batch:
             return held
-        found = {row.id: scan(json.loads(row.body) if row.body else {}) for row in batch}
+        findings = {row.id: scan(json.loads(row.body) if row.body else {}) for row in batch}
         with store.transaction() as connection:
             for row in batch:
-                held += _settle(store, connection, row, found[row.id], run_id, identity)
+                held += _settle(store, connection, row, findings[row.id], run_id, identity)
 
 
 def _unscreened(run_id: str, identity: str) -> Any:
@@ -80,12 +98,12 @@ def _settle(
 ) -> bool:
     known = _known(connection, row.seed_id, findings) if findings else RELEASED
     state = {RELEASED: "queued", REJECTED: "rejected"}.get(known, "parked")
-    told = f"privacy scan: {_kinds(findings)}" if state != "queued" else None
+    reason = f"privacy scan: {_kinds(findings)}" if state != "queued" else None
     ended = {"finished_at": clock.now()} if state == "rejected" else {}
     statement = (
         update(items)
         .where(items.c.id == row.id, items.c.state == "queued", _is_unscreened(identity))
-        .values(state=state, reason=told, screened_by=identity, **ended)
+        .values(state=state, reason=reason, screened_by=identity, **ended)
     )
     if connection.execute(statement).rowcount != 1:
         return False  # another worker was here
@@ -112,7 +130,7 @@ def _hold(
 
 
 def _known(connection: Connection, seed_id: str, findings: Findings) -> str:
-    """What was decided of this seed when nothing more was found in it than now; empty where nothing was."""
+    """The state in which a person left this seed when no more was found in it than now; empty where nobody decided."""
     query = (
         select(holds.c.state, holds.c.findings)
         .where(holds.c.seed_id == seed_id, holds.c.state != HELD)
@@ -133,12 +151,12 @@ def _kinds(findings: Findings) -> str:
 
 
 def is_held() -> Any:
-    """The condition that an item waits for a person's word, not for a model."""
+    """The SQL condition that an item waits for a person to decide on its hold, not for a model."""
     return exists().where(holds.c.item_id == items.c.id, holds.c.state == HELD)
 
 
 def count_held(connection: Connection, run_id: str) -> int:
-    """Items of a run that the scan parked and nobody has decided on."""
+    """How many items of a run the scan parked and nobody has decided on."""
     query = select(func.count()).select_from(items).where(items.c.run_id == run_id, items.c.state == "parked")
     return int(connection.execute(query.where(is_held())).scalar_one())
 
@@ -146,7 +164,7 @@ def count_held(connection: Connection, run_id: str) -> int:
 def list_holds(
     connection: Connection, *, run_id: str | None = None, states: Sequence[str] = (HELD,)
 ) -> list[HoldRow]:
-    """Holds in these states, by run and place of the seed."""
+    """Holds in these states, of one run or all, in the order of the runs and of their seeds."""
     names = (
         "id",
         "item_id",
@@ -173,21 +191,25 @@ def list_holds(
 def close_hold(
     store: Store, connection: Connection, item: str, *, release: bool, by: str, actor: str, reason: str
 ) -> HoldRow:
-    """Let a held item go on, or reject it, in the name of a person.
+    """Let a held item go on, or reject it, in the name of a person; returns the hold as it was.
 
     The log gets the name, the kinds found and the id of the reason: the reason itself is a text of the seed and is
     forgotten with it.
+
+    Args:
+        item: id of the item or the beginning of it.
+        by: name of the person; `actor`: under which the log notes it.
 
     Raises:
         UsageError: no such held item, or no name or reason.
     """
     if not by.strip() or not reason.strip():
         raise UsageError("a named person and a reason are needed", next_step='add --by "NAME" --reason "WHY"')
-    found = [hold for hold in list_holds(connection) if hold.item_id.startswith(item) and item]
-    if len(found) != 1:
-        problem = "fits several held items" if found else "is no item that the privacy scan holds"
+    fitting = [hold for hold in list_holds(connection) if hold.item_id.startswith(item) and item]
+    if len(fitting) != 1:
+        problem = "fits several held items" if fitting else "is no item that the privacy scan holds"
         raise UsageError(f"{item!r} {problem}", next_step="see `solon privacy list`")
-    hold, now = found[0], clock.now()
+    hold, now = fitting[0], clock.now()
     text_id, row = store.text_row(reason.strip(), hold.seed_id)
     insert_rows(connection, [row])
     state = RELEASED if release else REJECTED

@@ -46,7 +46,31 @@ CLAIM_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """An item with its seed, as the graph needs it. `carried`: candidates that it begins with instead of drafts."""
+    """An item with its seed, as the graph needs it.
+
+    Attributes:
+        id: id of the item.
+        run_id: its run.
+        seed_id: its seed.
+        recipe: name of its recipe.
+        attempt: 0, and one more each time that it is judged anew.
+        config_id: effective configuration that it is pinned to.
+        constitution_id: constitution that it is pinned to.
+        rubric_id: rubric that it is pinned to.
+        prompts_id: set of prompts that it is pinned to.
+        graph_version: version of the recipe's graph that it is pinned to.
+        consensus_id: consensus version that it is pinned to.
+        certificate_id: certificate that it is pinned to, None without one.
+        pilot: it was drawn into the random pilot sample.
+        random_seed: 48 bits that decide its draws.
+        precedents_until: only precedents that were retrievable before this are shown to its judges, epoch seconds.
+        carried: ids of candidates that it begins with instead of drafts; None where it begins with drafts.
+        fresh: it was never started before, so that the journal of its run holds nothing of it.
+        external_id: name of the seed in its file.
+        group: group of the seed, None where it names none.
+        content: prompt, messages, input, ... of the seed; empty once it was forgotten.
+        claimed_by: name of the worker that holds it, None where none does.
+    """
 
     id: str
     run_id: str
@@ -72,13 +96,28 @@ class ItemRow:
 
     @property
     def claim(self) -> Claim | None:
-        """Under what its attempt is written; None where nobody works on it."""
+        """The claim under which its attempt is written; None where nobody works on it."""
         return None if self.claimed_by is None else Claim(self.id, self.attempt, self.claimed_by)
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateRow:
-    """A stored candidate."""
+    """A candidate as it is stored.
+
+    Attributes:
+        id: id of the candidate.
+        item_id: the item that it answers.
+        attempt: the attempt of the item.
+        round: 0 for the first drafts, one more with every redraft.
+        ordinal: its place among those of its step.
+        kind: draft, given, revision or edit; of a draft that was not used what was wrong with it.
+        text_id: its text.
+        prompt_text_id: the instruction that it answers, where it has one of its own; None: that of the seed.
+        parent_id: the candidate that it revises, edits or repeats; None otherwise.
+        call_id: the model call that wrote it, None where no call did.
+        author: the model, function, person or source that wrote it.
+        created_at: when it was stored, epoch seconds.
+    """
 
     id: str
     item_id: str
@@ -94,6 +133,7 @@ class CandidateRow:
     created_at: float
 
     def as_insert(self) -> tuple[type, Row]:
+        """The table and the row to insert for it."""
         return Candidate, {name: getattr(self, name) for name in self.__slots__}
 
 
@@ -119,16 +159,18 @@ _SET_STATE = (
 
 
 def owner() -> str:
-    """This process, told apart from an earlier one with the same number, and from one of the same number and host name
-    in another container."""
+    """The name of this process: not that of an earlier one with the same number, nor of one with the same number and
+    host name in another container.
+    """
     return f"{socket.gethostname()}@{_place()}:{os.getpid()}:{_started(os.getpid())}"
 
 
 @cache
 def _place() -> str:
-    """Names the set of process numbers that this process sees: those of one boot of one machine, or container on it.
+    """A name for the set of process numbers that this process sees: those of one boot of a machine, or of a
+    container on it.
 
-    Where it cannot be told, it is a name of this process alone: of others nobody here says then that they have ended.
+    Where that cannot be found out, the name is of this process alone, so that none of the others is taken for ended.
     """
     if not sys.platform.startswith("linux"):
         return "-"  # no containers share its host name
@@ -144,7 +186,9 @@ _at_work: set[str] = set()
 
 @contextmanager
 def working() -> Iterator[str]:
-    """A name to claim under. What it still holds when its work ends, however it ends, is free at once."""
+    """A fresh name to claim items under, for the time of the context. What is still held under it at its end is free
+    at once.
+    """
     name = f"{owner()}:{new_id()}"
     _at_work.add(name)
     try:
@@ -161,7 +205,7 @@ def _started(pid: int) -> str:
 
 
 def is_gone(claimed_by: str) -> bool:
-    """True only where the claiming worker is known to have ended: it was one of the processes seen from here."""
+    """Whether the claiming worker is known to have ended; False where that cannot be seen from here."""
     place, pid, started, _ = claimed_by.rsplit(":", 3)
     if place != f"{socket.gethostname()}@{_place()}":
         return False
@@ -177,10 +221,10 @@ def is_gone(claimed_by: str) -> bool:
 
 
 def release_dead(connection: Connection, run_id: str) -> int:
-    """Put items back whose worker is dead, or whose claim has run out. Returns how many.
+    """Queue the items again whose worker is dead or whose claim has run out; returns how many.
 
-    An item of a dead worker goes on in its attempt. A claim that has run out may be that of a worker that only sleeps:
-    its items begin a new attempt, see `fence`.
+    An item of a dead worker goes on in its attempt. A claim that has run out may be that of a worker that only
+    sleeps: its items begin a new attempt, see `fence`.
     """
     running = (items.c.run_id == run_id, items.c.state == "running")
     names = list(connection.execute(select(items.c.claimed_by).where(*running).distinct()).scalars())
@@ -191,11 +235,13 @@ def release_dead(connection: Connection, run_id: str) -> int:
 
 
 def fence(connection: Connection, run_id: str, by: str) -> int:
-    """Take the items of a worker that was given up, `by` its `owner`, and shut it out should it still live.
+    """Take the items of a worker that was given up, and keep it from writing should it still live; returns how many.
 
     Each begins a new attempt, and the claim on the old one is lost: whatever the worker may yet write of it is
-    refused, and its thread is another one. The new attempt is replayed from the journal. Returns how many items were
-    taken.
+    refused, and its thread is another one. The new attempt is replayed from the journal.
+
+    Args:
+        by: the worker's `owner`.
     """
     own = items.c.claimed_by.startswith(f"{by}:", autoescape=True)
     return _put_back(
@@ -206,33 +252,39 @@ def fence(connection: Connection, run_id: str, by: str) -> int:
 def _put_back(
     connection: Connection, *which: ColumnElement[bool], fenced: bool = False, wait: bool = False
 ) -> int:
-    """`wait`: also for those that are being written just now; otherwise they stay with their worker, which lives."""
+    """Queue the chosen items again and return how many; with `fenced` in a new attempt.
+
+    Args:
+        wait: also those that are being written just now; otherwise they stay with their worker, which lives.
+    """
     chosen = select(items.c.id).where(*which).order_by(items.c.id).with_for_update(skip_locked=not wait)
-    found = connection.execute(chosen).scalars()
+    item_ids = connection.execute(chosen).scalars()
     statement = (
         update(items)
         .where(items.c.id == bindparam("of_item"))
         .values(state="queued", attempt=items.c.attempt + int(fenced), claimed_by=None, claimed_until=None)
     )
-    ids = [{"of_item": item_id} for item_id in found]
+    ids = [{"of_item": item_id} for item_id in item_ids]
     if ids:
         connection.execute(statement, ids)
     return len(ids)
 
 
 def claim(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
-    """Take up to `limit` queued items for this process, in the order of the seeds. Returns their ids."""
+    """Claim up to `limit` queued items of a run for the worker `by`, in the order of the seeds; returns their ids."""
     chosen = select(items.c.id).where(items.c.run_id == run_id, items.c.state == "queued")
     return take(connection, chosen.order_by(items.c.position).limit(limit), by)
 
 
 def claim_named(connection: Connection, ids: Sequence[str], by: str, *, state: str = "queued") -> list[str]:
-    """Take these items, those of them that are still in that state."""
+    """Claim those of the items with these ids that are still in the given state; returns their ids."""
     return take(connection, select(items.c.id).where(items.c.id.in_(ids), items.c.state == state), by)
 
 
 def take(connection: Connection, chosen: Select[Any], by: str) -> list[str]:
-    """Claim the items that a query of ids chooses, but for those that another process takes just now."""
+    """Claim the items that a query of ids chooses, but for those that another process takes just now; returns their
+    ids.
+    """
     ids = list(connection.execute(chosen.with_for_update(skip_locked=True, of=items)).scalars())
     if ids:
         connection.execute(update(items).where(items.c.id.in_(ids)).values(claimed(by)))
@@ -240,13 +292,13 @@ def take(connection: Connection, chosen: Select[Any], by: str) -> list[str]:
 
 
 def claimed(by: str) -> dict[str, Any]:
-    """What is set on an item that a worker takes."""
+    """The columns that change on an item when the worker `by` takes it."""
     until = clock.now() + CLAIM_SECONDS
     return {"state": "running", "claimed_by": by, "claimed_until": until, "starts": items.c.starts + 1}
 
 
 def keep_claims(connection: Connection, by: str) -> None:
-    """Prolong what this process holds."""
+    """Prolong the claims of the worker `by`, and its account in the run's spending, by `CLAIM_SECONDS` from now."""
     connection.execute(
         update(items)
         .where(items.c.claimed_by == by, items.c.state == "running")
@@ -267,8 +319,8 @@ def load_items(store: Store, ids: Sequence[str]) -> list[ItemRow]:
         .where(items.c.id.in_(ids))
     )
     with store.connect() as connection:
-        found = {row["id"]: _item(row) for row in connection.execute(query).mappings()}
-    return [found[item_id] for item_id in ids if item_id in found]
+        by_id = {row["id"]: _item(row) for row in connection.execute(query).mappings()}
+    return [by_id[item_id] for item_id in ids if item_id in by_id]
 
 
 def _item(row: RowMapping) -> ItemRow:
@@ -319,13 +371,15 @@ def draw_pilot(connection: Connection, run_id: str, most: int, share: float) -> 
 
 
 def queued_pilot(connection: Connection, run_id: str) -> list[str]:
-    """Queued items of the pilot sample in the order in which they were drawn."""
+    """The ids of the queued items of the pilot sample, in the order in which they were drawn."""
     query = select(items.c.id).where(items.c.run_id == run_id, items.c.state == "queued", items.c.pilot)
     return list(connection.execute(query.order_by(items.c.random_seed, items.c.id)).scalars())
 
 
 def mark_pilot(connection: Connection, run_id: str, names: Collection[str]) -> dict[str, str]:
-    """Put the items of these seeds, by name, into the pilot sample. Returns the run's items by the ids of seeds."""
+    """Put the items of these seeds, by name, into the pilot sample. Returns, for the whole run, id of a seed -> id
+    of its item.
+    """
     query = (
         select(items.c.id, items.c.seed_id, seeds.c.external_id)
         .join(seeds, seeds.c.id == items.c.seed_id)
@@ -349,7 +403,9 @@ def list_items(connection: Connection, run_id: str) -> list[dict[str, Any]]:
 
 
 def requeue_parked(connection: Connection, run_id: str) -> None:
-    """Try parked items again: what stood against them may be mended. Those that wait for a person's word stay."""
+    """Queue parked items again: what stood against them may be mended. Those that a person must decide on stay
+    parked.
+    """
     held = exists().where(holds.c.item_id == items.c.id, holds.c.state == "held")
     connection.execute(
         update(items).where(items.c.run_id == run_id, items.c.state == "parked", ~held).values(state="queued")
@@ -357,7 +413,9 @@ def requeue_parked(connection: Connection, run_id: str) -> None:
 
 
 def next_attempt(connection: Connection, item_id: str) -> int:
-    """Begin a new attempt of an item; what earlier attempts made is superseded, never deleted."""
+    """Begin a new attempt of an item and return its number; the record of earlier attempts is superseded, never
+    deleted.
+    """
     now = clock.now()
     connection.execute(
         update(items)
@@ -381,10 +439,10 @@ def set_state(
     route: str | None = None,
     reason: str | None = None,
 ) -> bool:
-    """Move an item, unless that attempt is over already. Returns whether it moved.
+    """Move an item to another state, unless that attempt is over already; returns whether it moved.
 
-    An item that waits for a person is moved by its graph alone, which names the route: whatever goes wrong around it,
-    it goes on waiting.
+    An item that waits for a person is moved by its graph alone, which names the route: whatever goes wrong around
+    it, it goes on waiting.
     """
     if state not in STATES:
         raise InternalError(f"{state!r} is no state of an item")
@@ -401,7 +459,7 @@ def set_state(
 
 
 def keep_rationale(connection: Connection, verdict_id: str, text_id: str) -> None:
-    """Add the rationale that a judge gave when asked later."""
+    """Add to a verdict the rationale that its judge gave when it was asked later."""
     connection.execute(update(verdicts).where(verdicts.c.id == verdict_id).values(rationale_id=text_id))
 
 
@@ -414,7 +472,9 @@ def count_states(connection: Connection, run_id: str) -> dict[str, int]:
 
 
 def count_provisional(connection: Connection, run_id: str) -> int:
-    """Accepted records without a decision and without a certificate."""
+    """How many records of a run are provisional, without superseded ones: no expert decided them and no certificate
+    in force covers them.
+    """
     query = select(func.count()).where(
         records.c.run_id == run_id, records.c.superseded_at.is_(None), records.c.provisional
     )
@@ -428,12 +488,13 @@ def load_text(store: Store, text_id: str) -> str:
 
 
 def load_candidate(store: Store, candidate_id: str) -> CandidateRow:
+    """A candidate by its id, which must exist."""
     with store.connect() as connection:
         row = connection.execute(_CANDIDATE, {"of_id": candidate_id}).mappings().one()
     return CandidateRow(**row)
 
 
 def authors_of(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Who wrote these candidates: models, functions, people."""
+    """The models, functions and people that wrote these candidates."""
     query = select(candidates.c.author).where(candidates.c.id.in_(ids)).distinct()
     return set(connection.execute(query).scalars())

@@ -27,7 +27,17 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 class CallKey:
     """All that decides a call's answer. Two calls with equal keys are one call.
 
-    `seat` and `sample` tell apart calls with equal prompts that shall be independent draws.
+    Attributes:
+        role: generator, critic, judge, ...: what the model does.
+        seat: its place in that role; with `sample` it tells apart calls with equal prompts that shall be independent
+            draws.
+        sample: number of the try, from 0.
+        round: the round of drafts.
+        model: the model as the configuration names it, or the function.
+        parameters: what is sent with the prompt, e.g. temperature.
+        template: name of the prompt's template; no part of the key.
+        prompt: the whole prompt.
+        schema: the schema that the answer must fit, empty without one.
     """
 
     role: str
@@ -42,6 +52,7 @@ class CallKey:
     _known: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def content_key(self, seed_id: str) -> str:
+        """The hash of the key for a seed; equal keys of one seed have the same."""
         if seed_id not in self._known:
             self._known[seed_id] = self._hash(seed_id)
         return self._known[seed_id]
@@ -65,7 +76,22 @@ class CallKey:
 class Outcome:
     """A finished call: its answer, or the kind of error that was its outcome.
 
-    `parsed`: the answer read into its schema, where the call was made just now; it says no more than `text`.
+    Attributes:
+        call_id: id of the call in the journal.
+        text: the answer; empty where there was none.
+        outcome: `ok`, or the kind of error.
+        error: what went wrong, in words; empty where nothing did.
+        logprobs: log probabilities that came with the answer, None without.
+        finish_reason: why the model stopped, in the provider's word.
+        input_tokens: tokens of the prompt, None where the provider did not say.
+        output_tokens: tokens of the answer, None where the provider did not say.
+        attempts: requests sent for it.
+        seconds: how long it took.
+        request_id: the provider's id of the last request.
+        cost: what it cost in `currency`, None without a price.
+        currency: currency of the price, None without one.
+        cached: it was read from the journal, not made just now.
+        parsed: the answer read into its schema, where the call was made just now; it says no more than `text`.
     """
 
     call_id: str
@@ -86,6 +112,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
+        """Whether the call gave an answer."""
         return self.outcome == "ok"
 
 
@@ -100,7 +127,10 @@ _OF_SEED = (
 
 
 class ItemJournal:
-    """The calls of one item. What is known already is read once, at the first call: many a resume makes none."""
+    """The calls of one item: those that finished before, and those that are made now.
+
+    What is known already is read once, at the first call: many a resumed item makes none.
+    """
 
     def __init__(
         self,
@@ -113,8 +143,13 @@ class ItemJournal:
         fresh: bool,
         claim: Claim | None = None,
     ) -> None:
-        """`fresh`: the item was never started, so this run has nothing of it to read. `claim`: what is written is
-        refused once it is lost."""
+        """Open the journal of an item; nothing is read yet.
+
+        Args:
+            reuse_run_ids: runs whose finished calls for the seed are taken over.
+            fresh: the item was never started, so that its own run has nothing of it to read.
+            claim: what is written is refused once this claim is lost.
+        """
         self._store, self.run, self.item, self._seed = store, run_id, item_id, seed_id
         self._claim, self._looked = claim, clock.now()
         self._known: dict[str, Outcome] = {}
@@ -139,15 +174,18 @@ class ItemJournal:
                 )
 
     def find(self, key: CallKey) -> Outcome | None:
-        """The outcome of an equal call that finished before."""
+        """The outcome of an equal call that finished before, in this run or one that it takes calls over from; None
+        without one.
+        """
         while self._unread:
             self._load(self._unread.pop(0))
         return self._known.get(key.content_key(self._seed))
 
     async def keep_claim(self) -> None:
-        """Before a call is paid for: look whether the item is still this worker's, if it has not looked for a while.
+        """Check that the item is still this worker's, if that was not checked for a while; call it before a call is
+        paid for.
 
-        By the clock of the day, which goes on while a process or its machine sleeps.
+        It goes by the clock of the day, which goes on while a process or its machine sleeps.
 
         Raises:
             ClaimLost: another worker has taken the item over.
@@ -157,10 +195,13 @@ class ItemJournal:
             self._looked = clock.now()
 
     def call_id(self, key: CallKey) -> str:
+        """The id that a call with this key has in this run."""
         return hash_id(self.run, key.content_key(self._seed))
 
     def write(self, key: CallKey, outcome: Outcome) -> None:
-        """Hand a finished call to the writer; `check` tells whether it could be committed."""
+        """Hand a finished call to the writer, without waiting; a later `check` raises what kept it from being
+        committed.
+        """
         content_key = key.content_key(self._seed)
         prompt_id, prompt_row = self._store.text_row(key.prompt, self._seed)
         answer_id, answer_row = self._store.text_row(outcome.text, self._seed)
@@ -176,8 +217,9 @@ class ItemJournal:
         self._pending.append(self._store.writer.post(rows, self._claim, self._vain(key, lost)))
 
     def write_vain(self, key: CallKey, outcome: Outcome) -> None:
-        """Keep what a call took that came to nothing: it counts towards limits, holds no text and answers no later
-        call."""
+        """Store what a call took that came to nothing: it counts towards limits, holds no text and answers no later
+        call.
+        """
         self._pending.append(self._store.writer.post(self._vain(key, outcome)))
 
     def _vain(self, key: CallKey, outcome: Outcome) -> list[tuple[type, Row]]:

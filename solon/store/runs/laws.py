@@ -24,7 +24,22 @@ _TABLES: dict[str, Any] = {"constitution": Constitution, "rubric": Rubric}
 
 @dataclass(frozen=True, slots=True)
 class LawVersion:
-    """A version as it is stored; its document never changes."""
+    """A version of a constitution or rubric as it is stored; its document never changes.
+
+    Attributes:
+        id: id of the version, see `law_id`.
+        kind: `constitution` or `rubric`.
+        name: name of the law, the same for all its versions.
+        version: its number, e.g. `1.2.0`.
+        scope: what it governs, see `scope_key`.
+        status: `in_force` or `superseded`.
+        author: who wrote it, as the document says.
+        reason: why it was written, as the document says.
+        created_at: when the store got it, epoch seconds.
+        in_force_at: when it came into force, epoch seconds.
+        superseded_at: when a later version took its place, None while it is in force.
+        document: the law itself.
+    """
 
     id: str
     kind: Kind
@@ -41,7 +56,7 @@ class LawVersion:
 
 
 def scope_key(scope: documents.Scope) -> str:
-    """A scope in one word: `global`, `recipe:NAME`, `tags:A,B` or both."""
+    """A scope as one string: `global`, `recipe:NAME`, `tags:A,B`, or the last two with a space between."""
     parts = []
     if scope.recipe:
         parts.append(f"recipe:{scope.recipe}")
@@ -51,33 +66,35 @@ def scope_key(scope: documents.Scope) -> str:
 
 
 def law_id(document: Document) -> str:
-    """The id of a version: the same text under the same number is the same version."""
+    """The id of a version: the same for the same text under the same number."""
     return document.fingerprint()[:24]
 
 
 def version_in_force(
     connection: Connection, kind: Kind, name: str, *, scope: str | None = None, recipe: str = ""
 ) -> LawVersion | None:
-    """The version in force of a name: of one scope, or the one for a recipe before the global one."""
+    """The version in force of a name: of `scope` where that is given, else that for `recipe` before the global one;
+    None without one.
+    """
     table = table_of(_TABLES[kind])
     wanted = [scope] if scope is not None else [f"recipe:{recipe}", "global"]
     query = select(table).where(table.c.name == name, table.c.status == "in_force", table.c.scope.in_(wanted))
-    found = {row["scope"]: row for row in connection.execute(query).mappings()}
-    return next((_version(kind, found[key]) for key in wanted if key in found), None)
+    by_scope = {row["scope"]: row for row in connection.execute(query).mappings()}
+    return next((_version(kind, by_scope[key]) for key in wanted if key in by_scope), None)
 
 
 def versions_in_force(
     connection: Connection, kind: Kind, name: str, recipe: str | None = None
 ) -> list[LawVersion]:
-    """Every version in force of a name, of whatever domain; with `recipe` those that can govern an item of it."""
+    """Every version in force of a name, of whatever domain; with `recipe` only those that can govern an item of it."""
     table = table_of(_TABLES[kind])
     query = select(table).where(table.c.name == name, table.c.status == "in_force").order_by(table.c.scope)
-    found = [_version(kind, row) for row in connection.execute(query).mappings()]
-    return [v for v in found if recipe is None or v.document.scope.recipe in ("", recipe)]
+    versions = [_version(kind, row) for row in connection.execute(query).mappings()]
+    return [v for v in versions if recipe is None or v.document.scope.recipe in ("", recipe)]
 
 
 def history(connection: Connection, kind: Kind, name: str | None = None) -> list[LawVersion]:
-    """Every version that was ever in force, the oldest first."""
+    """Every version that was ever in force, of one name or all, the oldest first."""
     table = table_of(_TABLES[kind])
     query = select(table).order_by(table.c.created_at, table.c.id)
     if name is not None:
@@ -86,8 +103,8 @@ def history(connection: Connection, kind: Kind, name: str | None = None) -> list
 
 
 def find_version(connection: Connection, kind: Kind, named: str) -> LawVersion | None:
-    """`NAME` (in force; of several scopes the global one), `NAME@1.2.0`, or the beginning of an id of at least six
-    digits; None without one.
+    """The version that a person names: `NAME` (in force; of several scopes the global one), `NAME@1.2.0`, or the
+    beginning of an id of at least six digits; None where there is no such version.
 
     Raises:
         UsageError: it fits several.
@@ -95,38 +112,42 @@ def find_version(connection: Connection, kind: Kind, named: str) -> LawVersion |
     name, _, version = named.partition("@")
     known = history(connection, kind)
     if version:
-        found = [v for v in known if v.name == name and v.version == version]
+        fitting = [v for v in known if v.name == name and v.version == version]
     else:
-        found = [v for v in known if v.name == name and v.status == "in_force"]
-        if len(found) > 1:
-            found = [v for v in found if v.scope == "global"] or found
-        if not found and len(named) >= 6:
-            found = [v for v in known if v.id.startswith(named)]
-    if len(found) > 1:
-        told = ", ".join(f"{v.id[:12]} ({v.scope})" for v in found)
-        raise UsageError(f"{named!r} fits several {kind}s: {told}", next_step="name one by its id")
-    return found[0] if found else None
+        fitting = [v for v in known if v.name == name and v.status == "in_force"]
+        if len(fitting) > 1:
+            fitting = [v for v in fitting if v.scope == "global"] or fitting
+        if not fitting and len(named) >= 6:
+            fitting = [v for v in known if v.id.startswith(named)]
+    if len(fitting) > 1:
+        listed = ", ".join(f"{v.id[:12]} ({v.scope})" for v in fitting)
+        raise UsageError(f"{named!r} fits several {kind}s: {listed}", next_step="name one by its id")
+    return fitting[0] if fitting else None
 
 
 def law_of_run(
     store: Store, connection: Connection, kind: Kind, document: Document, source: str, *, recipe: str, by: str
 ) -> LawVersion:
-    """What new items of a recipe are pinned to: the version in force of the configured name.
+    """The law that new items of a recipe are pinned to: the version in force of the configured name.
 
     A name that the store does not know yet begins with the configured document as its first version.
+
+    Args:
+        source: the configured file or name, for messages.
+        by: who is noted where a first version comes into force.
 
     Raises:
         UsageError: the configured file is neither in force nor an earlier version: law does not change by an edit.
     """
-    found = version_in_force(connection, kind, document.name, recipe=recipe)
-    found = found or version_in_force(connection, kind, document.name, scope=scope_key(document.scope))
-    if found is None:
+    in_force = version_in_force(connection, kind, document.name, recipe=recipe)
+    in_force = in_force or version_in_force(connection, kind, document.name, scope=scope_key(document.scope))
+    if in_force is None:
         return bring_into_force(store, connection, document, by=by)
     known = {version.id for version in history(connection, kind, document.name)}
     if law_id(document) in known or source in documents.starter_names(_folder(kind)):
-        return found
+        return in_force
     raise UsageError(
-        f"{source} differs from every version of {kind} {document.name!r}; {found.version} is in force",
+        f"{source} differs from every version of {kind} {document.name!r}; {in_force.version} is in force",
         next_step=f"`solon {kind} propose {source}` measures and ratifies the change; "
         f"`solon {kind} import {source} --in-force --reason ...` skips that",
     )
@@ -145,13 +166,17 @@ def bring_into_force(
     instead_of: str | None = None,
     amendment: str | None = None,
 ) -> LawVersion:
-    """Make a document the version in force of its name and scope, in the caller's write transaction.
+    """Make a document the version in force of its name and scope, in the caller's write transaction; returns that
+    version.
 
     Args:
+        by: who is noted for it.
         instead_of: id of the version that it was made from; where another is in force by now, nothing is changed.
+        amendment: id of the amendment that it came by, for the log.
 
     Raises:
         UsageError: another version is in force, or there is a version of the same number with another text.
+        StoreError: somebody else changed the version in force at the same time.
     """
     kind, table = document.kind, table_of(_TABLES[document.kind])
     scope, version_id, now = scope_key(document.scope), law_id(document), clock.now()
@@ -190,14 +215,14 @@ def bring_into_force(
     detail = {"version": document.version, "before": instead_of, "amendment": amendment}
     insert_rows(connection, [(_TABLES[kind], row), event(by, f"{kind}.in_force", version_id, detail)])
     append(store, connection, by, f"{kind}.in_force", version_id, detail)
-    made = version_in_force(connection, kind, document.name, scope=scope)
-    if made is None or made.id != version_id:
+    brought = version_in_force(connection, kind, document.name, scope=scope)
+    if brought is None or brought.id != version_id:
         raise StoreError(f"{kind} {document.name} {document.version} did not come into force")
-    return made
+    return brought
 
 
 def load_version(connection: Connection, kind: Kind, version_id: str) -> LawVersion:
-    """A version by its whole id."""
+    """The version with this id, which must exist."""
     table = table_of(_TABLES[kind])
     return _version(kind, connection.execute(select(table).where(table.c.id == version_id)).mappings().one())
 

@@ -1,6 +1,6 @@
-"""Share the journal between a project's store and the scratch store of a preview: no equal call is made twice.
+"""Sharing finished calls between a project's store and the scratch store of a preview: no equal call is made twice.
 
-A preview leaves in the project's store what it paid for, its finished calls, under one run of state `preview` per
+A preview leaves in the project's store what it paid for, its finished calls, under one run of status `preview` per
 recipe. That run has no reviews, records or verdicts, and stands in no list.
 """
 
@@ -35,7 +35,9 @@ _PINNED: tuple[tuple[str, type], ...] = (
 
 
 def adopt_key(scratch: Store, home: Store) -> None:
-    """Give an empty scratch store the key of the project's, so that the same seeds and texts have the same ids."""
+    """Give an empty scratch store the key of the project's store, so that the same seeds and texts have the same
+    ids.
+    """
     from solon.store.tables import meta as table
 
     with scratch.transaction() as connection:
@@ -44,7 +46,9 @@ def adopt_key(scratch: Store, home: Store) -> None:
 
 
 def copy_versions(source: Store, target: Store, pins: Pins) -> None:
-    """Copy the versions that items are pinned to: config, law, prompts, graph, consensus, certificate."""
+    """Copy the versions that items are pinned to into another store: config, law, prompts, graph, consensus,
+    certificate.
+    """
     rows: list[tuple[type, Row]] = []
     with source.connect() as connection:
         if pins.certificate_id:
@@ -63,7 +67,11 @@ def copy_versions(source: Store, target: Store, pins: Pins) -> None:
 
 
 def open_preview_run(connection: Connection, recipe: str, pins: Pins, name: str) -> str:
-    """The run, made where it is missing, under which shared calls stand; `name` tells what they belong to."""
+    """The id of the run under which shared calls stand, which is made where it is missing.
+
+    Args:
+        name: noted as the name of its seeds: what the calls belong to.
+    """
     run_id = preview_run_id(recipe)
     row = {
         "id": run_id,
@@ -84,12 +92,12 @@ def open_preview_run(connection: Connection, recipe: str, pins: Pins, name: str)
 
 
 def preview_run_id(recipe: str) -> str:
-    """The same in every store: the journal of a recipe's previews."""
+    """The id of the run that holds the calls of a recipe's previews, the same in every store."""
     return hash_id(PREVIEW, recipe)
 
 
 def find_preview_run(store: Store, recipe: str) -> str | None:
-    """The run with the calls of a recipe's previews, where there were any."""
+    """The id of the run with the calls of a recipe's previews, None where there were none."""
     from solon.store.tables import runs
 
     with store.connect() as connection:
@@ -112,7 +120,7 @@ def share_calls(
     """
     from solon.store.tables import calls, runs
 
-    found: dict[tuple[str, str], Row] = {}
+    copies: dict[tuple[str, str], Row] = {}
     texts: set[str] = set()
     with source.connect() as connection:
         every = [of_run] if of_run else connection.execute(select(runs.c.id)).scalars().all()
@@ -121,33 +129,43 @@ def share_calls(
             for call in connection.execute(query.order_by(calls.c.created_at)).mappings():
                 place = {"id": hash_id(run_id, call["content_key"]), "run_id": run_id}
                 row = {**call, **place, "item_id": items[call["seed_id"]], "reused_from": call["id"]}
-                found.setdefault((call["seed_id"], call["content_key"]), row)
+                copies.setdefault((call["seed_id"], call["content_key"]), row)
                 texts.update(t for t in (call["prompt_id"], call["answer_id"], call["error_id"]) if t)
         rows = _rows(connection, Text, texts)
     kept = {row["id"] for _, row in rows if row["body"] is not None}
-    whole = [row for row in found.values() if row["answer_id"] in kept and row["prompt_id"] in kept]
+    whole = [row for row in copies.values() if row["answer_id"] in kept and row["prompt_id"] in kept]
     with target.transaction() as connection:
         insert_rows(connection, [*(r for r in rows if r[1]["id"] in kept), *((Call, row) for row in whole)])
     return len(whole)
 
 
 def share_holds(source: Store, target: Store, items: Mapping[str, str], run_id: str) -> None:
-    """Copy what named people have decided about held seeds: a preview asks nobody again."""
+    """Copy what named people have decided about held seeds into a preview's store, so that it asks nobody again.
+
+    Args:
+        items: id of a seed -> id of the item in `target`.
+        run_id: the run in `target`.
+    """
     from solon.store.tables import privacy_holds as holds
 
-    found: list[tuple[type, Row]] = []
+    hold_rows: list[tuple[type, Row]] = []
     with source.connect() as connection:
         for part in _chunks(list(items)):
             query = select(holds).where(holds.c.seed_id.in_(part), holds.c.state != "held")
             for row in connection.execute(query).mappings():
                 place = {"item_id": items[row["seed_id"]], "run_id": run_id, "reason_id": None}
-                found.append((Hold, {**row, **place}))
+                hold_rows.append((Hold, {**row, **place}))
     with target.transaction() as connection:
-        insert_rows(connection, found)
+        insert_rows(connection, hold_rows)
 
 
 def keep_calls(scratch: Store, home: Store, recipe: str, pins: Pins, scratch_run: str) -> None:
-    """Leave the calls that a preview made in the project's store, with the seeds that they belong to."""
+    """Copy the calls that a preview made into the project's store, with the seeds that they belong to.
+
+    Args:
+        scratch: the preview's store; home: the project's.
+        scratch_run: the preview's run, in `scratch`.
+    """
     from solon.store.tables import items, seeds
 
     run_id = preview_run_id(recipe)
@@ -155,15 +173,17 @@ def keep_calls(scratch: Store, home: Store, recipe: str, pins: Pins, scratch_run
         seed_rows = [dict(row) for row in connection.execute(select(seeds)).mappings()]
         bodies = _rows(connection, Text, [row["text_id"] for row in seed_rows])
         by_seed = {row["seed_id"]: dict(row) for row in connection.execute(select(items)).mappings()}
-    made: list[tuple[type, Row]] = [*bodies, *((Seed, row) for row in seed_rows)]
+    shared: list[tuple[type, Row]] = [*bodies, *((Seed, row) for row in seed_rows)]
     for seed_id, item in by_seed.items():
         item |= {"id": hash_id(run_id, seed_id), "run_id": run_id, "state": PREVIEW, "reason": None}
-        made.append((Item, item | {"route": None, "pilot": False, "claimed_by": None, "claimed_until": None}))
+        shared.append(
+            (Item, item | {"route": None, "pilot": False, "claimed_by": None, "claimed_until": None})
+        )
     with home.transaction() as connection:
         open_preview_run(connection, recipe, pins, "previews")
         marks = Tombstones(home, connection)  # what was forgotten meanwhile
         gone = {row["id"] for row in seed_rows if marks.has_seed(row["id"])}
-        insert_rows(connection, [(kind, row) for kind, row in made if not gone & _seeds_named(row)])
+        insert_rows(connection, [(kind, row) for kind, row in shared if not gone & _seeds_named(row)])
     places = {seed: hash_id(run_id, seed) for seed in by_seed if seed not in gone}
     share_calls(scratch, home, places, run_id, of_run=scratch_run)
 
@@ -173,7 +193,7 @@ def _seeds_named(row: Row) -> set[str]:
 
 
 def calls_of(store: Store, ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
-    """Role, model, tokens, cost and seconds of calls by the id of their item."""
+    """Role, model, tokens, cost and seconds of the calls with these ids, by the id of their item."""
     from solon.store.tables import calls
 
     names = (
@@ -187,22 +207,22 @@ def calls_of(store: Store, ids: Collection[str]) -> dict[str, list[dict[str, Any
         "attempts",
         "seconds",
     )
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_item: dict[str, list[dict[str, Any]]] = {}
     with store.connect() as connection:
         for chunk in _chunks(list(ids)):
             query = select(calls.c.item_id, *(calls.c[n] for n in names)).where(calls.c.id.in_(chunk))
             for row in connection.execute(query).mappings():
-                found.setdefault(row["item_id"], []).append({n: row[n] for n in names})
-    return found
+                by_item.setdefault(row["item_id"], []).append({n: row[n] for n in names})
+    return by_item
 
 
 def _rows(connection: Connection, table_class: type, ids: Collection[str]) -> list[tuple[type, Row]]:
     table = table_of(table_class)
-    found: list[tuple[type, Row]] = []
+    rows: list[tuple[type, Row]] = []
     for chunk in _chunks(list(ids)):
         query = select(table).where(table.c.id.in_(chunk))
-        found += [(table_class, dict(row)) for row in connection.execute(query).mappings()]
-    return found
+        rows += [(table_class, dict(row)) for row in connection.execute(query).mappings()]
+    return rows
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

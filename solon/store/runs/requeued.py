@@ -1,4 +1,6 @@
-"""Items on their way again after a decision, also an undone one, or in a later attempt: a server's worker goes on."""
+"""Items that are on their way again after a decision or in a later attempt, which the worker of a server goes on
+with.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from solon.store.tables import decisions, items, outbox
 
 
 def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
-    """Take queued items that have a decision, also an undone one, or that a new consensus version sent again."""
+    """Claim up to `limit` queued items that have a decision, also an undone one, or that a new consensus version
+    sent again; returns their ids.
+    """
     chosen = (
         select(items.c.id)
         .where(
@@ -25,7 +29,9 @@ def claim_begun(connection: Connection, run_id: str, limit: int, by: str) -> lis
 
 
 def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
-    """Runs with decisions to deliver; with `begun`, also those with begun items that nobody works on."""
+    """The ids of runs with decisions to deliver; with `begun`, also of those with requeued items that nobody works
+    on.
+    """
     now = clock.now()
     query = (
         select(items.c.run_id)
@@ -37,7 +43,7 @@ def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
         )
         .distinct()
     )
-    found = set(connection.execute(query).scalars())
+    run_ids = set(connection.execute(query).scalars())
     if begun:
         left = (
             select(items.c.run_id)
@@ -50,12 +56,12 @@ def runs_with_work(connection: Connection, *, begun: bool) -> list[str]:
             )
             .distinct()
         )
-        found |= set(connection.execute(left).scalars())
-    return sorted(found)
+        run_ids |= set(connection.execute(left).scalars())
+    return sorted(run_ids)
 
 
 def is_settled(connection: Connection, run_id: str) -> bool:
-    """Has every item of a run come to an end, or to where only another session of the run tries it again?"""
+    """Whether every item of a run has ended, or is where only another session of the run tries it again."""
     own = select(items.c.id).where(items.c.run_id == run_id)
     for open_ in (
         items.c.state.in_(("queued", "running", "waiting")),

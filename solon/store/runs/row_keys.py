@@ -1,8 +1,10 @@
-"""What makes an item of one run the same as an item of another: the row that both came from, or what it came to.
+"""Keys by which items of different runs are the same: they came from the same row of seeds, or came to the same
+record.
 
 A row is what it asks, not its name, its place or the bytes of its file: the recipe, the conversation and the answers
-that came with it, in whatever order. The second of two equal rows of a run is the second one in every run. A record of
-another row is the same where it sets the same answers to the same conversation: one that was exported and imported.
+that came with it, in whatever order. The second of two equal rows of a run is the second one in every run. A record
+of another row is the same where it sets the same answers to the same conversation: one that was exported and
+imported.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ from solon.formats.seeds import SeenIds
 from solon.store.database.ids import keyed_hash
 
 WIDTH = 24
-"""Equal rows share so many characters of their keys."""
+"""Characters of a key without the number that tells equal rows of a run apart."""
 
 
 class RowKeys:
-    """The keys of one run's rows, asked for in the order of the rows. 13 to 27 bytes a row."""
+    """The keys of one run's rows, to be asked for in the order of the rows. It remembers 13 to 27 bytes a row."""
 
     def __init__(self, store_key: str) -> None:
         self._store_key = store_key
@@ -28,7 +30,7 @@ class RowKeys:
         self._again: Counter[str] = Counter()
 
     def of_seed(self, recipe: str, seed: SeedRow) -> str:
-        """The key of the next row."""
+        """The key of the next row, from the row as it was read."""
         return self._key(recipe, seed.conversation(), [answer.text for answer in seed.responses])
 
     def of_content(self, recipe: str, content: Mapping[str, Any]) -> str:
@@ -47,15 +49,15 @@ class RowKeys:
 def pair_key(
     store_key: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str | None]
 ) -> str:
-    """The key of a record by its conversation and its answers, whichever of them is chosen."""
+    """The key of a record, from its conversation and its answers, whichever of them is chosen."""
     return _hash(store_key, "pair", recipe, turns, [answer for answer in answers if answer is not None])
 
 
 def _hash(
     store_key: str, kind: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str]
 ) -> str:
-    said = [part for turn in turns for part in (turn["role"], _plain(turn["content"]))]
-    return keyed_hash(store_key, kind, recipe, str(len(said)), *said, *sorted(map(_plain, answers)))
+    spoken = [part for turn in turns for part in (turn["role"], _plain(turn["content"]))]
+    return keyed_hash(store_key, kind, recipe, str(len(spoken)), *spoken, *sorted(map(_plain, answers)))
 
 
 def conversation_of(content: Mapping[str, Any]) -> list[dict[str, str]]:

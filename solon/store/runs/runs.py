@@ -31,15 +31,27 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 PREVIEW = "preview"
-"""State of the run, one per recipe, under which the calls of previews stand; it is in no list of runs."""
+"""Status of the run, one per recipe, under which the calls of previews stand; it is in no list of runs."""
 KNOWN_RUN = "known"
-"""State of the run, one per recipe, that holds questions whose answer is known; neither is that."""
+"""Status of the run, one per recipe, that holds questions whose answer is known; it is in no list of runs either."""
 UNLISTED = (PREVIEW, KNOWN_RUN)
 
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """Ids of the versions that new items are pinned to. `tagged`: versions in place of these for seeds of a domain."""
+    """The versions that new items of a run are pinned to.
+
+    Attributes:
+        config_id: effective configuration.
+        constitution_id: constitution.
+        rubric_id: rubric.
+        prompts_id: set of prompts.
+        graph_version: version of the recipe's graph.
+        consensus_id: consensus version.
+        certificate_id: certificate in force, None without one.
+        scope: id of the scope of consensus and certificate.
+        tagged: versions of law that take the place of the two above for seeds of a domain.
+    """
 
     config_id: str
     constitution_id: str
@@ -53,24 +65,33 @@ class Pins:
 
     @property
     def law(self) -> tuple[str, ...]:
-        """Ids of all law that the run's items may be under."""
+        """The ids of all law that the run's items may be under."""
         return self.constitution_id, self.rubric_id, *(version.id for version in self.tagged)
 
     def law_of(self, recipe: str, seed: SeedRow) -> dict[str, str]:
-        """The constitution and the rubric of one seed."""
+        """The ids of the constitution and the rubric for one seed, as columns of its item."""
         domains = domains_of(seed.specialty, seed.tags)
-        found = {"constitution_id": self.constitution_id, "rubric_id": self.rubric_id}
+        law = {"constitution_id": self.constitution_id, "rubric_id": self.rubric_id}
         for kind in ("constitution", "rubric"):
             tagged = narrowest([v for v in self.tagged if v.kind == kind], recipe, domains)
             if tagged is not None:
-                found[f"{kind}_id"] = tagged.id
-        return found
+                law[f"{kind}_id"] = tagged.id
+        return law
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the requests of a run took. `cost` counts priced calls only; `unpriced` says how many were not, `builtin`
-    how many the built-in model answered."""
+    """What the requests of a run took.
+
+    Attributes:
+        calls: requests sent.
+        input_tokens: tokens of prompts, where the provider said how many.
+        output_tokens: tokens of answers, where the provider said how many.
+        unknown_tokens: calls whose tokens the provider did not say.
+        cost: of the priced calls, in the run's currency.
+        unpriced: calls without a price.
+        builtin: calls that the built-in model answered.
+    """
 
     calls: int
     input_tokens: int
@@ -94,12 +115,17 @@ def pin_versions(
     panel: str,
     source: str,
 ) -> Pins:
-    """Store the versions in force, where they are not there yet, and return their ids.
+    """Store the versions in force, where they are not there yet, and return what new items are pinned to.
 
     Args:
-        law: ids of the constitution and the rubric in force; tagged: further versions, for seeds of a domain.
+        config: the effective configuration; fingerprint: its hash, of what shapes the data.
+        law: ids of the constitution and the rubric in force.
+        tagged: further versions, for seeds of a domain.
+        prompts: id and templates of the set of prompts.
+        graph: version, recipe and shape of the graph.
         consensus: what is believed before any decision; a learned version of the same scope goes before it.
-        panel: fingerprint of the judges; source: fingerprint of the seeds. Both are part of a certificate's scope.
+        panel: fingerprint of the judges; part of a certificate's scope.
+        source: fingerprint of the seeds, which a certificate must have been granted for.
     """
     now = clock.now()
     constitution_id, rubric_id = law
@@ -146,8 +172,9 @@ def pin_versions(
 
 
 def take_turn(connection: Connection) -> None:
-    """From here to the end of the transaction nobody else looks for a run to go on with or begins one, so that two
-    commands at once work on one run. SQLite has one writer at a time in any case."""
+    """Wait for this process's turn to look for a run to go on with or to begin one. Until the end of the transaction
+    nobody else does, so that two commands at once work on one run. SQLite has one writer at a time in any case.
+    """
     from solon.store.tables import meta
 
     connection.execute(select(meta.c.name).where(meta.c.name == "key").with_for_update())
@@ -164,7 +191,7 @@ def create_run(
     actor: str,
     reuse_run_id: str | None = None,
 ) -> str:
-    """Add a run; returns its id."""
+    """Add a run in the status `loading`, before its items; returns its id."""
     run_id = new_id()
     row = {
         "id": run_id,
@@ -186,9 +213,13 @@ def create_run(
 
 
 def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]]) -> int:
-    """Add seeds and their queued items in chunks; adding them again changes nothing. Returns how many were seen.
+    """Add seeds and their queued items in chunks; returns how many seeds were read. Adding them again changes
+    nothing.
 
     What was forgotten is not added, also where it is forgotten while its file is read.
+
+    Args:
+        rows: place of a seed in its file, from 0, and the seed.
     """
     seen, left, keys = 0, iter(rows), RowKeys(store.key)
     while chunk := list(islice(left, CHUNK)):
@@ -199,16 +230,16 @@ def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, S
         ]
         with store.transaction() as connection:
             marks = Tombstones(store, connection)
-            made: list[tuple[type, Row]] = []
+            new_rows: list[tuple[type, Row]] = []
             for position, seed, name, key in named:
                 if not marks.refuse(seed, name[0]):
-                    made += seed_and_item(store, run, pins, position, seed, name, key)
-            insert_rows(connection, made)
+                    new_rows += seed_and_item(store, run, pins, position, seed, name, key)
+            insert_rows(connection, new_rows)
     return seen
 
 
 def seed_identity(store: Store, seed: SeedRow) -> tuple[str, str]:
-    """Id and body of a seed as this store keeps it."""
+    """The id of a seed in this store, and its content as JSON."""
     content: dict[str, Any] = {
         "prompt": seed.prompt,
         "messages": seed.messages,
@@ -232,7 +263,13 @@ def seed_and_item(
     named: tuple[str, str],
     row_key: str | None = None,
 ) -> list[tuple[type, Row]]:
-    """The rows of a seed, its text and its queued item; `named`: its `seed_identity`; `row_key`: as of `Item`."""
+    """The rows of a seed, its text and its queued item.
+
+    Args:
+        position: place of the seed in its file, from 0.
+        named: the seed's `seed_identity`.
+        row_key: as of `Item`.
+    """
     seed_id, body = named
     now = clock.now()
     text_id, text_row = store.text_row(body, seed_id)
@@ -271,7 +308,9 @@ def seed_and_item(
 
 
 def item_random_seed(root: int, seed_name: str) -> int:
-    """From the seed's own name, not the run's: the same seed draws alike in every run of the same root."""
+    """The random seed of an item, 48 bits. It depends on the seed's name, not on the run, so that the same seed
+    draws alike in every run with the same root.
+    """
     return int(hash_id(root, seed_name)[:12], 16)
 
 
@@ -286,7 +325,7 @@ def _plain(value: object) -> object:
 
 
 def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
-    """A run by its id or the beginning of it; the newest one without.
+    """The run with this id or with an id that begins so; without one, the newest run.
 
     Raises:
         UsageError: there is none, or the beginning fits several.
@@ -296,21 +335,21 @@ def find_run(connection: Connection, run_id: str | None = None) -> RunRow:
         query = query.where(begins(runs.c.id, run_id, "a run"))
     else:
         query = query.where(runs.c.status.not_in(UNLISTED))
-    found = connection.execute(query.limit(2)).mappings().all()
-    if not found:
+    fitting = connection.execute(query.limit(2)).mappings().all()
+    if not fitting:
         name = f" {run_id!r}" if run_id is not None else ""
         raise UsageError(
             f"the store has no run{name}", next_step="see `solon status`, or start one with `solon run`"
         )
-    if run_id is not None and len(found) > 1:
+    if run_id is not None and len(fitting) > 1:
         raise UsageError(f"{run_id!r} fits several runs", next_step="give more of its id")
-    return RunRow(**found[0])
+    return RunRow(**fitting[0])
 
 
 def find_same_run(
     connection: Connection, recipe: str, seeds_fingerprint: str, fingerprint: str
 ) -> RunRow | None:
-    """The newest run of the same recipe, seeds and data-shaping configuration."""
+    """The newest run of the same recipe, seeds and data-shaping configuration; None without one."""
     for row in _runs_over(connection, recipe, seeds_fingerprint):
         payload = config_payload(connection, row.config_id)
         if payload.get("fingerprint") == fingerprint:
@@ -319,17 +358,19 @@ def find_same_run(
 
 
 def latest_over_seeds(connection: Connection, recipe: str, seeds_fingerprint: str) -> RunRow | None:
-    """The newest run of the recipe over the same seeds that came to anything, under whatever configuration."""
-    found = _runs_over(connection, recipe, seeds_fingerprint)
-    return next((row for row in found if _came_to_anything(connection, row.id)), None)
+    """The newest run of the recipe over the same seeds, under whatever configuration, that finished a call or brought
+    an item to a review or an end; None without one.
+    """
+    over_seeds = _runs_over(connection, recipe, seeds_fingerprint)
+    return next((row for row in over_seeds if _came_to_anything(connection, row.id)), None)
 
 
 def _came_to_anything(connection: Connection, run_id: str) -> bool:
-    made = select(calls.c.id).where(calls.c.run_id == run_id, calls.c.attempts > 0)
-    made = made.where(calls.c.content_key != calls.c.id)  # see `ItemJournal.write_vain`
+    finished_calls = select(calls.c.id).where(calls.c.run_id == run_id, calls.c.attempts > 0)
+    finished_calls = finished_calls.where(calls.c.content_key != calls.c.id)  # see `ItemJournal.write_vain`
     rest = select(items.c.id).where(items.c.run_id == run_id)
     rest = rest.where(items.c.state.in_(("waiting", "accepted", "rejected")))
-    return any(connection.execute(query.limit(1)).first() for query in (made, rest))
+    return any(connection.execute(query.limit(1)).first() for query in (finished_calls, rest))
 
 
 def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> Sequence[RunRow]:
@@ -343,41 +384,44 @@ def _runs_over(connection: Connection, recipe: str, seeds_fingerprint: str) -> S
 
 
 def all_runs(connection: Connection) -> list[RunRow]:
-    """Every run, the newest first."""
+    """Every run that people see, the newest first."""
     query = select(runs).where(runs.c.status.not_in(UNLISTED)).order_by(desc(runs.c.created_at))
     return [RunRow(**row) for row in connection.execute(query).mappings()]
 
 
 def config_payload(connection: Connection, config_id: str) -> dict[str, Any]:
-    """An effective configuration as stored, with its `fingerprint`."""
+    """An effective configuration as it is stored, with its `fingerprint`."""
     from solon.store.tables import configs as table
 
     return dict(connection.execute(select(table.c.payload).where(table.c.id == config_id)).scalar_one())
 
 
 def told_families(connection: Connection, rows: Iterable[RunRow]) -> dict[str, str]:
-    """`provider:model` -> family, where the configurations of the runs state one."""
-    found = {}
+    """The families of models that the configurations of these runs state, by `provider:model`."""
+    families = {}
     for row in rows:
         for model in config_payload(connection, row.config_id).get("models", {}).values():
             if model.get("family"):
-                found[str(model["model"])] = str(model["family"])
-    return found
+                families[str(model["model"])] = str(model["family"])
+    return families
 
 
 def set_run(connection: Connection, run_id: str, **values: Any) -> None:
-    """Change columns of a run."""
+    """Set columns of a run, by name."""
     connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
 
 
 def add_active_seconds(connection: Connection, run_id: str, seconds: float) -> None:
+    """Add to the time that processes have worked on a run."""
     connection.execute(
         update(runs).where(runs.c.id == run_id).values(active_seconds=runs.c.active_seconds + seconds)
     )
 
 
 def spent(connection: Connection, run_id: str) -> Spent:
-    """Totals over the journal of a run: every request once, also those that came to nothing. It reads them all."""
+    """The totals over the journal of a run: every request once, also those that came to nothing. It reads all its
+    calls.
+    """
     unknown = case((calls.c.input_tokens.is_(None) | calls.c.output_tokens.is_(None), 1), else_=0)
     unpriced = case((calls.c.cost.is_(None) & (calls.c.attempts > 0), 1), else_=0)
     query = select(

@@ -19,7 +19,7 @@ ENDED = ""
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """Requests, tokens and money."""
+    """Requests, tokens and money that were spent, or are set aside."""
 
     calls: int = 0
     tokens: int = 0
@@ -33,10 +33,11 @@ class Total:
 
 
 def open_account(connection: Connection, run_id: str, by: str) -> Total:
-    """Begin to spend, `by` the name of the worker's claims. Returns what was spent of the run, and is set aside.
+    """Begin to spend of a run as the worker `by`; returns what was spent of the run so far, with what others set
+    aside.
 
-    Where nobody else is at work the journal knows it all, so that what dead workers had set aside is free again. While
-    others are, what those had set aside counts as spent.
+    Call it before the first request. Where nobody else is at work the journal knows everything that was spent, so
+    what dead workers had set aside is free again; while others are, it counts as spent.
     """
     _take_turn(connection, run_id)
     others = connection.execute(
@@ -58,10 +59,13 @@ def open_account(connection: Connection, run_id: str, by: str) -> Total:
 def set_aside(
     connection: Connection, run_id: str, by: str, own: Total, wanted: int, most: int | None
 ) -> tuple[Total, int]:
-    """Set requests aside, before they are sent.
+    """Set requests of a run's limit aside for this worker, before they are sent.
 
     Args:
-        own: what this worker has spent so far. most: requests that the run may make in all.
+        by: name of the worker.
+        own: what this worker has spent so far.
+        wanted: requests that it would like to send.
+        most: requests that the run may make in all, None for any number.
 
     Returns:
         What others have spent or set aside, and how many of the `wanted` requests this worker may send.
@@ -77,7 +81,9 @@ def set_aside(
 
 
 def close_account(connection: Connection, run_id: str, by: str, own: Total) -> None:
-    """End: what was set aside and not spent is free again."""
+    """Note what the worker `by` has spent (`own`) and end its account: what it set aside and did not spend is free
+    again.
+    """
     _take_turn(connection, run_id)
     mine = delete(spending).where(spending.c.run_id == run_id, spending.c.by == by)
     if connection.execute(mine).rowcount == 0:

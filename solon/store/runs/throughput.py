@@ -1,4 +1,4 @@
-"""What runs of a store have measured: calls, tokens, cost and time an item takes, how many ask an expert."""
+"""Means measured over the runs of a store: calls, tokens, cost and time an item takes, how often an expert is asked."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRates:
-    """What an item takes, over finished items of the store's runs. None: not measured, or no price.
+    """What an item takes, measured over finished items of the store's runs.
 
     Attributes:
-        calls, input_tokens, output_tokens, cost: of one item; functions that play a role make no calls.
-        model_seconds: that models and functions took for one item.
-        unsure: share of items, outside the pilot and policies that force it, that a person was asked about.
-        review_seconds: that a person was active on one answer, by an expert's own token.
+        items: number of items measured.
+        calls: requests for one item; functions that play a role make none.
+        input_tokens: tokens of prompts for one item.
+        output_tokens: tokens of answers for one item.
+        cost: of one item, in the run's currency; None where a call has no price.
+        model_seconds: seconds that models and functions took for one item.
+        unsure: share of items, outside the pilot and policies that force it, that a person was asked about; None
+            where there are no such items.
+        review_seconds: seconds that a person was active on one answer, by an expert's own token; None under five
+            answers.
     """
 
     items: int
@@ -44,7 +50,7 @@ class MeasuredRates:
 
 
 def measured_rates(connection: Connection, recipe: str, config_ids: list[str]) -> MeasuredRates | None:
-    """Rates of one recipe under these configurations; None before an item was finished.
+    """The measured means of one recipe under these configurations; None before an item was finished.
 
     Args:
         config_ids: of those runs whose items take the same calls as the planned one.
@@ -115,7 +121,9 @@ def _unsure(connection: Connection, done: object) -> Rate | None:
 
 
 def review_seconds(connection: Connection, recipe: str) -> Rate | None:
-    """Seconds that a person was active on one answer, by an expert's own token; None under five answers."""
+    """The mean of the seconds that a person was active on one answer, by an expert's own token; None under five
+    answers.
+    """
     query = (
         select(decisions.c.active_seconds)
         .join(reviews, reviews.c.id == decisions.c.review_id)
@@ -128,8 +136,9 @@ def review_seconds(connection: Connection, recipe: str) -> Rate | None:
 
 
 def review_seconds_by_group(connection: Connection, recipe: str) -> dict[tuple[str, str], Rate]:
-    """(specialty, language), in lower case and empty where a seed names none -> seconds that a person was active on
-    one answer; groups with fewer than five answers are left out."""
+    """The mean of the seconds that a person was active on one answer, by (specialty, language), each in lower case
+    and empty where a seed names none. Groups with fewer than five answers are left out.
+    """
     query = (
         select(reviews.c.specialty, reviews.c.lang, decisions.c.active_seconds)
         .join(reviews, reviews.c.id == decisions.c.review_id)
@@ -137,10 +146,10 @@ def review_seconds_by_group(connection: Connection, recipe: str) -> dict[tuple[s
         .order_by(decisions.c.decided_at.desc())
         .limit(10 * MOST)
     )
-    found: dict[tuple[str, str], list[float]] = {}
+    by_group: dict[tuple[str, str], list[float]] = {}
     for row in connection.execute(query):
-        found.setdefault((row.specialty or "", row.lang or ""), []).append(float(row.active_seconds))
-    return {group: _rate(seconds) for group, seconds in found.items() if len(seconds) >= 5}
+        by_group.setdefault((row.specialty or "", row.lang or ""), []).append(float(row.active_seconds))
+    return {group: _rate(seconds) for group, seconds in by_group.items() if len(seconds) >= 5}
 
 
 def _rate(values: list[float]) -> Rate:

@@ -1,4 +1,4 @@
-"""What critics hold against the candidates that a panel judged, as the consensus listens to it. Reads only."""
+"""Verdicts and critiques of stored items, in the form in which the consensus takes them. Reads only."""
 
 from __future__ import annotations
 
@@ -36,23 +36,29 @@ _WORST = (
 
 
 def severities(connection: Connection, candidate_ids: Iterable[str]) -> dict[str, float]:
-    """candidate -> its worst finding, 0 (none) to 1 (fatal). Without one where no critic spoke of this very text.
+    """The worst finding of critics on each candidate, from 0 (none) to 1 (fatal); a candidate whose text no critic
+    saw is left out.
 
-    Of what an item brings to another attempt, what was found in an earlier one: it meets no critic again.
+    For a candidate that an item brings to a later attempt it is what was found in an earlier one: it meets no critic
+    again.
     """
     ids = sorted(set(candidate_ids))
     own: dict[str, float] = {}
     earlier: dict[str, float] = {}
     for start in range(0, len(ids), CHUNK):
         for row in connection.execute(_WORST, {"ids": ids[start : start + CHUNK]}):
-            found = own if row.own else earlier
-            found[row.id] = max(found.get(row.id, 0.0), SEVERITY[row.worst])
+            worst = own if row.own else earlier
+            worst[row.id] = max(worst.get(row.id, 0.0), SEVERITY[row.worst])
     return earlier | own
 
 
 def cited_on(connection: Connection, wanted: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Key -> the principles that critics cited on an item's text, in any attempt; `wanted` gives (item, text)."""
-    found: dict[str, tuple[str, ...]] = {}
+    """The principles that critics cited on an item's text, in any attempt, by key.
+
+    Args:
+        wanted: key -> (id of the item, id of the text).
+    """
+    by_key: dict[str, tuple[str, ...]] = {}
     for key, (item_id, text_id) in wanted.items():
         query = (
             select(critiques.c.principles)
@@ -64,12 +70,18 @@ def cited_on(connection: Connection, wanted: Mapping[str, tuple[str, str]]) -> d
             )
         )
         cited = [name for row in connection.execute(query).scalars() for name in row or ()]
-        found[key] = tuple(dict.fromkeys(sorted(cited)))
-    return found
+        by_key[key] = tuple(dict.fromkeys(sorted(cited)))
+    return by_key
 
 
 def held_against(shown: Sequence[str], known: Mapping[str, float]) -> dict[str, float]:
-    """outcome -> what is held against it; empty where one of the candidates met no critic (a revision, say)."""
+    """The severity that critics hold against each outcome; empty where one of the candidates met no critic (a
+    revision, say).
+
+    Args:
+        shown: ids of the candidates, one or two.
+        known: candidate -> severity, see `severities`.
+    """
     if not shown or any(candidate not in known for candidate in shown):
         return {}
     if len(shown) == 1:
@@ -80,7 +92,7 @@ def held_against(shown: Sequence[str], known: Mapping[str, float]) -> dict[str, 
 def against_on(
     connection: Connection, wanted: Iterable[tuple[str, ...]]
 ) -> dict[tuple[str, ...], dict[str, float]]:
-    """What is held against each set of candidates shown; candidates have other ids in every attempt."""
+    """`held_against` for each set of candidates shown; candidates have other ids in every attempt."""
     sets = list(dict.fromkeys(wanted))
     known = severities(connection, (candidate for shown in sets for candidate in shown))
     return {shown: held_against(shown, known) for shown in sets}
@@ -89,10 +101,14 @@ def against_on(
 def votes_on(
     connection: Connection, wanted: Iterable[tuple[str, int, Sequence[str]]]
 ) -> dict[str, tuple[Vote, ...]]:
-    """item -> votes of the panel, and of the resolver, on the candidates shown in that attempt."""
+    """The votes of the panel, and of the resolver, on the candidates shown in an attempt, by item.
+
+    Args:
+        wanted: (id of the item, attempt, ids of the candidates shown).
+    """
     by_item = {item_id: (attempt, tuple(shown)) for item_id, attempt, shown in wanted}
     ids = list(by_item)
-    found: dict[str, list[Vote]] = {item_id: [] for item_id in ids}
+    cast_on: dict[str, list[Vote]] = {item_id: [] for item_id in ids}
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
         for row in connection.execute(
@@ -100,7 +116,7 @@ def votes_on(
         ):
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and shown_to_judge(row) == shown:
-                found[row.item_id].append(Vote.of(row))
+                cast_on[row.item_id].append(Vote.of(row))
         spoke = (
             select(resolutions, calls.c.model)
             .join(calls, calls.c.id == resolutions.c.call_id)
@@ -110,10 +126,10 @@ def votes_on(
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and row.favours_id in shown:
                 side = "AB"[shown.index(row.favours_id)]
-                found[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=side))
-    return {item_id: tuple(votes) for item_id, votes in found.items()}
+                cast_on[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=side))
+    return {item_id: tuple(votes) for item_id, votes in cast_on.items()}
 
 
 def shown_to_judge(verdict: Any) -> tuple[str, ...]:
-    """The candidates that a stored verdict is on: a pair, or one."""
+    """The ids of the candidates that a stored verdict is on: two, or one."""
     return (verdict.a_id,) if verdict.b_id is None else (verdict.a_id, verdict.b_id)

@@ -14,7 +14,14 @@ from solon.store.tables import consensus_versions, constitutions, prompt_sets, r
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """What an item's agents follow, as it was when the item was created."""
+    """What an item's agents follow, as it was when the item was created.
+
+    Attributes:
+        constitution: the principles.
+        rubric: the criteria.
+        prompts: name of a template -> its version and source.
+        consensus: the consensus model as JSON, see `ConsensusModel.from_json`.
+    """
 
     constitution: Constitution
     rubric: Rubric
@@ -23,7 +30,7 @@ class Law:
 
 
 def load_law(store: Store, constitution_id: str, rubric_id: str, prompts_id: str, consensus_id: str) -> Law:
-    """Read pinned versions by their ids."""
+    """The constitution, rubric, prompts and consensus version with these ids, read from the store."""
     with store.connect() as connection:
 
         def one(table: Table, column: str, row_id: str) -> Any:

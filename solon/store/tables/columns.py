@@ -18,17 +18,17 @@ class NullableJSON(JSON):
 
 
 def key() -> Any:
-    """A textual primary key."""
+    """A column for a textual primary key."""
     return Field(primary_key=True, max_length=64)
 
 
 def ref(target: str, *, index: bool = False, nullable: bool = False) -> Any:
-    """A foreign key; `nullable` also makes None the default."""
+    """A column with a foreign key to `target`, e.g. `items.id`; `nullable` also makes None the default."""
     if nullable:
         return Field(default=None, foreign_key=target, index=index, nullable=True, max_length=64)
     return Field(foreign_key=target, index=index, max_length=64)
 
 
 def json_column() -> Any:
-    """Small structured values: ids, numbers, names. Never texts of seeds, models or people."""
+    """A column for small structured values: ids, numbers, names. Never texts of seeds, models or people."""
     return Field(default=None, sa_type=NullableJSON, nullable=True)

@@ -9,7 +9,21 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Constitution(SQLModel, table=True):
-    """One version of a constitution; immutable. Of one name and scope one is `in_force`, the rest are `superseded`."""
+    """One version of a constitution; its document never changes. Of one name and scope one version is in force.
+
+    Attributes:
+        id: the start of the document's fingerprint.
+        name: name of the constitution, the same for all its versions.
+        version: its number, e.g. `1.2.0`.
+        scope: `global`, `recipe:NAME`, `tags:A,B` or both.
+        status: `in_force`, or `superseded` by a later version.
+        document: the whole constitution as JSON.
+        author: who wrote this version, as its document says.
+        reason: why it was written, as its document says.
+        created_at: when the store got it, epoch seconds.
+        in_force_at: when it came into force, epoch seconds.
+        superseded_at: when a later version took its place, None while it is in force.
+    """
 
     __tablename__ = "constitutions"
     id: str = key()
@@ -37,7 +51,21 @@ class Constitution(SQLModel, table=True):
 
 
 class Rubric(SQLModel, table=True):
-    """One version of a rubric; immutable. Of one name and scope one is `in_force`, the rest are `superseded`."""
+    """One version of a rubric; its document never changes. Of one name and scope one version is in force.
+
+    Attributes:
+        id: the start of the document's fingerprint.
+        name: name of the rubric, the same for all its versions.
+        version: its number, e.g. `1.2.0`.
+        scope: `global`, `recipe:NAME`, `tags:A,B` or both.
+        status: `in_force`, or `superseded` by a later version.
+        document: the whole rubric as JSON.
+        author: who wrote this version, as its document says.
+        reason: why it was written, as its document says.
+        created_at: when the store got it, epoch seconds.
+        in_force_at: when it came into force, epoch seconds.
+        superseded_at: when a later version took its place, None while it is in force.
+    """
 
     __tablename__ = "rubrics"
     id: str = key()
@@ -65,7 +93,18 @@ class Rubric(SQLModel, table=True):
 
 
 class ConsensusVersion(SQLModel, table=True):
-    """An immutable, numbered set of judge weights, calibration and threshold."""
+    """An immutable, numbered set of judge weights, calibration and threshold.
+
+    Attributes:
+        id: a hash of the prior's payload, or of scope and number.
+        number: 0 for the prior, which holds before any decision; 1, 2, ... for the learned versions of a scope.
+        kind: `prior`, or the kind of model that a learned one is.
+        scope: id of the scope that it was learned for, see `store.runs.certificates`; empty for the prior.
+        payload: the consensus model as JSON, see `ConsensusModel.from_json`.
+        fitted_on: ids of the decisions that it was fitted on, how many were usable, and whether further ones would
+            help; None for the prior.
+        created_at: when it was made, epoch seconds.
+    """
 
     __tablename__ = "consensus_versions"
     id: str = key()
@@ -78,7 +117,21 @@ class ConsensusVersion(SQLModel, table=True):
 
 
 class Precedent(SQLModel, table=True):
-    """A decided item kept as case law. Its half (seen or held out) is fixed when it is made."""
+    """A decided item kept as case law.
+
+    Attributes:
+        id: a hash of the decision's id.
+        decision_id: the decision that it keeps.
+        item_id: the item that was decided.
+        recipe: recipe of that item.
+        half: `seen` (judges may be shown it) or `held_out` (the test set for amendments); fixed when it is made.
+        group: group of the seed, whose precedents all lie in one half; None where the seed names none.
+        retrievable: whether judges may be shown it by now.
+        retrievable_at: since when, epoch seconds; None before.
+        uses: how many drafts of an amendment have looked at it, of the held-out half; it wears out.
+        overruled_at: when an amendment overruled it, None while it holds.
+        created_at: when it was made, epoch seconds.
+    """
 
     __tablename__ = "precedents"
     id: str = key()
@@ -95,7 +148,25 @@ class Precedent(SQLModel, table=True):
 
 
 class Certificate(SQLModel, table=True):
-    """A promise of agreement with its scope, or the honest refusal of one. Each look at the sample is one row."""
+    """A promise of agreement with its scope, or the honest refusal of one. Each look at the sample is one row.
+
+    Attributes:
+        id: a fresh id.
+        scope: id of the scope that it speaks of: recipe, panel, law and prompts, see `store.runs.certificates`.
+        status: `granted` or `refused`.
+        alpha: the largest share of disagreement that it allows.
+        delta: the probability with which the promise may be wrong, over all looks together.
+        spent_delta: the part of delta that this look took; 0 where nothing was tested.
+        threshold: the confidence from which it accepts (of a cascade: that of the last tier that may accept at all);
+            None where it was refused.
+        consensus_id: the consensus version whose confidences it speaks of.
+        covers: recipe, source (fingerprint) and name of the seeds, target, run, and how answers were written
+            (`made`).
+        figures: everything that was counted and tested, as JSON.
+        reason: why it was granted or refused, in words.
+        created_at: when the sample was looked at, epoch seconds.
+        suspended_at: when an audit alarm took it out of force, None otherwise.
+    """
 
     __tablename__ = "certificates"
     id: str = key()

@@ -11,7 +11,40 @@ FREE = ("state", "leased", "escalated")
 
 
 class Review(SQLModel, table=True):
-    """A pending human checkpoint. States: opening, waiting, decided, withdrawn. It resolves once."""
+    """A pending human checkpoint. It resolves once.
+
+    Attributes:
+        id: a hash of the item, its attempt and the ordinal.
+        item_id: the item that is asked about.
+        run_id: run of that item.
+        recipe: recipe of that run.
+        attempt: attempt of that item.
+        ordinal: number of the item's reviews before it in this attempt; negative for those that no graph waits for.
+        kind: interrupt (a graph waits), audit, overlap, or, for one person: golden, practice, calibration, repeat.
+        state: opening (not saved yet), held (by a budget), waiting, decided or withdrawn.
+        response_schema: form of the answer, e.g. `pair@1`.
+        candidates: list of ids of the candidates shown.
+        reasons: list of {code, text, value} that say why a person is asked.
+        rule: the rule that sent it here, e.g. pilot, threshold, budget or audit.
+        margin: the panel's best probability minus its second, None without a panel.
+        confidence: the probability that an expert agrees with the panel, None without a panel.
+        thread_id: LangGraph thread of the item's attempt.
+        interrupt_id: the interrupt that the answer resumes, None where no graph waits.
+        prefer_actor: the person who should get it, or who alone gets it where it is made for one; None for anybody.
+        content_hash: names the question: the same request with the same candidates.
+        decision_id: the decision that resolved it, None before.
+        created_at: when it was opened, epoch seconds.
+        resolved_at: when it was decided or withdrawn, None before.
+        value: expected number of records that a decision puts right, None where not known.
+        minutes: minutes that a decision is expected to take, None where not known.
+        priority: its place in the queue by value per minute; the lowest comes first.
+        inclusion: known probability with which the item was drawn, None where it was not drawn.
+        specialty: copied from the seed when it begins to wait, in lower case: `next` must find the right one among
+            50,000 by an index. None for any.
+        lang: likewise.
+        escalated: a lead is to answer it.
+        leased: somebody has it in hand.
+    """
 
     __tablename__ = "reviews"
     id: str = key()
@@ -35,13 +68,10 @@ class Review(SQLModel, table=True):
     decision_id: str | None = None
     created_at: float
     resolved_at: float | None = None
-    # What a decision here is worth in records put right, the minutes that it takes, and the place in the queue that
-    # follows (lower comes first). `inclusion`: the known probability with which the item was drawn, where there is one.
     value: float | None = None
     minutes: float | None = None
     priority: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     inclusion: float | None = None
-    # Copied from the seed when the review begins to wait: `next` must find the right one among 50,000 by an index.
     specialty: str | None = None
     lang: str | None = None
     escalated: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
@@ -63,9 +93,23 @@ class Review(SQLModel, table=True):
 class Assignment(SQLModel, table=True):
     """One review in one person's hands: the lease, its token, the draft and the answer.
 
-    States: leased, released, expired, decided, undone, skipped, declined, escalated, second (an answer that came
-    after someone else's decision and is kept as a blind second opinion), vote (the answer of a reviewer who is not
-    proven). `answer` holds ids and small values.
+    Attributes:
+        id: a fresh id.
+        review_id: the review.
+        actor: the person.
+        state: leased, released, expired, decided, undone, skipped, declined, escalated, second (an answer that came
+            after someone else's decision and is kept as a blind second opinion), vote (the answer of a reviewer who
+            is not proven).
+        token: names the lease in requests, so that an answer cannot arrive twice.
+        draft_id: text of an unfinished answer, None without.
+        decision_id: the decision that the answer made, None where it made none.
+        opened_at: when it was handed out, epoch seconds.
+        expires_at: when the lease runs out, epoch seconds.
+        heartbeat_at: when the person was last heard of, epoch seconds.
+        revealed_at: when the person was shown what panel and others say, None while they are blind.
+        closed_at: when the lease ended, None before.
+        answer: ids and small values of the answer, None before.
+        reason: why it was skipped, declined or undone, None otherwise.
     """
 
     __tablename__ = "assignments"
@@ -100,9 +144,37 @@ class Assignment(SQLModel, table=True):
 
 
 class Decision(SQLModel, table=True):
-    """An expert's answer, with who, by which channel, how long it took and under which schema it was given.
+    """An expert's answer, with who gave it, by which channel, how long it took and under which schema.
 
-    `confidence`: only where votes settled the item, the probability that panel and votes give the choice.
+    Attributes:
+        id: a fresh id; of a decision that was carried over a hash of the review and the earlier one.
+        review_id: the review answered.
+        item_id: its item.
+        ordinal: ordinal of the review.
+        actor: who decided.
+        channel: how it came: page, api, cli, python, bulk, import, votes, carried, adjudication.
+        choice: what was chosen, from the closed set of the response schema.
+        candidate_id: the candidate chosen, None where the choice names none.
+        edit_id: text of the edited candidate, None without.
+        guidance_id: text of what a redraft should do, None without.
+        rationale_id: text of the reasons, None without.
+        principles: list of ids of the principles cited.
+        flags: candidate id -> list of flags, e.g. unsafe.
+        scores: criterion -> score, None without.
+        strength: how clear the preference is, 1 to 3; None where it was not asked.
+        label: the label chosen, in recipes of labels; None otherwise.
+        response_schema: form of the answer.
+        content_hash: names the question: the same request with the same candidates.
+        counts: it was given by an expert with a token of their own, and counts for learning.
+        opened_at: when the review was opened, None where not known.
+        first_input_at: when the person first touched the form, None where not known.
+        decided_at: when it was decided, epoch seconds.
+        active_seconds: time that the person was active on it, None where not known.
+        undone_at: when it was taken back, None while it stands.
+        carried_from: the decision of an earlier run that it repeats, None otherwise.
+        confidence: probability that panel and votes give the choice; only where votes settled the item.
+        overruled_by: the adjudicated decision that took its place, None otherwise; the answer itself stays as its
+            author's evidence.
     """
 
     __tablename__ = "decisions"
@@ -132,14 +204,24 @@ class Decision(SQLModel, table=True):
     undone_at: float | None = None
     carried_from: str | None = None
     confidence: float | None = None
-    # The adjudicated decision that took its place; the answer itself stays as its author's evidence.
     overruled_by: str | None = Field(default=None, max_length=64)
 
     __table_args__ = (Index("ix_decisions_answers", "actor", "undone_at", "decided_at"),)
 
 
 class Outbox(SQLModel, table=True):
-    """Decisions on their way into the graphs. Applied only once the resulting state names the decision."""
+    """A decision on its way into its graph. Applied only once the resulting state names the decision.
+
+    Attributes:
+        decision_id: the decision.
+        item_id: the item whose graph waits for it.
+        created_at: when it was decided, epoch seconds.
+        claimed_by: name of the worker that delivers it, None where none does.
+        claimed_until: when that claim runs out, None without one.
+        applied_at: when the graph had taken it in, None before.
+        tries: how often a worker began to deliver it.
+        problem: why the last try failed, None where none did.
+    """
 
     __tablename__ = "outbox"
     decision_id: str = key()
@@ -155,7 +237,16 @@ class Outbox(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """What happened, by whom; ids and numbers only, never texts."""
+    """What happened, by whom; ids and numbers only, never texts.
+
+    Attributes:
+        id: a fresh id, roughly ordered by time.
+        at: when it happened, epoch seconds.
+        actor: who did it; `system` where no person did.
+        kind: what happened, e.g. `withdrawn`.
+        subject: id of what it happened to.
+        detail: further ids and numbers.
+    """
 
     __tablename__ = "events"
     id: str = key()

@@ -8,8 +8,21 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Hold(SQLModel, table=True):
-    """An item that the scan parked. States: held, released, rejected. `findings`: [kind, field, start, end], never
-    the text itself. What a named person decided holds for the same seed in later runs too."""
+    """An item that the privacy scan parked. What a named person decided holds for the same seed in later runs too.
+
+    Attributes:
+        id: a hash of the item and the scanner.
+        item_id: the item held back.
+        seed_id: its seed.
+        run_id: its run.
+        state: held, released or rejected.
+        scanner: identity of the scanner: its version and plug-in.
+        findings: list of [kind, field, start, end], offsets in characters; never the text itself.
+        created_at: when the scan found it, epoch seconds.
+        closed_by: name of the person who decided, None while it is held.
+        closed_at: when they decided, None while it is held.
+        reason_id: text of their reason, None while it is held.
+    """
 
     __tablename__ = "privacy_holds"
     id: str = key()
@@ -26,7 +39,14 @@ class Hold(SQLModel, table=True):
 
 
 class Tombstone(SQLModel, table=True):
-    """What may not come back. The id is a keyed hash of the kind (seed, text, id, group, subject) and its value."""
+    """What may not come back, as a mark that tells nothing of what was forgotten.
+
+    Attributes:
+        id: keyed hash of the kind and the value that it stands against.
+        kind: what the value is: seed, text, id, group or subject.
+        act: id of the forgetting that set it.
+        created_at: when it was set, epoch seconds.
+    """
 
     __tablename__ = "tombstones"
     id: str = key()

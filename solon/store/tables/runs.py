@@ -9,7 +9,7 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Meta(SQLModel, table=True):
-    """Facts about the store itself: its key for hashes, its format."""
+    """Facts about the store itself, by name: its key for hashes, say, or whether what was erased was overwritten."""
 
     __tablename__ = "meta"
     name: str = key()
@@ -17,7 +17,15 @@ class Meta(SQLModel, table=True):
 
 
 class Text(SQLModel, table=True):
-    """Every text of the project. Erasing a text keeps its row, so that what points to it still stands."""
+    """A text of the project: every one lies here, and other tables point to it. Erasing one keeps its row, so that
+    what points to it still stands.
+
+    Attributes:
+        id: a hash of the text and its seed, keyed with the store's secret.
+        seed_id: the seed that the text belongs to, None where it belongs to none.
+        body: the text itself, None once it was erased.
+        erased_at: when it was erased, epoch seconds; None while it is there.
+    """
 
     __tablename__ = "texts"
     id: str = key()
@@ -45,7 +53,14 @@ class PromptSet(SQLModel, table=True):
 
 
 class GraphVersion(SQLModel, table=True):
-    """A version is nodes, edges, state and response schema of a recipe's graph; not prompts, not code."""
+    """A version of a recipe's graph, as far as a stored checkpoint depends on it; neither prompts nor code.
+
+    Attributes:
+        id: a hash of the shape.
+        recipe: the recipe.
+        shape: nodes, edges, state and response schema, as JSON.
+        created_at: when it was first used, epoch seconds.
+    """
 
     __tablename__ = "graph_versions"
     id: str = key()
@@ -55,7 +70,22 @@ class GraphVersion(SQLModel, table=True):
 
 
 class Seed(SQLModel, table=True):
-    """One seed. Its texts (prompt, messages, input, reference, responses, metadata) lie in one JSON text."""
+    """One seed: what an item starts from.
+
+    Attributes:
+        id: a hash of its name and texts, keyed with the store's secret: the same seed is stored once.
+        external_id: its name in the file that it came from.
+        text_id: JSON text with prompt, messages, input, reference, responses, metadata and recorded verdicts.
+        group: seeds of one group are never split over the halves of the test set; None for a group of its own.
+        subject: the person whom the text is about, by whom it can be forgotten; None where unknown.
+        lang: language code, None where unknown.
+        specialty: field that a reviewer of it should know, None for any.
+        tags: list of tags, by which law for a domain applies.
+        source: where it comes from, None where unknown.
+        licence: licence of the text, None where unknown.
+        consent: what its subject consented to, None where unknown.
+        created_at: when it was first stored, epoch seconds.
+    """
 
     __tablename__ = "seeds"
     id: str = key()
@@ -73,7 +103,25 @@ class Seed(SQLModel, table=True):
 
 
 class Run(SQLModel, table=True):
-    """One recipe over one set of seeds under one configuration."""
+    """One recipe over one set of seeds under one configuration.
+
+    Attributes:
+        id: a fresh id, roughly ordered by time.
+        recipe: name of the recipe.
+        status: loading, running, waiting (for people), stopped or done; `preview` and `known` for runs in no list.
+        config_id: the effective configuration.
+        seeds_name: name of the file or set of seeds.
+        seeds_fingerprint: hash of the set of seeds; the same for the same set.
+        reuse_run_id: an earlier run whose finished calls are taken over, None without.
+        scope: id of the scope of its consensus and certificates, see `store.runs.certificates`.
+        random_seed: root of every random draw of the run.
+        bad_rows: rows of the file that could not be read.
+        actor: who began it.
+        created_at: when it began, epoch seconds.
+        active_seconds: time that processes have worked on it.
+        finished_at: when a process last stopped working on it, None while the first one does.
+        stopped_because: why it stopped before its end, None where it did not.
+    """
 
     __tablename__ = "runs"
     id: str = key()
@@ -94,11 +142,39 @@ class Run(SQLModel, table=True):
 
 
 class Item(SQLModel, table=True):
-    """One seed on its way through a recipe. The pinned columns are its immutable context, but that an item which is
-    judged again under new law is pinned to that, with the ids of the candidates that it had (`carried`).
+    """One seed on its way through a recipe. The columns from `config_id` to `random_seed` are its immutable context;
+    only an item that is judged again under new law, or that follows a new consensus version, is pinned anew.
 
-    `row_key` is the same for the same row of seeds in every run, see `solon.store.runs.row_keys`; None where it stands
-    apart from every run."""
+    Attributes:
+        id: a hash of the run and the seed.
+        run_id: its run.
+        seed_id: its seed.
+        row_key: the same for the same row of seeds in every run, see `store.runs.row_keys`; None where it stands
+            apart from every run.
+        recipe: recipe of the run.
+        position: place of the seed in its file, from 0.
+        state: queued, running, waiting (for a person), accepted, rejected, failed, parked or forgotten.
+        attempt: 0, and one more each time that it is judged anew; earlier attempts stay.
+        route: how it was settled, see `Record`; None before.
+        reason: why it ended or was parked, None otherwise.
+        pilot: it was drawn into the random pilot sample.
+        config_id: effective configuration that it is pinned to.
+        constitution_id: constitution that it is pinned to.
+        rubric_id: rubric that it is pinned to.
+        prompts_id: set of prompts that it is pinned to.
+        graph_version: version of the recipe's graph that it is pinned to.
+        consensus_id: consensus version that it is pinned to.
+        certificate_id: certificate in force that it is pinned to, None without one.
+        precedents_until: only precedents that were retrievable before this are shown to its judges, epoch seconds.
+        carried: list of ids of the candidates that it is judged on again under new law; None otherwise.
+        random_seed: 48 bits that decide its draws, from the run's random seed and the seed's name.
+        created_at: when it was added, epoch seconds.
+        starts: how often a worker has begun to work on it.
+        finished_at: when it was accepted, rejected, failed or forgotten, None before.
+        claimed_by: name of the worker that works on it, None where none does.
+        claimed_until: when that claim runs out unless it is prolonged, None without one.
+        screened_by: identity of the privacy scanner that has looked at it, None before.
+    """
 
     __tablename__ = "items"
     id: str = key()
@@ -137,7 +213,38 @@ class Item(SQLModel, table=True):
 
 
 class Call(SQLModel, table=True):
-    """The journal: one finished model call, with its outcome, also when that outcome is an error."""
+    """One finished model call of the journal, with its outcome, also when that outcome is an error.
+
+    Attributes:
+        id: a hash of run and content key; a fresh id where the call came to nothing.
+        content_key: hash of all that decides the answer; equals `id` where the call came to nothing and answers no
+            other.
+        run_id: the run that it counts for.
+        item_id: the item that it was made for.
+        seed_id: seed of that item, by which a later run finds it.
+        role: generator, critic, judge, ...: what the model did.
+        seat: the place of the model in that role; tells calls with equal prompts apart.
+        sample: number of the try, from 0, where a model is asked the same several times.
+        round: the round of drafts.
+        model: the model as the configuration names it, or the function.
+        parameters: what was sent with the prompt, e.g. temperature and max_tokens.
+        template: name of the prompt's template.
+        prompt_id: text of the whole prompt.
+        answer_id: text of the answer, None where there was none to keep.
+        outcome: `ok`, or the kind of error, e.g. `refused`, `bad_output`, `taken_over`.
+        error_id: text of the error, None without one.
+        logprobs: log probabilities that came with the answer; None where they were not asked for.
+        finish_reason: why the model stopped, in the provider's word; None where it said nothing.
+        input_tokens: tokens of the prompt, None where the provider did not say.
+        output_tokens: tokens of the answer, None where the provider did not say.
+        cost: what it cost in `currency`, None without a price.
+        currency: currency of the price, None without one.
+        attempts: requests sent for it; 0 for functions.
+        seconds: how long it took.
+        request_id: the provider's id of the last request, None without.
+        reused_from: id of the call that it was copied from, None where it was made for this run.
+        created_at: when it was stored, epoch seconds.
+    """
 
     __tablename__ = "calls"
     id: str = key()
@@ -172,7 +279,16 @@ class Call(SQLModel, table=True):
 
 
 class Spending(SQLModel, table=True):
-    """What one worker has spent of a run, with what it has set aside to spend; `by` empty: those that have ended."""
+    """What one worker has spent of a run, with what it has set aside to spend.
+
+    Attributes:
+        run_id: the run.
+        by: name of the worker; empty for all those that have ended.
+        calls: requests sent or set aside.
+        tokens: tokens of prompts and answers.
+        cost: in the run's currency.
+        until: when the worker counts as dead unless it prolongs its claims, epoch seconds.
+    """
 
     __tablename__ = "spending"
     run_id: str = Field(primary_key=True, foreign_key="runs.id", max_length=64)

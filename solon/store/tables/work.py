@@ -9,7 +9,22 @@ from solon.store.tables.columns import json_column, key, ref
 
 
 class Candidate(SQLModel, table=True):
-    """A draft, a revision, a given response or an expert's edit. `prompt_text_id` only where it has its own prompt."""
+    """A draft, a revision, a given response or an expert's edit.
+
+    Attributes:
+        id: a hash of the item, its attempt, and the step and place where it was made.
+        item_id: the item that it answers.
+        attempt: the attempt of the item.
+        round: 0 for the first drafts, one more with every redraft.
+        ordinal: its place among those of its step; of an edit the number of the reviews before it.
+        kind: draft, given, revision or edit; of a draft that was not used what was wrong with it, e.g. `duplicate`.
+        text_id: its text.
+        prompt_text_id: the instruction that it answers, only where it has one of its own; None: that of the seed.
+        parent_id: the candidate that it revises, edits or repeats in a later attempt; None otherwise.
+        call_id: the call of the journal that wrote it, None where none did.
+        author: the model, function, person or source that wrote it.
+        created_at: when it was stored, epoch seconds.
+    """
 
     __tablename__ = "candidates"
     id: str = key()
@@ -27,7 +42,20 @@ class Candidate(SQLModel, table=True):
 
 
 class Critique(SQLModel, table=True):
-    """A critic's findings on one candidate: a JSON text of {principle, quote, severity, suggestion}."""
+    """A critic's findings on one candidate.
+
+    Attributes:
+        id: a hash of the item, its attempt, the round and the candidate's place.
+        item_id: the item.
+        attempt: its attempt.
+        candidate_id: the candidate criticised.
+        text_id: JSON text of its findings, each {principle, quote, severity, suggestion}.
+        call_id: the call that made it, in the journal.
+        worst: the worst severity found: none, minor, major or fatal.
+        principles: list of ids of the principles cited.
+        abstained: why the critic found nothing to say, e.g. a broken answer; None where it spoke.
+        created_at: when it was stored, epoch seconds.
+    """
 
     __tablename__ = "critiques"
     id: str = key()
@@ -43,9 +71,28 @@ class Critique(SQLModel, table=True):
 
 
 class Verdict(SQLModel, table=True):
-    """One judge's finding on a pair (a, b) or a single candidate (a). `p` is the probability of a (or of accept).
+    """One judge's finding on a pair (a, b) or on a single candidate (a).
 
-    `order` tells which of the two the judge saw first; `outcome` is already mapped back: A is candidate a.
+    Attributes:
+        id: a hash of the item, its attempt, round, pair and place.
+        item_id: the item.
+        attempt: its attempt.
+        round: the round of drafts that the candidates are of.
+        a_id: the first candidate shown.
+        b_id: the second, None where a single candidate was judged.
+        judge: the model or function that votes; several seats of one judge are one voter.
+        seat: the judge's place on the panel.
+        order: `AB` or `BA`: whichever the judge saw first stands first; empty on a single candidate.
+        sample: number of the try, from 0, where a judge is asked several times.
+        outcome: A, B or tie, accept or reject, or abstain; mapped back from the order seen, so that A is candidate
+            a.
+        p: probability of candidate a (of accept, on a single one); None where the judge gave none.
+        confidence: what the judge said of itself, 0 to 1; None where it said nothing.
+        scores: criterion of the rubric -> score; None where it was not asked for scores.
+        rationale_id: text of its reasons, None without.
+        call_id: the model call that made it, None where it came with the seed.
+        abstained: why there is no finding, None where there is one.
+        created_at: when it was stored, epoch seconds.
     """
 
     __tablename__ = "verdicts"
@@ -70,7 +117,20 @@ class Verdict(SQLModel, table=True):
 
 
 class Resolution(SQLModel, table=True):
-    """The resolver's answer to a split panel: the rule that it cites, or that it hands over."""
+    """The resolver's answer to a split panel: the rule that it cites, or that it hands over.
+
+    Attributes:
+        id: a hash of the item, its attempt, round and pair.
+        item_id: the item.
+        attempt: its attempt.
+        round: the round of drafts that the candidates are of.
+        favours_id: the candidate that it favours, None where it favours none.
+        cites: list of the principles and precedents that settle it.
+        handed_over: why the question goes to a person, None where it was settled.
+        text_id: text of its reasons, None without.
+        call_id: the model call that made it.
+        created_at: when it was stored, epoch seconds.
+    """
 
     __tablename__ = "resolutions"
     id: str = key()
@@ -88,8 +148,37 @@ class Resolution(SQLModel, table=True):
 class Record(SQLModel, table=True):
     """A finished row, unique per item and attempt, with the law that it was accepted under. Superseded rows stay.
 
-    `pair_key` is the same wherever the same answers are set to the same conversation, see
-    `solon.store.runs.row_keys`."""
+    Attributes:
+        id: a hash of the item and its attempt.
+        item_id: the item that it came from.
+        run_id: the run of that item.
+        attempt: the attempt of that item.
+        recipe: recipe of the run.
+        kind: what was settled: prefer, tie, edit, accept or label.
+        chosen_id: the better candidate, or the one accepted; None for a tie.
+        rejected_id: the worse candidate, None without a pair or for a tie.
+        pair_key: the same wherever the same answers are set to the same conversation, see `store.runs.row_keys`;
+            None without a chosen candidate.
+        shown: list of ids of the candidates that panel or person compared.
+        label: the label that a person gave, in recipes of labels; None otherwise.
+        margin: the panel's best probability minus its second, None without a panel.
+        confidence: the probability that an expert agrees (of panel and votes together where those settled it), None
+            without either.
+        soft_label: the panel's probability that the chosen one is the better one, .5 for a tie; None where it did
+            not judge it.
+        tier: the last tier of the panel that was asked, None without a panel.
+        scores: criterion -> score that the deciding person gave, None without.
+        route: how it was settled: by the machine (consensus, resolved, redrafted), `voted` or `decided`.
+        provisional: decided by no single expert, and not covered by a certificate in force.
+        certificate_id: the certificate that it was accepted under, None without one.
+        consensus_id: the consensus version in use.
+        constitution_id: the constitution in use.
+        rubric_id: the rubric in use.
+        decision_id: the decision, by a person or by votes, that settled it; None where the panel did.
+        superseded_at: when a later attempt took its place, None while it counts.
+        stale_at: when the law under which the panel accepted it was amended, None otherwise.
+        created_at: when it was made, epoch seconds.
+    """
 
     __tablename__ = "records"
     id: str = key()
@@ -123,7 +212,16 @@ class Record(SQLModel, table=True):
 
 
 class Fingerprint(SQLModel, table=True):
-    """One MinHash band of an accepted or pending instruction: equal bands are near-duplicate suspects."""
+    """One MinHash band of an accepted or pending instruction: equal bands are near-duplicate suspects.
+
+    Attributes:
+        id: a hash of the candidate and the band.
+        scope: name of the recipe within which instructions must differ.
+        band: hash of the band's rows.
+        candidate_id: the candidate that the text belongs to.
+        item_id: the item of that candidate.
+        signature: the whole MinHash as a JSON list, to estimate the similarity from.
+    """
 
     __tablename__ = "fingerprints"
     id: str = key()

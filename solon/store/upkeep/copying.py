@@ -26,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def copy_store(source: Store, target_url: str, on_progress: Progress | None = None) -> dict[str, int]:
-    """Copy every table of `source` into the empty database at `target_url`; returns rows by table.
+    """Copy every table of `source` into the empty database at `target_url`; returns the number of rows by table.
 
     The copy is of one snapshot, keeps every id and the store's key, and is all there or not at all.
 
@@ -85,15 +85,15 @@ def _point_back(table: Table, column: Column[Any], reading: Connection, writing:
     (key,) = table.primary_key.columns
     joined = update(table).where(key == bindparam("row")).values({column.name: bindparam("named")})
     query = select(key.label("row"), column.label("named")).where(column.is_not(None))
-    with reading.execute(query.execution_options(yield_per=BATCH)) as found:
-        for part in found.mappings().partitions():
+    with reading.execute(query.execution_options(yield_per=BATCH)) as result:
+        for part in result.mappings().partitions():
             writing.execute(joined, [dict(row) for row in part])
 
 
 def _batches(reading: Connection, table: Table) -> Generator[list[dict[str, Any]]]:
     query = select(table).execution_options(yield_per=BATCH)
-    with reading.execute(query) as found:  # PostgreSQL keeps a cursor open until it is told otherwise
-        for part in found.mappings().partitions():
+    with reading.execute(query) as result:  # PostgreSQL keeps a cursor open until it is told otherwise
+        for part in result.mappings().partitions():
             yield [dict(row) for row in part]
 
 

@@ -1,4 +1,4 @@
-"""What keeps a database small, sound and clean: its threads, damaged files, and bytes that are given back or erased."""
+"""Keeping a database small, sound and without traces of what was erased: old threads, damaged files, free pages."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from solon.store.tables.runs import Meta
 UNDER_WAY = ("queued", "running", "waiting", "parked")
 CHECKPOINT_TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
 TURN = 0.2
-"""Seconds that others wait at most while we wait for our turn, and that they have before we ask again."""
+"""Seconds for which a wait for a lock may hold others up, and which they then have before we ask for it again."""
 LOCKED = "55P03"
 """PostgreSQL: the lock was not to be had in time."""
 
 
 def waiting_attempts(store: Store, states: Sequence[str] = UNDER_WAY) -> Iterator[tuple[str, int]]:
-    """Item and attempt of everything that has not ended, or is in these states."""
+    """(item id, attempt) of every item that has not ended, or of those in the given states."""
     with store.connect() as connection:
         query = select(items.c.id, items.c.attempt).where(items.c.state.in_(states))
         for row in connection.execute(query.execution_options(yield_per=1000)):
@@ -34,7 +34,7 @@ def waiting_attempts(store: Store, states: Sequence[str] = UNDER_WAY) -> Iterato
 
 
 def stored_threads(store: Store) -> set[str]:
-    """The ids of all threads that have a checkpoint."""
+    """The ids of all graph threads that have a checkpoint."""
     if sqlite_path(store.url) is None:
         with store.connect() as connection:
             return set(connection.execute(text("SELECT DISTINCT thread_id FROM checkpoints")).scalars())
@@ -50,19 +50,19 @@ def damage_of(path: Path) -> str:
         return ""
     try:
         with closing(sqlite3.connect(path, timeout=30)) as connection:
-            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            report = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         return str(error) if is_damage(error) else ""
-    return "" if found == "ok" else found.splitlines()[-1]
+    return "" if report == "ok" else report.splitlines()[-1]
 
 
 def is_damage(error: BaseException | None) -> bool:
-    """Is it the file itself that is broken, and not that it is locked, read-only or on a full disk?"""
+    """Whether an error says that the file itself is broken, not that it is locked, read-only or on a full disk."""
     return type(error) is sqlite3.DatabaseError
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file, with its log, to a name that nothing else has; returns that."""
+    """Rename a damaged file, with its log, to a name that nothing else has; returns the new path."""
     stamp, number = time.strftime("%Y%m%d-%H%M%S", time.gmtime()), 0
     aside = path.with_name(f"{path.name}.damaged-{stamp}")
     while aside.exists():
@@ -77,15 +77,17 @@ def set_aside(path: Path) -> Path:
 
 
 def is_clean(store: Store) -> bool:
-    """Was all that was ever erased in these files overwritten? PostgreSQL overwrites nothing by itself."""
+    """Whether everything that was ever erased in these files was overwritten. PostgreSQL overwrites nothing by
+    itself.
+    """
     with store.connect() as connection:
         return connection.execute(select(meta.c.name).where(meta.c.name == CLEAN)).first() is not None
 
 
 def cut_log(path: Path) -> bool:
-    """Bring what the log of a SQLite file holds into the file, which overwrites what was erased, and cut it to nothing.
+    """Move what the log of a SQLite file holds into the file, which overwrites what was erased, and empty the log.
 
-    Others go on reading and writing meanwhile. False where one of them reads an older state for too long.
+    Others go on reading and writing meanwhile. Returns False where one of them reads an older state for too long.
     """
     if not path.exists():
         return True
@@ -100,7 +102,7 @@ def cut_log(path: Path) -> bool:
 
 
 def compact_file(path: Path) -> None:
-    """Write a SQLite file anew, without free pages, and cut its log. Nobody else can write meanwhile."""
+    """Write a SQLite file anew, without free pages, and empty its log. Nobody else can write meanwhile."""
     url = f"sqlite:///{path}"
     if not path.exists():
         return
@@ -111,9 +113,11 @@ def compact_file(path: Path) -> None:
 
 
 def rewrite_tables(store: Store, names: Collection[str] | None = None) -> list[str]:
-    """Write tables of PostgreSQL anew (default: all), one by one, without their dead rows: a plain VACUUM leaves bytes.
+    """Write tables of PostgreSQL anew (default: all), one by one, without their dead rows, whose bytes a plain
+    VACUUM leaves.
 
-    Each is locked while it is written, and nobody waits longer for one that others hold. Returns those that were held.
+    Each is locked while it is written. Returns the names of those that others held for too long, which stay as they
+    are.
     """
     known = (*(table.name for table in metadata.sorted_tables), *CHECKPOINT_TABLES)
     held = []
@@ -146,7 +150,7 @@ def _rewrite(connection: Connection, name: str) -> bool:
 
 
 def compact(store: Store) -> list[str]:
-    """Write the whole store and its checkpoints anew, without what was erased; returns tables that others held."""
+    """Write the whole store and its checkpoints anew, without what was erased; returns the tables that others held."""
     path = sqlite_path(store.url)
     if path is None:
         return rewrite_tables(store)
