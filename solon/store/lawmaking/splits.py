@@ -19,7 +19,16 @@ from solon.store.runs.laws import Document, LawVersion, history
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
-    """A decision that cited what is split (`cited`), with ids of the parts it may belong to, the likeliest first."""
+    """A decision that cited what is split now, and the parts that it may belong to.
+
+    Attributes:
+        precedent_id: the precedent that the decision made.
+        decision_id: the decision.
+        item_id: the item decided.
+        part: half of the precedent, `seen` or `held_out`.
+        cited: id of the principle or criterion that is split.
+        may: ids of the parts that the decision may belong to, the likeliest first.
+    """
 
     precedent_id: str
     decision_id: str
@@ -56,7 +65,7 @@ def belongings(
 
 
 def covered_ids(connection: Connection, law: LawVersion) -> set[str]:
-    """Ids that a decision may cite and be covered: those in force, and those whose parts are."""
+    """Ids that a decision may cite and be covered by the law: those in force, and those whose parts are."""
     versions = [version.document for version in history(connection, law.kind, law.name)]
     splits = splits_of([*versions, law.document])
     known = set(law.document.ids())
@@ -64,7 +73,11 @@ def covered_ids(connection: Connection, law: LawVersion) -> set[str]:
 
 
 def split_notes(versions: Sequence[LawVersion]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """id of a version -> what it split, and into what; versions of several names and scopes, the oldest first."""
+    """What each version split, and into what, by the version's id; versions that split nothing are missing.
+
+    Args:
+        versions: of several names and scopes, the oldest first.
+    """
     last: dict[tuple[str, str], LawVersion] = {}
     found = {}
     for version in versions:

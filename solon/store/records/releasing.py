@@ -101,7 +101,7 @@ def _parts(values: Iterable[str], size: int = exporting.CHUNK) -> Iterator[list[
 
 
 def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, list[str]]:
-    """record -> names of the releases that hold it."""
+    """Names of the releases that hold each record, by the record's id; records that none holds are missing."""
     table, log = _table("events"), _table("audit_log")
     sealed = {
         row.subject: row.detail["sha256"]
@@ -122,7 +122,7 @@ def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, 
 
 
 def row_keys(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
-    """item -> what is the same for the same row of seeds in every run; those that have it."""
+    """The key of each item that is the same for the same row of seeds in every run; items without one are missing."""
     items = _table("items")
     found: dict[str, str] = {}
     for part in _parts(item_ids):
@@ -132,7 +132,7 @@ def row_keys(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
 
 
 def item_states(connection: Connection, item_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
-    """item -> its state, and whether its seed's text was erased."""
+    """The state of each item, and whether its seed's text was erased, by the item's id."""
     items, seeds, texts = (_table(name) for name in ("items", "seeds", "texts"))
     found: dict[str, tuple[str, bool]] = {}
     for start in range(0, len(item_ids), 500):

@@ -12,7 +12,7 @@ CHUNK = 500
 
 
 def scores_on(connection: Connection, candidate_ids: Sequence[str]) -> dict[str, list[dict[str, float]]]:
-    """candidate -> what each judge who saw it alone scored it by criterion."""
+    """What each judge who saw a candidate alone scored it by criterion, by the candidate's id."""
     found: dict[str, list[dict[str, float]]] = {}
     for start in range(0, len(candidate_ids), CHUNK):
         part = candidate_ids[start : start + CHUNK]

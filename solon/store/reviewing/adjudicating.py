@@ -34,7 +34,25 @@ WITH_TEXT = ("edit", "redraft")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A disagreement as it is stored, with its answers in the order in which their reviewers are numbered."""
+    """A disagreement as it is stored, with its answers in the order in which their reviewers are numbered.
+
+    Attributes:
+        id: its id.
+        item_id: the item whose question it is about.
+        review: a review of the question.
+        state: open, decided, contested or withdrawn.
+        given: the blind answers to the question, that of reviewer 1 first.
+        actor: the lead who settled it; None while it is open.
+        informed: that lead had read the item, and with it the panel's votes, before settling it.
+        choice: what the lead ruled; None while it is open.
+        candidate_id: the candidate preferred; None unless the choice is `prefer`.
+        principle: id of the principle that decided; None where none was named.
+        reason_id: id of the text that says why; None while it is open.
+        decision_id: the decision that holds by the ruling; None where the question was left contested.
+        soft: id of a text -> share of people who hold it to be the better one; None unless contested.
+        created_at: when the answers first differed, in epoch seconds.
+        decided_at: when it was settled, in epoch seconds; None while it is open.
+    """
 
     id: str
     item_id: str
@@ -79,7 +97,7 @@ def find_case(connection: Connection, case_id: str) -> Case:
 
 
 def list_cases(connection: Connection, state: str | None = "open", *, limit: int = 100) -> list[Case]:
-    """Disagreements in a state, the oldest first."""
+    """Disagreements in a state (None: in any), the oldest first."""
     query = select(adjudications.c.id).order_by(adjudications.c.created_at, adjudications.c.id).limit(limit)
     if state is not None:
         query = query.where(adjudications.c.state == state)
@@ -179,7 +197,7 @@ def _check_ruling(
     principle: str | None,
     reason: str,
 ) -> str | None:
-    """The text that is preferred, where one is."""
+    """The id of the text that is preferred; None where the ruling prefers none."""
     if choice not in case.choices:
         raise InvalidDecision(
             f"choice: {choice[:60]!r} is none here", next_step=f"choices: {', '.join(case.choices)}"
@@ -211,7 +229,7 @@ def _rule(
     principle: str | None,
     reason: str,
 ) -> str:
-    """Make the outcome the item's own; the decision that now holds."""
+    """Make the ruling the outcome of the item, and return the id of the decision that now holds."""
     standing = _standing(connection, case)
     review = find_review(connection, standing["review_id"])
     texts = text_ids(connection, review.candidates)
@@ -281,7 +299,7 @@ def _standing(connection: Connection, case: Case) -> dict[str, Any]:
 
 
 def _take_back_what_followed(connection: Connection, standing: Mapping[str, Any], now: float) -> None:
-    """Answers to what the item went on to ask: under the new outcome that is never asked."""
+    """Undo the answers to what the item went on to ask: under the new outcome that is never asked."""
     later = (
         decisions.c.item_id == standing["item_id"],
         decisions.c.ordinal > standing["ordinal"],
@@ -347,6 +365,6 @@ def reply(
 
 
 def replies_to(connection: Connection, case_id: str) -> dict[str, tuple[str, str | None]]:
-    """actor -> stance and the id of the text."""
+    """The replies to an outcome by actor: the stance, and the id of what they wrote (None: nothing)."""
     query = select(replies).where(replies.c.adjudication_id == case_id)
     return {row.actor: (row.stance, row.text_id) for row in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""Deciding many reviews at once: by leads, with one answer that names no candidate, never on what measures."""
+"""Deciding many reviews at once: only by leads, with one answer that names no candidate, never those that measure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class BulkCount:
-    """Reviews that one answer would decide, the oldest first, and how many fit the filters and are left out, by why."""
+    """Ids of the reviews that one answer would decide, the oldest first, and by reason how many others are left out."""
 
     ids: list[str]
     left_out: dict[str, int]
@@ -100,7 +100,10 @@ def _further(schema: str, choice: str, before: int) -> str:
 def bulk_decide(
     store: Store, connection: Connection, expert: ExpertRow, ids: Sequence[str], answer: dict[str, Any]
 ) -> int:
-    """Decide these reviews in the caller's transaction, as no blind evidence; returns how many still waited."""
+    """Decide these reviews in the caller's transaction; returns how many still waited and were decided.
+
+    The decisions do not count as blind evidence.
+    """
     done = 0
     for review_id in ids:
         review = find_review(connection, review_id)

@@ -26,7 +26,22 @@ SYSTEM = "system"
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswer:
-    """One person's blind answer. `side` is the text preferred, by its id; candidates change theirs with an attempt."""
+    """One person's blind answer to a question that several were asked.
+
+    Attributes:
+        assignment_id: the assignment that was answered.
+        actor: who answered.
+        review_id: the review that was answered.
+        decision_id: the decision that the answer made; None for a second opinion.
+        choice: what was chosen.
+        side: id of the text preferred (candidates change theirs with every attempt); None where none was.
+        rationale_id: id of the text that says why; None without one.
+        edit_id: id of the edited text, or of the form; None without one.
+        guidance_id: id of the text that says what a redraft shall do; None without one.
+        principles: ids of the principles cited.
+        strength: how clear it was, from 1 (barely) to 3 (clearly); None where nothing was said.
+        at: when it was given, in epoch seconds.
+    """
 
     assignment_id: str
     actor: str
@@ -43,14 +58,18 @@ class GivenAnswer:
 
     @property
     def outcome(self) -> str:
+        """What the answer says, see `outcome_of`."""
         return outcome_of(self.choice, self.side)
 
 
 def outcome_of(choice: str, side: str | None) -> str:
-    """What an answer says, as far as two of them can differ in it.
+    """What an answer says, reduced to that in which two answers can differ.
 
     An edit of one of two is for that one; both bad and a redraft say that neither will do; so does an edit of a single.
     A label is what it says.
+
+    Args:
+        side: id of the text preferred; None where none is.
     """
     if choice in ("prefer", "edit"):
         return side or "neither"
@@ -114,7 +133,7 @@ def _texts_of(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict
 
 
 def text_ids(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """candidate -> id of its text."""
+    """The id of each candidate's text, by the candidate's id."""
     query = select(candidates.c.id, candidates.c.text_id).where(candidates.c.id.in_(ids))
     return {row.id: row.text_id for row in connection.execute(query)} if ids else {}
 
@@ -130,7 +149,7 @@ def ask_others(connection: Connection, review: ReviewRow, answers: int) -> None:
 
 
 def note_disagreement(store: Store, connection: Connection, review: ReviewRow) -> None:
-    """Open, extend or close the case of a question, by what its answers say now. What was decided stays."""
+    """Open, extend or withdraw the case of a question, by what its answers say now. A settled one stays."""
     if review.kind not in SHARED:
         return
     given = given_answers(connection, review.item_id, review.content_hash)
@@ -165,9 +184,14 @@ def note_disagreement(store: Store, connection: Connection, review: ReviewRow) -
 
 
 def soft_shares(outcomes: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
-    """Text -> share of people who hold it to be the better one (of a single: who accept it); a tie is half for each.
+    """The share of people who hold each text to be the better one (of a single: who accept it), by the text's id.
 
-    Those for whom neither will do say nothing about which is better. Where nobody says, it is one half.
+    A tie is half for each. Those for whom neither will do say nothing about which is better. Where nobody says
+    anything, it is one half.
+
+    Args:
+        outcomes: what people said, see `outcome_of`.
+        texts: ids of the texts.
     """
     told = [one for one in outcomes if one in texts or one in ("tie", "accept", "reject")]
     if not told:
@@ -179,7 +203,7 @@ def soft_shares(outcomes: Sequence[str], texts: Sequence[str]) -> dict[str, floa
 
 
 def contested_shares(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, float]]:
-    """item -> text -> share of people for it, of items whose question stays contested."""
+    """The share of people for each text, by item and text, of items whose question stays contested."""
     query = select(adjudications.c.item_id, adjudications.c.soft).where(
         adjudications.c.item_id.in_(item_ids), adjudications.c.state == "contested"
     )

@@ -32,7 +32,16 @@ DAY = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How known questions, and one's own earlier ones, are mixed into the queue; what a new expert begins with."""
+    """How known questions, and one's own earlier ones, are mixed into the queue; what a new expert begins with.
+
+    Attributes:
+        golden_share: share of golden questions among what an expert is asked.
+        golden_days: days within which nobody gets the same golden question again.
+        practice: practice questions of a new expert.
+        calibration: calibration questions of a new expert.
+        repeat_share: share of questions that the expert has answered before.
+        repeat_days: days after an answer before its author may be asked the same again.
+    """
 
     golden_share: float = 0.0
     golden_days: float = 60.0
@@ -151,7 +160,7 @@ def _answered(connection: Connection, expert: ExpertRow, purpose: str) -> int:
 
 
 def move_on(store: Store, connection: Connection, expert: ExpertRow, mix: Mix) -> str:
-    """The stage of a person after what they have answered; moves them on where it is through, or has no questions."""
+    """The person's stage, after moving them on where they answered or set aside enough of its questions."""
     from solon.store.reviewing.experts import set_stage
 
     stage = expert.stage
@@ -180,7 +189,7 @@ def _set_aside(connection: Connection, expert: ExpertRow, purpose: str) -> int:
 
 
 def known_answer(connection: Connection, review: ReviewRow) -> dict[str, Any] | None:
-    """The known answer to a review's question: choice, candidate, reason_id."""
+    """The known answer to a review's question (choice, candidate_id, reason_id); None where none is known."""
     query = select(known.c.choice, known.c.candidate_id, known.c.reason_id).where(
         known.c.content_hash == review.content_hash, known.c.purpose == review.kind
     )
@@ -189,7 +198,10 @@ def known_answer(connection: Connection, review: ReviewRow) -> dict[str, Any] | 
 
 
 def known_outcomes(connection: Connection, purposes: Sequence[str] = ("golden",)) -> dict[str, list[bool]]:
-    """actor -> was each blind answer to a known question right, the oldest first. For reliability, and nothing else."""
+    """Whether each blind answer to a known question was right, by actor, the oldest first.
+
+    For people's reliability, and nothing else.
+    """
     query = (
         select(
             decisions.c.actor,
@@ -220,7 +232,7 @@ def known_outcomes(connection: Connection, purposes: Sequence[str] = ("golden",)
 
 
 def known_answers(connection: Connection) -> dict[str, str]:
-    """question (item:attempt) -> what is known to be right, of golden questions that somebody answered."""
+    """What is known to be right, by question (`item:attempt`), of golden questions that somebody answered."""
     asked = (
         select(
             reviews.c.item_id,

@@ -36,7 +36,13 @@ PLAIN = ("prefer", "tie", "both_bad", "accept", "reject")
 
 @dataclass(frozen=True, slots=True)
 class Repeating:
-    """How often people are asked again. Times in seconds: since their answer, and since the same golden question."""
+    """How often people are asked again.
+
+    Attributes:
+        share: share of repeats among what a person is asked.
+        after: seconds since their answer before the same may be asked again.
+        golden_after: seconds since they were asked the same as a golden question before it may be asked again.
+    """
 
     share: float
     after: float
@@ -143,7 +149,14 @@ def _insert_review(connection: Connection, expert: ExpertRow, row: dict[str, Any
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A later answer of the same person on the same request and candidates; `same` as their first, `days` before."""
+    """A later answer of the same person on the same request and candidates.
+
+    Attributes:
+        actor: the person.
+        at: when they answered again, in epoch seconds.
+        same: they said the same as the first time.
+        days: how long after their first answer.
+    """
 
     actor: str
     at: float

@@ -26,7 +26,14 @@ GOES_ON = ("redraft", "both_bad")
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """An item to bring in. `why`: in words. `waits`: its review still waits, so that it only has to go back there."""
+    """An item whose rows contradict each other.
+
+    Attributes:
+        item_id: the item.
+        run_id: its run.
+        why: what contradicts what, in words.
+        waits: its review still waits, so that the item only has to go back there.
+    """
 
     item_id: str
     run_id: str
@@ -106,7 +113,10 @@ def _is_on_its_way(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def bring_in(connection: Connection, strays: Sequence[Stray]) -> None:
-    """Send each on its way again; whoever works on their runs next, `solon resume` or a worker, goes on with them."""
+    """Send these items on their way again: back to the review that waits, or into a new attempt.
+
+    Whoever works on their runs next, `solon resume` or a worker, goes on with them.
+    """
     for stray in strays:
         if not stray.waits:
             _begin_again(connection, stray.item_id)

@@ -119,7 +119,10 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
 def take_from_outbox(
     connection: Connection, row: Mapping[str, Any], now: float, problem: str = "undone"
 ) -> bool:
-    """Take the decision out of the outbox, unless its graph has it. Nothing after it can exist then."""
+    """Take a decision out of the outbox; False where its graph has it, or a worker is about to deliver it.
+
+    Where it was still there, nothing can have followed from it.
+    """
     taken = update(outbox).where(
         outbox.c.decision_id == row["id"],
         outbox.c.applied_at.is_(None),
@@ -132,6 +135,11 @@ def take_from_outbox(
 def open_again(
     connection: Connection, expert: ExpertRow, row: Mapping[str, Any]
 ) -> tuple[Lease | None, ReviewRow]:
+    """Open the review of a decision that was taken back, first for its author; returns what `undo` returns.
+
+    The author holds the review at once. Where somebody else calls, there is no lease; what votes had decided goes first
+    to the caller.
+    """
     author = expert.actor if row["actor"] == VOTES else row["actor"]
     connection.execute(
         update(reviews)

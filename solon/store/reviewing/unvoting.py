@@ -153,7 +153,7 @@ def _lease_again(
 
 
 def replayed(connection: Connection, answer_id: str, actor: str) -> str | None:
-    """The review of a later attempt in which an answer that was taken back is asked for again, once it waits."""
+    """Id of the review that asks again, in a later attempt, for an answer taken back; None unless it waits for them."""
     asked = reviews.alias("asked")
     query = (
         select(reviews.c.id)
