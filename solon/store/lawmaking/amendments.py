@@ -48,7 +48,7 @@ class AmendmentRow:
         overrules: ids of decisions that would hold no longer as precedents.
         warnings: what was noticed in the draft, in words.
         state: drafted, measured, ratified or rejected.
-        verdict: `green` or what else its impact was called; None before it was measured.
+        verdict: green, red or grey, by its impact; None before it was measured.
         impact: the figures of its impact; None before it was measured.
         created_at: when it was drafted, in epoch seconds.
         measured_at: when its impact was last measured, in epoch seconds; None before.
@@ -147,15 +147,15 @@ def add_amendment(
 
 
 def _decision_ids(connection: Connection, named: Sequence[str]) -> tuple[str, ...]:
-    found = []
+    ids_named = []
     for name in dict.fromkeys(named):
         query = select(decisions.c.id).where(begins(decisions.c.id, name, "a decision")).limit(2)
         ids = list(connection.execute(query).scalars())
         if len(ids) != 1:
             problem = "fits several decisions" if ids else "is no decision of this store"
             raise UsageError(f"{name!r} {problem}", next_step="give the id of a decision")
-        found.append(str(ids[0]))
-    return tuple(found)
+        ids_named.append(str(ids[0]))
+    return tuple(ids_named)
 
 
 def find_amendment(connection: Connection, amendment_id: str, *, lock: bool = False) -> AmendmentRow:
@@ -168,11 +168,11 @@ def find_amendment(connection: Connection, amendment_id: str, *, lock: bool = Fa
         UsageError: there is none, or the beginning fits several.
     """
     query = select(amendments).where(begins(amendments.c.id, amendment_id, "an amendment")).limit(2)
-    found = connection.execute(query.with_for_update() if lock else query).mappings().all()
-    if len(found) != 1:
-        problem = "fits several amendments" if found else "is no amendment of this store"
+    rows = connection.execute(query.with_for_update() if lock else query).mappings().all()
+    if len(rows) != 1:
+        problem = "fits several amendments" if rows else "is no amendment of this store"
         raise UsageError(f"{amendment_id!r} {problem}", next_step="see `solon constitution history`")
-    return _amendment(found[0])
+    return _amendment(rows[0])
 
 
 def list_amendments(

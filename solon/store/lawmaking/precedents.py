@@ -152,8 +152,8 @@ def retrievable_cases(connection: Connection, recipe: str, until: float) -> list
         precedents.c.retrievable_at < until,
         or_(precedents.c.overruled_at.is_(None), precedents.c.overruled_at >= until),
     )
-    found = _load(connection, *condition)[-NEWEST:]
-    return [row.worked() for row in found if row.rank is not None or row.rationale]
+    rows = _load(connection, *condition)[-NEWEST:]
+    return [row.worked() for row in rows if row.rank is not None or row.rationale]
 
 
 def all_precedents(connection: Connection, recipe: str | None = None) -> list[PrecedentRow]:
@@ -167,10 +167,10 @@ def find_precedent(connection: Connection, precedent_id: str) -> PrecedentRow:
     Raises:
         NotThere: there is none, or its texts were erased.
     """
-    found = _load(connection, precedents.c.id == precedent_id)
-    if not found:
+    rows = _load(connection, precedents.c.id == precedent_id)
+    if not rows:
         raise NotThere("there is no such precedent", next_step="its texts may have been erased")
-    return found[0]
+    return rows[0]
 
 
 def precedent_of_review(connection: Connection, review_id: str) -> PrecedentRow | None:
@@ -184,8 +184,8 @@ def precedent_of_review(connection: Connection, review_id: str) -> PrecedentRow 
         standing = same & (decisions.c.content_hash == review.content_hash) & decisions.c.undone_at.is_(None)
     else:
         standing = (decisions.c.review_id == review_id) & decisions.c.undone_at.is_(None)
-    found = _load(connection, standing)
-    return found[-1] if found else None
+    rows = _load(connection, standing)
+    return rows[-1] if rows else None
 
 
 def precedents_under(connection: Connection, document: Constitution | Rubric) -> list[PrecedentRow]:
@@ -242,12 +242,12 @@ def judged_at(connection: Connection, row: PrecedentRow) -> tuple[int, int]:
         )
         .limit(1)
     )
-    found = connection.execute(query).first()
-    if found is None:
+    row_of_call = connection.execute(query).first()
+    if row_of_call is None:
         return 0, 0
-    parts = str(found.seat).split("/")  # seat/pair/order, or seat/score/ordinal
+    parts = str(row_of_call.seat).split("/")  # seat/pair/order, or seat/score/ordinal
     number = parts[2] if len(parts) > 2 and parts[1] == "score" else parts[1] if len(parts) > 1 else "0"
-    return int(found.round), int(number) if number.isdigit() else 0
+    return int(row_of_call.round), int(number) if number.isdigit() else 0
 
 
 def _load(connection: Connection, *conditions: Any) -> list[PrecedentRow]:

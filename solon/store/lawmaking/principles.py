@@ -158,12 +158,12 @@ def items_lost(connection: Connection, law: LawVersion) -> set[str]:
     versions = [version.id for version in history(connection, "constitution", law.name)]
     wanted = [items.c.constitution_id.in_(versions), runs.c.status != PREVIEW]
     winners = _winners(connection, wanted)
-    found = set()
+    lost = set()
     for cited in (*_by_judges(connection, wanted, names), *_by_resolver(connection, wanted)):
         _, rejected, by_person = winners.get(cited.item_id, (None, None, False))
         if by_person and cited.principle in names and cited.text_id is not None and cited.text_id == rejected:
-            found.add(cited.item_id)
-    return found
+            lost.add(cited.item_id)
+    return lost
 
 
 def _use(counts: list[int] | None) -> Use:

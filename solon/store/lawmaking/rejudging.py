@@ -173,8 +173,8 @@ class LawNow:
         known = self._known[kind]
         name = known[pinned].name
         in_force = [v for v in known.values() if v.name == name and v.status == "in_force"]
-        found = narrowest(in_force, target.recipe, target.domains)
-        return found.id if found is not None else pinned
+        version = narrowest(in_force, target.recipe, target.domains)
+        return version.id if version is not None else pinned
 
     def changed(self, target: Target) -> bool:
         """Is the law in force for this item now other than the law that it is under?"""
@@ -244,7 +244,7 @@ class End:
 
 def ends_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, End]:
     """Where each item stands now, by the item's id."""
-    found: dict[str, End] = {}
+    ends: dict[str, End] = {}
     join = items.outerjoin(records, (records.c.item_id == items.c.id) & records.c.superseded_at.is_(None))
     join = join.outerjoin(candidates, candidates.c.id == records.c.chosen_id)
     for start in range(0, len(item_ids), CHUNK):
@@ -253,8 +253,8 @@ def ends_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, End]:
             .select_from(join)
             .where(items.c.id.in_(item_ids[start : start + CHUNK]))
         )
-        found.update({row.id: End(row.state, row.record, row.text_id) for row in connection.execute(query)})
-    return found
+        ends.update({row.id: End(row.state, row.record, row.text_id) for row in connection.execute(query)})
+    return ends
 
 
 # For the ranking ------------------------------------------------------------------------------------------------
@@ -284,19 +284,19 @@ def trials_of_ratified(connection: Connection) -> list[TrialSeen]:
 
 def cited_principles(connection: Connection, item_ids: Sequence[str]) -> dict[str, set[str]]:
     """The principles that critics and resolver cited on each item, by the item's id."""
-    found: dict[str, set[str]] = {}
+    cited: dict[str, set[str]] = {}
     for start in range(0, len(item_ids), CHUNK):
         part = item_ids[start : start + CHUNK]
         for table, column in ((critiques, critiques.c.principles), (resolutions, resolutions.c.cites)):
             query = select(table.c.item_id, column).where(table.c.item_id.in_(part))
             for item_id, cites in connection.execute(query):
-                found.setdefault(item_id, set()).update(cites or ())
-    return found
+                cited.setdefault(item_id, set()).update(cites or ())
+    return cited
 
 
 def requests_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, str]:
     """The request of each item's seed, by the item's id; items whose seeds were forgotten are missing."""
-    found: dict[str, str] = {}
+    requests: dict[str, str] = {}
     for start in range(0, len(item_ids), CHUNK):
         query = (
             select(items.c.id, texts.c.body)
@@ -309,5 +309,7 @@ def requests_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, st
                 runs.c.status != PREVIEW,
             )
         )
-        found.update({row.id: json.loads(row.body).get("prompt") or "" for row in connection.execute(query)})
-    return found
+        requests.update(
+            {row.id: json.loads(row.body).get("prompt") or "" for row in connection.execute(query)}
+        )
+    return requests

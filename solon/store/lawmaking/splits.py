@@ -49,8 +49,8 @@ def belongings(
     split = {change.id: change.new for change in diff(base, draft) if change.action == "split"}  # type: ignore[type-var]
     if not split:
         return [], 0
-    made = {part.id: part for part in parts_of(draft)}
-    found: list[Belonging] = []
+    parts = {part.id: part for part in parts_of(draft)}
+    belonging: list[Belonging] = []
     hidden = 0
     for row in precedents_under(connection, draft):
         for cited in row.principles:
@@ -59,9 +59,9 @@ def belongings(
             if row.half != "seen" and not unseen:
                 hidden += 1
                 continue
-            may = may_belong(row.rationale or row.request, [made[part["id"]] for part in split[cited]])
-            found.append(Belonging(row.id, row.decision_id, row.item_id, row.half, cited, may))
-    return found, hidden
+            may = may_belong(row.rationale or row.request, [parts[part["id"]] for part in split[cited]])
+            belonging.append(Belonging(row.id, row.decision_id, row.item_id, row.half, cited, may))
+    return belonging, hidden
 
 
 def covered_ids(connection: Connection, law: LawVersion) -> set[str]:
@@ -79,14 +79,14 @@ def split_notes(versions: Sequence[LawVersion]) -> dict[str, dict[str, tuple[str
         versions: of several names and scopes, the oldest first.
     """
     last: dict[tuple[str, str], LawVersion] = {}
-    found = {}
+    notes = {}
     for version in versions:
         before = last.get((version.name, version.scope))
         last[version.name, version.scope] = version
         if before is None:
             continue
         changes = diff(before.document, version.document)  # type: ignore[type-var]
-        told = {c.id: tuple(part["id"] for part in c.new) for c in changes if c.action == "split"}
-        if told:
-            found[version.id] = told
-    return found
+        parts_of_id = {c.id: tuple(part["id"] for part in c.new) for c in changes if c.action == "split"}
+        if parts_of_id:
+            notes[version.id] = parts_of_id
+    return notes

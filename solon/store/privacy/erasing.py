@@ -26,9 +26,9 @@ def table(name: str) -> Any:
 
 def chunks(values: Collection[str]) -> Iterator[Sequence[str]]:
     """The values in parts of at most `CHUNK`, so that a statement does not name too many."""
-    found = list(values)
-    for start in range(0, len(found), CHUNK):
-        yield found[start : start + CHUNK]
+    listed = list(values)
+    for start in range(0, len(listed), CHUNK):
+        yield listed[start : start + CHUNK]
 
 
 def refuse_while_working(connection: Connection) -> None:
@@ -179,8 +179,8 @@ def scrub_jobs(connection: Connection, passages: Passages) -> None:
     """Blank what was asked for over the API, and its result, in jobs that repeat a passage."""
     jobs = table("jobs")
     for row in connection.execute(select(jobs.c.id, jobs.c.asked, jobs.c.result, jobs.c.problem)).all():
-        told = json.dumps([row.asked, row.result, row.problem], ensure_ascii=False, default=str)
-        if passages.shared_by(told):
+        content = json.dumps([row.asked, row.result, row.problem], ensure_ascii=False, default=str)
+        if passages.shared_by(content):
             blank = {"asked": None, "result": None, "problem": FORGOTTEN}
             connection.execute(update(jobs).where(jobs.c.id == row.id).values(**blank))
 
@@ -202,10 +202,10 @@ def scrub_items(connection: Connection, item_ids: Collection[str]) -> None:
         connection.execute(update(decisions).where(decisions.c.item_id.in_(part)).values(label=None))
         query = select(reviews.c.id, reviews.c.reasons).where(reviews.c.item_id.in_(part))
         for row in connection.execute(query).all():
-            told = [
+            blank = [
                 {"code": reason.get("code", ""), "text": f"({FORGOTTEN})"} for reason in row.reasons or ()
             ]
-            connection.execute(update(reviews).where(reviews.c.id == row.id).values(reasons=told))
+            connection.execute(update(reviews).where(reviews.c.id == row.id).values(reasons=blank))
         asked = select(reviews.c.id).where(reviews.c.item_id.in_(part))
         for row in connection.execute(
             select(assignments.c.id, assignments.c.answer).where(assignments.c.review_id.in_(asked))
@@ -246,8 +246,8 @@ def shown_in(connection: Connection, ids: Collection[str], seed_ids: Collection[
         .join(texts, texts.c.id == calls.c.prompt_id)
         .where(texts.c.body.contains("] experts decided: "))
     )
-    found = []
+    showing = []
     for row in connection.execute(query.execution_options(stream_results=True)).mappings():
         if row["seed_id"] not in own and wanted & cases_in(row["body"]):
-            found.append({name: row[name] for name in names})
-    return found
+            showing.append({name: row[name] for name in names})
+    return showing

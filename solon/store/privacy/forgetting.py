@@ -294,8 +294,8 @@ def mark_export(
     try:
         with store.transaction() as connection:
             insert_rows(connection, [event(actor, EXPORTED, run or "store", detail)])
-            told = {"of": of, "run": run, "recipe": recipe, "files": len(names)}
-            audit_log.append(store, connection, actor, "export.written", run or "store", told)
+            detail_of_log = {"of": of, "run": run, "recipe": recipe, "files": len(names)}
+            audit_log.append(store, connection, actor, "export.written", run or "store", detail_of_log)
     except StoreError:
         return
 
@@ -363,11 +363,11 @@ def marked_seeds(store: Store, connection: Connection, marks: Tombstones) -> lis
     seeds, texts = table("seeds"), table("texts")
     query = select(seeds, texts.c.body).join(texts, texts.c.id == seeds.c.text_id)
     query = query.where(texts.c.erased_at.is_(None))
-    found = []
+    marked = []
     for row in connection.execute(query.execution_options(stream_results=True)).mappings():
         if marks.marks(row["id"], dict(row), json.loads(row["body"]) if row["body"] else {}):
-            found.append(str(row["id"]))
-    return sorted(found)
+            marked.append(str(row["id"]))
+    return sorted(marked)
 
 
 def forget(

@@ -21,11 +21,11 @@ def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:
         )
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    found: dict[str, bool] = {}
+    unsafe: dict[str, bool] = {}
     for row in connection.execute(query):
         flagged = "unsafe" in ((row.flags or {}).get(row.chosen_id or "") or ())
-        found[row.id] = found.get(row.id, False) or flagged
-    return list(found.values())
+        unsafe[row.id] = unsafe.get(row.id, False) or flagged
+    return list(unsafe.values())
 
 
 def known_unsafe(connection: Connection, run_id: str) -> int:

@@ -68,10 +68,10 @@ def count_by(connection: Connection, run_ids: Sequence[str], column: str) -> dic
         .where(items.c.run_id.in_(run_ids))
         .group_by(chosen)
     )
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for value, number in connection.execute(query):
-        found["not stated" if value in (None, "") else str(value)] += int(number)
-    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+        counts["not stated" if value in (None, "") else str(value)] += int(number)
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def law_history(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:

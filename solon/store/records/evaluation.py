@@ -110,12 +110,12 @@ def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:
         .where(decisions.c.undone_at.is_(None), reviews.c.kind != REPEAT)
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    found = [_decision(dict(row)) for row in connection.execute(decided).mappings()]
+    given_answers = [_decision(dict(row)) for row in connection.execute(decided).mappings()]
     later = _of_runs(
         select(*facts, assignments).join(reviews, reviews.c.id == assignments.c.review_id), run_ids
     ).where(assignments.c.state == "second")
-    found += [_second(dict(row)) for row in connection.execute(later).mappings()]
-    return sorted(found, key=lambda answer: (answer.at, answer.id))
+    given_answers += [_second(dict(row)) for row in connection.execute(later).mappings()]
+    return sorted(given_answers, key=lambda answer: (answer.at, answer.id))
 
 
 def _of_runs(query: Select[Any], run_ids: Sequence[str]) -> Select[Any]:
@@ -166,28 +166,28 @@ def _facts(row: dict[str, Any]) -> dict[str, Any]:
 
 def votes_for(connection: Connection, wanted: Iterable[Shown]) -> dict[Shown, tuple[Vote, ...]]:
     """The panel's votes by what was shown; an item may have been shown in several attempts."""
-    found: dict[Shown, tuple[Vote, ...]] = {}
+    votes_by_shown: dict[Shown, tuple[Vote, ...]] = {}
     left = list(dict.fromkeys(wanted))
     while left:
         batch: dict[str, Shown] = {}
         for shown in left:
             batch.setdefault(shown[0], shown)
         votes = votes_on(connection, batch.values())
-        found.update({shown: votes[item_id] for item_id, shown in batch.items()})
+        votes_by_shown.update({shown: votes[item_id] for item_id, shown in batch.items()})
         taken = set(batch.values())
         left = [shown for shown in left if shown not in taken]
-    return found
+    return votes_by_shown
 
 
 def consensus_of_items(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The payload of the consensus version that each item is pinned to, by the item's id."""
-    found: dict[str, str] = {}
+    version_of: dict[str, str] = {}
     for part in _chunks(item_ids):
         query = select(items.c.id, items.c.consensus_id).where(items.c.id.in_(part))
-        found.update({row.id: row.consensus_id for row in connection.execute(query)})
-    query = select(versions.c.id, versions.c.payload).where(versions.c.id.in_(set(found.values())))
+        version_of.update({row.id: row.consensus_id for row in connection.execute(query)})
+    query = select(versions.c.id, versions.c.payload).where(versions.c.id.in_(set(version_of.values())))
     payloads = {row.id: row.payload for row in connection.execute(query)}
-    return {item_id: payloads[version] for item_id, version in found.items()}
+    return {item_id: payloads[version] for item_id, version in version_of.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +213,15 @@ def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dic
     An audit speaks of the record that it was drawn for.
     """
     keys = set(wanted)
-    found: dict[tuple[str, int], Choice] = {}
+    choices: dict[tuple[str, int], Choice] = {}
     for part in _chunks(sorted({item_id for item_id, _ in keys})):
         query = select(records).where(records.c.item_id.in_(part))
         for row in connection.execute(query):
             if (row.item_id, row.attempt) in keys:
-                found[row.item_id, row.attempt] = Choice(
+                choices[row.item_id, row.attempt] = Choice(
                     row.chosen_id, row.route, row.certificate_id, bool(row.provisional)
                 )
-    return found
+    return choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +268,7 @@ def authors_by_role(connection: Connection, run_id: str) -> dict[str, list[str]]
 
     Those of an earlier run's calls are among them, where the items use these.
     """
-    found: dict[str, set[str]] = {}
+    models_of: dict[str, set[str]] = {}
     for table in (candidates, critiques, verdicts, resolutions):
         query = (
             select(calls.c.role, calls.c.model)
@@ -278,8 +278,8 @@ def authors_by_role(connection: Connection, run_id: str) -> dict[str, list[str]]
             .distinct()
         )
         for role, model in connection.execute(query):
-            found.setdefault(role, set()).add(model)
-    return {role: sorted(models) for role, models in sorted(found.items())}
+            models_of.setdefault(role, set()).add(model)
+    return {role: sorted(models) for role, models in sorted(models_of.items())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +314,7 @@ def candidate_texts(connection: Connection, run_ids: Sequence[str]) -> Iterator[
 
 def seed_prompts(connection: Connection, item_ids: Sequence[str]) -> dict[str, str]:
     """The prompt of each item's seed, by the item's id; forgotten ones are left out."""
-    found: dict[str, str] = {}
+    prompts: dict[str, str] = {}
     for part in _chunks(item_ids):
         query = (
             select(items.c.id, texts.c.body)
@@ -322,8 +322,8 @@ def seed_prompts(connection: Connection, item_ids: Sequence[str]) -> dict[str, s
             .join(texts, texts.c.id == seeds.c.text_id)
             .where(items.c.id.in_(part), texts.c.body.is_not(None))
         )
-        found.update({row.id: json.loads(row.body)["prompt"] for row in connection.execute(query)})
-    return found
+        prompts.update({row.id: json.loads(row.body)["prompt"] for row in connection.execute(query)})
+    return prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +333,7 @@ class VersionRow:
     Attributes:
         id: its id.
         number: its number; later ones are higher.
-        kind: what kind of version it is.
+        kind: kind of its consensus model.
         decisions: how many decisions it was fitted on.
         created_at: when it was made, in epoch seconds.
     """

@@ -77,18 +77,21 @@ class Which:
         """
         if self.run_id is not None or self.all_runs:
             return true()
-        other, made = items.alias("other_item"), records.alias("other_record")
-        theirs, own = self._rank(other, made), self._rank(items, records)
-        stands = and_(made.c.item_id == other.c.id, *self.of_records(made))
+        other, other_record = items.alias("other_item"), records.alias("other_record")
+        theirs, own = self._rank(other, other_record), self._rank(items, records)
+        stands = and_(other_record.c.item_id == other.c.id, *self.of_records(other_record))
         before = (
             select(other.c.id)
             .where(other.c.run_id != items.c.run_id)
             .where(or_(theirs > own, and_(theirs == own, other.c.run_id > items.c.run_id)))
             .correlate(items, records)
         )
-        row = before.select_from(other.outerjoin(made, stands)).where(other.c.row_key == items.c.row_key)
-        pair = before.select_from(made.join(other, stands)).where(
-            made.c.pair_key == records.c.pair_key,  # of unlike rows: equal ones are told apart by their place
+        row = before.select_from(other.outerjoin(other_record, stands)).where(
+            other.c.row_key == items.c.row_key
+        )
+        pair = before.select_from(other_record.join(other, stands)).where(
+            other_record.c.pair_key
+            == records.c.pair_key,  # of unlike rows: equal ones are told apart by their place
             func.substr(other.c.row_key, 1, WIDTH) != func.substr(items.c.row_key, 1, WIDTH),
         )
         return and_(~exists(row), ~exists(pair))
@@ -107,12 +110,12 @@ class Which:
 
     def of_items(self) -> list[ColumnElement[bool]]:
         """Conditions on an item: it is of the run and of the recipe asked for."""
-        found = []
+        conditions = []
         if self.run_id is not None:
-            found.append(items.c.run_id == self.run_id)
+            conditions.append(items.c.run_id == self.run_id)
         if self.recipe is not None:
-            found.append(items.c.recipe == self.recipe)
-        return found
+            conditions.append(items.c.recipe == self.recipe)
+        return conditions
 
 
 def export_rows(

@@ -51,12 +51,12 @@ def item_outcomes(
     store: Store, run_id: str, *, only: Collection[str] | None = None
 ) -> dict[str, ItemOutcome]:
     """The outcomes of a run's items by the names of their seeds; `only`: those of these seeds."""
-    found: dict[str, ItemOutcome] = {}
+    outcomes: dict[str, ItemOutcome] = {}
     with store.connect() as connection:
         for rows in _chunks(connection, run_id, only):
             for outcome in _outcomes(connection, rows):
-                found[outcome.seed] = outcome
-    return found
+                outcomes[outcome.seed] = outcome
+    return outcomes
 
 
 def seed_names(connection: Connection, run_id: str) -> set[str]:
@@ -185,16 +185,16 @@ def item_routes(connection: Connection) -> list[ItemRoute]:
     base = select(*columns).join(seeds, seeds.c.id == items.c.seed_id)
     accepted = base.add_columns(records.c.shown).join(records, records.c.item_id == items.c.id)
     waiting = base.add_columns(reviews.c.candidates).join(reviews, reviews.c.item_id == items.c.id)
-    found = [
+    routes = [
         ItemRoute(row[0], row[1], row[2], tuple(row[3]), "accept")
         for row in connection.execute(
             accepted.where(records.c.superseded_at.is_(None), records.c.shown.is_not(None))
         )
     ]
-    found += [
+    routes += [
         ItemRoute(row[0], row[1], row[2], tuple(row[3]), "review")
         for row in connection.execute(
             waiting.where(items.c.state == "waiting", reviews.c.kind == "interrupt")
         )
     ]
-    return found
+    return routes

@@ -86,8 +86,8 @@ def check_soundness(store: Store) -> str:
     if sqlite_path(store.url) is None:
         return ""
     with store.connect() as connection:
-        found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-    return "" if found == "ok" else found
+        answer = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    return "" if answer == "ok" else answer
 
 
 def record_ids(store: Store, run_id: str, limit: int) -> list[str]:

@@ -107,7 +107,7 @@ def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, 
         row.subject: row.detail["sha256"]
         for row in connection.execute(select(log.c.subject, log.c.detail).where(log.c.action == CREATED))
     }
-    found: dict[str, list[str]] = {}
+    releases: dict[str, list[str]] = {}
     for start in range(0, len(record_ids), 500):
         query = (
             select(table.c.subject, table.c.detail)
@@ -117,24 +117,24 @@ def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, 
         for row in connection.execute(query):
             name, digest = row.detail["release"], row.detail.get("sha256")
             if digest in (None, sealed.get(name)):  # earlier releases noted none
-                found.setdefault(row.subject, []).append(name)
-    return found
+                releases.setdefault(row.subject, []).append(name)
+    return releases
 
 
 def row_keys(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
     """The key of each item that is the same for the same row of seeds in every run; items without one are missing."""
     items = _table("items")
-    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for part in _parts(item_ids):
         query = select(items.c.id, items.c.row_key).where(items.c.id.in_(part), items.c.row_key.is_not(None))
-        found.update({row.id: row.row_key for row in connection.execute(query)})
-    return found
+        keys.update({row.id: row.row_key for row in connection.execute(query)})
+    return keys
 
 
 def item_states(connection: Connection, item_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
     """The state of each item, and whether its seed's text was erased, by the item's id."""
     items, seeds, texts = (_table(name) for name in ("items", "seeds", "texts"))
-    found: dict[str, tuple[str, bool]] = {}
+    states: dict[str, tuple[str, bool]] = {}
     for start in range(0, len(item_ids), 500):
         query = (
             select(items.c.id, items.c.state, texts.c.body.is_(None).label("erased"))
@@ -142,5 +142,5 @@ def item_states(connection: Connection, item_ids: Sequence[str]) -> dict[str, tu
             .join(texts, texts.c.id == seeds.c.text_id)
             .where(items.c.id.in_(item_ids[start : start + 500]))
         )
-        found.update({row.id: (row.state, bool(row.erased)) for row in connection.execute(query)})
-    return found
+        states.update({row.id: (row.state, bool(row.erased)) for row in connection.execute(query)})
+    return states

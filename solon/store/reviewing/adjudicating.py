@@ -91,8 +91,10 @@ def find_case(connection: Connection, case_id: str) -> Case:
     if row is None:
         raise NotThere("there is no such adjudication", next_step="see the list of adjudications")
     values = {name: row[name] for name in Case.__dataclass_fields__ if name not in ("review", "given")}
-    given = {one.assignment_id: one for one in given_answers(connection, row["item_id"], row["content_hash"])}
-    listed = tuple(given[name] for name in row["answers"] or () if name in given)
+    answers = {
+        one.assignment_id: one for one in given_answers(connection, row["item_id"], row["content_hash"])
+    }
+    listed = tuple(answers[name] for name in row["answers"] or () if name in answers)
     return Case(**values, review=find_review(connection, row["review_id"]), given=listed)
 
 
@@ -118,8 +120,8 @@ def cases_of(connection: Connection, actor: str, *, limit: int = 50) -> list[Cas
         )
         .distinct()
     )
-    found = [find_case(connection, case_id) for case_id in connection.execute(query).scalars()]
-    mine = [case for case in found if case.number(actor) is not None]
+    cases = [find_case(connection, case_id) for case_id in connection.execute(query).scalars()]
+    mine = [case for case in cases if case.number(actor) is not None]
     return sorted(mine, key=lambda case: -(case.decided_at or 0))[:limit]
 
 
@@ -241,10 +243,10 @@ def _rule(
     if state == "running":
         raise BeingApplied("the item is being worked on just now", next_step="try again in a few seconds")
     candidate = next((name for name, text in texts.items() if text == side), None)
-    given: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
-    given |= {"principles": (principle,)} if principle else {}
-    given |= _form_of(connection, case, choice)
-    response = read_answer(connection, review, given)
+    answer: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
+    answer |= {"principles": (principle,)} if principle else {}
+    answer |= _form_of(connection, case, choice)
+    response = read_answer(connection, review, answer)
     decision_id, now = new_id(), clock.now()
     rows = decision_rows(
         store, connection, review, response, decision_id, expert.actor, "adjudication", False, {}
@@ -271,8 +273,8 @@ def _form_of(connection: Connection, case: Case, choice: str) -> dict[str, Any]:
     """What the first who said the same filled in further, where the question has a form."""
     if not fields_of(case.review.response_schema):
         return {}
-    said = (one.edit_id for one in case.given if one.choice == choice and one.edit_id)
-    return form_in(connection, next(said, None))
+    forms = (one.edit_id for one in case.given if one.choice == choice and one.edit_id)
+    return form_in(connection, next(forms, None))
 
 
 def _standing(connection: Connection, case: Case) -> dict[str, Any]:
@@ -290,12 +292,12 @@ def _standing(connection: Connection, case: Case) -> dict[str, Any]:
         .order_by(decisions.c.decided_at)
         .limit(1)
     )
-    found = connection.execute(query).mappings().first()
-    if found is None:
+    row = connection.execute(query).mappings().first()
+    if row is None:
         raise NotPending(
             "the answer that the item went on with was taken back", next_step="wait until it is given again"
         )
-    return dict(found)
+    return dict(row)
 
 
 def _take_back_what_followed(connection: Connection, standing: Mapping[str, Any], now: float) -> None:

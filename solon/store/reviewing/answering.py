@@ -107,9 +107,11 @@ def answer_review(
                 answers=answers,
                 answers_below=answers_below,
             )
-    made = decide(store, review.id, answer, actor=by, channel=channel)
+    made_id = decide(store, review.id, answer, actor=by, channel=channel)
     aside = ASIDE.get(str(answer.get("choice", "")))
-    return AnswerResult(aside or "decided", made if aside else "", review.id, None if aside else made, False)
+    return AnswerResult(
+        aside or "decided", made_id if aside else "", review.id, None if aside else made_id, False
+    )
 
 
 def answer_lease(
@@ -144,8 +146,8 @@ def answer_lease(
     digest = hash_id(json.dumps(answer, sort_keys=True, default=str))
     if lease.state not in ("leased", "expired", "released"):
         return _again(lease, digest)
-    given = {"opened_at": lease.opened_at, **times}
-    basics: dict[str, Any] = {"digest": digest, "times": given}
+    all_times = {"opened_at": lease.opened_at, **times}
+    basics: dict[str, Any] = {"digest": digest, "times": all_times}
     review = find_review(connection, lease.review_id)
     late = review.state in ("decided", "withdrawn")
     if late:
@@ -173,7 +175,7 @@ def answer_lease(
             actor=expert.actor,
             channel=channel,
             counts=counts,
-            times=given,
+            times=all_times,
         )
         close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
@@ -250,8 +252,8 @@ def _again(lease: Lease, digest: str) -> AnswerResult:
 def _check_rationale(store: Store, review: ReviewRow, actor: str, channel: str, response: Response) -> None:
     if channel == "import":  # given elsewhere, where nobody asked for one
         return
-    said = response.rationale or (response.guidance if response.choice == "redraft" else None)
-    if (said or "").strip():
+    why = response.rationale or (response.guidance if response.choice == "redraft" else None)
+    if (why or "").strip():
         return
     if response.choice in EXPLAIN or asks_why(store, review, actor):
         raise InvalidDecision(
@@ -291,8 +293,8 @@ def _set_aside(
         if vote is not None:
             if not isinstance(vote, Mapping):
                 raise InvalidDecision("vote: it is an answer, with its choice", next_step="or leave it out")
-            given = read_answer(connection, review, {"rationale": rationale, **vote})
-            kept |= kept_answer(store, connection, lease.review_id, given)
+            vote_response = read_answer(connection, review, {"rationale": rationale, **vote})
+            kept |= kept_answer(store, connection, lease.review_id, vote_response)
         if review.state == "waiting" and review.kind not in PERSONAL:
             set_escalated(connection, review.id)
     kept.setdefault("rationale", keep_text(store, connection, lease.review_id, rationale))

@@ -79,7 +79,7 @@ def asked_items(connection: Connection, run_id: str) -> list[str]:
 
 def requests_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
     """The request of each item, in the order of the ids; empty where it was forgotten."""
-    found: dict[str, str] = {}
+    requests: dict[str, str] = {}
     for part in _chunks(item_ids):
         query = (
             select(items.c.id, texts.c.body)
@@ -88,8 +88,8 @@ def requests_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
             .where(items.c.id.in_(part))
         )
         for item_id, body in connection.execute(query):
-            found[item_id] = str((json.loads(body) if body else {}).get("prompt") or "")
-    return [found.get(item_id, "") for item_id in item_ids]
+            requests[item_id] = str((json.loads(body) if body else {}).get("prompt") or "")
+    return [requests.get(item_id, "") for item_id in item_ids]
 
 
 def open_picked(connection: Connection, run_id: str, picked: Sequence[PickedReview]) -> None:

@@ -137,7 +137,7 @@ def count_too_few(
         .where(reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
         .group_by(reviews.c.specialty, reviews.c.lang)
     )
-    found = []
+    too_few = []
     for row in connection.execute(query):
         able = sum(
             (row.specialty is None or row.specialty in specialties)
@@ -145,5 +145,5 @@ def count_too_few(
             for specialties, languages in fields
         )
         if able < needed:
-            found.append({"specialty": row.specialty, "lang": row.lang, "reviews": row.n, "people": able})
-    return sorted(found, key=lambda one: (one["people"], -one["reviews"]))
+            too_few.append({"specialty": row.specialty, "lang": row.lang, "reviews": row.n, "people": able})
+    return sorted(too_few, key=lambda one: (one["people"], -one["reviews"]))

@@ -114,11 +114,11 @@ def claim_deliveries(
         .where(outbox.c.decision_id.in_(ids))
         .values(claimed_by=by, claimed_until=now + OUTBOX_CLAIM_SECONDS, tries=outbox.c.tries + 1)
     )
-    found = _deliveries(connection, ids)
+    deliveries = _deliveries(connection, ids)
     connection.execute(
-        update(items).where(items.c.id.in_([delivery.item_id for delivery in found])).values(claimed(by))
+        update(items).where(items.c.id.in_([delivery.item_id for delivery in deliveries])).values(claimed(by))
     )
-    return found
+    return deliveries
 
 
 def _deliveries(connection: Connection, ids: Sequence[str]) -> list[Delivery]:
@@ -131,11 +131,11 @@ def _deliveries(connection: Connection, ids: Sequence[str]) -> list[Delivery]:
         .where(decisions.c.id.in_(ids))
         .order_by(decisions.c.decided_at)
     )
-    found = []
+    deliveries = []
     for row in connection.execute(query).mappings():
         review = ReviewRow(**{name: row[f"of_review_{name}"] for name in ReviewRow.__dataclass_fields__})
-        found.append(Delivery(row["id"], row["item_id"], review, resume_value(row)))
-    return found
+        deliveries.append(Delivery(row["id"], row["item_id"], review, resume_value(row)))
+    return deliveries
 
 
 def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -153,12 +153,12 @@ def _undone_vote(connection: Connection, review: ReviewRow, actor: str) -> dict[
         .order_by(assignments.c.closed_at.desc())
         .limit(1)
     )
-    said = connection.execute(query).scalar_one_or_none()
-    if not said or not said.get("choice"):
+    vote = connection.execute(query).scalar_one_or_none()
+    if not vote or not vote.get("choice"):
         return None
     texts_of = {"edit_id": "text", "guidance_id": "guidance", "rationale_id": "rationale"}
-    named = {"candidate_id": said.get("candidate"), **{name: said.get(key) for name, key in texts_of.items()}}
-    same = {name: said.get(name) for name in ("choice", "flags", "principles", "scores", "strength")}
+    named = {"candidate_id": vote.get("candidate"), **{name: vote.get(key) for name, key in texts_of.items()}}
+    same = {name: vote.get(name) for name in ("choice", "flags", "principles", "scores", "strength")}
     return answer_of(connection, {**named, **same}, review)
 
 

@@ -247,10 +247,10 @@ def find_expert(connection: Connection, name_or_id: str) -> ExpertRow:
         UsageError: nobody is called so.
     """
     query = select(experts).where((experts.c.name == name_or_id) | (experts.c.id == name_or_id))
-    found = connection.execute(query).mappings().first()
-    if found is None:
+    row = connection.execute(query).mappings().first()
+    if row is None:
         raise UsageError(f"there is no expert {name_or_id!r}", next_step="see `solon expert list`")
-    return expert_row(found)
+    return expert_row(row)
 
 
 def rotate_token(store: Store, name_or_id: str, *, by: str) -> tuple[ExpertRow, str]:
@@ -301,10 +301,10 @@ class TokenCheck:
             query = select(experts).where(
                 experts.c.token_key == match.group(1), experts.c.revoked_at.is_(None)
             )
-            found = connection.execute(query).mappings().first()
-        if found is None or not self._is_right(token, match.group(2), found["token_hash"]):
+            row = connection.execute(query).mappings().first()
+        if row is None or not self._is_right(token, match.group(2), row["token_hash"]):
             return None
-        return expert_row(found)
+        return expert_row(row)
 
     def holder(self, token: object, told: str) -> ExpertRow:
         """The person whose token this is.
@@ -315,14 +315,14 @@ class TokenCheck:
         Raises:
             UsageError: it is nobody's: wrong, replaced, or revoked.
         """
-        found = self.check(token) if isinstance(token, str) else None
-        if found is None:
+        expert = self.check(token) if isinstance(token, str) else None
+        if expert is None:
             raise UsageError(
                 f"the token in {told} is wrong, was replaced or was revoked; nothing was changed",
                 next_step="see who there is with `solon expert list`; `solon expert add NAME` and "
                 "`solon expert rotate NAME` show a new token once",
             )
-        return found
+        return expert
 
     def _is_right(self, token: str, secret: str, token_hash: str) -> bool:
         from argon2.exceptions import Argon2Error, InvalidHashError
@@ -348,9 +348,9 @@ def expert_by_subject(
     They are found by the provider's subject; the first time by the mail address that the provider vouches for.
     """
     there = experts.c.revoked_at.is_(None)
-    found = connection.execute(select(experts).where(experts.c.subject == subject)).mappings().first()
-    if found is not None:
-        return expert_row(found) if found["revoked_at"] is None else None
+    known = connection.execute(select(experts).where(experts.c.subject == subject)).mappings().first()
+    if known is not None:
+        return expert_row(known) if known["revoked_at"] is None else None
     if email is None:
         return None
     query = select(experts).where(

@@ -68,13 +68,13 @@ def stranded_items(
     )
     if run_id is not None:
         query = query.where(items.c.run_id == run_id)
-    found: dict[str, Stranded] = {}
+    stranded: dict[str, Stranded] = {}
     for row in connection.execute(query).all():
         values = dict(zip((column.name for column in items.columns), row, strict=False))
         own = dict(zip((c.name for c in reviews.columns), row[len(items.columns) :], strict=False))
         if values["graph_version"] == current.get(values["recipe"], values["graph_version"]):
             continue
-        found[values["id"]] = Stranded(
+        stranded[values["id"]] = Stranded(
             item_id=values["id"],
             run_id=values["run_id"],
             recipe=values["recipe"],
@@ -86,7 +86,7 @@ def stranded_items(
             leased=bool(own["leased"]),
             decision_id=row[-1],
         )
-    return list(found.values())
+    return list(stranded.values())
 
 
 def take_from_queue(connection: Connection, item: Stranded, by: str) -> bool:

@@ -64,12 +64,12 @@ def take_proposal(answer: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         InvalidDecision: it is no text, or too long.
     """
     rest = dict(answer)
-    found = rest.pop("proposal", None)
-    if found is not None and not isinstance(found, str):
+    proposed = rest.pop("proposal", None)
+    if proposed is not None and not isinstance(proposed, str):
         raise InvalidDecision("proposal: a principle is a text")
-    if found is not None and len(found) > LONGEST:
+    if proposed is not None and len(proposed) > LONGEST:
         raise InvalidDecision(f"proposal: longer than {LONGEST} characters", next_step="shorten it")
-    return rest, (found or "").strip()
+    return rest, (proposed or "").strip()
 
 
 def keep_proposal(
@@ -150,10 +150,10 @@ def set_proposal(
     """
     if state not in STATES:
         raise InvalidDecision(f"state: {state[:40]!r} is none", next_step=f"states: {', '.join(STATES)}")
-    found = find_proposal(connection, proposal_id)
+    proposal = find_proposal(connection, proposal_id)
     reason_id = None
     if reason.strip():
-        query = select(items.c.seed_id).where(items.c.id == found.item_id)
+        query = select(items.c.seed_id).where(items.c.id == proposal.item_id)
         reason_id, row = store.text_row(reason.strip(), connection.execute(query).scalar_one())
         insert_rows(connection, [row])
     closed = state != "open"

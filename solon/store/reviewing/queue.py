@@ -83,8 +83,8 @@ def lease_next(
     if len(held) >= MAX_LEASES:
         raise NotPending(f"you hold {len(held)} reviews already", next_step="answer or release one of them")
     open_to_all = _open_to(connection, expert, reviewers)
-    made = offer() if offer is not None else None
-    taken = _lease(connection, made, expert.actor) if made is not None else None
+    offered_id = offer() if offer is not None else None
+    taken = _lease(connection, offered_id, expert.actor) if offered_id is not None else None
     if taken is not None:
         return taken, find_review(connection, taken.review_id)
     if expert.stage != "proven":
@@ -303,10 +303,10 @@ def lease_review(
         review.specialty in (None, *expert.specialties)
         and (not expert.languages or review.lang in (None, *expert.languages))
     )
-    found = _lease(connection, review.id, expert.actor) if fits else None
-    if found is None:
+    lease_taken = _lease(connection, review.id, expert.actor) if fits else None
+    if lease_taken is None:
         raise LeaseLost("someone else has this review open", next_step="ask for the next one")
-    return found, find_review(connection, review.id)
+    return lease_taken, find_review(connection, review.id)
 
 
 def _has_answered(connection: Connection, actor: str, review: ReviewRow) -> bool:
@@ -515,5 +515,5 @@ def count_in_hand(connection: Connection, actor: str) -> tuple[int, int]:
         .where(theirs | (reviews.c.leased.is_(False) & reviews.c.escalated.is_(True)))
         .group_by(reviews.c.leased)
     )
-    found = {bool(leased): int(n) for leased, n in connection.execute(query)}
-    return found.get(True, 0), found.get(False, 0)
+    counts = {bool(leased): int(n) for leased, n in connection.execute(query)}
+    return counts.get(True, 0), counts.get(False, 0)

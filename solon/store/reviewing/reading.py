@@ -46,8 +46,8 @@ def read_candidates(connection: Connection, ids: Sequence[str]) -> list[tuple[st
         .outerjoin(prompts, prompts.c.id == candidates.c.prompt_text_id)
         .where(candidates.c.id.in_(ids))
     )
-    found = {row.id: (row.id, row.body or FORGOTTEN, row.prompt) for row in connection.execute(query)}
-    return [found[name] for name in ids]
+    row_of = {row.id: (row.id, row.body or FORGOTTEN, row.prompt) for row in connection.execute(query)}
+    return [row_of[name] for name in ids]
 
 
 def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str | None, str]:
@@ -100,16 +100,16 @@ def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tu
 def drafts_behind(connection: Connection, candidates: Collection[str]) -> dict[str, str]:
     """The drafts that these candidates are revisions of, each with its candidate: critics speak of drafts."""
     table = _table("candidates")
-    found: dict[str, str] = {}
+    drafts: dict[str, str] = {}
     wanted = {name: name for name in candidates}
     while wanted:
         query = select(table.c.id, table.c.parent_id).where(
             table.c.id.in_(wanted), table.c.parent_id.is_not(None)
         )
         wanted = {row.parent_id: wanted[row.id] for row in connection.execute(query)}
-        wanted = {draft: name for draft, name in wanted.items() if draft not in {*found, *candidates}}
-        found.update(wanted)
-    return found
+        wanted = {draft: name for draft, name in wanted.items() if draft not in {*drafts, *candidates}}
+        drafts.update(wanted)
+    return drafts
 
 
 def verdicts_on(connection: Connection, item_id: str, shown: Collection[str]) -> list[Mapping[Any, Any]]:

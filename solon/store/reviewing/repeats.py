@@ -198,14 +198,14 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
     first: dict[tuple[str, str], tuple[str, float]] = {}
-    found = []
+    repeats = []
     for row in connection.execute(query):
         side = row.text_id if row.response_schema.startswith("pair") else None
-        said = outcome_of(row.choice, side)
+        outcome = outcome_of(row.choice, side)
         key = (row.actor, row.content_hash)
         if key in first:
             days = (row.decided_at - first[key][1]) / 86400
-            found.append(Repeat(row.actor, row.decided_at, first[key][0] == said, days))
+            repeats.append(Repeat(row.actor, row.decided_at, first[key][0] == outcome, days))
         else:
-            first[key] = (said, row.decided_at)
-    return found
+            first[key] = (outcome, row.decided_at)
+    return repeats

@@ -80,8 +80,8 @@ def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[st
     text_of = _texts(
         connection, [*review.candidates, *(r["candidate_id"] for r in latest if r["candidate_id"])]
     )
-    said = {(row["choice"], text_of.get(row["candidate_id"]), row["edit_id"]) for row in latest}
-    if len(said) != 1:
+    answers = {(row["choice"], text_of.get(row["candidate_id"]), row["edit_id"]) for row in latest}
+    if len(answers) != 1:
         return None
     now = {text_of[candidate]: candidate for candidate in review.candidates}
     row = latest[0]

@@ -151,13 +151,13 @@ def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST)
     Each has decision, review, choice, decided_at, prompt, kind (decided or vote) and undoable.
     A vote has no decision: under `decision` stands the id of its assignment.
     """
-    found = [*_own_decisions(connection, actor, limit), *_own_votes(connection, actor, limit)]
-    found.sort(key=lambda answer: (answer["decided_at"], answer["decision"]), reverse=True)
-    for position, answer in enumerate(found[:limit]):
+    answers = [*_own_decisions(connection, actor, limit), *_own_votes(connection, actor, limit)]
+    answers.sort(key=lambda answer: (answer["decided_at"], answer["decision"]), reverse=True)
+    for position, answer in enumerate(answers[:limit]):
         body = answer.pop("body")
         answer["prompt"] = (json.loads(body).get("prompt") or "")[:160] if body else "(forgotten)"
         answer["undoable"] = position < UNDO_LAST
-    return found[:limit]
+    return answers[:limit]
 
 
 def _own_votes(connection: Connection, actor: str, limit: int) -> list[dict[str, Any]]:

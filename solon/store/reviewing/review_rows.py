@@ -132,8 +132,8 @@ def find_review(connection: Connection, review_id: str) -> ReviewRow:
         return ReviewRow(**exact)
     # SQLite reads the whole table for this: only people abbreviate ids.
     query = select(reviews).where(begins(reviews.c.id, review_id, "a review")).limit(2)
-    found = connection.execute(query).mappings().all()
-    if len(found) != 1:
-        problem = "fits several reviews" if found else "is no review of this store"
+    rows = connection.execute(query).mappings().all()
+    if len(rows) != 1:
+        problem = "fits several reviews" if rows else "is no review of this store"
         raise NotThere(f"{review_id!r} {problem}", next_step="see `solon review list`")
-    return ReviewRow(**found[0])
+    return ReviewRow(**rows[0])

@@ -63,8 +63,8 @@ def use_login_link(store: Store, connection: Connection, secret: str) -> ExpertR
         .join(links, links.c.expert_id == experts.c.id)
         .where(links.c.id == _hash_secret(secret), experts.c.revoked_at.is_(None))
     )
-    found = connection.execute(query).mappings().first()
-    return expert_row(found) if found is not None else None
+    row_of_expert = connection.execute(query).mappings().first()
+    return expert_row(row_of_expert) if row_of_expert is not None else None
 
 
 def begin_session(store: Store, connection: Connection, expert: ExpertRow) -> str:
@@ -89,8 +89,8 @@ def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float]
             experts.c.revoked_at.is_(None),
         )
     )
-    found = connection.execute(query).mappings().first()
-    return (expert_row(found), float(found["seen_at"])) if found is not None else None
+    row = connection.execute(query).mappings().first()
+    return (expert_row(row), float(row["seen_at"])) if row is not None else None
 
 
 def touch_session(connection: Connection, secret: str) -> None:

@@ -43,12 +43,12 @@ class Stray:
 
 def find_strays(connection: Connection) -> list[Stray]:
     """Every item that contradicts its reviews and decisions, once, in a stable order."""
-    found: dict[str, Stray] = {}
+    strays: dict[str, Stray] = {}
     for condition, why, waits in _kinds():
         query = select(items.c.id, items.c.run_id).where(condition).order_by(items.c.run_id, items.c.position)
         for row in connection.execute(query):
-            found.setdefault(row.id, Stray(row.id, row.run_id, why, waits))
-    return list(found.values())
+            strays.setdefault(row.id, Stray(row.id, row.run_id, why, waits))
+    return list(strays.values())
 
 
 def _kinds() -> Iterator[tuple[ColumnElement[bool], str, bool]]:

@@ -41,8 +41,8 @@ def undo(
     Raises:
         NotPending: it is not the person's own, not among their last ten, being applied just now, or built upon.
     """
-    found = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().first()
-    row = dict(found) if found is not None else None
+    stored = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().first()
+    row = dict(stored) if stored is not None else None
     if row is None or (row["actor"] != expert.actor and not expert.may("lead")):
         raise NotThere("this is no decision of yours", next_step="see the list of your last answers")
     if row["undone_at"] is not None:
@@ -66,7 +66,7 @@ def withdraw_decision(
     Args:
         waits: a graph waits for it, so that later decisions on the item rest on it.
     """
-    now, told = clock.now(), {"decision": row["id"]}
+    now, detail = clock.now(), {"decision": row["id"]}
     follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
     connection.execute(
         update(decisions)
@@ -86,8 +86,8 @@ def withdraw_decision(
         .where(assignments.c.decision_id.in_(undone), assignments.c.state == "decided")
         .values(state="undone")
     )
-    append(store, connection, actor, "decision.undone", row["review_id"], told)
-    insert_rows(connection, [event(actor, "decision.undone", row["review_id"], told)])
+    append(store, connection, actor, "decision.undone", row["review_id"], detail)
+    insert_rows(connection, [event(actor, "decision.undone", row["review_id"], detail)])
     note_disagreement(store, connection, find_review(connection, row["review_id"]))
     return now
 

@@ -162,8 +162,8 @@ def replayed(connection: Connection, answer_id: str, actor: str) -> str | None:
         .where(assignments.c.id == answer_id, reviews.c.state == "waiting", reviews.c.prefer_actor == actor)
         .limit(1)
     )
-    found = connection.execute(query).scalar_one_or_none()
-    return found or _replayed_decision(connection, answer_id, actor)
+    review_id = connection.execute(query).scalar_one_or_none()
+    return review_id or _replayed_decision(connection, answer_id, actor)
 
 
 def _replayed_decision(connection: Connection, decision_id: str, actor: str) -> str | None:

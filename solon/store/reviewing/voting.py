@@ -168,8 +168,8 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
     called = _called_now(connection, rows, review)
     votes = [_vote(row, review, people[row.actor].reliability, called) for row in rows]
     posterior, confidence = _panel(connection, review)
-    given = [(vote.outcome, vote.reliability) for vote in votes]
-    return Tally(merge(posterior, given, confidence=confidence), tuple(votes))
+    answers = [(vote.outcome, vote.reliability) for vote in votes]
+    return Tally(merge(posterior, answers, confidence=confidence), tuple(votes))
 
 
 def sure_after(
@@ -221,8 +221,8 @@ def asked_now(connection: Connection, review: ReviewRow) -> ReviewRow:
         .order_by(reviews.c.attempt.desc(), reviews.c.ordinal.desc())
         .limit(1)
     )
-    found = connection.execute(query).scalar_one_or_none()
-    return review if found is None else find_review(connection, found)
+    review_id = connection.execute(query).scalar_one_or_none()
+    return review if review_id is None else find_review(connection, review_id)
 
 
 def _called_now(connection: Connection, rows: Sequence[Any], review: ReviewRow) -> dict[str, str]:

@@ -45,9 +45,9 @@ def worker_said(connection: Connection) -> Stoppage | None:
 
 def why_waiting(connection: Connection, run_id: str | None = None) -> Stoppage | None:
     """Why the decisions of a run, or of all, were not applied yet; None where nothing is known of it."""
-    said = worker_said(connection)
+    stoppage = worker_said(connection)
     problems = [problem for problem, _ in delivery_problems(connection, run_id)[:MOST]]
-    told = [said.why, *problems] if said is not None else problems
-    if not told:
+    reasons = [stoppage.why, *problems] if stoppage is not None else problems
+    if not reasons:
         return None
-    return Stoppage("; ".join(dict.fromkeys(told)), said.at if said is not None else None)
+    return Stoppage("; ".join(dict.fromkeys(reasons)), stoppage.at if stoppage is not None else None)
