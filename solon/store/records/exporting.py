@@ -89,9 +89,9 @@ class Which:
         row = before.select_from(other.outerjoin(other_record, stands)).where(
             other.c.row_key == items.c.row_key
         )
+        # Pairs of unlike rows: equal rows are told apart by their place.
         pair = before.select_from(other_record.join(other, stands)).where(
-            other_record.c.pair_key
-            == records.c.pair_key,  # of unlike rows: equal ones are told apart by their place
+            other_record.c.pair_key == records.c.pair_key,
             func.substr(other.c.row_key, 1, WIDTH) != func.substr(items.c.row_key, 1, WIDTH),
         )
         return and_(~exists(row), ~exists(pair))
