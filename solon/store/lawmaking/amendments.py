@@ -32,7 +32,29 @@ QUORUM = 2
 
 @dataclass(frozen=True, slots=True)
 class AmendmentRow:
-    """An amendment as it is stored; its document never changes."""
+    """An amendment as it is stored; its document never changes.
+
+    Attributes:
+        id: its id.
+        kind: constitution or rubric.
+        name: name of the law that it amends.
+        scope: which seeds that law governs, as a key.
+        base_id: the version that it would replace.
+        document_id: id of the version that it would be.
+        document: the whole draft.
+        proposer: who drafted it.
+        reason: why, in words.
+        cites: ids of the decisions that it rests on.
+        overrules: ids of decisions that would hold no longer as precedents.
+        warnings: what was noticed in the draft, in words.
+        state: drafted, measured, ratified or rejected.
+        verdict: green, red or grey, by its impact; None before it was measured.
+        impact: the figures of its impact; None before it was measured.
+        created_at: when it was drafted, in epoch seconds.
+        measured_at: when its impact was last measured, in epoch seconds; None before.
+        closed_at: when it was ratified or rejected, in epoch seconds; None before.
+        stale_records: how many records came into doubt when it was ratified.
+    """
 
     id: str
     kind: Kind
@@ -57,7 +79,14 @@ class AmendmentRow:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a vote leaves an amendment. `missing` says what it still needs, in words."""
+    """Where the votes leave an amendment.
+
+    Attributes:
+        state: its state by these votes; `ratified` and `rejected` where they settle it.
+        in_favour: votes for it.
+        needed: votes that it needs.
+        missing: what it still needs, in words; empty where nothing.
+    """
 
     state: str
     in_favour: int
@@ -75,7 +104,10 @@ def add_amendment(
     cites: Sequence[str],
     overrules: Sequence[str] = (),
 ) -> AmendmentRow:
-    """Freeze a draft. `cites` and `overrules` may be the beginnings of ids of decisions.
+    """Store a draft, which never changes again.
+
+    Args:
+        cites, overrules: ids of decisions, or the beginnings of ids.
 
     Raises:
         UsageError: it cites nothing, or what is no decision, or the same draft is there already.
@@ -115,31 +147,38 @@ def add_amendment(
 
 
 def _decision_ids(connection: Connection, named: Sequence[str]) -> tuple[str, ...]:
-    found = []
+    ids_named = []
     for name in dict.fromkeys(named):
         query = select(decisions.c.id).where(begins(decisions.c.id, name, "a decision")).limit(2)
         ids = list(connection.execute(query).scalars())
         if len(ids) != 1:
             problem = "fits several decisions" if ids else "is no decision of this store"
             raise UsageError(f"{name!r} {problem}", next_step="give the id of a decision")
-        found.append(str(ids[0]))
-    return tuple(found)
+        ids_named.append(str(ids[0]))
+    return tuple(ids_named)
 
 
 def find_amendment(connection: Connection, amendment_id: str, *, lock: bool = False) -> AmendmentRow:
-    """An amendment by its id or the beginning of it; `lock` keeps other votes out until the transaction ends."""
+    """An amendment by its id or the beginning of it.
+
+    Args:
+        lock: keep other votes out until the transaction ends.
+
+    Raises:
+        UsageError: there is none, or the beginning fits several.
+    """
     query = select(amendments).where(begins(amendments.c.id, amendment_id, "an amendment")).limit(2)
-    found = connection.execute(query.with_for_update() if lock else query).mappings().all()
-    if len(found) != 1:
-        problem = "fits several amendments" if found else "is no amendment of this store"
+    rows = connection.execute(query.with_for_update() if lock else query).mappings().all()
+    if len(rows) != 1:
+        problem = "fits several amendments" if rows else "is no amendment of this store"
         raise UsageError(f"{amendment_id!r} {problem}", next_step="see `solon constitution history`")
-    return _amendment(found[0])
+    return _amendment(rows[0])
 
 
 def list_amendments(
     connection: Connection, *, kind: Kind | None = None, states: Sequence[str] = ()
 ) -> list[AmendmentRow]:
-    """Amendments, the newest first."""
+    """Amendments of a kind and in some states (default: all), the newest first."""
     query = select(amendments).order_by(desc(amendments.c.created_at), desc(amendments.c.id))
     if kind is not None:
         query = query.where(amendments.c.kind == kind)
@@ -157,7 +196,11 @@ def _amendment(row: RowMapping) -> AmendmentRow:
 def add_trial(
     connection: Connection, amendment_id: str, trial: impact.Trial, *, margins: tuple[float, float]
 ) -> None:
-    """Keep one re-judged precedent. A held-out one is used up a little the first time a draft looks at it."""
+    """Keep the trial of an amendment on one precedent. A held-out precedent wears with each draft that is tried on it.
+
+    Args:
+        margins: the panel's margins, before and after.
+    """
     trial_id = hash_id("trial", amendment_id, trial.precedent_id)
     if connection.execute(select(trials.c.id).where(trials.c.id == trial_id)).first() is not None:
         return
@@ -176,7 +219,7 @@ def trials_of(connection: Connection, amendment_id: str) -> list[impact.Trial]:
 
 
 def settled_precedents(connection: Connection) -> set[str]:
-    """Precedents that came out right under a draft which is law now: they call for no further rule."""
+    """Ids of precedents that came out right in the trial of a draft which is law now: they need no further rule."""
     query = (
         select(trials.c.precedent_id)
         .join(amendments, amendments.c.id == trials.c.amendment_id)
@@ -202,7 +245,7 @@ def visible_flips(connection: Connection, amendment: AmendmentRow) -> list[dict[
 def set_measured(
     store: Store, connection: Connection, amendment: AmendmentRow, found: dict[str, Any], *, by: str
 ) -> None:
-    """Keep the impact of an open amendment."""
+    """Keep the measured impact of an open amendment, with its verdict."""
     connection.execute(
         update(amendments)
         .where(amendments.c.id == amendment.id, amendments.c.state.in_(OPEN))
@@ -284,8 +327,8 @@ def votes_on(connection: Connection, amendment_id: str) -> list[dict[str, Any]]:
 def count_votes(connection: Connection, amendment: AmendmentRow, quorum: int = QUORUM) -> Standing:
     """Where the votes of those who are leads now leave an open amendment.
 
-    It takes the quorum, or all leads who may vote where they are fewer. What is not green needs a lead who
-    overrides that with a reason, and another lead for it: who votes too, or who proposed it.
+    It takes the quorum, or all leads who may vote where they are fewer. An amendment whose impact is not green also
+    needs a lead who votes for it with an override and a reason, and a second lead for it: a voter, or its proposer.
     """
     leads = {e.actor for e in list_experts(connection, revoked=False) if e.may("lead")}
     voters = leads - {amendment.proposer}
@@ -318,8 +361,10 @@ def _enact(store: Store, connection: Connection, amendment: AmendmentRow, *, by:
 
 
 def mark_stale(connection: Connection, kind: Kind, replaced_id: str) -> int:
-    """Records that the panel accepted under the version replaced: their verdict may be another now. What a person
-    decided stays."""
+    """Mark as stale the records that the panel accepted under the version replaced; returns how many.
+
+    Their verdict may be another now. What a person decided stays.
+    """
     accepted_under = records.c.constitution_id if kind == "constitution" else records.c.rubric_id
     statement = (
         update(records)

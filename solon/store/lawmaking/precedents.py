@@ -37,8 +37,34 @@ CHUNK = 400
 
 @dataclass(frozen=True, slots=True)
 class PrecedentRow:
-    """A precedent with its decision and texts. `outcome` is in the panel's words: A, B, accept, reject, tie, neither;
-    `domains` are those of its seed."""
+    """A precedent with its decision and texts.
+
+    Attributes:
+        id: its id.
+        decision_id: the decision that made it.
+        item_id: the item decided.
+        seed_id: seed of the item.
+        run_id: run of the item.
+        recipe: recipe of the item.
+        half: `seen` or `held_out`.
+        group: group of the seed; None without one.
+        uses: how many drafts were measured on it while it was held out.
+        retrievable: judges may be shown it.
+        overruled_at: when it ceased to hold, in epoch seconds; None while it holds.
+        created_at: when it was made, in epoch seconds.
+        actor: who decided.
+        choice: what was chosen.
+        outcome: the choice in the panel's words: A, B, accept, reject, tie or neither.
+        principles: ids of the principles that the decision cites.
+        rationale: why, in words; empty where nothing was said.
+        request: what the candidates answer.
+        shown: ids of the candidates, in the order shown.
+        answers: their texts, in the same order; an erased one is empty.
+        attempt: attempt of the item in which it was decided.
+        constitution_id: the constitution that the item is pinned to.
+        rubric_id: the rubric that the item is pinned to.
+        domains: the seed's specialty and tags, in lower case.
+    """
 
     id: str
     decision_id: str
@@ -67,15 +93,16 @@ class PrecedentRow:
 
     @property
     def worn(self) -> bool:
+        """Has it been used too often to be held out any longer?"""
         return self.half == "held_out" and self.uses >= WORN
 
     @property
     def rank(self) -> int | None:
-        """Which of the answers shown was preferred."""
+        """Which of the answers shown was preferred, counted from 0; None where none was."""
         return {"A": 0, "accept": 0, "B": 1}.get(self.outcome)
 
     def worked(self) -> Worked:
-        """As it is shown to judges."""
+        """The precedent as it is shown to judges."""
         better = self.answers[self.rank] if self.rank is not None and self.rank < len(self.answers) else ""
         worse = self.answers[1 - self.rank] if self.rank is not None and len(self.answers) == 2 else ""
         if self.outcome == "reject":
@@ -125,8 +152,8 @@ def retrievable_cases(connection: Connection, recipe: str, until: float) -> list
         precedents.c.retrievable_at < until,
         or_(precedents.c.overruled_at.is_(None), precedents.c.overruled_at >= until),
     )
-    found = _load(connection, *condition)[-NEWEST:]
-    return [row.worked() for row in found if row.rank is not None or row.rationale]
+    rows = _load(connection, *condition)[-NEWEST:]
+    return [row.worked() for row in rows if row.rank is not None or row.rationale]
 
 
 def all_precedents(connection: Connection, recipe: str | None = None) -> list[PrecedentRow]:
@@ -140,22 +167,25 @@ def find_precedent(connection: Connection, precedent_id: str) -> PrecedentRow:
     Raises:
         NotThere: there is none, or its texts were erased.
     """
-    found = _load(connection, precedents.c.id == precedent_id)
-    if not found:
+    rows = _load(connection, precedents.c.id == precedent_id)
+    if not rows:
         raise NotThere("there is no such precedent", next_step="its texts may have been erased")
-    return found[0]
+    return rows[0]
 
 
 def precedent_of_review(connection: Connection, review_id: str) -> PrecedentRow | None:
-    """The precedent that a review's standing decision made; of a question asked again, its person's first one."""
+    """The precedent that a review's standing decision made; None where there is none.
+
+    Of a question asked again, it is that of the person's first decision.
+    """
     review = find_review(connection, review_id)
     if review.kind == REPEAT:
         same = (decisions.c.actor == review.prefer_actor) & (decisions.c.item_id == review.item_id)
         standing = same & (decisions.c.content_hash == review.content_hash) & decisions.c.undone_at.is_(None)
     else:
         standing = (decisions.c.review_id == review_id) & decisions.c.undone_at.is_(None)
-    found = _load(connection, standing)
-    return found[-1] if found else None
+    rows = _load(connection, standing)
+    return rows[-1] if rows else None
 
 
 def precedents_under(connection: Connection, document: Constitution | Rubric) -> list[PrecedentRow]:
@@ -178,7 +208,7 @@ def precedents_under(connection: Connection, document: Constitution | Rubric) ->
 
 
 def count_use(connection: Connection, ids: Sequence[str]) -> None:
-    """Held-out precedents were looked at for one more draft."""
+    """Count one more use of held-out precedents: another draft was measured on them."""
     for start in range(0, len(ids), CHUNK):
         connection.execute(
             update(precedents)
@@ -188,7 +218,10 @@ def count_use(connection: Connection, ids: Sequence[str]) -> None:
 
 
 def overrule(connection: Connection, decision_ids: Sequence[str]) -> int:
-    """New law says otherwise: these stay, are marked, and are shown to no later judge."""
+    """Mark the precedents of these decisions as overruled, since new law says otherwise; returns how many.
+
+    They stay, and are shown to no later judge.
+    """
     statement = (
         update(precedents)
         .where(precedents.c.decision_id.in_(list(decision_ids)), precedents.c.overruled_at.is_(None))
@@ -198,7 +231,7 @@ def overrule(connection: Connection, decision_ids: Sequence[str]) -> int:
 
 
 def judged_at(connection: Connection, row: PrecedentRow) -> tuple[int, int]:
-    """Round and pair under which the panel judged what was shown; the first ones where it never did."""
+    """Round, and number of the pair (or single candidate), in which the panel judged it; 0, 0 where it never did."""
     query = (
         select(verdicts.c.round, calls.c.seat)
         .join(calls, calls.c.id == verdicts.c.call_id)
@@ -209,12 +242,12 @@ def judged_at(connection: Connection, row: PrecedentRow) -> tuple[int, int]:
         )
         .limit(1)
     )
-    found = connection.execute(query).first()
-    if found is None:
+    row_of_call = connection.execute(query).first()
+    if row_of_call is None:
         return 0, 0
-    parts = str(found.seat).split("/")  # seat/pair/order, or seat/score/ordinal
+    parts = str(row_of_call.seat).split("/")  # seat/pair/order, or seat/score/ordinal
     number = parts[2] if len(parts) > 2 and parts[1] == "score" else parts[1] if len(parts) > 1 else "0"
-    return int(found.round), int(number) if number.isdigit() else 0
+    return int(row_of_call.round), int(number) if number.isdigit() else 0
 
 
 def _load(connection: Connection, *conditions: Any) -> list[PrecedentRow]:

@@ -41,7 +41,9 @@ class Use:
     """Citations of one principle by one source.
 
     Attributes:
-        cited: how often. sided: of these, where one of two sides won in the end. won: the one cited for.
+        cited: how often it was cited.
+        sided: of these, where one of two sides won in the end.
+        won: of these, where the side won that it was cited for.
         by_people: (won, sided) where a person decided.
     """
 
@@ -52,10 +54,11 @@ class Use:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of won / sided: exact, 95%."""
+        """The exact 95% interval of won / sided."""
         return clopper_pearson(self.won, self.sided)
 
     def to_json(self) -> dict[str, Any]:
+        """The figures as plain values, with the rate of those won and its interval."""
         won, sided = self.by_people
         return {
             "cited": self.cited,
@@ -69,8 +72,15 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class PrincipleUse:
-    """A principle with its uses by source. `in_force`: it is part of the version in force. `split_into`: ids that
-    stand in its place since it was split; what was cited before stays counted here."""
+    """A principle with its uses by source.
+
+    Attributes:
+        id: id of the principle.
+        text: what it says.
+        in_force: it is part of the version in force.
+        uses: source (critics, judges, resolver, experts) -> use.
+        split_into: ids that stand in its place since it was split; what was cited before stays counted here.
+    """
 
     id: str
     text: str
@@ -79,6 +89,7 @@ class PrincipleUse:
     split_into: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """The principle as plain values, with the figures of each source."""
         about: dict[str, Any] = {"id": self.id, "text": self.text, "in_force": self.in_force}
         about["split_into"] = list(self.split_into)
         return {**about, **{source: use.to_json() for source, use in self.uses.items()}}
@@ -141,18 +152,18 @@ def count_uses(
 
 
 def items_lost(connection: Connection, law: LawVersion) -> set[str]:
-    """Items that a person decided, where a judge or the resolver had cited a principle for the side that lost."""
+    """Ids of items that a person decided against the side for which a judge or the resolver had cited a principle."""
     assert isinstance(law.document, Constitution)
     names = law.document.ids()
     versions = [version.id for version in history(connection, "constitution", law.name)]
     wanted = [items.c.constitution_id.in_(versions), runs.c.status != PREVIEW]
     winners = _winners(connection, wanted)
-    found = set()
+    lost = set()
     for cited in (*_by_judges(connection, wanted, names), *_by_resolver(connection, wanted)):
         _, rejected, by_person = winners.get(cited.item_id, (None, None, False))
         if by_person and cited.principle in names and cited.text_id is not None and cited.text_id == rejected:
-            found.add(cited.item_id)
-    return found
+            lost.add(cited.item_id)
+    return lost
 
 
 def _use(counts: list[int] | None) -> Use:

@@ -43,7 +43,20 @@ CHUNK = 500
 class Target:
     """An item under law that is in force no more: with a stale record, or with a review that waits.
 
-    `constitution_id` and `rubric_id` are those it is under; `chosen` is the text of the record's choice.
+    Attributes:
+        item_id: the item.
+        run_id: its run.
+        recipe: its recipe.
+        attempt: its present attempt.
+        pilot: it belongs to the pilot.
+        shown: ids of the candidates that were judged.
+        margin: the panel's margin; None where it has none.
+        constitution_id: the constitution that it is under.
+        rubric_id: the rubric that it is under.
+        domains: the seed's specialty and tags, in lower case.
+        record_id: the stale record; None where a review waits.
+        chosen: id of the text that the record chose; None where a review waits.
+        review_id: the review that waits; None where there is a record.
     """
 
     item_id: str
@@ -75,7 +88,7 @@ _ITEM = (
 
 
 def stale_records(connection: Connection, run_id: str | None = None) -> list[Target]:
-    """Records in force that the panel accepted under law which was amended since."""
+    """Items whose records in force the panel accepted under law that was amended since."""
     query = (
         select(*_ITEM, records.c.shown, records.c.margin, records.c.id.label("record"), candidates.c.text_id)
         .join(records, records.c.item_id == items.c.id)
@@ -96,7 +109,7 @@ def stale_records(connection: Connection, run_id: str | None = None) -> list[Tar
 
 
 def waiting_reviews(connection: Connection, run_id: str | None = None) -> list[Target]:
-    """Reviews that wait and that nobody has in hand, has begun to answer or has handed on, the oldest first."""
+    """Items whose reviews wait, and that nobody has in hand, begun to answer or handed on, the oldest first."""
     query = (
         select(*_ITEM, reviews.c.candidates, reviews.c.margin, reviews.c.id.label("review"))
         .join(reviews, (reviews.c.item_id == items.c.id) & (reviews.c.attempt == items.c.attempt))
@@ -146,6 +159,7 @@ class LawNow:
         self._known = {kind: {v.id: v for v in history(connection, kind)} for kind in kinds}
 
     def version(self, kind: Kind, version_id: str) -> LawVersion:
+        """A version of a kind by its id."""
         return self._known[kind][version_id]
 
     def of(self, target: Target) -> tuple[str, str]:
@@ -159,16 +173,16 @@ class LawNow:
         known = self._known[kind]
         name = known[pinned].name
         in_force = [v for v in known.values() if v.name == name and v.status == "in_force"]
-        found = narrowest(in_force, target.recipe, target.domains)
-        return found.id if found is not None else pinned
+        version = narrowest(in_force, target.recipe, target.domains)
+        return version.id if version is not None else pinned
 
     def changed(self, target: Target) -> bool:
-        """Is other law in force for this item than that it is under?"""
+        """Is the law in force for this item now other than the law that it is under?"""
         return self.of(target) != (target.constitution_id, target.rubric_id)
 
 
 def count_doubtful(connection: Connection) -> tuple[int, int]:
-    """Stale records, and waiting reviews, for which other law is in force than that they are under."""
+    """How many stale records, and how many waiting reviews, are under law that is not in force for them now."""
     now = LawNow(connection)
     stale = sum(now.changed(target) for target in stale_records(connection))
     return stale, sum(now.changed(target) for target in waiting_reviews(connection))
@@ -177,10 +191,15 @@ def count_doubtful(connection: Connection) -> tuple[int, int]:
 def begin_again(
     connection: Connection, target: Target, law: tuple[str, str], *, until: float, by: str, why: str
 ) -> bool:
-    """A new attempt of an item under other law, with the candidates that it has. False: somebody was faster.
+    """Begin a new attempt of an item under other law, with the candidates that it has.
+
+    False where somebody was faster: the review was taken or begun, or the item has moved on.
 
     Args:
+        law: ids of the constitution and the rubric.
         until: precedents known by then are shown, whenever the attempt is replayed.
+        by: who asked for it.
+        why: noted with the review that is withdrawn.
     """
     if target.review_id is not None:
         drafted = select(reviews.c.id).where(reviews.c.id == target.review_id, _is_drafted())
@@ -210,7 +229,13 @@ def begin_again(
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where an item stands after it was judged again; `chosen` is the text of what its record chose."""
+    """Where an item stands after it was judged again.
+
+    Attributes:
+        state: state of the item.
+        record_id: its record in force; None without one.
+        chosen: id of the text that the record chose; None without one.
+    """
 
     state: str
     record_id: str | None
@@ -218,8 +243,8 @@ class End:
 
 
 def ends_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, End]:
-    """item -> where it stands."""
-    found: dict[str, End] = {}
+    """Where each item stands now, by the item's id."""
+    ends: dict[str, End] = {}
     join = items.outerjoin(records, (records.c.item_id == items.c.id) & records.c.superseded_at.is_(None))
     join = join.outerjoin(candidates, candidates.c.id == records.c.chosen_id)
     for start in range(0, len(item_ids), CHUNK):
@@ -228,8 +253,8 @@ def ends_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, End]:
             .select_from(join)
             .where(items.c.id.in_(item_ids[start : start + CHUNK]))
         )
-        found.update({row.id: End(row.state, row.record, row.text_id) for row in connection.execute(query)})
-    return found
+        ends.update({row.id: End(row.state, row.record, row.text_id) for row in connection.execute(query)})
+    return ends
 
 
 # For the ranking ------------------------------------------------------------------------------------------------
@@ -258,20 +283,20 @@ def trials_of_ratified(connection: Connection) -> list[TrialSeen]:
 
 
 def cited_principles(connection: Connection, item_ids: Sequence[str]) -> dict[str, set[str]]:
-    """item -> the principles that its critics and its resolver cited."""
-    found: dict[str, set[str]] = {}
+    """The principles that critics and resolver cited on each item, by the item's id."""
+    cited: dict[str, set[str]] = {}
     for start in range(0, len(item_ids), CHUNK):
         part = item_ids[start : start + CHUNK]
         for table, column in ((critiques, critiques.c.principles), (resolutions, resolutions.c.cites)):
             query = select(table.c.item_id, column).where(table.c.item_id.in_(part))
             for item_id, cites in connection.execute(query):
-                found.setdefault(item_id, set()).update(cites or ())
-    return found
+                cited.setdefault(item_id, set()).update(cites or ())
+    return cited
 
 
 def requests_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, str]:
-    """item -> the request of its seed; items whose seeds were forgotten are missing."""
-    found: dict[str, str] = {}
+    """The request of each item's seed, by the item's id; items whose seeds were forgotten are missing."""
+    requests: dict[str, str] = {}
     for start in range(0, len(item_ids), CHUNK):
         query = (
             select(items.c.id, texts.c.body)
@@ -284,5 +309,7 @@ def requests_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, st
                 runs.c.status != PREVIEW,
             )
         )
-        found.update({row.id: json.loads(row.body).get("prompt") or "" for row in connection.execute(query)})
-    return found
+        requests.update(
+            {row.id: json.loads(row.body).get("prompt") or "" for row in connection.execute(query)}
+        )
+    return requests

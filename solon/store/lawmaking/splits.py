@@ -19,7 +19,16 @@ from solon.store.runs.laws import Document, LawVersion, history
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
-    """A decision that cited what is split (`cited`), with ids of the parts it may belong to, the likeliest first."""
+    """A decision that cited what is split now, and the parts that it may belong to.
+
+    Attributes:
+        precedent_id: the precedent that the decision made.
+        decision_id: the decision.
+        item_id: the item decided.
+        part: half of the precedent, `seen` or `held_out`.
+        cited: id of the principle or criterion that is split.
+        may: ids of the parts that the decision may belong to, the likeliest first.
+    """
 
     precedent_id: str
     decision_id: str
@@ -40,8 +49,8 @@ def belongings(
     split = {change.id: change.new for change in diff(base, draft) if change.action == "split"}  # type: ignore[type-var]
     if not split:
         return [], 0
-    made = {part.id: part for part in parts_of(draft)}
-    found: list[Belonging] = []
+    parts = {part.id: part for part in parts_of(draft)}
+    belonging: list[Belonging] = []
     hidden = 0
     for row in precedents_under(connection, draft):
         for cited in row.principles:
@@ -50,13 +59,13 @@ def belongings(
             if row.half != "seen" and not unseen:
                 hidden += 1
                 continue
-            may = may_belong(row.rationale or row.request, [made[part["id"]] for part in split[cited]])
-            found.append(Belonging(row.id, row.decision_id, row.item_id, row.half, cited, may))
-    return found, hidden
+            may = may_belong(row.rationale or row.request, [parts[part["id"]] for part in split[cited]])
+            belonging.append(Belonging(row.id, row.decision_id, row.item_id, row.half, cited, may))
+    return belonging, hidden
 
 
 def covered_ids(connection: Connection, law: LawVersion) -> set[str]:
-    """Ids that a decision may cite and be covered: those in force, and those whose parts are."""
+    """Ids that a decision may cite and be covered by the law: those in force, and those whose parts are."""
     versions = [version.document for version in history(connection, law.kind, law.name)]
     splits = splits_of([*versions, law.document])
     known = set(law.document.ids())
@@ -64,16 +73,20 @@ def covered_ids(connection: Connection, law: LawVersion) -> set[str]:
 
 
 def split_notes(versions: Sequence[LawVersion]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """id of a version -> what it split, and into what; versions of several names and scopes, the oldest first."""
+    """What each version split, and into what, by the version's id; versions that split nothing are missing.
+
+    Args:
+        versions: of several names and scopes, the oldest first.
+    """
     last: dict[tuple[str, str], LawVersion] = {}
-    found = {}
+    notes = {}
     for version in versions:
         before = last.get((version.name, version.scope))
         last[version.name, version.scope] = version
         if before is None:
             continue
         changes = diff(before.document, version.document)  # type: ignore[type-var]
-        told = {c.id: tuple(part["id"] for part in c.new) for c in changes if c.action == "split"}
-        if told:
-            found[version.id] = told
-    return found
+        parts_of_id = {c.id: tuple(part["id"] for part in c.new) for c in changes if c.action == "split"}
+        if parts_of_id:
+            notes[version.id] = parts_of_id
+    return notes

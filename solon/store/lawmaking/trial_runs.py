@@ -21,7 +21,7 @@ BENCH = "bench"
 
 
 def open_bench(store: Store, connection: Connection, run: RunRow, item_id: str) -> tuple[str, str]:
-    """Ids of the run apart and of the item in it, made where they are missing, for calls about an item of `run`."""
+    """Ids of the run apart, and of the item in it, for calls about an item of `run`; they are made where missing."""
     run_id = keyed_hash(store.key, BENCH, run.id)
     place = {"id": run_id, "status": PREVIEW, "seeds_name": BENCH, "seeds_fingerprint": ""}
     row = {name: getattr(run, name) for name in RunRow.__dataclass_fields__}

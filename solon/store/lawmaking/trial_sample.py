@@ -17,6 +17,10 @@ def choose_sample(
 
     What the draft cites counts as seen with all of its group, and so does a request that repeats a seen one; what it
     overrules, and worn held-out ones, are left out.
+
+    Args:
+        most: so many precedents at most.
+        done: ids of precedents that were tried already, which come first.
     """
     rows = precedents_under(connection, amendment.document)
     held_out = [row for row in rows if row.half == "held_out"]

@@ -1,4 +1,4 @@
-"""Erase what was reached: texts, what repeats them in other columns, and the bytes that a database keeps of them."""
+"""Erase what came of a seed: texts, what repeats them in other columns, and the bytes that a database keeps of them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ CHUNK = 400
 
 
 def table(name: str) -> Any:
+    """A table of the store by its name."""
     return tables.metadata.tables[name]
 
 
 def chunks(values: Collection[str]) -> Iterator[Sequence[str]]:
-    found = list(values)
-    for start in range(0, len(found), CHUNK):
-        yield found[start : start + CHUNK]
+    """The values in parts of at most `CHUNK`, so that a statement does not name too many."""
+    listed = list(values)
+    for start in range(0, len(listed), CHUNK):
+        yield listed[start : start + CHUNK]
 
 
 def refuse_while_working(connection: Connection) -> None:
-    """A worker holds texts in memory and would write them again.
+    """Refuse to forget while an item is being worked on: its worker holds texts in memory and would write them again.
 
     Raises:
         UsageError: an item is being worked on.
@@ -50,7 +52,7 @@ def refuse_while_working(connection: Connection) -> None:
 
 
 def lock_out_imports(connection: Connection) -> None:
-    """Nobody adds seeds until this transaction ends. SQLite has one writer at a time in any case."""
+    """Keep others from adding seeds until this transaction ends. SQLite has one writer at a time in any case."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE tombstones IN ACCESS EXCLUSIVE MODE"))
 
@@ -64,11 +66,16 @@ def changed_tables(connection: Connection) -> tuple[str, ...]:
 
 
 LETTER = 2
-"""A text of so few characters, a verdict's A or B, repeats nothing; and the same text stands behind other calls."""
+"""Texts of so few characters stay: a verdict's A or B repeats nothing, and the same text stands behind other calls."""
 
 
 def erase_texts(connection: Connection, *, seed_ids: Collection[str] = (), ids: Collection[str] = ()) -> int:
-    """Blank the texts of seeds, and of those named all but letters; rows stay. Returns how many held something."""
+    """Blank texts, whose rows stay; returns how many held something.
+
+    Args:
+        seed_ids: seeds whose texts are blanked, all of them.
+        ids: texts that are blanked but for letters, see `LETTER`.
+    """
     texts = table("texts")
     number = 0
     for column, values, least in ((texts.c.seed_id, seed_ids, -1), (texts.c.id, ids, LETTER)):
@@ -79,7 +86,10 @@ def erase_texts(connection: Connection, *, seed_ids: Collection[str] = (), ids: 
 
 
 def scrub_seeds(store: Store, connection: Connection, seed_ids: Collection[str]) -> None:
-    """Names that files gave to seeds: groups keep their hash, so that what belonged together still does."""
+    """Blank the names that files gave to seeds, and close their precedents to judges.
+
+    Groups and subjects are replaced by their keyed hashes, so that what belonged together still does.
+    """
     seeds, precedents, items = table("seeds"), table("precedents"), table("items")
     for part in chunks(seed_ids):
         query = select(seeds.c.id, seeds.c.group, seeds.c.subject).where(seeds.c.id.in_(part))
@@ -104,7 +114,7 @@ def scrub_seeds(store: Store, connection: Connection, seed_ids: Collection[str])
 
 
 def close_items(connection: Connection, item_ids: Collection[str]) -> None:
-    """Items end as forgotten: nothing of them can be worked on, asked, delivered or exported any more."""
+    """End items as forgotten: nothing of them can be worked on, asked, delivered or exported any more."""
     now = clock.now()
     items, records, reviews = table("items"), table("records"), table("reviews")
     assignments, outbox, holds = table("assignments"), table("outbox"), table("privacy_holds")
@@ -143,7 +153,7 @@ def close_items(connection: Connection, item_ids: Collection[str]) -> None:
 
 
 def close_disputes(connection: Connection, item_ids: Collection[str]) -> None:
-    """Nobody is asked about a forgotten text any more: adjudications, known questions and proposals about it end."""
+    """End adjudications, known questions and proposals about these items: nobody is asked about a forgotten text."""
     adjudications, known, proposals = table("adjudications"), table("known_items"), table("proposals")
     reviews, now = table("reviews"), clock.now()
     for part in chunks(item_ids):
@@ -166,17 +176,17 @@ def close_disputes(connection: Connection, item_ids: Collection[str]) -> None:
 
 
 def scrub_jobs(connection: Connection, passages: Passages) -> None:
-    """What was asked for over the API, and its result, where they repeat a passage."""
+    """Blank what was asked for over the API, and its result, in jobs that repeat a passage."""
     jobs = table("jobs")
     for row in connection.execute(select(jobs.c.id, jobs.c.asked, jobs.c.result, jobs.c.problem)).all():
-        told = json.dumps([row.asked, row.result, row.problem], ensure_ascii=False, default=str)
-        if passages.shared_by(told):
+        content = json.dumps([row.asked, row.result, row.problem], ensure_ascii=False, default=str)
+        if passages.shared_by(content):
             blank = {"asked": None, "result": None, "problem": FORGOTTEN}
             connection.execute(update(jobs).where(jobs.c.id == row.id).values(**blank))
 
 
 def scrub_items(connection: Connection, item_ids: Collection[str]) -> None:
-    """What other columns may repeat of a text: first tokens, free reasons, hashes of answers, fingerprints."""
+    """Blank what other columns may repeat of a text: first tokens, free reasons, hashes of answers, fingerprints."""
     calls, candidates, reviews = table("calls"), table("candidates"), table("reviews")
     assignments, fingerprints, decisions = table("assignments"), table("fingerprints"), table("decisions")
     for part in chunks(item_ids):
@@ -192,10 +202,10 @@ def scrub_items(connection: Connection, item_ids: Collection[str]) -> None:
         connection.execute(update(decisions).where(decisions.c.item_id.in_(part)).values(label=None))
         query = select(reviews.c.id, reviews.c.reasons).where(reviews.c.item_id.in_(part))
         for row in connection.execute(query).all():
-            told = [
+            blank = [
                 {"code": reason.get("code", ""), "text": f"({FORGOTTEN})"} for reason in row.reasons or ()
             ]
-            connection.execute(update(reviews).where(reviews.c.id == row.id).values(reasons=told))
+            connection.execute(update(reviews).where(reviews.c.id == row.id).values(reasons=blank))
         asked = select(reviews.c.id).where(reviews.c.item_id.in_(part))
         for row in connection.execute(
             select(assignments.c.id, assignments.c.answer).where(assignments.c.review_id.in_(asked))
@@ -206,7 +216,10 @@ def scrub_items(connection: Connection, item_ids: Collection[str]) -> None:
 
 
 def scrub_calls(connection: Connection, found: Collection[Mapping[str, Any]]) -> int:
-    """Calls of other items whose prompts showed a forgotten precedent: their texts, and the reasons read from them."""
+    """Erase the texts of these calls, and the reasons read from them; returns how many texts held something.
+
+    They are calls of other items whose prompts showed a forgotten precedent, see `shown_in`.
+    """
     verdicts, resolutions, calls = table("verdicts"), table("resolutions"), table("calls")
     ids = {text_id for call in found for text_id in (call["prompt_id"], call["answer_id"], call["error_id"])}
     for part in chunks([call["id"] for call in found]):
@@ -220,8 +233,7 @@ def scrub_calls(connection: Connection, found: Collection[Mapping[str, Any]]) ->
 
 
 def shown_in(connection: Connection, ids: Collection[str], seed_ids: Collection[str]) -> list[dict[str, Any]]:
-    """Calls of other seeds whose prompts showed one of these precedents or decisions to a judge, resolver or
-    legislator."""
+    """Calls of other seeds whose prompts showed a model one of these precedents or decisions, with their text ids."""
     from solon.law.casebook import cases_in
 
     wanted, own = set(ids), set(seed_ids)
@@ -234,8 +246,8 @@ def shown_in(connection: Connection, ids: Collection[str], seed_ids: Collection[
         .join(texts, texts.c.id == calls.c.prompt_id)
         .where(texts.c.body.contains("] experts decided: "))
     )
-    found = []
+    showing = []
     for row in connection.execute(query.execution_options(stream_results=True)).mappings():
         if row["seed_id"] not in own and wanted & cases_in(row["body"]):
-            found.append({name: row[name] for name in names})
-    return found
+            showing.append({name: row[name] for name in names})
+    return showing

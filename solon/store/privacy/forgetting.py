@@ -1,4 +1,4 @@
-"""Forget a seed: find what was reached from it, and take it out in one transaction that leaves only keyed hashes."""
+"""Forget a seed: find what came of it, and take it out in one transaction that leaves only keyed hashes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from solon.store.records import releasing
 from solon.store.runs.items import FORGOTTEN
 
 LEAST = 4
-"""Characters of a phrase that may be searched for: a shorter one is in everything."""
+"""Least number of characters of a phrase that is searched for: a shorter one is in everything."""
 COUNTED = (
     ("candidates", "candidates"),
     ("critiques", "critiques"),
@@ -41,7 +41,15 @@ COUNTED = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody asks to be forgotten; exactly one of these. `text_hash`: SHA-256 of a text; `match`: a phrase."""
+    """What somebody asks to be forgotten; exactly one of these is given.
+
+    Attributes:
+        seed: id of a seed in its file, or the beginning of the id of a seed, item, record or review.
+        group: all seeds of this group.
+        subject: all seeds of this person.
+        text_hash: SHA-256 of a text, in hexadecimal digits.
+        match: a phrase that is looked for in every text.
+    """
 
     seed: str | None = None
     group: str | None = None
@@ -52,14 +60,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What is reached from some seeds.
+    """What is reached from some seeds: everything that came of them.
 
     Attributes:
-        threads: (item, attempts) whose checkpoints go.
+        seed_ids: the seeds.
+        threads: (item, attempt) whose checkpoints go.
         counts: rows by table, with `texts` that hold something and `calls`.
         shown: calls of other items that were shown a decision on these.
-        releases: name -> records in it; exports: files written since, as the log has them.
-        amendments: that cite decisions on these: their words are law or a draft of it, and a lead must look.
+        releases: name of a release -> records in it.
+        exports: files that were written since, as the log has them.
+        amendments: those that cite decisions on these: their words are law or a draft of it, and a lead must look.
         similar: other seeds that share a passage.
         words: what the seeds and their people wrote, for looking into files; never stored.
         tables: of PostgreSQL, which hold rows of them that are dead now.
@@ -284,8 +294,8 @@ def mark_export(
     try:
         with store.transaction() as connection:
             insert_rows(connection, [event(actor, EXPORTED, run or "store", detail)])
-            told = {"of": of, "run": run, "recipe": recipe, "files": len(names)}
-            audit_log.append(store, connection, actor, "export.written", run or "store", told)
+            detail_of_log = {"of": of, "run": run, "recipe": recipe, "files": len(names)}
+            audit_log.append(store, connection, actor, "export.written", run or "store", detail_of_log)
     except StoreError:
         return
 
@@ -322,7 +332,11 @@ def _similar(connection: Connection, seed_ids: Collection[str], passages: Passag
 def stones_for(
     store: Store, connection: Connection, wanted: Wanted, seed_ids: Sequence[str], act: str
 ) -> list[Stone]:
-    """What may not come back: each seed and its words, and what was named."""
+    """The tombstones against what may not come back: each seed and its words, and what was named.
+
+    Args:
+        act: id of this act of forgetting.
+    """
     seeds, texts = table("seeds"), table("texts")
     stones: dict[str, Stone] = {}
 
@@ -345,15 +359,15 @@ def stones_for(
 
 
 def marked_seeds(store: Store, connection: Connection, marks: Tombstones) -> list[str]:
-    """Seeds that stand in the store although there is a mark against them."""
+    """Ids of seeds that stand in the store although a tombstone stands against them."""
     seeds, texts = table("seeds"), table("texts")
     query = select(seeds, texts.c.body).join(texts, texts.c.id == seeds.c.text_id)
     query = query.where(texts.c.erased_at.is_(None))
-    found = []
+    marked = []
     for row in connection.execute(query.execution_options(stream_results=True)).mappings():
         if marks.marks(row["id"], dict(row), json.loads(row["body"]) if row["body"] else {}):
-            found.append(str(row["id"]))
-    return sorted(found)
+            marked.append(str(row["id"]))
+    return sorted(marked)
 
 
 def forget(
@@ -366,8 +380,10 @@ def forget(
     actor: str,
     by: str,
 ) -> Reach:
-    """Erase what was reached, in the caller's transaction; the reach with the items that there are by now. Checkpoints
-    and free pages come after.
+    """Erase what was reached, in the caller's transaction. Checkpoints and free pages are cleared after it.
+
+    Returns:
+        The reach with the items that there are by now, and the tables that hold dead rows.
 
     Raises:
         UsageError: a run is at work.

@@ -10,7 +10,7 @@ RUN = 32
 
 
 def strings_of(body: str) -> Iterator[str]:
-    """A text, and where it is JSON (a seed, findings, a draft) every string in it."""
+    """The text itself, and where it is JSON (a seed, findings, a draft) every string in it."""
     yield body
     if body[:1] not in "{[" or not body:
         return
@@ -40,7 +40,7 @@ class Passages:
         }
 
     def shared_by(self, text: str) -> bool:
-        """Does it repeat a piece? A passage of twice the length is always seen."""
+        """Does the text repeat one of the pieces? A passage of twice their length is always seen."""
         if not self._pieces:
             return False
         flat = " ".join(text.casefold().split())

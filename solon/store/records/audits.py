@@ -8,7 +8,7 @@ from solon.store.tables import decisions, records, reviews
 
 
 def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:
-    """Of each audited record, the oldest first: was what it chose flagged unsafe? Anyone's flag counts."""
+    """Whether the choice of each audited record was flagged unsafe, by anyone; the first one audited first."""
     query = (
         select(records.c.id, decisions.c.flags, records.c.chosen_id)
         .join(reviews, reviews.c.id == decisions.c.review_id)
@@ -21,15 +21,15 @@ def audited_unsafe(connection: Connection, run_id: str) -> list[bool]:
         )
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    found: dict[str, bool] = {}
+    unsafe: dict[str, bool] = {}
     for row in connection.execute(query):
         flagged = "unsafe" in ((row.flags or {}).get(row.chosen_id or "") or ())
-        found[row.id] = found.get(row.id, False) or flagged
-    return list(found.values())
+        unsafe[row.id] = unsafe.get(row.id, False) or flagged
+    return list(unsafe.values())
 
 
 def known_unsafe(connection: Connection, run_id: str) -> int:
-    """Accepted records in force whose chosen text anyone flagged unsafe, by whatever way it came to be looked at."""
+    """How many records in force have a chosen text that anyone flagged unsafe, however it came to be looked at."""
     query = (
         select(records.c.id, records.c.chosen_id, decisions.c.flags)
         .join(decisions, decisions.c.item_id == records.c.item_id)

@@ -24,7 +24,7 @@ from solon.store.tables import (
 
 
 def count_decisions(connection: Connection, run_id: str) -> tuple[int, int]:
-    """Decisions of people in force that count, and that do not (without an expert's token, or after the votes)."""
+    """How many of people's standing decisions count, and how many do not (without a token, or not given blind)."""
     query = (
         select(decisions.c.counts, func.count())
         .join(items, items.c.id == decisions.c.item_id)
@@ -59,7 +59,7 @@ def count_calls(connection: Connection, run_ids: Sequence[str]) -> list[dict[str
 
 
 def count_by(connection: Connection, run_ids: Sequence[str], column: str) -> dict[str, int]:
-    """Items by a column of theirs (state, route, ...) or, with `seed.`, of their seeds (seed.licence, ...)."""
+    """How many items there are by a column of theirs (state, route, ...) or of their seeds (seed.licence, ...)."""
     name = column.removeprefix("seed.")
     chosen = seeds.c[name] if column.startswith("seed.") else items.c[name]
     query = (
@@ -68,10 +68,10 @@ def count_by(connection: Connection, run_ids: Sequence[str], column: str) -> dic
         .where(items.c.run_id.in_(run_ids))
         .group_by(chosen)
     )
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for value, number in connection.execute(query):
-        found["not stated" if value in (None, "") else str(value)] += int(number)
-    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+        counts["not stated" if value in (None, "") else str(value)] += int(number)
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def law_history(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ def law_history(connection: Connection, run_ids: Sequence[str]) -> list[dict[str
 
 
 def qualifications(connection: Connection) -> dict[str, dict[str, Any]]:
-    """actor -> role, specialties, languages and credential of the experts. No name."""
+    """Role, specialties, languages, credential and revocation of the experts, by actor. No name."""
     return {
         f"expert:{row.id}": {
             "role": row.role,
@@ -119,7 +119,7 @@ def qualifications(connection: Connection) -> dict[str, dict[str, Any]]:
 
 
 def count_reviews(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """Reviews by kind and state, as `interrupt decided`."""
+    """How many reviews there are of each kind and state; a key is such as `interrupt decided`."""
     query = (
         select(reviews.c.kind, reviews.c.state, func.count())
         .where(reviews.c.run_id.in_(run_ids))
@@ -129,7 +129,7 @@ def count_reviews(connection: Connection, run_ids: Sequence[str]) -> dict[str, i
 
 
 def count_undone(connection: Connection, run_ids: Sequence[str]) -> int:
-    """Decisions that were taken back."""
+    """How many decisions were taken back."""
     query = (
         select(func.count())
         .select_from(decisions.join(items, items.c.id == decisions.c.item_id))
@@ -139,7 +139,7 @@ def count_undone(connection: Connection, run_ids: Sequence[str]) -> int:
 
 
 def held_out(connection: Connection, run_ids: Sequence[str]) -> set[str]:
-    """Decisions of the half that no consensus version was fitted on."""
+    """Ids of the decisions of the held-out half, on which no consensus version was fitted."""
     query = (
         select(precedents.c.decision_id)
         .join(items, items.c.id == precedents.c.item_id)
@@ -151,7 +151,7 @@ def held_out(connection: Connection, run_ids: Sequence[str]) -> set[str]:
 def seed_attributes(
     connection: Connection, run_ids: Sequence[str]
 ) -> dict[str, tuple[str | None, tuple[str, ...]]]:
-    """item -> specialty and tags that its seed states."""
+    """Specialty and tags that each item's seed states, by the item's id."""
     query = (
         select(items.c.id, seeds.c.specialty, seeds.c.tags)
         .join(seeds, seeds.c.id == items.c.seed_id)
@@ -161,7 +161,7 @@ def seed_attributes(
 
 
 def count_erased(connection: Connection) -> int:
-    """Texts of the store that were erased."""
+    """How many texts of the store were erased."""
     return int(
         connection.execute(
             select(func.count()).select_from(texts).where(texts.c.erased_at.is_not(None))

@@ -34,9 +34,29 @@ Shown = tuple[str, int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One person's answer to one review. `counts`: given with an expert's token, before the votes were shown.
+    """One person's answer to one review.
 
-    `second`: it came after another's decision and is kept as a blind second opinion.
+    Attributes:
+        id: id of the decision, or of the assignment of a second opinion.
+        review_id: the review.
+        item_id: the item.
+        attempt: attempt of the item in which it was asked.
+        shown: ids of the candidates, in the order in which the panel saw them.
+        kind: kind of the review.
+        rule: what sent the review to an expert.
+        actor: who answered.
+        choice: what was chosen.
+        candidate_id: the candidate named; None where none was.
+        counts: given with an expert's token, before the votes were shown.
+        second: it came after another's decision and is kept as a blind second opinion.
+        at: when it was given, in epoch seconds.
+        active_seconds: of work on it; None where that is not known.
+        channel: by which way it came, such as `page`.
+        principles: ids of the principles cited.
+        flags: candidate -> what it was flagged as.
+        scores: criterion -> score.
+        specialty: field of the seed; None where none is stated.
+        lang: language of the seed; None where none is stated.
     """
 
     id: str
@@ -62,11 +82,12 @@ class Answer:
 
     @property
     def what(self) -> Shown:
+        """What was shown: item, attempt and candidates."""
         return self.item_id, self.attempt, self.shown
 
     @property
     def outcome(self) -> str:
-        """In the panel's words: A, B, tie, neither on a pair; accept, reject, neither on a single candidate."""
+        """The choice in the panel's words: A, B, tie, neither on a pair; accept, reject, neither on a single one."""
         if self.choice == "prefer" and self.candidate_id in self.shown:
             return "AB"[self.shown.index(self.candidate_id)]
         return self.choice if self.choice in ("tie", "accept", "reject") else "neither"
@@ -89,12 +110,12 @@ def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:
         .where(decisions.c.undone_at.is_(None), reviews.c.kind != REPEAT)
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
-    found = [_decision(dict(row)) for row in connection.execute(decided).mappings()]
+    given_answers = [_decision(dict(row)) for row in connection.execute(decided).mappings()]
     later = _of_runs(
         select(*facts, assignments).join(reviews, reviews.c.id == assignments.c.review_id), run_ids
     ).where(assignments.c.state == "second")
-    found += [_second(dict(row)) for row in connection.execute(later).mappings()]
-    return sorted(found, key=lambda answer: (answer.at, answer.id))
+    given_answers += [_second(dict(row)) for row in connection.execute(later).mappings()]
+    return sorted(given_answers, key=lambda answer: (answer.at, answer.id))
 
 
 def _of_runs(query: Select[Any], run_ids: Sequence[str]) -> Select[Any]:
@@ -144,34 +165,41 @@ def _facts(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def votes_for(connection: Connection, wanted: Iterable[Shown]) -> dict[Shown, tuple[Vote, ...]]:
-    """Votes of the panel on what was shown; an item may have been shown in several attempts."""
-    found: dict[Shown, tuple[Vote, ...]] = {}
+    """The panel's votes by what was shown; an item may have been shown in several attempts."""
+    votes_by_shown: dict[Shown, tuple[Vote, ...]] = {}
     left = list(dict.fromkeys(wanted))
     while left:
         batch: dict[str, Shown] = {}
         for shown in left:
             batch.setdefault(shown[0], shown)
         votes = votes_on(connection, batch.values())
-        found.update({shown: votes[item_id] for item_id, shown in batch.items()})
+        votes_by_shown.update({shown: votes[item_id] for item_id, shown in batch.items()})
         taken = set(batch.values())
         left = [shown for shown in left if shown not in taken]
-    return found
+    return votes_by_shown
 
 
 def consensus_of_items(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """item -> payload of the consensus version that it is pinned to."""
-    found: dict[str, str] = {}
+    """The payload of the consensus version that each item is pinned to, by the item's id."""
+    version_of: dict[str, str] = {}
     for part in _chunks(item_ids):
         query = select(items.c.id, items.c.consensus_id).where(items.c.id.in_(part))
-        found.update({row.id: row.consensus_id for row in connection.execute(query)})
-    query = select(versions.c.id, versions.c.payload).where(versions.c.id.in_(set(found.values())))
+        version_of.update({row.id: row.consensus_id for row in connection.execute(query)})
+    query = select(versions.c.id, versions.c.payload).where(versions.c.id.in_(set(version_of.values())))
     payloads = {row.id: row.payload for row in connection.execute(query)}
-    return {item_id: payloads[version] for item_id, version in found.items()}
+    return {item_id: payloads[version] for item_id, version in version_of.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a record of an attempt chose, and by which route."""
+    """What a record of an attempt chose, and by which route.
+
+    Attributes:
+        chosen_id: the candidate chosen; None where none was.
+        route: how the item got there, such as `consensus`, `resolved` or `decided`.
+        certificate_id: the certificate that it was accepted under; None without one.
+        provisional: no certificate stood for it, and no expert decided it.
+    """
 
     chosen_id: str | None
     route: str
@@ -180,22 +208,33 @@ class Choice:
 
 
 def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Choice]:
-    """(item, attempt) -> its record, superseded or not: an audit speaks of the record that it was drawn for."""
+    """The record of each (item, attempt), superseded or not; those without one are missing.
+
+    An audit speaks of the record that it was drawn for.
+    """
     keys = set(wanted)
-    found: dict[tuple[str, int], Choice] = {}
+    choices: dict[tuple[str, int], Choice] = {}
     for part in _chunks(sorted({item_id for item_id, _ in keys})):
         query = select(records).where(records.c.item_id.in_(part))
         for row in connection.execute(query):
             if (row.item_id, row.attempt) in keys:
-                found[row.item_id, row.attempt] = Choice(
+                choices[row.item_id, row.attempt] = Choice(
                     row.chosen_id, row.route, row.certificate_id, bool(row.provisional)
                 )
-    return found
+    return choices
 
 
 @dataclass(frozen=True, slots=True)
 class PaidVote:
-    """A judge's vote with what its call took. `call_id` is None where it was recorded elsewhere."""
+    """A judge's vote with what its call took.
+
+    Attributes:
+        what: item, attempt and candidates that it is on.
+        vote: the vote.
+        call_id: the call; None where the vote was recorded elsewhere.
+        cost: price of the call; None where it is not known.
+        tokens: tokens of the call, read and written.
+    """
 
     what: Shown
     vote: Vote
@@ -225,9 +264,11 @@ def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidV
 
 
 def authors_by_role(connection: Connection, run_id: str) -> dict[str, list[str]]:
-    """Role -> models and functions whose answers stand behind what the run's items hold, also where an earlier run
-    made the calls."""
-    found: dict[str, set[str]] = {}
+    """The models and functions whose answers stand behind the run's items, by role.
+
+    Those of an earlier run's calls are among them, where the items use these.
+    """
+    models_of: dict[str, set[str]] = {}
     for table in (candidates, critiques, verdicts, resolutions):
         query = (
             select(calls.c.role, calls.c.model)
@@ -237,13 +278,20 @@ def authors_by_role(connection: Connection, run_id: str) -> dict[str, list[str]]
             .distinct()
         )
         for role, model in connection.execute(query):
-            found.setdefault(role, set()).add(model)
-    return {role: sorted(models) for role, models in sorted(found.items())}
+            models_of.setdefault(role, set()).add(model)
+    return {role: sorted(models) for role, models in sorted(models_of.items())}
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateText:
-    """A candidate's text with who wrote it."""
+    """A candidate's text with who wrote it.
+
+    Attributes:
+        id: id of the candidate.
+        author: who or what wrote it.
+        kind: how it came to be, such as a draft, a revision, an edit or a given response.
+        body: the text.
+    """
 
     id: str
     author: str
@@ -265,8 +313,8 @@ def candidate_texts(connection: Connection, run_ids: Sequence[str]) -> Iterator[
 
 
 def seed_prompts(connection: Connection, item_ids: Sequence[str]) -> dict[str, str]:
-    """item -> the prompt of its seed; forgotten ones are left out."""
-    found: dict[str, str] = {}
+    """The prompt of each item's seed, by the item's id; forgotten ones are left out."""
+    prompts: dict[str, str] = {}
     for part in _chunks(item_ids):
         query = (
             select(items.c.id, texts.c.body)
@@ -274,13 +322,21 @@ def seed_prompts(connection: Connection, item_ids: Sequence[str]) -> dict[str, s
             .join(texts, texts.c.id == seeds.c.text_id)
             .where(items.c.id.in_(part), texts.c.body.is_not(None))
         )
-        found.update({row.id: json.loads(row.body)["prompt"] for row in connection.execute(query)})
-    return found
+        prompts.update({row.id: json.loads(row.body)["prompt"] for row in connection.execute(query)})
+    return prompts
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """A learned consensus version; `decisions` fitted it."""
+    """A consensus version of a scope.
+
+    Attributes:
+        id: its id.
+        number: its number; later ones are higher.
+        kind: kind of its consensus model.
+        decisions: how many decisions it was fitted on.
+        created_at: when it was made, in epoch seconds.
+    """
 
     id: str
     number: int
@@ -290,7 +346,7 @@ class VersionRow:
 
 
 def consensus_versions(connection: Connection, scope: str) -> list[VersionRow]:
-    """Learned versions of a scope, the oldest first."""
+    """The consensus versions of a scope, the oldest first."""
     query = select(versions).where(versions.c.scope == scope).order_by(versions.c.number)
     return [
         VersionRow(
@@ -302,7 +358,19 @@ def consensus_versions(connection: Connection, scope: str) -> list[VersionRow]:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A record in force as figures: no text. `stale`: in doubt, since its law was amended."""
+    """A record in force, as figures: no text.
+
+    Attributes:
+        id: its id.
+        item_id: its item.
+        route: how the item got there, such as `consensus`, `resolved` or `decided`.
+        kind: what was recorded, such as prefer, tie, edit or accept.
+        margin: the panel's margin; None without a panel.
+        confidence: how sure panel (and votes) were of it; None without either.
+        provisional: no certificate stood for it, and no expert decided it.
+        certificate_id: the certificate that it was accepted under; None without one.
+        stale: it is in doubt, since its law was amended.
+    """
 
     id: str
     item_id: str
@@ -332,7 +400,15 @@ def accepted(connection: Connection, run_ids: Sequence[str]) -> list[Accepted]:
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """Where an item stands, how often people were asked about it, and the tokens it took."""
+    """Where an item stands, how often people were asked about it, and the tokens it took.
+
+    Attributes:
+        item_id: the item.
+        external_id: name of its seed in the seed file.
+        state: state of the item.
+        reviews: how often people were asked; audits are none.
+        tokens: tokens of its calls in this run, read and written.
+    """
 
     item_id: str
     external_id: str

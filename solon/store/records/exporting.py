@@ -38,13 +38,17 @@ OTHER_RUN = "other_run"
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which records are wanted: those of one run, of all runs, or by default the data set, where the same row of seeds
-    stands once, and the same pair: as a person decided it, otherwise as the newest run that has a record of it.
+    """Which records are wanted: those of one run, of all runs, or by default the data set.
+
+    In the data set the same row of seeds stands once, and the same pair: as a person decided it, otherwise as the
+    newest run that has a record of it.
 
     Attributes:
-        run_id: of this run only; all_runs: every record of every run.
+        run_id: of this run only; None: of no one run.
+        recipe: of this recipe only; None: any.
         constitution: id of the version that they were accepted under; None: any.
         as_of: the records that were in force at this time (epoch seconds); None: now.
+        all_runs: every record of every run.
     """
 
     run_id: str | None = None
@@ -54,7 +58,7 @@ class Which:
     all_runs: bool = False
 
     def in_force(self, of: FromClause = records) -> ColumnElement[bool]:
-        """The condition on a record."""
+        """The condition on a record that it is in force at the time asked for."""
         stands: ColumnElement[bool] = of.c.superseded_at.is_(None)
         if self.as_of is None:
             return stands
@@ -62,27 +66,32 @@ class Which:
         return and_(begun, stands | (of.c.superseded_at > self.as_of))
 
     def of_records(self, of: FromClause = records) -> list[ColumnElement[bool]]:
-        """Conditions on a record."""
+        """Conditions on a record: it is in force, and under the constitution asked for."""
         version = of.c.constitution_id == self.constitution
         return [self.in_force(of)] if self.constitution is None else [self.in_force(of), version]
 
     def comes_first(self) -> ColumnElement[bool]:
-        """The condition on an item, with its record where it has one, that no other run's item of the same row or pair
-        goes before it. What a person rejected since an older run's record was made goes before that record, too."""
+        """The condition on an item, joined with its record, that no other run's item of its row or pair goes before it.
+
+        What a person rejected since an older run's record was made goes before that record, too.
+        """
         if self.run_id is not None or self.all_runs:
             return true()
-        other, made = items.alias("other_item"), records.alias("other_record")
-        theirs, own = self._rank(other, made), self._rank(items, records)
-        stands = and_(made.c.item_id == other.c.id, *self.of_records(made))
+        other, other_record = items.alias("other_item"), records.alias("other_record")
+        theirs, own = self._rank(other, other_record), self._rank(items, records)
+        stands = and_(other_record.c.item_id == other.c.id, *self.of_records(other_record))
         before = (
             select(other.c.id)
             .where(other.c.run_id != items.c.run_id)
             .where(or_(theirs > own, and_(theirs == own, other.c.run_id > items.c.run_id)))
             .correlate(items, records)
         )
-        row = before.select_from(other.outerjoin(made, stands)).where(other.c.row_key == items.c.row_key)
-        pair = before.select_from(made.join(other, stands)).where(
-            made.c.pair_key == records.c.pair_key,  # of unlike rows: equal ones are told apart by their place
+        row = before.select_from(other.outerjoin(other_record, stands)).where(
+            other.c.row_key == items.c.row_key
+        )
+        # Pairs of unlike rows: equal rows are told apart by their place.
+        pair = before.select_from(other_record.join(other, stands)).where(
+            other_record.c.pair_key == records.c.pair_key,
             func.substr(other.c.row_key, 1, WIDTH) != func.substr(items.c.row_key, 1, WIDTH),
         )
         return and_(~exists(row), ~exists(pair))
@@ -100,13 +109,13 @@ class Which:
         return case((record.c.route == "decided", 2), (record.c.id.is_not(None), 1), (rejected, 1), else_=0)
 
     def of_items(self) -> list[ColumnElement[bool]]:
-        """Conditions on an item."""
-        found = []
+        """Conditions on an item: it is of the run and of the recipe asked for."""
+        conditions = []
         if self.run_id is not None:
-            found.append(items.c.run_id == self.run_id)
+            conditions.append(items.c.run_id == self.run_id)
         if self.recipe is not None:
-            found.append(items.c.recipe == self.recipe)
-        return found
+            conditions.append(items.c.recipe == self.recipe)
+        return conditions
 
 
 def export_rows(
@@ -118,7 +127,7 @@ def export_rows(
     as_of: float | None = None,
     all_runs: bool = False,
 ) -> tuple[dict[str, int], Generator[ExportRow]]:
-    """Items that have no record, by state, and the records in force, in a stable order; see `Which`.
+    """How many items have no row, by state or reason, and the records in force as rows, in a stable order; see `Which`.
 
     All of it is read in one snapshot, so that a decision in the middle does not tear it. What an expert flagged since
     `as_of` is withheld, and what was erased since is gone: the past is told as it may be told now.
@@ -138,7 +147,7 @@ def runs_in_force(store: Store, **which: Any) -> list[str]:
 
 
 def with_seeds() -> Select[Any]:
-    """Records with the facts and the text of their seeds."""
+    """The query of records with the facts and the text of their seeds."""
     return (
         select(
             records,

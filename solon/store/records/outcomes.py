@@ -20,12 +20,18 @@ class ItemOutcome:
     """Where one seed came out in one run.
 
     Attributes:
-        seed: its name in the seed file; prompt: its request, empty where it was forgotten.
-        state: of the item; route: how it got there; rule: what sent it to an expert, empty where it was taken back
-            before anybody answered (as the policy `budget` does with what it does not pick).
+        seed: its name in the seed file.
+        prompt: its request; empty where it was forgotten.
+        state: state of the item.
+        route: how it got there; empty where it is on its way.
+        rule: what sent it to an expert; empty where nothing did, or where the review was taken back before anybody
+            answered (as the policy `budget` does with what it does not pick).
         answers: the texts that were judged or put before a person last, sorted: no order is better than another.
-        chosen, rejected: texts of the record; None without one.
-        kind: of the record: prefer, tie, edit, accept.
+        chosen: text that the record chose; None without one.
+        rejected: text that the record rejected; None without one.
+        kind: of the record: prefer, tie, edit, accept; empty without one.
+        confidence: of the record, else of the last review; None where neither has one.
+        margin: of the record, else of the last review; None where neither has one.
     """
 
     seed: str
@@ -44,13 +50,13 @@ class ItemOutcome:
 def item_outcomes(
     store: Store, run_id: str, *, only: Collection[str] | None = None
 ) -> dict[str, ItemOutcome]:
-    """The items of a run by the names of their seeds; `only` those of these seeds."""
-    found: dict[str, ItemOutcome] = {}
+    """The outcomes of a run's items by the names of their seeds; `only`: those of these seeds."""
+    outcomes: dict[str, ItemOutcome] = {}
     with store.connect() as connection:
         for rows in _chunks(connection, run_id, only):
             for outcome in _outcomes(connection, rows):
-                found[outcome.seed] = outcome
-    return found
+                outcomes[outcome.seed] = outcome
+    return outcomes
 
 
 def seed_names(connection: Connection, run_id: str) -> set[str]:
@@ -156,7 +162,15 @@ def _answers(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ItemRoute:
-    """Where an item went: accept, or the rule that sent it to a person."""
+    """Where an item went.
+
+    Attributes:
+        item_id: the item.
+        external_id: name of its seed in the seed file.
+        attempt: its present attempt.
+        shown: ids of the candidates that were shown.
+        route: `accept`, or `review` where it waits for a person.
+    """
 
     item_id: str
     external_id: str
@@ -166,21 +180,21 @@ class ItemRoute:
 
 
 def item_routes(connection: Connection) -> list[ItemRoute]:
-    """Every judged item of the store with the candidates that were shown and where it went."""
+    """Every item of the store that has a record in force or waits, with what was shown and where it went."""
     columns = (items.c.id, seeds.c.external_id, items.c.attempt)
     base = select(*columns).join(seeds, seeds.c.id == items.c.seed_id)
     accepted = base.add_columns(records.c.shown).join(records, records.c.item_id == items.c.id)
     waiting = base.add_columns(reviews.c.candidates).join(reviews, reviews.c.item_id == items.c.id)
-    found = [
+    routes = [
         ItemRoute(row[0], row[1], row[2], tuple(row[3]), "accept")
         for row in connection.execute(
             accepted.where(records.c.superseded_at.is_(None), records.c.shown.is_not(None))
         )
     ]
-    found += [
+    routes += [
         ItemRoute(row[0], row[1], row[2], tuple(row[3]), "review")
         for row in connection.execute(
             waiting.where(items.c.state == "waiting", reviews.c.kind == "interrupt")
         )
     ]
-    return found
+    return routes

@@ -30,7 +30,14 @@ UNJUDGED = ("too few usable drafts", "all candidates have fatal findings")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why items came to nothing, how many, and one of them. `state`: failed (parked ones, too) or rejected."""
+    """Why items came to nothing.
+
+    Attributes:
+        state: `failed` (parked ones, too) or `rejected`.
+        reason: why, in words.
+        count: how many items.
+        example: id of one of them.
+    """
 
     state: str
     reason: str
@@ -57,7 +64,7 @@ def failure_reasons(store: Store, run_id: str, limit: int = 5) -> list[Failure]:
 
 
 def waiting_graph_versions(store: Store) -> list[tuple[str, str, int]]:
-    """(recipe, graph version, number) of the items that wait for a person."""
+    """How many items wait for a person, as (recipe, graph version, number)."""
     query = (
         select(items.c.recipe, items.c.graph_version, func.count())
         .where(items.c.state == "waiting")
@@ -75,12 +82,12 @@ def count_reviews(store: Store) -> dict[str, int]:
 
 
 def check_soundness(store: Store) -> str:
-    """SQLite's quick check of the file; empty where it is sound, or where the database looks after itself."""
+    """What SQLite's quick check finds wrong with the file; empty where it is sound, or is no SQLite file."""
     if sqlite_path(store.url) is None:
         return ""
     with store.connect() as connection:
-        found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-    return "" if found == "ok" else found
+        answer = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    return "" if answer == "ok" else answer
 
 
 def record_ids(store: Store, run_id: str, limit: int) -> list[str]:

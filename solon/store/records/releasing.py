@@ -101,13 +101,13 @@ def _parts(values: Iterable[str], size: int = exporting.CHUNK) -> Iterator[list[
 
 
 def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, list[str]]:
-    """record -> names of the releases that hold it, each once, in the order in which they were made."""
+    """Names of the releases that hold each record, each once, by the record's id; records that none holds are missing."""
     table, log = _table("events"), _table("audit_log")
     sealed = {
         row.subject: row.detail["sha256"]
         for row in connection.execute(select(log.c.subject, log.c.detail).where(log.c.action == CREATED))
     }
-    names: dict[str, dict[str, None]] = {}
+    releases: dict[str, dict[str, None]] = {}
     for start in range(0, len(record_ids), 500):
         query = (
             select(table.c.subject, table.c.detail)
@@ -117,24 +117,24 @@ def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, 
         for row in connection.execute(query):
             name, digest = row.detail["release"], row.detail.get("sha256")
             if digest in (None, sealed.get(name)):  # earlier releases noted none
-                names.setdefault(row.subject, {})[name] = None
-    return {record: list(of_record) for record, of_record in names.items()}
+                releases.setdefault(row.subject, {})[name] = None
+    return {record: list(names) for record, names in releases.items()}
 
 
 def row_keys(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
-    """item -> what is the same for the same row of seeds in every run; those that have it."""
+    """The key of each item that is the same for the same row of seeds in every run; items without one are missing."""
     items = _table("items")
-    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for part in _parts(item_ids):
         query = select(items.c.id, items.c.row_key).where(items.c.id.in_(part), items.c.row_key.is_not(None))
-        found.update({row.id: row.row_key for row in connection.execute(query)})
-    return found
+        keys.update({row.id: row.row_key for row in connection.execute(query)})
+    return keys
 
 
 def item_states(connection: Connection, item_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
-    """item -> its state, and whether its seed's text was erased."""
+    """The state of each item, and whether its seed's text was erased, by the item's id."""
     items, seeds, texts = (_table(name) for name in ("items", "seeds", "texts"))
-    found: dict[str, tuple[str, bool]] = {}
+    states: dict[str, tuple[str, bool]] = {}
     for start in range(0, len(item_ids), 500):
         query = (
             select(items.c.id, items.c.state, texts.c.body.is_(None).label("erased"))
@@ -142,5 +142,5 @@ def item_states(connection: Connection, item_ids: Sequence[str]) -> dict[str, tu
             .join(texts, texts.c.id == seeds.c.text_id)
             .where(items.c.id.in_(item_ids[start : start + 500]))
         )
-        found.update({row.id: (row.state, bool(row.erased)) for row in connection.execute(query)})
-    return found
+        states.update({row.id: (row.state, bool(row.erased)) for row in connection.execute(query)})
+    return states

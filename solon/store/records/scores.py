@@ -12,8 +12,8 @@ CHUNK = 500
 
 
 def scores_on(connection: Connection, candidate_ids: Sequence[str]) -> dict[str, list[dict[str, float]]]:
-    """candidate -> what each judge who saw it alone scored it by criterion."""
-    found: dict[str, list[dict[str, float]]] = {}
+    """What each judge who saw a candidate alone scored it by criterion, by the candidate's id."""
+    scores: dict[str, list[dict[str, float]]] = {}
     for start in range(0, len(candidate_ids), CHUNK):
         part = candidate_ids[start : start + CHUNK]
         query = (
@@ -22,5 +22,5 @@ def scores_on(connection: Connection, candidate_ids: Sequence[str]) -> dict[str,
             .order_by(verdicts.c.id)
         )
         for row in connection.execute(query):
-            found.setdefault(row.a_id, []).append(row.scores)
-    return found
+            scores.setdefault(row.a_id, []).append(row.scores)
+    return scores

@@ -34,7 +34,25 @@ WITH_TEXT = ("edit", "redraft")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A disagreement as it is stored, with its answers in the order in which their reviewers are numbered."""
+    """A disagreement as it is stored, with its answers in the order in which their reviewers are numbered.
+
+    Attributes:
+        id: its id.
+        item_id: the item whose question it is about.
+        review: a review of the question.
+        state: open, decided, contested or withdrawn.
+        given: the blind answers to the question, that of reviewer 1 first.
+        actor: the lead who settled it; None while it is open.
+        informed: that lead had read the item, and with it the panel's votes, before settling it.
+        choice: what the lead ruled; None while it is open.
+        candidate_id: the candidate preferred; None unless the choice is `prefer`.
+        principle: id of the principle that decided; None where none was named.
+        reason_id: id of the text that says why; None while it is open.
+        decision_id: the decision that holds by the ruling; None where the question was left contested.
+        soft: id of a text -> share of people who hold it to be the better one; None unless contested.
+        created_at: when the answers first differed, in epoch seconds.
+        decided_at: when it was settled, in epoch seconds; None while it is open.
+    """
 
     id: str
     item_id: str
@@ -73,13 +91,15 @@ def find_case(connection: Connection, case_id: str) -> Case:
     if row is None:
         raise NotThere("there is no such adjudication", next_step="see the list of adjudications")
     values = {name: row[name] for name in Case.__dataclass_fields__ if name not in ("review", "given")}
-    given = {one.assignment_id: one for one in given_answers(connection, row["item_id"], row["content_hash"])}
-    listed = tuple(given[name] for name in row["answers"] or () if name in given)
+    answers = {
+        one.assignment_id: one for one in given_answers(connection, row["item_id"], row["content_hash"])
+    }
+    listed = tuple(answers[name] for name in row["answers"] or () if name in answers)
     return Case(**values, review=find_review(connection, row["review_id"]), given=listed)
 
 
 def list_cases(connection: Connection, state: str | None = "open", *, limit: int = 100) -> list[Case]:
-    """Disagreements in a state, the oldest first."""
+    """Disagreements in a state (None: in any), the oldest first."""
     query = select(adjudications.c.id).order_by(adjudications.c.created_at, adjudications.c.id).limit(limit)
     if state is not None:
         query = query.where(adjudications.c.state == state)
@@ -100,8 +120,8 @@ def cases_of(connection: Connection, actor: str, *, limit: int = 50) -> list[Cas
         )
         .distinct()
     )
-    found = [find_case(connection, case_id) for case_id in connection.execute(query).scalars()]
-    mine = [case for case in found if case.number(actor) is not None]
+    cases = [find_case(connection, case_id) for case_id in connection.execute(query).scalars()]
+    mine = [case for case in cases if case.number(actor) is not None]
     return sorted(mine, key=lambda case: -(case.decided_at or 0))[:limit]
 
 
@@ -179,7 +199,7 @@ def _check_ruling(
     principle: str | None,
     reason: str,
 ) -> str | None:
-    """The text that is preferred, where one is."""
+    """The id of the text that is preferred; None where the ruling prefers none."""
     if choice not in case.choices:
         raise InvalidDecision(
             f"choice: {choice[:60]!r} is none here", next_step=f"choices: {', '.join(case.choices)}"
@@ -211,7 +231,7 @@ def _rule(
     principle: str | None,
     reason: str,
 ) -> str:
-    """Make the outcome the item's own; the decision that now holds."""
+    """Make the ruling the outcome of the item, and return the id of the decision that now holds."""
     standing = _standing(connection, case)
     review = find_review(connection, standing["review_id"])
     texts = text_ids(connection, review.candidates)
@@ -223,10 +243,10 @@ def _rule(
     if state == "running":
         raise BeingApplied("the item is being worked on just now", next_step="try again in a few seconds")
     candidate = next((name for name, text in texts.items() if text == side), None)
-    given: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
-    given |= {"principles": (principle,)} if principle else {}
-    given |= _form_of(connection, case, choice)
-    response = read_answer(connection, review, given)
+    answer: dict[str, Any] = {"choice": choice, "candidate": candidate, "rationale": reason.strip()}
+    answer |= {"principles": (principle,)} if principle else {}
+    answer |= _form_of(connection, case, choice)
+    response = read_answer(connection, review, answer)
     decision_id, now = new_id(), clock.now()
     rows = decision_rows(
         store, connection, review, response, decision_id, expert.actor, "adjudication", False, {}
@@ -253,8 +273,8 @@ def _form_of(connection: Connection, case: Case, choice: str) -> dict[str, Any]:
     """What the first who said the same filled in further, where the question has a form."""
     if not fields_of(case.review.response_schema):
         return {}
-    said = (one.edit_id for one in case.given if one.choice == choice and one.edit_id)
-    return form_in(connection, next(said, None))
+    forms = (one.edit_id for one in case.given if one.choice == choice and one.edit_id)
+    return form_in(connection, next(forms, None))
 
 
 def _standing(connection: Connection, case: Case) -> dict[str, Any]:
@@ -272,16 +292,16 @@ def _standing(connection: Connection, case: Case) -> dict[str, Any]:
         .order_by(decisions.c.decided_at)
         .limit(1)
     )
-    found = connection.execute(query).mappings().first()
-    if found is None:
+    row = connection.execute(query).mappings().first()
+    if row is None:
         raise NotPending(
             "the answer that the item went on with was taken back", next_step="wait until it is given again"
         )
-    return dict(found)
+    return dict(row)
 
 
 def _take_back_what_followed(connection: Connection, standing: Mapping[str, Any], now: float) -> None:
-    """Answers to what the item went on to ask: under the new outcome that is never asked."""
+    """Undo the answers to what the item went on to ask: under the new outcome that is never asked."""
     later = (
         decisions.c.item_id == standing["item_id"],
         decisions.c.ordinal > standing["ordinal"],
@@ -347,6 +367,6 @@ def reply(
 
 
 def replies_to(connection: Connection, case_id: str) -> dict[str, tuple[str, str | None]]:
-    """actor -> stance and the id of the text."""
+    """The replies to an outcome by actor: the stance, and the id of what they wrote (None: nothing)."""
     query = select(replies).where(replies.c.adjudication_id == case_id)
     return {row.actor: (row.stance, row.text_id) for row in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""Taking an expert's answer in: once, whatever the network repeats."""
+"""Taking an expert's answer in, exactly once, even where the network delivers it several times."""
 
 from __future__ import annotations
 
@@ -39,8 +39,17 @@ EXPLAIN = ("edit", "both_bad", "redraft", "escalate")
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """What became of an answer. `second`: someone decided first, and this one is kept as a blind second opinion.
-    `vote`: the person is not proven; with others' votes and the panel's it may decide."""
+    """What became of an answer.
+
+    Attributes:
+        kind: `decided`: it decides the question. `vote`: the person is not proven; with others' votes and the panel's
+            it may decide. `second`: someone decided first, and this one is kept as a blind second opinion. `skipped`,
+            `declined`, `escalated`: it was set aside.
+        assignment_id: the assignment that was answered; empty for a decision without a lease.
+        review_id: the review that was answered.
+        decision_id: the decision that it made; None where it made none.
+        replayed: the same answer had been taken in before, and nothing was changed.
+    """
 
     kind: Kind
     assignment_id: str
@@ -50,7 +59,7 @@ class AnswerResult:
 
 
 def asks_why(store: Store, review: ReviewRow, actor: str) -> bool:
-    """Is a rationale wanted whatever the answer? A random fifth, fixed before anyone answers."""
+    """Must this person say why, whatever they answer? True of a random fifth, fixed before anyone answers."""
     return int(keyed_hash(store.key, "why", review.content_hash, actor)[:8], 16) % 5 == 0
 
 
@@ -98,9 +107,11 @@ def answer_review(
                 answers=answers,
                 answers_below=answers_below,
             )
-    made = decide(store, review.id, answer, actor=by, channel=channel)
+    made_id = decide(store, review.id, answer, actor=by, channel=channel)
     aside = ASIDE.get(str(answer.get("choice", "")))
-    return AnswerResult(aside or "decided", made if aside else "", review.id, None if aside else made, False)
+    return AnswerResult(
+        aside or "decided", made_id if aside else "", review.id, None if aside else made_id, False
+    )
 
 
 def answer_lease(
@@ -124,7 +135,7 @@ def answer_lease(
     Args:
         times: opened_at, first_input_at (epoch seconds), active_seconds; kept with every kind of answer.
         answers: so many people are asked each question; where they differ, a lead settles it.
-        answers_below: ... but only where panel and the first answer together are less sure of it than this.
+        answers_below: the further people are asked only where panel and first answer together are less sure than this.
 
     Raises:
         NotThere: the token is unknown. LeaseLost: its answer was taken back.
@@ -135,8 +146,8 @@ def answer_lease(
     digest = hash_id(json.dumps(answer, sort_keys=True, default=str))
     if lease.state not in ("leased", "expired", "released"):
         return _again(lease, digest)
-    given = {"opened_at": lease.opened_at, **times}
-    basics: dict[str, Any] = {"digest": digest, "times": given}
+    all_times = {"opened_at": lease.opened_at, **times}
+    basics: dict[str, Any] = {"digest": digest, "times": all_times}
     review = find_review(connection, lease.review_id)
     late = review.state in ("decided", "withdrawn")
     if late:
@@ -164,7 +175,7 @@ def answer_lease(
             actor=expert.actor,
             channel=channel,
             counts=counts,
-            times=given,
+            times=all_times,
         )
         close_lease(connection, lease, "decided", answer={"digest": digest}, decision_id=decision_id)
     keep_proposal(store, connection, review, decision_id, expert.actor, proposal)
@@ -198,7 +209,7 @@ def _keep_beside(
     basics: Mapping[str, Any],
     kind: Literal["second", "vote"],
 ) -> None:
-    """An answer that decides nothing: a second opinion after somebody's decision, or the vote of who is not proven."""
+    """Keep an answer that decides nothing: a second opinion, or the vote of someone who is not proven."""
     kept = {**basics, **kept_answer(store, connection, lease.review_id, response)}
     close_lease(connection, lease, kind, answer=kept)
     if kind == "second":
@@ -216,14 +227,18 @@ def _unsure(
 
 
 def refuse_forgotten(connection: Connection, item_id: str) -> None:
-    """What is typed about a forgotten text would bring a part of it back."""
+    """Refuse an answer about a forgotten text: what is typed about it would bring a part of it back.
+
+    Raises:
+        NotPending: the item was forgotten.
+    """
     state = connection.execute(select(items.c.state).where(items.c.id == item_id)).scalar_one()
     if state == FORGOTTEN:
         raise NotPending("the text of this review was forgotten", next_step="ask for the next review")
 
 
 def _again(lease: Lease, digest: str) -> AnswerResult:
-    """The same answer once more is the same answer; another one is refused."""
+    """The result of the same answer sent once more; another answer is refused."""
     if lease.state == "undone":
         raise LeaseLost("this answer was taken back", next_step="open the review again", kept=lease.id)
     if (lease.answer or {}).get("digest") != digest:
@@ -237,8 +252,8 @@ def _again(lease: Lease, digest: str) -> AnswerResult:
 def _check_rationale(store: Store, review: ReviewRow, actor: str, channel: str, response: Response) -> None:
     if channel == "import":  # given elsewhere, where nobody asked for one
         return
-    said = response.rationale or (response.guidance if response.choice == "redraft" else None)
-    if (said or "").strip():
+    why = response.rationale or (response.guidance if response.choice == "redraft" else None)
+    if (why or "").strip():
         return
     if response.choice in EXPLAIN or asks_why(store, review, actor):
         raise InvalidDecision(
@@ -278,8 +293,8 @@ def _set_aside(
         if vote is not None:
             if not isinstance(vote, Mapping):
                 raise InvalidDecision("vote: it is an answer, with its choice", next_step="or leave it out")
-            given = read_answer(connection, review, {"rationale": rationale, **vote})
-            kept |= kept_answer(store, connection, lease.review_id, given)
+            vote_response = read_answer(connection, review, {"rationale": rationale, **vote})
+            kept |= kept_answer(store, connection, lease.review_id, vote_response)
         if review.state == "waiting" and review.kind not in PERSONAL:
             set_escalated(connection, review.id)
     kept.setdefault("rationale", keep_text(store, connection, lease.review_id, rationale))

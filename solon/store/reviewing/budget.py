@@ -28,7 +28,14 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class PickedReview:
-    """A held review that enters the queue: its place there, the probability that it was drawn with, and why."""
+    """A held review that is to enter the queue.
+
+    Attributes:
+        review: the held review.
+        priority: its place in the queue; lower comes first.
+        inclusion: the probability with which it was drawn; 1 for those taken because they are worth most.
+        reason: why it is asked, as `code`, `text` and `value`; added to the reasons of the review.
+    """
 
     review: ReviewRow
     priority: float
@@ -37,7 +44,7 @@ class PickedReview:
 
 
 def spent_budget(connection: Connection, run_id: str) -> Spent:
-    """Reviews of the run that its budget opened, and the minutes that they were taken to need."""
+    """How many reviews of the run its budget has opened, and the minutes that they were estimated to take."""
     query = select(func.count(), func.coalesce(func.sum(reviews.c.minutes), 0.0)).where(
         reviews.c.run_id == run_id,
         reviews.c.rule == "budget",
@@ -71,8 +78,8 @@ def asked_items(connection: Connection, run_id: str) -> list[str]:
 
 
 def requests_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
-    """The request of each item; empty where it was forgotten."""
-    found: dict[str, str] = {}
+    """The request of each item, in the order of the ids; empty where it was forgotten."""
+    requests: dict[str, str] = {}
     for part in _chunks(item_ids):
         query = (
             select(items.c.id, texts.c.body)
@@ -81,14 +88,14 @@ def requests_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
             .where(items.c.id.in_(part))
         )
         for item_id, body in connection.execute(query):
-            found[item_id] = str((json.loads(body) if body else {}).get("prompt") or "")
-    return [found.get(item_id, "") for item_id in item_ids]
+            requests[item_id] = str((json.loads(body) if body else {}).get("prompt") or "")
+    return [requests.get(item_id, "") for item_id in item_ids]
 
 
 def open_picked(connection: Connection, run_id: str, picked: Sequence[PickedReview]) -> None:
-    """The picked ones enter the queue; what is no longer held stays as it is.
+    """Put the picked reviews into the queue; one that is not held any more stays as it is.
 
-    A crash may have left a review held whose item had just ended: it is withdrawn now.
+    A crash may have left a review held although its item has ended: such reviews of the run are withdrawn, too.
     """
     ended = select(items.c.id).where(items.c.run_id == run_id, items.c.state.in_(FINAL))
     connection.execute(
@@ -117,7 +124,7 @@ def open_picked(connection: Connection, run_id: str, picked: Sequence[PickedRevi
 
 
 def withdraw_held(connection: Connection, review_id: str) -> None:
-    """A held review is not asked: its item has ended. Until then it stays held, so that a crash loses nothing."""
+    """Withdraw a held review whose item has ended. Until then it stays held, so that a crash loses nothing."""
     connection.execute(
         update(reviews)
         .where(reviews.c.id == review_id, reviews.c.state == "held")

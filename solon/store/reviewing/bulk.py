@@ -1,4 +1,4 @@
-"""Deciding many reviews at once: by leads, with one answer that names no candidate, never on what measures."""
+"""Deciding many reviews at once: only by leads, with one answer that names no candidate, never those that measure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class BulkCount:
-    """Reviews that one answer would decide, the oldest first, and how many fit the filters and are left out, by why."""
+    """Ids of the reviews that one answer would decide, the oldest first, and by reason how many others are left out."""
 
     ids: list[str]
     left_out: dict[str, int]
@@ -100,7 +100,10 @@ def _further(schema: str, choice: str, before: int) -> str:
 def bulk_decide(
     store: Store, connection: Connection, expert: ExpertRow, ids: Sequence[str], answer: dict[str, Any]
 ) -> int:
-    """Decide these reviews in the caller's transaction, as no blind evidence; returns how many still waited."""
+    """Decide these reviews in the caller's transaction; returns how many still waited and were decided.
+
+    The decisions do not count as blind evidence.
+    """
     done = 0
     for review_id in ids:
         review = find_review(connection, review_id)
@@ -134,7 +137,7 @@ def count_too_few(
         .where(reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
         .group_by(reviews.c.specialty, reviews.c.lang)
     )
-    found = []
+    too_few = []
     for row in connection.execute(query):
         able = sum(
             (row.specialty is None or row.specialty in specialties)
@@ -142,5 +145,5 @@ def count_too_few(
             for specialties, languages in fields
         )
         if able < needed:
-            found.append({"specialty": row.specialty, "lang": row.lang, "reviews": row.n, "people": able})
-    return sorted(found, key=lambda one: (one["people"], -one["reviews"]))
+            too_few.append({"specialty": row.specialty, "lang": row.lang, "reviews": row.n, "people": able})
+    return sorted(too_few, key=lambda one: (one["people"], -one["reviews"]))

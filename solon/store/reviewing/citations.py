@@ -14,7 +14,7 @@ from solon.store.tables import constitutions, items, rubrics
 
 
 def read_answer(connection: Connection, review: ReviewRow, answer: Mapping[str, Any]) -> Response:
-    """An answer to a review as its schema has it, whoever gives it and by whatever way.
+    """The answer to a review, checked against the review's schema and the law of its item, whoever gives it.
 
     Raises:
         InvalidDecision: naming the field, and the id that is not in force for this item.

@@ -19,7 +19,14 @@ OUTBOX_CLAIM_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A decision on its way into its graph, as the resume value needs it."""
+    """A decision on its way into its graph.
+
+    Attributes:
+        decision_id: the decision.
+        item_id: the item whose graph waits for it.
+        review: the review that it answers.
+        resume: the value with which the graph is resumed, see `resume_value`.
+    """
 
     decision_id: str
     item_id: str
@@ -28,7 +35,10 @@ class Delivery:
 
 
 def settle_arrived(connection: Connection, run_id: str) -> int:
-    """Mark decisions that arrived before a crash could be told: what their items ended as names them. How many."""
+    """Mark decisions of a run as applied that their graphs took in before a crash; returns how many.
+
+    What such an item ended as names the decision, although the outbox still holds it.
+    """
     statement = (
         update(outbox)
         .where(outbox.c.applied_at.is_(None), _of(run_id, ends_with(outbox.c.decision_id)))
@@ -38,7 +48,10 @@ def settle_arrived(connection: Connection, run_id: str) -> int:
 
 
 def ends_with(decision_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """Does the end of an item name this decision? Its record does, or it was rejected by whoever decided."""
+    """The condition on an item that what it ended as names this decision.
+
+    Its record names it, or the item was rejected by whoever decided, or it was forgotten.
+    """
     record = exists().where(
         records.c.item_id == items.c.id,
         records.c.superseded_at.is_(None),
@@ -55,7 +68,7 @@ def _of(run_id: str, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def recover_outbox(connection: Connection, run_id: str) -> None:
-    """Free what dead workers took from the outbox."""
+    """Free the decisions in the outbox that workers which have ended had claimed."""
     still_open = outbox.c.applied_at.is_(None) & _of(run_id)
     holders = connection.execute(select(outbox.c.claimed_by).where(still_open).distinct()).scalars()
     gone = [name for name in holders if name is not None and is_gone(name)]
@@ -101,11 +114,11 @@ def claim_deliveries(
         .where(outbox.c.decision_id.in_(ids))
         .values(claimed_by=by, claimed_until=now + OUTBOX_CLAIM_SECONDS, tries=outbox.c.tries + 1)
     )
-    found = _deliveries(connection, ids)
+    deliveries = _deliveries(connection, ids)
     connection.execute(
-        update(items).where(items.c.id.in_([delivery.item_id for delivery in found])).values(claimed(by))
+        update(items).where(items.c.id.in_([delivery.item_id for delivery in deliveries])).values(claimed(by))
     )
-    return found
+    return deliveries
 
 
 def _deliveries(connection: Connection, ids: Sequence[str]) -> list[Delivery]:
@@ -118,15 +131,15 @@ def _deliveries(connection: Connection, ids: Sequence[str]) -> list[Delivery]:
         .where(decisions.c.id.in_(ids))
         .order_by(decisions.c.decided_at)
     )
-    found = []
+    deliveries = []
     for row in connection.execute(query).mappings():
         review = ReviewRow(**{name: row[f"of_review_{name}"] for name in ReviewRow.__dataclass_fields__})
-        found.append(Delivery(row["id"], row["item_id"], review, resume_value(row)))
-    return found
+        deliveries.append(Delivery(row["id"], row["item_id"], review, resume_value(row)))
+    return deliveries
 
 
 def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """What a decision says to the graph: ids and small values."""
+    """The value with which a decision resumes its graph: ids and small values, never texts."""
     return {
         "decision": row["id"],
         "choice": row["choice"],
@@ -141,7 +154,7 @@ def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def mark_applied(connection: Connection, decision_id: str) -> None:
-    """The state that is committed with this names the decision; an empty id is none."""
+    """Mark a decision as applied, together with the state that names it; an empty id marks nothing."""
     if decision_id:
         connection.execute(_APPLIED, {"of_decision": decision_id, "at": clock.now()})
 
@@ -156,10 +169,12 @@ _APPLIED = (
 def not_delivered(
     connection: Connection, delivery: Delivery, problem: str, *, taken_in: bool, state: str = "parked"
 ) -> None:
-    """A delivery failed. The decision stays stored; where the graph took it in, only the item has to go on.
+    """Note that a delivery failed, and let its item go on. The decision stays stored.
 
     Args:
-        state: of an item that has to go on.
+        problem: why it failed.
+        taken_in: the graph has the decision already, so that only the item has to go on; else it is delivered again.
+        state: the state of an item whose graph has taken the decision in.
     """
     values: dict[str, Any] = {
         "problem": problem[:500],
@@ -194,7 +209,7 @@ def pending_deliveries(connection: Connection, run_id: str | None = None) -> int
 
 
 def runs_with_deliveries(connection: Connection) -> dict[str, int]:
-    """Run -> how many of its decisions wait for a worker, the oldest decision first."""
+    """How many decisions wait for a worker, by run; the run with the oldest of them first."""
     query = (
         select(items.c.run_id, func.count())
         .select_from(outbox.join(items, items.c.id == outbox.c.item_id))
@@ -258,7 +273,11 @@ def stored_decision(
 
 
 def set_replayed(connection: Connection, review_id: str, decision_id: str, *, named: str = "") -> None:
-    """A later attempt met the same review again and is given the same decision; `named`: what it took in before."""
+    """Mark a review that a later attempt met again as decided by a decision that stands already.
+
+    Args:
+        named: the decision that the waiting graph took in last, which has thereby arrived; empty: none.
+    """
     connection.execute(
         update(reviews)
         .where(reviews.c.id == review_id, reviews.c.state.in_(("opening", "waiting")))

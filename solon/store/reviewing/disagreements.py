@@ -26,7 +26,22 @@ SYSTEM = "system"
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswer:
-    """One person's blind answer. `side` is the text preferred, by its id; candidates change theirs with an attempt."""
+    """One person's blind answer to a question that several were asked.
+
+    Attributes:
+        assignment_id: the assignment that was answered.
+        actor: who answered.
+        review_id: the review that was answered.
+        decision_id: the decision that the answer made; None for a second opinion.
+        choice: what was chosen.
+        side: id of the text preferred (candidates change theirs with every attempt); None where none was.
+        rationale_id: id of the text that says why; None without one.
+        edit_id: id of the edited text, or of the form; None without one.
+        guidance_id: id of the text that says what a redraft shall do; None without one.
+        principles: ids of the principles cited.
+        strength: how clear it was, from 1 (barely) to 3 (clearly); None where nothing was said.
+        at: when it was given, in epoch seconds.
+    """
 
     assignment_id: str
     actor: str
@@ -43,14 +58,18 @@ class GivenAnswer:
 
     @property
     def outcome(self) -> str:
+        """What the answer says, see `outcome_of`."""
         return outcome_of(self.choice, self.side)
 
 
 def outcome_of(choice: str, side: str | None) -> str:
-    """What an answer says, as far as two of them can differ in it.
+    """What an answer says, reduced to that in which two answers can differ.
 
     An edit of one of two is for that one; both bad and a redraft say that neither will do; so does an edit of a single.
     A label is what it says.
+
+    Args:
+        side: id of the text preferred; None where none is.
     """
     if choice in ("prefer", "edit"):
         return side or "neither"
@@ -83,29 +102,29 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
         .order_by(assignments.c.closed_at, assignments.c.id)
     )
     rows = [dict(row) for row in connection.execute(query).mappings()]
-    found: dict[str, GivenAnswer] = {}
+    first_of: dict[str, GivenAnswer] = {}
     sides = _texts_of(connection, rows)
     for row in rows:
         if row["state"] == "decided" and (row["undone_at"] is not None or not row["counts"]):
             continue
-        told = row if row["state"] == "decided" else row["answer"] or {}
-        side = told.get("candidate_id") if row["state"] == "decided" else told.get("candidate")
+        answer = row if row["state"] == "decided" else row["answer"] or {}
+        side = answer.get("candidate_id") if row["state"] == "decided" else answer.get("candidate")
         one = GivenAnswer(
             assignment_id=row["assignment"],
             actor=row["actor"],
             review_id=row["review_id"],
             decision_id=row["id"],
-            choice=str(told.get("choice", "")),
+            choice=str(answer.get("choice", "")),
             side=sides.get(side or "") if row["schema"].startswith("pair") else None,
-            rationale_id=told.get("rationale_id") or told.get("rationale"),
-            edit_id=told.get("edit_id") or told.get("text"),
-            guidance_id=told.get("guidance_id") or told.get("guidance"),
-            principles=tuple(told.get("principles") or ()),
-            strength=told.get("strength"),
+            rationale_id=answer.get("rationale_id") or answer.get("rationale"),
+            edit_id=answer.get("edit_id") or answer.get("text"),
+            guidance_id=answer.get("guidance_id") or answer.get("guidance"),
+            principles=tuple(answer.get("principles") or ()),
+            strength=answer.get("strength"),
             at=row["closed_at"],
         )
-        found.setdefault(one.actor, one)  # a person's first answer is their blind one
-    return list(found.values())
+        first_of.setdefault(one.actor, one)  # a person's first answer is their blind one
+    return list(first_of.values())
 
 
 def _texts_of(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -114,7 +133,7 @@ def _texts_of(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict
 
 
 def text_ids(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """candidate -> id of its text."""
+    """The id of each candidate's text, by the candidate's id."""
     query = select(candidates.c.id, candidates.c.text_id).where(candidates.c.id.in_(ids))
     return {row.id: row.text_id for row in connection.execute(query)} if ids else {}
 
@@ -124,27 +143,31 @@ def ask_others(connection: Connection, review: ReviewRow, answers: int) -> None:
     if review.kind != "interrupt":
         return
     row = {name: getattr(review, name) for name in ReviewRow.__dataclass_fields__}
-    made = overlap_row(row)
-    again = [{**made, "id": made["id"] if n == 0 else hash_id(made["id"], n)} for n in range(answers - 1)]
+    second = overlap_row(row)
+    again = [
+        {**second, "id": second["id"] if n == 0 else hash_id(second["id"], n)} for n in range(answers - 1)
+    ]
     insert_rows(connection, [(Review, one) for one in again])
 
 
 def note_disagreement(store: Store, connection: Connection, review: ReviewRow) -> None:
-    """Open, extend or close the case of a question, by what its answers say now. What was decided stays."""
+    """Open, extend or withdraw the case of a question, by what its answers say now. A settled one stays."""
     if review.kind not in SHARED:
         return
-    given = given_answers(connection, review.item_id, review.content_hash)
+    answers = given_answers(connection, review.item_id, review.content_hash)
     case_id = hash_id("adjudication", review.item_id, review.content_hash)
     state = connection.execute(
         select(adjudications.c.state).where(adjudications.c.id == case_id)
     ).scalar_one_or_none()
     if state in ("decided", "contested"):
         return
-    split = len({one.outcome for one in given}) > 1
+    split = len({one.outcome for one in answers}) > 1
     if not split and state != "open":
         return
     # Who came first must not show: the numbers of the reviewers are drawn.
-    order = sorted((one.assignment_id for one in given), key=lambda name: keyed_hash(store.key, "case", name))
+    order = sorted(
+        (one.assignment_id for one in answers), key=lambda name: keyed_hash(store.key, "case", name)
+    )
     values = {"state": "open" if split else "withdrawn", "answers": order}
     if state is None:
         row = {
@@ -161,25 +184,31 @@ def note_disagreement(store: Store, connection: Connection, review: ReviewRow) -
         connection.execute(update(adjudications).where(adjudications.c.id == case_id).values(**values))
     if state != values["state"]:
         done = "opened" if split else "withdrawn"
-        append(store, connection, SYSTEM, f"adjudication.{done}", case_id, {"answers": len(given)})
+        append(store, connection, SYSTEM, f"adjudication.{done}", case_id, {"answers": len(answers)})
 
 
 def soft_shares(outcomes: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
-    """Text -> share of people who hold it to be the better one (of a single: who accept it); a tie is half for each.
+    """The share of people who hold each text to be the better one (of a single: who accept it), by the text's id.
 
-    Those for whom neither will do say nothing about which is better. Where nobody says, it is one half.
+    A tie is half for each. Those for whom neither will do say nothing about which is better. Where nobody says
+    anything, it is one half.
+
+    Args:
+        outcomes: what people said, see `outcome_of`.
+        texts: ids of the texts.
     """
-    told = [one for one in outcomes if one in texts or one in ("tie", "accept", "reject")]
-    if not told:
+    telling = [one for one in outcomes if one in texts or one in ("tie", "accept", "reject")]
+    if not telling:
         return dict.fromkeys(texts, 0.5)
     worth = {"tie": 0.5, "accept": 1.0, "reject": 0.0}
     return {
-        text: round(sum(worth.get(one, float(one == text)) for one in told) / len(told), 6) for text in texts
+        text: round(sum(worth.get(one, float(one == text)) for one in telling) / len(telling), 6)
+        for text in texts
     }
 
 
 def contested_shares(connection: Connection, item_ids: Sequence[str]) -> dict[str, dict[str, float]]:
-    """item -> text -> share of people for it, of items whose question stays contested."""
+    """The share of people for each text, by item and text, of items whose question stays contested."""
     query = select(adjudications.c.item_id, adjudications.c.soft).where(
         adjudications.c.item_id.in_(item_ids), adjudications.c.state == "contested"
     )

@@ -18,12 +18,29 @@ from solon.store.tables import assignments, candidates, decisions, items, review
 from solon.store.tables.runs import Text
 
 DONE_WITH = ("skipped", "declined", "escalated", "second", "decided", "vote")
-"""States of an assignment after which its review is for others, but for what was skipped."""
+"""States of an assignment after which its review is offered to others only; a skipped one comes back later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A review in someone's hands. `token` is both the precondition and the idempotency key of the decision."""
+    """A review in someone's hands, or one that was: a row of the assignments.
+
+    Attributes:
+        id: id of the assignment.
+        review_id: the review.
+        actor: the person who holds it.
+        state: leased, released, expired, decided, undone, skipped, declined, escalated, second or vote.
+        token: both the precondition and the idempotency key of the answer.
+        draft_id: id of the text with what was typed; None where nothing was.
+        decision_id: the decision that the answer made; None where it made none.
+        opened_at: when it was handed out, in epoch seconds.
+        expires_at: when it runs out unless a heartbeat comes, in epoch seconds.
+        heartbeat_at: the last heartbeat, in epoch seconds; None where there was none.
+        revealed_at: when the person was shown what the machines found, in epoch seconds; None while blind.
+        closed_at: when the lease ended, in epoch seconds; None while it is held.
+        answer: the answer as ids and small values; None where none was given.
+        reason: why it was declined, or what a vote that was taken back fell with; else None.
+    """
 
     id: str
     review_id: str
@@ -54,7 +71,11 @@ def find_lease(connection: Connection, lease_id: str) -> Lease:
 
 
 def own_lease(connection: Connection, lease_id: str, actor: str) -> Lease:
-    """One's own assignment; somebody else's does not exist for the caller."""
+    """A person's own assignment by its id.
+
+    Raises:
+        NotThere: there is none, or it is somebody else's.
+    """
     lease = find_lease(connection, lease_id)
     if lease.actor != actor:
         raise NotThere("there is no such assignment", next_step="ask for the next review")
@@ -62,7 +83,11 @@ def own_lease(connection: Connection, lease_id: str, actor: str) -> Lease:
 
 
 def save_draft(connection: Connection, lease_id: str, actor: str, draft: Mapping[str, Any]) -> Lease:
-    """Keep what is typed, also where the lease ran out: nothing that was typed is lost."""
+    """Keep what is typed, also where the lease ran out: nothing that was typed is lost.
+
+    Raises:
+        LeaseLost: the review was answered already. NotThere: this is no assignment of theirs.
+    """
     lease = own_lease(connection, lease_id, actor)
     if lease.state not in ("leased", "expired", "released"):
         raise LeaseLost(
@@ -75,7 +100,7 @@ def save_draft(connection: Connection, lease_id: str, actor: str, draft: Mapping
 
 
 def write_draft(connection: Connection, lease_id: str, review_id: str, draft: Mapping[str, Any]) -> None:
-    """One text per assignment, overwritten as its owner types, and forgotten with its seed."""
+    """Store the draft of an assignment: one text, overwritten as its owner types, and forgotten with the seed."""
     body = storable(
         json.dumps(draft, ensure_ascii=False, sort_keys=True)
     )  # half an emoji cannot be sent back
@@ -92,7 +117,7 @@ def write_draft(connection: Connection, lease_id: str, review_id: str, draft: Ma
 
 
 def undone_answer(connection: Connection, review: ReviewRow, actor: str) -> dict[str, Any] | None:
-    """The answer that this person has taken back, in the candidates of the new attempt."""
+    """The answer that this person took back, with the candidate ids of the new attempt; None where there is none."""
     row = (
         connection.execute(
             select(decisions)
@@ -128,17 +153,20 @@ def _undone_vote(connection: Connection, review: ReviewRow, actor: str) -> dict[
         .order_by(assignments.c.closed_at.desc())
         .limit(1)
     )
-    said = connection.execute(query).scalar_one_or_none()
-    if not said or not said.get("choice"):
+    vote = connection.execute(query).scalar_one_or_none()
+    if not vote or not vote.get("choice"):
         return None
     texts_of = {"edit_id": "text", "guidance_id": "guidance", "rationale_id": "rationale"}
-    named = {"candidate_id": said.get("candidate"), **{name: said.get(key) for name, key in texts_of.items()}}
-    same = {name: said.get(name) for name in ("choice", "flags", "principles", "scores", "strength")}
+    named = {"candidate_id": vote.get("candidate"), **{name: vote.get(key) for name, key in texts_of.items()}}
+    same = {name: vote.get(name) for name in ("choice", "flags", "principles", "scores", "strength")}
     return answer_of(connection, {**named, **same}, review)
 
 
 def answer_of(connection: Connection, decision: Mapping[str, Any], review: ReviewRow) -> dict[str, Any]:
-    """A stored decision as the answer that was given, its candidates named as in the review: equal texts are equal."""
+    """A stored decision turned back into the answer that was given.
+
+    Candidates are named by their ids in `review`: those of the same texts are the same.
+    """
     shown = review.candidates
     named = [decision["candidate_id"], *(decision["flags"] or {}), *shown]
     query = select(candidates.c.id, candidates.c.text_id).where(candidates.c.id.in_([n for n in named if n]))
@@ -170,7 +198,7 @@ def answer_of(connection: Connection, decision: Mapping[str, Any], review: Revie
 
 
 def read_draft(connection: Connection, lease: Lease) -> dict[str, Any] | None:
-    """The draft of an assignment."""
+    """The draft of an assignment; None where nothing was typed, or it was erased."""
     if lease.draft_id is None:
         return None
     body = connection.execute(select(texts.c.body).where(texts.c.id == lease.draft_id)).scalar_one_or_none()
@@ -178,7 +206,7 @@ def read_draft(connection: Connection, lease: Lease) -> dict[str, Any] | None:
 
 
 def kept_draft(connection: Connection, review_id: str, actor: str) -> str | None:
-    """What this person had typed before their lease ran out."""
+    """Id of the text that this person had typed on a review before their lease ended; None where there is none."""
     query = (
         select(assignments.c.draft_id)
         .where(

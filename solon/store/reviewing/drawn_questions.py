@@ -17,8 +17,15 @@ from solon.store.tables import items, reviews, seeds
 class DrawnQuestion:
     """A question of the pilot, or of the random part of a budget.
 
-    `group`: of its seed; a seed without one is a group of its own. `size`: items of the run in it. `chance`: that it
-    was drawn with; `pilot`: all that were drawn with it had the same.
+    Attributes:
+        item_id: the item that the question is about.
+        attempt: the attempt of the item in which it was asked.
+        shown: ids of the candidates, in the order in which they were shown.
+        group: group of its seed; a seed without one is a group of its own.
+        size: how many items of the run are in the group.
+        chance: the probability with which it was drawn.
+        pilot: it belongs to the pilot; all questions of the pilot were drawn with the same chance.
+        held_out: it is in the half that only tests, and never teaches.
     """
 
     item_id: str

@@ -37,7 +37,24 @@ _TOKEN = re.compile(r"^solon_([0-9a-f]{16})_([A-Za-z0-9_-]{32,64})$")
 
 @dataclass(frozen=True, slots=True)
 class ExpertRow:
-    """A person who answers reviews; without the hash of the token."""
+    """A person who answers reviews; without the hash of the token.
+
+    Attributes:
+        id: the person's id.
+        name: the name, unique in the store.
+        role: worker, expert, lead or admin.
+        specialties: fields that they answer for, in lower case.
+        languages: languages that they read, in lower case; empty: any.
+        credential: what qualifies them, in words.
+        settings: their settings of the review page.
+        created_at: when they were added, in epoch seconds.
+        token_made_at: when their token was made, in epoch seconds.
+        revoked_at: when their access was ended, in epoch seconds; None while it stands.
+        trust: `proven` or `unproven` where somebody said so; empty: by role and measurement.
+        measured: reliability, with n and interval, from blind comparisons; None before there are any.
+        stage: guidelines, practice, calibration or proven; before `proven` they get known questions only.
+        email: mail address; None where none was given.
+    """
 
     id: str
     name: str
@@ -75,7 +92,7 @@ class ExpertRow:
 
 
 def expert_row(found: Mapping[Any, Any]) -> ExpertRow:
-    """A row of the table."""
+    """The person in a row of the table of experts."""
     return ExpertRow(
         id=found["id"],
         name=found["name"],
@@ -159,12 +176,21 @@ def add_expert(
 
 
 def first_stage(onboarding: bool, ready: bool | None) -> str:
-    """Where a new expert begins: `ready` says whether they answer at once, else the project's `onboarding` does."""
+    """The stage at which a new expert begins: `proven` where they answer at once, else `guidelines`.
+
+    Args:
+        onboarding: the project's new experts are introduced first.
+        ready: says for this person whether they answer at once; None: as `onboarding` has it.
+    """
     return "guidelines" if (onboarding if ready is None else not ready) else "proven"
 
 
 def check_trust(trust: str) -> None:
-    """Raises UsageError where there is no such trust."""
+    """Refuse a trust that is neither proven, unproven nor empty.
+
+    Raises:
+        UsageError: there is no such trust.
+    """
     if trust not in TRUST:
         raise UsageError(f"nobody is ever {trust!r}", next_step="say proven, unproven, or nothing")
 
@@ -180,7 +206,7 @@ def set_trust(store: Store, name_or_id: str, trust: str, *, by: str) -> ExpertRo
 
 
 def save_measured(connection: Connection, measured: Mapping[str, Mapping[str, float]]) -> int:
-    """Keep what blind comparisons say of people, by actor; returns how many rows changed."""
+    """Keep what blind comparisons say of people (`measured`, by actor); returns how many rows changed."""
     known = {f"expert:{row.id}": row for row in connection.execute(select(experts.c.id, experts.c.measured))}
     changed = 0
     for actor, figures in measured.items():
@@ -207,7 +233,7 @@ def _hasher() -> PasswordHasher:
 
 
 def list_experts(connection: Connection, *, revoked: bool = True) -> list[ExpertRow]:
-    """Everyone, by name."""
+    """Everyone, by name; `revoked`: also those whose access was ended."""
     query = select(experts).order_by(experts.c.name)
     if not revoked:
         query = query.where(experts.c.revoked_at.is_(None))
@@ -221,14 +247,17 @@ def find_expert(connection: Connection, name_or_id: str) -> ExpertRow:
         UsageError: nobody is called so.
     """
     query = select(experts).where((experts.c.name == name_or_id) | (experts.c.id == name_or_id))
-    found = connection.execute(query).mappings().first()
-    if found is None:
+    row = connection.execute(query).mappings().first()
+    if row is None:
         raise UsageError(f"there is no expert {name_or_id!r}", next_step="see `solon expert list`")
-    return expert_row(found)
+    return expert_row(row)
 
 
 def rotate_token(store: Store, name_or_id: str, *, by: str) -> tuple[ExpertRow, str]:
-    """A new token for the same person; the old one ends at once, and so do their sessions and unused links."""
+    """Give a person a new token, also where their access was revoked; returns them and the token, shown this once.
+
+    The old token ends at once, and so do their sessions and unused login links.
+    """
     token_key, token, token_hash = _new_token()
     now = clock.now()
     with store.transaction() as connection:
@@ -272,10 +301,10 @@ class TokenCheck:
             query = select(experts).where(
                 experts.c.token_key == match.group(1), experts.c.revoked_at.is_(None)
             )
-            found = connection.execute(query).mappings().first()
-        if found is None or not self._is_right(token, match.group(2), found["token_hash"]):
+            row = connection.execute(query).mappings().first()
+        if row is None or not self._is_right(token, match.group(2), row["token_hash"]):
             return None
-        return expert_row(found)
+        return expert_row(row)
 
     def holder(self, token: object, told: str) -> ExpertRow:
         """The person whose token this is.
@@ -286,14 +315,14 @@ class TokenCheck:
         Raises:
             UsageError: it is nobody's: wrong, replaced, or revoked.
         """
-        found = self.check(token) if isinstance(token, str) else None
-        if found is None:
+        expert = self.check(token) if isinstance(token, str) else None
+        if expert is None:
             raise UsageError(
                 f"the token in {told} is wrong, was replaced or was revoked; nothing was changed",
                 next_step="see who there is with `solon expert list`; `solon expert add NAME` and "
                 "`solon expert rotate NAME` show a new token once",
             )
-        return found
+        return expert
 
     def _is_right(self, token: str, secret: str, token_hash: str) -> bool:
         from argon2.exceptions import Argon2Error, InvalidHashError
@@ -314,11 +343,14 @@ class TokenCheck:
 def expert_by_subject(
     store: Store, connection: Connection, subject: str, email: str | None
 ) -> ExpertRow | None:
-    """Whom a single sign-on means: by its subject; the first time by the address that the provider vouches for."""
+    """The person whom a single sign-on names; None where nobody, or more than one person, is meant.
+
+    They are found by the provider's subject; the first time by the mail address that the provider vouches for.
+    """
     there = experts.c.revoked_at.is_(None)
-    found = connection.execute(select(experts).where(experts.c.subject == subject)).mappings().first()
-    if found is not None:
-        return expert_row(found) if found["revoked_at"] is None else None
+    known = connection.execute(select(experts).where(experts.c.subject == subject)).mappings().first()
+    if known is not None:
+        return expert_row(known) if known["revoked_at"] is None else None
     if email is None:
         return None
     query = select(experts).where(
@@ -333,7 +365,7 @@ def expert_by_subject(
 
 
 def set_stage(connection: Connection, expert_id: str, stage: str) -> None:
-    """Move a person to a stage; leaving the guidelines is their acknowledgement."""
+    """Move a person to a stage; moving to `practice` notes the time as their acknowledgement of the guidelines."""
     values: dict[str, Any] = {"stage": stage}
     if stage == "practice":
         values["acknowledged_at"] = clock.now()

@@ -21,7 +21,20 @@ OPEN = ("opening", "waiting", "held")
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """A waiting item of another graph, with its newest review. `decision_id`: given, and not yet in the graph."""
+    """A waiting item that is pinned to another graph than its recipe's present one, with its newest review.
+
+    Attributes:
+        item_id: the item.
+        run_id: its run.
+        recipe: its recipe.
+        graph_version: the version that it is pinned to.
+        review_id: the newest review of its attempt; None where there is none.
+        review_state: state of that review; None without one.
+        response_schema: response schema of that review; None without one.
+        escalated: the review is for leads only.
+        leased: somebody has the review in hand.
+        decision_id: a decision that was given and is not yet in the graph; None where there is none.
+    """
 
     item_id: str
     run_id: str
@@ -55,13 +68,13 @@ def stranded_items(
     )
     if run_id is not None:
         query = query.where(items.c.run_id == run_id)
-    found: dict[str, Stranded] = {}
+    stranded: dict[str, Stranded] = {}
     for row in connection.execute(query).all():
         values = dict(zip((column.name for column in items.columns), row, strict=False))
         own = dict(zip((c.name for c in reviews.columns), row[len(items.columns) :], strict=False))
         if values["graph_version"] == current.get(values["recipe"], values["graph_version"]):
             continue
-        found[values["id"]] = Stranded(
+        stranded[values["id"]] = Stranded(
             item_id=values["id"],
             run_id=values["run_id"],
             recipe=values["recipe"],
@@ -73,7 +86,7 @@ def stranded_items(
             leased=bool(own["leased"]),
             decision_id=row[-1],
         )
-    return list(found.values())
+    return list(stranded.values())
 
 
 def take_from_queue(connection: Connection, item: Stranded, by: str) -> bool:
@@ -94,15 +107,21 @@ def take_from_queue(connection: Connection, item: Stranded, by: str) -> bool:
 
 
 def adopt_graph(connection: Connection, item_id: str, version: str, recipe: str, shape: Any) -> None:
-    """From its next attempt on an item stands in this graph."""
+    """Pin an item to this version of its recipe's graph, from its next attempt on; `shape` describes it."""
     row = {"id": version, "recipe": recipe, "shape": shape, "created_at": clock.now()}
     insert_rows(connection, [(GraphVersion, row)])
     connection.execute(update(items).where(items.c.id == item_id).values(graph_version=version))
 
 
 def carry_assignments(connection: Connection, old_id: str, new_id: str, escalated: bool) -> None:
-    """Who skipped, declined or escalated the old review did so with the new one, and drafts go along: the same
-    candidates have other ids there."""
+    """Move the assignments and drafts of the old review to the new one, in place of which it stands.
+
+    Who skipped, declined or escalated the old one did so with the new one. The same candidates have other ids there: in
+    drafts they are replaced.
+
+    Args:
+        escalated: the new review is for leads only, too.
+    """
     texts_of: dict[str, dict[str, str]] = {
         name: dict(
             connection.execute(
@@ -132,7 +151,7 @@ def carry_assignments(connection: Connection, old_id: str, new_id: str, escalate
 
 
 def open_review_of(connection: Connection, item_id: str) -> str | None:
-    """The review at which an item rests now."""
+    """Id of the review at which an item waits now; None where it waits at none."""
     query = (
         select(reviews.c.id)
         .join(items, (items.c.id == reviews.c.item_id) & (items.c.attempt == reviews.c.attempt))
@@ -148,7 +167,7 @@ def is_applied(connection: Connection, decision_id: str) -> bool:
 
 
 def not_attached(connection: Connection, decision_id: str, why: str) -> None:
-    """A decision that answers nothing that is shown now: it stays stored, and is delivered no more."""
+    """Deliver a decision no more, since it answers nothing that is shown now; it stays stored, with the reason."""
     connection.execute(
         update(outbox)
         .where(outbox.c.decision_id == decision_id, outbox.c.applied_at.is_(None))

@@ -1,4 +1,4 @@
-"""Events on their way to webhooks: found in what the store says, told once each, tried again for a day.
+"""Events on their way to webhooks: found in the rows of the store, sent once each, and tried again for about a day.
 
 Nothing that makes an event knows of webhooks: a server looks for what happened since it last looked, whichever process
 did it.
@@ -29,7 +29,16 @@ AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class HookRow:
-    """An event for one webhook."""
+    """An event that is to be sent to one webhook.
+
+    Attributes:
+        id: id of the delivery.
+        event: name of the event, such as `review.created`.
+        subject: id of what it happened to.
+        hook: address of the webhook.
+        created_at: when it happened, in epoch seconds.
+        tries: how often it was tried in vain.
+    """
 
     id: str
     event: str
@@ -40,9 +49,14 @@ class HookRow:
 
 
 def untold_events(connection: Connection, urls: Sequence[str], events: Sequence[str]) -> Rows | None:
-    """Rows of what has happened and was not told yet, to be written; None before the first look was noted.
+    """Rows to be inserted for the events that have happened and are not on their way yet, one for each address.
 
-    Reads all that happened since the first look: nobody who writes has to wait for it.
+    None before the first look was noted, see `note_first_look`. It reads all that happened since then, so that nobody
+    who writes has to wait for it.
+
+    Args:
+        urls: addresses of the webhooks.
+        events: names of the events that are wanted.
     """
     now = clock.now()
     since = connection.execute(select(meta.c.value).where(meta.c.name == SINCE)).scalar_one_or_none()
@@ -58,7 +72,7 @@ def untold_events(connection: Connection, urls: Sequence[str], events: Sequence[
 
 
 def note_first_look(connection: Connection) -> None:
-    """What was before it is not told."""
+    """Note the time from which on events are sent; what happened before is never sent."""
     insert_rows(connection, [(Meta, {"name": SINCE, "value": repr(clock.now())})])
 
 
@@ -109,7 +123,7 @@ def _sources(since: float) -> Iterator[tuple[str, Select[Any]]]:
 
 
 def due_hooks(connection: Connection, limit: int = 50) -> list[HookRow]:
-    """Events to be told now, the oldest first."""
+    """Events that are to be sent now, those that are due the longest first."""
     query = (
         select(*(hooks.c[name] for name in HookRow.__dataclass_fields__))
         .where(hooks.c.delivered_at.is_(None), hooks.c.given_up_at.is_(None), hooks.c.due_at <= clock.now())
@@ -120,7 +134,7 @@ def due_hooks(connection: Connection, limit: int = 50) -> list[HookRow]:
 
 
 def claim_hook(connection: Connection, hook: HookRow, seconds: float) -> bool:
-    """Keep other servers from telling the same event for so long."""
+    """Keep other servers from sending an event for so many seconds; False where another one was faster."""
     statement = (
         update(hooks)
         .where(hooks.c.id == hook.id, hooks.c.delivered_at.is_(None), hooks.c.due_at <= clock.now())
@@ -130,7 +144,7 @@ def claim_hook(connection: Connection, hook: HookRow, seconds: float) -> bool:
 
 
 def hook_done(connection: Connection, hook: HookRow, problem: str) -> None:
-    """Note that an event was told, or why it was not; after the last round it is given up."""
+    """Note that an event was sent, or why it was not (`problem`); after the last round of tries it is given up."""
     now, tries = clock.now(), hook.tries + 1
     values: dict[str, Any] = {"tries": tries, "problem": problem[:300] or None}
     if not problem:

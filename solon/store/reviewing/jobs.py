@@ -26,7 +26,22 @@ MOST_TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job. States: queued, running, done, failed."""
+    """A job as it is stored.
+
+    Attributes:
+        id: its id.
+        kind: what is to be done, such as `export`, `impact` or `rejudge`.
+        state: queued, running, done or failed.
+        actor: who asked for it.
+        asked: what was asked for, in the terms of its kind.
+        result: what came of it; None before it is done.
+        problem: why it failed; None where it did not.
+        created_at: when it was asked for, in epoch seconds.
+        finished_at: when it ended, in epoch seconds; None before.
+        progress: how far it is, and what it has spent; None where nothing was said yet.
+        heartbeat_at: when its server last said that it works on it, in epoch seconds; None where none did.
+        tries: how many servers began it.
+    """
 
     id: str
     kind: str
@@ -43,6 +58,7 @@ class JobRow:
 
     @property
     def open(self) -> bool:
+        """Is it still to be done, or being done?"""
         return self.state in ("queued", "running")
 
 
@@ -55,7 +71,11 @@ def add_job(connection: Connection, kind: str, actor: str, asked: dict[str, Any]
 
 
 def find_job(connection: Connection, job_id: str) -> JobRow:
-    """A job by its id."""
+    """A job by its id.
+
+    Raises:
+        NotThere: there is none.
+    """
     row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
     if row is None:
         raise NotThere("there is no such job", next_step="see the list of jobs")
@@ -69,7 +89,7 @@ def list_jobs(connection: Connection, kind: str, limit: int = 100) -> list[JobRo
 
 
 def set_job(connection: Connection, job_id: str, state: str, **values: Any) -> None:
-    """Move a job on; an end has its time."""
+    """Set the state of a job, and further columns of it; `done` and `failed` note the time, too."""
     if state in ("done", "failed"):
         values["finished_at"] = clock.now()
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(state=state, **values))
@@ -82,9 +102,9 @@ def beat(connection: Connection, job_id: str, progress: dict[str, Any] | None) -
 
 
 def take_job(connection: Connection, kinds: Sequence[str], *, lost: float = LOST_SECONDS) -> JobRow | None:
-    """Take the oldest job of these kinds that is queued.
+    """Take the oldest queued job of these kinds; None where there is none.
 
-    What a dead server had in hand is queued again, or given up where it cannot be gone on with.
+    What a dead server had in hand is queued again, or given up where no other server can go on with it.
 
     Args:
         lost: seconds without a heartbeat after which a server counts as dead.

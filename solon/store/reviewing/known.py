@@ -32,7 +32,16 @@ DAY = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How known questions, and one's own earlier ones, are mixed into the queue; what a new expert begins with."""
+    """How known questions, and one's own earlier ones, are mixed into the queue; what a new expert begins with.
+
+    Attributes:
+        golden_share: share of golden questions among what an expert is asked.
+        golden_days: days within which nobody gets the same golden question again.
+        practice: practice questions of a new expert.
+        calibration: calibration questions of a new expert.
+        repeat_share: share of questions that the expert has answered before.
+        repeat_days: days after an answer before its author may be asked the same again.
+    """
 
     golden_share: float = 0.0
     golden_days: float = 60.0
@@ -52,9 +61,9 @@ def next_known(store: Store, connection: Connection, expert: ExpertRow, mix: Mix
         return None
     if mix.golden_share > 0 and _is_due(store, connection, expert, mix):
         since = clock.now() - mix.golden_days * DAY
-        made = _make(store, connection, expert, "golden", None, since=since)
-        if made is not None:
-            return made
+        golden_id = _make(store, connection, expert, "golden", None, since=since)
+        if golden_id is not None:
+            return golden_id
     how = Repeating(mix.repeat_share, mix.repeat_days * DAY, mix.golden_days * DAY)
     return next_repeat(store, connection, expert, how)
 
@@ -151,7 +160,7 @@ def _answered(connection: Connection, expert: ExpertRow, purpose: str) -> int:
 
 
 def move_on(store: Store, connection: Connection, expert: ExpertRow, mix: Mix) -> str:
-    """The stage of a person after what they have answered; moves them on where it is through, or has no questions."""
+    """The person's stage, after moving them on where they answered or set aside enough of its questions."""
     from solon.store.reviewing.experts import set_stage
 
     stage = expert.stage
@@ -180,16 +189,19 @@ def _set_aside(connection: Connection, expert: ExpertRow, purpose: str) -> int:
 
 
 def known_answer(connection: Connection, review: ReviewRow) -> dict[str, Any] | None:
-    """The known answer to a review's question: choice, candidate, reason_id."""
+    """The known answer to a review's question (choice, candidate_id, reason_id); None where none is known."""
     query = select(known.c.choice, known.c.candidate_id, known.c.reason_id).where(
         known.c.content_hash == review.content_hash, known.c.purpose == review.kind
     )
-    found = connection.execute(query.limit(1)).mappings().first()
-    return dict(found) if found is not None and found["choice"] is not None else None
+    row = connection.execute(query.limit(1)).mappings().first()
+    return dict(row) if row is not None and row["choice"] is not None else None
 
 
 def known_outcomes(connection: Connection, purposes: Sequence[str] = ("golden",)) -> dict[str, list[bool]]:
-    """actor -> was each blind answer to a known question right, the oldest first. For reliability, and nothing else."""
+    """Whether each blind answer to a known question was right, by actor, the oldest first.
+
+    For people's reliability, and nothing else.
+    """
     query = (
         select(
             decisions.c.actor,
@@ -211,16 +223,16 @@ def known_outcomes(connection: Connection, purposes: Sequence[str] = ("golden",)
     rows = connection.execute(query).all()
     named = {name for row in rows for name in (row.candidate_id, row.wanted_candidate) if name}
     sides = text_ids(connection, sorted(named))
-    found: dict[str, list[bool]] = {}
+    right_by_actor: dict[str, list[bool]] = {}
     for row in rows:
-        given = outcome_of(row.choice, sides.get(row.candidate_id or ""))
-        right = given == outcome_of(row.wanted, sides.get(row.wanted_candidate or ""))
-        found.setdefault(row.actor, []).append(right)
-    return found
+        outcome = outcome_of(row.choice, sides.get(row.candidate_id or ""))
+        right = outcome == outcome_of(row.wanted, sides.get(row.wanted_candidate or ""))
+        right_by_actor.setdefault(row.actor, []).append(right)
+    return right_by_actor
 
 
 def known_answers(connection: Connection) -> dict[str, str]:
-    """question (item:attempt) -> what is known to be right, of golden questions that somebody answered."""
+    """What is known to be right, by question (`item:attempt`), of golden questions that somebody answered."""
     asked = (
         select(
             reviews.c.item_id,
@@ -235,12 +247,14 @@ def known_answers(connection: Connection) -> dict[str, str]:
     rows = connection.execute(asked).all()
     named = {name for row in rows for name in (*row.candidates, row.candidate_id) if name}
     texts = text_ids(connection, sorted(named))
-    found: dict[str, str] = {}
+    right_answers: dict[str, str] = {}
     for row in rows:
         wanted = texts.get(row.candidate_id or "")
         same = next((shown for shown in row.candidates if wanted and texts.get(shown) == wanted), None)
-        found[f"{row.item_id}:{row.attempt}"] = voting.outcome_of(row.choice, same, tuple(row.candidates))
-    return found
+        right_answers[f"{row.item_id}:{row.attempt}"] = voting.outcome_of(
+            row.choice, same, tuple(row.candidates)
+        )
+    return right_answers
 
 
 def count_known(connection: Connection) -> dict[str, int]:

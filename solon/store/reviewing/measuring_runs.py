@@ -14,7 +14,7 @@ from solon.store.tables import known_items as known
 
 
 def refuse_without_token(connection: Connection, review: ReviewRow, answers: int = 1) -> None:
-    """Refuse an answer for which no expert stands, in the same words for every review of such a run.
+    """Refuse an answer without an expert's token in a run that measures, in the same words for each of its reviews.
 
     Args:
         answers: so many people are asked each question.
@@ -27,7 +27,7 @@ def refuse_without_token(connection: Connection, review: ReviewRow, answers: int
 
 
 def token_wanted() -> TokenWanted:
-    """The error, with the way to a token."""
+    """The error for an answer without a token; it says how to get one."""
     return TokenWanted(
         "this run measures its panel and its reviewers (by a pilot, audits, overlaps or golden questions), so that "
         "each of its answers needs an expert's token",

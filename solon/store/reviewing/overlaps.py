@@ -1,4 +1,4 @@
-"""Questions that several people are asked, each blind to the others; and the half a question's decisions are in."""
+"""Questions that several people are asked, each blind to the others; and the half, seen or held out, of each seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from solon.store.tables.people import Review
 
 
 def seed_facts(connection: Connection, item_id: str) -> dict[str, str | None]:
-    """What decides whose field a review is in."""
+    """Specialty and language of an item's seed, in lower case, by which a review finds its people; None: not stated."""
     facts = connection.execute(
         select(seeds.c.specialty, seeds.c.lang)
         .join(items, items.c.seed_id == seeds.c.id)
@@ -30,17 +30,25 @@ JUST_BEHIND = 1e-3
 
 
 def is_overlapped(item_id: str) -> bool:
-    """A quarter of the pilot goes to two experts, so that their agreement with each other is known."""
+    """Is this item of the pilot put to two experts? A quarter is, to know how far they agree with each other."""
     return int(hash_id("overlap", item_id)[:8], 16) % OVERLAP_ONE_IN == 0
 
 
 CERTIFIES = "certify"
-"""The rule of further asks that a certificate's target takes: proven people only, as for the pilot."""
+"""The rule of the further reviews that the target of a certificate takes: for proven people only, as the pilot is."""
 
 
 def asked_further(connection: Connection, review: Mapping[str, Any], key: str, asked: int) -> list[Row]:
-    """Who else is asked a question of the pilot: as many as the target of a certificate takes where the question can
-    certify, else a second person on a quarter of them."""
+    """Rows of the reviews by which further people are asked a question of the pilot; empty where nobody is.
+
+    As many as the target of a certificate takes where the question can certify, else a second person on a quarter of
+    them.
+
+    Args:
+        review: the row of the first review.
+        key: the store's key, which draws the held-out half.
+        asked: so many people the target takes, the first included.
+    """
     if asked > 1 and _half_of_item(connection, key, review["item_id"]) == "held_out":
         again = overlap_row(review)
         return [{**again, "id": hash_id(again["id"], n), "rule": CERTIFIES} for n in range(1, asked)]
@@ -48,7 +56,7 @@ def asked_further(connection: Connection, review: Mapping[str, Any], key: str, a
 
 
 def insert_audit(connection: Connection, audit: Row, asked: int = 1) -> None:
-    """A blind check of an accepted item, in the field and language of its seed, by so many people apart."""
+    """Insert the blind check of an accepted item, in its seed's field and language, once for each person `asked`."""
     row = {**audit, **seed_facts(connection, audit["item_id"])}
     again = [{**row, "id": hash_id("audit", row["id"], n)} for n in range(1, asked)]
     insert_rows(connection, [(Review, one) for one in (row, *again)])
@@ -66,9 +74,10 @@ def half_of(key: str, group: str) -> str:
 
 
 def overlap_row(review: Mapping[str, Any]) -> Row:
-    """The same question for a second expert, who cannot tell; nothing waits for the answer.
+    """The row of a review that asks a second person the same question; they cannot tell, and no graph waits for it.
 
-    It stands just behind the first: who is alone would else be handed this one, and never the one that is waited for.
+    It stands just behind the first: who works alone would otherwise be handed this one, and never the one that a graph
+    waits for.
     """
     second = {name: review[name] for name in ReviewRow.__dataclass_fields__}
     return {

@@ -24,7 +24,23 @@ STATES = ("open", "taken", "declined")
 
 @dataclass(frozen=True, slots=True)
 class ProposalRow:
-    """A proposed principle with its text; empty once that was erased."""
+    """A proposed principle.
+
+    Attributes:
+        id: its id.
+        review_id: the review with whose answer it came.
+        item_id: the item of that review.
+        decision_id: the decision that the answer made; None where it made none.
+        actor: who proposed it.
+        state: open, taken or declined.
+        created_at: when it was proposed, in epoch seconds.
+        amendment_id: the draft that it went into; None where it went into none.
+        reason_id: id of the text that says why it was closed; None without one.
+        closed_by: who took it up or declined it; None while it is open.
+        closed_at: when, in epoch seconds; None while it is open.
+        text: the principle; empty once it was erased.
+        reason: why it was closed, in words; empty where nothing was said.
+    """
 
     id: str
     review_id: str
@@ -42,24 +58,24 @@ class ProposalRow:
 
 
 def take_proposal(answer: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """The answer without its proposal, and the proposal.
+    """The answer without the principle that it proposes, and that principle (empty: none).
 
     Raises:
         InvalidDecision: it is no text, or too long.
     """
     rest = dict(answer)
-    found = rest.pop("proposal", None)
-    if found is not None and not isinstance(found, str):
+    proposed = rest.pop("proposal", None)
+    if proposed is not None and not isinstance(proposed, str):
         raise InvalidDecision("proposal: a principle is a text")
-    if found is not None and len(found) > LONGEST:
+    if proposed is not None and len(proposed) > LONGEST:
         raise InvalidDecision(f"proposal: longer than {LONGEST} characters", next_step="shorten it")
-    return rest, (found or "").strip()
+    return rest, (proposed or "").strip()
 
 
 def keep_proposal(
     store: Store, connection: Connection, review: ReviewRow, decision_id: str | None, actor: str, text: str
 ) -> None:
-    """Store a proposal with the answer that it came with."""
+    """Store the principle that was proposed with an answer; an empty text is none."""
     if not text:
         return
     seed_id = connection.execute(select(items.c.seed_id).where(items.c.id == review.item_id)).scalar_one()
@@ -130,14 +146,14 @@ def set_proposal(
     """Note that a proposal was taken up, into which draft, or declined, and why; or that it is open again.
 
     Raises:
-        NotThere: there is none with this id.
+        NotThere: there is none with this id. InvalidDecision: there is no such state.
     """
     if state not in STATES:
         raise InvalidDecision(f"state: {state[:40]!r} is none", next_step=f"states: {', '.join(STATES)}")
-    found = find_proposal(connection, proposal_id)
+    proposal = find_proposal(connection, proposal_id)
     reason_id = None
     if reason.strip():
-        query = select(items.c.seed_id).where(items.c.id == found.item_id)
+        query = select(items.c.seed_id).where(items.c.id == proposal.item_id)
         reason_id, row = store.text_row(reason.strip(), connection.execute(query).scalar_one())
         insert_rows(connection, [row])
     closed = state != "open"

@@ -64,10 +64,13 @@ def lease_next(
     """Lease the next review to a person, atomically; what they hold already comes first.
 
     Args:
-        offer: names a review made for this person, which goes before the queue.
         exclude: ids of assignments that the caller has on screen or has just answered.
         match: `require` gives only reviews of the person's specialties and languages, `prefer` gives those first.
         reviewers: who is proven; others get no audits, and no pilot items while someone else can decide them.
+        offer: gives the id of a review made for this person, which goes before the queue, or None.
+
+    Returns:
+        The lease and its review; None where nothing is left for this person.
 
     Raises:
         NotPending: they hold too many reviews already.
@@ -80,8 +83,8 @@ def lease_next(
     if len(held) >= MAX_LEASES:
         raise NotPending(f"you hold {len(held)} reviews already", next_step="answer or release one of them")
     open_to_all = _open_to(connection, expert, reviewers)
-    made = offer() if offer is not None else None
-    taken = _lease(connection, made, expert.actor) if made is not None else None
+    offered_id = offer() if offer is not None else None
+    taken = _lease(connection, offered_id, expert.actor) if offered_id is not None else None
     if taken is not None:
         return taken, find_review(connection, taken.review_id)
     if expert.stage != "proven":
@@ -110,7 +113,7 @@ def _offered(
 
 
 def expire(connection: Connection) -> None:
-    """Give back what nobody has kept."""
+    """Give back to the queue the reviews whose leases ran out."""
     now = clock.now()
     late = list(
         connection.execute(
@@ -152,12 +155,13 @@ def _tiers(expert: ExpertRow, match: str) -> Iterator[tuple[ColumnElement[bool],
 
 
 def own_fields(expert: ExpertRow) -> list[ColumnElement[bool]]:
-    """Reviews of a person's specialties and languages, and those that have none; no languages: any."""
+    """Conditions on a review that is in a person's specialties and languages, or has none; no languages: any."""
     field = reviews.c.specialty.is_(None) | reviews.c.specialty.in_(expert.specialties)
     return [field, *([spoken(expert)] if expert.languages else [])]
 
 
 def spoken(expert: ExpertRow) -> ColumnElement[bool]:
+    """The condition on a review that is in one of a person's languages, or in none."""
     return or_(reviews.c.lang.is_(None), reviews.c.lang.in_(expert.languages))
 
 
@@ -214,7 +218,7 @@ def _free(first: Any = reviews.c.priority) -> Select[tuple[str]]:
 
 _FREE = _free()
 _FEW = _free(reviews.c.priority + 0)
-"""Sorts what it finds: where the condition leaves few, walking the queue in its order would read all of it."""
+"""Sorts what it finds, for conditions that few reviews meet: walking the queue in its order would read all of it."""
 
 
 def _one(
@@ -225,7 +229,7 @@ def _one(
 
 
 def _late(connection: Connection, expert: ExpertRow, match: str, open_to: Collection[Any]) -> str | None:
-    """What has waited for one person in vain. Few reviews wait for one person; the index by person holds them."""
+    """A review that waited for one person in vain. Few reviews wait for one person; the index by person holds them."""
     late = (
         reviews.c.escalated.is_(False),
         reviews.c.prefer_actor > "",
@@ -273,11 +277,11 @@ def lease_review(
     match: str = "prefer",
     reviewers: ReviewersConfig | None = None,
 ) -> tuple[Lease, ReviewRow]:
-    """Lease one named review.
+    """Lease one named review; returns the lease and the review.
 
     Raises:
-        LeaseLost: someone else holds it.
-        NotPending: it does not wait, or waits for a lead.
+        LeaseLost: someone else holds it, or it is not in the person's fields and `match` requires that.
+        NotPending: it does not wait for this person, or they have answered its question already.
     """
     expire(connection)
     review = find_review(connection, review_id)
@@ -299,10 +303,10 @@ def lease_review(
         review.specialty in (None, *expert.specialties)
         and (not expert.languages or review.lang in (None, *expert.languages))
     )
-    found = _lease(connection, review.id, expert.actor) if fits else None
-    if found is None:
+    lease_taken = _lease(connection, review.id, expert.actor) if fits else None
+    if lease_taken is None:
         raise LeaseLost("someone else has this review open", next_step="ask for the next one")
-    return found, find_review(connection, review.id)
+    return lease_taken, find_review(connection, review.id)
 
 
 def _has_answered(connection: Connection, actor: str, review: ReviewRow) -> bool:
@@ -322,7 +326,7 @@ def _has_answered(connection: Connection, actor: str, review: ReviewRow) -> bool
 
 
 def keep_lease(connection: Connection, lease_id: str, actor: str) -> Lease:
-    """A heartbeat: the lease lasts `LEASE_SECONDS` more; one that ran out is taken up again where nobody took it.
+    """Prolong a lease by `LEASE_SECONDS`, as each heartbeat does; one that ran out is taken up again where it is free.
 
     Raises:
         LeaseLost: naming the assignment whose draft was kept.
@@ -383,7 +387,10 @@ def close_lease(connection: Connection, lease: Lease, state: str, **values: Any)
 
 
 def close_asked_once(connection: Connection, review: ReviewRow) -> None:
-    """A question that was put to one person, and that they have answered by a vote or set aside, is for nobody else."""
+    """Withdraw a review that was made for one person, once they have voted on it or set it aside.
+
+    Known questions, repeats and overlaps are for nobody else; reviews of other kinds stay as they are.
+    """
     if review.kind in (*PERSONAL, "overlap"):
         connection.execute(
             update(reviews)
@@ -416,7 +423,7 @@ def reveal(connection: Connection, lease_id: str, actor: str) -> Lease:
 
 
 RESTS = 3600.0
-"""Seconds before it does: or the last ones of a queue would go round and round."""
+"""Seconds before a skipped review comes back to whoever skipped it, or the last ones would go round and round."""
 
 
 def find_skipped(connection: Connection, actor: str, open_to: Collection[ColumnElement[bool]]) -> str | None:
@@ -494,7 +501,7 @@ def count_waiting(connection: Connection) -> dict[str, int]:
 
 
 def count_in_hand(connection: Connection, actor: str) -> tuple[int, int]:
-    """Reviews that others have open, and those that were handed to a lead and nobody has open."""
+    """How many reviews others have open, and how many are escalated to a lead and in nobody's hands."""
     by = (
         select(assignments.c.actor)
         .where(assignments.c.review_id == reviews.c.id, assignments.c.state == "leased")
@@ -508,5 +515,5 @@ def count_in_hand(connection: Connection, actor: str) -> tuple[int, int]:
         .where(theirs | (reviews.c.leased.is_(False) & reviews.c.escalated.is_(True)))
         .group_by(reviews.c.leased)
     )
-    found = {bool(leased): int(n) for leased, n in connection.execute(query)}
-    return found.get(True, 0), found.get(False, 0)
+    counts = {bool(leased): int(n) for leased, n in connection.execute(query)}
+    return counts.get(True, 0), counts.get(False, 0)

@@ -18,7 +18,7 @@ def _table(name: str) -> Any:
 
 
 def check_readable(connection: Connection) -> None:
-    """Raise where the store cannot be read."""
+    """Read from the store once: the error of the database is raised where it cannot be read."""
     connection.execute(text("SELECT 1"))
 
 
@@ -37,7 +37,7 @@ def seed_content(connection: Connection, item_id: str) -> tuple[dict[str, Any], 
 
 
 def read_candidates(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
-    """Id, text and own prompt of candidates, in the order of `ids`."""
+    """Id, text and own prompt (None: the seed's) of candidates, in the order of `ids`."""
     candidates, texts = _table("candidates"), _table("texts")
     prompts = texts.alias("prompts")
     query = (
@@ -46,12 +46,12 @@ def read_candidates(connection: Connection, ids: Sequence[str]) -> list[tuple[st
         .outerjoin(prompts, prompts.c.id == candidates.c.prompt_text_id)
         .where(candidates.c.id.in_(ids))
     )
-    found = {row.id: (row.id, row.body or FORGOTTEN, row.prompt) for row in connection.execute(query)}
-    return [found[name] for name in ids]
+    row_of = {row.id: (row.id, row.body or FORGOTTEN, row.prompt) for row in connection.execute(query)}
+    return [row_of[name] for name in ids]
 
 
 def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str | None, str]:
-    """id -> body of texts; empty where it was erased."""
+    """The bodies of texts by their ids; empty where one was erased."""
     wanted = [text_id for text_id in ids if text_id]
     texts = _table("texts")
     query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(wanted))
@@ -89,7 +89,7 @@ def set_aside_rows(connection: Connection, item_id: str) -> list[dict[str, Any]]
 
 
 def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tuple[str, str | None]]:
-    """Candidate and text of the findings of every critique on these candidates."""
+    """Of every critique on these candidates, the candidate and the id of the text with the findings."""
     critiques = _table("critiques")
     query = select(critiques.c.candidate_id, critiques.c.text_id).where(
         critiques.c.candidate_id.in_(candidates)
@@ -98,22 +98,22 @@ def critiques_of(connection: Connection, candidates: Collection[str]) -> list[tu
 
 
 def drafts_behind(connection: Connection, candidates: Collection[str]) -> dict[str, str]:
-    """draft -> the candidate among these that is a revision of it: what critics said is said of drafts."""
+    """The drafts that these candidates are revisions of, each with its candidate: critics speak of drafts."""
     table = _table("candidates")
-    found: dict[str, str] = {}
+    drafts: dict[str, str] = {}
     wanted = {name: name for name in candidates}
     while wanted:
         query = select(table.c.id, table.c.parent_id).where(
             table.c.id.in_(wanted), table.c.parent_id.is_not(None)
         )
         wanted = {row.parent_id: wanted[row.id] for row in connection.execute(query)}
-        wanted = {draft: name for draft, name in wanted.items() if draft not in {*found, *candidates}}
-        found.update(wanted)
-    return found
+        wanted = {draft: name for draft, name in wanted.items() if draft not in {*drafts, *candidates}}
+        drafts.update(wanted)
+    return drafts
 
 
 def verdicts_on(connection: Connection, item_id: str, shown: Collection[str]) -> list[Mapping[Any, Any]]:
-    """The verdicts on the candidates shown, seat by seat."""
+    """The verdicts on the candidates shown, in the order of seats."""
     verdicts = _table("verdicts")
     query = (
         select(verdicts)
@@ -128,7 +128,7 @@ def verdicts_on(connection: Connection, item_id: str, shown: Collection[str]) ->
 
 
 def last_resolution(connection: Connection, item_id: str, attempt: int) -> Mapping[Any, Any] | None:
-    """What the resolver said last in this attempt."""
+    """What the resolver said last in this attempt; None where it was not asked."""
     resolutions = _table("resolutions")
     query = (
         select(resolutions)

@@ -36,7 +36,13 @@ PLAIN = ("prefer", "tie", "both_bad", "accept", "reject")
 
 @dataclass(frozen=True, slots=True)
 class Repeating:
-    """How often people are asked again. Times in seconds: since their answer, and since the same golden question."""
+    """How often people are asked again.
+
+    Attributes:
+        share: share of repeats among what a person is asked.
+        after: seconds since their answer before the same may be asked again.
+        golden_after: seconds since they were asked the same as a golden question before it may be asked again.
+    """
 
     share: float
     after: float
@@ -143,7 +149,14 @@ def _insert_review(connection: Connection, expert: ExpertRow, row: dict[str, Any
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A later answer of the same person on the same request and candidates; `same` as their first, `days` before."""
+    """A later answer of the same person on the same request and candidates.
+
+    Attributes:
+        actor: the person.
+        at: when they answered again, in epoch seconds.
+        same: they said the same as the first time.
+        days: how long after their first answer.
+    """
 
     actor: str
     at: float
@@ -185,14 +198,14 @@ def repeated_answers(connection: Connection, run_ids: Sequence[str] | None = Non
         .order_by(decisions.c.decided_at, decisions.c.id)
     )
     first: dict[tuple[str, str], tuple[str, float]] = {}
-    found = []
+    repeats = []
     for row in connection.execute(query):
         side = row.text_id if row.response_schema.startswith("pair") else None
-        said = outcome_of(row.choice, side)
+        outcome = outcome_of(row.choice, side)
         key = (row.actor, row.content_hash)
         if key in first:
             days = (row.decided_at - first[key][1]) / 86400
-            found.append(Repeat(row.actor, row.decided_at, first[key][0] == said, days))
+            repeats.append(Repeat(row.actor, row.decided_at, first[key][0] == outcome, days))
         else:
-            first[key] = (said, row.decided_at)
-    return found
+            first[key] = (outcome, row.decided_at)
+    return repeats

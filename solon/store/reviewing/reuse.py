@@ -29,7 +29,7 @@ _COLUMNS = tuple(column.name for column in decisions.columns)
 
 
 def ask_again(store: Store, run_id: str, actor: str) -> None:
-    """From now on people are asked in this run even where they have decided the same in an earlier one."""
+    """Have people asked in this run from now on, even where they have decided the same in an earlier one."""
     with store.transaction() as connection:
         if not is_asking_again(connection, run_id):
             insert_rows(connection, [event(actor, ASK_AGAIN, run_id, {})])
@@ -43,7 +43,7 @@ def is_asking_again(connection: Connection, run_id: str) -> bool:
 
 
 def has_decisions(connection: Connection, run_id: str) -> bool:
-    """Is there a decision of another run at all? Most stores' first run has nothing to look for."""
+    """Does the store hold a decision of any other run? If not, as in most stores' first run, none can be carried."""
     query = (
         select(decisions.c.id).join(items, items.c.id == decisions.c.item_id).where(items.c.run_id != run_id)
     )
@@ -51,10 +51,10 @@ def has_decisions(connection: Connection, run_id: str) -> bool:
 
 
 def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[str, Any] | None:
-    """The decision of another run that answers this review; None where a person must be asked.
+    """The row of another run's decision that answers this review, or None where a person must be asked.
 
-    It is the newest of the latest run in which these candidates were decided. Where the experts of that run did not
-    agree with each other, there is none.
+    It is the newest of the latest run in which these candidates were decided, with the candidate ids of this review.
+    Where the experts of that run did not agree with each other, there is none.
     """
     review = find_review(connection, review_id)
     asked = select(decisions.c.id).where(
@@ -80,8 +80,8 @@ def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[st
     text_of = _texts(
         connection, [*review.candidates, *(r["candidate_id"] for r in latest if r["candidate_id"])]
     )
-    said = {(row["choice"], text_of.get(row["candidate_id"]), row["edit_id"]) for row in latest}
-    if len(said) != 1:
+    answers = {(row["choice"], text_of.get(row["candidate_id"]), row["edit_id"]) for row in latest}
+    if len(answers) != 1:
         return None
     now = {text_of[candidate]: candidate for candidate in review.candidates}
     row = latest[0]
@@ -91,9 +91,12 @@ def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[st
 
 
 def carry(store: Store, connection: Connection, review_id: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer an opening review with a decision of an earlier run; returns the new decision's row. Nothing else waits.
+    """Answer a review that is being opened with a decision of an earlier run; returns the new decision's row.
 
-    Doing it again changes nothing: the decision's id follows from the review's.
+    Nothing is put into the outbox. Doing it again changes nothing: the decision's id follows from the review's.
+
+    Args:
+        found: what `find_carried` gave.
     """
     review = find_review(connection, review_id)
     now = clock.now()
@@ -124,7 +127,7 @@ def carry(store: Store, connection: Connection, review_id: str, found: Mapping[s
 
 
 def count_carried(connection: Connection, run_id: str) -> int:
-    """Decisions of a run that were carried over and stand."""
+    """How many decisions of a run were carried over from another and stand."""
     query = (
         select(func.count())
         .select_from(decisions.join(items, items.c.id == decisions.c.item_id))

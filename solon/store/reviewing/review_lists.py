@@ -19,8 +19,21 @@ from solon.store.tables import assignments, constitutions, decisions, items, rev
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the leads' list is narrowed to; None is no condition. `text` is looked for in the seed's text;
-    `constitution` is a version's id, or its name and version."""
+    """What the leads' list is narrowed to; None is no condition.
+
+    Attributes:
+        status: state of the review.
+        reason: code of one of its reasons.
+        recipe: name of the recipe.
+        run: id of the run.
+        judge: a judge that gave a verdict on the item.
+        kind: kind of the review, such as `interrupt` or `audit`.
+        constitution: id of a version, or its name and version; the item is pinned to it.
+        min_margin: the panel's margin is this or more.
+        max_margin: the panel's margin is this or less.
+        escalated: the review is for leads only, or is not.
+        text: stands somewhere in the seed's text, in upper or lower case.
+    """
 
     status: str | None = None
     reason: str | None = None
@@ -76,7 +89,7 @@ def list_filtered(
 
 
 def filtered(query: Select[Any], filters: Filters) -> Select[Any]:
-    """A query of reviews, narrowed."""
+    """The query of reviews narrowed to what fits the filters; items, seeds and texts are joined to it."""
     return (
         query.join(items, items.c.id == reviews.c.item_id)
         .join(seeds, seeds.c.id == items.c.seed_id)
@@ -133,14 +146,18 @@ def _read_cursor(cursor: str) -> tuple[float, str]:
 
 
 def list_own_answers(connection: Connection, actor: str, limit: int = UNDO_LAST) -> list[dict[str, Any]]:
-    """A person's last answers that stand, the newest first; a vote is named by its assignment, under `decision` too."""
-    found = [*_own_decisions(connection, actor, limit), *_own_votes(connection, actor, limit)]
-    found.sort(key=lambda answer: (answer["decided_at"], answer["decision"]), reverse=True)
-    for position, answer in enumerate(found[:limit]):
+    """A person's last answers that stand, the newest first.
+
+    Each has decision, review, choice, decided_at, prompt, kind (decided or vote) and undoable.
+    A vote has no decision: under `decision` stands the id of its assignment.
+    """
+    answers = [*_own_decisions(connection, actor, limit), *_own_votes(connection, actor, limit)]
+    answers.sort(key=lambda answer: (answer["decided_at"], answer["decision"]), reverse=True)
+    for position, answer in enumerate(answers[:limit]):
         body = answer.pop("body")
         answer["prompt"] = (json.loads(body).get("prompt") or "")[:160] if body else "(forgotten)"
         answer["undoable"] = position < UNDO_LAST
-    return found[:limit]
+    return answers[:limit]
 
 
 def _own_votes(connection: Connection, actor: str, limit: int) -> list[dict[str, Any]]:
@@ -186,7 +203,13 @@ def _own_decisions(connection: Connection, actor: str, limit: int) -> list[dict[
 
 
 def count_answers(connection: Connection, actor: str, since: float | None = None) -> tuple[int, int, int]:
-    """A person's answers since then, all of theirs, and everyone's. A vote is an answer, what votes decide is none."""
+    """How many answers a person has given since then, how many in all, and how many everyone has.
+
+    A vote is an answer; a decision that votes made is none.
+
+    Args:
+        since: epoch seconds; None: the last 24 hours.
+    """
     since = since if since is not None else clock.now() - 24 * 3600
     stands = (decisions.c.undone_at.is_(None), decisions.c.actor != VOTES)
     count = select(func.count()).select_from(decisions).where(*stands)
@@ -209,9 +232,18 @@ def count_answers(connection: Connection, actor: str, since: float | None = None
 
 @dataclass(slots=True)
 class Work:
-    """What one person did, and how often their blind answers met someone else's on the same review.
+    """What one person did, and how often their blind answers met someone else's on the same question.
 
-    `median_seconds`: of active work on an answer, be it a decision, a vote or a second opinion; None without any time.
+    Attributes:
+        decided: decisions that stand.
+        vote: votes.
+        second: second opinions.
+        skipped: reviews skipped.
+        declined: reviews declined.
+        escalated: reviews handed to a lead.
+        median_seconds: of active work on an answer (decision, vote or second opinion); None without any time.
+        compared: pairs of blind answers, one of which is theirs.
+        agreed: those of them that say the same.
     """
 
     decided: int = 0

@@ -22,7 +22,7 @@ PERSONAL = (*KNOWN, REPEAT)
 
 
 class NotThere(NotPending):
-    """Nothing of the caller's has this id."""
+    """There is nothing with this id, or nothing of the caller's."""
 
 
 class LeaseLost(ReviewError):
@@ -34,13 +34,45 @@ class LeaseLost(ReviewError):
 
 
 def fell_with(decision_id: str) -> str:
-    """Reason of a vote that was taken back, and with it the decision that votes had made."""
+    """The reason that is noted on a vote when a decision by votes falls because that vote was taken back."""
     return f"fell with it: {decision_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """A review as it is stored."""
+    """A review as it is stored.
+
+    Attributes:
+        id: its id.
+        item_id: the item that it is about.
+        run_id: the run of the item.
+        recipe: recipe of the item.
+        attempt: the attempt of the item in which it is asked.
+        ordinal: which of the reviews of the attempt it is, from 0; negative where no graph waits for it.
+        kind: interrupt (a graph waits), audit, overlap, repeat, golden, practice or calibration.
+        state: opening, held (back under a budget), waiting, decided or withdrawn.
+        response_schema: name of the closed set of answers.
+        candidates: ids of the candidates, in the order in which the panel saw them.
+        reasons: why an expert is asked, each as `code`, `text` and perhaps `value`.
+        rule: what sent it to an expert, such as `pilot`, `budget` or `audit`.
+        margin: the panel's best outcome minus the second, in probability; None without a panel.
+        confidence: probability that an expert agrees with the panel's best outcome; None without a panel.
+        thread_id: thread of the item's graph; empty for known questions and repeats.
+        interrupt_id: interrupt of the graph that waits; None before it waits, or where none does.
+        prefer_actor: whom it is offered to first, or made for; None: anyone.
+        content_hash: hash of recipe, seed and texts of the candidates in any order: the same question has the same.
+        decision_id: the decision that it ended with; None before.
+        created_at: when it was made, in epoch seconds.
+        resolved_at: when it was decided or withdrawn, in epoch seconds; None before.
+        value: how many records a decision here is expected to put right; None where that was not estimated.
+        minutes: how long a decision is expected to take; None where that was not estimated.
+        priority: its place in the queue; lower comes first.
+        inclusion: the known probability with which the item was drawn; None where there is none.
+        specialty: field of the seed, in lower case; None where none is stated.
+        lang: language of the seed, in lower case; None where none is stated.
+        escalated: it is for leads only.
+        leased: somebody has it in hand.
+    """
 
     id: str
     item_id: str
@@ -100,8 +132,8 @@ def find_review(connection: Connection, review_id: str) -> ReviewRow:
         return ReviewRow(**exact)
     # SQLite reads the whole table for this: only people abbreviate ids.
     query = select(reviews).where(begins(reviews.c.id, review_id, "a review")).limit(2)
-    found = connection.execute(query).mappings().all()
-    if len(found) != 1:
-        problem = "fits several reviews" if found else "is no review of this store"
+    rows = connection.execute(query).mappings().all()
+    if len(rows) != 1:
+        problem = "fits several reviews" if rows else "is no review of this store"
         raise NotThere(f"{review_id!r} {problem}", next_step="see `solon review list`")
-    return ReviewRow(**found[0])
+    return ReviewRow(**rows[0])

@@ -76,7 +76,9 @@ def set_waiting(
     asked: int,
     named: str = "",
 ) -> None:
-    """The graph has written its checkpoint and waits: the review enters the queue, an undone one to its author.
+    """Put a review into the queue, now that its graph has written its checkpoint and waits.
+
+    One whose answer was taken back waits for its author first; one of a budget is held until all items are judged.
 
     Args:
         key, asked: so many people the target of a certificate takes for each question of the pilot's held-out half,
@@ -215,7 +217,11 @@ def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
 
 
 def refuse_unless_waiting(review: ReviewRow) -> None:
-    """Raises AlreadyDecided or NotPending where a review takes no answer any more, or not yet."""
+    """Refuse an answer to a review that takes none any more, or not yet.
+
+    Raises:
+        AlreadyDecided: somebody decided it. NotPending: it does not wait.
+    """
     if review.state == "waiting":
         return
     if review.state == "decided":
@@ -330,5 +336,5 @@ def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reaso
 
 
 def set_escalated(connection: Connection, review_id: str) -> None:
-    """From now on only leads are offered this review."""
+    """Offer this review to leads only, from now on."""
     connection.execute(update(reviews).where(reviews.c.id == review_id).values(escalated=True))

@@ -1,4 +1,4 @@
-"""Ways in of a person: single-use login links, browser sessions. Secrets are kept hashed."""
+"""How a person logs in: by single-use links and browser sessions. Secrets are kept hashed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ def _hash_secret(secret: str) -> str:
 
 
 def make_login_link(store: Store, name_or_id: str, *, by: str) -> str:
-    """A secret for a login link that works once within ten minutes."""
+    """A new secret for a login link that works once within ten minutes.
+
+    Raises:
+        UsageError: nobody is called so, or their access was revoked.
+    """
     secret = secrets.token_urlsafe(32)
     now = clock.now()
     with store.transaction() as connection:
@@ -59,8 +63,8 @@ def use_login_link(store: Store, connection: Connection, secret: str) -> ExpertR
         .join(links, links.c.expert_id == experts.c.id)
         .where(links.c.id == _hash_secret(secret), experts.c.revoked_at.is_(None))
     )
-    found = connection.execute(query).mappings().first()
-    return expert_row(found) if found is not None else None
+    row_of_expert = connection.execute(query).mappings().first()
+    return expert_row(row_of_expert) if row_of_expert is not None else None
 
 
 def begin_session(store: Store, connection: Connection, expert: ExpertRow) -> str:
@@ -74,7 +78,7 @@ def begin_session(store: Store, connection: Connection, expert: ExpertRow) -> st
 
 
 def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float] | None:
-    """The person who is logged in with this secret, and when they were last seen."""
+    """The person who is logged in with this secret, and when they were last seen; None where nobody is."""
     query = (
         select(experts, sessions.c.seen_at)
         .join(sessions, sessions.c.expert_id == experts.c.id)
@@ -85,12 +89,12 @@ def find_session(connection: Connection, secret: str) -> tuple[ExpertRow, float]
             experts.c.revoked_at.is_(None),
         )
     )
-    found = connection.execute(query).mappings().first()
-    return (expert_row(found), float(found["seen_at"])) if found is not None else None
+    row = connection.execute(query).mappings().first()
+    return (expert_row(row), float(row["seen_at"])) if row is not None else None
 
 
 def touch_session(connection: Connection, secret: str) -> None:
-    """A session lasts twelve hours from when it was last used."""
+    """Prolong a session: it lasts twelve hours from when it was last used."""
     now = clock.now()
     connection.execute(
         update(sessions)

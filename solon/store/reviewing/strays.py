@@ -26,7 +26,14 @@ GOES_ON = ("redraft", "both_bad")
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """An item to bring in. `why`: in words. `waits`: its review still waits, so that it only has to go back there."""
+    """An item whose rows contradict each other.
+
+    Attributes:
+        item_id: the item.
+        run_id: its run.
+        why: what contradicts what, in words.
+        waits: its review still waits, so that the item only has to go back there.
+    """
 
     item_id: str
     run_id: str
@@ -36,12 +43,12 @@ class Stray:
 
 def find_strays(connection: Connection) -> list[Stray]:
     """Every item that contradicts its reviews and decisions, once, in a stable order."""
-    found: dict[str, Stray] = {}
+    strays: dict[str, Stray] = {}
     for condition, why, waits in _kinds():
         query = select(items.c.id, items.c.run_id).where(condition).order_by(items.c.run_id, items.c.position)
         for row in connection.execute(query):
-            found.setdefault(row.id, Stray(row.id, row.run_id, why, waits))
-    return list(found.values())
+            strays.setdefault(row.id, Stray(row.id, row.run_id, why, waits))
+    return list(strays.values())
 
 
 def _kinds() -> Iterator[tuple[ColumnElement[bool], str, bool]]:
@@ -106,7 +113,10 @@ def _is_on_its_way(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def bring_in(connection: Connection, strays: Sequence[Stray]) -> None:
-    """Send each on its way again; whoever works on their runs next, `solon resume` or a worker, goes on with them."""
+    """Send these items on their way again: back to the review that waits, or into a new attempt.
+
+    Whoever works on their runs next, `solon resume` or a worker, goes on with them.
+    """
     for stray in strays:
         if not stray.waits:
             _begin_again(connection, stray.item_id)

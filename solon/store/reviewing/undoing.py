@@ -41,8 +41,8 @@ def undo(
     Raises:
         NotPending: it is not the person's own, not among their last ten, being applied just now, or built upon.
     """
-    found = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().first()
-    row = dict(found) if found is not None else None
+    stored = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().first()
+    row = dict(stored) if stored is not None else None
     if row is None or (row["actor"] != expert.actor and not expert.may("lead")):
         raise NotThere("this is no decision of yours", next_step="see the list of your last answers")
     if row["undone_at"] is not None:
@@ -66,7 +66,7 @@ def withdraw_decision(
     Args:
         waits: a graph waits for it, so that later decisions on the item rest on it.
     """
-    now, told = clock.now(), {"decision": row["id"]}
+    now, detail = clock.now(), {"decision": row["id"]}
     follows = decisions.c.ordinal >= row["ordinal"] if waits else decisions.c.id == row["id"]
     connection.execute(
         update(decisions)
@@ -86,8 +86,8 @@ def withdraw_decision(
         .where(assignments.c.decision_id.in_(undone), assignments.c.state == "decided")
         .values(state="undone")
     )
-    append(store, connection, actor, "decision.undone", row["review_id"], told)
-    insert_rows(connection, [event(actor, "decision.undone", row["review_id"], told)])
+    append(store, connection, actor, "decision.undone", row["review_id"], detail)
+    insert_rows(connection, [event(actor, "decision.undone", row["review_id"], detail)])
     note_disagreement(store, connection, find_review(connection, row["review_id"]))
     return now
 
@@ -119,7 +119,10 @@ def _check_undoable(connection: Connection, expert: ExpertRow, row: Mapping[str,
 def take_from_outbox(
     connection: Connection, row: Mapping[str, Any], now: float, problem: str = "undone"
 ) -> bool:
-    """Take the decision out of the outbox, unless its graph has it. Nothing after it can exist then."""
+    """Take a decision out of the outbox; False where its graph has it, or a worker is about to deliver it.
+
+    Where it was still there, nothing can have followed from it.
+    """
     taken = update(outbox).where(
         outbox.c.decision_id == row["id"],
         outbox.c.applied_at.is_(None),
@@ -132,6 +135,11 @@ def take_from_outbox(
 def open_again(
     connection: Connection, expert: ExpertRow, row: Mapping[str, Any]
 ) -> tuple[Lease | None, ReviewRow]:
+    """Open the review of a decision that was taken back, first for its author; returns what `undo` returns.
+
+    The author holds the review at once. Where somebody else calls, there is no lease; what votes had decided goes first
+    to the caller.
+    """
     author = expert.actor if row["actor"] == VOTES else row["actor"]
     connection.execute(
         update(reviews)

@@ -153,7 +153,7 @@ def _lease_again(
 
 
 def replayed(connection: Connection, answer_id: str, actor: str) -> str | None:
-    """The review of a later attempt in which an answer that was taken back is asked for again, once it waits."""
+    """Id of the review that asks again, in a later attempt, for an answer taken back; None unless it waits for them."""
     asked = reviews.alias("asked")
     query = (
         select(reviews.c.id)
@@ -162,8 +162,8 @@ def replayed(connection: Connection, answer_id: str, actor: str) -> str | None:
         .where(assignments.c.id == answer_id, reviews.c.state == "waiting", reviews.c.prefer_actor == actor)
         .limit(1)
     )
-    found = connection.execute(query).scalar_one_or_none()
-    return found or _replayed_decision(connection, answer_id, actor)
+    review_id = connection.execute(query).scalar_one_or_none()
+    return review_id or _replayed_decision(connection, answer_id, actor)
 
 
 def _replayed_decision(connection: Connection, decision_id: str, actor: str) -> str | None:

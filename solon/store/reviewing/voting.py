@@ -35,12 +35,20 @@ from solon.store.tables import consensus_versions as versions
 UNCHECKED = 0.7
 """A panel that no decision has calibrated counts for no more than one judge whom nobody has checked."""
 ROUNDING = 1e-9
-"""Two answers of .75 make .9 only but for the last digit of a float."""
+"""Slack in comparing: two answers of .75 make .9 except for the last digit of a float."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One blind answer by someone who is not proven, in the panel's words, and how far it is believed."""
+    """One blind answer by someone who is not proven, in the panel's words, and how far it is believed.
+
+    Attributes:
+        assignment_id: the assignment that was answered.
+        actor: who answered.
+        outcome: what the answer says, see `outcome_of`.
+        reliability: probability that an answer of this person is right.
+        flags: candidate of the present attempt -> what the person flagged it as.
+    """
 
     assignment_id: str
     actor: str
@@ -51,21 +59,29 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What panel and votes say together. `none_will_do`: most votes, and two at least, name neither candidate."""
+    """What panel and votes say together.
+
+    Attributes:
+        posterior: probability of each outcome.
+        votes: the votes that went into it.
+    """
 
     posterior: dict[str, float]
     votes: tuple[Vote, ...]
 
     @property
     def best(self) -> str:
+        """The most probable outcome."""
         return max(self.posterior, key=lambda outcome: self.posterior[outcome])
 
     @property
     def sure(self) -> float:
+        """The probability of the most probable outcome."""
         return self.posterior[self.best]
 
     @property
     def none_will_do(self) -> bool:
+        """Do most votes, and two at least, name neither candidate?"""
         neither = sum(vote.outcome not in self.posterior for vote in self.votes)
         return neither >= 2 and 2 * neither > len(self.votes)
 
@@ -77,7 +93,7 @@ class Tally:
 def who_decides(
     connection: Connection, actors: Iterable[str], reviewers: ReviewersConfig
 ) -> dict[str, Belief]:
-    """What an answer by each actor counts for. Whoever works on the store without a token decides, as its owner."""
+    """Whether an answer by each actor decides, and how reliable it is. Without a token one decides, as the owner."""
     people = {expert.actor: expert.believed(reviewers) for expert in list_experts(connection)}
     return {actor: people.get(actor, Belief(True, 1.0)) for actor in actors}
 
@@ -89,7 +105,7 @@ def log_vote(store: Store, connection: Connection, review_id: str, actor: str, v
 
 
 def kept_answer(store: Store, connection: Connection, review_id: str, response: Response) -> dict[str, Any]:
-    """An answer that does not decide, as ids and small values; its texts are stored."""
+    """An answer that does not decide, as ids and small values to be kept; its texts are stored here."""
     return {
         "choice": response.choice,
         "candidate": response.candidate,
@@ -137,7 +153,10 @@ def settle(store: Store, connection: Connection, review: ReviewRow, reviewers: R
 
 
 def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig) -> Tally:
-    """The panel's honest posterior merged with the blind votes on a review, independent given the truth."""
+    """Panel and votes on a review together: the panel's posterior merged with every blind vote.
+
+    Votes are taken as independent of the panel and of each other, given the truth.
+    """
     from solon.consensus.reviewers import merge
 
     rows = [
@@ -149,8 +168,8 @@ def tally(connection: Connection, review: ReviewRow, reviewers: ReviewersConfig)
     called = _called_now(connection, rows, review)
     votes = [_vote(row, review, people[row.actor].reliability, called) for row in rows]
     posterior, confidence = _panel(connection, review)
-    given = [(vote.outcome, vote.reliability) for vote in votes]
-    return Tally(merge(posterior, given, confidence=confidence), tuple(votes))
+    answers = [(vote.outcome, vote.reliability) for vote in votes]
+    return Tally(merge(posterior, answers, confidence=confidence), tuple(votes))
 
 
 def sure_after(
@@ -165,8 +184,11 @@ def sure_after(
 
 
 def standing_votes(connection: Connection, review: ReviewRow) -> list[Any]:
-    """Votes on a question that stand, one a person, by whatever review of it; those of an earlier attempt too, where
-    one was taken back and the rest remain."""
+    """Votes on a question that stand, one a person, as rows of assignments, the oldest first.
+
+    It does not matter by which review of the question they were given; those of an earlier attempt count too, where one
+    was taken back and the rest remain.
+    """
     query = (
         select(assignments)
         .join(reviews, reviews.c.id == assignments.c.review_id)
@@ -184,8 +206,11 @@ def standing_votes(connection: Connection, review: ReviewRow) -> list[Any]:
 
 
 def asked_now(connection: Connection, review: ReviewRow) -> ReviewRow:
-    """The question of a review in the item's newest attempt, as its graph asks it: votes are given on overlaps too, and
-    outlive the review that they were given on. The review itself where no graph has asked."""
+    """The review by which the graph asks the same question in the item's newest attempt.
+
+    Votes are given on overlaps too, and outlive the review that they were given on. Where no graph has asked, it is the
+    review itself.
+    """
     query = (
         select(reviews.c.id)
         .where(
@@ -196,8 +221,8 @@ def asked_now(connection: Connection, review: ReviewRow) -> ReviewRow:
         .order_by(reviews.c.attempt.desc(), reviews.c.ordinal.desc())
         .limit(1)
     )
-    found = connection.execute(query).scalar_one_or_none()
-    return review if found is None else find_review(connection, found)
+    review_id = connection.execute(query).scalar_one_or_none()
+    return review if review_id is None else find_review(connection, review_id)
 
 
 def _called_now(connection: Connection, rows: Sequence[Any], review: ReviewRow) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What keeps decisions from their items: what a worker, or a server without one, said of it last.
+"""Why decisions are not applied to their items: what a worker, or a server that runs without one, noted last.
 
 It stands in the store, so that `solon status` and every server can tell it, also after the process that said it ended.
 """
@@ -30,7 +30,7 @@ class Stoppage:
 
 
 def note_worker(connection: Connection, why: str) -> None:
-    """Keep what stops the worker in place of what was kept before; empty: nothing does."""
+    """Note what stops the worker, in place of the note before; an empty `why` says that nothing does."""
     connection.execute(delete(meta).where(meta.c.name == SAID))
     if why:
         value = json.dumps({"why": why, "at": round(clock.now(), 3)})
@@ -38,16 +38,16 @@ def note_worker(connection: Connection, why: str) -> None:
 
 
 def worker_said(connection: Connection) -> Stoppage | None:
-    """What a worker said last, unless one has worked since."""
+    """What a worker noted last; None where it noted that nothing stops it, or nothing at all."""
     value = connection.execute(select(meta.c.value).where(meta.c.name == SAID)).scalar_one_or_none()
     return Stoppage(**json.loads(value)) if value is not None else None
 
 
 def why_waiting(connection: Connection, run_id: str | None = None) -> Stoppage | None:
     """Why the decisions of a run, or of all, were not applied yet; None where nothing is known of it."""
-    said = worker_said(connection)
+    stoppage = worker_said(connection)
     problems = [problem for problem, _ in delivery_problems(connection, run_id)[:MOST]]
-    told = [said.why, *problems] if said is not None else problems
-    if not told:
+    reasons = [stoppage.why, *problems] if stoppage is not None else problems
+    if not reasons:
         return None
-    return Stoppage("; ".join(dict.fromkeys(told)), said.at if said is not None else None)
+    return Stoppage("; ".join(dict.fromkeys(reasons)), stoppage.at if stoppage is not None else None)
