@@ -31,7 +31,7 @@ def warn(message: str) -> None:
 
 
 class Observer:
-    """Calls into one watcher, which may fail and changes nothing by it.
+    """Calls the functions of one watcher; where one raises, the work goes on as if it had not.
 
     Args:
         name: what it is, for the warning.

@@ -62,26 +62,28 @@ _TITLES = (
 
 
 def _iban(found: str) -> bool:
-    """ISO 13616: mod 97 is 1."""
+    """Bank account number after ISO 13616: read as a number, its remainder by 97 is 1."""
     code = re.sub(r"\s", "", found).upper()
     digits = "".join(str(int(char, 36)) for char in code[4:] + code[:4])
     return 15 <= len(code) <= 34 and int(digits) % 97 == 1
 
 
 def _luhn(found: str) -> bool:
+    """Card number: the check digit of Luhn fits (ISO/IEC 7812)."""
     digits = [int(char) for char in found if char.isdigit()]
     total = sum(digits[-1::-2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and total % 10 == 0
 
 
 def _nhs(found: str) -> bool:
-    """Of ten digits the last is a check: modulus 11 with weights 10 to 2."""
+    """British NHS number: ten digits of which the last is a check, modulus 11 with weights 10 to 2."""
     digits = [int(char) for char in found if char.isdigit()]
     check = 11 - sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits, strict=False)) % 11
     return len(digits) == 10 and check % 11 == digits[9] and check != 10
 
 
 def _dni(found: str) -> bool:
+    """Spanish identity number: eight digits, whose remainder by 23 gives the letter."""
     number, letter = int(found[:8]), found[-1].upper()
     return "TRWAGMYFPDXBNJZSQVHLCKE"[number % 23] == letter
 

@@ -170,7 +170,7 @@ class Config(Section):
         return f"{BUILTIN_NOTE}; it is the {', '.join(acting)}" if acting else ""
 
     def notes(self) -> tuple[str, ...]:
-        """Return what plans and previews warn of: that the built-in model acts, or that a model judges its own family."""
+        """Return what plans and previews warn of: the built-in model acts, or a model judges its own family."""
         biased = [
             f"the judge {judge} is of the family that drafts ({', '.join(drafting)}): it may prefer its own"
             for judge, drafting in self.own_judges().items()
@@ -235,7 +235,7 @@ class Config(Section):
 
 
 def _without_default_tier(judge: dict[str, Any]) -> dict[str, Any]:
-    """A panel without a cascade is the panel that it was before there were tiers: its certificates hold."""
+    """Leaves tier 0 out of a seat: a panel without tiers keeps its hash, and its certificates, from before them."""
     return {key: value for key, value in judge.items() if key != "tier" or value}
 
 
@@ -298,7 +298,7 @@ def _with_models(tables: Any, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _plain(table: Any) -> dict[str, Any]:
-    """What a table of [models] says; nothing where it is none, which is told when it is validated."""
+    """The keys of a table of [models]; none where it is no table, which is refused when it is validated."""
     if isinstance(table, ModelConfig):
         return table.model_dump(exclude_unset=True)
     return dict(table) if isinstance(table, Mapping) else {}

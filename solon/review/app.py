@@ -98,7 +98,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
 
 
 class HeadersAndTime:
-    """Security headers on every answer, and its time in the metrics. Bodies pass through untouched."""
+    """Security headers on every answer, and its time in the metrics. Bodies, streams too, pass through untouched."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics

@@ -11,7 +11,7 @@ from solon.review.schemas.queue import Wire
 
 
 class DescribedApi(FastAPI):
-    """FastAPI leaves nulls out of its description, also out of examples, where they are keys that an answer has."""
+    """FastAPI, with examples as they were written: it would leave out their nulls, which are keys of an answer."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the description as FastAPI makes it, with our models' own examples put back in."""

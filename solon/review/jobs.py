@@ -100,7 +100,7 @@ class Jobs:
             await writer.run(partial(set_job, job_id=job.id, state=state, **values))
 
     async def _judge(self, job: JobRow) -> tuple[str, dict[str, Any]]:
-        """Do work that asks models, and write down how far it is while it lasts."""
+        """Do work that asks models; while it lasts, write down how far it is, which is its heartbeat too."""
         work = self._law = LawWork(self._project, job)
         running = asyncio.create_task(asyncio.to_thread(work.run))
         noted: dict[str, Any] = {}

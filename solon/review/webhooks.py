@@ -116,7 +116,10 @@ def is_public(address: str) -> bool:
 
 
 class PublicOnly(AbstractResolver):
-    """Names are looked up once, and the connection goes to what was checked: no answer can change in between."""
+    """Resolves host names, and refuses addresses that are not public.
+
+    A name is looked up once and the connection goes to what was checked: no answer can change in between.
+    """
 
     def __init__(self) -> None:
         self._inner = DefaultResolver()

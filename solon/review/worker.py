@@ -113,7 +113,7 @@ class Worker:
             await self._say("")
 
     def _spell(self, error: Exception) -> str:
-        """What stopped it, in words; without its own where they may repeat a seed's."""
+        """What stopped the worker, in words; without those of a foreign error where they may repeat a seed's."""
         if isinstance(error, SolonError):
             return error.cause[:300]
         kind = type(error).__name__
@@ -161,7 +161,7 @@ class Worker:
         await self._settle(run_id)
 
     async def _settle(self, run_id: str) -> None:
-        """A run whose last review was answered is done."""
+        """Note a run as done where its last review was answered."""
         with self._project.store.connect() as connection:
             settled = is_settled(connection, run_id)
         if settled:
@@ -171,5 +171,5 @@ class Worker:
 
 
 def _make_meter(connection: Connection, run_id: str, limits: LimitsConfig) -> Meter:
-    """What the run has spent counts only towards a limit; without one its journal is not read for every delivery."""
+    """A meter with what the run has spent; where no limit asks for that, its journal is not read."""
     return Meter.make(limits, run_store.spent(connection, run_id)) if limits.any else Meter()
