@@ -12,7 +12,7 @@ SolonError
 ├── ReviewError           the reviewer must act
 │   ├── NotPending          unknown review, or one that no longer waits
 │   ├── AlreadyDecided      someone else's decision was first; nothing changed
-│   ├── TokenWanted         nobody's token came with an answer that measures
+│   ├── TokenWanted         the answer measures the panel, and came without an expert's token
 │   └── InvalidDecision     the answer is not in the review's closed set
 ├── StoreError            the store: read-only, full, or of another version
 │   └── NoStore             there is none yet
@@ -39,17 +39,17 @@ class SolonError(Exception):
 
 
 class UsageError(SolonError):
-    """The command, its options or a file given to it."""
+    """The command, its options or a file given to it is wrong; whoever wrote it must act."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """A key, type or value in the configuration."""
+    """A key, type or value in the configuration is wrong."""
 
 
 class SeedError(UsageError):
-    """A seed file that cannot be read at all."""
+    """A seed file cannot be read at all."""
 
 
 class ModelError(SolonError):
@@ -83,7 +83,7 @@ class BadOutput(ModelError):
 
 
 class ReviewError(SolonError):
-    """Something about answering a review."""
+    """An answer to a review cannot be taken."""
 
 
 class NotPending(ReviewError):
@@ -95,7 +95,7 @@ class AlreadyDecided(ReviewError):
 
 
 class TokenWanted(ReviewError):
-    """The answer came without an expert's token, in a run whose questions measure."""
+    """The answer came without an expert's token, in a run whose questions measure how well the panel judges."""
 
     exit_code = 2
 

@@ -1,5 +1,5 @@
-"""What only some need: the packages that are imported on use, and the extra of Solon that brings each. Imports nothing
-of Solon."""
+"""The packages that only some need, which are imported where they are used, and the extra of Solon that installs each.
+Imports nothing of Solon."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ EXTRAS = {
     "langchain_anthropic": "anthropic",
     "wordllama": "embeddings",
 }
-"""Module -> extra."""
+"""Module that is imported on use -> the extra of Solon that installs it."""
 
 
 def extra_of(module: str) -> str | None:
-    """The extra that brings a module, or a part of it; None where none does."""
-    found = [extra for name, extra in EXTRAS.items() if module == name or module.startswith(f"{name}.")]
-    return found[0] if found else None
+    """Return the extra that installs a module or the package it is part of; None where no extra does."""
+    extras = [extra for name, extra in EXTRAS.items() if module == name or module.startswith(f"{name}.")]
+    return extras[0] if extras else None
 
 
 def absent_extras() -> list[str]:
-    """The extras of which something is not installed here."""
+    """Return the extras of which at least one package is not installed here, in alphabetical order."""
     return sorted({extra for module, extra in EXTRAS.items() if not _is_there(module)})
 
 

@@ -31,7 +31,7 @@ def warn(message: str) -> None:
 
 
 class Observer:
-    """Calls into one watcher, which may fail and changes nothing by it.
+    """Calls the functions of one watcher; where one raises, the work goes on as if it had not.
 
     Args:
         name: what it is, for the warning.
@@ -42,7 +42,7 @@ class Observer:
         self._told = False
 
     def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T | None:
-        """What the function returns; None where it raised. Only Ctrl-C and `sys.exit` pass."""
+        """Return what the function returns, or None where it raised. Only Ctrl-C and `sys.exit` get through."""
         try:
             return function(*arguments, **named)
         except (Exception, CancelledError) as error:  # a plain call is no place where a task is cancelled
@@ -50,7 +50,7 @@ class Observer:
             return None
 
     def failed(self, error: BaseException) -> None:
-        """Tell that the watcher raised, the first time that it does."""
+        """Warn that the watcher raised, the first time that it does; later times are not told."""
         if not self._told:
             self._told = True
             why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
@@ -58,7 +58,11 @@ class Observer:
 
 
 def watched(name: str, function: Callable[P, object] | None) -> Callable[P, None] | None:
-    """A callback behind its own boundary: it may be called anywhere and never raises. None stays None."""
+    """Wrap a callback so that it can be called anywhere and never raises; None stays None.
+
+    Args:
+        name: what the callback is, for the warning that it raised.
+    """
     if function is None:
         return None
     observer = Observer(name)

@@ -6,8 +6,8 @@
     def shorter(a: str, b: str) -> str:
         return "A" if len(a) <= len(b) else "B"
 
-Imports nothing of Solon but `config` and `errors`. What a function is given it names as its parameters; what it may
-answer is read by `read_opinion`, `read_findings` and `read_draft`. Every answer is journalled under
+Imports nothing of Solon but `config` and `errors`. A function names as its parameters what it wants to be given; what
+it answers is read by `read_opinion`, `read_findings` and `read_draft`. Every answer is journalled under
 `python:name@version+hash`.
 """
 
@@ -52,9 +52,14 @@ class Plugin:
     """A function in a role. It stays callable as it was.
 
     Attributes:
-        identity: `python:name@version+hash`: its name as a voter and as the model of its calls. The hash is of the
-            function's own source (not of what it calls).
+        role: judge, critic or generator.
+        name: its name, in letters, digits and `-_.`.
+        version: its version, which is raised when what the function does changes.
+        function: the function itself, plain or async.
+        digest: twelve hex digits of the function's own source (not of what it calls).
         reference: `module:function`, by which a later process finds it.
+        wanted: the parameters that it names, out of `GIVEN` of its role.
+        timeout: seconds after which an answer is given up.
     """
 
     role: Role
@@ -68,22 +73,25 @@ class Plugin:
 
     @property
     def identity(self) -> str:
+        """`python:name@version+digest`: its name as a voter, and as the model of its calls in the journal."""
         return f"python:{self.name}@{self.version}+{self.digest}"
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return self.function(*arguments, **named)
 
     async def answer(self, values: Mapping[str, Any]) -> Any:
-        """Call the function with what it asks for. A plain function runs in a thread, so that it may take its time.
+        """Return what the function answers to those of the values that it wants. A plain one runs in a thread.
 
         Raises:
             TimeoutError: it took longer than `timeout`. Whatever the function raises.
         """
-        given = {name: values[name] for name in self.wanted if name in values}
+        arguments = {name: values[name] for name in self.wanted if name in values}
         if inspect.iscoroutinefunction(self.function):
-            return await asyncio.wait_for(_awaited(self.function(**given)), self.timeout)
-        found = await asyncio.wait_for(asyncio.to_thread(_called, self.function, given), self.timeout)
-        return await asyncio.wait_for(_awaited(found), self.timeout) if inspect.isawaitable(found) else found
+            return await asyncio.wait_for(_awaited(self.function(**arguments)), self.timeout)
+        answer = await asyncio.wait_for(asyncio.to_thread(_called, self.function, arguments), self.timeout)
+        return (
+            await asyncio.wait_for(_awaited(answer), self.timeout) if inspect.isawaitable(answer) else answer
+        )
 
 
 def _called(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
@@ -109,8 +117,13 @@ def judge(
     first one, or None to abstain; on a single candidate (`answer`): "accept", "reject", a probability of acceptance, or
     scores by criterion. Or a mapping: {"verdict": ..., "confidence": ..., "rationale": ...}.
 
+    Args:
+        name: its name as a voter, in letters, digits and `-_.`.
+        version: to be raised when what the function does changes; a run goes on only with the version it began with.
+        timeout: seconds for one answer.
+
     Raises:
-        UsageError: a parameter that no judge is given, or a name that is none.
+        UsageError: the function has a parameter that no judge is given, or name or version is missing or malformed.
     """
     return _decorate("judge", name, version, timeout)
 
@@ -121,7 +134,7 @@ def critic(
     """Make a function a critic of one `answer`: it gives its findings, [] where there is nothing to find.
 
     A finding is a mapping with `severity` (minor, major, fatal) and, where there is one, `principle` (its id), `quote`
-    (out of the answer) and `suggestion`. None abstains.
+    (out of the answer) and `suggestion`. None abstains. Arguments and errors are those of `judge`.
     """
     return _decorate("critic", name, version, timeout)
 
@@ -129,7 +142,10 @@ def critic(
 def generator(
     name: str, version: str = "", *, timeout: float = TIMEOUT
 ) -> Callable[[Callable[..., Any]], Plugin]:
-    """Make a function a generator: it gives a draft's text, or {"instruction": ..., "response": ...}."""
+    """Make a function a generator: it gives a draft's text, or {"instruction": ..., "response": ...}.
+
+    Arguments and errors are those of `judge`.
+    """
     return _decorate("generator", name, version, timeout)
 
 
@@ -159,7 +175,7 @@ def _decorate(role: Role, name: str, version: str, timeout: float) -> Callable[[
 
 
 def _parameters(role: Role, function: Callable[..., Any]) -> tuple[str, ...]:
-    found = []
+    wanted = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
             raise UsageError(
@@ -167,17 +183,17 @@ def _parameters(role: Role, function: Callable[..., Any]) -> tuple[str, ...]:
                 next_step=f"name what it needs: {', '.join(sorted(GIVEN[role]))}",
             )
         if parameter.name in GIVEN[role]:
-            found.append(parameter.name)
+            wanted.append(parameter.name)
         elif parameter.default is parameter.empty:
             raise UsageError(
                 f"{function.__qualname__}: a {role} is given no {parameter.name!r}",
                 next_step=f"it may name: {', '.join(sorted(GIVEN[role]))}",
             )
-    return tuple(found)
+    return tuple(wanted)
 
 
 def source_digest(function: Callable[..., Any]) -> str:
-    """Twelve hex digits of the function's source; of its compiled code where there is no source."""
+    """Return twelve hex digits of the SHA-256 of a function's source; of its compiled code where there is none."""
     try:
         source = textwrap.dedent(inspect.getsource(function)).encode()
     except (OSError, TypeError):
@@ -187,38 +203,47 @@ def source_digest(function: Callable[..., Any]) -> str:
 
 
 def load_plugin(reference: str, role: Role, given: Mapping[str, Plugin] | None = None) -> Plugin:
-    """The plug-in that `module:function` names, from those given or by import.
+    """Return the plug-in that `module:function` names, from those given or by import.
 
-    A module beside the working folder's configuration is found too.
+    Modules in the working folder are found too.
+
+    Args:
+        given: plug-ins that were passed from Python, by their references.
 
     Raises:
         ConfigError: there is no such module or function, or it is no plug-in of this role.
     """
-    found: Any = (given or {}).get(reference)
-    if found is None:
-        found = find_function(reference)
-    if isinstance(found, Plugin) and found.role == role:
-        return found
-    told = f"a {found.role}" if isinstance(found, Plugin) else "nothing" if found is None else "not decorated"
+    plugin: Any = (given or {}).get(reference)
+    if plugin is None:
+        plugin = find_function(reference)
+    if isinstance(plugin, Plugin) and plugin.role == role:
+        return plugin
+    seen = (
+        f"a {plugin.role}" if isinstance(plugin, Plugin) else "nothing" if plugin is None else "not decorated"
+    )
     raise ConfigError(
-        f"python = {reference!r}: a {role} is wanted, and this is {told}",
+        f"python = {reference!r}: a {role} is wanted, and this is {seen}",
         next_step=f'decorate the function: @{role}("name", "1"), from solon import {role}',
     )
 
 
 def find_function(reference: str, key: str = "python") -> Any:
-    """What `module:function` names; None where the module has no such thing. `key`: where it stands, for errors.
+    """Return what `module:function` names; None where the module has no such thing.
+
+    Args:
+        reference: `module:function`; the part after the colon may have dots.
+        key: the configuration key that names it, for errors.
 
     Raises:
-        ConfigError: not of this form, or the module cannot be imported.
+        ConfigError: the reference is not of this form, or the module cannot be imported.
     """
     module_name, _, path = reference.partition(":")
     if not module_name or not path:
         raise ConfigError(f"{key} = {reference!r} is not of the form module:function")
-    found = _import(reference, module_name, key)
+    target = _import(reference, module_name, key)
     for part in path.split("."):
-        found = getattr(found, part, None)
-    return found
+        target = getattr(target, part, None)
+    return target
 
 
 def _import(reference: str, module_name: str, key: str) -> Any:
@@ -238,18 +263,19 @@ def _import(reference: str, module_name: str, key: str) -> Any:
 
 
 def references(config: Config) -> list[tuple[str, Role]]:
-    """Every function that a configuration names, with the role that it shall play."""
-    found: list[tuple[str, Role]] = [(j.python, "judge") for j in config.judges if j.python]
-    found += [(config.critic.python, "critic")] if config.critic.python else []
-    return [*found, *((name, "generator") for name in config.generator.python)]
+    """Return every function that a configuration names, as `module:function`, with the role that it plays."""
+    named: list[tuple[str, Role]] = [(j.python, "judge") for j in config.judges if j.python]
+    named += [(config.critic.python, "critic")] if config.critic.python else []
+    return [*named, *((name, "generator") for name in config.generator.python)]
 
 
 def add_plugins(config: Config, given: Sequence[Plugin]) -> tuple[Config, dict[str, Plugin]]:
-    """A configuration with functions of one's own beside what it names: judges as further seats, generators taking
-    their turns with the models, a critic in the place of the model.
+    """Return a configuration with functions of one's own beside what it names, and these functions by their references.
+
+    Judges take further seats, generators take turns with the models, and a critic takes the place of the model.
 
     Raises:
-        UsageError: not decorated, or a second critic.
+        UsageError: a function is not decorated, or there is a second critic.
     """
     for plugin in given:
         if not isinstance(plugin, Plugin):
@@ -273,18 +299,18 @@ def add_plugins(config: Config, given: Sequence[Plugin]) -> tuple[Config, dict[s
 
 
 def bind(config: Config, given: Mapping[str, Plugin]) -> Config:
-    """The configuration with the identities of its functions, as a run is pinned to them."""
+    """Return the configuration with the identities of the functions that it names, to which a run is pinned."""
     identities = {name: load_plugin(name, role, given).identity for name, role in references(config)}
     return config.model_copy(update={"plugins": identities}) if identities else config
 
 
 def load_all(config: Config, given: Mapping[str, Plugin]) -> dict[str, Plugin]:
-    """The functions of a configuration, exactly as it was bound to them.
+    """Return the functions that a configuration names, by their references, exactly as `bind` has pinned them.
 
     Raises:
         ConfigError: one is missing, or is not what the run was begun with.
     """
-    found = {}
+    plugins = {}
     for name, role in references(config):
         plugin = load_plugin(name, role, given)
         bound = config.plugins.get(name, plugin.identity)
@@ -293,13 +319,21 @@ def load_all(config: Config, given: Mapping[str, Plugin]) -> dict[str, Plugin]:
                 f"{name} is now {plugin.identity}; the run was begun with {bound}",
                 next_step="take the function back as it was, or begin a new run: solon run --new-run --reuse RUN",
             )
-        found[name] = plugin
-    return found
+        plugins[name] = plugin
+    return plugins
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A judge's answer, as it was seen. `p`: of the first outcome (A, accept), where it was given."""
+    """A judge's answer, in the order in which it saw the candidates.
+
+    Attributes:
+        verdict: the outcome it chose; empty where it gave scores only.
+        p: its probability of the first outcome (A, accept); None where it gave none.
+        scores: criterion id -> score, 1 to 5; None where it gave none.
+        confidence: how sure it says it is, 0 to 1; None where it did not say.
+        rationale: why, in its words; empty where it gave none.
+    """
 
     verdict: str
     p: float | None = None
@@ -309,10 +343,15 @@ class Opinion:
 
 
 def read_opinion(value: Any, outcomes: Sequence[str], criteria: Sequence[str] = ()) -> Opinion | None:
-    """What a judge answered; None where it abstained.
+    """Return what a judge's function answered, read and checked; None where it abstained.
+
+    Args:
+        value: what the function returned, in one of the forms that `judge` describes.
+        outcomes: the two outcomes that it chooses between, the first one first.
+        criteria: ids of the criteria that a single candidate may be scored by; empty for a pair.
 
     Raises:
-        BadAnswer: neither an outcome nor a probability nor scores.
+        BadAnswer: it is neither an outcome nor a probability nor scores.
     """
     if value is None or value == "abstain":
         return None
@@ -324,8 +363,10 @@ def read_opinion(value: Any, outcomes: Sequence[str], criteria: Sequence[str] = 
         if inner is None:
             return None
         sure = value.get("confidence")
-        told = None if sure is None else _share(sure, "confidence")
-        return Opinion(inner.verdict, inner.p, inner.scores, told, str(value.get("rationale") or "")[:4000])
+        confidence = None if sure is None else _share(sure, "confidence")
+        return Opinion(
+            inner.verdict, inner.p, inner.scores, confidence, str(value.get("rationale") or "")[:4000]
+        )
     if isinstance(value, Mapping) and criteria:
         return Opinion("", scores={str(k): _score(v, str(k), criteria) for k, v in value.items()})
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -340,29 +381,34 @@ def read_opinion(value: Any, outcomes: Sequence[str], criteria: Sequence[str] = 
 
 
 def read_findings(value: Any) -> list[dict[str, str]] | None:
-    """What a critic found; None where it abstained.
+    """Return the findings of a critic's function, each with severity, principle, quote and suggestion as texts.
+
+    None where it abstained.
 
     Raises:
-        BadAnswer: not a list of mappings with a known severity.
+        BadAnswer: it is not a list of mappings with a known severity.
     """
     if value is None:
         return None
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
         raise BadAnswer(f"{value!r:.80} is no list of findings")
-    found = []
+    findings = []
     for entry in value:
         if not isinstance(entry, Mapping) or entry.get("severity") not in SEVERITIES:
             raise BadAnswer(f"{entry!r:.80} has no severity of {', '.join(SEVERITIES)}")
         names = ("severity", "principle", "quote", "suggestion")
-        found.append({name: str(entry.get(name) or "")[:2000] for name in names})
-    return found
+        findings.append({name: str(entry.get(name) or "")[:2000] for name in names})
+    return findings
 
 
 def read_draft(value: Any, *, with_instruction: bool) -> dict[str, str]:
-    """What a generator wrote: `response`, and `instruction` where the recipe wants one.
+    """Return what a generator's function wrote: `response`, and `instruction` where it gave one.
+
+    Args:
+        with_instruction: the recipe wants an instruction, too.
 
     Raises:
-        BadAnswer: no text, or no instruction.
+        BadAnswer: there is no text, or no instruction where one is wanted.
     """
     if isinstance(value, str) and not with_instruction:
         return {"response": value}
@@ -377,7 +423,7 @@ def read_draft(value: Any, *, with_instruction: bool) -> dict[str, str]:
 
 
 def to_json(value: Any) -> str:
-    """An answer as it is journalled.
+    """Return an answer as the JSON text that the journal keeps.
 
     Raises:
         BadAnswer: it cannot be written as JSON.

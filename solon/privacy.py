@@ -62,26 +62,28 @@ _TITLES = (
 
 
 def _iban(found: str) -> bool:
-    """ISO 13616: mod 97 is 1."""
+    """Bank account number after ISO 13616: read as a number, its remainder by 97 is 1."""
     code = re.sub(r"\s", "", found).upper()
     digits = "".join(str(int(char, 36)) for char in code[4:] + code[:4])
     return 15 <= len(code) <= 34 and int(digits) % 97 == 1
 
 
 def _luhn(found: str) -> bool:
+    """Card number: the check digit of Luhn fits (ISO/IEC 7812)."""
     digits = [int(char) for char in found if char.isdigit()]
     total = sum(digits[-1::-2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and total % 10 == 0
 
 
 def _nhs(found: str) -> bool:
-    """Of ten digits the last is a check: modulus 11 with weights 10 to 2."""
+    """British NHS number: ten digits of which the last is a check, modulus 11 with weights 10 to 2."""
     digits = [int(char) for char in found if char.isdigit()]
     check = 11 - sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits, strict=False)) % 11
     return len(digits) == 10 and check % 11 == digits[9] and check != 10
 
 
 def _dni(found: str) -> bool:
+    """Spanish identity number: eight digits, whose remainder by 23 gives the letter."""
     number, letter = int(found[:8]), found[-1].upper()
     return "TRWAGMYFPDXBNJZSQVHLCKE"[number % 23] == letter
 
@@ -190,7 +192,14 @@ def _patterns() -> tuple[_Pattern, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that may name a person: its kind and its place, `text[start:end]` of a field. Never the text."""
+    """A place that may name a person. It never holds the text itself.
+
+    Attributes:
+        kind: what it looks like, e.g. `email`, `name`, `date`.
+        field: name of the seed's field, as `texts_of` gives it.
+        start: first character of the place in the field's text.
+        end: first character after it.
+    """
 
     kind: str
     field: str
@@ -198,10 +207,11 @@ class Finding:
     end: int
 
     def meets(self, other: Finding) -> bool:
-        """Do both share a character?"""
+        """Tell whether both findings share a character of the same field."""
         return self.field == other.field and self.start < other.end and other.start < self.end
 
     def as_list(self) -> list[Any]:
+        """Return kind, field, start and end as a list, as it is stored."""
         return [self.kind, self.field, self.start, self.end]
 
 
@@ -210,10 +220,11 @@ _VAGUE = ("date", "phone")
 
 
 class Scanner:
-    """The patterns, and a scanner of one's own where one is given.
+    """Finds what may name a person, by the built-in patterns and by a scanner of one's own where there is one.
 
     Attributes:
-        identity: names patterns and plug-in with their versions; what one identity has cleared, another looks at again.
+        identity: names the patterns and the scanner of one's own with their versions. A seed that was cleared under
+            another identity is scanned again.
     """
 
     def __init__(self, own: Callable[[str], Iterable[Any]] | None = None, reference: str = "") -> None:
@@ -224,20 +235,27 @@ class Scanner:
             self.identity += f"+{reference}@{source_digest(own)}"
 
     def scan(self, fields: Mapping[str, str]) -> tuple[Finding, ...]:
-        """Everything found, by field and place; of what overlaps under one kind the first and longest, and no date or
-        phone number where something more certain was found.
+        """Return what may name a person, ordered by field and place.
+
+        Of places of one kind that overlap, only the first and longest is returned; dates and phone numbers are left
+        out where they overlap something more certain.
+
+        Args:
+            fields: texts by the names of their fields, as `texts_of` gives them.
 
         Raises:
             ConfigError: the scanner of one's own failed; nothing may be sent then.
         """
-        found: set[Finding] = set()
+        findings: set[Finding] = set()
         for field, text in fields.items():
-            found.update(Finding(kind, field, start, end) for kind, start, end in self._places(text))
-        sure = [one for one in found if one.kind not in _VAGUE and one.kind != "name"]
-        found -= {one for one in found if one.kind in _VAGUE and any(one.meets(other) for other in sure)}
+            findings.update(Finding(kind, field, start, end) for kind, start, end in self._places(text))
+        sure = [one for one in findings if one.kind not in _VAGUE and one.kind != "name"]
+        findings -= {
+            one for one in findings if one.kind in _VAGUE and any(one.meets(other) for other in sure)
+        }
         kept: list[Finding] = []
         order = list(fields)
-        for one in sorted(found, key=lambda f: (order.index(f.field), f.kind, f.start, -f.end)):
+        for one in sorted(findings, key=lambda f: (order.index(f.field), f.kind, f.start, -f.end)):
             last = kept[-1] if kept else None
             if last and (last.field, last.kind) == (one.field, one.kind) and one.start < last.end:
                 continue
@@ -281,10 +299,10 @@ def _read_own(entry: Any) -> tuple[str, int, int]:
 
 
 def make_scanner(config: PrivacyConfig) -> Scanner | None:
-    """The scanner of a privacy section; None for synthetic seeds.
+    """Return the scanner that a privacy section asks for; None where the seeds are synthetic and none is needed.
 
     Raises:
-        ConfigError: `privacy.scanner` cannot be found.
+        ConfigError: `privacy.scanner` cannot be found, or is no function.
     """
     if config.class_ == "synthetic":
         return None
@@ -297,21 +315,21 @@ def make_scanner(config: PrivacyConfig) -> Scanner | None:
 
 
 def texts_of(content: Mapping[str, Any]) -> dict[str, str]:
-    """The texts of a seed that models are sent, by the names of their fields."""
-    found: dict[str, str] = {}
+    """Return the texts of a seed that models are sent, by field (`prompt`, `messages[0]`, ...), without empty ones."""
+    texts: dict[str, str] = {}
     for index, turn in enumerate(content.get("messages") or ()):
-        found[f"messages[{index}]"] = str(turn.get("content") or "")
-    if not found:
-        found["prompt"] = str(content.get("prompt") or "")
+        texts[f"messages[{index}]"] = str(turn.get("content") or "")
+    if not texts:
+        texts["prompt"] = str(content.get("prompt") or "")
     for name in ("input", "reference"):
-        found[name] = str(content.get(name) or "")
+        texts[name] = str(content.get(name) or "")
     for index, response in enumerate(content.get("responses") or ()):
-        found[f"responses[{index}]"] = str(response.get("text") or "")
-    return {name: text for name, text in found.items() if text}
+        texts[f"responses[{index}]"] = str(response.get("text") or "")
+    return {name: text for name, text in texts.items() if text}
 
 
 def spell_findings(findings: Iterable[Iterable[Any]]) -> str:
-    """Kinds with counts, as they may stand in logs: `name 2, record_number 1`."""
+    """Return the kinds of findings with their counts, fit for logs: `name 2, record_number 1`."""
     counts: dict[str, int] = {}
     for kind, *_ in findings:
         counts[str(kind)] = counts.get(str(kind), 0) + 1
@@ -319,5 +337,5 @@ def spell_findings(findings: Iterable[Iterable[Any]]) -> str:
 
 
 def digest_of_text(text: str) -> str:
-    """The SHA-256 by which a text can be named without repeating it."""
+    """Return the SHA-256 of a text in hex, by which it can be named without repeating it."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

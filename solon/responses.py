@@ -20,16 +20,22 @@ Flag = Literal["unsafe", "factually_wrong", "outdated", "personal_data"]
 LongText = Annotated[str, Field(max_length=200_000)]
 
 NOT_ANSWERS = ("skip", "decline", "escalate")
-"""These never resume the graph."""
+"""What a reviewer may do instead of answering: these never resume the graph."""
 
 
 class Response(BaseModel):
-    """What every answer may carry besides its choice.
+    """An answer to a review: a choice, and what every answer may carry besides.
 
     Attributes:
-        flags: candidate id -> what is wrong with that text, whatever the choice.
+        choice: what was chosen, out of the closed set of the review's schema.
+        candidate: id of the candidate that the choice is about (`prefer`, `edit`); None where it is about all.
+        text: the edited answer of `edit`, or the fields of a form of one's own as JSON; None where there is neither.
+        guidance: what the new draft shall do, for `redraft`; None otherwise.
+        rationale: why, in the expert's words; None where they gave none.
         principles: ids of the principles that decided.
-        strength: how clear it was, 1 (barely) to 3 (clearly).
+        flags: candidate id -> what is wrong with that text, whatever the choice.
+        scores: criterion id -> score of a single candidate, 1 to 5.
+        strength: how clear it was, 1 (barely) to 3 (clearly); None where it was not said.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -59,7 +65,7 @@ class Response(BaseModel):
 
     @property
     def label(self) -> str | None:
-        """What the record says, where it is a label that was asked for."""
+        """The label that the record gets; None where no label was asked for."""
         return None
 
 
@@ -81,6 +87,7 @@ class LabelResponse(Response):
 
     @property
     def label(self) -> str | None:
+        """The label that the record gets: the choice itself."""
         return self.choice
 
 
@@ -92,11 +99,11 @@ SCHEMAS: dict[str, type[Response]] = {
 }
 KINDS = ("string", "integer", "number", "boolean", "array")
 RESERVED = (*NOT_ANSWERS, "prefer", "edit", "redraft", "both_bad", "contested", "consensus")
-"""Words that mean something else wherever they are chosen."""
+"""Words that no label may be: as choices or outcomes they have a meaning of their own."""
 
 
 def label_schema(labels: Sequence[str]) -> str:
-    """The name of the schema that asks for one of these labels: it holds them, so it needs no registering."""
+    """Return the name of the schema that asks for one of these labels. It holds them, so it needs no registering."""
     return f"{LABEL}:{'|'.join(labels)}"
 
 
@@ -104,7 +111,8 @@ def register(schema: str, model: type[Response]) -> None:
     """Make a response schema known by name, so that a recipe can ask for it. Doing it again replaces it.
 
     Raises:
-        ConfigError: no `Response`, no closed set of choices, or a field that no form can be made for.
+        ConfigError: the model is no `Response`, has no closed set of choices, has a label that is a reserved word, or
+            a field that no form can be made for.
     """
     if not (isinstance(model, type) and issubclass(model, Response)):
         raise ConfigError(
@@ -129,7 +137,7 @@ def register(schema: str, model: type[Response]) -> None:
 
 
 def model_of(schema: str) -> type[Response]:
-    """The model of a response schema.
+    """Return the model of a response schema, made or imported where it is asked for the first time.
 
     Raises:
         ConfigError: this Solon has none of that name, or the module that it names cannot be imported.
@@ -147,7 +155,7 @@ def model_of(schema: str) -> type[Response]:
 
 
 def is_label(schema: str) -> bool:
-    """Is a label asked for? Of that no panel says anything."""
+    """Tell whether a response schema asks people for a label, which no panel judges; False for an unknown schema."""
     try:
         return issubclass(model_of(schema), LabelResponse)
     except ConfigError:
@@ -155,7 +163,7 @@ def is_label(schema: str) -> bool:
 
 
 def choices_of(schema: str) -> tuple[str, ...]:
-    """The closed set of a response schema; empty for one of another version of Solon."""
+    """Return the closed set of choices of a response schema; empty where this version of Solon does not know it."""
     try:
         return _choices(model_of(schema))
     except ConfigError:
@@ -163,7 +171,10 @@ def choices_of(schema: str) -> tuple[str, ...]:
 
 
 def fields_of(schema: str) -> dict[str, dict[str, Any]]:
-    """JSON schema of what an answer may hold beside what every answer may, by field; `required` says if it must."""
+    """Return the JSON schemas of the fields that an answer may hold beyond those of every `Response`, by their names.
+
+    `required` in each says whether an answer must hold it. Empty where this version of Solon does not know the schema.
+    """
     try:
         return _fields(model_of(schema))
     except ConfigError:
@@ -197,7 +208,12 @@ def _plain(read: Mapping[str, Any], field: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_response(schema: str, values: Mapping[str, Any], candidates: Sequence[str]) -> Response:
-    """Check an answer against its review.
+    """Return an answer as the model of its review's schema, checked against the review.
+
+    Args:
+        schema: name of the review's response schema.
+        values: the answer as it came in.
+        candidates: ids of the review's candidates; where there is only one, the answer is about it.
 
     Raises:
         InvalidDecision: naming the field, what was seen, and the closed set.
@@ -249,6 +265,9 @@ def _refuse_truth_values(model: type[Response], values: Mapping[str, Any]) -> No
 
 
 def told_fields(response: Response) -> str:
-    """What an answer holds beside what every answer may, as JSON: kept, and forgotten, as its text."""
+    """Return the fields of an answer beyond those of every `Response`, as JSON.
+
+    They are stored as the text of the answer, so that they are forgotten with it.
+    """
     told = response.model_dump(mode="json", include=set(_fields(type(response))), exclude_none=True)
     return json.dumps(told, ensure_ascii=False, sort_keys=True)

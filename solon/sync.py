@@ -1,4 +1,4 @@
-"""The one edge from synchronous code into an event loop: in a script, and in a notebook whose loop runs already."""
+"""The one place where synchronous code enters an event loop: in a script, and in a notebook whose loop runs already."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def run_sync(work: Coroutine[Any, Any, T], *, stop: Callable[[], None] | None = 
     Where a loop runs in this thread already, the work is done in a loop of its own in another thread.
 
     Args:
+        work: the coroutine.
         stop: called there at the first interrupt (Ctrl-C, or a notebook's stop button), to end the work cleanly; a
             second interrupt no longer waits for it. Without `stop`, the first one does.
     """

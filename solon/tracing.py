@@ -25,7 +25,9 @@ T = TypeVar("T")
 class Span(Protocol):
     """What a caller may say of its span."""
 
-    def set_attribute(self, key: str, value: Any) -> None: ...
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set one attribute of the span."""
+        ...
 
 
 class _Nothing:
@@ -58,17 +60,24 @@ class Tracing:
 
     @property
     def on(self) -> bool:
+        """Whether spans are opened; False where tracing is off."""
         return self._tracer is not None
 
     @contextmanager
     def span(self, name: str, kind: str, attributes: Mapping[str, Any] | None = None) -> Iterator[Span]:
-        """A span of OpenInference's `kind` (AGENT, CHAIN, LLM); attributes that are None are left out."""
+        """Open a span for the work of a `with` block, and give it to set further attributes.
+
+        Args:
+            name: name of the span, e.g. `solon.node.judge`.
+            kind: OpenInference's kind of span: AGENT, CHAIN or LLM.
+            attributes: what is known of the work before it begins; those that are None are left out.
+        """
         if self._tracer is None:
             yield _NOTHING
             return
-        given = {key: value for key, value in (attributes or {}).items() if value is not None}
+        known = {key: value for key, value in (attributes or {}).items() if value is not None}
         spans = ExitStack()
-        opened = self._observer.call(self._open, spans, name, {KIND: kind, **given})
+        opened = self._observer.call(self._open, spans, name, {KIND: kind, **known})
         span = _NOTHING if opened is None else _Watched(opened, self._observer)
         try:
             yield span
@@ -87,7 +96,7 @@ class Tracing:
         return opened
 
     def node(self, work: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-        """A node of a graph with a span around it; the node itself where tracing is off, or where it only waits."""
+        """Return a graph's node with a span around it; as it is where tracing is off, or where it is no coroutine."""
         if self._tracer is None or not iscoroutinefunction(work):
             return work
         name = getattr(work, "__name__", "node")
@@ -104,7 +113,7 @@ OFF = Tracing()
 
 
 def make_tracing(config: TracingConfig) -> Tracing:
-    """The tracer that a configuration asks for.
+    """Return the tracing that a configuration asks for; `OFF` where it asks for none.
 
     Raises:
         ConfigError: tracing is on and OpenTelemetry is not installed.
@@ -140,7 +149,7 @@ def _own_provider() -> Any:
 def call_attributes(
     *, run: str, item: str, role: str, seat: str, template: str, model: str, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What is known of a model call before it is made."""
+    """Return the attributes of a model call's span that are known before the call; `model` is `provider:model`."""
     provider, _, short = model.partition(":")
     return {
         "session.id": run,

@@ -1,4 +1,4 @@
-"""The configuration of a project: `solon.toml`, `SOLON_` environment overrides, defaults that work.
+"""The configuration of a project: `solon.toml`, the `SOLON_` variables that override it, and defaults that work.
 
 Every key is declared here, with its bounds and its meaning; unknown keys are refused. Secrets never stand in the
 file: a model names the environment variable that holds its key. Imports nothing of Solon but `errors`,
@@ -47,7 +47,7 @@ DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
 BUILTIN_NOTE = "built-in model SmolLM2-135M: writes poor text"
 NOT_SHAPING = ("store", "limits", "reviewers", "tracing", "privacy", "plan", "prompts_dir")
-"""Sections that change nothing of what a run makes of a seed: with others the same run goes on."""
+"""Keys that do not change what a run makes of a seed: where they are changed, the same run goes on."""
 
 
 def _default_judges() -> tuple[JudgeConfig, ...]:
@@ -58,7 +58,32 @@ def _default_judges() -> tuple[JudgeConfig, ...]:
 
 
 class Config(Section):
-    """A whole project's configuration."""
+    """A whole project's configuration.
+
+    Attributes:
+        store: address of the store, `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`.
+        prompts_dir: folder with templates of one's own; None where the built-in ones serve.
+        models: chat models by the names under which the roles ask them.
+        generator: who drafts candidates.
+        critic: who holds each candidate against the constitution.
+        judges: the seats of the panel, in order.
+        resolver: who hears both sides of a split panel.
+        routing: when an item goes to an expert.
+        reviewers: whose decision is final, and how many votes of others it takes.
+        instruction: the `instruction` recipe.
+        label: the `label` recipe.
+        law: the constitution and rubric to begin with, and who may change them.
+        seeds: how seed files are read.
+        limits: the cost, tokens and calls at which a run stops.
+        run: how many items are worked on at once, and the root of all randomness.
+        privacy: what the seeds are, and where texts may go.
+        plan: what `solon plan` takes seeds and people for.
+        tracing: OpenTelemetry spans.
+        review: how experts are asked.
+        mail: how digests are sent.
+        sso: single sign-on.
+        plugins: `module:function` -> what it was when its run began; filled in by Solon.
+    """
 
     store: str = Field(DEFAULT_STORE, description="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
     prompts_dir: str | None = Field(
@@ -122,7 +147,10 @@ class Config(Section):
         return tuple(judge.tier for judge in self.judges)
 
     def asked(self) -> Iterator[tuple[str, str, str]]:
-        """Every role that asks a model, with its key and the name in [models] there; a function asks none."""
+        """Yield every role that asks a model: the role, the key that names its model, and that name in [models].
+
+        Roles that are played by a function of one's own are left out.
+        """
         yield from (("generator", "generator.models", name) for name in self.generator.models)
         if self.resolver.enabled:
             yield "resolver", "resolver.model", self.resolver.model
@@ -133,46 +161,49 @@ class Config(Section):
                 yield f"judge {seat + 1}", f"judges[{seat}].model", judge.model
 
     def models_in_use(self) -> tuple[str, ...]:
-        """The names in [models] that a role asks."""
+        """Return the names in [models] that any role asks, each once."""
         return tuple(dict.fromkeys(name for _, _, name in self.asked()))
 
     def builtin_note(self) -> str:
-        """That the built-in model acts, and as whom; empty where it does not."""
+        """Return a sentence that says that the built-in model acts, and in which roles; empty where it does not."""
         acting = dict.fromkeys(role for role, _, name in self.asked() if self.models[name].model == BUILTIN)
         return f"{BUILTIN_NOTE}; it is the {', '.join(acting)}" if acting else ""
 
     def notes(self) -> tuple[str, ...]:
-        """What whoever plans or previews should know of the models: the built-in one acts, or one judges its own."""
-        found = [
+        """Return what plans and previews warn of: the built-in model acts, or a model judges its own family."""
+        biased = [
             f"the judge {judge} is of the family that drafts ({', '.join(drafting)}): it may prefer its own"
             for judge, drafting in self.own_judges().items()
         ]
-        return tuple(filter(None, [self.builtin_note(), *found]))
+        return tuple(filter(None, [self.builtin_note(), *biased]))
 
     def own_judges(self) -> dict[str, tuple[str, ...]]:
-        """Models of judges -> models that draft and are of their family; empty where `routing.own_family` allows it."""
-        told = {model.model: model.family for model in self.models.values()}
+        """Return models of judges -> drafting models of their family; empty where `routing.own_family` allows it."""
+        families = {model.model: model.family for model in self.models.values()}
         drafting = [self.models[name].model for name in self.generator.models]
-        found = {}
+        judged_own = {}
         for judge in () if self.routing.own_family else self.judges:
             if judge.python:
                 continue
             named = self.models[judge.model].model
-            own = [one for one in drafting if family_of(one, told) == family_of(named, told)]
+            own = [one for one in drafting if family_of(one, families) == family_of(named, families)]
             if own:
-                found[named] = tuple(dict.fromkeys(own))
-        return found
+                judged_own[named] = tuple(dict.fromkeys(own))
+        return judged_own
 
     def effective(self) -> dict[str, Any]:
-        """The configuration as plain values, as it is stored with a run. It never holds a secret."""
+        """Return what shapes runs as plain values, as it is stored with a run: without review, mail and single sign-on.
+
+        It never holds a secret.
+        """
         return without_secrets(self.model_dump(mode="json", by_alias=True, exclude={"review", "mail", "sso"}))
 
     def everything(self) -> dict[str, Any]:
-        """As `effective`, with what concerns reviewing, which shapes no data."""
+        """Return the whole configuration as plain values, as `effective` but with review, mail and single sign-on."""
         return without_secrets(self.model_dump(mode="json", by_alias=True))
 
     def panel_fingerprint(self) -> str:
-        """Hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""
+        """Return a hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""
         named = {judge.model for judge in self.judges if not judge.python} | {self.resolver.model}
         models = {
             name: self.models[name].model_dump(mode="json", exclude={"price"})
@@ -189,7 +220,7 @@ class Config(Section):
         return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]
 
     def fingerprint(self) -> str:
-        """Hash of everything that shapes the data (not where the store lies, nor the limits)."""
+        """Return a hash of everything that shapes the data (not where the store lies, nor the limits)."""
         shaping = {k: v for k, v in self.effective().items() if k not in NOT_SHAPING}
         shaping["run"].pop("concurrency")
         shaping["law"].pop("quorum")
@@ -204,7 +235,7 @@ class Config(Section):
 
 
 def _without_default_tier(judge: dict[str, Any]) -> dict[str, Any]:
-    """A panel without a cascade is the panel that it was before there were tiers: its certificates hold."""
+    """Leaves tier 0 out of a seat: a panel without tiers keeps its hash, and its certificates, from before them."""
     return {key: value for key, value in judge.items() if key != "tier" or value}
 
 
@@ -215,9 +246,11 @@ def load_config(
     profile: str | None = None,
     given: Mapping[str, str] | None = None,
 ) -> Config:
-    """Read `path` (default: `solon.toml` if it is there), apply profile, environment and `overrides`, in this order.
+    """Return the configuration of a file, with profile, environment and `overrides` laid over it in this order.
 
     Args:
+        path: the file; without it `solon.toml`, if it is there.
+        overrides: dotted key -> value, as options of the command line give them.
         profile: a table of `[profiles]` laid over the file; default: SOLON_PROFILE.
         given: see `parse_config`.
 
@@ -236,10 +269,14 @@ def load_config(
 def parse_config(
     data: Mapping[str, Any], *, source: str = "the configuration", given: Mapping[str, str] | None = None
 ) -> Config:
-    """Validate plain values; errors name key and value.
+    """Return the configuration that plain values describe, checked.
 
     Args:
+        source: what the values come from, for errors; a TOML file is read again to name the line.
         given: names in [models] whose chat models come from Python -> what they are called where `data` says nothing.
+
+    Raises:
+        ConfigError: naming the key, the value seen and what would be right.
     """
     try:
         return Config.model_validate({**data, **_with_models(data.get("models", {}), given or {})})
@@ -261,7 +298,7 @@ def _with_models(tables: Any, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _plain(table: Any) -> dict[str, Any]:
-    """What a table of [models] says; nothing where it is none, which is told when it is validated."""
+    """The keys of a table of [models]; none where it is no table, which is refused when it is validated."""
     if isinstance(table, ModelConfig):
         return table.model_dump(exclude_unset=True)
     return dict(table) if isinstance(table, Mapping) else {}

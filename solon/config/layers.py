@@ -18,14 +18,15 @@ from solon.errors import ConfigError
 def read_layers(
     file: Path, profile: str | None, *, roots: Collection[str], overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The file's values (none where it is missing), over them a profile, the environment, then `overrides`.
+    """Return plain values: the file's (none where it is missing), over them a profile, the environment, `overrides`.
 
     Args:
         profile: name of a table in [profiles]; default: SOLON_PROFILE.
         roots: first parts of keys that the environment may set.
+        overrides: dotted key -> value.
 
     Raises:
-        ConfigError: the file is no TOML, or has no such profile.
+        ConfigError: the file is no TOML, or has no such profile, or a variable names no table.
     """
     data = _read_toml(file) if file.is_file() else {}
     profiles = data.pop("profiles", {})
@@ -43,7 +44,9 @@ def read_layers(
 
 
 def line_of_key(source: str, place: Sequence[int | str]) -> str:
-    """`, line N` where a file has a key, or else the table that should have it; empty where `source` is no such file.
+    """Return `, line N`, the line of a key in a file, or else of the table that should have it.
+
+    Empty where the file has neither, or where `source` is no file that can be read so.
 
     Read by the line: a key within an inline table is looked for as that table. What a profile sets counts as well.
     """
@@ -75,7 +78,7 @@ SECRET = "(secret)"
 
 
 def without_secrets(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a whole configuration without what might open a door: headers of models, the store's password."""
+    """Return the values of a whole configuration without its secrets: headers of models, the store's password."""
     store = re.sub(r"(?<=://)([^:@/]*):[^@/]*@", r"\1@", str(values["store"]))
     models = {}
     for name, model in values["models"].items():

@@ -1,20 +1,21 @@
-"""The configuration that a run was begun under: held against today's, and put in force again for it."""
+"""The configuration that a run was begun with: compared with today's, and read again to go on with the run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from solon.config import NOT_SHAPING, Config, parse_config
 from solon.config.sections import ModelConfig, PrivacyConfig
 from solon.errors import UsageError
 
-if TYPE_CHECKING:
-    pass
-
 
 def check_prices(config: Config) -> None:
-    """A limit on cost can only hold where every price is known: an unknown cost is not zero."""
+    """Refuse a limit on cost that cannot hold because a model in use has no price: an unknown cost is not zero.
+
+    Raises:
+        UsageError: there is such a limit and such a model.
+    """
     if config.limits.cost is None:
         return
     for name in config.models_in_use():
@@ -27,21 +28,33 @@ def check_prices(config: Config) -> None:
 
 
 def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> str:
-    """Which keys differ, with both values."""
-    told = []
+    """Return in words which keys of two stored configurations differ, with both values; `prefix` is their table."""
+    differences = []
     for key in sorted({*old, *new} - {"fingerprint", *NOT_SHAPING}):
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
             inner = list_differences(before, after, f"{prefix}{key}.")
-            told += [inner] if inner else []
+            differences += [inner] if inner else []
         elif before != after:
-            told.append(f"{prefix}{key} was {before!r:.60}, now {after!r:.60}")
-    return "; ".join(told) or ("" if prefix else "its constitution, rubric or prompts were others")
+            differences.append(f"{prefix}{key} was {before!r:.60}, now {after!r:.60}")
+    return "; ".join(differences) or ("" if prefix else "its constitution, rubric or prompts were others")
 
 
 def config_of_run(stored: Mapping[str, Any], own: Config, run_id: str) -> Config:
-    """What shapes the data comes from the run; limits, concurrency, tracing and where texts may go are this session's.
-    The class of the seeds is the stricter one of both."""
+    """Return the configuration under which this session goes on with a run.
+
+    What shapes the data comes from the run; limits, concurrency, tracing and where texts may go are this session's. The
+    class of the seeds is the stricter one of both.
+
+    Args:
+        stored: the configuration as it was stored with the run.
+        own: the configuration of this session.
+        run_id: the run, for errors.
+
+    Raises:
+        ConfigError: this version of Solon cannot read what was stored.
+        UsageError: a model's header, whose value is never stored, is missing in this session's configuration.
+    """
     plain = {key: value for key, value in stored.items() if key != "fingerprint"}
     config = parse_config({**plain, "limits": {}}, source=f"the configuration of run {run_id}")
     run = config.run.model_copy(update={"concurrency": own.run.concurrency})

@@ -32,12 +32,12 @@ GIVEN = "given"
 """The provider of a chat model that was passed from Python under a name that the configuration does not explain."""
 
 VariableName = Annotated[str, AfterValidator(_names_a_variable)]
-"""Where a secret is, never the secret."""
+"""Name of the environment variable that holds a secret, never the secret itself."""
 
 
 def family_of(model: str, told: Mapping[str, str] | None = None) -> str:
-    """The family of `provider:model`: as told, else what the name begins with (`openai:gpt-4o` -> gpt,
-    `vllm:Qwen/Qwen3-8B` -> qwen).
+    """Return the family of `provider:model`: as configured, else the letters that the model's name begins with
+    (`openai:gpt-4o` -> gpt, `vllm:Qwen/Qwen3-8B` -> qwen).
 
     Args:
         told: `provider:model` -> family, as configurations state it.
@@ -45,8 +45,8 @@ def family_of(model: str, told: Mapping[str, str] | None = None) -> str:
     if told and told.get(model):
         return told[model].strip().lower()
     last = model.rsplit(":", 1)[-1] if model.count(":") < 2 else model.split(":")[1]
-    found = re.match(r"[a-z]+", last.rsplit("/", 1)[-1].lower())
-    return found.group() if found else last.lower()
+    letters = re.match(r"[a-z]+", last.rsplit("/", 1)[-1].lower())
+    return letters.group() if letters else last.lower()
 
 
 class Prices(Section):
@@ -87,7 +87,7 @@ class ModelConfig(Section):
         4, ge=0, le=20, description="further tries after 429, 5xx, connection and read timeouts"
     )
     concurrency: int = Field(0, ge=0, le=4096, description="calls in flight (0: what suits the provider)")
-    price: Prices | None = None
+    price: Prices | None = Field(None, description="what its calls cost; unset: unknown")
     family: str = Field(
         "", description="for the rule that a judge does not judge its own (empty: by the name)"
     )
@@ -104,10 +104,12 @@ class ModelConfig(Section):
 
     @property
     def provider(self) -> str:
+        """The part of `model` before the colon, e.g. openai."""
         return self.model.split(":", 1)[0]
 
     @property
     def name(self) -> str:
+        """The part of `model` after the first colon, as the provider knows it."""
         return self.model.split(":", 1)[1]
 
 
@@ -236,17 +238,17 @@ class RoutingConfig(Section):
 
     @property
     def draws_pilot(self) -> bool:
-        """Does a random sample go to experts first? What others decide about certifies nothing."""
+        """Whether a random sample of the items, the pilot, goes to experts first."""
         return self.policy in ("pilot", "certified")
 
     @property
     def measures(self) -> bool:
-        """Are questions drawn at random to measure the panel: a pilot, or audits of what no person decided?"""
+        """Whether questions are drawn at random to measure the panel: a pilot, or audits of what no person decided."""
         return self.draws_pilot or (self.audit_share > 0 and self.policy != "always")
 
     @property
     def review_budget(self) -> int:
-        """Reviews of ordinary length that the budget policy may open in a run."""
+        """How many reviews of ordinary length the budget policy may open in a run."""
         if self.budget_minutes is None:
             return self.budget
         return int(self.budget_minutes * 60 / self.review_seconds)
@@ -317,6 +319,7 @@ class LimitsConfig(Section):
 
     @property
     def any(self) -> bool:
+        """Whether there is any limit at all."""
         return (self.cost, self.tokens, self.calls) != (None, None, None)
 
 
@@ -347,7 +350,7 @@ class PrivacyConfig(Section):
 
     @property
     def guarded(self) -> bool:
-        """May the seeds name people? Then they are scanned, and errors repeat no words of theirs."""
+        """Whether the seeds may name people: then they are scanned, and errors repeat no words of theirs."""
         return self.class_ != "synthetic"
 
 

@@ -1,1 +1,2 @@
-"""How things are shown to people: text, tables and cards for a notebook, progress. Imports nothing of Solon."""
+"""How things are shown to people: text, tables and cards for a notebook, progress. Imports nothing of Solon but
+`errors` and `observers`."""

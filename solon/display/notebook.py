@@ -28,13 +28,13 @@ _TEXT = "white-space:pre-wrap;overflow-wrap:anywhere"
 
 
 def is_notebook() -> bool:
-    """Is this code run by a Jupyter kernel? Imports nothing."""
+    """Tell whether this code is run by a Jupyter kernel. It imports nothing."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def card(title: object, facts: Mapping[str, object], *parts: str) -> str:
-    """A titled box with facts by name (empty ones are left out) and further parts, which are HTML already."""
+    """Return a titled box as HTML: facts by name (empty ones are left out), then `parts`, which are HTML already."""
     rows = "".join(
         f'<div><span style="opacity:.7">{escape_html(name)}:</span> {escape_html(value)}</div>'
         for name, value in facts.items()
@@ -46,7 +46,7 @@ def card(title: object, facts: Mapping[str, object], *parts: str) -> str:
 
 
 def passage(title: object, text: object) -> str:
-    """A foreign text under its title, as it was written."""
+    """Return a foreign text under its title as HTML, shown as it was written."""
     return (
         f'<div style="margin-top:.6em"><div style="opacity:.7">{escape_html(title)}</div>'
         f'<div style="{_LINE};padding:.4em .6em;{_TEXT}">{escape_html(text)}</div></div>'
@@ -54,13 +54,13 @@ def passage(title: object, text: object) -> str:
 
 
 def side_by_side(parts: Iterable[str]) -> str:
-    """Parts beside each other where there is room, else below."""
+    """Return parts, which are HTML already, beside each other where there is room, else one below the other."""
     cells = "".join(f'<div style="flex:1 1 18em;min-width:0">{part}</div>' for part in parts)
     return f'<div style="display:flex;flex-wrap:wrap;gap:.8em">{cells}</div>'
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, width: int = 120) -> str:
-    """A table of short texts: every cell is one line of at most `width` characters."""
+    """Return a table of short texts as HTML: every cell is one line of at most `width` characters."""
     head = "".join(f'<th style="{_CELL}">{escape_html(name)}</th>' for name in columns)
     body = "".join(
         "<tr>"
@@ -75,12 +75,16 @@ class Listing(list[T]):
     """A list of reviews, items, records or runs that a notebook shows as a table, and that becomes a data frame."""
 
     def __init__(self, rows: Iterable[T] = (), *, columns: Sequence[str] = ()) -> None:
-        """`columns`: what a notebook shows; a data frame has all fields."""
+        """Make a list of rows, which are dataclasses.
+
+        Args:
+            columns: the fields that a notebook shows; without any, all of them. A data frame always has all.
+        """
         super().__init__(rows)
         self._columns = tuple(columns)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row per entry, one column per field; nested values stay Python objects.
+        """Return a data frame with one row per entry and one column per field; nested values stay Python objects.
 
         Raises:
             UsageError: pandas is not installed.
@@ -110,7 +114,7 @@ def _values(row: object) -> dict[str, Any]:
 
 
 def spell_cell(value: object) -> str:
-    """A value as one cell of a table."""
+    """Return a value as the text of a table's cell: texts joined by `;`, numbers to three digits, nothing for None."""
     if isinstance(value, tuple | list) and all(isinstance(part, str) for part in value):
         return "; ".join(value)
     if isinstance(value, float):

@@ -26,7 +26,16 @@ _RESTING = ("accepted", "rejected", "failed", "waiting", "parked", "forgotten")
 
 
 class Spending(Protocol):
-    """What a run has spent so far, and why it is about to stop."""
+    """What a run has spent so far, and why it is about to stop.
+
+    Attributes:
+        calls: calls to models.
+        input_tokens: tokens sent, as far as the providers say.
+        output_tokens: tokens received, as far as the providers say.
+        cost: money for the calls whose price is known.
+        unknown_cost: number of calls whose cost is not known.
+        stopping: why the run is about to stop; empty while it goes on.
+    """
 
     calls: int
     input_tokens: int
@@ -37,18 +46,24 @@ class Spending(Protocol):
 
 
 class Progress(Protocol):
-    """What the runner tells."""
+    """Where a run stands, as the runner reports it: what was spent, and `counts`, the number of items by state."""
 
     @property
-    def meter(self) -> Spending: ...
+    def meter(self) -> Spending:
+        """What the run has spent so far."""
+        ...
 
     counts: dict[str, int]
 
 
 class ProgressDisplay:
-    """A context manager; hand `show` to the run as `on_progress`. `quiet` shows nothing at all.
+    """Shows the progress of a run for as long as its `with` block lasts; hand `show` to the run as `on_progress`.
 
     Where it cannot write, because whoever read standard error is gone, the run goes on without it.
+
+    Args:
+        quiet: show nothing at all.
+        clock: gives seconds; another one serves tests.
     """
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
@@ -104,7 +119,7 @@ class ProgressDisplay:
             self._say()
 
     def show(self, progress: Progress) -> None:
-        """Take in where the run stands."""
+        """Take in where the run stands, and show it; the run calls this at every change."""
         self._progress = progress
         if self._first is None:
             self._first = (self._rested(), self._tokens())
@@ -112,7 +127,7 @@ class ProgressDisplay:
         self.tick()
 
     def tick(self) -> None:
-        """Show what is known by now; between two changes of items, calls and tokens go on."""
+        """Show what is known by now. Called every second, since calls and tokens go on between two changes of items."""
         self._watcher.call(self._tick)
 
     def _tick(self) -> None:
@@ -135,7 +150,7 @@ class ProgressDisplay:
         return waited >= SECONDS_BETWEEN_LINES and (state != self._told or waited >= SECONDS_OF_SILENCE)
 
     def restore_terminal(self) -> None:
-        """Give the cursor back, for whoever ends the process at once."""
+        """Give the terminal its cursor back; whoever ends the process at once calls it first."""
         if self._bar is not None:
             self._watcher.call(self._bar.stop)
 
@@ -168,7 +183,7 @@ class ProgressDisplay:
         return meter.input_tokens + meter.output_tokens if meter is not None else 0
 
     def describe(self) -> str:
-        """Items, states, calls, speed, cost and time left, in one line."""
+        """Return items by state, calls, tokens per second, cost and time left, in one line."""
         progress = self._progress
         if progress is None:
             return "starting"
@@ -198,9 +213,10 @@ class ProgressDisplay:
 async def shown(
     on_progress: Callable[[Any], None] | None, progress: bool | None
 ) -> AsyncIterator[Callable[[Any], None] | None]:
-    """What the runner tells its progress to: the caller's function, a display, or nobody.
+    """Give the function that the runner reports its progress to: the caller's, a display that calls it too, or None.
 
     Args:
+        on_progress: the caller's function, or None.
         progress: True shows a display, False none; None shows one in a notebook, where no function is given.
     """
     if progress is False or (progress is None and (on_progress is not None or not is_notebook())):
@@ -227,7 +243,7 @@ async def _tick(display: ProgressDisplay) -> None:
 
 
 def spell_seconds(seconds: float) -> str:
-    """75 -> 1:15, 4000 -> 1:06:40."""
+    """Return a duration as minutes and seconds, with hours where there are any: 75 -> 1:15, 4000 -> 1:06:40."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -5,27 +5,23 @@ from __future__ import annotations
 import html
 import time
 import unicodedata
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 _HIDING = ("Cc", "Cs", "Co", "Cn", "Cf", "Zl", "Zp")
 
 
 def clean(value: object) -> str:
-    """Text without what a terminal would obey: control and direction characters are shown as escapes."""
+    """Return text without what a terminal would obey: control and direction characters are shown as escapes."""
     return "".join(char if _is_harmless(char) else _escape(char) for char in str(value))
 
 
 def shorten(value: object, width: int) -> str:
-    """One clean line of at most `width` characters."""
+    """Return one clean line of at most `width` characters; what is cut off is shown as `...`."""
     line = " ".join(clean(value).split())
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
 def escape_html(value: object) -> str:
-    """Clean text that stands in HTML, in an element or a quoted attribute, as nothing but text."""
+    """Return clean text that is nothing but text where it stands in HTML, in an element or a quoted attribute."""
     return html.escape(clean(value), quote=True)
 
 
@@ -41,5 +37,5 @@ def _escape(char: str) -> str:
 
 
 def moment(seconds: float) -> str:
-    """A time as people and programs read it, UTC."""
+    """Return epoch seconds as a time in UTC that people and programs can read: `2026-01-31 12:00:00Z`."""
     return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))

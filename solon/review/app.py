@@ -61,7 +61,7 @@ review is here or what the machines thought of it."""
 
 
 def create_app(project: Project, options: Options | None = None) -> FastAPI:
-    """The app over an open project. The caller closes the project after the server has ended."""
+    """Return the review server over an open project. The caller closes the project after the server has ended."""
     room = make_room(project, options or Options())
 
     @asynccontextmanager
@@ -98,7 +98,7 @@ def create_app(project: Project, options: Options | None = None) -> FastAPI:
 
 
 class HeadersAndTime:
-    """Security headers on every answer, and its time in the metrics. Streams pass through untouched."""
+    """Security headers on every answer, and its time in the metrics. Bodies, streams too, pass through untouched."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics

@@ -36,21 +36,23 @@ class NotAllowed(SolonError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A person behind a request. `session` is the secret of the browser's session, empty for a token."""
+    """A person behind a request. `session` is the secret of the browser's session, empty where a token was sent."""
 
     expert: ExpertRow
     session: str = ""
 
     @property
     def channel(self) -> str:
+        """How the person answers: `page` in a browser's session, `api` with a token."""
         return "page" if self.session else "api"
 
 
 async def get_caller(request: Request) -> Caller:
-    """The person who calls.
+    """Return the person who calls, known by a bearer token or a browser's session.
 
     Raises:
-        NotLoggedIn: nobody is known. NotAllowed: a cookie without the page's own CSRF token.
+        NotLoggedIn: there is no token or session, or it has ended.
+        NotAllowed: a cookie came without the page's own CSRF token.
     """
     room = get_room(request)
     header = request.headers.get("Authorization", "")
@@ -70,7 +72,7 @@ async def get_caller(request: Request) -> Caller:
 
 
 async def session_caller(request: Request, room: Room) -> Caller | None:
-    """The person whose browser this is, if it is logged in."""
+    """Return the person whose browser this is; None where it is not logged in."""
     cookie = request.cookies.get(COOKIE, "")
     try:
         secret = room.signer.loads(cookie) if cookie else None
@@ -79,17 +81,17 @@ async def session_caller(request: Request, room: Room) -> Caller | None:
     if not isinstance(secret, str):
         return None
     with room.store.connect() as connection:
-        found = find_session(connection, secret)
-    if found is None:
+        session = find_session(connection, secret)
+    if session is None:
         return None
-    expert, seen_at = found
+    expert, seen_at = session
     if clock.now() - seen_at > SEEN_EVERY:
         await room.store.writer.run(lambda connection: touch_session(connection, secret))
     return Caller(expert, secret)
 
 
 def may_still(room: Room, caller: Caller) -> bool:
-    """Has neither the browser's session ended nor the person's access, or token, been taken away since they called?"""
+    """Tell whether a caller still has access: the session goes on, and neither access nor token were taken away."""
     with room.store.connect() as connection:
         if caller.session:
             return find_session(connection, caller.session) is not None
@@ -98,11 +100,16 @@ def may_still(room: Room, caller: Caller) -> bool:
 
 
 def csrf_token(room: Room, session: str) -> str:
-    """What a page of this session must send along to change anything."""
+    """Return the token that a page of this session must send along to change anything."""
     return hmac.new(room.csrf_key, session.encode(), hashlib.sha256).hexdigest()
 
 
 def check_csrf(room: Room, session: str, given: str) -> None:
+    """Refuse a request that does not carry the CSRF token of its session.
+
+    Raises:
+        NotAllowed: the token is another one, or missing.
+    """
     if not hmac.compare_digest(csrf_token(room, session).encode(), given.encode()):
         raise NotAllowed("the request did not come from this page", next_step="reload the page")
 
@@ -123,7 +130,7 @@ def set_cookie(room: Room, response: Response, secret: str) -> None:
 
 
 async def form_fields(request: Request) -> dict[str, str]:
-    """The fields of a form, the first value of each.
+    """Return the fields of a form, the first value of each.
 
     Raises:
         InvalidDecision: there are more than any page of ours has.
@@ -136,7 +143,7 @@ async def form_fields(request: Request) -> dict[str, str]:
 
 
 async def read_form(request: Request, room: Room, role: str = "worker") -> tuple[Caller, dict[str, str]]:
-    """Who sent a form of our own pages, and its fields.
+    """Return who sent a form of our own pages, and its fields without the CSRF token.
 
     Raises:
         NotLoggedIn: nobody is known. NotAllowed: the role does not reach, or the form is not from our page.
@@ -152,7 +159,7 @@ async def read_form(request: Request, room: Room, role: str = "worker") -> tuple
 
 
 def needs(role: str) -> Callable[[Caller], Awaitable[Caller]]:
-    """A dependency: the caller, whose role must reach `role`."""
+    """Return a dependency of FastAPI that gives the caller, and refuses anybody whose role does not reach `role`."""
 
     async def check(caller: Annotated[Caller, Depends(get_caller)]) -> Caller:
         if not caller.expert.may(role):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def show_blind(
     room: Room, connection: Connection, lease: Lease, review: ReviewRow, expert: ExpertRow
 ) -> BlindItem:
-    """What is needed to answer, and nothing more."""
+    """Return a review with what its reviewer needs to answer it, and nothing more."""
     item, content = seed_content(connection, review.item_id)
     constitution, rubric = room.law(connection, item["constitution_id"], item["rubric_id"])
     single = review.response_schema.startswith("single")
@@ -64,7 +64,7 @@ def show_blind(
 
 
 def shown_reference(room: Room, review: ReviewRow, content: Mapping[str, Any]) -> str:
-    """The seed's reference answer, where the recipe shows it."""
+    """Return the seed's reference answer; empty where there is none, or where the recipe does not show it."""
     try:
         shows = room.project.recipe(review.recipe).shows_reference
     except UsageError:  # a recipe of somebody's own that this server was not given
@@ -73,7 +73,7 @@ def shown_reference(room: Room, review: ReviewRow, content: Mapping[str, Any]) -
 
 
 def shown_order(room: Room, review: ReviewRow, expert: ExpertRow) -> list[str]:
-    """The candidates in an order drawn for this review and this person, the same whenever they look."""
+    """Return the candidates' ids in an order drawn for this review and this person, the same whenever they look."""
     return sorted(
         review.candidates, key=lambda name: keyed_hash(room.store.key, "side", review.id, expert.id, name)
     )

@@ -35,11 +35,11 @@ SETTLED = ("decided", CONTESTED)
 
 
 def case_lines(connection: Connection, expert: ExpertRow, state: str | None) -> list[CaseLine]:
-    """The list of disagreements, the oldest first."""
-    found = []
+    """Return the list of disagreements in a state (None: in any), the oldest first; `expert` is who reads it."""
+    lines = []
     for case in list_cases(connection, state):
         _, content = seed_content(connection, case.item_id)
-        found.append(
+        lines.append(
             CaseLine(
                 id=case.id,
                 state=case.state,
@@ -50,11 +50,11 @@ def case_lines(connection: Connection, expert: ExpertRow, state: str | None) -> 
                 decided_at=case.decided_at,
             )
         )
-    return found
+    return lines
 
 
 def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
-    """A case with its answers side by side; names only once it is settled."""
+    """Return a case with its answers side by side; the reviewers have names only once it is settled."""
     item, content = seed_content(connection, case.item_id)
     constitution, _ = room.law(connection, item["constitution_id"], item["rubric_id"])
     names = {expert.actor: expert.name for expert in list_experts(connection)}
@@ -138,8 +138,8 @@ def _outcome(connection: Connection, case: Case) -> OutcomeOut | None:
 
 
 def my_outcomes(connection: Connection, expert: ExpertRow) -> list[MyOutcome]:
-    """What came of the caller's answers with which others disagreed. Other reviewers stay without a name."""
-    found = []
+    """Return what came of a person's answers with which others disagreed. Other reviewers stay without a name."""
+    outcomes = []
     for case in cases_of(connection, expert.actor):
         outcome = _outcome(connection, case)
         number = case.number(expert.actor)
@@ -147,7 +147,7 @@ def my_outcomes(connection: Connection, expert: ExpertRow) -> list[MyOutcome]:
             continue
         own = _answers(connection, case, {})[number - 1]
         _, content = seed_content(connection, case.item_id)
-        found.append(
+        outcomes.append(
             MyOutcome(
                 id=case.id,
                 state=case.state,
@@ -158,11 +158,15 @@ def my_outcomes(connection: Connection, expert: ExpertRow) -> list[MyOutcome]:
                 may_reply=own.stance is None,
             )
         )
-    return found
+    return outcomes
 
 
 async def settle(room: Room, caller: Caller, case_id: str, ruling: RulingIn) -> CaseOut:
-    """Decide a case. Where its item is on its way just now, wait for a moment."""
+    """Settle a case and return it as it is then. Where a worker moves its item just now, wait for a moment.
+
+    Raises:
+        BeingApplied: the item was still on its way after that moment.
+    """
 
     def rule(connection: Connection) -> CaseOut:
         settled = adjudicate(
@@ -180,7 +184,7 @@ async def settle(room: Room, caller: Caller, case_id: str, ruling: RulingIn) -> 
     until = time.monotonic() + REPLAY_SECONDS
     while True:
         try:
-            found = await write(room, rule)
+            case = await write(room, rule)
             break
         except BeingApplied:
             if time.monotonic() > until:
@@ -188,11 +192,11 @@ async def settle(room: Room, caller: Caller, case_id: str, ruling: RulingIn) -> 
             await asyncio.sleep(0.1)
     if room.worker is not None:
         room.worker.wake(begun=True)
-    return found
+    return case
 
 
 async def open_case(room: Room, caller: Caller, case_id: str) -> CaseOut:
-    """Read a case; that is noted."""
+    """Return a case, and note in the audit log that the caller has read it."""
 
     def look(connection: Connection) -> CaseOut:
         case = find_case(connection, case_id)
@@ -203,7 +207,7 @@ async def open_case(room: Room, caller: Caller, case_id: str) -> CaseOut:
 
 
 async def answer_outcome(room: Room, caller: Caller, case_id: str, given: ReplyIn) -> MyOutcome:
-    """The caller's one reply."""
+    """Store the caller's one reply to an outcome, and return the outcome with it."""
 
     def say(connection: Connection) -> MyOutcome:
         reply(room.store, connection, caller.expert, case_id, stance=given.stance, words=given.words)

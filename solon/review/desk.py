@@ -29,7 +29,7 @@ CHUNK = 20
 
 
 def bulk_filters(given: BulkIn) -> Filters:
-    """What waits and fits."""
+    """Return the filters of the waiting reviews that one answer is to decide."""
     return Filters(
         status="waiting",
         reason=given.reason,
@@ -44,21 +44,22 @@ def bulk_filters(given: BulkIn) -> Filters:
 
 
 def count_fitting(room: Room, given: BulkIn) -> BulkCount:
-    """What an answer to all that fit would decide, and what is left out."""
+    """Return which reviews one answer to all that fit would decide, and how many are left out, by reason."""
     with room.store.connect() as connection:
         return count_bulk(connection, bulk_filters(given), given.choice)
 
 
 async def decide_fitting(room: Room, caller: Caller, given: BulkIn) -> BulkOut:
-    """Count, or with `expected`, decide them all.
+    """Give one answer to all reviews that fit; without `expected`, only count them.
 
     Raises:
         NotPending: another number of reviews fits by now.
+        InvalidDecision: the choice cannot be given to many.
     """
-    found = count_fitting(room, given)
-    fitting = len(found.ids)
+    count = count_fitting(room, given)
+    fitting = len(count.ids)
     if given.expected is None:
-        return BulkOut(dry_run=True, fitting=fitting, decided=0, left_out=found.left_out)
+        return BulkOut(dry_run=True, fitting=fitting, decided=0, left_out=count.left_out)
     if given.expected != fitting:
         raise NotPending(
             f"{fitting} reviews fit now, not {given.expected}; nothing was changed", next_step="count again"
@@ -66,49 +67,49 @@ async def decide_fitting(room: Room, caller: Caller, given: BulkIn) -> BulkOut:
     expert, decided = caller.expert, 0
     answer = {"choice": given.choice, "rationale": given.rationale}
     for start in range(0, fitting, CHUNK):
-        part = found.ids[start : start + CHUNK]
+        part = count.ids[start : start + CHUNK]
         decided += await write(room, lambda c, some=part: bulk_decide(room.store, c, expert, some, answer))  # type: ignore[misc]
     detail = {"choice": given.choice, "fitting": fitting, "decided": decided}
     await write(room, lambda c: append(room.store, c, expert.actor, "reviews.bulk", "", detail))
     if room.worker is not None:
         room.worker.wake()
-    return BulkOut(dry_run=False, fitting=fitting, decided=decided, left_out=found.left_out)
+    return BulkOut(dry_run=False, fitting=fitting, decided=decided, left_out=count.left_out)
 
 
 async def read_proposals(room: Room, caller: Caller, state: str) -> list[ProposalRow]:
-    """Proposals in a state, the oldest first; that they were read is noted."""
+    """Return the proposals in a state, the oldest first, and note in the audit log that they were read."""
 
     def look() -> list[ProposalRow]:
         with room.store.connect() as connection:
             return list_proposals(connection, state)
 
     rows = await asyncio.to_thread(look)
-    told = {"state": state, "proposals": [row.id for row in rows]}
-    await write(room, lambda c: append(room.store, c, caller.expert.actor, "proposals.read", "", told))
+    detail = {"state": state, "proposals": [row.id for row in rows]}
+    await write(room, lambda c: append(room.store, c, caller.expert.actor, "proposals.read", "", detail))
     return rows
 
 
 def draft_proposal(
     room: Room, connection: Connection, caller: Caller, proposal_id: str, given: TakeUpIn
 ) -> AmendmentRow:
-    """Take a proposal up: a draft with it as a principle, resting on the decision that it came with.
+    """Take a proposal up: return a draft that has it as a principle, resting on the decision that it came with.
 
     Raises:
         NotThere: there is no such proposal, or its review is not decided yet. NotPending: it is closed already.
         UsageError: it cannot be a rule.
     """
-    found = find_proposal(connection, proposal_id)
-    if found.state != "open":
-        raise NotPending(f"this proposal is {found.state} already", next_step="see the list of proposals")
+    proposal = find_proposal(connection, proposal_id)
+    if proposal.state != "open":
+        raise NotPending(f"this proposal is {proposal.state} already", next_step="see the list of proposals")
     about = {"reason": given.reason, "name": given.name, "first": given.first}
-    text = given.text or found.text
-    made = propose_rule(room, connection, found.review_id, caller.expert, text=text, **about)  # type: ignore[arg-type]
-    set_proposal(room.store, connection, found.id, "taken", caller.expert.actor, amendment_id=made.id)
-    return made
+    text = given.text or proposal.text
+    amendment = propose_rule(room, connection, proposal.review_id, caller.expert, text=text, **about)  # type: ignore[arg-type]
+    set_proposal(room.store, connection, proposal.id, "taken", caller.expert.actor, amendment_id=amendment.id)
+    return amendment
 
 
 async def begin_job(room: Room, caller: Caller, given: ExportIn) -> JobRow:
-    """Queue an export.
+    """Queue an export and return its job.
 
     Raises:
         UsageError: there is no such format, or no such run, or one run and all runs are asked for.
@@ -130,6 +131,6 @@ async def begin_job(room: Room, caller: Caller, given: ExportIn) -> JobRow:
 
 
 def too_few_people(room: Room, connection: Connection) -> list[dict[str, Any]]:
-    """Waiting reviews by field and language that fewer people can answer than are asked, two at least."""
+    """Return waiting reviews by field and language that fewer people can answer than are asked, two at least."""
     people = [(one.specialties, one.languages) for one in list_experts(connection, revoked=False)]
     return count_too_few(connection, people, max(2, room.options.answers))

@@ -35,14 +35,18 @@ BROUGHT_BY = {
     "practice": ["A practice question: here is what is right, and why."],
 }
 NOT_TOLD = ("overlap", "golden", "calibration", REPEAT)
-"""Kinds that are one to their reviewers, also after the answer: a known question has no votes, so none are shown of
-the others either."""
+"""Kinds of reviews that must look alike to their reviewers, also after the answer: a known question has no votes, so
+those of the others are not shown either."""
 
 
 def explain_review(
     room: Room, connection: Connection, review: ReviewRow, expert: ExpertRow
 ) -> dict[str, Any]:
-    """What the machines found, with the candidates named as this person saw them (1 left, 2 right)."""
+    """Return why a review was here and what critics, judges and resolver said of it, as plain values.
+
+    Candidates have the places at which this person saw them: 1 left, 2 right. Shown after the answer only, or before it
+    where the reviewer asked, which is recorded.
+    """
     order = shown_order(room, review, expert)
     place = {name: number for number, name in enumerate(order, 1)}
     reasons = [_as_seen(reason["text"], review, place) for reason in review.reasons or ()]
@@ -86,7 +90,7 @@ def _findings(connection: Connection, review: ReviewRow, place: dict[str, int]) 
     revised = drafts_behind(connection, place)
     rows = critiques_of(connection, [*place, *revised])
     bodies = text_bodies(connection, [text_id for _, text_id in rows])
-    found = []
+    findings = []
     for candidate, text_id in rows:
         body = bodies.get(text_id)
         for finding in json.loads(body) if body else []:
@@ -94,10 +98,10 @@ def _findings(connection: Connection, review: ReviewRow, place: dict[str, int]) 
                 name: str(finding.get(name, "")) for name in ("principle", "quote", "severity", "suggestion")
             }
             shown = revised.get(candidate, candidate)
-            found.append(
+            findings.append(
                 {"candidate": shown, "place": place[shown], "of_draft": candidate in revised, **kept}
             )
-    return sorted(found, key=lambda f: (f["place"], f["severity"] != "fatal", f["severity"] != "major"))
+    return sorted(findings, key=lambda f: (f["place"], f["severity"] != "fatal", f["severity"] != "major"))
 
 
 def _verdicts(connection: Connection, review: ReviewRow, place: dict[str, int]) -> list[dict[str, Any]]:

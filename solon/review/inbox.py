@@ -21,7 +21,7 @@ from solon.review.schemas.queue import BlindItem, Id, Wire
 LISTS = ("principles",)
 NUMBERS = ("strength",)
 KEPT = ("rationale", "principles", "strength", "scores", "flags", "proposal")
-"""What an acceptance may carry along."""
+"""Fields of an answer that an acceptance may carry along."""
 TYPED = (
     "choice",
     "candidate",
@@ -39,9 +39,13 @@ class InboxConfig(Wire):
     """What the inbox offers. `accept` says nothing about which of two is better, so a pair has no such button."""
 
     allow_ignore: bool
+    """Whether the review may be skipped."""
     allow_respond: bool
+    """Whether a redraft may be asked for, with a text that guides it."""
     allow_edit: bool
+    """Whether the fields of the answer may be filled in."""
     allow_accept: bool
+    """Whether the candidate may be accepted as it is."""
 
 
 class ActionRequest(Wire):
@@ -70,10 +74,15 @@ class InboxItem(Wire):
     """A leased review. `token` goes back with the response."""
 
     assignment: Id
+    """The lease of this review by this person."""
     review: Id
+    """The review."""
     token: str
+    """The token of the lease, which the response must bring back."""
     leased_until: float
+    """Epoch seconds at which the lease ends."""
     interrupt: HumanInterrupt
+    """The review as the inbox shows it."""
 
 
 class InboxNext(Wire, json_schema_extra=example(examples.INBOX_NEXT)):
@@ -98,7 +107,7 @@ class InboxAnswer(Wire):
 
 
 def to_interrupt(item: BlindItem) -> HumanInterrupt:
-    """A review before its answer."""
+    """Return a review as the inbox shows it before the answer: fields to fill in, buttons and a description."""
     single = len(item.candidates) == 1
     args: dict[str, JsonValue] = dict.fromkeys(TYPED, "")
     if single:
@@ -144,23 +153,27 @@ def _block(text: str) -> str:
 
 
 def to_answer(choices: list[str], response: HumanResponse | list[HumanResponse]) -> dict[str, Any]:
-    """The answer that a response means; the response schema then checks it like any other.
+    """Return the answer that a response of the inbox means; the response schema then checks it like any other.
+
+    Args:
+        choices: the closed set of the review.
+        response: the response, or a list of one.
 
     Raises:
-        InvalidDecision: naming the field.
+        InvalidDecision: the response is no answer; the cause names the field.
     """
     if isinstance(response, list):
         if len(response) != 1:
             raise InvalidDecision(f"response: {len(response)} responses, where one answers a review")
         response = response[0]
-    given = response.args
+    args = response.args
     if response.type == "ignore":
         return {"choice": "skip"}
     if response.type == "response":
-        if not isinstance(given, str):
+        if not isinstance(args, str):
             raise InvalidDecision("args: a response is a text", next_step="say what the new draft shall do")
-        return {"choice": "redraft", "guidance": given}
-    fields = _fields(given.args) if isinstance(given, ActionRequest) else {}
+        return {"choice": "redraft", "guidance": args}
+    fields = _fields(args.args) if isinstance(args, ActionRequest) else {}
     if response.type == "accept":
         if "accept" not in choices:
             raise InvalidDecision(
@@ -175,9 +188,9 @@ def to_answer(choices: list[str], response: HumanResponse | list[HumanResponse])
 
 
 def _fields(args: Mapping[str, Any]) -> dict[str, Any]:
-    """The inbox sends every field as a text, also those that nobody filled in."""
+    """The fields that were filled in, as an answer holds them: the inbox sends every field, and each as a text."""
     known = {*Response.model_fields, "proposal", "reason"}
-    found: dict[str, Any] = {}
+    filled: dict[str, Any] = {}
     for name, value in args.items():
         if name not in known:
             raise InvalidDecision(
@@ -191,5 +204,5 @@ def _fields(args: Mapping[str, Any]) -> dict[str, Any]:
             if not value.strip().isdigit():
                 raise InvalidDecision(f"{name}: {value[:20]!r} is no number")
             value = int(value.strip()[:6])
-        found[name] = value
-    return found
+        filled[name] = value
+    return filled

@@ -1,7 +1,7 @@
 """Work that takes longer than a request: exports, impact measurements, judging again. One job at a time, in a thread.
 
-The files of exports live as long as the server. A measurement or a rejudging that a server dies of is gone on with by
-the next one: what was paid for is in the journal, and what is left of its limits is kept with the job.
+The files of exports live as long as the server. Where a server ends in the middle of a measurement or a rejudging, the
+next one goes on with it: what was paid for is in the journal, and what is left of its limits is kept with the job.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Jobs:
     """Works through the queue of jobs until it is stopped.
 
     Attributes:
-        works: does this server ask models? Without, it makes exports only.
+        works: whether this server asks models; else it makes exports only.
         lost: seconds without a heartbeat after which the server that had a job counts as dead.
     """
 
@@ -45,13 +45,15 @@ class Jobs:
         self._law: LawWork | None = None
 
     def start(self) -> None:
+        """Begin to work through the queue, as a task of the running event loop."""
         self._task = asyncio.create_task(self._work(), name="solon-jobs")
 
     def wake(self) -> None:
+        """Make it look for a job now; called when one was queued."""
         self._wake.set()
 
     async def stop(self) -> None:
-        """Finish the export in hand; its files go with the server. Other work is left for the next server."""
+        """Stop: finish the export in hand and delete its files, and leave other work for the next server."""
         self._stopping = True
         if self._law is not None:
             self._law.stop()
@@ -62,7 +64,11 @@ class Jobs:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def file(self, job: JobRow, place: int) -> Path | None:
-        """A file of a job that is done; None where it went with an earlier server."""
+        """Return the path of a file of a job that is done; None where it went with an earlier server.
+
+        Args:
+            place: which of the job's files, from 0.
+        """
         files = (job.result or {}).get("files", ())
         if self._folder is None or not 0 <= place < len(files):
             return None
@@ -70,7 +76,7 @@ class Jobs:
         return path if path.is_file() else None
 
     def written(self, job: JobRow) -> int:
-        """Bytes that a running job has written so far."""
+        """Return how many bytes a running job has written so far; 0 where it does not run here."""
         if self._folder is None or job.state != "running":
             return 0
         try:
@@ -94,16 +100,16 @@ class Jobs:
             await writer.run(partial(set_job, job_id=job.id, state=state, **values))
 
     async def _judge(self, job: JobRow) -> tuple[str, dict[str, Any]]:
-        """Do work that asks models, and write down how far it is while it lasts."""
+        """Do work that asks models; while it lasts, write down how far it is, which is its heartbeat too."""
         work = self._law = LawWork(self._project, job)
         running = asyncio.create_task(asyncio.to_thread(work.run))
-        told: dict[str, Any] = {}
+        noted: dict[str, Any] = {}
         written = time.monotonic()
         while not running.done():
             await asyncio.wait({running}, timeout=LOOK_SECONDS)
             now = work.progress()
-            if now != told or time.monotonic() - written > self.lost / 4:
-                told, written = now, time.monotonic()
+            if now != noted or time.monotonic() - written > self.lost / 4:
+                noted, written = now, time.monotonic()
                 await self._project.store.writer.run(partial(beat, job_id=job.id, progress=now))
         self._law = None
         try:
@@ -123,7 +129,7 @@ class Jobs:
         folder.mkdir(mode=0o700)
         asked = job.asked
         try:
-            made = self._project.export(
+            export = self._project.export(
                 asked["format"],
                 folder / asked["name"],
                 run_id=asked["run"],
@@ -135,10 +141,15 @@ class Jobs:
             return "failed", {"problem": _problem(error)}
         files = [
             {"name": Path(one.path).name, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256}
-            for one in made.files
+            for one in export.files
         ]
-        told = {"files": files, "written": made.written, "left_out": made.left_out, "runs": made.runs}
-        return "done", {"result": told}
+        result = {
+            "files": files,
+            "written": export.written,
+            "left_out": export.left_out,
+            "runs": export.runs,
+        }
+        return "done", {"result": result}
 
 
 def _problem(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Impact measurements and rejudging begun on the page: asking for one, doing it within its limits, how it stands."""
+"""Impact measurements and rejudging that leads begin on the page: the work within its limits, and how far it is."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LawWork:
         self._lock = threading.Lock()
 
     def stop(self) -> None:
-        """End it. A rejudging finishes what it has begun to move; a measurement drops the calls in flight."""
+        """End the work. A rejudging finishes what it has begun to move; a measurement drops the calls in flight."""
         with self._lock:
             self._stopping = True
             if self._job.kind == "rejudge" and self._meter is not None:
@@ -44,7 +44,10 @@ class LawWork:
                 self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     def progress(self) -> dict[str, Any]:
-        """How many are judged, of how many that this server began with, and calls and cost over all servers."""
+        """Return how many are judged (`done`), of how many that this server began with (`of`), and calls and cost.
+
+        Calls and cost count all servers that had the job in hand; cost is None where a price is unknown.
+        """
         done, of = self._seen
         meter = self._meter
         calls = self._spent["calls"] + (meter.calls if meter else 0)
@@ -52,10 +55,10 @@ class LawWork:
         return {"done": done, "of": of, "calls": calls, "cost": None if cost is None else round(cost, 6)}
 
     def run(self) -> dict[str, Any]:
-        """Do it; what came out, as plain values.
+        """Do the work to its end and return what came of it, as plain values.
 
         Raises:
-            Interrupted: the server ends. SolonError: it cannot be done, or a model fails.
+            Interruption: the server ends before the work does. SolonError: it cannot be done, or a model fails.
         """
         try:
             return asyncio.run(self._do())
@@ -77,7 +80,7 @@ class LawWork:
         from solon.lawmaking.drafting import measure_impact
 
         asked = self._job.asked
-        found = await measure_impact(
+        amendment = await measure_impact(
             self._project.store,
             self._project.config,
             asked["amendment"],
@@ -88,7 +91,7 @@ class LawWork:
             tell=self._tell,
             **self._limits(),
         )
-        return {"verdict": found.verdict, "stopped": (found.impact or {}).get("stopped")}
+        return {"verdict": amendment.verdict, "stopped": (amendment.impact or {}).get("stopped")}
 
     async def _rejudge(self) -> dict[str, Any]:
         from solon.lawmaking.rejudging import rejudge
@@ -105,9 +108,9 @@ class LawWork:
         )
         if self._stopping and done.left:
             raise Interruption
-        told = done.to_json()
-        del told["changes"]
-        return told
+        result = done.to_json()
+        del result["changes"]
+        return result
 
     def _limits(self) -> dict[str, Any]:
         """What is left of what was asked for."""
@@ -125,7 +128,7 @@ class LawWork:
 
 
 def last_job(connection: Connection, kind: str, amendment_id: str | None = None) -> JobRow | None:
-    """The newest job of a kind, of one amendment where that is named."""
+    """Return the newest job of a kind, for one amendment where that is named; None where there is none."""
     for job in list_jobs(connection, kind):
         if amendment_id is None or job.asked.get("amendment") == amendment_id:
             return job
@@ -133,7 +136,7 @@ def last_job(connection: Connection, kind: str, amendment_id: str | None = None)
 
 
 def show_job(job: JobRow) -> dict[str, Any]:
-    """A job as plain values for a page or an answer."""
+    """Return a job as plain values, for a page or an answer of the API."""
     names = ("id", "kind", "state", "problem", "created_at", "finished_at", "result", "progress")
     limits = {name: job.asked.get(name) for name in ("sample", "max_calls", "max_cost")}
     return {**{name: getattr(job, name) for name in names}, "limits": limits, "open": job.open}

@@ -30,11 +30,6 @@ from solon.store.runs import laws
 from solon.store.runs.laws import load_version
 
 if TYPE_CHECKING:
-    from solon.review.state import Room
-    from solon.store.database.engine import Connection
-    from solon.store.reviewing.experts import ExpertRow
-
-if TYPE_CHECKING:
     from solon.store.database.engine import Connection
     from solon.store.runs.laws import LawVersion
 
@@ -48,7 +43,7 @@ PARTS = {
 
 
 def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dict[str, Any]:
-    """An amendment with its diff, its impact, the flips that may be told, and its votes, as plain values."""
+    """Return an amendment with its diff, its impact, the flips that may be told, and its votes, as plain values."""
     amendment = _find(connection, amendment_id)
     base = laws.load_version(connection, amendment.kind, amendment.base_id)
     names = {expert.actor: expert.name for expert in list_experts(connection)}
@@ -88,7 +83,10 @@ def show_amendment(room: Room, connection: Connection, amendment_id: str) -> dic
 
 
 def mark_changes(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Changes with both sides as HTML, what differs marked word by word."""
+    """Return changes with both sides as text, and as HTML (`before`, `after`) with what differs marked word by word.
+
+    `before` and `after` are None where a part is new, gone, or too long to compare.
+    """
     marked = []
     for change in changes:
         if change["action"] == "split":
@@ -113,19 +111,21 @@ def _spell(value: Any) -> str:
 def show_flip(
     room: Room, connection: Connection, amendment_id: str, precedent_id: str, reader: ExpertRow
 ) -> dict[str, Any]:
-    """One flip with the decided case behind it. Reading is noted: the reader's later answers to it are not blind.
+    """Return one flip with the decided case behind it.
+
+    Reading is noted: the reader's later answers to the case are not blind.
 
     Raises:
         NotThere: the verdict on it did not turn, or may not be told yet.
     """
     amendment = _find(connection, amendment_id)
-    found = [f for f in stored.visible_flips(connection, amendment) if f["precedent_id"] == precedent_id]
-    if not found:
+    flips = [f for f in stored.visible_flips(connection, amendment) if f["precedent_id"] == precedent_id]
+    if not flips:
         raise NotThere("this is no flip that may be told", next_step="see the amendment")
     row = find_precedent(connection, precedent_id)
     append(room.store, connection, reader.actor, "item.read", row.item_id, {"amendment": amendment.id})
     return {
-        **found[0],
+        **flips[0],
         "amendment": amendment.id,
         "request": row.request,
         "answers": [{"place": letter, "text": text} for letter, text in zip("AB", row.answers, strict=False)],
@@ -138,14 +138,21 @@ def show_flip(
 def cast_vote(
     room: Room, connection: Connection, amendment_id: str, lead: ExpertRow, **about: Any
 ) -> Standing:
-    """A lead's vote; the one that completes the quorum brings the amendment into force."""
-    found = _find(connection, amendment_id)
+    """Store a lead's vote and return how the votes stand; the one that completes the quorum brings it into force.
+
+    Args:
+        about: in_favour, override, reason.
+
+    Raises:
+        NotThere: there is no such amendment.
+    """
+    amendment = _find(connection, amendment_id)
     quorum = room.project.config.law.quorum
-    return stored.vote(room.store, connection, found.id, lead, quorum=quorum, **about)
+    return stored.vote(room.store, connection, amendment.id, lead, quorum=quorum, **about)
 
 
 def cited_case(connection: Connection, review_id: str, expert: ExpertRow) -> PrecedentRow:
-    """The decided case of a review, for the person who decided it, or a lead.
+    """Return the decided case of a review, for the person who decided it, or a lead.
 
     Raises:
         NotThere: nobody decided it, or somebody else did.
@@ -167,7 +174,13 @@ def propose_rule(
     name: str = "",
     first: bool = False,
 ) -> AmendmentRow:
-    """A draft that adds one principle to the constitution which governs the decided case, resting on its decision.
+    """Return a draft that adds one principle to the constitution which governs a decided case, resting on its decision.
+
+    Args:
+        text: the principle.
+        reason: why it is needed.
+        name: its id; without one, its first words.
+        first: put it before all other principles, else after them.
 
     Raises:
         NotThere: see `cited_case`. UsageError: the rule cannot be one, or its name is taken.
@@ -191,9 +204,10 @@ def propose_split(
     parts: Sequence[tuple[str, str]],
     reason: str,
 ) -> AmendmentRow:
-    """A draft that divides one principle of the constitution which governs the decided case.
+    """Return a draft that divides one principle of the constitution which governs a decided case.
 
     Args:
+        principle: id of the principle to divide.
         parts: texts of the new principles, each with its name or an empty one; they stand where the old one stood.
 
     Raises:
@@ -215,7 +229,11 @@ def propose_split(
 
 
 def law_of_case(connection: Connection, row: PrecedentRow) -> LawVersion:
-    """The constitution that governs a decided case now."""
+    """Return the constitution that governs a decided case now.
+
+    Raises:
+        UsageError: none of its name is in force for the case.
+    """
     pinned = laws.load_version(connection, "constitution", row.constitution_id)
     in_force = laws.versions_in_force(connection, "constitution", pinned.name, row.recipe)
     base = narrowest(in_force, row.recipe, row.domains)
@@ -239,8 +257,8 @@ def _draft(
     reason: str,
 ) -> AmendmentRow:
     try:
-        made = Edit.model_validate(edit)
-        document = apply_edits(base.document, [made], author=expert.name, reason=reason)
+        checked = Edit.model_validate(edit)
+        document = apply_edits(base.document, [checked], author=expert.name, reason=reason)
     except ValidationError as error:
         raise UsageError(
             f"this cannot be a rule: {error.errors()[0]['msg']}", next_step="put it in one sentence"
@@ -251,7 +269,7 @@ def _draft(
 
 
 def name_rule(text: str) -> str:
-    """A principle's id made of the first words of its text."""
+    """Return a principle's id, made of the first words of its text."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = re.findall(r"[a-z0-9]+", plain)
     while words and not words[0][0].isalpha():
@@ -272,7 +290,7 @@ COMMANDS = {"impact": "solon {kind} impact {id}", "rejudge": "solon rejudge --bu
 def ask_for_impact(
     room: Room, connection: Connection, amendment_id: str, lead: ExpertRow, **limits: Any
 ) -> JobRow:
-    """Queue the measurement of an open amendment; the one under way, where there is one.
+    """Queue the measurement of an open amendment and return its job, or the job under way, where there is one.
 
     Args:
         limits: sample, max_calls, max_cost.
@@ -300,16 +318,16 @@ def ask_for_impact(
 
 
 def show_rejudging(room: Room) -> dict[str, Any]:
-    """What new law may change, and how judging it again stands, as plain values."""
+    """Return how many records and reviews stand under replaced law, and the newest rejudging, as plain values."""
     with room.store.connect() as connection:
         stale, waiting = count_doubtful(connection)
         job = last_job(connection, "rejudge")
-    told = show_job(job) if job is not None else None
-    return {"stale": stale, "waiting": waiting, "works": room.jobs.works, "job": told}
+    shown = show_job(job) if job is not None else None
+    return {"stale": stale, "waiting": waiting, "works": room.jobs.works, "job": shown}
 
 
 def ask_for_rejudging(room: Room, connection: Connection, lead: ExpertRow, **limits: Any) -> JobRow:
-    """Queue judging again what new law may change; the job under way, where there is one.
+    """Queue judging again what new law may change and return its job, or the job under way, where there is one.
 
     Args:
         limits: max_calls, max_cost.

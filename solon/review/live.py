@@ -18,7 +18,12 @@ KEEP_ALIVE_SECONDS = 15.0
 
 
 class Live:
-    """Counts of the queue, cached for a second, and a stream of their changes."""
+    """Counts of the queue, cached for a second, and a stream of their changes.
+
+    Attributes:
+        closing: set when the server ends; the streams end then.
+        worker_says: what stops this server's worker; empty where nothing does.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -28,19 +33,22 @@ class Live:
         self.worker_says = ""
 
     def counts(self) -> dict[str, Any]:
-        """free, leased, escalated, opening: reviews; to_apply: decisions that wait for a worker; worker: why."""
+        """Return what waits: free, leased, escalated, opening and held reviews; to_apply: decisions for a worker.
+
+        worker: why these decisions wait; empty where nothing stops them.
+        """
         now = time.monotonic()
         if now - self._read_at >= FRESH_SECONDS or not self._counts:
             with self._store.connect() as connection:
-                found: dict[str, Any] = dict(count_waiting(connection))
-                found["to_apply"] = pending_deliveries(connection)
-                stopped = why_waiting(connection) if found["to_apply"] else None
-            found["worker"] = stopped.why if stopped is not None else ""
-            self._counts, self._read_at = found, now
+                counts: dict[str, Any] = dict(count_waiting(connection))
+                counts["to_apply"] = pending_deliveries(connection)
+                stopped = why_waiting(connection) if counts["to_apply"] else None
+            counts["worker"] = stopped.why if stopped is not None else ""
+            self._counts, self._read_at = counts, now
         return {**self._counts, "worker": self.worker_says or self._counts["worker"]}
 
     async def changes(self) -> AsyncIterator[str]:
-        """Server-sent events: `queue` whenever the counts change, a comment to keep the line open."""
+        """Yield server-sent events: `queue` whenever the counts change, and comments that keep the line open."""
         last, said_at = "", time.monotonic()
         while not self.closing:
             body = json.dumps(await asyncio.to_thread(self.counts), sort_keys=True)

@@ -26,26 +26,29 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 
 
 def render(text: str) -> str:
-    """Markdown as HTML that carries no address, script or hidden character."""
+    """Return Markdown as HTML that carries no address, script or hidden character."""
     if len(text) > MAX_MARKDOWN:
         return render_plain(text)
     return _render_markdown(text)
 
 
 def render_plain(text: str) -> str:
-    """The text as it is written, line by line."""
+    """Return the text as HTML as it is written, line by line."""
     return f'<pre class="plain">{_show_marks(html.escape(show_hidden(text)))}</pre>'
 
 
 def show_hidden(text: str) -> str:
-    """Replace characters that hide or reorder text by their visible names."""
+    """Return text in which the names of characters stand that hide or reorder it, between private-use marks.
+
+    The text is not HTML yet; for words that never become HTML there is `name_hidden`.
+    """
     text = text.replace(_OPEN, "").replace(_CLOSE, "")
     text = _HIDDEN.sub(lambda found: f"{_OPEN}U+{ord(found.group()):04X}{_CLOSE}", text)
     return _CONTROL.sub(lambda found: f"{_OPEN}U+{ord(found.group()):04X}{_CLOSE}", text)
 
 
 def name_hidden(text: str) -> str:
-    """Like `show_hidden`, as plain text: for titles and short words."""
+    """Return text in which the names of hidden characters stand, as `<U+200B>`: for titles and short words."""
     return show_hidden(text).replace(_OPEN, "<").replace(_CLOSE, ">")
 
 
@@ -95,7 +98,7 @@ def _image(tokens: Sequence[Any], at: int, *_: Any) -> str:
 
 
 def word_diff(left: str, right: str) -> tuple[str, str] | None:
-    """Both texts as HTML with what differs marked; None where they are too long to compare by words."""
+    """Return both texts as HTML with what differs marked; None where they are too long to compare by words."""
     a, b = _words(show_hidden(left)), _words(show_hidden(right))
     if len(a) + len(b) > MAX_DIFF_WORDS:
         return None
@@ -112,7 +115,11 @@ def _words(text: str) -> list[str]:
 
 
 def mark_quotes(text: str, findings: Sequence[tuple[str, str]]) -> str:
-    """The text as HTML with quoted spans marked; the title of a mark names what it was quoted for."""
+    """Return the text as HTML with quoted spans marked.
+
+    Args:
+        findings: quote and what it was quoted for, which becomes the title of its mark.
+    """
     shown = show_hidden(text)
     spans: list[tuple[int, int, str]] = []
     for quote, title in findings:

@@ -31,7 +31,7 @@ class Metrics:
         )
 
     def render(self, counts: dict[str, Any]) -> bytes:
-        """The text format of Prometheus."""
+        """Return all metrics in the text format of Prometheus; `counts` are those of `Live.counts`."""
         for state in ("free", "leased", "escalated", "opening"):
             self._reviews.labels(state).set(counts[state])
         self._to_apply.set(counts["to_apply"])

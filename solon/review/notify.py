@@ -31,7 +31,14 @@ class MailFailed(SolonError):
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What one person has waiting. Counts only: no text of an item goes by mail."""
+    """What one person has waiting. Counts only: no text of an item goes by mail.
+
+    Attributes:
+        expert: the person.
+        reviews: reviews that they could be handed now.
+        cases: disagreements that they may settle, as a lead who gave none of the answers; 0 for others.
+        outcomes: outcomes of their own answers to which they have not replied.
+    """
 
     expert: ExpertRow
     reviews: int
@@ -40,11 +47,12 @@ class Digest:
 
     @property
     def empty(self) -> bool:
+        """Whether nothing waits, so that no mail is sent."""
         return not (self.reviews or self.cases or self.outcomes)
 
 
 def digests(store: Store) -> list[Digest]:
-    """One for everybody with an address whose access stands and who has not ended them."""
+    """Return a digest for everybody with a mail address whose access stands and who has not ended these mails."""
     with store.connect() as connection:
         known = [one for one in list_experts(connection, revoked=False) if one.email]
         people = [one for one in known if one.settings.get("mails", True)]
@@ -63,35 +71,39 @@ def _digest(connection: Connection, expert: ExpertRow) -> Digest:
 
 
 def notify(store: Store, config: Config, *, dry_run: bool = False, say: Callable[[str], None]) -> int:
-    """Send the digests that are not empty; returns how many.
+    """Send the digests that are not empty, and return how many there are.
+
+    Args:
+        dry_run: say what would go, and send nothing.
+        say: is given a line for each person.
 
     Raises:
         ConfigError: no mail server, sender or address is configured. MailFailed: the server refused.
     """
-    found = [one for one in digests(store) if not one.empty]
+    due = [one for one in digests(store) if not one.empty]
     if not dry_run:
         _check(config)
-    for one in found:
+    for one in due:
         say(f"{one.expert.name}: {told(one)}")
-    if dry_run or not found:
-        return len(found)
+    if dry_run or not due:
+        return len(due)
     mail = config.mail
     try:
         with _connect(mail) as server:
             if mail.user:
                 server.login(mail.user, _password(mail))
-            for one in found:
+            for one in due:
                 server.send_message(write_mail(one, mail.sender, config.review.address))
     except (OSError, smtplib.SMTPException) as error:
         raise MailFailed(
             f"{mail.host}:{mail.port} did not take the mail: {type(error).__name__}",
             next_step="check [mail] in the configuration, then run it again",
         ) from None
-    return len(found)
+    return len(due)
 
 
 def told(one: Digest) -> str:
-    """The counts in words."""
+    """Return the counts of a digest in words: `2 reviews wait, 1 outcome to read`."""
     parts = [
         (one.reviews, "review waits", "reviews wait"),
         (one.cases, "disagreement to settle", "disagreements to settle"),
@@ -101,7 +113,7 @@ def told(one: Digest) -> str:
 
 
 def write_mail(one: Digest, sender: str, address: str) -> EmailMessage:
-    """The mail."""
+    """Return a digest as a mail; `address` is the review server's."""
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = one.expert.email or ""

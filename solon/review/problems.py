@@ -30,27 +30,27 @@ HEADINGS = {401: "You are not logged in", 403: "Not allowed", 404: "Not found"}
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer every failure in the one shape of `schemas.Problem`."""
+    """Make the app answer every failure in one shape, that of `schemas.queue.Problem`, or with a page."""
     app.add_exception_handler(SolonError, _solon_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
 
 
 def problem(status: int, code: str, cause: str, next_step: str = "", **more: Any) -> JSONResponse:
-    """The one shape of an error."""
+    """Return an error as JSON in the one shape that all have; `more` sets `field` or `kept`."""
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     content = {"error": code, "cause": cause, "next_step": next_step, "field": None, "kept": None, **more}
     return JSONResponse(content, status, headers=headers)
 
 
 def reads_pages(request: Request) -> bool:
-    """Does a person wait for a page, not a program for an answer?"""
+    """Tell whether a person waits for a page, rather than a program for an answer."""
     path = request.url.path
     return not path.startswith(("/api/", "/page/")) and "text/html" in request.headers.get("Accept", "")
 
 
 async def problem_page(request: Request, status: int, cause: str, next_step: str) -> HTMLResponse:
-    """The same as a page, with what was written in a form that could not be taken: no sentence is lost."""
+    """Return an error as a page. It repeats what was written in a form that could not be taken: no sentence is lost."""
     written: list[str] = []
     if request.method == "POST" and request.url.path != "/login":
         with suppress(SolonError):

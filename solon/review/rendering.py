@@ -18,20 +18,20 @@ from solon.review.state import Room
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    """The pages' templates."""
-    made = Environment(
+    """Return the templates of the pages, loaded once, with their filters."""
+    templates = Environment(
         loader=PackageLoader("solon.review", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["markdown"] = lambda text: Markup(markdown.render(str(text)))
-    made.filters["date"] = _date
-    made.filters["percent"] = lambda share: "-" if share is None else f"{100 * share:.0f}%"
-    made.filters["visible"] = lambda text: markdown.name_hidden(str(text))
-    made.globals["version"] = __version__
-    return made
+    templates.filters["markdown"] = lambda text: Markup(markdown.render(str(text)))
+    templates.filters["date"] = _date
+    templates.filters["percent"] = lambda share: "-" if share is None else f"{100 * share:.0f}%"
+    templates.filters["visible"] = lambda text: markdown.name_hidden(str(text))
+    templates.globals["version"] = __version__
+    return templates
 
 
 def _date(seconds: float | None) -> str:
@@ -41,10 +41,10 @@ def _date(seconds: float | None) -> str:
 
 
 def render(name: str, **values: Any) -> str:
-    """A template as text."""
+    """Return a template, filled in with values, as text."""
     return environment().get_template(name).render(**values)
 
 
 def page(room: Room, caller: Caller, name: str, **values: Any) -> HTMLResponse:
-    """A whole page for someone who is logged in."""
+    """Return a whole page for someone who is logged in: a template, filled in with values."""
     return HTMLResponse(render(name, expert=caller.expert, csrf=csrf_token(room, caller.session), **values))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOTED_AT_ONCE = 20
 REPLAY_SECONDS = 8.0
-"""So long an undo waits for its review to be open again."""
+"""Seconds that an undo waits until its review is open again."""
 
 TOLD = {
     "decided": "Saved.",
@@ -55,19 +55,26 @@ TOLD = {
 
 
 async def write(room: Room, function: Callable[[Connection], T]) -> T:
-    """Run a short function in the group-commit writer."""
+    """Return what a short function of a connection returns, run in the store's writer and committed.
+
+    It may be run again, so it must do nothing but read and write through its connection.
+    """
     result: T = await room.store.writer.run(function)
     return result
 
 
 async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOut:
-    """Lease the next review to the caller, or say why there is none."""
+    """Lease the next review to the caller and return it, or say why there is none.
+
+    Args:
+        exclude: assignments that are on screen or just answered.
+    """
     mix, store = room.options.mix, room.store
 
     def lease(connection: Connection) -> tuple[BlindItem | None, ExpertRow]:
         expert = caller.expert
         for _ in STAGES:
-            found = lease_next(
+            leased = lease_next(
                 connection,
                 expert,
                 exclude=exclude,
@@ -75,8 +82,8 @@ async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOu
                 reviewers=room.reviewers,
                 offer=partial(next_known, store, connection, expert, mix),
             )
-            if found is not None:
-                return _shown(room, connection, *found, caller), expert
+            if leased is not None:
+                return _shown(room, connection, *leased, caller), expert
             stage = move_on(store, connection, expert, mix)
             if stage == expert.stage:
                 break
@@ -94,15 +101,15 @@ async def hand_out(room: Room, caller: Caller, exclude: Sequence[str]) -> NextOu
 
 
 async def open_review(room: Room, caller: Caller, review_id: str) -> BlindItem:
-    """Lease one named review to the caller."""
+    """Lease one named review to the caller and return it as it is shown before the answer."""
 
-    def lease(connection: Connection) -> BlindItem:
-        found = lease_review(
+    def take(connection: Connection) -> BlindItem:
+        lease, review = lease_review(
             connection, caller.expert, review_id, match=room.options.match, reviewers=room.reviewers
         )
-        return _shown(room, connection, *found, caller)
+        return _shown(room, connection, lease, review, caller)
 
-    return await write(room, lease)
+    return await write(room, take)
 
 
 def _shown(room: Room, connection: Connection, lease: Lease, review: ReviewRow, caller: Caller) -> BlindItem:
@@ -154,8 +161,13 @@ def _empty(reason: EmptyReason, message: str, until: float | None = None) -> Nex
 
 
 async def note_shown(room: Room, caller: Caller, rows: Sequence[Mapping[str, Any]], *, why: bool) -> None:
-    """Note which items a list showed. With `why` it told what brought each here, which counts as having read it: the
-    reader's later answer to it is no blind evidence. The first time is noted."""
+    """Note in the audit log which items a list has shown.
+
+    Args:
+        rows: the list, each row with its `item_id`.
+        why: the list told what brought each item here. This counts as having read the item: a later answer of the
+            reader's to it is no blind evidence. Only the first time is noted.
+    """
     actor = caller.expert.actor
     ids = [str(row["item_id"]) for row in rows]
     if not ids:
@@ -179,7 +191,13 @@ def _note_read(room: Room, connection: Connection, actor: str, item_ids: Sequenc
 async def take_answer(
     room: Room, caller: Caller, given: DecisionIn, token: str, *, review_id: str
 ) -> DecisionOut:
-    """Take an answer in, once; with `next`, lease the next review in the same breath."""
+    """Store an answer under its lease and return what became of it; sent again, it changes nothing.
+
+    Args:
+        given: the answer, its times, and whether the next review is wanted at once.
+        token: the token of the lease.
+        review_id: the review that it answers.
+    """
     times: Mapping[str, Any] = given.times.model_dump()
 
     def answer(connection: Connection) -> AnswerResult:
@@ -215,7 +233,7 @@ async def take_answer(
 
 
 async def take_back(room: Room, caller: Caller, decision_id: str) -> UndoOut:
-    """Undo a decision, or a vote, of the caller's."""
+    """Undo a decision, or a vote, of the caller's; return its review too, where it is open again by then."""
 
     def back(connection: Connection) -> BlindItem | None:
         lease, review = take_answer_back(room.store, connection, caller.expert, decision_id, room.reviewers)
@@ -261,7 +279,7 @@ async def _wait_for_replay(room: Room, caller: Caller, decision_id: str) -> Blin
 
 
 def progress_of(room: Room, caller: Caller) -> Progress:
-    """One's own and the team's answers, and what waits."""
+    """Return how many answers the caller gave today and in all, how many the team gave, and how many reviews wait."""
     with room.store.connect() as connection:
         today, mine, team = count_answers(connection, caller.expert.actor)
     counts = room.live.counts()

@@ -28,7 +28,7 @@ BACKLOG = 128
 
 
 def is_loopback(host: str) -> bool:
-    """Can only this machine reach it?"""
+    """Tell whether an address can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -38,7 +38,12 @@ def is_loopback(host: str) -> bool:
 
 
 def check_bind(host: str, *, tls: bool, insecure_http: bool) -> str:
-    """A warning to print, or nothing.
+    """Return a warning to print, or nothing where serving at this address is safe.
+
+    Args:
+        host: the address to listen on.
+        tls: the server has a certificate.
+        insecure_http: serving in the clear was asked for.
 
     Raises:
         UsageError: others could reach it and read along, and that was not asked for.
@@ -53,7 +58,7 @@ def check_bind(host: str, *, tls: bool, insecure_http: bool) -> str:
 
 
 def first_link(project: Project, address: str, *, by: str) -> str:
-    """A login link for the first admin (or lead); without anyone, an admin named after the caller is added."""
+    """Return a login link for the first admin (or lead); without anyone, an admin named after the caller is added."""
     with project.store.connect() as connection:
         people = [one for one in list_experts(connection, revoked=False) if one.may("lead")]
     people.sort(key=lambda one: (one.role != "admin", one.created_at))
@@ -76,6 +81,13 @@ def serve(
     by: str,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; decisions in flight are finished first.
+
+    Args:
+        port: 0 takes a free one.
+        certificate: file of the TLS certificate; None serves in the clear.
+        key: file of its key.
+        say: is given the lines to print: the address, a login link, warnings.
+        by: who starts the server, for the audit log.
 
     Raises:
         UsageError: the port is taken.

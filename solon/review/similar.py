@@ -30,7 +30,13 @@ class Similar:
     def find(
         self, connection: Connection, item_id: str, recipe: str, most: int = MOST
     ) -> list[dict[str, Any]]:
-        """The most similar decided items: item, prompt, choice, rationale, principles, similarity in [0, 1]."""
+        """Return the decided items that are most similar to an item, the most similar first.
+
+        Each has item, prompt, choice, rationale, principles and similarity in [0, 1].
+
+        Args:
+            most: how many are returned at most.
+        """
         rows, index = self._index(connection, recipe)
         item, content = seed_content(connection, item_id)
         prompt = str(content.get("prompt") or "")
@@ -38,14 +44,14 @@ class Similar:
             return []
         open_ = items_asked_about(connection)
         scores = index.similar(prompt)
-        found: dict[str, dict[str, Any]] = {}
+        similar: dict[str, dict[str, Any]] = {}
         for place in scores.argsort()[::-1]:
             row, score = rows[int(place)], float(scores[int(place)])
-            if score < ALIKE or len(found) >= most:
+            if score < ALIKE or len(similar) >= most:
                 break
             if row.item_id == item_id or row.seed_id == item["seed_id"] or row.item_id in open_:
                 continue
-            found.setdefault(
+            similar.setdefault(
                 row.item_id,
                 {
                     "item": row.item_id,
@@ -56,7 +62,7 @@ class Similar:
                     "similarity": round(min(1.0, score), 3),
                 },
             )
-        return list(found.values())
+        return list(similar.values())
 
     def _index(self, connection: Connection, recipe: str) -> tuple[list[PrecedentRow], Index]:
         made = self._made.get(recipe)

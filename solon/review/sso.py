@@ -39,10 +39,15 @@ class Sso:
 
     @property
     def name(self) -> str:
+        """What the button of the login page says."""
         return self._config.name
 
     async def begin(self, redirect_uri: str) -> tuple[str, str]:
-        """Where to send the browser, and the value of the cookie that it must bring back."""
+        """Return the address to send the browser to, and the value of the cookie that it must bring back.
+
+        Raises:
+            SsoFailed: the provider cannot be reached, or is another one than configured.
+        """
         from authlib.common.security import generate_token
         from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
@@ -63,7 +68,12 @@ class Sso:
         return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}", str(self._signer.dumps(kept))
 
     async def finish(self, cookie: str, state: str, code: str) -> tuple[str, str | None]:
-        """Who has logged in: `issuer|subject`, and the address where the provider vouches for it.
+        """Return who has logged in, as `issuer|subject`, and their mail address where the provider has verified it.
+
+        Args:
+            cookie: the value that `begin` gave.
+            state: the provider's, out of the address that the browser came back to.
+            code: likewise.
 
         Raises:
             SsoFailed: saying what does not fit.
@@ -97,7 +107,7 @@ class Sso:
                     about["token_endpoint"], code=code, code_verifier=kept["verifier"]
                 )
                 keys = (await client.request("GET", about["jwks_uri"], withhold_token=True)).json()
-            found = jwt.decode(
+            decoded = jwt.decode(
                 str(token.get("id_token", "")), KeySet.import_key_set(keys), algorithms=ALGORITHMS
             )
             rules = jwt.JWTClaimsRegistry(
@@ -109,12 +119,12 @@ class Sso:
                 exp={"essential": True},
                 nonce={"essential": True, "value": kept["nonce"]},
             )
-            rules.validate(found.claims)
+            rules.validate(decoded.claims)
         except (OAuthError, JoseError, HTTPError, ValueError) as error:
             raise SsoFailed(
                 f"the provider's answer does not hold ({type(error).__name__})", next_step="begin again"
             ) from None
-        return dict(found.claims)
+        return dict(decoded.claims)
 
     async def _discover(self) -> dict[str, Any]:
         if self._about is None:
@@ -140,10 +150,10 @@ ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 
 
 def sso_of(store: Store, config: SsoConfig) -> Sso | None:
-    """The provider that the configuration names.
+    """Return the identity provider that the configuration names; None where it names none.
 
     Raises:
-        ConfigError: something is missing.
+        ConfigError: a package, the client's id or its secret is missing, or the issuer is no https address.
     """
     if not config.issuer:
         return None

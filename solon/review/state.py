@@ -38,11 +38,14 @@ class Options:
         work: deliver decisions to their graphs here; else `solon resume` or another server does.
         match: give experts reviews of their specialties and languages first, or only those.
         secure: set the cookie for TLS only.
-        answers: so many people are asked each question; a lead settles what they differ in.
+        answers: how many people are asked each question; a lead settles what they differ in.
         answers_below: further people are asked only where panel and first answer are less sure than this.
         mix: how known questions are mixed into the queue.
-        onboarding: new experts begin with the guidelines; `guidelines` is their text, as Markdown.
-        poll_seconds: how often decisions made elsewhere (the command line, another server) are looked for.
+        onboarding: new experts begin with the guidelines.
+        guidelines: their text, as Markdown.
+        poll_seconds: seconds between two looks for decisions made elsewhere (the command line, another server).
+        hooks: the webhooks that are told of events; None where there are none.
+        address: public address of the server, for single sign-on; empty: as the browser calls it.
     """
 
     work: bool = True
@@ -59,7 +62,7 @@ class Options:
 
 
 def options_of(config: ReviewConfig, **more: Any) -> Options:
-    """The options that the configuration gives.
+    """Return the options that the configuration gives, with `more`, which the command line gives.
 
     Raises:
         ConfigError: the file of the guidelines cannot be read.
@@ -87,7 +90,22 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
 
 @dataclass(slots=True)
 class Room:
-    """One server: its project, its people's ways in, its worker, what it has read of the law."""
+    """One server: its project, its people's ways in, its worker, what it has read of the law.
+
+    Attributes:
+        project: the project, open for as long as the server runs.
+        options: how the server runs.
+        tokens: checks bearer tokens.
+        signer: signs the cookies of browsers.
+        csrf_key: key of the CSRF tokens of its pages.
+        live: counts of the queue and their changes.
+        metrics: counters and gauges for Prometheus.
+        worker: carries decisions to their graphs; None where this server does not.
+        herald: tells webhooks of events; None where there are none.
+        jobs: works through exports, measurements and rejudging.
+        similar: finds decided items that resemble one.
+        sso: the identity provider; None where there is no single sign-on.
+    """
 
     project: Project
     options: Options
@@ -105,17 +123,18 @@ class Room:
 
     @property
     def store(self) -> Any:
+        """The project's store."""
         return self.project.store
 
     @property
     def reviewers(self) -> ReviewersConfig:
-        """Whose decision is final, as it is configured now."""
+        """Whose decision is final, as the project is configured now."""
         return self.project.config.reviewers
 
     def law(
         self, connection: Connection, constitution_id: str, rubric_id: str
     ) -> tuple[Constitution, Rubric]:
-        """The law that an item is pinned to; versions never change, so each is read once."""
+        """Return the constitution and rubric that an item is pinned to; versions never change, so each is read once."""
         for kind, model, law_id in (
             ("constitutions", Constitution, constitution_id),
             ("rubrics", Rubric, rubric_id),
@@ -129,7 +148,11 @@ class Room:
 
 
 def make_room(project: Project, options: Options) -> Room:
-    """Put a server's parts together; nothing runs yet."""
+    """Return a server with all its parts; nothing runs yet.
+
+    Raises:
+        ConfigError: single sign-on is configured and something of it is missing.
+    """
     from solon.review.jobs import Jobs
     from solon.review.live import Live
     from solon.review.metrics import Metrics
@@ -155,6 +178,6 @@ def make_room(project: Project, options: Options) -> Room:
 
 
 def get_room(request: Request) -> Room:
-    """The server that a request came to."""
+    """Return the server that a request came to."""
     room: Room = request.app.state.room
     return room

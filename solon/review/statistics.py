@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 def statistics(room: Room, connection: Connection, expert: ExpertRow) -> Statistics:
-    """What the caller's role may see. No ranking: people are listed by name."""
+    """Return the figures that a person may see: experts their own; leads everyone's, without ranking, and the runs'."""
     work, compared, agreed = work_by_actor(connection)
     right = known_outcomes(connection)
 
     def of(one: ExpertRow) -> ReviewerStats:
         return _stats(one, work.get(one.actor, Work()), right.get(one.actor, []))
 
-    found = Statistics(queue=QueueCounts(**room.live.counts()), me=of(expert))
+    figures = Statistics(queue=QueueCounts(**room.live.counts()), me=of(expert))
     if expert.may("lead"):
-        found.team = [of(one) for one in list_experts(connection)]
-        found.runs = run_statistics(room, connection)
-        found.compared, found.agreed = compared, agreed
-        found.agreement = _interval(agreed, compared)
-        found.repeated = _repeated(connection)
-    return found
+        figures.team = [of(one) for one in list_experts(connection)]
+        figures.runs = run_statistics(room, connection)
+        figures.compared, figures.agreed = compared, agreed
+        figures.agreement = _interval(agreed, compared)
+        figures.repeated = _repeated(connection)
+    return figures
 
 
 def _repeated(connection: Connection) -> list[SelfAgreement]:
@@ -54,11 +54,11 @@ def _repeated(connection: Connection) -> list[SelfAgreement]:
 
 
 def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
-    """Every run with where its items are and what it cost."""
-    found = []
+    """Return every run with where its items are and what it cost."""
+    figures = []
     for run in all_runs(connection):
         summary = room.project.summarize(run.id)
-        found.append(
+        figures.append(
             RunStats(
                 id=run.id,
                 recipe=run.recipe,
@@ -78,7 +78,7 @@ def run_statistics(room: Room, connection: Connection) -> list[RunStats]:
                 created_at=run.created_at,
             )
         )
-    return found
+    return figures
 
 
 def _stats(expert: ExpertRow, work: Work, right: list[bool]) -> ReviewerStats:

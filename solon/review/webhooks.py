@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 QUICK_TRIES = 3
 TIMEOUT = 10.0
 REST = 20.0
-"""A look that takes long, in a store with a long history, is followed by a rest of so many times its length."""
+"""After each look for events the store rests for so many times as long: a look is long where the history is."""
 
 
 class NotReached(SolonError):
@@ -56,7 +56,14 @@ class NotPublic(SolonError):
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Where events go, and how they are signed. `secret` is never printed."""
+    """Where events go, and how they are signed.
+
+    Attributes:
+        urls: addresses that are told.
+        events: names of the events that are told.
+        secret: shared with the receivers, signs every message; it is never printed.
+        private: addresses of private networks and of this machine are allowed, and http.
+    """
 
     urls: tuple[str, ...]
     events: tuple[str, ...]
@@ -68,10 +75,10 @@ class Hooks:
 
 
 def hooks_of(config: ReviewConfig) -> Hooks | None:
-    """The webhooks that the configuration asks for.
+    """Return the webhooks that the configuration asks for; None where it names no address.
 
     Raises:
-        ConfigError: an address or the secret will not do.
+        ConfigError: an address is not allowed, or the secret is missing or too short.
     """
     if not config.webhooks:
         return None
@@ -93,12 +100,12 @@ def hooks_of(config: ReviewConfig) -> Hooks | None:
 
 
 def sign(secret: bytes, timestamp: str, body: bytes) -> str:
-    """The value of `Solon-Signature`."""
+    """Return the value of the header `Solon-Signature` for a message; `timestamp` is that of `Solon-Timestamp`."""
     return "v1=" + hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
 def is_public(address: str) -> bool:
-    """May a message go there that must not reach this machine or its network?"""
+    """Tell whether this is an IP address that is public: neither of this machine nor of a private network."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -109,7 +116,10 @@ def is_public(address: str) -> bool:
 
 
 class PublicOnly(AbstractResolver):
-    """Names are looked up once, and the connection goes to what was checked: no answer can change in between."""
+    """Resolves host names, and refuses addresses that are not public.
+
+    A name is looked up once and the connection goes to what was checked: no answer can change in between.
+    """
 
     def __init__(self) -> None:
         self._inner = DefaultResolver()
@@ -117,17 +127,23 @@ class PublicOnly(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if any(not is_public(one["host"]) for one in found):
+        """Return the addresses of a host, as aiohttp asks for them.
+
+        Raises:
+            NotPublic: one of them is not public.
+        """
+        addresses = await self._inner.resolve(host, port, family)
+        if any(not is_public(one["host"]) for one in addresses):
             raise NotPublic(f"{host} is an address of a private network")
-        return found
+        return addresses
 
     async def close(self) -> None:
+        """Close the resolver behind this one; aiohttp calls it at the end."""
         await self._inner.close()
 
 
 class Herald:
-    """Looks for events and tells them, until it is stopped."""
+    """Looks for new events in the store and sends them to the webhooks, until it is stopped."""
 
     def __init__(self, store: Store, hooks: Hooks, poll_seconds: float = 2.0) -> None:
         self._store, self._hooks, self._poll = store, hooks, poll_seconds
@@ -137,9 +153,11 @@ class Herald:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
+        """Begin to look for events, as a task of the running event loop."""
         self._task = asyncio.create_task(self._work(), name="solon-webhooks")
 
     async def stop(self) -> None:
+        """Finish the round in hand, then end. What was not sent stays due for the next server."""
         self._stopping.set()
         if self._task is not None:
             await self._task
@@ -161,7 +179,7 @@ class Herald:
                     pass
 
     async def tell_all(self, http: aiohttp.ClientSession) -> None:
-        """Note what happened, and tell what is due."""
+        """Do one round: queue what has happened since the last look, and send what is due."""
         begun = time.monotonic()
         rows = await asyncio.to_thread(self._look)
         self._looked = time.monotonic() - begun

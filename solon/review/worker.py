@@ -1,4 +1,5 @@
-"""The worker inside the server: carries decisions to their graphs, learns from them, and moves what that moves.
+"""The worker inside the server: it carries decisions to their graphs, learns from them, and moves the items that this
+concerns.
 
 It starts no item that was never started: that is what `solon run` and `solon resume` are for.
 """
@@ -27,15 +28,20 @@ if TYPE_CHECKING:
     from solon.store.database.engine import Connection
 
 LOOK_FOR_BEGUN = 30.0
-"""Items that another process left on their way, and runs that could learn, are looked for this often."""
-
+"""Seconds between two looks for items that another process left on their way, and for runs that could learn."""
 
 LEARNS = ("waiting", "done", "stopped")
-"""A run that is being worked on learns by itself when it comes to rest."""
+"""Statuses of runs that the worker learns for; a run that a process works on learns when it comes to rest."""
 
 
 class Worker:
-    """Runs in the server's own event loop until it is stopped."""
+    """Applies decisions and learns from them, in the server's own event loop, until it is stopped.
+
+    Args:
+        project: the project; models are asked with its configuration.
+        live: is told what stops the worker.
+        poll_seconds: seconds between two looks at the store when nobody wakes it.
+    """
 
     def __init__(self, project: Project, live: Live, poll_seconds: float) -> None:
         self._project, self._live, self._poll = project, live, poll_seconds
@@ -50,10 +56,15 @@ class Worker:
         self._learned: dict[str, tuple[int, int]] = {}
 
     def start(self) -> None:
+        """Begin to work, as a task of the running event loop."""
         self._task = asyncio.create_task(self._work(), name="solon-review-worker")
 
     def wake(self, *, begun: bool = False) -> None:
-        """There is something to do; `begun`: an item has to be brought back to its review."""
+        """Make the worker look for work now, instead of at its next look.
+
+        Args:
+            begun: look for items on their way too: one has to be brought back to its review.
+        """
         self._begun = self._begun or begun
         self._wake.set()
 
@@ -102,7 +113,7 @@ class Worker:
             await self._say("")
 
     def _spell(self, error: Exception) -> str:
-        """What stopped it, in words; without its own where they may repeat a seed's."""
+        """What stopped the worker, in words; without those of a foreign error where they may repeat a seed's."""
         if isinstance(error, SolonError):
             return error.cause[:300]
         kind = type(error).__name__
@@ -150,7 +161,7 @@ class Worker:
         await self._settle(run_id)
 
     async def _settle(self, run_id: str) -> None:
-        """A run whose last review was answered is done."""
+        """Note a run as done where its last review was answered."""
         with self._project.store.connect() as connection:
             settled = is_settled(connection, run_id)
         if settled:
@@ -160,5 +171,5 @@ class Worker:
 
 
 def _make_meter(connection: Connection, run_id: str, limits: LimitsConfig) -> Meter:
-    """What the run has spent counts only towards a limit; without one its journal is not read for every delivery."""
+    """A meter with what the run has spent; where no limit asks for that, its journal is not read."""
     return Meter.make(limits, run_store.spent(connection, run_id)) if limits.any else Meter()

@@ -1,1 +1,1 @@
-"""The endpoints, one module per theme."""
+"""The endpoints of the API and the pages, one module per theme; a module of pages ends in `pages`, except `sso`."""

@@ -57,7 +57,7 @@ async def reply_to_outcome(room: TheRoom, caller: AnyExpert, case_id: AnId, give
 
 @page_router.get("/lead/adjudications")
 def cases_page(room: TheRoom, caller: Lead, state: State = "open") -> HTMLResponse:
-    """The list."""
+    """The page that lists disagreements in a state."""
     with room.store.connect() as connection:
         cases = case_lines(connection, caller.expert, None if state == "all" else state)
     return page(room, caller, "lead_cases.html", cases=cases, state=state)
@@ -67,7 +67,7 @@ def cases_page(room: TheRoom, caller: Lead, state: State = "open") -> HTMLRespon
 async def case_page(
     room: TheRoom, caller: Lead, case_id: AnId, problem: Annotated[str, Query(max_length=300)] = ""
 ) -> HTMLResponse:
-    """One case, with the form that settles it."""
+    """The page of one case, with the form that settles it."""
     case = await open_case(room, caller, case_id)
     yours = any(line.yours for line in _lines(room, caller) if line.id == case_id)
     return page(room, caller, "lead_case.html", case=case, yours=yours, problem=problem, given={})
@@ -80,7 +80,7 @@ def _lines(room: Room, caller: Caller) -> list[CaseLine]:
 
 @page_router.post("/lead/adjudications/{case_id}")
 async def settle_page(request: Request, room: TheRoom, case_id: AnId) -> Response:
-    """The form's answer."""
+    """Settle a case as the form says, and show it; what cannot be taken is shown with the form as it was."""
     caller, form = await read_form(request, room, "lead")
     choice, _, candidate = form.get("choice", "").partition(":")
     try:
@@ -100,17 +100,17 @@ async def settle_page(request: Request, room: TheRoom, case_id: AnId) -> Respons
 
 @page_router.get("/outcomes")
 def outcomes_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
-    """What came of one's own answers."""
+    """The page of what came of the caller's own answers."""
     with room.store.connect() as connection:
-        found = my_outcomes(connection, caller.expert)
+        outcomes = my_outcomes(connection, caller.expert)
         me = statistics(room, connection, caller.expert).me
         proposed = list_proposals(connection, None, actor=caller.expert.actor)
-    return page(room, caller, "outcomes.html", outcomes=found, me=me, proposed=proposed)
+    return page(room, caller, "outcomes.html", outcomes=outcomes, me=me, proposed=proposed)
 
 
 @page_router.post("/outcomes/{case_id}")
 async def reply_page(request: Request, room: TheRoom, case_id: AnId) -> Response:
-    """The form's reply."""
+    """Store the form's reply to an outcome, and go back to the list."""
     caller, form = await read_form(request, room)
     stance = form.get("stance", "")
     if stance not in ("accepts", "maintains"):

@@ -108,7 +108,7 @@ async def take_proposal(room: TheRoom, caller: Lead, proposal_id: AnId, given: T
 
 
 def job_out(room: Room, row: JobRow) -> JobOut:
-    """A job as it is told."""
+    """Return an export's job as the API shows it."""
     asked = ExportIn(**{name: row.asked[name] for name in ExportIn.model_fields if name in row.asked})
     return JobOut(
         id=row.id,

@@ -35,7 +35,7 @@ SAMPLE = 10
 
 @router.get("/lead/proposals")
 async def proposals_page(room: TheRoom, caller: Lead, state: State = "open") -> HTMLResponse:
-    """Principles that reviewers proposed."""
+    """The page of principles that reviewers proposed."""
     rows = await read_proposals(room, caller, state)
     return await asyncio.to_thread(_proposals, room, caller, rows, state)
 
@@ -60,7 +60,7 @@ def _proposals(
 
 @router.post("/lead/proposals/{proposal_id}/draft")
 async def draft_page(request: Request, room: TheRoom, proposal_id: AnId) -> Response:
-    """Take one up; the amendment's page goes on with it."""
+    """Take a proposal up as the form says, and go on to the page of the amendment that is drafted."""
     caller, form = await read_form(request, room, "lead")
     values: dict[str, Any] = {name: form.get(name, "") for name in ("text", "reason", "name")}
     try:
@@ -73,7 +73,7 @@ async def draft_page(request: Request, room: TheRoom, proposal_id: AnId) -> Resp
 
 @router.post("/lead/proposals/{proposal_id}/decline")
 async def decline_page(request: Request, room: TheRoom, proposal_id: AnId) -> Response:
-    """Decline one; its author reads why."""
+    """Decline a proposal; its author reads why."""
     caller, form = await read_form(request, room, "lead")
     why = form.get("why", "").strip()[:2000]
     actor = caller.expert.actor
@@ -106,13 +106,13 @@ def _told(error: Exception) -> str:
 
 @router.get("/lead/bulk")
 def bulk_page(room: TheRoom, caller: Lead) -> HTMLResponse:
-    """A form: which reviews, which answer."""
+    """The page with the form that asks which reviews get which one answer."""
     return _bulk(room, caller, {})
 
 
 @router.post("/lead/bulk")
 async def bulk_form(request: Request, room: TheRoom) -> Response:
-    """Count first; the number that was shown confirms it."""
+    """Count the reviews that fit, or decide them all where the form confirms the number that was shown."""
     caller, form = await read_form(request, room, "lead")
     try:
         given = _bulk_in(form)
@@ -151,7 +151,7 @@ def _bulk(room: Room, caller: Caller, form: dict[str, str], **told: Any) -> HTML
 
 @router.get("/lead/exports")
 def exports_page(room: TheRoom, caller: Lead) -> HTMLResponse:
-    """Exports that were asked for, and a form for another."""
+    """The page of exports that were asked for, with a form for another."""
     return _exports(room, caller)
 
 

@@ -138,7 +138,14 @@ def principles(room: TheRoom, _caller: Lead, constitution: Short = None) -> Prin
 
 
 def read_principles(room: Room, named: str | None = None) -> tuple[LawVersion, list[PrincipleUse]]:
-    """Uses under a constitution: a NAME (every version), NAME@VERSION, or without one the last in force."""
+    """Return a constitution and how often its principles were cited.
+
+    Args:
+        named: NAME counts every version, NAME@VERSION one; without it, the newest constitution in force.
+
+    Raises:
+        NotThere: there is none.
+    """
     with room.store.connect() as connection:
         if named:
             law = find_version(connection, "constitution", named)

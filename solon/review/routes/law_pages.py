@@ -45,7 +45,7 @@ PARTS_OF_SPLIT = range(1, 5)
 
 @router.get("/lead/amendments")
 def amendments(room: TheRoom, caller: Lead) -> HTMLResponse:
-    """Every amendment, the newest first."""
+    """The page that lists every amendment, the newest first."""
     with room.store.connect() as connection:
         rows = list_amendments(connection)
         names = {expert.actor: expert.name for expert in list_experts(connection)}
@@ -54,7 +54,7 @@ def amendments(room: TheRoom, caller: Lead) -> HTMLResponse:
 
 @router.get("/lead/amendments/{amendment_id}")
 def amendment(room: TheRoom, caller: Lead, amendment_id: AnId) -> HTMLResponse:
-    """One amendment: what it changes, what that would have done, and the vote."""
+    """The page of one amendment: what it changes, what that would have done, and the vote."""
     return _amendment(room, caller, amendment_id)
 
 
@@ -84,7 +84,7 @@ async def vote(request: Request, room: TheRoom, amendment_id: AnId) -> Response:
 
 @router.post("/lead/amendments/{amendment_id}/impact")
 async def measure(request: Request, room: TheRoom, amendment_id: AnId) -> Response:
-    """Begin a measurement within the limits of the form."""
+    """Begin a measurement within the limits of the form, and show the amendment."""
     lead, form = await read_form(request, room, "lead")
     try:
         limits = {"sample": _number(form, "sample", 200), **_limits(form)}
@@ -97,7 +97,7 @@ async def measure(request: Request, room: TheRoom, amendment_id: AnId) -> Respon
 
 @router.get("/lead/rejudge")
 def rejudging(room: TheRoom, caller: Lead) -> HTMLResponse:
-    """What new law may change, how judging it again stands, and a form to begin."""
+    """The page of what new law may change, how judging it again stands, and a form to begin."""
     return _rejudging(room, caller)
 
 
@@ -144,21 +144,21 @@ def _told(error: SolonError) -> str:
 
 @router.get("/lead/amendments/{amendment_id}/flips/{precedent_id}")
 async def flip(room: TheRoom, caller: Lead, amendment_id: AnId, precedent_id: AnId) -> HTMLResponse:
-    """One verdict that turned, beside the decided case."""
+    """The page of one verdict that turned, beside the decided case."""
     found = await write(room, lambda c: show_flip(room, c, amendment_id, precedent_id, caller.expert))
     return page(room, caller, "law_flip.html", flip=found, parts=PARTS)
 
 
 @router.get("/lead/principles")
 def principles(room: TheRoom, caller: Lead) -> HTMLResponse:
-    """How often each principle was cited, and won."""
+    """The page of how often each principle was cited, and how often the side it was cited for won."""
     law, found = read_principles(room)
     return page(room, caller, "law_principles.html", law=law, principles=found)
 
 
 @router.get("/law/propose/{review_id}")
 def propose_page(room: TheRoom, caller: AnyExpert, review_id: AnId) -> HTMLResponse:
-    """A form for a rule that a decision follows."""
+    """The page with a form to propose a rule that a decision follows."""
     return _propose(room, caller, review_id, {})
 
 
@@ -184,7 +184,7 @@ def _propose(
 
 @router.post("/law/propose/{review_id}")
 async def propose(request: Request, room: TheRoom, review_id: AnId) -> Response:
-    """Keep the rule as a draft."""
+    """Keep the rule of the form as a draft."""
     caller, form = await read_form(request, room)
     about: dict[str, Any] = {name: form.get(name, "") for name in ("text", "reason", "name")}
     about["first"] = form.get("place") == "first"
@@ -199,7 +199,7 @@ async def propose(request: Request, room: TheRoom, review_id: AnId) -> Response:
 
 @router.get("/law/split/{review_id}")
 def split_page(room: TheRoom, caller: AnyExpert, review_id: AnId) -> HTMLResponse:
-    """A form to divide a rule of the constitution that governs a decided case."""
+    """The page with a form to divide a rule of the constitution that governs a decided case."""
     return _split(room, caller, review_id, {})
 
 
@@ -219,7 +219,7 @@ def _split(
 
 @router.post("/law/split/{review_id}")
 async def split(request: Request, room: TheRoom, review_id: AnId) -> Response:
-    """Keep the division as a draft."""
+    """Keep the division of the form as a draft."""
     caller, form = await read_form(request, room)
     parts = [(form.get(f"text{n}", ""), form.get(f"name{n}", "")) for n in PARTS_OF_SPLIT]
     about: dict[str, Any] = {name: form.get(name, "") for name in ("principle", "reason")}

@@ -40,7 +40,7 @@ async def queue(
     why: bool = False,
     cursor: Short = "",
 ) -> HTMLResponse:
-    """Reviews, and on request why they are here; filters stand in the address."""
+    """The page of the queue: reviews, and on request why they are here; filters stand in the address."""
     asked = {"text": text, "recipe": recipe, "constitution": constitution, "reason": reason, "judge": judge}
     margins: dict[str, Any] = {"min_margin": _number(min_margin), "max_margin": _number(max_margin)}
     given: dict[str, Any] = {name: value.strip() or None for name, value in asked.items()}
@@ -76,7 +76,7 @@ def _number(words: str) -> float | None:
 
 @router.get("/items/{item_id}")
 async def item(room: TheRoom, caller: Lead, item_id: AnId) -> HTMLResponse:
-    """Everything behind an item."""
+    """The page of everything behind an item; that it was read is noted."""
     found = await read_lineage(room, caller.expert, item_id)
     with room.store.connect() as connection:
         names = {expert.actor: expert.name for expert in list_experts(connection)}
@@ -85,7 +85,7 @@ async def item(room: TheRoom, caller: Lead, item_id: AnId) -> HTMLResponse:
 
 @router.get("/reviewers")
 def reviewers(room: TheRoom, caller: Lead) -> HTMLResponse:
-    """Everyone's work and agreement, by name; no ranking."""
+    """The page of everyone's work and agreement, by name, without ranking."""
     with room.store.connect() as connection:
         found = statistics(room, connection, caller.expert)
     return page(room, caller, "lead_reviewers.html", found=found)
@@ -93,7 +93,7 @@ def reviewers(room: TheRoom, caller: Lead) -> HTMLResponse:
 
 @router.get("/runs")
 def runs(room: TheRoom, caller: Lead) -> HTMLResponse:
-    """Where the runs' items are and what they cost."""
+    """The page of where the runs' items are and what they cost."""
     with room.store.connect() as connection:
         found = run_statistics(room, connection)
     counts = room.live.counts()
@@ -102,7 +102,7 @@ def runs(room: TheRoom, caller: Lead) -> HTMLResponse:
 
 @router.get("/constitution")
 def constitution(room: TheRoom, caller: AnyExpert, old: Short = "", new: Short = "") -> HTMLResponse:
-    """Every version, and what one changes in another."""
+    """The page of every version of the constitutions, and what one changes in another."""
     laws = list_law(room, "constitutions")
     changes: list[Any] = diff_law(room, "constitutions", old, new) if old and new else []
     return page(room, caller, "constitution.html", laws=laws, changes=changes, asked={"old": old, "new": new})
@@ -112,7 +112,7 @@ def constitution(room: TheRoom, caller: AnyExpert, old: Short = "", new: Short =
 def log(
     room: TheRoom, caller: Lead, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
 ) -> HTMLResponse:
-    """Who did what."""
+    """The page of the audit log, the newest entries first; `before` is the entry at which the page before ended."""
     with room.store.connect() as connection:
         rows = list_entries(connection, before=before, limit=100)
         names = {expert.actor: expert.name for expert in list_experts(connection)}

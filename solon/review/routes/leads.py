@@ -75,7 +75,7 @@ async def list_reviews(
 def list_page(
     room: Room, filters: Filters, cursor: str | None, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """A page of the filtered list, and the cursor of the next."""
+    """Return a page of the filtered list of reviews, and the cursor of the next page; None at the end."""
     with room.store.connect() as connection:
         return list_filtered(connection, filters, cursor=cursor, limit=limit)
 
@@ -87,15 +87,19 @@ async def item_lineage(room: TheRoom, caller: Lead, item_id: AnId) -> Lineage:
 
 
 async def read_lineage(room: Room, expert: ExpertRow, some_id: str) -> dict[str, Any]:
-    """The lineage of an item, review or decision, noted in the audit log."""
+    """Return everything behind an item, known by its own id or that of a review or decision of it; reading is noted.
+
+    Raises:
+        NotThere: nothing has this id.
+    """
     from solon.errors import UsageError
 
     try:
-        found = await asyncio.to_thread(room.project.trace, some_id)
+        lineage = await asyncio.to_thread(room.project.trace, some_id)
     except UsageError as error:
         raise NotThere(error.cause, next_step=error.next_step) from None
-    await write(room, lambda c: append(room.store, c, expert.actor, "item.read", str(found["item"]["id"])))
-    return found
+    await write(room, lambda c: append(room.store, c, expert.actor, "item.read", str(lineage["item"]["id"])))
+    return lineage
 
 
 @router.get("/reviews/{review_id}", response_model_exclude_unset=True)
@@ -114,7 +118,7 @@ def read_statistics(room: TheRoom, caller: AnyExpert) -> Statistics:
 
 
 def list_law(room: Room, kind: str) -> list[LawOut]:
-    """Every version of the constitutions or rubrics, the newest first."""
+    """Return every version of the constitutions or rubrics; `kind` is `constitutions` or `rubrics`."""
     keys = LawOut.model_fields
     with room.store.connect() as connection:
         rows = law_rows(connection, kind)
@@ -122,13 +126,17 @@ def list_law(room: Room, kind: str) -> list[LawOut]:
 
 
 def diff_law(room: Room, kind: str, old: str, new: str) -> list[ChangeOut]:
-    """What the second version changes in the first."""
-    found = {law.id: law for law in list_law(room, kind)}
+    """Return what the second version changes in the first, both given by their ids.
+
+    Raises:
+        NotThere: there is no such version.
+    """
+    versions = {law.id: law for law in list_law(room, kind)}
     for law_id in (old, new):
-        if law_id not in found:
+        if law_id not in versions:
             raise NotThere(f"there is no version {law_id}", next_step=f"see /api/v1/{kind}")
     model: Any = documents.Constitution if kind == "constitutions" else documents.Rubric
-    before, after = (model.model_validate(found[law_id].document) for law_id in (old, new))
+    before, after = (model.model_validate(versions[law_id].document) for law_id in (old, new))
     return [ChangeOut(**asdict(change)) for change in documents.diff(before, after)]
 
 
@@ -192,6 +200,7 @@ def audit_check(room: TheRoom, _caller: Lead, head: Short = None) -> AuditCheck:
 
 
 def expert_out(expert: ExpertRow, token: str | None = None, login: str | None = None) -> ExpertOut:
+    """Return a person as the API shows them; `token` and `login` only in the answer that makes them."""
     return ExpertOut(
         id=expert.id,
         name=expert.name,

@@ -46,7 +46,7 @@ router = APIRouter(include_in_schema=False)
 async def login_page(
     request: Request, room: TheRoom, link: Annotated[str, Query(max_length=100)] = ""
 ) -> Response:
-    """A link is spent by the button, not by looking: mail scanners open links too."""
+    """The login page. A link is spent by its button, not by opening the page: mail scanners open links too."""
     if not link and await session_caller(request, room) is not None:
         return RedirectResponse("/", 303)
     return HTMLResponse(render("login.html", link=link, problem="", sso=_sso(room)))
@@ -54,7 +54,7 @@ async def login_page(
 
 @router.post("/login")
 async def log_in(request: Request, room: TheRoom) -> Response:
-    """By the secret of a link, or by a token. A form of another site cannot log anyone in."""
+    """Log in by the secret of a link, or by a token. A form of another site cannot log anyone in."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise NotAllowed("the form did not come from this page", next_step="open the page itself")
     form = await form_fields(request)
@@ -83,6 +83,7 @@ async def _by_link(room: Room, secret: str) -> ExpertRow | None:
 
 @router.post("/logout")
 async def log_out(request: Request, room: TheRoom) -> Response:
+    """End the browser's session, in the store and here, and go to the login page."""
     caller = await session_caller(request, room)
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, path="/")
@@ -103,13 +104,14 @@ async def review_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
 
 @router.get("/page/csrf")
 async def fresh_csrf(room: TheRoom, caller: AnyExpert) -> dict[str, str]:
-    """After logging in over a form: the new session's CSRF token."""
+    """The CSRF token of the session as it is now, and its person: an open page asks where its own token was refused."""
     from solon.review.auth import csrf_token
 
     return {"csrf": csrf_token(room, caller.session), "expert": caller.expert.id}
 
 
 def item_html(item: BlindItem) -> str:
+    """Return a review before its answer as the HTML of the page."""
     return render("_item.html", item=item)
 
 
@@ -121,27 +123,27 @@ def _with_html(given: NextOut) -> dict[str, Any]:
 
 @router.post("/page/next")
 async def page_next(room: TheRoom, caller: AnyExpert, asked: NextIn) -> dict[str, Any]:
-    """Like the API's `next`, with the item's HTML."""
+    """Lease the next review, as the API's `next` does, with the item's HTML."""
     return await asyncio.to_thread(_with_html, await hand_out(room, caller, asked.exclude))
 
 
 @router.post("/page/decide/{review_id}")
 async def page_decide(room: TheRoom, caller: AnyExpert, review_id: AnId, given: DecisionIn) -> dict[str, Any]:
-    """Like the API's decision, with progress."""
+    """Take an answer, as the API's decision does, with the caller's progress."""
     taken = await take_answer(room, caller, given, given.token or "", review_id=review_id)
     return {**taken.model_dump(), "progress": progress_of(room, caller).model_dump()}
 
 
 @router.post("/page/undo/{decision_id}")
 async def page_undo(room: TheRoom, caller: AnyExpert, decision_id: AnId) -> dict[str, Any]:
-    """Like the API's undo, with the HTML of the item where it is open again."""
+    """Take an answer back, as the API's undo does, with the HTML of the item where it is open again."""
     back = await take_back(room, caller, decision_id)
     return {**back.model_dump(), "html": item_html(back.item) if back.item is not None else ""}
 
 
 @router.get("/page/diff/{assignment_id}")
 async def page_diff(room: TheRoom, caller: AnyExpert, assignment_id: AnId) -> HTMLResponse:
-    """The two candidates as a word diff, in the order that the person sees."""
+    """The two candidates as a word diff, in the order that the person sees; that it was read is noted."""
     actor = caller.expert.actor
 
     def note(connection: Connection) -> None:

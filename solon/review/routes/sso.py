@@ -22,7 +22,7 @@ Part = Annotated[str, Query(max_length=4000)]
 
 @router.get("/sso")
 async def go(request: Request, room: TheRoom) -> Response:
-    """To the identity provider."""
+    """Send the browser to the identity provider."""
     if room.sso is None:
         raise NotThere("there is no single sign-on here", next_step="log in with your link or token")
     address = room.options.address or str(request.base_url)
@@ -39,7 +39,7 @@ async def go(request: Request, room: TheRoom) -> Response:
 
 @router.get("/sso/back")
 async def back(request: Request, room: TheRoom, state: Part = "", code: Part = "") -> Response:
-    """From the identity provider, with whoever has logged in there."""
+    """Log in whoever comes back from the identity provider and is an expert here."""
     if room.sso is None:
         raise NotThere("there is no single sign-on here", next_step="log in with your link or token")
     try:
