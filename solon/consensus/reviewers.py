@@ -29,7 +29,7 @@ class Reviewer:
         name: of the reviewer.
         reliability: probability of a right answer, shrunk towards what is believed of anyone.
         n: blind answers that it rests on.
-        interval: exact 95% interval of the reliability.
+        interval: 95% interval of the reliability.
     """
 
     name: str

@@ -19,7 +19,7 @@ NEARLY = 0.5
 
 
 def splits_of(versions: Iterable[Document]) -> dict[str, tuple[str, ...]]:
-    """old id -> what it was split into, over versions of one name."""
+    """Return, by old id, what it was split into, over versions of one name."""
     from solon.law.amendments import parts_of
 
     found: dict[str, dict[str, None]] = {}
@@ -31,7 +31,9 @@ def splits_of(versions: Iterable[Document]) -> dict[str, tuple[str, ...]]:
 
 
 def successors(splits: dict[str, tuple[str, ...]], old: str) -> tuple[str, ...]:
-    """What an id leads to in the end, where its parts were split again; empty where it was never split."""
+    """Return what an id leads to in the end, where its parts were split again; empty where it was never
+    split.
+    """
     found: dict[str, None] = {}
     seen = {old}
     waiting = list(splits.get(old, ()))
@@ -48,7 +50,9 @@ def successors(splits: dict[str, tuple[str, ...]], old: str) -> tuple[str, ...]:
 
 
 def may_belong(text: str, parts: Sequence[Principle | Criterion]) -> tuple[str, ...]:
-    """Ids of the parts that a text resembles, the nearest first; all of them where it resembles none (lexical)."""
+    """Return the ids of the parts that a text resembles in its words, the nearest first; all of them where it
+    resembles none.
+    """
     scores = Index([part.text for part in parts]).similar(text)
     best = float(max(scores, default=0.0))
     ranked = sorted(zip(scores, parts, strict=True), key=lambda pair: -float(pair[0]))
