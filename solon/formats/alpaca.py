@@ -12,6 +12,7 @@ from solon.formats.records import ExportRow
 
 
 def alpaca(row: ExportRow) -> Iterator[Piece]:
+    """Yield the record as one Alpaca row, or why it has none; earlier turns become `history`."""
     answer, exchange = find_answer(row), find_exchange(row)
     if isinstance(answer, LeftOut):
         yield answer

@@ -21,7 +21,15 @@ SINGLE = ("accept", "reject")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A review as it leaves: `candidates` are (id, text), in the order in which they are shown."""
+    """A review as it leaves for another tool.
+
+    Attributes:
+        review: id of the review.
+        recipe: name of the recipe that made the item.
+        prompt: the request.
+        input: what stands below the request; may be empty.
+        candidates: (id, text) of each answer, in the order in which they are shown.
+    """
 
     review: str
     recipe: str
@@ -31,7 +39,7 @@ class Question:
 
 
 def write_argilla(question: Question) -> dict[str, Any]:
-    """A record for `rg.Record.from_dict`, under `argilla_settings`."""
+    """Return a review as a record for `rg.Record.from_dict`, to be read under `argilla_settings`."""
     return {
         "id": question.review,
         "fields": _shown(question),
@@ -43,7 +51,11 @@ def write_argilla(question: Question) -> dict[str, Any]:
 
 
 def argilla_settings(kind: str) -> dict[str, Any]:
-    """Fields and questions of a dataset for `rg.Settings.from_json`, for reviews of `pair` or `single`."""
+    """Return the fields and questions of a dataset for `rg.Settings.from_json`.
+
+    Args:
+        kind: `pair` for reviews of two answers, else those of a single one.
+    """
     answers, labels = (("answer_1", "answer_2"), PAIR) if kind == "pair" else (("answer_1",), SINGLE)
     text = {"type": "text", "use_markdown": False}
     choice = {
@@ -74,7 +86,14 @@ def argilla_settings(kind: str) -> dict[str, Any]:
 
 
 def read_argilla(row: Row) -> Imported:
-    """A record of `records.to_json`: of a review that Solon wrote, or with `prompt`, `answer_1`, `answer_2` fields."""
+    """Return what people answered in a record of Argilla's `records.to_json`.
+
+    It is the record of a review that Solon wrote, or any with the fields `prompt`, `answer_1` and, of a pair,
+    `answer_2`.
+
+    Raises:
+        RowProblem: it is neither, or an answer is none that is known.
+    """
     answers = as_object(row.get("responses"))
     why = {str(one.get("user_id")): one.get("value") for one in _each(answers, "rationale")}
     said = []
@@ -87,13 +106,19 @@ def read_argilla(row: Row) -> Imported:
 
 
 def write_label_studio(question: Question) -> dict[str, Any]:
-    """A task; `LABEL_STUDIO_PAIR` and `LABEL_STUDIO_SINGLE` are the labelling interfaces."""
+    """Return a review as a task; `LABEL_STUDIO_PAIR` and `LABEL_STUDIO_SINGLE` are the labelling interfaces
+    for it.
+    """
     facts = {"review_id": question.review, "recipe": question.recipe, **_named(question)}
     return {"data": {**_shown(question), **facts}}
 
 
 def read_label_studio(row: Row) -> Imported:
-    """A task of the JSON export with its annotations; cancelled ones say nothing."""
+    """Return what people answered in a task of Label Studio's JSON export; cancelled annotations say nothing.
+
+    Raises:
+        RowProblem: it has no data, or an answer is none that is known.
+    """
     data = as_object(row.get("data"))
     if not data:
         raise RowProblem("the task has no data")

@@ -66,7 +66,10 @@ _CONTEXT: dict[str, Any] = {
 def write_croissant(
     summary: ExportSummary, form: Format, *, name: str, licence: str = "", limits: Sequence[str] = ()
 ) -> str:
-    """The metadata as JSON-LD; paths of `summary.files` are relative to it. One record set for each file."""
+    """Return the metadata as JSON-LD, with one record set for each file that has rows.
+
+    Paths of `summary.files` are relative to it. Arguments as of `card.write_card`.
+    """
     facts = summary.facts
     found: dict[str, Any] = {
         "@context": _CONTEXT,

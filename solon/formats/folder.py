@@ -27,9 +27,10 @@ CARD, CROISSANT, DATA = "README.md", "croissant.json", "data"
 class About:
     """What only its owner can say of a data set.
 
-    Args:
+    Attributes:
         name: its title; default: the folder's name.
-        licence: of the set as a whole (an SPDX identifier); default: the seeds' own, where they all state the same.
+        licence: of the set as a whole (an SPDX identifier); default: the seeds' own, where they all state the
+            same.
         limits: what it does not know, one sentence each.
     """
 
@@ -41,12 +42,19 @@ class About:
 def export_folder(
     rows: Iterable[ExportRow], *, format: str, path: str | Path, about_set: About = About(), **options: Any
 ) -> ExportSummary:
-    """Write `data/`, `README.md`, `croissant.json` and the manifest into a new folder; options as of `export`.
+    """Write `data/`, `README.md`, `croissant.json` and the manifest into a new folder, and return what was
+    written.
 
     The folder appears under its name only when it is complete.
 
+    Args:
+        format: name of the format.
+        about_set: what the card says beyond what was counted.
+        options: as of `export`.
+
     Raises:
-        UsageError: there is something at `path` already. SolonError: it cannot be written.
+        UsageError: there is something at `path` already.
+        SolonError: it cannot be written.
     """
     form, target = find_format(format), Path(path)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

@@ -23,6 +23,7 @@ _SPEAKER = {"system": "system", "user": "human", "assistant": "gpt"}
 
 
 def sft(row: ExportRow) -> Iterator[Piece]:
+    """Yield the conversation with the accepted answer last, or why there is none."""
     answer = find_answer(row)
     if isinstance(answer, LeftOut):
         yield answer
@@ -31,6 +32,9 @@ def sft(row: ExportRow) -> Iterator[Piece]:
 
 
 def llama_factory_sft(row: ExportRow) -> Iterator[Piece]:
+    """Yield the conversation as LLaMA-Factory reads it, the system prompt in a column of its own, or why
+    there is none.
+    """
     answer, exchange = find_answer(row), find_exchange(row)
     if isinstance(answer, LeftOut):
         yield answer
@@ -42,6 +46,7 @@ def llama_factory_sft(row: ExportRow) -> Iterator[Piece]:
 
 
 def llama_factory(row: ExportRow) -> Iterator[Piece]:
+    """Yield the pair as LLaMA-Factory's preference trainers read it, or why there is none."""
     pair, exchange = find_pair(row), find_exchange(row)
     if isinstance(pair, LeftOut):
         yield pair

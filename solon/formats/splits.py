@@ -10,7 +10,8 @@ Split = Literal["train", "test"]
 
 
 def split_of(group: str, key: str, fraction: float) -> Split:
-    """Where a group belongs. It never moves, whatever else is exported; a larger `fraction` only adds groups.
+    """Return where a group belongs. It never moves, whatever else is exported; a larger `fraction` only adds
+    groups to `test`.
 
     Args:
         key: names the split; another key deals the groups anew.

@@ -114,7 +114,7 @@ class AmendmentFile(LawModel):
         scope: of the version that it amends.
         reason: why, in words; it must not be empty.
         cites: ids, or their beginnings, of decisions that it rests on.
-        overrules: ids, or their beginnings, of decisions that would be decided otherwise under it.
+        overrules: ids, or their beginnings, of decisions that the new rule declares wrong.
         changes: the edits, in the order in which they are applied.
     """
 
