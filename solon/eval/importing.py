@@ -1,7 +1,8 @@
-"""Existing preference and label sets, recorded panels and other tools' annotations into a store.
+"""Bring existing preference and label sets, recorded panels and other tools' annotations into a store.
 
-Rows become seeds of a run, with their answers as candidates; verdicts that they bring take the panel's place, so that
-no model is asked; what people said of them answers the reviews through the outbox, under the channel `import`.
+Rows become seeds of a run, with their answers as candidates; verdicts that they bring take the panel's place,
+so that no model is asked; what people said of them answers the reviews through the outbox, under the channel
+`import`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,22 @@ MOST_BYTES = 512 * 1024 * 1024
 
 
 class Imports(BaseModel):
-    """What an import did. `unused`: answers that no review was open for, by reason; `first` bad rows are named."""
+    """What an import did.
+
+    Attributes:
+        format: name of the format.
+        run_id: the run that the rows became; None where the file only answers reviews.
+        recipe: recipe of that run; None without one.
+        rows: rows that were read.
+        seeds: rows that became seeds of the run.
+        decisions: answers that were taken as decisions.
+        counted: whether an expert vouched for them, so that they count for reliability and certificates.
+        unused: answers that were not taken, by reason, and rows without one.
+        accepted: items of the run that are accepted.
+        pending_review: items of the run that wait for an expert.
+        bad_rows: rows that were refused.
+        bad_rows_file: where these are listed with their reasons; None where there are none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +91,7 @@ class _Read:
 
 
 def format_names() -> list[str]:
-    """Formats that `import_file` reads."""
+    """Return the names of the formats that `import_file` reads."""
     return sorted([*imports.FORMATS, *annotation.FORMATS, PANEL])
 
 
@@ -89,19 +105,22 @@ def import_file(
     expert: ExpertRow | None = None,
     limit: int | None = None,
 ) -> Imports:
-    """Bring a file into the project's store; doing it again goes on where it stopped.
+    """Bring a file into the project's store, and return what that did; doing it again goes on where it
+    stopped.
 
     Args:
-        judge: ask the panel of the configuration about the rows too; without it no model is asked, and only verdicts
-            that the file brings weigh.
-        policy: of routing; `always` opens a review of every row, so that every answer of the file is a decision.
+        judge: ask the panel of the configuration about the rows too; without it no model is asked, and only
+            verdicts that the file brings weigh.
+        policy: of routing; `always` opens a review of every row, so that every answer of the file is a
+            decision.
         expert: who vouches for the answers as theirs, given blind; only then they count for reliability,
-            calibration and certificates. Without, they move their items and are precedents, nothing else; a run that
-            measures takes none.
+            calibration and certificates. Without, they move their items and are precedents, nothing else; a
+            run that measures takes none.
         limit: take the first so many rows.
 
     Raises:
-        UsageError: no such format. TokenWanted: nobody vouches for the answers, and the policy measures.
+        UsageError: no such format.
+        TokenWanted: nobody vouches for the answers, and the policy measures.
         SeedError: the file cannot be read, or no row can be used.
     """
     file = Path(path)
