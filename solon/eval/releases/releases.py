@@ -51,7 +51,13 @@ _SUFFIX = {"csv": ".csv", "csv-spreadsheet": ".csv", "parquet": ".parquet"}
 
 
 class Check(BaseModel):
-    """One thing that a verification looked at."""
+    """One thing that a verification looked at.
+
+    Attributes:
+        name: what was looked at.
+        passed: whether it is as it should be.
+        told: what was seen, in words.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,7 +67,13 @@ class Check(BaseModel):
 
 
 class Verification(BaseModel):
-    """`passed` only where every check did."""
+    """What the verification of a release found.
+
+    Attributes:
+        release: its name.
+        passed: True only where every check passed.
+        checks: in the order in which they were made.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -86,19 +98,27 @@ def create_release(
     gate: Gate | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Freeze what an export would write now; returns the manifest. Where an earlier call was ended between the seal of
-    this release and its place, what that one sealed is put there.
+    """Freeze what an export would write now into a folder, and return the manifest.
+
+    Where an earlier call was ended between the seal of this release and its place, what that one sealed is
+    put there.
 
     Args:
-        constitution, as_of: only what was accepted under this version, or stood at the end of that day, as for an
-            export; run_id, all_runs: as for an export.
-        gate: benchmarks that the release must be clean of. What it leaves out is noted row by row, so that the
-            release can be verified without the benchmarks.
+        name: of the release.
+        folder: where it goes; it must not exist.
+        format: name of the export format.
+        constitution, as_of: only what was accepted under this version, or stood at the end of that day, as
+            for an export.
+        run_id, recipe, all_runs: as for an export.
+        actor: who makes it, for the store's log.
+        created_at: time of making, in seconds since 1970; None: now.
+        gate: benchmarks that the release must be clean of. What it leaves out is noted row by row, so that
+            the release can be verified without the benchmarks.
         options: of `solon.formats.exports.export`.
 
     Raises:
-        UsageError: the name is taken or no name, the folder exists, there is no such version, or another process is
-            making this release.
+        UsageError: the name is taken or no name, the folder exists, there is no such version, or another
+            process is making this release.
         SolonError: it was sealed and cannot be put in its place; the same call goes on.
         Contaminated: a record holds a text of a benchmark, and the gate does not drop it.
     """
@@ -256,7 +276,10 @@ def _freeze(
 
 
 def verify_release(store: Store, folder: Path) -> Verification:
-    """Check hashes and the seal, then rebuild every file from the store and compare the bytes."""
+    """Return whether a release is what was sealed, and whether it can be rebuilt.
+
+    Hashes and the seal are checked; then every file is rebuilt from the store and compared byte by byte.
+    """
     manifest = read_manifest(folder)
     name = str(manifest["name"])
     with store.connect() as connection:
@@ -278,7 +301,7 @@ def verify_release(store: Store, folder: Path) -> Verification:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """`release.json` of a folder.
+    """Return what `release.json` of a folder holds.
 
     Raises:
         UsageError: there is none, or it is none of ours.
@@ -297,7 +320,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """The frozen rows of a release."""
+    """Yield the frozen rows of a release.
+
+    Raises:
+        UsageError: they cannot be read.
+    """
     try:
         with (folder / ROWS).open(encoding="utf-8") as stream:
             for line in stream:
@@ -309,7 +336,7 @@ def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def freeze_row(row: ExportRow) -> dict[str, Any]:
-    """A record without its texts, and one hash over them."""
+    """Return a record without its texts, and with one hash over them."""
     content = {f.name: getattr(row, f.name) for f in fields(ExportRow) if f.name not in TEXTS}
     texts = json.dumps([getattr(row, name) for name in TEXTS], sort_keys=True, ensure_ascii=True)
     return {**content, "texts_sha256": hashlib.sha256(texts.encode()).hexdigest()}

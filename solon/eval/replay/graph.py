@@ -26,10 +26,17 @@ ROUNDS = 20
 
 
 def run_graph(items: Sequence[RecordedItem], model: ConsensusModel, policy: str) -> list[Routed]:
-    """Send recorded pairs through a run in a scratch store; what comes back was read from that store.
+    """Send recorded pairs through a run in a scratch store, and return what the graph did with each.
 
-    The recorded people are the experts: they answer what waits, the answers are learned from as in any run, and the run
-    goes on until nothing waits for them.
+    The recorded people are the experts: they answer what waits, the answers are learned from as in any run,
+    and the run goes on until nothing waits for them.
+
+    Args:
+        model: the consensus by which the verdicts are judged for the result.
+        policy: of routing, as `replay` takes it.
+
+    Raises:
+        UsageError: the file does not record pairs.
     """
     if set(model.outcomes) != {"A", "B"}:
         raise UsageError(
@@ -89,7 +96,7 @@ def _answer(project: Workspace, gold: Mapping[str, str | None]) -> set[str]:
 
 
 def recorded_verdicts(item: RecordedItem) -> list[dict[str, Any]]:
-    """The verdicts of a recorded item as a seed's column `verdicts`."""
+    """Return the verdicts of a recorded item as a seed's column `verdicts`."""
     return [
         {
             "judge": verdict.judge,

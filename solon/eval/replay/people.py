@@ -50,7 +50,15 @@ def measure_reviewers(
     recording: Recording, items: Sequence[RecordedItem], ballots: Ballots, gold: Ints, kind: str, labels: int,
     shares: Sequence[float], seed: int, correlation: float,
 ) -> dict[str, Any]:  # fmt: skip
-    """What the reviews of one `kind` of reviewer would be worth; `why_not` where too few people answered."""
+    """Return what the reviews of one kind of reviewer would be worth; `why_not` says where too few people
+    answered.
+
+    Args:
+        kind: `oracle` (always right), `single` (one place in the list of people) or `worker` (another person
+            each time).
+        labels: decisions known beforehand.
+        shares: of the items that the reviewer is asked about.
+    """
     seeds = 21
     base: dict[str, Any] = {"kind": kind}
     if kind == "oracle":
@@ -131,7 +139,7 @@ def _crowd_worker(
 
 
 def find_ceiling(items: Sequence[RecordedItem], recording: Recording) -> dict[str, Any]:
-    """How often two of the people agree, and the best that anything could agree with one of them."""
+    """Return how often two of the people agree, and the best that anything could agree with one of them."""
     found = measure_ceiling([i.human[:10] for i in items], outcomes=len(recording.outcomes), draws=300)
     return {
         "pairwise": found.agreement, "ci": list(found.interval), "items": found.items,
@@ -140,7 +148,7 @@ def find_ceiling(items: Sequence[RecordedItem], recording: Recording) -> dict[st
 
 
 def measure_crowd(items: Sequence[RecordedItem], recording: Recording, gold: Ints) -> dict[str, Any]:
-    """How right the workers are together, by Dawid and Skene's model and by MACE."""
+    """Return how right the workers are together, by Dawid and Skene's model and by MACE."""
     index = {o: i for i, o in enumerate(recording.outcomes)}
     rows = [
         (row, v.judge, index[v.outcome])

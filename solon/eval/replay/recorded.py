@@ -28,7 +28,16 @@ _UNSURE = {"unsure", "unknown", "n/a", "na", "", "none", "null"}
 
 @dataclass(frozen=True, slots=True)
 class RecordedItem:
-    """One item: its verdicts, what the people said, and the answer that counts (None: no agreed answer)."""
+    """One item of a recording.
+
+    Attributes:
+        id: of the item, or its line.
+        verdicts: of the judges; of a file of crowd labels, of the workers.
+        gold: the answer that counts; None where there is no agreed one.
+        human: what the people said, one outcome each.
+        subset: name of the part of the file that it belongs to; may be empty.
+        people: who said it, one for each of `human`; empty where nobody is named.
+    """
 
     id: str
     verdicts: tuple[Vote, ...]
@@ -40,7 +49,15 @@ class RecordedItem:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A file of one kind. ``kind``: pair | scores | labels. ``dirt``: what was odd in it, with counts."""
+    """A file of recorded verdicts, all of one kind.
+
+    Attributes:
+        file: its name.
+        kind: `pair`, `scores` or `labels`.
+        outcomes: what was chosen from.
+        items: in the order of the file.
+        dirt: what was odd in it, with counts.
+    """
 
     file: str
     kind: str
@@ -49,18 +66,22 @@ class Recording:
     dirt: Mapping[str, int] = field(default_factory=dict)
 
     def judges(self) -> tuple[str, ...]:
-        """Names of all seats in the file, sorted."""
+        """Return the names of all seats in the file, sorted."""
         return tuple(sorted({v.seat for item in self.items for v in item.verdicts}))
 
 
 def load(
     path: str | Path, *, panel: Sequence[str] | None = None, subset: str | None = None, seed: int = 0
 ) -> Recording:
-    """Read a recording. Bad lines raise UsageError with file and line; odd values are counted as dirt.
+    """Return a recording. Odd values are counted as dirt.
 
-    ``panel``: names of judges; one without ``#`` takes every order and run of that judge. ``subset``:
-    keeps the rows whose ``subset`` contains this text. ``seed`` shuffles the responses of score files,
-    whose right answer is always recorded first.
+    Args:
+        panel: names of judges; one without ``#`` takes every order and run of that judge. None: all.
+        subset: keeps the rows whose ``subset`` contains this text.
+        seed: shuffles the responses of score files, whose right answer is always recorded first.
+
+    Raises:
+        UsageError: a line is bad (naming file and line), no row is left, or there is no such judge.
     """
     path = Path(path)
     dirt: Counter[str] = Counter()
@@ -84,7 +105,11 @@ def load(
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a recording, each with an `id`. Raises UsageError naming file and line."""
+    """Yield the objects of a recording, each with an `id`.
+
+    Raises:
+        UsageError: naming file and line.
+    """
     try:
         handle = path.open(encoding="utf-8")
     except OSError as error:

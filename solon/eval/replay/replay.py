@@ -33,8 +33,14 @@ _POLICY = re.compile(rf"^{_PLAIN}$|^(certified)(?:\((0?\.[0-9]+)(?:, *(0?\.[0-9]
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What the graph did with one recorded item: its consensus, and where routing sent it (accept, review, ...).
-    ``asked``: of the recorded people, sooner or later; ``final``: the outcome of its record.
+    """What the graph did with one recorded item.
+
+    Attributes:
+        item: id of the item.
+        consensus: what the panel thinks of it.
+        route: where routing sent it (accept, review, ...).
+        asked: whether the recorded people were asked about it, sooner or later.
+        final: `A` or `B`, which its record chose; None where it chose neither.
     """
 
     item: str
@@ -54,11 +60,24 @@ def replay(
     delta: float = 0.1, policy: str = "never", seed: int = 0, seeds: int = 100, splits: int = 200,
     plots: str | Path | None = None, run_graph: RunGraph | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """One report of a recorded file, ready for JSON. Raises UsageError for a file or option that makes no sense.
+    """Return one report of a recorded file, ready for JSON: what Solon would have asked, and what that had
+    been worth.
 
-    ``labels``: decisions known beforehand. ``alpha``: None certifies at .10 and .20. ``seeds``: random
-    draws of labels (at least 20). ``splits``: of the certification. ``run_graph``: without it verdicts are
-    judged directly, and the report says so.
+    Args:
+        panel, subset: as of ``recorded.load``.
+        labels: decisions known beforehand.
+        reviewer: ``oracle``, ``single`` or ``worker``, see ``people.measure_reviewers``.
+        budget: shares of the items that people are asked about.
+        alpha: of the certification; None certifies at .10 and .20.
+        delta: of the certification.
+        policy: of routing.
+        seeds: random draws of labels (at least 20).
+        splits: random halves of the certification.
+        plots: folder to draw into; None: no plots.
+        run_graph: runs the real graph; without it verdicts are judged directly, and the report says so.
+
+    Raises:
+        UsageError: a file or option makes no sense.
     """
     _check(reviewer, budget, policy, seeds)
     recording = load(path, panel=panel, subset=subset, seed=seed)

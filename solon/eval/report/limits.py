@@ -1,4 +1,4 @@
-"""What a report does not know, in plain words, from its own figures."""
+"""What a reader of a report might believe and should not, in plain words, from the report's own figures."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ def find_limits(
     drifting: Sequence[str] = (),
     stale: int = 0,
 ) -> tuple[str, ...]:
-    """One sentence for each thing that a reader might believe and should not.
+    """Return one sentence for each thing that a reader might believe and should not.
 
     Args:
+        counted: answers of experts that count.
         provisional: run -> records that were accepted while no certificate was in force.
+        money: what the runs cost; None where a price is not known.
+        with_texts: whether the report holds texts.
         drifting: where agreement fell over the weeks, and why that is said.
         stale: records whose law was amended since, and that were not judged again.
     """

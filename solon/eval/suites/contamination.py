@@ -26,8 +26,14 @@ ALIKE = 0.9
 
 
 class Overlap(BaseModel):
-    """A record and the benchmark line that it shares most with. `share`: of the line's n-grams found in the record,
-    or the cosine of the two."""
+    """A record and the benchmark line that it shares most with.
+
+    Attributes:
+        name: id of the record.
+        part: which of its texts: prompt, answer or rejected.
+        line: of the benchmark file.
+        share: of the line's n-grams that are found in the text, or the cosine of the two.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,8 +44,19 @@ class Overlap(BaseModel):
 
 
 class FileOverlap(BaseModel):
-    """One benchmark file. `records` share any n-gram with it, `dirty` at least half of one of its texts; `alike` come
-    close to one of its texts by their embeddings, which proves nothing."""
+    """What the records share with one benchmark file.
+
+    Attributes:
+        name: of the file.
+        texts: that it has.
+        too_short: texts of so few words that they are not looked for.
+        records: share of the records that have any n-gram in common with it.
+        dirty: share of the records that hold at least half of one of its texts.
+        worst: the largest overlaps, at most 50.
+        alike: share of the records that come close to one of its texts by their embeddings, which proves
+            nothing.
+        closest: the closest of those, at most 50.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,7 +71,14 @@ class FileOverlap(BaseModel):
 
 
 class Contamination(SuiteResult):
-    """`clean`: no record holds half or more of any benchmark text. `embedding`: what likeness was measured with."""
+    """Overlap of the records with benchmark files.
+
+    Attributes:
+        n_gram: words of an n-gram.
+        clean: True where no record holds half or more of any benchmark text.
+        embedding: what likeness was measured with.
+        files: one for each file.
+    """
 
     n_gram: int
     clean: bool
@@ -63,7 +87,7 @@ class Contamination(SuiteResult):
 
 
 def evaluate(material: Material) -> Contamination:
-    """Against every file of `--against`.
+    """Return the overlap of the records with every file of `--against`.
 
     Raises:
         UsageError: no file was named.

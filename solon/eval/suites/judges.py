@@ -29,7 +29,14 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What bias is measured on: who wrote a candidate, of which family, how long, with how much markdown."""
+    """What bias is measured on: a candidate without its text.
+
+    Attributes:
+        author: who wrote it.
+        family: model family of the author.
+        length: in characters.
+        marks: of Markdown.
+    """
 
     author: str
     family: str
@@ -38,7 +45,12 @@ class Written:
 
 
 class Bin(BaseModel):
-    """Part of a reliability plot: what the judge said on average, and how often it was right."""
+    """Part of a reliability plot.
+
+    Attributes:
+        said: mean probability that the judge gave its own side.
+        right: how often it was right.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,20 +59,35 @@ class Bin(BaseModel):
 
 
 class Judge(BaseModel):
-    """One seat. Biases compare it with the experts on the same pairs; above zero it has more of it than they.
+    """One seat of the panel, against the experts. Biases compare it with them on the same pairs; above zero
+    it has more of it than they.
 
     Attributes:
+        name: of the seat.
+        model: that speaks from it.
+        family: of the model.
+        verdicts: how many it gave.
         accuracy: share of the experts' preferences that it shares; its ties count one half.
         flips: share of pairs seen in both orders on which it changes sides.
         first_shown: share of its verdicts for the answer shown first; .5 without position bias.
-        prefers_longer, prefers_marked: over all its pairs.
-        length_bias, style_bias, self_preference: its share minus the experts', on pairs that both decided.
+        abstained: share of its verdicts that are abstentions.
+        prefers_longer: share of pairs of different length in which it prefers the longer answer.
+        length_bias: that share minus the experts', on pairs that both decided.
+        prefers_marked: share of pairs in which it prefers the answer with more Markdown.
+        style_bias: that share minus the experts', on pairs that both decided.
         own_family: pairs in which exactly one answer is of its own family.
+        self_preference: share of these in which it prefers its own family's answer minus the experts'.
         wins: of each author of answers against the others, as it is and at equal length.
-        ece, brier: of the probability it gives its own side, averaged over orders, with bootstrap intervals over
-            decided pairs. Noise only ever adds to an ECE, so that its interval lies too high where pairs are few.
-        cost_per_correct, tokens_per_correct: of its calls on what experts decided, by its correct verdicts there; what
-            nobody decided is in neither. None: prices unknown, or nothing correct.
+        ece: expected calibration error of the probability that it gives its own side, averaged over orders;
+            None where nothing was decided. Noise only ever adds to it, so that its interval lies too high
+            where pairs are few.
+        ece_interval: its bootstrap interval over decided pairs.
+        brier: mean squared error of that probability.
+        brier_interval: its bootstrap interval over decided pairs.
+        reliability: that probability against how often it was right.
+        cost_per_correct: of its calls on what experts decided, by its correct verdicts there; what nobody
+            decided is in neither. None: prices unknown, or nothing correct.
+        tokens_per_correct: the same in tokens.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,7 +117,7 @@ class Judge(BaseModel):
 
 
 class Judges(SuiteResult):
-    """`n`: decided pairs and single candidates that judges gave verdicts on."""
+    """Every judge of the runs. `n`: decided pairs and single candidates that judges gave verdicts on."""
 
     judges: tuple[Judge, ...]
 
@@ -106,7 +133,7 @@ class _Seat:
 
 
 def evaluate(material: Material) -> Judges:
-    """Every seat of the runs' panels, against the experts' counted decisions."""
+    """Return how every seat of the runs' panels does against the experts' counted decisions."""
     with material.store.connect() as connection:
         gold = _gold(counted(evaluation.answers(connection, material.run_ids)))
         seats = _read_seats(evaluation.paid_votes(connection, material.run_ids))

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 
 class Lengths(BaseModel):
-    """Words of an answer: the mean with its interval, and the quantiles."""
+    """Words of the answers.
+
+    Attributes:
+        mean: with its interval.
+        shortest: words of the shortest answer.
+        median: over all answers.
+        longest: words of the longest answer.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,15 +47,28 @@ class Lengths(BaseModel):
 
 
 class Quality(SuiteResult):
-    """`n`: answers read (chosen ones of pairs, responses). Shares are of answers.
+    """The accepted answers as texts: chosen ones of pairs, and responses. Shares are of answers.
 
     Attributes:
+        n: answers that were read.
+        words: their length; None where there is no answer.
+        readability: Flesch reading ease, of texts of ten words or more; made for English.
         length_gap: words of the chosen minus words of the rejected answer, pair by pair.
-        constraints: checkable instructions of the requests (after IFEval) that the accepted answers keep;
-            constraints_rejected: that the rejected answers keep; by kind: of the accepted.
-        languages: as the seeds state them.
-        other_language: answers that read as another language than their seed states, of those with a language that
-            can be told both ways; other_languages: by what is stated and what it reads as.
+        refusals: share that begins as a refusal does.
+        empty: share without any text.
+        with_markdown: share with any mark of Markdown.
+        broken_markdown: share that a renderer would stumble over.
+        broken_kinds: number of answers by what is broken.
+        personal: share with what looks like personal data.
+        personal_kinds: number of such places by kind.
+        rude: share with words of a short English list.
+        languages: number of records by the language that the seed states.
+        other_language: answers that read as another language than their seed states, of those with a language
+            that can be told both ways.
+        other_languages: number of those by what is stated and what it reads as.
+        constraints: checkable instructions of the requests (after IFEval) that the accepted answers keep.
+        constraints_rejected: those that the rejected answers keep.
+        constraints_by_kind: of the accepted answers.
         flagged: ids of the records behind each finding, at most 20 of each.
     """
 
@@ -73,7 +93,7 @@ class Quality(SuiteResult):
 
 
 def evaluate(material: Material) -> Quality:
-    """Pure measures over the records in force."""
+    """Return what the answers of the records in force are like as texts, by pure measures."""
     rows, seen = material.records()
     answered = [(row, row.answer) for row in rows if row.answer is not None]
     texts = [text for _, text in answered]

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 class Replays(SuiteResult):
-    """`majority`, `learned`: agreement with people by the plain vote, and after the most decisions known beforehand,
-    for each file; `reports` holds everything that a replay measures."""
+    """What replays of recorded panels found.
+
+    Attributes:
+        majority: by file, agreement of the plain vote with people.
+        learned: by file, agreement after the most decisions known beforehand.
+        reports: everything that each replay measured.
+    """
 
     majority: dict[str, Figure]
     learned: dict[str, Figure]
@@ -25,7 +30,7 @@ class Replays(SuiteResult):
 
 
 def evaluate(material: Material) -> Replays:
-    """Replay every file named.
+    """Replay every file that was named, and return the figures.
 
     Raises:
         UsageError: no file was named, or one is no recording.
