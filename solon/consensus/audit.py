@@ -86,12 +86,12 @@ def watch(
         agreed += bool(answer)
         if alarm_at is None and log_evidence_below(agreed, n, promise) >= math.log(1.0 / delta):
             alarm_at = n
-    found = detectable(n, promise, delta)
+    lowest_shown = detectable(n, promise, delta)
     interval, always = clopper_pearson(agreed, n), confidence_sequence(agreed, n, delta)
     rate = agreed / n if n else None
     tail = (
-        f"{n} audits would show an agreement of {found:.2f} or less"
-        if found is not None
+        f"{n} audits would show an agreement of {lowest_shown:.2f} or less"
+        if lowest_shown is not None
         else f"{n} audits cannot show any fall yet"
     )
     if alarm_at is not None:
@@ -99,11 +99,11 @@ def watch(
             "alarm",
             f"agreement fell under {promise:g}: shown by audit {alarm_at}; {agreed} of {n} agreed",
         )
-    elif found is not None and found >= promise - slack:
+    elif lowest_shown is not None and lowest_shown >= promise - slack:
         state, why = "green", f"no sign of a fall; {tail}"
     else:
         state, why = "cannot tell", f"no alarm, but {tail}"
-    return AuditReport(n, agreed, rate, interval, always, promise, state, found, why)
+    return AuditReport(n, agreed, rate, interval, always, promise, state, lowest_shown, why)
 
 
 PSEUDO = 10.0

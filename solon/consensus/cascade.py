@@ -92,12 +92,12 @@ def certify_cascade(
             )
             out.append(Certificate(alpha, spent, None, 0.0, 0, 0.0, 0.0, int(mine.sum()), 0, why))
             continue
-        found = certify_weighted(
+        certificate = certify_weighted(
             tier.score[mine], tier.agreed[mine], drawn[mine], alpha=alpha, delta=spent, start=start, seed=seed
         )
-        out.append(found)
-        if found.threshold is not None:
-            escalated &= ~(tier.score >= found.threshold)
+        out.append(certificate)
+        if certificate.threshold is not None:
+            escalated &= ~(tier.score >= certificate.threshold)
     return out
 
 

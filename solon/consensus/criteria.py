@@ -103,8 +103,8 @@ def _fit(x: Floats, old: Floats, strength: float) -> Floats:
 
 
 def _scale(x: Floats, old: Floats) -> float:
-    found = _solve((x @ old)[:, None], np.zeros(1), np.full(1, 1e-3))
-    return float(max(found[0], 1e-3))
+    scale = _solve((x @ old)[:, None], np.zeros(1), np.full(1, 1e-3))
+    return float(max(scale[0], 1e-3))
 
 
 def _solve(x: Floats, mean: Floats, precision: Floats) -> Floats:

@@ -140,8 +140,8 @@ def fit_cascade(
     for tier in range(last + 1):
         mine = [d for d in decisions if reached[d.item] >= tier]
         there = {d.item: up_to(votes_by_item[d.item], tier, seats) for d in mine}
-        made = fit(there, mine, **{**options, "unlabelled": False}, calibrate_on=drawn)
-        tiers.append(made)
+        learned = fit(there, mine, **{**options, "unlabelled": False}, calibrate_on=drawn)
+        tiers.append(learned)
     return replace(tiers[-1], n_decisions=len(decisions), seats=tuple(seats), tiers=tuple(tiers[:-1]))
 
 
@@ -204,8 +204,8 @@ def _calibrate(
         if decision.item in against:  # of the outcome that is best without this decision
             held = critic_against(against[decision.item], model.outcomes[best])
             seen.signals["critic_against"] = held
-        said = model.outcomes[best] == decision.outcome
-        correct.append(decision.reliability if said else min(1.0 - decision.reliability, 1.0))
+        agrees = model.outcomes[best] == decision.outcome
+        correct.append(decision.reliability if agrees else min(1.0 - decision.reliability, 1.0))
         rows.append([seen.signals.get(name, 0.0) for name in names])
     tops, rights = np.array(top), np.array(correct)
     if kind == "platt":

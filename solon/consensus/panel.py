@@ -121,17 +121,17 @@ class _Heard:
 
     def told(self) -> dict[str, float]:
         """Signals that only some judges give."""
-        found: dict[str, float] = {}
+        signals: dict[str, float] = {}
         if self.margins:
-            found["score_margin"] = sum(self.margins) / len(self.margins)
+            signals["score_margin"] = sum(self.margins) / len(self.margins)
         if self.logprobs:
-            found["logprob_margin"] = abs(sum(self.logprobs)) / len(self.logprobs)
+            signals["logprob_margin"] = abs(sum(self.logprobs)) / len(self.logprobs)
         if self.said:
-            found["said_confidence"] = sum(self.said) / len(self.said)
-            found["said_doubt"] = 1.0 - found["said_confidence"]
+            signals["said_confidence"] = sum(self.said) / len(self.said)
+            signals["said_doubt"] = 1.0 - signals["said_confidence"]
         if self.resampled:
-            found["sample_variance"] = _sample_variance(self.samples.values())
-        return found
+            signals["sample_variance"] = _sample_variance(self.samples.values())
+        return signals
 
     def note(self, v: Vote, share: list[float]) -> None:
         """Keep what `v` tells besides its outcome."""

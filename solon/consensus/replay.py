@@ -147,9 +147,9 @@ def naive_bayes(ballots: Ballots, rows: Ints, gold: Ints) -> Floats:
     chosen = ballots.channel == ballots.channel.max(axis=2, keepdims=True)
     vote = np.where(chosen & (ballots.channel.max(axis=2, keepdims=True) > 0.0), 1.0, 0.0)
     vote *= vote.sum(axis=2, keepdims=True) == 1.0
-    said = vote[rows].sum(axis=(0, 2))
+    counts = vote[rows].sum(axis=(0, 2))
     hits = vote[rows][np.arange(len(rows)), :, gold[rows]].sum(axis=0)
-    p = (hits + 1.4) / (said + 2.0)
+    p = (hits + 1.4) / (counts + 2.0)
     return np.asarray(np.einsum("nck,c->nk", vote, np.log(p * (k - 1) / (1.0 - p))))
 
 
@@ -199,10 +199,10 @@ def measure_routing(
 
 def _routed(score: Floats, right: Floats, asked: Ints, grid: Ints) -> tuple[Floats, Floats, float]:
     """Accuracy and its difference to random at each number asked, and the mean difference over ``grid``."""
-    found, base, n = captured_errors(score, right), float(right.mean()), len(score)
+    captured, base, n = captured_errors(score, right), float(right.mean()), len(score)
     chance = 1.0 - base
-    area = float((found[grid] - grid / n * chance).mean())
-    return base + found[asked], found[asked] - asked / n * chance, area
+    area = float((captured[grid] - grid / n * chance).mean())
+    return base + captured[asked], captured[asked] - asked / n * chance, area
 
 
 def measure_routing_learned(

@@ -120,8 +120,12 @@ def measure_certification(
             logits = ballots.votes
             rank = gap(logits)
         agreed = np.asarray(score_right(logits, gold) > 0.999, dtype=np.float64)
-        found = certify(rank[half], agreed[half], alpha=alpha, delta=delta)
-        inside = rank[test] >= found.threshold if found.threshold is not None else np.zeros(len(test), bool)
+        certificate = certify(rank[half], agreed[half], alpha=alpha, delta=delta)
+        inside = (
+            rank[test] >= certificate.threshold
+            if certificate.threshold is not None
+            else np.zeros(len(test), bool)
+        )
         coverage.append(float(inside.mean()))
         if inside.any():
             m, k = int(inside.sum()), int(agreed[test][inside].sum())
@@ -187,15 +191,15 @@ def measure_reviewer(
         alone[test] += right
         tests[test] += 1.0
         order = np.argsort(honest.max(axis=1), kind="stable")
-        said = answers[s][test]
+        answered = answers[s][test]
         for budget, key in zip(budgets, keys, strict=True):
             asked = np.zeros(len(test), dtype=bool)
             asked[order[: round(budget * len(test))]] = True
-            asked &= said >= 0
+            asked &= answered >= 0
             after = np.log(honest)
-            after[asked, said[asked]] += weight
+            after[asked, answered[asked]] += weight
             merged[key][test] += score_right(after, truth[s][test])
-            taken[key][test] += np.where(asked, said == truth[s][test], right)
+            taken[key][test] += np.where(asked, answered == truth[s][test], right)
     seen = tests > 0
     base, weight_of = alone[seen], tests[seen]
     out: dict[str, Any] = {

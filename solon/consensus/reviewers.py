@@ -80,14 +80,14 @@ def rate_all(
     gold = golden or {}
     right: dict[str, list[float]] = {}
     same: dict[str, list[float]] = {}
-    for item, given in answers.items():
-        for who, said in given.items():
+    for item, outcome_of in answers.items():
+        for who, outcome in outcome_of.items():
             same.setdefault(who, [])
             if item in gold:
-                right.setdefault(who, []).append(float(said == gold[item]))
+                right.setdefault(who, []).append(float(outcome == gold[item]))
         if item not in gold:
-            for a, b in combinations(given, 2):
-                hit = float(given[a] == given[b])
+            for a, b in combinations(outcome_of, 2):
+                hit = float(outcome_of[a] == outcome_of[b])
                 same[a].append(hit)
                 same[b].append(hit)
     out: dict[str, Reviewer] = {}
@@ -113,9 +113,10 @@ def rate_people(
     other. ``golden`` answers take precedence over people.
     """
     among = {
-        item: {who: said for who, said in given.items() if who in final} for item, given in answers.items()
+        item: {who: outcome for who, outcome in outcome_of.items() if who in final}
+        for item, outcome_of in answers.items()
     }
-    first = {item: next(iter(given.values())) for item, given in among.items() if given}
+    first = {item: next(iter(outcome_of.values())) for item, outcome_of in among.items() if outcome_of}
     rated = rate_all(answers, first | dict(golden or {}), outcomes)
     return rated | rate_all(among, golden, outcomes)
 

@@ -75,15 +75,15 @@ def read_target(text: str) -> Target:
     Raises:
         ConfigError: any other text.
     """
-    found = TARGET.fullmatch(text.strip())
-    if found is None:
+    match = TARGET.fullmatch(text.strip())
+    if match is None:
         raise ConfigError(
             f"target {text[:60]!r} is unknown",
             next_step="single, adjudicated, majority(3), majority(5), majority(7) or majority(9)",
         )
     if text.strip() == "adjudicated":
         return Target("adjudicated", 2, 3)
-    experts = int(found[1] or 1)
+    experts = int(match[1] or 1)
     return Target(text.strip(), experts, experts)
 
 

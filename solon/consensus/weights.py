@@ -106,9 +106,9 @@ def learn_weights(
     centre[:n_voters] = w0
     candidates = [_scaled("alike", centre, x @ centre, target, 1.0, 0.0)]
     if n_voters >= 3 and len(ballots) > n_voters:
-        found = _from_agreement(ballots, w0)
+        by_agreement = _from_agreement(ballots, w0)
         prior = 0.0 if correlation == 0.0 else AGREEMENT_PRIOR
-        candidates.append(_scaled("agreement", found, x @ found, target, 1.0, prior))
+        candidates.append(_scaled("agreement", by_agreement, x @ by_agreement, target, 1.0, prior))
     for turned in (False, True) if early_turn else (False,):
         for strength, near, cost in NAIVE_BAYES if len(rows) else ():
             candidates.append(evidence.naive_bayes(x, strength, near, turned, correlation, cost))

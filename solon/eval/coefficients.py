@@ -114,7 +114,7 @@ def _bootstrapped(n: int, measure: Callable[[Ints], float | None], seed: int, wh
     value = measure(np.arange(n))
     if value is None:
         return nothing("every answer is the same: chance cannot be told from agreement", n, low=-1.0)
-    drawn = [found for rows in draw_items(n, DRAWS, seed) if (found := measure(rows)) is not None]
+    drawn = [resampled for rows in draw_items(n, DRAWS, seed) if (resampled := measure(rows)) is not None]
     if n < 2 or len(drawn) < DRAWS // 2:
         return Figure(value=value, low=-1.0, high=1.0, n=n, why="too few items for an interval")
     low, high = interval(np.array(drawn))

@@ -34,8 +34,8 @@ def find_constraints(prompt: str, metadata: Mapping[str, Any]) -> list[Constrain
     """Return the checkable instructions of a request, as far as a program can tell."""
     kinds, arguments = metadata.get("instruction_id_list"), metadata.get("kwargs")
     if isinstance(kinds, list) and isinstance(arguments, list) and len(kinds) == len(arguments):
-        known = [_of_ifeval(str(kind), given) for kind, given in zip(kinds, arguments, strict=True)]
-        return [found for found in known if found is not None]
+        known = [_of_ifeval(str(kind), values) for kind, values in zip(kinds, arguments, strict=True)]
+        return [constraint for constraint in known if constraint is not None]
     return list(_of_wording(prompt))
 
 

@@ -60,15 +60,15 @@ def load_embedder() -> Embedder:
 def _by_model(model: Any, texts: Sequence[str]) -> Floats:
     if not texts:
         return np.zeros((0, 256))
-    found = np.asarray(model.embed([text[:MOST] or " " for text in texts]), dtype=np.float64)
-    return _unit(np.nan_to_num(found))
+    vectors = np.asarray(model.embed([text[:MOST] or " " for text in texts]), dtype=np.float64)
+    return _unit(np.nan_to_num(vectors))
 
 
 def embed_hashed(texts: Sequence[str]) -> Floats:
     """Return unit rows (n, WIDTH) by signed hashing of words and word pairs with log counts (Weinberger et
     al. 2009).
     """
-    found = np.zeros((len(texts), WIDTH))
+    vectors = np.zeros((len(texts), WIDTH))
     for row, text in enumerate(texts):
         words = find_words(text[:MOST])
         counts: dict[str, int] = {}
@@ -79,8 +79,8 @@ def embed_hashed(texts: Sequence[str]) -> Floats:
                 hashlib.blake2b(gram.encode("utf-8", "replace"), digest_size=8).digest(), "big"
             )
             sign = 1.0 if digest >> 63 else -1.0
-            found[row, digest % WIDTH] += sign * np.log1p(count)
-    return _unit(found)
+            vectors[row, digest % WIDTH] += sign * np.log1p(count)
+    return _unit(vectors)
 
 
 def _unit(rows: Floats) -> Floats:

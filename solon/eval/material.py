@@ -82,15 +82,15 @@ def gather(
     """
     with store.connect() as connection:
         everything = runs.all_runs(connection)[::-1]
-        found = [runs.find_run(connection, name) for name in names] or everything
-    if not found:
+        chosen = [runs.find_run(connection, name) for name in names] or everything
+    if not chosen:
         raise UsageError("the store has no run yet", next_step="start one with `solon run`")
     for file in against:
         if not file.is_file():
             raise UsageError(
                 f"{file}: there is no such file", next_step="check the path given with --against"
             )
-    return Material(store, tuple(found), tuple(against), limit, seed, whole=not names)
+    return Material(store, tuple(chosen), tuple(against), limit, seed, whole=not names)
 
 
 def spell_sample(shown: int, seen: int) -> tuple[str, ...]:

@@ -38,8 +38,8 @@ def find_suite(name: str) -> Suite:
         UsageError: there is none, or its package is broken.
     """
     if name in BUILT_IN:
-        found: Suite = import_module(f"solon.eval.suites.{name}").evaluate
-        return found
+        suite: Suite = import_module(f"solon.eval.suites.{name}").evaluate
+        return suite
     from importlib.metadata import entry_points
 
     for point in entry_points(group=GROUP):

@@ -83,10 +83,10 @@ async def score_records(
     chosen = [str(row.lineage["chosen"]) for row in rows]
     with material.store.connect() as connection:
         producers = tuple(sorted(authors_of(connection, chosen)))
-        told = runs.told_families(connection, material.runs)
-    told |= {model.model: model.family for model in config.models.values() if model.family}
+        families = runs.told_families(connection, material.runs)
+    families |= {model.model: model.family for model in config.models.values() if model.family}
     named = config.models[judge].model
-    own = [author for author in producers if family_of(author, told) == family_of(named, told)]
+    own = [author for author in producers if family_of(author, families) == family_of(named, families)]
     if own and not own_family:
         raise UsageError(
             f"{named} would score what its own family wrote ({', '.join(own)})",
@@ -115,11 +115,11 @@ async def _score_all(bench: Bench, rows: Sequence[ExportRow]) -> list[GivenAnswe
             other = await bench.score_text(place, row.rejected, 1) if row.rejected else ({}, 0.0)
         return best, other
 
-    found = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
-    failed = [outcome for outcome in found if isinstance(outcome, BaseException)]
+    outcomes = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
+    failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if failed:
         raise next((error for error in failed if not isinstance(error, LimitReached)), failed[0])
-    return [outcome for outcome in found if not isinstance(outcome, BaseException)]
+    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
 
 
 def _summed(

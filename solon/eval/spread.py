@@ -84,10 +84,10 @@ def measure_spread(
     figure = Figure(
         value=score, low=max(1.0, score - width), high=min(float(len(part)), score + width), n=len(part)
     )
-    found = _clusters(
+    clusters = _clusters(
         [names[i] for i in chosen], [texts[i] for i in chosen], part, min(most, len(part) // 4), draw
     )
-    return Spread(sampled=len(part), vendi=figure, vendi_share=score / len(part), clusters=found)
+    return Spread(sampled=len(part), vendi=figure, vendi_share=score / len(part), clusters=clusters)
 
 
 def measure_vendi(vectors: Floats) -> float:
@@ -110,13 +110,13 @@ def _clusters(
     place, centres = group_vectors(vectors, k, draw)
     words = [set(find_words(text)) for text in texts]
     everywhere = Counter(word for own in words for word in own)
-    found = []
+    clusters = []
     for number in range(k):
         own = np.flatnonzero(place == number)
         if not len(own):
             continue
         near = vectors[own] @ centres[number]
-        found.append(
+        clusters.append(
             Cluster(
                 texts=len(own),
                 share=len(own) / len(texts),
@@ -125,7 +125,7 @@ def _clusters(
                 examples=tuple(names[own[i]] for i in np.argsort(-near, kind="stable")[:EXAMPLES]),
             )
         )
-    return tuple(sorted(found, key=lambda cluster: -cluster.texts))
+    return tuple(sorted(clusters, key=lambda cluster: -cluster.texts))
 
 
 def group_vectors(vectors: Floats, k: int, draw: np.random.Generator) -> tuple[Ints, Floats]:

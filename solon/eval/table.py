@@ -47,8 +47,10 @@ def _figure(value: float | None) -> str:
 
 def main(paths: Sequence[str]) -> None:
     """Print the table of the files; the last line of each is a report as one JSON object."""
-    found = [(Path(p).stem, json.loads(Path(p).read_text(encoding="utf-8").splitlines()[-1])) for p in paths]
-    sys.stdout.write(tabulate([(name, report) for name, report in found if "majority" in report]))
+    reports = [
+        (Path(p).stem, json.loads(Path(p).read_text(encoding="utf-8").splitlines()[-1])) for p in paths
+    ]
+    sys.stdout.write(tabulate([(name, report) for name, report in reports if "majority" in report]))
 
 
 if __name__ == "__main__":

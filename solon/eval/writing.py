@@ -85,8 +85,8 @@ def is_refusal(text: str) -> bool:
 
 def find_personal(text: str) -> dict[str, int]:
     """Return the number of places that look like personal data, by kind."""
-    found = {kind: sum(_is_real(kind, m.group()) for m in p.finditer(text)) for kind, p in PERSONAL.items()}
-    return {kind: number for kind, number in found.items() if number}
+    places = {kind: sum(_is_real(kind, m.group()) for m in p.finditer(text)) for kind, p in PERSONAL.items()}
+    return {kind: number for kind, number in places.items() if number}
 
 
 def _is_real(kind: str, match: str) -> bool:
@@ -107,18 +107,18 @@ def find_rude(text: str) -> int:
 
 def find_broken_markdown(text: str) -> tuple[str, ...]:
     """Return what a renderer would stumble over: an open fence, an uneven table, an open link or emphasis."""
-    found = []
+    problems = []
     fences = [line for line in text.splitlines() if line.lstrip().startswith("```")]
     if len(fences) % 2:
-        found.append("open fence")
+        problems.append("open fence")
     plain = re.sub(r"```.*?(?:```|\Z)|`[^`\n]*`", "", text, flags=re.DOTALL)
     if any(line.count("**") % 2 for line in re.split(r"\n\s*\n", plain)):
-        found.append("open bold")
+        problems.append("open bold")
     if re.search(r"\[[^\]\n]{1,200}\]\([^)\n]*$", plain, re.MULTILINE):
-        found.append("open link")
+        problems.append("open link")
     if _has_uneven_table(plain):
-        found.append("uneven table")
-    return tuple(found)
+        problems.append("uneven table")
+    return tuple(problems)
 
 
 def _has_uneven_table(text: str) -> bool:

@@ -26,7 +26,7 @@ def alpaca(row: ExportRow) -> Iterator[Piece]:
             "input": "",
             "output": answer,
             "system": system,
-            "history": [[asked, said] for asked, said in zip(texts[:-1:2], texts[1:-1:2], strict=True)],
+            "history": [[asked, replied] for asked, replied in zip(texts[:-1:2], texts[1:-1:2], strict=True)],
         }
 
 

@@ -96,13 +96,13 @@ def read_argilla(row: Row) -> Imported:
     """
     answers = as_object(row.get("responses"))
     why = {str(one.get("user_id")): one.get("value") for one in _each(answers, "rationale")}
-    said = []
+    answered = []
     for one in _each(answers, "choice"):
         if one.get("value") is None:  # discarded
             continue
         by = str(one.get("user_id") or "")
-        said.append(_said(one.get("value"), by=by, rationale=why.get(by)))
-    return _imported(as_object(row.get("fields")), as_object(row.get("metadata")), said, row.get("id"))
+        answered.append(_said(one.get("value"), by=by, rationale=why.get(by)))
+    return _imported(as_object(row.get("fields")), as_object(row.get("metadata")), answered, row.get("id"))
 
 
 def write_label_studio(question: Question) -> dict[str, Any]:
@@ -122,14 +122,14 @@ def read_label_studio(row: Row) -> Imported:
     data = as_object(row.get("data"))
     if not data:
         raise RowProblem("the task has no data")
-    said = []
+    answered = []
     for annotation in map(as_object, as_list(row.get("annotations"))):
         if annotation.get("was_cancelled"):
             continue
-        found = _results(as_list(annotation.get("result")))
-        if "choice" in found:
-            said.append(_said(found["choice"], by=_who(annotation), rationale=found.get("rationale")))
-    return _imported(data, data, said, data.get("id", row.get("id")))
+        results = _results(as_list(annotation.get("result")))
+        if "choice" in results:
+            answered.append(_said(results["choice"], by=_who(annotation), rationale=results.get("rationale")))
+    return _imported(data, data, answered, data.get("id", row.get("id")))
 
 
 LABEL_STUDIO_PAIR = """<View>
@@ -177,16 +177,16 @@ def _each(answers: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 def _results(results: Sequence[Any]) -> dict[str, str]:
     """What an annotation says: `choice` (a tie goes before a side) and `rationale`."""
-    found: dict[str, str] = {}
+    results_of: dict[str, str] = {}
     for value in (as_object(as_object(result).get("value")) for result in results):
         choices, text = as_list(value.get("choices")), value.get("text")
         if choices:
-            found["choice"] = str(choices[0])
+            results_of["choice"] = str(choices[0])
         elif value.get("selected") in ("left", "right"):
-            found.setdefault("choice", PAIR[value["selected"] == "right"])
+            results_of.setdefault("choice", PAIR[value["selected"] == "right"])
         elif text:
-            found["rationale"] = " ".join(map(str, as_list(text))) or str(text)
-    return found
+            results_of["rationale"] = " ".join(map(str, as_list(text))) or str(text)
+    return results_of
 
 
 def _who(annotation: Mapping[str, Any]) -> str:

@@ -130,10 +130,10 @@ def _size(rows: int) -> str:
 
 
 def _trainer_tags(format: str) -> list[str]:
-    found = ["trl"] if format.startswith("trl-") else []
+    tags = ["trl"] if format.startswith("trl-") else []
     if format in ("trl-preference", "trl-preference-standard", "llama-factory", "axolotl", "openrlhf"):
-        found += ["preference", "dpo"]
-    return found
+        tags += ["preference", "dpo"]
+    return tags
 
 
 def _how(facts: Mapping[str, Any], runs: Mapping[str, int]) -> str:

@@ -123,6 +123,6 @@ def _read_all(files: list[Path], max_chars: int) -> Iterator[Raw | BadRow]:
 
 
 def _no_split(folder: Path, split: str | None, known: list[str]) -> SeedError:
-    told = f"has no split {split!r}" if split else f"has {len(known)} splits"
+    problem = f"has no split {split!r}" if split else f"has {len(known)} splits"
     names = ", ".join(sorted(known)) or "none: leave [seeds] split out"
-    return SeedError(f"{folder} {told}", next_step=f"name one with [seeds] split; it has: {names}")
+    return SeedError(f"{folder} {problem}", next_step=f"name one with [seeds] split; it has: {names}")

@@ -96,14 +96,14 @@ def find_format(name: str) -> Format:
     Raises:
         UsageError: there is none; it names the nearest one and lists all.
     """
-    found = FORMATS.get(name)
-    if found is None:
+    form = FORMATS.get(name)
+    if form is None:
         near = difflib.get_close_matches(name, FORMATS, n=1)
         guess = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(
             f"there is no export format {name!r}", next_step=f"{guess}known: {', '.join(sorted(FORMATS))}"
         )
-    return found
+    return form
 
 
 def export(

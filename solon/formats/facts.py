@@ -70,9 +70,9 @@ class Facts:
                 self.columns[name] = kind_of(value)
 
     def _count(self, name: str, values: Iterable[str]) -> None:
-        found = self.counts[name]
+        counter = self.counts[name]
         for value in values:
-            found[value if value in found or len(found) < KEPT else OTHERS] += 1
+            counter[value if value in counter or len(counter) < KEPT else OTHERS] += 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts as plain values in a stable order; of the annotators only their number."""
@@ -82,8 +82,8 @@ class Facts:
             "decided": self.decided,
             "annotators": len(self.annotators),
             **{
-                name: dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
-                for name, found in sorted(self.counts.items())
+                name: dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0])))
+                for name, counter in sorted(self.counts.items())
             },
             "columns": {name: kind or "text" for name, kind in self.columns.items()},
         }

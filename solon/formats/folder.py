@@ -65,15 +65,17 @@ def export_folder(
     try:
         (scratch / DATA).mkdir(parents=True)
         file = scratch / DATA / f"records{SUFFIX.get(form.container, '.jsonl')}"
-        made = export(rows, format=format, path=file, **options)
+        written = export(rows, format=format, path=file, **options)
         manifest = scratch / f"{file.name}.manifest.json"
-        os.replace(made.manifest, manifest)
-        files = tuple(replace(one, path=f"{DATA}/{Path(one.path).name}") for one in made.files)
-        told = replace(made, files=files, manifest=manifest.name)
+        os.replace(written.manifest, manifest)
+        files = tuple(replace(one, path=f"{DATA}/{Path(one.path).name}") for one in written.files)
+        placed_inside = replace(written, files=files, manifest=manifest.name)
         named = replace(about_set, name=about_set.name or target.name)
-        card = write_card(told, form, name=named.name, licence=named.licence, limits=named.limits)
+        card = write_card(placed_inside, form, name=named.name, licence=named.licence, limits=named.limits)
         write_text_at_once(scratch / CARD, [card])
-        croissant = write_croissant(told, form, name=named.name, licence=named.licence, limits=named.limits)
+        croissant = write_croissant(
+            placed_inside, form, name=named.name, licence=named.licence, limits=named.limits
+        )
         write_text_at_once(scratch / CROISSANT, [croissant])
         if target.exists():
             target.rmdir()
@@ -82,5 +84,5 @@ def export_folder(
         raise explain_os_error(target, error) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    placed = tuple(replace(one, path=str(target / one.path)) for one in told.files)
-    return replace(told, files=placed, manifest=str(target / told.manifest))
+    placed = tuple(replace(one, path=str(target / one.path)) for one in placed_inside.files)
+    return replace(placed_inside, files=placed, manifest=str(target / placed_inside.manifest))

@@ -234,10 +234,10 @@ def _before(row: Row) -> list[dict[str, str]] | None:
 
 
 def _asked(row: Row) -> list[dict[str, str]]:
-    found = _before(row)
-    if not found:
+    turns = _before(row)
+    if not turns:
         raise RowProblem(f"there is no prompt (looked for {', '.join(PROMPTS)})")
-    return found
+    return turns
 
 
 def _with_system(row: Row, turns: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -11,8 +11,8 @@ Route = Literal["consensus", "resolved", "redrafted", "voted", "decided"]
 
 def plain_model(name: str) -> str:
     """Return a model's name as others may read it: without the folders of a local file."""
-    provider, found, rest = name.partition(":")
-    local = found and (rest.startswith(("/", "~", ".")) or "\\" in rest)
+    provider, colon, rest = name.partition(":")
+    local = colon and (rest.startswith(("/", "~", ".")) or "\\" in rest)
     return f"{provider}:{PurePath(rest.replace(chr(92), '/')).name}" if local else name
 
 

@@ -33,5 +33,5 @@ def count_groups(rows: Iterable[SeedRow]) -> list[SeedGroup]:
         entry = counts.setdefault(((row.specialty or "").lower(), (row.lang or "").lower()), [0, 0])
         entry[0] += 1
         entry[1] += sum(len(text.split()) for text in texts)
-    found = [SeedGroup(*name, n, words / n) for name, (n, words) in counts.items()]
-    return sorted(found, key=lambda group: (-group.items, group.specialty, group.lang))
+    groups = [SeedGroup(*name, n, words / n) for name, (n, words) in counts.items()]
+    return sorted(groups, key=lambda group: (-group.items, group.specialty, group.lang))

@@ -41,8 +41,8 @@ def llama_factory_sft(row: ExportRow) -> Iterator[Piece]:
     elif isinstance(exchange, LeftOut):
         yield exchange
     else:
-        system, said = exchange[0], _said(exchange[1])
-        yield {"conversations": [*said, _gpt(answer)], "system": system}
+        system, turns = exchange[0], _said(exchange[1])
+        yield {"conversations": [*turns, _gpt(answer)], "system": system}
 
 
 def llama_factory(row: ExportRow) -> Iterator[Piece]:
@@ -53,8 +53,8 @@ def llama_factory(row: ExportRow) -> Iterator[Piece]:
     elif isinstance(exchange, LeftOut):
         yield exchange
     else:
-        system, said = exchange[0], _said(exchange[1])
-        yield {"conversations": said, "chosen": _gpt(pair[0]), "rejected": _gpt(pair[1]), "system": system}
+        system, turns = exchange[0], _said(exchange[1])
+        yield {"conversations": turns, "chosen": _gpt(pair[0]), "rejected": _gpt(pair[1]), "system": system}
 
 
 def _said(turns: list[Turn]) -> list[Turn]:

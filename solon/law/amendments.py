@@ -237,14 +237,14 @@ def telling(changes: Sequence[Change]) -> list[Change]:
 
 def touched(changes: Sequence[Change]) -> set[str]:
     """Return the ids of the principles or criteria that say or rank something else now."""
-    found = {change.id for change in telling(changes) if change.id}
+    ids = {change.id for change in telling(changes) if change.id}
     for change in changes:
         if change.action == "split":
-            found |= {part["id"] for part in change.new}
+            ids |= {part["id"] for part in change.new}
         if change.field == "order":
             pairs = zip(change.old, change.new, strict=True)
-            found |= {name for old, new in pairs if old != new for name in (old, new)}
-    return found
+            ids |= {name for old, new in pairs if old != new for name in (old, new)}
+    return ids
 
 
 def _find(parts: list[dict[str, Any]], edit: Edit) -> dict[str, Any]:
@@ -269,22 +269,22 @@ def _edit_principles(parts: list[dict[str, Any]], edit: Edit) -> None:
     elif edit.action == "split":
         _divide(parts, edit, [{"id": p.id, "text": p.text, "examples": p.examples} for p in edit.into])
     elif edit.action == "reword":
-        found = _find(parts, edit)
-        found["text"] = edit.text
+        principle = _find(parts, edit)
+        principle["text"] = edit.text
         if edit.examples is not None:
-            found["examples"] = edit.examples
+            principle["examples"] = edit.examples
         return
     else:
-        found = _find(parts, edit)
-        parts.remove(found)
-        parts.insert(_place(parts, edit.priority or 1), found)
+        principle = _find(parts, edit)
+        parts.remove(principle)
+        parts.insert(_place(parts, edit.priority or 1), principle)
     for place, part in enumerate(parts, start=1):
         part["priority"] = place
 
 
 def _divide(parts: list[dict[str, Any]], edit: Edit, made: list[dict[str, Any]]) -> None:
     """Put the parts made for `edit.into` in the place of what they divide, or where their priorities say."""
-    found = _find(parts, edit)
+    divided = _find(parts, edit)
     taken = {part["id"] for part in parts}
     for part in made:
         if part["id"] in taken:
@@ -293,7 +293,7 @@ def _divide(parts: list[dict[str, Any]], edit: Edit, made: list[dict[str, Any]])
             )
         part["split_from"] = edit.id
     placed = list(zip(edit.into, made, strict=True))
-    at = parts.index(found)
+    at = parts.index(divided)
     parts[at : at + 1] = [part for asked, part in placed if asked.priority is None]
     ranked = [(asked.priority, part) for asked, part in placed if asked.priority is not None]
     for priority, part in sorted(ranked, key=lambda pair: pair[0]):
@@ -316,30 +316,30 @@ def _edit_criteria(parts: list[dict[str, Any]], edit: Edit) -> None:
         }
         parts.append(added)
         return
-    found = _find(parts, edit)
+    criterion = _find(parts, edit)
     if edit.action == "retire":
-        parts.remove(found)
+        parts.remove(criterion)
     elif edit.action == "split":
-        share = found["weight"] / len(edit.into)
-        made = [
+        share = criterion["weight"] / len(edit.into)
+        new_parts = [
             {
                 "id": p.id,
                 "text": p.text,
                 "weight": p.weight or share,
-                "anchors": p.anchors or dict(found["anchors"]),
+                "anchors": p.anchors or dict(criterion["anchors"]),
             }
             for p in edit.into
         ]
-        _divide(parts, edit, made)
+        _divide(parts, edit, new_parts)
     elif edit.action == "reword":
-        found["text"] = edit.text
+        criterion["text"] = edit.text
     elif edit.action == "anchor":
-        found["anchors"][edit.score] = edit.text
+        criterion["anchors"][edit.score] = edit.text
     elif edit.action == "weight":
-        found["weight"] = edit.weight
+        criterion["weight"] = edit.weight
     else:
-        parts.remove(found)
-        parts.insert(_place(parts, edit.priority or 1), found)
+        parts.remove(criterion)
+        parts.insert(_place(parts, edit.priority or 1), criterion)
 
 
 def find_warnings(draft: Document) -> list[str]:
@@ -348,14 +348,16 @@ def find_warnings(draft: Document) -> list[str]:
     """
     parts = draft.principles if isinstance(draft, Constitution) else draft.criteria
     words = [(part.id, _words(part.text), _denies(part.text)) for part in parts]
-    found = []
+    sentences = []
     for place, (one, ours, no) in enumerate(words):
         for other, theirs, too in words[place + 1 :]:
             shared = len(ours & theirs) / max(1, len(ours | theirs))
             if shared >= ALIKE:
-                told = "may contradict each other" if no != too else "say nearly the same"
-                found.append(f"[{one}] and [{other}] {told} ({shared:.0%} of their words are shared)")
-    return found
+                suspicion = "may contradict each other" if no != too else "say nearly the same"
+                sentences.append(
+                    f"[{one}] and [{other}] {suspicion} ({shared:.0%} of their words are shared)"
+                )
+    return sentences
 
 
 def _words(text: str) -> set[str]:

@@ -153,12 +153,12 @@ class Casebook:
         import numpy as np
 
         lexical = self._index.similar(request)
-        found = lexical / ALIKE  # from 1 on a case is similar enough, by words or by meaning
+        scores = lexical / ALIKE  # from 1 on a case is similar enough, by words or by meaning
         if meant is not None:
-            found = np.maximum(found, meant / ALIKE_IN_MEANING)
+            scores = np.maximum(scores, meant / ALIKE_IN_MEANING)
         shared = np.array([bool(set(case.principles) & set(principles)) for case in self.cases])
-        found = found * np.where(shared, SHARED, 1.0)
-        return np.where(found >= 1.0, found, 0.0)
+        scores = scores * np.where(shared, SHARED, 1.0)
+        return np.where(scores >= 1.0, scores, 0.0)
 
     @cached_property
     def _index(self) -> Index:
@@ -187,8 +187,8 @@ class Index:
 
     def similar(self, text: str) -> NDArray[Any]:
         """Return the cosine similarity of `text` to every text of the index, (n,)."""
-        found: NDArray[Any] = self.matrix @ self._vector(_terms(text))
-        return found
+        cosines: NDArray[Any] = self.matrix @ self._vector(_terms(text))
+        return cosines
 
     def _vector(self, terms: Mapping[int, int]) -> NDArray[Any]:
         import numpy as np
@@ -281,22 +281,22 @@ def repeats(texts: Sequence[str], among: Sequence[str]) -> list[bool]:
     if not texts or not among:
         return [False] * len(texts)
     index, theirs = Index(among), [_triples(text) for text in among]
-    found = []
+    repeated = []
     for text in texts:
         own = _triples(text)
         close = (index.similar(text) >= 0.5).nonzero()[0]
-        found.append(text in among or any(overlap(own, theirs[int(i)]) >= SAME for i in close))
-    return found
+        repeated.append(text in among or any(overlap(own, theirs[int(i)]) >= SAME for i in close))
+    return repeated
 
 
 def _terms(text: str) -> dict[int, int]:
     """Bucket -> how often its words and word pairs occur."""
     words = re.findall(r"\w+", text.lower())[:2000]
-    found: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for term in [*words, *(f"{a} {b}" for a, b in pairwise(words))]:
         bucket = crc32(term.encode()) % BUCKETS
-        found[bucket] = found.get(bucket, 0) + 1
-    return found
+        counts[bucket] = counts.get(bucket, 0) + 1
+    return counts
 
 
 def _triples(text: str) -> set[str]:

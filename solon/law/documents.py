@@ -286,14 +286,14 @@ def _comings_and_goings(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[
         if key not in ours and source in ours and source not in theirs:
             divided.setdefault(source, []).append(key)
     divided = {source: parts for source, parts in divided.items() if len(parts) > 1}
-    made = {key for parts in divided.values() for key in parts}
+    new_parts = {key for parts in divided.values() for key in parts}
     gone = [key for key in ours if key not in theirs and key not in divided]
-    told = [Change("retired", key, "", ours[key]["text"], None) for key in gone]
+    changes = [Change("retired", key, "", ours[key]["text"], None) for key in gone]
     for source, parts in divided.items():
         into = [{"id": key, "text": theirs[key]["text"]} for key in parts]
-        told.append(Change("split", source, "", ours[source]["text"], into))
-    fresh = [key for key in theirs if key not in ours and key not in made]
-    return told + [Change("added", key, "", None, theirs[key]["text"]) for key in fresh]
+        changes.append(Change("split", source, "", ours[source]["text"], into))
+    fresh = [key for key in theirs if key not in ours and key not in new_parts]
+    return changes + [Change("added", key, "", None, theirs[key]["text"]) for key in fresh]
 
 
 def load_constitution(source: str | Path) -> Constitution:

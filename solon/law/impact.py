@@ -109,14 +109,14 @@ def measure(trials: Sequence[Trial], *, seed: int = 0, before: Mapping[str, Any]
     noise = None
     if again:
         noise = _compare([(t.decided, t.before, str(t.again)) for t in again], seed)
-    found = _compare([(t.decided, t.before, t.after) for t in unseen], seed)
-    look = _look(found.n, before)
-    verdict, why = judge(found, noise, look)
+    compared = _compare([(t.decided, t.before, t.after) for t in unseen], seed)
+    look = _look(compared.n, before)
+    verdict, why = judge(compared, noise, look)
     parts = {
         part: _compare([(t.decided, t.before, t.after) for t in trials if t.part == part], seed)
         for part in PARTS
     }
-    return Impact(parts, found, noise, verdict, why, look)
+    return Impact(parts, compared, noise, verdict, why, look)
 
 
 def _look(n: int, before: Mapping[str, Any] | None) -> int:
@@ -145,8 +145,8 @@ def judge(unseen: Paired, noise: Paired | None, look: int = 1) -> tuple[Verdict,
         if unseen.difference > floor:
             return "green", f"agreement rises: {change}"
         return "grey", f"cannot tell: {change}, but judging twice alone moves it by up to {floor:.0%}"
-    told = f", and look {look} takes {level:.2g}" if look > 1 else ""
-    return "grey", f"cannot tell: {change}, p = {unseen.p_value:.2g}{told}"
+    at_this_look = f", and look {look} takes {level:.2g}" if look > 1 else ""
+    return "grey", f"cannot tell: {change}, p = {unseen.p_value:.2g}{at_this_look}"
 
 
 def mcnemar(gained: int, lost: int) -> float:

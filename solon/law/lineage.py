@@ -22,19 +22,19 @@ def splits_of(versions: Iterable[Document]) -> dict[str, tuple[str, ...]]:
     """Return, by old id, what it was split into, over versions of one name."""
     from solon.law.amendments import parts_of
 
-    found: dict[str, dict[str, None]] = {}
+    parts_of_old: dict[str, dict[str, None]] = {}
     for version in versions:
         for part in parts_of(version):
             if part.split_from is not None:
-                found.setdefault(part.split_from, {})[part.id] = None
-    return {old: tuple(parts) for old, parts in found.items()}
+                parts_of_old.setdefault(part.split_from, {})[part.id] = None
+    return {old: tuple(parts) for old, parts in parts_of_old.items()}
 
 
 def successors(splits: dict[str, tuple[str, ...]], old: str) -> tuple[str, ...]:
     """Return what an id leads to in the end, where its parts were split again; empty where it was never
     split.
     """
-    found: dict[str, None] = {}
+    ends: dict[str, None] = {}
     seen = {old}
     waiting = list(splits.get(old, ()))
     while waiting:
@@ -45,8 +45,8 @@ def successors(splits: dict[str, tuple[str, ...]], old: str) -> tuple[str, ...]:
         if name in splits:
             waiting = [*splits[name], *waiting]
         else:
-            found[name] = None
-    return tuple(found)
+            ends[name] = None
+    return tuple(ends)
 
 
 def may_belong(text: str, parts: Sequence[Principle | Criterion]) -> tuple[str, ...]:

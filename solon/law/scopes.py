@@ -44,5 +44,5 @@ def narrowest(versions: Iterable[S], recipe: str, domains: frozenset[str]) -> S 
         tags = {tag.strip().lower() for tag in scope.tags}
         return not tags, not scope.recipe, -len(tags & domains), len(tags), sorted(tags)
 
-    found = [version for version in versions if covers(version.document.scope, recipe, domains)]
-    return min(found, key=rank, default=None)
+    covering = [version for version in versions if covers(version.document.scope, recipe, domains)]
+    return min(covering, key=rank, default=None)

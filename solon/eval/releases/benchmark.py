@@ -72,11 +72,11 @@ class Benchmark:
         for gram in {gram for size in self._lengths for gram in _grams(words, size)}:
             for number in self._where.get(gram, ()):
                 hits[number] = hits.get(number, 0) + 1
-        found: dict[int, float] = {}
+        largest: dict[int, float] = {}
         for number, count in hits.items():
             line = self._lines[number]
-            found[line] = max(found.get(line, 0.0), count / self._totals[number])
-        return found
+            largest[line] = max(largest.get(line, 0.0), count / self._totals[number])
+        return largest
 
 
 class Contaminated(SolonError):

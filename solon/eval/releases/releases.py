@@ -127,13 +127,13 @@ def create_release(
     which = find_wanted(
         store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of, all_runs=all_runs
     )
-    said = json.loads(json.dumps({"format": format, **which, **options}))
+    wanted = json.loads(json.dumps({"format": format, **which, **options}))
     with _explained(folder), _hold(scratch):
         if _is_sealed(store, name, scratch):
             manifest = read_manifest(scratch)
         else:
             try:
-                manifest = _make(store, name, scratch, which, said, options, gate, created_at)
+                manifest = _make(store, name, scratch, which, wanted, options, gate, created_at)
                 _sync(*scratch.iterdir(), scratch)
                 sealed = {"sha256": _hash(scratch / MANIFEST), "records": manifest["rows"]["records"]}
                 releasing.mark_release(store, name, (row["id"] for row in read_rows(scratch)), actor, sealed)
@@ -142,7 +142,7 @@ def create_release(
                     shutil.rmtree(scratch, ignore_errors=True)
                 raise
         _put(scratch, folder)
-    if manifest["options"] != said:
+    if manifest["options"] != wanted:
         raise UsageError(
             f"{folder} holds the release {name!r} as it was sealed by an earlier command with other options",
             next_step="choose another name for a release with these",
@@ -293,8 +293,8 @@ def verify_release(store: Store, folder: Path) -> Verification:
     for file in (*manifest["export"]["files"], *lock):
         path = folder / file["path"]
         same = path.is_file() and _hash(path) == file["sha256"]
-        told = "as released" if same else "changed" if path.is_file() else "not there"
-        checks.append(Check(name=f"file {file['path']}", passed=same, told=told))
+        seen = "as released" if same else "changed" if path.is_file() else "not there"
+        checks.append(Check(name=f"file {file['path']}", passed=same, told=seen))
     if rows_ok:
         checks += _rebuild(store, folder, manifest)
     return Verification(release=name, passed=all(check.passed for check in checks), checks=tuple(checks))
@@ -307,16 +307,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         UsageError: there is none, or it is none of ours.
     """
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{folder} is no release: {MANIFEST} cannot be read", next_step="name the folder of a release"
         ) from error
-    if not isinstance(found, dict) or found.get("release") != FORMAT:
+    if not isinstance(manifest, dict) or manifest.get("release") != FORMAT:
         raise UsageError(
             f"{folder}: a release of another format", next_step="verify it with the Solon that made it"
         )
-    return found
+    return manifest
 
 
 def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
@@ -389,8 +389,8 @@ def _rebuild(store: Store, folder: Path, manifest: dict[str, Any]) -> list[Check
     with tempfile.TemporaryDirectory(prefix="solon-release-") as scratch:
         file = Path(scratch) / f"{manifest['name']}{_SUFFIX.get(form, '.jsonl')}"
         rows, left_out = restored.read(store, folder), manifest["left_out_before"]
-        made = export(rows, format=form, path=file, left_out=left_out, refuse=restored.ask, **options)
-        rebuilt = {Path(f.path).name: f.sha256 for f in made.files}
+        summary = export(rows, format=form, path=file, left_out=left_out, refuse=restored.ask, **options)
+        rebuilt = {Path(f.path).name: f.sha256 for f in summary.files}
     released = {f["path"]: f["sha256"] for f in manifest["export"]["files"]}
     same = rebuilt == released
     why = "the same bytes, from the store"
@@ -452,18 +452,18 @@ def _check_seal(entry: dict[str, Any] | None, folder: Path) -> Check:
     if entry is None:
         return Check(name="seal", passed=False, told="this store's log knows no release of this name")
     same = _seals(entry, folder)
-    told = (
+    seen = (
         f"sealed {moment(entry['at'])}"
         if same
         else f"{MANIFEST} is not what was sealed {moment(entry['at'])}"
     )
-    return Check(name="seal", passed=same, told=told)
+    return Check(name="seal", passed=same, told=seen)
 
 
 def _check_log(store: Store, head: str) -> Check:
     report = audit_log.verify(store, None if head == audit_log.START else head)
-    told = f"{report.entries} entries, intact" if report.intact else report.problem
-    return Check(name="log", passed=report.intact, told=told)
+    seen = f"{report.entries} entries, intact" if report.intact else report.problem
+    return Check(name="log", passed=report.intact, told=seen)
 
 
 def _versions(store: Store, folder: Path, frozen: _Frozen) -> dict[str, Any]:
@@ -487,7 +487,9 @@ def _lock() -> str:
     import platform
     from importlib import metadata
 
-    named = {str(found.metadata["Name"]).lower(): found.version for found in metadata.distributions()}
+    named = {
+        str(installed.metadata["Name"]).lower(): installed.version for installed in metadata.distributions()
+    }
     lines = [f"{name}=={version}" for name, version in sorted(named.items())]
     return "\n".join([f"# Python {platform.python_version()}", *lines]) + "\n"
 
@@ -496,13 +498,13 @@ def _environment() -> dict[str, str]:
     """Versions of what shapes the bytes."""
     from importlib import metadata
 
-    found = {}
+    versions = {}
     for name in ("solon", "pyarrow", "sqlalchemy", "pydantic"):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _spell(summary: ExportSummary) -> dict[str, Any]:

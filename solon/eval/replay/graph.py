@@ -84,9 +84,9 @@ def _answer(project: Workspace, gold: Mapping[str, str | None]) -> set[str]:
         if not waiting:
             break
         for review in waiting:
-            said = gold[names[review.item_id]]
+            outcome = gold[names[review.item_id]]
             asked.add(names[review.item_id])
-            chosen = review.candidates["AB".index(said)] if said in ("A", "B") else None
+            chosen = review.candidates["AB".index(outcome)] if outcome in ("A", "B") else None
             answer = {"choice": "prefer", "candidate": chosen} if chosen else {"choice": "tie"}
             decide(project.store, review.id, answer, actor="expert:recorded", channel="replay", counts=True)
         project.resume()

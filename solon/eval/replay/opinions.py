@@ -38,11 +38,11 @@ class Opinion:
 
 def counted(answers: Sequence[Answer]) -> list[Answer]:
     """Return the first blind answer of each person on each set of candidates; none without an expert's token."""
-    found: dict[tuple[str, Shown], Answer] = {}
+    first: dict[tuple[str, Shown], Answer] = {}
     for answer in answers:
         if answer.counts:
-            found.setdefault((answer.actor, answer.what), answer)
-    return list(found.values())
+            first.setdefault((answer.actor, answer.what), answer)
+    return list(first.values())
 
 
 def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opinion]:
@@ -56,14 +56,14 @@ def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opini
     against = against_on(connection, [answer.shown for answer in answers])
     payloads = evaluation.consensus_of_items(connection, sorted({answer.item_id for answer in answers}))
     models: dict[str, ConsensusModel] = {}
-    found = []
+    opinions = []
     for answer in answers:
         cast = votes[answer.what]
         if not cast:
             continue
         model = _model(models, payloads[answer.item_id])
-        found.append(Opinion(answer, judge_item(model, cast, against=against[answer.shown]), cast))
-    return found
+        opinions.append(Opinion(answer, judge_item(model, cast, against=against[answer.shown]), cast))
+    return opinions
 
 
 def _model(known: dict[str, ConsensusModel], payload: dict[str, Any]) -> ConsensusModel:
@@ -79,11 +79,11 @@ def overlaps(answers: Sequence[Answer]) -> dict[frozenset[str], dict[str, str]]:
 
     Outcomes are put in one order of the candidates, whichever way each review showed them.
     """
-    found: dict[frozenset[str], dict[str, str]] = {}
+    outcomes: dict[frozenset[str], dict[str, str]] = {}
     for answer in answers:
         canonical = tuple(sorted(answer.shown))
-        said = answer.outcome
-        if said in ("A", "B") and answer.candidate_id in canonical:
-            said = "AB"[canonical.index(answer.candidate_id)]
-        found.setdefault(frozenset(canonical), {}).setdefault(answer.actor, said)
-    return {shown: said for shown, said in found.items() if len(said) >= 2}
+        outcome = answer.outcome
+        if outcome in ("A", "B") and answer.candidate_id in canonical:
+            outcome = "AB"[canonical.index(answer.candidate_id)]
+        outcomes.setdefault(frozenset(canonical), {}).setdefault(answer.actor, outcome)
+    return {shown: outcome for shown, outcome in outcomes.items() if len(outcome) >= 2}

@@ -76,7 +76,7 @@ def measure_reviewers(
             "why_not": f"{known} items have three people of whom the other two agree; 20 are asked"
         }
     pilot = max(labels, min(PILOT, known // 3))
-    found = trust.measure_reviewer(
+    figures_of_reviews = trust.measure_reviewer(
         ballots,
         answers,
         others,
@@ -86,7 +86,7 @@ def measure_reviewers(
         seed=seed,
         correlation=correlation,
     )
-    return base | {"scored_against": "the other two people, where they agree"} | found
+    return base | {"scored_against": "the other two people, where they agree"} | figures_of_reviews
 
 
 def _crowd_worker(
@@ -104,7 +104,7 @@ def _crowd_worker(
     parts = []
     for s in range(CROWD_SPLITS):
         rng = np.random.default_rng(2000 + seed + s)
-        rest, said, other = (
+        rest, answers, other = (
             [],
             np.full(len(items), -1, dtype=np.int64),
             np.full(len(items), -1, dtype=np.int64),
@@ -115,23 +115,23 @@ def _crowd_worker(
                 rest.append(item.verdicts)
                 continue
             who, second = rng.choice(len(cast), 2, replace=False)
-            said[row], other[row] = index[cast[who].outcome], index[cast[second].outcome]
+            answers[row], other[row] = index[cast[who].outcome], index[cast[second].outcome]
             rest.append(tuple(v for v in item.verdicts if v is not cast[who]))
         ballots = collect(rest, recording.outcomes)
         parts.append(
             trust.measure_reviewer(
-                ballots, said[None], other[None], gold[None], labels=max(labels, min(PILOT, len(items) // 3)),
+                ballots, answers[None], other[None], gold[None], labels=max(labels, min(PILOT, len(items) // 3)),
                 budgets=shares, seed=seed + s, correlation=0.0,
             )
         )  # fmt: skip
     out = dict(parts[0]) | {"scored_against": "gold", "seeds": len(parts)}
     out["panel_alone"] = float(np.mean([p["panel_alone"] for p in parts]))
     for share in shares:
-        found = [p[f"{share:g}"] for p in parts]
-        gains = [f["accuracy"] - p["panel_alone"] for f, p in zip(found, parts, strict=True)]
+        measured = [p[f"{share:g}"] for p in parts]
+        gains = [f["accuracy"] - p["panel_alone"] for f, p in zip(measured, parts, strict=True)]
         out[f"{share:g}"] = {
-            "accuracy": float(np.mean([f["accuracy"] for f in found])),
-            "taken_as_truth": float(np.mean([f["taken_as_truth"] for f in found])),
+            "accuracy": float(np.mean([f["accuracy"] for f in measured])),
+            "taken_as_truth": float(np.mean([f["taken_as_truth"] for f in measured])),
             "gain": float(np.mean(gains)),
             "gain_range": [min(gains), max(gains)],
         }
@@ -140,10 +140,10 @@ def _crowd_worker(
 
 def find_ceiling(items: Sequence[RecordedItem], recording: Recording) -> dict[str, Any]:
     """Return how often two of the people agree, and the best that anything could agree with one of them."""
-    found = measure_ceiling([i.human[:10] for i in items], outcomes=len(recording.outcomes), draws=300)
+    ceiling = measure_ceiling([i.human[:10] for i in items], outcomes=len(recording.outcomes), draws=300)
     return {
-        "pairwise": found.agreement, "ci": list(found.interval), "items": found.items,
-        "single": found.single, "single_ci": list(found.single_interval),
+        "pairwise": ceiling.agreement, "ci": list(ceiling.interval), "items": ceiling.items,
+        "single": ceiling.single, "single_ci": list(ceiling.single_interval),
     }  # fmt: skip
 
 
@@ -162,11 +162,11 @@ def measure_crowd(items: Sequence[RecordedItem], recording: Recording, gold: Int
         len(items), len(workers), len(index),
     )  # fmt: skip
     out: dict[str, Any] = {}
-    for name, found in (("dawid_skene", dawid_skene(crowd)), ("mace", mace(crowd))):
-        right = figures.score_right(found.posterior, gold)
+    for name, aggregate in (("dawid_skene", dawid_skene(crowd)), ("mace", mace(crowd))):
+        right = figures.score_right(aggregate.posterior, gold)
         out[name] = {
             "accuracy": float(right.mean()),
             "ci": list(mean_interval(right)),
-            "rounds": found.rounds,
+            "rounds": aggregate.rounds,
         }
     return out

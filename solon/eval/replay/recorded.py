@@ -151,7 +151,7 @@ def _wanted(path: Path, rows: Sequence[Mapping[str, Any]], panel: Sequence[str] 
     if not panel:
         return None
     known = {name for row in rows for name in (row.get("judges") or {})}
-    found: set[str] = set()
+    chosen: set[str] = set()
     for name in panel:
         matches = {k for k in known if k == name or ("#" not in name and _seat(k)[1] == name)}
         if not matches:
@@ -159,8 +159,8 @@ def _wanted(path: Path, rows: Sequence[Mapping[str, Any]], panel: Sequence[str] 
             raise UsageError(
                 f"{path}: no judge named {name!r}", next_step=f"judges in the file, among others: {some}"
             )
-        found |= matches
-    return found
+        chosen |= matches
+    return chosen
 
 
 def _seat(name: str) -> tuple[str, str, str, int]:
@@ -206,12 +206,12 @@ def _pair(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], s
         if outcome is None:
             dirt["verdict is none"] += 1
         a, b = _number(entry.get("score_a")), _number(entry.get("score_b"))
-        said = str(entry.get("order") or order)
+        seen_order = str(entry.get("order") or order)
         verdicts.append(
             Vote(
                 judge=voter,
                 seat=seat,
-                order=said if said in ("AB", "BA") else "",
+                order=seen_order if seen_order in ("AB", "BA") else "",
                 sample=run,
                 outcome=outcome or ABSTAIN,
                 scores=(a, b) if a is not None and b is not None else None,
@@ -254,11 +254,11 @@ def _scores(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str],
 
 
 def _labels(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], seed: int) -> RecordedItem:
-    given = row.get("labels")
-    if given is None:
-        given = [[f"rater-{i:03d}", label] for i, label in enumerate(row.get("crowd") or ())]
+    entries = row.get("labels")
+    if entries is None:
+        entries = [[f"rater-{i:03d}", label] for i, label in enumerate(row.get("crowd") or ())]
     verdicts = []
-    for entry in given:
+    for entry in entries:
         if not isinstance(entry, list | tuple) or len(entry) != 2:
             dirt["label is no pair of worker and label"] += 1
             continue

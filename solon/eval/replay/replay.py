@@ -239,9 +239,9 @@ def _policy(
         asked[np.argsort(top[test], kind="stable")[:count]] = True
     elif name in ("pilot", "certified"):
         held = train[len(fitted) :]
-        found = certify(top[held], (right[held] > 0.999).astype(np.float64), alpha=alpha, delta=delta)
-        out["certificate"] = found.to_json()
-        asked = top[test] < found.threshold if found.threshold is not None else ~asked
+        certificate = certify(top[held], (right[held] > 0.999).astype(np.float64), alpha=alpha, delta=delta)
+        out["certificate"] = certificate.to_json()
+        asked = top[test] < certificate.threshold if certificate.threshold is not None else ~asked
     final = np.where(asked, 1.0, right[test])
     kept = right[test][~asked]
     out |= {
@@ -268,14 +268,14 @@ def _graph(
     strength = np.zeros((len(items), len(recording.outcomes)))
     routes: dict[str, int] = {}
     for row, item in enumerate(items):
-        found = results.get(item.id)
-        if found is not None:
-            strength[row] = [found.consensus.posterior.get(o, 0.0) for o in recording.outcomes]
-            routes[found.route] = routes.get(found.route, 0) + 1
+        routed = results.get(item.id)
+        if routed is not None:
+            strength[row] = [routed.consensus.posterior.get(o, 0.0) for o in recording.outcomes]
+            routes[routed.route] = routes.get(routed.route, 0) + 1
     right = figures.score_right(strength, gold)
     score = figures.gap(strength)
     final = np.array([float(results[i.id].final == i.gold) if i.id in results else 0.0 for i in items])
-    asked = sum(found.asked for found in results.values())
+    asked = sum(routed.asked for routed in results.values())
     return {
         "with_experts": {"asked": asked, "accuracy": float(final.mean()), "ci": list(mean_interval(final))},
         "items": len(results), "missing": missing[:20], "routes": routes, "accuracy": float(right.mean()),

@@ -54,15 +54,15 @@ class WinRate(BaseModel):
 
 def measure_wins(duels: Sequence[Duel], seed: int = 0) -> tuple[WinRate, ...]:
     """Return the win rate of every author against all others; none where all answers have one author."""
-    found = []
+    rates = []
     for name in sorted({author for duel in duels for author in (duel.first, duel.second)}):
         own = [duel for duel in duels if name in (duel.first, duel.second)]
         won = np.array([duel.won if duel.first == name else 1.0 - duel.won for duel in own])
         longer = np.array([_longer(duel, name) for duel in own])
-        found.append(
+        rates.append(
             WinRate(name=name, raw=rate(float(won.sum()), len(own)), controlled=_control(won, longer, seed))
         )
-    return tuple(found)
+    return tuple(rates)
 
 
 def _longer(duel: Duel, name: str) -> float:

@@ -134,7 +134,7 @@ def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Op
         models.append((version.decisions, ConsensusModel.from_json(payload)))
     steps = []
     for fitted, model in models:
-        said = [judge_item(model, o.votes).best for o in test]
-        hits = sum(best == o.answer.outcome for best, o in zip(said, test, strict=True))
+        best_of = [judge_item(model, o.votes).best for o in test]
+        hits = sum(best == o.answer.outcome for best, o in zip(best_of, test, strict=True))
         steps.append(Step(x=float(fitted), agreement=rate(hits, len(test))))
     return tuple(steps)

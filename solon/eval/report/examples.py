@@ -58,9 +58,9 @@ def draw_examples(material: Material, accepted: Sequence[Accepted], with_texts: 
         wanted += [(level, row) for row in fitting[:EXAMPLES]]
     ids = {row.id for _, row in wanted}
     texts = {row.id: row for row in _rows(material) if row.id in ids} if with_texts else {}
-    found = []
+    examples = []
     for level, row in wanted:
-        found.append(
+        examples.append(
             Example(
                 level=level,
                 record=row.id,
@@ -70,7 +70,7 @@ def draw_examples(material: Material, accepted: Sequence[Accepted], with_texts: 
                 **(_texts(texts[row.id]) if row.id in texts else {}),
             )
         )
-    return tuple(found)
+    return tuple(examples)
 
 
 def _texts(row: ExportRow) -> dict[str, str | None]:

@@ -113,8 +113,8 @@ def read_amendments(
         pseudonym: makes a name for a person.
     """
     names = {(version["kind"], version["name"]) for version in versions}
-    found = [row for row in list_amendments(connection) if (row.kind, row.name) in names]
-    return tuple(_amended(connection, row, pseudonym) for row in reversed(found))
+    amendments = [row for row in list_amendments(connection) if (row.kind, row.name) in names]
+    return tuple(_amended(connection, row, pseudonym) for row in reversed(amendments))
 
 
 def _amended(connection: Connection, row: AmendmentRow, pseudonym: Callable[[str], str]) -> Amended:

@@ -68,15 +68,15 @@ def spell_number(value: float | None, digits: int = 0) -> str:
 def _plots(report: Report) -> dict[str, Any]:
     from markupsafe import Markup
 
-    found = {}
+    plots = {}
     for name, plot in (
         ("calibration", _calibration(report)),
         ("risk", _risk(report)),
         ("learning", _learning(report)),
         ("time", _over_time(report)),
     ):
-        found[name] = Markup(draw(plot)) if plot is not None else None
-    return found
+        plots[name] = Markup(draw(plot)) if plot is not None else None
+    return plots
 
 
 def _calibration(report: Report) -> Plot | None:

@@ -350,14 +350,16 @@ def _run(connection: Connection, run: RunRow, standing: Standing) -> RunPart:
 
 def _models(connection: Connection, run_id: str) -> dict[str, str]:
     asked = evaluation.authors_by_role(connection, run_id)
-    return {role: ", ".join(sorted({plain_model(model) for model in found})) for role, found in asked.items()}
+    return {
+        role: ", ".join(sorted({plain_model(model) for model in models})) for role, models in asked.items()
+    }
 
 
 def _decisions(
     connection: Connection, run_ids: Sequence[str], answers: Sequence[Answer], opinions: Sequence[Opinion]
 ) -> Decisions:
     seconds = [a.active_seconds for a in answers if a.active_seconds]
-    flags = Counter(flag for a in answers for given in a.flags.values() for flag in given or ())
+    flags = Counter(flag for a in answers for flagged in a.flags.values() for flag in flagged or ())
     return Decisions(
         answers=len(answers),
         counted=len(counted(answers)),
@@ -429,11 +431,11 @@ def _reviewers(
     connection: Connection, store: Store, answers: Sequence[Answer], opinions: Sequence[Opinion]
 ) -> tuple[Reviewer, ...]:
     known = counts.qualifications(connection)
-    found = []
+    reviewers = []
     for actor in sorted({a.actor for a in answers}):
         facts = known.get(actor, {})
         own = [o for o in opinions if o.answer.actor == actor]
-        found.append(
+        reviewers.append(
             Reviewer(
                 name=pseudonym(store, actor),
                 answers=sum(a.actor == actor for a in answers),
@@ -445,32 +447,36 @@ def _reviewers(
                 agreement_with_panel=rate(sum(o.agrees for o in own), len(own), "no blind answer"),
             )
         )
-    return tuple(sorted(found, key=lambda one: (-one.answers, one.name)))
+    return tuple(sorted(reviewers, key=lambda one: (-one.answers, one.name)))
 
 
 def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undone: int) -> tuple[str, ...]:
-    found = []
+    sentences = []
     people = [answer for answer in answers if answer.actor != VOTES]
     loose = len(people) - len(counted(people))
     if loose:
-        found.append(
+        sentences.append(
             f"{loose} answers enter no reliability, certificate or audit: no expert's token, or not blind"
         )
     if undone:
-        found.append(
+        sentences.append(
             f"{undone} decisions were taken back; what was learned from them was learned again without"
         )
     for run_id, standing in standings.items():
         refused = sum(look.status == "refused" for look in standing.looks)
         suspended = sum(look.status == "suspended" for look in standing.looks)
         if len(standing.looks) > 1:
-            found.append(f"run {run_id}: the certification sample was looked at {len(standing.looks)} times, each with "
-                         "its own share of delta")  # fmt: skip
+            sentences.append(
+                f"run {run_id}: the certification sample was looked at {len(standing.looks)} times, each with "
+                "its own share of delta"
+            )
         if refused:
-            found.append(f"run {run_id}: {refused} certificates were refused for lack of agreement or data")
+            sentences.append(
+                f"run {run_id}: {refused} certificates were refused for lack of agreement or data"
+            )
         if suspended:
-            found.append(f"run {run_id}: {suspended} certificates were suspended")
-    return tuple(found)
+            sentences.append(f"run {run_id}: {suspended} certificates were suspended")
+    return tuple(sentences)
 
 
 def pseudonym(store: Store, actor: str) -> str:
@@ -483,7 +489,7 @@ def _pseudonymous(store: Store, found: agreement.Agreement) -> agreement.Agreeme
     pairs = []
     for pair in found.experts:
         first, second = pair.name.split(" / ", 1)
-        told = f"{pseudonym(store, first)} / {pseudonym(store, second)}"
-        pairs.append(pair.model_copy(update={"name": told}))
+        both = f"{pseudonym(store, first)} / {pseudonym(store, second)}"
+        pairs.append(pair.model_copy(update={"name": both}))
     by_reviewer = {names[actor]: figure for actor, figure in found.by_reviewer.items()}
     return found.model_copy(update={"by_reviewer": by_reviewer, "experts": tuple(pairs)})

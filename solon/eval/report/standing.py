@@ -136,7 +136,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
     share, at_most = rate_with_bound(flagged)
     in_force_id = in_force.id if in_force else None
     wanted = certificates.Promise.wanted(stored)
-    told = tuple(
+    numbered = tuple(
         _look(i, row, in_force_id, row.covers.get("source") == run.seeds_fingerprint and row.keeps(wanted))
         for i, row in enumerate(looks, 1)
     )
@@ -153,8 +153,8 @@ def read_standing(store: Store, run: RunRow) -> Standing:
             )
             for v in versions
         ),
-        looks=told,
-        in_force=next((look for look in told if look.id == in_force_id), None),
+        looks=numbered,
+        in_force=next((look for look in numbered if look.id == in_force_id), None),
         audit=asdict(audit),
         unsafe={
             "flagged": sum(flagged),

@@ -145,47 +145,47 @@ class Agreement(SuiteResult):
 def evaluate(material: Material) -> Agreement:
     """Return the agreement, from counted answers: given with an expert's token, before the votes were shown."""
     with material.store.connect() as connection:
-        given = evaluation.answers(connection, material.run_ids)
-        blind = counted(given)
-        found = opinions_on(connection, blind)
+        every_answer = evaluation.answers(connection, material.run_ids)
+        blind = counted(every_answer)
+        opinions = opinions_on(connection, blind)
         scored = [a for a in blind if a.scores and len(a.shown) == 1]
         given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
     outcomes = 2
     experts = overlaps(blind)
-    said = [list(answers.values()) for answers in experts.values()]
-    ceiling = measure_ceiling(said, outcomes=outcomes, seed=material.seed)
-    seats = _seats(found)
+    answers_of = [list(answers.values()) for answers in experts.values()]
+    ceiling = measure_ceiling(answers_of, outcomes=outcomes, seed=material.seed)
+    seats = _seats(opinions)
     seed = material.seed
-    random = [o for o in found if o.answer.rule in DRAWN_RULES]
-    audited = [o for o in found if o.answer.rule == AUDIT_RULE]
-    routed = [o for o in found if o.answer.rule not in RANDOM_RULES]
+    random = [o for o in opinions if o.answer.rule in DRAWN_RULES]
+    audited = [o for o in opinions if o.answer.rule == AUDIT_RULE]
+    routed = [o for o in opinions if o.answer.rule not in RANDOM_RULES]
     return Agreement(
         suite="agreement",
-        n=len(found),
-        panel_expert=_agreement(found),
-        panel_expert_kappa=cohen_figure([(o.consensus.best, o.answer.outcome) for o in found], seed),
+        n=len(opinions),
+        panel_expert=_agreement(opinions),
+        panel_expert_kappa=cohen_figure([(o.consensus.best, o.answer.outcome) for o in opinions], seed),
         random=_agreement(random),
         audited=_agreement(audited),
         routed=_agreement(routed),
-        expert_expert_alpha=alpha_figure(said, seed),
-        expert_expert_fleiss=fleiss_figure(said, seed),
+        expert_expert_alpha=alpha_figure(answers_of, seed),
+        expert_expert_fleiss=fleiss_figure(answers_of, seed),
         experts=_expert_pairs(experts.values(), seed),
         judge_judge_alpha=alpha_figure([list(unit.values()) for unit in seats], seed),
         judge_judge_fleiss=fleiss_figure([list(unit.values()) for unit in seats], seed),
-        judges=_judge_pairs(found, seats, seed),
+        judges=_judge_pairs(opinions, seats, seed),
         ceiling=CeilingFigures(
             experts_agree=_bounded(ceiling.agreement, ceiling.interval, ceiling.pairs),
             best_panel=_bounded(ceiling.single, ceiling.single_interval, ceiling.pairs),
             items=ceiling.items,
         ),
-        over_time=_over_time(found),
-        by_rule=_split(found, lambda o: (o.answer.rule,)),
-        by_reviewer=_split(found, lambda o: (o.answer.actor,)),
-        by_domain=_split(found, lambda o: (o.answer.specialty or "not stated",)),
-        by_language=_split(found, lambda o: (o.answer.lang or "not stated",)),
-        by_principle=_split(found, lambda o: o.answer.principles),
+        over_time=_over_time(opinions),
+        by_rule=_split(opinions, lambda o: (o.answer.rule,)),
+        by_reviewer=_split(opinions, lambda o: (o.answer.actor,)),
+        by_domain=_split(opinions, lambda o: (o.answer.specialty or "not stated",)),
+        by_language=_split(opinions, lambda o: (o.answer.lang or "not stated",)),
+        by_principle=_split(opinions, lambda o: o.answer.principles),
         by_criterion=_by_criterion(scored, given_scores, seed),
-        notes=_notes(len(given), len(blind), found, len(routed), ceiling.items),
+        notes=_notes(len(every_answer), len(blind), opinions, len(routed), ceiling.items),
     )
 
 
@@ -213,14 +213,15 @@ def _by_criterion(
     gaps: dict[str, list[float]] = {}
     for answer in answers:
         for criterion, score in answer.scores.items():
-            said = [one[criterion] for one in given.get(answer.shown[0], ()) if criterion in one]
-            if said:
-                gaps.setdefault(criterion, []).append(sum(said) / len(said) - score)
+            scores = [one[criterion] for one in given.get(answer.shown[0], ()) if criterion in one]
+            if scores:
+                gaps.setdefault(criterion, []).append(sum(scores) / len(scores) - score)
     return {
         name: Criterion(
-            within_one=rate(sum(abs(gap) <= 1 for gap in found), len(found)), gap=mean(found, seed)
+            within_one=rate(sum(abs(gap) <= 1 for gap in differences), len(differences)),
+            gap=mean(differences, seed),
         )
-        for name, found in sorted(gaps.items())
+        for name, differences in sorted(gaps.items())
     }
 
 
@@ -265,11 +266,11 @@ def vote_of_seats(votes: Sequence[Vote]) -> dict[str, str]:
     for vote in votes:
         if vote.outcome != ABSTAIN and vote.judge != "resolver":
             cast.setdefault(vote.seat, Counter())[vote.outcome] += 1
-    found = {}
+    voted = {}
     for seat, counts in cast.items():
         (first, most), *rest = counts.most_common(2)
-        found[seat] = "tie" if rest and rest[0][1] == most else first
-    return found
+        voted[seat] = "tie" if rest and rest[0][1] == most else first
+    return voted
 
 
 def _judge_pairs(found: Sequence[Opinion], seats: Sequence[dict[str, str]], seed: int) -> tuple[Pair, ...]:

@@ -76,10 +76,10 @@ def evaluate(material: Material) -> Audit:
     Runs of labels are left out: people give those, and there is no panel to audit.
     """
     with material.store.connect() as connection:
-        found = [_audit_run(connection, run) for run in material.runs if run.recipe != LABEL]
-    total = sum(run.agreement.n for run in found)
+        audits = [_audit_run(connection, run) for run in material.runs if run.recipe != LABEL]
+    total = sum(run.agreement.n for run in audits)
     notes = () if total else ("no audit was answered by an expert: nothing is known of the accepted records",)
-    return Audit(suite="audit", n=total, runs=tuple(found), notes=notes)
+    return Audit(suite="audit", n=total, runs=tuple(audits), notes=notes)
 
 
 def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
@@ -118,20 +118,20 @@ def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, C
     of their answers one that most gave; without such, one that differs from the record.
     """
     target = read_target(runs.config_payload(connection, run.config_id)["routing"].get("target", "single"))
-    given: dict[tuple[str, int], list[Answer]] = {}
+    answers_to: dict[tuple[str, int], list[Answer]] = {}
     for answer in counted(evaluation.answers(connection, [run.id])):
         if answer.kind == "audit":
-            given.setdefault((answer.item_id, answer.attempt), []).append(answer)
-    records = evaluation.records_of(connection, given)
-    found = []
-    for where, said in given.items():
-        outcome = target.audit_outcome([answer.outcome for answer in said])
+            answers_to.setdefault((answer.item_id, answer.attempt), []).append(answer)
+    records = evaluation.records_of(connection, answers_to)
+    audited = []
+    for where, answers in answers_to.items():
+        outcome = target.audit_outcome([answer.outcome for answer in answers])
         if outcome is None or where not in records:
             continue
-        most = [answer for answer in said if answer.outcome == outcome]
-        differ = [answer for answer in said if not agrees(answer, records[where])]
-        found.append(((most or differ)[0], records[where]))
-    return found
+        most = [answer for answer in answers if answer.outcome == outcome]
+        differ = [answer for answer in answers if not agrees(answer, records[where])]
+        audited.append(((most or differ)[0], records[where]))
+    return audited
 
 
 def agrees(answer: Answer, record: Choice) -> bool:

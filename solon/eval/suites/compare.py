@@ -128,7 +128,7 @@ def evaluate(material: Material) -> Comparison:
 
 def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | str]]:
     """seed -> its item's state, and what it took."""
-    found: dict[str, dict[str, float | str]] = {
+    facts: dict[str, dict[str, float | str]] = {
         fact.external_id: {
             "state": fact.state,
             "accepted": float(fact.state == "accepted"),
@@ -141,10 +141,10 @@ def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | s
     agreed: dict[str, float] = {}
     for answer, record in audited_records(connection, run):
         agreed.setdefault(answer.item_id, float(agrees(answer, record)))
-    for fact in found.values():
+    for fact in facts.values():
         if fact["item"] in agreed:
             fact["audit"] = agreed[str(fact["item"])]
-    return found
+    return facts
 
 
 Facts = Mapping[str, Mapping[str, float | str]]
@@ -218,13 +218,13 @@ def _word(gap: Figure, gaps: np.ndarray) -> str:
 
 
 def _verdict(differences: tuple[Difference, ...], clear: list[Difference]) -> str:
-    told = [d for d in clear if d.verdict in ("higher in B", "lower in B")]
-    if not told:
+    shown = [d for d in clear if d.verdict in ("higher in B", "lower in B")]
+    if not shown:
         return "no difference that these seeds can show"
-    said = "; ".join(f"{d.name} is {d.verdict} ({d.a:.3g} to {d.b:.3g})" for d in told)
+    sentence = "; ".join(f"{d.name} is {d.verdict} ({d.a:.3g} to {d.b:.3g})" for d in shown)
     audited = next(d for d in differences if d.name == "agreement in blind audits")
     better = {
         "higher in B": "B agrees more with the experts",
         "lower in B": "B agrees less with the experts",
     }.get(audited.verdict, "whether one agrees more with the experts cannot be told")
-    return f"{said}. {better[0].upper()}{better[1:]}."
+    return f"{sentence}. {better[0].upper()}{better[1:]}."

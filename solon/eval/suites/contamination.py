@@ -118,19 +118,19 @@ def evaluate(material: Material) -> Contamination:
 def _measure(file: Path, rows: Sequence[ExportRow], embedder: Embedder) -> FileOverlap:
     benchmark = Benchmark(file)
     parts = [(row.id, part, text) for row in rows for part, text in parts_of(row)]
-    found = [
+    overlaps = [
         Overlap(name=name, part=part, line=line, share=round(share, 4))
         for name, part, text in parts
         for line, share in benchmark.shares(text).items()
     ]
-    worst = sorted(found, key=lambda o: (-o.share, o.name, o.line))
+    worst = sorted(overlaps, key=lambda o: (-o.share, o.name, o.line))
     closest = _closest(benchmark, parts, embedder)
     return FileOverlap(
         name=file.name,
         texts=benchmark.texts,
         too_short=benchmark.too_short,
-        records=rate(len({o.name for o in found}), len(rows)),
-        dirty=rate(len({o.name for o in found if o.share >= MOST_OF_IT}), len(rows)),
+        records=rate(len({o.name for o in overlaps}), len(rows)),
+        dirty=rate(len({o.name for o in overlaps if o.share >= MOST_OF_IT}), len(rows)),
         worst=tuple(worst[:SHOWN]),
         alike=rate(len({o.name for o in closest}), len(rows)),
         closest=tuple(closest[:SHOWN]),
@@ -146,12 +146,12 @@ def _closest(
     lines = [line for line, _ in benchmark.bodies]
     theirs = embedder.embed([text for _, text in benchmark.bodies])
     ours = embedder.embed([text for _, _, text in parts])
-    found = []
+    overlaps = []
     for start in range(0, len(parts), 1000):
         likeness = ours[start : start + 1000] @ theirs.T
         nearest = likeness.argmax(axis=1)
         for (name, part, _), place, row in zip(parts[start : start + 1000], nearest, likeness, strict=True):
             if row[place] >= ALIKE:
                 share = round(float(np.minimum(row[place], 1.0)), 4)
-                found.append(Overlap(name=name, part=part, line=lines[place], share=share))
-    return sorted(found, key=lambda o: (-o.share, o.name, o.line))
+                overlaps.append(Overlap(name=name, part=part, line=lines[place], share=share))
+    return sorted(overlaps, key=lambda o: (-o.share, o.name, o.line))

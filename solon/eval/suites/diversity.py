@@ -130,7 +130,7 @@ def measure_coverage(
         stated: item -> specialty and tags of its seed.
     """
     about = [stated.get(row.lineage["item"], (None, ())) for row in rows]
-    found: dict[str, Counter[str]] = {
+    values_of: dict[str, Counter[str]] = {
         "language": Counter(row.lang or NOT_STATED for row in rows),
         "recipe": Counter(row.recipe for row in rows),
         "route": Counter(row.route for row in rows),
@@ -146,10 +146,10 @@ def measure_coverage(
         different = len(set(plain))
         # A column that says something new of nearly every record is no attribute but a name or a text.
         if plain and different <= min(MOST_VALUES, len(plain) / 2) and max(len(str(v)) for v in plain) <= 80:
-            found[f"metadata: {name}"] = Counter(
+            values_of[f"metadata: {name}"] = Counter(
                 NOT_STATED if value is None else str(value) for value in values
             )
-    return {name: dict(counted.most_common(50)) for name, counted in found.items()}
+    return {name: dict(counted.most_common(50)) for name, counted in values_of.items()}
 
 
 def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:
@@ -189,11 +189,11 @@ def _resample(
         return nothing("fewer than four texts", len(words)) if value is None else _alone(value, len(words))
     draw = random.Random(seed)
     half = len(words) // 2
-    found = sorted(v for _ in range(DRAWS) if (v := figure(draw.sample(words, half))) is not None)
-    if not found:
+    halves = sorted(v for _ in range(DRAWS) if (v := figure(draw.sample(words, half))) is not None)
+    if not halves:
         return _alone(value, len(words))
-    centre = sum(found) / len(found)
-    spread = (sum((v - centre) ** 2 for v in found) / len(found)) ** 0.5
+    centre = sum(halves) / len(halves)
+    spread = (sum((v - centre) ** 2 for v in halves) / len(halves)) ** 0.5
     # A half drawn without replacement varies about its mean as the whole set does about its own.
     return Figure(
         value=value, low=max(0.0, value - 1.96 * spread), high=min(1.0, value + 1.96 * spread), n=len(words)

@@ -108,7 +108,7 @@ def evaluate(material: Material) -> Downstream:
     first, without, panel = (right[arm.name] for arm in arms)
     over_panel, over_without = _gap(first, panel, material.seed), _gap(first, without, material.seed)
     longer = [_longer(texts, pair) for pair in tests]
-    told = [value for value in longer if value is not None]
+    differing = [value for value in longer if value is not None]
     return Downstream(
         suite="downstream",
         n=len(tests),
@@ -117,7 +117,7 @@ def evaluate(material: Material) -> Downstream:
         arms=tuple(arms),
         reviewed_over_panel=over_panel,
         reviewed_over_without=over_without,
-        longer=rate(sum(told), len(told), "no decided pair differs in length"),
+        longer=rate(sum(differing), len(differing), "no decided pair differs in length"),
         verdict=_spell(over_panel, over_without),
         notes=(
             "the test is on decisions drawn at random (pilot, audit, always), by people with a token of their own",

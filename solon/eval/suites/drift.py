@@ -102,11 +102,11 @@ def evaluate(material: Material) -> Drift:
     them.
     """
     with material.store.connect() as connection:
-        found = opinions_on(connection, counted(evaluation.answers(connection, material.run_ids)))
+        opinions = opinions_on(connection, counted(evaluation.answers(connection, material.run_ids)))
         repeats = repeated_answers(connection, material.run_ids)
-    found.sort(key=lambda opinion: opinion.answer.at)
-    drawn = [o for o in found if o.answer.rule in RANDOM_RULES]
-    routed = [o for o in found if o.answer.rule not in RANDOM_RULES]
+    opinions.sort(key=lambda opinion: opinion.answer.at)
+    drawn = [o for o in opinions if o.answer.rule in RANDOM_RULES]
+    routed = [o for o in opinions if o.answer.rule not in RANDOM_RULES]
     courses = [_course([(o.answer.at, o.agrees) for o in part]) for part in (drawn, routed)]
     experts = _course([(repeat.at, repeat.same) for repeat in repeats])
     principles = _by_principle(drawn, routed)
@@ -119,7 +119,7 @@ def evaluate(material: Material) -> Drift:
     alarms = tuple(f"{name}: {course.why}" for name, course in named.items() if course.state == "alarm")
     return Drift(
         suite="drift",
-        n=len(found),
+        n=len(opinions),
         alarm=bool(alarms),
         alarms=alarms,
         drawn=courses[0],
@@ -127,7 +127,7 @@ def evaluate(material: Material) -> Drift:
         by_principle=principles,
         experts=experts,
         by_expert=_by_expert(repeats),
-        notes=tuple(_notes(found, repeats)),
+        notes=tuple(_notes(opinions, repeats)),
     )
 
 
@@ -173,10 +173,10 @@ def _course(answers: Sequence[tuple[float, bool]], level: float = LEVEL) -> Cour
 
 
 def _weeks(answers: Sequence[tuple[float, bool]]) -> Iterable[tuple[str, list[bool]]]:
-    found: dict[str, list[bool]] = {}
+    by_week: dict[str, list[bool]] = {}
     for at, agrees in sorted(answers):
-        found.setdefault(time.strftime("%G-W%V", time.gmtime(at)), []).append(agrees)
-    return found.items()
+        by_week.setdefault(time.strftime("%G-W%V", time.gmtime(at)), []).append(agrees)
+    return by_week.items()
 
 
 def fell(agreed_before: int, n_before: int, agreed: int, n: int) -> float:
@@ -207,7 +207,7 @@ def _by_principle(*parts: Sequence[Opinion]) -> dict[str, Course]:
             for principle in opinion.answer.principles:
                 both = by.setdefault(principle, [[] for _ in parts])
                 both[place].append((opinion.answer.at, opinion.agrees))
-    return {name: _course(max(found, key=len), LEVEL / len(by)) for name, found in sorted(by.items())}
+    return {name: _course(max(courses, key=len), LEVEL / len(by)) for name, courses in sorted(by.items())}
 
 
 def _by_expert(repeats: Sequence[Repeat]) -> dict[str, Figure]:

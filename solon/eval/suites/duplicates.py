@@ -81,9 +81,9 @@ def evaluate(material: Material) -> Duplicates:
     outside: list[Twins] = []
     for file in material.against:
         for own, shares in ((prompts, against), (answers, against_answers)):
-            found = find_twins(own, ((f"{file.name}:{i}", text) for i, text in read_texts(file)))
-            outside += found
-            shares[file.name] = rate(len({twins.name for twins in found}), len(own))
+            twins_in_file = find_twins(own, ((f"{file.name}:{i}", text) for i, text in read_texts(file)))
+            outside += twins_in_file
+            shares[file.name] = rate(len({twins.name for twins in twins_in_file}), len(own))
     pairs = sorted([*outside, *alike, *answers_alike], key=lambda t: (-t.similarity, t.name, t.other))
     return Duplicates(
         suite="duplicates",
@@ -123,13 +123,13 @@ def find_twins(
     """
     own = [(name, text, signature(text)) for name, text in texts]
     bands: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    found: dict[tuple[str, str], float] = {}
+    similarity_of: dict[tuple[str, str], float] = {}
 
     def look(name: str, text: str, sign: Sequence[int]) -> None:
         for j in {j for band in _bands(sign) for j in bands.get(band, ())}:
             other, body, theirs = own[j]
             if similarity(sign, theirs) >= threshold - SLACK and (alike := overlap(text, body)) >= threshold:
-                found[other, name] = alike
+                similarity_of[other, name] = alike
 
     for i, (name, text, sign) in enumerate(own):
         if others is None:
@@ -138,7 +138,7 @@ def find_twins(
             bands[band].append(i)
     for name, text in others or ():
         look(name, text, signature(text))
-    return [Twins(name=a, other=b, similarity=round(s, 4)) for (a, b), s in sorted(found.items())]
+    return [Twins(name=a, other=b, similarity=round(s, 4)) for (a, b), s in sorted(similarity_of.items())]
 
 
 def overlap(one: str, other: str) -> float:

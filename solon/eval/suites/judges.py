@@ -145,7 +145,7 @@ def evaluate(material: Material) -> Judges:
             for text in evaluation.candidate_texts(connection, material.run_ids)
         }
     judged = {shown for seat in seats.values() for shown in seat.sides}
-    found = tuple(
+    measured = tuple(
         _judge(name, seat, family_of(seat.model, families), gold, written, material.seed)
         for name, seat in sorted(seats.items())
     )
@@ -153,21 +153,21 @@ def evaluate(material: Material) -> Judges:
     notes += [
         f"{judge.name} ({judge.model}) judged {judge.own_family} pairs in which one answer is of its own family: "
         "a judge should not judge its own family"
-        for judge in found
+        for judge in measured
         if judge.own_family
     ]
-    if len({judge.model for judge in found}) == 1 and len(found) > 1:
+    if len({judge.model for judge in measured}) == 1 and len(measured) > 1:
         notes.append("all seats are one model: count them as one voter")
-    return Judges(suite="judges", n=len(judged & set(gold)), judges=found, notes=tuple(notes))
+    return Judges(suite="judges", n=len(judged & set(gold)), judges=measured, notes=tuple(notes))
 
 
 def _gold(answers: Sequence[Answer]) -> dict[Shown, float]:
     """Share of the experts for the first candidate, where they preferred a side; several experts are averaged."""
-    said: dict[Shown, list[float]] = defaultdict(list)
+    answers_on: dict[Shown, list[float]] = defaultdict(list)
     for answer in answers:
         if answer.outcome in ("A", "B", "accept", "reject"):
-            said[answer.what].append(float(answer.outcome in ("A", "accept")))
-    means = {shown: sum(values) / len(values) for shown, values in said.items()}
+            answers_on[answer.what].append(float(answer.outcome in ("A", "accept")))
+    means = {shown: sum(values) / len(values) for shown, values in answers_on.items()}
     return {shown: float(value > 0.5) for shown, value in means.items() if value != 0.5}
 
 
@@ -183,9 +183,9 @@ def _read_seats(votes: Iterable[PaidVote]) -> dict[str, _Seat]:
             shares[vote.seat][paid.what].append((share, vote.p))
     for name, by_shown in shares.items():
         for shown, cast in by_shown.items():
-            given = [p for _, p in cast if p is not None]
-            if given:
-                seats[name].said[shown] = sum(given) / len(given)
+            probabilities = [p for _, p in cast if p is not None]
+            if probabilities:
+                seats[name].said[shown] = sum(probabilities) / len(probabilities)
             leaning = seats[name].said.get(shown, sum(share for share, _ in cast) / len(cast))
             seats[name].sides[shown] = float(leaning > 0.5) + 0.5 * (leaning == 0.5)
     return seats
@@ -238,7 +238,7 @@ def _flips(seat: _Seat) -> Figure:
         vote = paid.vote
         if vote.outcome in ("A", "B") and vote.order and vote.sample == 0:
             by_order[paid.what][vote.order] = vote.outcome
-    both = [said["AB"] != said["BA"] for said in by_order.values() if len(said) == 2]
+    both = [outcomes["AB"] != outcomes["BA"] for outcomes in by_order.values() if len(outcomes) == 2]
     return rate(sum(both), len(both), "it saw no pair in both orders")
 
 
@@ -252,26 +252,26 @@ def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> floa
 
 def _duels(seat: _Seat, written: Mapping[str, Written]) -> list[Duel]:
     """Pairs whose answers have different authors."""
-    found = []
+    duels = []
     for shown, side in seat.sides.items():
         if len(shown[2]) == 2 and all(c in written for c in shown[2]):
             a, b = (written[c] for c in shown[2])
             if a.author != b.author:
-                found.append(Duel(a.author, b.author, (a.length, b.length), side))
-    return found
+                duels.append(Duel(a.author, b.author, (a.length, b.length), side))
+    return duels
 
 
 def _compare(
     seat: _Seat, written: Mapping[str, Written], measure: Callable[[Written], int]
 ) -> dict[Shown, float]:
     """1 where the first candidate has more, 0 where the second has; pairs that are even say nothing."""
-    found = {}
+    sides = {}
     for shown in seat.sides:
         if len(shown[2]) == 2 and all(c in written for c in shown[2]):
             a, b = (measure(written[c]) for c in shown[2])
             if a != b:
-                found[shown] = float(a > b)
-    return found
+                sides[shown] = float(a > b)
+    return sides
 
 
 def _share(seat: _Seat, side: Mapping[Shown, float]) -> Figure:
@@ -297,17 +297,17 @@ def _calibration(seat: _Seat, gold: Mapping[Shown, float], seed: int) -> dict[st
     if not known:
         return {**dict.fromkeys(("ece", "ece_interval", "brier", "brier_interval")), "reliability": ()}
     p = np.array([seat.said[shown] for shown in known])
-    said = np.maximum(p, 1.0 - p)
+    confidence = np.maximum(p, 1.0 - p)
     right = np.array([1.0 - abs(seat.sides[shown] - gold[shown]) for shown in known])
-    edges = np.unique(np.quantile(said, np.linspace(0.0, 1.0, min(BINS, max(1, len(known) // 5)) + 1)))
-    place = np.clip(np.searchsorted(edges, said, side="right") - 1, 0, max(len(edges) - 2, 0))
+    edges = np.unique(np.quantile(confidence, np.linspace(0.0, 1.0, min(BINS, max(1, len(known) // 5)) + 1)))
+    place = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, max(len(edges) - 2, 0))
     parts = [place == b for b in np.unique(place)]
     bins = tuple(
-        Bin(said=float(said[part].mean()), right=rate(float(right[part].sum()), int(part.sum())))
+        Bin(said=float(confidence[part].mean()), right=rate(float(right[part].sum()), int(part.sum())))
         for part in parts
     )
-    found: dict[str, Any] = {"reliability": bins}
+    figures: dict[str, Any] = {"reliability": bins}
     for name, measure in (("ece", measure_ece), ("brier", measure_brier)):
-        found[name] = measure(said, right)
-        found[f"{name}_interval"] = calibration_interval(measure, said, right, seed)
-    return found
+        figures[name] = measure(confidence, right)
+        figures[f"{name}_interval"] = calibration_interval(measure, confidence, right, seed)
+    return figures

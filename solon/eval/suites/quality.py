@@ -98,12 +98,12 @@ def evaluate(material: Material) -> Quality:
     answered = [(row, row.answer) for row in rows if row.answer is not None]
     texts = [text for _, text in answered]
     n = len(texts)
-    broken = {row.id: found for row, text in answered if (found := find_broken_markdown(text))}
+    broken = {row.id: problems for row, text in answered if (problems := find_broken_markdown(text))}
     personal = {row.id: kinds for row, text in answered if (kinds := find_personal(text))}
     refusing = [row.id for row, text in answered if is_refusal(text)]
     rude = [row.id for row, text in answered if find_rude(text)]
-    told = _told_languages(answered)
-    foreign = {name: pair for name, pair in told.items() if pair[0] not in pair[1]}
+    languages_of = _told_languages(answered)
+    foreign = {name: pair for name, pair in languages_of.items() if pair[0] not in pair[1]}
     readable = [value for text in texts if (value := measure_readability(text)) is not None]
     kept = _kept(rows, lambda row: row.answer)
     flagged: dict[str, Iterable[str]] = {
@@ -129,9 +129,11 @@ def evaluate(material: Material) -> Quality:
         personal_kinds=dict(sum((Counter(kinds) for kinds in personal.values()), Counter[str]())),
         rude=rate(len(rude), n),
         languages=dict(Counter(row.lang or "not stated" for row in rows)),
-        other_language=rate(len(foreign), len(told), "no seed states a language that its answer tells too"),
+        other_language=rate(
+            len(foreign), len(languages_of), "no seed states a language that its answer tells too"
+        ),
         other_languages=dict(
-            Counter(f"{said}, reads as {' or '.join(sorted(read))}" for said, read in foreign.values())
+            Counter(f"{stated}, reads as {' or '.join(sorted(read))}" for stated, read in foreign.values())
         ),
         constraints=_share_kept(kept, "no request states a checkable constraint"),
         constraints_rejected=_share_kept(
@@ -174,9 +176,9 @@ def _share_kept(kept: Sequence[tuple[str, str, bool]], why: str = "nothing to me
 def _told_languages(answered: Sequence[tuple[ExportRow, str]]) -> dict[str, tuple[str, frozenset[str]]]:
     """Record -> the language that its seed states, and those that its answer may be in; only where both are told."""
     return {
-        row.id: (said, read)
+        row.id: (stated, read)
         for row, text in answered
-        if (said := primary(row.lang)) is not None and (read := find_language(text))
+        if (stated := primary(row.lang)) is not None and (read := find_language(text))
     }
 
 
@@ -184,14 +186,14 @@ def _kept(
     rows: Sequence[ExportRow], text_of: Callable[[ExportRow], str | None]
 ) -> list[tuple[str, str, bool]]:
     """Record, kind and whether it was kept, of every checkable constraint of its request."""
-    found = []
+    kept = []
     for row in rows:
         text = text_of(row)
         if text is not None:
-            found += [
+            kept += [
                 (row.id, one.kind, one.check(text)) for one in find_constraints(row.prompt, row.metadata)
             ]
-    return found
+    return kept
 
 
 def _lengths(words: list[int], seed: int) -> Lengths | None:

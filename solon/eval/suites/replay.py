@@ -48,7 +48,7 @@ def evaluate(material: Material) -> Replays:
 
 
 def _last(learned: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    measured = {int(n): found for n, found in learned.items() if "accuracy" in found}
+    measured = {int(n): figures for n, figures in learned.items() if "accuracy" in figures}
     return measured[max(measured)]
 
 
