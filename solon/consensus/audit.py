@@ -141,7 +141,11 @@ def _log_beta(a: float, b: float) -> float:
 
 
 def confidence_sequence(k: int, n: int, delta: float = 0.05) -> tuple[float, float]:
-    """Interval for a rate that holds at all n together with probability 1 - delta (Beta(1, 1) mixture)."""
+    """Return an interval for a rate that holds at all n together with probability 1 - delta (Beta(1, 1)
+    mixture).
+
+    It is (0, 1) before the first answer.
+    """
     if n == 0:
         return 0.0, 1.0
     log_mixture = math.lgamma(k + 1.0) + math.lgamma(n - k + 1.0) - math.lgamma(n + 2.0)

@@ -1,4 +1,8 @@
-"""From a score to the probability that an expert agrees, and how good such probabilities are. numpy only."""
+"""Calibration: maps from a score to the probability that an expert agrees, and measures of how good these
+are.
+
+Imports numpy only.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Weights of criteria from decisions: a regularised logistic regression on score differences. Imports numpy only.
+"""Learning the weights of criteria from decisions, by a regularised logistic regression on score differences.
 
-The weights in use, on the scale that fits best, are the centre that the fit is pulled to (a Gaussian prior); how hard
-is chosen by cross-validation over groups. What the fit is worth is measured on groups that it did not see.
+Imports numpy only. The weights in use, on the scale that fits best, are the centre that the fit is pulled to
+(a Gaussian prior); how hard is chosen by cross-validation over groups. What the fit is worth is measured on
+groups that it did not see.
 """
 
 from __future__ import annotations

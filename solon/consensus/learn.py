@@ -1,4 +1,4 @@
-"""From decisions to the next consensus version. Imports numpy only, no I/O."""
+"""Learning the next consensus version from decisions. Imports numpy only, no I/O."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Conditional logit with a Gaussian prior, by Newton's method, with leave-one-out scores. Imports numpy
-only.
-"""
+"""Conditional logit with a Gaussian prior, fitted by Newton's method, with leave-one-out scores. numpy only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""MACE: workers who either know or spam (Hovy et al. 2013), variational EM. Imports numpy only."""
+"""MACE, a model of workers who either know the answer or spam (Hovy et al. 2013), fitted by variational EM.
+numpy only.
+"""
 
 from __future__ import annotations
 

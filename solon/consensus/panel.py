@@ -1,4 +1,5 @@
-"""From the votes on one item to a posterior over its outcomes. Imports no numpy, no I/O.
+"""What a panel believes of one item: from the votes to a posterior over the outcomes. Imports no numpy, no
+I/O.
 
 Called once per item inside the graph, so it works on plain floats (tens of microseconds).
 """

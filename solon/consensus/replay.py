@@ -1,5 +1,4 @@
-"""What a panel would have done on recorded items: how accurate it is, what it learns, and what it sends to
-experts.
+"""What a panel would have done on recorded items: how accurate it is, what it learns, whom it asks.
 
 Arrays in, figures out; imports numpy only. ``gold`` (n,) is the index of the right outcome. A tied vote
 scores the share that a fair coin would get. Intervals are 95% bootstrap percentiles over items.

@@ -1,4 +1,7 @@
-"""Reviewers as fallible votes with a learned reliability. Imports numpy, no I/O."""
+"""How reliable each reviewer is, and how much a reviewer's answer adds to the panel's as one more vote.
+
+Imports numpy, no I/O.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When more decisions stop paying. Imports numpy only."""
+"""Whether further decisions still pay, by what they correct and by what they teach. Imports numpy only."""
 
 from __future__ import annotations
 

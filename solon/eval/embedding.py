@@ -1,5 +1,5 @@
-"""Texts as unit vectors, without network: by wordllama where it is installed, else by hashed words, which the
-result says.
+"""Texts as unit vectors, without network: by wordllama where it is installed, else by hashed words (and it
+says so).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What a suite is given: a store, the runs to look at, files to compare with, and bounds."""
+"""What a suite gets to work on: a store, the runs to look at, files to compare with, and how much it may
+hold.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The cells of a table turned back into what they were written from: lists, objects and labels that stand
-there as text.
+"""Cells of a table turned back into the lists, objects and labels that they were written from.
 
 CSV knows text only, and Parquet files often hold JSON as text. What is meant is told by the column's name,
 and for messages by their form: a request that happens to be JSON stays the text that it is. Imports nothing

@@ -1,6 +1,7 @@
-"""A dataset folder: data files, a dataset card and Croissant metadata beside them. Imports `errors` and `formats` only.
+"""A dataset folder: data files with a dataset card and Croissant metadata beside them.
 
-`datasets.load_dataset(FOLDER)` reads it through the card's `configs`; a hub takes it as it is.
+`datasets.load_dataset(FOLDER)` reads it through the card's `configs`; a hub takes it as it is. Imports
+`errors` and `formats` only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Rows of existing preference and label sets as seeds with responses, and what people said of them. Touches no file.
+"""Rows of existing preference and label sets read as seeds with responses, and what people said of these.
 
-Imports `seed_rows` only. A reader turns one row into an `Imported`, or says in a `RowProblem` why it cannot.
+Imports `seed_rows` and `trl` only, and touches no file. A reader turns one row into an `Imported`, or says in
+a `RowProblem` why it cannot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Train and test, by a keyed hash of the seed group. Imports nothing of Solon."""
+"""Dealing records to train and test, by a keyed hash of the seed group. Imports nothing of Solon."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Constitutions and rubrics: read, checked, compared and rendered.
 
 A document is pure: no store, no model. What is in force, and since when, is the store's matter. Imports
-nothing of Solon but `errors`, `notebook` and how laws are written as YAML.
+nothing of Solon but `errors`, `display.notebook` and how laws are written as YAML.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which version of a law a seed is under: the narrowest scope that it falls in. Pure."""
+"""Which version of a law governs a seed: the one with the narrowest scope that the seed falls in. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the real graph over recorded panels: their verdicts come with the seeds, all else is as in a run."""
+"""Run the real graph over recorded panels: their verdicts come with the seeds, and all else is as in any run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The recorded people of a replay: as reviewers who answer what is sent to them, as a ceiling, as a crowd."""
+"""What the recorded people of a replay are worth: as reviewers who are asked, as a ceiling for any panel, as
+a crowd.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Recorded judge panels with human answers, read from JSON lines. Knows the file formats, no statistics.
+"""Recorded judge panels with human answers, read from JSON lines. It knows the file formats, and no
+statistics.
 
-Four shapes are told apart row by row: pairwise verdicts (``judges: {name: {verdict, order, ...}}``),
-samples of scores (``judges: {name: [[...] per response]}``), crowd labels (``labels: [[worker, label]]``)
-and crowd lists with an expert's label (``crowd``, ``gold_expert``).
+There are four shapes of a row: pairwise verdicts (``judges: {name: {verdict, order, ...}}``), samples of
+scores (``judges: {name: [[...] per response]}``), crowd labels (``labels: [[worker, label]]``) and crowd
+lists with an expert's label (``crowd``, ``gold_expert``).
 """
 
 from __future__ import annotations

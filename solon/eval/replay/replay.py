@@ -1,4 +1,5 @@
-"""Replays recorded panels with recorded people as the experts: what would Solon have asked, and been worth?
+"""Replay recorded panels with recorded people as the experts: what Solon would have asked, and what that was
+worth.
 
 Reading is in ``recorded``, statistics in ``solon.consensus``; this module joins them into one report.
 """

@@ -1,4 +1,6 @@
-"""How good accepted records are, by blind random audits: exact interval, promise against actual, unsafe ones."""
+"""How good accepted records are, by blind audits of a random few: agreement against the promise, and unsafe
+records.
+"""
 
 from __future__ import annotations
 

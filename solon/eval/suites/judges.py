@@ -1,4 +1,7 @@
-"""Each judge on the project's own decisions: accuracy, order, length and style bias, own family, calibration, cost."""
+"""Each judge against the project's own decisions: accuracy, calibration, cost, and its leanings.
+
+Leanings are by order, by length, by style and towards its own family of models.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +120,12 @@ class Judge(BaseModel):
 
 
 class Judges(SuiteResult):
-    """Every judge of the runs. `n`: decided pairs and single candidates that judges gave verdicts on."""
+    """Every judge of the runs, against the experts.
+
+    Attributes:
+        n: decided pairs and single candidates that judges gave verdicts on.
+        judges: one for each seat.
+    """
 
     judges: tuple[Judge, ...]
 

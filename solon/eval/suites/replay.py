@@ -1,6 +1,8 @@
-"""Recorded panels with recorded people as the experts, as a suite: one replay for each file of `--against`.
+"""The replay of recorded panels as a suite: one replay for each file of `--against`, with recorded people as
+experts.
 
-`solon eval replay FILE` has the options of a replay; this is the same with its defaults, in the form of every suite.
+`solon eval replay FILE` has the options of a replay; this is the same with its defaults, in the form of every
+suite.
 """
 
 from __future__ import annotations
