@@ -297,7 +297,7 @@ def _comings_and_goings(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[
 
 
 def load_constitution(source: str | Path) -> Constitution:
-    """Return a starter by its name (`general`, `medical`, `legal`, `code`) or the constitution in a YAML
+    """Return a starter by its name (`general`, `medical`, `legal`, `code`, `education`) or the constitution in a YAML
     file.
 
     Raises:
