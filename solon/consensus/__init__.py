@@ -1,6 +1,7 @@
-"""Statistics that know when not to ask an expert. Imports numpy, the standard library and solon.errors only.
+"""Statistics of panels and experts: what a panel believes of an item, and when no expert need be asked.
 
-What the graph needs per item is light and imported here; everything that learns is imported on first use.
+Imports numpy, the standard library and solon.errors only. What the graph needs per item is light and imported
+here; everything that learns is imported on first use.
 """
 
 from __future__ import annotations

@@ -16,10 +16,19 @@ from solon.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """``state``: green | alarm | cannot tell. ``interval``: Clopper-Pearson at 95%, for one look at a fixed n.
+    """What the audits of accepted items say so far about a promised agreement.
 
-    ``always`` is the confidence sequence that holds at all looks together. ``detects``: agreement at which the
-    alarm would have gone off by now with probability .8 or more; None: at no agreement yet.
+    Attributes:
+        n: audits that were answered.
+        agreed: those of them in which the expert agreed with the record.
+        rate: ``agreed / n``; None while there is no audit.
+        interval: exact 95% interval of the rate (Clopper-Pearson); it holds for one look at a fixed ``n``.
+        always: interval that holds at all looks together (a confidence sequence at level 1 - delta).
+        promise: the agreement that was promised, in (0, 1).
+        state: ``green``, ``alarm`` or ``cannot tell``.
+        detects: the highest agreement at which the alarm would have gone off by now with probability .8 or
+            more; None where there is no such agreement yet.
+        why: the state in words.
     """
 
     n: int
@@ -34,8 +43,15 @@ class AuditReport:
 
 
 def is_drawn(key: str, share: float) -> bool:
-    """Whether an item is audited: a draw fixed by its key (which should hold a secret seed), before its
+    """Tell whether an item is audited. The draw is fixed by its key alone, so it can be made before there are
     verdicts.
+
+    Args:
+        key: names the item, and should hold a secret seed, so that nobody can foresee the draw.
+        share: probability of being drawn, in [0, 1].
+
+    Raises:
+        ConfigError: the share lies outside [0, 1].
     """
     if not 0.0 <= share <= 1.0:
         raise ConfigError(f"audit share must lie in [0, 1], got {share!r}", next_step="use .01 to .05")
@@ -45,11 +61,22 @@ def is_drawn(key: str, share: float) -> bool:
 def watch(
     answers: Iterable[bool], promise: float, *, delta: float = 0.05, slack: float = 0.05
 ) -> AuditReport:
-    """Judge audits in the order in which they were decided against a promised agreement.
+    """Return what audits say of a promised agreement, given their answers in the order in which they were
+    decided.
 
-    alarm: the confidence sequence has at some time shown agreement under ``promise`` (false alarm ever: at most
-    ``delta``). green: no alarm, and n would by now show a fall of ``slack`` with probability .8. Between: cannot
-    tell, and the report says what n can detect.
+    The state is ``alarm`` if the confidence sequence has at any time shown an agreement under ``promise``;
+    where the promise holds this ever happens with probability at most ``delta``. It is ``green`` if there is
+    no alarm and ``n`` audits would by now show a fall of ``slack`` with probability .8. Otherwise it is
+    ``cannot tell``, and the report says which fall ``n`` audits can show.
+
+    Args:
+        answers: for each audit, whether the expert agreed with the record.
+        promise: the promised agreement.
+        delta: highest probability that the alarm is ever false.
+        slack: how far under the promise a fall must be found before silence counts as green.
+
+    Raises:
+        ConfigError: the promise does not lie between 0 and 1.
     """
     if not 0.0 < promise < 1.0:
         raise ConfigError(f"a promise must lie between 0 and 1, got {promise!r}", next_step="use .9, say")
@@ -59,12 +86,12 @@ def watch(
         agreed += bool(answer)
         if alarm_at is None and log_evidence_below(agreed, n, promise) >= math.log(1.0 / delta):
             alarm_at = n
-    found = detectable(n, promise, delta)
+    lowest_shown = detectable(n, promise, delta)
     interval, always = clopper_pearson(agreed, n), confidence_sequence(agreed, n, delta)
     rate = agreed / n if n else None
     tail = (
-        f"{n} audits would show an agreement of {found:.2f} or less"
-        if found is not None
+        f"{n} audits would show an agreement of {lowest_shown:.2f} or less"
+        if lowest_shown is not None
         else f"{n} audits cannot show any fall yet"
     )
     if alarm_at is not None:
@@ -72,11 +99,11 @@ def watch(
             "alarm",
             f"agreement fell under {promise:g}: shown by audit {alarm_at}; {agreed} of {n} agreed",
         )
-    elif found is not None and found >= promise - slack:
+    elif lowest_shown is not None and lowest_shown >= promise - slack:
         state, why = "green", f"no sign of a fall; {tail}"
     else:
         state, why = "cannot tell", f"no alarm, but {tail}"
-    return AuditReport(n, agreed, rate, interval, always, promise, state, found, why)
+    return AuditReport(n, agreed, rate, interval, always, promise, state, lowest_shown, why)
 
 
 PSEUDO = 10.0
@@ -84,11 +111,13 @@ PSEUDO = 10.0
 
 
 def log_evidence_below(k: int, n: int, promise: float) -> float:
-    """Log e-value against "agreement >= promise" after k of n: a Beta mixture over all lower rates.
+    """Return the logarithm of the e-value against "agreement >= promise" after ``k`` agreements in ``n``
+    audits.
 
-    The Beta has its mean at the promise and weighs ten audits, cut off above. The exponential is a
-    non-negative supermartingale of mean at most 1 under the hypothesis, so it ever exceeds 1/delta with
-    probability at most delta (Ville 1939; Howard et al. 2021).
+    It is a mixture over all lower rates: a Beta with its mean at the promise and the weight of ``PSEUDO``
+    audits, cut off above the promise. Under the hypothesis its exponential is a non-negative supermartingale
+    of mean at most 1, so it ever exceeds 1/delta with probability at most delta (Ville 1939; Howard et al.
+    2021).
     """
     if n == 0:
         return 0.0
@@ -112,7 +141,11 @@ def _log_beta(a: float, b: float) -> float:
 
 
 def confidence_sequence(k: int, n: int, delta: float = 0.05) -> tuple[float, float]:
-    """Interval for a rate that holds at all n together with probability 1 - delta (Beta(1, 1) mixture)."""
+    """Return an interval for a rate that holds at all n together with probability 1 - delta (Beta(1, 1)
+    mixture).
+
+    It is (0, 1) before the first answer.
+    """
     if n == 0:
         return 0.0, 1.0
     log_mixture = math.lgamma(k + 1.0) + math.lgamma(n - k + 1.0) - math.lgamma(n + 2.0)
@@ -140,8 +173,10 @@ def _edge(rejected: Callable[[float], bool], inside: float, end: float) -> float
 
 
 def detectable(n: int, promise: float, delta: float = 0.05, power: float = 0.8) -> float | None:
-    """Highest agreement that n audits would by now have alarmed at with probability ``power``, at the
-    last look.
+    """Return the highest true agreement at which ``n`` audits, at the last look, raise the alarm with
+    probability ``power``.
+
+    None where not even ``n`` disagreements would raise it.
     """
     low_k, high_k = -1, math.floor(promise * n)
     while n and low_k < high_k:
@@ -164,6 +199,10 @@ def detectable(n: int, promise: float, delta: float = 0.05, power: float = 0.8) 
 
 
 def rate_with_bound(events: Sequence[bool], delta: float = 0.05) -> tuple[float | None, float]:
-    """Share of a bad thing (unsafe among accepted, say) and its exact upper bound at level 1 - delta."""
+    """Return the share of a bad event, such as unsafe accepted records, and its exact upper bound at level 1
+    - delta.
+
+    The share is None, and the bound 1, where there are no events to look at.
+    """
     n, k = len(events), sum(map(bool, events))
     return (k / n if n else None), upper_bound(k, n, delta)

@@ -21,13 +21,21 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Ballots:
-    """``n`` items, ``V`` voters, ``C`` channels (a voter's seat in one order), ``K`` outcomes.
+    """The votes of ``n`` items as arrays, with ``V`` voters, ``C`` channels (a voter's seat in one order) and
+    ``K`` outcomes.
 
-    ``shares`` (n, V, K): per voter, rows of active voters sum to 1, of absent ones to 0.
-    ``channel`` (n, C, K): what each channel adds to its voter's share. ``seen`` (n, C): 1 where the
-    channel said something. ``owner`` (C,): voter of each channel. ``lean`` (n, V): +1 where all of a voter's
-    votes saw order AB, -1 where BA, 0 where they balance or the order is unknown.
-    ``votes`` (n, K): plain count of votes, ties split.
+    Attributes:
+        outcomes: (K,) names of the outcomes.
+        voters: (V,) names of the voters, sorted.
+        channels: (C,) names of the channels, as ``panel.channel_of`` makes them.
+        owner: (C,) index of the voter that each channel belongs to.
+        shares: (n, V, K) share of each voter's votes per outcome; rows of a voter that voted sum to 1, others
+            to 0.
+        channel: (n, C, K) what each channel adds to its voter's share.
+        seen: (n, C) 1 where the channel said something, else 0.
+        lean: (n, V) +1 where all of a voter's votes saw order AB, -1 where all saw BA, 0 where they balance
+            or the order is unknown.
+        votes: (n, K) plain count of votes, ties split evenly.
     """
 
     outcomes: tuple[str, ...]
@@ -49,7 +57,7 @@ class Ballots:
         return np.asarray(self.shares.sum(axis=2) > 0.5, dtype=np.float64)
 
     def take(self, rows: Ints) -> Ballots:
-        """The same panel on some of the items."""
+        """Return the ballots of the given items only, with the same voters and channels."""
         return Ballots(
             self.outcomes, self.voters, self.channels, self.owner, self.shares[rows], self.channel[rows],
             self.seen[rows], self.lean[rows], self.votes[rows],
@@ -57,7 +65,9 @@ class Ballots:
 
 
 def collect(items: Sequence[Sequence[Vote]], outcomes: Sequence[str] = ("A", "B")) -> Ballots:
-    """Count the votes of each item. An outcome that is not in ``outcomes`` is an abstention."""
+    """Return the votes of many items as arrays. A vote for an outcome that is not in ``outcomes`` counts as
+    an abstention.
+    """
     index = {o: i for i, o in enumerate(outcomes)}
     keys = sorted({(v.judge, v.seat, v.order) for item in items for v in item})
     voters = sorted({key[0] for key in keys})

@@ -6,7 +6,9 @@ import math
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:
-    """Regularised incomplete beta function by Lentz's continued fraction (Numerical Recipes, 6.4)."""
+    """Return the regularised incomplete beta function I_x(a, b), by Lentz's continued fraction (Numerical
+    Recipes, 6.4).
+    """
     if x <= 0.0:
         return 0.0
     if x >= 1.0:
@@ -39,17 +41,17 @@ def _fraction(x: float, a: float, b: float) -> float:
 
 
 def tail_at_least(k: int, n: int, p: float) -> float:
-    """P(Bin(n, p) >= k)."""
+    """Return the probability that a binomial count is at least ``k``: P(Bin(n, p) >= k)."""
     return 1.0 if k <= 0 else 0.0 if k > n else beta_cdf(p, k, n - k + 1.0)
 
 
 def tail_at_most(k: int, n: int, p: float) -> float:
-    """P(Bin(n, p) <= k)."""
+    """Return the probability that a binomial count is at most ``k``: P(Bin(n, p) <= k)."""
     return 1.0 if k >= n else 0.0 if k < 0 else beta_cdf(1.0 - p, n - k, k + 1.0)
 
 
 def beta_quantile(q: float, a: float, b: float) -> float:
-    """Inverse of ``beta_cdf`` by bisection, to 1e-12."""
+    """Return the inverse of ``beta_cdf`` in ``x``, by bisection to 1e-12."""
     low, high = 0.0, 1.0
     for _ in range(60):
         mid = (low + high) / 2.0
@@ -63,22 +65,26 @@ def beta_quantile(q: float, a: float, b: float) -> float:
 
 
 def lower_bound(k: int, n: int, delta: float) -> float:
-    """Exact one-sided lower bound of a rate with k successes in n, at level 1 - delta."""
+    """Return the exact one-sided lower bound of a rate with ``k`` successes in ``n``, at level 1 - delta."""
     return 0.0 if k <= 0 or n <= 0 else beta_quantile(delta, k, n - k + 1.0)
 
 
 def upper_bound(k: int, n: int, delta: float) -> float:
-    """Exact one-sided upper bound of a rate with k successes in n, at level 1 - delta."""
+    """Return the exact one-sided upper bound of a rate with ``k`` successes in ``n``, at level 1 - delta."""
     return 1.0 if n <= 0 or k >= n else beta_quantile(1.0 - delta, k + 1.0, float(n - k))
 
 
 def clopper_pearson(k: int, n: int, delta: float = 0.05) -> tuple[float, float]:
-    """Exact two-sided interval (Clopper and Pearson 1934), level 1 - delta; (0, 1) for n = 0."""
+    """Return the exact two-sided interval of a rate at level 1 - delta (Clopper and Pearson 1934); (0, 1) for
+    n = 0.
+    """
     return lower_bound(k, n, delta / 2.0), upper_bound(k, n, delta / 2.0)
 
 
 def least_passing(n: int, rate: float, delta: float) -> int | None:
-    """Smallest k of n for which ``P(Bin(n, rate) >= k) <= delta``; None where even n of n is too few."""
+    """Return the smallest ``k`` of ``n`` for which ``P(Bin(n, rate) >= k) <= delta``; None where even n of n
+    is too few.
+    """
     if n <= 0 or rate**n > delta:
         return None
     low, high = 0, n

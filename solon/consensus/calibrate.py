@@ -1,4 +1,8 @@
-"""From a score to the probability that an expert agrees, and how good such probabilities are. numpy only."""
+"""Calibration: maps from a score to the probability that an expert agrees, and measures of how good these
+are.
+
+Imports numpy only.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +27,18 @@ def _logit(p: Floats) -> Floats:
 def fit_platt(
     top: Floats, correct: Floats, signals: Floats | None = None, names: Sequence[str] = ()
 ) -> Calibration:
-    """Platt (1999) scaling of the log odds of ``top`` (n,), with signals (n, S) as further evidence.
+    """Return a calibration by Platt (1999) scaling of the log odds of ``top``, with signals as further
+    evidence.
 
-    Shrunk: intercept to 0, slope to 1 (standard deviation one half), standardised signals to 0 (one quarter),
-    so a handful of decisions changes little. ``correct`` (n,) in [0, 1].
+    The fit is shrunk, so that a handful of decisions changes little: the intercept to 0 and the slope to 1
+    (standard deviation one half), the weights of standardised signals to 0 (one quarter). With fewer than
+    ``MINIMUM`` items it is the calibration that changes nothing.
+
+    Args:
+        top: (n,) posterior probability of the best outcome.
+        correct: (n,) in [0, 1], how far the best outcome was right.
+        signals: (n, S) values of the signals.
+        names: (S,) names of the signals.
     """
     n = len(top)
     if n < MINIMUM:
@@ -54,7 +66,10 @@ def fit_platt(
 
 
 def fit_isotonic(score: Floats, correct: Floats) -> tuple[Floats, Floats]:
-    """Pool adjacent violators (Ayer et al. 1955): knots and non-decreasing values; interpolate between."""
+    """Return the knots and the non-decreasing values of an isotonic fit, between which one interpolates.
+
+    The fit pools adjacent violators (Ayer et al. 1955).
+    """
     order = np.argsort(score, kind="stable")
     xs, start = np.unique(score[order], return_index=True)
     weight = np.diff(np.append(start, len(score))).astype(np.float64)
@@ -75,7 +90,11 @@ def fit_isotonic(score: Floats, correct: Floats) -> tuple[Floats, Floats]:
 
 
 def calibrate_isotonic(top: Floats, correct: Floats) -> Calibration:
-    """Isotonic map of the posterior; end blocks are shrunk by one pseudo-decision at the overall rate."""
+    """Return an isotonic calibration of the posterior, or the one that changes nothing with fewer than
+    ``MINIMUM`` items.
+
+    Its values are drawn towards the overall rate with the weight of one pseudo-decision.
+    """
     n = len(top)
     if n < MINIMUM:
         return Calibration(n=n)
@@ -86,10 +105,11 @@ def calibrate_isotonic(top: Floats, correct: Floats) -> Calibration:
 
 
 def venn_abers(score: Floats, correct: Floats, new: Floats) -> tuple[Floats, Floats]:
-    """Inductive Venn-Abers predictor (Vovk and Petej 2014): lower and upper probability per new score.
+    """Return the lower and the upper probability of each new score by an inductive Venn-Abers predictor (Vovk
+    and Petej 2014).
 
-    One of the two is perfectly calibrated whatever the distribution; they differ by O(1/n). Cost: two isotonic
-    fits per distinct new score.
+    One of the two is perfectly calibrated whatever the distribution; they differ by O(1/n). It costs two
+    isotonic fits per distinct new score.
     """
     low, high = np.zeros(len(new)), np.zeros(len(new))
     done: dict[float, tuple[float, float]] = {}
@@ -105,12 +125,17 @@ def venn_abers(score: Floats, correct: Floats, new: Floats) -> tuple[Floats, Flo
 
 
 def merge_venn_abers(low: Floats, high: Floats) -> Floats:
-    """One probability from the pair, minimax for log loss: ``high / (1 - low + high)``."""
+    """Return one probability from the pair of a Venn-Abers predictor, minimax for log loss: ``high / (1 - low
+    + high)``.
+    """
     return np.asarray(high / (1.0 - low + high))
 
 
 def calibrate_venn_abers(top: Floats, correct: Floats) -> Calibration:
-    """Venn-Abers map, tabulated at the calibration scores and their ends."""
+    """Return a Venn-Abers calibration, tabulated at the scores that calibrate and at 0 and 1.
+
+    With fewer than ``MINIMUM`` items it is the calibration that changes nothing.
+    """
     n = len(top)
     if n < MINIMUM:
         return Calibration(n=n)
@@ -122,7 +147,9 @@ def calibrate_venn_abers(top: Floats, correct: Floats) -> Calibration:
 def cross_fit(
     fit: Callable[[Floats, Floats], Map], score: Floats, correct: Floats, folds: int = 5, seed: int = 0
 ) -> Floats:
-    """Calibrated probability of every item from maps that were fitted without its fold."""
+    """Return the calibrated probability of every item, each from a map that was fitted without the item's
+    fold.
+    """
     n = len(score)
     fold = np.random.default_rng(seed).permutation(n) % max(2, min(folds, n))
     out = np.zeros(n)
@@ -133,12 +160,14 @@ def cross_fit(
 
 
 def as_map(calibration: Calibration) -> Map:
-    """A calibration without signals as a function of arrays."""
+    """Return a calibration that uses no signals as a function of arrays."""
     return lambda top: np.array([calibration.apply(float(t), {}) for t in top])
 
 
 def measure_ece(confidence: Floats, correct: Floats, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal mass (Nixon et al. 2019); 0 for no items."""
+    """Return the expected calibration error over bins of equal mass (Nixon et al. 2019); 0 where there are no
+    items.
+    """
     n = len(confidence)
     if n == 0:
         return 0.0
@@ -148,13 +177,15 @@ def measure_ece(confidence: Floats, correct: Floats, bins: int = 10) -> float:
 
 
 def measure_brier(confidence: Floats, correct: Floats) -> float:
-    """Mean squared error of the probabilities (Brier 1950)."""
+    """Return the mean squared error of the probabilities (Brier 1950); 0 where there are no items."""
     return float(np.mean((confidence - correct) ** 2)) if len(confidence) else 0.0
 
 
 def measure_auroc(score: Floats, correct: Floats) -> float | None:
-    """Chance that a right item scores above a wrong one, ties one half; soft labels weigh; None for one
-    class.
+    """Return the chance that a right item scores above a wrong one, where a tie counts one half.
+
+    ``correct`` may be fractional and then weighs on both sides. None where all items are right or all are
+    wrong.
     """
     order = np.argsort(score, kind="stable")
     s, good = score[order], np.asarray(correct, dtype=np.float64)[order]
@@ -168,7 +199,9 @@ def measure_auroc(score: Floats, correct: Floats) -> float | None:
 
 
 def risk_coverage(score: Floats, correct: Floats) -> tuple[Floats, Floats]:
-    """Coverage and error of the items at or above each score, most confident first; ties share their mean."""
+    """Return coverage and error of the items at or above each score, most confident first; tied items share
+    their mean.
+    """
     order = np.argsort(-score, kind="stable")
     s, wrong = score[order], 1.0 - np.asarray(correct, dtype=np.float64)[order]
     _, inverse = np.unique(-s, return_inverse=True)
@@ -179,6 +212,6 @@ def risk_coverage(score: Floats, correct: Floats) -> tuple[Floats, Floats]:
 
 
 def measure_aurc(score: Floats, correct: Floats) -> float:
-    """Area under the risk-coverage curve (Geifman and El-Yaniv 2017); lower is better."""
+    """Return the area under the risk-coverage curve (Geifman and El-Yaniv 2017); lower is better."""
     _, risk = risk_coverage(score, correct)
     return float(risk.mean()) if len(risk) else 0.0

@@ -14,9 +14,15 @@ from solon.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One judge or panel of a cascade: ``score`` and ``agreed`` (n,) over the same items, ``cost`` per
-    item. A score that is not a number: the tier was never asked about the item. ``promised`` (n,): items that
-    become a record where the tier is sure of them, the others are not promised anything; None: all.
+    """One judge or panel of a cascade, with what it said of the ``n`` items that the cascade is certified on.
+
+    Attributes:
+        name: what the tier is called.
+        score: (n,) its confidence; NaN where it was never asked about the item.
+        agreed: (n,) 1 where its answer agreed with the experts, else 0.
+        cost: of asking it about one item, in any unit that is the same for all tiers.
+        promised: (n,) the items that become a record where the tier is sure of them; nothing is promised of
+            the others. None: all items.
     """
 
     name: str
@@ -28,7 +34,12 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class CascadeResult:
-    """``accepted_by`` (n,): tier that accepts an item, -1 where it escalates past all. ``cost`` per item."""
+    """Where each of ``n`` items ended in a cascade, and what that took.
+
+    Attributes:
+        accepted_by: (n,) index of the tier that accepts the item, -1 where it goes past all of them.
+        cost: (n,) of the tiers that were asked about the item.
+    """
 
     accepted_by: Ints
     cost: Floats
@@ -43,13 +54,23 @@ def certify_cascade(
     seed: int = 0,
     start: float = START,
 ) -> list[Certificate]:
-    """One certificate per tier, cheap first; together they are false with probability at most ``delta``.
+    """Return one certificate per tier, cheapest first; the probability that any of them is false is at most
+    ``delta``.
 
     Each tier gets delta / tiers and a part of the sample of its own, because a later tier judges what earlier
-    thresholds let through, and those depend on the decisions they were chosen by. If every tier agrees at
-    least 1 - alpha where it accepts, so do all accepted items together. ``inclusion`` (n,): as of
-    ``certify_weighted``; None: all alike. A tier that was not asked about an item which the cuts before would send
-    to it is refused: what is missing there is not missing at random.
+    thresholds let through, and those depend on the decisions that they were chosen by. If every tier agrees
+    at least 1 - alpha where it accepts, so do all accepted items together. A tier that was not asked about an
+    item which the earlier cuts would send to it is refused, since what is missing there is not missing at
+    random.
+
+    Args:
+        alpha: highest share of disagreement that a certificate allows.
+        inclusion: (n,) probability with which each item was sampled, see ``certify_weighted``; None: all
+            alike.
+        start: share of the most confident items at which the search for a threshold begins.
+
+    Raises:
+        ConfigError: there is no tier.
     """
     if not tiers:
         raise ConfigError("a cascade without tiers", next_step="name at least one judge")
@@ -71,17 +92,20 @@ def certify_cascade(
             )
             out.append(Certificate(alpha, spent, None, 0.0, 0, 0.0, 0.0, int(mine.sum()), 0, why))
             continue
-        found = certify_weighted(
+        certificate = certify_weighted(
             tier.score[mine], tier.agreed[mine], drawn[mine], alpha=alpha, delta=spent, start=start, seed=seed
         )
-        out.append(found)
-        if found.threshold is not None:
-            escalated &= ~(tier.score >= found.threshold)
+        out.append(certificate)
+        if certificate.threshold is not None:
+            escalated &= ~(tier.score >= certificate.threshold)
     return out
 
 
 def run_cascade(tiers: Sequence[Tier], thresholds: Sequence[float | None]) -> CascadeResult:
-    """Send items through the tiers; a tier with threshold None accepts nothing."""
+    """Return which tier accepts each item when the items are sent through the tiers in order.
+
+    A tier accepts what scores at or above its threshold; with the threshold None it accepts nothing.
+    """
     n = len(tiers[0].score)
     accepted = np.full(n, -1, dtype=np.int64)
     cost = np.zeros(n)

@@ -1,5 +1,6 @@
-"""The experts' own ceiling: no panel agrees with an expert more than experts let it. Standard library
-only.
+"""How far experts agree with each other, and so how far any panel could agree with one of them.
+
+Imports the standard library and errors only.
 """
 
 from __future__ import annotations
@@ -15,9 +16,15 @@ from solon.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """``agreement`` of pairs of experts on ``pairs`` pairs over ``items`` items, 95% bootstrap ``interval`` over items.
+    """How often experts agree with each other, and the best that any panel could then agree with one of them.
 
-    ``single``: best possible agreement of a panel with one expert; ``single_interval`` from the interval.
+    Attributes:
+        agreement: share of the pairs of answers to one item that agree; None where no item has two answers.
+        interval: its 95% bootstrap interval over items.
+        pairs: number of pairs of answers.
+        items: number of items with two answers or more.
+        single: best possible agreement of a panel with a single expert, see ``best_agreement``.
+        single_interval: the same for both ends of ``interval``.
     """
 
     agreement: float | None
@@ -28,15 +35,21 @@ class Ceiling:
     single_interval: tuple[float, float]
 
     def reaches(self, alpha: float) -> bool:
-        """False where the interval shows that no panel could agree 1 - alpha with one expert."""
+        """Tell whether a panel could agree 1 - alpha with one expert: False where the whole interval lies
+        under that.
+        """
         return self.single_interval[1] >= 1.0 - alpha
 
 
 def best_agreement(agreement: float, outcomes: int = 2) -> float:
-    """Agreement of a perfect panel with one expert, from pairwise agreement of experts.
+    """Return the agreement of a perfect panel with one expert, from the agreement of two experts with each
+    other.
 
-    Experts err symmetrically and independently: a = r^2 + (1 - r)^2 / (K - 1), solved for r. At or under
-    chance nothing is known above chance. ``best_agreement(.8)`` is .887.
+    It assumes that experts err symmetrically and independently: a = r^2 + (1 - r)^2 / (K - 1), solved for r.
+    At or under chance nothing is known above chance. ``best_agreement(.8)`` is .887.
+
+    Raises:
+        ConfigError: fewer than two outcomes, or an agreement outside [0, 1].
     """
     if outcomes < 2 or not 0.0 <= agreement <= 1.0:
         raise ConfigError(
@@ -48,7 +61,9 @@ def best_agreement(agreement: float, outcomes: int = 2) -> float:
 
 
 def majority_right(right: float, experts: int) -> float:
-    """Chance that the majority of ``experts`` independent, binary experts is right; ties count one half."""
+    """Return the chance that the majority of ``experts`` independent, binary experts is right; a tie counts
+    one half.
+    """
     total = 0.0
     for k in range(experts + 1):
         p = math.comb(experts, k) * right**k * (1.0 - right) ** (experts - k)
@@ -59,8 +74,12 @@ def majority_right(right: float, experts: int) -> float:
 def measure_ceiling(
     answers: Sequence[Sequence[str]], *, outcomes: int = 2, draws: int = 1000, seed: int = 0
 ) -> Ceiling:
-    """From items that several experts answered independently; items with fewer than two answers say
-    nothing.
+    """Return the ceiling from the answers of several independent experts to each item.
+
+    Args:
+        answers: for each item the outcomes that experts chose; items with fewer than two say nothing.
+        outcomes: how many outcomes there are to choose from.
+        draws: bootstrap samples.
     """
     rows = []
     for item in answers:

@@ -31,9 +31,18 @@ STEPS = 31
 class Certificate:
     """The outcome of one certification.
 
-    ``threshold``: accept at or above it; None: refused, nothing may be accepted as certified. ``coverage``:
-    share of the sample at or above. ``n``, ``agreed``: decisions there and how many agreed. ``bound``: exact lower
-    bound of the agreement at level 1 - delta. ``why``: in words, with what would help where refused.
+    Attributes:
+        alpha: highest share of disagreement that it promises.
+        delta: highest probability that the promise is false.
+        threshold: items whose confidence is at or above it may be accepted; None where the certificate was
+            refused and nothing may be accepted as certified.
+        coverage: share of the sample at or above the threshold; 0 where refused.
+        n: decisions at or above the threshold or, where refused, above the cut that failed.
+        agreed: how many of those agreed.
+        bound: lower bound of the agreement at level 1 - delta; 0 where refused.
+        sample: all decisions that were given.
+        tests: how many cuts were tried.
+        why: the result in words, with what would help where it was refused.
     """
 
     alpha: float
@@ -49,9 +58,11 @@ class Certificate:
 
     @property
     def granted(self) -> bool:
+        """Whether there is a threshold above which items may be accepted as certified."""
         return self.threshold is not None
 
     def to_json(self) -> dict[str, Any]:
+        """Return the certificate as plain values."""
         return {
             name: getattr(self, name)
             for name in (
@@ -63,11 +74,20 @@ class Certificate:
 def certify(
     score: Floats, agreed: Floats, *, alpha: float, delta: float, start: float = START, steps: int = STEPS
 ) -> Certificate:
-    """Lowest threshold with P(agreement at or above it >= 1 - alpha) >= 1 - delta.
+    """Return the lowest threshold for which P(agreement at or above it >= 1 - alpha) >= 1 - delta, or a
+    refusal.
 
-    ``score`` (n,): confidence, fitted on other decisions. ``agreed`` (n,) of 0 or 1; a tie, both_bad, edit or
-    reject of the expert is 0. Assumes that the sample was drawn at random from the items to be accepted, before
-    scoring, and serves this one certificate only. Each further certificate needs its own delta.
+    It assumes that the sample was drawn at random, before scoring, from the items that are to be accepted,
+    and that it serves this one certificate only. Each further certificate needs a delta of its own.
+
+    Args:
+        score: (n,) confidence, fitted on other decisions.
+        agreed: (n,) 1 where the expert agreed; a tie, both_bad, edit or reject of the expert is 0.
+        start: share of the most confident items at which the search begins.
+        steps: number of cuts from there down to all items.
+
+    Raises:
+        ConfigError: lengths differ, a level lies outside (0, 1), or ``agreed`` holds a fraction.
     """
     _check(score, agreed, alpha, delta, start)
     hits = np.asarray(agreed, dtype=np.float64)
@@ -98,7 +118,7 @@ def certify(
 
 
 def least_sample(alpha: float, delta: float) -> int:
-    """Decisions above a threshold without which not even perfect agreement certifies it."""
+    """Return the number of decisions above a threshold without which not even perfect agreement certifies it."""
     return math.ceil(math.log(delta) / math.log(1.0 - alpha) - 1e-12)
 
 
@@ -146,7 +166,11 @@ def _refuse(alpha: float, delta: float, n: int, tests: int, k: int, size: int) -
 
 
 def decisions_needed(rate: float, alpha: float, delta: float, most: int = 100_000) -> int | None:
-    """Decisions above a threshold that certify it with even odds if their true agreement is ``rate``."""
+    """Return how many decisions above a threshold certify it with even odds, if their true agreement is
+    ``rate``.
+
+    None where no number up to ``most`` would do.
+    """
     target = 1.0 - alpha
     if rate <= target:
         return None
@@ -166,15 +190,23 @@ def certify_weighted(
     score: Floats, agreed: Floats, inclusion: Floats, *, alpha: float, delta: float, start: float = START,
     steps: int = STEPS, seed: int = 0,
 ) -> Certificate:  # fmt: skip
-    """The same for decisions drawn with known, unequal probabilities ``inclusion`` (n,), each above 0.
+    """Return the same as ``certify`` for decisions that were drawn with known, unequal probabilities.
 
-    Tests E[(disagreement - alpha) / inclusion] >= 0 by betting (Waudby-Smith and Ramdas 2024, section 4): valid at any
-    sample size without approximation, since the payoff is bounded by the smallest probability. Where all above a cut
-    have the same probability the exact binomial test takes its place, which is stronger there; which of the two it is
-    depends on the probabilities alone. Assumes that items are independent draws, or drawn without replacement among
-    those of the same probability, and that each one's probability depended on what was known before its decision.
-    Items that were sent to an expert for certain by their low confidence calibrate nothing: leave them out unless
-    ``inclusion`` is true for all items of the same score.
+    It tests E[(disagreement - alpha) / inclusion] >= 0 by betting (Waudby-Smith and Ramdas 2024, section 4),
+    which is valid at any sample size without approximation, since the payoff is bounded by the smallest
+    probability. Where all items above a cut have the same probability the exact binomial test takes its
+    place, which is stronger there; which of the two it is depends on the probabilities alone. It assumes that
+    items are independent draws, or drawn without replacement among those of the same probability, and that
+    each one's probability depended on what was known before its decision. Items that were sent to an expert
+    for certain by their low confidence calibrate nothing: leave them out unless ``inclusion`` is true for all
+    items of the same score.
+
+    Args:
+        inclusion: (n,) probability with which each decision was drawn, in (0, 1].
+        seed: of the order in which bets are placed.
+
+    Raises:
+        ConfigError: as for ``certify``, or a probability outside (0, 1].
     """
     _check(score, agreed, alpha, delta, start)
     if len(inclusion) and not (float(inclusion.min()) > 0.0 and float(inclusion.max()) <= 1.0):
@@ -233,10 +265,11 @@ def _weighted_sizes(ranked: Floats, weight: Floats, start: float, steps: int, le
 
 
 def betting_p_value(payoff: Floats, ceiling: float) -> float:
-    """P-value of E[payoff] >= 0 for payoffs of at most ``ceiling`` (> 0), by betting that they are negative.
+    """Return a p-value of "E[payoff] >= 0" for payoffs of at most ``ceiling`` (> 0), by betting that they are
+    negative.
 
     Wealth is the product of ``1 - bet * payoff`` with bets set by earlier payoffs only: a supermartingale
-    under the hypothesis, so 1 / (largest wealth) is a p-value by Ville's inequality at any stopping time.
+    under the hypothesis, so 1 / (largest wealth) is a p-value at any stopping time by Ville's inequality.
     """
     log_wealth = best = 0.0
     mean, square, seen = 0.0, 0.25 * ceiling * ceiling, 1.0

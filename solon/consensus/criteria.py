@@ -1,7 +1,8 @@
-"""Weights of criteria from decisions: a regularised logistic regression on score differences. Imports numpy only.
+"""Learning the weights of criteria from decisions, by a regularised logistic regression on score differences.
 
-The weights in use, on the scale that fits best, are the centre that the fit is pulled to (a Gaussian prior); how hard
-is chosen by cross-validation over groups. What the fit is worth is measured on groups that it did not see.
+Imports numpy only. The weights in use, on the scale that fits best, are the centre that the fit is pulled to
+(a Gaussian prior); how hard is chosen by cross-validation over groups. What the fit is worth is measured on
+groups that it did not see.
 """
 
 from __future__ import annotations
@@ -26,11 +27,17 @@ SMALLEST = 0.05
 
 @dataclass(frozen=True, slots=True)
 class WeightFit:
-    """Weights per criterion, summing to what the weights before summed to, and what they are worth.
+    """Weights of criteria that were learned from decisions, and whether they are worth adopting.
 
-    ``gain``: mean log likelihood per comparison over that of the weights before, on groups left out, with its 95%
-    bootstrap interval over comparisons. ``before``, ``after``: agreement with the decisions there. ``better``: the
-    interval of the gain excludes zero.
+    Attributes:
+        weights: one per criterion; they sum to what the weights before summed to.
+        n: comparisons that they were fitted on.
+        strength: precision of the prior around the weights before, chosen by cross-validation.
+        gain: mean log likelihood per comparison minus that of the weights before, on groups that were left
+            out.
+        interval: 95% bootstrap interval of the gain over comparisons.
+        before: agreement of the weights before with the decisions on groups that were left out.
+        after: agreement of the fitted weights there.
     """
 
     weights: tuple[float, ...]
@@ -43,13 +50,15 @@ class WeightFit:
 
     @property
     def better(self) -> bool:
+        """Whether the interval of the gain lies above zero."""
         return self.interval[0] > 0.0
 
 
 def fit_weights(
     better: Floats, worse: Floats, groups: Sequence[str], weights: Sequence[float], *, seed: int = 0
 ) -> WeightFit | None:
-    """Fit weights so that the weighted scores of what experts preferred lie above those of what they did not.
+    """Return weights by which what experts preferred scores above what they did not, and what such weights
+    are worth.
 
     Args:
         better, worse: (n, C) scores; NaN where a criterion was not scored, which then says nothing there.
@@ -57,7 +66,7 @@ def fit_weights(
         weights: (C,) in use.
 
     Returns:
-        None where there are fewer than ``LEAST`` comparisons or one group.
+        None where there are fewer than ``LEAST`` comparisons or fewer than two groups.
     """
     x = np.nan_to_num(np.asarray(better, dtype=float) - np.asarray(worse, dtype=float), nan=0.0)
     names = sorted(set(groups))
@@ -95,8 +104,8 @@ def _fit(x: Floats, old: Floats, strength: float) -> Floats:
 
 
 def _scale(x: Floats, old: Floats) -> float:
-    found = _solve((x @ old)[:, None], np.zeros(1), np.full(1, 1e-3))
-    return float(max(found[0], 1e-3))
+    scale = _solve((x @ old)[:, None], np.zeros(1), np.full(1, 1e-3))
+    return float(max(scale[0], 1e-3))
 
 
 def _solve(x: Floats, mean: Floats, precision: Floats) -> Floats:

@@ -14,7 +14,16 @@ from solon.consensus.ballots import Floats, Ints
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Sparse labels: ``item``, ``worker`` and ``label`` (m,), all counted from 0."""
+    """Labels that workers gave to items, one entry for each label given; all indices count from 0.
+
+    Attributes:
+        item: (m,) index of the item that was labelled.
+        worker: (m,) index of the worker who labelled it.
+        label: (m,) index of the label that was given.
+        items: number of items.
+        workers: number of workers.
+        labels: number of different labels.
+    """
 
     item: Ints
     worker: Ints
@@ -26,8 +35,12 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """``posterior`` (items, labels); ``accuracy`` (workers,): expected share of right labels; ``rounds``
-    used.
+    """What a crowd believes of each item, and how good each worker seems.
+
+    Attributes:
+        posterior: (items, labels) rows sum to 1.
+        accuracy: (workers,) expected share of right labels.
+        rounds: rounds of EM that were used.
     """
 
     posterior: Floats
@@ -36,9 +49,10 @@ class Aggregate:
 
 
 def majority(crowd: Crowd, weights: Floats | None = None) -> Floats:
-    """(items, labels) shares of the vote; ``weights`` (workers,) where some workers count more.
+    """Return the shares of the vote, (items, labels); items without any label get equal shares.
 
-    Items without any label get equal shares.
+    Args:
+        weights: (workers,) where some workers count more than others.
     """
     w = np.ones(len(crowd.item)) if weights is None else weights[crowd.worker]
     flat = np.bincount(crowd.item * crowd.labels + crowd.label, w, crowd.items * crowd.labels)
@@ -51,10 +65,13 @@ def dawid_skene(
     crowd: Crowd, rounds: int = 100, tolerance: float = 1e-4, smoothing: float = 0.1,
     known: Ints | None = None,
 ) -> Aggregate:  # fmt: skip
-    """EM for a confusion matrix per worker (Dawid and Skene 1979), started from the majority vote.
+    """Return the EM estimate of a confusion matrix per worker (Dawid and Skene 1979), started from the
+    majority vote.
 
-    ``smoothing``: pseudo-count in every cell. ``known`` (items,): label where one is known, -1 elsewhere;
-    known items stay fixed, which makes it semi-supervised.
+    Args:
+        smoothing: pseudo-count in every cell.
+        known: (items,) the label where one is known, -1 elsewhere; known items stay fixed, which makes the
+            fit semi-supervised.
     """
     k, n_workers = crowd.labels, crowd.workers
     posterior = majority(crowd)
@@ -89,9 +106,10 @@ def dawid_skene(
 
 
 def one_coin(crowd: Crowd, rounds: int = 50, tolerance: float = 1e-5) -> Aggregate:
-    """EM with one accuracy per worker (Dawid-Skene's homogeneous case), shrunk to .7 with 2 pseudo-counts.
+    """Return the EM estimate with one accuracy per worker (the homogeneous case of Dawid and Skene 1979).
 
-    Steadier than full matrices where workers or labels are few.
+    Accuracies are shrunk to .7 with 2 pseudo-counts. It is steadier than full matrices where workers or
+    labels are few.
     """
     k = crowd.labels
     posterior = majority(crowd)

@@ -1,4 +1,4 @@
-"""From decisions to the next consensus version. Imports numpy only, no I/O."""
+"""Learning the next consensus version from decisions. Imports numpy only, no I/O."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ SIGNALS = ("flips", "within_voter", "tie_share", "sample_variance", "critic_agai
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An expert's answer to one item.
+    """An expert's answer to one item, as learning sees it.
 
-    ``outcome``: one of the outcomes, ``"tie"`` (weighs half for each) or anything else (both bad, edit,
-    reject), which says nothing of who is right but counts as disagreement. ``reliability``: probability that
-    it is right; 1 for a proven expert, less for a reviewer who is evidence only.
+    Attributes:
+        item: name of the item.
+        outcome: one of the outcomes; ``"tie"``, which weighs half for each; or anything else (both bad, edit,
+            reject), which says nothing of who is right but counts as disagreement.
+        reliability: probability that the answer is right; 1 for a proven expert, less for a reviewer who is
+            evidence only.
     """
 
     item: str
@@ -50,14 +53,25 @@ def fit(
     against: Mapping[str, Mapping[str, float]] | None = None,
     calibrate_on: Collection[str] | None = None,
 ) -> ConsensusModel:
-    """Learn judge weights and a calibration map from N >= 0 decisions.
+    """Return the consensus model learned from N >= 0 decisions: judge weights and a calibration map.
 
-    Items without a decision still inform the weights by agreement (``unlabelled=False``: not). Calibration is
-    fitted on leave-one-out posteriors, so no decision calibrates a score that it helped to fit; kinds:
-    none | platt | isotonic | venn-abers. Raises ConfigError for a decision on an unknown item. For
-    ``correlation`` (0 for independent people), ``turn_after`` and ``early_turn`` see ``weights.learn_weights``.
-    ``extra``, ``against``: per item, as given to ``judge_item``; further signals count if named in ``signals``.
-    ``calibrate_on``: the decided items that calibrate, as where only some were drawn at random; None: all.
+    Items without a decision still inform the weights by the agreement of their judges. Calibration is fitted
+    on leave-one-out posteriors, so no decision calibrates a score that it helped to fit.
+
+    Args:
+        votes_by_item: votes of every item, decided or not.
+        correlation, turn_after, early_turn: see ``weights.learn_weights``; a correlation of 0 is for
+            independent people.
+        calibration: ``none``, ``platt``, ``isotonic`` or ``venn-abers``.
+        signals: names of the signals that calibration listens to.
+        unlabelled: whether items without a decision inform the weights.
+        extra, against: per item, as ``judge_item`` takes them; further signals count if they are named in
+            ``signals``.
+        calibrate_on: the decided items that calibrate, for instance where only some were drawn at random;
+            None: all.
+
+    Raises:
+        ConfigError: a decision names an item without votes, or there is no calibration of that kind.
     """
     names = list(votes_by_item)
     at = {name: i for i, name in enumerate(names)}
@@ -107,14 +121,18 @@ def fit_cascade(
     drawn: Collection[str],
     **options: Any,
 ) -> ConsensusModel:
-    """One model per tier of a cascade, each over the votes that are there when the tier has spoken.
+    """Return one model for a cascade, with a model per tier over the votes that are there when the tier has
+    spoken.
 
-    A tier learns from the decided items that reached it. Only items ``drawn`` at random, which every tier was asked
-    about, calibrate it: who is sent on follows from the votes of the tiers before. Agreement on undecided items
-    teaches nothing, since the judges of later tiers speak only where the earlier ones were not sure.
+    A tier learns from the decided items that reached it. Only items ``drawn`` at random, which every tier was
+    asked about, calibrate it, because who is sent on follows from the votes of the tiers before. Agreement on
+    undecided items teaches nothing here, since the judges of later tiers speak only where the earlier ones
+    were not sure.
 
     Args:
-        seats: tier per place of the panel. options: as of ``fit``.
+        seats: tier per place of the panel.
+        drawn: names of the items that calibrate.
+        options: as for ``fit``.
     """
     last = max(seats)
     reached = {d.item: tier_reached(votes_by_item.get(d.item, ()), seats) for d in decisions}
@@ -122,13 +140,15 @@ def fit_cascade(
     for tier in range(last + 1):
         mine = [d for d in decisions if reached[d.item] >= tier]
         there = {d.item: up_to(votes_by_item[d.item], tier, seats) for d in mine}
-        made = fit(there, mine, **{**options, "unlabelled": False}, calibrate_on=drawn)
-        tiers.append(made)
+        learned = fit(there, mine, **{**options, "unlabelled": False}, calibrate_on=drawn)
+        tiers.append(learned)
     return replace(tiers[-1], n_decisions=len(decisions), seats=tuple(seats), tiers=tuple(tiers[:-1]))
 
 
 def targets(decisions: Sequence[Decision], outcomes: Sequence[str]) -> Floats:
-    """(n, K) probability of each outcome given what the reviewer said and how reliable the reviewer is."""
+    """Return the probability of each outcome, (n, K), given what the reviewer said and how reliable the
+    reviewer is.
+    """
     k = len(outcomes)
     out = np.full((len(decisions), k), 1.0 / k)
     for row, decision in enumerate(decisions):
@@ -184,8 +204,8 @@ def _calibrate(
         if decision.item in against:  # of the outcome that is best without this decision
             held = critic_against(against[decision.item], model.outcomes[best])
             seen.signals["critic_against"] = held
-        said = model.outcomes[best] == decision.outcome
-        correct.append(decision.reliability if said else min(1.0 - decision.reliability, 1.0))
+        agrees = model.outcomes[best] == decision.outcome
+        correct.append(decision.reliability if agrees else min(1.0 - decision.reliability, 1.0))
         rows.append([seen.signals.get(name, 0.0) for name in names])
     tops, rights = np.array(top), np.array(correct)
     if kind == "platt":

@@ -1,6 +1,4 @@
-"""Conditional logit with a Gaussian prior, by Newton's method, with leave-one-out scores. Imports numpy
-only.
-"""
+"""Conditional logit with a Gaussian prior, fitted by Newton's method, with leave-one-out scores. numpy only."""
 
 from __future__ import annotations
 
@@ -13,9 +11,13 @@ from solon.consensus.ballots import Floats
 
 @dataclass(frozen=True, slots=True)
 class LogitFit:
-    """``weights`` (F,) at the maximum; ``left_out`` (n, K): logits of each item from a fit without it.
+    """A fitted conditional logit.
 
-    ``score``: sum over items of the log likelihood under ``left_out``. ``covariance`` (F, F): Laplace's.
+    Attributes:
+        weights: (F,) at the maximum.
+        left_out: (n, K) logits of each item from a fit without it.
+        score: sum over items of the log likelihood under ``left_out``.
+        covariance: (F, F) of the weights, by Laplace's approximation.
     """
 
     weights: Floats
@@ -25,17 +27,24 @@ class LogitFit:
 
 
 def log_softmax(logits: Floats) -> Floats:
-    """Row-wise log of the softmax of (n, K)."""
+    """Return the logarithm of the softmax of (n, K) logits, row by row."""
     top = logits.max(axis=1, keepdims=True)
     return np.asarray(logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True)))
 
 
 def fit_logit(x: Floats, target: Floats, mean: Floats, precision: Floats, rounds: int = 25) -> LogitFit:
-    """Maximise ``sum(target * log softmax(x @ w)) - sum(precision * (w - mean)**2) / 2``.
+    """Return the weights that maximise ``sum(target * log softmax(x @ w)) - sum(precision * (w - mean)**2) /
+    2``.
 
-    ``x`` (n, K, F); ``target`` (n, K), rows sum to 1, soft targets allowed; ``mean``, ``precision`` (F,).
-    Convex, so the maximum is unique while every precision is above 0. Leave-one-out logits by one Newton
-    step from the maximum (Pregibon 1981), exact to second order; no refitting.
+    The objective is concave, so the maximum is unique while every precision is above 0. Leave-one-out logits
+    are taken by one Newton step from the maximum (Pregibon 1981), exact to second order and without
+    refitting.
+
+    Args:
+        x: (n, K, F) features of each outcome of each item.
+        target: (n, K) rows sum to 1; soft targets are allowed.
+        mean, precision: (F,) of the Gaussian prior on the weights.
+        rounds: most Newton steps.
     """
     n, k, f = x.shape
     w = mean.copy()

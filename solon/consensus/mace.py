@@ -1,4 +1,6 @@
-"""MACE: workers who either know or spam (Hovy et al. 2013), variational EM. Imports numpy only."""
+"""MACE, a model of workers who either know the answer or spam (Hovy et al. 2013), fitted by variational EM.
+numpy only.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,15 @@ def mace(
     crowd: Crowd, rounds: int = 50, tolerance: float = 1e-4, alpha: float = 0.5, beta: float = 0.5,
     smoothing: float | None = None,
 ) -> Aggregate:  # fmt: skip
-    """EM for P(label | truth) = theta [label = truth] + (1 - theta) xi[label], per worker.
+    """Return the EM estimate of P(label | truth) = theta [label = truth] + (1 - theta) xi[label], per worker.
 
-    Started from the majority vote, so the result is deterministic and needs no restarts. ``beta``: prior
-    counts of knowing and spamming, ``alpha``: of each spam label. ``smoothing``: pseudo-count in
-    the M step (default .01 / labels). Accuracy of a worker: theta + (1 - theta) xi[truth], averaged.
+    The fit starts from the majority vote, so the result is deterministic and needs no restarts. A worker's
+    accuracy is theta + (1 - theta) xi[truth], averaged over the posterior. Source: MACE (Hovy et al. 2013).
+
+    Args:
+        alpha: prior count of each label that a spamming worker gives.
+        beta: prior counts of knowing and of spamming.
+        smoothing: pseudo-count in the M step (default .01 / labels).
     """
     k, n_workers = crowd.labels, crowd.workers
     eps = 0.01 / k if smoothing is None else smoothing

@@ -23,7 +23,7 @@ PRIOR_CORRELATION = 0.3
 
 
 def sigmoid(x: float) -> float:
-    """Logistic function, without overflow."""
+    """Return the logistic function of ``x``, without overflow."""
     if x >= 0.0:
         return 1.0 / (1.0 + math.exp(-x))
     e = math.exp(x)
@@ -31,7 +31,7 @@ def sigmoid(x: float) -> float:
 
 
 def logit(p: float) -> float:
-    """Log odds of ``p``, clipped to [1e-6, 1 - 1e-6]."""
+    """Return the log odds of ``p``, clipped to [1e-6, 1 - 1e-6]."""
     p = min(max(p, 1e-6), 1.0 - 1e-6)
     return math.log(p / (1.0 - p))
 
@@ -40,8 +40,17 @@ def logit(p: float) -> float:
 class Calibration:
     """A map from the posterior of the best outcome and the item's signals to P(an expert agrees).
 
-    ``confidence = step(sigmoid(intercept + slope * logit(top) + sum(signals[name] * value)))``; ``step``
-    interpolates linearly between ``knots`` and ``values`` (none: identity).
+    ``confidence = step(sigmoid(intercept + slope * logit(top) + sum(signals[name] * value)))``, where
+    ``step`` interpolates linearly between ``knots`` and ``values``.
+
+    Attributes:
+        kind: ``none`` (the posterior as it is), ``platt``, ``isotonic`` or ``venn-abers``.
+        intercept: added to the log odds.
+        slope: by which the log odds of the posterior are multiplied.
+        signals: weight per name of a signal.
+        knots: where ``step`` is known, in rising order; empty: the identity.
+        values: what ``step`` is at each knot.
+        n: decisions that it was fitted on.
     """
 
     kind: str = "none"
@@ -53,7 +62,12 @@ class Calibration:
     n: int = 0
 
     def apply(self, top: float, signals: Mapping[str, float]) -> float:
-        """Probability in [0, 1] that an expert agrees with the best outcome."""
+        """Return the probability in [0, 1] that an expert agrees with the best outcome.
+
+        Args:
+            top: posterior probability of the best outcome.
+            signals: values of the item's signals; one that is missing counts as 0.
+        """
         if self.kind == "none":
             return top
         z = self.intercept + self.slope * logit(top)
@@ -72,6 +86,7 @@ class Calibration:
         return y0 + (y1 - y0) * (p - x0) / (x1 - x0)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the calibration as plain values, for ``from_json``."""
         return {
             "kind": self.kind,
             "intercept": self.intercept,
@@ -84,6 +99,7 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Calibration:
+        """Return the calibration that ``to_json`` made the values of."""
         return cls(
             kind=str(data["kind"]),
             intercept=float(data["intercept"]),
@@ -99,13 +115,26 @@ class Calibration:
 class ConsensusModel:
     """Everything that turns the verdicts of an item into a posterior; one immutable consensus version.
 
-    ``weights``: log-odds weight per independent voter. ``channels``: deviation from it per
-    ``judge|seat|order``. ``position``: log-odds per voter by which it leans to the answer shown first.
-    ``base``: log prior per outcome, zero for pairs. Voters that are not in ``weights`` get
-    ``default_weight``, damped by ``correlation`` and the number of voters present.
-    ``reviewers``: reliability (probability of being right) per reviewer, see ``reviewers``.
-    ``seats``: of a cascade, the tier of every place of the panel. ``tiers``: what is believed of a tier's verdicts
-    with those before it, for each tier but the last, for which the model speaks itself.
+    Attributes:
+        kind: ``prior`` before anything was learned, ``unlabelled`` where only agreement was, else
+            ``supervised``.
+        outcomes: the closed set that a panel chooses from.
+        weights: log-odds weight per independent voter; voters that are not in it get ``default_weight``,
+            damped.
+        channels: deviation from that weight per ``judge|seat|order``.
+        position: log-odds per voter by which it leans to the answer shown first.
+        base: log prior per outcome; empty for pairs.
+        default_weight: log-odds weight of a voter of whom nothing is known.
+        correlation: of the errors of such voters; it damps ``default_weight`` by the number of voters
+            present.
+        calibration: from the posterior to the probability that an expert agrees.
+        threshold: confidence from which items are accepted; None where no certificate gave one.
+        certificate: id of the certificate that gave the threshold; None where there is none.
+        reviewers: reliability (probability of being right) per reviewer, see the module ``reviewers``.
+        n_decisions: decisions that the model was learned from.
+        notes: further figures of the fit, such as the share of each estimator.
+        seats: of a cascade, the tier of every place of the panel; empty where there is no cascade.
+        tiers: of a cascade, the model for each tier but the last; this model itself speaks for the last.
     """
 
     kind: str = "prior"
@@ -126,7 +155,7 @@ class ConsensusModel:
     tiers: tuple[ConsensusModel, ...] = ()
 
     def at(self, tier: int) -> ConsensusModel:
-        """What is believed where the cascade went up to ``tier``."""
+        """Return the model that says what is believed where the cascade went up to ``tier``."""
         return self.tiers[tier] if tier < len(self.tiers) else self
 
     def __post_init__(self) -> None:
@@ -143,12 +172,13 @@ class ConsensusModel:
 
     @classmethod
     def prior(cls, outcomes: Sequence[str] = ("A", "B")) -> ConsensusModel:
-        """What is believed before any decision: all voters equally good, and correlated."""
+        """Return the model that holds before any decision: all voters equally good, and correlated."""
         k = len(outcomes)
         weight = math.log(PRIOR_ACCURACY * (k - 1) / (1.0 - PRIOR_ACCURACY)) if k > 1 else 0.0
         return cls(outcomes=tuple(outcomes), default_weight=weight)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the model as plain values, for ``from_json`` and as the payload of a consensus version."""
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
         return {
             "format": FORMAT,
@@ -171,7 +201,11 @@ class ConsensusModel:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ConsensusModel:
-        """Inverse of ``to_json``; raises ConfigError for a payload of another format."""
+        """Return the model that ``to_json`` made the values of.
+
+        Raises:
+            ConfigError: the payload has another format.
+        """
         if data.get("format") != FORMAT:
             raise ConfigError(
                 f"this consensus version has format {data.get('format')!r}, this Solon reads {FORMAT}",

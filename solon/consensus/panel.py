@@ -1,4 +1,5 @@
-"""From the votes on one item to a posterior over its outcomes. Imports no numpy, no I/O.
+"""What a panel believes of one item: from the votes to a posterior over the outcomes. Imports no numpy, no
+I/O.
 
 Called once per item inside the graph, so it works on plain floats (tens of microseconds).
 """
@@ -25,10 +26,16 @@ ABSTAIN = "abstain"
 class Vote:
     """What one verdict of one judge on one item says to the consensus.
 
-    ``judge`` is the independent voter: the model behind the seat. ``outcome`` is one of the model's
-    outcomes, ``"tie"`` or ``"abstain"``; anything else is counted as an abstention, never as a vote.
-    ``p``: probability of the first outcome where known (two outcomes only). ``scores``: one per outcome,
-    in the order of the outcomes. ``confidence``: what the judge said of itself.
+    Attributes:
+        judge: the independent voter, that is the model behind the seat.
+        seat: place in the panel that it spoke from; empty where unknown.
+        order: order in which it saw the candidates, ``AB`` or ``BA``; empty where unknown.
+        sample: number of its answer where it was asked several times, from 0.
+        outcome: one of the model's outcomes, ``"tie"`` or ``"abstain"``; anything else counts as an
+            abstention.
+        p: probability of the first outcome where known; for two outcomes only.
+        scores: one per outcome, in the order of the outcomes; None where it gave none.
+        confidence: what the judge said of its own certainty, in [0, 1]; None where it said nothing.
     """
 
     judge: str
@@ -43,9 +50,10 @@ class Vote:
 
     @classmethod
     def of(cls, verdict: Any) -> Vote:
-        """The vote of a judge's verdict, or of a stored one: of whatever has attributes of these names.
+        """Return the vote of a judge's verdict, or of a stored one: of whatever has attributes of these
+        names.
 
-        Its scores are left out: a judge gives them by criterion, a vote has them by outcome.
+        Its scores are left out, because a judge gives them by criterion and a vote has them by outcome.
         """
         return cls(
             verdict.judge,
@@ -65,9 +73,15 @@ _IN_ORDER = attrgetter("judge", "seat", "order", "sample")
 class Consensus:
     """What a panel thinks of one item.
 
-    ``posterior`` sums to 1. ``margin``: best minus second. ``confidence``: calibrated probability that
-    an expert would agree with ``best``; the posterior itself while nothing is calibrated. ``votes``
-    counts them by outcome. ``split``: two voters, or two orders of one voter, point to different outcomes.
+    Attributes:
+        posterior: probability per outcome; it sums to 1.
+        best: the most probable outcome.
+        margin: posterior of the best outcome minus that of the second.
+        confidence: calibrated probability that an expert would agree with ``best``; the posterior itself
+            while nothing is calibrated.
+        signals: what else the votes tell, by name, see ``judge_item``.
+        votes: number of votes by outcome, with ``tie`` and ``abstain``.
+        split: True where two voters, or two orders of one voter, point to different outcomes.
     """
 
     posterior: dict[str, float]
@@ -80,7 +94,7 @@ class Consensus:
 
 
 def channel_of(judge: str, seat: str, order: str) -> str:
-    """Key of one voter's seat in one order, as used in ``ConsensusModel.channels``."""
+    """Return the key of one voter's seat in one order, as used in ``ConsensusModel.channels``."""
     return f"{judge}|{seat}|{order}"
 
 
@@ -108,17 +122,17 @@ class _Heard:
 
     def told(self) -> dict[str, float]:
         """Signals that only some judges give."""
-        found: dict[str, float] = {}
+        signals: dict[str, float] = {}
         if self.margins:
-            found["score_margin"] = sum(self.margins) / len(self.margins)
+            signals["score_margin"] = sum(self.margins) / len(self.margins)
         if self.logprobs:
-            found["logprob_margin"] = abs(sum(self.logprobs)) / len(self.logprobs)
+            signals["logprob_margin"] = abs(sum(self.logprobs)) / len(self.logprobs)
         if self.said:
-            found["said_confidence"] = sum(self.said) / len(self.said)
-            found["said_doubt"] = 1.0 - found["said_confidence"]
+            signals["said_confidence"] = sum(self.said) / len(self.said)
+            signals["said_doubt"] = 1.0 - signals["said_confidence"]
         if self.resampled:
-            found["sample_variance"] = _sample_variance(self.samples.values())
-        return found
+            signals["sample_variance"] = _sample_variance(self.samples.values())
+        return signals
 
     def note(self, v: Vote, share: list[float]) -> None:
         """Keep what `v` tells besides its outcome."""
@@ -172,10 +186,14 @@ def judge_item(
     *,
     against: Mapping[str, float] | None = None,
 ) -> Consensus:
-    """Posterior, margin, confidence and signals of one item. Total for any votes, none included, in any order.
+    """Return what the panel thinks of one item: posterior, margin, confidence and signals.
 
-    ``extra``: further signals for the calibration to listen to. ``against``: what critics hold against each outcome,
-    from 0 (nothing) to 1 (fatal). Of a cascade, the tier that the votes reach says what is believed of them.
+    It gives an answer for any votes, none included, in whatever order they come. Of a cascade, the model of
+    the last tier that voted is used.
+
+    Args:
+        extra: further signals for the calibration to listen to.
+        against: what critics hold against each outcome, from 0 (nothing) to 1 (fatal).
     """
     if model.tiers:
         model = model.at(tier_reached(votes, model.seats))
@@ -207,7 +225,9 @@ def judge_item(
 
 
 def critic_against(against: Mapping[str, float], best: str) -> float:
-    """How much more critics hold against the best outcome than against the least blamed other one; 0 to 1."""
+    """Return how much more critics hold against the best outcome than against the least blamed other one,
+    from 0 to 1.
+    """
     others = [held for outcome, held in against.items() if outcome != best]
     return max(0.0, against.get(best, 0.0) - min(others, default=0.0))
 
@@ -241,9 +261,16 @@ def _log_odds(p: float) -> float:
 
 
 def share_of(v: Vote, index: dict[str, int], k: int) -> list[float] | None:
-    """Share of one vote per outcome, or None for an abstention (an unknown outcome is one).
+    """Return the share of one vote per outcome, or None for an abstention (an unknown outcome is one).
 
     A tie is split over all outcomes, or over those with the highest score where scores are known.
+
+    Args:
+        index: place of each outcome.
+        k: number of outcomes.
+
+    Raises:
+        InternalError: ``p`` is no probability.
     """
     if v.outcome == ABSTAIN:
         return None

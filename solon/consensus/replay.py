@@ -1,7 +1,7 @@
-"""What a panel would have done on recorded items: accuracy, learning, routing. Arrays in, figures out.
+"""What a panel would have done on recorded items: how accurate it is, what it learns, whom it asks.
 
-Imports numpy only. ``gold`` (n,) is the index of the right outcome. A tied vote scores the share that a fair
-coin would get. Intervals are 95% bootstrap percentiles over items.
+Arrays in, figures out; imports numpy only. ``gold`` (n,) is the index of the right outcome. A tied vote
+scores the share that a fair coin would get. Intervals are 95% bootstrap percentiles over items.
 """
 
 from __future__ import annotations
@@ -23,30 +23,35 @@ SIZES = (0, 10, 20, 50, 100)
 
 
 def one_hot(gold: Ints, k: int) -> Floats:
-    """(n, K) certain targets."""
+    """Return the right outcomes as certain targets, (n, K)."""
     return np.asarray(np.eye(k)[gold])
 
 
 def score_right(strength: Floats, gold: Ints) -> Floats:
-    """(n,) 1 where the strongest of (n, K) is right, a share where several are level, 0 where wrong."""
+    """Return for each item (n,) 1 where the strongest outcome of (n, K) is right, a share where several are
+    level, else 0.
+    """
     level = strength >= strength.max(axis=1, keepdims=True) - 1e-9
     return np.where(level[np.arange(len(gold)), gold], 1.0 / level.sum(axis=1), 0.0)
 
 
 def gap(strength: Floats) -> Floats:
-    """Best minus second of (n, K)."""
+    """Return the strength of the best outcome minus that of the second, per row of (n, K)."""
     ranked = np.sort(strength, axis=1)
     return np.asarray(ranked[:, -1] - ranked[:, -2])
 
 
 def measure_majority(ballots: Ballots, gold: Ints, seed: int = 0) -> dict[str, Any]:
-    """Accuracy of the plain count of verdicts."""
+    """Return the accuracy of the plain count of verdicts, with its interval and n."""
     right = score_right(ballots.votes, gold)
     return {"accuracy": float(right.mean()), "ci": list(mean_interval(right, seed=seed)), "n": len(gold)}
 
 
 def measure_unanimous(ballots: Ballots, gold: Ints) -> dict[str, Any]:
-    """Items whose verdicts all name one outcome: share, accuracy, and share of all errors that lie there."""
+    """Return figures of the items whose verdicts all name one outcome.
+
+    They are the share of such items, their accuracy, and the share of all errors that lies among them.
+    """
     cast = ballots.votes.sum(axis=1)
     same = (cast > 0.0) & (ballots.votes.max(axis=1) >= cast - 1e-9)
     right = score_right(ballots.votes, gold)
@@ -62,8 +67,12 @@ def measure_unanimous(ballots: Ballots, gold: Ints) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Figures per number of labels, and per seed the split and the logits that the learned panel gives
-    all items.
+    """A learning curve.
+
+    Attributes:
+        figures: figures by number of labels, as text.
+        splits: by number of labels, for each random split the rows that taught, the rows that tested, and the
+            logits (n, K) that the learned panel gives all items.
     """
 
     figures: dict[str, dict[str, Any]]
@@ -74,12 +83,17 @@ def measure_learning(
     ballots: Ballots, gold: Ints, *, sizes: Sequence[int] = SIZES, seeds: int = 100,
     correlation: float = PRIOR_CORRELATION, seed: int = 0, rivals: bool = True,
 ) -> Curve:  # fmt: skip
-    """Accuracy of the learned consensus after N random labels on the rest, averaged over ``seeds`` splits.
+    """Return the accuracy of the consensus learned from N random labels, on the other items, averaged over
+    splits.
 
-    Seed s draws the first N of ``default_rng(seed + s).permutation(n)``. Sizes that leave less than a
-    fifth of the items for testing are left out. The interval resamples items, each with its mean over the
-    splits that tested it. ``rivals``: also majority and a shrunk naive Bayes on the same splits, with
-    paired differences.
+    Seed s draws the first N of ``default_rng(seed + s).permutation(n)``. Sizes that leave less than a fifth
+    of the items for testing are left out. The interval resamples items, each with its mean over the splits
+    that tested it.
+
+    Args:
+        sizes: the numbers of labels.
+        seeds: how many splits.
+        rivals: measure majority and a shrunk naive Bayes on the same splits too, with paired differences.
     """
     n, k = len(gold), len(ballots.outcomes)
     target = one_hot(gold, k)
@@ -124,19 +138,24 @@ def _curve_point(
 
 
 def naive_bayes(ballots: Ballots, rows: Ints, gold: Ints) -> Floats:
-    """The rival: independent channels, Laplace towards .7 with 2 pseudo-counts; (n, K) strengths."""
+    """Return the strengths (n, K) of the rival that is compared with: channels taken as independent voters.
+
+    Their accuracies are shrunk towards .7 with 2 pseudo-counts.
+    """
     k = len(ballots.outcomes)
     chosen = ballots.channel == ballots.channel.max(axis=2, keepdims=True)
     vote = np.where(chosen & (ballots.channel.max(axis=2, keepdims=True) > 0.0), 1.0, 0.0)
     vote *= vote.sum(axis=2, keepdims=True) == 1.0
-    said = vote[rows].sum(axis=(0, 2))
+    counts = vote[rows].sum(axis=(0, 2))
     hits = vote[rows][np.arange(len(rows)), :, gold[rows]].sum(axis=0)
-    p = (hits + 1.4) / (said + 2.0)
+    p = (hits + 1.4) / (counts + 2.0)
     return np.asarray(np.einsum("nck,c->nk", vote, np.log(p * (k - 1) / (1.0 - p))))
 
 
 def captured_errors(score: Floats, right: Floats) -> Floats:
-    """(n + 1,) panel errors among the m items of lowest score, per item; equal scores share their mean."""
+    """Return the panel errors among the m items of lowest score, per item, for m from 0 to n; tied items
+    share their mean.
+    """
     n = len(score)
     order = np.argsort(score, kind="stable")
     ranked, wrong = score[order], (1.0 - right)[order]
@@ -150,10 +169,11 @@ def captured_errors(score: Floats, right: Floats) -> Floats:
 def measure_routing(
     score: Floats, right: Floats, budgets: Sequence[float] = BUDGETS, seed: int = 0, draws: int = 500
 ) -> dict[str, Any]:
-    """Final accuracy when an oracle answers the least confident share, against the same share at random.
+    """Return the final accuracy when an oracle answers the least confident share, against the same share at
+    random.
 
-    ``gain_ci``: interval of the difference, ranking each bootstrap sample anew. ``area``: mean difference
-    over all shares.
+    ``gain_ci`` is the interval of the difference, ranking each bootstrap sample anew; ``area`` the mean
+    difference over all shares.
     """
     n = len(score)
     asked = np.array([round(share * n) for share in budgets], dtype=np.int64)
@@ -178,18 +198,20 @@ def measure_routing(
 
 def _routed(score: Floats, right: Floats, asked: Ints, grid: Ints) -> tuple[Floats, Floats, float]:
     """Accuracy and its difference to random at each number asked, and the mean difference over ``grid``."""
-    found, base, n = captured_errors(score, right), float(right.mean()), len(score)
+    captured, base, n = captured_errors(score, right), float(right.mean()), len(score)
     chance = 1.0 - base
-    area = float((found[grid] - grid / n * chance).mean())
-    return base + found[asked], found[asked] - asked / n * chance, area
+    area = float((captured[grid] - grid / n * chance).mean())
+    return base + captured[asked], captured[asked] - asked / n * chance, area
 
 
 def measure_routing_learned(
     curve: Curve, gold: Ints, budgets: Sequence[float] = BUDGETS, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Routing after N labels: the share is of the unlabelled items, ranked by the learned margin; mean over splits.
+    """Return the figures of routing after N labels, as a mean over splits: the share is of the unlabelled
+    items, ranked by the learned margin.
 
-    The interval resamples splits' test items by their mean value over splits, as in ``measure_learning``.
+    The interval resamples items by their mean value over the splits that tested them, as in
+    ``measure_learning``.
     """
     n = len(gold)
     out: dict[str, dict[str, Any]] = {}
@@ -230,5 +252,5 @@ def _asked(score: Floats, count: int) -> Floats:
 
 
 def learn(ballots: Ballots, rows: Ints, gold: Ints, correlation: float = PRIOR_CORRELATION) -> Weights:
-    """Weights from certain answers on some rows."""
+    """Return the weights learned from the right answers on some rows."""
     return learn_weights(ballots, rows, one_hot(gold[rows], len(ballots.outcomes)), correlation=correlation)

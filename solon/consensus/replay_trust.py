@@ -33,12 +33,14 @@ FINAL = 50.0
 
 
 def top_of(logits: Floats) -> Floats:
-    """Probability of the best outcome, (n,)."""
+    """Return the probability of the best outcome, (n,)."""
     return np.asarray(np.exp(log_softmax(logits)).max(axis=1), dtype=np.float64)
 
 
 def calibrated(ballots: Ballots, rows: Ints, gold: Ints, correlation: float) -> tuple[Floats, Calibration]:
-    """Logits of all items after learning from ``rows``, and the calibration fitted on left-out posteriors."""
+    """Return the logits of all items after learning from ``rows``, and the calibration fitted on left-out
+    posteriors.
+    """
     weights = learn(ballots, rows, gold, correlation)
     return weights.logits(ballots), _calibration(weights, rows, gold)
 
@@ -48,14 +50,16 @@ def _calibration(weights: Weights, rows: Ints, gold: Ints) -> Calibration:
 
 
 def apply_all(calibration: Calibration, top: Floats) -> Floats:
-    """Calibrated confidence of many items (no signals)."""
+    """Return the calibrated confidence of many items, without signals."""
     return np.array([calibration.apply(float(t), {}) for t in top])
 
 
 def measure_calibration(
     ballots: Ballots, gold: Ints, *, folds: int = 5, seed: int = 0, correlation: float = PRIOR_CORRELATION
 ) -> dict[str, Any]:
-    """ECE, Brier, AUROC and AURC of confidences whose weights and map never saw the item (cross-fitted)."""
+    """Return ECE, Brier score, AUROC and AURC of confidences whose weights and map never saw the item
+    (cross-fitted).
+    """
     n = len(gold)
     fold = np.random.default_rng(seed).permutation(n) % folds
     confidence, right = np.zeros(n), np.zeros(n)
@@ -86,11 +90,22 @@ def measure_certification(
     ballots: Ballots, gold: Ints, *, alpha: float, delta: float, splits: int = 200, seed: int = 0,
     correlation: float = PRIOR_CORRELATION, score: str = "learned",
 ) -> dict[str, Any]:  # fmt: skip
-    """Half calibrates, half tests; with ``score="learned"`` a third of the calibrating half trains the weights.
+    """Return how often certificates from random halves of the items are granted, and whether the other half
+    keeps them.
 
-    ``coverage``: accepted share of the testing half, refused splits counting 0. ``agreement``: of accepted items, over
-    granted splits. ``shortfalls``: share of all splits whose testing half fell under the promise; part of
-    it is chance on a finite half, so ``shortfalls_beyond_chance`` counts those whose exact 95% upper bound is under it.
+    One half calibrates and the other tests; with ``score="learned"`` a third of the calibrating half trains
+    the weights.
+
+    Args:
+        alpha, delta: as for ``certify``.
+        splits: how many random halves.
+        score: ``learned`` ranks by the learned posterior, anything else by the margin of the plain vote.
+
+    Returns:
+        ``coverage``: accepted share of the testing half, where refused splits count 0. ``agreement``: of
+            accepted items, over granted splits. ``shortfalls``: share of all splits whose testing half fell
+            under the promise; part of it is chance on a finite half, so ``shortfalls_beyond_chance`` counts
+            those whose exact 95% upper bound is under it.
     """
     n = len(gold)
     coverage, agreement, short, beyond = [], [], 0, 0
@@ -105,8 +120,12 @@ def measure_certification(
             logits = ballots.votes
             rank = gap(logits)
         agreed = np.asarray(score_right(logits, gold) > 0.999, dtype=np.float64)
-        found = certify(rank[half], agreed[half], alpha=alpha, delta=delta)
-        inside = rank[test] >= found.threshold if found.threshold is not None else np.zeros(len(test), bool)
+        certificate = certify(rank[half], agreed[half], alpha=alpha, delta=delta)
+        inside = (
+            rank[test] >= certificate.threshold
+            if certificate.threshold is not None
+            else np.zeros(len(test), bool)
+        )
         coverage.append(float(inside.mean()))
         if inside.any():
             m, k = int(inside.sum()), int(agreed[test][inside].sum())
@@ -132,13 +151,22 @@ def measure_reviewer(
     ballots: Ballots, answers: Ints, others: Ints, truth: Ints, *, labels: int, budgets: Sequence[float],
     seed: int = 0, final: bool = False, correlation: float = PRIOR_CORRELATION,
 ) -> dict[str, Any]:  # fmt: skip
-    """Final accuracy with one fallible reviewer, whose answers join the panel's posterior as votes.
+    """Return the final accuracy with one fallible reviewer, whose answers join the panel's posterior as
+    votes.
 
-    All (seeds, n): ``answers`` of the reviewer, ``others``: a second person on the same item (-1: none), ``truth``:
-    what counts as right; -1 leaves an item out. A pilot of ``labels`` random items teaches weights and calibration
-    (by ``truth``), rates the reviewer (by ``others``) and learns how much the answers add to the panel (both).
-    ``final``: the reviewer is an oracle.
-    ``taken_as_truth``: the same when each answer replaces the panel's.
+    A pilot of ``labels`` random items teaches weights and calibration (by ``truth``), rates the reviewer (by
+    ``others``) and learns how much the answers add to the panel (by both).
+
+    Args:
+        answers: (seeds, n) the reviewer's answer.
+        others: (seeds, n) a second person's answer to the same item, -1 where there is none.
+        truth: (seeds, n) what counts as right; -1 leaves an item out.
+        budgets: shares of the items that the reviewer is asked about.
+        final: the reviewer is an oracle, whose answer decides.
+
+    Returns:
+        By budget the ``accuracy``, and as ``taken_as_truth`` the accuracy if each answer simply replaced the
+            panel's.
     """
     n, k = len(ballots), len(ballots.outcomes)
     keys = [f"{b:g}" for b in budgets]
@@ -163,15 +191,15 @@ def measure_reviewer(
         alone[test] += right
         tests[test] += 1.0
         order = np.argsort(honest.max(axis=1), kind="stable")
-        said = answers[s][test]
+        answered = answers[s][test]
         for budget, key in zip(budgets, keys, strict=True):
             asked = np.zeros(len(test), dtype=bool)
             asked[order[: round(budget * len(test))]] = True
-            asked &= said >= 0
+            asked &= answered >= 0
             after = np.log(honest)
-            after[asked, said[asked]] += weight
+            after[asked, answered[asked]] += weight
             merged[key][test] += score_right(after, truth[s][test])
-            taken[key][test] += np.where(asked, said == truth[s][test], right)
+            taken[key][test] += np.where(asked, answered == truth[s][test], right)
     seen = tests > 0
     base, weight_of = alone[seen], tests[seen]
     out: dict[str, Any] = {
@@ -208,9 +236,12 @@ def _honest(logits: Floats, calibration: Calibration) -> Floats:
 
 
 def measure_score_judge(scores: Floats, gold: Ints, seed: int = 0) -> tuple[dict[str, Any], Floats, Floats]:
-    """One judge of (n, K, samples) scores, NaN where one is missing: figures, margin of means (n,), right (n,).
+    """Return figures, margins of the means (n,) and correctness (n,) of one judge that gives scores.
 
     The verdict is the response of the highest mean score; the margin is best minus second mean.
+
+    Args:
+        scores: (n, K, samples) with NaN where one is missing.
     """
     mean = np.asarray(np.nanmean(scores, axis=2), dtype=np.float64)
     right, margin = score_right(mean, gold), gap(mean)
@@ -231,9 +262,15 @@ def measure_cascade(
     margin: Floats, cheap: Floats, strong: Floats, shares: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5),
     seed: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
-    """The cheap judge, and the strong one for the given share of least margins; cost = share of strong calls.
+    """Return the accuracy of a cheap judge that hands its least sure items to a strong one, for several
+    shares of these.
 
-    ``minus_strong``: accuracy of the cascade minus that of always calling the strong judge, paired interval.
+    The cost is the share of strong calls. ``minus_strong`` is the accuracy of the cascade minus that of
+    always calling the strong judge, with a paired interval.
+
+    Args:
+        margin: (n,) of the cheap judge.
+        cheap, strong: (n,) whether each judge is right.
     """
     n = len(margin)
     sample = draw_items(n, 500, seed)

@@ -1,4 +1,7 @@
-"""Reviewers as fallible votes with a learned reliability. Imports numpy, no I/O."""
+"""How reliable each reviewer is, and how much a reviewer's answer adds to the panel's as one more vote.
+
+Imports numpy, no I/O.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,16 @@ from solon.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:
-    """``reliability``: probability of a right answer, shrunk; ``n`` blind answers behind it.
+    """How reliable a reviewer was measured to be, against golden answers and other people only, never against
+    the panel.
 
-    A proven reviewer's decision is final; any other's is one more vote. Measured against golden answers and other
-    people only, never against the panel.
+    A proven reviewer's decision is final; any other's is one more vote.
+
+    Attributes:
+        name: of the reviewer.
+        reliability: probability of a right answer, shrunk towards what is believed of anyone.
+        n: blind answers that it rests on.
+        interval: 95% interval of the reliability.
     """
 
     name: str
@@ -33,11 +42,17 @@ class Reviewer:
 
     @property
     def proven(self) -> bool:
+        """Whether enough comparisons showed enough reliability for the decisions to be final."""
         return self.n >= PROVEN_AFTER and self.reliability >= PROVEN_AT
 
 
 def rate_reviewer(name: str, right: float, n: int, outcomes: int = 2) -> Reviewer:
-    """Reliability from ``right`` of ``n`` golden answers, shrunk towards .75 by four pseudo-answers."""
+    """Return the reliability from ``right`` of ``n`` golden answers, shrunk towards .75 by four
+    pseudo-answers.
+
+    Raises:
+        ConfigError: ``right`` does not lie between 0 and ``n``.
+    """
     if n < 0 or not 0.0 <= right <= n:
         raise ConfigError(f"{right!r} right of {n!r} answers", next_step="right lies between 0 and n")
     mean = (right + PRIOR_RIGHT * PRIOR_STRENGTH) / (n + PRIOR_STRENGTH)
@@ -45,7 +60,8 @@ def rate_reviewer(name: str, right: float, n: int, outcomes: int = 2) -> Reviewe
 
 
 def rate_from_overlap(name: str, agreed: float, n: int, outcomes: int = 2) -> Reviewer:
-    """Reliability from agreement with equally good others on overlapped items (n of them, blind).
+    """Return the reliability from agreement with equally good others on ``n`` items that were answered blind
+    by both.
 
     Agreement is shrunk first, then turned into reliability as in ``ceiling.best_agreement``.
     """
@@ -59,20 +75,22 @@ def rate_from_overlap(name: str, agreed: float, n: int, outcomes: int = 2) -> Re
 def rate_all(
     answers: Mapping[str, Mapping[str, str]], golden: Mapping[str, str] | None = None, outcomes: int = 2
 ) -> dict[str, Reviewer]:
-    """Reliability of everyone from ``answers[item][reviewer]``: golden items where there are some, else
-    overlap.
+    """Return the reliability of everyone from ``answers[item][reviewer]``.
+
+    A reviewer is measured on golden items where these are at least as many as the comparisons with others,
+    else on those comparisons.
     """
     gold = golden or {}
     right: dict[str, list[float]] = {}
     same: dict[str, list[float]] = {}
-    for item, given in answers.items():
-        for who, said in given.items():
+    for item, outcome_of in answers.items():
+        for who, outcome in outcome_of.items():
             same.setdefault(who, [])
             if item in gold:
-                right.setdefault(who, []).append(float(said == gold[item]))
+                right.setdefault(who, []).append(float(outcome == gold[item]))
         if item not in gold:
-            for a, b in combinations(given, 2):
-                hit = float(given[a] == given[b])
+            for a, b in combinations(outcome_of, 2):
+                hit = float(outcome_of[a] == outcome_of[b])
                 same[a].append(hit)
                 same[b].append(hit)
     out: dict[str, Reviewer] = {}
@@ -90,23 +108,27 @@ def rate_people(
     golden: Mapping[str, str] | None = None,
     outcomes: int = 2,
 ) -> dict[str, Reviewer]:
-    """Reliability of everyone from ``answers[item][reviewer]``, each item's in the order in which they were given.
+    """Return the reliability of everyone from ``answers[item][reviewer]``, each item's in the order in which
+    they were given.
 
-    Those whose decision is ``final`` are measured beside each other, so that a crowd cannot make an expert look bad;
-    the rest beside the first final answer to an item where there is one, else beside each other. ``golden``
-    answers take precedence over people.
+    Those whose decision is ``final`` are compared with each other, so that a crowd cannot make an expert look
+    bad. The others are compared with the first final answer to an item where there is one, else with each
+    other. ``golden`` answers take precedence over people.
     """
     among = {
-        item: {who: said for who, said in given.items() if who in final} for item, given in answers.items()
+        item: {who: outcome for who, outcome in outcome_of.items() if who in final}
+        for item, outcome_of in answers.items()
     }
-    first = {item: next(iter(given.values())) for item, given in among.items() if given}
+    first = {item: next(iter(outcome_of.values())) for item, outcome_of in among.items() if outcome_of}
     rated = rate_all(answers, first | dict(golden or {}), outcomes)
     return rated | rate_all(among, golden, outcomes)
 
 
 def vote_weight(reliability: float, outcomes: int = 2) -> float:
-    """Log odds that one vote of this reliability adds to the outcome it names; 0 at chance or under, and where there is
-    but one outcome."""
+    """Return the log odds that one vote of this reliability adds to the outcome it names.
+
+    It is 0 at chance or under, and where there is but one outcome.
+    """
     if outcomes < 2:
         return 0.0
     p = min(max(reliability, 1.0 / outcomes), 0.999)
@@ -114,13 +136,18 @@ def vote_weight(reliability: float, outcomes: int = 2) -> float:
 
 
 def learn_vote_weight(panel: Floats, answers: Ints, truth: Ints, rated: Reviewer) -> float:
-    """Log odds that a reviewer's answer adds to the panel's, learned where both and the truth are known.
+    """Return the log odds that a reviewer's answer adds to the panel's, learned where both and the truth are
+    known.
 
-    People and judges fail on the same hard items, so the weight that follows from the overall reliability
-    is too high just where a review would be asked. ``panel`` (n, K): log posteriors, from fits without
-    the item; ``answers`` and ``truth`` (n,): outcomes, -1 for none. Conditional logit around the weight of
-    one who is right as often as two such reviewers agree (standard deviation one half); an answer
-    counts for what is shown, one standard error under the estimate, and at least 0.
+    People and judges fail on the same hard items, so the weight that follows from the overall reliability is
+    too high just where a review would be asked. The fit is a conditional logit around the weight of one who
+    is right as often as two such reviewers agree (standard deviation one half). An answer counts for what is
+    shown, one standard error under the estimate, and at least 0.
+
+    Args:
+        panel: (n, K) log posteriors, from fits without the item.
+        answers, truth: (n,) outcomes, -1 for none.
+        rated: the reviewer's overall reliability.
     """
     known = (answers >= 0) & (truth >= 0)
     k = panel.shape[1]
@@ -139,10 +166,10 @@ def merge(
     calibration: Calibration | None = None,
     confidence: float | None = None,
 ) -> dict[str, float]:
-    """Posterior after votes of ``(outcome, reliability)``, independent given the truth.
+    """Return the posterior after votes of ``(outcome, reliability)``, taken as independent given the truth.
 
-    ``tie`` and unknown outcomes move nothing. With ``confidence``, or a ``calibration`` that gives it, the panel's own
-    odds are first made honest: an overconfident panel would outvote any reviewer.
+    ``tie`` and unknown outcomes move nothing. With ``confidence``, or a ``calibration`` that gives it, the
+    panel's own odds are first made honest, because an overconfident panel would outvote any reviewer.
     """
     logs = {o: math.log(max(p, 1e-12)) for o, p in posterior.items()}
     best = max(logs, key=lambda o: logs[o])

@@ -12,24 +12,24 @@ from solon.errors import ConfigError
 
 
 def score_uncertainty(posterior: Floats) -> Floats:
-    """1 minus the probability of the best outcome (Lewis and Gale 1994)."""
+    """Return 1 minus the probability of the best outcome (Lewis and Gale 1994)."""
     return np.asarray(1.0 - posterior.max(axis=1))
 
 
 def score_margin(posterior: Floats) -> Floats:
-    """1 minus the gap between best and second (Scheffer et al. 2001)."""
+    """Return 1 minus the gap between the best and the second outcome (Scheffer et al. 2001)."""
     ranked = np.sort(posterior, axis=1)
     return np.asarray(1.0 - (ranked[:, -1] - ranked[:, -2]))
 
 
 def score_entropy(posterior: Floats) -> Floats:
-    """Entropy of the posterior, 1 for uniform."""
+    """Return the entropy of the posterior, 1 where it is uniform."""
     p = np.clip(posterior, 1e-12, 1.0)
     return np.asarray(-(posterior * np.log(p)).sum(axis=1) / np.log(posterior.shape[1]))
 
 
 def score_vote_entropy(ballots: Ballots) -> Floats:
-    """Entropy of the voters' mean share (Dagan and Engelson 1995), 1 for an even split."""
+    """Return the entropy of the voters' mean share (Dagan and Engelson 1995), 1 for an even split."""
     count = ballots.active.sum(axis=1, keepdims=True)
     mean = ballots.shares.sum(axis=1) / np.where(count > 0.0, count, 1.0)
     mean = np.where(count > 0.0, mean, 1.0 / mean.shape[1])
@@ -37,15 +37,19 @@ def score_vote_entropy(ballots: Ballots) -> Floats:
 
 
 def score_committee_kl(member: Floats) -> Floats:
-    """Mean divergence of members from their consensus (McCallum and Nigam 1998); ``member`` (n, V, K)."""
+    """Return the mean divergence of members from their consensus (McCallum and Nigam 1998); ``member`` is (n,
+    V, K).
+    """
     p = np.clip(member, 1e-12, 1.0)
     mean = np.clip(member.mean(axis=1, keepdims=True), 1e-12, 1.0)
     return np.asarray((member * (np.log(p) - np.log(mean))).sum(axis=2).mean(axis=1))
 
 
 def score_model_change(features: Floats, posterior: Floats) -> Floats:
-    """Expected length of the gradient that a decision would add (Settles et al. 2008); ``features`` (n,
-    K, F).
+    """Return the expected length of the gradient that a decision would add (Settles et al. 2008).
+
+    Args:
+        features: (n, K, F) of each outcome of each item.
     """
     k = posterior.shape[1]
     out = np.zeros(len(posterior))
@@ -58,22 +62,31 @@ def score_model_change(features: Floats, posterior: Floats) -> Floats:
 
 
 def score_value(confidence: Floats, reliability: float, waiting_alike: Floats | None = None) -> Floats:
-    """Expected records put right by asking one reviewer: ``max(0, reliability - confidence)``.
+    """Return the expected records put right by asking one reviewer: ``max(0, reliability - confidence)``.
 
     For two outcomes and errors independent of the panel's this is exact: merging the answer as a vote, the
-    final answer is right with probability max(confidence, reliability). So an item that the panel is
-    surer of than the reviewer is reliable is worth nothing. ``waiting_alike`` (n,): how many pending items
-    share the question, itself included.
+    final answer is right with probability max(confidence, reliability). So an item that the panel is surer of
+    than the reviewer is reliable is worth nothing.
+
+    Args:
+        waiting_alike: (n,) how many pending items share the question, itself included; it multiplies the
+            value.
     """
     gain = np.maximum(0.0, reliability - confidence)
     return gain if waiting_alike is None else gain * waiting_alike
 
 
 def pick_core_set(embeddings: Floats, n: int, covered: Ints | None = None) -> Ints:
-    """Greedy k-centre (Sener and Savarese 2018): each pick is farthest from all covered and picked ones.
+    """Return the rows that a greedy k-centre picks (Sener and Savarese 2018), each farthest from all covered
+    and picked ones.
 
-    ``embeddings`` (m, d); ``covered``: rows that are decided already. Starts, with none covered, at the row
-    nearest to the mean. Within a factor 2 of the best radius. Cost n * m * d.
+    With none covered it starts at the row nearest to the mean. The radius is within a factor 2 of the best.
+    Cost n * m * d.
+
+    Args:
+        embeddings: (m, d).
+        n: how many rows to pick at most.
+        covered: rows that are decided already.
     """
     m = len(embeddings)
     if n <= 0 or m == 0:
@@ -109,11 +122,21 @@ def select(
     covered: Floats | None = None,
     diversity: float = 0.0,
 ) -> Ints:
-    """Rows to ask about, best first: highest value per minute under a budget of items or minutes.
+    """Return the rows to ask about, best first: the highest value per minute under a budget of items or
+    minutes.
 
-    ``cost`` (n,) minutes per decision (default 1). With ``diversity`` in (0, 1] and ``embeddings`` an item loses
-    up to that share of its value to the most similar one picked already, or among ``covered`` (m, d), asked before
-    (maximal marginal relevance, Carbonell and Goldstein 1998). Items of no value are never picked. Ties: lower row.
+    Items of no value are never picked; of equal ones the lower row comes first.
+
+    Args:
+        value: (n,) of asking about each item.
+        cost: (n,) minutes per decision (default 1).
+        embeddings: (n, d), needed for diversity.
+        covered: (m, d) embeddings of what was asked before.
+        diversity: in [0, 1], the share of its value that an item loses at most to the most similar one picked
+            or covered (maximal marginal relevance, Carbonell and Goldstein 1998).
+
+    Raises:
+        ConfigError: no budget is given, or a cost is not above 0.
     """
     n = len(value)
     if items is None and minutes is None:

@@ -1,4 +1,4 @@
-"""When more decisions stop paying. Imports numpy only."""
+"""Whether further decisions still pay, by what they correct and by what they teach. Imports numpy only."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from solon.consensus.select import score_value
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """``direct``: records put right per decision in the next block. ``learning``: records put right among the
-    rest per decision, from the learning curve, with standard error ``learning_error``; None before it shows.
+    """Whether to stop asking for decisions, and the figures behind it.
+
+    Attributes:
+        stop: True where further decisions do not pay.
+        direct: records that one decision of the next block puts right itself.
+        learning: records that one decision puts right among the rest by what it teaches, from the learning
+            curve; None before the curve shows it.
+        learning_error: standard error of ``learning``; None with it.
+        why: in words.
     """
 
     stop: bool
@@ -34,12 +41,16 @@ def judge_stopping(
     worth: float = 0.02,
     least: int = 30,
 ) -> Stopping:
-    """Whether the next ``block`` decisions are worth asking for.
+    """Return whether the next ``block`` decisions are worth asking for.
 
-    ``confidence`` (n,): calibrated, of the items still open. ``curve``: (decisions, expected share right) at past
-    versions, measured on items that did not fit them. ``worth``: records put right that one decision must
-    buy. Stops only after ``least`` decisions, when both what the decisions correct themselves and, by two
-    standard errors, what they teach lie under it.
+    It says to stop only after ``least`` decisions, when both what the decisions correct themselves and, by
+    two standard errors, what they teach lie under ``worth``; or where nothing is open.
+
+    Args:
+        confidence: (n,) calibrated, of the items still open.
+        reliability: of the expert who would be asked.
+        curve: (decisions, expected share right) at past versions, measured on items that did not fit them.
+        worth: records put right that one decision must buy.
     """
     order = np.sort(confidence)[:block]
     direct = float(score_value(order, reliability).mean()) if len(order) else 0.0

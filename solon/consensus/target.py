@@ -20,9 +20,15 @@ TARGET = re.compile(r"single|adjudicated|majority\(([3579])\)")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``experts``: so many people whose decision is final are asked each question that certifies, blind;
-    ``audited_by``: and each audit. Where two differ in an audit of an adjudicated promise a third stands in for the
-    ruling, since an audit opens no case.
+    """Whom a certificate's promise speaks of.
+
+    Where two experts differ in an audit of an adjudicated promise, a third stands in for the ruling, since an
+    audit opens no case.
+
+    Attributes:
+        name: ``single``, ``adjudicated`` or ``majority(K)``.
+        experts: how many people whose decision is final are asked each question that certifies, blind.
+        audited_by: how many of them are asked about each audited item.
     """
 
     name: str
@@ -30,12 +36,13 @@ class Target:
     audited_by: int
 
     def outcome(self, said: Sequence[str], ruling: str | None = None) -> str | None:
-        """What the target says of a question; None while too few have answered.
+        """Return what the target says of a question; None while too few have answered.
 
         Args:
-            said: answers of such people in the order they were given; of a majority only the first ``experts`` count.
-            ruling: what a lead settled it to be. Until there is one, answers that differ are ``contested``, which
-                understates the panel: to leave such questions out would overstate it.
+            said: answers of such people in the order they were given; of a majority only the first
+                ``experts`` count.
+            ruling: what a lead settled it to be. Until there is one, answers that differ are ``contested``,
+                which understates the panel: to leave such questions out would overstate it.
         """
         if len(said) < self.experts:
             return None
@@ -44,11 +51,12 @@ class Target:
         return _majority(said[: self.experts])
 
     def audit_outcome(self, said: Sequence[str]) -> str | None:
-        """The same of an audit."""
+        """Return what the target says of an audited item; None while too few have answered."""
         return _majority(said[: self.audited_by]) if len(said) >= self.audited_by else None
 
     def best_possible(self, right: float) -> float:
-        """Agreement of a perfect panel with the target where one expert is right ``right`` of the time, binary.
+        """Return the agreement of a perfect panel with the target, if one expert is right with probability
+        ``right`` (binary).
 
         Rulings are taken to be right, so that an adjudicated answer is wrong where both experts are.
         """
@@ -62,20 +70,20 @@ class Target:
 
 
 def read_target(text: str) -> Target:
-    """``single``, ``adjudicated``, or ``majority(K)`` with K 3, 5, 7 or 9.
+    """Return the target of ``single``, ``adjudicated``, or ``majority(K)`` with K 3, 5, 7 or 9.
 
     Raises:
         ConfigError: any other text.
     """
-    found = TARGET.fullmatch(text.strip())
-    if found is None:
+    match = TARGET.fullmatch(text.strip())
+    if match is None:
         raise ConfigError(
             f"target {text[:60]!r} is unknown",
             next_step="single, adjudicated, majority(3), majority(5), majority(7) or majority(9)",
         )
     if text.strip() == "adjudicated":
         return Target("adjudicated", 2, 3)
-    experts = int(found[1] or 1)
+    experts = int(match[1] or 1)
     return Target(text.strip(), experts, experts)
 
 

@@ -14,16 +14,20 @@ class Seated(Protocol):
     """A vote or a verdict, of which only the seat is looked at."""
 
     @property
-    def seat(self) -> str: ...
+    def seat(self) -> str:
+        """Name of the seat that it was given from."""
 
 
 V = TypeVar("V", bound=Seated)
 
 
 def tier_of(seat: str, seats: Sequence[int]) -> int:
-    """Tier of a seat by its name (`2` or `2: persona`). `seats`: tier per place of the panel.
+    """Return the tier of a seat, by its name (`2` or `2: persona`).
 
-    What is no seat of the panel, as the resolver, speaks after all tiers.
+    What is no seat of the panel, such as the resolver, speaks after all tiers.
+
+    Args:
+        seats: tier per place of the panel.
     """
     place = seat.split(":", 1)[0]
     if place.isdecimal() and 1 <= int(place) <= len(seats):
@@ -32,10 +36,12 @@ def tier_of(seat: str, seats: Sequence[int]) -> int:
 
 
 def tier_reached(votes: Iterable[Seated], seats: Sequence[int]) -> int:
-    """The last tier that was asked, whether its judges answered or abstained; 0 where there is no vote."""
+    """Return the last tier that was asked, whether its judges answered or abstained; 0 where there is no
+    vote.
+    """
     return max((tier_of(v.seat, seats) for v in votes), default=0)
 
 
 def up_to(votes: Iterable[V], tier: int, seats: Sequence[int]) -> tuple[V, ...]:
-    """The votes that were there when `tier` had spoken."""
+    """Return the votes that were there when `tier` had spoken."""
     return tuple(v for v in votes if tier_of(v.seat, seats) <= tier)

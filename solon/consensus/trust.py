@@ -18,18 +18,28 @@ PRIOR_RIGHT, PRIOR_STRENGTH = 0.75, 4.0
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """``final``: the answer decides. Otherwise it is a vote of this ``reliability`` (probability of being right)."""
+    """What an answer counts for.
+
+    Attributes:
+        final: whether it decides by itself; otherwise it is a vote.
+        reliability: probability that it is right.
+    """
 
     final: bool
     reliability: float
 
 
 def believe(*, proven_at_first: bool, trust: str = "", measured: Mapping[str, Any] | None = None) -> Belief:
-    """What an answer counts for.
+    """Return what a reviewer's answer counts for.
 
-    ``trust``: "proven" or "unproven" where a lead said so. ``measured``: reliability, n, low, high from blind
-    comparisons with golden answers or people, never with the panel. A lead's "proven" stands whatever is
-    measured; anyone else can earn it and lose it, after ``PROVEN_AFTER`` comparisons.
+    A lead's "proven" stands whatever is measured; anyone else can earn it and lose it, after ``PROVEN_AFTER``
+    comparisons.
+
+    Args:
+        proven_at_first: whether the reviewer counts as proven before anything is measured.
+        trust: "proven" or "unproven" where a lead said so, else empty.
+        measured: reliability, n, low and high from blind comparisons with golden answers or people, never
+            with the panel.
     """
     known = measured or {}
     n, reliability = int(known.get("n", 0)), float(known.get("reliability", PRIOR_RIGHT))

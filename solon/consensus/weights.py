@@ -36,9 +36,15 @@ people.
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """``voter`` (V,), ``channel`` (C,), ``position`` (V,), ``base`` (K,): log-odds weights, see ConsensusModel.
+    """Log-odds weights that were learned from decisions, see ``ConsensusModel``.
 
-    ``left_out`` (n, K): logits of each decided item from fits without it. ``mixture``: share of each estimator.
+    Attributes:
+        voter: (V,) of each voter.
+        channel: (C,) deviation of each channel from its voter.
+        position: (V,) by which each voter leans to the answer shown first.
+        base: (K,) of each outcome.
+        left_out: (n, K) logits of each decided item from fits without it.
+        mixture: share of each estimator in the average.
     """
 
     voter: Floats
@@ -49,7 +55,7 @@ class Weights:
     mixture: Mapping[str, float]
 
     def logits(self, ballots: Ballots) -> Floats:
-        """(n, K) logits of any items of the same panel."""
+        """Return the logits (n, K) of any items of the same panel."""
         out = np.tensordot(ballots.shares, self.voter, axes=(1, 0)) + self.base
         if self.channel.any():
             out += np.tensordot(ballots.channel, self.channel, axes=(1, 0))
@@ -77,12 +83,18 @@ def learn_weights(
     early_turn: bool = True,
     with_base: bool = False,
 ) -> Weights:
-    """Learn from decisions on ``rows`` of ``ballots``; ``target`` (len(rows), K), rows sum to 1.
+    """Return the weights learned from decisions on some rows of the ballots.
 
     A judge that looks worse than chance gets weight 0 until ``turn_after`` decisions and an exact binomial
     test at .05 show it. With ``early_turn`` estimators that turn it around earlier take part in the average
-    too, and weigh what their left-out predictions earn. ``correlation``: prior correlation of judges' errors;
-    0 says that they are independent people. Cost: a few milliseconds for ten channels and 100 decisions.
+    too, and weigh what their left-out predictions earn. It takes a few milliseconds for ten channels and 100
+    decisions.
+
+    Args:
+        rows: the decided items.
+        target: (len(rows), K) probability of each outcome; rows sum to 1.
+        correlation: prior correlation of judges' errors; 0 says that they are independent people.
+        with_base: learn a weight for each outcome too.
     """
     n_voters, k = len(ballots.voters), len(ballots.outcomes)
     x = _design(ballots.take(rows))
@@ -94,9 +106,9 @@ def learn_weights(
     centre[:n_voters] = w0
     candidates = [_scaled("alike", centre, x @ centre, target, 1.0, 0.0)]
     if n_voters >= 3 and len(ballots) > n_voters:
-        found = _from_agreement(ballots, w0)
+        by_agreement = _from_agreement(ballots, w0)
         prior = 0.0 if correlation == 0.0 else AGREEMENT_PRIOR
-        candidates.append(_scaled("agreement", found, x @ found, target, 1.0, prior))
+        candidates.append(_scaled("agreement", by_agreement, x @ by_agreement, target, 1.0, prior))
     for turned in (False, True) if early_turn else (False,):
         for strength, near, cost in NAIVE_BAYES if len(rows) else ():
             candidates.append(evidence.naive_bayes(x, strength, near, turned, correlation, cost))

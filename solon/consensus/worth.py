@@ -18,7 +18,13 @@ LONGEST = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """``corrects``: expected records put right by the answer itself; ``teaches``: elsewhere, by what it teaches."""
+    """What asking an expert about one item is worth.
+
+    Attributes:
+        corrects: expected records put right by the answer itself.
+        teaches: expected records put right elsewhere, by what it teaches.
+        minutes: of the expert's time that it takes.
+    """
 
     corrects: float
     teaches: float
@@ -26,6 +32,7 @@ class Worth:
 
     @property
     def value(self) -> float:
+        """Expected records put right in all."""
         return self.corrects + self.teaches
 
     @property
@@ -42,17 +49,21 @@ def weigh_decision(
     reliability: float = RELIABILITY,
     minutes: float = 1.0,
 ) -> Worth:
-    """Worth of asking about an item whose panel is right with probability ``confidence``.
+    """Return the worth of asking about an item whose panel is right with probability ``confidence``.
 
-    ``max(0, reliability - confidence)`` is exact for two outcomes and independent errors: an item that the panel is
-    surer of than the expert is reliable is not put right by asking. ``model_change``: expected length of the gradient
-    (``Consensus.signals``); what it teaches falls as 1 / (1 + n / 20) with the ``decisions`` known so far.
+    ``max(0, reliability - confidence)`` is exact for two outcomes and independent errors: an item that the
+    panel is surer of than the expert is reliable is not put right by asking. What a decision teaches falls as
+    1 / (1 + n / 20) with the ``decisions`` known so far.
+
+    Args:
+        model_change: expected length of the gradient, the signal of that name in ``Consensus.signals``.
+        minutes: that the answer takes.
     """
     teaches = TEACHES * model_change / (1.0 + decisions / HALVED_AFTER)
     return Worth(max(0.0, reliability - confidence), teaches, minutes)
 
 
 def reading_minutes(characters: int, ordinary_seconds: float) -> float:
-    """Minutes for a review: half of an ordinary one to decide, and the time to read the texts."""
+    """Return the minutes for a review: half of an ordinary one to decide, and the time to read the texts."""
     seconds = ordinary_seconds / 2.0 + characters / CHARACTERS_PER_SECOND
     return min(seconds, LONGEST * ordinary_seconds) / 60.0

@@ -14,7 +14,9 @@ DRAWS = 500
 
 
 def count_answers(units: Sequence[Sequence[str]]) -> Floats:
-    """(items, categories) how often each category was answered; the order of categories is alphabetical."""
+    """Return how often each category was answered, (items, categories); the order of categories is
+    alphabetical.
+    """
     names = sorted({answer for unit in units for answer in unit})
     index = {name: i for i, name in enumerate(names)}
     counts = np.zeros((len(units), max(len(names), 1)))
@@ -25,10 +27,14 @@ def count_answers(units: Sequence[Sequence[str]]) -> Floats:
 
 
 def measure_alpha(counts: Floats) -> float | None:
-    """Krippendorff's alpha, nominal (Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability").
+    """Return Krippendorff's alpha for nominal answers (Krippendorff 2011, "Computing Krippendorff's
+    Alpha-Reliability").
 
-    `counts` (items, categories). Items with fewer than two answers say nothing. None without any pair, or where
-    everyone always answered the same: then nothing tells agreement from a constant.
+    Items with fewer than two answers say nothing. None without any pair, or where everyone always answered
+    the same, since then nothing tells agreement from a constant.
+
+    Args:
+        counts: (items, categories) as `count_answers` gives them.
     """
     counts = counts[counts.sum(axis=1) >= 2]
     if not len(counts):
@@ -42,7 +48,8 @@ def measure_alpha(counts: Floats) -> float | None:
 
 
 def measure_fleiss(counts: Floats) -> float | None:
-    """Fleiss' kappa (Fleiss 1971). Items with fewer than two answers say nothing.
+    """Return Fleiss' kappa (Fleiss 1971). Items with fewer than two answers say nothing; None where it is not
+    defined.
 
     Where items have unequal numbers of answers, each item's share of agreeing pairs counts alike.
     """
@@ -58,7 +65,9 @@ def measure_fleiss(counts: Floats) -> float | None:
 
 
 def measure_cohen(table: Floats) -> float | None:
-    """Cohen's kappa (Cohen 1960) from a (categories, categories) table of two raters' answers; None where undefined."""
+    """Return Cohen's kappa (Cohen 1960) from a (categories, categories) table of two raters' answers; None
+    where undefined.
+    """
     n = table.sum()
     if n <= 0:
         return None
@@ -68,17 +77,17 @@ def measure_cohen(table: Floats) -> float | None:
 
 
 def alpha_figure(units: Sequence[Sequence[str]], seed: int = 0) -> Figure:
-    """Krippendorff's alpha with its bootstrap interval over items."""
+    """Return Krippendorff's alpha with its bootstrap interval over items."""
     return _resampled(count_answers(units), measure_alpha, seed)
 
 
 def fleiss_figure(units: Sequence[Sequence[str]], seed: int = 0) -> Figure:
-    """Fleiss' kappa with its bootstrap interval over items."""
+    """Return Fleiss' kappa with its bootstrap interval over items."""
     return _resampled(count_answers(units), measure_fleiss, seed)
 
 
 def cohen_figure(pairs: Sequence[tuple[str, str]], seed: int = 0) -> Figure:
-    """Cohen's kappa of two raters' (first, second) answers with its bootstrap interval over items."""
+    """Return Cohen's kappa of two raters' (first, second) answers with its bootstrap interval over items."""
     names = sorted({answer for pair in pairs for answer in pair})
     index = {name: i for i, name in enumerate(names)}
     first = np.array([index[a] for a, _ in pairs], dtype=np.int64)
@@ -105,7 +114,7 @@ def _bootstrapped(n: int, measure: Callable[[Ints], float | None], seed: int, wh
     value = measure(np.arange(n))
     if value is None:
         return nothing("every answer is the same: chance cannot be told from agreement", n, low=-1.0)
-    drawn = [found for rows in draw_items(n, DRAWS, seed) if (found := measure(rows)) is not None]
+    drawn = [resampled for rows in draw_items(n, DRAWS, seed) if (resampled := measure(rows)) is not None]
     if n < 2 or len(drawn) < DRAWS // 2:
         return Figure(value=value, low=-1.0, high=1.0, n=n, why="too few items for an interval")
     low, high = interval(np.array(drawn))

@@ -1,7 +1,7 @@
-"""Instructions whose keeping a program can check, after IFEval (Zhou et al. 2023): those that a request states.
+"""Instructions in a request whose keeping a program can check, after IFEval (Zhou et al. 2023).
 
-They are read from the columns that IFEval uses (`instruction_id_list`, `kwargs`), or else from the wording of the
-request, by patterns in English that would rather miss one than invent one. Pure: no I/O, no models.
+They are read from the columns that IFEval uses (`instruction_id_list`, `kwargs`), or else from the wording of
+the request, by patterns in English that would rather miss one than invent one. Pure: no I/O, no models.
 """
 
 from __future__ import annotations
@@ -19,18 +19,23 @@ Check = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A checkable instruction; `kind` in the words of IFEval."""
+    """A checkable instruction.
+
+    Attributes:
+        kind: what it asks for, in the words of IFEval.
+        check: tells whether a text keeps it.
+    """
 
     kind: str
     check: Check
 
 
 def find_constraints(prompt: str, metadata: Mapping[str, Any]) -> list[Constraint]:
-    """What the request asks for, as far as a program can tell."""
+    """Return the checkable instructions of a request, as far as a program can tell."""
     kinds, arguments = metadata.get("instruction_id_list"), metadata.get("kwargs")
     if isinstance(kinds, list) and isinstance(arguments, list) and len(kinds) == len(arguments):
-        known = [_of_ifeval(str(kind), given) for kind, given in zip(kinds, arguments, strict=True)]
-        return [found for found in known if found is not None]
+        known = [_of_ifeval(str(kind), values) for kind, values in zip(kinds, arguments, strict=True)]
+        return [constraint for constraint in known if constraint is not None]
     return list(_of_wording(prompt))
 
 
@@ -83,15 +88,17 @@ def _exactly(count: Callable[[str], int], number: int) -> Check:
 
 
 def count_bullets(text: str) -> int:
+    """Return the number of lines that begin as an item of a list."""
     return len(re.findall(r"^\s*[*\-+]\s+\S", text, re.MULTILINE))
 
 
 def count_paragraphs(text: str) -> int:
+    """Return the number of paragraphs, parted by an empty line or by a line of three asterisks."""
     return sum(bool(part.strip()) for part in re.split(r"\n\s*\n|\n\s*\*\*\*\s*\n", text))
 
 
 def is_json(text: str) -> bool:
-    """JSON, alone or in one code fence."""
+    """Tell whether a text is JSON, alone or in one code fence."""
     inner = re.sub(r"^```(?:json)?\s*|\s*```$", "", text.strip(), flags=re.IGNORECASE)
     try:
         json.loads(inner)

@@ -1,4 +1,6 @@
-"""Texts as unit vectors, without network: wordllama where it is installed, else hashed words, and it says so."""
+"""Texts as unit vectors, without network: by wordllama where it is installed, else by hashed words (and it
+says so).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,13 @@ MOST = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Embedder:
-    """`name`: what made the vectors; `notes`: what to know of it."""
+    """What turns texts into vectors.
+
+    Attributes:
+        name: what makes the vectors.
+        embed: returns unit rows (n, width) of n texts; of an empty text, zeros.
+        notes: what a reader of figures made with it should know.
+    """
 
     name: str
     embed: Callable[[Sequence[str]], Floats]
@@ -30,7 +38,7 @@ class Embedder:
 
 
 def load_embedder() -> Embedder:
-    """The best that is installed. Vectors are unit rows (n, width); of an empty text, zeros."""
+    """Return the best embedder that is installed."""
     if importlib.util.find_spec("wordllama") is not None:
         import wordllama
 
@@ -52,13 +60,15 @@ def load_embedder() -> Embedder:
 def _by_model(model: Any, texts: Sequence[str]) -> Floats:
     if not texts:
         return np.zeros((0, 256))
-    found = np.asarray(model.embed([text[:MOST] or " " for text in texts]), dtype=np.float64)
-    return _unit(np.nan_to_num(found))
+    vectors = np.asarray(model.embed([text[:MOST] or " " for text in texts]), dtype=np.float64)
+    return _unit(np.nan_to_num(vectors))
 
 
 def embed_hashed(texts: Sequence[str]) -> Floats:
-    """Signed hashing of words and word pairs (Weinberger et al. 2009), log counts, unit length."""
-    found = np.zeros((len(texts), WIDTH))
+    """Return unit rows (n, WIDTH) by signed hashing of words and word pairs with log counts (Weinberger et
+    al. 2009).
+    """
+    vectors = np.zeros((len(texts), WIDTH))
     for row, text in enumerate(texts):
         words = find_words(text[:MOST])
         counts: dict[str, int] = {}
@@ -69,8 +79,8 @@ def embed_hashed(texts: Sequence[str]) -> Floats:
                 hashlib.blake2b(gram.encode("utf-8", "replace"), digest_size=8).digest(), "big"
             )
             sign = 1.0 if digest >> 63 else -1.0
-            found[row, digest % WIDTH] += sign * np.log1p(count)
-    return _unit(found)
+            vectors[row, digest % WIDTH] += sign * np.log1p(count)
+    return _unit(vectors)
 
 
 def _unit(rows: Floats) -> Floats:

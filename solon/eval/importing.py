@@ -1,7 +1,8 @@
-"""Existing preference and label sets, recorded panels and other tools' annotations into a store.
+"""Bring existing preference and label sets, recorded panels and other tools' annotations into a store.
 
-Rows become seeds of a run, with their answers as candidates; verdicts that they bring take the panel's place, so that
-no model is asked; what people said of them answers the reviews through the outbox, under the channel `import`.
+Rows become seeds of a run, with their answers as candidates; verdicts that they bring take the panel's place,
+so that no model is asked; what people said of them answers the reviews through the outbox, under the channel
+`import`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,22 @@ MOST_BYTES = 512 * 1024 * 1024
 
 
 class Imports(BaseModel):
-    """What an import did. `unused`: answers that no review was open for, by reason; `first` bad rows are named."""
+    """What an import did.
+
+    Attributes:
+        format: name of the format.
+        run_id: the run that the rows became; None where the file only answers reviews.
+        recipe: recipe of that run; None without one.
+        rows: rows that were read.
+        seeds: rows that became seeds of the run.
+        decisions: answers that were taken as decisions.
+        counted: whether an expert vouched for them, so that they count for reliability and certificates.
+        unused: answers that were not taken, by reason, and rows without one.
+        accepted: items of the run that are accepted.
+        pending_review: items of the run that wait for an expert.
+        bad_rows: rows that were refused.
+        bad_rows_file: where these are listed with their reasons; None where there are none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +91,7 @@ class _Read:
 
 
 def format_names() -> list[str]:
-    """Formats that `import_file` reads."""
+    """Return the names of the formats that `import_file` reads."""
     return sorted([*imports.FORMATS, *annotation.FORMATS, PANEL])
 
 
@@ -89,19 +105,22 @@ def import_file(
     expert: ExpertRow | None = None,
     limit: int | None = None,
 ) -> Imports:
-    """Bring a file into the project's store; doing it again goes on where it stopped.
+    """Bring a file into the project's store, and return what that did; doing it again goes on where it
+    stopped.
 
     Args:
-        judge: ask the panel of the configuration about the rows too; without it no model is asked, and only verdicts
-            that the file brings weigh.
-        policy: of routing; `always` opens a review of every row, so that every answer of the file is a decision.
+        judge: ask the panel of the configuration about the rows too; without it no model is asked, and only
+            verdicts that the file brings weigh.
+        policy: of routing; `always` opens a review of every row, so that every answer of the file is a
+            decision.
         expert: who vouches for the answers as theirs, given blind; only then they count for reliability,
-            calibration and certificates. Without, they move their items and are precedents, nothing else; a run that
-            measures takes none.
+            calibration and certificates. Without, they move their items and are precedents, nothing else; a
+            run that measures takes none.
         limit: take the first so many rows.
 
     Raises:
-        UsageError: no such format. TokenWanted: nobody vouches for the answers, and the policy measures.
+        UsageError: no such format.
+        TokenWanted: nobody vouches for the answers, and the policy measures.
         SeedError: the file cannot be read, or no row can be used.
     """
     file = Path(path)
@@ -121,8 +140,8 @@ def import_file(
     accepted = waiting = 0
     if read.seeds:
         recipe = RECIPES[kinds.pop()]
-        run_id, made = _run(project, recipe, read, judge=judge, policy=policy, expert=expert, unused=unused)
-        decisions += made
+        run_id, taken = _run(project, recipe, read, judge=judge, policy=policy, expert=expert, unused=unused)
+        decisions += taken
         summary = project.summarize(run_id)
         accepted, waiting = summary.accepted, summary.pending_review
     bad_file = project.bad_rows_file(run_id or "import")
@@ -167,29 +186,29 @@ def _run(
         raise token_wanted()  # before there is a run
     rows = [_seed_row(one, judge=judge) for one in read.seeds]
     run_id = project.run(recipe, rows).run_id
-    said = {row["id"]: one.said for row, one in zip(rows, read.seeds, strict=True)}
+    answers_to = {row["id"]: one.said for row, one in zip(rows, read.seeds, strict=True)}
     texts = {row["id"]: _texts(row) for row in rows}
     answered: set[str] = set()
     tried: set[str] = set()
     audited: dict[str, str] = {}
-    made = 0
+    decided = 0
     while fresh := [
-        found for found in _open_reviews(project, run_id, texts, audited) if found[0] not in tried
+        review for review in _open_reviews(project, run_id, texts, audited) if review[0] not in tried
     ]:
         taken = 0
         for review_id, candidates, name in fresh:
             tried.add(review_id)
-            if said[name]:
+            if answers_to[name]:
                 answered.add(name)
-                taken += _decide(project, review_id, candidates, said[name], expert, unused)
+                taken += _decide(project, review_id, candidates, answers_to[name], expert, unused)
         if not taken:
             break
-        made += taken
+        decided += taken
         project.resume(run_id)  # what was learned may open further reviews, audits among them
-    for name, answers in said.items():
+    for name, answers in answers_to.items():
         if name not in answered:
             unused["no_review_open" if answers else "no_answer"] += 1
-    return run_id, made
+    return run_id, decided
 
 
 def _open_reviews(
@@ -201,10 +220,10 @@ def _open_reviews(
     Nothing for a second expert: the file's answer must not be given twice as if by two people.
     """
     with project.store.connect() as connection:
-        found = list_reviews(connection, run_id=run_id, limit=10 * len(texts) + 1)
-    names = {item.id: item.external_id for item in load_items(project.store, [r.item_id for r in found])}
+        waiting = list_reviews(connection, run_id=run_id, limit=10 * len(texts) + 1)
+    names = {item.id: item.external_id for item in load_items(project.store, [r.item_id for r in waiting])}
     kept = []
-    for review in found:
+    for review in waiting:
         name = names[review.item_id]
         if review.kind not in ("interrupt", "audit") or name not in texts:
             continue
@@ -224,13 +243,13 @@ def _answer_reviews(
     project: Workspace, answers: Sequence[Imported], expert: ExpertRow | None, unused: Counter[str]
 ) -> int:
     """Answers to reviews that waited here while the file was elsewhere. `solon resume` carries them on."""
-    made = 0
+    taken = 0
     for one in answers:
         if one.said:
-            made += _decide(project, one.review, one.candidates, one.said, expert, unused)
+            taken += _decide(project, one.review, one.candidates, one.said, expert, unused)
         else:
             unused["no_answer"] += 1
-    return made
+    return taken
 
 
 def _decide(
@@ -242,15 +261,15 @@ def _decide(
     unused: Counter[str],
 ) -> int:
     """The first answer is the decision; further ones are counted. 1 where it was taken."""
-    said = answers[0]
+    first = answers[0]
     if len(answers) > 1:
         unused["further_answers"] += len(answers) - 1
-    answer: dict[str, Any] = {"choice": said.choice}
-    if said.response is not None and said.choice in ("prefer", "accept", "reject"):
-        answer["candidate"] = candidates[said.response] if said.response < len(candidates) else ""
-    if said.rationale.strip():
-        answer["rationale"] = said.rationale
-    by = expert or (f"{CHANNEL}:{said.by[:100]}" if said.by else local_actor())
+    answer: dict[str, Any] = {"choice": first.choice}
+    if first.response is not None and first.choice in ("prefer", "accept", "reject"):
+        answer["candidate"] = candidates[first.response] if first.response < len(candidates) else ""
+    if first.rationale.strip():
+        answer["rationale"] = first.rationale
+    by = expert or (f"{CHANNEL}:{first.by[:100]}" if first.by else local_actor())
     people = project.config.reviewers
     try:
         answer_review(project.store, review_id, answer, by=by, channel=CHANNEL, reviewers=people)
@@ -291,21 +310,21 @@ def _read(format: str, file: Path, limit: int | None, max_chars: int) -> _Read:
         raise UsageError(
             f"there is no format {format!r} to import", next_step=f"{guess}known: {', '.join(format_names())}"
         )
-    found = _Read()
+    content = _Read()
     seen: set[str] = set()
     for raw in _raw_rows(form, file):
-        if limit is not None and found.rows >= limit:
+        if limit is not None and content.rows >= limit:
             break
-        found.rows += 1
+        content.rows += 1
         if isinstance(raw, BadRow):
-            found.bad.append(raw)
+            content.bad.append(raw)
             continue
         line, row = raw
         try:
-            _take(found, form.read(row), seen, line, max_chars)
+            _take(content, form.read(row), seen, line, max_chars)
         except RowProblem as problem:
-            found.bad.append(BadRow(line, str(problem), excerpt_of(json.dumps(row, default=str)[:400])))
-    return found
+            content.bad.append(BadRow(line, str(problem), excerpt_of(json.dumps(row, default=str)[:400])))
+    return content
 
 
 def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int) -> None:
@@ -334,8 +353,8 @@ def _raw_rows(form: ImportFormat, file: Path) -> Iterator[tuple[int, Mapping[str
     if form.whole or suffix == ".json":
         yield from _json_list(file)
     elif suffix in READERS:
-        found = READERS[suffix](file, 2_000_000)
-        yield from found if suffix not in TABLES else _decoded(found)
+        rows = READERS[suffix](file, 2_000_000)
+        yield from rows if suffix not in TABLES else _decoded(rows)
     else:
         raise SeedError(
             f"{file}: the ending {file.suffix!r} is none that is read",
@@ -376,15 +395,15 @@ def _read_panel(file: Path, limit: int | None, max_chars: int) -> _Read:
             f"{file} records {recording.kind}, not verdicts on pairs",
             next_step="replay it: solon eval replay FILE",
         )
-    found = _Read()
+    content = _Read()
     seen: set[str] = set()
     for line, (row, item) in enumerate(zip(recorded.read_lines(file), recording.items, strict=True), 1):
-        if limit is not None and found.rows >= limit:
+        if limit is not None and content.rows >= limit:
             break
-        found.rows += 1
+        content.rows += 1
         texts = [row.get("response_a"), row.get("response_b")]
         if not isinstance(row.get("prompt"), str) or not all(isinstance(t, str) and t.strip() for t in texts):
-            found.bad.append(
+            content.bad.append(
                 BadRow(line, "prompt, response_a or response_b is no text", excerpt_of(repr(row)[:200]))
             )
             continue
@@ -392,10 +411,10 @@ def _read_panel(file: Path, limit: int | None, max_chars: int) -> _Read:
         seed = {**facts, "id": item.id, "prompt": row["prompt"], "responses": texts}
         seed["verdicts"] = recorded_verdicts(item)
         try:
-            _take(found, Imported("pair", seed, _agreed(item.gold)), seen, line, max_chars)
+            _take(content, Imported("pair", seed, _agreed(item.gold)), seen, line, max_chars)
         except RowProblem as problem:
-            found.bad.append(BadRow(line, str(problem), excerpt_of(repr(row)[:200])))
-    return found
+            content.bad.append(BadRow(line, str(problem), excerpt_of(repr(row)[:200])))
+    return content
 
 
 def _agreed(gold: str | None) -> tuple[Said, ...]:

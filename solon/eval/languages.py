@@ -110,13 +110,13 @@ KNOWN = frozenset(COMMON).union(*SCRIPTS.values(), *NEAR.values())
 
 
 def primary(tag: str | None) -> str | None:
-    """The language of a tag such as `pt-BR`, if it is one that `find_language` may tell; else None."""
+    """Return the language of a tag such as `pt-BR`, if it is one that `find_language` may tell; else None."""
     code = re.split(r"[-_]", (tag or "").strip().lower(), maxsplit=1)[0]
     return code if code in KNOWN else None
 
 
 def find_language(text: str) -> frozenset[str]:
-    """Codes (ISO 639-1) of the languages that a text may be in; empty where it cannot be told."""
+    """Return the codes (ISO 639-1) of the languages that a text may be in; empty where it cannot be told."""
     plain = re.sub(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+", " ", text[:LOOKED_AT], flags=re.DOTALL)
     scripts = Counter(unicodedata.name(c, "?").split(" ")[0] for c in plain if c.isalpha())
     total = scripts.total()

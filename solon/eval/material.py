@@ -1,4 +1,6 @@
-"""What a suite is given: a store, the runs to look at, files to compare with, and bounds."""
+"""What a suite gets to work on: a store, the runs to look at, files to compare with, and how much it may
+hold.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Attributes:
-    runs: the oldest first; in the order given where they were named.
-    whole: they are the store's, and its records are those of the data set, each item once.
-    limit: records that a suite may hold at once; more are sampled at random by `seed`.
+    """What a suite measures.
+
+    Attributes:
+        store: where it is read from.
+        runs: the runs to look at, the oldest first; in the order given where they were named.
+        against: files to compare with.
+        limit: records that a suite may hold at once; more are sampled at random by `seed`.
+        seed: of whatever a suite draws.
+        whole: True where no run was named: the runs are all of the store's, and its records are those of the
+            data set, each item once.
     """
 
     store: Store
@@ -35,13 +43,17 @@ class Material:
 
     @property
     def run_ids(self) -> tuple[str, ...]:
+        """Ids of the runs, in their order."""
         return tuple(run.id for run in self.runs)
 
     def records(self, run_id: str | None = None) -> tuple[list[ExportRow], int]:
-        """Records in force with their texts, at most `limit` of them, and how many there are: as an export without
-        `--run` holds them, or those of the runs that were named.
+        """Return the records in force with their texts, at most `limit` of them, and how many there are.
 
-        Reservoir sampling (Vitter 1985, algorithm R): one pass, constant memory. The order of the store is kept.
+        They are what an export without `--run` holds, or the records of the runs that were named. Reservoir
+        sampling (Vitter 1985, algorithm R): one pass, constant memory. The order of the store is kept.
+
+        Args:
+            run_id: only this run's.
         """
         draw = random.Random(self.seed)
         kept: list[tuple[int, ExportRow]] = []
@@ -65,24 +77,24 @@ def gather(
     limit: int = 20_000,
     seed: int = 0,
 ) -> Material:
-    """The named runs (or their beginnings), or all runs of the store.
+    """Return the material of the named runs (by id or its beginning), or of all runs of the store.
 
     Raises:
-        UsageError: no run has this name, or the store has none.
+        UsageError: no run has this name, the store has none, or a file of `against` is missing.
     """
     with store.connect() as connection:
         everything = runs.all_runs(connection)[::-1]
-        found = [runs.find_run(connection, name) for name in names] or everything
-    if not found:
+        chosen = [runs.find_run(connection, name) for name in names] or everything
+    if not chosen:
         raise UsageError("the store has no run yet", next_step="start one with `solon run`")
     for file in against:
         if not file.is_file():
             raise UsageError(
                 f"{file}: there is no such file", next_step="check the path given with --against"
             )
-    return Material(store, tuple(found), tuple(against), limit, seed, whole=not names)
+    return Material(store, tuple(chosen), tuple(against), limit, seed, whole=not names)
 
 
 def spell_sample(shown: int, seen: int) -> tuple[str, ...]:
-    """A note where not everything was looked at."""
+    """Return a note that not everything was looked at, or none where it was."""
     return (f"{shown} of {seen} records, drawn at random",) if shown < seen else ()

@@ -10,7 +10,11 @@ from solon.errors import UsageError
 
 
 def draw(report: Mapping[str, Any], folder: Path) -> list[str]:
-    """Write the learning, routing and risk-coverage plots; returns their paths."""
+    """Write the learning, routing and risk-coverage plots of a replay report, and return their paths.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

@@ -28,7 +28,10 @@ MOST = 200_000
 
 
 def read_texts(path: Path) -> Iterator[tuple[int, str]]:
-    """(line or row, text): every known key of an object (`.jsonl`, `.ndjson`) or row (`.csv`), else each line.
+    """Yield (line or row, text) for every text of a file.
+
+    Of an object (`.jsonl`, `.ndjson`) or row (`.csv`) these are the values of all known keys, of another file
+    its lines.
 
     Raises:
         UsageError: the file cannot be read, is no UTF-8, or no row has a known key.

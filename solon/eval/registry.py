@@ -25,21 +25,21 @@ BUILT_IN = (
 
 
 def suite_names() -> list[str]:
-    """Names of all suites that can be run here; a built-in one goes before a plugin of its name."""
+    """Return the names of all suites that can be run here; a built-in one goes before a plugin of its name."""
     from importlib.metadata import entry_points
 
     return [*BUILT_IN, *sorted({point.name for point in entry_points(group=GROUP)} - set(BUILT_IN))]
 
 
 def find_suite(name: str) -> Suite:
-    """The suite of that name.
+    """Return the suite of that name.
 
     Raises:
         UsageError: there is none, or its package is broken.
     """
     if name in BUILT_IN:
-        found: Suite = import_module(f"solon.eval.suites.{name}").evaluate
-        return found
+        suite: Suite = import_module(f"solon.eval.suites.{name}").evaluate
+        return suite
     from importlib.metadata import entry_points
 
     for point in entry_points(group=GROUP):

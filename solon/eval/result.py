@@ -14,7 +14,15 @@ from solon.consensus.resample import bootstrap, mean_interval
 
 
 class Figure(BaseModel):
-    """A figure over `n` things with its 95% interval; `value` is None where nothing can be said, and `why` says why."""
+    """A figure with its 95% interval.
+
+    Attributes:
+        value: the figure; None where nothing can be said.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        n: over how many things it was taken.
+        why: why there is no value or no proper interval; empty where there are both.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,7 +34,13 @@ class Figure(BaseModel):
 
 
 class SuiteResult(BaseModel):
-    """Root of all results. `n`: records, decisions or items that the suite looked at; `notes`: what to know."""
+    """Root of the results of all suites.
+
+    Attributes:
+        suite: name of the suite.
+        n: records, decisions or items that it looked at.
+        notes: what a reader of the figures should know, in plain words.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,7 +50,12 @@ class SuiteResult(BaseModel):
 
 
 def rate(hits: float, n: int, why: str = "nothing to measure") -> Figure:
-    """A share with its exact interval (Clopper and Pearson 1934); half hits (ties) widen it to both sides."""
+    """Return a share with its exact interval (Clopper and Pearson 1934); half hits (ties) widen it to both
+    sides.
+
+    Args:
+        why: said where `n` is 0.
+    """
     if n == 0:
         return Figure(value=None, low=0.0, high=1.0, n=0, why=why)
     low, high = clopper_pearson(math.floor(hits), n)[0], clopper_pearson(math.ceil(hits), n)[1]
@@ -44,7 +63,11 @@ def rate(hits: float, n: int, why: str = "nothing to measure") -> Figure:
 
 
 def mean(values: Sequence[float] | Floats, seed: int = 0, why: str = "nothing to measure") -> Figure:
-    """A mean with its bootstrap interval over items; fewer than two say nothing about their spread."""
+    """Return a mean with its bootstrap interval over items; a single value says nothing of the spread.
+
+    Args:
+        why: said where there are no values.
+    """
     array = np.asarray(values, dtype=np.float64)
     if not len(array):
         return Figure(value=None, low=0.0, high=0.0, n=0, why=why)
@@ -55,10 +78,16 @@ def mean(values: Sequence[float] | Floats, seed: int = 0, why: str = "nothing to
 def calibration_interval(
     measure: Callable[[Floats, Floats], float], said: Floats, right: Floats, seed: int = 0
 ) -> tuple[float, float]:
-    """95% bootstrap interval, over items, of an error of the confidences `said` against `right` (1, 0, one half)."""
+    """Return the 95% bootstrap interval, over items, of an error of confidences.
+
+    Args:
+        measure: the error of confidences against whether they were right.
+        said: the confidences.
+        right: 1, 0, or one half.
+    """
     return bootstrap(len(said), lambda rows: measure(said[rows], right[rows]), seed=seed)
 
 
 def nothing(why: str, n: int = 0, low: float = 0.0, high: float = 1.0) -> Figure:
-    """A figure that cannot be given, with the widest interval that it could have."""
+    """Return a figure that cannot be given, with the widest interval that it could have."""
     return Figure(value=None, low=low, high=high, n=n, why=why)

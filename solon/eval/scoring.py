@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 
 
 class Scores(SuiteResult):
-    """`n`: records of which an answer was scored. Scores are 1 to 5, criterion by criterion, by the rubric of the
-    record's item.
+    """Rubric scores of accepted answers, 1 to 5, criterion by criterion, by the rubric of each record's item.
 
     Attributes:
-        judge: `provider:model` that scored. producers: who wrote the scored answers.
-        overall: weighted mean of the accepted answers; rejected: of those they were preferred to; gap: in pairs.
-        criteria: of the accepted answers. unscored: answers without valid scores.
+        n: records of which an answer was scored.
+        judge: `provider:model` that scored.
+        producers: who wrote the scored answers.
+        overall: weighted mean of the accepted answers.
+        rejected: weighted mean of the answers that they were preferred to.
+        gap: the difference of the two, pair by pair.
+        criteria: mean of the accepted answers, by criterion.
+        unscored: accepted answers without valid scores.
     """
 
     judge: str
@@ -56,10 +60,18 @@ async def score_records(
     own_family: bool = False,
     max_calls: int | None = None,
 ) -> Scores:
-    """Let the model of this name in [models] score a sample of the records; calls are journalled, and not made twice.
+    """Let a model score a sample of the records, and return the figures. Calls are journalled, and not made
+    twice.
+
+    Args:
+        judge: name of the model in [models].
+        models: chat models by name, in place of those of the configuration.
+        own_family: allow that it scores answers of its own family.
+        max_calls: most calls that are made.
 
     Raises:
-        UsageError: there is no such model, or it would score answers of its own family and `own_family` is not set.
+        UsageError: there is no such model, or it would score answers of its own family and `own_family` is
+            not set.
         LimitReached: `max_calls` are made; what was scored is in the journal.
     """
     if judge not in config.models:
@@ -71,10 +83,10 @@ async def score_records(
     chosen = [str(row.lineage["chosen"]) for row in rows]
     with material.store.connect() as connection:
         producers = tuple(sorted(authors_of(connection, chosen)))
-        told = runs.told_families(connection, material.runs)
-    told |= {model.model: model.family for model in config.models.values() if model.family}
+        families = runs.told_families(connection, material.runs)
+    families |= {model.model: model.family for model in config.models.values() if model.family}
     named = config.models[judge].model
-    own = [author for author in producers if family_of(author, told) == family_of(named, told)]
+    own = [author for author in producers if family_of(author, families) == family_of(named, families)]
     if own and not own_family:
         raise UsageError(
             f"{named} would score what its own family wrote ({', '.join(own)})",
@@ -103,11 +115,11 @@ async def _score_all(bench: Bench, rows: Sequence[ExportRow]) -> list[GivenAnswe
             other = await bench.score_text(place, row.rejected, 1) if row.rejected else ({}, 0.0)
         return best, other
 
-    found = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
-    failed = [outcome for outcome in found if isinstance(outcome, BaseException)]
+    outcomes = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
+    failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if failed:
         raise next((error for error in failed if not isinstance(error, LimitReached)), failed[0])
-    return [outcome for outcome in found if not isinstance(outcome, BaseException)]
+    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
 
 
 def _summed(

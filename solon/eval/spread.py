@@ -21,7 +21,15 @@ COMMON = 3
 
 
 class Cluster(BaseModel):
-    """Texts near each other. `examples`: names of those nearest its middle; `words`: what sets it apart."""
+    """Texts that are near each other.
+
+    Attributes:
+        texts: how many there are.
+        share: of all texts that were looked at.
+        likeness: mean cosine to the middle of the cluster.
+        words: what sets it apart from the other texts.
+        examples: names of the texts nearest its middle.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,8 +41,15 @@ class Cluster(BaseModel):
 
 
 class Spread(BaseModel):
-    """`vendi`: as how many unlike texts the set counts (Friedman and Dieng 2023), cosine kernel; it grows with the
-    set, so compare sets of one size, or `vendi_share`, by the number of texts. `sampled`: texts looked at."""
+    """How far texts are spread in a space of embeddings.
+
+    Attributes:
+        sampled: texts that were looked at.
+        vendi: as how many unlike texts the set counts, with the cosine as kernel (Friedman and Dieng 2023).
+            It grows with the set, so compare sets of one size only, or `vendi_share`.
+        vendi_share: `vendi` by the number of texts; None with fewer than four texts.
+        clusters: the largest first.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,7 +62,13 @@ class Spread(BaseModel):
 def measure_spread(
     names: Sequence[str], texts: Sequence[str], vectors: Floats, seed: int = 0, most: int = 8
 ) -> Spread:
-    """Of `vectors` (n, width), unit rows, one for each text; more than SAMPLE are sampled."""
+    """Return how far texts are spread; of more than SAMPLE a sample is taken.
+
+    Args:
+        names: one for each text, for examples.
+        vectors: (n, width) unit rows, one for each text.
+        most: clusters at most.
+    """
     n = len(texts)
     if n < 4:
         return Spread(
@@ -63,14 +84,17 @@ def measure_spread(
     figure = Figure(
         value=score, low=max(1.0, score - width), high=min(float(len(part)), score + width), n=len(part)
     )
-    found = _clusters(
+    clusters = _clusters(
         [names[i] for i in chosen], [texts[i] for i in chosen], part, min(most, len(part) // 4), draw
     )
-    return Spread(sampled=len(part), vendi=figure, vendi_share=score / len(part), clusters=found)
+    return Spread(sampled=len(part), vendi=figure, vendi_share=score / len(part), clusters=clusters)
 
 
 def measure_vendi(vectors: Floats) -> float:
-    """exp of the entropy of the eigenvalues of the kernel over n: those of the covariance, which is smaller."""
+    """Return the Vendi score: exp of the entropy of the eigenvalues of the kernel over n.
+
+    Where it is smaller, the covariance is taken, which has the same eigenvalues.
+    """
     kernel = vectors.T @ vectors if vectors.shape[1] < len(vectors) else vectors @ vectors.T
     values = np.linalg.eigvalsh(kernel / len(vectors))
     values = values[values > 1e-12]
@@ -86,13 +110,13 @@ def _clusters(
     place, centres = group_vectors(vectors, k, draw)
     words = [set(find_words(text)) for text in texts]
     everywhere = Counter(word for own in words for word in own)
-    found = []
+    clusters = []
     for number in range(k):
         own = np.flatnonzero(place == number)
         if not len(own):
             continue
         near = vectors[own] @ centres[number]
-        found.append(
+        clusters.append(
             Cluster(
                 texts=len(own),
                 share=len(own) / len(texts),
@@ -101,11 +125,11 @@ def _clusters(
                 examples=tuple(names[own[i]] for i in np.argsort(-near, kind="stable")[:EXAMPLES]),
             )
         )
-    return tuple(sorted(found, key=lambda cluster: -cluster.texts))
+    return tuple(sorted(clusters, key=lambda cluster: -cluster.texts))
 
 
 def group_vectors(vectors: Floats, k: int, draw: np.random.Generator) -> tuple[Ints, Floats]:
-    """Spherical k-means with k-means++ starts: the cluster of each row, and the unit centres."""
+    """Return the cluster of each row and the unit centres, by spherical k-means with k-means++ starts."""
     first = int(draw.integers(len(vectors)))
     centres = vectors[[first]]
     while len(centres) < k:

@@ -15,7 +15,7 @@ HEAD = (
 
 
 def tabulate(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """One row a report; a dash where it has no such figure."""
+    """Return the main figures as a Markdown table with one row a report; a dash where it has no such figure."""
     rows = [HEAD, tuple("---" for _ in HEAD), *(_row(name, report) for name, report in reports)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
@@ -46,9 +46,11 @@ def _figure(value: float | None) -> str:
 
 
 def main(paths: Sequence[str]) -> None:
-    """Print the table of the files; the last line of each is one JSON object."""
-    found = [(Path(p).stem, json.loads(Path(p).read_text(encoding="utf-8").splitlines()[-1])) for p in paths]
-    sys.stdout.write(tabulate([(name, report) for name, report in found if "majority" in report]))
+    """Print the table of the files; the last line of each is a report as one JSON object."""
+    reports = [
+        (Path(p).stem, json.loads(Path(p).read_text(encoding="utf-8").splitlines()[-1])) for p in paths
+    ]
+    sys.stdout.write(tabulate([(name, report) for name, report in reports if "majority" in report]))
 
 
 if __name__ == "__main__":

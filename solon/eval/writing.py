@@ -41,17 +41,22 @@ RUDE = frozenset(
 
 
 def find_words(text: str) -> list[str]:
-    """Words in lower case. Scripts without spaces come out as long words: word figures do not fit them."""
+    """Return the words of a text in lower case.
+
+    Scripts without spaces come out as long words: figures of words do not fit them.
+    """
     return [word.lower() for word in _WORD.findall(text)]
 
 
 def count_sentences(text: str) -> int:
-    """Sentences by their end marks; at least one where there is a word."""
+    """Return the number of sentences by their end marks; at least one where there is a word."""
     return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)
 
 
 def measure_readability(text: str) -> float | None:
-    """Flesch reading ease (Flesch 1948), English only: 0 very hard to 100 very easy. None under ten words."""
+    """Return the Flesch reading ease (Flesch 1948): 0 very hard to 100 very easy. English only; None under
+    ten words.
+    """
     words = find_words(text)
     if len(words) < 10:
         return None
@@ -66,19 +71,22 @@ def _count_syllables(word: str) -> int:
 
 
 def count_marks(text: str) -> int:
-    """Markdown in a text: headings, list items, quotes, table rows, bold and code spans, fences."""
+    """Return how many marks of Markdown are in a text.
+
+    Headings, list items, quotes, table rows, bold and code spans, and fences are counted.
+    """
     return len(_MARKS.findall(text)) + text.count("```") // 2
 
 
 def is_refusal(text: str) -> bool:
-    """Whether an answer begins as a refusal does: by phrases in English, in its first 300 characters."""
+    """Tell whether an answer begins as a refusal does: by phrases in English, in its first 300 characters."""
     return _REFUSALS.search(text[:300]) is not None
 
 
 def find_personal(text: str) -> dict[str, int]:
-    """Kind -> number of places that look like personal data."""
-    found = {kind: sum(_is_real(kind, m.group()) for m in p.finditer(text)) for kind, p in PERSONAL.items()}
-    return {kind: number for kind, number in found.items() if number}
+    """Return the number of places that look like personal data, by kind."""
+    places = {kind: sum(_is_real(kind, m.group()) for m in p.finditer(text)) for kind, p in PERSONAL.items()}
+    return {kind: number for kind, number in places.items() if number}
 
 
 def _is_real(kind: str, match: str) -> bool:
@@ -91,24 +99,26 @@ def _passes_luhn(digits: list[int]) -> bool:
 
 
 def find_rude(text: str) -> int:
-    """How many words of a short English list are in it. It knows no context: a quotation counts too."""
+    """Return how many words of a short English list are in a text. It knows no context: a quotation counts
+    too.
+    """
     return sum(word in RUDE for word in find_words(text))
 
 
 def find_broken_markdown(text: str) -> tuple[str, ...]:
-    """What a renderer would stumble over: an open fence, an uneven table, an open link or emphasis."""
-    found = []
+    """Return what a renderer would stumble over: an open fence, an uneven table, an open link or emphasis."""
+    problems = []
     fences = [line for line in text.splitlines() if line.lstrip().startswith("```")]
     if len(fences) % 2:
-        found.append("open fence")
+        problems.append("open fence")
     plain = re.sub(r"```.*?(?:```|\Z)|`[^`\n]*`", "", text, flags=re.DOTALL)
     if any(line.count("**") % 2 for line in re.split(r"\n\s*\n", plain)):
-        found.append("open bold")
+        problems.append("open bold")
     if re.search(r"\[[^\]\n]{1,200}\]\([^)\n]*$", plain, re.MULTILINE):
-        found.append("open link")
+        problems.append("open link")
     if _has_uneven_table(plain):
-        found.append("uneven table")
-    return tuple(found)
+        problems.append("uneven table")
+    return tuple(problems)
 
 
 def _has_uneven_table(text: str) -> bool:

@@ -12,6 +12,7 @@ from solon.formats.records import ExportRow
 
 
 def alpaca(row: ExportRow) -> Iterator[Piece]:
+    """Yield the record as one Alpaca row, or why it has none; earlier turns become `history`."""
     answer, exchange = find_answer(row), find_exchange(row)
     if isinstance(answer, LeftOut):
         yield answer
@@ -25,7 +26,7 @@ def alpaca(row: ExportRow) -> Iterator[Piece]:
             "input": "",
             "output": answer,
             "system": system,
-            "history": [[asked, said] for asked, said in zip(texts[:-1:2], texts[1:-1:2], strict=True)],
+            "history": [[asked, replied] for asked, replied in zip(texts[:-1:2], texts[1:-1:2], strict=True)],
         }
 
 

@@ -21,7 +21,15 @@ SINGLE = ("accept", "reject")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A review as it leaves: `candidates` are (id, text), in the order in which they are shown."""
+    """A review as it leaves for another tool.
+
+    Attributes:
+        review: id of the review.
+        recipe: name of the recipe that made the item.
+        prompt: the request.
+        input: what stands below the request; may be empty.
+        candidates: (id, text) of each answer, in the order in which they are shown.
+    """
 
     review: str
     recipe: str
@@ -31,7 +39,7 @@ class Question:
 
 
 def write_argilla(question: Question) -> dict[str, Any]:
-    """A record for `rg.Record.from_dict`, under `argilla_settings`."""
+    """Return a review as a record for `rg.Record.from_dict`, to be read under `argilla_settings`."""
     return {
         "id": question.review,
         "fields": _shown(question),
@@ -43,7 +51,11 @@ def write_argilla(question: Question) -> dict[str, Any]:
 
 
 def argilla_settings(kind: str) -> dict[str, Any]:
-    """Fields and questions of a dataset for `rg.Settings.from_json`, for reviews of `pair` or `single`."""
+    """Return the fields and questions of a dataset for `rg.Settings.from_json`.
+
+    Args:
+        kind: `pair` for reviews of two answers, else those of a single one.
+    """
     answers, labels = (("answer_1", "answer_2"), PAIR) if kind == "pair" else (("answer_1",), SINGLE)
     text = {"type": "text", "use_markdown": False}
     choice = {
@@ -74,37 +86,50 @@ def argilla_settings(kind: str) -> dict[str, Any]:
 
 
 def read_argilla(row: Row) -> Imported:
-    """A record of `records.to_json`: of a review that Solon wrote, or with `prompt`, `answer_1`, `answer_2` fields."""
+    """Return what people answered in a record of Argilla's `records.to_json`.
+
+    It is the record of a review that Solon wrote, or any with the fields `prompt`, `answer_1` and, of a pair,
+    `answer_2`.
+
+    Raises:
+        RowProblem: it is neither, or an answer is none that is known.
+    """
     answers = as_object(row.get("responses"))
     why = {str(one.get("user_id")): one.get("value") for one in _each(answers, "rationale")}
-    said = []
+    answered = []
     for one in _each(answers, "choice"):
         if one.get("value") is None:  # discarded
             continue
         by = str(one.get("user_id") or "")
-        said.append(_said(one.get("value"), by=by, rationale=why.get(by)))
-    return _imported(as_object(row.get("fields")), as_object(row.get("metadata")), said, row.get("id"))
+        answered.append(_said(one.get("value"), by=by, rationale=why.get(by)))
+    return _imported(as_object(row.get("fields")), as_object(row.get("metadata")), answered, row.get("id"))
 
 
 def write_label_studio(question: Question) -> dict[str, Any]:
-    """A task; `LABEL_STUDIO_PAIR` and `LABEL_STUDIO_SINGLE` are the labelling interfaces."""
+    """Return a review as a task; `LABEL_STUDIO_PAIR` and `LABEL_STUDIO_SINGLE` are the labelling interfaces
+    for it.
+    """
     facts = {"review_id": question.review, "recipe": question.recipe, **_named(question)}
     return {"data": {**_shown(question), **facts}}
 
 
 def read_label_studio(row: Row) -> Imported:
-    """A task of the JSON export with its annotations; cancelled ones say nothing."""
+    """Return what people answered in a task of Label Studio's JSON export; cancelled annotations say nothing.
+
+    Raises:
+        RowProblem: it has no data, or an answer is none that is known.
+    """
     data = as_object(row.get("data"))
     if not data:
         raise RowProblem("the task has no data")
-    said = []
+    answered = []
     for annotation in map(as_object, as_list(row.get("annotations"))):
         if annotation.get("was_cancelled"):
             continue
-        found = _results(as_list(annotation.get("result")))
-        if "choice" in found:
-            said.append(_said(found["choice"], by=_who(annotation), rationale=found.get("rationale")))
-    return _imported(data, data, said, data.get("id", row.get("id")))
+        results = _results(as_list(annotation.get("result")))
+        if "choice" in results:
+            answered.append(_said(results["choice"], by=_who(annotation), rationale=results.get("rationale")))
+    return _imported(data, data, answered, data.get("id", row.get("id")))
 
 
 LABEL_STUDIO_PAIR = """<View>
@@ -152,16 +177,16 @@ def _each(answers: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 def _results(results: Sequence[Any]) -> dict[str, str]:
     """What an annotation says: `choice` (a tie goes before a side) and `rationale`."""
-    found: dict[str, str] = {}
+    results_of: dict[str, str] = {}
     for value in (as_object(as_object(result).get("value")) for result in results):
         choices, text = as_list(value.get("choices")), value.get("text")
         if choices:
-            found["choice"] = str(choices[0])
+            results_of["choice"] = str(choices[0])
         elif value.get("selected") in ("left", "right"):
-            found.setdefault("choice", PAIR[value["selected"] == "right"])
+            results_of.setdefault("choice", PAIR[value["selected"] == "right"])
         elif text:
-            found["rationale"] = " ".join(map(str, as_list(text))) or str(text)
-    return found
+            results_of["rationale"] = " ".join(map(str, as_list(text))) or str(text)
+    return results_of
 
 
 def _who(annotation: Mapping[str, Any]) -> str:

@@ -10,10 +10,14 @@ from solon.errors import UsageError
 
 
 def load_arrow(path: Path, error: type[UsageError] = UsageError) -> tuple[Any, Any]:
-    """The modules `pyarrow` and `pyarrow.parquet` (they have no types, hence Any).
+    """Return the modules `pyarrow` and `pyarrow.parquet` (they have no types, hence Any).
+
+    Args:
+        path: the file that needs them, for the message.
+        error: the class of the error that is raised where they are not installed.
 
     Raises:
-        error: naming the file that needs them and the extra that brings them.
+        UsageError: as `error`, naming the file that needs them and the extra that brings them.
     """
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")

@@ -37,7 +37,14 @@ _MODEL_TAG = "made-with-solon"
 def write_card(
     summary: ExportSummary, form: Format, *, name: str, licence: str = "", limits: Sequence[str] = ()
 ) -> str:
-    """The card as Markdown; paths of `summary.files` are relative to it."""
+    """Return the dataset card as Markdown; paths of `summary.files` are relative to it.
+
+    Args:
+        form: the format that the files are in.
+        name: title of the data set.
+        licence: of the set as a whole; empty: the seeds' own, where they all state the same.
+        limits: what the set does not know, one sentence each.
+    """
     head = yaml.safe_dump(
         front_matter(summary, form, name=name, licence=licence), sort_keys=False, allow_unicode=True
     )
@@ -70,7 +77,7 @@ STANDING_LIMITS = (
 
 
 def front_matter(summary: ExportSummary, form: Format, *, name: str, licence: str = "") -> dict[str, Any]:
-    """The card's metadata, in the keys and closed sets of the hub."""
+    """Return the card's metadata, in the keys and closed sets of the hub."""
     facts = summary.facts
     meta: dict[str, Any] = {"pretty_name": name}
     if languages := hub_languages(facts["languages"]):
@@ -91,7 +98,7 @@ def front_matter(summary: ExportSummary, form: Format, *, name: str, licence: st
 
 
 def hub_languages(counts: Mapping[str, int]) -> list[str]:
-    """The codes among the stated languages: `en`, `de-CH` and `zh_Hans` become en, de, zh."""
+    """Return the language codes among the stated languages: `en`, `de-CH` and `zh_Hans` become en, de, zh."""
     codes = {
         re.split(r"[-_]", name.strip().lower())[0] for name in counts if name not in (NOT_STATED, OTHERS)
     }
@@ -99,7 +106,11 @@ def hub_languages(counts: Mapping[str, int]) -> list[str]:
 
 
 def hub_licence(name: str) -> dict[str, str]:
-    """`license`, and an id made of its name where the hub does not know it; `unknown` where nobody stated one."""
+    """Return the card's keys for a licence.
+
+    They are `license`, with an id made of its name where the hub does not know it; `unknown` where nobody
+    stated one.
+    """
     if not name:
         return {"license": "unknown"}
     known = name.strip().lower()
@@ -110,7 +121,7 @@ def hub_licence(name: str) -> dict[str, str]:
 
 
 def common_value(counts: Mapping[str, int]) -> str:
-    """The one value that every record states; empty where they differ or some state none."""
+    """Return the one value that every record states; empty where they differ or some state none."""
     return next(iter(counts)) if len(counts) == 1 and NOT_STATED not in counts else ""
 
 
@@ -119,10 +130,10 @@ def _size(rows: int) -> str:
 
 
 def _trainer_tags(format: str) -> list[str]:
-    found = ["trl"] if format.startswith("trl-") else []
+    tags = ["trl"] if format.startswith("trl-") else []
     if format in ("trl-preference", "trl-preference-standard", "llama-factory", "axolotl", "openrlhf"):
-        found += ["preference", "dpo"]
-    return found
+        tags += ["preference", "dpo"]
+    return tags
 
 
 def _how(facts: Mapping[str, Any], runs: Mapping[str, int]) -> str:

@@ -1,7 +1,8 @@
-"""Cells of tables as what they were written from: lists, objects and labels that stand there as text.
+"""Cells of a table turned back into the lists, objects and labels that they were written from.
 
-CSV knows text only, and Parquet files often hold JSON as text. What is meant is told by the column's name, and for
-messages by their form: a request that happens to be JSON stays the text that it is. Imports nothing of Solon.
+CSV knows text only, and Parquet files often hold JSON as text. What is meant is told by the column's name,
+and for messages by their form: a request that happens to be JSON stays the text that it is. Imports nothing
+of Solon.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ _LABELS = {"true": True, "false": False}
 
 
 def decode_cells(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with its lists, objects and labels as values; an empty cell is None, everything else as it was."""
+    """Return the row with its lists, objects and labels as values; an empty cell is None, everything else as
+    it was.
+    """
     return {name: _decode(name, cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 

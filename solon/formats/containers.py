@@ -28,10 +28,14 @@ _LINE_MARKS = (("\u2028", "\\u2028"), ("\u2029", "\\u2029"), ("\x85", "\\u0085")
 
 
 class Sink(Protocol):
-    """Takes rows in order. The same rows give the same bytes."""
+    """What writes rows to a stream, in the order in which they come. The same rows give the same bytes."""
 
     def write(self, row: dict[str, Any]) -> None:
-        """Raises UnicodeEncodeError, and writes nothing of the row, where a text is not Unicode."""
+        """Write one row.
+
+        Raises:
+            UnicodeEncodeError: a text is not Unicode; nothing of the row is written then.
+        """
 
     def close(self) -> None:
         """Write what is left. The stream stays open."""
@@ -45,6 +49,9 @@ class JsonlSink:
         self._stream = stream
 
     def write(self, row: dict[str, Any]) -> None:
+        """Write one row as a line; raises UnicodeEncodeError, and writes nothing, where a text is not
+        Unicode.
+        """
         line = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         for mark, escaped in _LINE_MARKS:
             if mark in line:
@@ -52,7 +59,7 @@ class JsonlSink:
         self._stream.write(line.encode() + b"\n")
 
     def close(self) -> None:
-        pass
+        """Do nothing: every line is written at once."""
 
 
 class CsvSink:
@@ -63,12 +70,15 @@ class CsvSink:
         self.write({name: name for name in columns})
 
     def write(self, row: dict[str, Any]) -> None:
+        """Write one row in the order of the columns; raises UnicodeEncodeError, and writes nothing, where a
+        text is not Unicode.
+        """
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\r\n").writerow([row[name] for name in self._columns])
         self._stream.write(text.getvalue().encode())
 
     def close(self) -> None:
-        pass
+        """Do nothing: every row is written at once."""
 
 
 class ParquetSink:
@@ -84,6 +94,9 @@ class ParquetSink:
         self._bytes = 0
 
     def write(self, row: dict[str, Any]) -> None:
+        """Keep a row for its row group; raises UnicodeEncodeError, and keeps nothing, where a text is not
+        Unicode.
+        """
         # one bad row must fail alone, not with its row group
         self._bytes += len(json.dumps(row, ensure_ascii=False).encode())
         self._rows.append(row)
@@ -96,6 +109,7 @@ class ParquetSink:
             self._writer.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
 
     def close(self) -> None:
+        """Write the last row group and the footer."""
         self._flush()
         self._writer.close()
 
@@ -111,6 +125,8 @@ class PendingFile:
     """A file under a temporary name beside its target, which stays as it was until `publish`.
 
     Args:
+        target: where the file goes.
+        container: how its rows are written.
         extra: columns of a table beside its own; a line of JSON has those of its row.
     """
 
@@ -126,11 +142,14 @@ class PendingFile:
             raise
 
     def write(self, row: dict[str, Any]) -> None:
+        """Write one row and count it; raises UnicodeEncodeError, and writes nothing, where a text is not
+        Unicode.
+        """
         self._sink.write(row)
         self.rows += 1
 
     def finish(self) -> tuple[int, str]:
-        """Close the file; its size and the SHA-256 of its bytes."""
+        """Close the file, and return its size in bytes and the SHA-256 of them."""
         self._sink.close()
         self._stream.flush()
         os.fsync(self._stream.fileno())
@@ -139,6 +158,7 @@ class PendingFile:
             return self._scratch.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest()
 
     def publish(self) -> None:
+        """Put the file in the place of its target, in one step. Call it after `finish`."""
         os.replace(self._scratch, self.target)
 
     def discard(self) -> None:
@@ -171,7 +191,11 @@ def write_text_at_once(target: Path, content: Iterable[str]) -> None:
 
 
 def check_target(path: Path) -> None:
-    """Refuse a path that cannot be written before any work is done."""
+    """Refuse a path that cannot be written, before any work is done.
+
+    Raises:
+        UsageError: it is a folder, a device or a pipe, or there is no folder that it could lie in.
+    """
     if path.is_dir():
         raise UsageError(f"{path} is a folder", next_step="give the name of a file in it")
     if path.exists() and not path.is_file():
@@ -182,6 +206,7 @@ def check_target(path: Path) -> None:
 
 
 def explain_os_error(path: Path, error: OSError) -> SolonError:
+    """Return the error to raise in place of a failed write: which file, why, and what to do."""
     return SolonError(
         f"{path} cannot be written: {error.strerror or error}",
         next_step="free some space or choose another place; the file that was there is unchanged",

@@ -19,7 +19,11 @@ Turn = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One thing that a format does not write, and why (a short word: it becomes a key of the summary)."""
+    """One thing that a format does not write.
+
+    Attributes:
+        reason: why, in a short word; it becomes a key of the summary.
+    """
 
     reason: str
 
@@ -31,9 +35,12 @@ Piece = dict[str, Any] | LeftOut
 class Format:
     """One export format.
 
-    Args:
+    Attributes:
+        name: by which it is asked for.
+        about: what its rows hold, in words.
         rows: what the format makes of a record. It yields at least one piece, never nothing: whatever is not
             written is counted.
+        container: the kind of file that the rows are written to.
         load: what a consumer has to be told to read the file (copied into the manifest).
     """
 
@@ -45,7 +52,7 @@ class Format:
 
 
 def find_pair(row: ExportRow) -> tuple[str, str] | LeftOut:
-    """Chosen and rejected text, if the record has a pair that may be learned from."""
+    """Return the chosen and the rejected text, or why the record has no pair that may be learned from."""
     if row.outcome == "tie" or row.label == "tie":
         return LeftOut("tie")
     if row.outcome != "accepted":
@@ -62,7 +69,9 @@ def find_pair(row: ExportRow) -> tuple[str, str] | LeftOut:
 
 
 def find_answer(row: ExportRow) -> str | LeftOut:
-    """The text to imitate: the response of a single recipe, else the chosen one; never a flagged one."""
+    """Return the text to imitate, or why there is none: the response of a single recipe, else the chosen one,
+    never a flagged one.
+    """
     if row.outcome != "accepted":
         return LeftOut(row.outcome)
     if row.answer is None:
@@ -73,20 +82,25 @@ def find_answer(row: ExportRow) -> str | LeftOut:
 
 
 def find_bare_prompt(row: ExportRow) -> str | LeftOut:
-    """The prompt as one text. A longer conversation has none: that takes the model's chat template."""
+    """Return the prompt as one text. A longer conversation has none, since that takes the model's chat
+    template.
+    """
     if len(row.messages) > 1:
         return LeftOut("multi_turn")
     return row.messages[0]["content"] if row.messages else row.prompt
 
 
 def conversation(row: ExportRow) -> list[Turn]:
-    """The turns up to and including the last user turn."""
+    """Return the turns up to and including the last user turn, as new dictionaries of role and content."""
     turns = row.messages or [{"role": "user", "content": row.prompt}]
     return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
 
 
 def find_exchange(row: ExportRow) -> tuple[str, list[Turn]] | LeftOut:
-    """System prompt (or empty) and the other turns, if user and assistant take turns and the user is last."""
+    """Return the system prompt (or an empty text) and the other turns, or why they do not fit.
+
+    They fit if user and assistant take turns and the user is last.
+    """
     turns = conversation(row)
     system = turns.pop(0)["content"] if turns[0]["role"] == "system" else ""
     expected = ["user", "assistant"] * (len(turns) // 2) + ["user"]
@@ -96,9 +110,10 @@ def find_exchange(row: ExportRow) -> tuple[str, list[Turn]] | LeftOut:
 
 
 def finite(value: Any) -> Any:
-    """`value`, or None for a float that JSON cannot say."""
+    """Return `value`, or None for a float that JSON cannot say."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def assistant(text: str) -> Turn:
+    """Return the text as a turn of the assistant."""
     return {"role": "assistant", "content": text}

@@ -66,9 +66,12 @@ _CONTEXT: dict[str, Any] = {
 def write_croissant(
     summary: ExportSummary, form: Format, *, name: str, licence: str = "", limits: Sequence[str] = ()
 ) -> str:
-    """The metadata as JSON-LD; paths of `summary.files` are relative to it. One record set for each file."""
+    """Return the metadata as JSON-LD, with one record set for each file that has rows.
+
+    Paths of `summary.files` are relative to it. Arguments as of `card.write_card`.
+    """
     facts = summary.facts
-    found: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": re.sub(r"[^A-Za-z0-9 _.-]", "_", name) or "dataset",
@@ -86,7 +89,7 @@ def write_croissant(
             _record_set(file.path, file.split or "train", facts) for file in summary.files if file.rows
         ],
     }
-    return json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(metadata, ensure_ascii=False, indent=2) + "\n"
 
 
 def _file(file: Any, container: Container) -> dict[str, Any]:
@@ -109,13 +112,13 @@ def _record_set(path: str, split: str, facts: Mapping[str, Any]) -> dict[str, An
 
 
 def _field(path: str, place: str, column: str, kind: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"@type": "cr:Field", "@id": place, "name": column}
+    field: dict[str, Any] = {"@type": "cr:Field", "@id": place, "name": column}
     if kind.endswith("s"):
-        found["repeated"] = True
+        field["repeated"] = True
     source = {"fileObject": {"@id": path}, "extract": {"column": column}}
     parts = _PARTS.get(kind)
     if parts is None:
-        return {**found, "dataType": _TYPES.get(kind, "sc:Text"), "source": source}
+        return {**field, "dataType": _TYPES.get(kind, "sc:Text"), "source": source}
     inner = [
         {
             "@type": "cr:Field",
@@ -126,7 +129,7 @@ def _field(path: str, place: str, column: str, kind: str) -> dict[str, Any]:
         }
         for part in parts
     ]
-    return {**found, "subField": inner}
+    return {**field, "subField": inner}
 
 
 _CHAT, _SAID = ("role", "content"), ("from", "value")

@@ -20,10 +20,15 @@ SAVED = ("dataset_info.json", "state.json", "dataset_dict.json")
 
 
 def read_dataset(folder: Path, split: str | None, max_chars: int) -> Iterator[Raw | BadRow]:
-    """Rows of a folder, numbered from 1.
+    """Return the rows of a folder of Hugging Face `datasets` one by one, numbered from 1.
+
+    Args:
+        split: name of the split; None where there is only one.
+        max_chars: of a row; it bounds the length of a line in a data file.
 
     Raises:
-        SeedError: it is no such folder, `datasets` is not installed, or it has several splits and none is named.
+        SeedError: it is no such folder, `datasets` is not installed, or it has several splits and none is
+            named.
     """
     if any((folder / name).is_file() for name in SAVED):
         return _rows(_pick(folder, _load_saved(folder), split))
@@ -31,7 +36,9 @@ def read_dataset(folder: Path, split: str | None, max_chars: int) -> Iterator[Ra
 
 
 def list_data_files(folder: Path) -> list[Path]:
-    """The files of a folder whose bytes are its rows; what the library keeps beside them is none of them."""
+    """Return the files of a folder whose bytes are its rows; what the library keeps beside them is none of
+    them.
+    """
     endings = (*READERS, ".arrow")
     return sorted(
         path
@@ -116,6 +123,6 @@ def _read_all(files: list[Path], max_chars: int) -> Iterator[Raw | BadRow]:
 
 
 def _no_split(folder: Path, split: str | None, known: list[str]) -> SeedError:
-    told = f"has no split {split!r}" if split else f"has {len(known)} splits"
+    problem = f"has no split {split!r}" if split else f"has {len(known)} splits"
     names = ", ".join(sorted(known)) or "none: leave [seeds] split out"
-    return SeedError(f"{folder} {told}", next_step=f"name one with [seeds] split; it has: {names}")
+    return SeedError(f"{folder} {problem}", next_step=f"name one with [seeds] split; it has: {names}")

@@ -37,7 +37,15 @@ SUFFIX = {"csv": ".csv", "parquet": ".parquet"}
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """One file of an export; `split` is None where the export was not split."""
+    """One file of an export.
+
+    Attributes:
+        path: where it lies.
+        split: `train` or `test`; None where the export was not split.
+        rows: number of rows in it.
+        bytes: its size.
+        sha256: of its bytes, in hex digits.
+    """
 
     path: str
     split: Split | None
@@ -48,10 +56,18 @@ class ExportFile:
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """What was written. `left_out` counts what was not, by reason; `withheld`: records with a nulled text.
+    """What an export wrote, and what it left out.
 
-    `runs`: how many records of each run in force were written. `facts`: what the written records are like, see
-    `solon.formats.facts`.
+    Attributes:
+        format: name of the format.
+        files: the files, `train` first where the export was split.
+        manifest: path of the manifest.
+        read: records that came in.
+        written: rows that were written.
+        withheld: records written with a text nulled because an expert flagged it.
+        left_out: what was not written, counted by reason.
+        runs: how many records of each run in force were written, by id of the run.
+        facts: what the written records are like, see `solon.formats.facts`.
     """
 
     format: str
@@ -66,27 +82,28 @@ class ExportSummary:
 
     @property
     def sha256(self) -> str:
-        """Of the file, or of the first one (train) of a split export."""
+        """SHA-256 of the file, or of the first one (train) of a split export."""
         return self.files[0].sha256
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the summary as plain values."""
         return asdict(self)
 
 
 def find_format(name: str) -> Format:
-    """The format of that name.
+    """Return the format of that name.
 
     Raises:
-        UsageError: with the nearest name and the list.
+        UsageError: there is none; it names the nearest one and lists all.
     """
-    found = FORMATS.get(name)
-    if found is None:
+    form = FORMATS.get(name)
+    if form is None:
         near = difflib.get_close_matches(name, FORMATS, n=1)
         guess = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(
             f"there is no export format {name!r}", next_step=f"{guess}known: {', '.join(sorted(FORMATS))}"
         )
-    return found
+    return form
 
 
 def export(
@@ -104,20 +121,22 @@ def export(
     refuse: Callable[[ExportRow], str | None] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> ExportSummary:
-    """Write `rows` to `path`, and `<path>.manifest.json` beside it.
+    """Write `rows` to `path` with `<path>.manifest.json` beside it, and return what was written and left out.
 
-    Same rows in the same order, same bytes. Nothing is replaced before everything is written.
+    The same rows in the same order give the same bytes. Nothing is replaced before everything is written.
 
     Args:
-        extra_columns: of EXTRA_COLUMNS, added to every row that has none of the name. Beware: TRL's and OpenRLHF's
-            reward trainers use a column named `margin` in their loss.
+        format: name of the format, see `FORMATS`.
+        extra_columns: of EXTRA_COLUMNS, added to every row that has none of the name. Beware: TRL's and
+            OpenRLHF's reward trainers use a column named `margin` in their loss.
         certified_only: leave out provisional records.
         min_margin: leave out records with a smaller margin, and those that have none.
         test_fraction: if above 0, write `name.train.ext` and `name.test.ext`, split by seed group.
+        split_key: names the split; another key deals the groups anew.
         left_out: what the caller left out before, by reason; it joins the counts.
         runs: ids of the runs in force, which are named also where no record of theirs is written.
-        refuse: a filter of the caller's: the reason to leave a record out, or None. What it raises ends the export,
-            and what was there before is unchanged.
+        refuse: a filter of the caller's: the reason to leave a record out, or None. What it raises ends the
+            export, and what was there before is unchanged.
         about: further facts for the manifest (versions, snapshot, ids); JSON values.
 
     Raises:

@@ -31,6 +31,10 @@ class Facts:
     """Counts over the records that were written, and the columns with their kinds.
 
     Attributes:
+        records: records of which something was written.
+        provisional: those that were accepted while no certificate was in force.
+        decided: those that a person decided.
+        annotators: pseudonyms of the people who decided.
         counts: what was counted (languages, licences, sources, ...) -> value -> records.
         columns: name -> kind, as the first row that has a value shows it; None until one does.
     """
@@ -60,33 +64,33 @@ class Facts:
             self._count(name, [row.lineage.get(version) or NOT_STATED])
 
     def see_columns(self, piece: Mapping[str, Any]) -> None:
-        """Learn the kinds of columns from a row."""
+        """Learn the kinds of the columns from a row that was written."""
         for name, value in piece.items():
             if self.columns.get(name) is None:
                 self.columns[name] = kind_of(value)
 
     def _count(self, name: str, values: Iterable[str]) -> None:
-        found = self.counts[name]
+        counter = self.counts[name]
         for value in values:
-            found[value if value in found or len(found) < KEPT else OTHERS] += 1
+            counter[value if value in counter or len(counter) < KEPT else OTHERS] += 1
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values in a stable order."""
+        """Return the facts as plain values in a stable order; of the annotators only their number."""
         return {
             "records": self.records,
             "provisional": self.provisional,
             "decided": self.decided,
             "annotators": len(self.annotators),
             **{
-                name: dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
-                for name, found in sorted(self.counts.items())
+                name: dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0])))
+                for name, counter in sorted(self.counts.items())
             },
             "columns": {name: kind or "text" for name, kind in self.columns.items()},
         }
 
 
 def kind_of(value: Any) -> Kind | None:
-    """The kind of a cell; None where an empty one does not tell."""
+    """Return the kind of a cell; None where an empty one does not tell."""
     if value is None or value == []:
         return None
     if isinstance(value, bool):

@@ -1,6 +1,7 @@
-"""A dataset folder: data files, a dataset card and Croissant metadata beside them. Imports `errors` and `formats` only.
+"""A dataset folder: data files with a dataset card and Croissant metadata beside them.
 
-`datasets.load_dataset(FOLDER)` reads it through the card's `configs`; a hub takes it as it is.
+`datasets.load_dataset(FOLDER)` reads it through the card's `configs`; a hub takes it as it is. Imports
+`errors` and `formats` only.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ CARD, CROISSANT, DATA = "README.md", "croissant.json", "data"
 class About:
     """What only its owner can say of a data set.
 
-    Args:
+    Attributes:
         name: its title; default: the folder's name.
-        licence: of the set as a whole (an SPDX identifier); default: the seeds' own, where they all state the same.
+        licence: of the set as a whole (an SPDX identifier); default: the seeds' own, where they all state the
+            same.
         limits: what it does not know, one sentence each.
     """
 
@@ -41,12 +43,19 @@ class About:
 def export_folder(
     rows: Iterable[ExportRow], *, format: str, path: str | Path, about_set: About = About(), **options: Any
 ) -> ExportSummary:
-    """Write `data/`, `README.md`, `croissant.json` and the manifest into a new folder; options as of `export`.
+    """Write `data/`, `README.md`, `croissant.json` and the manifest into a new folder, and return what was
+    written.
 
     The folder appears under its name only when it is complete.
 
+    Args:
+        format: name of the format.
+        about_set: what the card says beyond what was counted.
+        options: as of `export`.
+
     Raises:
-        UsageError: there is something at `path` already. SolonError: it cannot be written.
+        UsageError: there is something at `path` already.
+        SolonError: it cannot be written.
     """
     form, target = find_format(format), Path(path)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -57,15 +66,17 @@ def export_folder(
     try:
         (scratch / DATA).mkdir(parents=True)
         file = scratch / DATA / f"records{SUFFIX.get(form.container, '.jsonl')}"
-        made = export(rows, format=format, path=file, **options)
+        written = export(rows, format=format, path=file, **options)
         manifest = scratch / f"{file.name}.manifest.json"
-        os.replace(made.manifest, manifest)
-        files = tuple(replace(one, path=f"{DATA}/{Path(one.path).name}") for one in made.files)
-        told = replace(made, files=files, manifest=manifest.name)
+        os.replace(written.manifest, manifest)
+        files = tuple(replace(one, path=f"{DATA}/{Path(one.path).name}") for one in written.files)
+        placed_inside = replace(written, files=files, manifest=manifest.name)
         named = replace(about_set, name=about_set.name or target.name)
-        card = write_card(told, form, name=named.name, licence=named.licence, limits=named.limits)
+        card = write_card(placed_inside, form, name=named.name, licence=named.licence, limits=named.limits)
         write_text_at_once(scratch / CARD, [card])
-        croissant = write_croissant(told, form, name=named.name, licence=named.licence, limits=named.limits)
+        croissant = write_croissant(
+            placed_inside, form, name=named.name, licence=named.licence, limits=named.limits
+        )
         write_text_at_once(scratch / CROISSANT, [croissant])
         if target.exists():
             target.rmdir()
@@ -74,5 +85,5 @@ def export_folder(
         raise explain_os_error(target, error) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    placed = tuple(replace(one, path=str(target / one.path)) for one in told.files)
-    return replace(told, files=placed, manifest=str(target / told.manifest))
+    placed = tuple(replace(one, path=str(target / one.path)) for one in placed_inside.files)
+    return replace(placed_inside, files=placed, manifest=str(target / placed_inside.manifest))

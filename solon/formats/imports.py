@@ -1,6 +1,7 @@
-"""Rows of existing preference and label sets as seeds with responses, and what people said of them. Touches no file.
+"""Rows of existing preference and label sets read as seeds with responses, and what people said of these.
 
-Imports `seed_rows` only. A reader turns one row into an `Imported`, or says in a `RowProblem` why it cannot.
+Imports `seed_rows` and `trl` only, and touches no file. A reader turns one row into an `Imported`, or says in
+a `RowProblem` why it cannot.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ Kind = Literal["pair", "single"]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person answered. `response`: which of the seed's responses it names; `by`: who, as the file has it."""
+    """What a person answered about a row.
+
+    Attributes:
+        choice: `prefer`, `tie`, `both_bad`, `accept` or `reject`.
+        response: place of the response that it names, from 0; None where it names none.
+        by: who answered, as the file has it; may be empty.
+        rationale: why; may be empty.
+    """
 
     choice: str
     response: int | None = None
@@ -30,13 +38,17 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One row as a seed with its answers, the first of which counts; or answers to a review that waits already.
+    """One row as a seed with its answers, the first of which counts; or answers to a review that waits
+    already.
 
-    Args:
+    Attributes:
+        kind: `pair` of two responses, or `single`.
         seed: columns of a seed (`solon.formats.seed_rows.COLUMNS`); others are kept as metadata.
+        said: what people answered, the first one first.
         review: id of the review that the answers are for; the seed is empty then.
         candidates: ids of the candidates of `review`, in the order that `Said.response` counts.
-        record: id of the record that it was; a store may hold several of one seed, each with answers of its own.
+        record: id of the record that it was; a store may hold several of one seed, each with answers of its
+            own.
     """
 
     kind: Kind
@@ -49,7 +61,14 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class ImportFormat:
-    """`whole`: the file is one JSON list, not one object a line."""
+    """One format that can be imported.
+
+    Attributes:
+        name: by which it is asked for.
+        about: what its rows hold, in words.
+        read: makes an `Imported` of a row, or raises RowProblem.
+        whole: True where the file is one JSON list, not one object a line.
+    """
 
     name: str
     about: str
@@ -62,10 +81,14 @@ _ROLES = {"human": "user", "gpt": "assistant"}
 
 
 def read_pair(row: Row) -> Imported:
-    """`prompt` (or messages, conversations), `chosen`, `rejected`: texts, messages or lists of messages.
+    """Return a pair from `prompt` (or messages, conversations), `chosen`, `rejected`: texts, messages or
+    lists of messages.
 
-    Without a prompt it is what both conversations begin with. The order of the two is drawn from their texts: the
-    better one must not always stand first.
+    Without a prompt it is what both conversations begin with. The order of the two is drawn from their texts,
+    because the better one must not always stand first.
+
+    Raises:
+        RowProblem: a side is missing, empty or no answer, or both are the same text.
     """
     used = [name for name in (*PROMPTS, "system") if name in row]
     chosen, rejected = (_side(row, name) for name in ("chosen", "rejected"))
@@ -85,7 +108,12 @@ def read_pair(row: Row) -> Imported:
 
 
 def read_labelled(row: Row) -> Imported:
-    """`prompt`, `completion`, and `label` true or false: a single answer accepted or rejected."""
+    """Return a single answer that was accepted or rejected, from `prompt`, `completion` and `label` (true or
+    false).
+
+    Raises:
+        RowProblem: the label is neither, or there is no prompt or no answer.
+    """
     label = row.get("label")
     if not isinstance(label, bool):
         raise RowProblem(f"label is {label!r:.40}; it must be true or false")
@@ -99,7 +127,14 @@ def read_labelled(row: Row) -> Imported:
 
 
 def read_answered(row: Row) -> Imported:
-    """A conversation whose last turn is the answer (`messages`, `conversations`), or prompt and completion apart."""
+    """Return a single answer of which nobody said anything.
+
+    It is the last turn of a conversation (`messages`, `conversations`), or stands in a column of its own
+    beside the prompt (`completion`, `output`, `response`).
+
+    Raises:
+        RowProblem: there is no answer.
+    """
     apart = next((name for name in ("completion", "output", "response") if row.get(name) is not None), None)
     if apart is None:
         turns = next(
@@ -114,7 +149,12 @@ def read_answered(row: Row) -> Imported:
 
 
 def read_alpaca(row: Row) -> Imported:
-    """`instruction`, `input`, `output`, with `system` and `history`."""
+    """Return a single answer of which nobody said anything, from `instruction`, `input`, `output`, `system`
+    and `history`.
+
+    Raises:
+        RowProblem: there is no answer, or the history is no list of pairs.
+    """
     asked = [str(row.get(name) or "") for name in ("instruction", "input")]
     turns = [{"role": "system", "content": row["system"]}] if row.get("system") else []
     for pair in as_list(row.get("history")):
@@ -128,7 +168,12 @@ def read_alpaca(row: Row) -> Imported:
 
 
 def read_steps(row: Row) -> Imported:
-    """`prompt`, `completions`, `labels`: an answer in steps, accepted where every step is right."""
+    """Return an answer in steps, accepted where every step is right, from `prompt`, `completions` and
+    `labels`.
+
+    Raises:
+        RowProblem: steps and labels are not lists of the same length, or there is no prompt.
+    """
     steps, labels = row.get("completions"), row.get("labels")
     if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps) or not steps:
         raise RowProblem("completions is no list of texts")
@@ -146,7 +191,13 @@ def read_steps(row: Row) -> Imported:
 
 
 def read_record(row: Row) -> Imported:
-    """A record that Solon exported (`jsonl`). Ties keep no texts and are seeds only."""
+    """Return the seed and the answer of a record that Solon exported (`jsonl`).
+
+    Only a record that was accepted says that its answer stands; others are seeds with responses.
+
+    Raises:
+        RowProblem: it is the record of a label, or has neither a pair nor a response.
+    """
     if row.get("outcome") == "label":
         raise RowProblem(
             "the record labels a text and answers nothing; labels are given by `solon run label`"
@@ -168,12 +219,12 @@ def read_record(row: Row) -> Imported:
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
-    """`value` if it is an object, else an empty one: a foreign row may hold anything."""
+    """Return `value` if it is an object, else an empty one: a foreign row may hold anything."""
     return {str(key): part for key, part in value.items()} if isinstance(value, Mapping) else {}
 
 
 def as_list(value: Any) -> Sequence[Any]:
-    """`value` if it is a list, else an empty one."""
+    """Return `value` if it is a list, else an empty one."""
     return value if isinstance(value, (list, tuple)) else ()
 
 
@@ -184,10 +235,10 @@ def _before(row: Row) -> list[dict[str, str]] | None:
 
 
 def _asked(row: Row) -> list[dict[str, str]]:
-    found = _before(row)
-    if not found:
+    turns = _before(row)
+    if not turns:
         raise RowProblem(f"there is no prompt (looked for {', '.join(PROMPTS)})")
-    return found
+    return turns
 
 
 def _with_system(row: Row, turns: list[dict[str, str]]) -> list[dict[str, str]]:

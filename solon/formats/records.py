@@ -10,36 +10,47 @@ Route = Literal["consensus", "resolved", "redrafted", "voted", "decided"]
 
 
 def plain_model(name: str) -> str:
-    """A model's name as others may read it: without the folders of a local file."""
-    provider, found, rest = name.partition(":")
-    local = found and (rest.startswith(("/", "~", ".")) or "\\" in rest)
+    """Return a model's name as others may read it: without the folders of a local file."""
+    provider, colon, rest = name.partition(":")
+    local = colon and (rest.startswith(("/", "~", ".")) or "\\" in rest)
     return f"{provider}:{PurePath(rest.replace(chr(92), '/')).name}" if local else name
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """One finished record with everything a format may want to write.
+    """One finished record with everything that a format may want to write.
 
-    Args:
-        id: the record's id; seed_id, group: the seed's (`group` empty: the seed is its own group).
+    Attributes:
+        id: the record's id.
         recipe: name of the recipe that made it, e.g. `preference`, `instruction`.
-        prompt: the last user turn as text; messages: the conversation up to and including it.
-        chosen, rejected: texts of a pair; both None where the record has no pair (tie, single recipes).
-        response: text of a single recipe.
-        label: what the record says, e.g. `prefer`, `tie`, `edit`, or the label of a label recipe, whose text is
-            `response`; fields: what its form said further.
-        margin: signed strength of the preference; confidence, soft_label: probabilities in [0, 1],
-            soft_label that `chosen` is the better one (.5 for a tie).
+        seed_id: id of the seed.
+        prompt: the last user turn as text.
+        messages: the conversation up to and including that turn.
+        group: the seed's group; empty: the seed is its own group.
+        lang: language that the seed states; None where it states none.
+        chosen: text of the better answer of a pair; None where the record has no pair (tie, single recipes).
+        rejected: text of the worse answer of a pair; None with `chosen`.
+        response: text of a single recipe; None for pairs.
+        label: what the record says, e.g. `prefer`, `tie`, `edit`, or the label of a label recipe, whose text
+            is `response`.
+        margin: signed strength of the preference; None where there is none.
+        confidence: probability in [0, 1] that an expert would agree; None where there is none.
+        soft_label: probability in [0, 1] that `chosen` is the better one (.5 for a tie); None where there is none.
         outcome: `accepted`, or why it is not data: `tie`, `label`, `rejected`, `stale`, `pending`, ...
-        route: how it was settled; provisional: accepted while no certificate was in force.
+        route: how it was settled.
+        provisional: accepted while no certificate was in force.
         flags: what experts flagged on the chosen text or response (unsafe, factually wrong, ...).
         flagged_candidates: ids of all candidates of the item that carry a flag.
-        source, licence, consent: the seed's provenance, as it was given.
-        faults: where a critic found major or fatal faults: `chosen` (also of a single response) and `rejected` ->
-            [start, end] in characters of that text, [-1, -1] where the critic quoted nothing. A text without an
-            entry was not criticised as it stands (a revision, an edit).
-        lineage: ids of calls, prompt versions, models, constitution, rubric and consensus versions,
-            decision id, pseudonymous actor.
+        source: where the seed is from, as it was given; so `licence` and `consent`.
+        licence: of the seed.
+        consent: to the use of the seed.
+        faults: where a critic found major or fatal faults: `chosen` (also of a single response) and
+            `rejected` -> [start, end] in characters of that text, [-1, -1] where the critic quoted nothing. A
+            text without an entry was not criticised as it stands (a revision, an edit).
+        fields: what the form of a label recipe said beside the label.
+        lineage: ids of calls, prompt versions, models, constitution, rubric and consensus versions, decision
+            id, pseudonymous actor.
+        metadata: further columns of the seed.
     """
 
     id: str
@@ -76,12 +87,15 @@ class ExportRow:
 
     @property
     def has_pair(self) -> bool:
+        """Whether the record has both texts of a pair."""
         return self.chosen is not None and self.rejected is not None
 
     @property
     def sides_agree(self) -> bool:
-        """Do both sides of the pair say the same? The white space around an answer is no answer: formats and the chat
-        templates of trainers take it away."""
+        """Whether both sides of the pair say the same.
+
+        White space around an answer is no answer: formats and the chat templates of trainers take it away.
+        """
         return self.has_pair and (self.chosen or "").strip() == (self.rejected or "").strip()
 
     @property

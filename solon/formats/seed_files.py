@@ -25,7 +25,13 @@ Raw = tuple[int, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that was refused: where it stands, why, and how it begins (control characters escaped)."""
+    """A row that was refused.
+
+    Attributes:
+        line: where it stands, from 1.
+        reason: why, in words.
+        excerpt: how it begins, with control characters escaped.
+    """
 
     line: int
     reason: str
@@ -33,7 +39,7 @@ class BadRow:
 
 
 def excerpt_of(value: object) -> str:
-    """The beginning of a refused row, safe to print on a terminal."""
+    """Return the beginning of a refused row, safe to print on a terminal."""
     if isinstance(value, bytes):
         text = value[: EXCERPT * 4].decode("utf-8", "backslashreplace")
     else:
@@ -43,6 +49,13 @@ def excerpt_of(value: object) -> str:
 
 
 def read_jsonl(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
+    """Yield the objects of a file of JSON lines, each with its line, and a `BadRow` for what is none.
+
+    Empty lines are skipped.
+
+    Raises:
+        SeedError: the file cannot be opened or is UTF-16.
+    """
     with _open(path) as stream:
         for line, content in _physical_lines(stream, _line_limit(max_chars)):
             if isinstance(content, BadRow):
@@ -52,6 +65,12 @@ def read_jsonl(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
 
 
 def read_csv(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
+    """Yield the rows of a CSV file by the names in its header, each with its line, and a `BadRow` for what is
+    none.
+
+    Raises:
+        SeedError: the file cannot be opened, is UTF-16, or its header cannot be used.
+    """
     # The csv module's limit is the process's: it is only ever raised. A cell that is too long for a seed must still be
     # read to its end, or the lines in it would be taken for rows.
     csv.field_size_limit(max(csv.field_size_limit(), max_chars + 1, LONGEST_CELL))
@@ -77,6 +96,11 @@ def read_csv(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
 
 
 def read_parquet(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
+    """Yield the rows of a Parquet file, counted from 1, and a `BadRow` for one that is not UTF-8.
+
+    Raises:
+        SeedError: pyarrow is not installed, or the file as a whole cannot be read.
+    """
     del max_chars  # rows are refused one by one; a row group is in memory as a whole in any case
     pyarrow, parquet = load_arrow(path, SeedError)
     try:

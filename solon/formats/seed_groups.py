@@ -10,7 +10,14 @@ from solon.formats.seed_rows import SeedRow
 
 @dataclass(frozen=True, slots=True)
 class SeedGroup:
-    """Seeds of one specialty and language, empty where they name none. `words`: mean of a seed, if known."""
+    """The seeds of one specialty and language.
+
+    Attributes:
+        specialty: in lower case; empty where the seeds name none.
+        lang: in lower case; empty where the seeds name none.
+        items: how many there are.
+        words: mean number of words of a seed; None where it is not known.
+    """
 
     specialty: str
     lang: str
@@ -19,12 +26,12 @@ class SeedGroup:
 
 
 def count_groups(rows: Iterable[SeedRow]) -> list[SeedGroup]:
-    """Seeds by specialty and language, with their mean words, the largest group first."""
+    """Return the seeds by specialty and language, with their mean words, the largest group first."""
     counts: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         texts = [turn["content"] for turn in row.conversation()]
         entry = counts.setdefault(((row.specialty or "").lower(), (row.lang or "").lower()), [0, 0])
         entry[0] += 1
         entry[1] += sum(len(text.split()) for text in texts)
-    found = [SeedGroup(*name, n, words / n) for name, (n, words) in counts.items()]
-    return sorted(found, key=lambda group: (-group.items, group.specialty, group.lang))
+    groups = [SeedGroup(*name, n, words / n) for name, (n, words) in counts.items()]
+    return sorted(groups, key=lambda group: (-group.items, group.specialty, group.lang))

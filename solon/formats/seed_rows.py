@@ -1,4 +1,4 @@
-"""One seed row: what is right and what is refused. Imports nothing of Solon; touches no file."""
+"""One seed row: which rows are taken and which are refused. Imports nothing of Solon; touches no file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ class RowProblem(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SeedResponse:
-    """An existing answer to a seed: it is criticised and judged instead of being generated."""
+    """An existing answer to a seed: it is criticised and judged instead of being generated.
+
+    Attributes:
+        text: the answer.
+        source: where it is from; may be empty.
+        model: which model wrote it; empty where none is named.
+        metadata: further keys of it.
+    """
 
     text: str
     source: str = ""
@@ -38,10 +45,16 @@ class SeedResponse:
 
 @dataclass(frozen=True, slots=True)
 class SeedVerdict:
-    """What a judge said elsewhere: A (the first response), B or tie of two; accept or reject of one; or abstain.
+    """What a judge said elsewhere of the first responses of a seed.
 
-    `judge` is an independent voter, `seat` one of its prompts or personas (default: the judge). `p`: its probability
-    of A (or accept). `order`: which response it saw first, AB or BA. `sample`: its how many-th try.
+    Attributes:
+        judge: name of an independent voter.
+        seat: one of its prompts or personas; where none is named the judge itself.
+        verdict: `A` (the first response), `B` or `tie` of two; `accept` or `reject` of one; or `abstain`.
+        order: which response it saw first, `AB` or `BA`; empty where unknown.
+        sample: number of its try, from 0.
+        p: its probability of A (or accept), in [0, 1]; None where unknown.
+        confidence: what it said of its own certainty, in [0, 1]; None where unknown.
     """
 
     judge: str
@@ -55,12 +68,28 @@ class SeedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class SeedRow:
-    """One seed. `prompt` is always set; where the file gave `messages` it is the last user turn.
+    """One seed, checked.
 
-    `messages` is empty where the file gave `prompt`; `conversation()` is the same in both cases.
-    `verdicts`: what judges said elsewhere of the first responses; not None, even where empty, they take the panel's
-    and the critic's place. `line` is the row's place in its file (JSONL, CSV: physical line, Parquet and lists: row;
-    from 1).
+    Attributes:
+        id: its name, or a hash of its content where the file gave none.
+        prompt: the request; where the file gave `messages`, the last user turn. Never empty.
+        messages: turns of the chat as the file gave them; empty where it gave `prompt`. `conversation()` is
+            the same in both cases.
+        input: a text that stands below the prompt; may be empty.
+        reference: a known good answer; None where there is none.
+        tags: names of subjects.
+        responses: existing answers; empty where they are to be drafted.
+        lang: language of the seed; None where it states none.
+        specialty: field of expertise that it takes; None where it states none.
+        group: joins seeds that must stay on one side of a split; None where it states none.
+        subject: whom the text is about; None where it states nobody.
+        source: where it is from; None where it states nothing.
+        licence: under which it may be used; None where it states none.
+        consent: as it was given; None where it states none.
+        verdicts: what judges said elsewhere of the first responses; not None, even where empty, they take the
+            panel's and the critic's place.
+        metadata: all other columns.
+        line: place in its file (JSONL, CSV: physical line; Parquet and lists: row), from 1.
     """
 
     id: str
@@ -82,7 +111,7 @@ class SeedRow:
     line: int = 0
 
     def conversation(self) -> list[dict[str, str]]:
-        """The chat so far, up to and including the last user turn, with `input` below it."""
+        """Return the chat so far, up to and including the last user turn, with `input` below it."""
         turns = [dict(turn) for turn in self.messages] or [{"role": "user", "content": self.prompt}]
         if self.input:
             turns[-1]["content"] = f"{turns[-1]['content']}\n\n{self.input}"
@@ -90,7 +119,12 @@ class SeedRow:
 
 
 def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_chars: int, line: int) -> SeedRow:
-    """Check one row and give it an id if it has none.
+    """Return one row as a seed, checked, and with an id if it has none.
+
+    Args:
+        column_map: our column = the file's column.
+        max_chars: a row with more characters in all is refused.
+        line: place of the row in its file.
 
     Raises:
         RowProblem: with the reason, naming the column and what was seen.
@@ -119,7 +153,7 @@ def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_char
 
 
 def content_id(columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
-    """16 hex digits of the SHA-256 of a row's canonical JSON: the same row has the same id everywhere."""
+    """Return 16 hex digits of the SHA-256 of a row's canonical JSON: the same row has the same id everywhere."""
     content = {**columns, "metadata": metadata} if metadata else dict(columns)
     content.pop("id", None)
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

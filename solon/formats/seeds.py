@@ -45,7 +45,10 @@ def read_seeds(
     max_chars: int = MAX_CHARS,
     split: str | None = None,
 ) -> Iterator[SeedRow | BadRow]:
-    """Read a seed file by its ending: `.jsonl` (`.ndjson`), `.csv`, `.parquet`; or a folder of Hugging Face `datasets`.
+    """Return, one by one, the seeds of a file or of a folder of Hugging Face `datasets`, and the rows that
+    were refused.
+
+    The format follows from the ending: `.jsonl` (`.ndjson`), `.csv` or `.parquet`.
 
     Args:
         split: of a folder that has several.
@@ -53,8 +56,8 @@ def read_seeds(
         max_chars: rows with more characters in all are refused, never cut.
 
     Raises:
-        SeedError: at the call for a missing file, an unknown folder or ending; while reading, where the
-            file as a whole cannot be read. A bad row is never raised.
+        SeedError: at the call for a missing file, an unknown folder or ending; while reading, where the file
+            as a whole cannot be read. A bad row is never raised.
     """
     renames = _check_map(column_map or {})
     file = Path(path)
@@ -76,12 +79,16 @@ def read_seed_rows(
     column_map: Mapping[str, str] | None = None,
     max_chars: int = MAX_CHARS,
 ) -> Iterator[SeedRow | BadRow]:
-    """Seeds from Python: dictionaries (`frame.to_dict("records")`) or bare prompts; `line` counts from 1."""
+    """Return, one by one, the seeds of dictionaries (`frame.to_dict("records")`) or bare prompts, and the
+    rows refused.
+
+    `line` counts from 1.
+    """
     return _parse_all(_numbered(rows), _check_map(column_map or {}), max_chars, source="")
 
 
 def write_bad_rows(path: str | Path, bad: Iterable[BadRow]) -> int:
-    """Write the refused rows as JSONL (line, reason, excerpt), replacing the file. Returns their number."""
+    """Write the refused rows as JSONL (line, reason, excerpt), replacing the file, and return their number."""
     count = 0
 
     def lines() -> Iterator[str]:
@@ -167,7 +174,8 @@ def _check_map(column_map: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class SeenIds:
-    """A set of 8-byte hashes, open addressing in one array: 13 to 27 bytes per id; a set takes 70.
+    """The ids that were seen, as a set of 8-byte hashes in one array: 13 to 27 bytes per id, where Python's
+    set takes 70.
 
     Two different ids collide with probability n^2 / 2^65 (3e-6 at ten million rows).
     """
@@ -177,7 +185,7 @@ class SeenIds:
         self._used = 0
 
     def add(self, name: str) -> bool:
-        """Whether `name` is new."""
+        """Add an id, and tell whether it is new."""
         digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
         new = self._insert(int.from_bytes(digest, "little") or 1)
         if new:

@@ -23,6 +23,7 @@ _SPEAKER = {"system": "system", "user": "human", "assistant": "gpt"}
 
 
 def sft(row: ExportRow) -> Iterator[Piece]:
+    """Yield the conversation with the accepted answer last, or why there is none."""
     answer = find_answer(row)
     if isinstance(answer, LeftOut):
         yield answer
@@ -31,25 +32,29 @@ def sft(row: ExportRow) -> Iterator[Piece]:
 
 
 def llama_factory_sft(row: ExportRow) -> Iterator[Piece]:
+    """Yield the conversation as LLaMA-Factory reads it, the system prompt in a column of its own, or why
+    there is none.
+    """
     answer, exchange = find_answer(row), find_exchange(row)
     if isinstance(answer, LeftOut):
         yield answer
     elif isinstance(exchange, LeftOut):
         yield exchange
     else:
-        system, said = exchange[0], _said(exchange[1])
-        yield {"conversations": [*said, _gpt(answer)], "system": system}
+        system, turns = exchange[0], _said(exchange[1])
+        yield {"conversations": [*turns, _gpt(answer)], "system": system}
 
 
 def llama_factory(row: ExportRow) -> Iterator[Piece]:
+    """Yield the pair as LLaMA-Factory's preference trainers read it, or why there is none."""
     pair, exchange = find_pair(row), find_exchange(row)
     if isinstance(pair, LeftOut):
         yield pair
     elif isinstance(exchange, LeftOut):
         yield exchange
     else:
-        system, said = exchange[0], _said(exchange[1])
-        yield {"conversations": said, "chosen": _gpt(pair[0]), "rejected": _gpt(pair[1]), "system": system}
+        system, turns = exchange[0], _said(exchange[1])
+        yield {"conversations": turns, "chosen": _gpt(pair[0]), "rejected": _gpt(pair[1]), "system": system}
 
 
 def _said(turns: list[Turn]) -> list[Turn]:

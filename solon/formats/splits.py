@@ -1,4 +1,4 @@
-"""Train and test, by a keyed hash of the seed group. Imports nothing of Solon."""
+"""Dealing records to train and test, by a keyed hash of the seed group. Imports nothing of Solon."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ Split = Literal["train", "test"]
 
 
 def split_of(group: str, key: str, fraction: float) -> Split:
-    """Where a group belongs. It never moves, whatever else is exported; a larger `fraction` only adds groups.
+    """Return where a group belongs. It never moves, whatever else is exported; a larger `fraction` only adds
+    groups to `test`.
 
     Args:
         key: names the split; another key deals the groups anew.

@@ -18,11 +18,12 @@ COLUMNS = (*(field.name for field in fields(ExportRow)), "withheld")
 
 
 def withheld_of(row: ExportRow) -> list[str]:
-    """Columns whose text an expert flagged: these formats write them as null."""
+    """Return the columns whose text an expert flagged: these formats write them as null."""
     return [name for name in ("chosen", "response") if row.flags and getattr(row, name) is not None]
 
 
 def whole(row: ExportRow) -> Iterator[Piece]:
+    """Yield the record with all its columns and `withheld`; flagged texts are None."""
     content: dict[str, Any] = {field.name: getattr(row, field.name) for field in fields(ExportRow)}
     for name in ("margin", "confidence", "soft_label"):
         content[name] = finite(content[name])
@@ -34,7 +35,9 @@ def whole(row: ExportRow) -> Iterator[Piece]:
 
 
 def nested_as_json(row: ExportRow) -> Iterator[Piece]:
-    """Faults, fields, lineage and metadata as JSON texts: a column of one type, whatever the rows hold."""
+    """Yield the record with faults, fields, lineage and metadata as JSON texts: a column of one type,
+    whatever the rows hold.
+    """
     for piece in whole(row):
         if isinstance(piece, dict):
             yield {
@@ -44,7 +47,7 @@ def nested_as_json(row: ExportRow) -> Iterator[Piece]:
 
 
 def flat(row: ExportRow) -> Iterator[Piece]:
-    """One text or number per cell; lists and objects as JSON."""
+    """Yield the record with one text or number per cell; lists and objects as JSON."""
     for piece in whole(row):
         if isinstance(piece, dict):
             yield {
@@ -53,7 +56,9 @@ def flat(row: ExportRow) -> Iterator[Piece]:
 
 
 def flat_for_spreadsheets(row: ExportRow) -> Iterator[Piece]:
-    """As `flat`, but a cell that a spreadsheet would run as a formula begins with an apostrophe."""
+    """Yield the same as `flat`, but a cell that a spreadsheet would run as a formula begins with an
+    apostrophe.
+    """
     for piece in flat(row):
         if isinstance(piece, dict):
             yield {key: _disarm(cell) for key, cell in piece.items()}

@@ -22,6 +22,7 @@ from solon.formats.records import ExportRow
 
 
 def axolotl(row: ExportRow) -> Iterator[Piece]:
+    """Yield the pair as Axolotl's DPO reads it, or why there is none."""
     pair = find_pair(row)
     if isinstance(pair, LeftOut):
         yield pair
@@ -37,6 +38,7 @@ def axolotl(row: ExportRow) -> Iterator[Piece]:
 
 
 def openrlhf_sft(row: ExportRow) -> Iterator[Piece]:
+    """Yield the conversation and the accepted answer as OpenRLHF's SFT reads them, or why there is no answer."""
     answer = find_answer(row)
     if isinstance(answer, LeftOut):
         yield answer

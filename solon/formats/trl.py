@@ -23,6 +23,7 @@ from solon.formats.records import ExportRow
 
 
 def preference(row: ExportRow) -> Iterator[Piece]:
+    """Yield the pair with its prompt as messages, or why there is none."""
     pair = find_pair(row)
     if isinstance(pair, LeftOut):
         yield pair
@@ -32,6 +33,7 @@ def preference(row: ExportRow) -> Iterator[Piece]:
 
 
 def preference_standard(row: ExportRow) -> Iterator[Piece]:
+    """Yield the pair with its prompt as texts, or why there is none."""
     pair, prompt = find_pair(row), find_bare_prompt(row)
     if isinstance(pair, LeftOut):
         yield pair
@@ -42,6 +44,7 @@ def preference_standard(row: ExportRow) -> Iterator[Piece]:
 
 
 def sft(row: ExportRow) -> Iterator[Piece]:
+    """Yield the conversation with the accepted answer last, or why there is none."""
     answer = find_answer(row)
     if isinstance(answer, LeftOut):
         yield answer
@@ -50,6 +53,7 @@ def sft(row: ExportRow) -> Iterator[Piece]:
 
 
 def sft_standard(row: ExportRow) -> Iterator[Piece]:
+    """Yield prompt and accepted answer as texts, or why there is none."""
     answer, prompt = find_answer(row), find_bare_prompt(row)
     if isinstance(answer, LeftOut):
         yield answer
@@ -60,6 +64,7 @@ def sft_standard(row: ExportRow) -> Iterator[Piece]:
 
 
 def prompt_only(row: ExportRow) -> Iterator[Piece]:
+    """Yield the prompt as messages, also of a tie, or why the record gives none."""
     # a prompt on which the answers tied, or whose answer was flagged, is still a prompt
     if row.outcome in ("accepted", "tie"):
         yield {"prompt": conversation(row)}
@@ -68,6 +73,7 @@ def prompt_only(row: ExportRow) -> Iterator[Piece]:
 
 
 def prompt_only_standard(row: ExportRow) -> Iterator[Piece]:
+    """Yield the prompt as text, also of a tie, or why the record gives none."""
     for piece in prompt_only(row):
         prompt = find_bare_prompt(row)
         if isinstance(piece, LeftOut):
@@ -77,7 +83,10 @@ def prompt_only_standard(row: ExportRow) -> Iterator[Piece]:
 
 
 def unpaired(row: ExportRow) -> Iterator[Piece]:
-    """Two rows of a pair, one of a single record. A flagged text is no good example; it may be a bad one."""
+    """Yield two labelled rows of a pair, or one of a single record, as messages.
+
+    A flagged text is no good example, but it may be a bad one.
+    """
     for text, label in _labelled(row):
         if isinstance(text, LeftOut):
             yield text
@@ -86,6 +95,7 @@ def unpaired(row: ExportRow) -> Iterator[Piece]:
 
 
 def unpaired_standard(row: ExportRow) -> Iterator[Piece]:
+    """Yield the same rows as `unpaired`, as texts."""
     prompt = find_bare_prompt(row)
     for text, label in _labelled(row):
         if isinstance(text, LeftOut):
@@ -97,7 +107,8 @@ def unpaired_standard(row: ExportRow) -> Iterator[Piece]:
 
 
 def stepwise(row: ExportRow) -> Iterator[Piece]:
-    """One row a text: its steps (parts between blank lines) and whether each stands.
+    """Yield one row for each text of the record: its steps (parts between blank lines) and whether each
+    stands.
 
     A step is wrong where a critic's major or fatal finding quotes it. Steps that came labelled with the seed
     (`completions`, `labels`) go before that.

@@ -41,11 +41,15 @@ MOST_PARTS = 6
 
 
 class SplitPart(LawModel):
-    """One of those that a principle or criterion is divided into.
+    """One of the parts that a principle or criterion is divided into.
 
     Attributes:
-        priority: its place in the new order; without one it stands where the old one stood.
-        weight: of a criterion; default: an equal share of the old one's. anchors: default: the old one's.
+        id: name of the part, which is not in use yet.
+        text: what it says.
+        priority: of a principle, its place in the new order; None: it stands where the old one stood.
+        examples: of a principle.
+        weight: of a criterion; None: an equal share of the old one's.
+        anchors: of a criterion, text by score 1 to 5; None: the old one's.
     """
 
     id: Slug
@@ -57,13 +61,19 @@ class SplitPart(LawModel):
 
 
 class Edit(LawModel):
-    """One change. `add`, `reword`, `reorder`, `retire` and `split` are for principles and criteria, `anchor` and
-    `weight` for criteria.
+    """One change of a document. Principles can be added, reworded, reordered, retired and split; criteria
+    likewise, and they can have an anchor or their weight changed.
 
     Attributes:
-        priority: of an added or reordered principle; what stands there and after it moves one place back.
-        score: whose anchor is written anew.
-        into: what a split divides it into; it is retired, and each of them says what it came from.
+        action: what is done; `anchor` and `weight` are for criteria only.
+        id: the principle or criterion that is changed, or that is new.
+        text: of what is added, the new wording, or the new text of an anchor; None for other actions.
+        priority: of an added or reordered one; what stands there and after it moves one place back.
+        examples: of an added or reworded principle; None: none, or as they were.
+        score: whose anchor is written anew, 1 to 5.
+        weight: of an added criterion (None: 1), or the new weight.
+        anchors: of an added criterion, text by score.
+        into: the parts of a split; what is divided is retired, and each part says what it came from.
     """
 
     action: Literal["add", "reword", "reorder", "retire", "split", "anchor", "weight"]
@@ -96,8 +106,17 @@ class Edit(LawModel):
 
 
 class AmendmentFile(LawModel):
-    """An amendment as a person writes it: what is changed, why, and on which decisions it rests. `scope`: of the
-    version that it amends."""
+    """An amendment as a person writes it: what is changed, why, and on which decisions it rests.
+
+    Attributes:
+        kind: whether it changes a constitution or a rubric.
+        amends: name of the document.
+        scope: of the version that it amends.
+        reason: why, in words; it must not be empty.
+        cites: ids, or their beginnings, of decisions that it rests on.
+        overrules: ids, or their beginnings, of decisions that the new rule declares wrong.
+        changes: the edits, in the order in which they are applied.
+    """
 
     kind: Kind = "constitution"
     amends: Slug
@@ -109,7 +128,14 @@ class AmendmentFile(LawModel):
 
 
 def parse_amendment(text: str, *, source: str = "the amendment") -> AmendmentFile:
-    """Read an amendment file; errors name `source`, key and value."""
+    """Return the amendment that a YAML text holds.
+
+    Args:
+        source: what errors call the text.
+
+    Raises:
+        UsageError: naming source, key and value.
+    """
     try:
         content = yaml.load(text, Loader=Loader)
         if not isinstance(content, dict):
@@ -122,12 +148,12 @@ def parse_amendment(text: str, *, source: str = "the amendment") -> AmendmentFil
 
 
 def is_amendment(text: str) -> bool:
-    """Does this file hold edits, and not a whole document?"""
+    """Tell whether a text holds edits, and not a whole document."""
     return re.search(r"^(amends|changes):", text, re.MULTILINE) is not None
 
 
 def apply_edits(base: Document, edits: Sequence[Edit], *, author: str, reason: str) -> Document:
-    """The next version of `base`, numbered by what changes.
+    """Return the next version of `base`, with a number that follows from what changes.
 
     Raises:
         UsageError: an edit names what is not there, or does not fit the kind of document, or changes nothing.
@@ -142,10 +168,12 @@ def apply_edits(base: Document, edits: Sequence[Edit], *, author: str, reason: s
 
 
 def next_version(base: Document, content: dict[str, Any], *, author: str, reason: str) -> Document:
-    """`content` as the version after `base`; name and scope stay, and so does the lineage of what stays.
+    """Return `content` as the version after `base`; name and scope stay, and so does the lineage of what
+    stays.
 
     Raises:
-        UsageError: it changes nothing, is no document, or says of a part that it was split from what was not divided.
+        UsageError: it changes nothing, is no document, or says of a part that it was split from what was not
+            divided.
     """
     content = _with_lineage(base, content)
     kept = {"name": base.name, "scope": base.scope.model_dump(), "version": base.version, "kind": base.kind}
@@ -184,13 +212,16 @@ def _check_splits(base: Document, draft: Document) -> None:
 
 
 def parts_of(document: Document) -> Sequence[Principle | Criterion]:
-    """Principles in their order, or criteria."""
+    """Return the principles of a constitution in their order, or the criteria of a rubric."""
     return document.ordered() if isinstance(document, Constitution) else document.criteria
 
 
 def bump(version: str, changes: Sequence[Change]) -> str:
-    """The next semantic version: major where a rule goes or the order turns, minor where one is added or changed, patch
-    where only examples are."""
+    """Return the next semantic version.
+
+    It is major where a rule goes or the order turns, minor where one is added or changed, patch where only
+    examples are.
+    """
     major, minor, patch = (int(part) for part in version.split("."))
     if any(change.action in ("retired", "split") or change.field == "order" for change in changes):
         return f"{major + 1}.0.0"
@@ -200,20 +231,20 @@ def bump(version: str, changes: Sequence[Change]) -> str:
 
 
 def telling(changes: Sequence[Change]) -> list[Change]:
-    """Changes without the new numbers that an insertion or another order brings along."""
+    """Return the changes without the new numbers that an insertion or another order brings along."""
     return [change for change in changes if change.field != "priority"]
 
 
 def touched(changes: Sequence[Change]) -> set[str]:
-    """Ids of the principles or criteria that say or rank something else now."""
-    found = {change.id for change in telling(changes) if change.id}
+    """Return the ids of the principles or criteria that say or rank something else now."""
+    ids = {change.id for change in telling(changes) if change.id}
     for change in changes:
         if change.action == "split":
-            found |= {part["id"] for part in change.new}
+            ids |= {part["id"] for part in change.new}
         if change.field == "order":
             pairs = zip(change.old, change.new, strict=True)
-            found |= {name for old, new in pairs if old != new for name in (old, new)}
-    return found
+            ids |= {name for old, new in pairs if old != new for name in (old, new)}
+    return ids
 
 
 def _find(parts: list[dict[str, Any]], edit: Edit) -> dict[str, Any]:
@@ -238,22 +269,22 @@ def _edit_principles(parts: list[dict[str, Any]], edit: Edit) -> None:
     elif edit.action == "split":
         _divide(parts, edit, [{"id": p.id, "text": p.text, "examples": p.examples} for p in edit.into])
     elif edit.action == "reword":
-        found = _find(parts, edit)
-        found["text"] = edit.text
+        principle = _find(parts, edit)
+        principle["text"] = edit.text
         if edit.examples is not None:
-            found["examples"] = edit.examples
+            principle["examples"] = edit.examples
         return
     else:
-        found = _find(parts, edit)
-        parts.remove(found)
-        parts.insert(_place(parts, edit.priority or 1), found)
+        principle = _find(parts, edit)
+        parts.remove(principle)
+        parts.insert(_place(parts, edit.priority or 1), principle)
     for place, part in enumerate(parts, start=1):
         part["priority"] = place
 
 
 def _divide(parts: list[dict[str, Any]], edit: Edit, made: list[dict[str, Any]]) -> None:
     """Put the parts made for `edit.into` in the place of what they divide, or where their priorities say."""
-    found = _find(parts, edit)
+    divided = _find(parts, edit)
     taken = {part["id"] for part in parts}
     for part in made:
         if part["id"] in taken:
@@ -262,7 +293,7 @@ def _divide(parts: list[dict[str, Any]], edit: Edit, made: list[dict[str, Any]])
             )
         part["split_from"] = edit.id
     placed = list(zip(edit.into, made, strict=True))
-    at = parts.index(found)
+    at = parts.index(divided)
     parts[at : at + 1] = [part for asked, part in placed if asked.priority is None]
     ranked = [(asked.priority, part) for asked, part in placed if asked.priority is not None]
     for priority, part in sorted(ranked, key=lambda pair: pair[0]):
@@ -285,44 +316,48 @@ def _edit_criteria(parts: list[dict[str, Any]], edit: Edit) -> None:
         }
         parts.append(added)
         return
-    found = _find(parts, edit)
+    criterion = _find(parts, edit)
     if edit.action == "retire":
-        parts.remove(found)
+        parts.remove(criterion)
     elif edit.action == "split":
-        share = found["weight"] / len(edit.into)
-        made = [
+        share = criterion["weight"] / len(edit.into)
+        new_parts = [
             {
                 "id": p.id,
                 "text": p.text,
                 "weight": p.weight or share,
-                "anchors": p.anchors or dict(found["anchors"]),
+                "anchors": p.anchors or dict(criterion["anchors"]),
             }
             for p in edit.into
         ]
-        _divide(parts, edit, made)
+        _divide(parts, edit, new_parts)
     elif edit.action == "reword":
-        found["text"] = edit.text
+        criterion["text"] = edit.text
     elif edit.action == "anchor":
-        found["anchors"][edit.score] = edit.text
+        criterion["anchors"][edit.score] = edit.text
     elif edit.action == "weight":
-        found["weight"] = edit.weight
+        criterion["weight"] = edit.weight
     else:
-        parts.remove(found)
-        parts.insert(_place(parts, edit.priority or 1), found)
+        parts.remove(criterion)
+        parts.insert(_place(parts, edit.priority or 1), criterion)
 
 
 def find_warnings(draft: Document) -> list[str]:
-    """What a reader should look at: rules that say nearly the same, or that use the same words with a `not`."""
+    """Return what a reader should look at: rules that say nearly the same, or that differ by a `not`, one
+    sentence each.
+    """
     parts = draft.principles if isinstance(draft, Constitution) else draft.criteria
     words = [(part.id, _words(part.text), _denies(part.text)) for part in parts]
-    found = []
+    sentences = []
     for place, (one, ours, no) in enumerate(words):
         for other, theirs, too in words[place + 1 :]:
             shared = len(ours & theirs) / max(1, len(ours | theirs))
             if shared >= ALIKE:
-                told = "may contradict each other" if no != too else "say nearly the same"
-                found.append(f"[{one}] and [{other}] {told} ({shared:.0%} of their words are shared)")
-    return found
+                suspicion = "may contradict each other" if no != too else "say nearly the same"
+                sentences.append(
+                    f"[{one}] and [{other}] {suspicion} ({shared:.0%} of their words are shared)"
+                )
+    return sentences
 
 
 def _words(text: str) -> set[str]:

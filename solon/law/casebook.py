@@ -1,8 +1,8 @@
-"""Precedents as case law: which earlier decisions a case is shown, and as what text. Pure.
+"""Precedents as case law: which earlier decisions a new case is shown, and as what text. Pure.
 
-Similarity is lexical (TF-IDF cosine over words and word pairs), and of meaning where vectors are given; cases decided
-by a principle that critics cited here go before equally similar ones. Everything chosen is a function of the cases and
-the principles given, so that an item replayed from its journal is shown the same again.
+Similarity is lexical (TF-IDF cosine over words and word pairs), and of meaning where vectors are given; cases
+decided by a principle that critics cited here go before equally similar ones. Everything chosen is a function
+of the cases and the principles given, so that an item replayed from its journal is shown the same again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,20 @@ SAME_IN_MEANING = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """A decided case. `group` joins items that belong together, such as those of one patient."""
+    """A decided case, as it may be shown with a new one.
+
+    Attributes:
+        id: by which it may be cited.
+        item_id: the item that was decided.
+        seed_id: the seed of that item.
+        group: joins items that belong together, such as those of one patient; None where there is none.
+        request: what was asked for.
+        chosen: text of the better answer.
+        rejected: text of the worse answer; empty where there is none.
+        choice: what was decided, in words.
+        rationale: why; empty where the expert gave no reason.
+        principles: ids of the principles that the decision cites.
+    """
 
     id: str
     item_id: str
@@ -59,17 +72,25 @@ class Worked:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a case is shown: the text for the prompt, and the ids that may be cited. Empty where nothing fits."""
+    """What a new case is shown of earlier ones; empty where none fits.
+
+    Attributes:
+        text: for the prompt.
+        ids: of the cases in it, which may be cited.
+    """
 
     text: str = ""
     ids: frozenset[str] = frozenset()
 
 
 class Casebook:
-    """Retrieves from a fixed set of cases. The index is built when it is first asked.
+    """A fixed set of decided cases, from which the ones that resemble a request are retrieved.
+
+    The index is built when it is first asked.
 
     Args:
-        embed: texts to vectors of length 1, (n, d); default: words alone.
+        cases: the cases.
+        embed: turns texts into vectors of length 1, (n, d); default: similarity is of words alone.
     """
 
     def __init__(self, cases: Sequence[Worked], embed: Embed | None = None) -> None:
@@ -90,10 +111,14 @@ class Casebook:
         most: int = MOST,
         tokens: int = TOKENS,
     ) -> Shown:
-        """The most similar cases within `tokens`, never of the item itself, its near-duplicates or its group.
+        """Return the most similar cases within `tokens`, never one of the item itself, of its near-duplicates
+        or of its group.
 
         Args:
+            request: what the new case asks for.
             principles: ids that are at issue here; cases that cite one of them rise.
+            most: how many cases at most.
+            tokens: room for all of them.
         """
         if not self.cases or not request.strip():
             return Shown()
@@ -128,12 +153,12 @@ class Casebook:
         import numpy as np
 
         lexical = self._index.similar(request)
-        found = lexical / ALIKE  # from 1 on a case is similar enough, by words or by meaning
+        scores = lexical / ALIKE  # from 1 on a case is similar enough, by words or by meaning
         if meant is not None:
-            found = np.maximum(found, meant / ALIKE_IN_MEANING)
+            scores = np.maximum(scores, meant / ALIKE_IN_MEANING)
         shared = np.array([bool(set(case.principles) & set(principles)) for case in self.cases])
-        found = found * np.where(shared, SHARED, 1.0)
-        return np.where(found >= 1.0, found, 0.0)
+        scores = scores * np.where(shared, SHARED, 1.0)
+        return np.where(scores >= 1.0, scores, 0.0)
 
     @cached_property
     def _index(self) -> Index:
@@ -161,9 +186,9 @@ class Index:
             self.matrix[row] = self._vector(terms)
 
     def similar(self, text: str) -> NDArray[Any]:
-        """(n,) cosine similarity of `text` to every text of the index."""
-        found: NDArray[Any] = self.matrix @ self._vector(_terms(text))
-        return found
+        """Return the cosine similarity of `text` to every text of the index, (n,)."""
+        cosines: NDArray[Any] = self.matrix @ self._vector(_terms(text))
+        return cosines
 
     def _vector(self, terms: Mapping[int, int]) -> NDArray[Any]:
         import numpy as np
@@ -176,7 +201,7 @@ class Index:
 
 
 def render(case: Worked, room: int) -> str:
-    """One case in at most `room` characters; empty where that is too little to say anything."""
+    """Return one case as text of at most `room` characters; empty where that is too little to say anything."""
     head = f"[{case.id}] experts decided: {case.choice}"
     if case.principles:
         head += f" (by {', '.join(case.principles)})"
@@ -194,21 +219,24 @@ def render(case: Worked, room: int) -> str:
 
 
 def cases_in(prompt: str) -> set[str]:
-    """The ids of the cases that a prompt shows, as `render` writes them."""
+    """Return the ids of the cases that a prompt shows, as `render` writes them."""
     return set(re.findall(r"\[([0-9a-f]{12,64})\] experts decided: ", prompt))
 
 
 def shorten(text: str, width: int) -> str:
-    """One line of at most `width` characters; a rationale must not look like another case."""
+    """Return the text as one line of at most `width` characters, so that a rationale cannot look like another
+    case.
+    """
     line = " ".join(text.split())
     return line if len(line) <= width else line[: max(0, width - 3)] + "..."
 
 
 def cluster(texts: Sequence[str], least: int = 3) -> list[list[int]]:
-    """Groups of similar texts, as places in `texts`, the largest first: the first text of a group leads it.
+    """Return groups of similar texts, as places in `texts`, the largest first; a group begins with its first
+    text.
 
-    Long texts in many words resemble each other less than short ones: of `LIMITS` the strictest is taken under which a
-    third of the texts are in groups of at least `least`.
+    Long texts in many words resemble each other less than short ones. So of `LIMITS` the strictest is taken
+    under which a third of the texts are in groups of at least `least`.
     """
     if not texts:
         return []
@@ -234,38 +262,41 @@ def _group(similarity: NDArray[Any], alike: float) -> list[list[int]]:
 
 
 def own_words(rationale: str, *topic: str) -> str:
-    """What a rationale says in words that its case does not hold: how it judges, not what the case is about."""
+    """Return the words of a rationale that its case does not hold: how it judges, not what the case is about.
+
+    Where there are none it is the whole rationale.
+    """
     held = {word for text in topic for word in re.findall(r"\w+", text.lower())}
     own = " ".join(word for word in re.findall(r"\w+", rationale.lower()) if word not in held)
     return own or rationale
 
 
 def overlap(ours: set[str], theirs: set[str]) -> float:
-    """Jaccard similarity of two sets."""
+    """Return the Jaccard similarity of two sets; 0 for two empty ones."""
     return len(ours & theirs) / max(1, len(ours | theirs))
 
 
 def repeats(texts: Sequence[str], among: Sequence[str]) -> list[bool]:
-    """Of each text: is it the same question as one of `among`?"""
+    """Tell of each text whether it is the same question as one of `among`."""
     if not texts or not among:
         return [False] * len(texts)
     index, theirs = Index(among), [_triples(text) for text in among]
-    found = []
+    repeated = []
     for text in texts:
         own = _triples(text)
         close = (index.similar(text) >= 0.5).nonzero()[0]
-        found.append(text in among or any(overlap(own, theirs[int(i)]) >= SAME for i in close))
-    return found
+        repeated.append(text in among or any(overlap(own, theirs[int(i)]) >= SAME for i in close))
+    return repeated
 
 
 def _terms(text: str) -> dict[int, int]:
     """Bucket -> how often its words and word pairs occur."""
     words = re.findall(r"\w+", text.lower())[:2000]
-    found: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for term in [*words, *(f"{a} {b}" for a, b in pairwise(words))]:
         bucket = crc32(term.encode()) % BUCKETS
-        found[bucket] = found.get(bucket, 0) + 1
-    return found
+        counts[bucket] = counts.get(bucket, 0) + 1
+    return counts
 
 
 def _triples(text: str) -> set[str]:

@@ -1,7 +1,7 @@
-"""Constitutions and rubrics: read, checked, compared and rendered. Imports nothing of Solon but
-`errors`, `notebook` and how laws are written as YAML.
+"""Constitutions and rubrics: read, checked, compared and rendered.
 
-A document is pure: no store, no model. What is in force, and since when, is the store's matter.
+A document is pure: no store, no model. What is in force, and since when, is the store's matter. Imports
+nothing of Solon but `errors`, `display.notebook` and how laws are written as YAML.
 """
 
 from __future__ import annotations
@@ -74,7 +74,13 @@ class Scope(LawModel):
 class Principle(LawModel):
     """One rule. Priority 1 comes first; equal priorities keep their order in the file.
 
-    `split_from`: the principle that was divided into this one and others; lineage, which changes nothing that applies.
+    Attributes:
+        id: name of the rule, as it is cited.
+        text: what a good answer does, in positive and observable words.
+        priority: place in the order, from 1.
+        examples: of what the rule means.
+        split_from: the principle that was divided into this one and others; None where it was not. Lineage
+            changes nothing that applies.
     """
 
     id: Slug
@@ -87,7 +93,12 @@ class Principle(LawModel):
 class Criterion(LawModel):
     """One scored dimension, 1 (worst) to 5 (best), with the weight of its score in the whole.
 
-    `split_from`: the criterion that was divided into this one and others.
+    Attributes:
+        id: name of the criterion, as it is cited.
+        text: what is scored.
+        weight: of its score, relative to the others.
+        anchors: what an answer with each score from 1 to 5 looks like.
+        split_from: the criterion that was divided into this one and others; None where it was not.
     """
 
     id: Slug
@@ -112,7 +123,16 @@ class Criterion(LawModel):
 
 
 class LawDocument(LawModel):
-    """What constitution and rubric share. `reason` says why this version was made."""
+    """What a constitution and a rubric have in common.
+
+    Attributes:
+        kind: `constitution` or `rubric`.
+        name: by which versions belong together.
+        version: semantic version.
+        scope: where it applies.
+        author: who wrote this version; may be empty.
+        reason: why this version was made; may be empty.
+    """
 
     kind: str
     name: Slug
@@ -122,7 +142,7 @@ class LawDocument(LawModel):
     reason: Note = ""
 
     def fingerprint(self) -> str:
-        """64 hex digits over everything that applies; author, reason and lineage do not change a law."""
+        """Return 64 hex digits over everything that applies; author, reason and lineage do not change a law."""
         content = self.model_dump(mode="json", exclude={"author", "reason"})
         for part in content.get("principles") or content.get("criteria") or ():
             del part["split_from"]
@@ -144,14 +164,15 @@ class Constitution(LawDocument):
         return self
 
     def ordered(self) -> list[Principle]:
-        """By priority, then by place in the document."""
+        """Return the principles by priority, then by place in the document."""
         return sorted(self.principles, key=lambda principle: principle.priority)
 
     def ids(self) -> list[str]:
+        """Return the ids of the principles in their order."""
         return [principle.id for principle in self.ordered()]
 
     def as_prompt(self) -> str:
-        """One line per principle, most important first: `[id] text`."""
+        """Return the text for a prompt, one line per principle, most important first: `[id] text`."""
         return "\n".join(f"[{principle.id}] {principle.text}" for principle in self.ordered())
 
     def _repr_html_(self) -> str:
@@ -171,15 +192,20 @@ class Rubric(LawDocument):
         return self
 
     def ids(self) -> list[str]:
+        """Return the ids of the criteria in their order."""
         return [criterion.id for criterion in self.criteria]
 
     def weights(self) -> dict[str, float]:
-        """Weight by criterion id, summing to 1."""
+        """Return the weight by criterion id, summing to 1."""
         total = sum(criterion.weight for criterion in self.criteria)
         return {criterion.id: criterion.weight / total for criterion in self.criteria}
 
     def as_prompt(self, *, anchors: Literal["all", "ends", "none"] = "ends") -> str:
-        """One line per criterion: `[id] text (1: ... 3: ... 5: ...)`; `ends` leaves out anchors 2 and 4."""
+        """Return the text for a prompt, one line per criterion: `[id] text (1: ... 3: ... 5: ...)`.
+
+        Args:
+            anchors: which anchors to write; `ends` leaves out 2 and 4.
+        """
         shown = {"all": (1, 2, 3, 4, 5), "ends": (1, 3, 5), "none": ()}[anchors]
         lines = []
         for criterion in self.criteria:
@@ -200,9 +226,15 @@ def _as_card(document: LawDocument, body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `id` names a principle or criterion; it is empty for the document itself.
+    """One difference between two versions of a document.
 
-    `split`: `old` is the text of what was divided, `new` a list of {id, text} of what it was divided into.
+    Attributes:
+        action: what happened.
+        id: of the principle or criterion; empty for the document itself.
+        field: which field differs; `order` for a new order; empty unless `changed`.
+        old: the value before, or the text of what is gone or was divided; None where something was added.
+        new: the value after, or the text of what was added; of a split a list of {id, text}; None where
+            something was retired.
     """
 
     action: Literal["added", "retired", "split", "changed"]
@@ -225,7 +257,7 @@ D = TypeVar("D", Constitution, Rubric)
 
 
 def diff(old: D, new: D) -> list[Change]:
-    """What applies differently: empty exactly where the fingerprints agree but for the version.
+    """Return what applies differently: empty exactly where the fingerprints agree but for the version.
 
     A new order of what both have is one change of the document, with the field `order`.
     """
@@ -254,18 +286,19 @@ def _comings_and_goings(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[
         if key not in ours and source in ours and source not in theirs:
             divided.setdefault(source, []).append(key)
     divided = {source: parts for source, parts in divided.items() if len(parts) > 1}
-    made = {key for parts in divided.values() for key in parts}
+    new_parts = {key for parts in divided.values() for key in parts}
     gone = [key for key in ours if key not in theirs and key not in divided]
-    told = [Change("retired", key, "", ours[key]["text"], None) for key in gone]
+    changes = [Change("retired", key, "", ours[key]["text"], None) for key in gone]
     for source, parts in divided.items():
         into = [{"id": key, "text": theirs[key]["text"]} for key in parts]
-        told.append(Change("split", source, "", ours[source]["text"], into))
-    fresh = [key for key in theirs if key not in ours and key not in made]
-    return told + [Change("added", key, "", None, theirs[key]["text"]) for key in fresh]
+        changes.append(Change("split", source, "", ours[source]["text"], into))
+    fresh = [key for key in theirs if key not in ours and key not in new_parts]
+    return changes + [Change("added", key, "", None, theirs[key]["text"]) for key in fresh]
 
 
 def load_constitution(source: str | Path) -> Constitution:
-    """A starter by its name (`general`, `medical`, `legal`, `code`) or a YAML file by its path.
+    """Return a starter by its name (`general`, `medical`, `legal`, `code`, `education`) or the constitution in a YAML
+    file.
 
     Raises:
         UsageError: naming file, key and value.
@@ -275,23 +308,23 @@ def load_constitution(source: str | Path) -> Constitution:
 
 
 def load_rubric(source: str | Path) -> Rubric:
-    """A starter by its name or a YAML file by its path; raises as `load_constitution`."""
+    """Return a starter by its name or the rubric in a YAML file; raises as `load_constitution`."""
     text, named = _read(source, "rubrics")
     return parse_rubric(text, source=named)
 
 
 def parse_constitution(text: str, *, source: str = "the constitution") -> Constitution:
-    """Read YAML text; errors name `source`, key and value."""
+    """Return the constitution that a YAML text holds; errors name `source`, key and value."""
     return _validate(Constitution, text, source)
 
 
 def parse_rubric(text: str, *, source: str = "the rubric") -> Rubric:
-    """Read YAML text; errors name `source`, key and value."""
+    """Return the rubric that a YAML text holds; errors name `source`, key and value."""
     return _validate(Rubric, text, source)
 
 
 def dump_yaml(document: LawDocument) -> str:
-    """The document as YAML that reads back to an equal one."""
+    """Return the document as YAML that reads back to an equal one."""
     content = {key: value for key, value in _plain(document).items() if value not in ("", {})}
     for part in content.get("principles") or content.get("criteria") or ():
         for name in ("examples", "split_from"):
@@ -301,7 +334,7 @@ def dump_yaml(document: LawDocument) -> str:
 
 
 def starter_names(kind: Literal["constitutions", "rubrics"] = "constitutions") -> list[str]:
-    """The documents that ship with Solon."""
+    """Return the names of the documents that ship with Solon."""
     return sorted(entry.name.removesuffix(".yaml") for entry in _starters(kind).iterdir())
 
 

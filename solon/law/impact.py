@@ -20,7 +20,17 @@ DRAWS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One precedent under both laws, outcomes in the panel's words. `again`: once more under the old law."""
+    """One precedent that was judged under both laws, with outcomes in the panel's words.
+
+    Attributes:
+        precedent_id: the precedent.
+        part: `seen` by the author of the draft, `held_out` from it, or `fresh`: decided after the draft was
+            frozen.
+        decided: what experts decided.
+        before: what the panel says under the old law.
+        after: what the panel says under the new law.
+        again: what it says when asked once more under the old law; None where it was not.
+    """
 
     precedent_id: str
     part: str
@@ -32,7 +42,17 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """A paired comparison on `n` precedents. `interval`: 95%, of the difference of the two agreements."""
+    """A paired comparison of two agreements with the experts.
+
+    Attributes:
+        n: precedents that were compared.
+        before: agreement under the first of the two; None where n is 0.
+        after: agreement under the second; None where n is 0.
+        gained: precedents that agree only under the second.
+        lost: precedents that agree only under the first.
+        p_value: exact, two-sided, that flips go either way alike (McNemar).
+        interval: 95%, of the difference of the two agreements.
+    """
 
     n: int
     before: float | None
@@ -44,13 +64,23 @@ class Paired:
 
     @property
     def difference(self) -> float:
+        """The agreement after minus the agreement before; 0 where there is nothing."""
         return (self.gained - self.lost) / self.n if self.n else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """Figures by part, the noise of judging twice under the same law, and what follows from them. `look`: so many times
-    the draft was measured on more unseen precedents than before, the first included."""
+    """What an amendment would have changed on precedents, and what follows from that.
+
+    Attributes:
+        parts: figures by part (seen, held_out, fresh).
+        unseen: figures of the precedents that the author of the draft could not see; the verdict rests on
+            them.
+        noise: two judgings under the same law compared; None where nothing was judged twice.
+        verdict: green, red or grey, see `judge`.
+        why: the verdict in words.
+        look: how often the draft was measured on more unseen precedents than before, the first time included.
+    """
 
     parts: dict[str, Paired]
     unseen: Paired
@@ -60,30 +90,33 @@ class Impact:
     look: int = 1
 
     def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values."""
         return asdict(self)
 
 
 def measure(trials: Sequence[Trial], *, seed: int = 0, before: Mapping[str, Any] | None = None) -> Impact:
-    """The impact over all trials. `unseen` joins the held-out half and what was decided after the draft was frozen.
+    """Return the impact over all trials.
 
-    `noise` compares two judgings under the old law: what a draft without any effect would have seemed to do.
+    `unseen` joins the held-out half and what was decided after the draft was frozen. `noise` compares two
+    judgings under the old law: what a draft without any effect would have seemed to do.
 
     Args:
-        before: what the last measurement of the same draft said, as plain values.
+        seed: of the bootstrap.
+        before: what the last measurement of the same draft said, as plain values; None for the first.
     """
     unseen = [trial for trial in trials if trial.part != "seen"]
     again = [trial for trial in trials if trial.again is not None]
     noise = None
     if again:
         noise = _compare([(t.decided, t.before, str(t.again)) for t in again], seed)
-    found = _compare([(t.decided, t.before, t.after) for t in unseen], seed)
-    look = _look(found.n, before)
-    verdict, why = judge(found, noise, look)
+    compared = _compare([(t.decided, t.before, t.after) for t in unseen], seed)
+    look = _look(compared.n, before)
+    verdict, why = judge(compared, noise, look)
     parts = {
         part: _compare([(t.decided, t.before, t.after) for t in trials if t.part == part], seed)
         for part in PARTS
     }
-    return Impact(parts, found, noise, verdict, why, look)
+    return Impact(parts, compared, noise, verdict, why, look)
 
 
 def _look(n: int, before: Mapping[str, Any] | None) -> int:
@@ -94,11 +127,12 @@ def _look(n: int, before: Mapping[str, Any] | None) -> int:
 
 
 def judge(unseen: Paired, noise: Paired | None, look: int = 1) -> tuple[Verdict, str]:
-    """Green: unseen agreement rose for certain, and by more than judging twice moves it. Red: it fell. Grey: we cannot
-    tell, which needs the same override as red.
+    """Return the verdict on a draft, and the reason in words.
 
-    Who measures again until it is green will see it green by chance. So each look has half the level of the one before:
-    a draft without effect is ever green with probability LEVEL at most. Red needs no such care.
+    Green: unseen agreement rose for certain, and by more than judging twice moves it. Red: it fell. Grey: we
+    cannot tell, which needs the same override as red. Who measures again until it is green will see it green
+    by chance. So each look has half the level of the one before, and a draft without effect is ever green
+    with probability LEVEL at most. Red needs no such care.
     """
     if not unseen.n:
         return "grey", "cannot tell: there is no precedent that the author of the draft could not see"
@@ -111,12 +145,12 @@ def judge(unseen: Paired, noise: Paired | None, look: int = 1) -> tuple[Verdict,
         if unseen.difference > floor:
             return "green", f"agreement rises: {change}"
         return "grey", f"cannot tell: {change}, but judging twice alone moves it by up to {floor:.0%}"
-    told = f", and look {look} takes {level:.2g}" if look > 1 else ""
-    return "grey", f"cannot tell: {change}, p = {unseen.p_value:.2g}{told}"
+    at_this_look = f", and look {look} takes {level:.2g}" if look > 1 else ""
+    return "grey", f"cannot tell: {change}, p = {unseen.p_value:.2g}{at_this_look}"
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Two-sided exact p value that flips go either way alike; 1 without a flip."""
+    """Return the two-sided exact p value of "flips go either way alike"; 1 without a flip."""
     n = gained + lost
     tail = sum(comb(n, k) for k in range(min(gained, lost) + 1))
     return min(1.0, float(2 * tail / 2**n))

@@ -19,20 +19,22 @@ NEARLY = 0.5
 
 
 def splits_of(versions: Iterable[Document]) -> dict[str, tuple[str, ...]]:
-    """old id -> what it was split into, over versions of one name."""
+    """Return, by old id, what it was split into, over versions of one name."""
     from solon.law.amendments import parts_of
 
-    found: dict[str, dict[str, None]] = {}
+    parts_of_old: dict[str, dict[str, None]] = {}
     for version in versions:
         for part in parts_of(version):
             if part.split_from is not None:
-                found.setdefault(part.split_from, {})[part.id] = None
-    return {old: tuple(parts) for old, parts in found.items()}
+                parts_of_old.setdefault(part.split_from, {})[part.id] = None
+    return {old: tuple(parts) for old, parts in parts_of_old.items()}
 
 
 def successors(splits: dict[str, tuple[str, ...]], old: str) -> tuple[str, ...]:
-    """What an id leads to in the end, where its parts were split again; empty where it was never split."""
-    found: dict[str, None] = {}
+    """Return what an id leads to in the end, where its parts were split again; empty where it was never
+    split.
+    """
+    ends: dict[str, None] = {}
     seen = {old}
     waiting = list(splits.get(old, ()))
     while waiting:
@@ -43,12 +45,14 @@ def successors(splits: dict[str, tuple[str, ...]], old: str) -> tuple[str, ...]:
         if name in splits:
             waiting = [*splits[name], *waiting]
         else:
-            found[name] = None
-    return tuple(found)
+            ends[name] = None
+    return tuple(ends)
 
 
 def may_belong(text: str, parts: Sequence[Principle | Criterion]) -> tuple[str, ...]:
-    """Ids of the parts that a text resembles, the nearest first; all of them where it resembles none (lexical)."""
+    """Return the ids of the parts that a text resembles in its words, the nearest first; all of them where it
+    resembles none.
+    """
     scores = Index([part.text for part in parts]).similar(text)
     best = float(max(scores, default=0.0))
     ranked = sorted(zip(scores, parts, strict=True), key=lambda pair: -float(pair[0]))

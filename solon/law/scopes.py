@@ -1,4 +1,4 @@
-"""Which version of a law a seed is under: the narrowest scope that it falls in. Pure."""
+"""Which version of a law governs a seed: the one with the narrowest scope that the seed falls in. Pure."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ class Scoped(Protocol):
     """Whatever holds a document with a scope."""
 
     @property
-    def document(self) -> Constitution | Rubric: ...
+    def document(self) -> Constitution | Rubric:
+        """The constitution or rubric that it holds."""
 
 
 S = TypeVar("S", bound=Scoped)
 
 
 def domains_of(specialty: str | None, tags: Iterable[str] | None) -> frozenset[str]:
-    """A seed's domains: its specialty and its tags, in lower case."""
+    """Return a seed's domains: its specialty and its tags, in lower case."""
     named = [specialty or "", *(tags or ())]
     return frozenset(name.strip().lower() for name in named if name.strip())
 
 
 def covers(scope: Scope, recipe: str, domains: frozenset[str]) -> bool:
-    """Does a seed of these domains, on its way through this recipe, fall into the scope?"""
+    """Tell whether a seed of these domains, on its way through this recipe, falls into the scope."""
     tags = {tag.strip().lower() for tag in scope.tags}
     return scope.recipe in ("", recipe) and (not tags or bool(tags & domains))
 
 
 def narrowest(versions: Iterable[S], recipe: str, domains: frozenset[str]) -> S | None:
-    """The version that governs a seed: one for its domains before one for its recipe before the global one.
+    """Return the version that governs a seed; None where no scope covers it.
 
-    Of several for its domains the one that names the recipe too, then the one that shares most tags, then the one
-    that has fewest others, then the first by its tags.
+    One for its domains goes before one for its recipe, and that before the global one. Of several for its
+    domains the one that names the recipe too is taken, then the one that shares most tags, then the one that
+    has fewest others, then the first by its tags.
     """
 
     def rank(version: S) -> tuple[bool, bool, int, int, list[str]]:
@@ -42,5 +44,5 @@ def narrowest(versions: Iterable[S], recipe: str, domains: frozenset[str]) -> S 
         tags = {tag.strip().lower() for tag in scope.tags}
         return not tags, not scope.recipe, -len(tags & domains), len(tags), sorted(tags)
 
-    found = [version for version in versions if covers(version.document.scope, recipe, domains)]
-    return min(found, key=rank, default=None)
+    covering = [version for version in versions if covers(version.document.scope, recipe, domains)]
+    return min(covering, key=rank, default=None)

@@ -11,11 +11,13 @@ class Loader(yaml.SafeLoader):
     """Safe YAML without aliases (a few lines of them expand to gigabytes), that refuses a key given twice."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse an alias, and read everything else as usual."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError(f"aliases are not allowed (line {self.line + 1})")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Refuse a key that is given twice, and read everything else as usual."""
         seen = set()
         for key, _ in node.value:
             name = str(key.value)
@@ -29,6 +31,7 @@ class Dumper(yaml.SafeDumper):
     """YAML that people read: blocks as blocks, no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
+        """Tell the writer to repeat a value rather than to refer to it."""
         return True
 
 

@@ -24,9 +24,13 @@ BODIES = 20_000
 
 
 class Benchmark:
-    """The texts of one file, by their n-grams: 8 bytes each, whatever they say.
+    """The texts of one file by their n-grams, which take 8 bytes each, whatever they say.
 
     Attributes:
+        name: of the file.
+        sha256: of its bytes, in hex digits.
+        texts: how many texts it has.
+        too_short: texts of so few words that they are not looked for.
         bodies: (line, text) of the first texts, for measures that need them whole.
     """
 
@@ -60,17 +64,19 @@ class Benchmark:
         self._totals.append(len(grams))
 
     def shares(self, text: str) -> dict[int, float]:
-        """line -> the largest share of one of its texts' n-grams that `text` holds; only lines that share any."""
+        """Return, by line, the largest share of one of its texts' n-grams that `text` holds; only lines that
+        share any.
+        """
         words = find_words(text)
         hits: dict[int, int] = {}
         for gram in {gram for size in self._lengths for gram in _grams(words, size)}:
             for number in self._where.get(gram, ()):
                 hits[number] = hits.get(number, 0) + 1
-        found: dict[int, float] = {}
+        largest: dict[int, float] = {}
         for number, count in hits.items():
             line = self._lines[number]
-            found[line] = max(found.get(line, 0.0), count / self._totals[number])
-        return found
+            largest[line] = max(largest.get(line, 0.0), count / self._totals[number])
+        return largest
 
 
 class Contaminated(SolonError):
@@ -78,9 +84,10 @@ class Contaminated(SolonError):
 
 
 class Gate:
-    """A filter for an export: no record may hold half or more of a benchmark text.
+    """A filter for an export, by which no record holds half or more of a benchmark text.
 
     Args:
+        files: the benchmarks.
         drop: leave such records out, counted as `contaminated`; without it the first one ends the export.
 
     Raises:
@@ -97,7 +104,9 @@ class Gate:
         self._drop = drop
 
     def describe(self) -> list[dict[str, Any]]:
-        """The benchmarks, for a manifest: which file, how many texts, and what became of records that hold one."""
+        """Return the benchmarks for a manifest: which file, how many texts, and what became of records that
+        hold one.
+        """
         return [
             {
                 "file": one.name,
@@ -127,7 +136,7 @@ class Gate:
 
 
 def parts_of(row: ExportRow) -> Iterator[tuple[str, str]]:
-    """The texts of a record that a benchmark could be in."""
+    """Yield the texts of a record that a benchmark could be in, each with its name."""
     for part, text in (("prompt", row.prompt), ("answer", row.answer), ("rejected", row.rejected)):
         if text:
             yield part, text

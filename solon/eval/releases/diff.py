@@ -33,7 +33,14 @@ _FIGURES = ("margin", "confidence", "soft_label")
 
 
 class Change(BaseModel):
-    """One record. `before` and `after`: its ids on either side."""
+    """One record that differs between two releases.
+
+    Attributes:
+        seed: id of its seed.
+        before: id of the record in the first release; None where it was added.
+        after: id of the record in the second; None where it was dropped.
+        reasons: why, in words.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,7 +51,17 @@ class Change(BaseModel):
 
 
 class ReleaseDiff(BaseModel):
-    """`reasons` counts them over all changes."""
+    """What changed from one release to another, or to the store as it is now.
+
+    Attributes:
+        a: name of the first release.
+        b: name of the second, or `the store now`.
+        same: records that are in both and did not change.
+        added: records that only the second has.
+        dropped: records that only the first has.
+        changed: records that both have, and that differ.
+        reasons: how often each reason was given, over all changes, the commonest first.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,7 +75,10 @@ class ReleaseDiff(BaseModel):
 
 
 def diff_releases(store: Store, a: Path, b: Path | None = None) -> ReleaseDiff:
-    """Compare item by item; without `b`, with what the same options would release now."""
+    """Return what changed from release `a` to release `b`, item by item.
+
+    Without `b` it is compared with what the same options would release now.
+    """
     manifest = read_manifest(a)
     before = {row["lineage"]["item"]: row for row in read_rows(a)}
     if b is not None:

@@ -51,7 +51,13 @@ _SUFFIX = {"csv": ".csv", "csv-spreadsheet": ".csv", "parquet": ".parquet"}
 
 
 class Check(BaseModel):
-    """One thing that a verification looked at."""
+    """One thing that a verification looked at.
+
+    Attributes:
+        name: what was looked at.
+        passed: whether it is as it should be.
+        told: what was seen, in words.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,7 +67,13 @@ class Check(BaseModel):
 
 
 class Verification(BaseModel):
-    """`passed` only where every check did."""
+    """What the verification of a release found.
+
+    Attributes:
+        release: its name.
+        passed: True only where every check passed.
+        checks: in the order in which they were made.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -86,19 +98,27 @@ def create_release(
     gate: Gate | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Freeze what an export would write now; returns the manifest. Where an earlier call was ended between the seal of
-    this release and its place, what that one sealed is put there.
+    """Freeze what an export would write now into a folder, and return the manifest.
+
+    Where an earlier call was ended between the seal of this release and its place, what that one sealed is
+    put there.
 
     Args:
-        constitution, as_of: only what was accepted under this version, or stood at the end of that day, as for an
-            export; run_id, all_runs: as for an export.
-        gate: benchmarks that the release must be clean of. What it leaves out is noted row by row, so that the
-            release can be verified without the benchmarks.
+        name: of the release.
+        folder: where it goes; it must not exist.
+        format: name of the export format.
+        constitution, as_of: only what was accepted under this version, or stood at the end of that day, as
+            for an export.
+        run_id, recipe, all_runs: as for an export.
+        actor: who makes it, for the store's log.
+        created_at: time of making, in seconds since 1970; None: now.
+        gate: benchmarks that the release must be clean of. What it leaves out is noted row by row, so that
+            the release can be verified without the benchmarks.
         options: of `solon.formats.exports.export`.
 
     Raises:
-        UsageError: the name is taken or no name, the folder exists, there is no such version, or another process is
-            making this release.
+        UsageError: the name is taken or no name, the folder exists, there is no such version, or another
+            process is making this release.
         SolonError: it was sealed and cannot be put in its place; the same call goes on.
         Contaminated: a record holds a text of a benchmark, and the gate does not drop it.
     """
@@ -107,13 +127,13 @@ def create_release(
     which = find_wanted(
         store, run_id=run_id, recipe=recipe, constitution=constitution, as_of=as_of, all_runs=all_runs
     )
-    said = json.loads(json.dumps({"format": format, **which, **options}))
+    wanted = json.loads(json.dumps({"format": format, **which, **options}))
     with _explained(folder), _hold(scratch):
         if _is_sealed(store, name, scratch):
             manifest = read_manifest(scratch)
         else:
             try:
-                manifest = _make(store, name, scratch, which, said, options, gate, created_at)
+                manifest = _make(store, name, scratch, which, wanted, options, gate, created_at)
                 _sync(*scratch.iterdir(), scratch)
                 sealed = {"sha256": _hash(scratch / MANIFEST), "records": manifest["rows"]["records"]}
                 releasing.mark_release(store, name, (row["id"] for row in read_rows(scratch)), actor, sealed)
@@ -122,7 +142,7 @@ def create_release(
                     shutil.rmtree(scratch, ignore_errors=True)
                 raise
         _put(scratch, folder)
-    if manifest["options"] != said:
+    if manifest["options"] != wanted:
         raise UsageError(
             f"{folder} holds the release {name!r} as it was sealed by an earlier command with other options",
             next_step="choose another name for a release with these",
@@ -256,7 +276,10 @@ def _freeze(
 
 
 def verify_release(store: Store, folder: Path) -> Verification:
-    """Check hashes and the seal, then rebuild every file from the store and compare the bytes."""
+    """Return whether a release is what was sealed, and whether it can be rebuilt.
+
+    Hashes and the seal are checked; then every file is rebuilt from the store and compared byte by byte.
+    """
     manifest = read_manifest(folder)
     name = str(manifest["name"])
     with store.connect() as connection:
@@ -270,34 +293,38 @@ def verify_release(store: Store, folder: Path) -> Verification:
     for file in (*manifest["export"]["files"], *lock):
         path = folder / file["path"]
         same = path.is_file() and _hash(path) == file["sha256"]
-        told = "as released" if same else "changed" if path.is_file() else "not there"
-        checks.append(Check(name=f"file {file['path']}", passed=same, told=told))
+        seen = "as released" if same else "changed" if path.is_file() else "not there"
+        checks.append(Check(name=f"file {file['path']}", passed=same, told=seen))
     if rows_ok:
         checks += _rebuild(store, folder, manifest)
     return Verification(release=name, passed=all(check.passed for check in checks), checks=tuple(checks))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """`release.json` of a folder.
+    """Return what `release.json` of a folder holds.
 
     Raises:
         UsageError: there is none, or it is none of ours.
     """
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{folder} is no release: {MANIFEST} cannot be read", next_step="name the folder of a release"
         ) from error
-    if not isinstance(found, dict) or found.get("release") != FORMAT:
+    if not isinstance(manifest, dict) or manifest.get("release") != FORMAT:
         raise UsageError(
             f"{folder}: a release of another format", next_step="verify it with the Solon that made it"
         )
-    return found
+    return manifest
 
 
 def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """The frozen rows of a release."""
+    """Yield the frozen rows of a release.
+
+    Raises:
+        UsageError: they cannot be read.
+    """
     try:
         with (folder / ROWS).open(encoding="utf-8") as stream:
             for line in stream:
@@ -309,7 +336,7 @@ def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def freeze_row(row: ExportRow) -> dict[str, Any]:
-    """A record without its texts, and one hash over them."""
+    """Return a record without its texts, and with one hash over them."""
     content = {f.name: getattr(row, f.name) for f in fields(ExportRow) if f.name not in TEXTS}
     texts = json.dumps([getattr(row, name) for name in TEXTS], sort_keys=True, ensure_ascii=True)
     return {**content, "texts_sha256": hashlib.sha256(texts.encode()).hexdigest()}
@@ -362,8 +389,8 @@ def _rebuild(store: Store, folder: Path, manifest: dict[str, Any]) -> list[Check
     with tempfile.TemporaryDirectory(prefix="solon-release-") as scratch:
         file = Path(scratch) / f"{manifest['name']}{_SUFFIX.get(form, '.jsonl')}"
         rows, left_out = restored.read(store, folder), manifest["left_out_before"]
-        made = export(rows, format=form, path=file, left_out=left_out, refuse=restored.ask, **options)
-        rebuilt = {Path(f.path).name: f.sha256 for f in made.files}
+        summary = export(rows, format=form, path=file, left_out=left_out, refuse=restored.ask, **options)
+        rebuilt = {Path(f.path).name: f.sha256 for f in summary.files}
     released = {f["path"]: f["sha256"] for f in manifest["export"]["files"]}
     same = rebuilt == released
     why = "the same bytes, from the store"
@@ -425,18 +452,18 @@ def _check_seal(entry: dict[str, Any] | None, folder: Path) -> Check:
     if entry is None:
         return Check(name="seal", passed=False, told="this store's log knows no release of this name")
     same = _seals(entry, folder)
-    told = (
+    seen = (
         f"sealed {moment(entry['at'])}"
         if same
         else f"{MANIFEST} is not what was sealed {moment(entry['at'])}"
     )
-    return Check(name="seal", passed=same, told=told)
+    return Check(name="seal", passed=same, told=seen)
 
 
 def _check_log(store: Store, head: str) -> Check:
     report = audit_log.verify(store, None if head == audit_log.START else head)
-    told = f"{report.entries} entries, intact" if report.intact else report.problem
-    return Check(name="log", passed=report.intact, told=told)
+    seen = f"{report.entries} entries, intact" if report.intact else report.problem
+    return Check(name="log", passed=report.intact, told=seen)
 
 
 def _versions(store: Store, folder: Path, frozen: _Frozen) -> dict[str, Any]:
@@ -460,7 +487,9 @@ def _lock() -> str:
     import platform
     from importlib import metadata
 
-    named = {str(found.metadata["Name"]).lower(): found.version for found in metadata.distributions()}
+    named = {
+        str(installed.metadata["Name"]).lower(): installed.version for installed in metadata.distributions()
+    }
     lines = [f"{name}=={version}" for name, version in sorted(named.items())]
     return "\n".join([f"# Python {platform.python_version()}", *lines]) + "\n"
 
@@ -469,13 +498,13 @@ def _environment() -> dict[str, str]:
     """Versions of what shapes the bytes."""
     from importlib import metadata
 
-    found = {}
+    versions = {}
     for name in ("solon", "pyarrow", "sqlalchemy", "pydantic"):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _spell(summary: ExportSummary) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Run the real graph over recorded panels: their verdicts come with the seeds, all else is as in a run."""
+"""Run the real graph over recorded panels: their verdicts come with the seeds, and all else is as in any run."""
 
 from __future__ import annotations
 
@@ -26,10 +26,17 @@ ROUNDS = 20
 
 
 def run_graph(items: Sequence[RecordedItem], model: ConsensusModel, policy: str) -> list[Routed]:
-    """Send recorded pairs through a run in a scratch store; what comes back was read from that store.
+    """Send recorded pairs through a run in a scratch store, and return what the graph did with each.
 
-    The recorded people are the experts: they answer what waits, the answers are learned from as in any run, and the run
-    goes on until nothing waits for them.
+    The recorded people are the experts: they answer what waits, the answers are learned from as in any run,
+    and the run goes on until nothing waits for them.
+
+    Args:
+        model: the consensus by which the verdicts are judged for the result.
+        policy: of routing, as `replay` takes it.
+
+    Raises:
+        UsageError: the file does not record pairs.
     """
     if set(model.outcomes) != {"A", "B"}:
         raise UsageError(
@@ -77,9 +84,9 @@ def _answer(project: Workspace, gold: Mapping[str, str | None]) -> set[str]:
         if not waiting:
             break
         for review in waiting:
-            said = gold[names[review.item_id]]
+            outcome = gold[names[review.item_id]]
             asked.add(names[review.item_id])
-            chosen = review.candidates["AB".index(said)] if said in ("A", "B") else None
+            chosen = review.candidates["AB".index(outcome)] if outcome in ("A", "B") else None
             answer = {"choice": "prefer", "candidate": chosen} if chosen else {"choice": "tie"}
             decide(project.store, review.id, answer, actor="expert:recorded", channel="replay", counts=True)
         project.resume()
@@ -89,7 +96,7 @@ def _answer(project: Workspace, gold: Mapping[str, str | None]) -> set[str]:
 
 
 def recorded_verdicts(item: RecordedItem) -> list[dict[str, Any]]:
-    """The verdicts of a recorded item as a seed's column `verdicts`."""
+    """Return the verdicts of a recorded item as a seed's column `verdicts`."""
     return [
         {
             "judge": verdict.judge,

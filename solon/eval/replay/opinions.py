@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """One answer and what the panel thought under the version that the item was pinned to."""
+    """One answer of a person, and what the panel thought under the version that the item was pinned to.
+
+    Attributes:
+        answer: of the person.
+        consensus: what the panel thought.
+        votes: that it rests on.
+    """
 
     answer: Answer
     consensus: Consensus
@@ -26,37 +32,38 @@ class Opinion:
 
     @property
     def agrees(self) -> bool:
-        """Tie, both_bad, edit and reject are disagreement with whatever the panel would have accepted."""
+        """Whether the person's outcome is the panel's best one; a tie, both_bad and an edit never are."""
         return self.answer.outcome == self.consensus.best
 
 
 def counted(answers: Sequence[Answer]) -> list[Answer]:
-    """The first blind answer of each person on each set of candidates; nothing without an expert's token."""
-    found: dict[tuple[str, Shown], Answer] = {}
+    """Return the first blind answer of each person on each set of candidates; none without an expert's token."""
+    first: dict[tuple[str, Shown], Answer] = {}
     for answer in answers:
         if answer.counts:
-            found.setdefault((answer.actor, answer.what), answer)
-    return list(found.values())
+            first.setdefault((answer.actor, answer.what), answer)
+    return list(first.values())
 
 
 def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opinion]:
-    """Answers on candidates that the panel gave at least one verdict on.
+    """Return the answers on candidates that the panel gave at least one verdict on, each with the panel's
+    opinion.
 
-    An item keeps the consensus version that it was routed under once a person has decided it, and audits teach
-    nothing: no answer is compared with a version that learned from it.
+    An item keeps the consensus version that it was routed under once a person has decided it, and audits
+    teach nothing: no answer is compared with a version that learned from it.
     """
     votes = evaluation.votes_for(connection, [answer.what for answer in answers])
     against = against_on(connection, [answer.shown for answer in answers])
     payloads = evaluation.consensus_of_items(connection, sorted({answer.item_id for answer in answers}))
     models: dict[str, ConsensusModel] = {}
-    found = []
+    opinions = []
     for answer in answers:
         cast = votes[answer.what]
         if not cast:
             continue
         model = _model(models, payloads[answer.item_id])
-        found.append(Opinion(answer, judge_item(model, cast, against=against[answer.shown]), cast))
-    return found
+        opinions.append(Opinion(answer, judge_item(model, cast, against=against[answer.shown]), cast))
+    return opinions
 
 
 def _model(known: dict[str, ConsensusModel], payload: dict[str, Any]) -> ConsensusModel:
@@ -67,15 +74,16 @@ def _model(known: dict[str, ConsensusModel], payload: dict[str, Any]) -> Consens
 
 
 def overlaps(answers: Sequence[Answer]) -> dict[frozenset[str], dict[str, str]]:
-    """What several people said independently of the same candidates: set -> actor -> outcome.
+    """Return what several people said independently of the same candidates: set of candidates -> actor ->
+    outcome.
 
     Outcomes are put in one order of the candidates, whichever way each review showed them.
     """
-    found: dict[frozenset[str], dict[str, str]] = {}
+    outcomes: dict[frozenset[str], dict[str, str]] = {}
     for answer in answers:
         canonical = tuple(sorted(answer.shown))
-        said = answer.outcome
-        if said in ("A", "B") and answer.candidate_id in canonical:
-            said = "AB"[canonical.index(answer.candidate_id)]
-        found.setdefault(frozenset(canonical), {}).setdefault(answer.actor, said)
-    return {shown: said for shown, said in found.items() if len(said) >= 2}
+        outcome = answer.outcome
+        if outcome in ("A", "B") and answer.candidate_id in canonical:
+            outcome = "AB"[canonical.index(answer.candidate_id)]
+        outcomes.setdefault(frozenset(canonical), {}).setdefault(answer.actor, outcome)
+    return {shown: outcome for shown, outcome in outcomes.items() if len(outcome) >= 2}

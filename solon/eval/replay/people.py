@@ -1,4 +1,6 @@
-"""The recorded people of a replay: as reviewers who answer what is sent to them, as a ceiling, as a crowd."""
+"""What the recorded people of a replay are worth: as reviewers who are asked, as a ceiling for any panel, as
+a crowd.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,15 @@ def measure_reviewers(
     recording: Recording, items: Sequence[RecordedItem], ballots: Ballots, gold: Ints, kind: str, labels: int,
     shares: Sequence[float], seed: int, correlation: float,
 ) -> dict[str, Any]:  # fmt: skip
-    """What the reviews of one `kind` of reviewer would be worth; `why_not` where too few people answered."""
+    """Return what the reviews of one kind of reviewer would be worth; `why_not` says where too few people
+    answered.
+
+    Args:
+        kind: `oracle` (always right), `single` (one place in the list of people) or `worker` (another person
+            each time).
+        labels: decisions known beforehand.
+        shares: of the items that the reviewer is asked about.
+    """
     seeds = 21
     base: dict[str, Any] = {"kind": kind}
     if kind == "oracle":
@@ -68,7 +78,7 @@ def measure_reviewers(
             "why_not": f"{known} items have three people of whom the other two agree; 20 are asked"
         }
     pilot = max(labels, min(PILOT, known // 3))
-    found = trust.measure_reviewer(
+    figures_of_reviews = trust.measure_reviewer(
         ballots,
         answers,
         others,
@@ -78,7 +88,7 @@ def measure_reviewers(
         seed=seed,
         correlation=correlation,
     )
-    return base | {"scored_against": "the other two people, where they agree"} | found
+    return base | {"scored_against": "the other two people, where they agree"} | figures_of_reviews
 
 
 def _crowd_worker(
@@ -96,7 +106,7 @@ def _crowd_worker(
     parts = []
     for s in range(CROWD_SPLITS):
         rng = np.random.default_rng(2000 + seed + s)
-        rest, said, other = (
+        rest, answers, other = (
             [],
             np.full(len(items), -1, dtype=np.int64),
             np.full(len(items), -1, dtype=np.int64),
@@ -107,23 +117,23 @@ def _crowd_worker(
                 rest.append(item.verdicts)
                 continue
             who, second = rng.choice(len(cast), 2, replace=False)
-            said[row], other[row] = index[cast[who].outcome], index[cast[second].outcome]
+            answers[row], other[row] = index[cast[who].outcome], index[cast[second].outcome]
             rest.append(tuple(v for v in item.verdicts if v is not cast[who]))
         ballots = collect(rest, recording.outcomes)
         parts.append(
             trust.measure_reviewer(
-                ballots, said[None], other[None], gold[None], labels=max(labels, min(PILOT, len(items) // 3)),
+                ballots, answers[None], other[None], gold[None], labels=max(labels, min(PILOT, len(items) // 3)),
                 budgets=shares, seed=seed + s, correlation=0.0,
             )
         )  # fmt: skip
     out = dict(parts[0]) | {"scored_against": "gold", "seeds": len(parts)}
     out["panel_alone"] = float(np.mean([p["panel_alone"] for p in parts]))
     for share in shares:
-        found = [p[f"{share:g}"] for p in parts]
-        gains = [f["accuracy"] - p["panel_alone"] for f, p in zip(found, parts, strict=True)]
+        measured = [p[f"{share:g}"] for p in parts]
+        gains = [f["accuracy"] - p["panel_alone"] for f, p in zip(measured, parts, strict=True)]
         out[f"{share:g}"] = {
-            "accuracy": float(np.mean([f["accuracy"] for f in found])),
-            "taken_as_truth": float(np.mean([f["taken_as_truth"] for f in found])),
+            "accuracy": float(np.mean([f["accuracy"] for f in measured])),
+            "taken_as_truth": float(np.mean([f["taken_as_truth"] for f in measured])),
             "gain": float(np.mean(gains)),
             "gain_range": [min(gains), max(gains)],
         }
@@ -131,16 +141,16 @@ def _crowd_worker(
 
 
 def find_ceiling(items: Sequence[RecordedItem], recording: Recording) -> dict[str, Any]:
-    """How often two of the people agree, and the best that anything could agree with one of them."""
-    found = measure_ceiling([i.human[:10] for i in items], outcomes=len(recording.outcomes), draws=300)
+    """Return how often two of the people agree, and the best that anything could agree with one of them."""
+    ceiling = measure_ceiling([i.human[:10] for i in items], outcomes=len(recording.outcomes), draws=300)
     return {
-        "pairwise": found.agreement, "ci": list(found.interval), "items": found.items,
-        "single": found.single, "single_ci": list(found.single_interval),
+        "pairwise": ceiling.agreement, "ci": list(ceiling.interval), "items": ceiling.items,
+        "single": ceiling.single, "single_ci": list(ceiling.single_interval),
     }  # fmt: skip
 
 
 def measure_crowd(items: Sequence[RecordedItem], recording: Recording, gold: Ints) -> dict[str, Any]:
-    """How right the workers are together, by Dawid and Skene's model and by MACE."""
+    """Return how right the workers are together, by Dawid and Skene's model and by MACE."""
     index = {o: i for i, o in enumerate(recording.outcomes)}
     rows = [
         (row, v.judge, index[v.outcome])
@@ -154,11 +164,11 @@ def measure_crowd(items: Sequence[RecordedItem], recording: Recording, gold: Int
         len(items), len(workers), len(index),
     )  # fmt: skip
     out: dict[str, Any] = {}
-    for name, found in (("dawid_skene", dawid_skene(crowd)), ("mace", mace(crowd))):
-        right = figures.score_right(found.posterior, gold)
+    for name, aggregate in (("dawid_skene", dawid_skene(crowd)), ("mace", mace(crowd))):
+        right = figures.score_right(aggregate.posterior, gold)
         out[name] = {
             "accuracy": float(right.mean()),
             "ci": list(mean_interval(right)),
-            "rounds": found.rounds,
+            "rounds": aggregate.rounds,
         }
     return out

@@ -1,8 +1,9 @@
-"""Recorded judge panels with human answers, read from JSON lines. Knows the file formats, no statistics.
+"""Recorded judge panels with human answers, read from JSON lines. It knows the file formats, and no
+statistics.
 
-Four shapes are told apart row by row: pairwise verdicts (``judges: {name: {verdict, order, ...}}``),
-samples of scores (``judges: {name: [[...] per response]}``), crowd labels (``labels: [[worker, label]]``)
-and crowd lists with an expert's label (``crowd``, ``gold_expert``).
+There are four shapes of a row: pairwise verdicts (``judges: {name: {verdict, order, ...}}``), samples of
+scores (``judges: {name: [[...] per response]}``), crowd labels (``labels: [[worker, label]]``) and crowd
+lists with an expert's label (``crowd``, ``gold_expert``).
 """
 
 from __future__ import annotations
@@ -28,7 +29,16 @@ _UNSURE = {"unsure", "unknown", "n/a", "na", "", "none", "null"}
 
 @dataclass(frozen=True, slots=True)
 class RecordedItem:
-    """One item: its verdicts, what the people said, and the answer that counts (None: no agreed answer)."""
+    """One item of a recording.
+
+    Attributes:
+        id: of the item, or its line.
+        verdicts: of the judges; of a file of crowd labels, of the workers.
+        gold: the answer that counts; None where there is no agreed one.
+        human: what the people said, one outcome each.
+        subset: name of the part of the file that it belongs to; may be empty.
+        people: who said it, one for each of `human`; empty where nobody is named.
+    """
 
     id: str
     verdicts: tuple[Vote, ...]
@@ -40,7 +50,15 @@ class RecordedItem:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A file of one kind. ``kind``: pair | scores | labels. ``dirt``: what was odd in it, with counts."""
+    """A file of recorded verdicts, all of one kind.
+
+    Attributes:
+        file: its name.
+        kind: `pair`, `scores` or `labels`.
+        outcomes: what was chosen from.
+        items: in the order of the file.
+        dirt: what was odd in it, with counts.
+    """
 
     file: str
     kind: str
@@ -49,18 +67,22 @@ class Recording:
     dirt: Mapping[str, int] = field(default_factory=dict)
 
     def judges(self) -> tuple[str, ...]:
-        """Names of all seats in the file, sorted."""
+        """Return the names of all seats in the file, sorted."""
         return tuple(sorted({v.seat for item in self.items for v in item.verdicts}))
 
 
 def load(
     path: str | Path, *, panel: Sequence[str] | None = None, subset: str | None = None, seed: int = 0
 ) -> Recording:
-    """Read a recording. Bad lines raise UsageError with file and line; odd values are counted as dirt.
+    """Return a recording. Odd values are counted as dirt.
 
-    ``panel``: names of judges; one without ``#`` takes every order and run of that judge. ``subset``:
-    keeps the rows whose ``subset`` contains this text. ``seed`` shuffles the responses of score files,
-    whose right answer is always recorded first.
+    Args:
+        panel: names of judges; one without ``#`` takes every order and run of that judge. None: all.
+        subset: keeps the rows whose ``subset`` contains this text.
+        seed: shuffles the responses of score files, whose right answer is always recorded first.
+
+    Raises:
+        UsageError: a line is bad (naming file and line), no row is left, or there is no such judge.
     """
     path = Path(path)
     dirt: Counter[str] = Counter()
@@ -84,7 +106,11 @@ def load(
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a recording, each with an `id`. Raises UsageError naming file and line."""
+    """Yield the objects of a recording, each with an `id`.
+
+    Raises:
+        UsageError: naming file and line.
+    """
     try:
         handle = path.open(encoding="utf-8")
     except OSError as error:
@@ -126,7 +152,7 @@ def _wanted(path: Path, rows: Sequence[Mapping[str, Any]], panel: Sequence[str] 
     if not panel:
         return None
     known = {name for row in rows for name in (row.get("judges") or {})}
-    found: set[str] = set()
+    chosen: set[str] = set()
     for name in panel:
         matches = {k for k in known if k == name or ("#" not in name and _seat(k)[1] == name)}
         if not matches:
@@ -134,8 +160,8 @@ def _wanted(path: Path, rows: Sequence[Mapping[str, Any]], panel: Sequence[str] 
             raise UsageError(
                 f"{path}: no judge named {name!r}", next_step=f"judges in the file, among others: {some}"
             )
-        found |= matches
-    return found
+        chosen |= matches
+    return chosen
 
 
 def _seat(name: str) -> tuple[str, str, str, int]:
@@ -181,12 +207,12 @@ def _pair(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], s
         if outcome is None:
             dirt["verdict is none"] += 1
         a, b = _number(entry.get("score_a")), _number(entry.get("score_b"))
-        said = str(entry.get("order") or order)
+        seen_order = str(entry.get("order") or order)
         verdicts.append(
             Vote(
                 judge=voter,
                 seat=seat,
-                order=said if said in ("AB", "BA") else "",
+                order=seen_order if seen_order in ("AB", "BA") else "",
                 sample=run,
                 outcome=outcome or ABSTAIN,
                 scores=(a, b) if a is not None and b is not None else None,
@@ -229,11 +255,11 @@ def _scores(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str],
 
 
 def _labels(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str], seed: int) -> RecordedItem:
-    given = row.get("labels")
-    if given is None:
-        given = [[f"rater-{i:03d}", label] for i, label in enumerate(row.get("crowd") or ())]
+    entries = row.get("labels")
+    if entries is None:
+        entries = [[f"rater-{i:03d}", label] for i, label in enumerate(row.get("crowd") or ())]
     verdicts = []
-    for entry in given:
+    for entry in entries:
         if not isinstance(entry, list | tuple) or len(entry) != 2:
             dirt["label is no pair of worker and label"] += 1
             continue

@@ -1,4 +1,5 @@
-"""Replays recorded panels with recorded people as the experts: what would Solon have asked, and been worth?
+"""Replay recorded panels with recorded people as the experts: what Solon would have asked, and what that was
+worth.
 
 Reading is in ``recorded``, statistics in ``solon.consensus``; this module joins them into one report.
 """
@@ -33,8 +34,14 @@ _POLICY = re.compile(rf"^{_PLAIN}$|^(certified)(?:\((0?\.[0-9]+)(?:, *(0?\.[0-9]
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What the graph did with one recorded item: its consensus, and where routing sent it (accept, review, ...).
-    ``asked``: of the recorded people, sooner or later; ``final``: the outcome of its record.
+    """What the graph did with one recorded item.
+
+    Attributes:
+        item: id of the item.
+        consensus: what the panel thinks of it.
+        route: where routing sent it (accept, review, ...).
+        asked: whether the recorded people were asked about it, sooner or later.
+        final: `A` or `B`, which its record chose; None where it chose neither.
     """
 
     item: str
@@ -54,11 +61,24 @@ def replay(
     delta: float = 0.1, policy: str = "never", seed: int = 0, seeds: int = 100, splits: int = 200,
     plots: str | Path | None = None, run_graph: RunGraph | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """One report of a recorded file, ready for JSON. Raises UsageError for a file or option that makes no sense.
+    """Return one report of a recorded file, ready for JSON: what Solon would have asked, and what that had
+    been worth.
 
-    ``labels``: decisions known beforehand. ``alpha``: None certifies at .10 and .20. ``seeds``: random
-    draws of labels (at least 20). ``splits``: of the certification. ``run_graph``: without it verdicts are
-    judged directly, and the report says so.
+    Args:
+        panel, subset: as of ``recorded.load``.
+        labels: decisions known beforehand.
+        reviewer: ``oracle``, ``single`` or ``worker``, see ``people.measure_reviewers``.
+        budget: shares of the items that people are asked about.
+        alpha: of the certification; None certifies at .10 and .20.
+        delta: of the certification.
+        policy: of routing.
+        seeds: random draws of labels (at least 20).
+        splits: random halves of the certification.
+        plots: folder to draw into; None: no plots.
+        run_graph: runs the real graph; without it verdicts are judged directly, and the report says so.
+
+    Raises:
+        UsageError: a file or option makes no sense.
     """
     _check(reviewer, budget, policy, seeds)
     recording = load(path, panel=panel, subset=subset, seed=seed)
@@ -220,9 +240,9 @@ def _policy(
         asked[np.argsort(top[test], kind="stable")[:count]] = True
     elif name in ("pilot", "certified"):
         held = train[len(fitted) :]
-        found = certify(top[held], (right[held] > 0.999).astype(np.float64), alpha=alpha, delta=delta)
-        out["certificate"] = found.to_json()
-        asked = top[test] < found.threshold if found.threshold is not None else ~asked
+        certificate = certify(top[held], (right[held] > 0.999).astype(np.float64), alpha=alpha, delta=delta)
+        out["certificate"] = certificate.to_json()
+        asked = top[test] < certificate.threshold if certificate.threshold is not None else ~asked
     final = np.where(asked, 1.0, right[test])
     kept = right[test][~asked]
     out |= {
@@ -249,14 +269,14 @@ def _graph(
     strength = np.zeros((len(items), len(recording.outcomes)))
     routes: dict[str, int] = {}
     for row, item in enumerate(items):
-        found = results.get(item.id)
-        if found is not None:
-            strength[row] = [found.consensus.posterior.get(o, 0.0) for o in recording.outcomes]
-            routes[found.route] = routes.get(found.route, 0) + 1
+        routed = results.get(item.id)
+        if routed is not None:
+            strength[row] = [routed.consensus.posterior.get(o, 0.0) for o in recording.outcomes]
+            routes[routed.route] = routes.get(routed.route, 0) + 1
     right = figures.score_right(strength, gold)
     score = figures.gap(strength)
     final = np.array([float(results[i.id].final == i.gold) if i.id in results else 0.0 for i in items])
-    asked = sum(found.asked for found in results.values())
+    asked = sum(routed.asked for routed in results.values())
     return {
         "with_experts": {"asked": asked, "accuracy": float(final.mean()), "ci": list(mean_interval(final))},
         "items": len(results), "missing": missing[:20], "routes": routes, "accuracy": float(right.mean()),

@@ -20,7 +20,14 @@ PRECISION = np.array([0.1, 0.1])
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """Two answers by different authors. `won`: share of the verdicts for the first, in [0, 1]."""
+    """Two answers by different authors that were compared.
+
+    Attributes:
+        first: author of the first answer.
+        second: author of the second answer.
+        lengths: characters of the first and of the second.
+        won: share of the verdicts for the first, in [0, 1].
+    """
 
     first: str
     second: str
@@ -29,8 +36,14 @@ class Duel:
 
 
 class WinRate(BaseModel):
-    """`raw`: how often this author's answers were preferred to others'; `controlled`: the same at equal length, by a
-    logistic model of author and length (after Dubois et al. 2024, "Length-Controlled AlpacaEval")."""
+    """How often an author's answers win.
+
+    Attributes:
+        name: of the author.
+        raw: how often the author's answers were preferred to those of others.
+        controlled: the same at equal length, by a logistic model of author and length (after Dubois et al.
+            2024, "Length-Controlled AlpacaEval").
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,16 +53,16 @@ class WinRate(BaseModel):
 
 
 def measure_wins(duels: Sequence[Duel], seed: int = 0) -> tuple[WinRate, ...]:
-    """Of every author against all others; nothing where all answers have one author."""
-    found = []
+    """Return the win rate of every author against all others; none where all answers have one author."""
+    rates = []
     for name in sorted({author for duel in duels for author in (duel.first, duel.second)}):
         own = [duel for duel in duels if name in (duel.first, duel.second)]
         won = np.array([duel.won if duel.first == name else 1.0 - duel.won for duel in own])
         longer = np.array([_longer(duel, name) for duel in own])
-        found.append(
+        rates.append(
             WinRate(name=name, raw=rate(float(won.sum()), len(own)), controlled=_control(won, longer, seed))
         )
-    return tuple(found)
+    return tuple(rates)
 
 
 def _longer(duel: Duel, name: str) -> float:

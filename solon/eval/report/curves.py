@@ -26,7 +26,12 @@ POINTS = 60
 
 
 class Step(BaseModel):
-    """One point: what was said or fitted (`x`), and the agreement found."""
+    """One point of a curve.
+
+    Attributes:
+        x: the mean confidence that was told, or the number of decisions that were learned from.
+        agreement: with the experts, as it was found there.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,15 +40,26 @@ class Step(BaseModel):
 
 
 class Curves(BaseModel):
-    """Over blind answers to reviews that were drawn at random among all items: routed ones are harder than the rest,
-    audits easier. Where there are audits only, over those.
+    """How well the panel's confidence fits its agreement with experts, and how that grew with what it
+    learned.
+
+    The answers are blind ones to reviews that were drawn at random among all items; where there are only
+    audits, to these. Reviews that were routed to people are left out, because they are harder than the rest.
 
     Attributes:
-        n: such answers; of: what they were drawn among, `all items` or `accepted records`.
-        calibration: mean confidence of a bin against agreement in it.
+        n: answers that the curves rest on.
+        of: what they were drawn among, `all items` or `accepted records`.
+        calibration: mean confidence of a bin against the agreement in it.
         risk_coverage: (share accepted, share wrong among them), the most confident first.
-        learning: decisions that fitted a consensus version, against its agreement on held-out decisions, the same
-            for all versions; the first is the prior.
+        ece: expected calibration error; None without answers.
+        ece_interval: its 95% bootstrap interval; None without answers.
+        brier: mean squared error of the confidences; None without answers.
+        brier_interval: its 95% bootstrap interval; None without answers.
+        auroc: chance that an answer on which both agree has the higher confidence than one on which they do
+            not; None where it is not defined.
+        aurc: area under the risk-coverage curve; None without answers.
+        learning: decisions that fitted a consensus version, against its agreement on held-out decisions, the
+            same for all versions; the first is the prior.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,7 +78,10 @@ class Curves(BaseModel):
 
 
 def measure_curves(connection: Connection, runs: Sequence[RunRow], opinions: Sequence[Opinion]) -> Curves:
-    """The curves of these runs; the learning curve is that of the newest run for which anything was learned."""
+    """Return the curves of these runs.
+
+    The learning curve is that of the newest run for which anything was learned.
+    """
     whole = [o for o in opinions if o.answer.rule in DRAWN_RULES]
     drawn = whole or [o for o in opinions if o.answer.rule == AUDIT_RULE]
     score = np.array([o.consensus.confidence for o in drawn])
@@ -115,7 +134,7 @@ def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Op
         models.append((version.decisions, ConsensusModel.from_json(payload)))
     steps = []
     for fitted, model in models:
-        said = [judge_item(model, o.votes).best for o in test]
-        hits = sum(best == o.answer.outcome for best, o in zip(said, test, strict=True))
+        best_of = [judge_item(model, o.votes).best for o in test]
+        hits = sum(best == o.answer.outcome for best, o in zip(best_of, test, strict=True))
         steps.append(Step(x=float(fitted), agreement=rate(hits, len(test))))
     return tuple(steps)

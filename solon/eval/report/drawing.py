@@ -12,7 +12,14 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 44
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A point; `low` and `high` draw its interval."""
+    """One point of a series.
+
+    Attributes:
+        x: place on the horizontal axis.
+        y: place on the vertical axis.
+        low: lower end of its interval; None: no interval is drawn.
+        high: upper end of its interval; None: no interval is drawn.
+    """
 
     x: float
     y: float
@@ -22,7 +29,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Points joined by a line. `style`: main, other (dashed) or steps."""
+    """Points joined by a line.
+
+    Attributes:
+        name: shown in the legend where there are several series.
+        points: from left to right.
+        style: `main`, `other` (dashed) or `steps`.
+    """
 
     name: str
     points: tuple[Point, ...]
@@ -31,7 +44,20 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Ranges `x` and `y`; `x_ticks`: six even ones without; `lines`: horizontal, named; `diagonal`: x equals y."""
+    """What one plot shows.
+
+    Attributes:
+        title: read out in place of the picture.
+        x_label: below the horizontal axis.
+        y_label: beside the vertical axis.
+        series: drawn in their order.
+        x: range of the horizontal axis.
+        y: range of the vertical axis.
+        x_format: of the numbers at the horizontal axis.
+        x_ticks: where numbers stand at it; empty: six even places.
+        diagonal: whether the line where x equals y is drawn.
+        lines: horizontal lines, each with its name and height.
+    """
 
     title: str
     x_label: str
@@ -46,7 +72,7 @@ class Plot:
 
 
 def draw(plot: Plot) -> str:
-    """The plot as an SVG element, in classes that the page's style sheet colours."""
+    """Return the plot as an SVG element, in classes that the page's style sheet colours."""
     scale = _Scale(plot)
     parts = [
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.title, quote=True)}">',

@@ -20,7 +20,18 @@ WITHHELD = "(withheld: flagged by an expert)"
 
 
 class Example(BaseModel):
-    """A record at some level of confidence. Texts only where they were asked for."""
+    """A record at some level of confidence, for a report.
+
+    Attributes:
+        level: `low`, `middle` or `high`.
+        record: its id.
+        confidence: of the panel.
+        route: how it was settled.
+        provisional: whether it was accepted while no certificate was in force.
+        prompt: the request; None where no texts were asked for.
+        chosen: the accepted answer, or that it is withheld; None without texts.
+        rejected: the other answer of a pair, or that it is withheld; None without texts or a pair.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,16 +46,21 @@ class Example(BaseModel):
 
 
 def draw_examples(material: Material, accepted: Sequence[Accepted], with_texts: bool) -> tuple[Example, ...]:
-    """The first records of each level by id: ids are hashes, so this is a draw that nobody chose."""
+    """Return the first records of each level by id: ids are hashes, so this is a draw that nobody chose.
+
+    Args:
+        accepted: the records to draw from, in the order of their ids.
+        with_texts: read their texts too.
+    """
     wanted: list[tuple[str, Accepted]] = []
     for level, low, high in LEVELS:
         fitting = [row for row in accepted if row.confidence is not None and low <= row.confidence < high]
         wanted += [(level, row) for row in fitting[:EXAMPLES]]
     ids = {row.id for _, row in wanted}
     texts = {row.id: row for row in _rows(material) if row.id in ids} if with_texts else {}
-    found = []
+    examples = []
     for level, row in wanted:
-        found.append(
+        examples.append(
             Example(
                 level=level,
                 record=row.id,
@@ -54,7 +70,7 @@ def draw_examples(material: Material, accepted: Sequence[Accepted], with_texts: 
                 **(_texts(texts[row.id]) if row.id in texts else {}),
             )
         )
-    return tuple(found)
+    return tuple(examples)
 
 
 def _texts(row: ExportRow) -> dict[str, str | None]:

@@ -25,7 +25,13 @@ MACHINES = (LEGISLATOR, WEIGHTS)
 
 
 class Ballot(BaseModel):
-    """A lead's vote. `override`: for it although its impact is not green."""
+    """A lead's vote on an amendment.
+
+    Attributes:
+        by: pseudonym of the lead.
+        choice: what the lead voted.
+        override: True where the vote is for it although its impact is not green.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,10 +44,25 @@ class Amended(BaseModel):
     """A proposed change of law and what became of it.
 
     Attributes:
-        state: drafted | measured | ratified | rejected. verdict: green | red | grey; empty where nothing was measured.
-        unseen: change of the agreement with experts on decisions that its author could not see, paired.
-        before, after: that agreement under the old and the new law; None where nothing was measured.
-        cites, overrules: numbers of decisions. stale: records that it brought into doubt when it became law.
+        id: of the amendment.
+        kind: `constitution` or `rubric`.
+        name: of the document that it changes.
+        version: number of the version that it proposes.
+        state: `drafted`, `measured`, `ratified` or `rejected`.
+        verdict: on its impact, `green`, `red` or `grey`; empty where nothing was measured.
+        why: the verdict in words; empty with it.
+        before: agreement with experts under the old law, on decisions that its author could not see; None
+            where nothing was measured.
+        after: the same under the new law.
+        unseen: the difference of the two, paired.
+        proposer: pseudonym of a person, or the name of the machine that drafted it.
+        reason: that was given for it.
+        drafted: when.
+        closed: when it was ratified or rejected; empty while it is open.
+        cites: number of decisions that it rests on.
+        overrules: number of decisions that it declares wrong.
+        votes: of the leads.
+        stale: records that it brought into doubt when it became law.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,7 +88,11 @@ class Amended(BaseModel):
 
 
 def read_versions(connection: Connection, run_ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
-    """Every version of the names that items of the runs were pinned to; `items`: how many were, 0 for the others."""
+    """Return every version of the laws that items of the runs were pinned to, and all others of the same
+    names.
+
+    Each says under `items` how many items were pinned to it.
+    """
     return tuple(_version(row) for row in counts.law_history(connection, run_ids))
 
 
@@ -81,10 +106,15 @@ def _version(row: dict[str, Any]) -> dict[str, Any]:
 def read_amendments(
     connection: Connection, versions: Sequence[dict[str, Any]], pseudonym: Callable[[str], str]
 ) -> tuple[Amended, ...]:
-    """Amendments of those names in whatever state, the oldest first."""
+    """Return the amendments of the laws of those names in whatever state, the oldest first.
+
+    Args:
+        versions: of `read_versions`.
+        pseudonym: makes a name for a person.
+    """
     names = {(version["kind"], version["name"]) for version in versions}
-    found = [row for row in list_amendments(connection) if (row.kind, row.name) in names]
-    return tuple(_amended(connection, row, pseudonym) for row in reversed(found))
+    amendments = [row for row in list_amendments(connection) if (row.kind, row.name) in names]
+    return tuple(_amended(connection, row, pseudonym) for row in reversed(amendments))
 
 
 def _amended(connection: Connection, row: AmendmentRow, pseudonym: Callable[[str], str]) -> Amended:

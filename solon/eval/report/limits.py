@@ -1,4 +1,4 @@
-"""What a report does not know, in plain words, from its own figures."""
+"""What a reader of a report might believe and should not, in plain words, from the report's own figures."""
 
 from __future__ import annotations
 
@@ -25,37 +25,43 @@ def find_limits(
     drifting: Sequence[str] = (),
     stale: int = 0,
 ) -> tuple[str, ...]:
-    """One sentence for each thing that a reader might believe and should not.
+    """Return one sentence for each thing that a reader might believe and should not.
 
     Args:
+        counted: answers of experts that count.
         provisional: run -> records that were accepted while no certificate was in force.
+        money: what the runs cost; None where a price is not known.
+        with_texts: whether the report holds texts.
         drifting: where agreement fell over the weeks, and why that is said.
         stale: records whose law was amended since, and that were not judged again.
     """
-    found = [*_of_audits(audited, counted, provisional), *(f"Agreement fell {told}." for told in drifting)]
+    sentences = [
+        *_of_audits(audited, counted, provisional),
+        *(f"Agreement fell {where}." for where in drifting),
+    ]
     if stale:
-        found.append(
+        sentences.append(
             f"{stale} records are stale: their law was amended since, and they were not judged again. They are counted "
             "here, and no training format takes them."
         )
-    found += _of_experts(agreed, counted)
+    sentences += _of_experts(agreed, counted)
     if len({judge.model for judge in judged.judges}) == 1:
-        found.append("All judges are one model. Where it is wrong, they are wrong together.")
+        sentences.append("All judges are one model. Where it is wrong, they are wrong together.")
     if any(judge.own_family for judge in judged.judges):
-        found.append("Some judges judged answers of their own model family.")
+        sentences.append("Some judges judged answers of their own model family.")
     if money is None:
-        found.append("The cost is not known, because some model has no price in the configuration.")
-    found.append(
+        sentences.append("The cost is not known, because some model has no price in the configuration.")
+    sentences.append(
         "Agreement with experts is not truth: where the experts err, so does what was measured against them."
     )
-    found.append(
+    sentences.append(
         "A promise holds for the panel, law, prompts and kind of seeds that it was made with, and for nothing else."
     )
     if not with_texts:
-        found.append(
+        sentences.append(
             "This report holds no texts. What the records say was not shown to whoever reads only this."
         )
-    return tuple(found)
+    return tuple(sentences)
 
 
 def _of_audits(audited: Audit, counted: int, provisional: Mapping[str, int]) -> Iterator[str]:
@@ -69,8 +75,8 @@ def _of_audits(audited: Audit, counted: int, provisional: Mapping[str, int]) -> 
     for run in audited.runs:
         if not run.promised:
             waiting = provisional.get(run.name, 0)
-            told = f"{waiting} of its records are provisional, and " if waiting else ""
-            yield f"Run {run.name} has no certificate in force: {told}{run.promise:.0%} is an aim, not a promise."
+            also = f"{waiting} of its records are provisional, and " if waiting else ""
+            yield f"Run {run.name} has no certificate in force: {also}{run.promise:.0%} is an aim, not a promise."
         if run.state == "alarm":
             yield f"Audits of run {run.name} raised an alarm: {run.why}."
 

@@ -20,7 +20,7 @@ TEMPLATE = "report.html"
 
 
 def render_page(report: Report) -> str:
-    """The page, with its plots in it."""
+    """Return the report as an HTML page, with its plots in it."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -48,12 +48,12 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def spell_share(figure: Figure) -> str:
-    """A share in percent, or a dash."""
+    """Return a share in percent, or a dash."""
     return "\u2013" if figure.value is None else f"{figure.value:.1%}"
 
 
 def spell_interval(figure: Figure, percent: bool = True) -> str:
-    """The interval and n, or why there is no figure."""
+    """Return the interval and n in words, or why there is no figure."""
     if figure.value is None:
         return f"{figure.why}; n = {figure.n}"
     low, high = (f"{v:.1%}" if percent else f"{v:.2f}" for v in (figure.low, figure.high))
@@ -61,22 +61,22 @@ def spell_interval(figure: Figure, percent: bool = True) -> str:
 
 
 def spell_number(value: float | None, digits: int = 0) -> str:
-    """A number with thin spaces between thousands, or a dash."""
+    """Return a number with thin spaces between thousands, or a dash."""
     return "\u2013" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f")
 
 
 def _plots(report: Report) -> dict[str, Any]:
     from markupsafe import Markup
 
-    found = {}
+    plots = {}
     for name, plot in (
         ("calibration", _calibration(report)),
         ("risk", _risk(report)),
         ("learning", _learning(report)),
         ("time", _over_time(report)),
     ):
-        found[name] = Markup(draw(plot)) if plot is not None else None
-    return found
+        plots[name] = Markup(draw(plot)) if plot is not None else None
+    return plots
 
 
 def _calibration(report: Report) -> Plot | None:

@@ -43,11 +43,27 @@ class _Part(BaseModel):
 
 
 class RunPart(_Part):
-    """A run as it stands. `protocol`: what its configuration says about routing and panel. `versions`: of prompts,
-    graph and consensus -> items pinned to each. `models`: who answered, by role; `judges`: whose verdicts are in
-    force; both from what is stored, so that they are empty where people alone decide. `recorded`: verdicts that came
-    with the seeds. `stale`: records in doubt, since their law was amended and nobody judged them
-    again."""
+    """A run as it stands.
+
+    Attributes:
+        id: of the run.
+        recipe: that made its records.
+        seeds: name of the file of seeds.
+        started: when.
+        status: of the run.
+        states: number of items by state.
+        records: accepted records in force.
+        certified: those that were accepted under a certificate.
+        provisional: those that were accepted while no certificate was in force.
+        stale: records in doubt, since their law was amended and nobody judged them again.
+        decided: records that a person decided.
+        models: who answered, by role; empty where people alone decide.
+        judges: seats whose verdicts are in force and came from a call, each with its model.
+        recorded: verdicts in force that came with the seeds.
+        protocol: what its configuration says about routing and panel.
+        versions: of prompts, graph and consensus -> items pinned to each.
+        standing: what was learned for it, and what is promised.
+    """
 
     id: str
     recipe: str
@@ -69,7 +85,24 @@ class RunPart(_Part):
 
 
 class Decisions(_Part):
-    """What people answered, and what it changed. `overturned`: blind answers that went against the panel."""
+    """What people answered, and what it changed.
+
+    Attributes:
+        answers: all that were not taken back.
+        counted: those that count: blind, with an expert's token, the first of each person on the same
+            candidates.
+        second_opinions: answers that came after another's decision.
+        undone: decisions that were taken back.
+        choices: number of answers by choice.
+        channels: number of answers by the channel that they came by.
+        flags: number of flags by name.
+        principles: how often each principle was cited; the 20 commonest.
+        reviews: number of reviews by kind and state.
+        overturned: share of blind answers that went against the panel.
+        minutes: of work in the answers whose time is known.
+        timed: answers whose time is known.
+        median_seconds: of these; None where there are none.
+    """
 
     answers: int
     counted: int
@@ -87,7 +120,18 @@ class Decisions(_Part):
 
 
 class Costs(_Part):
-    """Model calls and what they took. `money` is None where any price is unknown."""
+    """Model calls and what they took.
+
+    Attributes:
+        calls: number of calls.
+        input_tokens: of all calls.
+        output_tokens: of all calls.
+        money: in the currency of the configured prices; None where any price is unknown.
+        failed: calls that failed.
+        by_role: the same figures by role and model.
+        tokens_per_record: of both kinds, by accepted record; None without records.
+        money_per_record: None without records or where any price is unknown.
+    """
 
     calls: int
     input_tokens: int
@@ -100,7 +144,18 @@ class Costs(_Part):
 
 
 class Reviewer(_Part):
-    """A person, pseudonymous: the name is a keyed hash that only this store can make."""
+    """A person who answered.
+
+    Attributes:
+        name: a pseudonym: a keyed hash that only this store can make.
+        answers: all of theirs that were not taken back.
+        counted: those that count.
+        role: as an expert, or that they are none.
+        specialties: that they stated.
+        languages: that they stated.
+        credential: that they stated; may be empty.
+        agreement_with_panel: of their blind answers.
+    """
 
     name: str
     answers: int
@@ -113,7 +168,22 @@ class Reviewer(_Part):
 
 
 class Auditors(_Part):
-    """For those who check: provenance, people, deviations, deletions and the sealed log."""
+    """What those who check a data set ask for: provenance, people, deviations, deletions and the sealed log.
+
+    Attributes:
+        sources: number of items by what their seeds say of the source.
+        licences: number of items by licence.
+        consents: number of items by consent.
+        languages: number of items by language.
+        reviewers: everyone who answered, pseudonymous.
+        deviations: from the plain course, one sentence each: answers that do not count, decisions taken back,
+            repeated looks, refused or suspended certificates.
+        erased_texts: texts of the store that were erased.
+        log_entries: of the store's log.
+        log_intact: whether the chain of its hashes holds.
+        log_problem: what is wrong with it; empty where it is intact.
+        log_head: hash of its last entry.
+    """
 
     sources: dict[str, int]
     licences: dict[str, int]
@@ -129,7 +199,31 @@ class Auditors(_Part):
 
 
 class Report(_Part):
-    """Everything that the page shows."""
+    """Everything that the page shows.
+
+    Attributes:
+        title: of the page.
+        made_at: when.
+        solon: version of Solon that made it.
+        with_texts: whether it holds texts of examples.
+        records: accepted records in force.
+        certified: those that were accepted under a certificate.
+        provisional: those that were accepted while no certificate was in force.
+        stale: those whose law was amended since and that were not judged again.
+        runs: the runs, in their order.
+        audit: what blind audits say of the accepted records.
+        agreement: of panel and experts, and of experts with each other.
+        judges: each judge against the experts.
+        quality: the accepted answers as texts.
+        curves: calibration, risk and learning.
+        decisions: what people answered.
+        law: every version of the laws that the items were pinned to, as plain values.
+        amendments: of these laws.
+        costs: what the calls took.
+        auditors: provenance, people, deviations and the log.
+        examples: records at three levels of confidence.
+        limits: what a reader might believe and should not, one sentence each.
+    """
 
     title: str
     made_at: str
@@ -155,9 +249,12 @@ class Report(_Part):
 
 
 def build_report(material: Material, *, title: str = "", with_texts: bool = False) -> Report:
-    """Measure everything that a report shows; reads the store only (but for the audit watch of `read_standing`).
+    """Measure everything that a report shows, and return it.
+
+    It reads the store only, but for the audit watch of `read_standing`, whose alarm suspends a certificate.
 
     Args:
+        title: of the page; empty: a plain one.
         with_texts: put example texts in; without it the report holds ids and figures.
     """
     from solon import __version__
@@ -253,14 +350,16 @@ def _run(connection: Connection, run: RunRow, standing: Standing) -> RunPart:
 
 def _models(connection: Connection, run_id: str) -> dict[str, str]:
     asked = evaluation.authors_by_role(connection, run_id)
-    return {role: ", ".join(sorted({plain_model(model) for model in found})) for role, found in asked.items()}
+    return {
+        role: ", ".join(sorted({plain_model(model) for model in models})) for role, models in asked.items()
+    }
 
 
 def _decisions(
     connection: Connection, run_ids: Sequence[str], answers: Sequence[Answer], opinions: Sequence[Opinion]
 ) -> Decisions:
     seconds = [a.active_seconds for a in answers if a.active_seconds]
-    flags = Counter(flag for a in answers for given in a.flags.values() for flag in given or ())
+    flags = Counter(flag for a in answers for flagged in a.flags.values() for flag in flagged or ())
     return Decisions(
         answers=len(answers),
         counted=len(counted(answers)),
@@ -332,11 +431,11 @@ def _reviewers(
     connection: Connection, store: Store, answers: Sequence[Answer], opinions: Sequence[Opinion]
 ) -> tuple[Reviewer, ...]:
     known = counts.qualifications(connection)
-    found = []
+    reviewers = []
     for actor in sorted({a.actor for a in answers}):
         facts = known.get(actor, {})
         own = [o for o in opinions if o.answer.actor == actor]
-        found.append(
+        reviewers.append(
             Reviewer(
                 name=pseudonym(store, actor),
                 answers=sum(a.actor == actor for a in answers),
@@ -348,36 +447,40 @@ def _reviewers(
                 agreement_with_panel=rate(sum(o.agrees for o in own), len(own), "no blind answer"),
             )
         )
-    return tuple(sorted(found, key=lambda one: (-one.answers, one.name)))
+    return tuple(sorted(reviewers, key=lambda one: (-one.answers, one.name)))
 
 
 def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undone: int) -> tuple[str, ...]:
-    found = []
+    sentences = []
     people = [answer for answer in answers if answer.actor != VOTES]
     loose = len(people) - len(counted(people))
     if loose:
-        found.append(
+        sentences.append(
             f"{loose} answers enter no reliability, certificate or audit: no expert's token, or not blind"
         )
     if undone:
-        found.append(
+        sentences.append(
             f"{undone} decisions were taken back; what was learned from them was learned again without"
         )
     for run_id, standing in standings.items():
         refused = sum(look.status == "refused" for look in standing.looks)
         suspended = sum(look.status == "suspended" for look in standing.looks)
         if len(standing.looks) > 1:
-            found.append(f"run {run_id}: the certification sample was looked at {len(standing.looks)} times, each with "
-                         "its own share of delta")  # fmt: skip
+            sentences.append(
+                f"run {run_id}: the certification sample was looked at {len(standing.looks)} times, each with "
+                "its own share of delta"
+            )
         if refused:
-            found.append(f"run {run_id}: {refused} certificates were refused for lack of agreement or data")
+            sentences.append(
+                f"run {run_id}: {refused} certificates were refused for lack of agreement or data"
+            )
         if suspended:
-            found.append(f"run {run_id}: {suspended} certificates were suspended")
-    return tuple(found)
+            sentences.append(f"run {run_id}: {suspended} certificates were suspended")
+    return tuple(sentences)
 
 
 def pseudonym(store: Store, actor: str) -> str:
-    """A name for a person that this store alone can make, and nobody can undo."""
+    """Return a name for a person that this store alone can make, and nobody can undo."""
     return f"reviewer {keyed_hash(store.key, 'actor', actor)[:8]}"
 
 
@@ -386,7 +489,7 @@ def _pseudonymous(store: Store, found: agreement.Agreement) -> agreement.Agreeme
     pairs = []
     for pair in found.experts:
         first, second = pair.name.split(" / ", 1)
-        told = f"{pseudonym(store, first)} / {pseudonym(store, second)}"
-        pairs.append(pair.model_copy(update={"name": told}))
+        both = f"{pseudonym(store, first)} / {pseudonym(store, second)}"
+        pairs.append(pair.model_copy(update={"name": both}))
     by_reviewer = {names[actor]: figure for actor, figure in found.by_reviewer.items()}
     return found.model_copy(update={"by_reviewer": by_reviewer, "experts": tuple(pairs)})

@@ -1,5 +1,7 @@
-"""What a run's scope has learned and promised: versions, looks, the certificate in force, audits. Reads only,
-but for the audit watch, whose alarm suspends a certificate."""
+"""What a run's scope has learned and promised: versions, looks, the certificate in force, audits.
+
+It reads only, but for the audit watch, whose alarm suspends a certificate.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,15 @@ if TYPE_CHECKING:
 
 
 class Version(BaseModel):
-    """A consensus version; `decisions` fitted it."""
+    """A consensus version.
+
+    Attributes:
+        id: of the version.
+        number: in its scope, rising.
+        kind: what it was learned from, see `solon.consensus.model.ConsensusModel`.
+        decisions: that fitted it.
+        made_at: when.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,8 +45,23 @@ class Version(BaseModel):
 
 
 class Look(BaseModel):
-    """One look at the held-out pilot decisions. `status`: granted | refused | suspended | superseded | not for this run
-    (it covers other seeds, or promises less than the run asks)."""
+    """One look at the held-out pilot decisions, which grants a certificate or refuses it.
+
+    Attributes:
+        id: of the certificate, also of a refused one.
+        look: its number in the scope, from 1.
+        status: `granted`, `refused`, `suspended`, `superseded`, or `not for this run` (it covers other seeds,
+            or promises less than the run asks).
+        sample: decisions that were looked at.
+        alpha: highest share of disagreement that it promises.
+        delta: highest probability that the promise is false, over all looks.
+        spent_delta: the part of it that this look spends.
+        threshold: confidence from which items are accepted; None where refused.
+        promise: in words; empty where refused.
+        figures: further figures of the certification.
+        why: in words.
+        made_at: when.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,8 +82,21 @@ class Look(BaseModel):
 class Standing(BaseModel):
     """Where learning stands for a run's recipe, panel, law, prompts and seeds.
 
-    `unsafe`: flagged of audited accepted records, with the exact 95% upper bound `at_most`. `more_decisions`: whether
-    they still pay, as of the newest version.
+    Attributes:
+        run_id: the run.
+        recipe: its recipe.
+        policy: of routing.
+        scope: names what the learning belongs to; runs of one scope learn together.
+        counted: decisions in force that count.
+        not_counted: decisions in force that do not, without an expert's token or after the votes were shown.
+        versions: consensus versions of the scope.
+        looks: at its certification samples, the oldest first.
+        in_force: the look whose certificate is in force for this run; None where none is.
+        audit: what blind audits say of the promise, as plain values of `solon.consensus.audit.AuditReport`.
+        unsafe: accepted records that were flagged unsafe in audits, with the exact 95% upper bound `at_most`
+            of their share; `known`: all that are known.
+        more_decisions: whether further decisions still pay, as of the newest version; None where none was
+            learned.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,7 +116,10 @@ class Standing(BaseModel):
 
 
 def read_standing(store: Store, run: RunRow) -> Standing:
-    """Read it, watching the audits first: an alarm takes the certificate out of force."""
+    """Return where learning stands for a run.
+
+    The audits are watched first, because an alarm takes the certificate out of force.
+    """
     with store.connect() as connection:
         stored = runs.config_payload(connection, run.config_id)
     stored.pop("fingerprint", None)
@@ -95,7 +136,7 @@ def read_standing(store: Store, run: RunRow) -> Standing:
     share, at_most = rate_with_bound(flagged)
     in_force_id = in_force.id if in_force else None
     wanted = certificates.Promise.wanted(stored)
-    told = tuple(
+    numbered = tuple(
         _look(i, row, in_force_id, row.covers.get("source") == run.seeds_fingerprint and row.keeps(wanted))
         for i, row in enumerate(looks, 1)
     )
@@ -112,8 +153,8 @@ def read_standing(store: Store, run: RunRow) -> Standing:
             )
             for v in versions
         ),
-        looks=told,
-        in_force=next((look for look in told if look.id == in_force_id), None),
+        looks=numbered,
+        in_force=next((look for look in numbered if look.id == in_force_id), None),
         audit=asdict(audit),
         unsafe={
             "flagged": sum(flagged),

@@ -33,7 +33,14 @@ RANDOM_RULES = (*DRAWN_RULES, AUDIT_RULE)
 
 
 class Pair(BaseModel):
-    """Two raters. `same_model`: two seats of one model, whose agreement says little."""
+    """Two raters and how far they agree.
+
+    Attributes:
+        name: of both.
+        agreement: share of the items that both answered on which they say the same.
+        kappa: Cohen's kappa of the two.
+        same_model: True for two seats of one model, whose agreement says little.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,7 +51,13 @@ class Pair(BaseModel):
 
 
 class Period(BaseModel):
-    """Agreement within a part of the time."""
+    """Agreement within a part of the time.
+
+    Attributes:
+        name: of the part.
+        until: time of its last answer.
+        agreement: of panel and experts.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,7 +67,13 @@ class Period(BaseModel):
 
 
 class CeilingFigures(BaseModel):
-    """How often two experts agree, and the best that any panel could then agree with one of them."""
+    """How often two experts agree, and the best that any panel could then agree with one of them.
+
+    Attributes:
+        experts_agree: of two experts on one item.
+        best_panel: of any panel with one expert.
+        items: that two experts or more answered.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -64,7 +83,12 @@ class CeilingFigures(BaseModel):
 
 
 class Criterion(BaseModel):
-    """Scores of one answer by a criterion of the rubric, 1 to 5. `gap`: the panel's mean minus the expert's score."""
+    """Scores of single answers by one criterion of the rubric, 1 to 5, by the panel and by an expert.
+
+    Attributes:
+        within_one: share of the answers on which the two differ by at most one.
+        gap: the panel's mean minus the expert's score.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -73,10 +97,28 @@ class Criterion(BaseModel):
 
 
 class Agreement(SuiteResult):
-    """`panel_expert` mixes all reviews. `random`: those that were drawn without looking at the panel; `audited`: those
-    drawn among accepted records; `routed`: those asked for because the panel was unsure.
+    """How far panel, experts and judges agree, all from blind answers with an expert's token.
 
-    `by_criterion`: single answers that judges and an expert scored on the same criterion.
+    Attributes:
+        panel_expert: share over all reviews, however they came about.
+        panel_expert_kappa: Cohen's kappa of the same.
+        random: share over reviews that were drawn without looking at the panel; it speaks for all items.
+        audited: share over reviews that were drawn among accepted records; it speaks for those.
+        routed: share over reviews that were asked for because the panel was unsure.
+        expert_expert_alpha: Krippendorff's alpha of experts on the same candidates.
+        expert_expert_fleiss: Fleiss' kappa of the same.
+        experts: every two experts who answered the same.
+        judge_judge_alpha: Krippendorff's alpha of the seats of the panel.
+        judge_judge_fleiss: Fleiss' kappa of the same.
+        judges: every two seats that judged the same.
+        ceiling: the best that any panel could reach.
+        over_time: parts of equally many answers, the oldest first.
+        by_rule: agreement of panel and experts by the rule that asked for the review.
+        by_reviewer: the same by actor.
+        by_domain: the same by the specialty that the seed states.
+        by_language: the same by the language that the seed states.
+        by_principle: the same by principle that the answer cites.
+        by_criterion: single answers that judges and an expert scored on the same criterion.
     """
 
     panel_expert: Figure
@@ -101,49 +143,49 @@ class Agreement(SuiteResult):
 
 
 def evaluate(material: Material) -> Agreement:
-    """Agreement from counted answers: given with an expert's token, before the votes were shown."""
+    """Return the agreement, from counted answers: given with an expert's token, before the votes were shown."""
     with material.store.connect() as connection:
-        given = evaluation.answers(connection, material.run_ids)
-        blind = counted(given)
-        found = opinions_on(connection, blind)
+        every_answer = evaluation.answers(connection, material.run_ids)
+        blind = counted(every_answer)
+        opinions = opinions_on(connection, blind)
         scored = [a for a in blind if a.scores and len(a.shown) == 1]
         given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
     outcomes = 2
     experts = overlaps(blind)
-    said = [list(answers.values()) for answers in experts.values()]
-    ceiling = measure_ceiling(said, outcomes=outcomes, seed=material.seed)
-    seats = _seats(found)
+    answers_of = [list(answers.values()) for answers in experts.values()]
+    ceiling = measure_ceiling(answers_of, outcomes=outcomes, seed=material.seed)
+    seats = _seats(opinions)
     seed = material.seed
-    random = [o for o in found if o.answer.rule in DRAWN_RULES]
-    audited = [o for o in found if o.answer.rule == AUDIT_RULE]
-    routed = [o for o in found if o.answer.rule not in RANDOM_RULES]
+    random = [o for o in opinions if o.answer.rule in DRAWN_RULES]
+    audited = [o for o in opinions if o.answer.rule == AUDIT_RULE]
+    routed = [o for o in opinions if o.answer.rule not in RANDOM_RULES]
     return Agreement(
         suite="agreement",
-        n=len(found),
-        panel_expert=_agreement(found),
-        panel_expert_kappa=cohen_figure([(o.consensus.best, o.answer.outcome) for o in found], seed),
+        n=len(opinions),
+        panel_expert=_agreement(opinions),
+        panel_expert_kappa=cohen_figure([(o.consensus.best, o.answer.outcome) for o in opinions], seed),
         random=_agreement(random),
         audited=_agreement(audited),
         routed=_agreement(routed),
-        expert_expert_alpha=alpha_figure(said, seed),
-        expert_expert_fleiss=fleiss_figure(said, seed),
+        expert_expert_alpha=alpha_figure(answers_of, seed),
+        expert_expert_fleiss=fleiss_figure(answers_of, seed),
         experts=_expert_pairs(experts.values(), seed),
         judge_judge_alpha=alpha_figure([list(unit.values()) for unit in seats], seed),
         judge_judge_fleiss=fleiss_figure([list(unit.values()) for unit in seats], seed),
-        judges=_judge_pairs(found, seats, seed),
+        judges=_judge_pairs(opinions, seats, seed),
         ceiling=CeilingFigures(
             experts_agree=_bounded(ceiling.agreement, ceiling.interval, ceiling.pairs),
             best_panel=_bounded(ceiling.single, ceiling.single_interval, ceiling.pairs),
             items=ceiling.items,
         ),
-        over_time=_over_time(found),
-        by_rule=_split(found, lambda o: (o.answer.rule,)),
-        by_reviewer=_split(found, lambda o: (o.answer.actor,)),
-        by_domain=_split(found, lambda o: (o.answer.specialty or "not stated",)),
-        by_language=_split(found, lambda o: (o.answer.lang or "not stated",)),
-        by_principle=_split(found, lambda o: o.answer.principles),
+        over_time=_over_time(opinions),
+        by_rule=_split(opinions, lambda o: (o.answer.rule,)),
+        by_reviewer=_split(opinions, lambda o: (o.answer.actor,)),
+        by_domain=_split(opinions, lambda o: (o.answer.specialty or "not stated",)),
+        by_language=_split(opinions, lambda o: (o.answer.lang or "not stated",)),
+        by_principle=_split(opinions, lambda o: o.answer.principles),
         by_criterion=_by_criterion(scored, given_scores, seed),
-        notes=_notes(len(given), len(blind), found, len(routed), ceiling.items),
+        notes=_notes(len(every_answer), len(blind), opinions, len(routed), ceiling.items),
     )
 
 
@@ -171,14 +213,15 @@ def _by_criterion(
     gaps: dict[str, list[float]] = {}
     for answer in answers:
         for criterion, score in answer.scores.items():
-            said = [one[criterion] for one in given.get(answer.shown[0], ()) if criterion in one]
-            if said:
-                gaps.setdefault(criterion, []).append(sum(said) / len(said) - score)
+            scores = [one[criterion] for one in given.get(answer.shown[0], ()) if criterion in one]
+            if scores:
+                gaps.setdefault(criterion, []).append(sum(scores) / len(scores) - score)
     return {
         name: Criterion(
-            within_one=rate(sum(abs(gap) <= 1 for gap in found), len(found)), gap=mean(found, seed)
+            within_one=rate(sum(abs(gap) <= 1 for gap in differences), len(differences)),
+            gap=mean(differences, seed),
         )
-        for name, found in sorted(gaps.items())
+        for name, differences in sorted(gaps.items())
     }
 
 
@@ -216,16 +259,18 @@ def _seats(found: Sequence[Opinion]) -> list[dict[str, str]]:
 
 
 def vote_of_seats(votes: Sequence[Vote]) -> dict[str, str]:
-    """seat -> its one vote: orders and samples of a seat are no independent raters."""
+    """Return the one vote of each seat, by what most of its orders and samples said: these are no independent
+    raters.
+    """
     cast: dict[str, Counter[str]] = {}
     for vote in votes:
         if vote.outcome != ABSTAIN and vote.judge != "resolver":
             cast.setdefault(vote.seat, Counter())[vote.outcome] += 1
-    found = {}
+    voted = {}
     for seat, counts in cast.items():
         (first, most), *rest = counts.most_common(2)
-        found[seat] = "tie" if rest and rest[0][1] == most else first
-    return found
+        voted[seat] = "tie" if rest and rest[0][1] == most else first
+    return voted
 
 
 def _judge_pairs(found: Sequence[Opinion], seats: Sequence[dict[str, str]], seed: int) -> tuple[Pair, ...]:

@@ -1,4 +1,6 @@
-"""How good accepted records are, by blind random audits: exact interval, promise against actual, unsafe ones."""
+"""How good accepted records are, by blind audits of a random few: agreement against the promise, and unsafe
+records.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,24 @@ LABEL = "label"
 
 
 class RunAudit(BaseModel):
-    """One run. `agreement` holds for one look; `always` at all looks together (a confidence sequence).
+    """What blind audits say of one run.
 
     Attributes:
-        promise: of the certificate in force, or what the configuration aims at (`promised` False).
-        state: green | alarm | cannot tell; `why` says what this many audits could have detected.
-        certified, provisional: agreement among audited records that were accepted under a certificate, and not.
+        name: id of the run.
+        recipe: of the run.
+        promise: agreement that the certificate in force promises, or that the configuration aims at.
+        promised: True where it is a certificate's.
+        agreement: share of audited records that stand; its interval holds for one look.
+        always: interval of it that holds at all looks together (a confidence sequence).
+        state: `green`, `alarm` or `cannot tell`.
+        why: the state in words, with what this many audits could have detected.
+        detects: the highest agreement at which the alarm would have gone off by now; None where there is
+            none.
+        certified: agreement among audited records that were accepted under a certificate.
+        provisional: agreement among audited records that were not.
+        by_route: agreement by the route that settled the record.
         unsafe: accepted records that an auditor flagged unsafe, with the exact upper bound of their share.
+        waiting: audits that nobody has answered.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,19 +65,23 @@ class RunAudit(BaseModel):
 
 
 class Audit(SuiteResult):
-    """Runs are never pooled: each has its own panel, law and share of audits."""
+    """What blind audits say of every run. Runs are never pooled: each has its own panel, law and share of
+    audits.
+    """
 
     runs: tuple[RunAudit, ...]
 
 
 def evaluate(material: Material) -> Audit:
-    """Audits of each run, compared with the record that they were drawn for. Labels are given by people: there is no
-    panel to audit."""
+    """Return what the audits of each run say, compared with the record that they were drawn for.
+
+    Runs of labels are left out: people give those, and there is no panel to audit.
+    """
     with material.store.connect() as connection:
-        found = [_audit_run(connection, run) for run in material.runs if run.recipe != LABEL]
-    total = sum(run.agreement.n for run in found)
+        audits = [_audit_run(connection, run) for run in material.runs if run.recipe != LABEL]
+    total = sum(run.agreement.n for run in audits)
     notes = () if total else ("no audit was answered by an expert: nothing is known of the accepted records",)
-    return Audit(suite="audit", n=total, runs=tuple(found), notes=notes)
+    return Audit(suite="audit", n=total, runs=tuple(audits), notes=notes)
 
 
 def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
@@ -97,27 +114,32 @@ def _audit_run(connection: Connection, run: RunRow) -> RunAudit:
 
 
 def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, Choice]]:
-    """Audits with the record that each was drawn for. Where the promise's target takes several people, those that all
-    of them have answered, and of their answers one that most gave; without such, one that differs from the record."""
+    """Return the audits of a run, each with the record that it was drawn for.
+
+    Where the promise's target takes several people, these are the audits that all of them have answered, and
+    of their answers one that most gave; without such, one that differs from the record.
+    """
     target = read_target(runs.config_payload(connection, run.config_id)["routing"].get("target", "single"))
-    given: dict[tuple[str, int], list[Answer]] = {}
+    answers_to: dict[tuple[str, int], list[Answer]] = {}
     for answer in counted(evaluation.answers(connection, [run.id])):
         if answer.kind == "audit":
-            given.setdefault((answer.item_id, answer.attempt), []).append(answer)
-    records = evaluation.records_of(connection, given)
-    found = []
-    for where, said in given.items():
-        outcome = target.audit_outcome([answer.outcome for answer in said])
+            answers_to.setdefault((answer.item_id, answer.attempt), []).append(answer)
+    records = evaluation.records_of(connection, answers_to)
+    audited = []
+    for where, answers in answers_to.items():
+        outcome = target.audit_outcome([answer.outcome for answer in answers])
         if outcome is None or where not in records:
             continue
-        most = [answer for answer in said if answer.outcome == outcome]
-        differ = [answer for answer in said if not agrees(answer, records[where])]
-        found.append(((most or differ)[0], records[where]))
-    return found
+        most = [answer for answer in answers if answer.outcome == outcome]
+        differ = [answer for answer in answers if not agrees(answer, records[where])]
+        audited.append(((most or differ)[0], records[where]))
+    return audited
 
 
 def agrees(answer: Answer, record: Choice) -> bool:
-    """Whether an auditor said that the record's choice stands; a rejection or an edit of the same text does not."""
+    """Tell whether an auditor said that the record's choice stands; a rejection or an edit of the same text
+    does not.
+    """
     return answer.choice in ("prefer", "accept") and answer.candidate_id == record.chosen_id
 
 

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 
 class Difference(BaseModel):
-    """One figure in both runs. `difference` is B minus A over the seeds that have it in both, paired."""
+    """One figure in both runs.
+
+    Attributes:
+        name: of the figure.
+        a: its mean in the first run, over the seeds that have it in both; None with fewer than two of them.
+        b: its mean in the second run.
+        difference: B minus A, seed by seed.
+        verdict: `higher in B`, `lower in B`, `the same` or `cannot tell`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,7 +44,22 @@ class Difference(BaseModel):
 
 
 class Comparison(SuiteResult):
-    """`n`: seeds in both runs. `same_*`: of those with a record in both, the share that is the same in both."""
+    """Two runs over the same seeds, compared.
+
+    Attributes:
+        n: seeds in both runs.
+        a: id of the first run.
+        b: id of the second run.
+        only_a: seeds that only the first has.
+        only_b: seeds that only the second has.
+        states_a: items of the first run by state.
+        states_b: items of the second run by state.
+        same_chosen: of seeds with a record in both, the share with the same answer.
+        same_route: of seeds with a record in both, the share settled by the same route.
+        routes: how often each route in the first run met each route in the second.
+        differences: figures of both runs.
+        verdict: in words.
+    """
 
     a: str
     b: str
@@ -52,7 +75,7 @@ class Comparison(SuiteResult):
 
 
 def evaluate(material: Material) -> Comparison:
-    """Compare two runs by the seeds' own ids.
+    """Return how two runs differ, paired by the seeds' own ids.
 
     Raises:
         UsageError: not exactly two different runs, or they share no seed.
@@ -105,7 +128,7 @@ def evaluate(material: Material) -> Comparison:
 
 def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | str]]:
     """seed -> its item's state, and what it took."""
-    found: dict[str, dict[str, float | str]] = {
+    facts: dict[str, dict[str, float | str]] = {
         fact.external_id: {
             "state": fact.state,
             "accepted": float(fact.state == "accepted"),
@@ -118,10 +141,10 @@ def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | s
     agreed: dict[str, float] = {}
     for answer, record in audited_records(connection, run):
         agreed.setdefault(answer.item_id, float(agrees(answer, record)))
-    for fact in found.values():
+    for fact in facts.values():
         if fact["item"] in agreed:
             fact["audit"] = agreed[str(fact["item"])]
-    return found
+    return facts
 
 
 Facts = Mapping[str, Mapping[str, float | str]]
@@ -195,13 +218,13 @@ def _word(gap: Figure, gaps: np.ndarray) -> str:
 
 
 def _verdict(differences: tuple[Difference, ...], clear: list[Difference]) -> str:
-    told = [d for d in clear if d.verdict in ("higher in B", "lower in B")]
-    if not told:
+    shown = [d for d in clear if d.verdict in ("higher in B", "lower in B")]
+    if not shown:
         return "no difference that these seeds can show"
-    said = "; ".join(f"{d.name} is {d.verdict} ({d.a:.3g} to {d.b:.3g})" for d in told)
+    sentence = "; ".join(f"{d.name} is {d.verdict} ({d.a:.3g} to {d.b:.3g})" for d in shown)
     audited = next(d for d in differences if d.name == "agreement in blind audits")
     better = {
         "higher in B": "B agrees more with the experts",
         "lower in B": "B agrees less with the experts",
     }.get(audited.verdict, "whether one agrees more with the experts cannot be told")
-    return f"{said}. {better[0].upper()}{better[1:]}."
+    return f"{sentence}. {better[0].upper()}{better[1:]}."

@@ -26,8 +26,14 @@ ALIKE = 0.9
 
 
 class Overlap(BaseModel):
-    """A record and the benchmark line that it shares most with. `share`: of the line's n-grams found in the record,
-    or the cosine of the two."""
+    """A record and the benchmark line that it shares most with.
+
+    Attributes:
+        name: id of the record.
+        part: which of its texts: prompt, answer or rejected.
+        line: of the benchmark file.
+        share: of the line's n-grams that are found in the text, or the cosine of the two.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,8 +44,19 @@ class Overlap(BaseModel):
 
 
 class FileOverlap(BaseModel):
-    """One benchmark file. `records` share any n-gram with it, `dirty` at least half of one of its texts; `alike` come
-    close to one of its texts by their embeddings, which proves nothing."""
+    """What the records share with one benchmark file.
+
+    Attributes:
+        name: of the file.
+        texts: that it has.
+        too_short: texts of so few words that they are not looked for.
+        records: share of the records that have any n-gram in common with it.
+        dirty: share of the records that hold at least half of one of its texts.
+        worst: the largest overlaps, at most 50.
+        alike: share of the records that come close to one of its texts by their embeddings, which proves
+            nothing.
+        closest: the closest of those, at most 50.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,7 +71,14 @@ class FileOverlap(BaseModel):
 
 
 class Contamination(SuiteResult):
-    """`clean`: no record holds half or more of any benchmark text. `embedding`: what likeness was measured with."""
+    """Overlap of the records with benchmark files.
+
+    Attributes:
+        n_gram: words of an n-gram.
+        clean: True where no record holds half or more of any benchmark text.
+        embedding: what likeness was measured with.
+        files: one for each file.
+    """
 
     n_gram: int
     clean: bool
@@ -63,7 +87,7 @@ class Contamination(SuiteResult):
 
 
 def evaluate(material: Material) -> Contamination:
-    """Against every file of `--against`.
+    """Return the overlap of the records with every file of `--against`.
 
     Raises:
         UsageError: no file was named.
@@ -94,19 +118,19 @@ def evaluate(material: Material) -> Contamination:
 def _measure(file: Path, rows: Sequence[ExportRow], embedder: Embedder) -> FileOverlap:
     benchmark = Benchmark(file)
     parts = [(row.id, part, text) for row in rows for part, text in parts_of(row)]
-    found = [
+    overlaps = [
         Overlap(name=name, part=part, line=line, share=round(share, 4))
         for name, part, text in parts
         for line, share in benchmark.shares(text).items()
     ]
-    worst = sorted(found, key=lambda o: (-o.share, o.name, o.line))
+    worst = sorted(overlaps, key=lambda o: (-o.share, o.name, o.line))
     closest = _closest(benchmark, parts, embedder)
     return FileOverlap(
         name=file.name,
         texts=benchmark.texts,
         too_short=benchmark.too_short,
-        records=rate(len({o.name for o in found}), len(rows)),
-        dirty=rate(len({o.name for o in found if o.share >= MOST_OF_IT}), len(rows)),
+        records=rate(len({o.name for o in overlaps}), len(rows)),
+        dirty=rate(len({o.name for o in overlaps if o.share >= MOST_OF_IT}), len(rows)),
         worst=tuple(worst[:SHOWN]),
         alike=rate(len({o.name for o in closest}), len(rows)),
         closest=tuple(closest[:SHOWN]),
@@ -122,12 +146,12 @@ def _closest(
     lines = [line for line, _ in benchmark.bodies]
     theirs = embedder.embed([text for _, text in benchmark.bodies])
     ours = embedder.embed([text for _, _, text in parts])
-    found = []
+    overlaps = []
     for start in range(0, len(parts), 1000):
         likeness = ours[start : start + 1000] @ theirs.T
         nearest = likeness.argmax(axis=1)
         for (name, part, _), place, row in zip(parts[start : start + 1000], nearest, likeness, strict=True):
             if row[place] >= ALIKE:
                 share = round(float(np.minimum(row[place], 1.0)), 4)
-                found.append(Overlap(name=name, part=part, line=lines[place], share=share))
-    return sorted(found, key=lambda o: (-o.share, o.name, o.line))
+                overlaps.append(Overlap(name=name, part=part, line=lines[place], share=share))
+    return sorted(overlaps, key=lambda o: (-o.share, o.name, o.line))

@@ -31,14 +31,17 @@ NOT_STATED = "not stated"
 
 
 class Variety(BaseModel):
-    """Figures of one set of texts.
+    """How varied one set of texts is.
 
     Attributes:
-        distinct_1, distinct_2: different n-grams by all n-grams (Li et al. 2016); falls as a set grows, so compare
-            sets of one size only.
+        texts: how many there are.
+        distinct_1: different words by all words (Li et al. 2016); falls as a set grows, so compare sets of
+            one size only.
+        distinct_2: the same of word pairs.
         self_bleu: BLEU-4 of each text against the others of a sample (Zhu et al. 2018); higher is more alike.
-        compression: size by compressed size (zlib, level 9); higher is more repetitive.
+        compression: size by compressed size (zlib, level 9); higher is more repetitive; None without texts.
         same_opening: share of texts whose first three words begin another text too.
+        openings: the commonest first three words that begin several texts, with their number.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,10 +56,18 @@ class Variety(BaseModel):
 
 
 class Diversity(SuiteResult):
-    """`coverage`: how many records carry each value of each attribute that seeds state (tags: each of them; of the
-    metadata those columns that take few values), and of recipe and route. `embedding`: what the spreads
-    were measured with; examples of clusters are records. `from_seeds`: how far new prompts are from their seeds, 1
-    minus the cosine of their embeddings."""
+    """How varied the prompts and answers of the records are.
+
+    Attributes:
+        prompts: variety of the different prompts.
+        answers: variety of the accepted answers.
+        embedding: what the spreads were measured with.
+        prompts_spread: spread of the prompts; examples of clusters are records.
+        answers_spread: spread of the answers; examples of clusters are records.
+        from_seeds: how far new prompts are from their seeds, 1 minus the cosine of their embeddings.
+        coverage: how many records carry each value of each attribute that seeds state (tags: each of them; of
+            the metadata those columns that take few values), and of recipe and route.
+    """
 
     prompts: Variety
     answers: Variety
@@ -68,7 +79,7 @@ class Diversity(SuiteResult):
 
 
 def evaluate(material: Material) -> Diversity:
-    """Over the records in force."""
+    """Return how varied the records in force are."""
     rows, seen = material.records()
     asked: dict[str, str] = {}
     for row in rows:
@@ -113,13 +124,13 @@ def _from_seeds(material: Material, rows: Sequence[ExportRow], embedder: Embedde
 def measure_coverage(
     rows: Sequence[ExportRow], stated: Mapping[str, tuple[str | None, tuple[str, ...]]]
 ) -> dict[str, dict[str, int]]:
-    """Attribute -> value -> records, the 50 commonest values of each.
+    """Return the number of records by attribute and value, the 50 commonest values of each.
 
     Args:
         stated: item -> specialty and tags of its seed.
     """
     about = [stated.get(row.lineage["item"], (None, ())) for row in rows]
-    found: dict[str, Counter[str]] = {
+    values_of: dict[str, Counter[str]] = {
         "language": Counter(row.lang or NOT_STATED for row in rows),
         "recipe": Counter(row.recipe for row in rows),
         "route": Counter(row.route for row in rows),
@@ -135,14 +146,14 @@ def measure_coverage(
         different = len(set(plain))
         # A column that says something new of nearly every record is no attribute but a name or a text.
         if plain and different <= min(MOST_VALUES, len(plain) / 2) and max(len(str(v)) for v in plain) <= 80:
-            found[f"metadata: {name}"] = Counter(
+            values_of[f"metadata: {name}"] = Counter(
                 NOT_STATED if value is None else str(value) for value in values
             )
-    return {name: dict(counted.most_common(50)) for name, counted in found.items()}
+    return {name: dict(counted.most_common(50)) for name, counted in values_of.items()}
 
 
 def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:
-    """Every figure of one set of texts."""
+    """Return every figure of one set of texts."""
     words = [find_words(text) for text in texts]
     openings = Counter(" ".join(w[:3]) for w in words if w)
     shared = [float(openings[" ".join(w[:3])] > 1) for w in words if w]
@@ -159,7 +170,7 @@ def measure_variety(texts: Sequence[str], seed: int = 0) -> Variety:
 
 
 def measure_distinct(words: Sequence[Sequence[str]], n: int) -> float | None:
-    """Different n-grams by all n-grams; None where there is none."""
+    """Return the number of different n-grams by that of all n-grams; None where there is none."""
     grams = Counter(gram for text in words for gram in _ngrams(text, n))
     total = sum(grams.values())
     return len(grams) / total if total else None
@@ -178,11 +189,11 @@ def _resample(
         return nothing("fewer than four texts", len(words)) if value is None else _alone(value, len(words))
     draw = random.Random(seed)
     half = len(words) // 2
-    found = sorted(v for _ in range(DRAWS) if (v := figure(draw.sample(words, half))) is not None)
-    if not found:
+    halves = sorted(v for _ in range(DRAWS) if (v := figure(draw.sample(words, half))) is not None)
+    if not halves:
         return _alone(value, len(words))
-    centre = sum(found) / len(found)
-    spread = (sum((v - centre) ** 2 for v in found) / len(found)) ** 0.5
+    centre = sum(halves) / len(halves)
+    spread = (sum((v - centre) ** 2 for v in halves) / len(halves)) ** 0.5
     # A half drawn without replacement varies about its mean as the whole set does about its own.
     return Figure(
         value=value, low=max(0.0, value - 1.96 * spread), high=min(1.0, value + 1.96 * spread), n=len(words)
@@ -194,7 +205,9 @@ def _alone(value: float, n: int) -> Figure:
 
 
 def measure_self_bleu(words: Sequence[Sequence[str]], seed: int = 0, sample: int = SAMPLE) -> Figure:
-    """Mean BLEU-4 of each sampled text against all others of the sample; smoothed by one (Lin and Och 2004)."""
+    """Return the mean BLEU-4 of each sampled text against all others of the sample, smoothed by one (Lin and
+    Och 2004).
+    """
     chosen = [text for text in words if text]
     if len(chosen) > sample:
         chosen = random.Random(seed).sample(chosen, sample)

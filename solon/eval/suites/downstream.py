@@ -33,7 +33,13 @@ RANDOM = ("pilot", "audit", "always")
 
 
 class Arm(BaseModel):
-    """One way to make the training pairs. `trained_on`: pairs, over all folds on average."""
+    """One way to make the training pairs.
+
+    Attributes:
+        name: in words.
+        trained_on: pairs, over all folds on average.
+        accuracy: on held-out decisions.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,11 +49,19 @@ class Arm(BaseModel):
 
 
 class Downstream(SuiteResult):
-    """`n`: held-out decisions. Arms differ in the doubtful pairs, those that an expert decided: with the expert's
-    answer, without them, or with what the panel alone would have said.
+    """What a small reward model learns from the exported pairs.
+
+    Arms differ in the doubtful pairs, those that an expert decided: with the expert's answer, without them,
+    or with what the panel alone would have said.
 
     Attributes:
-        reviewed_over_panel, reviewed_over_without: accuracy of the first arm minus the other's, decision by decision.
+        n: held-out decisions.
+        embedding: what the texts were turned into vectors with.
+        folds: of the cross-fit.
+        arms: the three ways.
+        reviewed_over_panel: accuracy with the experts' answers minus that with the panel's, decision by
+            decision.
+        reviewed_over_without: accuracy with the experts' answers minus that without the doubtful pairs.
         longer: how often the longer answer is the expert's, the cheapest rule there is.
         verdict: in words; "cannot tell" unless an interval leaves zero out.
     """
@@ -73,7 +87,9 @@ class _Pair:
 
 
 def evaluate(material: Material) -> Downstream:
-    """Cross-fitted by seed group: a decision is tested by a model that saw no pair of its group."""
+    """Return what the pairs teach, cross-fitted by seed group: a decision is tested by a model that saw no
+    pair of its group.
+    """
     with material.store.connect() as connection:
         opinions = opinions_on(connection, counted(evaluation.answers(connection, material.run_ids)))
         texts = {text.id: text.body for text in evaluation.candidate_texts(connection, material.run_ids)}
@@ -92,7 +108,7 @@ def evaluate(material: Material) -> Downstream:
     first, without, panel = (right[arm.name] for arm in arms)
     over_panel, over_without = _gap(first, panel, material.seed), _gap(first, without, material.seed)
     longer = [_longer(texts, pair) for pair in tests]
-    told = [value for value in longer if value is not None]
+    differing = [value for value in longer if value is not None]
     return Downstream(
         suite="downstream",
         n=len(tests),
@@ -101,7 +117,7 @@ def evaluate(material: Material) -> Downstream:
         arms=tuple(arms),
         reviewed_over_panel=over_panel,
         reviewed_over_without=over_without,
-        longer=rate(sum(told), len(told), "no decided pair differs in length"),
+        longer=rate(sum(differing), len(differing), "no decided pair differs in length"),
         verdict=_spell(over_panel, over_without),
         notes=(
             "the test is on decisions drawn at random (pilot, audit, always), by people with a token of their own",

@@ -34,7 +34,15 @@ LEAST = 5
 
 
 class Week(BaseModel):
-    """One ISO week. `p`: that agreement fell against all before, None where there is too little to test."""
+    """One ISO week of answers.
+
+    Attributes:
+        name: as `2026-W07`.
+        agreement: of the week.
+        before: agreement of the earlier answers that the week is set against.
+        p: p value that agreement did not fall against all before; None where there is too little to test.
+        spent: level that the test of this week spends; None with `p`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,8 +54,16 @@ class Week(BaseModel):
 
 
 class Course(BaseModel):
-    """Agreement over weeks. `state`: alarm | steady | cannot tell; `detects`: the agreement of a further week of the
-    same size at which the alarm would go off, None where no such week could tell."""
+    """Agreement over weeks.
+
+    Attributes:
+        overall: over all of them.
+        weeks: the oldest first.
+        state: `alarm`, `steady` or `cannot tell`.
+        why: the state in words.
+        detects: the agreement of a further week of the same size at which the alarm would go off; None where
+            no such week could tell.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,9 +75,18 @@ class Course(BaseModel):
 
 
 class Drift(SuiteResult):
-    """`alarm`: in any course; `alarms` say which, and why. `by_principle`: decisions that cite a principle, drawn or
-    routed ones, whichever are more. `experts`: their agreement with what they had said of the same candidates before,
-    where they were asked again blind; `by_expert`: the same for each, by actor."""
+    """Whether the panel still agrees with the experts.
+
+    Attributes:
+        alarm: True where any course has an alarm.
+        alarms: which course, and why.
+        drawn: items that were drawn, without looking at the panel or among accepted ones.
+        routed: items that were sent to people because the panel was unsure.
+        by_principle: decisions that cite a principle, drawn or routed ones, whichever are more.
+        experts: agreement of experts with what they had said of the same candidates before, where they were
+            asked again blind.
+        by_expert: the same for each, by actor.
+    """
 
     alarm: bool
     alarms: tuple[str, ...]
@@ -73,13 +98,15 @@ class Drift(SuiteResult):
 
 
 def evaluate(material: Material) -> Drift:
-    """Counted, blind answers beside the panel's opinion as it was before them."""
+    """Return the course of agreement, from counted, blind answers beside the panel's opinion as it was before
+    them.
+    """
     with material.store.connect() as connection:
-        found = opinions_on(connection, counted(evaluation.answers(connection, material.run_ids)))
+        opinions = opinions_on(connection, counted(evaluation.answers(connection, material.run_ids)))
         repeats = repeated_answers(connection, material.run_ids)
-    found.sort(key=lambda opinion: opinion.answer.at)
-    drawn = [o for o in found if o.answer.rule in RANDOM_RULES]
-    routed = [o for o in found if o.answer.rule not in RANDOM_RULES]
+    opinions.sort(key=lambda opinion: opinion.answer.at)
+    drawn = [o for o in opinions if o.answer.rule in RANDOM_RULES]
+    routed = [o for o in opinions if o.answer.rule not in RANDOM_RULES]
     courses = [_course([(o.answer.at, o.agrees) for o in part]) for part in (drawn, routed)]
     experts = _course([(repeat.at, repeat.same) for repeat in repeats])
     principles = _by_principle(drawn, routed)
@@ -92,7 +119,7 @@ def evaluate(material: Material) -> Drift:
     alarms = tuple(f"{name}: {course.why}" for name, course in named.items() if course.state == "alarm")
     return Drift(
         suite="drift",
-        n=len(found),
+        n=len(opinions),
         alarm=bool(alarms),
         alarms=alarms,
         drawn=courses[0],
@@ -100,7 +127,7 @@ def evaluate(material: Material) -> Drift:
         by_principle=principles,
         experts=experts,
         by_expert=_by_expert(repeats),
-        notes=tuple(_notes(found, repeats)),
+        notes=tuple(_notes(opinions, repeats)),
     )
 
 
@@ -146,14 +173,16 @@ def _course(answers: Sequence[tuple[float, bool]], level: float = LEVEL) -> Cour
 
 
 def _weeks(answers: Sequence[tuple[float, bool]]) -> Iterable[tuple[str, list[bool]]]:
-    found: dict[str, list[bool]] = {}
+    by_week: dict[str, list[bool]] = {}
     for at, agrees in sorted(answers):
-        found.setdefault(time.strftime("%G-W%V", time.gmtime(at)), []).append(agrees)
-    return found.items()
+        by_week.setdefault(time.strftime("%G-W%V", time.gmtime(at)), []).append(agrees)
+    return by_week.items()
 
 
 def fell(agreed_before: int, n_before: int, agreed: int, n: int) -> float:
-    """P value that agreement did not fall: Fisher's exact test, one-sided (the hypergeometric tail)."""
+    """Return the p value that agreement did not fall: Fisher's exact test, one-sided (the hypergeometric
+    tail).
+    """
     total, hits = n_before + n, agreed_before + agreed
     ways = math.comb(total, n)
     tail = sum(
@@ -178,7 +207,7 @@ def _by_principle(*parts: Sequence[Opinion]) -> dict[str, Course]:
             for principle in opinion.answer.principles:
                 both = by.setdefault(principle, [[] for _ in parts])
                 both[place].append((opinion.answer.at, opinion.agrees))
-    return {name: _course(max(found, key=len), LEVEL / len(by)) for name, found in sorted(by.items())}
+    return {name: _course(max(courses, key=len), LEVEL / len(by)) for name, courses in sorted(by.items())}
 
 
 def _by_expert(repeats: Sequence[Repeat]) -> dict[str, Figure]:

@@ -24,7 +24,13 @@ SHOWN = 50
 
 
 class Twins(BaseModel):
-    """Two records, or a record and a line of a file, that are near-duplicates."""
+    """Two records, or a record and a line of a file, that are near-duplicates.
+
+    Attributes:
+        name: id of the record.
+        other: id of the other record, or `FILE:LINE`.
+        similarity: Jaccard similarity of their word trigrams.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,8 +40,18 @@ class Twins(BaseModel):
 
 
 class Duplicates(SuiteResult):
-    """Shares of records with a near-duplicate. `pairs`: the most alike, at most 50; `against`: prompts by file,
-    `against_answers`: answers by file."""
+    """Near-duplicates among the records, and with given files.
+
+    Attributes:
+        threshold: similarity from which two texts are near-duplicates.
+        exact_prompts: share of the records whose prompt another record has too, word by word.
+        prompts: share of the records whose prompt has a near-duplicate.
+        answers: share of the answers that have one.
+        across_groups: pairs of prompts in different seed groups, which a split could part.
+        against: by file, the share of prompts that have a near-duplicate in it.
+        against_answers: by file, the share of answers that have one in it.
+        pairs: the most alike, at most 50.
+    """
 
     threshold: float
     exact_prompts: Figure
@@ -48,7 +64,10 @@ class Duplicates(SuiteResult):
 
 
 def evaluate(material: Material) -> Duplicates:
-    """Over the records in force. A pair across two seed groups could stand on both sides of a split."""
+    """Return the near-duplicates among the records in force.
+
+    A pair across two seed groups could stand on both sides of a split.
+    """
     rows, seen = material.records()
     group = {row.id: row.split_group for row in rows}
     prompts = [(row.id, row.prompt) for row in rows]
@@ -62,9 +81,9 @@ def evaluate(material: Material) -> Duplicates:
     outside: list[Twins] = []
     for file in material.against:
         for own, shares in ((prompts, against), (answers, against_answers)):
-            found = find_twins(own, ((f"{file.name}:{i}", text) for i, text in read_texts(file)))
-            outside += found
-            shares[file.name] = rate(len({twins.name for twins in found}), len(own))
+            twins_in_file = find_twins(own, ((f"{file.name}:{i}", text) for i, text in read_texts(file)))
+            outside += twins_in_file
+            shares[file.name] = rate(len({twins.name for twins in twins_in_file}), len(own))
     pairs = sorted([*outside, *alike, *answers_alike], key=lambda t: (-t.similarity, t.name, t.other))
     return Duplicates(
         suite="duplicates",
@@ -93,19 +112,24 @@ def find_twins(
     others: Iterable[tuple[str, str]] | None = None,
     threshold: float = THRESHOLD,
 ) -> list[Twins]:
-    """Near-duplicates among named texts, or between them and others; bands of four find a pair of .7 in > .999.
+    """Return the near-duplicates among named texts, or between them and others.
 
-    Bands and signatures say which pairs to look at; the similarity told is that of the texts themselves.
+    Bands of four values of their signatures say which pairs to look at, which finds a pair of .7 in > .999;
+    the similarity that is returned is that of the texts themselves.
+
+    Args:
+        texts: (name, text).
+        others: (name, text); None: the texts are compared with each other.
     """
     own = [(name, text, signature(text)) for name, text in texts]
     bands: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    found: dict[tuple[str, str], float] = {}
+    similarity_of: dict[tuple[str, str], float] = {}
 
     def look(name: str, text: str, sign: Sequence[int]) -> None:
         for j in {j for band in _bands(sign) for j in bands.get(band, ())}:
             other, body, theirs = own[j]
             if similarity(sign, theirs) >= threshold - SLACK and (alike := overlap(text, body)) >= threshold:
-                found[other, name] = alike
+                similarity_of[other, name] = alike
 
     for i, (name, text, sign) in enumerate(own):
         if others is None:
@@ -114,11 +138,11 @@ def find_twins(
             bands[band].append(i)
     for name, text in others or ():
         look(name, text, signature(text))
-    return [Twins(name=a, other=b, similarity=round(s, 4)) for (a, b), s in sorted(found.items())]
+    return [Twins(name=a, other=b, similarity=round(s, 4)) for (a, b), s in sorted(similarity_of.items())]
 
 
 def overlap(one: str, other: str) -> float:
-    """Jaccard similarity of the word trigrams of two texts."""
+    """Return the Jaccard similarity of the word trigrams of two texts."""
     a, b = set(shingles(one)), set(shingles(other))
     return len(a & b) / len(a | b)
 

@@ -1,4 +1,7 @@
-"""Each judge on the project's own decisions: accuracy, order, length and style bias, own family, calibration, cost."""
+"""Each judge against the project's own decisions: accuracy, calibration, cost, and its leanings.
+
+Leanings are by order, by length, by style and towards its own family of models.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,14 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What bias is measured on: who wrote a candidate, of which family, how long, with how much markdown."""
+    """What bias is measured on: a candidate without its text.
+
+    Attributes:
+        author: who wrote it.
+        family: model family of the author.
+        length: in characters.
+        marks: of Markdown.
+    """
 
     author: str
     family: str
@@ -38,7 +48,12 @@ class Written:
 
 
 class Bin(BaseModel):
-    """Part of a reliability plot: what the judge said on average, and how often it was right."""
+    """Part of a reliability plot.
+
+    Attributes:
+        said: mean probability that the judge gave its own side.
+        right: how often it was right.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,20 +62,35 @@ class Bin(BaseModel):
 
 
 class Judge(BaseModel):
-    """One seat. Biases compare it with the experts on the same pairs; above zero it has more of it than they.
+    """One seat of the panel, against the experts. Biases compare it with them on the same pairs; above zero
+    it has more of it than they.
 
     Attributes:
+        name: of the seat.
+        model: that speaks from it.
+        family: of the model.
+        verdicts: how many it gave.
         accuracy: share of the experts' preferences that it shares; its ties count one half.
         flips: share of pairs seen in both orders on which it changes sides.
         first_shown: share of its verdicts for the answer shown first; .5 without position bias.
-        prefers_longer, prefers_marked: over all its pairs.
-        length_bias, style_bias, self_preference: its share minus the experts', on pairs that both decided.
+        abstained: share of its verdicts that are abstentions.
+        prefers_longer: share of pairs of different length in which it prefers the longer answer.
+        length_bias: that share minus the experts', on pairs that both decided.
+        prefers_marked: share of pairs in which it prefers the answer with more Markdown.
+        style_bias: that share minus the experts', on pairs that both decided.
         own_family: pairs in which exactly one answer is of its own family.
+        self_preference: share of these in which it prefers its own family's answer minus the experts'.
         wins: of each author of answers against the others, as it is and at equal length.
-        ece, brier: of the probability it gives its own side, averaged over orders, with bootstrap intervals over
-            decided pairs. Noise only ever adds to an ECE, so that its interval lies too high where pairs are few.
-        cost_per_correct, tokens_per_correct: of its calls on what experts decided, by its correct verdicts there; what
-            nobody decided is in neither. None: prices unknown, or nothing correct.
+        ece: expected calibration error of the probability that it gives its own side, averaged over orders;
+            None where nothing was decided. Noise only ever adds to it, so that its interval lies too high
+            where pairs are few.
+        ece_interval: its bootstrap interval over decided pairs.
+        brier: mean squared error of that probability.
+        brier_interval: its bootstrap interval over decided pairs.
+        reliability: that probability against how often it was right.
+        cost_per_correct: of its calls on what experts decided, by its correct verdicts there; what nobody
+            decided is in neither. None: prices unknown, or nothing correct.
+        tokens_per_correct: the same in tokens.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,7 +120,12 @@ class Judge(BaseModel):
 
 
 class Judges(SuiteResult):
-    """`n`: decided pairs and single candidates that judges gave verdicts on."""
+    """Every judge of the runs, against the experts.
+
+    Attributes:
+        n: decided pairs and single candidates that judges gave verdicts on.
+        judges: one for each seat.
+    """
 
     judges: tuple[Judge, ...]
 
@@ -106,7 +141,7 @@ class _Seat:
 
 
 def evaluate(material: Material) -> Judges:
-    """Every seat of the runs' panels, against the experts' counted decisions."""
+    """Return how every seat of the runs' panels does against the experts' counted decisions."""
     with material.store.connect() as connection:
         gold = _gold(counted(evaluation.answers(connection, material.run_ids)))
         seats = _read_seats(evaluation.paid_votes(connection, material.run_ids))
@@ -118,7 +153,7 @@ def evaluate(material: Material) -> Judges:
             for text in evaluation.candidate_texts(connection, material.run_ids)
         }
     judged = {shown for seat in seats.values() for shown in seat.sides}
-    found = tuple(
+    measured = tuple(
         _judge(name, seat, family_of(seat.model, families), gold, written, material.seed)
         for name, seat in sorted(seats.items())
     )
@@ -126,21 +161,21 @@ def evaluate(material: Material) -> Judges:
     notes += [
         f"{judge.name} ({judge.model}) judged {judge.own_family} pairs in which one answer is of its own family: "
         "a judge should not judge its own family"
-        for judge in found
+        for judge in measured
         if judge.own_family
     ]
-    if len({judge.model for judge in found}) == 1 and len(found) > 1:
+    if len({judge.model for judge in measured}) == 1 and len(measured) > 1:
         notes.append("all seats are one model: count them as one voter")
-    return Judges(suite="judges", n=len(judged & set(gold)), judges=found, notes=tuple(notes))
+    return Judges(suite="judges", n=len(judged & set(gold)), judges=measured, notes=tuple(notes))
 
 
 def _gold(answers: Sequence[Answer]) -> dict[Shown, float]:
     """Share of the experts for the first candidate, where they preferred a side; several experts are averaged."""
-    said: dict[Shown, list[float]] = defaultdict(list)
+    answers_on: dict[Shown, list[float]] = defaultdict(list)
     for answer in answers:
         if answer.outcome in ("A", "B", "accept", "reject"):
-            said[answer.what].append(float(answer.outcome in ("A", "accept")))
-    means = {shown: sum(values) / len(values) for shown, values in said.items()}
+            answers_on[answer.what].append(float(answer.outcome in ("A", "accept")))
+    means = {shown: sum(values) / len(values) for shown, values in answers_on.items()}
     return {shown: float(value > 0.5) for shown, value in means.items() if value != 0.5}
 
 
@@ -156,9 +191,9 @@ def _read_seats(votes: Iterable[PaidVote]) -> dict[str, _Seat]:
             shares[vote.seat][paid.what].append((share, vote.p))
     for name, by_shown in shares.items():
         for shown, cast in by_shown.items():
-            given = [p for _, p in cast if p is not None]
-            if given:
-                seats[name].said[shown] = sum(given) / len(given)
+            probabilities = [p for _, p in cast if p is not None]
+            if probabilities:
+                seats[name].said[shown] = sum(probabilities) / len(probabilities)
             leaning = seats[name].said.get(shown, sum(share for share, _ in cast) / len(cast))
             seats[name].sides[shown] = float(leaning > 0.5) + 0.5 * (leaning == 0.5)
     return seats
@@ -211,7 +246,7 @@ def _flips(seat: _Seat) -> Figure:
         vote = paid.vote
         if vote.outcome in ("A", "B") and vote.order and vote.sample == 0:
             by_order[paid.what][vote.order] = vote.outcome
-    both = [said["AB"] != said["BA"] for said in by_order.values() if len(said) == 2]
+    both = [outcomes["AB"] != outcomes["BA"] for outcomes in by_order.values() if len(outcomes) == 2]
     return rate(sum(both), len(both), "it saw no pair in both orders")
 
 
@@ -225,26 +260,26 @@ def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> floa
 
 def _duels(seat: _Seat, written: Mapping[str, Written]) -> list[Duel]:
     """Pairs whose answers have different authors."""
-    found = []
+    duels = []
     for shown, side in seat.sides.items():
         if len(shown[2]) == 2 and all(c in written for c in shown[2]):
             a, b = (written[c] for c in shown[2])
             if a.author != b.author:
-                found.append(Duel(a.author, b.author, (a.length, b.length), side))
-    return found
+                duels.append(Duel(a.author, b.author, (a.length, b.length), side))
+    return duels
 
 
 def _compare(
     seat: _Seat, written: Mapping[str, Written], measure: Callable[[Written], int]
 ) -> dict[Shown, float]:
     """1 where the first candidate has more, 0 where the second has; pairs that are even say nothing."""
-    found = {}
+    sides = {}
     for shown in seat.sides:
         if len(shown[2]) == 2 and all(c in written for c in shown[2]):
             a, b = (measure(written[c]) for c in shown[2])
             if a != b:
-                found[shown] = float(a > b)
-    return found
+                sides[shown] = float(a > b)
+    return sides
 
 
 def _share(seat: _Seat, side: Mapping[Shown, float]) -> Figure:
@@ -270,17 +305,17 @@ def _calibration(seat: _Seat, gold: Mapping[Shown, float], seed: int) -> dict[st
     if not known:
         return {**dict.fromkeys(("ece", "ece_interval", "brier", "brier_interval")), "reliability": ()}
     p = np.array([seat.said[shown] for shown in known])
-    said = np.maximum(p, 1.0 - p)
+    confidence = np.maximum(p, 1.0 - p)
     right = np.array([1.0 - abs(seat.sides[shown] - gold[shown]) for shown in known])
-    edges = np.unique(np.quantile(said, np.linspace(0.0, 1.0, min(BINS, max(1, len(known) // 5)) + 1)))
-    place = np.clip(np.searchsorted(edges, said, side="right") - 1, 0, max(len(edges) - 2, 0))
+    edges = np.unique(np.quantile(confidence, np.linspace(0.0, 1.0, min(BINS, max(1, len(known) // 5)) + 1)))
+    place = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, max(len(edges) - 2, 0))
     parts = [place == b for b in np.unique(place)]
     bins = tuple(
-        Bin(said=float(said[part].mean()), right=rate(float(right[part].sum()), int(part.sum())))
+        Bin(said=float(confidence[part].mean()), right=rate(float(right[part].sum()), int(part.sum())))
         for part in parts
     )
-    found: dict[str, Any] = {"reliability": bins}
+    figures: dict[str, Any] = {"reliability": bins}
     for name, measure in (("ece", measure_ece), ("brier", measure_brier)):
-        found[name] = measure(said, right)
-        found[f"{name}_interval"] = calibration_interval(measure, said, right, seed)
-    return found
+        figures[name] = measure(confidence, right)
+        figures[f"{name}_interval"] = calibration_interval(measure, confidence, right, seed)
+    return figures

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 
 class Lengths(BaseModel):
-    """Words of an answer: the mean with its interval, and the quantiles."""
+    """Words of the answers.
+
+    Attributes:
+        mean: with its interval.
+        shortest: words of the shortest answer.
+        median: over all answers.
+        longest: words of the longest answer.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,15 +47,28 @@ class Lengths(BaseModel):
 
 
 class Quality(SuiteResult):
-    """`n`: answers read (chosen ones of pairs, responses). Shares are of answers.
+    """The accepted answers as texts: chosen ones of pairs, and responses. Shares are of answers.
 
     Attributes:
+        n: answers that were read.
+        words: their length; None where there is no answer.
+        readability: Flesch reading ease, of texts of ten words or more; made for English.
         length_gap: words of the chosen minus words of the rejected answer, pair by pair.
-        constraints: checkable instructions of the requests (after IFEval) that the accepted answers keep;
-            constraints_rejected: that the rejected answers keep; by kind: of the accepted.
-        languages: as the seeds state them.
-        other_language: answers that read as another language than their seed states, of those with a language that
-            can be told both ways; other_languages: by what is stated and what it reads as.
+        refusals: share that begins as a refusal does.
+        empty: share without any text.
+        with_markdown: share with any mark of Markdown.
+        broken_markdown: share that a renderer would stumble over.
+        broken_kinds: number of answers by what is broken.
+        personal: share with what looks like personal data.
+        personal_kinds: number of such places by kind.
+        rude: share with words of a short English list.
+        languages: number of records by the language that the seed states.
+        other_language: answers that read as another language than their seed states, of those with a language
+            that can be told both ways.
+        other_languages: number of those by what is stated and what it reads as.
+        constraints: checkable instructions of the requests (after IFEval) that the accepted answers keep.
+        constraints_rejected: those that the rejected answers keep.
+        constraints_by_kind: of the accepted answers.
         flagged: ids of the records behind each finding, at most 20 of each.
     """
 
@@ -73,17 +93,17 @@ class Quality(SuiteResult):
 
 
 def evaluate(material: Material) -> Quality:
-    """Pure measures over the records in force."""
+    """Return what the answers of the records in force are like as texts, by pure measures."""
     rows, seen = material.records()
     answered = [(row, row.answer) for row in rows if row.answer is not None]
     texts = [text for _, text in answered]
     n = len(texts)
-    broken = {row.id: found for row, text in answered if (found := find_broken_markdown(text))}
+    broken = {row.id: problems for row, text in answered if (problems := find_broken_markdown(text))}
     personal = {row.id: kinds for row, text in answered if (kinds := find_personal(text))}
     refusing = [row.id for row, text in answered if is_refusal(text)]
     rude = [row.id for row, text in answered if find_rude(text)]
-    told = _told_languages(answered)
-    foreign = {name: pair for name, pair in told.items() if pair[0] not in pair[1]}
+    languages_of = _told_languages(answered)
+    foreign = {name: pair for name, pair in languages_of.items() if pair[0] not in pair[1]}
     readable = [value for text in texts if (value := measure_readability(text)) is not None]
     kept = _kept(rows, lambda row: row.answer)
     flagged: dict[str, Iterable[str]] = {
@@ -109,9 +129,11 @@ def evaluate(material: Material) -> Quality:
         personal_kinds=dict(sum((Counter(kinds) for kinds in personal.values()), Counter[str]())),
         rude=rate(len(rude), n),
         languages=dict(Counter(row.lang or "not stated" for row in rows)),
-        other_language=rate(len(foreign), len(told), "no seed states a language that its answer tells too"),
+        other_language=rate(
+            len(foreign), len(languages_of), "no seed states a language that its answer tells too"
+        ),
         other_languages=dict(
-            Counter(f"{said}, reads as {' or '.join(sorted(read))}" for said, read in foreign.values())
+            Counter(f"{stated}, reads as {' or '.join(sorted(read))}" for stated, read in foreign.values())
         ),
         constraints=_share_kept(kept, "no request states a checkable constraint"),
         constraints_rejected=_share_kept(
@@ -154,9 +176,9 @@ def _share_kept(kept: Sequence[tuple[str, str, bool]], why: str = "nothing to me
 def _told_languages(answered: Sequence[tuple[ExportRow, str]]) -> dict[str, tuple[str, frozenset[str]]]:
     """Record -> the language that its seed states, and those that its answer may be in; only where both are told."""
     return {
-        row.id: (said, read)
+        row.id: (stated, read)
         for row, text in answered
-        if (said := primary(row.lang)) is not None and (read := find_language(text))
+        if (stated := primary(row.lang)) is not None and (read := find_language(text))
     }
 
 
@@ -164,14 +186,14 @@ def _kept(
     rows: Sequence[ExportRow], text_of: Callable[[ExportRow], str | None]
 ) -> list[tuple[str, str, bool]]:
     """Record, kind and whether it was kept, of every checkable constraint of its request."""
-    found = []
+    kept = []
     for row in rows:
         text = text_of(row)
         if text is not None:
-            found += [
+            kept += [
                 (row.id, one.kind, one.check(text)) for one in find_constraints(row.prompt, row.metadata)
             ]
-    return found
+    return kept
 
 
 def _lengths(words: list[int], seed: int) -> Lengths | None:

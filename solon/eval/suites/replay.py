@@ -1,6 +1,8 @@
-"""Recorded panels with recorded people as the experts, as a suite: one replay for each file of `--against`.
+"""The replay of recorded panels as a suite: one replay for each file of `--against`, with recorded people as
+experts.
 
-`solon eval replay FILE` has the options of a replay; this is the same with its defaults, in the form of every suite.
+`solon eval replay FILE` has the options of a replay; this is the same with its defaults, in the form of every
+suite.
 """
 
 from __future__ import annotations
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
 
 
 class Replays(SuiteResult):
-    """`majority`, `learned`: agreement with people by the plain vote, and after the most decisions known beforehand,
-    for each file; `reports` holds everything that a replay measures."""
+    """What replays of recorded panels found.
+
+    Attributes:
+        majority: by file, agreement of the plain vote with people.
+        learned: by file, agreement after the most decisions known beforehand.
+        reports: everything that each replay measured.
+    """
 
     majority: dict[str, Figure]
     learned: dict[str, Figure]
@@ -25,7 +32,7 @@ class Replays(SuiteResult):
 
 
 def evaluate(material: Material) -> Replays:
-    """Replay every file named.
+    """Replay every file that was named, and return the figures.
 
     Raises:
         UsageError: no file was named, or one is no recording.
@@ -43,7 +50,7 @@ def evaluate(material: Material) -> Replays:
 
 
 def _last(learned: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    measured = {int(n): found for n, found in learned.items() if "accuracy" in found}
+    measured = {int(n): figures for n, figures in learned.items() if "accuracy" in figures}
     return measured[max(measured)]
 
 

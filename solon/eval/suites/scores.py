@@ -19,7 +19,7 @@ JUDGE = "default"
 
 
 def evaluate(material: Material) -> Scores:
-    """Score a sample of the records. Of all suites this one asks a model.
+    """Let a model score a sample of the records, and return the scores. Of all suites this one asks a model.
 
     Raises:
         UsageError: the model would score what its own family wrote.
