@@ -73,6 +73,7 @@ def address_of(config: ModelConfig, chat: BaseChatModel, *, given: bool) -> str 
 
 
 def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine: `localhost`, `::1` or an address in 127.0.0.0/8."""
     return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 

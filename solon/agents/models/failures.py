@@ -52,12 +52,21 @@ class Server:
         return f"Server({self.base_url!r}, {self.model!r})"
 
     def without_key(self, text: str) -> str:
+        """A text in which `[key]` stands wherever it held the key."""
         return text.replace(self.key, "[key]") if self.key else text
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What a server said was wrong, in whatever shape it said it."""
+    """What a server said was wrong, in whatever shape it said it.
+
+    Attributes:
+        status: the HTTP status.
+        message: the server's words, on one line, shortened and without the key.
+        code: its code or type of error; empty without one.
+        parameter: the parameter that it complains of; empty without one.
+        spoken: whether the body was an error in JSON, not just any text.
+    """
 
     status: int
     message: str
@@ -94,17 +103,19 @@ class Complaint:
 
     @property
     def no_model(self) -> bool:
+        """Whether the server says that it has no such model."""
         return self.code == "model_not_found" or (self.spoken and bool(_NO_MODEL.search(self.message)))
 
     @property
     def too_long(self) -> bool:
+        """Whether the server says that the prompt does not fit its context."""
         return self.status in (400, 413, 422) and (
             self.code in _TOO_LONG_CODES or bool(_TOO_LONG.search(self.message))
         )
 
     @property
     def out_of_quota(self) -> bool:
-        """A 429 that waiting does not mend."""
+        """Whether the quota is used up: a 429 that goes on however long one waits."""
         return self.code in ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -117,7 +128,8 @@ class Refusal(ModelRefused):
 
 
 def refused(complaint: Complaint, server: Server, served: list[str] | None = None) -> ModelError:
-    """A final answer of 4xx (or 3xx) as an error. `served`: the models that the server offers, where it told."""
+    """The error for a server's final answer of 4xx or 3xx. `served`: the models that the server offers; None
+    where it did not say."""
     where, said = server.base_url, f": {complaint.message}" if complaint.message else ""
     status = complaint.status
     if complaint.too_long:
@@ -168,7 +180,13 @@ def refused(complaint: Complaint, server: Server, served: list[str] | None = Non
 
 
 def unavailable(reason: str, server: Server, tries: int, *, unreachable: bool = False) -> ModelUnavailable:
-    """No usable answer after all tries. `reason` is in words and comes without texts of ours."""
+    """The error where no usable answer came after all tries.
+
+    Args:
+        reason: in words, without anything of the prompt.
+        tries: how many requests were sent.
+        unreachable: nothing was there to answer, so that the next step is to start the server.
+    """
     many = f" after {tries} tries" if tries > 1 else ""
     if unreachable:
         step = server.start_hint or "start the server, or mend base_url; then run `solon resume`"
@@ -183,10 +201,11 @@ def unavailable(reason: str, server: Server, tries: int, *, unreachable: bool = 
 
 
 def foreign(error: Exception, name: str) -> ModelError:
-    """What another library's chat model raised, as one of ours.
+    """What the chat model of another library raised, as one of Solon's errors.
 
-    Told apart by what the clients of the large providers have in common: an HTTP status on the error or on its
-    response, or a class name that speaks of time or connection. Nothing of the request is repeated.
+    Which one is decided by what the clients of the large providers have in common: an HTTP status on the
+    error or on its response, or a class name that speaks of time or connection. Nothing of the request is
+    repeated.
     """
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore
@@ -219,7 +238,8 @@ def foreign(error: Exception, name: str) -> ModelError:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date) or OpenAI's `retry-after-ms`."""
+    """Seconds to wait as `Retry-After` (RFC 9110, 10.2.3: seconds or a date) or OpenAI's `retry-after-ms` says;
+    None where neither does."""
     milliseconds = headers.get("retry-after-ms")
     value = headers.get("retry-after")
     try:

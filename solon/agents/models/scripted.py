@@ -67,11 +67,12 @@ class ScriptedChat(LeanChat):
 
     @property
     def calls(self) -> int:
-        """Calls that reached this object."""
+        """How many calls reached this object."""
         return self._calls.total()
 
     @property
     def calls_by_role(self) -> dict[str, int]:
+        """How many calls reached this object, by the role that asked."""
         return dict(self._calls)
 
     async def _answer(

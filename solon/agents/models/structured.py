@@ -45,7 +45,7 @@ class Reply(Completion):
 
     @property
     def cut(self) -> bool:
-        """Did the answer run into `max_tokens`?"""
+        """Whether the answer ended because it ran into `max_tokens`."""
         return self.finish_reason in ("length", "max_tokens")
 
 
@@ -75,10 +75,14 @@ async def ask(
     repairs: int = REPAIRS,
     heard: bool | None = None,
 ) -> Reply:
-    """Ask `model` and return its checked reply.
+    """Ask `model` and return its checked reply, after as many repairs as the answer needs and `repairs` allows.
 
-    `role` names the caller (generator, critic, judge, ...) to tracing and to the scripted fake; it is not sent.
-    `heard`: what `LeanChat.is_heard` said here before, if anybody asked.
+    Args:
+        schema: what the answer must follow; None for prose.
+        max_tokens: bound on the answer, in tokens.
+        role: who asks (generator, critic, judge, ...), for tracing and for the scripted fake; it is not sent.
+        repairs: further asks after an answer that does not follow `schema`.
+        heard: what `LeanChat.is_heard` said here before; None where nobody asked.
 
     Raises:
         TooLong: prompt and `max_tokens` do not fit the context; nothing was sent.
@@ -147,7 +151,8 @@ def check_fits(
     turns: Sequence[Turn],
     max_tokens: int,
 ) -> None:
-    """Raise `TooLong` unless prompt and answer fit the context. Short prompts are not even counted."""
+    """Raise `TooLong` unless prompt and answer fit the context. Prompts that are short enough in bytes are not
+    even counted."""
     context = capabilities.context
     if context is None or most_tokens([text for _, text in turns]) + max_tokens <= context:
         return
