@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Contexts:
-    """Contexts for the items of one run; what many items share is read once."""
+    """Makes the contexts of the items of one run; what many items share is read once."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class Contexts:
         self._heard: dict[str, bool] = {}
 
     def make(self, item: ItemRow) -> ItemContext:
+        """The context of an item, with the law, prompts and consensus that it is pinned to."""
         constitution, rubric, prompts, consensus = self._law(item)
         journal = ItemJournal(
             self._store,

@@ -16,7 +16,13 @@ Cuts = tuple[float | None, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`rule` names what decided; `reasons` say it in words and numbers, for the expert and for the record."""
+    """Where an item goes, and why.
+
+    Attributes:
+        where: accept, resolve or review.
+        rule: the name of what decided.
+        reasons: what decided in words and numbers, for the expert and for the record.
+    """
 
     where: Where
     rule: str
@@ -41,7 +47,8 @@ NEVER = math.inf
 
 
 def stand(pilot: bool, cuts: Cuts, tier: int) -> Standing:
-    """The standing of an item when `tier` of the panel has spoken. `cuts`: of the certificate in force, see `Cuts`."""
+    """The standing of an item once `tier` of the panel has spoken. `cuts`: thresholds of the certificate in
+    force, see `Cuts`."""
     if cuts is None:
         return Standing(pilot)
     cut = cuts[tier] if tier < len(cuts) else None
@@ -49,11 +56,12 @@ def stand(pilot: bool, cuts: Cuts, tier: int) -> Standing:
 
 
 def stops_here(consensus: Consensus, routing: RoutingConfig, standing: Standing) -> bool:
-    """May a cascade stop at the tier whose consensus this is, with dearer judges left to ask?
+    """Whether a cascade may stop at the tier whose consensus this is, with dearer judges left to ask.
 
-    With a certificate it stops from the tier's own cut on. Without one it stops where the policy's plain rule calls
-    the panel confident, and what comes of it is provisional. Where a person decides whatever the panel says every
-    judge is asked: of the pilot above all, whose decisions shall say how good each tier is on all items.
+    With a certificate it stops from the tier's own cut on. Without one it stops where the policy's plain rule
+    calls the panel confident, and what comes of it is provisional. Where a person decides whatever the panel
+    says every judge is asked: of the pilot above all, whose decisions shall say how good each tier is on all
+    items.
     """
     if consensus.signals.get("n_votes", 0) == 0 or routing.policy == "always":
         return False
@@ -72,11 +80,12 @@ def choose_route(
     can_resolve: bool,
     asked_back: bool = False,
 ) -> Route:
-    """Apply the policy to a consensus.
+    """Where the policy sends an item with this consensus, and why.
 
     Args:
-        can_resolve: there is a resolver and it has not spoken on this item's candidates yet. Under a certificate it is
-            not asked: the pilot never has its vote, so that nothing is known of items that it pushes over a cut.
+        can_resolve: there is a resolver and it has not spoken on this item's candidates yet. Under a
+            certificate it is not asked: the pilot never has its vote, so that nothing is known of items that
+            it pushes over a cut.
         asked_back: an expert asked for this redraft and must see it.
     """
     reasons = tuple(explain(consensus, routing.threshold))
@@ -136,7 +145,8 @@ def _confident(
 
 
 def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
-    """Why the panel is or is not confident."""
+    """The reasons why the panel is or is not confident, each with a code, a text and where there is one a value
+    and its limit."""
     signals, votes = consensus.signals, consensus.votes
     found: list[dict[str, Any]] = []
     cast = {side: n for side, n in votes.items() if n and side != "abstain"}

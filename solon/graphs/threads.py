@@ -32,7 +32,7 @@ INTERRUPT = "__interrupt__"
 
 
 class Threads:
-    """Drives threads to where they rest: an outcome, or a review that waits."""
+    """Takes the threads of items to where they rest: an outcome, or a review that waits."""
 
     def __init__(self, store: Store, graph: Any, contexts: Contexts, tracing: Tracing = OFF) -> None:
         self._store, self._graph, self._contexts, self._tracing = store, graph, contexts, tracing
@@ -54,8 +54,10 @@ class Threads:
         return await self._go(item, self._contexts.make(item), given, NEW if item.fresh else "")
 
     async def deliver(self, item: ItemRow, delivery: Delivery) -> dict[str, Any]:
-        """Resume the thread of a decision. Where its interrupt is gone, or what is kept of it makes no sense, a new
-        attempt is replayed up to it.
+        """Resume the thread that a decision is for. Returns the state it rests in.
+
+        Where its interrupt is gone, or what is kept of it makes no sense, a new attempt is replayed up to the
+        review.
 
         Raises:
             InternalError: the resulting state does not name the decision.
@@ -76,7 +78,8 @@ class Threads:
         return state
 
     async def release(self, item: ItemRow, review: ReviewRow) -> dict[str, Any]:
-        """End a held review without a person: the item takes what its panel found."""
+        """End a held review without a person: the item takes what its panel found. Returns the state it rests
+        in."""
         from langgraph.types import Command
 
         value = {"decision": "", "choice": "consensus"}
@@ -89,7 +92,12 @@ class Threads:
         return await self._go(again, self._contexts.make(again), command, KEPT)
 
     async def start_over(self, item: ItemRow) -> dict[str, Any]:
-        """A fresh attempt from the seed: journal hits cost nothing, earlier decisions are given again."""
+        """Begin a fresh attempt from the seed. Calls in the journal cost nothing, and earlier decisions are
+        given again. Returns the state it rests in.
+
+        Raises:
+            UsageError: its seed was forgotten.
+        """
         _refuse_forgotten(item)
         attempt = await self._store.writer.run(partial(self._begin_again, item=item), claim=item.claim)
         again = replace(item, attempt=attempt, fresh=False)
@@ -109,7 +117,7 @@ class Threads:
         return item_store.next_attempt(connection, item.id)
 
     async def stands_at(self, item: ItemRow) -> dict[str, Any]:
-        """The values of the last checkpoint; empty without one."""
+        """The values of a thread's last checkpoint; empty without one."""
         snapshot = await self._graph.checkpointer.aget_tuple(_config(item))
         return dict(snapshot.checkpoint["channel_values"]) if snapshot is not None else {}
 

@@ -19,7 +19,10 @@ from solon.store.tables.people import Review
 
 
 async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `finish` (accepted), `resolve` or `review`; a review is written before the graph waits for it."""
+    """Weigh the verdicts and send the item on. Next: `finish` (accepted), `resolve` or `review`.
+
+    A review is written before the graph waits for it.
+    """
     context = runtime.context
     routing = context.case.config.routing
     verdicts = [Verdict.from_state(kept) for kept in state["verdicts"]]
@@ -120,7 +123,16 @@ def review_row(
     ordinal: int,
     worth: Worth | None = None,
 ) -> dict[str, Any]:
-    """A review of the candidates shown. An interrupt opens with its checkpoint; an audit waits at once."""
+    """The row of a review of the candidates shown. An interrupt is `opening` until its checkpoint is written;
+    an audit waits at once.
+
+    Args:
+        kind: `interrupt` or `audit`.
+        reasons: why a person is asked, each with a code and a text.
+        rule: what decided that one is asked.
+        ordinal: the number of the review within the item's attempt.
+        worth: what a decision is worth, which gives its place in the queue; None for audits.
+    """
     shown = state["shown"]
     summary = (state.get("consensus") or {}) if context.recipe.has_panel else {}
     # An answer to another request is another question, even where the answer's text is the same.
@@ -171,5 +183,5 @@ def _place(rule: str, review_id: str, worth: Worth | None, drawn: int) -> float:
 
 
 def thread_id(item_id: str, attempt: int) -> str:
-    """One LangGraph thread per attempt of an item."""
+    """The id of an item's LangGraph thread: one per attempt."""
     return f"{item_id}:{attempt}"

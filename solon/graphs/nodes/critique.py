@@ -16,7 +16,8 @@ from solon.store.tables.work import Critique
 
 
 async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`.
+    """Let the critic read every candidate. Next: `revise`, `judge`, or `draft` (bounded) where every candidate
+    is unusable, then `finish`.
 
     What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
     """
@@ -78,7 +79,8 @@ async def _all_poor(context: ItemContext, round_: int, findings: list[str]) -> d
 
 
 async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Revise the candidates with major findings; a revision that is no better than nothing leaves the draft."""
+    """Revise the candidates with major findings. Next: `judge`. Where a revision is unusable or repeats a
+    candidate, the draft stays."""
     context = runtime.context
     round_, live = state["round"], list(state["candidates"])
     mend = state["mend"]

@@ -14,7 +14,8 @@ from solon.store.records.overview import UNJUDGED
 
 
 async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `critique`, `draft` again (bounded) or `finish` where too few usable candidates came out."""
+    """Draft the candidates of a round. Next: `critique`; `draft` again (bounded) or `finish` where too few
+    usable candidates came out."""
     context = runtime.context
     round_ = state.get("round", 0)
     given = _given(context, round_)

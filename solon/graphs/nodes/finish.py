@@ -27,7 +27,8 @@ AUDIT_ORDINAL = -1
 
 
 async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """The end of every item: accepted with a record, rejected or failed with a reason."""
+    """End the item: accepted with a record, rejected or failed with a reason, all written in one
+    transaction."""
     context = runtime.context
     route = state.get("route") or "consensus"
     record = _record(context, state, route) if state["outcome"] == "accepted" else None

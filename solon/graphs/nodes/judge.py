@@ -18,7 +18,7 @@ from solon.store.tables.work import Verdict as VerdictRow
 
 
 async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `consensus`, which weighs the verdicts on the candidates shown."""
+    """Put the candidates shown before the panel. Next: `consensus`, which weighs the verdicts."""
     context = runtime.context
     live = state["candidates"]
     tried = state.get("pairs", 0)
@@ -42,7 +42,7 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
 
 
 async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
-    """The panel's verdicts on two candidates."""
+    """The panel's verdicts on two candidates, in both orders, by as many tiers as it takes."""
     a, b = (context.answer(candidate) for candidate in shown)
     known = context.precedents(*shown).text
     return await _ask_tiers(
@@ -55,7 +55,7 @@ async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair
 
 
 async def judge_single(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
-    """The panel's scores of one candidate."""
+    """The panel's scores of one candidate on the rubric, by as many tiers as it takes."""
     answer, prompt = context.answer(shown[0]), context.prompt(shown[0])
     known = context.precedents(*shown).text
     return await _ask_tiers(

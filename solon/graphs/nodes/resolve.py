@@ -20,7 +20,8 @@ from solon.store.tables.work import Resolution as ResolutionRow
 
 
 async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `consensus` again, with the resolver's vote where it cited a rule."""
+    """Ask the resolver about a split panel. Next: `consensus` again, with the resolver's vote where it cited a
+    rule."""
     context = runtime.context
     round_, pair = state["round"], state.get("pairs", 0)
     a, b = (context.answer(candidate) for candidate in state["shown"])
