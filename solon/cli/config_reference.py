@@ -37,7 +37,14 @@ _OF_TABLES: dict[str, tuple[str, type[BaseModel]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: its default as TOML (None: unset), its type and bounds in words, and what it means."""
+    """One key of the configuration.
+
+    Attributes:
+        name: the key within its table.
+        default: as TOML; None where the key is unset.
+        type: its type and bounds, in words.
+        about: what it means.
+    """
 
     name: str
     default: str | None
@@ -47,7 +54,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the file. `repeated`: an array of tables."""
+    """One table of the configuration file.
+
+    Attributes:
+        name: with its dots; empty for the keys at the top.
+        about: what the table is for.
+        keys: its keys, in the order of their declaration.
+        repeated: whether it is an array of tables.
+    """
 
     name: str
     about: str

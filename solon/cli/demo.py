@@ -45,6 +45,7 @@ model = "openai:gpt-5-mini"   # key in OPENAI_API_KEY; or "ollama:llama3.2", or 
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon demo` to the command line."""
     app.command("demo")(demo)
 
 

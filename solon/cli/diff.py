@@ -19,6 +19,7 @@ _SHOWN = 50
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon diff` to the command line."""
     app.command("diff")(diff)
 
 

@@ -29,6 +29,7 @@ class SuiteGroup(Panels):
     """Takes every name that is no command for the name of a suite: plugins need not be known beforehand."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that a word names, or `suite` where it is no command of this group."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             return "suite", self.commands["suite"], args
         return super().resolve_command(ctx, args)
@@ -38,6 +39,7 @@ evaluations = typer.Typer(cls=SuiteGroup, no_args_is_help=True, help=_ABOUT, ric
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon eval` to the command line."""
     app.add_typer(evaluations, name="eval")
 
 
@@ -120,6 +122,8 @@ class ListingCommand(Command):
     """`--panel A B` says what `--panel A --panel B` says. A file that exists is never taken for a name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of a command line in which an option that may be repeated can be followed by several
+        values."""
         lists = {"--panel", "--budget"}
         spread: list[str] = []
         option, given = "", False

@@ -44,6 +44,7 @@ DropOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon export` to the command line."""
     app.command("export")(export)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon forget` to the command line."""
     app.command("forget")(forget)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon learn` to the command line."""
     app.command("learn")(learn)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon plan` to the command line."""
     app.command("plan")(plan)
 
 

@@ -25,6 +25,7 @@ _SHORT = 160
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon preview` to the command line."""
     app.command("preview")(preview)
 
 

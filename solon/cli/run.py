@@ -64,6 +64,7 @@ WorkersOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon run`, `solon resume` and `solon status` to the command line."""
     app.command("run")(run)
     app.command("resume")(resume)
     app.command("status")(status)

@@ -18,6 +18,7 @@ _TEXT = 300
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon show` to the command line."""
     app.command("show")(show)
 
 

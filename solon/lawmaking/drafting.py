@@ -48,10 +48,13 @@ SAMPLE = 200
 def pin_law(
     store: Store, connection: Connection, config: Config, recipe: str
 ) -> tuple[tuple[str, str], tuple[LawVersion, ...]]:
-    """Ids of the constitution and the rubric that new items of a recipe follow, and the versions that go before them
-    for seeds of a domain; leads' decisions become case law.
+    """The law that new items of a recipe follow. Decisions of leads become case law first.
 
     What the store has in force goes before the configured file or starter of the same name.
+
+    Returns:
+        Ids of the constitution and the rubric, and the versions that go before them for seeds of certain
+            domains.
     """
     from solon.store.database.audit_log import local_actor
 
@@ -71,7 +74,8 @@ def pin_law(
 
 
 def law_in_force(connection: Connection, config: Config, kind: Kind, named: str | None = None) -> LawVersion:
-    """The version named (see `laws.find_version`), or the one in force of the configured name.
+    """The version that is named (see `laws.find_version`); without a name, the one in force of the configured
+    document.
 
     Raises:
         UsageError: the store has none.
@@ -91,7 +95,12 @@ def law_in_force(connection: Connection, config: Config, kind: Kind, named: str 
 def import_law(
     store: Store, document: Document, *, by: str, replace_in_force: bool = False, reason: str = ""
 ) -> LawVersion:
-    """Bring a document into force: the first of its name and scope, or with a reason in place of the one in force.
+    """Bring a document into force: the first of its name and scope, or with a reason in place of the one in
+    force.
+
+    Args:
+        by: who does it, for the audit log.
+        replace_in_force: replace the version in force without measuring or ratifying anything.
 
     Raises:
         UsageError: one is in force and is not to be replaced, or no reason is given.
@@ -116,10 +125,16 @@ def import_law(
 
 
 def propose(store: Store, config: Config, text: str, *, source: str, by: str, **about: Any) -> AmendmentRow:
-    """An amendment drafted by a person: edits, or the whole next document.
+    """The amendment that a person drafted, stored as a proposal: a list of edits, or the whole next document.
 
     Args:
+        text: the amendment or document.
+        source: where it comes from, for errors.
+        by: who proposes it.
         about: kind, reason, cites, overrules, where `text` is a document and does not say them itself.
+
+    Raises:
+        UsageError: there is nothing in force to amend, no reason, or a draft that cannot be used.
     """
     if edits.is_amendment(text):
         file = edits.parse_amendment(text, source=source)
@@ -159,7 +174,14 @@ def _amended(connection: Connection, config: Config, kind: Kind, name: str, scop
 
 @dataclass(frozen=True, slots=True)
 class Legislated:
-    """What the legislator made of the decisions: its drafts, and why the other clusters gave none."""
+    """What the legislator made of the decisions.
+
+    Attributes:
+        amendments: its drafts.
+        clusters: groups of decisions with similar reasons that there were.
+        decisions: decisions that the law in force does not settle.
+        problems: why other clusters gave no draft, in words.
+    """
 
     amendments: list[AmendmentRow] = field(default_factory=list)
     clusters: int = 0
@@ -184,8 +206,12 @@ async def legislate(
     It sees decisions of the seen half that have a rationale, see `unsettled`.
 
     Args:
-        named: the version to amend; default: the configured one. model: a name in [models]; default: the resolver's.
-        least: decisions that make a cluster. most: drafts.
+        kind: amend the constitution or the rubric.
+        named: the version to amend; default: the configured one.
+        model: a name in [models]; default: the resolver's.
+        least: decisions that make a cluster.
+        most: drafts.
+        max_calls: where it stops with `LimitReached`; None: no limit.
     """
     from solon.agents.legislator import AUTHOR, draft
     from solon.graphs.bench import Bench
@@ -229,8 +255,12 @@ async def legislate(
 
 
 def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
-    """Decisions of the seen half that say why, and that the law does not cover, on which the panel lost or a principle
-    was cited for the side that lost, on which experts differ to the end, or for which one of them proposed one."""
+    """The decisions of the seen half that the law leaves open, for the legislator to draft a rule from.
+
+    Each has a rationale, was not overruled, and shows that something is missing: no principle of the law
+    covers it or the panel lost; a principle was cited for the side that lost; experts differ to the end; or
+    one of them proposed a rule.
+    """
     known = covered_ids(connection, law)
     rows = precedents_under(connection, law.document)
     panel = _panel_found(connection, rows)
@@ -280,18 +310,22 @@ async def measure_impact(
     twice: bool | None = None,
     tell: Callable[[int, int, Meter], None] | None = None,
 ) -> AmendmentRow:
-    """Let the panel re-judge precedents under the law in force and under the draft, and keep what came out.
+    """The amendment with its impact, measured by letting the panel re-judge precedents under the law in force
+    and under the draft.
 
-    Every call goes through the journal of its item, so that what the panel said before under the same law costs
-    nothing, and an interrupted measurement goes on where it stopped. A limit ends it with what is known by then.
+    Every call goes through the journal of its item, so that what the panel said before under the same law
+    costs nothing, and an interrupted measurement goes on where it stopped. A limit ends it with what is known
+    by then.
 
     Args:
         sample: precedents at most, halves and outcomes in equal shares.
-        twice: judge a third of them twice under the law in force; default: where a judge is not deterministic.
+        twice: judge a third of them twice under the law in force; default: where a judge is not
+            deterministic.
         tell: called with how many are judged, of how many, and what they took.
 
     Raises:
-        UsageError: the amendment is closed, its base was replaced, or a limit on cost and a model without a price.
+        UsageError: the amendment is closed, its base was replaced, or a limit on cost and a model without a
+            price.
     """
     from solon.config.pinned import check_prices
     from solon.graphs.bench import Bench

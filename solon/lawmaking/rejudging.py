@@ -1,8 +1,9 @@
-"""After new law: reviews that it settles leave the queue, stale records are judged again, the most doubtful first.
+"""Judging again after new law: reviews that it settles leave the queue, stale records are judged again, the
+most doubtful first.
 
-Nothing moves before the panel has spoken under the new law, so that a budget that ends leaves every item as it was.
-An item that moves begins a new attempt with the candidates that it has: its record is confirmed or replaced by a new
-one, the old one stays, superseded; or a person is asked.
+Nothing moves before the panel has spoken under the new law, so that a budget that ends leaves every item as
+it was. An item that moves begins a new attempt with the candidates that it has. Its record is confirmed, or
+replaced by a new one while the old one stays, marked as superseded; or a person is asked.
 """
 
 from __future__ import annotations
@@ -49,7 +50,15 @@ RESOLVER_CALLS = 3
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A stale record with how likely its verdict turns, and what that rests on."""
+    """A stale record, or a waiting review, with how likely its verdict turns, and what that rests on.
+
+    Attributes:
+        target: the item under the law that was replaced.
+        p: probability that the verdict turns, in [0, 1].
+        margin: the panel's margin when it judged the item.
+        cites: whether a critic or judge cited a principle that has changed.
+        similarity: to the nearest item whose verdict turned, in [0, 1].
+    """
 
     target: Target
     p: float
@@ -58,6 +67,7 @@ class Doubt:
     similarity: float
 
     def to_json(self) -> dict[str, Any]:
+        """The record's and the item's id with the figures, rounded, as plain values."""
         return {
             "record": self.target.record_id,
             "item": self.target.item_id,
@@ -70,8 +80,27 @@ class Doubt:
 
 @dataclass(slots=True)
 class Rejudged:
-    """What came of it. `left`: stale records and waiting reviews that the budget did not reach or that cannot be
-    judged (their seed was forgotten). `unsettled`: reviews that were judged and stay in the queue."""
+    """What came of judging again.
+
+    Attributes:
+        stale: stale records that there were.
+        waiting: reviews that waited under the law that was replaced.
+        confirmed: records whose choice stayed the same.
+        replaced: records that a new record replaced.
+        review: items that now wait for a person.
+        rejected: items that were rejected.
+        settled: reviews that the new law settled.
+        unsettled: reviews that the new law did not settle, and that stay in the queue.
+        failed: items whose new attempt failed.
+        queued: items whose new attempt was begun and not finished.
+        left: stale records and waiting reviews that the budget did not reach or that cannot be judged (their
+            seed was forgotten).
+        calls: model calls made.
+        from_journal: calls that the journal answered.
+        cost: of the calls; None where a price is not known.
+        stopped: the limit that ended it, in words; None without one.
+        changes: for each item that moved: item, record, review, outcome, new_record and p.
+    """
 
     stale: int = 0
     waiting: int = 0
@@ -91,14 +120,16 @@ class Rejudged:
     changes: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
+        """All figures as plain values."""
         return asdict(self)
 
 
 def rank_stale(store: Store, run_id: str | None = None) -> list[Doubt]:
-    """Stale records, the most likely to change first.
+    """The stale records of a run, or of all runs, the most likely to change first.
 
-    A logistic regression of "the verdict turned" on margin, citation of a changed principle and similarity to verdicts
-    that turned, fitted on the trials of ratified amendments, with a prior that speaks where these are few.
+    A logistic regression of "the verdict turned" on margin, citation of a changed principle and similarity to
+    verdicts that turned, fitted on the trials of ratified amendments, with a prior that decides where these
+    are few.
     """
     with store.connect() as connection:
         now = LawNow(connection)
@@ -192,14 +223,19 @@ async def rejudge(
     records: bool = True,
     tell: Callable[[int, int, Meter], None] | None = None,
 ) -> Rejudged:
-    """Judge again what new law may change, waiting reviews first, then stale records by `rank_stale`.
+    """Judge again what new law may change: waiting reviews first, then stale records in the order of
+    `rank_stale`.
 
     Args:
-        run_id: only items of this run. max_calls, max_cost: where to stop; what is not reached stays as it is.
+        by: who asked for it.
+        run_id: only items of this run; None: of all runs.
+        max_calls, max_cost: where to stop; what is not reached stays as it is.
+        reviews, records: whether waiting reviews, and stale records, are judged again.
         tell: called with how many the panel has judged again, of how many, and what they took.
 
     Raises:
-        UsageError: a limit on cost, and a model without a price. ModelError: no model answers.
+        UsageError: a limit on cost, and a model without a price.
+        ModelError: no model answers.
     """
     found = Rejudged()
     work: list[Doubt] = []

@@ -1,7 +1,7 @@
 """Rubric learning by numbers: weights of criteria fitted to decisions, proposed as an amendment like any other.
 
-Only decisions of the seen half are fitted on. Where the panel has not scored what experts compared, it is asked to,
-through a journal apart, so that asking again costs nothing.
+Only decisions of the seen half are fitted on. Where the panel has not scored what experts compared, it is
+asked to, through a journal apart from the items', so that asking again costs nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,20 @@ AUTHOR = "weights"
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What the decisions say of the weights. `why` says in words why there is an amendment, or none."""
+    """What the decisions say of the weights of a rubric.
+
+    Attributes:
+        rubric: name and version of the rubric in force.
+        decisions: decisions that could be compared on scores.
+        criteria: ids of the criteria, in the order of the rubric.
+        weights: the weights in force, in the same order.
+        fit: the fitted weights and what they are worth; None where there are too few decisions.
+        amendment: what was proposed; None where nothing was.
+        calls: model calls made.
+        from_journal: calls that the journal answered.
+        stopped: the limit that ended the scoring, in words; None without one.
+        why: why there is an amendment, or none, in words.
+    """
 
     rubric: str
     decisions: int
@@ -47,6 +60,7 @@ class Weighed:
     why: str
 
     def to_json(self) -> dict[str, Any]:
+        """The figures as plain values; weights by criterion."""
         same = ("rubric", "decisions", "calls", "from_journal", "stopped", "why")
         return {
             **{name: getattr(self, name) for name in same},
@@ -71,7 +85,9 @@ async def weigh(
     """Fit the weights of the rubric in force, and propose them where they do better on decisions left out.
 
     Args:
-        named: a rubric of the store; default: the configured one. dry_run: propose nothing.
+        named: a rubric of the store; default: the configured one.
+        max_calls, max_cost: where the scoring stops; what is scored by then is fitted on.
+        dry_run: propose nothing.
 
     Raises:
         UsageError: the store has no such rubric, or the same amendment is open already.

@@ -50,10 +50,21 @@ SESSION_SECONDS = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class LearningResult:
-    """What a round of learning did. `why` says it in words, also where nothing was done.
+    """What a round of learning did.
 
-    `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
-    `tiers`: of judges.
+    Attributes:
+        version: number of the new consensus version; None where nothing was learned.
+        fitted_on: decisions that weights and calibration were fitted on.
+        certified_on: answered decisions of the sample that certificates are tried on.
+        certificate: the look that was taken, as plain values; None where none was.
+        queued_adopted: queued items that follow the new version.
+        settled: waiting items that are queued again, since the panel is now sure enough.
+        doubted: accepted items that are queued again, since the panel no longer is.
+        confirmed: accepted items whose record the new version confirms.
+        stopping: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was
+            learned.
+        why: what was done, or why nothing was, in words.
+        tiers: how many tiers of judges the panel has.
     """
 
     version: int | None
@@ -70,10 +81,11 @@ class LearningResult:
 
     @property
     def moved_items(self) -> int:
-        """Items that are queued again because of this."""
+        """How many items are queued again because of this."""
         return self.settled + self.doubted
 
     def to_json(self) -> dict[str, Any]:
+        """All fields as plain values."""
         return asdict(self)
 
 
@@ -86,11 +98,11 @@ def learn(
     reviewers: ReviewersConfig | None = None,
     everything: bool = False,
 ) -> LearningResult:
-    """Learn the next consensus version of the run's scope, try to certify it, adopt it.
+    """Learn the next consensus version of the run's scope, try to certify it, and adopt it.
 
     Args:
         reviewers: who is proven; default: as the run was configured.
-        everything: the session has ended: the newest decisions count too.
+        everything: the session has ended, so that the newest decisions count too.
     """
     scope = run.scope
     rated = rate_reviewers(store, reviewers or config.reviewers)
@@ -154,8 +166,11 @@ def learn(
 
 
 def usable_decisions(store: Store, run_id: str) -> tuple[int, int]:
-    """How many decisions `learn` would use by now, and how many audits it would watch: cheap enough to ask every few
-    seconds. Audits count at once, since an alarm must not wait."""
+    """How many decisions `learn` would use by now, and how many audits `watch_audits` would. Cheap enough to
+    ask every few seconds.
+
+    Audits count at once, since an alarm must not wait.
+    """
     with store.connect() as connection:
         scope_runs = learning.runs_of_scope(connection, find_run(connection, run_id))
         count, newest = learning.count_learnable(connection, scope_runs)
@@ -202,7 +217,7 @@ def _fit(
 
 
 def is_drawn_at_random(decided: DecidedItem) -> bool:
-    """Was the item of the pilot, or of the random part of a budget? Then every tier was asked, too."""
+    """Whether the item was of the pilot, or of the random part of a budget. Then every tier was asked, too."""
     return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 

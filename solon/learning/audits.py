@@ -1,4 +1,5 @@
-"""Blind audits of accepted items against the promise: what they say of it, and the alarm that takes it back."""
+"""Blind audits of accepted items against the promise: what they say of it, and the alarm that suspends the
+certificate."""
 
 from __future__ import annotations
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
 
 def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
-    """What blind audits say of the run's accepted items, against the promise; an alarm suspends the certificate.
+    """What blind audits say of the run's accepted items, against the promise of its certificate. An alarm
+    suspends it.
 
-    Audited items were drawn at random before anything was known of them, and decided by people who could not tell.
-    Once there is a certificate, only audits of what it covers speak of it, so that a new one begins anew. An audit
-    speaks once as many people have answered it as the promise's target takes.
+    Audited items were drawn at random before anything was known of them, and decided by people who could not
+    tell. Once there is a certificate, only audits of what it covers speak of it, so that a new one begins
+    anew. An audit counts once as many people have answered it as the promise's target asks for.
     """
     from solon.consensus.audit import watch
 

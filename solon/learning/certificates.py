@@ -25,10 +25,16 @@ def certify_sample(
     evidence: Evidence,
     delta: float,
 ) -> dict[str, Any]:
-    """What one look at the sample shows, as plain values. `outcomes`: decision -> what the promise's target says.
+    """What one look at the sample shows, as plain values.
 
-    Of a cascade `tiers` holds a certificate for each tier, which share `delta`; `threshold` is then the cut of the
-    last tier that may accept at all, and the counts are of all tiers together.
+    Of a cascade `tiers` holds a certificate for each tier, which share `delta`; `threshold` is then the cut
+    of the last tier that may accept at all, and the counts are of all tiers together.
+
+    Args:
+        sample: the held-out decisions that were drawn at random.
+        outcomes: decision -> what the promise's target says of its question.
+        evidence: the verdicts on them.
+        delta: probability of error that this look may spend.
     """
     import numpy as np
 
@@ -98,6 +104,7 @@ def _together(found: Sequence[Certificate]) -> dict[str, Any]:
 
 
 def cuts_of(certificate: Mapping[str, Any]) -> tuple[float | None, ...]:
-    """From which confidence each tier accepts under a certificate just made; None where it accepts nothing."""
+    """The confidence from which each tier accepts under a certificate just made; None where it accepts
+    nothing."""
     tiers = certificate.get("tiers")
     return tuple(tier["threshold"] for tier in tiers) if tiers else (certificate["threshold"],)

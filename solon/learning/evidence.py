@@ -32,9 +32,16 @@ MEASURED = 5
 class Evidence:
     """What is known of decided and judged items.
 
-    `answers`: question -> person -> blind answer, in the order they were given; `final`: people whose decision is;
-    `ruled`: questions on which a lead ruled. `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes
-    made, what the votes say without the panel.
+    Attributes:
+        usable: decisions that may be learned from.
+        judged: items of the run whose panel has spoken.
+        votes: item -> the panel's votes.
+        against: item -> what critics hold against each outcome.
+        answers: question -> person -> blind answer, in the order they were given.
+        reliability: of people, in [0, 1].
+        by_votes: of decisions that votes made: what the votes say without the panel.
+        final: people whose decision is final.
+        ruled: questions on which a lead ruled.
     """
 
     usable: list[DecidedItem]
@@ -49,12 +56,15 @@ class Evidence:
 
     @property
     def fit_on(self) -> list[DecidedItem]:
+        """The usable decisions of the seen half, on which weights and calibration are fitted."""
         return [d for d in self.usable if not d.held_out]
 
 
 def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:
-    """Measure everyone by blind answers to known questions and beside those of others, never by the panel, and keep
-    what came out."""
+    """Everyone's measured reliability, which is also kept in the store.
+
+    People are measured by blind answers to known questions and beside those of others, never by the panel.
+    """
     from solon.consensus.reviewers import rate_people
 
     with store.connect() as connection:
@@ -79,7 +89,7 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
 
 
 def final_among(connection: Connection, names: Collection[str], reviewers: ReviewersConfig) -> frozenset[str]:
-    """Those of these people whose decision is final."""
+    """Those of the named people whose decision is final."""
     return frozenset(name for name, found in who_decides(connection, names, reviewers).items() if found.final)
 
 
@@ -91,7 +101,17 @@ def gather(
     rated: Mapping[str, Reviewer],
     reviewers: ReviewersConfig,
 ) -> Evidence:
-    """Votes take the place of the decision that they made: what they say without the panel is what teaches it."""
+    """The evidence for learning: decisions with the verdicts on their items, and what people answered blind.
+
+    Where votes made a decision, what they say without the panel takes its place, since only that can teach
+    the panel.
+
+    Args:
+        scope_runs: ids of the runs that are learned from.
+        usable: decisions that are old enough.
+        rated: everyone's measured reliability.
+        reviewers: who is proven, and who is not, as configured.
+    """
     from solon.consensus.reviewers import merge
 
     judged = learning.judged_items(connection, run.id)
@@ -138,11 +158,13 @@ def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
 
 
 def question_of(item_id: str, attempt: int) -> str:
+    """The name of the question that an item put in one attempt."""
     return f"{item_id}:{attempt}"
 
 
 def outcomes_for(target: Target, sample: Sequence[DecidedItem], evidence: Evidence) -> dict[str, str]:
-    """decision -> what the target of a certificate says of its question; without those that too few have answered.
+    """decision -> what the target of a certificate says of its question. Questions that too few have answered
+    are left out.
 
     A lead's ruling stands in for a single expert's decision where one was given.
     """
