@@ -485,20 +485,20 @@ class Caller:
             parameters={"temperature": ask.temperature, "max_tokens": ask.max_tokens, "seed": ask.seed},
         )
         with self.tracing.span(f"solon.call.{ask.role}", "LLM", about) as span:
-            made = await _make(ask, member, call_id, self._is_heard(ask.model, member))
-            told = {
-                "solon.call": made.call_id,
-                "solon.outcome": made.outcome,
-                "llm.token_count.prompt": made.input_tokens,
-                "llm.token_count.completion": made.output_tokens,
-                "llm.finish_reason": made.finish_reason,
+            outcome = await _make(ask, member, call_id, self._is_heard(ask.model, member))
+            attributes = {
+                "solon.call": outcome.call_id,
+                "solon.outcome": outcome.outcome,
+                "llm.token_count.prompt": outcome.input_tokens,
+                "llm.token_count.completion": outcome.output_tokens,
+                "llm.finish_reason": outcome.finish_reason,
             }
             if self.tracing.capture_content:
-                told |= {INPUT: ask.prompt.text, OUTPUT: made.text}
-            for key, value in told.items():
+                attributes |= {INPUT: ask.prompt.text, OUTPUT: outcome.text}
+            for key, value in attributes.items():
                 if value is not None:
                     span.set_attribute(key, value)
-        return made
+        return outcome
 
     async def parsed(self, ask: Ask) -> tuple[Outcome, BaseModel | None]:
         """The outcome of a call, as of `call`, and its answer read into the ask's schema.
@@ -566,8 +566,8 @@ async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> O
             heard=heard,
         )
     except TooLong as error:
-        told = {"outcome": error.kind, "error": error.cause}
-        return Outcome(call_id, "", **told, input_tokens=0, output_tokens=0, attempts=0)  # type: ignore[arg-type]
+        failure = {"outcome": error.kind, "error": error.cause}
+        return Outcome(call_id, "", **failure, input_tokens=0, output_tokens=0, attempts=0)  # type: ignore[arg-type]
     except BadOutput as error:
         last: Reply | None = getattr(error, "reply", None)
         if last is None:

@@ -65,12 +65,14 @@ async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer:
     """
     config = case.config.critic
     if config.python:
-        made, found = await plugged.criticise(
+        outcome, findings = await plugged.criticise(
             case, config.python, answer, prompt=prompt, ordinal=ordinal, round=round
         )
-        if found is None:
-            return Critique((), made, abstained=plugged.ABSTAINED if made.ok else made.outcome)
-        return Critique(_checked(case, [Finding.model_validate(entry) for entry in found], answer), made)
+        if findings is None:
+            return Critique((), outcome, abstained=plugged.ABSTAINED if outcome.ok else outcome.outcome)
+        return Critique(
+            _checked(case, [Finding.model_validate(entry) for entry in findings], answer), outcome
+        )
     rendered = case.prompts["critic.critique"].render(
         case.mark,
         constitution=case.principles,

@@ -84,13 +84,13 @@ async def write_instruction(
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, InstructionDraft):
         return Draft("", outcome, case.caller.voter(model), problem=outcome.outcome)
-    made = _finish(case, model, outcome, parsed.response.strip())
+    response = _finish(case, model, outcome, parsed.response.strip())
     return Draft(
-        made.text,
+        response.text,
         outcome,
-        made.author,
+        response.author,
         prompt=parsed.instruction.strip(),
-        problem=made.problem,
+        problem=response.problem,
     )
 
 
@@ -126,13 +126,13 @@ def _model(case: Case, index: int) -> str:
 async def _written(
     case: Case, function: str, what: str, index: int, round: int, guidance: str, findings: str
 ) -> Draft:
-    outcome, made, plugin = await plugged.write(
+    outcome, fields, plugin = await plugged.write(
         case, function, what=what, index=index, round=round, guidance=guidance, findings=findings
     )
-    if made is None:
+    if fields is None:
         return Draft("", outcome, plugin.identity, problem=outcome.outcome)
-    text = made["response"].strip()
-    prompt = made.get("instruction", "").strip()
+    text = fields["response"].strip()
+    prompt = fields.get("instruction", "").strip()
     return Draft(text, outcome, plugin.identity, prompt=prompt, problem="" if text else "empty")
 
 

@@ -78,8 +78,8 @@ class Verdict:
     def from_seed(cls, recorded: Mapping[str, Any]) -> Verdict:
         """A verdict that came with the seed, read from its record. All tries of a judge are one voter, as in
         the panel."""
-        told = {"outcome" if name == "verdict" else name: value for name, value in recorded.items()}
-        return cls(**told, abstained="recorded" if told["outcome"] == ABSTAIN else "")
+        fields = {"outcome" if name == "verdict" else name: value for name, value in recorded.items()}
+        return cls(**fields, abstained="recorded" if fields["outcome"] == ABSTAIN else "")
 
 
 async def judge_pair(
@@ -141,19 +141,19 @@ async def _judge_once(
         sample=sample,
         round=round,
     )
-    found: Verdict | None = None
+    finding: Verdict | None = None
     voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
     verdict = partial(Verdict, judge=voter, seat=name, order=order, sample=sample)
     if case.caller.can_give_logprobs(judge.model):
         prompt = case.prompts["judge.pair"].render(case.mark, **values)
         ask = replace(base, prompt=prompt, max_tokens=1, logprobs=True)
-        found = _from_logprobs(await case.caller.call(ask), order, verdict)
-    if found is None:
+        finding = _from_logprobs(await case.caller.call(ask), order, verdict)
+    if finding is None:
         prompt = case.prompts["judge.pair_json"].render(case.mark, **values)
         ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
         outcome, parsed = await case.caller.parsed(ask)
-        found = _from_json(outcome, parsed, order, verdict)
-    return found
+        finding = _from_json(outcome, parsed, order, verdict)
+    return finding
 
 
 def _seat_name(seat: int, judge: JudgeConfig) -> str:
@@ -302,12 +302,12 @@ async def _score_once(
         asked = plugged.judge_single(
             case, judge.python, answer, prompt=prompt, seat=place, sample=sample, round=round
         )
-        found = _from_opinion(*await asked, seat, "", sample)
-        if found.scores is None:
-            return found
-        mean = weighted_mean(found.scores, case.rubric.weights())
+        finding = _from_opinion(*await asked, seat, "", sample)
+        if finding.scores is None:
+            return finding
+        mean = weighted_mean(finding.scores, case.rubric.weights())
         side = "accept" if mean >= case.config.instruction.accept_score else "reject"
-        return replace(found, outcome=side)
+        return replace(finding, outcome=side)
     rendered = case.prompts["judge.score"].render(
         case.mark,
         constitution=case.principles,

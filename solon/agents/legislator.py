@@ -129,8 +129,8 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
         edits = [as_edit(change, base, known) for change in parsed.changes]
         document = apply_edits(base, edits, author=AUTHOR, reason=parsed.reason)
     except (UsageError, ValidationError) as error:
-        told = error.cause if isinstance(error, UsageError) else str(error.errors()[0]["msg"])
-        return Drafted(None, cites, f"the legislator's draft cannot be used: {told}", outcome)
+        problem = error.cause if isinstance(error, UsageError) else str(error.errors()[0]["msg"])
+        return Drafted(None, cites, f"the legislator's draft cannot be used: {problem}", outcome)
     return Drafted(document, cites, "", outcome)
 
 

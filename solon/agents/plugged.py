@@ -167,11 +167,11 @@ async def write(
         "seed": case.draw("generator", what, round, index),
         "index": index,
     }
-    outcome, made = await _consult(
+    outcome, fields = await _consult(
         case,
         plugin,
         _Place(what, index, round),
         values,
         lambda value: read_draft(value, with_instruction=what == "instruction"),
     )
-    return outcome, made, plugin
+    return outcome, fields, plugin

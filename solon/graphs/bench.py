@@ -148,9 +148,9 @@ class Bench:
         with self.store.connect() as connection:
             round_, pair = judged_at(connection, row)
         if len(row.shown) == 1:
-            given = [await context.recipe.judge(context, list(row.shown), round=round_, pair=pair)]
+            of_each = [await context.recipe.judge(context, list(row.shown), round=round_, pair=pair)]
         else:
-            given = await asyncio.gather(
+            of_each = await asyncio.gather(
                 *(
                     judges.score(
                         context.case,
@@ -163,7 +163,7 @@ class Bench:
                 )
             )
         await self.flush(context)
-        return [_mean_scores(verdicts) for verdicts in given]
+        return [_mean_scores(verdicts) for verdicts in of_each]
 
     async def score_text(self, row: OfItem, answer: str, ordinal: int) -> tuple[dict[str, float], float]:
         """The panel's scores of any text as the item's answer.
@@ -173,11 +173,11 @@ class Bench:
                 item's rubric.
         """
         context = self.context(row)
-        given = await judges.score(
+        verdicts = await judges.score(
             context.case, answer, prompt=context.case.prompt, round=AGAIN, ordinal=ordinal
         )
         await self.flush(context)
-        scores = _mean_scores(given)
+        scores = _mean_scores(verdicts)
         return scores, judges.weighted_mean(scores, context.case.rubric.weights())
 
     async def judge(
@@ -197,8 +197,8 @@ class Bench:
 
 
 def _mean_scores(verdicts: Sequence[judges.Verdict]) -> dict[str, float]:
-    given: dict[str, list[float]] = {}
+    by_criterion: dict[str, list[float]] = {}
     for verdict in verdicts:
         for name, score in (verdict.scores or {}).items():
-            given.setdefault(name, []).append(score)
-    return {name: sum(scores) / len(scores) for name, scores in given.items()}
+            by_criterion.setdefault(name, []).append(score)
+    return {name: sum(scores) / len(scores) for name, scores in by_criterion.items()}

@@ -62,8 +62,8 @@ class ItemContext:
     def judged_elsewhere(self, round: int, pair: int = 0) -> bool:
         """Whether verdicts that came with the seed take the panel's place. They speak of its first responses
         only."""
-        given = len(self.responses) >= self.recipe.shown and self.recipe.has_panel
-        return self.verdicts is not None and given and round == 0 and pair == 0
+        has_responses = len(self.responses) >= self.recipe.shown and self.recipe.has_panel
+        return self.verdicts is not None and has_responses and round == 0 and pair == 0
 
     def row_id(self, node: str, ordinal: str | int) -> str:
         """The id of a row that a node writes: the same whenever the attempt is replayed."""

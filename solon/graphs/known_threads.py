@@ -55,14 +55,14 @@ async def look_up(config: RunnableConfig, saver: Finder) -> CheckpointTuple | No
     if known.get(NEW):
         return None
     try:
-        found = await find_sound(config, saver)
+        stored = await find_sound(config, saver)
     except CheckpointDamaged as damage:
         warn(f"{damage}; it is dropped, and its item is replayed from the journal at no cost")
         await saver.adelete_thread(str(known["thread_id"]))
-        found = None
-    if found is None and known.get(KEPT):
+        stored = None
+    if stored is None and known.get(KEPT):
         raise CheckpointLost
-    return found
+    return stored
 
 
 async def find_sound(config: RunnableConfig, saver: Finder) -> CheckpointTuple | None:
@@ -72,13 +72,13 @@ async def find_sound(config: RunnableConfig, saver: Finder) -> CheckpointTuple |
         CheckpointDamaged: it cannot be read; names the thread and what is wrong.
     """
     try:
-        found = await saver.find(config)
-        if found is not None:
-            _check_shape(found.checkpoint)
+        stored = await saver.find(config)
+        if stored is not None:
+            _check_shape(stored.checkpoint)
     except UNREADABLE as error:
         thread, why = config["configurable"]["thread_id"], f"{type(error).__name__}: {error}"[:200]
         raise CheckpointDamaged(f"the checkpoint of thread {thread} cannot be read ({why})") from error
-    return found
+    return stored
 
 
 def _check_shape(checkpoint: Any) -> None:

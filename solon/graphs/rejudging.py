@@ -60,13 +60,13 @@ class SecondLook:
             claimed_by=None,
         )
         context = self._contexts.make(under)
-        given = await self._recipe.judge(context, list(target.shown), round=0, pair=0)
+        verdicts = await self._recipe.judge(context, list(target.shown), round=0, pair=0)
         await self._store.writer.run(lambda _: None)
         context.case.caller.journal.check()
-        found = context.weigh(given, target.shown)
+        consensus = context.weigh(verdicts, target.shown)
         resolver = self._recipe.has_resolver and self._config.resolver.enabled
-        route = choose_route(found, self._config.routing, Standing(target.pilot), can_resolve=resolver)
-        return found, route
+        route = choose_route(consensus, self._config.routing, Standing(target.pilot), can_resolve=resolver)
+        return consensus, route
 
 
 class Returning(Runner):

@@ -95,8 +95,8 @@ def choose_route(
         return Route("review", code, ({"code": code, "text": text}, *reasons) if text else reasons)
     if routing.policy == "never":
         return Route("accept", "never", reasons)
-    rule, confident, told = _confident(consensus, routing, standing)
-    reasons = (*told, *reasons)
+    rule, confident, figures = _confident(consensus, routing, standing)
+    reasons = (*figures, *reasons)
     if confident:
         return Route("accept", rule, reasons)
     if can_resolve and consensus.split and standing.threshold is None:
@@ -134,13 +134,13 @@ def _confident(
         relation = ">=" if confident else "<"
         never = standing.threshold == NEVER
         limit = "any cut: this tier accepts nothing by" if never else f"{standing.threshold:.3f} of"
-        told = {
+        reason = {
             "code": "certified",
             "text": f"confidence {consensus.confidence:.3f} {relation} {limit} the certificate",
             "value": round(consensus.confidence, 4),
             "limit": None if never else standing.threshold,
         }
-        return "certified", confident, (told,)
+        return "certified", confident, (reason,)
     return "threshold", consensus.margin >= routing.threshold, ()
 
 
@@ -148,18 +148,18 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
     """The reasons why the panel is or is not confident, each with a code, a text and where there is one a value
     and its limit."""
     signals, votes = consensus.signals, consensus.votes
-    found: list[dict[str, Any]] = []
+    reasons: list[dict[str, Any]] = []
     cast = {side: n for side, n in votes.items() if n and side != "abstain"}
     if not cast:
         return [{"code": "no_verdict", "text": "no judge gave a verdict"}]
     counts = ":".join(str(n) for n in cast.values())
     sides = ", ".join(f"{n} for {side}" for side, n in cast.items())
     if consensus.split or len(cast) > 1:  # two personas of one model are one voter, and yet of two minds
-        found.append({"code": "split", "text": f"judges split {counts} over both orders ({sides})"})
+        reasons.append({"code": "split", "text": f"judges split {counts} over both orders ({sides})"})
     else:
-        found.append({"code": "agree", "text": f"judges agree over both orders ({sides})"})
+        reasons.append({"code": "agree", "text": f"judges agree over both orders ({sides})"})
     relation = "<" if consensus.margin < threshold else ">="
-    found.append(
+    reasons.append(
         {
             "code": "margin",
             "text": f"margin {consensus.margin:.2f} {relation} {threshold:.2f}",
@@ -169,7 +169,7 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
     )
     if signals.get("flips", 0.0) > 0:
         share = signals["flips"]
-        found.append(
+        reasons.append(
             {
                 "code": "flips",
                 "text": f"{share:.0%} of the judges change sides with the order",
@@ -178,14 +178,14 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
         )
     if signals.get("critic_against", 0.0) > 0:
         held = signals["critic_against"]
-        told = f"the critic holds more against {consensus.best} than against the rest"
-        found.append({"code": "critic", "text": f"{told} (by {held:.2f} of 1)", "value": round(held, 4)})
+        text = f"the critic holds more against {consensus.best} than against the rest"
+        reasons.append({"code": "critic", "text": f"{text} (by {held:.2f} of 1)", "value": round(held, 4)})
     if votes.get("abstain"):
-        found.append(
+        reasons.append(
             {
                 "code": "abstained",
                 "text": f"{votes['abstain']} verdicts are missing",
                 "value": votes["abstain"],
             }
         )
-    return found
+    return reasons

@@ -60,8 +60,8 @@ _looking = threading.Lock()
 
 
 def _state_of(path: str) -> tuple[int, ...]:
-    found = os.stat(path)
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    stat = os.stat(path)
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _set_aside_damaged(path: str) -> None:

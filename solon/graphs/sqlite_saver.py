@@ -137,13 +137,13 @@ class SqliteSaver(BaseCheckpointSaver[int]):
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that a configuration names, or the newest of its thread; None where there is none."""
         where, order = f"{_OF_THREAD} ", "ORDER BY checkpoint_id DESC LIMIT 1"
-        given: tuple[str, ...] = _thread(config)
+        parameters: tuple[str, ...] = _thread(config)
         wanted = get_checkpoint_id(config)
         if wanted:
-            where, order, given = f"{_OF_THREAD} AND checkpoint_id = ?", "", (*given, wanted)
+            where, order, parameters = f"{_OF_THREAD} AND checkpoint_id = ?", "", (*parameters, wanted)
         with self._reading:
             row = self._reader.execute(
-                f"SELECT {_COLUMNS} FROM threads WHERE {where} {order}", given
+                f"SELECT {_COLUMNS} FROM threads WHERE {where} {order}", parameters
             ).fetchone()
             return self._tuple(row) if row is not None else None
 
@@ -166,12 +166,12 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """The checkpoints that fit, the newest first."""
-        where, given = search_where(config, filter, before)
+        where, parameters = search_where(config, filter, before)
         bound = "" if limit is None else f" LIMIT {int(limit)}"
         query = f"SELECT {_COLUMNS} FROM threads {where} ORDER BY checkpoint_id DESC{bound}"
         with self._reading:
-            found = [self._tuple(row) for row in self._reader.execute(query, given).fetchall()]
-        yield from found
+            tuples = [self._tuple(row) for row in self._reader.execute(query, parameters).fetchall()]
+        yield from tuples
 
     async def alist(
         self,
@@ -182,8 +182,8 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """The same as `list`, for callers in an event loop."""
-        for found in self.list(config, filter=filter, before=before, limit=limit):
-            yield found
+        for entry in self.list(config, filter=filter, before=before, limit=limit):
+            yield entry
 
     def _tuple(self, row: Sequence[Any]) -> CheckpointTuple:
         thread_id, namespace, checkpoint_id, parent_id, kind, body, metadata = row
@@ -201,12 +201,12 @@ class SqliteSaver(BaseCheckpointSaver[int]):
             "AND checkpoint_id = ?",
             of,
         ).fetchall()
-        found = [
+        pending = [
             (writes_sort_key(path, task_id, index), (task_id, channel, value))
             for path, task_id, kind, body in rows
             for index, channel, value in self.serde.loads_typed((kind, body))
         ]
-        return [write for _, write in sorted(found, key=lambda entry: entry[0])]
+        return [write for _, write in sorted(pending, key=lambda entry: entry[0])]
 
     # Writing ---------------------------------------------------------------------------------------------------
 

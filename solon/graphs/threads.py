@@ -44,14 +44,14 @@ class Threads:
             UsageError: its seed was forgotten.
         """
         _refuse_forgotten(item)
-        given: Any = {"item": item.id}
+        start: Any = {"item": item.id}
         if self._is_outdated(item):
             if not item.fresh:
                 return await self.start_over(item)
             await self._store.writer.run(partial(self._adopt_graph, item=item), claim=item.claim)
         if not item.fresh and await self._rests_at_review(item):
-            given = None
-        return await self._go(item, self._contexts.make(item), given, NEW if item.fresh else "")
+            start = None
+        return await self._go(item, self._contexts.make(item), start, NEW if item.fresh else "")
 
     async def deliver(self, item: ItemRow, delivery: Delivery) -> dict[str, Any]:
         """Resume the thread that a decision is for. Returns the state it rests in.
@@ -200,11 +200,11 @@ class Threads:
         if not self._contexts.carries:
             return None
         with self._store.connect() as connection:
-            found = reuse.find_carried(connection, review_id, item.run_id)
-        if found is None:
+            carried = reuse.find_carried(connection, review_id, item.run_id)
+        if carried is None:
             return None
         return await self._store.writer.run(
-            partial(_carry, store=self._store, review_id=review_id, found=found), claim=item.claim
+            partial(_carry, store=self._store, review_id=review_id, found=carried), claim=item.claim
         )
 
 

@@ -35,8 +35,8 @@ def graph_version(recipe_name: str) -> tuple[str, dict[str, Any]]:
 
 def outdated_threads(store: Store) -> int:
     """How many items wait in a graph that is not that of this version of Solon."""
-    found = waiting_graph_versions(store)
-    return sum(number for recipe, version, number in found if version != graph_version(recipe)[0])
+    waiting = waiting_graph_versions(store)
+    return sum(number for recipe, version, number in waiting if version != graph_version(recipe)[0])
 
 
 def draw_mermaid(recipe_name: str) -> str:

@@ -66,8 +66,8 @@ def pin_law(
         (load_rubric(config.law.rubric), config.law.rubric),
     ):
         kind = document.kind
-        found = laws.law_of_run(store, connection, kind, document, source, recipe=recipe, by=local_actor())
-        pinned.append(found.id)
+        version = laws.law_of_run(store, connection, kind, document, source, recipe=recipe, by=local_actor())
+        pinned.append(version.id)
         in_force = laws.versions_in_force(connection, kind, document.name, recipe)
         tagged += [version for version in in_force if version.document.scope.tags]
     return (pinned[0], pinned[1]), tuple(tagged)
@@ -84,12 +84,12 @@ def law_in_force(connection: Connection, config: Config, kind: Kind, named: str 
         law = config.law
         source = law.constitution if kind == "constitution" else law.rubric
         named = (load_constitution(source) if kind == "constitution" else load_rubric(source)).name
-    found = laws.find_version(connection, kind, named)
-    if found is None:
+    version = laws.find_version(connection, kind, named)
+    if version is None:
         raise UsageError(
             f"the store has no {kind} {named!r}", next_step=f"see `solon {kind} list`, or import one"
         )
-    return found
+    return version
 
 
 def import_law(
@@ -116,9 +116,9 @@ def import_law(
                 next_step="`propose` measures and ratifies a change; --in-force with --reason skips that",
             )
         draft = edits.next_version(current.document, document.model_dump(), author=by, reason=reason)
-        made = laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
+        version = laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
         stored.mark_stale(connection, current.kind, current.id)
-        return made
+        return version
 
 
 # Drafts ---------------------------------------------------------------------------------------------------------
@@ -146,8 +146,8 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
         from solon.law.documents import parse_constitution, parse_rubric
 
         kind: Kind = about.get("kind", "constitution")
-        given = parse_constitution(text, source=source) if kind == "constitution" else None
-        draft = given or parse_rubric(text, source=source)
+        constitution = parse_constitution(text, source=source) if kind == "constitution" else None
+        draft = constitution or parse_rubric(text, source=source)
         with store.connect() as connection:
             base = _amended(connection, config, kind, draft.name, draft.scope)
         reason = about.get("reason") or draft.reason
@@ -163,13 +163,13 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
 
 def _amended(connection: Connection, config: Config, kind: Kind, name: str, scope: Scope) -> LawVersion:
     """The version in force of a name and scope; where it names no scope, also one that is alone in force."""
-    found = laws.version_in_force(connection, kind, name, scope=laws.scope_key(scope))
-    if found is None and scope != Scope():
+    version = laws.version_in_force(connection, kind, name, scope=laws.scope_key(scope))
+    if version is None and scope != Scope():
         raise UsageError(
             f"no {kind} {name!r} is in force for {laws.scope_key(scope)}",
             next_step=f"`solon {kind} import` brings the first one into force",
         )
-    return found or law_in_force(connection, config, kind, name)
+    return version or law_in_force(connection, config, kind, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ async def legislate(
     reasons = [own_words(row.rationale, row.request, *row.answers) for row in rows]
     groups = [group for group in cluster(reasons, least) if len(group) >= least]
     bench = Bench(store, config, models, max_calls=max_calls)
-    made = Legislated([], len(groups), len(rows), [])
+    result = Legislated([], len(groups), len(rows), [])
     try:
         for group in groups[:most]:
             shown = [rows[place] for place in group[:CLUSTER_SHOWN]]
@@ -239,19 +239,19 @@ async def legislate(
             )
             await bench.flush(context)
             if drafted.document is None:
-                made.problems.append(drafted.problem)
+                result.problems.append(drafted.problem)
                 continue
             try:
                 with store.transaction() as connection:
                     row = stored.add_amendment(
                         store, connection, base, drafted.document, proposer=AUTHOR, cites=drafted.cites
                     )
-                made.amendments.append(row)
+                result.amendments.append(row)
             except UsageError as error:
-                made.problems.append(error.cause)
+                result.problems.append(error.cause)
     finally:
         await bench.aclose()
-    return made
+    return result
 
 
 def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
@@ -267,15 +267,15 @@ def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
     lost = items_lost(connection, law) if law.kind == "constitution" else set()
     contested = {case.item_id for case in list_cases(connection, "contested", limit=EVERY)}
     proposed = {proposal.item_id: proposal.text for proposal in list_proposals(connection, limit=EVERY)}
-    found = []
+    open_rows = []
     for row in rows:
         row = replace(row, rationale=" ".join(filter(None, (row.rationale, proposed.get(row.item_id)))))
         if row.half != "seen" or row.overruled_at is not None or row.rank is None or not row.rationale:
             continue
         uncovered = not known & set(row.principles) or panel.get(row.item_id, row.outcome) != row.outcome
         if uncovered or row.item_id in lost or row.item_id in contested or row.item_id in proposed:
-            found.append(row)
-    return found
+            open_rows.append(row)
+    return open_rows
 
 
 def _panel_found(connection: Connection, rows: Sequence[PrecedentRow]) -> dict[str, str]:
@@ -285,12 +285,14 @@ def _panel_found(connection: Connection, rows: Sequence[PrecedentRow]) -> dict[s
     from solon.store.runs.verdicts import votes_on
 
     votes = votes_on(connection, [(row.item_id, row.attempt, row.shown) for row in rows])
-    found = {}
+    by_item = {}
     for row in rows:
         outcomes = ("A", "B") if len(row.shown) == 2 else ("accept", "reject")
         if votes[row.item_id]:
-            found[row.item_id] = judge_item(ConsensusModel.prior(outcomes=outcomes), votes[row.item_id]).best
-    return found
+            by_item[row.item_id] = judge_item(
+                ConsensusModel.prior(outcomes=outcomes), votes[row.item_id]
+            ).best
+    return by_item
 
 
 # Impact ---------------------------------------------------------------------------------------------------------
@@ -350,8 +352,8 @@ async def measure_impact(
     stopped = await _try_all(bench, amendment, base, todo, again, tell)
     with store.transaction() as connection:
         trials = stored.trials_of(connection, amendment.id)
-        found = impact.measure(trials, before=amendment.impact).to_json()
-        found |= {
+        figures = impact.measure(trials, before=amendment.impact).to_json()
+        figures |= {
             "sample": len(trials),
             "eligible": len(chosen),
             "judged_twice": sum(trial.again is not None for trial in trials),
@@ -360,7 +362,7 @@ async def measure_impact(
             "cost": None if bench.meter.unknown_cost else round(bench.meter.cost, 6),
             "stopped": stopped,
         }
-        stored.set_measured(store, connection, amendment, found, by=by)
+        stored.set_measured(store, connection, amendment, figures, by=by)
         return stored.find_amendment(connection, amendment.id)
 
 
@@ -398,13 +400,13 @@ async def _try_all(
                 tell(judged, len(todo), bench.meter)
 
     try:
-        found = await asyncio.gather(
+        results = await asyncio.gather(
             *(one(place, row, part) for place, (row, part) in enumerate(todo)), return_exceptions=True
         )
     finally:
         await bench.aclose()
-    for error in found:
+    for error in results:
         if isinstance(error, BaseException) and not isinstance(error, LimitReached):
             raise error
-    errors = [error for error in found if isinstance(error, LimitReached)]
+    errors = [error for error in results if isinstance(error, LimitReached)]
     return errors[0].cause if errors else None

@@ -150,28 +150,28 @@ def rank_stale(store: Store, run_id: str | None = None) -> list[Doubt]:
         for t in trials
     ]
     weights = _fit(rows, trials)
-    found = []
+    doubts = []
     for target in targets:
         cites = bool(cited.get(target.item_id, set()) & changed[target.item_id])
         similarity = alike.get(target.item_id, 0.0)
         features = _features(target.margin or 0.0, cites, similarity)
         p = 1 / (1 + math.exp(-sum(w * x for w, x in zip(weights, features, strict=True))))
-        found.append(Doubt(target, p, target.margin or 0.0, cites, similarity))
-    return sorted(found, key=lambda doubt: (-doubt.p, doubt.target.item_id))
+        doubts.append(Doubt(target, p, target.margin or 0.0, cites, similarity))
+    return sorted(doubts, key=lambda doubt: (-doubt.p, doubt.target.item_id))
 
 
 def _changed_principles(now: LawNow, targets: Sequence[Target]) -> dict[str, set[str]]:
     """item -> ids of what differs between the law that its record is under and the law in force."""
     known: dict[tuple[str, str, str, str], set[str]] = {}
-    found = {}
+    changed = {}
     for target in targets:
         pins = (target.constitution_id, target.rubric_id, *now.of(target))
         if pins not in known:
             old, new = now.version("constitution", pins[0]), now.version("constitution", pins[2])
             known[pins] = _touched(old, new)
             known[pins] |= _touched(now.version("rubric", pins[1]), now.version("rubric", pins[3]))
-        found[target.item_id] = known[pins]
-    return found
+        changed[target.item_id] = known[pins]
+    return changed
 
 
 def _touched(old: LawVersion, new: LawVersion) -> set[str]:
@@ -183,11 +183,11 @@ def _similarity(flips: Mapping[str, str], requests: Mapping[str, str]) -> dict[s
     if not flips:
         return dict.fromkeys(requests, 0.0)
     index, names = Index(list(flips.values())), list(flips)
-    found = {}
+    nearest = {}
     for item_id, request in requests.items():
         scores = [s for s, name in zip(index.similar(request), names, strict=True) if name != item_id]
-        found[item_id] = float(max(scores, default=0.0))
-    return found
+        nearest[item_id] = float(max(scores, default=0.0))
+    return nearest
 
 
 def _features(margin: float, cites: bool, similarity: float) -> tuple[float, ...]:
@@ -237,31 +237,31 @@ async def rejudge(
         UsageError: a limit on cost, and a model without a price.
         ModelError: no model answers.
     """
-    found = Rejudged()
+    result = Rejudged()
     work: list[Doubt] = []
     with store.connect() as connection:
         now = LawNow(connection)
         if reviews:
             waiting = [t for t in stored.waiting_reviews(connection, run_id) if now.changed(t)]
             work = [Doubt(t, 0.0, t.margin or 0.0, False, 0.0) for t in waiting]
-            found.waiting = len(waiting)
+            result.waiting = len(waiting)
         stale = rank_stale(store, run_id) if records else []
-        found.stale = len(stale)
+        result.stale = len(stale)
         readable = stored.requests_of(connection, [d.target.item_id for d in (*work, *stale)])
     work = [d for d in (*work, *stale) if d.target.item_id in readable and d.target.shown]
     sessions = _Sessions(store, config, models, recipes, plugins, max_calls, max_cost)
     try:
-        looks = await _look(sessions, work, now, found, watched("tell", tell))
-        moved = _move(sessions, looks, now, found, by)
+        looks = await _look(sessions, work, now, result, watched("tell", tell))
+        moved = _move(sessions, looks, now, result, by)
         await sessions.carry_on(moved)
     finally:
         await sessions.aclose()
-    _tell(store, moved, found)
+    _tell(store, moved, result)
     meter = sessions.meter
-    found.calls, found.from_journal = meter.calls, meter.cached
-    found.cost = None if meter.unknown_cost else round(meter.cost, 6)
-    found.left = found.stale + found.waiting - len(moved) - found.unsettled
-    return found
+    result.calls, result.from_journal = meter.calls, meter.cached
+    result.cost = None if meter.unknown_cost else round(meter.cost, 6)
+    result.left = result.stale + result.waiting - len(moved) - result.unsettled
+    return result
 
 
 class _Sessions:
@@ -308,8 +308,8 @@ class _Sessions:
         return self._runs[run_id]
 
     def look(self, run_id: str) -> SecondLook:
-        found: SecondLook = self.of(run_id)[4]
-        return found
+        second_look: SecondLook = self.of(run_id)[4]
+        return second_look
 
     async def carry_on(self, moved: Sequence[tuple[Doubt, str]]) -> None:
         """Take the moved items to where they rest. What the panel said is in the journal by now."""

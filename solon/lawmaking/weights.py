@@ -157,12 +157,12 @@ async def _score_all(
             return await bench.score_shown(row, rubric)
 
     try:
-        found = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
+        results = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
     finally:
         await bench.aclose()
     stopped = None
     scored = []
-    for row, scores in zip(rows, found, strict=True):
+    for row, scores in zip(rows, results, strict=True):
         if isinstance(scores, LimitReached):
             stopped = scores.cause
         elif isinstance(scores, BaseException):
@@ -178,7 +178,7 @@ def _sides(
     """Scores of what was preferred and of what was not, by criterion; a single answer is compared with the mean
     score from which one is accepted. NaN where there is no score."""
     missing = float("nan")
-    shown = [[given.get(name, missing) for name in rubric.ids()] for given in scores]
+    shown = [[by_criterion.get(name, missing) for name in rubric.ids()] for by_criterion in scores]
     if len(shown) == 1:
         shown.append([line] * len(rubric.ids()))
     better = 0 if row.outcome in ("A", "accept") else 1

@@ -52,9 +52,9 @@ def certify_sample(
             tiers[0].score[promised], tiers[0].agreed[promised], inclusion[promised], alpha=alpha, delta=delta
         ).to_json()
         return {**one, "sample": len(sample)}
-    found = certify_cascade(tiers, alpha=alpha, delta=delta, inclusion=inclusion)
-    accepted = run_cascade(tiers, [each.threshold for each in found]).accepted_by >= 0
-    return {**_together(found), "sample": len(sample), "coverage": float(accepted.mean())}
+    certificates = certify_cascade(tiers, alpha=alpha, delta=delta, inclusion=inclusion)
+    accepted = run_cascade(tiers, [each.threshold for each in certificates]).accepted_by >= 0
+    return {**_together(certificates), "sample": len(sample), "coverage": float(accepted.mean())}
 
 
 def _tier(
@@ -81,16 +81,16 @@ def _tier(
         if tier_reached(votes, seats) < tier:
             continue
         against = evidence.against[decided.item_id]
-        found = judge_item(model.at(tier), up_to(votes, tier, seats), against=against)
-        score[place] = found.confidence
-        agreed[place] = float(found.best == outcomes[decided.decision_id])
-        promised[place] = found.best != "reject"
+        consensus = judge_item(model.at(tier), up_to(votes, tier, seats), against=against)
+        score[place] = consensus.confidence
+        agreed[place] = float(consensus.best == outcomes[decided.decision_id])
+        promised[place] = consensus.best != "reject"
     return Tier(f"tier {tier}", score, agreed, promised=promised)
 
 
 def _together(found: Sequence[Certificate]) -> dict[str, Any]:
     granted = [each for each in found if each.threshold is not None]
-    told = "; ".join(f"tier {tier}: {each.why}" for tier, each in enumerate(found))
+    reasons = "; ".join(f"tier {tier}: {each.why}" for tier, each in enumerate(found))
     last = granted[-1] if granted else found[-1]
     return {
         **last.to_json(),
@@ -98,7 +98,7 @@ def _together(found: Sequence[Certificate]) -> dict[str, Any]:
         "agreed": sum(each.agreed for each in granted),
         "bound": min((each.bound for each in granted), default=0.0),
         "tests": sum(each.tests for each in found),
-        "why": told,
+        "why": reasons,
         "tiers": [each.to_json() for each in found],
     }
 

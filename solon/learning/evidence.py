@@ -69,19 +69,19 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
 
     with store.connect() as connection:
         answers = answers_by_question(learning.blind_answers(connection))
-        names = {who for given in answers.values() for who in given}
+        names = {who for by_person in answers.values() for who in by_person}
         final = final_among(connection, names, reviewers)
         right = known_answers(connection)
     rated = rate_people(answers, final, golden=right)
     figures = {
         name: {
-            "reliability": round(found.reliability, 4),
-            "n": found.n,
-            "low": round(found.interval[0], 4),
-            "high": round(found.interval[1], 4),
+            "reliability": round(reviewer.reliability, 4),
+            "n": reviewer.n,
+            "low": round(reviewer.interval[0], 4),
+            "high": round(reviewer.interval[1], 4),
         }
-        for name, found in rated.items()
-        if found.n
+        for name, reviewer in rated.items()
+        if reviewer.n
     }
     with store.transaction() as connection:
         save_measured(connection, figures)
@@ -90,7 +90,9 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
 
 def final_among(connection: Connection, names: Collection[str], reviewers: ReviewersConfig) -> frozenset[str]:
     """Those of the named people whose decision is final."""
-    return frozenset(name for name, found in who_decides(connection, names, reviewers).items() if found.final)
+    return frozenset(
+        name for name, belief in who_decides(connection, names, reviewers).items() if belief.final
+    )
 
 
 def gather(
@@ -130,12 +132,12 @@ def gather(
     by_votes: dict[str, float] = {}
     for decision in usable:
         if decision.actor == VOTES:
-            said = [
+            weighted_answers = [
                 (outcome_of(b.choice, b.candidate_id, decision.shown), rated[b.actor].reliability)
                 for b in by_review.get(decision.review_id, ())
             ]
             sides = dict.fromkeys(_sides(decision.shown), 0.5)
-            by_votes[decision.decision_id] = merge(sides, said)[outcome_in_words(decision)]
+            by_votes[decision.decision_id] = merge(sides, weighted_answers)[outcome_in_words(decision)]
     own = learning.items_of_runs(connection, scope_runs)
     answers = answers_by_question([blind for blind in said_blind if blind.question[0] in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
@@ -170,15 +172,17 @@ def outcomes_for(target: Target, sample: Sequence[DecidedItem], evidence: Eviden
     """
     if target.experts == 1:
         return {decided.decision_id: outcome_in_words(decided) for decided in sample}
-    found = {}
+    outcomes = {}
     for decided in sample:
         question = question_of(decided.item_id, decided.attempt)
-        said = [answer for who, answer in evidence.answers.get(question, {}).items() if who in evidence.final]
+        answers = [
+            answer for who, answer in evidence.answers.get(question, {}).items() if who in evidence.final
+        ]
         ruling = outcome_in_words(decided) if question in evidence.ruled else None
-        outcome = target.outcome(said, ruling)
+        outcome = target.outcome(answers, ruling)
         if outcome is not None:
-            found[decided.decision_id] = outcome
-    return found
+            outcomes[decided.decision_id] = outcome
+    return outcomes
 
 
 def outcome_in_words(decision: DecidedItem) -> str:

@@ -95,9 +95,9 @@ def _decided(question: DrawnQuestion, run_id: str, answered: Mapping[str, Decide
     """The decision on a question, or one that nobody made, with how likely it came to stand for its group."""
     chance = 1.0 if question.pilot else question.chance  # in the pilot all alike
     chance *= _shared(question.chance, question.size)
-    found = answered.get(question.item_id)
-    if found is not None:
-        return replace(found, inclusion=chance)
+    decision = answered.get(question.item_id)
+    if decision is not None:
+        return replace(decision, inclusion=chance)
     return DecidedItem(
         decision_id=f"{question.item_id}: passed over",
         item_id=question.item_id,

@@ -63,10 +63,10 @@ class Part:
         Raises:
             TemplateError: the part uses a variable that is not given, or fails.
         """
-        given = tuple((name, values[name]) for name in self._names if name in values)
-        if all(isinstance(value, str) for _, value in given):
-            return self._filled(given)
-        return self._fill(given)
+        used = tuple((name, values[name]) for name in self._names if name in values)
+        if all(isinstance(value, str) for _, value in used):
+            return self._filled(used)
+        return self._fill(used)
 
     def _fill(self, given: tuple[tuple[str, Any], ...]) -> str:
         # As `Template.render` does it, without laying the environment's globals together anew each time.
@@ -240,9 +240,11 @@ def _compare(path: Path, prompt: Prompt, built_in: Mapping[str, Prompt]) -> None
         )
     wrong = sorted(set(prompt.variables) ^ set(old.variables))
     if wrong or prompt.output != old.output:
-        told = f"its variables differ in {', '.join(wrong)}" if wrong else f"its output is {prompt.output!r}"
+        difference = (
+            f"its variables differ in {', '.join(wrong)}" if wrong else f"its output is {prompt.output!r}"
+        )
         raise ConfigError(
-            f"prompt {path}: {told} from what the agent gives and reads",
+            f"prompt {path}: {difference} from what the agent gives and reads",
             next_step=f"declare {', '.join(old.variables)}; output {old.output}; a variable need not be used",
         )
     check_prompt(prompt)

@@ -45,10 +45,10 @@ def embed(texts: Sequence[str]) -> NDArray[np.float64]:
 
     if not texts:
         return np.zeros((0, 256))
-    found = np.asarray(_model().embed([text[:LONGEST] or " " for text in texts]), dtype=np.float64)
-    found = np.nan_to_num(found)
-    length = np.sqrt((found**2).sum(axis=1, keepdims=True))
-    return np.asarray(found / np.where(length > 0.0, length, 1.0))
+    vectors = np.asarray(_model().embed([text[:LONGEST] or " " for text in texts]), dtype=np.float64)
+    vectors = np.nan_to_num(vectors)
+    length = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
+    return np.asarray(vectors / np.where(length > 0.0, length, 1.0))
 
 
 @cache

@@ -211,7 +211,7 @@ def _from_langchain(config: ModelConfig, entry: _Elsewhere) -> BaseChatModel:
             f"{config.model} needs the package {entry.package}, which cannot be imported: {error}",
             next_step=f"run `pip install {entry.package}`",
         ) from None
-    given: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "model": config.name,
         "temperature": config.temperature,
         "top_p": config.top_p,
@@ -221,9 +221,9 @@ def _from_langchain(config: ModelConfig, entry: _Elsewhere) -> BaseChatModel:
         "base_url": _checked_url(config.base_url) if config.base_url else None,
         "api_key": _key(config, key_variable(config)),
     }
-    named = {name: value for name, value in given.items() if value is not None}
+    named = {name: value for name, value in settings.items() if value is not None}
     try:
-        made: BaseChatModel = getattr(module, entry.class_name)(**named, **config.options)
+        model: BaseChatModel = getattr(module, entry.class_name)(**named, **config.options)
     except (ValidationError, TypeError, ValueError) as error:
         # A validation error repeats the values that it saw, and one of them is the key.
         words = (
@@ -235,7 +235,7 @@ def _from_langchain(config: ModelConfig, entry: _Elsewhere) -> BaseChatModel:
             f"{config.model}: {entry.class_name} does not accept its settings: {words}",
             next_step="check `options` of this model in the configuration",
         ) from None
-    return made
+    return model
 
 
 def _common(config: ModelConfig) -> dict[str, Any]:

@@ -78,12 +78,12 @@ class Complaint:
     def read(cls, status: int, body: bytes, server: Server) -> Complaint:
         """Read OpenAI's, vLLM's, llama.cpp's, Ollama's or FastAPI's error body, or plain text."""
         text = body.decode("utf-8", "replace")
-        found: Any = None
+        parsed: Any = None
         try:
-            found = json.loads(text)
+            parsed = json.loads(text)
         except (ValueError, RecursionError):
             pass
-        inner = found.get("error", found) if isinstance(found, dict) else None
+        inner = parsed.get("error", parsed) if isinstance(parsed, dict) else None
         if isinstance(inner, dict):
             message = inner.get("message") or inner.get("detail") or text
             code = str(inner.get("code") or "")
@@ -130,11 +130,11 @@ class Refusal(ModelRefused):
 def refused(complaint: Complaint, server: Server, served: list[str] | None = None) -> ModelError:
     """The error for a server's final answer of 4xx or 3xx. `served`: the models that the server offers; None
     where it did not say."""
-    where, said = server.base_url, f": {complaint.message}" if complaint.message else ""
+    where, words = server.base_url, f": {complaint.message}" if complaint.message else ""
     status = complaint.status
     if complaint.too_long:
         return TooLong(
-            f"{server.model} at {where} says that the prompt does not fit its context{said}",
+            f"{server.model} at {where} says that the prompt does not fit its context{words}",
             next_step="shorten the seed or lower max_tokens; set `context` of this model so that it is known before",
         )
     if status in (401, 403):
@@ -143,20 +143,20 @@ def refused(complaint: Complaint, server: Server, served: list[str] | None = Non
         else:
             step = "set api_key_env of this model to the environment variable that holds the key"
         return Refusal(
-            f"{where} refused the key for {server.model} (HTTP {status}){said}",
+            f"{where} refused the key for {server.model} (HTTP {status}){words}",
             complaint=complaint,
             next_step=step,
         )
     if complaint.no_model or (status == 404 and served):
         offer = f"it serves: {', '.join(served[:8])}" if served else "see which models the server offers"
         return Refusal(
-            f"there is no model {server.model!r} at {where} (HTTP {status}){said}",
+            f"there is no model {server.model!r} at {where} (HTTP {status}){words}",
             complaint=complaint,
             next_step=f"{offer}; mend `model` in the configuration",
         )
     if status == 404:
         return Refusal(
-            f"there are no chat completions at {where} (HTTP 404){said}",
+            f"there are no chat completions at {where} (HTTP 404){words}",
             complaint=complaint,
             next_step="check base_url; for most servers it ends in /v1",
         )
@@ -168,12 +168,12 @@ def refused(complaint: Complaint, server: Server, served: list[str] | None = Non
         )
     if complaint.out_of_quota:
         return Refusal(
-            f"{where} says that the quota is used up (HTTP {status}){said}",
+            f"{where} says that the quota is used up (HTTP {status}){words}",
             complaint=complaint,
             next_step="raise the quota or take another key, then run `solon resume`",
         )
     return Refusal(
-        f"{where} did not accept the request to {server.model} (HTTP {status}){said}",
+        f"{where} did not accept the request to {server.model} (HTTP {status}){words}",
         complaint=complaint,
         next_step="check the model's settings and `options` in the configuration",
     )

@@ -121,8 +121,8 @@ class LocalServer:
                         raise ModelUnavailable(f"llama.cpp does not answer {path}: {error}") from None
         if response.status != 200:
             raise ModelUnavailable(f"llama.cpp answered HTTP {response.status} to {path}: {body[:200]!r}")
-        found: dict[str, Any] = json.loads(body)
-        return found
+        answer: dict[str, Any] = json.loads(body)
+        return answer
 
 
 _servers: dict[tuple[Path, LocalParams], LocalServer] = {}

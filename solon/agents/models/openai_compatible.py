@@ -112,12 +112,12 @@ class OpenAICompatibleChat(LeanChat):
             ModelUnavailable, ModelRefused: the server cannot be asked.
         """
         body = await (await self._reach()).get("/models")
-        found: dict[str, int | None] = {}
+        contexts: dict[str, int | None] = {}
         for entry in body.get("data") or ():
             if isinstance(entry, dict) and "id" in entry:
                 context = entry.get("max_model_len") or (entry.get("meta") or {}).get("n_ctx")
-                found[str(entry["id"])] = context if isinstance(context, int) else None
-        return found
+                contexts[str(entry["id"])] = context if isinstance(context, int) else None
+        return contexts
 
     def bind_tools(
         self,

@@ -126,10 +126,10 @@ class Question:
         """The text between `[LABEL mark]` and `[end of LABEL mark]`, or after a line `LABEL:`; None where there
         is neither."""
         name, flags = re.escape(label), re.DOTALL | re.MULTILINE | re.IGNORECASE
-        found = re.search(rf"^\[{name} [^\]\n]*\]\n(.*?)\n\[end of {name} ", self.prompt, flags)
-        if found is None:
-            found = re.search(rf"^{name}:\s*(.+?)(?=^\w[\w ]{{0,20}}:|\Z)", self.prompt, flags)
-        return found.group(1).strip() if found else None
+        match = re.search(rf"^\[{name} [^\]\n]*\]\n(.*?)\n\[end of {name} ", self.prompt, flags)
+        if match is None:
+            match = re.search(rf"^{name}:\s*(.+?)(?=^\w[\w ]{{0,20}}:|\Z)", self.prompt, flags)
+        return match.group(1).strip() if match else None
 
 
 def answer_by_default(question: Question, *, split: bool) -> tuple[str, Mapping[str, float] | None]:
@@ -196,8 +196,8 @@ def _taste(text: str, question: Question, split: bool) -> float:
 
 def _persona(question: Question) -> str:
     """Who the judge is told to be; nobody in particular where the system prompt does not say."""
-    found = re.search(r"\bYou are ([^.]+)\.", question.system)
-    return found.group(1).strip() if found else ""
+    match = re.search(r"\bYou are ([^.]+)\.", question.system)
+    return match.group(1).strip() if match else ""
 
 
 def _persona_half(question: Question) -> bool:

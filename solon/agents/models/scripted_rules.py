@@ -59,7 +59,7 @@ class Rule(BaseModel):
 
     @model_validator(mode="after")
     def _does_something(self) -> Rule:
-        if sum(given is not None for given in (self.answer, self.probabilities, self.fail)) > 1:
+        if sum(part is not None for part in (self.answer, self.probabilities, self.fail)) > 1:
             raise ValueError("a rule has at most one of: answer, probabilities, fail")
         if isinstance(self.answer, list) and not self.answer:
             raise ValueError("answer is an empty list")
@@ -73,8 +73,8 @@ class Rule(BaseModel):
             return None
         if self.prompt is None:
             return {}
-        found = re.search(self.prompt, prompt, re.DOTALL | re.MULTILINE)
-        return None if found is None else {k: v or "" for k, v in found.groupdict().items()}
+        match = re.search(self.prompt, prompt, re.DOTALL | re.MULTILINE)
+        return None if match is None else {k: v or "" for k, v in match.groupdict().items()}
 
 
 class Script(BaseModel):

@@ -85,8 +85,8 @@ class VLLMChat(LeanChat):
         if host is None or host.stopped:
             host = await asyncio.to_thread(self.start)
         defaults = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
-        given = {**defaults, "stop": stop, **kwargs}
-        work = asyncio.run_coroutine_threadsafe(host.complete(to_wire(messages), given), host.loop)
+        parameters = {**defaults, "stop": stop, **kwargs}
+        work = asyncio.run_coroutine_threadsafe(host.complete(to_wire(messages), parameters), host.loop)
         try:
             async with asyncio.timeout(self.timeout):
                 body = await asyncio.wrap_future(work)
@@ -118,8 +118,8 @@ class EngineHost:
     def tokens(self, wire: list[dict[str, Any]]) -> list[int]:
         """The token ids of a conversation, as the model's chat template and tokenizer write it."""
         text = self.tokenizer.apply_chat_template(wire, tokenize=False, add_generation_prompt=True)
-        found: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        return found
+        token_ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        return token_ids
 
     async def complete(self, wire: list[dict[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
         """One chat completion, in the shape of OpenAI's answer.
@@ -230,24 +230,30 @@ def _sampling(given: Mapping[str, Any]) -> Any:
 
 
 def _refusal(name: str, error: Exception) -> SolonError:
-    told = str(error)[:500]
-    if "maximum context length" in told or "max_model_len" in told or "longer than the maximum" in told:
-        return TooLong(told, next_step="shorten the seed, lower max_tokens, or raise `context` of this model")
-    return ModelRefused(f"vLLM ({name}) does not take the request: {told}")
+    message = str(error)[:500]
+    if (
+        "maximum context length" in message
+        or "max_model_len" in message
+        or "longer than the maximum" in message
+    ):
+        return TooLong(
+            message, next_step="shorten the seed, lower max_tokens, or raise `context` of this model"
+        )
+    return ModelRefused(f"vLLM ({name}) does not take the request: {message}")
 
 
 def _body(name: str, output: Any) -> dict[str, Any]:
     choices = [
         {
-            "index": made.index,
-            "message": {"role": "assistant", "content": made.text},
-            "finish_reason": made.finish_reason,
-            "logprobs": _logprobs(made),
+            "index": completion.index,
+            "message": {"role": "assistant", "content": completion.text},
+            "finish_reason": completion.finish_reason,
+            "logprobs": _logprobs(completion),
         }
-        for made in output.outputs
+        for completion in output.outputs
     ]
     read = len(output.prompt_token_ids or ())
-    written = sum(len(made.token_ids) for made in output.outputs)
+    written = sum(len(completion.token_ids) for completion in output.outputs)
     usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
     return {
         "id": output.request_id,

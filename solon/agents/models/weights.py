@@ -59,10 +59,10 @@ def check_weights(path: Path, sha256: str) -> None:
     if identity in _checked:
         return
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != sha256:
         raise ConfigError(
-            f"{path} is not the expected file: sha256 {found}, expected {sha256}",
+            f"{path} is not the expected file: sha256 {digest}, expected {sha256}",
             next_step=f"remove it and run `{FETCH_COMMAND}` again; do not use these weights",
         )
     _checked.add(identity)

@@ -28,22 +28,22 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
     verdicts = [Verdict.from_state(kept) for kept in state["verdicts"]]
     tier = _tier(context, state, verdicts)
     standing = stand(context.item.pilot, context.cuts, tier)
-    found = context.weigh(verdicts, state["shown"])
+    panel_view = context.weigh(verdicts, state["shown"])
     resolver = context.recipe.has_resolver and context.case.config.resolver.enabled
     route = choose_route(
-        found,
+        panel_view,
         routing,
         standing,
         can_resolve=resolver and state.get("resolved") is None,
         asked_back=bool(state.get("prefer_actor")),
     )
     summary = {
-        "best": found.best,
-        "margin": round(found.margin, 6),
-        "confidence": round(found.confidence, 6),
-        "posterior": {k: round(v, 6) for k, v in found.posterior.items()},
+        "best": panel_view.best,
+        "margin": round(panel_view.margin, 6),
+        "confidence": round(panel_view.confidence, 6),
+        "posterior": {k: round(v, 6) for k, v in panel_view.posterior.items()},
         # Told here, before rounding: a threshold is the confidence of an item, and others have exactly the same.
-        "certified": standing.threshold is not None and found.confidence >= standing.threshold,
+        "certified": standing.threshold is not None and panel_view.confidence >= standing.threshold,
         "tier": tier,
     }
     if route.where == "resolve":
@@ -52,9 +52,9 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         return {
             "consensus": summary,
             "next": "finish",
-            **context.recipe.accept(found.best, state, route.rule),
+            **context.recipe.accept(panel_view.best, state, route.rule),
         }
-    worth = _worth(context, state["shown"], found)
+    worth = _worth(context, state["shown"], panel_view)
     review_id = await _open_review(context, state, route, summary, worth)
     return {
         "consensus": summary,
@@ -97,8 +97,8 @@ async def _open_review(
         reasons.append({"code": "resolver", "text": resolved["told"]})
     last = max(context.case.config.tiers)
     if last:
-        told = f"judges up to tier {summary['tier']} of 0 to {last} were asked"
-        reasons.append({"code": "tier", "text": told, "value": summary["tier"]})
+        text = f"judges up to tier {summary['tier']} of 0 to {last} were asked"
+        reasons.append({"code": "tier", "text": text, "value": summary["tier"]})
     row = review_row(
         context,
         {**state, "consensus": summary},

@@ -35,7 +35,7 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     item, outcome, reason = context.item, state["outcome"], state.get("reason")
     audit = _audit(context, state) if record is not None and route != "decided" else None
     asked = read_target(context.case.config.routing.target).audited_by
-    made: list[tuple[type, Row]] = [(Record, record)] if record is not None else []
+    rows: list[tuple[type, Row]] = [(Record, record)] if record is not None else []
 
     def end(connection: Connection) -> None:
         if set_state(connection, item.id, item.attempt, outcome, route=route, reason=reason):
@@ -44,7 +44,7 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             insert_audit(connection, audit, asked)
 
     # The record, the final state and the decision that it names in one transaction; the same end again changes nothing.
-    await context.store.writer.run(end, made, item.claim)
+    await context.store.writer.run(end, rows, item.claim)
     context.case.caller.journal.check()
     return {"record": record["id"] if record else None, "next": "end", "route": route}
 

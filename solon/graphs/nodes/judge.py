@@ -74,13 +74,13 @@ async def _ask_tiers(
 
     Every call is journalled as any other, so that an item replayed asks the same tiers and pays for none again.
     """
-    found = await ask(0)
+    verdicts = await ask(0)
     for tier in range(max(context.case.config.tiers)):
-        so_far = context.weigh(found, shown)
+        so_far = context.weigh(verdicts, shown)
         if stops_here(so_far, context.case.config.routing, stand(context.item.pilot, context.cuts, tier)):
             break
-        found += await ask(tier + 1)
-    return found
+        verdicts += await ask(tier + 1)
+    return verdicts
 
 
 async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list[str]:
@@ -89,8 +89,10 @@ async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list
 
     async def mean_score(ordinal: int, candidate: str) -> float:
         answer, prompt = context.answer(candidate), context.prompt(candidate)
-        given = await judges.score(context.case, answer, prompt=prompt, round=round_, ordinal=ordinal, tier=0)
-        means = [judges.weighted_mean(v.scores, weights) for v in given if v.scores]
+        verdicts = await judges.score(
+            context.case, answer, prompt=prompt, round=round_, ordinal=ordinal, tier=0
+        )
+        means = [judges.weighted_mean(v.scores, weights) for v in verdicts if v.scores]
         return sum(means) / len(means) if means else 0.0
 
     scores = await asyncio.gather(*(mean_score(i, c) for i, c in enumerate(live)))
