@@ -70,7 +70,8 @@ class Table:
 
 
 def tables() -> Iterator[Table]:
-    """Every table in the order of the file; the first has no name and holds the keys at the top."""
+    """Every table of the configuration in the order of the file; the first has no name and holds the keys at
+    the top."""
     defaults = Config()
     top = [
         (name, field)
@@ -162,7 +163,7 @@ def _words(part: dict[str, Any]) -> str:
 
 
 def as_markdown() -> str:
-    """The reference page."""
+    """The reference of all keys as a Markdown page."""
     seen: set[str] = set()
     parts = [_HEAD]
     for table in tables():
@@ -191,7 +192,7 @@ def _escape(text: str) -> str:
 
 
 def as_toml() -> str:
-    """A file with every key at its default, that reads back to the defaults."""
+    """A TOML file with every key at its default, which reads back to the defaults."""
     parts = [_TOML_HEAD]
     for table in tables():
         lines = [f"# {line}" for line in textwrap.wrap(table.about, 100)]

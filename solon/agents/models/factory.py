@@ -50,17 +50,18 @@ OLLAMA_URL = "http://127.0.0.1:11434/v1"
 
 
 def providers() -> list[str]:
-    """The providers that a configuration may name."""
+    """The names of the providers that a configuration may use."""
     return sorted([*_OWN, *_LANGCHAIN, *_ALIASES])
 
 
 def make_chat_model(config: ModelConfig) -> BaseChatModel:
-    """Make the chat model that a configuration names as `provider:model`.
+    """The chat model that a configuration names as `provider:model`.
 
     Nothing is sent and no file is loaded yet. Close it with its `aclose()` where it has one.
 
     Raises:
-        ConfigError: unknown provider, a package or key that is missing, a bad base_url or option, no such file.
+        ConfigError: unknown provider, a package or key that is missing, a bad base_url or option, no such
+            file.
     """
     provider = _ALIASES.get(config.provider, config.provider)
     if not config.name:
@@ -82,7 +83,8 @@ def make_chat_model(config: ModelConfig) -> BaseChatModel:
 
 
 def key_variable(config: ModelConfig) -> str:
-    """The environment variable with a model's key: as configured, else by custom; "" where it needs none."""
+    """The name of the environment variable that holds a model's key: as configured, else the provider's usual
+    one; empty where it needs none."""
     from solon.agents.models.openai_compatible import OPENAI_URL
 
     if config.api_key_env:

@@ -66,7 +66,7 @@ class Rule(BaseModel):
         return self
 
     def fits(self, role: str, prompt: str, schema: str) -> Mapping[str, str] | None:
-        """The named groups of the pattern if the rule fits, else None."""
+        """The named groups of the rule's pattern where the rule fits the call; None where it does not."""
         if self.role is not None and self.role != role:
             return None
         if self.schema_name is not None and self.schema_name != schema:
@@ -129,7 +129,7 @@ def read_script(name: str, options: Mapping[str, Any]) -> Script:
 
 
 def fill(template: str | dict[str, Any], values: Mapping[str, Any]) -> str:
-    """The answer as text, names filled in."""
+    """The answer as text, with the names in it replaced by their values."""
     if isinstance(template, dict):
         return json.dumps(template, ensure_ascii=False)
     return string.Template(template).safe_substitute(values)

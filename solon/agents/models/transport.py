@@ -115,7 +115,7 @@ class Transport:
 
     @property
     def limit(self) -> AdaptiveLimit:
-        """The gate of the running event loop."""
+        """The gate for calls of the running event loop."""
         return self._link().limit
 
     def hang_up(self) -> None:
