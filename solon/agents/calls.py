@@ -239,7 +239,6 @@ class Meter:
     in_flight: int = 0
     over: bool = False
     of_run: bool = False
-    """Are the limits those of the run, over all its sessions and processes, or of this meter alone?"""
     account: Account | None = None
     _landed: asyncio.Event = field(default_factory=asyncio.Event)
     started: float = field(default_factory=time.monotonic)
@@ -468,7 +467,7 @@ class Caller:
             raise
 
     def _is_heard(self, name: str, member: Member) -> bool | None:
-        """Does anybody listen to LangChain's calls? It is the same for all items of a run, and costly to find out."""
+        """Whether anybody listens to LangChain's calls. It is the same for all items of a run, and costly to find out."""
         if name not in self.heard and isinstance(member.chat, Heard):
             self.heard[name] = member.chat.is_heard()
         return self.heard.get(name)

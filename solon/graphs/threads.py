@@ -104,7 +104,7 @@ class Threads:
         return await self._go(again, self._contexts.make(again), {"item": item.id})
 
     def _is_outdated(self, item: ItemRow) -> bool:
-        """Was its thread written by another graph? An interrupt of a node that is gone would be dropped silently."""
+        """Whether its thread was written by another graph. An interrupt of a node that is gone would be dropped silently."""
         return item.graph_version != graph_version(item.recipe)[0]
 
     def _adopt_graph(self, connection: Connection, *, item: ItemRow) -> None:
@@ -122,7 +122,7 @@ class Threads:
         return dict(snapshot.checkpoint["channel_values"]) if snapshot is not None else {}
 
     async def _rests_at_review(self, item: ItemRow) -> bool:
-        """Does the thread wait for a person? Otherwise its checkpoint is dropped, and the journal replays the item.
+        """Whether the thread waits for a person. Otherwise its checkpoint is dropped, and the journal replays the item.
 
         A node's rows are on disk before a review opens; where a failure ended the thread, its last checkpoint may name
         rows that were never written.

@@ -56,7 +56,7 @@ class Doubt:
         target: the item under the law that was replaced.
         p: probability that the verdict turns, in [0, 1].
         margin: the panel's margin when it judged the item.
-        cites: whether a critic or judge cited a principle that has changed.
+        cites: whether a critic or the resolver cited a principle that has changed.
         similarity: to the nearest item whose verdict turned, in [0, 1].
     """
 
