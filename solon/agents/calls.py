@@ -467,7 +467,7 @@ class Caller:
             raise
 
     def _is_heard(self, name: str, member: Member) -> bool | None:
-        """Whether anybody listens to LangChain's calls. It is the same for all items of a run, and costly to find out."""
+        """Whether anybody listens to LangChain's calls: the same for all items of a run, and costly to find out."""
         if name not in self.heard and isinstance(member.chat, Heard):
             self.heard[name] = member.chat.is_heard()
         return self.heard.get(name)

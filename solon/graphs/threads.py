@@ -104,7 +104,7 @@ class Threads:
         return await self._go(again, self._contexts.make(again), {"item": item.id})
 
     def _is_outdated(self, item: ItemRow) -> bool:
-        """Whether its thread was written by another graph. An interrupt of a node that is gone would be dropped silently."""
+        """Whether another graph wrote its thread. An interrupt of a node that is gone would be dropped silently."""
         return item.graph_version != graph_version(item.recipe)[0]
 
     def _adopt_graph(self, connection: Connection, *, item: ItemRow) -> None:
