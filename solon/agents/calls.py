@@ -38,7 +38,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Member:
-    """A chat model with what is known of it."""
+    """A chat model of a pool with what is known of it.
+
+    Attributes:
+        config: how the model is configured.
+        chat: the chat model itself.
+        capabilities: what it can do: schemas, log probabilities, context.
+        gate: lets as many calls in flight as the configuration or the provider allows.
+    """
 
     config: ModelConfig
     chat: BaseChatModel
@@ -95,19 +102,21 @@ class ModelPool:
         self._loaded = load_all(self._config, self._plugins)
 
     def plugin(self, reference: str) -> Plugin:
-        """A function that plays a role."""
+        """The function that a configuration names as `reference` in the place of a model, loaded when first
+        asked for."""
         if reference not in self._loaded:
             self._load()
         return self._loaded[reference]
 
     @property
     def guarded(self) -> bool:
-        """May the seeds name people?"""
+        """Whether the seeds may name people, so that errors must not repeat what was sent."""
         return self._config.privacy.guarded
 
     @property
     def concurrency(self) -> int:
-        """Items in flight that keep every model busy without a crowd at its gate."""
+        """How many items in flight keep every model busy, without many calls waiting for a place: at least
+        4."""
         wanted = [m.config.concurrency or m.capabilities.default_concurrency for m in self._members.values()]
         return max([4, *wanted])
 
@@ -121,7 +130,8 @@ class ModelPool:
 
 
 def _let_watch_only(chat: BaseChatModel) -> None:
-    """LangChain's handlers watch a model's calls: what one raises LangChain logs, and no call ends by it."""
+    """Let LangChain's handlers only watch a model's calls: LangChain logs what they raise, and no call ends by
+    it."""
     callbacks: Any = getattr(chat, "callbacks", None)
     for handler in getattr(callbacks, "handlers", callbacks) or ():
         handler.raise_error = False
@@ -129,11 +139,17 @@ def _let_watch_only(chat: BaseChatModel) -> None:
 
 @dataclass(slots=True)
 class Account:
-    """One worker's share of a run's limits. Requests are set aside in the store a few at a time: an eighth of what is
-    left, so that the last ones go to whoever needs them, and far from the limit few ask.
+    """One worker's share of a run's limits, for runs that several processes work on.
+
+    Requests are set aside in the store a few at a time: an eighth of what is left, at most `MOST_SET_ASIDE`.
+    So the last ones go to whoever needs them, and far from the limit the store is seldom asked.
 
     Attributes:
-        left: requests that may still be sent without asking.
+        store: where all workers of the run set requests aside.
+        run_id: the run whose limits these are.
+        by: the worker's name.
+        before: what the worker's meter had counted when the account was opened.
+        left: requests that may still be sent without asking the store.
         elsewhere: what others have spent or set aside since this worker began.
     """
 
@@ -147,12 +163,14 @@ class Account:
 
     @classmethod
     async def open(cls, store: Store, run_id: str, by: str, meter: Meter) -> None:
-        """Let the meter spend of the run's limits, and of no more than others leave."""
+        """Open an account and give it to the meter, which from then on spends only what other workers of the
+        run leave."""
         first = await store.writer.run(partial(spending.open_account, run_id=run_id, by=by))
         meter.account = cls(store, run_id, by, meter.total, elsewhere=first - meter.total)
 
     async def set_aside(self, meter: Meter) -> None:
-        """Get leave for some requests; `left` stays 0 where the run has none."""
+        """Set some requests aside for this worker in the store. `left` stays 0 and the meter stops where the
+        run has none."""
         async with self._turn:
             if self.left or meter.stopping:
                 return
@@ -172,7 +190,7 @@ class Account:
                 meter.stopping = f"--max-calls {meter.max_calls} reached"
 
     async def close(self, meter: Meter) -> None:
-        """Give back what is set aside."""
+        """Give back what is set aside and was not used, and take the account from the meter."""
         own = meter.total - self.before
         await self.store.writer.run(partial(spending.close_account, run_id=self.run_id, by=self.by, own=own))
         meter.account = None
@@ -183,7 +201,28 @@ MOST_SET_ASIDE = 64
 
 @dataclass(slots=True)
 class Meter:
-    """What a run spends, and where it stops. Numbers start with what earlier sessions of the run have spent."""
+    """What a run spends, and where it stops. Numbers start with what earlier sessions of the run have spent.
+
+    Attributes:
+        max_calls: limit on requests; None without one.
+        max_tokens: limit on input and output tokens together; None without one.
+        max_cost: limit on cost, in the currency of the models' prices; None without one.
+        calls: requests sent, further tries included.
+        finished: calls that came to an outcome.
+        cached: calls that were answered from the journal.
+        input_tokens: tokens of prompts, as far as models told.
+        output_tokens: tokens of answers, as far as models told.
+        unknown_tokens: calls of which a model did not tell the tokens.
+        cost: of all calls whose price is known.
+        unknown_cost: calls whose cost is not known.
+        stopping: why no further call is admitted, in words; empty while calls are.
+        in_flight: calls that were admitted and have not ended.
+        over: whether `land` was called: no further call is admitted.
+        of_run: whether the limits are those of the run, over all its sessions and processes, or of this meter
+            alone.
+        account: this worker's share of the run's limits; None where no other worker counts.
+        started: when the meter was made, by the monotonic clock, in seconds.
+    """
 
     max_calls: int | None = None
     max_tokens: int | None = None
@@ -200,14 +239,18 @@ class Meter:
     in_flight: int = 0
     over: bool = False
     of_run: bool = False
-    """Are the limits those of the run, over all its sessions and processes, or of this meter alone?"""
     account: Account | None = None
     _landed: asyncio.Event = field(default_factory=asyncio.Event)
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
     def make(cls, limits: LimitsConfig, before: Spent) -> Meter:
-        """A meter of a run's limits. `before`: what the run has spent, or nothing where no limit asks for it."""
+        """A meter of a run's limits.
+
+        Args:
+            limits: the limits as configured.
+            before: what the run has spent in earlier sessions; zeros where no limit asks for it.
+        """
         return cls(
             max_calls=limits.calls,
             max_tokens=limits.tokens,
@@ -221,7 +264,8 @@ class Meter:
         )
 
     async def admit(self) -> None:
-        """Count a call that is about to be made, with its first request.
+        """Count a call that is about to be made, together with its first request. Every admitted call must be
+        released.
 
         Raises:
             LimitReached: the run is stopping, or this call would be one too many.
@@ -230,7 +274,7 @@ class Meter:
         self.in_flight += 1
 
     async def leave(self) -> None:
-        """Count a request that is about to be sent.
+        """Give leave for one request that is about to be sent, and count it.
 
         Raises:
             LimitReached: as of `admit`.
@@ -247,7 +291,7 @@ class Meter:
 
     @property
     def total(self) -> Total:
-        """What is spent by all that is known of here."""
+        """The requests, tokens and cost that this meter has counted, earlier sessions included."""
         return Total(self.calls, self.input_tokens + self.output_tokens, self.cost)
 
     def room(self) -> int:
@@ -271,7 +315,7 @@ class Meter:
         return ""
 
     def release(self) -> None:
-        """An admitted call has ended, whatever came of it."""
+        """Take note that an admitted call has ended, whatever came of it."""
         self.in_flight -= 1
         self._landed.set()
 
@@ -283,18 +327,19 @@ class Meter:
             await self._landed.wait()
 
     def count_reused(self, outcome: Outcome) -> None:
-        """An equal call had finished before."""
+        """Count a call that was not made, since the journal holds an equal one."""
         self.cached += 1
 
     def count(self, outcome: Outcome) -> None:
-        """A call has come to an outcome."""
+        """Count a call that has come to an outcome. One that was too long was never sent: its request is taken
+        off again."""
         self.finished += 1
         if outcome.attempts == 0:
             self.calls -= 1  # too long: it was never sent
         self.add(outcome)
 
     def add(self, outcome: Outcome) -> None:
-        """Add what a call took, whatever came of it."""
+        """Add the tokens and the cost of a call, whatever came of it."""
         if outcome.input_tokens is None or outcome.output_tokens is None:
             self.unknown_tokens += 1
         self.input_tokens += outcome.input_tokens or 0
@@ -307,7 +352,21 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One call that an agent wants: who asks, what, and how."""
+    """One call that an agent wants: who asks, what, and how.
+
+    Attributes:
+        role: generator, critic, judge, resolver or legislator.
+        seat: the place within the role, such as a judge's seat, pair and order; part of the journal's key.
+        model: the model's name in the configuration's [models].
+        prompt: the rendered prompt.
+        max_tokens: bound on the answer, in tokens.
+        temperature: of the sampling.
+        seed: of the sampling, derived from the item's random seed.
+        sample: which try this is of several with the same prompt, from 0.
+        round: how often the item was redrafted before.
+        schema: what a structured answer must follow; None for prose.
+        logprobs: whether log probabilities are asked for.
+    """
 
     role: str
     seat: str
@@ -326,12 +385,21 @@ class Ask:
 class Heard(Protocol):
     """A chat model that can tell whether anybody listens to its calls."""
 
-    def is_heard(self) -> bool: ...
+    def is_heard(self) -> bool:
+        """Whether any callback or tracer listens to the model's calls here."""
 
 
 @dataclass(slots=True)
 class Caller:
-    """Makes the calls of one item. `heard`: by model, whether anybody listens to it; callers of a run share it."""
+    """Makes the calls of one item, through its journal.
+
+    Attributes:
+        pool: the chat models of the run.
+        journal: holds the finished calls of the item, and of earlier runs that it may use.
+        meter: counts the calls and stops them at the run's limits.
+        tracing: where spans go.
+        heard: by the model's name, whether anybody listens to its calls; shared by all callers of a run.
+    """
 
     pool: ModelPool
     journal: ItemJournal
@@ -340,6 +408,7 @@ class Caller:
     heard: dict[str, bool]
 
     def can_give_logprobs(self, model: str) -> bool:
+        """Whether answers of this model can carry log probabilities."""
         return self.pool[model].capabilities.logprobs
 
     def voter(self, model: str) -> str:
@@ -347,10 +416,15 @@ class Caller:
         return self.pool[model].config.model
 
     async def call(self, ask: Ask) -> Outcome:
-        """The outcome of a call, from the journal where it finished before.
+        """The outcome of a call: from the journal where an equal one has finished before, else by asking the
+        model.
 
-        An answer that breaks its schema and a prompt that is too long are outcomes, not exceptions: they would be
-        the same again. A model that cannot be reached, or refuses, raises.
+        An answer that breaks its schema and a prompt that is too long are outcomes, not exceptions: they
+        would be the same again.
+
+        Raises:
+            ModelUnavailable, ModelRefused: the model cannot be reached, or does not take the request.
+            LimitReached: the run has reached a limit.
         """
         member = self.pool[ask.model]
         key = _key(ask, member)
@@ -393,7 +467,7 @@ class Caller:
             raise
 
     def _is_heard(self, name: str, member: Member) -> bool | None:
-        """Does anybody listen to LangChain's calls? It is the same for all items of a run, and costly to find out."""
+        """Whether anybody listens to LangChain's calls: the same for all items of a run, and costly to find out."""
         if name not in self.heard and isinstance(member.chat, Heard):
             self.heard[name] = member.chat.is_heard()
         return self.heard.get(name)
@@ -410,23 +484,27 @@ class Caller:
             parameters={"temperature": ask.temperature, "max_tokens": ask.max_tokens, "seed": ask.seed},
         )
         with self.tracing.span(f"solon.call.{ask.role}", "LLM", about) as span:
-            made = await _make(ask, member, call_id, self._is_heard(ask.model, member))
-            told = {
-                "solon.call": made.call_id,
-                "solon.outcome": made.outcome,
-                "llm.token_count.prompt": made.input_tokens,
-                "llm.token_count.completion": made.output_tokens,
-                "llm.finish_reason": made.finish_reason,
+            outcome = await _make(ask, member, call_id, self._is_heard(ask.model, member))
+            attributes = {
+                "solon.call": outcome.call_id,
+                "solon.outcome": outcome.outcome,
+                "llm.token_count.prompt": outcome.input_tokens,
+                "llm.token_count.completion": outcome.output_tokens,
+                "llm.finish_reason": outcome.finish_reason,
             }
             if self.tracing.capture_content:
-                told |= {INPUT: ask.prompt.text, OUTPUT: made.text}
-            for key, value in told.items():
+                attributes |= {INPUT: ask.prompt.text, OUTPUT: outcome.text}
+            for key, value in attributes.items():
                 if value is not None:
                     span.set_attribute(key, value)
-        return made
+        return outcome
 
     async def parsed(self, ask: Ask) -> tuple[Outcome, BaseModel | None]:
-        """Like `call`, with the answer read into the ask's schema; None where it does not follow it."""
+        """The outcome of a call, as of `call`, and its answer read into the ask's schema.
+
+        Returns:
+            The outcome, and the object; None where the answer does not follow the schema or the ask has none.
+        """
         outcome = await self.call(ask)
         if not outcome.ok or ask.schema is None:
             return outcome, None
@@ -487,8 +565,8 @@ async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> O
             heard=heard,
         )
     except TooLong as error:
-        told = {"outcome": error.kind, "error": error.cause}
-        return Outcome(call_id, "", **told, input_tokens=0, output_tokens=0, attempts=0)  # type: ignore[arg-type]
+        failure = {"outcome": error.kind, "error": error.cause}
+        return Outcome(call_id, "", **failure, input_tokens=0, output_tokens=0, attempts=0)  # type: ignore[arg-type]
     except BadOutput as error:
         last: Reply | None = getattr(error, "reply", None)
         if last is None:
@@ -525,7 +603,7 @@ def _outcome(
 
 
 def _vain(tries: Tries, config: ModelConfig, kind: str) -> Outcome:
-    """What a call took that came to no outcome."""
+    """What was spent on a call that came to no outcome, for the journal and the meter."""
     return Outcome(
         new_id(),
         "",
@@ -545,7 +623,7 @@ def _cost(config: ModelConfig, input_tokens: int | None, output_tokens: int | No
 
 
 def _first_token(logprobs: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """Verdicts are read from the first token; the rest is not kept."""
+    """The log probabilities of the first token alone, in which a verdict is read; the rest is not kept."""
     if not logprobs:
         return None
     first = logprobs[0]

@@ -17,7 +17,16 @@ class Case:
     """One item as the agents see it. All of it is pinned when the item starts.
 
     Attributes:
-        mark: goes into the markers around foreign texts; derived from the store's key, so no author can know it.
+        caller: makes the item's calls.
+        config: the configuration of its run.
+        prompts: the templates that its run is pinned to.
+        constitution: the principles that critics, judges and the resolver apply.
+        rubric: the criteria that judges score.
+        prompt: the seed's request, with the earlier turns of a conversation.
+        input: the seed's material that the request speaks of; empty without any.
+        reference: the seed's reference answer; empty without one.
+        mark: goes into the markers around foreign texts; derived from the store's key, so that no author can
+            know it.
         random_seed: root of the seeds of all calls of the item.
     """
 
@@ -34,6 +43,7 @@ class Case:
 
     @cached_property
     def principles(self) -> str:
+        """The constitution as text for a prompt, rendered once."""
         return self.constitution.as_prompt()
 
     def draw(self, *parts: str | int) -> int:

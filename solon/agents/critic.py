@@ -17,7 +17,13 @@ SEVERITIES = ("none", "minor", "major", "fatal")
 
 @dataclass(frozen=True, slots=True)
 class Critique:
-    """Findings on one candidate. A critic that gave no usable answer abstains by name."""
+    """Findings on one candidate. A critic that gave no usable answer abstains by name.
+
+    Attributes:
+        findings: what the critic found.
+        outcome: the call that it comes from.
+        abstained: why there are no findings to count; empty where the critic answered.
+    """
 
     findings: tuple[Finding, ...]
     outcome: Outcome
@@ -25,14 +31,16 @@ class Critique:
 
     @property
     def worst(self) -> str:
+        """The gravest severity among the findings, or `none`."""
         return max((f.severity for f in self.findings), key=SEVERITIES.index, default="none")
 
     @property
     def principles(self) -> list[str]:
+        """The ids of the principles that the findings cite, sorted, each once."""
         return sorted({f.principle for f in self.findings if f.principle})
 
     def as_text(self) -> str:
-        """One line a finding, for the generator's next prompt."""
+        """The findings as text for the generator's next prompt, one line each."""
         lines = [
             f"- ({f.severity}) [{f.principle or 'general'}] {f.quote!r}: {f.suggestion}"
             for f in self.findings
@@ -40,23 +48,31 @@ class Critique:
         return "\n".join(lines)
 
     def as_json(self) -> str:
+        """The findings as a JSON list, as the store keeps them."""
         return json.dumps([f.model_dump() for f in self.findings], ensure_ascii=False)
 
 
 async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer: str) -> Critique:
-    """What the critic finds on one answer.
+    """What the critic, a model or a function, finds on one answer.
 
-    A principle that the constitution does not have is not a citation, and a quote that is not in the answer is not
-    a quote: both are blanked, the finding stays.
+    A principle that the constitution does not have is not a citation, and a quote that is not in the answer
+    is not a quote: both are blanked, the finding stays.
+
+    Args:
+        ordinal: the candidate's place among those of the round.
+        round: how often the item was redrafted before.
+        prompt: the request that the answer is to.
     """
     config = case.config.critic
     if config.python:
-        made, found = await plugged.criticise(
+        outcome, findings = await plugged.criticise(
             case, config.python, answer, prompt=prompt, ordinal=ordinal, round=round
         )
-        if found is None:
-            return Critique((), made, abstained=plugged.ABSTAINED if made.ok else made.outcome)
-        return Critique(_checked(case, [Finding.model_validate(entry) for entry in found], answer), made)
+        if findings is None:
+            return Critique((), outcome, abstained=plugged.ABSTAINED if outcome.ok else outcome.outcome)
+        return Critique(
+            _checked(case, [Finding.model_validate(entry) for entry in findings], answer), outcome
+        )
     rendered = case.prompts["critic.critique"].render(
         case.mark,
         constitution=case.principles,

@@ -14,7 +14,15 @@ from solon.store.runs.journal import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A generated text; `prompt` only where the generator wrote the request too. Not `ok`: why it is unusable."""
+    """A text that a generator wrote.
+
+    Attributes:
+        text: the response; may be empty or cut where there is a problem.
+        outcome: the call that it comes from.
+        author: the model or function that wrote it, under the name by which it votes.
+        prompt: the request, where the generator wrote that too; else empty.
+        problem: why the draft cannot be used (empty, cut, or the kind of a failed call); empty where it can.
+    """
 
     text: str
     outcome: Outcome
@@ -24,11 +32,18 @@ class Draft:
 
     @property
     def ok(self) -> bool:
+        """Whether the draft can be used."""
         return not self.problem
 
 
 async def draft(case: Case, index: int, *, round: int, guidance: str = "", findings: str = "") -> Draft:
-    """Draft number `index` of a round: models and functions, temperatures and personas take turns."""
+    """Draft number `index` of a round: models and functions, temperatures and personas take turns by it.
+
+    Args:
+        round: how often the item was redrafted before.
+        guidance: what an expert asked for in this redraft; empty without.
+        findings: what critics found on the candidates of the round before; empty in the first.
+    """
     config = case.config.generator
     function = _function(case, index)
     if function:
@@ -50,7 +65,7 @@ async def draft(case: Case, index: int, *, round: int, guidance: str = "", findi
 async def write_instruction(
     case: Case, index: int, *, round: int, guidance: str = "", findings: str = ""
 ) -> Draft:
-    """A new instruction with its response, related to the seed."""
+    """A new instruction with its response, related to the seed; the arguments are those of `draft`."""
     config = case.config.generator
     function = _function(case, index)
     if function:
@@ -69,18 +84,19 @@ async def write_instruction(
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, InstructionDraft):
         return Draft("", outcome, case.caller.voter(model), problem=outcome.outcome)
-    made = _finish(case, model, outcome, parsed.response.strip())
+    response = _finish(case, model, outcome, parsed.response.strip())
     return Draft(
-        made.text,
+        response.text,
         outcome,
-        made.author,
+        response.author,
         prompt=parsed.instruction.strip(),
-        problem=made.problem,
+        problem=response.problem,
     )
 
 
 async def revise(case: Case, index: int, *, round: int, prompt: str, answer: str, findings: str) -> Draft:
-    """A better version of an answer, by what the critic found."""
+    """A better version of an answer, by what the critic found on it. The models take turns; functions are never
+    asked."""
     config = case.config.generator
     model = config.models[index % len(config.models)]
     rendered = case.prompts["generator.revise"].render(
@@ -110,13 +126,13 @@ def _model(case: Case, index: int) -> str:
 async def _written(
     case: Case, function: str, what: str, index: int, round: int, guidance: str, findings: str
 ) -> Draft:
-    outcome, made, plugin = await plugged.write(
+    outcome, fields, plugin = await plugged.write(
         case, function, what=what, index=index, round=round, guidance=guidance, findings=findings
     )
-    if made is None:
+    if fields is None:
         return Draft("", outcome, plugin.identity, problem=outcome.outcome)
-    text = made["response"].strip()
-    prompt = made.get("instruction", "").strip()
+    text = fields["response"].strip()
+    prompt = fields.get("instruction", "").strip()
     return Draft(text, outcome, plugin.identity, prompt=prompt, problem="" if text else "empty")
 
 

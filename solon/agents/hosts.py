@@ -42,10 +42,10 @@ def check_host(config: Config, name: str, chat: BaseChatModel, *, given: bool) -
     if address == "":
         return
     label = f"models.{name} ({config.models[name].model})"
-    told = f"privacy.class is {privacy.class_}"
+    rule = f"privacy.class is {privacy.class_}"
     if address is None:
         raise ConfigError(
-            f"{label}: {told}, and where this model's calls go cannot be told",
+            f"{label}: {rule}, and where this model's calls go cannot be told",
             next_step="give it a base_url whose host stands in privacy.allowed_hosts, or take a local model",
         )
     parts = urlsplit(address if "//" in address else f"//{address}")
@@ -56,7 +56,7 @@ def check_host(config: Config, name: str, chat: BaseChatModel, *, given: bool) -
         return
     allowed = ", ".join(privacy.allowed_hosts) or "none but this machine"
     raise ConfigError(
-        f"{label}: {told}, and its host {host!r} is not in privacy.allowed_hosts ({allowed}); nothing was sent",
+        f"{label}: {rule}, and its host {host!r} is not in privacy.allowed_hosts ({allowed}); nothing was sent",
         next_step="take a model inside the house, or add the host where texts may go there",
     )
 
@@ -73,6 +73,7 @@ def address_of(config: ModelConfig, chat: BaseChatModel, *, given: bool) -> str 
 
 
 def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine: `localhost`, `::1` or an address in 127.0.0.0/8."""
     return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 

@@ -1,7 +1,8 @@
 """The judges: which of two answers is better, seen in both orders; or how one answer scores on the rubric.
 
-Where the model gives log probabilities, a verdict on a pair is the probability of the letter A against B in a single
-token, averaged over both orders by the consensus; a lone sampled verdict of a small model mostly tells the order.
+Where the model gives log probabilities, a verdict on a pair is the probability of the letter A against B in a
+single token; the consensus averages it over both orders. A single sampled verdict of a small model would
+mostly reflect the order in which it saw the answers.
 """
 
 from __future__ import annotations
@@ -31,17 +32,20 @@ _KEPT = attrgetter(*IN_STATE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One judge's finding. On a pair `p` is the probability that candidate a is better, whatever order was seen.
+    """One judge's finding. On a pair `p` is the probability that candidate a is better, whatever order was
+    seen.
 
     Attributes:
         judge: who votes; seats of one model are one voter.
         seat: the judge's place on the panel, with its persona.
         order: which candidate it saw first, AB or BA; empty on a single candidate.
-        sample: its how many-th try, from 0.
+        sample: which of its tries this is, from 0.
         outcome: A | B | tie | abstain on a pair; accept | reject | abstain on a single candidate.
         call: None for a verdict that was recorded elsewhere or comes from a checkpoint.
-        confidence: what the judge said of itself.
-        scores: by criterion of the rubric.
+        p: probability that candidate a is better, in [0, 1]; None where the judge gave none.
+        confidence: what the judge said of itself; None where it said nothing.
+        scores: by criterion of the rubric; None on a pair.
+        rationale: the judge's reason in words; empty where it gave none.
         abstained: why there is no verdict (no_verdict, bad_output, too_long), else empty.
     """
 
@@ -58,11 +62,11 @@ class Verdict:
     abstained: str = ""
 
     def vote(self) -> Vote:
-        """What it says to the consensus."""
+        """The verdict as a vote, which is what the consensus counts."""
         return Vote.of(self)
 
     def to_state(self) -> list[Any]:
-        """What the item's thread remembers of it."""
+        """The values of the verdict that the item's thread keeps, in the order of `IN_STATE`."""
         return list(_KEPT(self))
 
     @classmethod
@@ -72,15 +76,23 @@ class Verdict:
 
     @classmethod
     def from_seed(cls, recorded: Mapping[str, Any]) -> Verdict:
-        """A verdict that came with the seed. A judge's tries are one voter, as they are in the panel."""
-        told = {"outcome" if name == "verdict" else name: value for name, value in recorded.items()}
-        return cls(**told, abstained="recorded" if told["outcome"] == ABSTAIN else "")
+        """A verdict that came with the seed, read from its record. All tries of a judge are one voter, as in
+        the panel."""
+        fields = {"outcome" if name == "verdict" else name: value for name, value in recorded.items()}
+        return cls(**fields, abstained="recorded" if fields["outcome"] == ABSTAIN else "")
 
 
 async def judge_pair(
     case: Case, a: str, b: str, *, round: int, pair: int, precedents: str = "", tier: int | None = None
 ) -> list[Verdict]:
-    """Every seat's verdicts on a pair, in both orders. `pair` numbers the pairs of a round; `tier`: its seats alone."""
+    """Every seat's verdicts on a pair, in both orders.
+
+    Args:
+        round: how often the item was redrafted before.
+        pair: which pair of the round this is, from 0.
+        precedents: similar earlier decisions as text for the prompt; empty without any.
+        tier: ask only the seats of this tier; None: every seat.
+    """
     jobs = [
         _judge_once(case, seat, judge, a, b, order, sample, round, pair, precedents)
         for seat, judge in enumerate(case.config.judges)
@@ -129,19 +141,19 @@ async def _judge_once(
         sample=sample,
         round=round,
     )
-    found: Verdict | None = None
+    finding: Verdict | None = None
     voter, name = case.caller.voter(judge.model), _seat_name(seat, judge)
     verdict = partial(Verdict, judge=voter, seat=name, order=order, sample=sample)
     if case.caller.can_give_logprobs(judge.model):
         prompt = case.prompts["judge.pair"].render(case.mark, **values)
         ask = replace(base, prompt=prompt, max_tokens=1, logprobs=True)
-        found = _from_logprobs(await case.caller.call(ask), order, verdict)
-    if found is None:
+        finding = _from_logprobs(await case.caller.call(ask), order, verdict)
+    if finding is None:
         prompt = case.prompts["judge.pair_json"].render(case.mark, **values)
         ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
         outcome, parsed = await case.caller.parsed(ask)
-        found = _from_json(outcome, parsed, order, verdict)
-    return found
+        finding = _from_json(outcome, parsed, order, verdict)
+    return finding
 
 
 def _seat_name(seat: int, judge: JudgeConfig) -> str:
@@ -202,7 +214,16 @@ async def explain(
     round: int,
     pair: int,
 ) -> str:
-    """Why a judge that gave only a letter found so; asked only where somebody will read it. Empty when it fails."""
+    """Why a judge that gave only a letter decided so; asked only where somebody will read it.
+
+    Args:
+        seat: index of the judge on the panel.
+        order: which answer it saw first, AB or BA.
+        outcome: A or B, the side that it took.
+
+    Returns:
+        The reason in words; empty where the judge gives none.
+    """
     judge = case.config.judges[seat]
     first, second = (a, b) if order == "AB" else (b, a)
     if judge.python:  # it has said what it had to say: the journal knows
@@ -246,7 +267,16 @@ async def score(
     precedents: str = "",
     tier: int | None = None,
 ) -> list[Verdict]:
-    """Every seat's scores of one answer on the rubric; accept from the configured mean on. `tier`: its seats alone."""
+    """Every seat's scores of one answer on the rubric. A verdict is `accept` from the weighted mean
+    `instruction.accept_score` on.
+
+    Args:
+        prompt: the request that the answer is to.
+        round: how often the item was redrafted before.
+        ordinal: which answer of the round this is, from 0.
+        precedents: similar earlier decisions as text for the prompt; empty without any.
+        tier: ask only the seats of this tier; None: every seat.
+    """
     jobs = [
         _score_once(case, seat, judge, answer, prompt, sample, round, ordinal, precedents)
         for seat, judge in enumerate(case.config.judges)
@@ -272,12 +302,12 @@ async def _score_once(
         asked = plugged.judge_single(
             case, judge.python, answer, prompt=prompt, seat=place, sample=sample, round=round
         )
-        found = _from_opinion(*await asked, seat, "", sample)
-        if found.scores is None:
-            return found
-        mean = weighted_mean(found.scores, case.rubric.weights())
+        finding = _from_opinion(*await asked, seat, "", sample)
+        if finding.scores is None:
+            return finding
+        mean = weighted_mean(finding.scores, case.rubric.weights())
         side = "accept" if mean >= case.config.instruction.accept_score else "reject"
-        return replace(found, outcome=side)
+        return replace(finding, outcome=side)
     rendered = case.prompts["judge.score"].render(
         case.mark,
         constitution=case.principles,
@@ -320,6 +350,7 @@ async def _score_once(
 
 
 def weighted_mean(scores: dict[str, float], weights: dict[str, float]) -> float:
-    """Mean score over the criteria that were scored; a missing score stays missing."""
+    """The mean of the scores by the weights of their criteria. Criteria without a score or a weight take no
+    part; 0.0 where none is left."""
     total = sum(weights[k] for k in scores if k in weights)
     return sum(scores[k] * weights[k] for k in scores if k in weights) / total if total else 0.0

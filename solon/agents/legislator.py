@@ -41,13 +41,21 @@ class DraftedEdit(BaseModel):
     an answer with each score from 1 to 5 looks like."""
 
     action: Literal["add", "reword", "reorder", "retire", "split", "anchor", "weight"]
+    """What is done to the rule."""
     id: str = Field(max_length=60)
+    """Id of the rule, or a name for a new one."""
     text: str | None = Field(None, max_length=600)
+    """The new words; None where they stay."""
     priority: int | None = Field(None, ge=1, le=999)
+    """Place of the rule among the others; None where it stays."""
     score: int | None = Field(None, ge=1, le=5)
+    """Which score an anchor describes; None for other actions."""
     weight: float | None = Field(None, gt=0, le=100)
+    """The new weight of a criterion; None where it stays."""
     into: list[DraftedPart] = Field(default_factory=list, max_length=PARTS)
+    """The rules that one is split into."""
     anchors: list[Annotated[str, Field(max_length=300)]] = Field(default_factory=list, max_length=5)
+    """Of an added criterion: what an answer with each score from 1 to 5 looks like."""
 
 
 class DraftAnswer(BaseModel):
@@ -60,14 +68,21 @@ class DraftAnswer(BaseModel):
 
 @lru_cache(maxsize=64)
 def draft_schema(citable: tuple[str, ...]) -> type[DraftAnswer]:
-    """`DraftAnswer` that can only cite the decisions it was shown."""
+    """The schema of a legislator's answer that can cite only the decisions it was shown."""
     cites: Any = (list[Literal[citable]], Field(max_length=12))  # type: ignore[valid-type]
     return create_model("DraftAnswer", __base__=DraftAnswer, cites=cites)
 
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A draft, or why there is none. `cites`: ids of decisions it was shown."""
+    """What the legislator made of some decisions: a draft, or why there is none.
+
+    Attributes:
+        document: the next version of the document; None without a draft.
+        cites: ids of decisions that the draft rests on, all of them shown to the legislator.
+        problem: why there is no draft, in words; empty where there is one.
+        outcome: the call that it comes from.
+    """
 
     document: Document | None
     cites: tuple[str, ...]
@@ -76,7 +91,14 @@ class Drafted:
 
 
 async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model: str, seat: str) -> Drafted:
-    """One amendment from decisions that belong together. `decided`: cases whose ids are those of their decisions."""
+    """Let the legislator draft one amendment from decisions that belong together.
+
+    Args:
+        base: the document to amend.
+        decided: cases whose ids are those of their decisions.
+        model: the model's name in [models].
+        seat: what the call is journalled under.
+    """
     is_constitution = isinstance(base, Constitution)
     prompt = case.prompts["legislator.draft"].render(
         case.mark,
@@ -107,15 +129,22 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
         edits = [as_edit(change, base, known) for change in parsed.changes]
         document = apply_edits(base, edits, author=AUTHOR, reason=parsed.reason)
     except (UsageError, ValidationError) as error:
-        told = error.cause if isinstance(error, UsageError) else str(error.errors()[0]["msg"])
-        return Drafted(None, cites, f"the legislator's draft cannot be used: {told}", outcome)
+        problem = error.cause if isinstance(error, UsageError) else str(error.errors()[0]["msg"])
+        return Drafted(None, cites, f"the legislator's draft cannot be used: {problem}", outcome)
     return Drafted(document, cites, "", outcome)
 
 
 def as_edit(change: DraftedEdit, base: Document, decisions: Collection[str] = ()) -> Edit:
-    """Ids come out of models in every form; the rest is checked as if a person had written it.
+    """A change that a model wrote, as an edit of `base` that is checked as if a person had written it.
 
-    A new text for a rule that is not there, under the id of a decision for instance, is a new rule.
+    Ids come out of models in every form, and are brought into the form of documents. A new text for a rule
+    that is not there, under the id of a decision for instance, is a new rule.
+
+    Args:
+        decisions: ids of the decisions that the model was shown; none of them names a rule.
+
+    Raises:
+        ValidationError: no edit has this shape.
     """
     plain = change.model_dump(exclude_none=True, exclude={"into", "anchors"})
     name = "" if change.id in decisions else change.id

@@ -12,9 +12,13 @@ class Finding(BaseModel):
     """One thing that a critic found wrong. The bounds keep a small model from filling its room with one finding."""
 
     principle: str = Field("", max_length=40)
+    """Id of the principle that it breaks; empty where none fits."""
     quote: str = Field("", max_length=160)
+    """The words of the answer that it speaks of; empty without any."""
     severity: Literal["minor", "major", "fatal"]
+    """How grave it is."""
     suggestion: str = Field("", max_length=200)
+    """What would be better."""
 
 
 class Findings(BaseModel):
@@ -52,21 +56,23 @@ def _one_of(names: tuple[str, ...]) -> Any:
 
 @lru_cache(maxsize=64)
 def findings_schema(principles: tuple[str, ...]) -> type[Findings]:
-    """`Findings` in which a principle can only be one that the constitution has, where a server enforces it."""
+    """The schema of a critic's answer in which a principle can only be one of these, where a server enforces
+    it."""
     finding = create_model("Finding", __base__=Finding, principle=(_one_of(principles), ...))
     return create_model("Findings", __base__=Findings, findings=(list[finding], Field(max_length=3)))
 
 
 @lru_cache(maxsize=64)
 def resolution_schema(citable: tuple[str, ...]) -> type[ResolutionAnswer]:
-    """`ResolutionAnswer` that can only cite what exists."""
+    """The schema of a resolver's answer that can cite only what exists: principles and precedents by their
+    ids."""
     cites: Any = (list[_one_of(citable)], Field(max_length=4))  # type: ignore[misc]
     return create_model("ResolutionAnswer", __base__=ResolutionAnswer, cites=cites)
 
 
 @lru_cache(maxsize=64)
 def scores_schema(criteria: tuple[str, ...]) -> type[BaseModel]:
-    """`Scores` that names every criterion of the rubric."""
+    """The schema of a judge's scores, which names every criterion of the rubric."""
     scored: Any = dict.fromkeys(criteria, (Literal[1, 2, 3, 4, 5], ...))
     rationale: Any = (Annotated[str, Field(max_length=600)], "")
     return create_model("Scores", rationale=rationale, scores=(create_model("Points", **scored), ...))

@@ -104,7 +104,8 @@ def _common(case: Case) -> dict[str, Any]:
 async def judge_pair(
     case: Case, reference: str, first: str, second: str, *, seat: str, sample: int, round: int
 ) -> tuple[Outcome, Opinion | None, Plugin]:
-    """A judge's opinion of a pair as it was seen: A is the first one."""
+    """The opinion of a function that judges, on a pair as it was shown to it: A is `first`. None where it gave
+    no usable answer."""
     plugin = case.caller.pool.plugin(reference)
     values = {**_common(case), "a": first, "b": second}
     outcome, opinion = await _consult(
@@ -116,7 +117,7 @@ async def judge_pair(
 async def judge_single(
     case: Case, reference: str, answer: str, *, prompt: str, seat: str, sample: int, round: int
 ) -> tuple[Outcome, Opinion | None, Plugin]:
-    """A judge's opinion of one candidate."""
+    """The opinion of a function that judges, on one candidate. None where it gave no usable answer."""
     plugin = case.caller.pool.plugin(reference)
     values = {**_common(case), "prompt": prompt, "answer": answer}
     criteria = tuple(case.rubric.ids())
@@ -133,7 +134,7 @@ async def judge_single(
 async def criticise(
     case: Case, reference: str, answer: str, *, prompt: str, ordinal: int, round: int
 ) -> tuple[Outcome, list[dict[str, str]] | None]:
-    """A critic's findings on one answer."""
+    """The findings of a function that criticises, on one answer. None where it gave no usable answer."""
     plugin = case.caller.pool.plugin(reference)
     values = {**_common(case), "prompt": prompt, "answer": answer}
     return await _consult(case, plugin, _Place("critic", ordinal, round), values, read_findings)
@@ -149,7 +150,15 @@ async def write(
     guidance: str,
     findings: str,
 ) -> tuple[Outcome, dict[str, str] | None, Plugin]:
-    """A generator's draft."""
+    """The draft of a function that generates.
+
+    Args:
+        what: `draft`, or `instruction` where it writes the request too.
+        index: which draft of the round this is, from 0.
+
+    Returns:
+        The outcome; the draft's `response` (and `instruction`), None where there is none; the function.
+    """
     plugin = case.caller.pool.plugin(reference)
     values = {
         **_common(case),
@@ -158,11 +167,11 @@ async def write(
         "seed": case.draw("generator", what, round, index),
         "index": index,
     }
-    outcome, made = await _consult(
+    outcome, fields = await _consult(
         case,
         plugin,
         _Place(what, index, round),
         values,
         lambda value: read_draft(value, with_instruction=what == "instruction"),
     )
-    return outcome, made, plugin
+    return outcome, fields, plugin

@@ -12,7 +12,16 @@ from solon.store.runs.journal import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """`favours` is A, B or empty; without a citation that exists it is a hand-over, whatever the model says."""
+    """The resolver's answer to a split panel. Without a citation that exists it is a hand-over, whatever the
+    model says.
+
+    Attributes:
+        favours: A or B; empty where the resolver handed over.
+        cites: ids of principles and precedents that settle it, all of which exist.
+        reason: the resolver's words.
+        handed_over: why nothing is settled, in words; empty where a side is favoured.
+        outcome: the call that it comes from.
+    """
 
     favours: str
     cites: tuple[str, ...]
@@ -33,7 +42,17 @@ async def resolve(
     precedents: str = "",
     precedent_ids: frozenset[str] = frozenset(),
 ) -> Resolution:
-    """Weigh both sides' reasons. What the reasons say is material, never an order."""
+    """Ask the resolver to weigh both sides' reasons and to settle a split panel by a rule.
+
+    What the reasons say is material, never an order.
+
+    Args:
+        for_a, for_b: reasons of judges for each side; empty where none were given.
+        round: how often the item was redrafted before.
+        pair: which pair of the round this is, from 0.
+        precedents: similar earlier decisions as text for the prompt.
+        precedent_ids: ids of those, which may be cited.
+    """
     config = case.config.resolver
     rendered = case.prompts["resolver.resolve"].render(
         case.mark,

@@ -149,7 +149,7 @@ for one in _each(app):
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line; returns its exit code."""
+    """Run one command line, and return its exit code."""
     with warnings_in_a_line():
         return _run(list(sys.argv[1:] if arguments is None else arguments))
 

@@ -15,6 +15,7 @@ group = typer.Typer(no_args_is_help=True, help="The configuration.", rich_markup
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon config` to the command line."""
     app.add_typer(group, name="config")
 
 

@@ -37,7 +37,14 @@ _OF_TABLES: dict[str, tuple[str, type[BaseModel]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: its default as TOML (None: unset), its type and bounds in words, and what it means."""
+    """One key of the configuration.
+
+    Attributes:
+        name: the key within its table.
+        default: as TOML; None where the key is unset.
+        type: its type and bounds, in words.
+        about: what it means.
+    """
 
     name: str
     default: str | None
@@ -47,7 +54,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the file. `repeated`: an array of tables."""
+    """One table of the configuration file.
+
+    Attributes:
+        name: with its dots; empty for the keys at the top.
+        about: what the table is for.
+        keys: its keys, in the order of their declaration.
+        repeated: whether it is an array of tables.
+    """
 
     name: str
     about: str
@@ -56,7 +70,8 @@ class Table:
 
 
 def tables() -> Iterator[Table]:
-    """Every table in the order of the file; the first has no name and holds the keys at the top."""
+    """Every table of the configuration in the order of the file; the first has no name and holds the keys at
+    the top."""
     defaults = Config()
     top = [
         (name, field)
@@ -148,7 +163,7 @@ def _words(part: dict[str, Any]) -> str:
 
 
 def as_markdown() -> str:
-    """The reference page."""
+    """The reference of all keys as a Markdown page."""
     seen: set[str] = set()
     parts = [_HEAD]
     for table in tables():
@@ -177,7 +192,7 @@ def _escape(text: str) -> str:
 
 
 def as_toml() -> str:
-    """A file with every key at its default, that reads back to the defaults."""
+    """A TOML file with every key at its default, which reads back to the defaults."""
     parts = [_TOML_HEAD]
     for table in tables():
         lines = [f"# {line}" for line in textwrap.wrap(table.about, 100)]

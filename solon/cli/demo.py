@@ -45,6 +45,7 @@ model = "openai:gpt-5-mini"   # key in OPENAI_API_KEY; or "ollama:llama3.2", or 
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon demo` to the command line."""
     app.command("demo")(demo)
 
 
@@ -125,8 +126,8 @@ def _run_loop(store: str | None, model: str, limit: int, json: bool) -> None:
 
 
 def demo_config(model: str, store: str) -> Config:
-    """Short answers, so that a small model on two cores ends in minutes; and nothing that measures the panel, so that
-    whoever sits here may answer without a token."""
+    """The configuration of the demo's loop: short answers, so that a small model on two cores ends in minutes;
+    and nothing that measures the panel, so that whoever sits here may answer without a token."""
     from solon.config import parse_config
 
     return parse_config(
@@ -267,7 +268,7 @@ def _print_record(out: Console, found: dict[str, Any]) -> None:
 
 
 def next_commands(url: str, review: Review | None, record: str | None) -> list[str]:
-    """The exact commands that go on from here."""
+    """The exact commands that go on from the demo's store."""
     solon, store = program(), f"--store {url}"
     commands = []
     if review is not None:

@@ -19,6 +19,7 @@ _SHOWN = 50
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon diff` to the command line."""
     app.command("diff")(diff)
 
 
@@ -54,7 +55,7 @@ def diff(
 
 
 def print_changes(found: Comparison) -> None:
-    """Counts, then the first changes with the texts where they part."""
+    """Print the counts of a comparison, then its first changes with the texts where they part."""
     from solon.operations.compare import describe_counts
 
     out = console()

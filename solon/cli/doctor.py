@@ -14,6 +14,7 @@ _STYLES = {"ok": "green", "note": "yellow", "broken": "bold red"}
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon doctor` to the command line."""
     app.command("doctor")(doctor)
 
 

@@ -26,9 +26,11 @@ own (--help).
 
 
 class SuiteGroup(Panels):
-    """Takes every name that is no command for the name of a suite: plugins need not be known beforehand."""
+    """A group that takes every word that is no command for the name of a suite, so that suites of plugins need
+    not be known beforehand."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that a word names, or `suite` where it is no command of this group."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             return "suite", self.commands["suite"], args
         return super().resolve_command(ctx, args)
@@ -38,6 +40,7 @@ evaluations = typer.Typer(cls=SuiteGroup, no_args_is_help=True, help=_ABOUT, ric
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon eval` to the command line."""
     app.add_typer(evaluations, name="eval")
 
 
@@ -117,9 +120,12 @@ def scores(
 
 
 class ListingCommand(Command):
-    """`--panel A B` says what `--panel A --panel B` says. A file that exists is never taken for a name."""
+    """A command that takes `--panel A B` for `--panel A --panel B`. A word that is an existing file is never
+    taken for a name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of a command line in which an option that may be repeated can be followed by several
+        values."""
         lists = {"--panel", "--budget"}
         spread: list[str] = []
         option, given = "", False
@@ -221,7 +227,7 @@ def replay(
 
 
 def spell_replay(report: dict[str, Any]) -> str:
-    """The main figures of a replay, one a line."""
+    """The main figures of a replay in words, one a line."""
     lines = [
         clean(f"{report['file']}: {report['n']} of {report['rows']} items, {report['voters']} voters"),
         f"majority      {_with(report['majority'])}",
@@ -295,7 +301,7 @@ def _name(position: int, value: Any) -> str:
 
 
 def spell_figure(figure: dict[str, Any]) -> str:
-    """A figure with its interval and n, or why there is none."""
+    """A figure with its interval and n as text, or why there is none."""
     if figure["value"] is None:
         return f"- ({figure.get('why') or 'nothing to measure'}, n = {figure['n']})"
     return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}, n = {figure['n']})"

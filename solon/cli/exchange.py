@@ -21,6 +21,7 @@ TOKEN = "SOLON_EXPERT_TOKEN"
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon import` to the command line."""
     app.command("import")(import_command)
 
 

@@ -44,11 +44,12 @@ DropOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon export` to the command line."""
     app.command("export")(export)
 
 
 def gate_of(files: list[Path] | None, drop: bool) -> Gate | None:
-    """The gate that --require-clean asks for.
+    """The gate that `--require-clean` asks for; None where nothing asks for one.
 
     Raises:
         UsageError: --drop-contaminated without a benchmark, or a benchmark that cannot be read.
@@ -66,7 +67,7 @@ def gate_of(files: list[Path] | None, drop: bool) -> Gate | None:
 
 
 def name_runs(runs: Mapping[str, int], left_out: Mapping[str, int]) -> None:
-    """Say which runs the records are of, where that is not plain."""
+    """Say on standard error which runs the records are of, where the user cannot know it from the command."""
     from solon.store.records.exporting import OTHER_RUN
 
     if len(runs) > 1:

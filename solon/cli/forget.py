@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon forget` to the command line."""
     app.command("forget")(forget)
 
 
@@ -108,7 +109,7 @@ def _sweep(store: Store, json: bool) -> None:
 
 
 def print_forgotten(made: Erasure) -> None:
-    """Counts, and what a person must see to."""
+    """Print what was forgotten in counts, and what a person must see to."""
     out = console()
     verb = "would be forgotten" if made.dry_run else "forgotten"
     out.print(clean(f"{len(made.seeds)} seeds {verb}: {', '.join(made.seeds[:8])}"), style="bold")

@@ -20,6 +20,7 @@ ForOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon golden` to the command line."""
     app.add_typer(group, name="golden")
 
 

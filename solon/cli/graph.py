@@ -11,6 +11,7 @@ from solon.cli.terminal import print_json
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon graph` to the command line."""
     app.command("graph")(graph)
 
 

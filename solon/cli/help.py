@@ -121,9 +121,10 @@ _MORE = {"export": _FORMATS}
 
 
 class Panels(TyperGroup):
-    """Lists commands under their panels, each with its short help, whole."""
+    """A group that lists its commands under headings, each with its whole short help."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each group of commands under its heading, every command with its whole short help."""
         panels: dict[str, list[tuple[str, str]]] = {name: [] for name in PANELS}
         for name in self.list_commands(ctx):
             command: Any = self.get_command(ctx, name)

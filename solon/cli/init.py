@@ -28,9 +28,13 @@ PRIVACY = {
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What a project makes: a recipe, what comes of it, and the format that most people take it out in.
+    """What a project makes.
 
-    `models`: does any take part?
+    Attributes:
+        recipe: the recipe that it runs.
+        makes: what comes of it, in words.
+        format: the format that most people take it out in.
+        models: whether any model takes part.
     """
 
     recipe: str
@@ -41,7 +45,14 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A subject: its starter of constitution and rubric, who judges, the labels of texts, and what seeds mostly are."""
+    """A subject that a project is about.
+
+    Attributes:
+        law: name of the starter of its constitution and rubric.
+        judges: personas of the two judges.
+        labels: labels of texts, for the recipe `label`.
+        privacy: what its seeds mostly are: synthetic, deidentified or personal.
+    """
 
     law: str
     judges: tuple[str, str]
@@ -170,6 +181,7 @@ _README = """\
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon init` to the command line."""
     app.command("init")(init)
 
 

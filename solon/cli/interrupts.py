@@ -29,13 +29,13 @@ class Stopper:
         self._why = ""
 
     def watch(self, runner: Runner) -> None:
-        """Hand to the run as `on_runner`."""
+        """Remember the runner that a signal shall stop. To be handed to a run as `on_runner`."""
         self._runner = runner
         if self._why:
             runner.stop(self._why)
 
     def on_signal(self, name: str) -> None:
-        """The first signal stops, the next one aborts."""
+        """Stop the runner cleanly at the first signal, and end the process at the next one."""
         if self._why:
             self._before_exit()
             say("aborted; `solon resume` goes on from what is stored")
@@ -47,7 +47,8 @@ class Stopper:
             self._runner.stop(self._why)
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], *, tick: Callable[[], None]) -> T:
-        """Run a coroutine with SIGINT and SIGTERM in our hands; `tick` is called once a second meanwhile."""
+        """The result of a coroutine, during which SIGINT and SIGTERM stop the runner. `tick` is called once a
+        second meanwhile."""
 
         async def watched() -> T:
             loop = asyncio.get_running_loop()

@@ -31,6 +31,7 @@ rubrics = typer.Typer(no_args_is_help=True, help="The criteria that are scored."
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon constitution` and `solon rubric` to the command line."""
     lawmaking.add_commands(constitutions)
     lawmaking.add_commands(rubrics)
     law_figures.add_to(constitutions, rubrics)

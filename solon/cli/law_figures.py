@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_to(constitutions: typer.Typer, rubrics: typer.Typer) -> None:
+    """Add `stats` to `solon constitution` and `weights` to `solon rubric`."""
     constitutions.command("stats")(stats)
     rubrics.command("weights")(weights)
 

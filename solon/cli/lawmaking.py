@@ -56,7 +56,8 @@ OverrideOption = Annotated[
 
 
 def add_commands(group: typer.Typer) -> None:
-    """Give the commands to `solon constitution` and to `solon rubric`; which it is, is the group's name."""
+    """Add the commands that change law to a group; the same functions serve `solon constitution` and `solon
+    rubric`, and the group's name says which it is."""
     for name, command in (
         ("diff", diff),
         ("history", history),

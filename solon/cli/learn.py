@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon learn` to the command line."""
     app.command("learn")(learn)
 
 
@@ -63,7 +64,7 @@ def read_status(project: Project, run_id: str | None) -> dict[str, Any]:
 
 
 def spell_learned(learned: LearningResult) -> str:
-    """A round of learning in words."""
+    """What a round of learning did, in words."""
     from solon.consensus.target import read_target
 
     lines = [clean(learned.why)]
@@ -99,7 +100,7 @@ def spell_learned(learned: LearningResult) -> str:
 
 
 def spell_cuts(certificate: dict[str, Any]) -> str:
-    """From which confidence on a certificate accepts, of a cascade by tier."""
+    """The confidence from which a certificate accepts, in words; of a cascade for each tier."""
     tiers = certificate.get("tiers")
     if not tiers:
         return f"from confidence {certificate['threshold']:.3f} on"

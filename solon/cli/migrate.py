@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon migrate` and `solon prune` to the command line."""
     app.command("migrate")(migrate)
     app.command("prune")(prune)
 

@@ -12,6 +12,7 @@ group = typer.Typer(no_args_is_help=True, help="The built-in model.", rich_marku
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon model` to the command line."""
     app.add_typer(group, name="model")
 
 

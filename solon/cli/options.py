@@ -57,10 +57,12 @@ TEXTS = ("text", "guidance", "rationale")
 
 
 class Command(TyperCommand):
-    """A command that refuses a blank value, such as an empty shell variable gives: it names nothing, and must not be
-    taken for "everything" or "the newest". Where a blank is the option's own default it says the same."""
+    """A command that refuses a blank value, such as an empty shell variable gives. A blank names nothing, and
+    must not be taken for "everything" or "the newest". Where a blank is the option's own default it says the
+    same."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of a command line, and refuse a value that is blank."""
         empty = "" in args and not {".", "./"} & set(args)
         rest = super().parse_args(ctx, args)
         for parameter in self.params:
@@ -77,6 +79,11 @@ class Command(TyperCommand):
 
 
 def refuse_blank(parameter: Any) -> NoReturn:
+    """Refuse a blank value of a parameter.
+
+    Raises:
+        UsageError: always; names the option or argument.
+    """
     option = parameter.param_type_name == "option"
     name = parameter.opts[0] if option else (parameter.metavar or parameter.name.upper()).strip("[].")
     raise UsageError(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon plan` to the command line."""
     app.command("plan")(plan)
 
 
@@ -121,7 +122,7 @@ def _read_groups(seeds: Path, config: Config, items: int | None) -> list[SeedGro
 
 
 def print_plan(made: Plan) -> None:
-    """One line a figure: low / likely / high, and where it comes from."""
+    """Print a plan, one line a figure: low / likely / high, and where it comes from."""
     from rich.table import Table
 
     out = console()

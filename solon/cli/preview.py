@@ -25,6 +25,7 @@ _SHORT = 160
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon preview` to the command line."""
     app.command("preview")(preview)
 
 
@@ -91,7 +92,8 @@ def preview(
 
 
 def open_home(config: Config) -> Project | Config:
-    """The project, where there is a store already; otherwise its configuration alone: nothing is made."""
+    """The project, where there is a store already; otherwise its configuration alone, since a preview must not
+    make a store."""
     from solon.project import Project
     from solon.store.database.engine import sqlite_path
 
@@ -102,7 +104,7 @@ def open_home(config: Config) -> Project | Config:
 
 
 def print_preview(found: Preview) -> None:
-    """Every item with what the agents made of it, then the sum."""
+    """Print every item of a preview with what the agents made of it, then the sum."""
     out = console()
     for item in found.items:
         _print_item(item)
@@ -122,7 +124,7 @@ def print_preview(found: Preview) -> None:
 
 
 def spell_estimate(name: str, estimate: Estimate) -> str:
-    """low / likely / high, with as many digits as they deserve."""
+    """An estimate as low / likely / high, with as many digits as it deserves."""
     digits = {"cost": 4, "hours": 3}.get(name, 0)
     return " / ".join(f"{value:.{digits}f}" for value in (estimate.low, estimate.likely, estimate.high))
 

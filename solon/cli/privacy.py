@@ -24,6 +24,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon privacy` to the command line."""
     app.add_typer(group, name="privacy")
 
 

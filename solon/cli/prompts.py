@@ -26,6 +26,7 @@ FolderOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon prompts` to the command line."""
     app.add_typer(group, name="prompts")
 
 

@@ -18,6 +18,7 @@ SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon rejudge` to the command line."""
     app.command("rejudge")(rejudge)
 
 

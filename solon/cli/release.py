@@ -37,6 +37,7 @@ _SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon release` to the command line."""
     app.add_typer(releases, name="release")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon report` to the command line."""
     app.command("report")(report)
 
 

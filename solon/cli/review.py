@@ -23,6 +23,7 @@ ReviewArgument = Annotated[str, typer.Argument(metavar="REVIEW", help="A review'
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon review` to the command line."""
     app.add_typer(group, name="review")
 
 

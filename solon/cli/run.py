@@ -64,6 +64,7 @@ WorkersOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon run`, `solon resume` and `solon status` to the command line."""
     app.command("run")(run)
     app.command("resume")(resume)
     app.command("status")(status)
@@ -238,7 +239,8 @@ def status(
 
 
 def exit_code(summary: RunSummary) -> int:
-    """0 done, 1 nothing but failures, 3 done with reviews waiting, 4 stopped by a limit or a signal."""
+    """The exit code of a run: 0 done, 1 nothing but failures, 3 done with reviews waiting, 4 stopped by a limit
+    or a signal."""
     if summary.stopped_because:
         return STOPPED
     failed = summary.failed - summary.held
@@ -260,7 +262,7 @@ def finish(project: Project, summary: RunSummary, json: bool, store: str | None)
 
 
 def print_summary(summary: RunSummary, *, title: str) -> None:
-    """Counts that add up, spending, and what to look at."""
+    """Print the summary of a run: counts that add up, spending, and what to look at."""
     out = console()
     out.print(clean(title), style="bold")
     provisional = f" ({summary.provisional} provisional)" if summary.provisional else ""
@@ -305,7 +307,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
 
 
 def spell_trust(summary: RunSummary) -> list[str]:
-    """What is promised of the accepted records, what is known of unsafe ones, and whether more decisions pay."""
+    """What is promised of the accepted records, what is known of unsafe ones, and whether more decisions pay,
+    in words."""
     from solon.consensus.target import read_target
 
     lines = []
@@ -330,7 +333,7 @@ def spell_trust(summary: RunSummary) -> list[str]:
 
 
 def next_steps(project: Project, summary: RunSummary, store: str | None) -> list[str]:
-    """What a person may want to do now."""
+    """The commands that a person may want to run now."""
     from solon.graphs.versions import outdated_threads
     from solon.store.records.overview import failure_reasons
     from solon.store.reviewing.deliveries import runs_with_deliveries
@@ -380,7 +383,8 @@ def _plan(recipe: str, runner: Runner) -> str:
 
 
 def planned_calls(recipe: str, config: Config) -> tuple[int, int]:
-    """Calls for one item that is neither redrafted nor resolved: drafts, critiques, revisions, verdicts.
+    """How many calls one item takes that is neither redrafted nor resolved: drafts, critiques, revisions,
+    verdicts.
 
     The first number is for an item that the first tier of judges settles; without tiers both are the same.
     """

@@ -18,6 +18,7 @@ _TEXT = 300
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon show` to the command line."""
     app.command("show")(show)
 
 
@@ -47,7 +48,7 @@ def show(
 
 
 def draw(found: dict[str, Any]) -> Tree:
-    """The lineage as a tree. Names of candidates are the beginnings of their ids."""
+    """The lineage of a record or item as a tree. Names of candidates are the beginnings of their ids."""
     from rich.tree import Tree
 
     record, item, run = found["record"], found["item"], found["run"]

@@ -9,9 +9,10 @@ from typing import Any
 
 
 def guard_streams() -> None:
-    """Put streams in place of the process's own that outlive their reader, and that are there where they were closed.
+    """Replace the process's standard streams by some that outlive their reader, and that are there where they
+    were closed.
 
-    A command then ends with the code of its work, whether or not all that it said was read.
+    A command then ends with the code of its work, whether or not anybody read all that it said.
     """
     for number in range(3):
         try:

@@ -24,14 +24,14 @@ _WIDTH_OF_A_PIPE = 160
 
 
 def styled(value: object, style: str = "") -> Text:
-    """Foreign text for rich: cleaned, and never read as markup."""
+    """Foreign text, ready for rich: cleaned, and never read as markup."""
     from rich.text import Text
 
     return Text(clean(value), style=style)
 
 
 def console(*, error: bool = False) -> Console:
-    """A console that takes brackets, colons and numbers for what they are."""
+    """A rich console that prints brackets, colons and numbers as they are."""
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
@@ -40,14 +40,14 @@ def console(*, error: bool = False) -> Console:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One JSON object on one line, ASCII only, as the last line of standard output."""
+    """Print one JSON object on one line, ASCII only, as the last line of standard output."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
     sys.stdout.flush()
 
 
 @contextmanager
 def warnings_in_a_line() -> Iterator[None]:
-    """While a command runs, Solon's own warnings are one line each on standard error."""
+    """A context in which Solon's own warnings are one line each on standard error."""
     show = warnings.showwarning
 
     def show_in_a_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
@@ -64,6 +64,6 @@ def warnings_in_a_line() -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """A remark for people, on standard error."""
+    """Print a remark for people on standard error."""
     sys.stderr.write(clean(message) + "\n")
     sys.stderr.flush()

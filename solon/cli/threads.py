@@ -13,6 +13,7 @@ from solon.display.text import clean
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon migrate-threads` to the command line."""
     app.command("migrate-threads")(migrate_threads)
 
 

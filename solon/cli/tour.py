@@ -76,6 +76,8 @@ def run_tour(store: str | None, *, json: bool, serve: bool | None, solon: str) -
     """Go through everything in a new folder and print it.
 
     Args:
+        store: the store's address; None: a file in the folder.
+        json: print one JSON object for programs at the end.
         serve: serve the page at the end, until Ctrl-C; None: where somebody sits at the terminal.
         solon: how the program is called from here.
     """

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add `solon worker` to the command line."""
     app.command("worker")(worker)
 
 

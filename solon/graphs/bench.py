@@ -1,7 +1,8 @@
-"""Judge decided items again, under law that they were not judged by, through a journal apart from theirs.
+"""The bench: judges decided items again, under law that they were not judged by, through a journal apart from
+theirs.
 
-What was found before an amendment is ratified stands in no item's lineage; what the panel has said of an item before,
-under the same law, is read from the item's own run and not asked again.
+What is found before an amendment is ratified never becomes part of an item's lineage. What the panel has said
+of an item before, under the same law, is read from the item's own run and not asked again.
 """
 
 from __future__ import annotations
@@ -40,13 +41,22 @@ class OfItem(Protocol):
     """What names an item and its run."""
 
     @property
-    def run_id(self) -> str: ...
+    def run_id(self) -> str:
+        """The id of the item's run."""
+
     @property
-    def item_id(self) -> str: ...
+    def item_id(self) -> str:
+        """The id of the item."""
 
 
 class Bench:
-    """Judges decided items again under any law."""
+    """Judges decided items again under any law, with the models of one configuration and a meter of its own.
+
+    Args:
+        models: chat models in place of configured ones, by their names in [models].
+        recipes: recipes in place of the built-in ones, by name.
+        max_calls, max_cost: where the bench stops with `LimitReached`; None: no limit.
+    """
 
     def __init__(
         self,
@@ -67,10 +77,12 @@ class Bench:
 
     @property
     def width(self) -> int:
+        """How many items to judge at once. The models are prepared when this is first asked."""
         self.pool.prepare()
         return self.config.run.concurrency or self.pool.concurrency
 
     async def aclose(self) -> None:
+        """Wait for the calls in flight, admit no further one and close the models."""
         await self.meter.land()
         await self.pool.aclose()
 
@@ -100,8 +112,22 @@ class Bench:
         afresh: bool,
         again: bool,
     ) -> tuple[impact.Trial, tuple[float, float]]:
-        """A precedent under both laws, with the panel's margins. `afresh`: judge anew under the old law too, since
-        what the panel said before is why the item was sent to a person."""
+        """A precedent judged under both laws, for the impact of an amendment.
+
+        Args:
+            row: the precedent.
+            part: the part of the sample that it was drawn for, kept with the trial.
+            draft: the drafted document.
+            base: the document in force.
+            afresh: judge anew under the law in force too, since what the panel said before is why the item
+                was sent to a
+            person.
+            again: judge a second time under the law in force, which shows how often the panel alone changes
+                its mind.
+
+        Returns:
+            The trial, and the panel's margins under the law in force and under the draft.
+        """
         context = self.context(row)
         with self.store.connect() as connection:
             round_, pair = judged_at(connection, row)
@@ -115,15 +141,16 @@ class Bench:
         return trial, (before.margin, after.margin)
 
     async def score_shown(self, row: PrecedentRow, rubric: Rubric) -> list[dict[str, float]]:
-        """Mean scores of the panel by criterion, of each candidate shown; empty where no judge gave any."""
+        """The panel's mean scores by criterion under this rubric, of each candidate that was shown; empty where
+        no judge gave any."""
         context = self.context(row)
         context = replace(context, case=replace(context.case, rubric=rubric))
         with self.store.connect() as connection:
             round_, pair = judged_at(connection, row)
         if len(row.shown) == 1:
-            given = [await context.recipe.judge(context, list(row.shown), round=round_, pair=pair)]
+            of_each = [await context.recipe.judge(context, list(row.shown), round=round_, pair=pair)]
         else:
-            given = await asyncio.gather(
+            of_each = await asyncio.gather(
                 *(
                     judges.score(
                         context.case,
@@ -136,23 +163,28 @@ class Bench:
                 )
             )
         await self.flush(context)
-        return [_mean_scores(verdicts) for verdicts in given]
+        return [_mean_scores(verdicts) for verdicts in of_each]
 
     async def score_text(self, row: OfItem, answer: str, ordinal: int) -> tuple[dict[str, float], float]:
-        """A text as the item's answer: the panel's mean scores by criterion, empty where no judge gave any, and their
-        mean by the weights of the item's rubric."""
+        """The panel's scores of any text as the item's answer.
+
+        Returns:
+            The mean scores by criterion, empty where no judge gave any; and their mean by the weights of the
+                item's rubric.
+        """
         context = self.context(row)
-        given = await judges.score(
+        verdicts = await judges.score(
             context.case, answer, prompt=context.case.prompt, round=AGAIN, ordinal=ordinal
         )
         await self.flush(context)
-        scores = _mean_scores(given)
+        scores = _mean_scores(verdicts)
         return scores, judges.weighted_mean(scores, context.case.rubric.weights())
 
     async def judge(
         self, context: ItemContext, shown: Sequence[str], law: Document, round_: int, pair: int
     ) -> Consensus:
-        """What the panel thinks of the candidates shown under this law, with the other law as the item had it."""
+        """The panel's consensus on the candidates shown under this law; the other document stays as the item
+        had it."""
         kept: dict[str, Constitution | Rubric] = {law.kind: law}
         case = replace(context.case, **kept)  # type: ignore[arg-type]
         under = replace(context, case=case)
@@ -165,8 +197,8 @@ class Bench:
 
 
 def _mean_scores(verdicts: Sequence[judges.Verdict]) -> dict[str, float]:
-    given: dict[str, list[float]] = {}
+    by_criterion: dict[str, list[float]] = {}
     for verdict in verdicts:
         for name, score in (verdict.scores or {}).items():
-            given.setdefault(name, []).append(score)
-    return {name: sum(scores) / len(scores) for name, scores in given.items()}
+            by_criterion.setdefault(name, []).append(score)
+    return {name: sum(scores) / len(scores) for name, scores in by_criterion.items()}

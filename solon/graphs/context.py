@@ -29,8 +29,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ItemContext:
-    """One item's context, made when it starts or goes on. `cuts`: of the certificate in force, by tier. `verdicts`:
-    what was said of its responses elsewhere."""
+    """One item's context, made when it starts or goes on.
+
+    Attributes:
+        store: the store of the run.
+        item: the item's row as it was claimed.
+        recipe: how the item is drafted, judged and recorded.
+        case: what the agents see of the item.
+        consensus: the weights and calibration that the item is pinned to.
+        responses: the seed's own responses; empty where it came with none.
+        cuts: thresholds of the item's certificate by tier; None without a certificate in force.
+        casebook: precedents that judges may be shown; None without case law.
+        verdicts: what was said elsewhere of the seed's responses; None where nothing came with it.
+    """
 
     store: Store
     item: ItemRow
@@ -49,9 +60,10 @@ class ItemContext:
     _writing: asyncio.Future[None] | None = None
 
     def judged_elsewhere(self, round: int, pair: int = 0) -> bool:
-        """Do verdicts that came with the seed take the panel's place? They speak of its first responses only."""
-        given = len(self.responses) >= self.recipe.shown and self.recipe.has_panel
-        return self.verdicts is not None and given and round == 0 and pair == 0
+        """Whether verdicts that came with the seed take the panel's place. They speak of its first responses
+        only."""
+        has_responses = len(self.responses) >= self.recipe.shown and self.recipe.has_panel
+        return self.verdicts is not None and has_responses and round == 0 and pair == 0
 
     def row_id(self, node: str, ordinal: str | int) -> str:
         """The id of a row that a node writes: the same whenever the attempt is replayed."""
@@ -66,12 +78,15 @@ class ItemContext:
         return self._texts[text_id]
 
     def add_text(self, body: str) -> str:
+        """The id of a text, which is stored with the next `commit`. The same text of the same seed has the same
+        id."""
         text_id, row = self.store.text_row(body, self.item.seed_id)
         self._texts[text_id] = str(row[1]["body"])
         self._rows.append(row)
         return text_id
 
     def candidate(self, candidate_id: str) -> CandidateRow:
+        """A candidate by its id, read from the store where it was not made here."""
         if candidate_id not in self._candidates:
             self._candidates[candidate_id] = load_candidate(self.store, candidate_id)
         return self._candidates[candidate_id]
@@ -91,7 +106,8 @@ class ItemContext:
         self._cited[candidate_id] = tuple(principles)
 
     def weigh(self, verdicts: Iterable[Verdict], shown: Sequence[str]) -> Consensus:
-        """What the panel thinks of the candidates shown, by its verdicts on them and by what critics found."""
+        """The panel's consensus on the candidates shown, from its verdicts on them and from what critics
+        found."""
         votes = [verdict.vote() for verdict in verdicts]
         return judge_item(self.consensus, votes, against=self._held_against(shown))
 
@@ -103,7 +119,8 @@ class ItemContext:
         return held_against(shown, self._severities)
 
     def precedents(self, *shown: str) -> Shown:
-        """What judges of these candidates, which answer one request, are shown of earlier decisions."""
+        """The earlier decisions that judges of these candidates are shown. All of the candidates answer one
+        request."""
         if not self.casebook:
             return Shown()
         item = self.item
@@ -136,7 +153,7 @@ class ItemContext:
         parent_id: str | None = None,
         call_id: str | None = None,
     ) -> str:
-        """Add a candidate; returns its id. It is stored with the next `commit`."""
+        """The id of a new candidate, which is stored with the next `commit`."""
         row = CandidateRow(
             id=self.row_id(node, f"{round}.{ordinal}"),
             item_id=self.item.id,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Contexts:
-    """Contexts for the items of one run; what many items share is read once."""
+    """Makes the contexts of the items of one run; what many items share is read once."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class Contexts:
         self._heard: dict[str, bool] = {}
 
     def make(self, item: ItemRow) -> ItemContext:
+        """The context of an item, with the law, prompts and consensus that it is pinned to."""
         constitution, rubric, prompts, consensus = self._law(item)
         journal = ItemJournal(
             self._store,
@@ -84,14 +85,14 @@ class Contexts:
             mark=keyed_hash(self._store.key, "mark", item.seed_id)[:6],
             random_seed=item.random_seed,
         )
-        given = content.get("responses") or []
+        responses = content.get("responses") or []
         return ItemContext(
             self._store,
             item,
             self._recipe,
             case,
             consensus,
-            given,
+            responses,
             self._cuts(item.certificate_id),
             self._precedents(item),
             content.get("verdicts"),
@@ -125,8 +126,8 @@ class Contexts:
         if certificate_id is None:
             return None
         with self._store.connect() as connection:
-            found = find_certificate(connection, certificate_id)
-        return None if found.suspended_at is not None else found.cuts
+            certificate = find_certificate(connection, certificate_id)
+        return None if certificate.suspended_at is not None else certificate.cuts
 
     def _law(self, item: ItemRow) -> tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]:
         pins = (item.constitution_id, item.rubric_id, item.prompts_id, item.consensus_id)

@@ -1,4 +1,5 @@
-"""Carrying decisions to their items, and nothing else of a run: no item is begun that was never begun."""
+"""The runner that carries decisions to their items, and does nothing else of a run: no item is begun that was
+never begun."""
 
 from __future__ import annotations
 

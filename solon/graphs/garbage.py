@@ -1,7 +1,8 @@
-"""The garbage collector beside many items under way: what is loaded is not gone through again and again.
+"""Python's garbage collector during a run: modules that stay loaded are not searched again and again.
 
-Nearly everything that an item leaves is freed by reference counting. What is not is collected seldom, and without the
-hundred megabytes of modules that live as long as the process: a fifth of the CPU time of a run (`benchmarks/`).
+Nearly everything that an item leaves is freed by reference counting. What is not is collected seldom, and
+without the hundred megabytes of modules that live as long as the process: a fifth of the CPU time of a run
+(`benchmarks/`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _froze = False
 
 @contextmanager
 def collecting_seldom() -> Iterator[None]:
-    """Set the collector for long work, and back as it was when the last of several works has ended."""
+    """A context in which the garbage collector runs seldom. When the last of several has ended it is set back
+    as it was before."""
     global _inside, _before, _froze
     with _lock:
         _inside += 1

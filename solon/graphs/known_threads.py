@@ -1,5 +1,8 @@
-"""What is known of an item's thread, so that a saver need neither look for its checkpoint nor write it; and checkpoints
-that cannot be read, which are dropped by name: the journal replays their items."""
+"""What is known of an item's thread, so that a saver need neither look for its checkpoint nor write it.
+
+Also what becomes of checkpoints that cannot be read: they are dropped with a warning that names the thread,
+and the journal replays their items.
+"""
 
 from __future__ import annotations
 
@@ -31,48 +34,51 @@ class Finder(Protocol):
     """A saver, as `look_up` needs it."""
 
     async def find(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """What lies in the database; raises one of `UNREADABLE` at a row that is damaged."""
+        """The newest checkpoint in the database, or None. Raises one of `UNREADABLE` at a row that is
+        damaged."""
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Drop every row of a thread."""
 
 
 async def look_up(config: RunnableConfig, saver: Finder) -> CheckpointTuple | None:
-    """What a saver finds of a thread. It does not look for one that is called new: nothing was ever written of it.
+    """The checkpoint that a saver has of a thread, or None. It does not look for one that is called new:
+    nothing was ever written of it.
 
     A checkpoint that cannot be read is dropped, with a warning.
 
     Raises:
-        CheckpointLost: there is nothing of one that is called kept. LangGraph would begin it with a resume value.
+        CheckpointLost: nothing is there of a thread that is called kept. LangGraph would begin it with a
+            resume value.
     """
     known = config["configurable"]
     if known.get(NEW):
         return None
     try:
-        found = await find_sound(config, saver)
+        stored = await find_sound(config, saver)
     except CheckpointDamaged as damage:
         warn(f"{damage}; it is dropped, and its item is replayed from the journal at no cost")
         await saver.adelete_thread(str(known["thread_id"]))
-        found = None
-    if found is None and known.get(KEPT):
+        stored = None
+    if stored is None and known.get(KEPT):
         raise CheckpointLost
-    return found
+    return stored
 
 
 async def find_sound(config: RunnableConfig, saver: Finder) -> CheckpointTuple | None:
-    """What lies in the database of a thread, if it can be read.
+    """The checkpoint of a thread in the database, or None where there is none.
 
     Raises:
-        CheckpointDamaged: naming the thread and what is wrong.
+        CheckpointDamaged: it cannot be read; names the thread and what is wrong.
     """
     try:
-        found = await saver.find(config)
-        if found is not None:
-            _check_shape(found.checkpoint)
+        stored = await saver.find(config)
+        if stored is not None:
+            _check_shape(stored.checkpoint)
     except UNREADABLE as error:
         thread, why = config["configurable"]["thread_id"], f"{type(error).__name__}: {error}"[:200]
         raise CheckpointDamaged(f"the checkpoint of thread {thread} cannot be read ({why})") from error
-    return found
+    return stored
 
 
 def _check_shape(checkpoint: Any) -> None:
@@ -82,7 +88,8 @@ def _check_shape(checkpoint: Any) -> None:
 
 
 class Summed:
-    """A serializer that adds a checksum to what it packs: a flipped bit may unpack to another value, unseen.
+    """A serializer that adds a checksum to what it packs, so that a flipped bit is noticed and does not unpack
+    to another value.
 
     What was packed without one is unpacked as it is.
     """
@@ -91,10 +98,16 @@ class Summed:
         self._inner = inner
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """A value as its type, with the checksum behind a plus sign, and its bytes."""
         kind, body = self._inner.dumps_typed(obj)
         return f"{kind}+{crc32(body):08x}", body
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """The value that `dumps_typed` packed.
+
+        Raises:
+            ValueError: the checksum does not fit the bytes.
+        """
         kind, _, checksum = data[0].partition("+")
         if checksum and f"{crc32(data[1]):08x}" != checksum:
             raise ValueError("its checksum does not fit")
@@ -102,7 +115,8 @@ class Summed:
 
 
 def is_over(values: dict[str, Any]) -> bool:
-    """Has an item's thread ended? Then `finish` has committed its outcome to the store, and the thread is not needed.
+    """Whether an item's thread has ended. Then `finish` has committed its outcome to the store, and the thread
+    is not needed.
 
     Whatever asks for it again is answered by the store, or by a new attempt that the journal replays.
     """

@@ -1,4 +1,4 @@
-"""The stock checkpointer over PostgreSQL, spared what Solon needs no answer to. Imports psycopg."""
+"""The stock checkpointer over PostgreSQL, without the queries whose answer Solon knows. Imports psycopg."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ TURN = 0.05
 
 
 class PostgresSaver(AsyncPostgresSaver):
-    """A thread that has ended is dropped instead of written, and a new one is not looked for.
+    """LangGraph's checkpointer over PostgreSQL. A thread that has ended is dropped instead of written, and a
+    new one is not looked for.
 
-    `synchronous_commit` is off, as `synchronous` is NORMAL in the SQLite file: a killed process loses nothing; a server
-    that crashes may lose the checkpoints of its last moments, whose items are replayed from the journal.
+    `synchronous_commit` is off, as `synchronous` is NORMAL in the SQLite file: a killed process loses
+    nothing; a server that crashes may lose the checkpoints of its last moments, whose items are replayed from
+    the journal.
     """
 
     async def setup(self) -> None:
@@ -43,9 +45,11 @@ class PostgresSaver(AsyncPostgresSaver):
         return next(iter((row or {}).values()))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The newest checkpoint of a thread, or None; see `look_up`."""
         return await look_up(config, self)
 
     async def find(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The newest checkpoint in the database, or None, whatever is known of the thread."""
         return await super().aget_tuple(config)
 
     async def aput(
@@ -55,6 +59,8 @@ class PostgresSaver(AsyncPostgresSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
+        """Store a checkpoint, or drop its thread where it has ended; gives the configuration that names the
+        checkpoint."""
         if not is_over(checkpoint["channel_values"]):
             return await super().aput(config, checkpoint, metadata, new_versions)
         thread = config["configurable"]

@@ -1,4 +1,4 @@
-"""Drop checkpoints that nothing will ever go on from: all but those of items that wait for a person."""
+"""Drop checkpoints that nothing will ever go on from: all but those of items that have not ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from solon.store.upkeep.pruning import compact_file, stored_threads, waiting_att
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """`threads` were (or would be) dropped, `kept` wait for an answer; `freed` bytes went back to the disk (SQLite)."""
+    """What pruning dropped, or would drop.
+
+    Attributes:
+        threads: threads that were dropped.
+        kept: threads of items that have not ended.
+        freed: bytes that went back to the disk (SQLite only).
+    """
 
     threads: int
     kept: int
@@ -24,7 +30,11 @@ class Pruned:
 async def prune_checkpoints(store: Store, *, dry_run: bool = False) -> Pruned:
     """Drop every thread that is not the current attempt of an item under way.
 
-    A dropped thread costs no model call: its item is replayed from the journal, should anything ask for it again.
+    A dropped thread costs no model call: its item is replayed from the journal, should anything ask for it
+    again.
+
+    Args:
+        dry_run: drop nothing and only count.
     """
     keep = {thread_id(item, attempt) for item, attempt in waiting_attempts(store)}
     # The saver makes its tables where they are missing.
@@ -42,7 +52,8 @@ async def prune_checkpoints(store: Store, *, dry_run: bool = False) -> Pruned:
 
 
 def count_without_checkpoint(store: Store) -> tuple[int, int]:
-    """Of the items that wait for a person, those whose thread is not stored, and all. The saver's tables are there."""
+    """How many items that wait for a person have no stored thread, and how many wait in all. The saver's tables
+    must be there."""
     waiting = [thread_id(item, attempt) for item, attempt in waiting_attempts(store, ("waiting",))]
     stored = stored_threads(store) if waiting else set()
     return sum(thread not in stored for thread in waiting), len(waiting)

@@ -21,11 +21,14 @@ class Recipe(ABC):
     """A state graph that turns seeds into one kind of record.
 
     Attributes:
+        name: what the recipe is called on the command line and in the store.
         shown: how many candidates the panel and the expert see at once (a pair: 2, a single: 1).
         outcomes: what a verdict may say.
         response_schema: the closed set of an expert's answers, see `solon.responses`.
-        has_panel: are there models that draft, criticise and vote? Without, every item goes to a person.
-        shows_reference: may the expert see the seed's reference answer?
+        has_resolver: whether a split panel may ask the resolver.
+        has_panel: whether there are models that draft, criticise and vote. Without, every item goes to a
+            person.
+        shows_reference: whether the expert may see the seed's reference answer.
     """
 
     name: ClassVar[str]
@@ -41,16 +44,16 @@ class Recipe(ABC):
         return self.response_schema
 
     def given(self, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What is there before anything is drafted: the seed's own responses."""
+        """The candidates that are there before anything is drafted: the seed's own responses."""
         return responses
 
     @abstractmethod
     def drafts(self, config: Config) -> int:
-        """How many candidates a round drafts."""
+        """How many candidates a round has; as many are drafted as the seed did not bring."""
 
     @abstractmethod
     async def generate(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
-        """One draft."""
+        """Draft number `index` of a round; the arguments are those of `generator.draft`."""
 
     async def refuse(self, context: Any, candidate_id: str, draft: Draft) -> str:
         """Why a usable draft may not become a candidate; empty where it may."""
@@ -62,15 +65,18 @@ class Recipe(ABC):
 
     @abstractmethod
     def accept(self, best: str, state: ItemState, rule: str) -> dict[str, Any]:
-        """What a confident consensus for `best` makes of the item: outcome, reason and route."""
+        """The outcome, reason and route of an item on which the consensus for `best` is confident, by the named
+        rule."""
 
     @abstractmethod
     def choose(self, state: ItemState, decision: dict[str, Any] | None) -> tuple[str | None, str | None, str]:
-        """Chosen and rejected candidate and the kind of an accepted item's record."""
+        """The chosen and the rejected candidate (None where there is none), and the kind of an accepted item's
+        record."""
 
 
 def machine_route(state: ItemState) -> str:
-    """How the machine came to its answer: figures are kept apart by it."""
+    """The route of an item that no person decided: `resolved`, `redrafted` or `consensus`. Figures are kept
+    apart by it."""
     if (state.get("resolved") or {}).get("favours"):
         return "resolved"
     return "redrafted" if state.get("round", 0) > 0 else "consensus"

@@ -1,4 +1,5 @@
-"""Items under law that was replaced: the panel's second look at what they have, and their way through the graph."""
+"""Items under law that was replaced: the panel judges again what they have, and a runner takes them through the
+graph."""
 
 from __future__ import annotations
 
@@ -22,10 +23,10 @@ from solon.store.runs.run_row import RunRow
 
 
 class SecondLook:
-    """The panel of one run judges items of it under other law, before anything of them is moved.
+    """The panel of one run judges its items under other law, before anything of them is moved.
 
-    Each call goes through the item's own journal under the key that the item's next attempt will ask for: what the
-    panel says here is not asked again there.
+    Each call goes through the item's own journal under the key that the item's next attempt will ask for:
+    what the panel says here is not asked again there.
     """
 
     def __init__(
@@ -35,12 +36,18 @@ class SecondLook:
         self._contexts = Contexts(store, run, recipe, config, pool, meter)
 
     def may_settle(self, target: Target) -> bool:
-        """Can any verdict take this review out of the queue, or does the run's policy want a person whatever it is?"""
+        """Whether a verdict can take this review out of the queue. It cannot where the run's policy wants a
+        person in any case."""
         policy = self._config.routing.policy
         return policy not in ("always", "budget", "certified") and not (policy == "pilot" and target.pilot)
 
     async def judge(self, target: Target, law: tuple[str, str], until: float) -> tuple[Consensus, Route]:
-        """What the panel finds under `law`, and where the run's policy would send the item."""
+        """The panel's consensus under other law, and where the run's policy would send the item.
+
+        Args:
+            law: ids of the constitution and the rubric.
+            until: precedents of this time and before are shown, in seconds since 1970.
+        """
         [item] = item_store.load_items(self._store, [target.item_id])
         under = replace(
             item,
@@ -53,13 +60,13 @@ class SecondLook:
             claimed_by=None,
         )
         context = self._contexts.make(under)
-        given = await self._recipe.judge(context, list(target.shown), round=0, pair=0)
+        verdicts = await self._recipe.judge(context, list(target.shown), round=0, pair=0)
         await self._store.writer.run(lambda _: None)
         context.case.caller.journal.check()
-        found = context.weigh(given, target.shown)
+        consensus = context.weigh(verdicts, target.shown)
         resolver = self._recipe.has_resolver and self._config.resolver.enabled
-        route = choose_route(found, self._config.routing, Standing(target.pilot), can_resolve=resolver)
-        return found, route
+        route = choose_route(consensus, self._config.routing, Standing(target.pilot), can_resolve=resolver)
+        return consensus, route
 
 
 class Returning(Runner):

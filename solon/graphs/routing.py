@@ -16,7 +16,13 @@ Cuts = tuple[float | None, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`rule` names what decided; `reasons` say it in words and numbers, for the expert and for the record."""
+    """Where an item goes, and why.
+
+    Attributes:
+        where: accept, resolve or review.
+        rule: the name of what decided.
+        reasons: what decided in words and numbers, for the expert and for the record.
+    """
 
     where: Where
     rule: str
@@ -41,7 +47,8 @@ NEVER = math.inf
 
 
 def stand(pilot: bool, cuts: Cuts, tier: int) -> Standing:
-    """The standing of an item when `tier` of the panel has spoken. `cuts`: of the certificate in force, see `Cuts`."""
+    """The standing of an item once `tier` of the panel has spoken. `cuts`: thresholds of the certificate in
+    force, see `Cuts`."""
     if cuts is None:
         return Standing(pilot)
     cut = cuts[tier] if tier < len(cuts) else None
@@ -49,11 +56,12 @@ def stand(pilot: bool, cuts: Cuts, tier: int) -> Standing:
 
 
 def stops_here(consensus: Consensus, routing: RoutingConfig, standing: Standing) -> bool:
-    """May a cascade stop at the tier whose consensus this is, with dearer judges left to ask?
+    """Whether a cascade may stop at the tier whose consensus this is, with dearer judges left to ask.
 
-    With a certificate it stops from the tier's own cut on. Without one it stops where the policy's plain rule calls
-    the panel confident, and what comes of it is provisional. Where a person decides whatever the panel says every
-    judge is asked: of the pilot above all, whose decisions shall say how good each tier is on all items.
+    With a certificate it stops from the tier's own cut on. Without one it stops where the policy's plain rule
+    calls the panel confident, and what comes of it is provisional. Where a person decides whatever the panel
+    says every judge is asked: of the pilot above all, whose decisions shall say how good each tier is on all
+    items.
     """
     if consensus.signals.get("n_votes", 0) == 0 or routing.policy == "always":
         return False
@@ -72,11 +80,12 @@ def choose_route(
     can_resolve: bool,
     asked_back: bool = False,
 ) -> Route:
-    """Apply the policy to a consensus.
+    """Where the policy sends an item with this consensus, and why.
 
     Args:
-        can_resolve: there is a resolver and it has not spoken on this item's candidates yet. Under a certificate it is
-            not asked: the pilot never has its vote, so that nothing is known of items that it pushes over a cut.
+        can_resolve: there is a resolver and it has not spoken on this item's candidates yet. Under a
+            certificate it is not asked: the pilot never has its vote, so that nothing is known of items that
+            it pushes over a cut.
         asked_back: an expert asked for this redraft and must see it.
     """
     reasons = tuple(explain(consensus, routing.threshold))
@@ -86,8 +95,8 @@ def choose_route(
         return Route("review", code, ({"code": code, "text": text}, *reasons) if text else reasons)
     if routing.policy == "never":
         return Route("accept", "never", reasons)
-    rule, confident, told = _confident(consensus, routing, standing)
-    reasons = (*told, *reasons)
+    rule, confident, figures = _confident(consensus, routing, standing)
+    reasons = (*figures, *reasons)
     if confident:
         return Route("accept", rule, reasons)
     if can_resolve and consensus.split and standing.threshold is None:
@@ -125,31 +134,32 @@ def _confident(
         relation = ">=" if confident else "<"
         never = standing.threshold == NEVER
         limit = "any cut: this tier accepts nothing by" if never else f"{standing.threshold:.3f} of"
-        told = {
+        reason = {
             "code": "certified",
             "text": f"confidence {consensus.confidence:.3f} {relation} {limit} the certificate",
             "value": round(consensus.confidence, 4),
             "limit": None if never else standing.threshold,
         }
-        return "certified", confident, (told,)
+        return "certified", confident, (reason,)
     return "threshold", consensus.margin >= routing.threshold, ()
 
 
 def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
-    """Why the panel is or is not confident."""
+    """The reasons why the panel is or is not confident, each with a code, a text and where there is one a value
+    and its limit."""
     signals, votes = consensus.signals, consensus.votes
-    found: list[dict[str, Any]] = []
+    reasons: list[dict[str, Any]] = []
     cast = {side: n for side, n in votes.items() if n and side != "abstain"}
     if not cast:
         return [{"code": "no_verdict", "text": "no judge gave a verdict"}]
     counts = ":".join(str(n) for n in cast.values())
     sides = ", ".join(f"{n} for {side}" for side, n in cast.items())
     if consensus.split or len(cast) > 1:  # two personas of one model are one voter, and yet of two minds
-        found.append({"code": "split", "text": f"judges split {counts} over both orders ({sides})"})
+        reasons.append({"code": "split", "text": f"judges split {counts} over both orders ({sides})"})
     else:
-        found.append({"code": "agree", "text": f"judges agree over both orders ({sides})"})
+        reasons.append({"code": "agree", "text": f"judges agree over both orders ({sides})"})
     relation = "<" if consensus.margin < threshold else ">="
-    found.append(
+    reasons.append(
         {
             "code": "margin",
             "text": f"margin {consensus.margin:.2f} {relation} {threshold:.2f}",
@@ -159,7 +169,7 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
     )
     if signals.get("flips", 0.0) > 0:
         share = signals["flips"]
-        found.append(
+        reasons.append(
             {
                 "code": "flips",
                 "text": f"{share:.0%} of the judges change sides with the order",
@@ -168,14 +178,14 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
         )
     if signals.get("critic_against", 0.0) > 0:
         held = signals["critic_against"]
-        told = f"the critic holds more against {consensus.best} than against the rest"
-        found.append({"code": "critic", "text": f"{told} (by {held:.2f} of 1)", "value": round(held, 4)})
+        text = f"the critic holds more against {consensus.best} than against the rest"
+        reasons.append({"code": "critic", "text": f"{text} (by {held:.2f} of 1)", "value": round(held, 4)})
     if votes.get("abstain"):
-        found.append(
+        reasons.append(
             {
                 "code": "abstained",
                 "text": f"{votes['abstain']} verdicts are missing",
                 "value": votes["abstain"],
             }
         )
-    return found
+    return reasons

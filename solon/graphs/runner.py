@@ -41,14 +41,19 @@ GIVE_UP_AFTER = 8
 
 @dataclass(slots=True)
 class Progress:
-    """What `on_progress` sees after every change: items by state, which sum to the items of the run, and what was
-    spent."""
+    """What `on_progress` sees after every change.
+
+    Attributes:
+        meter: what was spent.
+        counts: items by state, which sum to the items of the run.
+    """
 
     meter: Meter
     counts: dict[str, int] = field(default_factory=dict)
 
     def move(self, source: str, target: str, number: int = 1) -> bool:
-        """Count items from one state to another. False where there are not so many: the counts are out of date."""
+        """Count items from one state to another. Returns False where there are not so many: the counts are out
+        of date."""
         if self.counts.get(source, 0) < number:
             return False
         self.counts[source] -= number
@@ -83,7 +88,8 @@ class Runner:
         self._fatal: SolonError | None = None
 
     def stop(self, why: str) -> None:
-        """Finish the calls in flight, make no new ones, leave every item where it can go on."""
+        """Let a running `work` end: calls in flight are finished, no new ones made, every item is left where it
+        can go on."""
         self.meter.stopping = self.meter.stopping or why
 
     async def work(self) -> None:

@@ -19,10 +19,11 @@ from solon.store.upkeep.pruning import damage_of, set_aside, stored_threads
 
 @asynccontextmanager
 async def open_saver(store: Store) -> AsyncIterator[Any]:
-    """Open the store's checkpointer. Only plain values are ever unpacked from it: no pickle, no classes.
+    """A context with the store's checkpointer. Only plain values are ever unpacked from it: no pickle, no
+    classes.
 
-    A file that is damaged is set aside under another name, with a warning, and an empty one begun: what it held is
-    replayed from the journal.
+    A file that is damaged is set aside under another name, with a warning, and an empty one begun: what it
+    held is replayed from the journal.
     """
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
@@ -34,7 +35,11 @@ async def open_saver(store: Store) -> AsyncIterator[Any]:
 
 
 async def damaged_threads(store: Store, *, drop: bool = False) -> list[str]:
-    """The threads of a sound file or database whose checkpoints cannot be read; they can be dropped."""
+    """The ids of threads whose checkpoints cannot be read, in a file or database that is sound as a whole.
+
+    Args:
+        drop: drop those threads; their items are replayed from the journal.
+    """
     damaged: list[str] = []
     if not store.checkpoints.startswith("postgresql") and not Path(store.checkpoints).exists():
         return damaged  # opening would make it
@@ -55,8 +60,8 @@ _looking = threading.Lock()
 
 
 def _state_of(path: str) -> tuple[int, ...]:
-    found = os.stat(path)
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    stat = os.stat(path)
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _set_aside_damaged(path: str) -> None:

@@ -32,7 +32,8 @@ LEAST_EXPLORED = 10
 def choose_reviews(
     store: Store, run: RunRow, routing: RoutingConfig
 ) -> tuple[list[PickedReview], list[ReviewRow]]:
-    """Which of the held reviews enter the queue, and which items are released with the panel's answer.
+    """The held reviews that enter the queue under the run's budget, and those whose items take the panel's
+    answer.
 
     Reads only. The random part is drawn from what is left after the most valuable ones, by an order that was
     fixed before anything was known of the items.
@@ -63,11 +64,15 @@ def pick(
     vectors: NDArray[Any] | None = None,
     covered: NDArray[Any] | None = None,
 ) -> list[PickedReview]:
-    """Most value per minute under what is left of the budget, and its random part, each with its probability.
+    """The reviews that a budget buys: the most value per minute, and a random part, each with its probability
+    of being picked.
 
     Args:
+        held: reviews that wait for the budget.
+        spent: what of the budget is used up.
         scale: measured over assumed seconds of a review.
-        vectors: (n, d) of the held items' requests; covered: (m, d) of those that were asked before.
+        vectors: (n, d) of the held items' requests; None where likeness does not count.
+        covered: (m, d) of the requests that were asked before.
     """
     import numpy as np
 

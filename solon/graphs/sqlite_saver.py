@@ -60,19 +60,20 @@ Keep = Literal["all", "latest"]
 class SqliteSaver(BaseCheckpointSaver[int]):
     """LangGraph's checkpointer contract over a file, for any number of event loops and threads of one process.
 
+    A call that changes something returns once it is committed. `PRAGMA synchronous` is NORMAL: a killed
+    process loses nothing, a power cut may lose the last commits, but never breaks the file.
+
     Args:
         path: the file; made where it is missing. Several processes may have it open.
         serde: packs checkpoints and writes.
-        keep: "latest" drops a thread's earlier checkpoints with each new one: no time travel, and not for graphs with
-            delta channels, which are rebuilt from the whole chain.
-        is_over: told the channel values of a checkpoint; a thread of which it says yes is dropped instead of written,
-            for graphs whose end is recorded elsewhere before they end.
-
-    A call that changes something returns once it is committed. `PRAGMA synchronous` is NORMAL: a killed process loses
-    nothing, a power cut may lose the last commits, but never breaks the file.
+        keep: "latest" drops a thread's earlier checkpoints with each new one: no time travel, and not for
+            graphs with delta channels, which are rebuilt from the whole chain.
+        is_over: called with the channel values of a checkpoint; a thread of which it says yes is dropped
+            instead of written, for graphs whose end is recorded elsewhere before they end.
 
     Attributes:
-        damaged: has the file turned out to be broken? Whoever opens it next should look at the whole of it.
+        damaged: whether the file has turned out to be broken. Whoever opens it next should look at the whole
+            of it.
     """
 
     def __init__(
@@ -134,21 +135,25 @@ class SqliteSaver(BaseCheckpointSaver[int]):
     # Reading ---------------------------------------------------------------------------------------------------
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint that a configuration names, or the newest of its thread; None where there is none."""
         where, order = f"{_OF_THREAD} ", "ORDER BY checkpoint_id DESC LIMIT 1"
-        given: tuple[str, ...] = _thread(config)
+        parameters: tuple[str, ...] = _thread(config)
         wanted = get_checkpoint_id(config)
         if wanted:
-            where, order, given = f"{_OF_THREAD} AND checkpoint_id = ?", "", (*given, wanted)
+            where, order, parameters = f"{_OF_THREAD} AND checkpoint_id = ?", "", (*parameters, wanted)
         with self._reading:
             row = self._reader.execute(
-                f"SELECT {_COLUMNS} FROM threads WHERE {where} {order}", given
+                f"SELECT {_COLUMNS} FROM threads WHERE {where} {order}", parameters
             ).fetchone()
             return self._tuple(row) if row is not None else None
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint of a thread, or None; see `look_up`."""
         return await look_up(config, self)
 
     async def find(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint in the file, or None, whatever is known of the thread. Database errors come as
+        `StoreError`."""
         with self._mapped():
             return self.get_tuple(config)
 
@@ -160,12 +165,13 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
-        where, given = search_where(config, filter, before)
+        """The checkpoints that fit, the newest first."""
+        where, parameters = search_where(config, filter, before)
         bound = "" if limit is None else f" LIMIT {int(limit)}"
         query = f"SELECT {_COLUMNS} FROM threads {where} ORDER BY checkpoint_id DESC{bound}"
         with self._reading:
-            found = [self._tuple(row) for row in self._reader.execute(query, given).fetchall()]
-        yield from found
+            tuples = [self._tuple(row) for row in self._reader.execute(query, parameters).fetchall()]
+        yield from tuples
 
     async def alist(
         self,
@@ -175,8 +181,9 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
-        for found in self.list(config, filter=filter, before=before, limit=limit):
-            yield found
+        """The same as `list`, for callers in an event loop."""
+        for entry in self.list(config, filter=filter, before=before, limit=limit):
+            yield entry
 
     def _tuple(self, row: Sequence[Any]) -> CheckpointTuple:
         thread_id, namespace, checkpoint_id, parent_id, kind, body, metadata = row
@@ -194,12 +201,12 @@ class SqliteSaver(BaseCheckpointSaver[int]):
             "AND checkpoint_id = ?",
             of,
         ).fetchall()
-        found = [
+        pending = [
             (writes_sort_key(path, task_id, index), (task_id, channel, value))
             for path, task_id, kind, body in rows
             for index, channel, value in self.serde.loads_typed((kind, body))
         ]
-        return [write for _, write in sorted(found, key=lambda entry: entry[0])]
+        return [write for _, write in sorted(pending, key=lambda entry: entry[0])]
 
     # Writing ---------------------------------------------------------------------------------------------------
 
@@ -210,6 +217,8 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
+        """Store a checkpoint, or drop its thread where it has ended; gives the configuration that names the
+        checkpoint."""
         thread, parent_id = _thread(config), get_checkpoint_id(config)
         after = _config(*thread, checkpoint["id"])
         if self._is_over is not None and self._is_over(checkpoint["channel_values"]):
@@ -243,7 +252,8 @@ class SqliteSaver(BaseCheckpointSaver[int]):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """One row holds all writes of a call; special channels (errors, interrupts, resumes) may be written again."""
+        """Store the writes of a task, all of one call in one row. Special channels (errors, interrupts,
+        resumes) may be written again; others stay as they were written first."""
         if not writes:
             return
         indexed = [
@@ -260,6 +270,7 @@ class SqliteSaver(BaseCheckpointSaver[int]):
         )
 
     async def adelete_thread(self, thread_id: str) -> None:
+        """Drop every row of a thread."""
         await self._writer.run(_drop(str(thread_id)))
 
     def _connect(self) -> sqlite3.Connection:

@@ -22,13 +22,17 @@ class ItemState(TypedDict, total=False):
         verdicts: of the candidates shown, each as `Verdict.to_state` gives it.
         resolved: the resolver's side and citations, once it spoke about the candidates shown.
         consensus: best, margin, confidence of the last consensus.
-        review: id of the review that is open; reviews: how many there were.
+        review: id of the review that is open.
+        reviews: how many reviews of the item there were.
         decision: the expert's answer, as resumed.
         mend: candidate id -> id of the findings text that its revision shall mend.
         findings: id of the text with the findings of a round in which every candidate was poor.
-        guidance: id of the text that an expert gave for the redraft; prefer_actor: to whom it goes back.
+        guidance: id of the text that an expert gave for the redraft.
+        prefer_actor: the expert to whom the redraft goes back.
         next: where the last node sent the item.
-        outcome: accepted | rejected | failed, once final; reason: why, in words.
+        route: how the item came to its outcome: consensus, resolved, redrafted, voted or decided.
+        outcome: accepted | rejected | failed, once final.
+        reason: why it has this outcome, in words.
         record: id of the record.
     """
 
@@ -55,7 +59,7 @@ class ItemState(TypedDict, total=False):
 
 
 def named_decision(state: Mapping[str, Any]) -> str:
-    """The decision that a state has taken in last; empty without one."""
+    """The id of the decision that a state has taken in last; empty without one."""
     return str((state.get("decision") or {}).get("decision") or "")
 
 
@@ -63,10 +67,14 @@ Node = Callable[[ItemState, Runtime[Any]], Awaitable[dict[str, Any]]]
 
 
 def routed(node: Node, steps: Mapping[str, Node]) -> Any:
-    """The node with its `next` as a command: LangGraph then need not read the state again for a conditional edge.
+    """A node for the graph, which sends the item on to the `next` that the node names.
 
-    `steps` call no model: one that comes next runs at once, in the superstep of its node. A superstep costs more than
-    all that such a step does.
+    It does so by a command: LangGraph then need not read the state again for a conditional edge.
+
+    Args:
+        node: the node as it is written.
+        steps: nodes that call no model. One that comes next runs at once, in the superstep of the node before
+            it, since a superstep costs more than all that such a step does.
     """
 
     async def go(state: ItemState, runtime: Runtime[Any]) -> Command[Any]:

@@ -32,7 +32,7 @@ INTERRUPT = "__interrupt__"
 
 
 class Threads:
-    """Drives threads to where they rest: an outcome, or a review that waits."""
+    """Takes the threads of items to where they rest: an outcome, or a review that waits."""
 
     def __init__(self, store: Store, graph: Any, contexts: Contexts, tracing: Tracing = OFF) -> None:
         self._store, self._graph, self._contexts, self._tracing = store, graph, contexts, tracing
@@ -44,18 +44,20 @@ class Threads:
             UsageError: its seed was forgotten.
         """
         _refuse_forgotten(item)
-        given: Any = {"item": item.id}
+        start: Any = {"item": item.id}
         if self._is_outdated(item):
             if not item.fresh:
                 return await self.start_over(item)
             await self._store.writer.run(partial(self._adopt_graph, item=item), claim=item.claim)
         if not item.fresh and await self._rests_at_review(item):
-            given = None
-        return await self._go(item, self._contexts.make(item), given, NEW if item.fresh else "")
+            start = None
+        return await self._go(item, self._contexts.make(item), start, NEW if item.fresh else "")
 
     async def deliver(self, item: ItemRow, delivery: Delivery) -> dict[str, Any]:
-        """Resume the thread of a decision. Where its interrupt is gone, or what is kept of it makes no sense, a new
-        attempt is replayed up to it.
+        """Resume the thread that a decision is for. Returns the state it rests in.
+
+        Where its interrupt is gone, or what is kept of it makes no sense, a new attempt is replayed up to the
+        review.
 
         Raises:
             InternalError: the resulting state does not name the decision.
@@ -76,7 +78,8 @@ class Threads:
         return state
 
     async def release(self, item: ItemRow, review: ReviewRow) -> dict[str, Any]:
-        """End a held review without a person: the item takes what its panel found."""
+        """End a held review without a person: the item takes what its panel found. Returns the state it rests
+        in."""
         from langgraph.types import Command
 
         value = {"decision": "", "choice": "consensus"}
@@ -89,14 +92,19 @@ class Threads:
         return await self._go(again, self._contexts.make(again), command, KEPT)
 
     async def start_over(self, item: ItemRow) -> dict[str, Any]:
-        """A fresh attempt from the seed: journal hits cost nothing, earlier decisions are given again."""
+        """Begin a fresh attempt from the seed. Calls in the journal cost nothing, and earlier decisions are
+        given again. Returns the state it rests in.
+
+        Raises:
+            UsageError: its seed was forgotten.
+        """
         _refuse_forgotten(item)
         attempt = await self._store.writer.run(partial(self._begin_again, item=item), claim=item.claim)
         again = replace(item, attempt=attempt, fresh=False)
         return await self._go(again, self._contexts.make(again), {"item": item.id})
 
     def _is_outdated(self, item: ItemRow) -> bool:
-        """Was its thread written by another graph? An interrupt of a node that is gone would be dropped silently."""
+        """Whether another graph wrote its thread. An interrupt of a node that is gone would be dropped silently."""
         return item.graph_version != graph_version(item.recipe)[0]
 
     def _adopt_graph(self, connection: Connection, *, item: ItemRow) -> None:
@@ -109,12 +117,12 @@ class Threads:
         return item_store.next_attempt(connection, item.id)
 
     async def stands_at(self, item: ItemRow) -> dict[str, Any]:
-        """The values of the last checkpoint; empty without one."""
+        """The values of a thread's last checkpoint; empty without one."""
         snapshot = await self._graph.checkpointer.aget_tuple(_config(item))
         return dict(snapshot.checkpoint["channel_values"]) if snapshot is not None else {}
 
     async def _rests_at_review(self, item: ItemRow) -> bool:
-        """Does the thread wait for a person? Otherwise its checkpoint is dropped, and the journal replays the item.
+        """Whether the thread waits for a person. Otherwise its checkpoint is dropped, and the journal replays the item.
 
         A node's rows are on disk before a review opens; where a failure ended the thread, its last checkpoint may name
         rows that were never written.
@@ -192,11 +200,11 @@ class Threads:
         if not self._contexts.carries:
             return None
         with self._store.connect() as connection:
-            found = reuse.find_carried(connection, review_id, item.run_id)
-        if found is None:
+            carried = reuse.find_carried(connection, review_id, item.run_id)
+        if carried is None:
             return None
         return await self._store.writer.run(
-            partial(_carry, store=self._store, review_id=review_id, found=found), claim=item.claim
+            partial(_carry, store=self._store, review_id=review_id, found=carried), claim=item.claim
         )
 
 

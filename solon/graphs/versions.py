@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @cache
 def graph_version(recipe_name: str) -> tuple[str, dict[str, Any]]:
-    """The version id and the shape that it is the hash of. Prompts and code do not count."""
+    """A graph's version id, and the shape that it is the hash of: nodes, edges, state and response schema.
+    Prompts and code do not count."""
     from solon.graphs.state import ItemState
     from solon.responses import model_of
 
@@ -33,9 +34,9 @@ def graph_version(recipe_name: str) -> tuple[str, dict[str, Any]]:
 
 
 def outdated_threads(store: Store) -> int:
-    """How many items wait in a graph that is not that of today."""
-    found = waiting_graph_versions(store)
-    return sum(number for recipe, version, number in found if version != graph_version(recipe)[0])
+    """How many items wait in a graph that is not that of this version of Solon."""
+    waiting = waiting_graph_versions(store)
+    return sum(number for recipe, version, number in waiting if version != graph_version(recipe)[0])
 
 
 def draw_mermaid(recipe_name: str) -> str:

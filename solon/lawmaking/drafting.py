@@ -48,10 +48,13 @@ SAMPLE = 200
 def pin_law(
     store: Store, connection: Connection, config: Config, recipe: str
 ) -> tuple[tuple[str, str], tuple[LawVersion, ...]]:
-    """Ids of the constitution and the rubric that new items of a recipe follow, and the versions that go before them
-    for seeds of a domain; leads' decisions become case law.
+    """The law that new items of a recipe follow. Decisions of leads become case law first.
 
     What the store has in force goes before the configured file or starter of the same name.
+
+    Returns:
+        Ids of the constitution and the rubric, and the versions that go before them for seeds of certain
+            domains.
     """
     from solon.store.database.audit_log import local_actor
 
@@ -63,15 +66,16 @@ def pin_law(
         (load_rubric(config.law.rubric), config.law.rubric),
     ):
         kind = document.kind
-        found = laws.law_of_run(store, connection, kind, document, source, recipe=recipe, by=local_actor())
-        pinned.append(found.id)
+        version = laws.law_of_run(store, connection, kind, document, source, recipe=recipe, by=local_actor())
+        pinned.append(version.id)
         in_force = laws.versions_in_force(connection, kind, document.name, recipe)
         tagged += [version for version in in_force if version.document.scope.tags]
     return (pinned[0], pinned[1]), tuple(tagged)
 
 
 def law_in_force(connection: Connection, config: Config, kind: Kind, named: str | None = None) -> LawVersion:
-    """The version named (see `laws.find_version`), or the one in force of the configured name.
+    """The version that is named (see `laws.find_version`); without a name, the one in force of the configured
+    document.
 
     Raises:
         UsageError: the store has none.
@@ -80,18 +84,23 @@ def law_in_force(connection: Connection, config: Config, kind: Kind, named: str 
         law = config.law
         source = law.constitution if kind == "constitution" else law.rubric
         named = (load_constitution(source) if kind == "constitution" else load_rubric(source)).name
-    found = laws.find_version(connection, kind, named)
-    if found is None:
+    version = laws.find_version(connection, kind, named)
+    if version is None:
         raise UsageError(
             f"the store has no {kind} {named!r}", next_step=f"see `solon {kind} list`, or import one"
         )
-    return found
+    return version
 
 
 def import_law(
     store: Store, document: Document, *, by: str, replace_in_force: bool = False, reason: str = ""
 ) -> LawVersion:
-    """Bring a document into force: the first of its name and scope, or with a reason in place of the one in force.
+    """Bring a document into force: the first of its name and scope, or with a reason in place of the one in
+    force.
+
+    Args:
+        by: who does it, for the audit log.
+        replace_in_force: replace the version in force without measuring or ratifying anything.
 
     Raises:
         UsageError: one is in force and is not to be replaced, or no reason is given.
@@ -107,19 +116,25 @@ def import_law(
                 next_step="`propose` measures and ratifies a change; --in-force with --reason skips that",
             )
         draft = edits.next_version(current.document, document.model_dump(), author=by, reason=reason)
-        made = laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
+        version = laws.bring_into_force(store, connection, draft, by=by, instead_of=current.id)
         stored.mark_stale(connection, current.kind, current.id)
-        return made
+        return version
 
 
 # Drafts ---------------------------------------------------------------------------------------------------------
 
 
 def propose(store: Store, config: Config, text: str, *, source: str, by: str, **about: Any) -> AmendmentRow:
-    """An amendment drafted by a person: edits, or the whole next document.
+    """The amendment that a person drafted, stored as a proposal: a list of edits, or the whole next document.
 
     Args:
+        text: the amendment or document.
+        source: where it comes from, for errors.
+        by: who proposes it.
         about: kind, reason, cites, overrules, where `text` is a document and does not say them itself.
+
+    Raises:
+        UsageError: there is nothing in force to amend, no reason, or a draft that cannot be used.
     """
     if edits.is_amendment(text):
         file = edits.parse_amendment(text, source=source)
@@ -131,8 +146,8 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
         from solon.law.documents import parse_constitution, parse_rubric
 
         kind: Kind = about.get("kind", "constitution")
-        given = parse_constitution(text, source=source) if kind == "constitution" else None
-        draft = given or parse_rubric(text, source=source)
+        constitution = parse_constitution(text, source=source) if kind == "constitution" else None
+        draft = constitution or parse_rubric(text, source=source)
         with store.connect() as connection:
             base = _amended(connection, config, kind, draft.name, draft.scope)
         reason = about.get("reason") or draft.reason
@@ -148,18 +163,25 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
 
 def _amended(connection: Connection, config: Config, kind: Kind, name: str, scope: Scope) -> LawVersion:
     """The version in force of a name and scope; where it names no scope, also one that is alone in force."""
-    found = laws.version_in_force(connection, kind, name, scope=laws.scope_key(scope))
-    if found is None and scope != Scope():
+    version = laws.version_in_force(connection, kind, name, scope=laws.scope_key(scope))
+    if version is None and scope != Scope():
         raise UsageError(
             f"no {kind} {name!r} is in force for {laws.scope_key(scope)}",
             next_step=f"`solon {kind} import` brings the first one into force",
         )
-    return found or law_in_force(connection, config, kind, name)
+    return version or law_in_force(connection, config, kind, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Legislated:
-    """What the legislator made of the decisions: its drafts, and why the other clusters gave none."""
+    """What the legislator made of the decisions.
+
+    Attributes:
+        amendments: its drafts.
+        clusters: groups of decisions with similar reasons that there were.
+        decisions: decisions that the law in force does not settle.
+        problems: why other clusters gave no draft, in words.
+    """
 
     amendments: list[AmendmentRow] = field(default_factory=list)
     clusters: int = 0
@@ -184,8 +206,12 @@ async def legislate(
     It sees decisions of the seen half that have a rationale, see `unsettled`.
 
     Args:
-        named: the version to amend; default: the configured one. model: a name in [models]; default: the resolver's.
-        least: decisions that make a cluster. most: drafts.
+        kind: amend the constitution or the rubric.
+        named: the version to amend; default: the configured one.
+        model: a name in [models]; default: the resolver's.
+        least: decisions that make a cluster.
+        most: drafts.
+        max_calls: where it stops with `LimitReached`; None: no limit.
     """
     from solon.agents.legislator import AUTHOR, draft
     from solon.graphs.bench import Bench
@@ -202,7 +228,7 @@ async def legislate(
     reasons = [own_words(row.rationale, row.request, *row.answers) for row in rows]
     groups = [group for group in cluster(reasons, least) if len(group) >= least]
     bench = Bench(store, config, models, max_calls=max_calls)
-    made = Legislated([], len(groups), len(rows), [])
+    result = Legislated([], len(groups), len(rows), [])
     try:
         for group in groups[:most]:
             shown = [rows[place] for place in group[:CLUSTER_SHOWN]]
@@ -213,39 +239,43 @@ async def legislate(
             )
             await bench.flush(context)
             if drafted.document is None:
-                made.problems.append(drafted.problem)
+                result.problems.append(drafted.problem)
                 continue
             try:
                 with store.transaction() as connection:
                     row = stored.add_amendment(
                         store, connection, base, drafted.document, proposer=AUTHOR, cites=drafted.cites
                     )
-                made.amendments.append(row)
+                result.amendments.append(row)
             except UsageError as error:
-                made.problems.append(error.cause)
+                result.problems.append(error.cause)
     finally:
         await bench.aclose()
-    return made
+    return result
 
 
 def unsettled(connection: Connection, law: LawVersion) -> list[PrecedentRow]:
-    """Decisions of the seen half that say why, and that the law does not cover, on which the panel lost or a principle
-    was cited for the side that lost, on which experts differ to the end, or for which one of them proposed one."""
+    """The decisions of the seen half that the law leaves open, for the legislator to draft a rule from.
+
+    Each has a rationale, was not overruled, and shows that something is missing: no principle of the law
+    covers it or the panel lost; a principle was cited for the side that lost; experts differ to the end; or
+    one of them proposed a rule.
+    """
     known = covered_ids(connection, law)
     rows = precedents_under(connection, law.document)
     panel = _panel_found(connection, rows)
     lost = items_lost(connection, law) if law.kind == "constitution" else set()
     contested = {case.item_id for case in list_cases(connection, "contested", limit=EVERY)}
     proposed = {proposal.item_id: proposal.text for proposal in list_proposals(connection, limit=EVERY)}
-    found = []
+    open_rows = []
     for row in rows:
         row = replace(row, rationale=" ".join(filter(None, (row.rationale, proposed.get(row.item_id)))))
         if row.half != "seen" or row.overruled_at is not None or row.rank is None or not row.rationale:
             continue
         uncovered = not known & set(row.principles) or panel.get(row.item_id, row.outcome) != row.outcome
         if uncovered or row.item_id in lost or row.item_id in contested or row.item_id in proposed:
-            found.append(row)
-    return found
+            open_rows.append(row)
+    return open_rows
 
 
 def _panel_found(connection: Connection, rows: Sequence[PrecedentRow]) -> dict[str, str]:
@@ -255,12 +285,14 @@ def _panel_found(connection: Connection, rows: Sequence[PrecedentRow]) -> dict[s
     from solon.store.runs.verdicts import votes_on
 
     votes = votes_on(connection, [(row.item_id, row.attempt, row.shown) for row in rows])
-    found = {}
+    by_item = {}
     for row in rows:
         outcomes = ("A", "B") if len(row.shown) == 2 else ("accept", "reject")
         if votes[row.item_id]:
-            found[row.item_id] = judge_item(ConsensusModel.prior(outcomes=outcomes), votes[row.item_id]).best
-    return found
+            by_item[row.item_id] = judge_item(
+                ConsensusModel.prior(outcomes=outcomes), votes[row.item_id]
+            ).best
+    return by_item
 
 
 # Impact ---------------------------------------------------------------------------------------------------------
@@ -280,18 +312,22 @@ async def measure_impact(
     twice: bool | None = None,
     tell: Callable[[int, int, Meter], None] | None = None,
 ) -> AmendmentRow:
-    """Let the panel re-judge precedents under the law in force and under the draft, and keep what came out.
+    """The amendment with its impact, measured by letting the panel re-judge precedents under the law in force
+    and under the draft.
 
-    Every call goes through the journal of its item, so that what the panel said before under the same law costs
-    nothing, and an interrupted measurement goes on where it stopped. A limit ends it with what is known by then.
+    Every call goes through the journal of its item, so that what the panel said before under the same law
+    costs nothing, and an interrupted measurement goes on where it stopped. A limit ends it with what is known
+    by then.
 
     Args:
         sample: precedents at most, halves and outcomes in equal shares.
-        twice: judge a third of them twice under the law in force; default: where a judge is not deterministic.
+        twice: judge a third of them twice under the law in force; default: where a judge is not
+            deterministic.
         tell: called with how many are judged, of how many, and what they took.
 
     Raises:
-        UsageError: the amendment is closed, its base was replaced, or a limit on cost and a model without a price.
+        UsageError: the amendment is closed, its base was replaced, or a limit on cost and a model without a
+            price.
     """
     from solon.config.pinned import check_prices
     from solon.graphs.bench import Bench
@@ -316,8 +352,8 @@ async def measure_impact(
     stopped = await _try_all(bench, amendment, base, todo, again, tell)
     with store.transaction() as connection:
         trials = stored.trials_of(connection, amendment.id)
-        found = impact.measure(trials, before=amendment.impact).to_json()
-        found |= {
+        figures = impact.measure(trials, before=amendment.impact).to_json()
+        figures |= {
             "sample": len(trials),
             "eligible": len(chosen),
             "judged_twice": sum(trial.again is not None for trial in trials),
@@ -326,7 +362,7 @@ async def measure_impact(
             "cost": None if bench.meter.unknown_cost else round(bench.meter.cost, 6),
             "stopped": stopped,
         }
-        stored.set_measured(store, connection, amendment, found, by=by)
+        stored.set_measured(store, connection, amendment, figures, by=by)
         return stored.find_amendment(connection, amendment.id)
 
 
@@ -364,13 +400,13 @@ async def _try_all(
                 tell(judged, len(todo), bench.meter)
 
     try:
-        found = await asyncio.gather(
+        results = await asyncio.gather(
             *(one(place, row, part) for place, (row, part) in enumerate(todo)), return_exceptions=True
         )
     finally:
         await bench.aclose()
-    for error in found:
+    for error in results:
         if isinstance(error, BaseException) and not isinstance(error, LimitReached):
             raise error
-    errors = [error for error in found if isinstance(error, LimitReached)]
+    errors = [error for error in results if isinstance(error, LimitReached)]
     return errors[0].cause if errors else None

@@ -1,8 +1,9 @@
-"""After new law: reviews that it settles leave the queue, stale records are judged again, the most doubtful first.
+"""Judging again after new law: reviews that it settles leave the queue, stale records are judged again, the
+most doubtful first.
 
-Nothing moves before the panel has spoken under the new law, so that a budget that ends leaves every item as it was.
-An item that moves begins a new attempt with the candidates that it has: its record is confirmed or replaced by a new
-one, the old one stays, superseded; or a person is asked.
+Nothing moves before the panel has spoken under the new law, so that a budget that ends leaves every item as
+it was. An item that moves begins a new attempt with the candidates that it has. Its record is confirmed, or
+replaced by a new one while the old one stays, marked as superseded; or a person is asked.
 """
 
 from __future__ import annotations
@@ -49,7 +50,15 @@ RESOLVER_CALLS = 3
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A stale record with how likely its verdict turns, and what that rests on."""
+    """A stale record, or a waiting review, with how likely its verdict turns, and what that rests on.
+
+    Attributes:
+        target: the item under the law that was replaced.
+        p: probability that the verdict turns, in [0, 1].
+        margin: the panel's margin when it judged the item.
+        cites: whether a critic or the resolver cited a principle that has changed.
+        similarity: to the nearest item whose verdict turned, in [0, 1].
+    """
 
     target: Target
     p: float
@@ -58,6 +67,7 @@ class Doubt:
     similarity: float
 
     def to_json(self) -> dict[str, Any]:
+        """The record's and the item's id with the figures, rounded, as plain values."""
         return {
             "record": self.target.record_id,
             "item": self.target.item_id,
@@ -70,8 +80,27 @@ class Doubt:
 
 @dataclass(slots=True)
 class Rejudged:
-    """What came of it. `left`: stale records and waiting reviews that the budget did not reach or that cannot be
-    judged (their seed was forgotten). `unsettled`: reviews that were judged and stay in the queue."""
+    """What came of judging again.
+
+    Attributes:
+        stale: stale records that there were.
+        waiting: reviews that waited under the law that was replaced.
+        confirmed: records whose choice stayed the same.
+        replaced: records that a new record replaced.
+        review: items that now wait for a person.
+        rejected: items that were rejected.
+        settled: reviews that the new law settled.
+        unsettled: reviews that the new law did not settle, and that stay in the queue.
+        failed: items whose new attempt failed.
+        queued: items whose new attempt was begun and not finished.
+        left: stale records and waiting reviews that the budget did not reach or that cannot be judged (their
+            seed was forgotten).
+        calls: model calls made.
+        from_journal: calls that the journal answered.
+        cost: of the calls; None where a price is not known.
+        stopped: the limit that ended it, in words; None without one.
+        changes: for each item that moved: item, record, review, outcome, new_record and p.
+    """
 
     stale: int = 0
     waiting: int = 0
@@ -91,14 +120,16 @@ class Rejudged:
     changes: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
+        """All figures as plain values."""
         return asdict(self)
 
 
 def rank_stale(store: Store, run_id: str | None = None) -> list[Doubt]:
-    """Stale records, the most likely to change first.
+    """The stale records of a run, or of all runs, the most likely to change first.
 
-    A logistic regression of "the verdict turned" on margin, citation of a changed principle and similarity to verdicts
-    that turned, fitted on the trials of ratified amendments, with a prior that speaks where these are few.
+    A logistic regression of "the verdict turned" on margin, citation of a changed principle and similarity to
+    verdicts that turned, fitted on the trials of ratified amendments, with a prior that decides where these
+    are few.
     """
     with store.connect() as connection:
         now = LawNow(connection)
@@ -119,28 +150,28 @@ def rank_stale(store: Store, run_id: str | None = None) -> list[Doubt]:
         for t in trials
     ]
     weights = _fit(rows, trials)
-    found = []
+    doubts = []
     for target in targets:
         cites = bool(cited.get(target.item_id, set()) & changed[target.item_id])
         similarity = alike.get(target.item_id, 0.0)
         features = _features(target.margin or 0.0, cites, similarity)
         p = 1 / (1 + math.exp(-sum(w * x for w, x in zip(weights, features, strict=True))))
-        found.append(Doubt(target, p, target.margin or 0.0, cites, similarity))
-    return sorted(found, key=lambda doubt: (-doubt.p, doubt.target.item_id))
+        doubts.append(Doubt(target, p, target.margin or 0.0, cites, similarity))
+    return sorted(doubts, key=lambda doubt: (-doubt.p, doubt.target.item_id))
 
 
 def _changed_principles(now: LawNow, targets: Sequence[Target]) -> dict[str, set[str]]:
     """item -> ids of what differs between the law that its record is under and the law in force."""
     known: dict[tuple[str, str, str, str], set[str]] = {}
-    found = {}
+    changed = {}
     for target in targets:
         pins = (target.constitution_id, target.rubric_id, *now.of(target))
         if pins not in known:
             old, new = now.version("constitution", pins[0]), now.version("constitution", pins[2])
             known[pins] = _touched(old, new)
             known[pins] |= _touched(now.version("rubric", pins[1]), now.version("rubric", pins[3]))
-        found[target.item_id] = known[pins]
-    return found
+        changed[target.item_id] = known[pins]
+    return changed
 
 
 def _touched(old: LawVersion, new: LawVersion) -> set[str]:
@@ -152,11 +183,11 @@ def _similarity(flips: Mapping[str, str], requests: Mapping[str, str]) -> dict[s
     if not flips:
         return dict.fromkeys(requests, 0.0)
     index, names = Index(list(flips.values())), list(flips)
-    found = {}
+    nearest = {}
     for item_id, request in requests.items():
         scores = [s for s, name in zip(index.similar(request), names, strict=True) if name != item_id]
-        found[item_id] = float(max(scores, default=0.0))
-    return found
+        nearest[item_id] = float(max(scores, default=0.0))
+    return nearest
 
 
 def _features(margin: float, cites: bool, similarity: float) -> tuple[float, ...]:
@@ -192,40 +223,45 @@ async def rejudge(
     records: bool = True,
     tell: Callable[[int, int, Meter], None] | None = None,
 ) -> Rejudged:
-    """Judge again what new law may change, waiting reviews first, then stale records by `rank_stale`.
+    """Judge again what new law may change: waiting reviews first, then stale records in the order of
+    `rank_stale`.
 
     Args:
-        run_id: only items of this run. max_calls, max_cost: where to stop; what is not reached stays as it is.
+        by: who asked for it.
+        run_id: only items of this run; None: of all runs.
+        max_calls, max_cost: where to stop; what is not reached stays as it is.
+        reviews, records: whether waiting reviews, and stale records, are judged again.
         tell: called with how many the panel has judged again, of how many, and what they took.
 
     Raises:
-        UsageError: a limit on cost, and a model without a price. ModelError: no model answers.
+        UsageError: a limit on cost, and a model without a price.
+        ModelError: no model answers.
     """
-    found = Rejudged()
+    result = Rejudged()
     work: list[Doubt] = []
     with store.connect() as connection:
         now = LawNow(connection)
         if reviews:
             waiting = [t for t in stored.waiting_reviews(connection, run_id) if now.changed(t)]
             work = [Doubt(t, 0.0, t.margin or 0.0, False, 0.0) for t in waiting]
-            found.waiting = len(waiting)
+            result.waiting = len(waiting)
         stale = rank_stale(store, run_id) if records else []
-        found.stale = len(stale)
+        result.stale = len(stale)
         readable = stored.requests_of(connection, [d.target.item_id for d in (*work, *stale)])
     work = [d for d in (*work, *stale) if d.target.item_id in readable and d.target.shown]
     sessions = _Sessions(store, config, models, recipes, plugins, max_calls, max_cost)
     try:
-        looks = await _look(sessions, work, now, found, watched("tell", tell))
-        moved = _move(sessions, looks, now, found, by)
+        looks = await _look(sessions, work, now, result, watched("tell", tell))
+        moved = _move(sessions, looks, now, result, by)
         await sessions.carry_on(moved)
     finally:
         await sessions.aclose()
-    _tell(store, moved, found)
+    _tell(store, moved, result)
     meter = sessions.meter
-    found.calls, found.from_journal = meter.calls, meter.cached
-    found.cost = None if meter.unknown_cost else round(meter.cost, 6)
-    found.left = found.stale + found.waiting - len(moved) - found.unsettled
-    return found
+    result.calls, result.from_journal = meter.calls, meter.cached
+    result.cost = None if meter.unknown_cost else round(meter.cost, 6)
+    result.left = result.stale + result.waiting - len(moved) - result.unsettled
+    return result
 
 
 class _Sessions:
@@ -272,8 +308,8 @@ class _Sessions:
         return self._runs[run_id]
 
     def look(self, run_id: str) -> SecondLook:
-        found: SecondLook = self.of(run_id)[4]
-        return found
+        second_look: SecondLook = self.of(run_id)[4]
+        return second_look
 
     async def carry_on(self, moved: Sequence[tuple[Doubt, str]]) -> None:
         """Take the moved items to where they rest. What the panel said is in the journal by now."""

@@ -1,7 +1,7 @@
 """Rubric learning by numbers: weights of criteria fitted to decisions, proposed as an amendment like any other.
 
-Only decisions of the seen half are fitted on. Where the panel has not scored what experts compared, it is asked to,
-through a journal apart, so that asking again costs nothing.
+Only decisions of the seen half are fitted on. Where the panel has not scored what experts compared, it is
+asked to, through a journal apart from the items', so that asking again costs nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,20 @@ AUTHOR = "weights"
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What the decisions say of the weights. `why` says in words why there is an amendment, or none."""
+    """What the decisions say of the weights of a rubric.
+
+    Attributes:
+        rubric: name and version of the rubric in force.
+        decisions: decisions that could be compared on scores.
+        criteria: ids of the criteria, in the order of the rubric.
+        weights: the weights in force, in the same order.
+        fit: the fitted weights and what they are worth; None where there are too few decisions.
+        amendment: what was proposed; None where nothing was.
+        calls: model calls made.
+        from_journal: calls that the journal answered.
+        stopped: the limit that ended the scoring, in words; None without one.
+        why: why there is an amendment, or none, in words.
+    """
 
     rubric: str
     decisions: int
@@ -47,6 +60,7 @@ class Weighed:
     why: str
 
     def to_json(self) -> dict[str, Any]:
+        """The figures as plain values; weights by criterion."""
         same = ("rubric", "decisions", "calls", "from_journal", "stopped", "why")
         return {
             **{name: getattr(self, name) for name in same},
@@ -71,7 +85,9 @@ async def weigh(
     """Fit the weights of the rubric in force, and propose them where they do better on decisions left out.
 
     Args:
-        named: a rubric of the store; default: the configured one. dry_run: propose nothing.
+        named: a rubric of the store; default: the configured one.
+        max_calls, max_cost: where the scoring stops; what is scored by then is fitted on.
+        dry_run: propose nothing.
 
     Raises:
         UsageError: the store has no such rubric, or the same amendment is open already.
@@ -141,12 +157,12 @@ async def _score_all(
             return await bench.score_shown(row, rubric)
 
     try:
-        found = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
+        results = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
     finally:
         await bench.aclose()
     stopped = None
     scored = []
-    for row, scores in zip(rows, found, strict=True):
+    for row, scores in zip(rows, results, strict=True):
         if isinstance(scores, LimitReached):
             stopped = scores.cause
         elif isinstance(scores, BaseException):
@@ -162,7 +178,7 @@ def _sides(
     """Scores of what was preferred and of what was not, by criterion; a single answer is compared with the mean
     score from which one is accepted. NaN where there is no score."""
     missing = float("nan")
-    shown = [[given.get(name, missing) for name in rubric.ids()] for given in scores]
+    shown = [[by_criterion.get(name, missing) for name in rubric.ids()] for by_criterion in scores]
     if len(shown) == 1:
         shown.append([line] * len(rubric.ids()))
     better = 0 if row.outcome in ("A", "accept") else 1

@@ -50,10 +50,21 @@ SESSION_SECONDS = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class LearningResult:
-    """What a round of learning did. `why` says it in words, also where nothing was done.
+    """What a round of learning did.
 
-    `stopping`: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was learned.
-    `tiers`: of judges.
+    Attributes:
+        version: number of the new consensus version; None where nothing was learned.
+        fitted_on: decisions that weights and calibration were fitted on.
+        certified_on: answered decisions of the sample that certificates are tried on.
+        certificate: the look that was taken, as plain values; None where none was.
+        queued_adopted: queued items that follow the new version.
+        settled: waiting items that are queued again, since the panel is now sure enough.
+        doubted: accepted items that are queued again, since the panel no longer is.
+        confirmed: accepted items whose record the new version confirms.
+        stopping: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was
+            learned.
+        why: what was done, or why nothing was, in words.
+        tiers: how many tiers of judges the panel has.
     """
 
     version: int | None
@@ -70,10 +81,11 @@ class LearningResult:
 
     @property
     def moved_items(self) -> int:
-        """Items that are queued again because of this."""
+        """How many items are queued again because of this."""
         return self.settled + self.doubted
 
     def to_json(self) -> dict[str, Any]:
+        """All fields as plain values."""
         return asdict(self)
 
 
@@ -86,11 +98,11 @@ def learn(
     reviewers: ReviewersConfig | None = None,
     everything: bool = False,
 ) -> LearningResult:
-    """Learn the next consensus version of the run's scope, try to certify it, adopt it.
+    """Learn the next consensus version of the run's scope, try to certify it, and adopt it.
 
     Args:
         reviewers: who is proven; default: as the run was configured.
-        everything: the session has ended: the newest decisions count too.
+        everything: the session has ended, so that the newest decisions count too.
     """
     scope = run.scope
     rated = rate_reviewers(store, reviewers or config.reviewers)
@@ -154,8 +166,11 @@ def learn(
 
 
 def usable_decisions(store: Store, run_id: str) -> tuple[int, int]:
-    """How many decisions `learn` would use by now, and how many audits it would watch: cheap enough to ask every few
-    seconds. Audits count at once, since an alarm must not wait."""
+    """How many decisions `learn` would use by now, and how many audits `watch_audits` would. Cheap enough to
+    ask every few seconds.
+
+    Audits count at once, since an alarm must not wait.
+    """
     with store.connect() as connection:
         scope_runs = learning.runs_of_scope(connection, find_run(connection, run_id))
         count, newest = learning.count_learnable(connection, scope_runs)
@@ -202,7 +217,7 @@ def _fit(
 
 
 def is_drawn_at_random(decided: DecidedItem) -> bool:
-    """Was the item of the pilot, or of the random part of a budget? Then every tier was asked, too."""
+    """Whether the item was of the pilot, or of the random part of a budget. Then every tier was asked, too."""
     return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 
@@ -250,16 +265,16 @@ def _certify(
     # Looks 1, 2, 3, ... spend 6/(pi^2 i^2) of delta each: together never more than delta.
     spent = routing.delta * 6 / (math.pi**2 * (tested + 1) ** 2)
     if sample.passed_over > routing.alpha * n:
-        found = _too_many_gaps(routing.alpha, n, sample.passed_over)
+        result = _too_many_gaps(routing.alpha, n, sample.passed_over)
     else:
-        found = certify_sample(model, config, sample.decisions, sample.outcomes, sample.evidence, spent)
-    if not found["tests"]:
+        result = certify_sample(model, config, sample.decisions, sample.outcomes, sample.evidence, spent)
+    if not result["tests"]:
         spent = 0.0  # nothing was asked of the decisions
     elif sample.passed_over:
-        found["why"] += f"; {sample.passed_over} of the {n} were passed over and count as disagreement"
+        result["why"] += f"; {sample.passed_over} of the {n} were passed over and count as disagreement"
     target = read_target(routing.target)
     outcome = {
-        **found,
+        **result,
         "delta": routing.delta,
         "target": target.name,
         "look": len(before) + 1,
@@ -309,13 +324,13 @@ def _ceiling(evidence: Evidence, target: Target, alpha: float) -> dict[str, Any]
     """How often experts agree with each other, and with the target at best."""
     from solon.consensus.ceiling import measure_ceiling
 
-    found = measure_ceiling([list(given.values()) for given in evidence.answers.values()])
-    low, high = (target.best_possible(right) for right in found.single_interval)
+    ceiling = measure_ceiling([list(by_person.values()) for by_person in evidence.answers.values()])
+    low, high = (target.best_possible(right) for right in ceiling.single_interval)
     return {
-        "experts_agree": found.agreement,
-        "interval": list(found.interval),
-        "items": found.items,
-        "best_possible": None if found.single is None else target.best_possible(found.single),
+        "experts_agree": ceiling.agreement,
+        "interval": list(ceiling.interval),
+        "items": ceiling.items,
+        "best_possible": None if ceiling.single is None else target.best_possible(ceiling.single),
         "best_possible_interval": [low, high],
         "reaches": high >= 1.0 - alpha,
     }
@@ -337,16 +352,16 @@ def _adopt(
     with store.transaction() as connection:
         queued = adoption.adopt_for_queued(connection, run.id, version_id, certificate_id)
     for item in judged:
-        found, standing, tier = _rest(model, item, config, cuts)
-        route = choose_route(found, config.routing, standing, can_resolve=False)
+        consensus, standing, tier = _rest(model, item, config, cuts)
+        route = choose_route(consensus, config.routing, standing, can_resolve=False)
         accepts = route.where == "accept"
         if item.state == "waiting" and not accepts:
             kept_waiting[str(item.review_id)] = weigh_decision(
-                found.confidence, found.signals["model_change"], decisions=model.n_decisions
+                consensus.confidence, consensus.signals["model_change"], decisions=model.n_decisions
             ).value
             continue
         # What a budget left over stays accepted while the panel chooses the same: there is no threshold to fall under.
-        stays = (accepts or config.routing.policy == "budget") and not _chooses_other(found, item)
+        stays = (accepts or config.routing.policy == "budget") and not _chooses_other(consensus, item)
         with store.transaction() as connection:
             if item.state == "waiting":
                 why = f"settled by consensus version {version_id}"
@@ -355,14 +370,14 @@ def _adopt(
                 doubted += adoption.send_again(connection, item, version_id, certificate_id, why="doubted")
             else:
                 confirmed += 1
-                sure = standing.threshold is not None and found.confidence >= standing.threshold
+                sure = standing.threshold is not None and consensus.confidence >= standing.threshold
                 adoption.confirm_record(
                     connection,
                     item,
                     version_id,
                     certificate_id if sure else None,
-                    margin=found.margin,
-                    confidence=found.confidence,
+                    margin=consensus.margin,
+                    confidence=consensus.confidence,
                     tier=tier,
                 )
     with store.transaction() as connection:
@@ -381,11 +396,11 @@ def _rest(
     votes = item.votes if cuts is None else [vote for vote in item.votes if vote.seat != RESOLVER]
     reached = tier_reached(votes, tiers)
     for tier in range(reached + 1):
-        found = judge_item(model.at(tier), up_to(votes, tier, tiers), against=item.against)
+        consensus = judge_item(model.at(tier), up_to(votes, tier, tiers), against=item.against)
         standing = stand(item.pilot, cuts, tier)
-        if tier == reached or stops_here(found, config.routing, standing):
+        if tier == reached or stops_here(consensus, config.routing, standing):
             break
-    return found, standing, tier
+    return consensus, standing, tier
 
 
 def _chooses_other(found: Consensus, item: JudgedItem) -> bool:

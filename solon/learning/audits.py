@@ -1,4 +1,5 @@
-"""Blind audits of accepted items against the promise: what they say of it, and the alarm that takes it back."""
+"""Blind audits of accepted items against the promise: what they say of it, and the alarm that suspends the
+certificate."""
 
 from __future__ import annotations
 
@@ -20,27 +21,28 @@ if TYPE_CHECKING:
 
 
 def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
-    """What blind audits say of the run's accepted items, against the promise; an alarm suspends the certificate.
+    """What blind audits say of the run's accepted items, against the promise of its certificate. An alarm
+    suspends it.
 
-    Audited items were drawn at random before anything was known of them, and decided by people who could not tell.
-    Once there is a certificate, only audits of what it covers speak of it, so that a new one begins anew. An audit
-    speaks once as many people have answered it as the promise's target takes.
+    Audited items were drawn at random before anything was known of them, and decided by people who could not
+    tell. Once there is a certificate, only audits of what it covers speak of it, so that a new one begins
+    anew. An audit counts once as many people have answered it as the promise's target asks for.
     """
     from solon.consensus.audit import watch
 
     with store.connect() as connection:
         audits = [d for d in evidence.counted_decisions(connection, [run.id]) if d.kind == "audit"]
-        found = evidence.chosen_of(connection, [(d.item_id, d.attempt) for d in audits])
+        choices = evidence.chosen_of(connection, [(d.item_id, d.attempt) for d in audits])
         spoken_of = certificates.newest_granted(connection, run)
-    said = _said_of(store, config, audits)
+    outcomes = _said_of(store, config, audits)
     agreed = []
     for audit in audits:
-        chosen, certificate_id = found.get((audit.item_id, audit.attempt), (None, None))
+        chosen, certificate_id = choices.get((audit.item_id, audit.attempt), (None, None))
         of_it = spoken_of is None or (
             certificate_id == spoken_of.id and audit.decided_at >= spoken_of.created_at
         )
-        if of_it and audit.decision_id in said:
-            agreed.append(said[audit.decision_id] == _stands(chosen, audit.shown))
+        if of_it and audit.decision_id in outcomes:
+            agreed.append(outcomes[audit.decision_id] == _stands(chosen, audit.shown))
     report = watch(agreed, 1 - config.routing.alpha, delta=config.routing.delta)
     if report.state == "alarm":
         with store.transaction() as connection:
@@ -57,15 +59,15 @@ def _said_of(store: Store, config: Config, audits: Sequence[DecidedItem]) -> dic
         return {one.decision_id: outcome_of(one.choice, one.candidate_id, one.shown) for one in audits}
     with store.connect() as connection:
         answers = answers_by_question(evidence.blind_answers(connection))
-        names = {who for given in answers.values() for who in given}
+        names = {who for by_person in answers.values() for who in by_person}
         final = final_among(connection, names, config.reviewers)
-    found = {}
+    outcomes = {}
     for one in audits:
-        given = answers.get(question_of(one.item_id, one.attempt), {})
-        outcome = target.audit_outcome([answer for who, answer in given.items() if who in final])
+        by_person = answers.get(question_of(one.item_id, one.attempt), {})
+        outcome = target.audit_outcome([answer for who, answer in by_person.items() if who in final])
         if outcome is not None:
-            found[one.decision_id] = outcome
-    return found
+            outcomes[one.decision_id] = outcome
+    return outcomes
 
 
 def _stands(chosen: str | None, shown: Sequence[str]) -> str | None:

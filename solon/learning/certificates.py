@@ -25,10 +25,16 @@ def certify_sample(
     evidence: Evidence,
     delta: float,
 ) -> dict[str, Any]:
-    """What one look at the sample shows, as plain values. `outcomes`: decision -> what the promise's target says.
+    """What one look at the sample shows, as plain values.
 
-    Of a cascade `tiers` holds a certificate for each tier, which share `delta`; `threshold` is then the cut of the
-    last tier that may accept at all, and the counts are of all tiers together.
+    Of a cascade `tiers` holds a certificate for each tier, which share `delta`; `threshold` is then the cut
+    of the last tier that may accept at all, and the counts are of all tiers together.
+
+    Args:
+        sample: the held-out decisions that were drawn at random.
+        outcomes: decision -> what the promise's target says of its question.
+        evidence: the verdicts on them.
+        delta: probability of error that this look may spend.
     """
     import numpy as np
 
@@ -46,9 +52,9 @@ def certify_sample(
             tiers[0].score[promised], tiers[0].agreed[promised], inclusion[promised], alpha=alpha, delta=delta
         ).to_json()
         return {**one, "sample": len(sample)}
-    found = certify_cascade(tiers, alpha=alpha, delta=delta, inclusion=inclusion)
-    accepted = run_cascade(tiers, [each.threshold for each in found]).accepted_by >= 0
-    return {**_together(found), "sample": len(sample), "coverage": float(accepted.mean())}
+    certificates = certify_cascade(tiers, alpha=alpha, delta=delta, inclusion=inclusion)
+    accepted = run_cascade(tiers, [each.threshold for each in certificates]).accepted_by >= 0
+    return {**_together(certificates), "sample": len(sample), "coverage": float(accepted.mean())}
 
 
 def _tier(
@@ -75,16 +81,16 @@ def _tier(
         if tier_reached(votes, seats) < tier:
             continue
         against = evidence.against[decided.item_id]
-        found = judge_item(model.at(tier), up_to(votes, tier, seats), against=against)
-        score[place] = found.confidence
-        agreed[place] = float(found.best == outcomes[decided.decision_id])
-        promised[place] = found.best != "reject"
+        consensus = judge_item(model.at(tier), up_to(votes, tier, seats), against=against)
+        score[place] = consensus.confidence
+        agreed[place] = float(consensus.best == outcomes[decided.decision_id])
+        promised[place] = consensus.best != "reject"
     return Tier(f"tier {tier}", score, agreed, promised=promised)
 
 
 def _together(found: Sequence[Certificate]) -> dict[str, Any]:
     granted = [each for each in found if each.threshold is not None]
-    told = "; ".join(f"tier {tier}: {each.why}" for tier, each in enumerate(found))
+    reasons = "; ".join(f"tier {tier}: {each.why}" for tier, each in enumerate(found))
     last = granted[-1] if granted else found[-1]
     return {
         **last.to_json(),
@@ -92,12 +98,13 @@ def _together(found: Sequence[Certificate]) -> dict[str, Any]:
         "agreed": sum(each.agreed for each in granted),
         "bound": min((each.bound for each in granted), default=0.0),
         "tests": sum(each.tests for each in found),
-        "why": told,
+        "why": reasons,
         "tiers": [each.to_json() for each in found],
     }
 
 
 def cuts_of(certificate: Mapping[str, Any]) -> tuple[float | None, ...]:
-    """From which confidence each tier accepts under a certificate just made; None where it accepts nothing."""
+    """The confidence from which each tier accepts under a certificate just made; None where it accepts
+    nothing."""
     tiers = certificate.get("tiers")
     return tuple(tier["threshold"] for tier in tiers) if tiers else (certificate["threshold"],)

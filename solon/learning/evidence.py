@@ -32,9 +32,16 @@ MEASURED = 5
 class Evidence:
     """What is known of decided and judged items.
 
-    `answers`: question -> person -> blind answer, in the order they were given; `final`: people whose decision is;
-    `ruled`: questions on which a lead ruled. `reliability`: of people, in [0, 1]. `by_votes`: of decisions that votes
-    made, what the votes say without the panel.
+    Attributes:
+        usable: decisions that may be learned from.
+        judged: items of the run whose panel has spoken.
+        votes: item -> the panel's votes.
+        against: item -> what critics hold against each outcome.
+        answers: question -> person -> blind answer, in the order they were given.
+        reliability: of people, in [0, 1].
+        by_votes: of decisions that votes made: what the votes say without the panel.
+        final: people whose decision is final.
+        ruled: questions on which a lead ruled.
     """
 
     usable: list[DecidedItem]
@@ -49,29 +56,32 @@ class Evidence:
 
     @property
     def fit_on(self) -> list[DecidedItem]:
+        """The usable decisions of the seen half, on which weights and calibration are fitted."""
         return [d for d in self.usable if not d.held_out]
 
 
 def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:
-    """Measure everyone by blind answers to known questions and beside those of others, never by the panel, and keep
-    what came out."""
+    """Everyone's measured reliability, which is also kept in the store.
+
+    People are measured by blind answers to known questions and beside those of others, never by the panel.
+    """
     from solon.consensus.reviewers import rate_people
 
     with store.connect() as connection:
         answers = answers_by_question(learning.blind_answers(connection))
-        names = {who for given in answers.values() for who in given}
+        names = {who for by_person in answers.values() for who in by_person}
         final = final_among(connection, names, reviewers)
         right = known_answers(connection)
     rated = rate_people(answers, final, golden=right)
     figures = {
         name: {
-            "reliability": round(found.reliability, 4),
-            "n": found.n,
-            "low": round(found.interval[0], 4),
-            "high": round(found.interval[1], 4),
+            "reliability": round(reviewer.reliability, 4),
+            "n": reviewer.n,
+            "low": round(reviewer.interval[0], 4),
+            "high": round(reviewer.interval[1], 4),
         }
-        for name, found in rated.items()
-        if found.n
+        for name, reviewer in rated.items()
+        if reviewer.n
     }
     with store.transaction() as connection:
         save_measured(connection, figures)
@@ -79,8 +89,10 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
 
 
 def final_among(connection: Connection, names: Collection[str], reviewers: ReviewersConfig) -> frozenset[str]:
-    """Those of these people whose decision is final."""
-    return frozenset(name for name, found in who_decides(connection, names, reviewers).items() if found.final)
+    """Those of the named people whose decision is final."""
+    return frozenset(
+        name for name, belief in who_decides(connection, names, reviewers).items() if belief.final
+    )
 
 
 def gather(
@@ -91,7 +103,17 @@ def gather(
     rated: Mapping[str, Reviewer],
     reviewers: ReviewersConfig,
 ) -> Evidence:
-    """Votes take the place of the decision that they made: what they say without the panel is what teaches it."""
+    """The evidence for learning: decisions with the verdicts on their items, and what people answered blind.
+
+    Where votes made a decision, what they say without the panel takes its place, since only that can teach
+    the panel.
+
+    Args:
+        scope_runs: ids of the runs that are learned from.
+        usable: decisions that are old enough.
+        rated: everyone's measured reliability.
+        reviewers: who is proven, and who is not, as configured.
+    """
     from solon.consensus.reviewers import merge
 
     judged = learning.judged_items(connection, run.id)
@@ -110,12 +132,12 @@ def gather(
     by_votes: dict[str, float] = {}
     for decision in usable:
         if decision.actor == VOTES:
-            said = [
+            weighted_answers = [
                 (outcome_of(b.choice, b.candidate_id, decision.shown), rated[b.actor].reliability)
                 for b in by_review.get(decision.review_id, ())
             ]
             sides = dict.fromkeys(_sides(decision.shown), 0.5)
-            by_votes[decision.decision_id] = merge(sides, said)[outcome_in_words(decision)]
+            by_votes[decision.decision_id] = merge(sides, weighted_answers)[outcome_in_words(decision)]
     own = learning.items_of_runs(connection, scope_runs)
     answers = answers_by_question([blind for blind in said_blind if blind.question[0] in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
@@ -138,25 +160,29 @@ def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
 
 
 def question_of(item_id: str, attempt: int) -> str:
+    """The name of the question that an item put in one attempt."""
     return f"{item_id}:{attempt}"
 
 
 def outcomes_for(target: Target, sample: Sequence[DecidedItem], evidence: Evidence) -> dict[str, str]:
-    """decision -> what the target of a certificate says of its question; without those that too few have answered.
+    """decision -> what the target of a certificate says of its question. Questions that too few have answered
+    are left out.
 
     A lead's ruling stands in for a single expert's decision where one was given.
     """
     if target.experts == 1:
         return {decided.decision_id: outcome_in_words(decided) for decided in sample}
-    found = {}
+    outcomes = {}
     for decided in sample:
         question = question_of(decided.item_id, decided.attempt)
-        said = [answer for who, answer in evidence.answers.get(question, {}).items() if who in evidence.final]
+        answers = [
+            answer for who, answer in evidence.answers.get(question, {}).items() if who in evidence.final
+        ]
         ruling = outcome_in_words(decided) if question in evidence.ruled else None
-        outcome = target.outcome(said, ruling)
+        outcome = target.outcome(answers, ruling)
         if outcome is not None:
-            found[decided.decision_id] = outcome
-    return found
+            outcomes[decided.decision_id] = outcome
+    return outcomes
 
 
 def outcome_in_words(decision: DecidedItem) -> str:

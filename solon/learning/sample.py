@@ -1,9 +1,10 @@
 """The sample that a certificate is tested on: random questions in the order they are asked in, none left out.
 
-Who answers may choose what to answer: skip what is hard, know one field only, take an answer back once the panel's is
-known. What is missing so is not missing at random, and the rest agrees with the panel more than all do. So a question
-that was passed over, since others drawn after it are answered, counts as disagreement until it is answered too. What
-stands behind the last answered one was not reached, which says nothing of it.
+Who answers may choose what to answer: skip what is hard, know one field only, take an answer back once the
+panel's is known. So what is missing is not missing at random, and the questions that were answered agree with
+the panel more often than all would. Therefore a question that was passed over, since others drawn after it
+are answered, counts as disagreement until it is answered too. Questions after the last answered one were not
+reached, which says nothing of them.
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`decisions` with what the target says of each, by its id, in `outcomes`; `passed_over` of them have no answer.
+    """The decisions that a certificate is tested on.
 
-    `evidence`: with the verdicts on those too.
+    Attributes:
+        decisions: one for each group, in the order of the draw; then what a budget chose for certain.
+        outcomes: decision -> what the target says of it.
+        passed_over: how many of them have no answer.
+        evidence: with the verdicts on those too.
     """
 
     decisions: list[DecidedItem]
@@ -47,14 +52,16 @@ def draw_sample(
     target: Target,
     fresh: Collection[str] = (),
 ) -> Sample:
-    """Held-out decisions of proven people on questions that were drawn at random, with a known probability.
+    """The held-out decisions of proven people on questions that were drawn at random, each with its
+    probability.
 
-    Of the items of one group the first that was drawn stands for all, since they are not independent; its probability
-    is that of the group shared among its items. What a budget chose for certain joins only once all of it is answered:
-    answered in the order of its value, a part of it would be no sample of anything.
+    Of the items of one group the first that was drawn stands for all, since they are not independent; its
+    probability is that of the group shared among its items. What a budget chose for certain joins only once
+    all of it is answered: answered in the order of its value, a part of it would be no sample of anything.
 
     Args:
-        key: of the store; draws the halves. fresh: items whose newest decision is not learned from yet.
+        key: of the store; draws the halves.
+        fresh: items whose newest decision is not learned from yet.
     """
     own = [d for d in evidence.usable if d.held_out and d.run_id == run.id and d.actor != VOTES]
     outcomes = outcomes_for(target, own, evidence)
@@ -88,9 +95,9 @@ def _decided(question: DrawnQuestion, run_id: str, answered: Mapping[str, Decide
     """The decision on a question, or one that nobody made, with how likely it came to stand for its group."""
     chance = 1.0 if question.pilot else question.chance  # in the pilot all alike
     chance *= _shared(question.chance, question.size)
-    found = answered.get(question.item_id)
-    if found is not None:
-        return replace(found, inclusion=chance)
+    decision = answered.get(question.item_id)
+    if decision is not None:
+        return replace(decision, inclusion=chance)
     return DecidedItem(
         decision_id=f"{question.item_id}: passed over",
         item_id=question.item_id,

@@ -31,7 +31,13 @@ _PARTS = re.compile(r"^# (system|user)\s*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A prompt ready to send. `template` is name@version."""
+    """A prompt ready to send.
+
+    Attributes:
+        system: the system part.
+        user: the user part.
+        template: name@version of the template.
+    """
 
     system: str
     user: str
@@ -44,22 +50,23 @@ class Rendered:
 
 
 class Part:
-    """One part of a template. Calls of one item often fill it in alike (two drafts, both orders of a pair), so the
-    latest texts are kept."""
+    """One part of a template. Calls of one item often fill it in alike (two drafts, both orders of a pair), so
+    the latest texts are kept."""
 
     def __init__(self, source: str) -> None:
         self._template, self._names = _compiled(source)
         self._filled = lru_cache(maxsize=_KEPT)(self._fill)
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """
+        """The part with its variables filled in.
+
         Raises:
-            TemplateError: the part uses what is not given, or fails.
+            TemplateError: the part uses a variable that is not given, or fails.
         """
-        given = tuple((name, values[name]) for name in self._names if name in values)
-        if all(isinstance(value, str) for _, value in given):
-            return self._filled(given)
-        return self._fill(given)
+        used = tuple((name, values[name]) for name in self._names if name in values)
+        if all(isinstance(value, str) for _, value in used):
+            return self._filled(used)
+        return self._fill(used)
 
     def _fill(self, given: tuple[tuple[str, Any], ...]) -> str:
         # As `Template.render` does it, without laying the environment's globals together anew each time.
@@ -69,7 +76,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One template with its declared variables."""
+    """One template with its declared variables.
+
+    Attributes:
+        name: which call it is for, such as `judge.pair`.
+        version: as its front matter says.
+        variables: names that a call must give, all of them and no others.
+        output: the kind of answer that the agent reads.
+        source: the whole file as text.
+        system: the system part, compiled.
+        user: the user part, compiled.
+    """
 
     name: str
     version: str
@@ -81,10 +98,15 @@ class Prompt:
 
     @property
     def sha(self) -> str:
+        """The first 16 hex digits of the sha256 of the source, by which a run pins the template."""
         return hashlib.sha256(self.source.encode()).hexdigest()[:16]
 
     def render(self, mark: str, **values: Any) -> Rendered:
-        """Fill the template in. `mark` is put into the markers around every foreign text.
+        """The prompt with its variables filled in.
+
+        Args:
+            mark: put into the markers around every foreign text; unknown to the authors of those texts.
+            values: the declared variables.
 
         Raises:
             ConfigError: values and declared variables differ, or the template fails.
@@ -103,9 +125,10 @@ class Prompt:
 
 
 def fence(value: str, label: str, mark: str) -> str:
-    """Foreign text between markers that its author cannot have known.
+    """A foreign text between markers that its author cannot have known.
 
-    A model that has seen the mark may be talked into repeating it, so a text loses the mark before it is put in.
+    A model that has seen the mark may be talked into repeating it, so the mark is taken out of the text
+    first.
     """
     inside = value
     # Hardly a text holds its mark, and each item has another: compiling an expression for each costs more than looking.
@@ -182,13 +205,13 @@ class PromptLibrary:
 
     @cached_property
     def version(self) -> str:
-        """Hash of all templates together."""
+        """A hash of all templates together."""
         parts = [f"{p.name}:{p.sha}" for p in sorted(self, key=lambda p: p.name)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> PromptLibrary:
-        """The library as it was pinned, whatever the files say today."""
+        """The library as it was pinned by `manifest`, whatever the files say today."""
         library = cls.__new__(cls)
         library._prompts, library.overlaid = {}, {}
         for name, entry in manifest.items():
@@ -217,16 +240,19 @@ def _compare(path: Path, prompt: Prompt, built_in: Mapping[str, Prompt]) -> None
         )
     wrong = sorted(set(prompt.variables) ^ set(old.variables))
     if wrong or prompt.output != old.output:
-        told = f"its variables differ in {', '.join(wrong)}" if wrong else f"its output is {prompt.output!r}"
+        difference = (
+            f"its variables differ in {', '.join(wrong)}" if wrong else f"its output is {prompt.output!r}"
+        )
         raise ConfigError(
-            f"prompt {path}: {told} from what the agent gives and reads",
+            f"prompt {path}: {difference} from what the agent gives and reads",
             next_step=f"declare {', '.join(old.variables)}; output {old.output}; a variable need not be used",
         )
     check_prompt(prompt)
 
 
 def check_prompt(prompt: Prompt) -> None:
-    """Render a template with every variable filled and with every one empty, so that both sides of an `if` are seen.
+    """Check that a template renders, with every variable filled and with every one empty, so that both sides of
+    an `if` are seen.
 
     Raises:
         ConfigError: it fails.

@@ -40,7 +40,8 @@ _ELSEWHERE = Capabilities(json_schema=False, logprobs=False, context=None, defau
 
 
 def capabilities_of(config: ModelConfig) -> Capabilities:
-    """The capabilities of a configured model: what its provider is known for, then what the configuration says."""
+    """What a configured model can do: what its provider is known for, overridden by what the configuration
+    says."""
     known = _KNOWN.get(config.provider, _ELSEWHERE)
     return replace(
         known,
@@ -60,7 +61,8 @@ _NAMES: dict[str, dict[str, str]] = {
 
 
 def foreign_names(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of one call under the names of a LangChain model of this kind (its `_llm_type`); "" is left out."""
+    """The arguments of one call under the names that a LangChain model of this kind (its `_llm_type`) takes;
+    those that it does not take are left out."""
     names = _NAMES.get(kind, {})
     renamed = {names.get(name, name): value for name, value in given.items()}
     renamed.pop("", None)

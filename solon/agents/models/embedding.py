@@ -21,7 +21,7 @@ LONGEST = 2000
 
 
 def check_embedding(law: LawConfig) -> None:
-    """Can requests be compared as the configuration asks?
+    """Check that requests can be compared as the configuration asks.
 
     Raises:
         ConfigError: by meaning, and the extra that does it is not installed.
@@ -34,20 +34,21 @@ def check_embedding(law: LawConfig) -> None:
 
 
 def can_embed() -> bool:
-    """Is the extra `embeddings` installed?"""
+    """Whether the extra `embeddings` is installed."""
     return find_spec("wordllama") is not None
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float64]:
-    """(n, 256) vectors of length 1; a text without a known word gives zeros. Needs the extra, see `can_embed`."""
+    """Texts as (n, 256) vectors of length 1; a text without a known word gives zeros. Needs the extra, see
+    `can_embed`."""
     import numpy as np
 
     if not texts:
         return np.zeros((0, 256))
-    found = np.asarray(_model().embed([text[:LONGEST] or " " for text in texts]), dtype=np.float64)
-    found = np.nan_to_num(found)
-    length = np.sqrt((found**2).sum(axis=1, keepdims=True))
-    return np.asarray(found / np.where(length > 0.0, length, 1.0))
+    vectors = np.asarray(_model().embed([text[:LONGEST] or " " for text in texts]), dtype=np.float64)
+    vectors = np.nan_to_num(vectors)
+    length = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
+    return np.asarray(vectors / np.where(length > 0.0, length, 1.0))
 
 
 @cache

@@ -50,17 +50,18 @@ OLLAMA_URL = "http://127.0.0.1:11434/v1"
 
 
 def providers() -> list[str]:
-    """The providers that a configuration may name."""
+    """The names of the providers that a configuration may use."""
     return sorted([*_OWN, *_LANGCHAIN, *_ALIASES])
 
 
 def make_chat_model(config: ModelConfig) -> BaseChatModel:
-    """Make the chat model that a configuration names as `provider:model`.
+    """The chat model that a configuration names as `provider:model`.
 
     Nothing is sent and no file is loaded yet. Close it with its `aclose()` where it has one.
 
     Raises:
-        ConfigError: unknown provider, a package or key that is missing, a bad base_url or option, no such file.
+        ConfigError: unknown provider, a package or key that is missing, a bad base_url or option, no such
+            file.
     """
     provider = _ALIASES.get(config.provider, config.provider)
     if not config.name:
@@ -82,7 +83,8 @@ def make_chat_model(config: ModelConfig) -> BaseChatModel:
 
 
 def key_variable(config: ModelConfig) -> str:
-    """The environment variable with a model's key: as configured, else by custom; "" where it needs none."""
+    """The name of the environment variable that holds a model's key: as configured, else the provider's usual
+    one; empty where it needs none."""
     from solon.agents.models.openai_compatible import OPENAI_URL
 
     if config.api_key_env:
@@ -211,7 +213,7 @@ def _from_langchain(config: ModelConfig, entry: _Elsewhere) -> BaseChatModel:
             f"{config.model} needs the package {entry.package}, which cannot be imported: {error}",
             next_step=f"run `pip install {entry.package}`",
         ) from None
-    given: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "model": config.name,
         "temperature": config.temperature,
         "top_p": config.top_p,
@@ -221,9 +223,9 @@ def _from_langchain(config: ModelConfig, entry: _Elsewhere) -> BaseChatModel:
         "base_url": _checked_url(config.base_url) if config.base_url else None,
         "api_key": _key(config, key_variable(config)),
     }
-    named = {name: value for name, value in given.items() if value is not None}
+    named = {name: value for name, value in settings.items() if value is not None}
     try:
-        made: BaseChatModel = getattr(module, entry.class_name)(**named, **config.options)
+        model: BaseChatModel = getattr(module, entry.class_name)(**named, **config.options)
     except (ValidationError, TypeError, ValueError) as error:
         # A validation error repeats the values that it saw, and one of them is the key.
         words = (
@@ -235,7 +237,7 @@ def _from_langchain(config: ModelConfig, entry: _Elsewhere) -> BaseChatModel:
             f"{config.model}: {entry.class_name} does not accept its settings: {words}",
             next_step="check `options` of this model in the configuration",
         ) from None
-    return made
+    return model
 
 
 def _common(config: ModelConfig) -> dict[str, Any]:

@@ -52,12 +52,21 @@ class Server:
         return f"Server({self.base_url!r}, {self.model!r})"
 
     def without_key(self, text: str) -> str:
+        """A text in which `[key]` stands wherever it held the key."""
         return text.replace(self.key, "[key]") if self.key else text
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What a server said was wrong, in whatever shape it said it."""
+    """What a server said was wrong, in whatever shape it said it.
+
+    Attributes:
+        status: the HTTP status.
+        message: the server's words, on one line, shortened and without the key.
+        code: its code or type of error; empty without one.
+        parameter: the parameter that it complains of; empty without one.
+        spoken: whether the body was an error in JSON, not just any text.
+    """
 
     status: int
     message: str
@@ -69,12 +78,12 @@ class Complaint:
     def read(cls, status: int, body: bytes, server: Server) -> Complaint:
         """Read OpenAI's, vLLM's, llama.cpp's, Ollama's or FastAPI's error body, or plain text."""
         text = body.decode("utf-8", "replace")
-        found: Any = None
+        parsed: Any = None
         try:
-            found = json.loads(text)
+            parsed = json.loads(text)
         except (ValueError, RecursionError):
             pass
-        inner = found.get("error", found) if isinstance(found, dict) else None
+        inner = parsed.get("error", parsed) if isinstance(parsed, dict) else None
         if isinstance(inner, dict):
             message = inner.get("message") or inner.get("detail") or text
             code = str(inner.get("code") or "")
@@ -94,17 +103,19 @@ class Complaint:
 
     @property
     def no_model(self) -> bool:
+        """Whether the server says that it has no such model."""
         return self.code == "model_not_found" or (self.spoken and bool(_NO_MODEL.search(self.message)))
 
     @property
     def too_long(self) -> bool:
+        """Whether the server says that the prompt does not fit its context."""
         return self.status in (400, 413, 422) and (
             self.code in _TOO_LONG_CODES or bool(_TOO_LONG.search(self.message))
         )
 
     @property
     def out_of_quota(self) -> bool:
-        """A 429 that waiting does not mend."""
+        """Whether the quota is used up: a 429 that goes on however long one waits."""
         return self.code in ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -117,12 +128,13 @@ class Refusal(ModelRefused):
 
 
 def refused(complaint: Complaint, server: Server, served: list[str] | None = None) -> ModelError:
-    """A final answer of 4xx (or 3xx) as an error. `served`: the models that the server offers, where it told."""
-    where, said = server.base_url, f": {complaint.message}" if complaint.message else ""
+    """The error for a server's final answer of 4xx or 3xx. `served`: the models that the server offers; None
+    where it did not say."""
+    where, words = server.base_url, f": {complaint.message}" if complaint.message else ""
     status = complaint.status
     if complaint.too_long:
         return TooLong(
-            f"{server.model} at {where} says that the prompt does not fit its context{said}",
+            f"{server.model} at {where} says that the prompt does not fit its context{words}",
             next_step="shorten the seed or lower max_tokens; set `context` of this model so that it is known before",
         )
     if status in (401, 403):
@@ -131,20 +143,20 @@ def refused(complaint: Complaint, server: Server, served: list[str] | None = Non
         else:
             step = "set api_key_env of this model to the environment variable that holds the key"
         return Refusal(
-            f"{where} refused the key for {server.model} (HTTP {status}){said}",
+            f"{where} refused the key for {server.model} (HTTP {status}){words}",
             complaint=complaint,
             next_step=step,
         )
     if complaint.no_model or (status == 404 and served):
         offer = f"it serves: {', '.join(served[:8])}" if served else "see which models the server offers"
         return Refusal(
-            f"there is no model {server.model!r} at {where} (HTTP {status}){said}",
+            f"there is no model {server.model!r} at {where} (HTTP {status}){words}",
             complaint=complaint,
             next_step=f"{offer}; mend `model` in the configuration",
         )
     if status == 404:
         return Refusal(
-            f"there are no chat completions at {where} (HTTP 404){said}",
+            f"there are no chat completions at {where} (HTTP 404){words}",
             complaint=complaint,
             next_step="check base_url; for most servers it ends in /v1",
         )
@@ -156,19 +168,25 @@ def refused(complaint: Complaint, server: Server, served: list[str] | None = Non
         )
     if complaint.out_of_quota:
         return Refusal(
-            f"{where} says that the quota is used up (HTTP {status}){said}",
+            f"{where} says that the quota is used up (HTTP {status}){words}",
             complaint=complaint,
             next_step="raise the quota or take another key, then run `solon resume`",
         )
     return Refusal(
-        f"{where} did not accept the request to {server.model} (HTTP {status}){said}",
+        f"{where} did not accept the request to {server.model} (HTTP {status}){words}",
         complaint=complaint,
         next_step="check the model's settings and `options` in the configuration",
     )
 
 
 def unavailable(reason: str, server: Server, tries: int, *, unreachable: bool = False) -> ModelUnavailable:
-    """No usable answer after all tries. `reason` is in words and comes without texts of ours."""
+    """The error where no usable answer came after all tries.
+
+    Args:
+        reason: in words, without anything of the prompt.
+        tries: how many requests were sent.
+        unreachable: nothing was there to answer, so that the next step is to start the server.
+    """
     many = f" after {tries} tries" if tries > 1 else ""
     if unreachable:
         step = server.start_hint or "start the server, or mend base_url; then run `solon resume`"
@@ -183,10 +201,11 @@ def unavailable(reason: str, server: Server, tries: int, *, unreachable: bool = 
 
 
 def foreign(error: Exception, name: str) -> ModelError:
-    """What another library's chat model raised, as one of ours.
+    """What the chat model of another library raised, as one of Solon's errors.
 
-    Told apart by what the clients of the large providers have in common: an HTTP status on the error or on its
-    response, or a class name that speaks of time or connection. Nothing of the request is repeated.
+    Which one is decided by what the clients of the large providers have in common: an HTTP status on the
+    error or on its response, or a class name that speaks of time or connection. Nothing of the request is
+    repeated.
     """
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore
@@ -219,7 +238,8 @@ def foreign(error: Exception, name: str) -> ModelError:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date) or OpenAI's `retry-after-ms`."""
+    """Seconds to wait as `Retry-After` (RFC 9110, 10.2.3: seconds or a date) or OpenAI's `retry-after-ms` says;
+    None where neither does."""
     milliseconds = headers.get("retry-after-ms")
     value = headers.get("retry-after")
     try:

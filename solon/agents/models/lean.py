@@ -1,8 +1,8 @@
-"""A chat model without ceremony: LangChain's interface at the cost of the call itself.
+"""The base of Solon's own chat models: LangChain's interface at little more than the cost of the call itself.
 
-`BaseChatModel.ainvoke` prepares tracing, caches and rate limits for every call. When nobody listens (no callback, no
-tracer, no global cache) a `LeanChat` goes straight to the answer; as soon as somebody does, the ordinary path runs.
-Solon's own agents ask with `complete`, which does without LangChain's messages too.
+`BaseChatModel.ainvoke` prepares tracing, caches and rate limits for every call. When nobody listens (no
+callback, no tracer, no global cache) a `LeanChat` goes straight to the answer; as soon as somebody does, the
+ordinary path runs. Solon's own agents ask with `complete`, which does without LangChain's messages too.
 """
 
 from __future__ import annotations
@@ -34,8 +34,14 @@ class Completion:
     """One answer of a chat model, as the agents need it.
 
     Attributes:
-        logprobs: per token, in OpenAI's shape: `{"token", "logprob", "top_logprobs": [...]}`.
-        input_tokens, output_tokens: None where the model does not tell.
+        text: the answer itself.
+        logprobs: per token, in OpenAI's shape: `{"token", "logprob", "top_logprobs": [...]}`; None without
+            any.
+        input_tokens: tokens of the prompt; None where the model does not tell.
+        output_tokens: tokens of the answer; None where the model does not tell.
+        model: the name that the server gives the model; empty where it gives none.
+        finish_reason: why the answer ended (`stop`, `length`, ...); empty where the model does not tell.
+        request_id: the server's id of the request; empty without one.
     """
 
     text: str
@@ -80,9 +86,12 @@ class LeanChat(BaseChatModel):
     async def complete(
         self, turns: Sequence[Turn], *, role: str = "", heard: bool | None = None, **kwargs: Any
     ) -> Completion:
-        """Answer once. `role` names who asks, to tracing and to fakes; it is not sent.
+        """Answer once, by the shortest way that anybody who listens allows.
 
-        `heard`: what `is_heard` said, where the caller asked it before.
+        Args:
+            turns: role and text of each message.
+            role: who asks, for tracing and for fakes; it is not sent.
+            heard: what `is_heard` said, where the caller asked it before; None: ask it now.
         """
         if self.is_heard() if heard is None else heard:
             config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
@@ -96,14 +105,14 @@ class LeanChat(BaseChatModel):
         return completion_of((await self._answer(messages, stop, {"role": role}, **kwargs))[0])
 
     def is_heard(self, config: RunnableConfig | None = None) -> bool:
-        """Does anybody listen to this model's calls here, so that LangChain's ordinary path must run?"""
+        """Whether anybody listens to this model's calls here, so that LangChain's ordinary path must run."""
         if self.rate_limiter is not None or self.cache or self.output_version == "v1":
             return True
         callbacks = (config or ensure_config(None)).get("callbacks")
         return bool(AsyncCallbackManager.configure(callbacks, self.callbacks, self.verbose).handlers)
 
     async def aclose(self) -> None:
-        """Give back what this model holds in the running event loop. It may be used again afterwards."""
+        """Release what this model holds in the running event loop. It may be used again afterwards."""
 
     async def ainvoke(
         self,
@@ -113,6 +122,7 @@ class LeanChat(BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
+        """One answer, as LangChain's `ainvoke` gives it; without its ceremony where nobody listens."""
         settled = ensure_config(config)
         plain = isinstance(input, list) and all(isinstance(message, BaseMessage) for message in input)
         if not plain or kwargs.get("stream") or self.is_heard(settled):

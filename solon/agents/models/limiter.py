@@ -49,11 +49,12 @@ class AdaptiveLimit:
 
     @property
     def allowed(self) -> int:
-        """Calls that may be in flight now."""
+        """How many calls may be in flight now."""
         return int(self._allowed)
 
     @property
     def waiting(self) -> int:
+        """How many calls wait for a place."""
         return len(self._waiters)
 
     async def acquire(self) -> None:
@@ -70,17 +71,20 @@ class AdaptiveLimit:
             raise
 
     def release(self) -> None:
+        """Give a place back when its call has ended, whatever came of it."""
         self.in_flight -= 1
         self._wake()
 
     def succeeded(self) -> None:
-        """A call was answered: one more place per full round of answers."""
+        """Take note that a call was answered: the allowance grows by one per full round of answers, up to the
+        ceiling."""
         if self._allowed < self.ceiling:
             self._allowed = min(self.ceiling, self._allowed + 1 / self._allowed)
             self._wake()
 
     def overloaded(self, retry_after: float | None = None) -> None:
-        """The server refused or lost a call for load; hold all calls for `retry_after` seconds if it said so."""
+        """Take note that the server refused or lost a call for load: the allowance shrinks. All calls wait for
+        `retry_after` seconds if it said so."""
         now = self._clock()
         if retry_after is not None:
             self._closed_until = max(self._closed_until, now + retry_after)

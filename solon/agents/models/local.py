@@ -68,11 +68,12 @@ class LocalServer:
         self._clients: weakref.WeakSet[Transport] = weakref.WeakSet()
 
     def serve(self, client: Transport) -> None:
-        """Remember who is connected, so that nobody is left waiting when the server stops."""
+        """Remember a client, so that it can be disconnected when the server stops and nobody is left
+        waiting."""
         self._clients.add(client)
 
     def count(self, text_or_messages: str | Sequence[BaseMessage]) -> int:
-        """Exact tokens of a text, or of messages in the model's own chat template (about 1 ms)."""
+        """How many tokens a text has, or messages in the model's own chat template: exact, in about 1 ms."""
         if isinstance(text_or_messages, str):
             text, special = text_or_messages, False
         else:
@@ -121,8 +122,8 @@ class LocalServer:
                         raise ModelUnavailable(f"llama.cpp does not answer {path}: {error}") from None
         if response.status != 200:
             raise ModelUnavailable(f"llama.cpp answered HTTP {response.status} to {path}: {body[:200]!r}")
-        found: dict[str, Any] = json.loads(body)
-        return found
+        answer: dict[str, Any] = json.loads(body)
+        return answer
 
 
 _servers: dict[tuple[Path, LocalParams], LocalServer] = {}
@@ -130,7 +131,7 @@ _servers_lock = threading.Lock()
 
 
 def local_server(path: Path, params: LocalParams) -> LocalServer:
-    """The server of this file and these parameters; started if it does not run yet.
+    """The running server of this file and these parameters; it is started if it does not run yet.
 
     Raises:
         ConfigError: xllamacpp is not installed, or the file is no model that llama.cpp can load.

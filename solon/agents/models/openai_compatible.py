@@ -39,8 +39,24 @@ class OpenAICompatibleChat(LeanChat):
     Keyword arguments of a call go into the request as they are; None leaves a field out. `max_tokens` and the
     sampling parameters given here are defaults.
 
-    Answers carry in `response_metadata`: model_name, finish_reason, request_id, tries, logprobs (if asked for) and
-    `not_sent`, the sampling parameters that this model turned out not to take (said once in the log as well).
+    Answers carry in `response_metadata`: model_name, finish_reason, request_id, tries, logprobs (if asked
+    for) and `not_sent`, the sampling parameters that this model turned out not to take (said once in the log
+    as well).
+
+    Attributes:
+        model: the name sent to the server.
+        base_url: the server's address up to `/chat/completions`; for most servers it ends in /v1.
+        key: the key; None where the server needs none.
+        key_env: the environment variable that the key came from, for errors; empty without one.
+        temperature: default of a call; None leaves it to the server.
+        top_p: default of a call; None leaves it to the server.
+        max_tokens: default of a call; None leaves it to the server.
+        timeout: time limit of a request, in seconds.
+        retries: further tries after a failure that may pass.
+        concurrency: most calls in flight.
+        headers: further headers of every request; kept secret.
+        extra_body: further fields of every request.
+        start_hint: how to get this server running, for errors; empty without one.
 
     Raises (from every call):
         ModelUnavailable: connection, time limit, 429 or 5xx after all tries.
@@ -69,6 +85,7 @@ class OpenAICompatibleChat(LeanChat):
     _learning: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     def model_post_init(self, context: Any, /) -> None:
+        """Prepare the connection once pydantic has set the fields."""
         super().model_post_init(context)
         self.base_url = self.base_url.rstrip("/")
         if self.base_url == OPENAI_URL:
@@ -84,21 +101,23 @@ class OpenAICompatibleChat(LeanChat):
         return {"model_name": self.model, "base_url": self.base_url}
 
     async def aclose(self) -> None:
+        """Close the connections of the running event loop. The model may be used again afterwards."""
         await self._transport.aclose()
 
     async def served_models(self) -> dict[str, int | None]:
-        """Names that the server offers, each with its context in tokens where it tells (vLLM, llama.cpp do).
+        """The names of the models that the server offers, each with its context in tokens; None where it does
+        not tell (vLLM and llama.cpp do).
 
         Raises:
             ModelUnavailable, ModelRefused: the server cannot be asked.
         """
         body = await (await self._reach()).get("/models")
-        found: dict[str, int | None] = {}
+        contexts: dict[str, int | None] = {}
         for entry in body.get("data") or ():
             if isinstance(entry, dict) and "id" in entry:
                 context = entry.get("max_model_len") or (entry.get("meta") or {}).get("n_ctx")
-                found[str(entry["id"])] = context if isinstance(context, int) else None
-        return found
+                contexts[str(entry["id"])] = context if isinstance(context, int) else None
+        return contexts
 
     def bind_tools(
         self,
@@ -108,7 +127,8 @@ class OpenAICompatibleChat(LeanChat):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Offer tools. `tool_choice`: "auto", "none", "any", a tool's name, or OpenAI's own object."""
+        """This model with tools on offer in each call. `tool_choice`: "auto", "none", "any", a tool's name, or
+        OpenAI's own object."""
         offered = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
         names = {tool["function"]["name"] for tool in offered if "function" in tool}
         if tool_choice in (True, "any"):

@@ -67,11 +67,12 @@ class ScriptedChat(LeanChat):
 
     @property
     def calls(self) -> int:
-        """Calls that reached this object."""
+        """How many calls reached this object."""
         return self._calls.total()
 
     @property
     def calls_by_role(self) -> dict[str, int]:
+        """How many calls reached this object, by the role that asked."""
         return dict(self._calls)
 
     async def _answer(
@@ -115,24 +116,24 @@ class ScriptedChat(LeanChat):
         question = self._read(messages, str(metadata.get("role", "")), kwargs, sample)
         self._calls[question.role] += 1
         self._log(question)
-        given = self.respond(question) if self.respond is not None else None
-        if isinstance(given, Exception):
-            raise given
-        if isinstance(given, dict):
-            given = json.dumps(given, ensure_ascii=False)
-        found = Scripted(given) if isinstance(given, str) else given
-        rule, groups = (None, {}) if found is not None else self._rule_for(question)
+        response = self.respond(question) if self.respond is not None else None
+        if isinstance(response, Exception):
+            raise response
+        if isinstance(response, dict):
+            response = json.dumps(response, ensure_ascii=False)
+        answer = Scripted(response) if isinstance(response, str) else response
+        rule, groups = (None, {}) if answer is not None else self._rule_for(question)
         await self._wait((rule.latency if rule is not None else 0.0) + self.script.latency)
         failure = (rule.fail if rule is not None else None) or (
             self._chance(question) if rule is None else None
         )
         if failure in ("timeout", "unavailable", "rate_limit", "refused", "too_long"):
             raise _failure(failure, self.name or "")
-        if found is None:
-            found = self._by_rule(rule, groups, question)
+        if answer is None:
+            answer = self._by_rule(rule, groups, question)
         if failure is not None:
-            found = _spoiled(failure, found)
-        return self._message(_stopped(found, stop), question)
+            answer = _spoiled(failure, answer)
+        return self._message(_stopped(answer, stop), question)
 
     def _read(
         self, messages: Sequence[BaseMessage], role: str, kwargs: Mapping[str, Any], sample: int

@@ -87,7 +87,12 @@ class Question:
     Attributes:
         role: from the call's metadata, "" if nobody said.
         messages: (type, text) in order; types as LangChain names them: system, human, ai.
-        schema_name, schema: of the JSON schema asked for, if any.
+        schema_name: of the JSON schema asked for; empty without one.
+        schema: the JSON schema asked for; None without one.
+        max_tokens: bound on the answer, in tokens.
+        logprobs: whether log probabilities are asked for.
+        seed: of the sampling; None without one.
+        temperature: of the sampling; None without one.
         key: hash of all that shapes the answer.
         again: how often this very call was made before (counted only where it matters).
     """
@@ -105,10 +110,12 @@ class Question:
 
     @property
     def prompt(self) -> str:
+        """The texts of all messages, one below the other."""
         return "\n".join(text for _, text in self.messages)
 
     @property
     def system(self) -> str:
+        """The texts of the system messages, one below the other."""
         return "\n".join(text for kind, text in self.messages if kind == "system")
 
     def share(self, purpose: str) -> float:
@@ -116,16 +123,18 @@ class Question:
         return _share(self.key.hex(), purpose, str(self.again))
 
     def block(self, label: str) -> str | None:
-        """The text between `[LABEL mark]` and `[end of LABEL mark]`, or after a line `LABEL:`."""
+        """The text between `[LABEL mark]` and `[end of LABEL mark]`, or after a line `LABEL:`; None where there
+        is neither."""
         name, flags = re.escape(label), re.DOTALL | re.MULTILINE | re.IGNORECASE
-        found = re.search(rf"^\[{name} [^\]\n]*\]\n(.*?)\n\[end of {name} ", self.prompt, flags)
-        if found is None:
-            found = re.search(rf"^{name}:\s*(.+?)(?=^\w[\w ]{{0,20}}:|\Z)", self.prompt, flags)
-        return found.group(1).strip() if found else None
+        match = re.search(rf"^\[{name} [^\]\n]*\]\n(.*?)\n\[end of {name} ", self.prompt, flags)
+        if match is None:
+            match = re.search(rf"^{name}:\s*(.+?)(?=^\w[\w ]{{0,20}}:|\Z)", self.prompt, flags)
+        return match.group(1).strip() if match else None
 
 
 def answer_by_default(question: Question, *, split: bool) -> tuple[str, Mapping[str, float] | None]:
-    """The answer, and token -> probability for verdicts of one token."""
+    """The fake's answer to a call for which no rule speaks, and token -> probability where it is a verdict of
+    one token."""
     draw = random.Random(question.key)
     if question.schema is not None:
         fields = Fields(
@@ -144,6 +153,7 @@ def answer_by_default(question: Question, *, split: bool) -> tuple[str, Mapping[
 
 
 def likeliest(probabilities: Mapping[str, float]) -> str:
+    """The token with the highest probability."""
     return max(probabilities, key=lambda token: probabilities[token])
 
 
@@ -186,8 +196,8 @@ def _taste(text: str, question: Question, split: bool) -> float:
 
 def _persona(question: Question) -> str:
     """Who the judge is told to be; nobody in particular where the system prompt does not say."""
-    found = re.search(r"\bYou are ([^.]+)\.", question.system)
-    return found.group(1).strip() if found else ""
+    match = re.search(r"\bYou are ([^.]+)\.", question.system)
+    return match.group(1).strip() if match else ""
 
 
 def _persona_half(question: Question) -> bool:

@@ -76,11 +76,11 @@ def _object(
     node: Mapping[str, Any], fields: Fields, draw: random.Random, root: Mapping[str, Any]
 ) -> dict[str, Any]:
     known = node.get("properties", {})
-    made = {key: value_of(entry, fields, draw, root=root, name=key) for key, entry in known.items()}
+    values = {key: value_of(entry, fields, draw, root=root, name=key) for key, entry in known.items()}
     others = node.get("additionalProperties")
     if not known and isinstance(others, Mapping):
-        made = {key: value_of(others, fields, draw, root=root, name="score") for key in fields.ids}
-    return made
+        values = {key: value_of(others, fields, draw, root=root, name="score") for key in fields.ids}
+    return values
 
 
 def _array(

@@ -59,22 +59,22 @@ class Rule(BaseModel):
 
     @model_validator(mode="after")
     def _does_something(self) -> Rule:
-        if sum(given is not None for given in (self.answer, self.probabilities, self.fail)) > 1:
+        if sum(part is not None for part in (self.answer, self.probabilities, self.fail)) > 1:
             raise ValueError("a rule has at most one of: answer, probabilities, fail")
         if isinstance(self.answer, list) and not self.answer:
             raise ValueError("answer is an empty list")
         return self
 
     def fits(self, role: str, prompt: str, schema: str) -> Mapping[str, str] | None:
-        """The named groups of the pattern if the rule fits, else None."""
+        """The named groups of the rule's pattern where the rule fits the call; None where it does not."""
         if self.role is not None and self.role != role:
             return None
         if self.schema_name is not None and self.schema_name != schema:
             return None
         if self.prompt is None:
             return {}
-        found = re.search(self.prompt, prompt, re.DOTALL | re.MULTILINE)
-        return None if found is None else {k: v or "" for k, v in found.groupdict().items()}
+        match = re.search(self.prompt, prompt, re.DOTALL | re.MULTILINE)
+        return None if match is None else {k: v or "" for k, v in match.groupdict().items()}
 
 
 class Script(BaseModel):
@@ -129,7 +129,7 @@ def read_script(name: str, options: Mapping[str, Any]) -> Script:
 
 
 def fill(template: str | dict[str, Any], values: Mapping[str, Any]) -> str:
-    """The answer as text, names filled in."""
+    """The answer as text, with the names in it replaced by their values."""
     if isinstance(template, dict):
         return json.dumps(template, ensure_ascii=False)
     return string.Template(template).safe_substitute(values)

@@ -45,7 +45,7 @@ class Reply(Completion):
 
     @property
     def cut(self) -> bool:
-        """Did the answer run into `max_tokens`?"""
+        """Whether the answer ended because it ran into `max_tokens`."""
         return self.finish_reason in ("length", "max_tokens")
 
 
@@ -75,10 +75,14 @@ async def ask(
     repairs: int = REPAIRS,
     heard: bool | None = None,
 ) -> Reply:
-    """Ask `model` and return its checked reply.
+    """Ask `model` and return its checked reply, after as many repairs as the answer needs and `repairs` allows.
 
-    `role` names the caller (generator, critic, judge, ...) to tracing and to the scripted fake; it is not sent.
-    `heard`: what `LeanChat.is_heard` said here before, if anybody asked.
+    Args:
+        schema: what the answer must follow; None for prose.
+        max_tokens: bound on the answer, in tokens.
+        role: who asks (generator, critic, judge, ...), for tracing and for the scripted fake; it is not sent.
+        repairs: further asks after an answer that does not follow `schema`.
+        heard: what `LeanChat.is_heard` said here before; None where nobody asked.
 
     Raises:
         TooLong: prompt and `max_tokens` do not fit the context; nothing was sent.
@@ -86,15 +90,15 @@ async def ask(
         ModelUnavailable, ModelRefused: as the model raises them.
     """
     begun = time.perf_counter()
-    given: dict[str, Any] = {"max_tokens": max_tokens}
+    parameters: dict[str, Any] = {"max_tokens": max_tokens}
     optional = {"temperature": temperature, "seed": seed, "top_p": top_p, "stop": stop}
-    given |= {key: value for key, value in optional.items() if value is not None}
+    parameters |= {key: value for key, value in optional.items() if value is not None}
     if logprobs and capabilities.logprobs:
-        given |= {"logprobs": True, "top_logprobs": top_logprobs}
+        parameters |= {"logprobs": True, "top_logprobs": top_logprobs}
     prompt = list(turns)
     if schema is not None:
         if capabilities.json_schema:
-            given["response_format"] = response_format(schema)
+            parameters["response_format"] = response_format(schema)
         else:
             prompt = describe_schema(prompt, schema)
     tries = OF_CALL.get() or Tries()
@@ -102,7 +106,7 @@ async def ask(
         check_fits(model, capabilities, prompt, max_tokens)
         if attempt > 1:
             await ask_leave()
-        answer = await _complete(model, prompt, given, role, heard)
+        answer = await _complete(model, prompt, parameters, role, heard)
         tries.add(answer)
         reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
         if schema is None:
@@ -147,7 +151,8 @@ def check_fits(
     turns: Sequence[Turn],
     max_tokens: int,
 ) -> None:
-    """Raise `TooLong` unless prompt and answer fit the context. Short prompts are not even counted."""
+    """Raise `TooLong` unless prompt and answer fit the context. Prompts that are short enough in bytes are not
+    even counted."""
     context = capabilities.context
     if context is None or most_tokens([text for _, text in turns]) + max_tokens <= context:
         return
@@ -266,11 +271,11 @@ def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[str, BaseModel | None
     """What is wrong with the answer ("" if nothing), and the validated object."""
     if reply.cut:
         return "the answer was cut at max_tokens", None
-    found = first_json_object(reply.text)
-    if not isinstance(found, dict):
+    value = first_json_object(reply.text)
+    if not isinstance(value, dict):
         return "there is no JSON object in it", None
     try:
-        return "", schema.model_validate(found)
+        return "", schema.model_validate(value)
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, p['loc'])) or 'object'}: {p['msg']}" for p in error.errors()[:5])
         return "; ".join(problems), None

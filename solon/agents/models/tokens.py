@@ -18,7 +18,8 @@ PER_MESSAGE = 8
 class CountsTokens(Protocol):
     """A model that knows its own tokenizer and chat template."""
 
-    def tokens_in(self, text_or_messages: str | Sequence[BaseMessage]) -> int: ...
+    def tokens_in(self, text_or_messages: str | Sequence[BaseMessage]) -> int:
+        """How many tokens the model's own tokenizer makes of a text, or of messages in its chat template."""
 
 
 def count_tokens(model: object, text_or_messages: str | Sequence[BaseMessage]) -> int:
@@ -34,10 +35,11 @@ def count_tokens(model: object, text_or_messages: str | Sequence[BaseMessage]) -
 
 
 def estimate_tokens(text: str) -> int:
-    """A deliberately high guess: 3 ASCII letters or spaces a token, digits and signs one each, else 1.5 UTF-8 bytes.
+    """How many tokens a text probably has, deliberately too many rather than too few: 3 ASCII letters or spaces
+    a token, digits and signs one each, else 1.5 UTF-8 bytes a token.
 
-    Against the tokenizers of SmolLM2 and Qwen2.5 on 250 English instructions: 1.2 to 2.5 times the true count, in
-    the middle 1.7. High is the safe side, since some servers cut what is too long without a word.
+    Against the tokenizers of SmolLM2 and Qwen2.5 on 250 English instructions: 1.2 to 2.5 times the true
+    count, in the middle 1.7. High is the safe side, since some servers cut what is too long without a word.
     """
     signs = len(_SIGNS.findall(text))
     if text.isascii():
@@ -48,8 +50,8 @@ def estimate_tokens(text: str) -> int:
 
 
 def most_tokens(texts: Sequence[str]) -> int:
-    """A bound for messages of these texts that no byte-level tokenizer exceeds: one token a byte, and the template's
-    marks."""
+    """A number of tokens that no byte-level tokenizer exceeds on messages of these texts: one token a byte, and
+    the template's marks."""
     return sum(_bytes(text) + 4 * PER_MESSAGE for text in texts)
 
 

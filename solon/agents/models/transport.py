@@ -115,7 +115,7 @@ class Transport:
 
     @property
     def limit(self) -> AdaptiveLimit:
-        """The gate of the running event loop."""
+        """The gate for calls of the running event loop."""
         return self._link().limit
 
     def hang_up(self) -> None:
@@ -294,10 +294,10 @@ class Transport:
 
     def _new_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, protocol, _, _ = address
-        made = socket.socket(family, kind, protocol)
-        made.setblocking(False)
-        self._sockets.add(made)
-        return made
+        new = socket.socket(family, kind, protocol)
+        new.setblocking(False)
+        self._sockets.add(new)
+        return new
 
 
 def _asked_wait(state: RetryCallState) -> float:

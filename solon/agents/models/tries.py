@@ -1,5 +1,9 @@
-"""The requests that one call sends. The first is admitted with the call; every further one (a try after a failure, a
-question for an answer that can be read, the same without what a model does not take) asks leave before it is sent."""
+"""The requests that one call sends, and the leave that each further one needs.
+
+The first request is admitted with the call. Every further one (a try after a failure, a repeated question
+after an answer that could not be read, a request without a parameter that the model does not take) asks leave
+before it is sent.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Tries:
-    """How many requests a call has sent, and the tokens of all their answers, also of those that nobody could read;
-    None as soon as one of them does not tell. `leave`: raises where no further request may be sent."""
+    """How many requests a call has sent, and the tokens of all their answers, also of those that nobody could
+    read.
+
+    Attributes:
+        leave: called before each further request; raises where none may be sent. None: every request may.
+        sent: requests so far; the first is counted from the start.
+        input_tokens: of all answers; None as soon as one of them does not tell.
+        output_tokens: of all answers; None as soon as one of them does not tell.
+    """
 
     leave: Callable[[], Awaitable[None]] | None = None
     sent: int = 1
@@ -23,7 +34,7 @@ class Tries:
     output_tokens: int | None = 0
 
     def add(self, answer: Completion) -> None:
-        """An answer has come."""
+        """Add the tokens of an answer that has come."""
         self.input_tokens = _sum(self.input_tokens, answer.input_tokens)
         self.output_tokens = _sum(self.output_tokens, answer.output_tokens)
 
@@ -33,7 +44,8 @@ OF_CALL: ContextVar[Tries | None] = ContextVar("OF_CALL", default=None)
 
 
 async def ask_leave() -> None:
-    """To be called before each further request of a call.
+    """Ask whether a further request of the current call may be sent, and count it. To be awaited before each
+    but the first.
 
     Raises:
         LimitReached: the run has reached a limit.

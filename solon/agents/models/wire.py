@@ -186,7 +186,8 @@ def _usage(wire: Mapping[str, Any] | None) -> UsageMetadata | None:
 
 
 def dump(payload: Mapping[str, Any]) -> bytes:
-    """JSON bytes. Lone surrogates, which hostile text may hold, become U+FFFD instead of an error far below."""
+    """A payload as JSON bytes. Lone surrogates, which hostile text may hold, become U+FFFD instead of an error
+    far below."""
     text = _encode(payload)
     try:
         return text.encode()

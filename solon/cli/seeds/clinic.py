@@ -23,8 +23,9 @@ _MOST_CITED = 6
 
 
 def read_clinic() -> list[Row]:
-    """The questions. Each has a better and a poorer answer, and a `kind`: `clear` (the judges agree), `ruled` (they
-    disagree and a principle settles it), `note` (they lean to the poorer one) or `open` (nothing settles it)."""
+    """The clinic's questions. Each has a better and a poorer answer, and a `kind`: `clear` (the judges agree),
+    `ruled` (they disagree and a principle settles it), `note` (they lean to the poorer one) or `open` (nothing
+    settles it)."""
     text = (resources.files(__package__) / "clinic.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 

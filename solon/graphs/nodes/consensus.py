@@ -19,28 +19,31 @@ from solon.store.tables.people import Review
 
 
 async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `finish` (accepted), `resolve` or `review`; a review is written before the graph waits for it."""
+    """Weigh the verdicts and send the item on. Next: `finish` (accepted), `resolve` or `review`.
+
+    A review is written before the graph waits for it.
+    """
     context = runtime.context
     routing = context.case.config.routing
     verdicts = [Verdict.from_state(kept) for kept in state["verdicts"]]
     tier = _tier(context, state, verdicts)
     standing = stand(context.item.pilot, context.cuts, tier)
-    found = context.weigh(verdicts, state["shown"])
+    panel_view = context.weigh(verdicts, state["shown"])
     resolver = context.recipe.has_resolver and context.case.config.resolver.enabled
     route = choose_route(
-        found,
+        panel_view,
         routing,
         standing,
         can_resolve=resolver and state.get("resolved") is None,
         asked_back=bool(state.get("prefer_actor")),
     )
     summary = {
-        "best": found.best,
-        "margin": round(found.margin, 6),
-        "confidence": round(found.confidence, 6),
-        "posterior": {k: round(v, 6) for k, v in found.posterior.items()},
+        "best": panel_view.best,
+        "margin": round(panel_view.margin, 6),
+        "confidence": round(panel_view.confidence, 6),
+        "posterior": {k: round(v, 6) for k, v in panel_view.posterior.items()},
         # Told here, before rounding: a threshold is the confidence of an item, and others have exactly the same.
-        "certified": standing.threshold is not None and found.confidence >= standing.threshold,
+        "certified": standing.threshold is not None and panel_view.confidence >= standing.threshold,
         "tier": tier,
     }
     if route.where == "resolve":
@@ -49,9 +52,9 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         return {
             "consensus": summary,
             "next": "finish",
-            **context.recipe.accept(found.best, state, route.rule),
+            **context.recipe.accept(panel_view.best, state, route.rule),
         }
-    worth = _worth(context, state["shown"], found)
+    worth = _worth(context, state["shown"], panel_view)
     review_id = await _open_review(context, state, route, summary, worth)
     return {
         "consensus": summary,
@@ -94,8 +97,8 @@ async def _open_review(
         reasons.append({"code": "resolver", "text": resolved["told"]})
     last = max(context.case.config.tiers)
     if last:
-        told = f"judges up to tier {summary['tier']} of 0 to {last} were asked"
-        reasons.append({"code": "tier", "text": told, "value": summary["tier"]})
+        text = f"judges up to tier {summary['tier']} of 0 to {last} were asked"
+        reasons.append({"code": "tier", "text": text, "value": summary["tier"]})
     row = review_row(
         context,
         {**state, "consensus": summary},
@@ -120,7 +123,16 @@ def review_row(
     ordinal: int,
     worth: Worth | None = None,
 ) -> dict[str, Any]:
-    """A review of the candidates shown. An interrupt opens with its checkpoint; an audit waits at once."""
+    """The row of a review of the candidates shown. An interrupt is `opening` until its checkpoint is written;
+    an audit waits at once.
+
+    Args:
+        kind: `interrupt` or `audit`.
+        reasons: why a person is asked, each with a code and a text.
+        rule: what decided that one is asked.
+        ordinal: the number of the review within the item's attempt.
+        worth: what a decision is worth, which gives its place in the queue; None for audits.
+    """
     shown = state["shown"]
     summary = (state.get("consensus") or {}) if context.recipe.has_panel else {}
     # An answer to another request is another question, even where the answer's text is the same.
@@ -171,5 +183,5 @@ def _place(rule: str, review_id: str, worth: Worth | None, drawn: int) -> float:
 
 
 def thread_id(item_id: str, attempt: int) -> str:
-    """One LangGraph thread per attempt of an item."""
+    """The id of an item's LangGraph thread: one per attempt."""
     return f"{item_id}:{attempt}"

@@ -16,7 +16,8 @@ from solon.store.tables.work import Critique
 
 
 async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `revise`, or `draft` (bounded) where every candidate is unusable, then `finish`.
+    """Let the critic read every candidate. Next: `revise`, `judge`, or `draft` (bounded) where every candidate
+    is unusable, then `finish`.
 
     What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
     """
@@ -26,7 +27,7 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
         return {"next": "judge"}
     if context.judged_elsewhere(round_) or (round_ == 0 and context.item.carried):
         return {"next": "judge"}  # they were criticised and mended when they were made
-    found = await asyncio.gather(
+    critiques = await asyncio.gather(
         *(
             critic.critique(
                 context.case,
@@ -39,7 +40,7 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
         )
     )
     findings: dict[str, dict[str, str]] = {}
-    for ordinal, (candidate, made) in enumerate(zip(live, found, strict=True)):
+    for ordinal, (candidate, criticism) in enumerate(zip(live, critiques, strict=True)):
         context.add(
             Critique,
             {
@@ -47,17 +48,17 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
                 "item_id": context.item.id,
                 "attempt": context.item.attempt,
                 "candidate_id": candidate,
-                "text_id": context.add_text(made.as_json()),
-                "call_id": made.outcome.call_id,
-                "worst": made.worst,
-                "principles": made.principles,
-                "abstained": made.abstained or None,
+                "text_id": context.add_text(criticism.as_json()),
+                "call_id": criticism.outcome.call_id,
+                "worst": criticism.worst,
+                "principles": criticism.principles,
+                "abstained": criticism.abstained or None,
                 "created_at": clock.now(),
             },
         )
-        if not made.abstained:
-            context.remember_critique(candidate, made.worst, made.principles)
-        findings[candidate] = {"worst": made.worst, "text": context.add_text(made.as_text())}
+        if not criticism.abstained:
+            context.remember_critique(candidate, criticism.worst, criticism.principles)
+        findings[candidate] = {"worst": criticism.worst, "text": context.add_text(criticism.as_text())}
     await context.commit()
     if all(entry["worst"] == "fatal" for entry in findings.values()):
         return await _all_poor(context, round_, [context.text(e["text"]) for e in findings.values()])
@@ -78,7 +79,8 @@ async def _all_poor(context: ItemContext, round_: int, findings: list[str]) -> d
 
 
 async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Revise the candidates with major findings; a revision that is no better than nothing leaves the draft."""
+    """Revise the candidates with major findings. Next: `judge`. Where a revision is unusable or repeats a
+    candidate, the draft stays."""
     context = runtime.context
     round_, live = state["round"], list(state["candidates"])
     mend = state["mend"]
@@ -96,10 +98,10 @@ async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
         )
     )
     texts = {context.answer(candidate).strip() for candidate in live}
-    for candidate, made in zip(mend, revisions, strict=True):
-        if not made.ok or made.text in texts:
+    for candidate, revision in zip(mend, revisions, strict=True):
+        if not revision.ok or revision.text in texts:
             continue
-        texts.add(made.text)
+        texts.add(revision.text)
         place = live.index(candidate)
         own_prompt = context.candidate(candidate).prompt_text_id
         live[place] = context.add_candidate(
@@ -107,11 +109,11 @@ async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             place,
             round=round_,
             kind="revision",
-            text=made.text,
+            text=revision.text,
             prompt=context.text(own_prompt) if own_prompt else "",
-            author=made.author,
+            author=revision.author,
             parent_id=candidate,
-            call_id=made.outcome.call_id,
+            call_id=revision.outcome.call_id,
         )
     await context.commit()
     return {"candidates": live, "mend": {}, "next": "judge"}

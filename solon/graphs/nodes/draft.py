@@ -14,22 +14,23 @@ from solon.store.records.overview import UNJUDGED
 
 
 async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `critique`, `draft` again (bounded) or `finish` where too few usable candidates came out."""
+    """Draft the candidates of a round. Next: `critique`; `draft` again (bounded) or `finish` where too few
+    usable candidates came out."""
     context = runtime.context
     round_ = state.get("round", 0)
-    given = _given(context, round_)
-    missing = max(0, context.recipe.drafts(context.case.config) - len(given))
-    if len(given) >= context.recipe.shown:
+    given_ids = _given(context, round_)
+    missing = max(0, context.recipe.drafts(context.case.config) - len(given_ids))
+    if len(given_ids) >= context.recipe.shown:
         missing = 0
     guidance = context.text(state.get("guidance"))
     findings = context.text(state.get("findings"))
     drafts = await asyncio.gather(
         *(
             context.recipe.generate(context.case, index, round=round_, guidance=guidance, findings=findings)
-            for index in range(len(given), len(given) + missing)
+            for index in range(len(given_ids), len(given_ids) + missing)
         )
     )
-    usable, problems = await _add_drafts(context, drafts, round_, given)
+    usable, problems = await _add_drafts(context, drafts, round_, given_ids)
     await context.commit()
     update: dict[str, Any] = {
         "round": round_,
@@ -84,26 +85,26 @@ async def _add_drafts(
     usable = list(given)
     seen = {context.answer(candidate).strip() for candidate in given}
     problems: dict[str, int] = {}
-    for ordinal, made in enumerate(drafts, start=len(given)):
-        problem = made.problem or ("identical" if not made.prompt and made.text in seen else "")
+    for ordinal, written in enumerate(drafts, start=len(given)):
+        problem = written.problem or ("identical" if not written.prompt and written.text in seen else "")
         candidate_id = context.row_id("draft", f"{round_}.{ordinal}")
-        problem = problem or await context.recipe.refuse(context, candidate_id, made)
+        problem = problem or await context.recipe.refuse(context, candidate_id, written)
         if problem:
             problems[problem] = problems.get(problem, 0) + 1
-        if not made.text:
+        if not written.text:
             continue
         candidate = context.add_candidate(
             "draft",
             ordinal,
             round=round_,
             kind=problem or "draft",
-            text=made.text,
-            prompt=made.prompt,
-            author=made.author,
-            call_id=made.outcome.call_id,
+            text=written.text,
+            prompt=written.prompt,
+            author=written.author,
+            call_id=written.outcome.call_id,
         )
         if not problem:
-            seen.add(made.text)
+            seen.add(written.text)
             usable.append(candidate)
     return usable, problems
 
@@ -112,9 +113,9 @@ _TOO_LONG = "the request and max_tokens together do not fit the model's context"
 
 
 def _too_few(context: ItemContext, round_: int, problems: dict[str, int]) -> dict[str, Any]:
-    told = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items()))
+    counts = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items()))
     if problems.get("too_long"):
-        return {"next": "finish", "outcome": "failed", "reason": f"too_long: {told}; {_TOO_LONG}"}
+        return {"next": "finish", "outcome": "failed", "reason": f"too_long: {counts}; {_TOO_LONG}"}
     if round_ < context.case.config.routing.max_redrafts:
         return {"round": round_ + 1, "next": "draft"}
-    return {"next": "finish", "outcome": "rejected", "reason": f"{UNJUDGED[0]}: {told}"}
+    return {"next": "finish", "outcome": "rejected", "reason": f"{UNJUDGED[0]}: {counts}"}

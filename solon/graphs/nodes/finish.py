@@ -27,14 +27,15 @@ AUDIT_ORDINAL = -1
 
 
 async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """The end of every item: accepted with a record, rejected or failed with a reason."""
+    """End the item: accepted with a record, rejected or failed with a reason, all written in one
+    transaction."""
     context = runtime.context
     route = state.get("route") or "consensus"
     record = _record(context, state, route) if state["outcome"] == "accepted" else None
     item, outcome, reason = context.item, state["outcome"], state.get("reason")
     audit = _audit(context, state) if record is not None and route != "decided" else None
     asked = read_target(context.case.config.routing.target).audited_by
-    made: list[tuple[type, Row]] = [(Record, record)] if record is not None else []
+    rows: list[tuple[type, Row]] = [(Record, record)] if record is not None else []
 
     def end(connection: Connection) -> None:
         if set_state(connection, item.id, item.attempt, outcome, route=route, reason=reason):
@@ -43,7 +44,7 @@ async def finish(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             insert_audit(connection, audit, asked)
 
     # The record, the final state and the decision that it names in one transaction; the same end again changes nothing.
-    await context.store.writer.run(end, made, item.claim)
+    await context.store.writer.run(end, rows, item.claim)
     context.case.caller.journal.check()
     return {"record": record["id"] if record else None, "next": "end", "route": route}
 

@@ -18,7 +18,7 @@ from solon.store.tables.work import Verdict as VerdictRow
 
 
 async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `consensus`, which weighs the verdicts on the candidates shown."""
+    """Put the candidates shown before the panel. Next: `consensus`, which weighs the verdicts."""
     context = runtime.context
     live = state["candidates"]
     tried = state.get("pairs", 0)
@@ -42,7 +42,7 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
 
 
 async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
-    """The panel's verdicts on two candidates."""
+    """The panel's verdicts on two candidates, in both orders, by as many tiers as it takes."""
     a, b = (context.answer(candidate) for candidate in shown)
     known = context.precedents(*shown).text
     return await _ask_tiers(
@@ -55,7 +55,7 @@ async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair
 
 
 async def judge_single(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
-    """The panel's scores of one candidate."""
+    """The panel's scores of one candidate on the rubric, by as many tiers as it takes."""
     answer, prompt = context.answer(shown[0]), context.prompt(shown[0])
     known = context.precedents(*shown).text
     return await _ask_tiers(
@@ -74,13 +74,13 @@ async def _ask_tiers(
 
     Every call is journalled as any other, so that an item replayed asks the same tiers and pays for none again.
     """
-    found = await ask(0)
+    verdicts = await ask(0)
     for tier in range(max(context.case.config.tiers)):
-        so_far = context.weigh(found, shown)
+        so_far = context.weigh(verdicts, shown)
         if stops_here(so_far, context.case.config.routing, stand(context.item.pilot, context.cuts, tier)):
             break
-        found += await ask(tier + 1)
-    return found
+        verdicts += await ask(tier + 1)
+    return verdicts
 
 
 async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list[str]:
@@ -89,8 +89,10 @@ async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list
 
     async def mean_score(ordinal: int, candidate: str) -> float:
         answer, prompt = context.answer(candidate), context.prompt(candidate)
-        given = await judges.score(context.case, answer, prompt=prompt, round=round_, ordinal=ordinal, tier=0)
-        means = [judges.weighted_mean(v.scores, weights) for v in given if v.scores]
+        verdicts = await judges.score(
+            context.case, answer, prompt=prompt, round=round_, ordinal=ordinal, tier=0
+        )
+        means = [judges.weighted_mean(v.scores, weights) for v in verdicts if v.scores]
         return sum(means) / len(means) if means else 0.0
 
     scores = await asyncio.gather(*(mean_score(i, c) for i, c in enumerate(live)))

@@ -20,13 +20,14 @@ from solon.store.tables.work import Resolution as ResolutionRow
 
 
 async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `consensus` again, with the resolver's vote where it cited a rule."""
+    """Ask the resolver about a split panel. Next: `consensus` again, with the resolver's vote where it cited a
+    rule."""
     context = runtime.context
     round_, pair = state["round"], state.get("pairs", 0)
     a, b = (context.answer(candidate) for candidate in state["shown"])
     reasons = await _hear_both_sides(context, state, a, b)
     known = context.precedents(*state["shown"])
-    found = await ask_resolver(
+    resolution = await ask_resolver(
         context.case,
         a,
         b,
@@ -37,14 +38,17 @@ async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, 
         precedents=known.text,
         precedent_ids=known.ids,
     )
-    _store(context, state, found)
+    _store(context, state, resolution)
     await context.commit()
     votes = list(state["verdicts"])
-    if found.favours:
+    if resolution.favours:
         voter = context.case.caller.voter(context.case.config.resolver.model)
-        votes.append(Verdict(judge=voter, seat=RESOLVER, outcome=found.favours).to_state())
-    told = found.handed_over or f"the resolver favours {found.favours} by {', '.join(found.cites)}"
-    resolved = {"favours": found.favours, "cites": list(found.cites), "told": told}
+        votes.append(Verdict(judge=voter, seat=RESOLVER, outcome=resolution.favours).to_state())
+    summary = (
+        resolution.handed_over
+        or f"the resolver favours {resolution.favours} by {', '.join(resolution.cites)}"
+    )
+    resolved = {"favours": resolution.favours, "cites": list(resolution.cites), "told": summary}
     return {"verdicts": votes, "resolved": resolved, "next": "consensus"}
 
 

@@ -12,7 +12,8 @@ from solon.store.reviewing.review_rows import VOTES
 
 
 async def settle(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Next: `finish`, `judge` (the next two candidates) or `draft` (with the expert's guidance)."""
+    """Apply an expert's decision. Next: `finish`, `judge` (the next two candidates) or `draft` (with the
+    expert's guidance)."""
     context = runtime.context
     decision = state["decision"] or {}
     choice = decision["choice"]

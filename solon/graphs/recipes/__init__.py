@@ -21,10 +21,10 @@ __all__ = ["NAMES", "Recipe", "build_graph", "get_recipe"]
 
 
 def get_recipe(name: str) -> Recipe:
-    """A recipe by name.
+    """The recipe of a name.
 
     Raises:
-        UsageError: naming the recipes that there are.
+        UsageError: there is none; names the recipes that there are.
     """
     if name not in NAMES:
         raise UsageError(f"there is no recipe {name!r}", next_step=f"recipes: {', '.join(NAMES)}")

@@ -16,7 +16,8 @@ from solon.responses import LABEL, label_schema, model_of
 
 
 class Label(Recipe):
-    """Labels by people: no model drafts, criticises or votes, so nothing is accepted without a decision."""
+    """The recipe of labels by people: no model drafts, criticises or votes, so nothing is accepted without a
+    decision."""
 
     name = "label"
     shown = 1
@@ -26,6 +27,11 @@ class Label(Recipe):
     has_panel = False
 
     def asks(self, config: Config) -> str:
+        """The form that is configured, or the schema of the configured labels.
+
+        Raises:
+            ConfigError: neither labels nor a form are configured, or the form cannot be used.
+        """
         asked = config.label.form or label_schema(config.label.labels)
         if not config.label.form and not config.label.labels:
             raise ConfigError(
@@ -39,18 +45,23 @@ class Label(Recipe):
         return responses[:1] or [{"text": case.input or case.prompt, "source": "seed"}]
 
     def drafts(self, config: Config) -> int:
+        """None: the text to label is given."""
         return 0
 
     async def generate(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """Never called, since nothing is drafted; raises `InternalError`."""
         raise InternalError("nothing is drafted for a label")
 
     async def judge(self, context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
+        """No verdicts, since there is no panel."""
         return []
 
     def accept(self, best: str, state: ItemState, rule: str) -> dict[str, Any]:
+        """Rejected: without a person nobody gave a label."""
         return {"outcome": "rejected", "reason": "nobody gave a label", "route": machine_route(state)}
 
     def choose(self, state: ItemState, decision: dict[str, Any] | None) -> tuple[str | None, str | None, str]:
+        """The labelled text, and nothing rejected."""
         return state["shown"][0], None, "label"
 
 
