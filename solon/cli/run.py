@@ -78,6 +78,10 @@ def run(
         int | None,
         typer.Option(min=1, metavar="N", help="Take the first N good seeds; go on later without it."),
     ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(metavar="POLICY", help="In place of [routing] policy: who asks people, and when."),
+    ] = None,
     concurrency: ConcurrencyOption = None,
     new_run: Annotated[
         bool, typer.Option("--new-run", help="Begin a new run even where there is one over these seeds.")
@@ -103,6 +107,7 @@ def run(
     Example: solon run preference --seeds seeds.jsonl --limit 20 --max-calls 500
     """
     overrides = {
+        "routing.policy": policy,
         "run.concurrency": concurrency,
         "limits.cost": max_cost,
         "limits.tokens": max_tokens,

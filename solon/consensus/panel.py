@@ -67,7 +67,8 @@ class Consensus:
 
     ``posterior`` sums to 1. ``margin``: best minus second. ``confidence``: calibrated probability that
     an expert would agree with ``best``; the posterior itself while nothing is calibrated. ``votes``
-    counts them by outcome. ``split``: two voters, or two orders of one voter, point to different outcomes.
+    counts them by outcome. ``split``: two voters, or two orders of one voter, point to different outcomes. ``judges``
+    voted, ``swapped`` of them on both orders of the answers, and ``turned`` of those changed sides with the order.
     """
 
     posterior: dict[str, float]
@@ -77,6 +78,9 @@ class Consensus:
     signals: dict[str, float]
     votes: dict[str, int]
     split: bool
+    judges: int = 0
+    swapped: int = 0
+    turned: int = 0
 
 
 def channel_of(judge: str, seat: str, order: str) -> str:
@@ -195,6 +199,7 @@ def judge_item(
     if against:
         signals["critic_against"] = critic_against(against, outcomes[order[0]])
     signals["model_change"] = _model_change(voters, posterior)
+    judges, swapped, turned = _count_seats(heard.samples)
     return Consensus(
         posterior=dict(zip(outcomes, posterior, strict=True)),
         best=outcomes[order[0]],
@@ -203,7 +208,21 @@ def judge_item(
         signals=signals,
         votes=heard.votes,
         split=split,
+        judges=judges,
+        swapped=swapped,
+        turned=turned,
     )
+
+
+def _count_seats(samples: Mapping[tuple[str, str, str], list[list[float]]]) -> tuple[int, int, int]:
+    """Seats of the panel that voted, those asked in both orders, and those of them that changed sides."""
+    sides: dict[tuple[str, str], list[int]] = {}
+    for (judge, seat, _), shares in samples.items():
+        sides.setdefault((judge, seat), []).append(
+            _side([sum(column) for column in zip(*shares, strict=True)])
+        )
+    swapped = [seen for seen in sides.values() if len(seen) > 1]
+    return len(sides), len(swapped), sum(len(set(seen) - {-1}) > 1 for seen in swapped)
 
 
 def critic_against(against: Mapping[str, float], best: str) -> float:
