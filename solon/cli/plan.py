@@ -60,7 +60,7 @@ def plan(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say whether the experts' time is enough, and estimate calls, tokens, money, hours and the share of items they see.
+    """Say whether the experts' time is enough, and estimate calls, tokens, money, hours and the share of items seen.
 
     In all and for each specialty and language. Calls no model.
 

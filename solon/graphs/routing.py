@@ -164,6 +164,7 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
         told = "does not keep to one side" if consensus.judges == 1 else "disagree"
         found.append({"code": "split", "text": f"the {judges} {told} ({sides}){steady}"})
     else:
+        told = "is of one mind" if consensus.judges == 1 else "agree"
         found.append({"code": "agree", "text": f"the {judges} {told} ({sides})"})
     found.append(
         {
@@ -175,11 +176,10 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
     )
     share = signals.get("flips", 0.0)
     if consensus.turned or share > 0:
-        turned = (
-            f"{_COUNTS.get(consensus.turned, consensus.turned)} of the {_count('judge', consensus.swapped)}"
+        text = (
+            f"{_who_turned(consensus.turned, consensus.swapped)} changed sides when the answers were swapped"
         )
-        who = f"{turned} changed sides" if consensus.turned else "taken together the judges changed sides"
-        found.append({"code": "flips", "text": f"{who} when the answers were swapped", "value": share})
+        found.append({"code": "flips", "text": text, "value": share})
     if signals.get("critic_against", 0.0) > 0:
         held = signals["critic_against"]
         told = f"the critic holds more against {consensus.best} than against the rest"
