@@ -105,10 +105,11 @@ def spell_queue(queue: dict[str, Any]) -> str:
     """The queue of a run in a sentence: how much, why, and what a budget leaves of it."""
     kinds = ", ".join(f"{told['reviews']} {kind}" for kind, told in queue["by_kind"].items())
     left = queue["left_by_budget"]
+    some = f"leaves {left['reviews']}, about {left['minutes']:.0f} minutes"
     return (
         f"{queue['reviews']} reviews ({kinds}), about {queue['minutes']:.0f} minutes "
-        f"({'measured' if queue['measured'] else 'assumed'}); a budget of {queue['budget']} leaves "
-        f"{left['reviews']}, about {left['minutes']:.0f} minutes"
+        f"({'measured' if queue['measured'] else 'assumed'}); a budget of {queue['budget']} "
+        f"{some if left['reviews'] else 'covers them'}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -48,7 +48,7 @@ def sum_queue(
     measured = review_seconds(connection, recipe)
     scale = measured.mean / assumed_seconds if measured is not None else 1.0
     counts: Counter[str] = Counter()
-    minutes: Counter[str] = Counter()
+    minutes: defaultdict[str, float] = defaultdict(float)
     for kind, rule, number, taken in grouped:
         counts[kind_told(kind, rule)] += int(number)
         minutes[kind_told(kind, rule)] += float(taken) * scale
