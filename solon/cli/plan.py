@@ -27,6 +27,10 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
+    recipe: Annotated[
+        str | None, typer.Argument(help="preference or instruction; default: preference.")
+    ] = None,
+    *,
     experts: Annotated[int, typer.Option("--experts", min=0, metavar="K", help="People who answer reviews.")],
     minutes: Annotated[
         float, typer.Option("--minutes", min=0, metavar="M", help="Minutes a day that each of them gives.")
@@ -48,7 +52,7 @@ def plan(
             "--max-cost", min=0, help="Say whether the cost stays within; every price must be known."
         ),
     ] = None,
-    recipe: Annotated[str, typer.Option("--recipe", help="preference or instruction.")] = "preference",
+    named: Annotated[str | None, typer.Option("--recipe", hidden=True)] = None,
     words: Annotated[
         float | None,
         typer.Option("--words", min=1, metavar="N", help="Mean words of a seed, if you know it."),
@@ -57,12 +61,13 @@ def plan(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Estimate calls, tokens, money, hours and the share of items that the experts can see, in all and for each
-    specialty and language. Calls no model.
+    """Say whether the experts' time is enough, and estimate calls, tokens, money, hours and the share of items seen.
+
+    In all and for each specialty and language. Calls no model.
 
     From word counts and reading speed at first; from what runs of the same panel took, where there are some.
 
-    Example: solon plan --items 20000 --experts 12 --minutes 30 --days 20
+    Example: solon plan preference --items 20000 --experts 12 --minutes 30 --days 20
     """
     from solon.operations.planning import make_plan
     from solon.project import Project
@@ -81,7 +86,7 @@ def plan(
             experts=experts,
             minutes=minutes,
             days=days,
-            recipe=recipe,
+            recipe=recipe or named or "preference",
             words=words,
             store=home.store if isinstance(home, Project) else None,
             groups=groups,
@@ -122,11 +127,15 @@ def _read_groups(seeds: Path, config: Config, items: int | None) -> list[SeedGro
 
 
 def print_plan(made: Plan) -> None:
-    """Print a plan, one line a figure: low / likely / high, and where it comes from."""
+    """Print a plan: its answer in a sentence, a line a figure (low, likely, high, whence), and ways out."""
     from rich.table import Table
+    from rich.text import Text
 
     out = console()
-    out.print(clean(f"{made.items} items, recipe {made.recipe}, policy {made.policy}"), style="bold")
+    out.print(clean(made.sentence), style="bold")
+    out.print(
+        clean(f"{made.items} items, recipe {made.recipe}, policy {made.policy}"),
+    )
     rows = [
         ("model calls", made.calls, 0),
         ("tokens", made.tokens, 0),
@@ -158,8 +167,10 @@ def print_plan(made: Plan) -> None:
             names = (clean(group.specialty or "-"), clean(group.lang or "-"), str(group.items))
             table.add_row(*names, wanted, seconds, f"{group.expert_hours:.1f}", seen, group.enough)
         out.print(table)
-    answers = {"yes": "enough", "no": "not enough", "cannot tell": "perhaps enough: the ranges overlap"}
-    out.print(f"  the experts' time is {answers[made.enough]} for what the policy asks")
+    for number, way in enumerate(made.ways_out, start=1):
+        out.print(clean(f"\n{number}. {way.what}:\n"), highlight=False)
+        for line in way.paste.splitlines():
+            out.print(Text(f"    {line}"), soft_wrap=True)
 
 
 def _spell(found: Range, digits: int) -> str:

@@ -61,10 +61,13 @@ def list_reviews(
     from rich.table import Table
 
     with_why = any(review.reasons for review in found)  # whoever answers by a token reads blind
-    table = Table("review", "recipe", "prompt", *(["why"] if with_why else []), box=None)
+    with_kind = any(review.kind for review in found)  # leads are told
+    optional = [*(["kind"] if with_kind else []), "prompt", *(["why"] if with_why else [])]
+    table = Table("review", "recipe", *optional, box=None)
     for review in found:
+        kind = [review.kind or ""] if with_kind else []
         why = [shorten("; ".join(review.reasons), 70)] if with_why else []
-        table.add_row(review.id, review.recipe, shorten(review.prompt, 50), *why)
+        table.add_row(review.id, review.recipe, *kind, shorten(review.prompt, 50), *why)
     console().print(table)
     say(f"look at one: solon review show {found[0].id}")
 

@@ -79,6 +79,10 @@ def run(
         int | None,
         typer.Option(min=1, metavar="N", help="Take the first N good seeds; go on later without it."),
     ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(metavar="POLICY", help="In place of [routing] policy: who asks people, and when."),
+    ] = None,
     concurrency: ConcurrencyOption = None,
     new_run: Annotated[
         bool, typer.Option("--new-run", help="Begin a new run even where there is one over these seeds.")
@@ -104,6 +108,7 @@ def run(
     Example: solon run preference --seeds seeds.jsonl --limit 20 --max-calls 500
     """
     overrides = {
+        "routing.policy": policy,
         "run.concurrency": concurrency,
         "limits.cost": max_cost,
         "limits.tokens": max_tokens,
@@ -206,6 +211,12 @@ def resume(
 
 def status(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run's id; default: all runs.")] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Say what N answers would leave of the queue; default: [routing] budget."
+        ),
+    ] = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -220,7 +231,7 @@ def status(
     with open_project(store, config) as project:
         with project.store.connect() as connection:
             rows = [find_run(connection, run)] if run else all_runs(connection)
-        summaries = [project.summarize(row.id) for row in rows]
+        summaries = [project.summarize(row.id, budget=budget) for row in rows]
         reasons = {row.id: failure_reasons(project.store, row.id) for row in rows}
         url = project.store.url
     if json:
@@ -263,6 +274,8 @@ def finish(project: Project, summary: RunSummary, json: bool, store: str | None)
 
 def print_summary(summary: RunSummary, *, title: str) -> None:
     """Print the summary of a run: counts that add up, spending, and what to look at."""
+    from solon.workspace.views import spell_queue
+
     out = console()
     out.print(clean(title), style="bold")
     provisional = f" ({summary.provisional} provisional)" if summary.provisional else ""
@@ -284,6 +297,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
         f"  {summary.model_calls} model calls, {summary.input_tokens} + {summary.output_tokens} tokens, {cost}, "
         f"{spell_seconds(summary.seconds)} of work"
     )
+    if summary.queue is not None:
+        out.print(clean(f"  queue: {spell_queue(summary.queue)}"))
     for line in spell_trust(summary):
         out.print(clean(f"  {line}"))
     if summary.bad_rows:

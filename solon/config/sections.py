@@ -353,6 +353,11 @@ class PrivacyConfig(Section):
         """Whether the seeds may name people: then they are scanned, and errors repeat no words of theirs."""
         return self.class_ != "synthetic"
 
+    @property
+    def chosen(self) -> bool:
+        """Did somebody choose the class, be it the default's?"""
+        return "class_" in self.model_fields_set
+
 
 class PlanConfig(Section):
     """What `solon plan` takes the seeds and people for, where `--seeds` and experts do not say it."""

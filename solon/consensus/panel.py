@@ -82,6 +82,9 @@ class Consensus:
         signals: what else the votes tell, by name, see ``judge_item``.
         votes: number of votes by outcome, with ``tie`` and ``abstain``.
         split: True where two voters, or two orders of one voter, point to different outcomes.
+        judges: seats of the panel that voted.
+        swapped: those of them that saw the answers in both orders.
+        turned: those of them that changed sides with the order.
     """
 
     posterior: dict[str, float]
@@ -91,6 +94,9 @@ class Consensus:
     signals: dict[str, float]
     votes: dict[str, int]
     split: bool
+    judges: int = 0
+    swapped: int = 0
+    turned: int = 0
 
 
 def channel_of(judge: str, seat: str, order: str) -> str:
@@ -213,6 +219,7 @@ def judge_item(
     if against:
         signals["critic_against"] = critic_against(against, outcomes[order[0]])
     signals["model_change"] = _model_change(voters, posterior)
+    judges, swapped, turned = _count_seats(heard.samples)
     return Consensus(
         posterior=dict(zip(outcomes, posterior, strict=True)),
         best=outcomes[order[0]],
@@ -221,7 +228,21 @@ def judge_item(
         signals=signals,
         votes=heard.votes,
         split=split,
+        judges=judges,
+        swapped=swapped,
+        turned=turned,
     )
+
+
+def _count_seats(samples: Mapping[tuple[str, str, str], list[list[float]]]) -> tuple[int, int, int]:
+    """Seats of the panel that voted, those asked in both orders, and those of them that changed sides."""
+    sides: dict[tuple[str, str], list[int]] = {}
+    for (judge, seat, _), shares in samples.items():
+        sides.setdefault((judge, seat), []).append(
+            _side([sum(column) for column in zip(*shares, strict=True)])
+        )
+    swapped = [seen for seen in sides.values() if len(seen) > 1]
+    return len(sides), len(swapped), sum(len(set(seen) - {-1}) > 1 for seen in swapped)
 
 
 def critic_against(against: Mapping[str, float], best: str) -> float:

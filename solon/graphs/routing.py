@@ -131,17 +131,32 @@ def _confident(
         return "disagreement", not consensus.split, ()
     if routing.policy in ("pilot", "certified") and standing.threshold is not None:
         confident = consensus.confidence >= standing.threshold
-        relation = ">=" if confident else "<"
         never = standing.threshold == NEVER
-        limit = "any cut: this tier accepts nothing by" if never else f"{standing.threshold:.3f} of"
+        needed = "nothing is accepted at this tier" if never else f"needed {standing.threshold:.3f}"
         reason = {
             "code": "certified",
-            "text": f"confidence {consensus.confidence:.3f} {relation} {limit} the certificate",
+            "text": f"confidence {consensus.confidence:.3f}; by the certificate {needed}",
             "value": round(consensus.confidence, 4),
             "limit": None if never else standing.threshold,
         }
         return "certified", confident, (reason,)
     return "threshold", consensus.margin >= routing.threshold, ()
+
+
+_COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+
+
+def _count(noun: str, number: int) -> str:
+    """`two judges`; of one, the noun alone, and where nobody counted, the plural."""
+    return noun if number == 1 else f"{_COUNTS.get(number, number)} {noun}s" if number else f"{noun}s"
+
+
+def _who_turned(turned: int, swapped: int) -> str:
+    if not turned:
+        return "taken together the judges"
+    if turned < swapped:
+        return f"{_COUNTS.get(turned, turned)} of the {_count('judge', swapped)}"
+    return "both judges" if swapped == 2 else f"the {_count('judge', swapped)}"
 
 
 def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
@@ -152,34 +167,33 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
     cast = {side: n for side, n in votes.items() if n and side != "abstain"}
     if not cast:
         return [{"code": "no_verdict", "text": "no judge gave a verdict"}]
-    counts = ":".join(str(n) for n in cast.values())
     sides = ", ".join(f"{n} for {side}" for side, n in cast.items())
+    judges = _count("judge", consensus.judges)
     if consensus.split or len(cast) > 1:  # two personas of one model are one voter, and yet of two minds
-        reasons.append({"code": "split", "text": f"judges split {counts} over both orders ({sides})"})
+        steady = "; each is steady under a swap" if consensus.swapped and not consensus.turned else ""
+        told = "does not keep to one side" if consensus.judges == 1 else "disagree"
+        reasons.append({"code": "split", "text": f"the {judges} {told} ({sides}){steady}"})
     else:
-        reasons.append({"code": "agree", "text": f"judges agree over both orders ({sides})"})
-    relation = "<" if consensus.margin < threshold else ">="
+        told = "is of one mind" if consensus.judges == 1 else "agree"
+        reasons.append({"code": "agree", "text": f"the {judges} {told} ({sides})"})
     reasons.append(
         {
             "code": "margin",
-            "text": f"margin {consensus.margin:.2f} {relation} {threshold:.2f}",
+            "text": f"margin {consensus.margin:.2f}, needed {threshold:.2f}",
             "value": round(consensus.margin, 4),
             "limit": threshold,
         }
     )
-    if signals.get("flips", 0.0) > 0:
-        share = signals["flips"]
-        reasons.append(
-            {
-                "code": "flips",
-                "text": f"{share:.0%} of the judges change sides with the order",
-                "value": share,
-            }
+    share = signals.get("flips", 0.0)
+    if consensus.turned or share > 0:
+        text = (
+            f"{_who_turned(consensus.turned, consensus.swapped)} changed sides when the answers were swapped"
         )
+        reasons.append({"code": "flips", "text": text, "value": share})
     if signals.get("critic_against", 0.0) > 0:
         held = signals["critic_against"]
-        text = f"the critic holds more against {consensus.best} than against the rest"
-        reasons.append({"code": "critic", "text": f"{text} (by {held:.2f} of 1)", "value": round(held, 4)})
+        told = f"the critic holds more against {consensus.best} than against the rest"
+        reasons.append({"code": "critic", "text": told, "value": round(held, 4)})
     if votes.get("abstain"):
         reasons.append(
             {

@@ -74,7 +74,9 @@ def _as_seen(text: str, review: ReviewRow, place: dict[str, int]) -> str:
     if len(review.candidates) != 2:
         return text
     numbers = {letter: place[name] for letter, name in zip("AB", review.candidates, strict=True)}
-    return re.sub(r"\b(for|favours|prefers) ([AB])\b", lambda m: f"{m[1]} answer {numbers[m[2]]}", text)
+    return re.sub(
+        r"\b(for|favours|prefers|against) ([AB])\b", lambda m: f"{m[1]} answer {numbers[m[2]]}", text
+    )
 
 
 def _handed_over(connection: Connection, review: ReviewRow) -> list[str]:

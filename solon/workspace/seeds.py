@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.config import Config
 from solon.config.sections import GIVEN
-from solon.errors import SeedError, UsageError
+from solon.errors import ConfigError, SeedError, UsageError
 from solon.formats.dataset_folders import list_data_files
 from solon.formats.seed_files import BadRow
 from solon.formats.seed_rows import SeedRow
@@ -51,14 +51,33 @@ def as_rows(seeds: Seeds) -> Seeds:
 
 
 def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
-    """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns."""
+    """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns.
+
+    Raises:
+        ConfigError: while they are read: a seed says whom it is about, and nobody has chosen the class of the seeds.
+    """
     section = config.seeds
     seeds = as_rows(seeds)
     if isinstance(seeds, str | Path):
         rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars, split=section.split)
     else:
         rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
+    if not config.privacy.chosen:
+        name = str(seeds) if isinstance(seeds, str | Path) else "the rows"
+        return (_about_nobody(row, name) for row in rows)
     return map(_without_values, rows) if config.privacy.guarded else iter(rows)
+
+
+def _about_nobody(row: SeedRow | BadRow, name: str) -> SeedRow | BadRow:
+    if isinstance(row, SeedRow) and row.subject is not None:
+        raise ConfigError(
+            f"{name}: line {row.line} has a `subject`, so seeds are about people, and [privacy] class was left at its "
+            "default, synthetic",
+            next_step='choose, and write it into solon.toml: [privacy] and below it class = "personal" (calls go to '
+            'allowed hosts only), "deidentified" (names are gone; seeds are scanned) or "synthetic" (the people are '
+            "invented)",
+        )
+    return row
 
 
 def without_values(config: Config, rows: Iterable[BadRow]) -> list[BadRow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +14,12 @@ from solon.display.notebook import card, passage, side_by_side, spell_cell, tabl
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.config.sections import PrivacyConfig
+    from solon.store.database.engine import Connection
     from solon.store.database.store import Store
     from solon.store.reviewing.review_rows import ReviewRow
+    from solon.store.runs.run_row import RunRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,11 @@ class RunSummary:
     random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
     whether they still pay (`stop`, `why`), as of the newest consensus version. `earlier_runs`: of `resume`, how many
     decisions on items of earlier runs were applied too, by run; None where none was looked for. `notes`: what to know
-    of the models that were asked.
+    of the models that were asked and of the seeds.
+
+    `queue`: what waits for people, audits and second opinions included: `reviews`, `minutes` (`measured` or assumed),
+    the same `by_kind`, and as `left_by_budget` what is left when the first `budget` of them are answered; None where
+    nothing waits.
     """
 
     run_id: str
@@ -68,6 +76,7 @@ class RunSummary:
     earlier_runs: dict[str, int] | None = None
     notes: tuple[str, ...] = ()
     forgotten: int = 0
+    queue: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -83,12 +92,25 @@ class RunSummary:
             "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
             "calls": f"{self.model_calls} model calls, {self.input_tokens} + {self.output_tokens} tokens, "
             f"{'cost unknown' if self.cost is None else f'cost {self.cost:.4f}'}, {self.seconds:.1f} s of work",
+            "queue": self.queue and spell_queue(self.queue),
             "decisions to apply": self.decisions_to_apply or None,
             "not applied": self.worker and self.worker["why"],
             "stopped": self.stopped_because,
             "note": "; ".join(self.notes),
         }
         return card(f"run {self.run_id} ({self.recipe})", facts)
+
+
+def spell_queue(queue: dict[str, Any]) -> str:
+    """The queue of a run in a sentence: how much, why, and what a budget leaves of it."""
+    kinds = ", ".join(f"{told['reviews']} {kind}" for kind, told in queue["by_kind"].items())
+    left = queue["left_by_budget"]
+    some = f"leaves {left['reviews']}, about {left['minutes']:.0f} minutes"
+    return (
+        f"{queue['reviews']} reviews ({kinds}), about {queue['minutes']:.0f} minutes "
+        f"({'measured' if queue['measured'] else 'assumed'}); a budget of {queue['budget']} "
+        f"{some if left['reviews'] else 'covers them'}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +127,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review that waits, with what is needed to answer it."""
+    """A review that waits, with what is needed to answer it.
+
+    `kind`: why somebody is asked (pilot, unsure, audit, second opinion, ...); None for reviewers, to whom audits look
+    like everything else.
+    """
 
     id: str
     item_id: str
@@ -116,6 +142,7 @@ class Review:
     choices: tuple[str, ...]
     reasons: tuple[str, ...]
     state: str
+    kind: str | None = None
 
     def _repr_html_(self) -> str:
         candidates = (
@@ -127,7 +154,7 @@ class Review:
             )
             for number, candidate in enumerate(self.candidates, start=1)
         )
-        facts = {"why": "; ".join(self.reasons), "choices": ", ".join(self.choices)}
+        facts = {"kind": self.kind, "why": "; ".join(self.reasons), "choices": ", ".join(self.choices)}
         texts = [passage("request", self.prompt), *([passage("input", self.input)] if self.input else [])]
         title = f"review {self.id} ({self.recipe}, {self.state})"
         return card(title, facts, *texts, side_by_side(candidates))
@@ -208,11 +235,23 @@ def tell_way(way: dict[str, Any]) -> list[str]:
     return parts
 
 
-def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], Path]) -> RunSummary:
-    """Where a run (default: the newest) stands, read from the store."""
+def summarize(
+    store: Store,
+    run_id: str | None,
+    bad_rows_file: Callable[[str], Path],
+    config: Config,
+    budget: int | None = None,
+) -> RunSummary:
+    """Where a run (default: the newest) stands, read from the store.
+
+    Args:
+        config: this session's.
+        budget: reviews that people have time for; default: `routing.budget`.
+    """
     from solon.consensus.audit import rate_with_bound
     from solon.store.records import audits
     from solon.store.reviewing import reuse, reviews, worker_problems
+    from solon.store.reviewing.queue_figures import sum_queue
     from solon.store.runs import certificates, holds, items, runs
 
     with store.connect() as connection:
@@ -228,6 +267,9 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
         stopping = certificates.newest_stopping(connection, run.scope)
         flagged = audits.audited_unsafe(connection, run.id)
         known = audits.known_unsafe(connection, run.id)
+        notes = list(_notes_on(connection, run, used.builtin, config.privacy))
+        routing, wanted = config.routing, config.routing.review_budget if budget is None else budget
+        queue = sum_queue(connection, run.id, run.recipe, wanted, routing.review_seconds)
     rate, at_most = rate_with_bound(flagged)
     return RunSummary(
         run_id=run.id,
@@ -263,13 +305,33 @@ def summarize(store: Store, run_id: str | None, bad_rows_file: Callable[[str], P
             "known": known,
         },
         more_decisions=stopping and {"stop": stopping["stop"], "why": stopping["why"]},
-        notes=(f"{BUILTIN_NOTE}; it answered {used.builtin} of the calls",) if used.builtin else (),
+        notes=tuple(notes),
+        queue=queue,
     )
 
 
-def view_review(store: Store, row: ReviewRow, *, blind: bool = False) -> Review:
-    """A review with the texts of its request and candidates; `blind`: without what the panel says of it."""
+def _notes_on(
+    connection: Connection, run: RunRow, builtin_calls: int, privacy: PrivacyConfig
+) -> Iterator[str]:
+    """What to know of a run's models and seeds besides its figures."""
+    from solon.store.runs.runs import config_payload, has_subjects
+
+    if builtin_calls:
+        yield f"{BUILTIN_NOTE}; it answered {builtin_calls} of the calls"
+    began_as = config_payload(connection, run.config_id).get("privacy", {}).get("class", "synthetic")
+    if began_as == privacy.class_ == "synthetic" and has_subjects(connection, run.id):
+        yield "seeds have a `subject`, and [privacy] class is synthetic: they are not scanned"
+
+
+def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: bool = False) -> Review:
+    """A review with the texts of its request and candidates.
+
+    Args:
+        blind: without what the panel says of it.
+        kinds: with why somebody is asked.
+    """
     from solon.responses import choices_of
+    from solon.store.reviewing.queue_figures import kind_told
     from solon.store.runs.items import load_candidate, load_items, load_text
 
     item = load_items(store, [row.item_id])[0]
@@ -293,6 +355,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False) -> Review:
         choices=choices_of(row.response_schema),
         reasons=() if blind else tuple(reason["text"] for reason in row.reasons or ()),
         state=row.state,
+        kind=kind_told(row.kind, row.rule) if kinds else None,
     )
 
 

@@ -538,7 +538,7 @@ class Workspace:
         with self.store.connect() as connection:
             ids = [run.id for run in all_runs(connection)]
         columns = ("run_id", "recipe", "items", "accepted", "rejected", "pending_review", "failed", "queued")
-        return Listing((summarize(self.store, run_id, self.bad_rows_file) for run_id in ids), columns=columns)
+        return Listing(map(self.summarize, ids), columns=columns)
 
     def items(
         self, state: str | None = None, *, run_id: str | None = None, limit: int = 1000
@@ -614,25 +614,31 @@ class Workspace:
         assert isinstance(document, Rubric)
         return document
 
-    def summarize(self, run_id: str | None = None) -> RunSummary:
-        """Where a run (default: the newest) stands, read from the store."""
-        return summarize(self.store, run_id, self.bad_rows_file)
+    def summarize(self, run_id: str | None = None, *, budget: int | None = None) -> RunSummary:
+        """Where a run (default: the newest) stands, read from the store.
+
+        Args:
+            budget: reviews that people have time for, see `queue` of the summary; default: `routing.budget`.
+        """
+        return summarize(self.store, run_id, self.bad_rows_file, self.config, budget)
 
     def reviews(
         self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
     ) -> Listing[Review]:
         """Reviews in a state: those that wait in the order of the queue, others the oldest first. Whoever answers by
-        their token sees none of the panel's reasons, as on the page."""
+        their token sees none of the panel's reasons, as on the page; leads see of which kind each is."""
         from solon.store.reviewing.review_rows import list_reviews
         from solon.store.runs.runs import find_run
 
-        blind = self.acting_expert() is not None
+        expert = self.acting_expert()
+        blind, kinds = expert is not None, expert is None or expert.may("lead")
         with self.store.connect() as connection:
             if run_id is not None:
                 run_id = find_run(connection, run_id).id
             rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
-        shown_columns = ("id", "recipe", "prompt", "reasons", "state")
-        return Listing((view_review(self.store, row, blind=blind) for row in rows), columns=shown_columns)
+        shown_columns = ("id", "recipe", "kind", "prompt", "reasons", "state")
+        views = (view_review(self.store, row, blind=blind, kinds=kinds) for row in rows)
+        return Listing(views, columns=shown_columns)
 
     def review(self, review_id: str) -> Review:
         """One review by its id or the beginning of it; see `reviews`."""

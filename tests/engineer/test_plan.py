@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -109,6 +110,32 @@ def test_command_line(command: Any, folder: Any) -> None:
     assert "assumed from word counts" in err
     assert not (folder / "solon.db").exists()
     assert command("plan", "--items", 0, "--experts", 1, "--minutes", 1, "--days", 1)[0] == 2
+
+
+def test_the_answer_comes_first_with_three_ways_out(command: Any, folder: Any) -> None:
+    people = ("--experts", 2, "--minutes", 30, "--days", 20)
+    code, out, err = command("plan", "preference", "--items", 20000, *people)
+    assert code == 0, err
+    assert re.match(r"short by \d+\.\d times: the policy asks for [\d,]+ reviews", out)
+    blocks = re.findall(r"^    (.+)$", out, re.MULTILINE)
+    assert blocks[:2] == ["[routing]", 'policy = "budget"']
+    (budget,) = (line for line in blocks if line.startswith("budget = "))
+    days, fewer = blocks[-2].split(), blocks[-1].split()
+    assert (days[:3], fewer[:3]) == (["solon", "plan", "preference"], ["solon", "run", "preference"])
+    # each of them, pasted, is enough
+    assert command(*days[1:])[1].startswith(("likely enough", "enough"))
+    smaller = command("plan", "--recipe", "preference", "--items", int(fewer[-1]), *people)[1]
+    assert smaller.startswith(("likely enough", "enough"))
+    (folder / "solon.toml").write_text(f'[routing]\npolicy = "budget"\n{budget}\n')
+    told = json.loads(command("plan", "--items", 20000, *people, "--json")[1].splitlines()[-1])
+    assert told["sentence"].startswith(("likely enough", "enough"))
+    assert told["ways_out"] == []
+
+
+def test_nobody_to_answer_is_said_without_ways_out() -> None:
+    made = make_plan(parse_config(BASE), items=10, experts=0, minutes=0, days=0)
+    assert made.sentence.startswith("nobody has time to answer: the policy asks for ")
+    assert made.ways_out == ()
 
 
 GROUPS = [

@@ -80,13 +80,52 @@ def test_a_redraft_that_an_expert_asked_for_goes_back_to_them() -> None:
 def test_reasons_say_it_in_words_and_numbers() -> None:
     reasons = choose_route(SPLIT, RoutingConfig(policy="threshold"), can_resolve=False).reasons
     told = [reason["text"] for reason in reasons]
-    assert told[0] == "judges split 2:2 over both orders (2 for A, 2 for B)"
+    assert told[0] == "the two judges disagree (2 for A, 2 for B); each is steady under a swap"
     assert told[1].startswith("margin 0.0")
-    assert told[1].endswith("< 0.20")
+    assert told[1].endswith(", needed 0.20")
     certified = choose_route(
         WEAK, RoutingConfig(policy="certified"), Standing(threshold=0.9), can_resolve=False
     ).reasons
-    assert certified[0]["text"] == f"confidence {WEAK.confidence:.3f} < 0.900 of the certificate"
+    assert certified[0]["text"] == f"confidence {WEAK.confidence:.3f}; by the certificate needed 0.900"
+
+
+@pytest.mark.parametrize(
+    ("votes", "told"),
+    [
+        ([("m1", "AB", 0.9), ("m2", "AB", 0.9), ("m3", "AB", 0.8)], ["the three judges agree (3 for A)"]),
+        ([("m1", "AB", 0.9), ("m1", "BA", 0.9)], ["the judge is of one mind (2 for A)"]),
+        ([("m1", "AB", 0.9), ("m2", "AB", 0.1)], ["the two judges disagree (1 for A, 1 for B)"]),
+        (
+            [("m1", "AB", 0.9), ("m1", "BA", 0.1), ("m2", "AB", 0.9), ("m2", "BA", 0.9)],
+            [
+                "the two judges disagree (3 for A, 1 for B)",
+                "one of the two judges changed sides when the answers were swapped",
+            ],
+        ),
+        (
+            [("m1", "AB", 0.9), ("m1", "BA", 0.1)],
+            [
+                "the judge does not keep to one side (1 for A, 1 for B)",
+                "the judge changed sides when the answers were swapped",
+            ],
+        ),
+    ],
+)
+def test_reasons_are_plain_words(votes: list[tuple[str, str, float]], told: list[str]) -> None:
+    reasons = choose_route(weigh(*votes), RoutingConfig(policy="threshold"), can_resolve=False).reasons
+    assert [reason["text"] for reason in reasons if reason["code"] != "margin"] == told
+
+
+def test_seats_of_one_model_that_turn_against_each_other_are_not_steady() -> None:
+    votes = [
+        Vote(judge="m1", seat=seat, order=order, outcome=side, p=None)
+        for seat, order, side in (("1", "AB", "A"), ("1", "BA", "B"), ("2", "AB", "B"), ("2", "BA", "A"))
+    ]
+    found = judge_item(ConsensusModel.prior(), votes)
+    assert (found.judges, found.swapped, found.turned) == (2, 2, 2)
+    told = choose_route(found, RoutingConfig(policy="threshold"), can_resolve=False).reasons
+    assert "steady" not in told[0]["text"]
+    assert told[-1]["text"] == "both judges changed sides when the answers were swapped"
 
 
 @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.floats(0, 1))

@@ -16,6 +16,7 @@ SCRIPTED: dict[str, Any] = {
     "models": {"default": {"model": "scripted:default"}},
     "routing": {"policy": "always", "audit_share": 0.0},
     "generator": {"revise": False},
+    "privacy": {"class": "synthetic"},
 }
 LETTER = "Patient Anna Schmidt, born 3 March 1961, MRN 4471-882, has asthma. What now?"
 Open = Callable[..., Project]

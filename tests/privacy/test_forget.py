@@ -444,6 +444,7 @@ def test_both_databases_forget(store_url: str, open_project: Any, folder: Path) 
 
 def test_command_line(command: Any, folder: Path) -> None:
     (folder / "seeds.jsonl").write_text("".join(json.dumps(seed) + "\n" for seed in [PATIENT, *OTHERS]))
+    (folder / "solon.toml").write_text('[privacy]\nclass = "synthetic"\n')
     assert command("run", "preference", "--seeds", "seeds.jsonl")[0] in (0, 3)
     code, out, err = command("forget", PATIENT["id"], "--dry-run")
     assert (code, "1 seeds would be forgotten" in out) == (0, True), err
@@ -546,7 +547,7 @@ def test_disputes_known_questions_and_jobs_end(
 
 def test_reviews_written_for_another_tool_are_named(command: Any, folder: Path) -> None:
     (folder / "solon.toml").write_text(
-        '[models.default]\nmodel = "scripted:default"\n[routing]\npolicy = "always"\n'
+        '[models.default]\nmodel = "scripted:default"\n[routing]\npolicy = "always"\n[privacy]\nclass = "synthetic"\n'
     )
     (folder / "seeds.jsonl").write_text(json.dumps(PATIENT) + "\n")
     assert command("run", "preference", "--seeds", "seeds.jsonl")[0] == 3

@@ -94,7 +94,7 @@ def world(project: Project, person: Any) -> Iterator[tuple[Server, dict[str, str
         ids["case_id"] = [case.id for case in list_cases(connection, None)]
         ids["proposal_id"] = [row.id for row in list_proposals(connection)]
         ids["item_id"] = [project.trace(name)["item"]["id"] for name in seen]
-        laws = [str(row["id"]) for row in law_rows(connection, "Constitution")]
+        laws = [str(row["id"]) for row in law_rows(connection, "constitutions")]
         ids |= {"old": laws, "new": laws}
     assert all(ids.values()), ids
     yield server, tokens, ids

@@ -55,7 +55,7 @@ def test_what_a_dead_process_held_comes_back(store_url: str, seed_store: Callabl
     seeded = seed_store(4)
     program = f"""
 import os, sys
-from solon.store import Store; from solon.store.runs import items
+from solon.store.database.store import Store; from solon.store.runs import items
 with Store({store_url!r}) as store:
     with items.working() as me, store.transaction() as connection:
         items.claim(connection, {seeded.run.id!r}, 3, me)

@@ -16,13 +16,23 @@ from solon.errors import ConfigError, UsageError
 from solon.formats.seed_groups import SeedGroup
 from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
 from solon.operations.planning.ranges import Range, add_up, multiply
+from solon.operations.planning.shortfall import Team, WayOut, find_ways_out, spell_shortfall
 from solon.plugins import Plugin, bind, references
 
 if TYPE_CHECKING:
     from solon.store.database.store import Store
     from solon.store.runs.throughput import MeasuredRates, Rate
 
-__all__ = ["WORDS_PER_MINUTE", "GroupPlan", "Plan", "Range", "groups_of_config", "make_plan", "measure"]
+__all__ = [
+    "WORDS_PER_MINUTE",
+    "GroupPlan",
+    "Plan",
+    "Range",
+    "WayOut",
+    "groups_of_config",
+    "make_plan",
+    "measure",
+]
 
 UNSURE = (0.1, 0.3, 0.6)
 """Share of items on which a panel is not confident, before anything is measured: it may be anything."""
@@ -55,6 +65,7 @@ class Plan:
         machine_hours: with as many calls in flight as configured; review_seconds: for one answer.
         wanted_reviews: that the policy would ask for; affordable_reviews: that the experts' time allows.
         seen: share of all items that experts can see; enough: is the whole demand affordable?
+        sentence: the answer in one sentence; ways_out: where the time is likely short, what would make it enough.
         measured_items: how many finished items stand behind the measured figures.
         groups: the same for each specialty and language, the largest first.
         notes: what to know of the models, such as that one of them is the built-in one, and of the figures.
@@ -75,6 +86,8 @@ class Plan:
     seen: Range
     enough: str
     measured_items: int
+    sentence: str = ""
+    ways_out: tuple[WayOut, ...] = ()
     groups: tuple[GroupPlan, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -140,7 +153,8 @@ def make_plan(
     affordable = Range(
         available / review.high, available / review.likely, available / review.low, review.source
     )
-    seen = _share(affordable, items)
+    seen, enough = _share(affordable, items), _is_enough(affordable, wanted)
+    team = Team(experts, minutes, days)
     return Plan(
         recipe=recipe,
         policy=config.routing.policy,
@@ -155,7 +169,11 @@ def make_plan(
         wanted_reviews=wanted,
         affordable_reviews=affordable,
         seen=seen,
-        enough=_is_enough(affordable, wanted),
+        enough=enough,
+        sentence=spell_shortfall(wanted, affordable, enough),
+        ways_out=find_ways_out(
+            recipe, items, team, affordable.likely, lambda n: _wanted(config, n, unsure).likely
+        ),
         measured_items=found.items if found else 0,
         notes=(*config.notes(), *notes),
         groups=_plan_groups(

@@ -23,6 +23,9 @@ class RecordRow(Wire):
     kind: str
     chosen_id: Id | None
     rejected_id: Id | None
+    pair_key: str | None = Field(
+        description="the same wherever the same answers are set to the same conversation, in any run"
+    )
     shown: list[Id] | None
     label: str | None
     margin: float | None

@@ -101,7 +101,7 @@ def _parts(values: Iterable[str], size: int = exporting.CHUNK) -> Iterator[list[
 
 
 def releases_of(connection: Connection, record_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Names of the releases that hold each record, each once, by the record's id; records that none holds are missing."""
+    """Names of the releases that hold each record, each once, by record; records that none holds are missing."""
     table, log = _table("events"), _table("audit_log")
     sealed = {
         row.subject: row.detail["sha256"]

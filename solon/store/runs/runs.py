@@ -22,7 +22,7 @@ from solon.store.database.writer import Row, insert_rows
 from solon.store.runs.certificates import Promise, certificate_in_force, newest_consensus, scope_of
 from solon.store.runs.row_keys import RowKeys
 from solon.store.runs.run_row import RunRow
-from solon.store.tables import calls, items, runs
+from solon.store.tables import calls, items, runs, seeds
 from solon.store.tables.law import ConsensusVersion
 from solon.store.tables.runs import ConfigVersion, GraphVersion, Item, PromptSet, Run, Seed
 
@@ -404,6 +404,13 @@ def told_families(connection: Connection, rows: Iterable[RunRow]) -> dict[str, s
             if model.get("family"):
                 families[str(model["model"])] = str(model["family"])
     return families
+
+
+def has_subjects(connection: Connection, run_id: str) -> bool:
+    """Does any seed of a run say whom it is about?"""
+    query = select(items.c.id).join(seeds, seeds.c.id == items.c.seed_id)
+    about = query.where(items.c.run_id == run_id, seeds.c.subject.is_not(None))
+    return connection.execute(about.limit(1)).first() is not None
 
 
 def set_run(connection: Connection, run_id: str, **values: Any) -> None:

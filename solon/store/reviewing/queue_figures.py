@@ -1,0 +1,69 @@
+"""What a run's queue holds, by why people are asked, and how long it takes them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from solon.store.reviewing.review_rows import PERSONAL
+from solon.store.runs.throughput import review_seconds
+from solon.store.tables import reviews
+
+KINDS = {
+    "pilot": "pilot",
+    "always": "policy",
+    "certified": "not certified",
+    "asked_back": "redraft",
+    "no_verdict": "no verdict",
+}
+"""Rule that sent an item to a person -> what leads are told of it. All others mean a panel that is unsure."""
+
+
+def kind_told(kind: str, rule: str) -> str:
+    """Why somebody is asked, in one or two words. Reviewers are never told: an audit looks like everything else."""
+    told = {"audit": "audit", "overlap": "second opinion"}.get(kind)
+    return told or KINDS.get(rule, "unsure")
+
+
+def sum_queue(
+    connection: Connection, run_id: str, recipe: str, budget: int, assumed_seconds: float
+) -> dict[str, Any] | None:
+    """Reviews that wait and the minutes they take, in all, by kind, and beyond the first `budget` of them.
+
+    None where nobody is waited for. Minutes follow the length of the texts; `measured` says whether they are scaled by
+    what people took for earlier answers, or by `assumed_seconds` of an ordinary review.
+    """
+    waits = (reviews.c.run_id == run_id, reviews.c.state == "waiting", reviews.c.kind.not_in(PERSONAL))
+    need = func.coalesce(reviews.c.minutes, assumed_seconds / 60)
+    columns = (reviews.c.kind, reviews.c.rule, func.count(), func.sum(need))
+    grouped = connection.execute(
+        select(*columns).where(*waits).group_by(reviews.c.kind, reviews.c.rule)
+    ).all()
+    if not grouped:
+        return None
+    first = select(need).where(*waits).order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
+    spent = [float(minutes) for minutes in connection.execute(first.limit(budget)).scalars()]
+    measured = review_seconds(connection, recipe)
+    scale = measured.mean / assumed_seconds if measured is not None else 1.0
+    counts: Counter[str] = Counter()
+    minutes: defaultdict[str, float] = defaultdict(float)
+    for kind, rule, number, taken in grouped:
+        counts[kind_told(kind, rule)] += int(number)
+        minutes[kind_told(kind, rule)] += float(taken) * scale
+    total = sum(minutes.values())
+    return {
+        "reviews": counts.total(),
+        "minutes": round(total, 1),
+        "measured": measured is not None,
+        "by_kind": {
+            kind: {"reviews": number, "minutes": round(minutes[kind], 1)}
+            for kind, number in counts.most_common()
+        },
+        "budget": budget,
+        "left_by_budget": {
+            "reviews": counts.total() - len(spent),
+            "minutes": round(max(0.0, total - sum(spent) * scale), 1),
+        },
+    }
