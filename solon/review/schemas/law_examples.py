@@ -245,6 +245,7 @@ LINEAGE: JsonDict = {
         "kind": "prefer",
         "chosen_id": CAREFUL,
         "rejected_id": CARELESS,
+        "pair_key": "5a8f0c3e9b7d214f6a1c2e3d",
         "shown": [CAREFUL, CARELESS],
         "label": None,
         "margin": 0.12,
