@@ -14,11 +14,19 @@ from solon.store.upkeep.pruning import compact_file, stored_threads, waiting_att
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """`threads` were (or would be) dropped, `kept` wait for an answer; `freed` bytes went back to the disk (SQLite)."""
+    """What became of the checkpoints.
+
+    Attributes:
+        threads: dropped, or would be.
+        kept: threads that wait for an answer.
+        freed: bytes that went back to the disk (SQLite).
+        held: tables that others held, so that a compacting of the store left them as they were.
+    """
 
     threads: int
     kept: int
     freed: int
+    held: tuple[str, ...] = ()
 
 
 async def prune_checkpoints(store: Store, *, dry_run: bool = False) -> Pruned:
