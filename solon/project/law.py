@@ -166,7 +166,12 @@ class Law:
                 models=project.models,
             )
             return run_sync(work)
-        about: dict[str, Any] = {"kind": self.kind, "cites": [*cites], "reason": reason, "by": project.actor()}
+        about: dict[str, Any] = {
+            "kind": self.kind,
+            "cites": [*cites],
+            "reason": reason,
+            "by": project.actor(),
+        }
         text = _read(Path(file))
         draft = drafting.propose(project.store, project.config, text, source=str(file), **about)
         return drafting.Legislated(amendments=[draft])

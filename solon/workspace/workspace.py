@@ -197,7 +197,11 @@ class Workspace:
         reuse: str | None = None,
         ask_again: bool = False,
     ) -> RunRow:
-        """Make the items of a run, or find the run to go on with, and call no model yet. Arguments as of `arun`."""
+        """Make the items of a run, or find the run to go on with, and call no model yet. Arguments as of `arun`.
+
+        Raises:
+            UsageError, SeedError: as of `arun`.
+        """
         from solon.store.reviewing import reuse as carrying
 
         self.config = bind(self.config, self.plugins)
@@ -271,7 +275,11 @@ class Workspace:
     def prepare_run(
         self, recipe: str, seeds: Seeds, *, new_run: bool, reuse: str | None
     ) -> tuple[RunRow, Pins]:
-        """Find the run to go on with, or create one, pinned to the versions in force."""
+        """The run to go on with, or a new one, with the versions in force that it is pinned to. Arguments as of `arun`.
+
+        Raises:
+            UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
+        """
         from solon.store.runs import runs
 
         name, fingerprint = fingerprint_seeds(seeds, self.config)
@@ -644,7 +652,16 @@ class Workspace:
     def items(
         self, state: str | None = None, *, run_id: str | None = None, limit: int = 1000
     ) -> Listing[Item]:
-        """Items of a run (default: the newest) in the order of their seeds, or those of them in one state."""
+        """Items of a run in the order of their seeds.
+
+        Args:
+            state: only those in this state: queued, running, waiting, accepted, rejected, failed, parked, forgotten.
+            run_id: the run's id or the beginning of it; default: the newest.
+            limit: at most so many.
+
+        Raises:
+            UsageError: there is no such run.
+        """
         from solon.store.records.overview import list_items
         from solon.store.runs.runs import find_run
 
@@ -681,8 +698,18 @@ class Workspace:
     def records(
         self, *, run_id: str | None = None, recipe: str | None = None, all_runs: bool = False
     ) -> Listing[ExportRow]:
-        """The records in force, which of them as of `export`, all of them in memory: `export` streams, and leaves out
-        what a format cannot hold."""
+        """The records in force, all of them in memory: `Project.export` streams, and leaves out what a format cannot
+        hold.
+
+        Args:
+            run_id: records of this run only, its id or the beginning of it; default: each item once, as a person
+                decided it, otherwise as of the newest run.
+            recipe: records of this recipe only.
+            all_runs: every record of every run.
+
+        Raises:
+            UsageError: there is no such run, or one run and all runs are asked for.
+        """
         from solon.store.records.exporting import export_rows
         from solon.workspace.views import find_wanted
 
@@ -723,7 +750,16 @@ class Workspace:
         self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
     ) -> Listing[Review]:
         """Reviews in a state: those that wait in the order of the queue, others the oldest first. Whoever answers by
-        their token sees none of the panel's reasons, as on the page."""
+        their token sees none of the panel's reasons, as on the page.
+
+        Args:
+            state: held, opening, waiting, applied, withdrawn, ...
+            run_id: reviews of this run only; default: of all runs.
+            limit: at most so many.
+
+        Raises:
+            UsageError: there is no such run, or the token is wrong.
+        """
         from solon.store.reviewing.review_rows import list_reviews
         from solon.store.runs.runs import find_run
 
