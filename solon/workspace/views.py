@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from solon.config import BUILTIN_NOTE
 from solon.display.notebook import card, passage, side_by_side, spell_cell, table
+from solon.display.text import shorten
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from solon.store.database.store import Store
     from solon.store.reviewing.review_rows import ReviewRow
+
+SHORT = 60
+"""Characters of a request where an object is named in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,16 @@ class RunSummary:
         """The fields as one JSON object."""
         return json.dumps(asdict(self))
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
+        return f"RunSummary({self.run_id!r}, {self.recipe!r}, {self.items} items: {self._spell_states()})"
+
+    def _spell_states(self) -> str:
         states = ("accepted", "rejected", "pending_review", "failed", "queued")
-        counts = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
+        return ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
+
+    def _repr_html_(self) -> str:
         facts = {
-            f"{self.items} items": counts,
+            f"{self.items} items": self._spell_states(),
             "forgotten": self.forgotten or None,
             "provisional": self.provisional or None,
             "carried over": self.carried or None,
@@ -146,6 +155,9 @@ class Review:
     reasons: tuple[str, ...]
     state: str
 
+    def __repr__(self) -> str:
+        return f"Review({self.id!r}, {self.recipe!r}, {self.state!r}, {shorten(self.prompt, SHORT)!r})"
+
     def _repr_html_(self) -> str:
         candidates = (
             passage(
@@ -187,6 +199,9 @@ class Item:
     reason: str | None
     attempt: int
     way: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"Item({self.id!r}, {self.recipe!r}, {self.state!r}, {shorten(self.prompt, SHORT)!r})"
 
     def _repr_html_(self) -> str:
         facts = {"seed": self.seed, "run": self.run_id, "route": self.route, "reason": self.reason}

@@ -221,6 +221,21 @@ def test_an_hour_without_the_command_line(project: Project, tmp_path: Path) -> N
     assert {"ok", "note"} >= {check.state for check in project.doctor(offline=True)} - {"broken"}
 
 
+def test_an_object_is_named_in_one_line(project: Project) -> None:
+    """Where a notebook draws no page, or a test fails: what it is and how it stands, never all of its texts."""
+    summary, review = project.summarize(), project.reviews()[0]
+    item = project.item(review.item_id)
+    assert repr(summary).endswith("4 items: 0 accepted, 0 rejected, 4 pending review, 0 failed, 0 queued)")
+    assert repr(review).startswith(f"Review('{review.id}', 'preference', 'waiting', 'Explain thing")
+    assert repr(item).startswith(f"Item('{item.id}', 'preference', 'waiting', 'Explain thing")
+    assert (
+        repr(project.preview("preference", SEEDS, n=2))
+        == "Preview('preference', 2 of 4 seeds: {'expert': 2})"
+    )
+    for shown in (summary, review, item, project.plan(10, experts=1, minutes=1, days=1)):
+        assert len(repr(shown)) < 200
+
+
 def test_wrong_input_is_refused_with_its_place(project: Project) -> None:
     with pytest.raises(UsageError, match="how many seeds"):
         project.plan(experts=1, minutes=1, days=1)
