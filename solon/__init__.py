@@ -40,6 +40,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """The public names, for tab completion too."""
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     """Names are imported when they are used: `import solon` costs nothing."""
     if name in _HOMES:

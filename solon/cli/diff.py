@@ -38,15 +38,9 @@ def diff(
 
     Example: solon diff 019 01a --html diff.html
     """
-    from solon.formats.containers import check_target, write_text_at_once
-    from solon.operations.compare import compare_runs, render_page
-
-    if html is not None:
-        check_target(html)
     with open_project(store, config) as project:
-        found = compare_runs(project.store, run_a, run_b)
+        found = project.diff(run_a, run_b, html=html)
     if html is not None:
-        write_text_at_once(html, [render_page(found)])
         say(f"written: {html}")
     if json:
         print_json({**found.to_plain(), "html": str(html) if html else None})

@@ -15,8 +15,6 @@ from solon.display.text import clean
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from solon.eval.replay.replay import RunGraph
-
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
 Suites: agreement, audit, drift, judges, quality, diversity, duplicates, contamination, downstream, compare, scores,
@@ -69,14 +67,12 @@ def suite(
 
     Example: solon eval agreement --store sqlite:///solon.db --json
     """
-    from solon.eval.material import gather
     from solon.eval.registry import find_suite
 
-    wanted = find_suite(name)
+    find_suite(name)  # a name that is none shows also where there is no store
     with open_project(store, config) as project:
         names = [*([run] if run else []), *(runs or ())]
-        material = gather(project.store, names, against=against or (), limit=limit, seed=seed)
-        result = wanted(material)
+        result = project.evaluate(name, names, against=against or (), limit=limit, seed=seed)
     if json:
         print_json(result.model_dump(mode="json"))
     else:
@@ -105,14 +101,10 @@ def scores(
 
     Example: solon eval scores --judge strong --limit 50
     """
-    from solon.eval.material import gather
-    from solon.eval.scoring import score_records
-    from solon.sync import run_sync
-
     with open_project(store, config) as project:
-        material = gather(project.store, runs or (), limit=limit, seed=seed)
-        work = score_records(material, project.config, judge, own_family=own_family, max_calls=max_calls)
-        result = run_sync(work)
+        result = project.score(
+            runs or (), judge=judge, limit=limit, own_family=own_family, max_calls=max_calls, seed=seed
+        )
     if json:
         print_json(result.model_dump(mode="json"))
     else:
@@ -197,16 +189,11 @@ def replay(
 
     Example: solon eval replay panel.jsonl --panel gpt4 claude --labels 20 --budget 0.1 0.2 --json
     """
-    from solon.eval.replay.replay import replay as measure
+    from solon.project import Project
 
-    run_graph: RunGraph | None = None
-    if graph:
-        from solon.eval.replay.graph import run_graph as run_in_graph
-
-        run_graph = run_in_graph
-    report = measure(
+    report = Project.replay(
         file,
-        panel=panel or None,
+        panel=panel or (),
         subset=subset,
         labels=labels,
         reviewer=reviewer,
@@ -218,7 +205,7 @@ def replay(
         seeds=seeds,
         splits=splits,
         plots=plots,
-        run_graph=run_graph,
+        graph=graph,
     )
     if json:
         print_json({"suite": "replay", "notes": [], **report})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -51,11 +52,9 @@ def import_command(
 
     Example: solon import trl-preference pairs.jsonl --store sqlite:///solon.db
     """
-    from solon.eval.importing import import_file
-
     with open_project(store, config, create=True) as project:
         expert = _vouching(project.store) if as_expert else None
-        found = import_file(project, format, file, judge=judge, policy=policy, expert=expert, limit=limit)
+        found = project.import_(format, file, judge=judge, policy=policy, expert=expert, limit=limit)
     if json:
         print_json(found.model_dump(mode="json"))
         return
@@ -95,52 +94,9 @@ def export_reviews(
 
     Example: solon review export --format label-studio --output tasks.json
     """
-    from solon.formats import annotation
-    from solon.formats.containers import check_target, write_text_at_once
-    from solon.store.database.audit_log import local_actor
-    from solon.store.privacy.forgetting import mark_export
-
-    writers = {"argilla": annotation.write_argilla, "label-studio": annotation.write_label_studio}
-    if format not in writers:
-        raise UsageError(f"reviews are not written as {format!r}", next_step=f"known: {', '.join(writers)}")
-    check_target(output)
     with open_project(store, config) as project:
-        run_id = project.summarize(run).run_id if run else None
-        found = [_question(review) for review in project.reviews(run_id=run_id, limit=limit)]
-        mark_export(project.store, local_actor(), [str(output)], run=run_id, of="reviews")
-    write_text_at_once(output, [_spell([writers[format](question) for question in found])])
-    files = [str(output)]
-    for name, text in _interfaces(format).items():
-        place = output.with_name(f"{output.stem}.{name}")
-        write_text_at_once(place, [text])
-        files.append(str(place))
+        done = project.export_reviews(format, output, run_id=run, limit=limit)
     if json:
-        print_json({"format": format, "reviews": len(found), "files": files})
+        print_json(asdict(done))
     else:
-        typer.echo(clean(f"{output}: {len(found)} reviews"))
-
-
-def _interfaces(format: str) -> dict[str, str]:
-    """End of a file's name -> what the other tool is to ask, for pairs and for single answers."""
-    import json
-
-    from solon.formats.annotation import LABEL_STUDIO_PAIR, LABEL_STUDIO_SINGLE, argilla_settings
-
-    if format == "label-studio":
-        return {"pair.xml": LABEL_STUDIO_PAIR, "single.xml": LABEL_STUDIO_SINGLE}
-    kinds = ("pair", "single")
-    return {f"{kind}.settings.json": json.dumps(argilla_settings(kind), indent=1) + "\n" for kind in kinds}
-
-
-def _question(review: Any) -> Any:
-    from solon.formats.annotation import Question
-
-    prompt = review.candidates[0].prompt if len(review.candidates) == 1 else review.prompt
-    answers = tuple((candidate.id, candidate.text) for candidate in review.candidates)
-    return Question(review.id, review.recipe, prompt, review.input, answers)
-
-
-def _spell(rows: list[dict[str, Any]]) -> str:
-    import json
-
-    return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+        typer.echo(clean(f"{output}: {done.reviews} reviews"))

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from solon.cli.options import open_project
+
 if TYPE_CHECKING:
-    from solon.store.database.store import Store
+    from solon.project import Project
+    from solon.store.reviewing.experts import ExpertRow
 
 T = TypeVar("T")
 app = typer.Typer(help="Who may answer reviews.", no_args_is_help=True)
@@ -19,14 +22,12 @@ StoreUrl = Annotated[str | None, typer.Option("--store", help="URL of the store"
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object as the last line")]
 
 
-def _with_store(url: str | None, function: Callable[[Store, str], T], *, create: bool = False) -> T:
+def _with_project(url: str | None, function: Callable[[Project], T], *, create: bool = False) -> T:
     from solon.errors import SolonError
-    from solon.project import Project
-    from solon.store.database.audit_log import local_actor
 
     try:
-        with Project(url, create=create) as project:
-            return function(project.store, local_actor())
+        with open_project(url, create=create) as project:
+            return function(project)
     except SolonError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(error.exit_code) from None
@@ -62,14 +63,9 @@ def add(
 
     Example: solon expert add "Dr Ada Lind" --specialty cardiology
     """
-    from solon.cli.options import read_config
-    from solon.store.reviewing import experts
 
-    stage = experts.first_stage(read_config(None).review.onboarding, ready)
-
-    def run(opened: Store, by: str) -> tuple[experts.ExpertRow, str]:
-        return experts.add_expert(
-            opened,
+    def run(project: Project) -> tuple[ExpertRow | None, str]:
+        token = project.experts.add(
             name,
             role=role,
             specialties=_several(specialty),
@@ -77,11 +73,11 @@ def add(
             credential=credential,
             trust=trust,
             email=email,
-            stage=stage,
-            by=by,
+            ready=ready,
         )
+        return project.acting_expert(token), token
 
-    expert, token = _with_store(store, run, create=True)
+    expert, token = _with_project(store, run, create=True)
     _show_token(expert, token, "added", as_json)
 
 
@@ -91,13 +87,7 @@ def list_command(store: StoreUrl = None, as_json: AsJson = False) -> None:
 
     Example: solon expert list
     """
-    from solon.store.reviewing import experts
-
-    def run(opened: Store, _by: str) -> list[experts.ExpertRow]:
-        with opened.connect() as connection:
-            return experts.list_experts(connection)
-
-    found = _with_store(store, run)
+    found = _with_project(store, lambda project: project.experts.list())
     if as_json:
         typer.echo(json.dumps({"experts": [_plain(expert) for expert in found]}))
         return
@@ -122,10 +112,7 @@ def trust_command(
 
     Example: solon expert trust "Dr Ada Lind" proven
     """
-    from solon.store.reviewing import experts
-
-    said = "" if trust == "measured" else trust
-    expert = _with_store(store, lambda opened, by: experts.set_trust(opened, name, said, by=by))
+    expert = _with_project(store, lambda project: project.experts.trust(name, trust))
     final = expert.believed().final
     typer.echo(f"{expert.name}: {'decisions are final' if final else 'answers are votes'}")
 
@@ -136,9 +123,7 @@ def revoke(name: str, store: StoreUrl = None) -> None:
 
     Example: solon expert revoke "Dr Ada Lind"
     """
-    from solon.store.reviewing.sessions import revoke_expert
-
-    expert = _with_store(store, lambda opened, by: revoke_expert(opened, name, by=by))
+    expert = _with_project(store, lambda project: project.experts.revoke(name))
     typer.echo(f"{expert.name}: access revoked")
 
 
@@ -148,9 +133,12 @@ def rotate(name: str, store: StoreUrl = None, as_json: AsJson = False) -> None:
 
     Example: solon expert rotate "Dr Ada Lind"
     """
-    from solon.store.reviewing import experts
 
-    expert, token = _with_store(store, lambda opened, by: experts.rotate_token(opened, name, by=by))
+    def run(project: Project) -> tuple[ExpertRow | None, str]:
+        token = project.experts.rotate(name)
+        return project.acting_expert(token), token
+
+    expert, token = _with_project(store, run)
     _show_token(expert, token, "has a new token", as_json)
 
 
@@ -164,10 +152,7 @@ def link(
 
     Example: solon expert link "Dr Ada Lind" --address https://reviews.example.org
     """
-    from solon.store.reviewing import sessions
-
-    secret = _with_store(store, lambda opened, by: sessions.make_login_link(opened, name, by=by))
-    typer.echo(f"{address.rstrip('/')}/login?link={secret}")
+    typer.echo(_with_project(store, lambda project: project.experts.link(name, address=address)))
 
 
 @audit_app.callback()
@@ -185,9 +170,7 @@ def verify_command(
 
     Example: solon audit verify
     """
-    from solon.store.database import audit_log
-
-    report = _with_store(store, lambda opened, _by: audit_log.verify(opened, head))
+    report = _with_project(store, lambda project: project.verify_audit(head))
     if as_json:
         fields = ("intact", "entries", "head", "problem", "at_entry")
         typer.echo(json.dumps({field: getattr(report, field) for field in fields}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,12 +17,9 @@ from solon.cli.options import (
 )
 from solon.cli.terminal import print_json, say
 from solon.display.text import clean
-from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from solon.eval.releases.benchmark import Gate
 
 RequireCleanOption = Annotated[
     list[Path] | None,
@@ -46,24 +43,6 @@ DropOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add `solon export` to the command line."""
     app.command("export")(export)
-
-
-def gate_of(files: list[Path] | None, drop: bool) -> Gate | None:
-    """The gate that `--require-clean` asks for; None where nothing asks for one.
-
-    Raises:
-        UsageError: --drop-contaminated without a benchmark, or a benchmark that cannot be read.
-    """
-    if not files:
-        if drop:
-            raise UsageError(
-                "--drop-contaminated says nothing without a benchmark",
-                next_step="name one with --require-clean FILE",
-            )
-        return None
-    from solon.eval.releases.benchmark import Gate
-
-    return Gate(files, drop=drop)
 
 
 def name_runs(runs: Mapping[str, int], left_out: Mapping[str, int]) -> None:
@@ -120,13 +99,6 @@ def export(
 
     Example: solon export --format trl-preference --output pairs.jsonl
     """
-    options: dict[str, Any] = {}
-    if (gate := gate_of(require_clean, drop_contaminated)) is not None:
-        options |= {"refuse": gate, "about": {"clean_of": gate.describe()}}
-    if folder:
-        from solon.formats.folder import About
-
-        options |= {"folder": True, "about_set": About(licence=licence)}
     with open_project(store, config) as project:
         summary = project.export(
             format,
@@ -138,9 +110,12 @@ def export(
             as_of=as_of,
             min_margin=min_margin,
             certified_only=certified_only,
-            extra_columns=tuple(extra_column or ()),
+            extra_columns=extra_column or (),
             test_fraction=test_fraction,
-            **options,
+            folder=folder,
+            licence=licence,
+            require_clean=require_clean or (),
+            drop_contaminated=drop_contaminated,
         )
     name_runs(summary.runs, summary.left_out)
     if json:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
+from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project, read_config
 from solon.cli.terminal import DONE, FAILED, console, print_json
 from solon.display.text import clean
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
     from solon.operations.forget import Erasure
-    from solon.store.database.store import Store
+    from solon.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -67,29 +67,26 @@ def forget(
 
     Example: solon forget patient-17 --dry-run
     """
-    from solon.operations import forget as forgetting
-    from solon.store.database.audit_log import local_actor
-    from solon.store.database.store import Store
-    from solon.store.privacy.forgetting import Wanted
-    from solon.sync import run_sync
-
-    home = read_config(config, store)
     named = [seed, group, subject, text_hash, match]
     if (again or sweep) and any(named):
         raise UsageError("--again and --sweep take no seed", next_step="leave the seed out")
-    with Store(home.store, restoring=again) as opened:
-        if sweep:
-            _sweep(opened, json)
-            return
-        if again:
-            made = run_sync(forgetting.again(opened, actor=local_actor(), file=tombstones))
-        else:
-            phrase = sys.stdin.read().strip() if match == "-" else match
-            wanted = Wanted(seed, group, subject, text_hash, phrase)
-            if dry_run:
-                made = forgetting.look(opened, wanted)
-            else:
-                made = run_sync(forgetting.forget(opened, wanted, actor=local_actor(), by=by, many=yes))
+    if again:
+        made = _obey(read_config(config, store).store, tombstones)
+    else:
+        with open_project(store, config) as project:
+            if sweep:
+                _sweep(project, json)
+                return
+            made = project.forget(
+                seed,
+                group=group,
+                subject=subject,
+                text_hash=text_hash,
+                match=sys.stdin.read().strip() if match == "-" else match,
+                by=by,
+                dry_run=dry_run,
+                many=yes,
+            )
     if json:
         print_json(asdict(made))
     else:
@@ -97,10 +94,19 @@ def forget(
     raise typer.Exit(DONE if made.dry_run or made.swept else FAILED)
 
 
-def _sweep(store: Store, json: bool) -> None:
+def _obey(url: str, tombstones: Path | None) -> Erasure:
+    """Forget anew what a store forgot that was put back from an older copy; nothing else opens such a store."""
     from solon.operations import forget as forgetting
+    from solon.store.database.audit_log import local_actor
+    from solon.store.database.store import Store
+    from solon.sync import run_sync
 
-    left = forgetting.sweep(store)
+    with Store(url, restoring=True) as store:
+        return run_sync(forgetting.again(store, actor=local_actor(), file=tombstones))
+
+
+def _sweep(project: Project, json: bool) -> None:
+    left = project.sweep()
     if json:
         print_json({"swept": not left, "left": left})
     else:

@@ -9,10 +9,8 @@ import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
 from solon.cli.terminal import print_json, say
-from solon.errors import SeedError, UsageError
 
 group = typer.Typer(no_args_is_help=True, help="Questions whose answer is known.", rich_markup_mode=None)
-PURPOSES = ("golden", "practice", "calibration")
 ForOption = Annotated[
     str,
     typer.Option("--for", help="golden: mixed into the queue; practice, calibration: for new experts."),
@@ -37,27 +35,11 @@ def import_file(
 
     Example: solon golden import known.jsonl
     """
-    from solon.formats.seed_files import BadRow
-    from solon.store.database.audit_log import local_actor
-    from solon.store.reviewing.known_import import import_known
-    from solon.workspace.seeds import good_rows, read_rows
+    from solon.operations.golden import check_purpose
 
-    _check(purpose)
-    bad: list[BadRow] = []
+    check_purpose(purpose)  # before a store is made
     with open_project(store, config, create=True) as project:
-        rows = list(good_rows(read_rows(file, project.config), bad, None))
-        if bad or not rows:
-            problem = f"line {bad[0].line}: {bad[0].reason}" if bad else "there is no row"
-            raise SeedError(f"{file}: {problem}", next_step="nothing was added; mend the file")
-        found = import_known(
-            project.store,
-            project.pin(recipe, "known"),
-            recipe,
-            project.recipe(recipe).asks(project.config),
-            rows,
-            purpose,
-            local_actor(),
-        )
+        found = project.golden.import_(file, purpose=purpose, recipe=recipe)
     if json:
         print_json({"purpose": purpose, "added": found.added, "known": found.known})
     else:
@@ -72,12 +54,8 @@ def retire(
 
     Example: solon golden retire --for practice
     """
-    from solon.store.database.audit_log import local_actor
-    from solon.store.reviewing.known_import import retire_known
-
-    _check(purpose)
     with open_project(store, config) as project:
-        n = retire_known(project.store, purpose, local_actor())
+        n = project.golden.retire(purpose)
     if json:
         print_json({"purpose": purpose, "retired": n})
     else:
@@ -90,17 +68,10 @@ def count(store: StoreOption = None, config: ConfigOption = None, json: JsonOpti
 
     Example: solon golden count
     """
-    from solon.store.reviewing.known import count_known
-
-    with open_project(store, config) as project, project.store.connect() as connection:
-        found = count_known(connection)
+    with open_project(store, config) as project:
+        found = project.golden.count()
     if json:
         print_json(found)
     else:
         for purpose, n in found.items():
             typer.echo(f"{purpose}: {n}")
-
-
-def _check(purpose: str) -> None:
-    if purpose not in PURPOSES:
-        raise UsageError(f"--for {purpose!r} is no purpose", next_step=f"purposes: {', '.join(PURPOSES)}")

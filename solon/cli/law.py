@@ -87,21 +87,13 @@ def list_rubrics(store: StoreOption = None, config: ConfigOption = None, json: J
     _list("rubric", store, config, json)
 
 
-def _load(kind: Kind, source: str) -> Constitution | Rubric:
-    from solon.law.documents import load_constitution, load_rubric
-
-    return load_constitution(source) if kind == "constitution" else load_rubric(source)
-
-
-def _in_force(kind: Kind, file: Path | None, store: str | None = None) -> str:
-    law = read_config(file, store).law
-    return law.constitution if kind == "constitution" else law.rubric
-
-
 def _show(kind: Kind, name: str | None, store: str | None, file: Path | None, json: bool) -> None:
     from solon.law.documents import dump_yaml
+    from solon.lawmaking.reading import configured_source, load_document
 
-    document = _from_store(kind, name, store, file) or _load(kind, name or _in_force(kind, file))
+    configured = configured_source(read_config(file, store), kind)
+    wanted = name or load_document(kind, configured).name
+    document = _from_store(kind, wanted, store, file) or load_document(kind, name or configured)
     if json:
         print_json({"fingerprint": document.fingerprint(), **document.model_dump(mode="json")})
     else:
@@ -109,14 +101,13 @@ def _show(kind: Kind, name: str | None, store: str | None, file: Path | None, js
 
 
 def _from_store(
-    kind: Kind, name: str | None, store: str | None, file: Path | None
+    kind: Kind, wanted: str, store: str | None, file: Path | None
 ) -> Constitution | Rubric | None:
-    """The version that the store has of a name, or in force of the configured one; None where it has none."""
+    """The version that the store has of a name; None where it has none."""
     from solon.errors import NoStore
     from solon.store.database.store import Store
     from solon.store.runs.laws import find_version
 
-    wanted = name or _load(kind, _in_force(kind, file)).name
     try:
         with Store(read_config(file, store).store) as opened, opened.connect() as connection:
             found = find_version(connection, kind, wanted)
@@ -130,7 +121,9 @@ def _from_store(
 def _list(kind: Kind, store: str | None, file: Path | None, json: bool) -> None:
     from rich.table import Table
 
-    rows = _rows(kind, store, file)
+    from solon.lawmaking.reading import list_documents
+
+    rows = list_documents(read_config(file, store), kind, _stored(kind, store, file))
     if json:
         print_json({f"{kind}s": rows})
         return
@@ -141,44 +134,6 @@ def _list(kind: Kind, store: str | None, file: Path | None, json: bool) -> None:
             clean(row["name"]), row["version"], row["fingerprint"][:12], clean(row["source"]), force
         )
     console().print(table)
-
-
-def _rows(kind: Kind, store: str | None, file: Path | None) -> list[dict[str, Any]]:
-    from solon.law.documents import starter_names
-
-    chosen = _in_force(kind, file, store)
-    sources = starter_names("constitutions" if kind == "constitution" else "rubrics")
-    if chosen not in sources:
-        sources.append(chosen)
-    rows = []
-    for source in sources:
-        document = _load(kind, source)
-        rows.append(
-            _row(document, "starter" if source != chosen or "/" not in source else source, source == chosen)
-        )
-    known = {row["fingerprint"][:24] for row in rows}
-    for stored in _stored(kind, store, file):
-        if stored["id"] not in known:
-            rows.append(
-                {
-                    "name": stored["name"],
-                    "version": stored["version"],
-                    "fingerprint": stored["id"],
-                    "source": "store",
-                    "in_force": False,
-                }
-            )
-    return rows
-
-
-def _row(document: Constitution | Rubric, source: str, in_force: bool) -> dict[str, Any]:
-    return {
-        "name": document.name,
-        "version": document.version,
-        "fingerprint": document.fingerprint(),
-        "source": source,
-        "in_force": in_force,
-    }
 
 
 def _stored(kind: Kind, store: str | None, file: Path | None) -> list[dict[str, Any]]:

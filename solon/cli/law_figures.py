@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,8 @@ from solon.cli.terminal import console, print_json
 from solon.display.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from solon.lawmaking.weights import Weighed
@@ -41,13 +42,11 @@ def stats(
     Example: solon constitution stats
     """
     from solon.lawmaking.drafting import law_in_force
-    from solon.store.lawmaking.principles import count_uses
-    from solon.store.runs.runs import find_run
 
-    with open_project(store, config) as project, project.store.connect() as connection:
-        law = law_in_force(connection, project.config, "constitution", name)
-        only = [find_run(connection, named).id for named in run or ()]
-        found = count_uses(connection, law, version_only="@" in (name or ""), run_ids=only)
+    with open_project(store, config) as project:
+        with project.store.connect() as connection:
+            law = law_in_force(connection, project.config, "constitution", name)
+        found = project.constitutions.stats(name, runs=run or ())
     if json:
         about = {"name": law.name, "version": law.version, "id": law.id}
         print_json({**about, "principles": [use.to_json() for use in found]})
@@ -55,7 +54,7 @@ def stats(
         console().print(_table(found))
 
 
-def _table(found: list[PrincipleUse]) -> Table:
+def _table(found: Sequence[PrincipleUse]) -> Table:
     from rich.table import Table
 
     table = Table("principle", "critics", "judges", "resolver", "experts", box=None)
@@ -88,20 +87,8 @@ def weights(
 
     Example: solon rubric weights --dry-run
     """
-    from solon.lawmaking.weights import weigh
-
     with open_project(store, config) as project:
-        work = weigh(
-            project.store,
-            project.config,
-            named=name,
-            models=project.models,
-            recipes=project.recipes,
-            max_calls=max_calls,
-            max_cost=max_cost,
-            dry_run=dry_run,
-        )
-        found = asyncio.run(work)
+        found = project.rubrics.weights(name, dry_run=dry_run, max_calls=max_calls, max_cost=max_cost)
     if json:
         print_json(found.to_json())
     else:

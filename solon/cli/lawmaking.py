@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,12 +15,11 @@ from solon.display.text import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from solon.law.documents import Constitution, Rubric
     from solon.project import Project
+    from solon.project.law import Law
     from solon.store.lawmaking.amendments import AmendmentRow, Standing
     from solon.store.lawmaking.splits import Belonging
-    from solon.store.reviewing.experts import ExpertRow
-    from solon.store.runs.laws import Kind, LawVersion
+    from solon.store.runs.laws import LawVersion
 
 BELONGINGS_SHOWN = 20
 AmendmentArgument = Annotated[
@@ -81,11 +79,8 @@ def diff(
 
     Example: solon constitution diff general@1.0.0 general@1.1.0
     """
-    from solon.law.documents import diff as compare
-
-    kind = _kind(context)
     with open_project(store, config) as project:
-        changes = compare(_document(project, kind, old), _document(project, kind, new))  # type: ignore[type-var]
+        changes = _law(context, project).diff(old, new)
     if json:
         print_json({"changes": [asdict(change) for change in changes]})
     else:
@@ -103,15 +98,9 @@ def history(
 
     Example: solon constitution history general
     """
-    from solon.store.lawmaking.amendments import list_amendments
-    from solon.store.lawmaking.splits import split_notes
-    from solon.store.runs.laws import history as versions
-
-    kind = _kind(context)
-    with open_project(store, config) as project, project.store.connect() as connection:
-        known = versions(connection, kind, name)
-        drafts = [a for a in list_amendments(connection, kind=kind) if name in (None, a.name)]
-    splits = split_notes(known)
+    with open_project(store, config) as project:
+        found = _law(context, project).history(name)
+    known, drafts, splits = found.versions, found.amendments, found.splits
     if json:
         rows = [_plain_version(version, splits.get(version.id, {})) for version in known]
         print_json({"versions": rows, "amendments": [_plain(a) for a in drafts]})
@@ -135,21 +124,16 @@ def impact(
 
     Example: solon constitution impact 0194c0 --sample 100
     """
-    from solon.lawmaking.drafting import measure_impact
-    from solon.store.lawmaking.amendments import visible_flips
-
     with open_project(store, config) as project:
-        limits: dict[str, Any] = {"sample": sample, "max_calls": max_calls, "max_cost": max_cost}
-        by = project.actor()
-        found = asyncio.run(measure_impact(project.store, project.config, amendment, by=by, **limits))
-        with project.store.connect() as connection:
-            flips = visible_flips(connection, found)
-        belongs, unseen = _belongings(project, found)
+        law = _law(context, project)
+        found = law.impact(amendment, sample=sample, max_calls=max_calls, max_cost=max_cost)
+    belongs, unseen = found.belongs, found.belongs_unseen
     if json:
         told = {"belongs": [asdict(one) for one in belongs], "belongs_unseen": unseen}
-        print_json({**_plain(found), "flips": flips, **told})
+        print_json({**_plain(found.amendment), "flips": found.flips, **told})
     else:
-        typer.echo("\n".join([_spell(found, len(flips)), *_spell_belongings(belongs, unseen)]))
+        lines = [_spell(found.amendment, len(found.flips)), *_spell_belongings(belongs, unseen)]
+        typer.echo("\n".join(lines))
 
 
 def import_file(
@@ -165,18 +149,12 @@ def import_file(
 
     Example: solon constitution import clinic.yaml
     """
-    from solon.lawmaking.drafting import import_law
-
-    kind = _kind(context)
     with open_project(store, config, create=True) as project:
-        document = _load(kind, str(file))
-        made = import_law(
-            project.store, document, by=project.actor(), replace_in_force=in_force, reason=reason
-        )
+        made = _law(context, project).import_(file, in_force=in_force, reason=reason)
     if json:
         print_json({"id": made.id, "name": made.name, "version": made.version})
     else:
-        typer.echo(clean(f"{kind} {made.name} {made.version} is in force"))
+        typer.echo(clean(f"{made.kind} {made.name} {made.version} is in force"))
 
 
 def propose(
@@ -194,23 +172,10 @@ def propose(
 
     Example: solon constitution propose units.yaml
     """
-    from solon.lawmaking import drafting
-
-    kind, problems = _kind(context), list[str]()
     with open_project(store, config) as project:
-        if file is not None:
-            about: dict[str, Any] = {
-                "kind": kind,
-                "cites": cite or [],
-                "reason": reason,
-                "by": project.actor(),
-            }
-            text = _read(file)
-            made = [drafting.propose(project.store, project.config, text, source=str(file), **about)]
-        else:
-            work = drafting.legislate(project.store, project.config, kind=kind, named=amends, model=model)
-            drafted = asyncio.run(work)
-            made, problems = drafted.amendments, drafted.problems
+        law = _law(context, project)
+        drafted = law.propose(file, cites=cite or (), reason=reason, amends=amends, model=model)
+    made, problems = drafted.amendments, drafted.problems
     if json:
         print_json({"amendments": [_plain(a) for a in made], "problems": problems})
         return
@@ -232,85 +197,24 @@ def ratify(
 
     Example: SOLON_TOKEN=... solon constitution ratify 0194c0
     """
-    from solon.store.lawmaking.amendments import vote
-
     with open_project(store, config) as project:
-        lead = _lead(project)
-        about: dict[str, Any] = {"in_favour": not against, "override": override, "reason": reason}
-        quorum = project.config.law.quorum
-        with project.store.transaction() as connection:
-            standing = vote(project.store, connection, amendment, lead, quorum=quorum, **about)
+        law = _law(context, project)
+        standing = law.ratify(amendment, against=against, override=override, reason=reason)
     if json:
         print_json(asdict(standing))
     else:
         typer.echo(clean(_told(standing)))
 
 
-def _kind(context: typer.Context) -> Kind:
-    """Which of the two groups a command was called in."""
+def _law(context: typer.Context, project: Project) -> Law:
+    """The kind of law of the group in which a command was called."""
     group = context.parent
-    return "rubric" if group is not None and group.info_name == "rubric" else "constitution"
+    is_rubric = group is not None and group.info_name == "rubric"
+    return project.rubrics if is_rubric else project.constitutions
 
 
 def _told(standing: Standing) -> str:
     return f"it still needs: {standing.missing}" if standing.missing else standing.state
-
-
-def _load(kind: Kind, source: str) -> Constitution | Rubric:
-    from solon.law.documents import load_constitution, load_rubric
-
-    return load_constitution(source) if kind == "constitution" else load_rubric(source)
-
-
-def _document(project: Project, kind: Kind, named: str) -> Constitution | Rubric:
-    from solon.errors import UsageError
-    from solon.lawmaking.drafting import law_in_force
-    from solon.store.lawmaking.amendments import find_amendment
-    from solon.store.runs.laws import find_version
-
-    with project.store.connect() as connection:
-        if not named:
-            return law_in_force(connection, project.config, kind).document
-        found = find_version(connection, kind, named)
-        if found is not None:
-            return found.document
-        try:
-            return find_amendment(connection, named).document
-        except UsageError:
-            return _load(kind, named)
-
-
-def _read(file: Path) -> str:
-    from solon.errors import UsageError
-
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}", next_step="give a YAML file") from None
-
-
-def _lead(project: Project) -> ExpertRow:
-    from solon.errors import UsageError
-    from solon.store.reviewing.experts import TOKEN_VARIABLE
-
-    found = project.acting_expert()
-    if found is None:
-        raise UsageError(
-            "a vote needs a lead's own token",
-            next_step=f"set {TOKEN_VARIABLE} to it and run the command again",
-        )
-    return found
-
-
-def _belongings(project: Project, amendment: AmendmentRow) -> tuple[Sequence[Belonging], int]:
-    """Decisions that cited what the draft splits, and how many more may not be told."""
-    from solon.store.lawmaking.splits import belongings
-    from solon.store.runs.laws import load_version
-
-    with project.store.connect() as connection:
-        base = load_version(connection, amendment.kind, amendment.base_id).document
-        unseen = amendment.state == "ratified"
-        return belongings(connection, base, amendment.document, unseen=unseen)
 
 
 def _spell_belongings(belongs: Sequence[Belonging], unseen: int) -> list[str]:

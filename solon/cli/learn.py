@@ -12,7 +12,6 @@ from solon.display.text import clean
 
 if TYPE_CHECKING:
     from solon.learning import LearningResult
-    from solon.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +36,7 @@ def learn(
     """
     with open_project(store, config) as project:
         if status:
-            found = read_status(project, run)
+            found = project.learned(run)
             if json:
                 print_json(found)
             else:
@@ -48,19 +47,6 @@ def learn(
         print_json(learned.to_json())
     else:
         typer.echo(spell_learned(learned))
-
-
-def read_status(project: Project, run_id: str | None) -> dict[str, Any]:
-    """What a run's scope has learned: versions, every look at the certification sample, what is in force, audits."""
-    from solon.eval.material import gather
-    from solon.eval.report.standing import read_standing
-    from solon.eval.suites import drift
-    from solon.store.runs.runs import find_run
-
-    with project.store.connect() as connection:
-        run = find_run(connection, run_id)
-    fallen = drift.evaluate(gather(project.store, [run.id])).alarms
-    return read_standing(project.store, run).model_dump(mode="json") | {"fallen": list(fallen)}
 
 
 def spell_learned(learned: LearningResult) -> str:

@@ -37,10 +37,8 @@ def migrate(
     """
     from rich.progress import Progress
 
-    from solon.store.upkeep.copying import copy_store
-
     with open_project(store, config) as project, Progress(console=console(error=True), transient=True) as bar:
-        copied = copy_store(project.store, target, _Bars(bar))
+        copied = project.migrate(target, on_progress=_Bars(bar))
     rows = sum(copied.values())
     if json:
         print_json({"rows": rows, "tables": copied})
@@ -79,17 +77,11 @@ def prune(
 
     Example: solon prune --dry-run
     """
-    import asyncio
-
-    from solon.graphs.pruning import prune_checkpoints
-    from solon.store.upkeep import pruning
-
     with open_project(store, config) as project:
-        pruned = asyncio.run(prune_checkpoints(project.store, dry_run=dry_run))
-        held = []
         if compact and not dry_run:
             say("writing the whole store anew; others wait meanwhile")
-            held = pruning.compact(project.store)
+        pruned = project.prune(dry_run=dry_run, compact=compact)
+    held = list(pruned.held)
     about = {"compacted": compact and not dry_run and not held, "held": held}
     if json:
         print_json(

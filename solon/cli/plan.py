@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +11,8 @@ from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
 from solon.cli.preview import open_home
 from solon.cli.terminal import console, print_json, say
 from solon.display.text import clean
-from solon.errors import UsageError
 
 if TYPE_CHECKING:
-    from solon.config import Config
-    from solon.formats.seed_groups import SeedGroup
     from solon.operations.planning import Plan
     from solon.operations.planning.ranges import Range
 
@@ -69,27 +65,21 @@ def plan(
 
     Example: solon plan preference --items 20000 --experts 12 --minutes 30 --days 20
     """
-    from solon.operations.planning import make_plan
+    from solon.operations.planning import plan_home
     from solon.project import Project
 
-    if items is None and seeds is None:
-        raise UsageError("how many seeds?", next_step="give --items N, or --seeds FILE")
-
-    settings = read_config(config, store)
-    groups = _read_groups(seeds, settings, items) if seeds is not None else []
-    home = open_home(settings)
+    home = open_home(read_config(config, store))
     is_project = isinstance(home, Project)
     try:
-        made = make_plan(
-            home.config if isinstance(home, Project) else home,
-            items=items or sum(group.items for group in groups),
+        made = plan_home(
+            home,
+            items=items,
+            seeds=seeds,
             experts=experts,
             minutes=minutes,
             days=days,
             recipe=recipe or named or "preference",
             words=words,
-            store=home.store if isinstance(home, Project) else None,
-            groups=groups,
         )
     finally:
         if isinstance(home, Project):
@@ -109,23 +99,6 @@ def plan(
         say(f"{where}: figures are assumed from word counts; `solon preview` measures a few items")
 
 
-def _read_groups(seeds: Path, config: Config, items: int | None) -> list[SeedGroup]:
-    """Specialties and languages of the file; with `items`, as if it had that many rows."""
-    from solon.formats.seed_groups import count_groups
-    from solon.formats.seed_rows import SeedRow
-    from solon.workspace.seeds import read_rows
-
-    found = count_groups(row for row in read_rows(seeds, config) if isinstance(row, SeedRow))
-    total = sum(group.items for group in found)
-    if not total:
-        raise UsageError(
-            f"{seeds}: no row can be used as a seed", next_step="`solon run` names what is wrong with them"
-        )
-    if items is None:
-        return found
-    return [replace(group, items=round(group.items * items / total)) for group in found]
-
-
 def print_plan(made: Plan) -> None:
     """Print a plan: its answer in a sentence, a line a figure (low, likely, high, whence), and ways out."""
     from rich.table import Table
@@ -133,20 +106,8 @@ def print_plan(made: Plan) -> None:
 
     out = console()
     out.print(clean(made.sentence), style="bold")
-    out.print(
-        clean(f"{made.items} items, recipe {made.recipe}, policy {made.policy}"),
-    )
-    rows = [
-        ("model calls", made.calls, 0),
-        ("tokens", made.tokens, 0),
-        (f"cost {made.currency}".strip(), made.cost, 2),
-        ("machine hours", made.machine_hours, 1),
-        ("seconds a review", made.review_seconds, 0),
-        ("reviews wanted", made.wanted_reviews, 0),
-        (f"reviews in {made.expert_hours:.0f} expert hours", made.affordable_reviews, 0),
-        ("% of items seen", made.seen.times(100), 1),
-    ]
-    for name, found, digits in rows:
+    out.print(clean(f"{made.items} items, recipe {made.recipe}, policy {made.policy}"))
+    for name, found, digits in made.rows():
         told = "unknown: a model has no price ([models.*.price])" if found is None else _spell(found, digits)
         out.print(clean(f"  {name:32} {told}"))
     if made.groups:
@@ -163,7 +124,7 @@ def print_plan(made: Plan) -> None:
         )
         for group in made.groups:
             figures = (group.wanted_reviews, group.review_seconds, group.seen.times(100))
-            wanted, seconds, seen = (f"{r.low:,.0f} / {r.likely:,.0f} / {r.high:,.0f}" for r in figures)
+            wanted, seconds, seen = (" / ".join(r.spell(0)) for r in figures)
             names = (clean(group.specialty or "-"), clean(group.lang or "-"), str(group.items))
             table.add_row(*names, wanted, seconds, f"{group.expert_hours:.1f}", seen, group.enough)
         out.print(table)
@@ -174,5 +135,4 @@ def print_plan(made: Plan) -> None:
 
 
 def _spell(found: Range, digits: int) -> str:
-    low, likely, high = (f"{value:,.{digits}f}" for value in (found.low, found.likely, found.high))
-    return f"{low} / {likely} / {high}  ({found.source})"
+    return f"{' / '.join(found.spell(digits))}  ({found.source})"

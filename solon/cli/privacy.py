@@ -40,13 +40,8 @@ def list_held(
 
     Example: solon privacy list
     """
-    from solon.store.runs.holds import HELD, REJECTED, RELEASED, list_holds
-    from solon.store.runs.runs import find_run
-
-    states = (HELD, RELEASED, REJECTED) if closed else (HELD,)
-    with open_project(store, config) as project, project.store.connect() as connection:
-        run_id = find_run(connection, run).id if run else None
-        found = list_holds(connection, run_id=run_id, states=states)
+    with open_project(store, config) as project:
+        found = project.privacy.list(run_id=run, closed=closed)
     if json:
         print_json({"held": [{**asdict(hold), "findings": _spelled(hold.findings)} for hold in found]})
         return
@@ -103,16 +98,9 @@ def reject(
 def _close(
     items: list[str], released: bool, by: str, reason: str, store: str | None, json: bool, config: Path | None
 ) -> None:
-    from solon.store.database.audit_log import local_actor
-    from solon.store.runs.holds import close_hold
-
-    with open_project(store, config) as project, project.store.transaction() as connection:
-        closed = [
-            close_hold(
-                project.store, connection, item, release=released, by=by, actor=local_actor(), reason=reason
-            )
-            for item in items
-        ]
+    with open_project(store, config) as project:
+        close = project.privacy.release if released else project.privacy.reject
+        closed = close(*items, by=by, reason=reason)
     state = "released" if released else "rejected"
     if json:
         print_json({"state": state, "items": [hold.item_id for hold in closed], "by": by.strip()})

@@ -10,10 +10,10 @@ import typer
 from solon.cli.options import JsonOption, read_config
 from solon.cli.terminal import console, print_json
 from solon.display.text import clean
-from solon.errors import UsageError
 
 if TYPE_CHECKING:
-    from solon.prompts.library import Prompt, PromptLibrary
+    from solon.project.prompts import Prompts
+    from solon.prompts.library import Prompt
 
 group = typer.Typer(no_args_is_help=True, help="The templates of the agents.", rich_markup_mode=None)
 FolderOption = Annotated[
@@ -30,10 +30,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="prompts")
 
 
-def _library(folder: Path | None) -> PromptLibrary:
-    from solon.prompts.library import PromptLibrary
+def _prompts(folder: Path | None) -> Prompts:
+    from solon.project.prompts import Prompts
 
-    return PromptLibrary(folder or read_config(None).prompts_dir)
+    return Prompts(folder or read_config(None).prompts_dir)
 
 
 @group.command("list")
@@ -44,7 +44,7 @@ def list_prompts(folder: FolderOption = None, json: JsonOption = False) -> None:
     """
     from rich.table import Table
 
-    prompts = list(_library(folder))
+    prompts = _prompts(folder).list()
     if json:
         print_json({"prompts": [_facts(prompt) for prompt in prompts]})
         return
@@ -76,13 +76,11 @@ def show(
 
     Example: solon prompts show judge.pair
     """
-    library = {prompt.name: prompt for prompt in _library(folder)}
-    if name not in library:
-        raise UsageError(f"there is no prompt {name!r}", next_step=f"prompts: {', '.join(sorted(library))}")
+    prompt = _prompts(folder).show(name)
     if json:
-        print_json({**_facts(library[name]), "source": library[name].source})
+        print_json({**_facts(prompt), "source": prompt.source})
     else:
-        typer.echo(clean(library[name].source), nl=False)
+        typer.echo(clean(prompt.source), nl=False)
 
 
 @group.command("check")
@@ -92,19 +90,15 @@ def check(folder: FolderOption = None, json: JsonOption = False) -> None:
 
     Example: solon prompts check --folder my-prompts
     """
-    from solon.prompts.library import check_prompt
-
-    library = _library(folder)
-    for prompt in library:
-        check_prompt(prompt)
-    diffs = {name: library.diff(name) for name in sorted(library.overlaid)}
+    prompts = _prompts(folder)
+    diffs, names = prompts.check(), [prompt.name for prompt in prompts.list()]
     if json:
-        print_json({"checked": [prompt.name for prompt in library], "own": diffs})
+        print_json({"checked": names, "own": diffs})
         return
     for diff in diffs.values():
         typer.echo(clean(diff), nl=False)
     own = f", {len(diffs)} of them your own" if diffs else ""
-    typer.echo(f"{len(list(library))} prompts render with their declared variables{own}")
+    typer.echo(f"{len(names)} prompts render with their declared variables{own}")
 
 
 @group.command("copy")
@@ -121,20 +115,7 @@ def copy(
 
     Example: solon prompts copy judge.pair --folder my-prompts
     """
-    from solon.prompts.library import PromptLibrary
-
-    target = folder or Path(read_config(None).prompts_dir or "prompts")
-    built_in = {prompt.name: prompt for prompt in PromptLibrary()}
-    for name in names:
-        if name not in built_in:
-            raise UsageError(
-                f"there is no prompt {name!r}", next_step=f"prompts: {', '.join(sorted(built_in))}"
-            )
-        if (target / f"{name}.md").exists():
-            raise UsageError(f"{target / name}.md is there already", next_step="remove it first, or edit it")
-    target.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (target / f"{name}.md").write_text(built_in[name].source, encoding="utf-8")
+    target = _prompts(folder).copy(*names)
     if json:
         print_json({"copied": names, "folder": str(target)})
     else:

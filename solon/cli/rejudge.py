@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -47,37 +46,15 @@ def rejudge(
 
     Example: solon rejudge --budget 500
     """
-    from solon.lawmaking.rejudging import rank_stale
-    from solon.lawmaking.rejudging import rejudge as judge_again
-    from solon.store.database.audit_log import local_actor
-    from solon.store.runs.runs import find_run
-
     with open_project(store, config) as project:
-        run_id = None
-        if run is not None:
-            with project.store.connect() as connection:
-                run_id = find_run(connection, run).id
         if ranking:
-            found = rank_stale(project.store, run_id)
+            found = project.rank_stale(run)
             if json:
                 print_json({"stale": [doubt.to_json() for doubt in found]})
             else:
                 typer.echo(_spell_ranking(found))
             return
-        work = judge_again(
-            project.store,
-            project.config,
-            by=local_actor(),
-            models=project.models,
-            recipes=project.recipes,
-            plugins=project.plugins,
-            run_id=run_id,
-            max_calls=budget,
-            max_cost=max_cost,
-            reviews=only != "records",
-            records=only != "reviews",
-        )
-        done = asyncio.run(work)
+        done = project.rejudge(run, only=only, max_calls=budget, max_cost=max_cost)
     if json:
         print_json(done.to_json())
     else:

@@ -12,7 +12,6 @@ from solon.cli.export import (
     ConstitutionOption,
     DropOption,
     RequireCleanOption,
-    gate_of,
     name_runs,
 )
 from solon.cli.options import (
@@ -73,26 +72,22 @@ def create(
 
     Example: solon release create 2026-11 --format trl-preference --certified-only
     """
-    from solon.eval.releases.releases import create_release
-    from solon.store.database.audit_log import local_actor
-
     with open_project(store, config) as project:
-        manifest = create_release(
-            project.store,
+        manifest = project.releases.create(
             name,
-            output or FOLDER / name,
+            output,
             format=format,
             run_id=run,
             recipe=recipe,
             all_runs=all_runs,
             constitution=constitution,
             as_of=as_of,
-            actor=local_actor(),
             min_margin=min_margin,
             certified_only=certified_only,
-            extra_columns=tuple(extra_column or ()),
+            extra_columns=extra_column or (),
             test_fraction=test_fraction,
-            gate=gate_of(require_clean, drop_contaminated),
+            require_clean=require_clean or (),
+            drop_contaminated=drop_contaminated,
         )
     name_runs(manifest["export"]["runs"], manifest["export"]["left_out"])
     if json:
@@ -113,10 +108,8 @@ def verify(
 
     Example: solon release verify 2026-11
     """
-    from solon.eval.releases.releases import verify_release
-
     with open_project(store, config) as project:
-        found = verify_release(project.store, _folder(name))
+        found = project.releases.verify(name)
     if json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -139,10 +132,8 @@ def diff(
 
     Example: solon release diff 2026-10 2026-11
     """
-    from solon.eval.releases.diff import diff_releases
-
     with open_project(store, config) as project:
-        found = diff_releases(project.store, _folder(a), _folder(b) if b else None)
+        found = project.releases.diff(a, b)
     if json:
         print_json(found.model_dump(mode="json"))
         return
@@ -163,7 +154,3 @@ def _list(sign: str, changes: Any) -> None:
         typer.echo(clean(f"{sign} {change.seed}: {'; '.join(change.reasons)}"))
     if len(changes) > _SHOWN:
         typer.echo(f"{sign} and {len(changes) - _SHOWN} more; --json lists them all")
-
-
-def _folder(name: str) -> Path:
-    return Path(name) if Path(name).is_dir() else FOLDER / name

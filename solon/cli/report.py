@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
 from solon.cli.terminal import print_json
 from solon.display.text import clean
-from solon.errors import UsageError
-
-if TYPE_CHECKING:
-    from solon.eval.report.report import Report
-    from solon.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +35,7 @@ def report(
     Example: solon report -o report.html
     """
     with open_project(store, config) as project:
-        made = write_report(project, output, run=run, title=title, with_texts=with_texts)
+        made = project.report(output, run_id=run, title=title, with_texts=with_texts)
     beside = output.with_suffix(".json")
     if json:
         print_json(
@@ -59,28 +54,3 @@ def report(
     for limit in made.limits:
         typer.echo(clean(f"  not known: {limit}"))
     typer.echo(clean(f"the same as JSON: {beside}"))
-
-
-def write_report(
-    project: Project, output: Path, *, run: str | None = None, title: str = "", with_texts: bool = False
-) -> Report:
-    """Write the page, and the same as JSON beside it; returns the figures. Arguments as of the command.
-
-    Raises:
-        UsageError: the page cannot be written there.
-    """
-    from solon.eval.material import gather
-    from solon.eval.report.page import render_page
-    from solon.eval.report.report import build_report
-    from solon.formats.containers import check_target, write_text_at_once
-
-    beside = output.with_suffix(".json")
-    check_target(output)
-    if beside == output:
-        raise UsageError(
-            f"{output} is the name of the JSON beside the page", next_step="end the page's name in .html"
-        )
-    made = build_report(gather(project.store, [run] if run else ()), title=title, with_texts=with_texts)
-    write_text_at_once(output, [render_page(made)])
-    write_text_at_once(beside, [made.model_dump_json(indent=2), "\n"])
-    return made

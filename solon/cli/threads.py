@@ -33,27 +33,8 @@ def migrate_threads(
 
     Example: solon migrate-threads --dry-run
     """
-    from solon.operations.migrate import migrate_threads
-    from solon.store.runs.runs import find_run
-    from solon.sync import run_sync
-
     with open_project(store, config) as project:
-        run_id = None
-        if run is not None:
-            with project.store.connect() as connection:
-                run_id = find_run(connection, run).id
-        made = run_sync(
-            migrate_threads(
-                project.store,
-                project.config,
-                models=project.models,
-                plugins=project.plugins,
-                recipes=project.recipes,
-                run_id=run_id,
-                max_calls=max_calls,
-                dry_run=dry_run,
-            )
-        )
+        made = project.migrate_threads(run, max_calls=max_calls, dry_run=dry_run)
     if json:
         print_json(asdict(made))
     else:

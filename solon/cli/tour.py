@@ -228,10 +228,8 @@ def _answer(project: Project, out: Console) -> dict[str, Any]:
 
 def _certify(project: Project, out: Console) -> dict[str, Any]:
     """The certificate, or what the newest look says is missing for it."""
-    from solon.cli.learn import read_status
-
     project.learn()
-    found = read_status(project, None)
+    found = project.learned()
     certificate, looks = found["in_force"], found["looks"]
     missing = (
         looks[-1]["why"] if looks else "no answer about a randomly drawn question was held out for testing"
@@ -280,10 +278,8 @@ def _legislate(project: Project, out: Console) -> dict[str, Any]:
 
 
 def _take_out(project: Project, out: Console) -> dict[str, Any]:
-    from solon.cli.report import write_report
-
     pairs = project.export("trl-preference", PAIRS).written
-    report = write_report(project, Path(REPORT), with_texts=True)
+    report = project.report(REPORT, with_texts=True)
     _head(out, 7, "Out of it")
     _line(out, PAIRS, f"{pairs} preference pairs for a trainer, with a manifest of all that is behind them")
     _line(

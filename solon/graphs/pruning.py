@@ -20,11 +20,13 @@ class Pruned:
         threads: threads that were dropped.
         kept: threads of items that have not ended.
         freed: bytes that went back to the disk (SQLite only).
+        held: tables that others held, so that a compacting of the store left them as they were.
     """
 
     threads: int
     kept: int
     freed: int
+    held: tuple[str, ...] = ()
 
 
 async def prune_checkpoints(store: Store, *, dry_run: bool = False) -> Pruned:

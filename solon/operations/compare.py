@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from solon.display.notebook import SHOWN, card, table
+
 if TYPE_CHECKING:
     from solon.store.database.store import Store
     from solon.store.records.outcomes import ItemOutcome
@@ -23,6 +25,8 @@ class SeedChange:
     """One seed in two runs.
 
     Attributes:
+        seed: its id in the file.
+        before, after: what became of it in the one run and in the other.
         texts: the answers judged are others.
         winner: `other texts` where the answers differ, so that there is no common winner to speak of; `none` where
             one of the runs has not chosen.
@@ -45,18 +49,40 @@ class SeedChange:
 
     @property
     def changed(self) -> bool:
+        """Are the texts, the winner or the way others? Nothing is said of a forgotten seed."""
         return not self.forgotten and (self.texts or self.route or self.winner == "changed")
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two runs seed by seed, in the order of the first. `only_before`, `only_after`: seeds of one run alone."""
+    """Two runs seed by seed.
+
+    Attributes:
+        before: id of the first run.
+        after: id of the second run.
+        changes: seeds of both runs, in the order of the first, those without a change too.
+        only_before, only_after: seeds of one run alone.
+    """
 
     before: str
     after: str
     changes: tuple[SeedChange, ...]
     only_before: tuple[str, ...]
     only_after: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Comparison({self.before!r}, {self.after!r}, {self.counts()})"
+
+    def _repr_html_(self) -> str:
+        changed = [change for change in self.changes if change.changed]
+        rows = [
+            (c.seed, describe_way(c.before), describe_way(c.after), c.before.chosen, c.after.chosen)
+            for c in changed[:SHOWN]
+        ]
+        columns = ("seed", "way before", "way after", "chosen before", "chosen after")
+        changes = [table(columns, [[cell or "" for cell in row] for row in rows])] if rows else []
+        more = [f"<p>{SHOWN} of {len(changed)} changes are shown</p>"] if len(changed) > SHOWN else []
+        return card(f"{self.before} against {self.after}", {"seeds": describe_counts(self)}, *changes, *more)
 
     def counts(self) -> dict[str, int]:
         """How many seeds are in both, and how many of them changed in what."""

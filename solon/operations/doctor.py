@@ -40,7 +40,14 @@ NAME_MODELS = "name models in [models], of another family for judges (or set `[r
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. `note`: works, but worth knowing."""
+    """One finding.
+
+    Attributes:
+        name: what was looked at.
+        state: ok, note (it works, but is worth knowing) or broken.
+        told: what was found.
+        next_step: what to do about it; empty where nothing is to be done.
+    """
 
     name: str
     state: State
@@ -75,12 +82,14 @@ def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> list[Check]:
 
 
 def check_python() -> Iterator[Check]:
+    """Is this Python recent enough?"""
     version = ".".join(map(str, sys.version_info[:3]))
     fine = sys.version_info >= (3, 11)
     yield Check("python", "ok" if fine else "broken", version, "" if fine else "install Python 3.11 or later")
 
 
 def check_packages() -> Iterator[Check]:
+    """Are the packages there that every run needs, and which extras are?"""
     from solon import __version__
 
     found = {name: _version(name) for name in PACKAGES}
@@ -107,6 +116,11 @@ def _version(name: str) -> str | None:
 
 
 def check_law(config: Config) -> Iterator[Check]:
+    """Which constitution, rubric and prompts the configuration names.
+
+    Raises:
+        ConfigError: one of them cannot be read.
+    """
     from solon.law.documents import load_constitution, load_rubric
     from solon.prompts.library import PromptLibrary
 
@@ -122,6 +136,16 @@ def check_panel(config: Config) -> Iterator[Check]:
 
 
 def check_store(url: str, *, migrate: bool, repair: bool = False) -> Iterator[Check]:
+    """Can the store be opened and written, and does what it holds agree with itself? Where there is none yet, could one
+    be made there?
+
+    Args:
+        migrate: bring an older store to the current schema.
+        repair: bring in what led nowhere.
+
+    Raises:
+        StoreError: the store cannot be opened.
+    """
     from solon.store.database.engine import sqlite_path
     from solon.store.database.store import Store
 
@@ -239,6 +263,7 @@ def _check_threads(waiting: list[tuple[str, str, int]]) -> Iterator[Check]:
 
 
 def check_disk(url: str) -> Iterator[Check]:
+    """Is there room on the disk of the store (of PostgreSQL: of the working folder)?"""
     from solon.store.database.engine import sqlite_path
 
     path = sqlite_path(url)

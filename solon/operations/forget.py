@@ -35,15 +35,21 @@ class Erasure:
     """What was forgotten, or would be.
 
     Attributes:
+        dry_run: nothing was changed.
         act: id of the forgetting in the log; empty of a dry run.
-        seeds: ids; counts: rows by kind.
+        seeds: ids of the seeds that are meant.
+        counts: rows by kind.
         shown_to_others: calls of other items that were shown a decision on these; their texts go too, so that a replay
             of those items asks the models again.
-        releases: name -> records in it: each needs a new release. exports: files written while the records stood.
+        releases: name -> records in it: each needs a new release.
+        exports: `files` that were written while the records stood, and when.
         amendments: that cite or repeat these words: a lead must look, for law is not erased by itself.
         similar_seeds: others that share a passage.
+        tombstones: marks that keep the seeds from coming back.
+        tombstones_file: where these marks lie too, to be kept with backups.
         bad_rows: refused rows in files beside the store that repeated the words.
-        swept: pages and logs of the database hold nothing of it any more; else `left` says what is to do.
+        swept: pages and logs of the database hold nothing of it any more.
+        left: what is still to do for that, one sentence each.
     """
 
     dry_run: bool

@@ -27,8 +27,12 @@ class MigrationResult:
     """What became of the waiting items of older graphs.
 
     Attributes:
-        versions: recipe -> [older versions]; current: recipe -> today's.
-        waiting: brought back to their review; ended: that came to their end on the way.
+        versions: recipe -> [older versions] of its graph.
+        current: recipe -> today's version.
+        items: waiting items of older graphs.
+        waiting: of these, brought back to their review.
+        ended: of these, come to their end on the way.
+        calls: model calls that were made.
         attached: decisions given before that the new threads have taken in.
         left: what could not be done, item by item, and why.
     """

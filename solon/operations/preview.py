@@ -41,12 +41,21 @@ class PreviewItem:
     """One seed on its way, without consequences.
 
     Attributes:
+        seed: its id in the file.
+        prompt: its request.
         where: expert | accepted | rejected | held (by the privacy scan) | failed | not done.
+        route: the name of the way that the policy chose; empty where the item did not get so far.
         why: reasons in words, the deciding one first.
+        pilot: drawn into the pilot sample of a run over the whole file.
         would_be_audited: accepted, and drawn for a blind check by an expert.
+        confidence: of the panel in its choice, 0 to 1; None where it made none.
+        margin: between the best and the next outcome, 0 to 1; None where the panel made no choice.
         candidates, critiques, verdicts, resolutions: as in `Project.trace`; `order` tells who was seen first, `model`
             who wrote it.
-        calls: that its way takes, made now or before; cost: None where a price is unknown.
+        calls: that its way takes, made now or before.
+        tokens: input and output of those calls.
+        cost: of those calls; None where a price is unknown.
+        model_seconds: how long those calls took, one after the other.
     """
 
     seed: str
@@ -66,6 +75,9 @@ class PreviewItem:
     tokens: int
     cost: float | None
     model_seconds: float
+
+    def __repr__(self) -> str:
+        return f"PreviewItem(seed={self.seed!r}, where={self.where!r}, calls={self.calls})"
 
     def _repr_html_(self) -> str:
         facts = {
@@ -93,10 +105,17 @@ class Preview:
     """What came of the sample, and what it says about the whole file.
 
     Attributes:
-        seeds: good rows of the file; bad_rows: the others.
+        recipe: that was tried.
+        seeds: good rows of the file.
+        bad_rows: rows of the file that cannot be used.
+        drawn_with: root of the sample: given as `draw`, it draws the same seeds.
+        items: one for each seed of the sample.
         calls_made, calls_reused: by this preview.
+        cost: of the calls made; None where a price is unknown.
         whole: calls, tokens, cost (absent where a price is unknown) and hours for all seeds. Hours take the seconds
             that calls took, with as many in flight as the configuration allows.
+        in_flight: calls at the same time, on which the hours rest.
+        stopped_because: the limit that ended it; None where it came to its end.
         against: the same seeds in an earlier run, where one was given.
         notes: what to know of the models that acted, such as that one of them was the built-in one.
     """
@@ -129,11 +148,21 @@ class Preview:
         plain["against"] = self.against.to_plain() if self.against else None
         return plain
 
+    def __repr__(self) -> str:
+        return f"Preview({self.recipe!r}, {len(self.items)} of {self.seeds} seeds: {self.destinations()})"
+
     def _repr_html_(self) -> str:
         went = ", ".join(f"{number} {where}" for where, number in sorted(self.destinations().items()))
         facts = {"went": went, "note": "; ".join(self.notes), "stopped": self.stopped_because}
-        items = (item._repr_html_() for item in self.items)
-        return card(f"preview of {self.recipe}: {len(self.items)} of {self.seeds} seeds", facts, *items)
+        whole = {
+            f"all {self.seeds} seeds: {name}": f"{e.low:.4g} / {e.likely:.4g} / {e.high:.4g}"
+            for name, e in sorted(self.whole.items())
+        }
+        parts = [item._repr_html_() for item in self.items]
+        if self.against is not None:
+            parts.append(self.against._repr_html_())
+        title = f"preview of {self.recipe}: {len(self.items)} of {self.seeds} seeds"
+        return card(title, {**facts, **whole}, *parts)
 
 
 @dataclass(slots=True)
@@ -143,17 +172,32 @@ class UsedCalls(Meter):
     used: set[str] = field(default_factory=set)
 
     def count_reused(self, outcome: Outcome) -> None:
+        """Count a call that was known, and remember it."""
         Meter.count_reused(self, outcome)
         self.used.add(outcome.call_id)
 
     def count(self, outcome: Outcome) -> None:
+        """Count a call that was made, and remember it."""
         Meter.count(self, outcome)
         self.used.add(outcome.call_id)
 
 
-def preview(recipe: str, seeds: Seeds, home: Workspace | Config, **options: Any) -> Preview:
-    """Like `apreview`, for scripts and notebooks."""
-    return run_sync(apreview(recipe, seeds, home, **options))
+def preview(
+    recipe: str,
+    seeds: Seeds,
+    home: Workspace | Config,
+    *,
+    n: int = 5,
+    draw: int | None = None,
+    against: str | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_runner: Callable[[Runner], None] | None = None,
+) -> Preview:
+    """Send `n` random seeds through the recipe: `apreview` for scripts and notebooks, with its arguments and errors."""
+    work = apreview(
+        recipe, seeds, home, n=n, draw=draw, against=against, on_progress=on_progress, on_runner=on_runner
+    )
+    return run_sync(work)
 
 
 async def apreview(

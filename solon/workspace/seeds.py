@@ -115,6 +115,11 @@ def admitted(rows: Iterable[SeedRow | BadRow], store: Store | None) -> Iterator[
 def good_rows(
     rows: Iterable[SeedRow | BadRow], bad: list[BadRow], limit: int | None
 ) -> Iterator[tuple[int, SeedRow]]:
+    """The rows that can be used, each with its place among them; the others are put into `bad` on the way.
+
+    Args:
+        limit: end after so many good rows; None: never.
+    """
     position = 0
     for row in rows:
         if limit is not None and position >= limit:
@@ -181,7 +186,14 @@ def with_given(config: Config, given: Mapping[str, str]) -> Config:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Random rows of a file. `pilot`: names of those that a run over the whole file would draw into its pilot."""
+    """Random rows of a file.
+
+    Attributes:
+        rows: the sample.
+        pilot: names of those that a run over the whole file would draw into its pilot.
+        seeds: good rows of the whole file.
+        bad_rows: rows of the whole file that cannot be used.
+    """
 
     rows: list[SeedRow]
     pilot: set[str]

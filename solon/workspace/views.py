@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.config import BUILTIN_NOTE
 from solon.display.notebook import card, passage, side_by_side, spell_cell, table
+from solon.display.text import shorten
 from solon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,30 +22,50 @@ if TYPE_CHECKING:
     from solon.store.reviewing.review_rows import ReviewRow
     from solon.store.runs.run_row import RunRow
 
+SHORT = 60
+"""Characters of a request where an object is named in one line."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """Where a run stands.
 
-    The states sum to `items`: accepted + rejected + pending_review + failed + queued + forgotten. `failed` includes
-    `parked`: what a model's failure stopped and `resume` tries again, and `held`: what the privacy scan keeps until a
-    named person releases or rejects it. `forgotten`: items whose seeds were forgotten, whatever was found of them.
-    `cost` is None where a price is unknown. `carried`: decisions taken over from earlier runs without asking anyone
-    again. `tokens` counts input and output. `seconds` is the time spent working on the run, over all sessions.
+    The states sum to `items`: accepted + rejected + pending_review + failed + queued + forgotten.
 
-    `worker`: `why` decisions wait to be applied, and when a worker said so (`at`, epoch seconds; None where single
-    decisions failed); None where none waits, or nothing is known of it.
-
-    `promise`: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling` what
-    experts agree among themselves); None without one. `unsafe`: among accepted records, `flagged` of `audited` at
-    random, the `rate`, its exact 95% upper bound `at_most`, and `known`, flagged by whatever way. `more_decisions`:
-    whether they still pay (`stop`, `why`), as of the newest consensus version. `earlier_runs`: of `resume`, how many
-    decisions on items of earlier runs were applied too, by run; None where none was looked for. `notes`: what to know
-    of the models that were asked and of the seeds.
-
-    `queue`: what waits for people, audits and second opinions included: `reviews`, `minutes` (`measured` or assumed),
-    the same `by_kind`, and as `left_by_budget` what is left when the first `budget` of them are answered; None where
-    nothing waits.
+    Attributes:
+        run_id, recipe: of the run.
+        items: all of them.
+        accepted: items with a record.
+        rejected: items that the panel or a person refused.
+        pending_review: items that wait for a person.
+        failed: items without a result, with those `parked` and `held`.
+        parked: what a model's failure stopped and `resume` tries again.
+        held: what the privacy scan keeps until a named person releases or rejects it.
+        queued: items that are not done yet, or under way.
+        provisional: accepted items that no certificate covers.
+        bad_rows: rows of the seeds that could not be used.
+        bad_rows_file: where they are named; None where there are none.
+        decisions_to_apply: decisions that `resume` or a worker has still to bring to their items.
+        carried: decisions taken over from earlier runs without asking anyone again.
+        model_calls: that were sent.
+        input_tokens, output_tokens, tokens: of these calls; `tokens` is both.
+        cost: of these calls, in the currency of the prices; None where a price is unknown.
+        seconds: the time spent working on the run, over all sessions.
+        stopped_because: what ended the last session early; None where nothing did.
+        worker: `why` decisions wait to be applied, and when a worker said so (`at`, epoch seconds; None where single
+            decisions failed); None where none waits, or nothing is known of it.
+        promise: of the certificate in force (`agreement`, `confidence`, `threshold`, `certificate`, and as `ceiling`
+            what experts agree among themselves); None without one.
+        unsafe: among accepted records, `flagged` of `audited` at random, the `rate`, its exact 95% upper bound
+            `at_most`, and `known`, flagged by whatever way.
+        more_decisions: whether they still pay (`stop`, `why`), as of the newest consensus version.
+        earlier_runs: of `resume`, how many decisions on items of earlier runs were applied too, by run; None where none
+            was looked for.
+        notes: what to know of the models that were asked and of the seeds.
+        forgotten: items whose seeds were forgotten, whatever was found of them.
+        queue: what waits for people, audits and second opinions included: `reviews`, `minutes` (`measured` or assumed),
+            the same `by_kind`, and as `left_by_budget` what is left when the first `budget` of them are answered; None
+            where nothing waits.
     """
 
     run_id: str
@@ -79,13 +100,19 @@ class RunSummary:
     queue: dict[str, Any] | None = None
 
     def to_json(self) -> str:
+        """The fields as one JSON object."""
         return json.dumps(asdict(self))
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
+        return f"RunSummary({self.run_id!r}, {self.recipe!r}, {self.items} items: {self._spell_states()})"
+
+    def _spell_states(self) -> str:
         states = ("accepted", "rejected", "pending_review", "failed", "queued")
-        counts = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
+        return ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
+
+    def _repr_html_(self) -> str:
         facts = {
-            f"{self.items} items": counts,
+            f"{self.items} items": self._spell_states(),
             "forgotten": self.forgotten or None,
             "provisional": self.provisional or None,
             "carried over": self.carried or None,
@@ -127,10 +154,18 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review that waits, with what is needed to answer it.
+    """A review with what is needed to answer it.
 
-    `kind`: why somebody is asked (pilot, unsure, audit, second opinion, ...); None for reviewers, to whom audits look
-    like everything else.
+    Attributes:
+        id, item_id, recipe: of the review, its item and its run's recipe.
+        prompt: the request that the candidates answer.
+        input: what the request is about; empty where the seed has none.
+        candidates: in the order in which they are shown.
+        choices: the answers that there are, besides skip, decline and escalate.
+        reasons: why a person is asked, in words; empty for whoever answers by their token.
+        state: waiting, applied, withdrawn, ...
+        kind: why somebody is asked (pilot, unsure, audit, second opinion, ...); None for reviewers, to whom audits look
+            like everything else.
     """
 
     id: str
@@ -143,6 +178,9 @@ class Review:
     reasons: tuple[str, ...]
     state: str
     kind: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Review({self.id!r}, {self.recipe!r}, {self.state!r}, {shorten(self.prompt, SHORT)!r})"
 
     def _repr_html_(self) -> str:
         candidates = (
@@ -162,7 +200,18 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One seed on its way. `way` is what `Project.trace` tells of it; a list of items leaves it out."""
+    """One seed on its way.
+
+    Attributes:
+        id, run_id, recipe: of the item, its run and its recipe.
+        seed: the id that the seed file gave.
+        prompt: the request.
+        state: queued, running, waiting, accepted, rejected, failed, parked or forgotten.
+        route: the way that the policy chose; None before that.
+        reason: why it stands where it stands; None where nothing needs saying.
+        attempt: counts how often its graph was begun anew, from 0.
+        way: what `Project.trace` tells of it; None in a list of items.
+    """
 
     id: str
     run_id: str
@@ -174,6 +223,9 @@ class Item:
     reason: str | None
     attempt: int
     way: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"Item({self.id!r}, {self.recipe!r}, {self.state!r}, {shorten(self.prompt, SHORT)!r})"
 
     def _repr_html_(self) -> str:
         facts = {"seed": self.seed, "run": self.run_id, "route": self.route, "reason": self.reason}

@@ -1,8 +1,7 @@
-"""A project from Python: run recipes, list and answer reviews, resume, export. The command line stands on it."""
+"""An opened store with its configuration: run recipes, list and answer reviews, resume. `Project` stands on it."""
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from solon.config import Config
-    from solon.formats.exports import ExportSummary
     from solon.formats.records import ExportRow
     from solon.law.documents import Constitution, Rubric
     from solon.store.database.store import Store
@@ -124,9 +122,33 @@ class Workspace:
 
     # Running ---------------------------------------------------------------------------------------------------
 
-    def run(self, recipe: str, seeds: Seeds, **options: Any) -> RunSummary:
-        """Like `arun`, for scripts and notebooks: an interrupt in a notebook ends it as a limit does."""
-        return run_sync(self.arun(recipe, seeds, **options), stop=self.stop)
+    def run(
+        self,
+        recipe: str,
+        seeds: Seeds,
+        *,
+        limit: int | None = None,
+        new_run: bool = False,
+        reuse: str | None = None,
+        ask_again: bool = False,
+        progress: bool | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_runner: Callable[[Runner], None] | None = None,
+    ) -> RunSummary:
+        """Run a recipe over seeds and return where the run stands: `arun` for scripts and notebooks, with its arguments
+        and errors. An interrupt in a notebook ends it as a limit does."""
+        work = self.arun(
+            recipe,
+            seeds,
+            limit=limit,
+            new_run=new_run,
+            reuse=reuse,
+            ask_again=ask_again,
+            progress=progress,
+            on_progress=on_progress,
+            on_runner=on_runner,
+        )
+        return run_sync(work, stop=self.stop)
 
     async def arun(
         self,
@@ -144,6 +166,7 @@ class Workspace:
         """Run a recipe over seeds, or go on with the last run of the same seeds and configuration.
 
         Args:
+            recipe: preference, instruction, label, or one of your own.
             seeds: a file (JSONL, CSV, Parquet), a data frame, or rows: mappings with the columns of a seed file, or
                 prompts.
             limit: take the first so many seeds only; a later call without it goes on with the rest.
@@ -174,7 +197,11 @@ class Workspace:
         reuse: str | None = None,
         ask_again: bool = False,
     ) -> RunRow:
-        """Make the items of a run, or find the run to go on with, and call no model yet. Arguments as of `arun`."""
+        """Make the items of a run, or find the run to go on with, and call no model yet. Arguments as of `arun`.
+
+        Raises:
+            UsageError, SeedError: as of `arun`.
+        """
         from solon.store.reviewing import reuse as carrying
 
         self.config = bind(self.config, self.plugins)
@@ -192,9 +219,18 @@ class Workspace:
         self._load(run, pins, chain([first], rows), bad)
         return run
 
-    def resume(self, run_id: str | None = None, **options: Any) -> RunSummary:
-        """Like `aresume`, for scripts and notebooks."""
-        return run_sync(self.aresume(run_id, **options), stop=self.stop)
+    def resume(
+        self,
+        run_id: str | None = None,
+        *,
+        progress: bool | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_runner: Callable[[Runner], None] | None = None,
+    ) -> RunSummary:
+        """Apply decisions, go on with a run and return where it stands: `aresume` for scripts and notebooks, with its
+        arguments and errors."""
+        work = self.aresume(run_id, progress=progress, on_progress=on_progress, on_runner=on_runner)
+        return run_sync(work, stop=self.stop)
 
     async def aresume(
         self,
@@ -208,6 +244,13 @@ class Workspace:
 
         By default decisions on items of earlier runs are carried to them, too (`earlier_runs` of the summary says how
         many); nothing else of those runs is begun.
+
+        Args:
+            run_id: the run's id or the beginning of it.
+            progress, on_progress, on_runner: as of `arun`.
+
+        Raises:
+            UsageError: there is no such run, or it was stopped while its seeds were read.
         """
         from solon.store.runs.runs import find_run
 
@@ -232,7 +275,11 @@ class Workspace:
     def prepare_run(
         self, recipe: str, seeds: Seeds, *, new_run: bool, reuse: str | None
     ) -> tuple[RunRow, Pins]:
-        """Find the run to go on with, or create one, pinned to the versions in force."""
+        """The run to go on with, or a new one, with the versions in force that it is pinned to. Arguments as of `arun`.
+
+        Raises:
+            UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
+        """
         from solon.store.runs import runs
 
         name, fingerprint = fingerprint_seeds(seeds, self.config)
@@ -462,12 +509,29 @@ class Workspace:
         expert = self.acting_expert()
         return expert.actor if expert is not None else local_actor()
 
-    def add_expert(self, name: str, *, ready: bool | None = None, **facts: Any) -> str:
+    def add_expert(
+        self,
+        name: str,
+        *,
+        role: str = "expert",
+        specialties: Sequence[str] = (),
+        languages: Sequence[str] = (),
+        credential: str = "",
+        trust: str = "",
+        email: str = "",
+        ready: bool | None = None,
+    ) -> str:
         """Add a person who may answer, as `solon expert add` does; returns their token, which is stored hashed only.
 
         Args:
+            name: how leads see this person.
+            role: worker (answers are votes), expert, lead or admin.
+            specialties: fields whose reviews come to them first, such as `cardiology`.
+            languages: codes of the languages that they read, such as `en`.
+            credential: what makes them an expert, in a few words.
+            trust: proven (answers decide) or unproven (answers are votes); empty: by the role.
+            email: for the daily digest.
             ready: answers at once; default: as `onboarding` in [review] says.
-            facts: role (worker, expert, lead, admin), specialties, languages, credential, trust, email.
 
         Raises:
             UsageError: the name is empty or taken, or a fact is none that there is.
@@ -475,7 +539,18 @@ class Workspace:
         from solon.store.reviewing.experts import add_expert, first_stage
 
         stage = first_stage(self.config.review.onboarding, ready)
-        return add_expert(self.store, name, stage=stage, by=local_actor(), **facts)[1]
+        return add_expert(
+            self.store,
+            name,
+            role=role,
+            specialties=specialties,
+            languages=languages,
+            credential=credential,
+            trust=trust,
+            email=email,
+            stage=stage,
+            by=local_actor(),
+        )[1]
 
     def decide(
         self,
@@ -484,7 +559,15 @@ class Workspace:
         candidate: str | Candidate | None = None,
         *,
         expert: str | None = None,
-        **answer: Any,
+        text: str | None = None,
+        guidance: str | None = None,
+        rationale: str | None = None,
+        principles: Sequence[str] | None = None,
+        flags: Mapping[str, Sequence[str]] | None = None,
+        scores: Mapping[str, int] | None = None,
+        strength: int | None = None,
+        reason: str | None = None,
+        **fields: Any,
     ) -> str:
         """Answer a review; returns the decision's id (of someone not proven: the vote's). `resume` moves the item on.
 
@@ -492,8 +575,15 @@ class Workspace:
             choice: one of the review's `choices`, or skip | decline | escalate.
             candidate: the candidate that is preferred or edited.
             expert: token of the expert whose answer it is; default: the project's. It counts as one from the page does.
-            answer: text (of an edit), guidance (for a redraft), rationale, principles, flags, scores, strength, reason
-                (of who declines).
+            text: the edited answer.
+            guidance: what a redraft shall do.
+            rationale: why; later judges learn from it.
+            principles: ids of principles that decided.
+            flags: candidate's id -> unsafe, factually_wrong, outdated or personal_data.
+            scores: criterion of the rubric -> 1 to 5.
+            strength: 1 barely, 2, 3 clearly.
+            reason: of who declines: not_my_field, needs_context, personal_data or broken.
+            fields: of a form of your own, by their names.
 
         Raises:
             TokenWanted: no expert's token is given, and the run measures.
@@ -501,7 +591,22 @@ class Workspace:
             AlreadyDecided: someone else was first; nothing was changed.
             InvalidDecision, NotPending: saying what is wrong; nothing was changed.
         """
-        taken = self.answer(review, choice, candidate, expert=expert, channel="python", **answer)
+        taken = self.answer(
+            review,
+            choice,
+            candidate,
+            expert=expert,
+            channel="python",
+            text=text,
+            guidance=guidance,
+            rationale=rationale,
+            principles=principles,
+            flags=flags,
+            scores=scores,
+            strength=strength,
+            reason=reason,
+            **fields,
+        )
         return taken.decision_id or taken.assignment_id
 
     def answer(
@@ -514,7 +619,11 @@ class Workspace:
         channel: str,
         **answer: Any,
     ) -> AnswerResult:
-        """As `decide`, by a channel (cli, python); returns what became of the answer."""
+        """Answer a review as `decide` does, by a channel (cli, python); returns what became of the answer.
+
+        Args:
+            answer: the parts of the answer by name, as of `decide`; None is left out.
+        """
         from solon.store.reviewing.answering import answer_review
 
         values = {"choice": choice, "candidate": getattr(candidate, "id", candidate), **answer}
@@ -543,7 +652,16 @@ class Workspace:
     def items(
         self, state: str | None = None, *, run_id: str | None = None, limit: int = 1000
     ) -> Listing[Item]:
-        """Items of a run (default: the newest) in the order of their seeds, or those of them in one state."""
+        """Items of a run in the order of their seeds.
+
+        Args:
+            state: only those in this state: queued, running, waiting, accepted, rejected, failed, parked, forgotten.
+            run_id: the run's id or the beginning of it; default: the newest.
+            limit: at most so many.
+
+        Raises:
+            UsageError: there is no such run.
+        """
         from solon.store.records.overview import list_items
         from solon.store.runs.runs import find_run
 
@@ -580,8 +698,18 @@ class Workspace:
     def records(
         self, *, run_id: str | None = None, recipe: str | None = None, all_runs: bool = False
     ) -> Listing[ExportRow]:
-        """The records in force, which of them as of `export`, all of them in memory: `export` streams, and leaves out
-        what a format cannot hold."""
+        """The records in force, all of them in memory: `Project.export` streams, and leaves out what a format cannot
+        hold.
+
+        Args:
+            run_id: records of this run only, its id or the beginning of it; default: each item once, as a person
+                decided it, otherwise as of the newest run.
+            recipe: records of this recipe only.
+            all_runs: every record of every run.
+
+        Raises:
+            UsageError: there is no such run, or one run and all runs are asked for.
+        """
         from solon.store.records.exporting import export_rows
         from solon.workspace.views import find_wanted
 
@@ -626,7 +754,16 @@ class Workspace:
         self, state: str = "waiting", *, run_id: str | None = None, limit: int = 100
     ) -> Listing[Review]:
         """Reviews in a state: those that wait in the order of the queue, others the oldest first. Whoever answers by
-        their token sees none of the panel's reasons, as on the page; leads see of which kind each is."""
+        their token sees none of the panel's reasons, as on the page; leads see of which kind each is.
+
+        Args:
+            state: held, opening, waiting, applied, withdrawn, ...
+            run_id: reviews of this run only; default: of all runs.
+            limit: at most so many.
+
+        Raises:
+            UsageError: there is no such run, or the token is wrong.
+        """
         from solon.store.reviewing.review_rows import list_reviews
         from solon.store.runs.runs import find_run
 
@@ -647,40 +784,3 @@ class Workspace:
         blind = self.acting_expert() is not None
         with self.store.connect() as connection:
             return view_review(self.store, find_review(connection, review_id), blind=blind)
-
-    def export(
-        self,
-        format: str,
-        path: str | Path,
-        *,
-        run_id: str | None = None,
-        recipe: str | None = None,
-        all_runs: bool = False,
-        folder: bool = False,
-        **options: Any,
-    ) -> ExportSummary:
-        """Write the records in force, each item once: as a person decided it, otherwise as of the newest run.
-
-        Args:
-            run_id: records of this run only; all_runs: every record of every run.
-            folder: write a dataset folder with card and Croissant instead, see `solon.formats.folder`.
-            options: `constitution`, `as_of` (a date), and those of `formats.exports.export`.
-        """
-        from solon.formats.exports import export
-        from solon.formats.folder import export_folder
-        from solon.store.privacy.forgetting import mark_export
-        from solon.store.records.exporting import export_rows, runs_in_force
-        from solon.workspace.views import find_wanted
-
-        named = {name: options.pop(name, None) for name in ("constitution", "as_of")}
-        which = find_wanted(self.store, run_id=run_id, recipe=recipe, all_runs=all_runs, **named)
-        options["runs"] = runs_in_force(self.store, **which)
-        left_out, rows = export_rows(self.store, **which)
-        told = {name: which[name] for name in named if which[name] is not None}
-        options["about"] = {**told, **options.get("about", {})}
-        write = export_folder if folder else export
-        with closing(rows):
-            summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
-        files = [*(file.path for file in summary.files), summary.manifest]
-        mark_export(self.store, local_actor(), files, run=which["run_id"], recipe=recipe)
-        return summary

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from solon import Project
-from solon.cli.learn import read_status, spell_status
+from solon.cli.learn import spell_status
 from solon.eval.material import gather
 from solon.eval.report.report import build_report
 from solon.eval.suites.drift import LEVEL, Drift, _course, evaluate, fell
@@ -106,7 +106,7 @@ def test_agreement_by_week_and_by_principle_from_a_store(tmp_path: Path) -> None
             "by principle answers-question",
         ]
         assert "asked the same thing again" in " ".join(found.notes)
-        assert spell_status(read_status(project, None)).count("ALARM, agreement fell") == 2
+        assert spell_status(project.learned()).count("ALARM, agreement fell") == 2
         limits = build_report(gather(project.store)).limits
         assert (
             sum(told.startswith("Agreement fell on drawn items: agreement fell in") for told in limits) == 1

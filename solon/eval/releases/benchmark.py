@@ -147,3 +147,22 @@ def _grams(words: list[str], size: int) -> list[bytes]:
         hashlib.blake2b(" ".join(words[i : i + size]).encode("utf-8", "replace"), digest_size=8).digest()
         for i in range(len(words) - size + 1)
     ]
+
+
+def make_gate(files: Sequence[str | Path], *, drop: bool = False) -> Gate | None:
+    """The gate that keeps the texts of these benchmarks out of an export; None where no benchmark is named.
+
+    Args:
+        drop: leave out records that hold such a text, in place of refusing the whole export.
+
+    Raises:
+        UsageError: `drop` without a benchmark, or a benchmark that cannot be read.
+    """
+    if files:
+        return Gate([Path(file) for file in files], drop=drop)
+    if drop:
+        raise UsageError(
+            "--drop-contaminated says nothing without a benchmark",
+            next_step="name one with --require-clean FILE",
+        )
+    return None

@@ -7,17 +7,22 @@ items under the same panel, from what they took.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.config import Config
 from solon.consensus.target import read_target
+from solon.display.notebook import card, table
 from solon.errors import ConfigError, UsageError
-from solon.formats.seed_groups import SeedGroup
+from solon.formats.seed_groups import SeedGroup, count_groups
+from solon.formats.seed_rows import SeedRow
 from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
 from solon.operations.planning.ranges import Range, add_up, multiply
 from solon.operations.planning.shortfall import Team, WayOut, find_ways_out, spell_shortfall
 from solon.plugins import Plugin, bind, references
+from solon.workspace.seeds import Seeds, read_rows
+from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from solon.store.database.store import Store
@@ -32,6 +37,7 @@ __all__ = [
     "groups_of_config",
     "make_plan",
     "measure",
+    "plan_home",
 ]
 
 UNSURE = (0.1, 0.3, 0.6)
@@ -43,7 +49,19 @@ SHAPING = ("models", "generator", "critic", "judges", "resolver", "plugins")
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """What experts can do for one specialty and language; see `Plan` for the figures."""
+    """What experts can do for one specialty and language.
+
+    Attributes:
+        specialty: in small letters; empty where the seeds name none.
+        lang: code of the language; empty where the seeds name none.
+        items: seeds of this group.
+        review_seconds: for one answer.
+        wanted_reviews: that the policy would ask for.
+        expert_hours: of the experts' time that fall to this group.
+        affordable_reviews: that those hours allow.
+        seen: share of these items that experts can see, 0 to 1.
+        enough: is the whole demand affordable: yes, no, cannot tell.
+    """
 
     specialty: str
     lang: str
@@ -61,11 +79,22 @@ class Plan:
     """What `items` take of machines and people.
 
     Attributes:
-        cost: None where a price is unknown; currency: of the prices, empty where it is unknown or mixed.
-        machine_hours: with as many calls in flight as configured; review_seconds: for one answer.
-        wanted_reviews: that the policy would ask for; affordable_reviews: that the experts' time allows.
-        seen: share of all items that experts can see; enough: is the whole demand affordable?
-        sentence: the answer in one sentence; ways_out: where the time is likely short, what would make it enough.
+        recipe: that would be run.
+        policy: of routing, as configured.
+        items: seeds to be worked on.
+        expert_hours: that all experts give together.
+        calls: model calls, all items together.
+        tokens: input and output, all items together.
+        cost: None where a price is unknown.
+        currency: of the prices; empty where it is unknown or mixed.
+        machine_hours: with as many calls in flight as configured.
+        review_seconds: for one answer.
+        wanted_reviews: that the policy would ask for.
+        affordable_reviews: that the experts' time allows.
+        seen: share of all items that experts can see, 0 to 1.
+        enough: is the whole demand affordable: yes, no, cannot tell.
+        sentence: the answer in one sentence.
+        ways_out: where the time is likely short, what would make it enough.
         measured_items: how many finished items stand behind the measured figures.
         groups: the same for each specialty and language, the largest first.
         notes: what to know of the models, such as that one of them is the built-in one, and of the figures.
@@ -105,7 +134,47 @@ class Plan:
         return "yes" if self.cost.high <= most else "no" if self.cost.low > most else "cannot tell"
 
     def to_plain(self) -> dict[str, Any]:
+        """Plain values for JSON."""
         return asdict(self)
+
+    def rows(self) -> list[tuple[str, Range | None, int]]:
+        """The figures as a person reads them: name, range (None where a price is unknown) and digits."""
+        return [
+            ("model calls", self.calls, 0),
+            ("tokens", self.tokens, 0),
+            (f"cost {self.currency}".strip(), self.cost, 2),
+            ("machine hours", self.machine_hours, 1),
+            ("seconds a review", self.review_seconds, 0),
+            ("reviews wanted", self.wanted_reviews, 0),
+            (f"reviews in {self.expert_hours:.0f} expert hours", self.affordable_reviews, 0),
+            ("% of items seen", self.seen.times(100), 1),
+        ]
+
+    def __repr__(self) -> str:
+        return f"Plan({self.items} items, {self.recipe!r}, enough={self.enough!r})"
+
+    def _repr_html_(self) -> str:
+        figures = [
+            (name, *found.spell(digits), found.source) if found else (name, "unknown: a model has no price")
+            for name, found, digits in self.rows()
+        ]
+        parts = [table(("", "low", "likely", "high", "source"), figures)]
+        if self.groups:
+            columns = ("specialty", "lang", "seeds", "reviews wanted", "hours", "enough")
+            rows = [
+                (
+                    g.specialty,
+                    g.lang,
+                    g.items,
+                    " / ".join(g.wanted_reviews.spell(0)),
+                    f"{g.expert_hours:.1f}",
+                    g.enough,
+                )
+                for g in self.groups
+            ]
+            parts.append(table(columns, rows))
+        facts = {"policy": self.policy, "enough time of experts": self.enough, "note": "; ".join(self.notes)}
+        return card(f"plan of {self.items} items, recipe {self.recipe}", facts, *parts)
 
 
 def make_plan(
@@ -187,6 +256,59 @@ def make_plan(
             available,
         ),
     )
+
+
+def plan_home(
+    home: Workspace | Config,
+    *,
+    experts: int,
+    minutes: float,
+    days: int,
+    items: int | None = None,
+    seeds: Seeds | None = None,
+    recipe: str = "preference",
+    words: float | None = None,
+) -> Plan:
+    """Plan the work of a workspace, or of a configuration that has no store yet; see `make_plan`.
+
+    Args:
+        items: seeds to be worked on; default: as many as `seeds` has.
+        seeds: what specialties, languages and word counts are read from.
+
+    Raises:
+        UsageError: neither `items` nor `seeds` is given, no row can be used, a number below what makes sense, or an
+            unknown recipe.
+    """
+    if items is None and seeds is None:
+        raise UsageError("how many seeds?", next_step="give --items N, or --seeds FILE")
+    config = home.config if isinstance(home, Workspace) else home
+    groups = _groups_of_seeds(seeds, config, items) if seeds is not None else []
+    return make_plan(
+        config,
+        items=items or sum(group.items for group in groups),
+        experts=experts,
+        minutes=minutes,
+        days=days,
+        recipe=recipe,
+        words=words,
+        store=home.store if isinstance(home, Workspace) else None,
+        groups=groups,
+        plugins=home.plugins if isinstance(home, Workspace) else None,
+    )
+
+
+def _groups_of_seeds(seeds: Seeds, config: Config, items: int | None) -> list[SeedGroup]:
+    """Specialties and languages of the seeds; with `items`, as if there were that many rows."""
+    groups = count_groups(row for row in read_rows(seeds, config) if isinstance(row, SeedRow))
+    total = sum(group.items for group in groups)
+    if not total:
+        name = seeds if isinstance(seeds, str | Path) else "the seeds"
+        raise UsageError(
+            f"{name}: no row can be used as a seed", next_step="`solon run` names what is wrong with them"
+        )
+    if items is None:
+        return groups
+    return [replace(group, items=round(group.items * items / total)) for group in groups]
 
 
 def _bound(config: Config, plugins: Mapping[str, Plugin]) -> tuple[Config, tuple[str, ...]]:

@@ -72,13 +72,16 @@ class Assumed:
         return max((self.config.models[name].max_tokens for name in models), default=512)
 
     def calls(self) -> Range:
+        """Model calls for one item, by all roles together."""
         return add_up(*(count for _, count, _, _ in self._roles()))
 
     def tokens(self) -> Range:
+        """Tokens of those calls, input and output."""
         pairs = [self._tokens(*role[1:]) for role in self._roles()]
         return add_up(*(part for pair in pairs for part in pair))
 
     def cost(self) -> Range | None:
+        """What those calls cost, in the currency of the prices; None where a model has none."""
         parts = []
         for model, count, texts, room in self._roles():
             price = self.config.models[model].price
@@ -89,6 +92,7 @@ class Assumed:
         return add_up(*parts)
 
     def currency(self) -> str:
+        """The currency of all prices; empty where none is known, or they differ."""
         prices = [self.config.models[name].price for name in self.config.models_in_use()]
         names = {price.currency for price in prices if price is not None}
         return names.pop() if len(names) == 1 else ""
@@ -110,6 +114,7 @@ class Assumed:
         return len(load_constitution(self.config.law.constitution).as_prompt().split()) + template
 
     def review_seconds(self) -> Range:
+        """Seconds that a person takes for one answer: reading what is shown, and deciding."""
         room = self.config.generator.max_tokens or self._room(self.config.generator.models)
         answers = 2 if self._pair else 1
         shown = Range(*ANSWER_SHARE).times(answers * room / TOKENS_PER_WORD[1])

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`source`: measured, or assumed from word counts."""
+    """A figure that is not known exactly.
+
+    Attributes:
+        low, high: it is hardly below or above these.
+        likely: the best single guess.
+        source: measured, or assumed from word counts.
+    """
 
     low: float
     likely: float
@@ -15,14 +21,22 @@ class Range:
     source: str = "assumed"
 
     def times(self, factor: float) -> Range:
+        """The range of so many times the figure."""
         return Range(self.low * factor, self.likely * factor, self.high * factor, self.source)
+
+    def spell(self, digits: int) -> tuple[str, str, str]:
+        """Low, likely and high as a person reads them."""
+        low, likely, high = (f"{value:,.{digits}f}" for value in (self.low, self.likely, self.high))
+        return low, likely, high
 
 
 def add_up(*parts: Range) -> Range:
+    """The range of a sum; measured where every part is."""
     source = "measured" if all(part.source == "measured" for part in parts) else "assumed"
     return Range(sum(p.low for p in parts), sum(p.likely for p in parts), sum(p.high for p in parts), source)
 
 
 def multiply(a: Range, b: Range) -> Range:
+    """The range of a product; measured where both factors are."""
     source = "measured" if a.source == b.source == "measured" else "assumed"
     return Range(a.low * b.low, a.likely * b.likely, a.high * b.high, source)

@@ -1,0 +1,53 @@
+"""A report as files: the page, and the same as JSON beside it; and what a run's scope has learned so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import UsageError
+from solon.eval.material import gather
+from solon.eval.report.page import render_page
+from solon.eval.report.report import build_report
+from solon.eval.report.standing import read_standing
+from solon.eval.suites import drift
+from solon.formats.containers import check_target, write_text_at_once
+from solon.store.runs.runs import find_run
+
+if TYPE_CHECKING:
+    from solon.eval.report.report import Report
+    from solon.store.database.store import Store
+
+
+def write_report(
+    store: Store, output: Path, *, run_id: str | None = None, title: str = "", with_texts: bool = False
+) -> Report:
+    """Write the page, and the same as JSON beside it; returns the figures.
+
+    Args:
+        output: the page, with a name in .html.
+        run_id: this run only; default: all runs.
+        with_texts: show example texts; without it neither file holds any.
+
+    Raises:
+        UsageError: the page cannot be written there, or there is no such run.
+    """
+    beside = output.with_suffix(".json")
+    check_target(output)
+    if beside == output:
+        raise UsageError(
+            f"{output} is the name of the JSON beside the page", next_step="end the page's name in .html"
+        )
+    report = build_report(gather(store, [run_id] if run_id else ()), title=title, with_texts=with_texts)
+    write_text_at_once(output, [render_page(report)])
+    write_text_at_once(beside, [report.model_dump_json(indent=2), "\n"])
+    return report
+
+
+def read_learned(store: Store, run_id: str | None = None) -> dict[str, Any]:
+    """What the scope of a run (default: the newest) has learned, as plain values: consensus versions, every look at the
+    certification sample, the certificate in force, audits, and whose agreement fell."""
+    with store.connect() as connection:
+        run = find_run(connection, run_id)
+    fallen = drift.evaluate(gather(store, [run.id])).alarms
+    return read_standing(store, run).model_dump(mode="json") | {"fallen": list(fallen)}

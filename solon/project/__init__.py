@@ -1,0 +1,759 @@
+"""A project from Python: everything that the command line does. The commands stand on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from solon.display.notebook import Listing
+from solon.store.database.audit_log import local_actor
+from solon.sync import run_sync
+from solon.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from solon.agents.calls import Meter
+    from solon.eval.importing import Imports
+    from solon.eval.report.report import Report
+    from solon.eval.result import SuiteResult
+    from solon.formats.exports import ExportSummary
+    from solon.graphs.pruning import Pruned
+    from solon.graphs.runner import Progress, Runner
+    from solon.lawmaking.rejudging import Doubt, Rejudged
+    from solon.operations.annotating import ReviewExport
+    from solon.operations.compare import Comparison
+    from solon.operations.doctor import Check
+    from solon.operations.forget import Erasure
+    from solon.operations.migrate import MigrationResult
+    from solon.operations.planning import Plan
+    from solon.operations.preview import Preview
+    from solon.project.law import Constitutions, Rubrics
+    from solon.project.people import Experts, GoldenQuestions, HeldSeeds
+    from solon.project.prompts import Prompts
+    from solon.project.releases import Releases
+    from solon.store.database.audit_log import AuditReport
+    from solon.store.reviewing.experts import ExpertRow
+    from solon.workspace.seeds import Seeds
+
+
+class Project(Workspace):
+    """One store with its configuration, and all that can be done with them.
+
+    Args:
+        store: URL of the store; default: `store` of the configuration (`SOLON_STORE`, `solon.toml`).
+        config: a `Config`, plain values, or the path of a TOML file; default: `solon.toml` if it is there.
+        models: chat models of your own by the name that the configuration gives them; any LangChain chat model.
+        recipes: recipes of your own in place of built-in ones of the same name.
+        plugins: judges, critics and generators of your own, see `solon.plugins`.
+        create: make the store where it is missing.
+        expert: token of the expert who answers; default: that in the environment variable SOLON_TOKEN. Reviews are then
+            shown as the page shows them, without what the panel found.
+
+    What belongs together stands under one name: `experts`, `golden`, `privacy`, `constitutions`, `rubrics`, `prompts`,
+    `releases`.
+    """
+
+    def __repr__(self) -> str:
+        return f"Project({self.store.engine.url.render_as_string()!r})"  # without its password
+
+    # Families ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def experts(self) -> Experts:
+        """Who may answer: add, list, trust, revoke, rotate, link."""
+        from solon.project.people import Experts
+
+        return Experts(self)
+
+    @cached_property
+    def golden(self) -> GoldenQuestions:
+        """Questions whose answer is known: import_, retire, count."""
+        from solon.project.people import GoldenQuestions
+
+        return GoldenQuestions(self)
+
+    @cached_property
+    def privacy(self) -> HeldSeeds:
+        """Seeds that the privacy scan holds back: list, release, reject."""
+        from solon.project.people import HeldSeeds
+
+        return HeldSeeds(self)
+
+    @cached_property
+    def constitutions(self) -> Constitutions:
+        """The principles that agents apply: list, show, diff, history, import_, propose, impact, ratify, stats."""
+        from solon.project.law import Constitutions
+
+        return Constitutions(self)
+
+    @cached_property
+    def rubrics(self) -> Rubrics:
+        """The criteria that are scored: list, show, diff, history, import_, propose, impact, ratify, weights."""
+        from solon.project.law import Rubrics
+
+        return Rubrics(self)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """The templates that agents are asked with: list, show, check, copy."""
+        from solon.project.prompts import Prompts
+
+        return Prompts(self.config.prompts_dir)
+
+    @cached_property
+    def releases(self) -> Releases:
+        """Frozen exports: create, verify, diff."""
+        from solon.project.releases import Releases
+
+        return Releases(self)
+
+    # Before and beside a run ------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        items: int | None = None,
+        *,
+        experts: int,
+        minutes: float,
+        days: int,
+        seeds: Seeds | None = None,
+        recipe: str = "preference",
+        words: float | None = None,
+    ) -> Plan:
+        """What a project takes of machines and people, before it begins. Calls no model.
+
+        Args:
+            items: seeds to be worked on; default: as many as `seeds` has.
+            experts: people who answer reviews.
+            minutes: that each of them gives a day.
+            days: that it may take.
+            seeds: what specialties, languages and word counts are read from, as for `run`.
+            recipe: preference or instruction.
+            words: mean words of a seed, where you know it.
+
+        Raises:
+            UsageError: neither `items` nor `seeds` is given, no row can be used, a number below what makes sense, or an
+                unknown recipe.
+        """
+        from solon.operations.planning import plan_home
+
+        return plan_home(
+            self,
+            items=items,
+            seeds=seeds,
+            experts=experts,
+            minutes=minutes,
+            days=days,
+            recipe=recipe,
+            words=words,
+        )
+
+    def preview(
+        self,
+        recipe: str,
+        seeds: Seeds,
+        *,
+        n: int = 5,
+        draw: int | None = None,
+        against: str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Preview:
+        """Try a recipe on a few random seeds: `apreview` for scripts and notebooks, with its arguments and errors. A
+        notebook shows each item as a card, with what every agent said."""
+        return run_sync(
+            self.apreview(recipe, seeds, n=n, draw=draw, against=against, on_progress=on_progress)
+        )
+
+    async def apreview(
+        self,
+        recipe: str,
+        seeds: Seeds,
+        *,
+        n: int = 5,
+        draw: int | None = None,
+        against: str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_runner: Callable[[Runner], None] | None = None,
+    ) -> Preview:
+        """Send `n` random seeds through the recipe in a scratch store; nothing of it stays but finished model calls.
+
+        Args:
+            recipe: preference, instruction, or one of your own.
+            seeds: as for `run`.
+            n: how many seeds, 1 to 200.
+            draw: root of the sample; the same one draws the same seeds, None draws others each time.
+            against: id of an earlier run; its seeds are drawn from, and compared.
+            on_progress: called after every change with the counts.
+            on_runner: called once with the runner.
+
+        Raises:
+            UsageError: `n` is out of its range, or `against` shares no seed with the file.
+            SeedError: no row of the seeds can be used.
+        """
+        from solon.operations.preview import apreview
+
+        return await apreview(
+            recipe, seeds, self, n=n, draw=draw, against=against, on_progress=on_progress, on_runner=on_runner
+        )
+
+    def diff(self, run_a: str, run_b: str, *, html: str | Path | None = None) -> Comparison:
+        """What changed between two runs, seed by seed: the texts, the winner, the way.
+
+        Args:
+            run_a: a run's id or the beginning of it.
+            run_b: the run to set against it.
+            html: write every change, word by word, as a page.
+
+        Raises:
+            UsageError: there is no such run, the two are of different recipes, or the page cannot be written there.
+        """
+        from solon.formats.containers import check_target, write_text_at_once
+        from solon.operations.compare import compare_runs, render_page
+
+        if html is not None:
+            check_target(Path(html))
+        comparison = compare_runs(self.store, run_a, run_b)
+        if html is not None:
+            write_text_at_once(Path(html), [render_page(comparison)])
+        return comparison
+
+    def import_(
+        self,
+        format: str,
+        path: str | Path,
+        *,
+        judge: bool = False,
+        policy: str = "always",
+        limit: int | None = None,
+        expert: str | ExpertRow | None = None,
+    ) -> Imports:
+        """Bring an existing set into the store: rows as seeds with answers, labels as decisions, verdicts as a panel.
+
+        Answers of Argilla or Label Studio to reviews that `export_reviews` wrote become decisions on them. Doing it
+        again goes on where it stopped.
+
+        Args:
+            format: trl-preference, argilla, panel, ...
+            path: JSON lines, a JSON list, CSV or Parquet.
+            judge: ask the panel of the configuration about the rows too; without it no model is asked.
+            policy: routing of the rows; `always` makes every answer of the file a decision.
+            limit: take the first so many rows.
+            expert: token of the expert whose answers these are, given blind; only then they count for reliability,
+                calibration and certificates.
+
+        Raises:
+            UsageError: there is no such format, or the token is wrong.
+            TokenWanted: nobody vouches for the answers, and the policy measures.
+            SeedError: the file cannot be read, or no row can be used.
+        """
+        from solon.eval.importing import import_file
+
+        owner = self.acting_expert(expert) if isinstance(expert, str) else expert
+        return import_file(self, format, path, judge=judge, policy=policy, expert=owner, limit=limit)
+
+    # Learning and law -------------------------------------------------------------------------------------------
+
+    def learned(self, run_id: str | None = None) -> dict[str, Any]:
+        """What the scope of a run (default: the newest) has learned, as plain values: versions, every look at the
+        certification sample, the certificate in force, audits. Learns nothing; `learn` does.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        from solon.eval.report.writing import read_learned
+
+        return read_learned(self.store, run_id)
+
+    def rank_stale(self, run_id: str | None = None) -> Listing[Doubt]:
+        """Records whose law was amended since, the most likely to change first. No model is asked.
+
+        Args:
+            run_id: records of this run only; default: of all runs.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        from solon.lawmaking.rejudging import rank_stale
+
+        return Listing(rank_stale(self.store, self._run_id(run_id)), columns=("p", "margin", "similarity"))
+
+    def rejudge(
+        self,
+        run_id: str | None = None,
+        *,
+        only: Literal["reviews", "records"] | None = None,
+        max_calls: int | None = None,
+        max_cost: float | None = None,
+        on_judged: Callable[[int, int, Meter], None] | None = None,
+    ) -> Rejudged:
+        """Judge again what a ratified amendment may change: `arejudge` for scripts and notebooks, with its arguments
+        and errors."""
+        return run_sync(
+            self.arejudge(run_id, only=only, max_calls=max_calls, max_cost=max_cost, on_judged=on_judged)
+        )
+
+    async def arejudge(
+        self,
+        run_id: str | None = None,
+        *,
+        only: Literal["reviews", "records"] | None = None,
+        max_calls: int | None = None,
+        max_cost: float | None = None,
+        on_judged: Callable[[int, int, Meter], None] | None = None,
+    ) -> Rejudged:
+        """Judge again, under the law now in force, what a ratified amendment may change.
+
+        Waiting reviews that it settles leave the queue; stale records are confirmed, replaced or sent to a person.
+        `resume` goes on with the items.
+
+        Args:
+            run_id: items of this run only; default: of all runs.
+            only: only waiting reviews, or only stale records.
+            max_calls: stop after so many model calls; what is not reached stays as it is.
+            max_cost: stop at this cost, in the currency of the prices.
+            on_judged: called with how many the panel has judged again, of how many, and what they took.
+
+        Raises:
+            UsageError: there is no such run, or a limit on cost and a model without a price.
+            ModelError: no model answers.
+        """
+        from solon.lawmaking.rejudging import rejudge
+
+        return await rejudge(
+            self.store,
+            self.config,
+            by=local_actor(),
+            models=self.models,
+            recipes=self.recipes,
+            plugins=self.plugins,
+            run_id=self._run_id(run_id),
+            max_calls=max_calls,
+            max_cost=max_cost,
+            reviews=only != "records",
+            records=only != "reviews",
+            tell=on_judged,
+        )
+
+    # Measuring --------------------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        suite: str,
+        runs: Sequence[str] = (),
+        *,
+        against: Sequence[str | Path] = (),
+        limit: int = 20_000,
+        seed: int = 0,
+    ) -> SuiteResult:
+        """Run one suite over the records and decisions of the store. No model is asked.
+
+        Args:
+            suite: agreement, audit, drift, judges, quality, diversity, ..., or one of a package.
+            runs: ids of runs, or their beginnings; default: all.
+            against: files of text, JSON lines or CSV to compare with.
+            limit: records at most, drawn at random where there are more.
+            seed: of every random draw.
+
+        Raises:
+            UsageError: there is no such suite or run, or a file cannot be read.
+        """
+        from solon.eval.material import gather
+        from solon.eval.registry import find_suite
+
+        wanted = find_suite(suite)
+        files = [Path(file) for file in against]
+        return wanted(gather(self.store, runs, against=files, limit=limit, seed=seed))
+
+    def score(
+        self,
+        runs: Sequence[str] = (),
+        *,
+        judge: str = "default",
+        limit: int = 50,
+        own_family: bool = False,
+        max_calls: int | None = None,
+        seed: int = 0,
+    ) -> SuiteResult:
+        """Let a judge other than their producers score accepted answers on the rubric.
+
+        Args:
+            runs: ids of runs, or their beginnings; default: all.
+            judge: a name in [models]: who scores.
+            limit: records, drawn at random.
+            own_family: let it score what its own family wrote.
+            max_calls: stop before more model calls.
+            seed: of the draw.
+
+        Raises:
+            UsageError: there is no such model or run, or it would score what its own family wrote.
+            LimitReached: `max_calls` are made; what was scored is kept.
+        """
+        from solon.eval.material import gather
+        from solon.eval.scoring import score_records
+
+        material = gather(self.store, runs, limit=limit, seed=seed)
+        work = score_records(
+            material, self.config, judge, models=self.models, own_family=own_family, max_calls=max_calls
+        )
+        return run_sync(work)
+
+    @staticmethod
+    def replay(
+        path: str | Path,
+        *,
+        panel: Sequence[str] = (),
+        labels: int = 20,
+        reviewer: str = "oracle",
+        budget: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.5),
+        alpha: float | None = None,
+        delta: float = 0.1,
+        policy: str = "never",
+        seed: int = 0,
+        seeds: int = 100,
+        splits: int = 200,
+        subset: str | None = None,
+        graph: bool = True,
+        plots: str | Path | None = None,
+    ) -> dict[str, Any]:
+        """What would be asked of recorded people about a recorded panel, and what it would be worth. Needs no store.
+
+        Args:
+            path: JSON lines with recorded verdicts and human answers.
+            panel: judges; default: all.
+            labels: decisions known beforehand, drawn at random.
+            reviewer: who answers: oracle (the agreed answer), single or worker (one person).
+            budget: shares of the items sent to the expert.
+            alpha: certify 1 - alpha agreement; default: .10 and .20.
+            delta: chance that a certificate is false.
+            policy: always, never, disagreement, threshold(T), pilot(N), certified(ALPHA, DELTA) or budget(F).
+            seed: of every random draw.
+            seeds: random draws of the known decisions.
+            splits: random splits of the certification.
+            subset: rows whose `subset` contains this.
+            graph: pairs: run the items through the real graph too, in a scratch store, with the people answering.
+            plots: a folder for plots as PNG (needs matplotlib).
+
+        Raises:
+            UsageError: a file or an option that makes no sense.
+        """
+        from solon.eval.replay.graph import run_graph
+        from solon.eval.replay.replay import replay
+
+        return replay(
+            path,
+            panel=panel or None,
+            subset=subset,
+            labels=labels,
+            reviewer=reviewer,
+            budget=tuple(budget),
+            alpha=alpha,
+            delta=delta,
+            policy=policy,
+            seed=seed,
+            seeds=seeds,
+            splits=splits,
+            plots=plots,
+            run_graph=run_graph if graph else None,
+        )
+
+    def report(
+        self,
+        path: str | Path = "report.html",
+        *,
+        run_id: str | None = None,
+        title: str = "",
+        with_texts: bool = False,
+    ) -> Report:
+        """Write a self-contained page with every figure, its interval and its limits, and the same as JSON beside it.
+
+        Args:
+            path: the page, with a name in .html.
+            run_id: this run only; default: all runs.
+            title: of the page.
+            with_texts: show example texts; without it the report holds none.
+
+        Returns:
+            The figures that stand on the page.
+
+        Raises:
+            UsageError: the page cannot be written there, or there is no such run.
+        """
+        from solon.eval.report.writing import write_report
+
+        return write_report(self.store, Path(path), run_id=run_id, title=title, with_texts=with_texts)
+
+    # Taking out -------------------------------------------------------------------------------------------------
+
+    def export(
+        self,
+        format: str,
+        path: str | Path,
+        *,
+        run_id: str | None = None,
+        recipe: str | None = None,
+        all_runs: bool = False,
+        constitution: str | None = None,
+        as_of: str | float | None = None,
+        min_margin: float | None = None,
+        certified_only: bool = False,
+        extra_columns: Sequence[str] = (),
+        test_fraction: float = 0.0,
+        folder: bool = False,
+        licence: str = "",
+        require_clean: Sequence[str | Path] = (),
+        drop_contaminated: bool = False,
+    ) -> ExportSummary:
+        """Write the records in force, each item once: as a person decided it, otherwise as of the newest run.
+
+        Args:
+            format: jsonl, trl-preference, trl-sft, ...; see the page on formats.
+            path: the file to write; a manifest lies beside it.
+            run_id: records of this run only, its id or the beginning of it.
+            recipe: records of this recipe only.
+            all_runs: every record of every run.
+            constitution: records accepted under NAME@VERSION (or its id) only.
+            as_of: the records as they stood at the end of that day (UTC), or at a time (ISO text or epoch seconds).
+            min_margin: leave out records with a smaller margin, and those that have none.
+            certified_only: leave out provisional records.
+            extra_columns: columns to add to a training format, such as `id` or `margin`.
+            test_fraction: split off this share of the seed groups as NAME.test.EXT.
+            folder: write a dataset folder with data, card and Croissant metadata instead.
+            licence: of the set as a whole (SPDX), with `folder`; default: the seeds' own.
+            require_clean: benchmarks; write only if no record holds a text of them.
+            drop_contaminated: leave such records out instead.
+
+        Returns:
+            What was written, and what was left out by reason.
+
+        Raises:
+            UsageError: an unknown format, column, run or version, or a path that cannot be a file.
+            SolonError: the file could not be written, or a record holds a text of a benchmark. What was there before is
+                unchanged.
+        """
+        from solon.eval.releases.benchmark import make_gate
+        from solon.formats.exports import export
+        from solon.formats.folder import About, export_folder
+        from solon.store.privacy.forgetting import mark_export
+        from solon.store.records.exporting import export_rows, runs_in_force
+        from solon.workspace.views import find_wanted
+
+        gate = make_gate(require_clean, drop=drop_contaminated)
+        which = find_wanted(
+            self.store,
+            run_id=run_id,
+            recipe=recipe,
+            all_runs=all_runs,
+            constitution=constitution,
+            as_of=as_of,
+        )
+        about = {name: which[name] for name in ("constitution", "as_of") if which[name] is not None}
+        options: dict[str, Any] = {
+            "min_margin": min_margin,
+            "certified_only": certified_only,
+            "extra_columns": tuple(extra_columns),
+            "test_fraction": test_fraction,
+            "runs": runs_in_force(self.store, **which),
+            "refuse": gate,
+            "about": {**about, "clean_of": gate.describe()} if gate is not None else about,
+        }
+        if folder:
+            options["about_set"] = About(licence=licence)
+        left_out, rows = export_rows(self.store, **which)
+        write = export_folder if folder else export
+        with closing(rows):
+            summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)
+        files = [*(file.path for file in summary.files), summary.manifest]
+        mark_export(self.store, local_actor(), files, run=which["run_id"], recipe=recipe)
+        return summary
+
+    def export_reviews(
+        self, format: str, path: str | Path, *, run_id: str | None = None, limit: int = 1000
+    ) -> ReviewExport:
+        """Write waiting reviews for Argilla or Label Studio; `import_` brings the answers back.
+
+        Args:
+            format: argilla or label-studio.
+            path: the JSON file to write; what the other tool is to ask lies beside it.
+            run_id: reviews of this run only; default: of all runs.
+            limit: at most so many, in the order of the queue.
+
+        Raises:
+            UsageError: there is no such format or run, or the file cannot be written there.
+        """
+        from solon.operations.annotating import export_reviews
+
+        return export_reviews(self, format, path, run_id=run_id, limit=limit)
+
+    # Upkeep -----------------------------------------------------------------------------------------------------
+
+    def doctor(self, *, offline: bool = False, repair: bool = False) -> Listing[Check]:
+        """Check store, models, disk, packages and what waits; each finding says what to do.
+
+        Args:
+            offline: do not ask model servers.
+            repair: bring in answers that led nowhere, and set damaged checkpoints aside.
+        """
+        from solon.operations.doctor import examine
+
+        config = self.config.model_copy(update={"store": self.store.url})
+        checks = examine(config, offline=offline, repair=repair)
+        return Listing(checks, columns=("name", "state", "told", "next_step"))
+
+    def verify_audit(self, head: str | None = None) -> AuditReport:
+        """Check every seal of the log of what everyone did; `intact` says whether all hold, `problem` what does not.
+
+        Args:
+            head: a seal noted earlier, which must still be there.
+        """
+        from solon.store.database import audit_log
+
+        return audit_log.verify(self.store, head)
+
+    def forget(
+        self,
+        seed: str | None = None,
+        *,
+        group: str | None = None,
+        subject: str | None = None,
+        text_hash: str | None = None,
+        match: str | None = None,
+        by: str = "",
+        dry_run: bool = False,
+        many: bool = False,
+    ) -> Erasure:
+        """Erase every text that seeds led to, for good: `aforget` for scripts and notebooks, with its arguments and
+        errors."""
+        work = self.aforget(
+            seed,
+            group=group,
+            subject=subject,
+            text_hash=text_hash,
+            match=match,
+            by=by,
+            dry_run=dry_run,
+            many=many,
+        )
+        return run_sync(work)
+
+    async def aforget(
+        self,
+        seed: str | None = None,
+        *,
+        group: str | None = None,
+        subject: str | None = None,
+        text_hash: str | None = None,
+        match: str | None = None,
+        by: str = "",
+        dry_run: bool = False,
+        many: bool = False,
+    ) -> Erasure:
+        """Erase every text that seeds led to: requests, calls, drafts, findings, reasons, decisions, checkpoints.
+
+        What is left is ids and keyed hashes, which keep it from coming back. It cannot be undone; exports and backups
+        stay yours. A store that was put back from an older copy is opened by `solon forget --again` alone.
+
+        Args:
+            seed: the id that the seed file gave, or that of a seed, item or record.
+            group: every seed of this group, such as a patient.
+            subject: every seed about this subject.
+            text_hash: seeds that led to a text with this SHA-256.
+            match: seeds that led to a text with this phrase.
+            by: who asked for it, for the log; default: whoever sits here.
+            dry_run: say what would go; change nothing.
+            many: more than 50 seeds at once are meant.
+
+        Raises:
+            UsageError: nothing is found, too much is, or a run is at work. Nothing was changed.
+            StoreError: the store cannot be written.
+        """
+        from solon.operations import forget as forgetting
+        from solon.store.privacy.forgetting import Wanted
+
+        wanted = Wanted(seed, group, subject, text_hash, match)
+        if dry_run:
+            return forgetting.look(self.store, wanted)
+        return await forgetting.forget(self.store, wanted, actor=local_actor(), by=by, many=many)
+
+    def sweep(self) -> tuple[str, ...]:
+        """Clear free pages and logs of the database once more; returns what is left to do, empty where it is done."""
+        from solon.operations.forget import sweep
+
+        return tuple(sweep(self.store))
+
+    def prune(self, *, dry_run: bool = False, compact: bool = False) -> Pruned:
+        """Drop the checkpoints of items that wait for nobody, and give the space back. Records and journal stay.
+
+        Args:
+            dry_run: only count what would go.
+            compact: then write the whole store anew, without free pages: it takes as much free disk, and others wait.
+
+        Returns:
+            How many were dropped and kept; in `held` the tables that others held, so that they were not written anew.
+        """
+        from solon.graphs.pruning import prune_checkpoints
+        from solon.store.upkeep import pruning
+
+        pruned = run_sync(prune_checkpoints(self.store, dry_run=dry_run))
+        if not compact or dry_run:
+            return pruned
+        return replace(pruned, held=tuple(pruning.compact(self.store)))
+
+    def migrate(
+        self, target: str, *, on_progress: Callable[[str, int, int], None] | None = None
+    ) -> Mapping[str, int]:
+        """Copy the whole store into an empty database of another kind; returns rows by table. The source stays.
+
+        Args:
+            target: URL of an empty database: postgresql://... or sqlite:///FILE.
+            on_progress: called with a table, its rows copied so far, and all of them.
+
+        Raises:
+            StoreError: the target holds a store already, or cannot be written.
+            UsageError: a process still works on the source.
+            ConfigError: the target is no URL of a store.
+        """
+        from solon.store.upkeep.copying import copy_store
+
+        return copy_store(self.store, target, on_progress)
+
+    def migrate_threads(
+        self, run_id: str | None = None, *, max_calls: int = 0, dry_run: bool = False
+    ) -> MigrationResult:
+        """Bring waiting items to the graph of this version of Solon, and hand them the decisions given meanwhile.
+
+        Args:
+            run_id: items of this run only; default: of all runs.
+            max_calls: model calls that it may make where a journal has a gap.
+            dry_run: count only.
+
+        Returns:
+            What became of them; in `left` what could not be done, item by item.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        from solon.operations.migrate import migrate_threads
+
+        work = migrate_threads(
+            self.store,
+            self.config,
+            models=self.models,
+            plugins=self.plugins,
+            recipes=self.recipes,
+            run_id=self._run_id(run_id),
+            max_calls=max_calls,
+            dry_run=dry_run,
+        )
+        return run_sync(work)
+
+    def _run_id(self, named: str | None) -> str | None:
+        """The whole id of a run that is named; None where none is, which means all of them."""
+        from solon.store.runs.runs import find_run
+
+        if named is None:
+            return None
+        with self.store.connect() as connection:
+            return find_run(connection, named).id

@@ -1,0 +1,80 @@
+"""The templates that agents are asked with, and one's own copies of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from solon.errors import UsageError
+from solon.prompts.library import PromptLibrary, check_prompt
+
+if TYPE_CHECKING:
+    from solon.prompts.library import Prompt
+
+
+class Prompts:
+    """The templates of the agents: `project.prompts`.
+
+    Args:
+        folder: templates of one's own, laid over the built-in ones; default: only those that ship with Solon.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self._folder = folder
+
+    def list(self) -> Sequence[Prompt]:
+        """Every template with its version, fingerprint, variables and source.
+
+        Raises:
+            ConfigError: there is no such folder, or a template in it that no agent could use.
+        """
+        return tuple(PromptLibrary(self._folder))
+
+    def show(self, name: str) -> Prompt:
+        """One template, such as `judge.pair`; its text is in `source`.
+
+        Raises:
+            UsageError: there is no such template.
+        """
+        return _pick(self.list(), name)
+
+    def check(self) -> dict[str, str]:
+        """Render every template with its declared variables; returns how those of one's own differ, by name.
+
+        Raises:
+            ConfigError: one fails; it is named.
+        """
+        library = PromptLibrary(self._folder)
+        for prompt in library:
+            check_prompt(prompt)
+        return {name: library.diff(name) for name in sorted(library.overlaid)}
+
+    def copy(self, *names: str, folder: str | Path | None = None) -> Path:
+        """Copy built-in templates into a folder, to be changed there; returns the folder.
+
+        Args:
+            folder: where to; default: the folder of one's own templates, else `prompts`.
+
+        Raises:
+            UsageError: there is no such template, or the folder has one of that name. Nothing was copied.
+        """
+        target = Path(folder or self._folder or "prompts")
+        built_in = tuple(PromptLibrary())
+        chosen = [_pick(built_in, name) for name in names]
+        for prompt in chosen:
+            if (target / f"{prompt.name}.md").exists():
+                raise UsageError(
+                    f"{target / prompt.name}.md is there already", next_step="remove it first, or edit it"
+                )
+        target.mkdir(parents=True, exist_ok=True)
+        for prompt in chosen:
+            (target / f"{prompt.name}.md").write_text(prompt.source, encoding="utf-8")
+        return target
+
+
+def _pick(prompts: Sequence[Prompt], name: str) -> Prompt:
+    known = {prompt.name: prompt for prompt in prompts}
+    if name not in known:
+        raise UsageError(f"there is no prompt {name!r}", next_step=f"prompts: {', '.join(sorted(known))}")
+    return known[name]
