@@ -49,9 +49,11 @@ def test_names_in_all_are_there() -> None:
 
 @pytest.mark.parametrize("room", ["agents", "graphs", "prompts", "store", "eval"])
 def test_rooms_are_linked_at_the_root(room: str) -> None:
+    """A checkout without links (Windows, an archive) has files there that name the target."""
     link = ROOT / room
-    assert link.is_symlink()
-    assert link.resolve() == ROOT / "solon" / room
+    assert (
+        link.resolve() == ROOT / "solon" / room if link.is_symlink() else link.read_text() == f"solon/{room}"
+    )
 
 
 def test_every_name_is_imported_from_the_module_that_defines_it() -> None:
