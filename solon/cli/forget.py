@@ -97,7 +97,7 @@ def forget(
 def _obey(url: str, tombstones: Path | None) -> Erasure:
     """Forget anew what a store forgot that was put back from an older copy; nothing else opens such a store."""
     from solon.operations import forget as forgetting
-    from solon.store.database.audit_log import local_actor
+    from solon.store.database.local_actor import local_actor
     from solon.store.database.store import Store
     from solon.sync import run_sync
 

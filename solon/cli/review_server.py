@@ -38,7 +38,7 @@ def serve_command(
     from solon.project import Project
     from solon.review.serve import check_bind, serve
     from solon.review.state import options_of
-    from solon.store.database.audit_log import local_actor
+    from solon.store.database.local_actor import local_actor
 
     if match not in ("prefer", "require"):
         raise UsageError(f"--match {match!r} is neither prefer nor require", next_step="give one of them")

@@ -189,7 +189,7 @@ def _show_waiting(project: Project, out: Console) -> dict[str, Any]:
 def _answer(project: Project, out: Console) -> dict[str, Any]:
     """Answers as the page takes them in: by an expert with a token, each review leased first."""
     from solon.cli.seeds.clinic import read_clinic
-    from solon.store.database.audit_log import local_actor
+    from solon.store.database.local_actor import local_actor
     from solon.store.reviewing.answering import answer_lease
     from solon.store.reviewing.experts import TokenCheck, add_expert
     from solon.store.reviewing.queue import lease_review
@@ -306,7 +306,7 @@ def _say_next(out: Console, folder: Path, solon: str, store: str, told: dict[str
 
 def _print_link(project: Project, out: Console) -> str:
     from solon.review.serve import first_link
-    from solon.store.database.audit_log import local_actor
+    from solon.store.database.local_actor import local_actor
 
     link = first_link(project, ADDRESS, by=local_actor())
     out.print("While the page is served, this link lets you in, once, within ten minutes:")
@@ -320,7 +320,7 @@ def _serve(project: Project, *, browse: bool) -> None:
 
     from solon.review.serve import serve
     from solon.review.state import options_of
-    from solon.store.database.audit_log import local_actor
+    from solon.store.database.local_actor import local_actor
 
     def say(line: str) -> None:
         console().print(line, soft_wrap=True)

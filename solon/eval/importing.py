@@ -27,7 +27,7 @@ from solon.formats.imports import Imported, ImportFormat, Said
 from solon.formats.seed_files import READERS, BadRow, excerpt_of
 from solon.formats.seed_rows import RowProblem, parse_row
 from solon.formats.seeds import write_bad_rows
-from solon.store.database.audit_log import local_actor
+from solon.store.database.local_actor import local_actor
 from solon.store.reviewing.answering import answer_review
 from solon.store.reviewing.measuring_runs import token_wanted
 from solon.store.reviewing.review_rows import LeaseLost, list_reviews

@@ -56,7 +56,7 @@ def pin_law(
         Ids of the constitution and the rubric, and the versions that go before them for seeds of certain
             domains.
     """
-    from solon.store.database.audit_log import local_actor
+    from solon.store.database.local_actor import local_actor
 
     mark_retrievable(connection)
     pinned: list[str] = []

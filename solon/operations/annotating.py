@@ -11,7 +11,7 @@ from solon.errors import UsageError
 from solon.formats import annotation
 from solon.formats.annotation import LABEL_STUDIO_PAIR, LABEL_STUDIO_SINGLE, Question, argilla_settings
 from solon.formats.containers import check_target, write_text_at_once
-from solon.store.database.audit_log import local_actor
+from solon.store.database.local_actor import local_actor
 from solon.store.privacy.forgetting import mark_export
 
 if TYPE_CHECKING:

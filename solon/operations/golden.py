@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from solon.errors import SeedError, UsageError
-from solon.store.database.audit_log import local_actor
+from solon.store.database.local_actor import local_actor
 from solon.store.reviewing.known_import import import_known, retire_known
 from solon.workspace.seeds import good_rows, read_rows
 

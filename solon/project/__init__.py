@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from solon.display.notebook import Listing
-from solon.store.database.audit_log import local_actor
+from solon.store.database.local_actor import local_actor
 from solon.sync import run_sync
 from solon.workspace.workspace import Workspace
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from solon.display.notebook import Listing
 from solon.operations.golden import add_questions, retire_questions
-from solon.store.database.audit_log import local_actor
+from solon.store.database.local_actor import local_actor
 from solon.store.reviewing import experts, sessions
 from solon.store.reviewing.known import count_known
 from solon.store.runs.holds import HELD, REJECTED, RELEASED, close_hold, list_holds

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from solon.eval.releases.benchmark import make_gate
 from solon.eval.releases.diff import diff_releases
 from solon.eval.releases.releases import create_release, verify_release
-from solon.store.database.audit_log import local_actor
+from solon.store.database.local_actor import local_actor
 
 if TYPE_CHECKING:
     from solon.eval.releases.diff import ReleaseDiff

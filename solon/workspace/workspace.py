@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
-
-from solon.display.notebook import Listing
-from solon.store.database.audit_log import local_actor
-from solon.workspace.views import Item, Review, RunSummary, summarize, view_review
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from solon.config import Config
-    from solon.formats.records import ExportRow
-    from solon.law.documents import Constitution, Rubric
-    from solon.store.database.store import Store
-    from solon.store.reviewing.experts import ExpertRow
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from solon.config import Config, load_config, parse_config
 from solon.config.pinned import check_prices, config_of_run, list_differences
+from solon.display.notebook import Listing
 from solon.display.progress import shown
 from solon.errors import LimitReached, ModelError, UsageError
 from solon.formats.seed_files import BadRow
@@ -33,6 +20,7 @@ from solon.formats.seed_rows import SeedRow
 from solon.formats.seeds import write_bad_rows
 from solon.plugins import add_plugins, bind
 from solon.store.database import clock
+from solon.store.database.local_actor import local_actor
 from solon.sync import run_sync
 from solon.workspace.seeds import (
     Seeds,
@@ -45,14 +33,19 @@ from solon.workspace.seeds import (
     read_rows,
     with_given,
 )
-from solon.workspace.views import Candidate
+from solon.workspace.views import Candidate, Item, Review, RunSummary, summarize, view_review
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_core.language_models import BaseChatModel
 
     from solon.agents.calls import ModelPool
+    from solon.config import Config
+    from solon.formats.records import ExportRow
     from solon.graphs.recipe import Recipe
     from solon.graphs.runner import Progress, Runner
+    from solon.law.documents import Constitution, Rubric
     from solon.learning import LearningResult
     from solon.plugins import Plugin
     from solon.store.database.store import Store

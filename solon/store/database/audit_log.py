@@ -7,14 +7,13 @@ cutting off the end is seen too.
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import hmac
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, desc, insert, literal, select, text
 
@@ -22,9 +21,6 @@ from solon.errors import StoreError
 from solon.store.database import clock
 from solon.store.database.store import Store
 from solon.store.tables import audit_log as entries
-
-if TYPE_CHECKING:
-    from solon.store.database.store import Store
 
 START = "0" * 64
 KEY_VARIABLE = "SOLON_SECRET_KEY"
@@ -193,11 +189,3 @@ def unread(connection: Connection, actor: str, action: str, subjects: Sequence[s
     )
     known = set(connection.execute(query).scalars())
     return [subject for subject in dict.fromkeys(subjects) if subject not in known]
-
-
-def local_actor() -> str:
-    """The name under which the log notes what is done on this machine without an expert's token: `local:USER`."""
-    try:
-        return f"local:{getpass.getuser()}"
-    except (OSError, KeyError):
-        return "local:unknown"

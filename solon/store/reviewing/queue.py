@@ -40,9 +40,6 @@ from solon.store.tables import assignments, experts, reviews
 if TYPE_CHECKING:
     from solon.store.reviewing.experts import ExpertRow
 
-if TYPE_CHECKING:
-    from solon.store.reviewing.experts import ExpertRow
-
 
 LEASE_SECONDS = 1800.0
 """A lease outlives the last heartbeat by so much."""

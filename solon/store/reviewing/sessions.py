@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -15,9 +14,6 @@ from solon.store.database.store import Store
 from solon.store.reviewing.experts import ExpertRow, expert_row, find_expert
 from solon.store.tables import experts, sessions
 from solon.store.tables import login_links as links
-
-if TYPE_CHECKING:
-    pass
 
 LINK_SECONDS = 600.0
 SESSION_SECONDS = 12 * 3600.0
