@@ -77,6 +77,8 @@ def list_documents(config: Config, kind: Kind, stored: Sequence[Mapping[str, Any
             }
         )
     known = {row["fingerprint"][:24] for row in rows}
+    name = load_document(kind, chosen).name
+    in_force = {row["id"] for row in stored if row["name"] == name and row["status"] == "in_force"}
     rows += [
         {
             "name": version["name"],
@@ -88,4 +90,6 @@ def list_documents(config: Config, kind: Kind, stored: Sequence[Mapping[str, Any
         for version in stored
         if version["id"] not in known
     ]
+    if in_force:  # what was ratified or imported since stands in the place of the configured document
+        rows = [{**row, "in_force": row["fingerprint"][:24] in in_force} for row in rows]
     return rows

@@ -108,7 +108,8 @@ class RunSummary:
 
     def _spell_states(self) -> str:
         states = ("accepted", "rejected", "pending_review", "failed", "queued")
-        return ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
+        spelt = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
+        return f"{spelt}, {self.forgotten} forgotten" if self.forgotten else spelt
 
     def _repr_html_(self) -> str:
         facts = {

@@ -57,6 +57,12 @@ def test_from_file_to_law(
         vote = ("ratify", made["id"], "--override", "--reason", "small sample, clear case")
         states.append(solon("constitution", *vote)["state"])
     assert states == ["measured", "ratified"]
+    listed = {
+        (row["name"], row["version"]): row["in_force"]
+        for row in solon("constitution", "list")["constitutions"]
+    }
+    assert listed["general", "1.1.0"]
+    assert not listed["general", "1.0.0"]
     assert "names-units" in yaml("constitution", "show")
     assert "names-units" not in yaml("constitution", "show", "general@1.0.0")
     told = solon("constitution", "history", "general")

@@ -245,6 +245,19 @@ def test_several_are_asked_whoever_answers_from_python(project: Project) -> None
     assert [one.kind for one in waiting(project) if one.content_hash == review.content_hash] == ["overlap"]
 
 
+def test_an_expert_can_answer_all_that_is_listed_for_them(pilot: Project) -> None:
+    """A quarter of the pilot is asked of two people: what one has answered is not listed for them again."""
+    token, twice = pilot.add_expert("Ada"), 0
+    with Project(pilot.store.url, config=PILOT, expert=token) as opened:
+        while listed := opened.reviews():
+            opened.decide(
+                listed[0], "prefer", listed[0].candidates[0], rationale="It promises nothing unknown."
+            )
+            twice = max(twice, len(waiting(pilot)) - len(opened.reviews()))
+    assert twice > 0
+    assert len(waiting(pilot)) == twice
+
+
 def test_an_expert_reads_blind_and_the_log_says_who(
     pilot: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

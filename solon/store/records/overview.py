@@ -17,9 +17,11 @@ _LAW = {"constitution": constitutions, "rubric": rubrics}
 
 
 def law_versions(store: Store, kind: Literal["constitution", "rubric"]) -> list[dict[str, Any]]:
-    """The versions that runs of this store were pinned to, the oldest first: id, name, version."""
+    """The versions that runs of this store were pinned to, the oldest first: id, name, version, status."""
     table: Any = _LAW[kind]
-    query = select(table.c.id, table.c.name, table.c.version).order_by(table.c.created_at, table.c.id)
+    query = select(table.c.id, table.c.name, table.c.version, table.c.status).order_by(
+        table.c.created_at, table.c.id
+    )
     with store.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 

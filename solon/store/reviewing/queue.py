@@ -294,7 +294,7 @@ def lease_review(
     if review.state != "waiting" or others or unproven or leads_only or audits:
         raise NotPending("this review does not wait for you", next_step="ask for the next one")
     theirs = review.kind in PERSONAL or review.prefer_actor == expert.actor
-    if not theirs and _has_answered(connection, expert.actor, review):
+    if not theirs and has_answered(connection, expert.actor, review):
         raise NotPending("you have answered this question already", next_step="ask for the next one")
     fits = match != "require" or (
         review.specialty in (None, *expert.specialties)
@@ -306,7 +306,7 @@ def lease_review(
     return lease_taken, find_review(connection, review.id)
 
 
-def _has_answered(connection: Connection, actor: str, review: ReviewRow) -> bool:
+def has_answered(connection: Connection, actor: str, review: ReviewRow) -> bool:
     """Has this person answered the question, by whatever review of it? Taken back, it is not answered."""
     query = (
         select(assignments.c.id)
