@@ -106,6 +106,7 @@ def test_a_package_that_is_missed_anywhere_is_no_mistake_of_ours(
     assert extra_of("pyarrowish") is None
 
 
+@pytest.mark.sqlite("PostgreSQL is an extra, and none is there")
 def test_without_any_extra_one_can_run_answer_and_export(
     solon: Cli, hide: Callable[[str], None], folder: Path, five_seeds: Path
 ) -> None:

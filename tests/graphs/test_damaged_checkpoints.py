@@ -169,6 +169,7 @@ def test_the_repair_drops_damaged_rows(store_url: str, make_desk: Make) -> None:
     goes_on(desk)
 
 
+@pytest.mark.sqlite("it takes the file of checkpoints away")
 def test_under_a_budget_a_lost_checkpoint_is_replayed_too(
     make_desk: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
