@@ -169,19 +169,18 @@ def test_the_repair_drops_damaged_rows(store_url: str, make_desk: Make) -> None:
     goes_on(desk)
 
 
-@pytest.mark.sqlite("it takes the file of checkpoints away")
 def test_under_a_budget_a_lost_checkpoint_is_replayed_too(
-    make_desk: Make, monkeypatch: pytest.MonkeyPatch
+    store_url: str, make_desk: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Items that no expert sees take what their panel found, from a checkpoint or from the journal."""
     from solon.graphs import runner
 
-    desk = make_desk(routing={"policy": "budget", "budget": 1})
+    desk = make_desk(store_url, routing={"policy": "budget", "budget": 1})
+    database = "postgresql" if sqlite_path(store_url) is None else "sqlite"
     choose = runner.choose_reviews
 
     def lose(store: Any, *given: Any) -> Any:
-        if sqlite_path(store.url) is not None:
-            damage_rows(desk, "threads", b"garbage")
+        damage_rows(desk, TABLES[database][0], b"garbage")
         return choose(store, *given)
 
     monkeypatch.setattr(runner, "choose_reviews", lose)
