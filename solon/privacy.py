@@ -8,7 +8,6 @@ birthday. A scanner of one's own (`privacy.scanner`) adds to it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -326,16 +325,3 @@ def texts_of(content: Mapping[str, Any]) -> dict[str, str]:
     for index, response in enumerate(content.get("responses") or ()):
         texts[f"responses[{index}]"] = str(response.get("text") or "")
     return {name: text for name, text in texts.items() if text}
-
-
-def spell_findings(findings: Iterable[Iterable[Any]]) -> str:
-    """Return the kinds of findings with their counts, fit for logs: `name 2, record_number 1`."""
-    counts: dict[str, int] = {}
-    for kind, *_ in findings:
-        counts[str(kind)] = counts.get(str(kind), 0) + 1
-    return ", ".join(f"{kind} {number}" for kind, number in sorted(counts.items()))
-
-
-def digest_of_text(text: str) -> str:
-    """Return the SHA-256 of a text in hex, by which it can be named without repeating it."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from solon.store.database import clock
 from solon.store.database.engine import sqlite_path
@@ -120,11 +120,6 @@ def read_tombstones(store: KeyedStore) -> Tombstones:
     """The tombstones of a store, read over a connection of their own."""
     with store.connect() as connection:
         return Tombstones(store, connection)
-
-
-def count_tombstones(connection: Connection) -> int:
-    """How many tombstones the store holds."""
-    return int(connection.execute(select(func.count()).select_from(tombstones)).scalar_one())
 
 
 def add_stones(connection: Connection, stones: Iterable[Stone]) -> None:
