@@ -13,6 +13,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -94,15 +95,33 @@ if NOTING:
             NOTES.write_text(json.dumps(_noted, indent=0, sort_keys=True))
 
 
-@pytest.fixture(autouse=True)
-def own_draws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test draws follows from its own name: ids and store keys, and with them pilots, audits and halves."""
-    draw = random.Random(request.node.nodeid)
+@contextmanager
+def draws_of(name: str) -> Iterator[None]:
+    """Ids and store keys follow from a name, and with them what is drawn: pilots, audits, halves."""
+    draw = random.Random(name)
     seconds = itertools.count(1_700_000_000)
     tokens = SimpleNamespace(token_hex=lambda size: draw.randbytes(size).hex())
-    monkeypatch.setattr(ids, "clock", SimpleNamespace(now=lambda: next(seconds)))
-    monkeypatch.setattr(ids, "secrets", tokens)
-    monkeypatch.setattr(store, "secrets", tokens)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ids, "clock", SimpleNamespace(now=lambda: next(seconds)))
+        patch.setattr(ids, "secrets", tokens)
+        patch.setattr(store, "secrets", tokens)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_draws(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test's draws follow from its own name."""
+    with draws_of(request.node.nodeid):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Generator[None, Any, Any]:
+    """What several tests share is made before any of them: its draws follow from the name of its fixture."""
+    if fixturedef.scope == "function":
+        return (yield)
+    with draws_of(f"{fixturedef.baseid}::{fixturedef.argname}[{request.param_index}]"):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

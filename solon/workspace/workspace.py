@@ -748,8 +748,8 @@ class Workspace:
     ) -> Listing[Review]:
         """Reviews in a state: those that wait in the order of the queue, others the oldest first.
 
-        Whoever answers by their token sees none of the panel's reasons, as on the page, and no question that they have
-        answered; leads see of which kind each is.
+        Whoever answers by their token sees none of the panel's reasons, as on the page, and each question once, without
+        those that they have answered; leads see of which kind each is.
 
         Args:
             state: held, opening, waiting, applied, withdrawn, ...
@@ -759,7 +759,7 @@ class Workspace:
         Raises:
             UsageError: there is no such run, or the token is wrong.
         """
-        from solon.store.reviewing.queue import has_answered
+        from solon.store.reviewing.queue import answerable
         from solon.store.reviewing.review_rows import list_reviews
         from solon.store.runs.runs import find_run
 
@@ -769,10 +769,8 @@ class Workspace:
             if run_id is not None:
                 run_id = find_run(connection, run_id).id
             rows = list_reviews(connection, state=state, run_id=run_id, limit=limit)
-            if (
-                expert is not None and state == "waiting"
-            ):  # a second opinion on one's own answer is for others
-                rows = [row for row in rows if not has_answered(connection, expert.actor, row)]
+            if expert is not None and state == "waiting":
+                rows = answerable(connection, expert.actor, rows)
         shown_columns = ("id", "recipe", "kind", "prompt", "reasons", "state")
         views = (view_review(self.store, row, blind=blind, kinds=kinds) for row in rows)
         return Listing(views, columns=shown_columns)

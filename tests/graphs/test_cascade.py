@@ -138,7 +138,12 @@ def test_what_crashed_or_is_replayed_asks_no_judge_twice(make: Callable[..., Ben
     bench.chats["strong"].respond = lambda _: ModelUnavailable("no answer")
     bench.project.run("preference", seeds("easy", "hard", "hopeless"))
     states = {
-        name: row["state"] for name, row in zip(("easy", "hard", "hopeless"), bench.rows("Item"), strict=True)
+        name: row["state"]
+        for name, row in zip(
+            ("easy", "hard", "hopeless"),
+            sorted(bench.rows("Item"), key=lambda row: row["position"]),
+            strict=True,
+        )
     }
     assert states == {"easy": "accepted", "hard": "parked", "hopeless": "parked"}
     broken = bench.asked()["strong"]

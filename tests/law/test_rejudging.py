@@ -196,9 +196,10 @@ def test_a_doubtful_record_goes_to_a_person_and_their_word_ends_it(court: Court)
     assert right(court, run_id) == (0, 0)  # a record in doubt is not exported
     with Project(court.store.url, config=DOUBTFUL, models=court.models) as project:
         ada = project.add_expert("Dr Ada Lind")
-        for review in project.reviews(run_id=run_id):
-            better = next(c for c in review.candidates if "litres" in c.text)
-            project.decide(review, "prefer", better, rationale="the unit", expert=ada)
+        with Project(court.store.url, config=DOUBTFUL, models=court.models, expert=ada) as hers:
+            for review in hers.reviews(run_id=run_id):
+                better = next(c for c in review.candidates if "litres" in c.text)
+                hers.decide(review, "prefer", better, rationale="the unit")
         summary = project.resume(run_id)
     assert (summary.accepted, summary.pending_review) == (6, 0)
     assert right(court, run_id) == (6, 6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -294,7 +294,7 @@ def lease_review(
     if review.state != "waiting" or others or unproven or leads_only or audits:
         raise NotPending("this review does not wait for you", next_step="ask for the next one")
     theirs = review.kind in PERSONAL or review.prefer_actor == expert.actor
-    if not theirs and has_answered(connection, expert.actor, review):
+    if not theirs and _has_answered(connection, expert.actor, review):
         raise NotPending("you have answered this question already", next_step="ask for the next one")
     fits = match != "require" or (
         review.specialty in (None, *expert.specialties)
@@ -306,7 +306,17 @@ def lease_review(
     return lease_taken, find_review(connection, review.id)
 
 
-def has_answered(connection: Connection, actor: str, review: ReviewRow) -> bool:
+def answerable(connection: Connection, actor: str, waiting: Iterable[ReviewRow]) -> list[ReviewRow]:
+    """The reviews that a person can answer one after the other: each question once, and none that they have
+    answered. A second opinion on their own answer is for somebody else.
+    """
+    questions: dict[tuple[str, str], ReviewRow] = {}
+    for review in waiting:
+        questions.setdefault((review.item_id, review.content_hash), review)
+    return [review for review in questions.values() if not _has_answered(connection, actor, review)]
+
+
+def _has_answered(connection: Connection, actor: str, review: ReviewRow) -> bool:
     """Has this person answered the question, by whatever review of it? Taken back, it is not answered."""
     query = (
         select(assignments.c.id)
