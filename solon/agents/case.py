@@ -25,8 +25,8 @@ class Case:
         prompt: the seed's request, with the earlier turns of a conversation.
         input: the seed's material that the request speaks of; empty without any.
         reference: the seed's reference answer; empty without one.
-        mark: goes into the markers around foreign texts; derived from the store's key, so that no author can
-            know it.
+        mark: secret of which the marks around foreign texts are made; derived from the store's key, so that no
+            author can know it.
         random_seed: root of the seeds of all calls of the item.
     """
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
+from solon.agents.echoes import cut
 from solon.agents.outputs import Finding, Findings, findings_schema
 from solon.store.runs.journal import Outcome
 
@@ -95,7 +96,11 @@ async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer:
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, Findings):
         return Critique((), outcome, abstained=outcome.outcome)
-    return Critique(_checked(case, parsed.findings, answer), outcome)
+    said = [
+        f.model_copy(update={"suggestion": cut(f.suggestion, rendered, field="suggestion", cites=True)})
+        for f in parsed.findings
+    ]
+    return Critique(_checked(case, said, answer), outcome)
 
 
 def _checked(case: Case, findings: Iterable[Finding], answer: str) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
+from solon.agents.echoes import ECHO, cut
 from solon.agents.outputs import InstructionDraft
 from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
@@ -21,7 +22,8 @@ class Draft:
         outcome: the call that it comes from.
         author: the model or function that wrote it, under the name by which it votes.
         prompt: the request, where the generator wrote that too; else empty.
-        problem: why the draft cannot be used (empty, cut, or the kind of a failed call); empty where it can.
+        problem: why the draft cannot be used (empty, cut, only an echo of the prompt, or the kind of a failed call);
+            empty where it can.
     """
 
     text: str
@@ -59,7 +61,7 @@ async def draft(case: Case, index: int, *, round: int, guidance: str = "", findi
         findings=findings,
     )
     outcome = await case.caller.call(_ask(case, "draft", index, round, model, rendered))
-    return _finish(case, model, outcome, outcome.text.strip())
+    return _finish(case, model, outcome, cut(outcome.text, rendered))
 
 
 async def write_instruction(
@@ -84,13 +86,14 @@ async def write_instruction(
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, InstructionDraft):
         return Draft("", outcome, case.caller.voter(model), problem=outcome.outcome)
-    response = _finish(case, model, outcome, parsed.response.strip())
+    instruction = cut(parsed.instruction, rendered, field="instruction")
+    response = _finish(case, model, outcome, cut(parsed.response, rendered, field="response"))
     return Draft(
         response.text,
         outcome,
         response.author,
-        prompt=parsed.instruction.strip(),
-        problem=response.problem,
+        prompt=instruction,
+        problem=response.problem or ("" if instruction else ECHO),
     )
 
 
@@ -108,7 +111,7 @@ async def revise(case: Case, index: int, *, round: int, prompt: str, answer: str
         findings=findings,
     )
     outcome = await case.caller.call(_ask(case, "revise", index, round, model, rendered))
-    return _finish(case, model, outcome, outcome.text.strip())
+    return _finish(case, model, outcome, cut(outcome.text, rendered, field="answer"))
 
 
 def _function(case: Case, index: int) -> str:
@@ -163,7 +166,7 @@ def _ask(
 def _finish(case: Case, model: str, outcome: Outcome, text: str) -> Draft:
     problem = "" if outcome.ok else outcome.outcome
     if not problem and not text:
-        problem = "empty"
+        problem = ECHO if outcome.text.strip() else "empty"
     if not problem and outcome.finish_reason in ("length", "max_tokens"):
         problem = "cut"
     return Draft(text, outcome, case.caller.voter(model), problem=problem)

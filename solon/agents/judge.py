@@ -17,6 +17,7 @@ from typing import Any
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
+from solon.agents.echoes import cut
 from solon.agents.outputs import PairVerdict, scores_schema
 from solon.config.sections import JudgeConfig
 from solon.consensus.panel import ABSTAIN, Vote
@@ -153,6 +154,7 @@ async def _judge_once(
         ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
         outcome, parsed = await case.caller.parsed(ask)
         finding = _from_json(outcome, parsed, order, verdict)
+        finding = replace(finding, rationale=cut(finding.rationale, prompt, field="rationale", cites=True))
     return finding
 
 
@@ -254,7 +256,7 @@ async def explain(
         round=round,
     )
     answer = await case.caller.call(ask)
-    return answer.text.strip() if answer.ok else ""
+    return cut(answer.text, prompt, cites=True) if answer.ok else ""
 
 
 async def score(
@@ -345,7 +347,7 @@ async def _score_once(
         outcome=side,
         call=outcome,
         scores=scores,
-        rationale=str(answer_scores.get("rationale", "")),
+        rationale=cut(str(answer_scores.get("rationale", "")), rendered, field="rationale", cites=True),
     )
 
 

@@ -82,7 +82,7 @@ class Contexts:
             prompt=_with_earlier_turns(earlier, content.get("prompt") or ""),
             input=content.get("input") or "",
             reference=content.get("reference") or "",
-            mark=keyed_hash(self._store.key, "mark", item.seed_id)[:6],
+            mark=keyed_hash(self._store.key, "mark", item.seed_id),
             random_seed=item.random_seed,
         )
         responses = content.get("responses") or []

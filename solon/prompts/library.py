@@ -2,7 +2,8 @@
 
 A template is a Markdown file: front matter in YAML (`name`, `version`, `variables`, `output`), then the parts
 `# system` and `# user`, in jinja2. Templates are trusted, their variables are not: values are never compiled as
-templates, and texts of seeds, models and people stand between markers that carry a mark unknown to their authors.
+templates, and texts of seeds, models and people stand between markers that carry a mark. The mark is made for each
+prompt out of all that the prompt holds, so that nobody can have written it into one of its texts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -27,6 +29,27 @@ _KEPT = 256
 """Filled-in parts that each template keeps; some items are under way at a time."""
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PARTS = re.compile(r"^# (system|user)\s*$", re.MULTILINE)
+_KEPT_FOLDS = 5000
+_MARK_CHARS = 6
+PER_PROMPT = "prompt"
+"""How marks are made today. Runs that were pinned before had one mark for all prompts of an item, and keep it."""
+_TWINS = {
+    twin: group[0]
+    for group in (
+        "a\u0430\u0251\u03b1\u1d00",
+        "b\u0432\u044c\u03b2\u0299",
+        "c\u0441\u03c3\u1d04",
+        "d\u0501\u1d05",
+        "e\u0435\u03b5\u1d07",
+        "f\u0493\u03dd\u0192",
+        "0o\u043e\u03bf",
+        "1il\u0456\u03b9\u04cf",
+        "3\u0437",
+        "6\u0431",
+    )
+    for twin in group[1:]
+}
+"""Letters and digits that look like one of a mark, Cyrillic, Greek and small capitals, as they are after `_fold`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +60,34 @@ class Rendered:
         system: the system part.
         user: the user part.
         template: name@version of the template.
+        mark: stands in the markers around foreign texts.
     """
 
     system: str
     user: str
     template: str
+    mark: str = ""
 
     @property
     def text(self) -> str:
         """Both parts as one text, as it is journalled."""
         return f"[system]\n{self.system}\n[user]\n{self.user}"
+
+    @property
+    def fenced(self) -> list[tuple[str, str]]:
+        """The foreign texts in the user part, each with the label of its markers."""
+        return [(found["label"], found["inside"]) for found in _blocks(self.mark).finditer(self.user)]
+
+    @property
+    def frame(self) -> str:
+        """What the template itself says, law included: both parts without the foreign texts and their markers."""
+        return f"{self.system}\n{_blocks(self.mark).sub('', self.user)}"
+
+
+def _blocks(mark: str) -> re.Pattern[str]:
+    """A pattern of a foreign text between its markers, as `fence` writes them."""
+    begin, end = rf"^\[(?P<label>[^\[\]\n]+) {mark}\]\n", rf"\n\[end of (?P=label) {mark}\]$"
+    return re.compile(f"{begin}(?P<inside>.*?){end}", re.MULTILINE | re.DOTALL)
 
 
 class Part:
@@ -86,6 +127,8 @@ class Prompt:
         source: the whole file as text.
         system: the system part, compiled.
         user: the user part, compiled.
+        marks: how the marks of its markers are made: `PER_PROMPT`, or empty where a run was pinned to the mark of an
+            item.
     """
 
     name: str
@@ -95,17 +138,19 @@ class Prompt:
     source: str
     system: Part
     user: Part
+    marks: str = PER_PROMPT
 
     @property
     def sha(self) -> str:
         """The first 16 hex digits of the sha256 of the source, by which a run pins the template."""
         return hashlib.sha256(self.source.encode()).hexdigest()[:16]
 
-    def render(self, mark: str, **values: Any) -> Rendered:
+    def render(self, secret: str, **values: Any) -> Rendered:
         """The prompt with its variables filled in.
 
         Args:
-            mark: put into the markers around every foreign text; unknown to the authors of those texts.
+            secret: what marks are made of, beside the values; known to nobody. The same secret and values give the
+                same prompt, in whatever order values are given to the variables.
             values: the declared variables.
 
         Raises:
@@ -116,25 +161,83 @@ class Prompt:
             raise ConfigError(
                 f"prompt {self.name}: declared and given variables differ in {', '.join(wrong)}"
             )
+        mark = (
+            secret[:_MARK_CHARS]
+            if self.marks != PER_PROMPT
+            else _mark(secret, tuple(sorted(map(str, values.values()))))
+        )
         try:
             system = self.system.render({**values, "mark": mark})
             user = self.user.render({**values, "mark": mark})
         except TemplateError as error:
             raise ConfigError(f"prompt {self.name}: {error}", next_step="see `solon prompts check`") from None
-        return Rendered(system, user, f"{self.name}@{self.version}")
+        return Rendered(system, user, f"{self.name}@{self.version}", mark)
+
+
+@lru_cache(maxsize=_KEPT)
+def _mark(secret: str, texts: tuple[str, ...]) -> str:
+    """A mark that none of the texts holds, in whatever look-alike letters.
+
+    It is a keyed hash of all of them: an author would have to know the secret, and a text that holds its own hash.
+    """
+    data = "\n".join(texts).encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(data, key=secret.encode()[:64]).hexdigest()
+    marks = (digest[i : i + _MARK_CHARS] for i in range(len(digest) - _MARK_CHARS))
+    return next((m for m in marks if not any(_fold(m) in _fold(text) for text in texts)), digest)
 
 
 def fence(value: str, label: str, mark: str) -> str:
-    """A foreign text between markers that its author cannot have known.
+    """A foreign text between markers that it cannot contain: the mark is taken out of it first, see `without`."""
+    return f"[{label} {mark}]\n{without(value, mark)}\n[end of {label} {mark}]"
 
-    A model that has seen the mark may be talked into repeating it, so the mark is taken out of the text
-    first.
-    """
-    inside = value
-    # Hardly a text holds its mark, and each item has another: compiling an expression for each costs more than looking.
-    if mark and mark.casefold() in value.casefold():
-        inside = re.sub(re.escape(mark), "", value, flags=re.IGNORECASE)
-    return f"[{label} {mark}]\n{inside}\n[end of {label} {mark}]"
+
+def without(text: str, mark: str) -> str:
+    """The text without the mark, until none is left: not in capitals or look-alike letters, not with invisible
+    characters in between, and not put together by taking another one out."""
+    wanted = _fold(mark)
+    if not wanted or wanted not in _fold(text):
+        return text
+    kept: list[str] = []
+    letters: list[str] = []
+    places: list[int] = []
+    for char in text:
+        kept.append(char)
+        for letter in char.translate(_FOLDS):
+            letters.append(letter)
+            places.append(len(kept) - 1)
+            if "".join(letters[-len(wanted) :]) == wanted:
+                del kept[places[-len(wanted)] :]
+                while places and places[-1] >= len(kept):
+                    del places[-1], letters[-1]
+                break
+    return "".join(kept)
+
+
+class _Folds(dict[int, str | None]):
+    """By a character's number what it looks like, None for nothing, for `str.translate`; filled as characters come
+    up."""
+
+    def __missing__(self, number: int) -> str | None:
+        plain = unicodedata.normalize("NFKD", chr(number)).casefold()
+        letters = (_TWINS.get(letter, letter) for letter in plain)
+        looks = "".join(c for c in letters if c.isascii() and c.isalnum()) or None
+        if len(self) < _KEPT_FOLDS:
+            self[number] = looks
+        return looks
+
+
+_FOLDS = _Folds()
+_FOREIGN_TWIN = re.compile(f"[{''.join(twin for twin in _TWINS if not twin.isascii())}]")
+
+
+@lru_cache(maxsize=_KEPT)
+def _fold(text: str) -> str:
+    """What a reader may take a text for who looks for a mark: its Latin letters and digits alone, all small."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).casefold()
+        if not _FOREIGN_TWIN.search(text):  # the same, and faster
+            text = text.encode("ascii", "ignore").decode()
+    return text.translate(_FOLDS)
 
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
@@ -200,13 +303,15 @@ class PromptLibrary:
         return iter(self._prompts.values())
 
     def manifest(self) -> dict[str, Any]:
-        """name -> version, sha and source of every template: what a run pins."""
-        return {p.name: {"version": p.version, "sha": p.sha, "source": p.source} for p in self}
+        """name -> version, sha, source and kind of marks of every template: what a run pins."""
+        return {
+            p.name: {"version": p.version, "sha": p.sha, "source": p.source, "marks": p.marks} for p in self
+        }
 
     @cached_property
     def version(self) -> str:
         """A hash of all templates together."""
-        parts = [f"{p.name}:{p.sha}" for p in sorted(self, key=lambda p: p.name)]
+        parts = [f"{p.name}:{p.sha}:{p.marks}" for p in sorted(self, key=lambda p: p.name)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @classmethod
@@ -215,12 +320,12 @@ class PromptLibrary:
         library = cls.__new__(cls)
         library._prompts, library.overlaid = {}, {}
         for name, entry in manifest.items():
-            library._add(name, entry["source"])
+            library._add(name, entry["source"], marks=entry.get("marks", ""))
         return library
 
-    def _add(self, place: str, source: str) -> Prompt:
+    def _add(self, place: str, source: str, marks: str = PER_PROMPT) -> Prompt:
         try:
-            prompt = _parse(source)
+            prompt = _parse(source, marks)
         except (ValueError, KeyError, TypeError, yaml.YAMLError, TemplateError) as error:
             raise ConfigError(
                 f"prompt {place}: {error}", next_step="compare it with `solon prompts show`"
@@ -257,11 +362,11 @@ def check_prompt(prompt: Prompt) -> None:
     Raises:
         ConfigError: it fails.
     """
-    prompt.render(mark="abc123", **{name: f"<{name}>" for name in prompt.variables})
-    prompt.render(mark="abc123", **dict.fromkeys(prompt.variables, ""))
+    prompt.render("abc123", **{name: f"<{name}>" for name in prompt.variables})
+    prompt.render("abc123", **dict.fromkeys(prompt.variables, ""))
 
 
-def _parse(source: str) -> Prompt:
+def _parse(source: str, marks: str) -> Prompt:
     if not source.startswith("---\n"):
         raise ValueError("it does not begin with front matter (---)")
     front, body = source[4:].split("\n---\n", 1)
@@ -278,4 +383,5 @@ def _parse(source: str) -> Prompt:
         source=source,
         system=Part(parts["system"].strip()),
         user=Part(parts["user"].strip()),
+        marks=marks,
     )

@@ -120,13 +120,11 @@ def test_hostile_texts_are_material_and_nothing_else(prompts_of: Any, tmp_path: 
 
 
 def check_prompts(attack: str, sent: list[tuple[str, str]]) -> None:
-    """Every foreign text stands between the markers of its item, as it is; nothing of it was run as a template."""
+    """Every foreign text stands between the markers of its prompt, as it is; nothing of it was run as a template."""
     assert len(sent) >= 9
-    (mark,) = {
-        m for _, user in sent for m in re.findall(r"^\[request ([0-9a-f]+)\]$", user, re.MULTILINE)[:1]
-    }
     fragments = [attack.strip()[:200], *[line for line in attack.strip().split("\n") if len(line) > 12]]
     for system, user in sent:
+        (mark,) = re.findall(r"^\[request ([0-9a-f]+)\]$", user, re.MULTILINE)[:1]
         bare = outside(system, mark) + "\n" + outside(user, mark)
         for fragment in fragments:
             assert fragment not in bare

@@ -114,6 +114,6 @@ def _soft_label(consensus: dict[str, Any], state: ItemState, chosen: str | None)
 def _audit(context: ItemContext, state: ItemState) -> Row | None:
     """A blind check of an accepted item; drawn by the item's own seed, before anything is known of its verdicts."""
     share = context.case.config.routing.audit_share
-    if not is_drawn(f"audit:{context.case.mark}:{context.item.random_seed}", share):
+    if not is_drawn(f"audit:{context.case.mark[:6]}:{context.item.random_seed}", share):
         return None
     return review_row(context, state, kind="audit", reasons=[], rule="audit", ordinal=AUDIT_ORDINAL)
