@@ -23,9 +23,10 @@ _MARK = "\0"
 """Stands for the prompt's mark while patterns look for it: no stored text holds this character."""
 _DRESS = " \t*_`#>-"
 _FINDING = re.compile(
-    rf"^[{_DRESS}]*(?:(?:the|a) critic found:?\s*)?(?:-\s*)?\((?:none|minor|major|fatal)\) \[[^\]\n]*\]",
+    rf"^[{_DRESS}]*(?:(?:the|a) critic found:?\s*)?(?:-\s*)?\((?:none|minor|major|fatal)\) \[([\w.-]+)\]",
     re.I | re.M,
 )
+"""A line as `Critique.as_text` writes it."""
 _BARE = re.compile(r"\[(?:end of |[^\[\]\n]* \])", re.I)
 _TAG = re.compile(r"(?<![\w\]])\[([\w.-]+)\](?!\()")
 
@@ -42,26 +43,32 @@ def cut(text: str, prompt: Rendered, *, field: str = "", cites: bool = False) ->
     text = text.strip()
     if _is_suspect(text, prompt, cites):
         text = _without_frame(text, prompt, cites)
-    named = (
-        re.match(rf"[{_DRESS}\"']*(?:new |revised )?{field}[*_`\"']*\s*:[*_`]*\s*", text, re.I)
-        if field
-        else None
+    return _without_name(text, field, prompt) if field else text
+
+
+def _without_name(text: str, field: str, prompt: Rendered) -> str:
+    """The text without the field's name before it, unless a given text begins so too."""
+    found = re.match(
+        rf"[\"'{_DRESS}]*(?:(?:new|revised|rewritten|improved|updated) )?{field}[*_`\"']*\s*:[*_`]*\s*",
+        text,
+        re.I,
     )
-    if named and not any(given.startswith(named[0]) for _, given in prompt.fenced):
-        text = text[named.end() :]
-    return text
+    if not found or any(given.startswith(found[0].strip()) for _, given in prompt.fenced):
+        return text
+    return text[found.end() :]
 
 
 def _is_suspect(text: str, prompt: Rendered, cites: bool) -> bool:
     """A cheap look that misses nothing that `_without_frame` would cut."""
-    if "[" in text and (_BARE.search(text) or (not cites and any(_tags(text, prompt)))):
+    if "[" in text and (
+        _BARE.search(text) or _FINDING.search(text) or (not cites and any(_tags(text, prompt)))
+    ):
         return True
-    if without(text, prompt.mark) != text or ("(" in text and _FINDING.search(text)):
+    if without(text, prompt.mark) != text or f'"{text}"' in prompt.user or f"]\n{text}\n[" in prompt.user:
         return True
-    if f'"{text}"' in prompt.user or f"]\n{text}\n[" in prompt.user:
-        return True
-    lines = (line.strip(_DRESS) for line in text.split("\n"))
-    return any(line in prompt.user or line in prompt.system for line in lines if line.count(" ") >= _LONG - 1)
+    lines = [line.strip(_DRESS) for line in text.split("\n") if line.count(" ") >= _LONG - 1]
+    ends = [" ".join(text.split(None, _LONG)[:_LONG]), " ".join(text.rsplit(None, _LONG)[-_LONG:])]
+    return any(line in prompt.user or line in prompt.system for line in [*lines, *ends])
 
 
 def _tags(text: str, prompt: Rendered) -> Iterator[str]:
@@ -73,54 +80,48 @@ def _tags(text: str, prompt: Rendered) -> Iterator[str]:
 
 
 def _without_frame(text: str, prompt: Rendered, cites: bool) -> str:
-    given = prompt.fenced
-    frame = prompt.frame
-    if re.search(rf'"{re.escape(text)}"', frame):  # a field name, or what stands in the place of its value
+    given, asked = prompt.fenced, prompt.frame
+    if f'"{text}"' in asked:  # a field's name, or what stands in the place of its value
         return ""
+    # What the law says stands first in a system part: a reason may use its words.
+    said = prompt.system.rpartition("\n\n")[2] if cites else prompt.system
+    frame = [line.strip(_DRESS) for line in f"{said}\n{asked}".split("\n")]
     lines: list[str | None] = []
     for label, part in _parts(text, prompt):
-        lines += [] if not lines else [None]
+        lines += [None] if lines else []
         lines += [None] if _is_given(part, label, given) else _without_request(part, given).split("\n")
-    known = frame.split("\n")
-    if cites:
-        known = [line for line in known if not line.startswith("[")]
-    rest = without("\n".join(_own(lines, known)), prompt.mark).strip()
-    return "" if not cites and any(_tags(rest, prompt)) else rest
+    kept = [None if line is not None and _is_frame(line, frame, prompt) else line for line in lines]
+    rest = _without_orders("\n".join(_own(kept, frame)).strip(), frame)
+    return "" if not cites and any(_tags(rest, prompt)) else without(rest, prompt.mark).strip()
 
 
 def _parts(text: str, prompt: Rendered) -> Iterator[tuple[str, str]]:
     """The text cut at the markers of the prompt: what follows an opening one with its label, the rest with none."""
-    given = prompt.fenced
-    labels = tuple(sorted({label for label, _ in given}))
-    told = "\n".join(inside for _, inside in given)
+    told = "\n".join(inside for _, inside in prompt.fenced)
+    labels = tuple(sorted({label for label, _ in prompt.fenced}, key=len, reverse=True))
     text = re.sub(re.escape(prompt.mark), _MARK, text, flags=re.I)
     sure, plain = _markers(labels)
-    found = [m for m in sure.finditer(text) if _MARK in m[0] or m[0].strip(_DRESS + ":") not in told]
-    if found:
-        alone = [m for m in plain.finditer(text) if m[0] not in told]
-        found = sorted([*found, *alone], key=lambda m: m.start())
+    markers = [m for m in sure.finditer(text) if _MARK in m[0] or m[0].strip(_DRESS + ":") not in told]
+    if markers:
+        markers += [m for m in plain.finditer(text) if m[0] not in told]
     begin, label = 0, ""
-    for marker in found:
+    for marker in sorted(markers, key=lambda m: m.start()):
         yield label, text[begin : marker.start()].strip("\n")
-        label = (
-            "" if "end of" in marker[0].casefold() else (marker["label"] or marker["bare"] or "").casefold()
-        )
+        named = marker[0].casefold()
+        label = "" if "end of" in named else next((name for name in labels if name.casefold() in named), "")
         begin = marker.end()
     yield label, text[begin:].strip("\n")
 
 
 @lru_cache(maxsize=64)
-def _markers(labels: Sequence[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _markers(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Patterns of what is surely a marker (it holds the mark, or is one whose mark was lost), and of a label in
     brackets on a line of its own, which is one beside others."""
-    names = "|".join(map(re.escape, sorted(labels, key=len, reverse=True))) or r"(?!)"
-    marked = (
-        rf"\[?/?(?:end of )?(?P<label>{names})? ?{_MARK}\]?|\[[^\[\]\n]{{0,80}}{_MARK}[^\[\]\n]{{0,40}}\]?"
-    )
-    lost = rf"\[/?end of (?:\w+ )?(?:{names}) *\]|\[(?P<bare>{names}) +\]"
-    begin, end = rf"(?:^[{_DRESS}]+)?", rf"[ \t]*(?:[{_DRESS}:]+$)?"
-    sure = re.compile(rf"{begin}(?:{marked}|{lost}){end}", re.I | re.M)
-    return sure, re.compile(rf"^\[/?(?P<label>{names})(?P<bare>)\]$", re.I | re.M)
+    names = "|".join(map(re.escape, labels)) or r"(?!)"
+    marked = rf"\[[^\[\]\n]{{0,80}}{_MARK}[^\[\]\n]{{0,40}}\]?|\[?/?(?:end of )?(?:{names})? ?{_MARK}\]?"
+    lost = rf"\[/?end of (?:\w+ )?(?:{names}) *\]|\[(?:{names}) +\]"
+    sure = re.compile(rf"(?:^[{_DRESS}]+)?(?:{marked}|{lost})[ \t]*(?:[:{_DRESS}]+$)?", re.I | re.M)
+    return sure, re.compile(rf"^\[/?(?:{names})\]$", re.I | re.M)
 
 
 def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
@@ -130,9 +131,9 @@ def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
         return True
     lines = [line.strip() for line in part.strip().split("\n") if line.strip()]
     for name, inside in given:
-        if (name.casefold() == label or (not label and name in _TOLD)) and part.strip() == inside.strip():
+        if (name == label or (not label and name in _TOLD)) and part.strip() == inside.strip():
             return True
-        if name.casefold() == label and "answer" not in label:
+        if name == label and "answer" not in label.casefold():
             known = [line.strip() for line in inside.split("\n")]
             if set(lines[:-1]) <= set(known) and any(line.startswith(lines[-1]) for line in known):
                 return True
@@ -140,26 +141,39 @@ def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
 
 
 def _without_request(part: str, given: Sequence[tuple[str, str]]) -> str:
-    """A part without the whole request as its first paragraph."""
+    """A part without the whole request as its first paragraph; one of few words may be how an answer begins."""
     for label, inside in given:
-        if label == "request" and part.startswith(f"{inside.strip()}\n\n"):
-            return part[len(inside.strip()) :]
+        asked = inside.strip()
+        if label == "request" and len(asked.split()) >= _LONG and part.startswith(f"{asked}\n\n"):
+            return part[len(asked) :]
     return part
 
 
+def _is_frame(line: str, frame: Sequence[str], prompt: Rendered) -> bool:
+    """Whether a line is one of the frame or a piece of one, long enough to be nothing else, or a finding."""
+    finding, bare = _FINDING.match(line), line.strip(_DRESS)
+    if finding and any(label == "findings" for label, _ in prompt.fenced):
+        return finding[1] == "general" or f"[{finding[1]}] " in prompt.system
+    return bare.count(" ") >= _LONG - 1 and any(bare in known for known in frame)
+
+
 def _own(lines: list[str | None], frame: Sequence[str]) -> list[str]:
-    """The lines that are the model's own; None stands for what is cut already."""
-    whole, short = "\n".join(frame), {line.strip(_DRESS).casefold() for line in frame}
-    kept = [None if line is not None and _is_frame(line, whole) else line for line in lines]
-    filled = [i for i, line in enumerate(kept) if line is None or line.strip()]
+    """The lines that are the model's own: None stands for what is cut, and takes short headings beside it along."""
+    headings = {line.casefold() for line in frame}
+    filled = [i for i, line in enumerate(lines) if line is None or line.strip()]
     for before, here, after in zip([None, *filled], filled, [*filled[1:], None], strict=False):
-        beside = [kept[i] for i in (before, after) if i is not None]
-        line = kept[here]
-        if line is not None and line.strip(_DRESS).casefold() in short and None in beside:
-            kept[here] = None
-    return [line for line in kept if line is not None]
+        beside = [lines[i] for i in (before, after) if i is not None]
+        line = lines[here]
+        if line is not None and line.strip(_DRESS).casefold() in headings and None in beside:
+            lines[here] = None
+    return [line for line in lines if line is not None]
 
 
-def _is_frame(line: str, frame: str) -> bool:
-    bare = line.strip(_DRESS)
-    return bool(_FINDING.match(line)) or (bare.count(" ") >= _LONG - 1 and bare in frame)
+def _without_orders(text: str, frame: Sequence[str]) -> str:
+    """The text without sentences of the frame at its beginning and its end, on one line with its own."""
+    sentences = [s for line in frame for s in re.split(r"(?<=[.:!?]) ", line) if s.count(" ") >= _LONG - 1]
+    for sentence in sentences:
+        text = text.removeprefix(sentence).lstrip()
+    for sentence in reversed(sentences):
+        text = text.removesuffix(sentence).rstrip()
+    return text

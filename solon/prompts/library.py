@@ -80,8 +80,8 @@ class Rendered:
 
     @property
     def frame(self) -> str:
-        """What the template itself says, law included: both parts without the foreign texts and their markers."""
-        return f"{self.system}\n{_blocks(self.mark).sub('', self.user)}"
+        """What the user part says beside the foreign texts: headings, orders, names of fields."""
+        return _blocks(self.mark).sub("", self.user)
 
 
 def _blocks(mark: str) -> re.Pattern[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from solon.errors import AlreadyDecided, ModelUnavailable
+from solon.prompts.library import PromptLibrary
 from solon.store import tables
 from solon.store.database.engine import checkpoint_location, sqlite_path
 
@@ -365,3 +367,26 @@ def test_an_earlier_run_that_cannot_go_on_keeps_its_decision(store_url: str, mak
     assert summary.run_id == newest.run_id
     desk.answer = None
     assert desk.project.resume(older.run_id).pending_review == 1
+
+
+def test_a_run_of_before_marks_were_made_for_each_prompt(
+    store_url: str, make_desk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps the one mark of its item, and so its calls."""
+    with monkeypatch.context() as before:
+        plain = PromptLibrary.manifest
+        before.setattr(
+            PromptLibrary,
+            "manifest",
+            lambda self: {name: {**entry, "marks": ""} for name, entry in plain(self).items()},
+        )
+        desk = make_desk(store_url, **ALWAYS)
+        assert desk.project.run("preference", ["Why is the sky blue?"]).pending_review == 1
+    prompts = [desk.text(row["prompt_id"]) for row in desk.rows("Call")]
+    assert len({mark for prompt in prompts for mark in re.findall(r"\[request (\w+)\]", prompt)}) == 1
+    (review,) = desk.project.reviews()
+    desk.project.decide(review, "prefer", review.candidates[0])
+    forget_checkpoints(desk)
+    calls = desk.chat.calls
+    assert desk.project.resume().accepted == 1
+    assert desk.chat.calls == calls
