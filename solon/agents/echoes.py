@@ -72,11 +72,10 @@ def _is_suspect(text: str, prompt: Rendered, cites: bool) -> bool:
 
 
 def _tags(text: str, prompt: Rendered) -> Iterator[str]:
-    """The ids of principles that the text names in the way of the prompt and that no given text names so."""
-    system = f"\n{prompt.system}"
-    for tag in _TAG.findall(text):
-        if f"\n[{tag}] " in system and f"[{tag}]" not in prompt.user:
-            yield tag
+    """The ids of principles that the text names as the prompt does, and that no given text but a critic's names so."""
+    ids = [tag for tag in _TAG.findall(text) if f"\n[{tag}] " in f"\n{prompt.system}"]
+    told = "\n".join(inside for label, inside in prompt.fenced if label != "findings") if ids else ""
+    return (tag for tag in ids if f"[{tag}]" not in told)
 
 
 def _without_frame(text: str, prompt: Rendered, cites: bool) -> str:
@@ -118,7 +117,9 @@ def _markers(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]
     """Patterns of what is surely a marker (it holds the mark, or is one whose mark was lost), and of a label in
     brackets on a line of its own, which is one beside others."""
     names = "|".join(map(re.escape, labels)) or r"(?!)"
-    marked = rf"\[[^\[\]\n]{{0,80}}{_MARK}[^\[\]\n]{{0,40}}\]?|\[?/?(?:end of )?(?:{names})? ?{_MARK}\]?"
+    marked = (
+        rf"\[[^\[\]\n]{{0,80}}{_MARK}[^\[\]\n]{{0,40}}\]?|[\[(]?/?(?:end of )?(?:{names})? ?{_MARK}[\])]?"
+    )
     lost = rf"\[/?end of (?:\w+ )?(?:{names}) *\]|\[(?:{names}) +\]"
     sure = re.compile(rf"(?:^[{_DRESS}]+)?(?:{marked}|{lost})[ \t]*(?:[:{_DRESS}]+$)?", re.I | re.M)
     return sure, re.compile(rf"^\[/?(?:{names})\]$", re.I | re.M)
