@@ -19,6 +19,8 @@ _LONG = 5
 """From so many words on a line of the frame is cut wherever it stands, a shorter one beside something that is cut."""
 _TOLD = ("request", "example", "findings", "guidance")
 """Labels of texts that no answer consists of."""
+_ANSWERS = ("draft", "answer")
+"""Words in labels of answers, of which a piece may be a shorter answer."""
 _MARK = "\0"
 """Stands for the prompt's mark while patterns look for it: no stored text holds this character."""
 _DRESS = " \t*_`#>-"
@@ -27,6 +29,8 @@ _FINDING = re.compile(
     re.I | re.M,
 )
 """A line as `Critique.as_text` writes it."""
+_FOUND = re.compile(rf"^[{_DRESS}]*(?:what )?(?:the|a) critic found\b[^\n]{{0,40}}:[{_DRESS}]*$", re.I)
+"""The heading above such lines, in a model's words."""
 _BARE = re.compile(r"\[(?:end of |[^\[\]\n]* \])", re.I)
 _TAG = re.compile(r"(?<![\w\]])\[([\w.-]+)\](?!\()")
 
@@ -134,7 +138,7 @@ def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
     for name, inside in given:
         if (name == label or (not label and name in _TOLD)) and part.strip() == inside.strip():
             return True
-        if name == label and "answer" not in label.casefold():
+        if name == label and not any(word in label.casefold() for word in _ANSWERS):
             known = [line.strip() for line in inside.split("\n")]
             if set(lines[:-1]) <= set(known) and any(line.startswith(lines[-1]) for line in known):
                 return True
@@ -165,7 +169,9 @@ def _own(lines: list[str | None], frame: Sequence[str]) -> list[str]:
     for before, here, after in zip([None, *filled], filled, [*filled[1:], None], strict=False):
         beside = [lines[i] for i in (before, after) if i is not None]
         line = lines[here]
-        if line is not None and line.strip(_DRESS).casefold() in headings and None in beside:
+        if line is None or None not in beside:
+            continue
+        if line.strip(_DRESS).casefold() in headings or _FOUND.match(line):
             lines[here] = None
     return [line for line in lines if line is not None]
 

@@ -60,6 +60,7 @@ ECHOES = {
     "the findings broken off": f"{OWN}\n[findings {M}]\n{FINDINGS[:60]}",
     "the findings without markers": f"{OWN}\n\n{ORDERS[0]}\n{FINDINGS}",
     "findings of its own": f"{OWN}\n\nA critic found:\n- (minor) [be-short] 'It rises': Leave it out.",
+    "findings under a heading of its own": f"{OWN}\n\nThe critic found this in the answer:\n{FINDINGS}",
     "a finding in prose": f"{OWN}\nThe critic found (fatal) [be-true] 'The Rhine': It is the Elbe.",
     "the orders after": "\n".join([OWN, *ORDERS[1:]]),
     "the orders before": "\n".join([*ORDERS[1:], "", OWN]),
