@@ -149,7 +149,7 @@ def _without_request(part: str, given: Sequence[tuple[str, str]]) -> str:
     """A part without the whole request as its first paragraph; one of few words may be how an answer begins."""
     for label, inside in given:
         asked = inside.strip()
-        if label == "request" and len(asked.split()) >= _LONG and part.startswith(f"{asked}\n\n"):
+        if label == "request" and asked.count(" ") >= _LONG - 1 and part.startswith(f"{asked}\n\n"):
             return part[len(asked) :]
     return part
 
@@ -178,7 +178,7 @@ def _own(lines: list[str | None], frame: Sequence[str]) -> list[str]:
 
 def _without_orders(text: str, frame: Sequence[str]) -> str:
     """The text without sentences of the frame at its beginning and its end, on one line with its own."""
-    sentences = [s for line in frame for s in re.split(r"(?<=[.:!?]) ", line) if s.count(" ") >= _LONG - 1]
+    sentences = [s for line in frame for s in re.split(r"(?<=[.!?]) ", line) if s.count(" ") >= _LONG - 1]
     for sentence in sentences:
         text = text.removeprefix(sentence).lstrip()
     for sentence in reversed(sentences):

@@ -165,7 +165,7 @@ def test_a_redraft_follows_the_guidance_and_comes_back_to_its_expert(make_desk: 
     prompts: list[str] = []
 
     def answer(question: Any) -> None:
-        if "Write only the answer." in question.prompt:
+        if question.role == "generator" and "[draft " not in question.prompt:
             prompts.append(question.prompt)
 
     desk = make_desk(answer=answer, routing={"policy": "always", "max_redrafts": 0})
