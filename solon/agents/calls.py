@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from solon.agents.echoes import own_words
 from solon.agents.models.tries import OF_CALL, Tries
 from solon.config import Config
 from solon.config.sections import LimitsConfig, ModelConfig
@@ -503,16 +504,18 @@ class Caller:
         """The outcome of a call, as of `call`, and its answer read into the ask's schema.
 
         Returns:
-            The outcome, and the object; None where the answer does not follow the schema or the ask has none.
+            The outcome, and the object without what it repeats of the prompt; None where the answer does not follow
+            the schema or the ask has none.
         """
         outcome = await self.call(ask)
         if not outcome.ok or ask.schema is None:
             return outcome, None
-        if outcome.parsed is not None:
-            return outcome, outcome.parsed
-        from solon.agents.models.structured import first_json_object
+        parsed = outcome.parsed
+        if parsed is None:
+            from solon.agents.models.structured import first_json_object
 
-        return outcome, ask.schema.model_validate(first_json_object(outcome.text))
+            parsed = ask.schema.model_validate(first_json_object(outcome.text))
+        return outcome, own_words(parsed, ask)
 
 
 def _without_words(error: ModelError, member: Member, call_id: str) -> ModelError:

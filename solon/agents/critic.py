@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
-from solon.agents.echoes import cut
 from solon.agents.outputs import Finding, Findings, findings_schema
 from solon.store.runs.journal import Outcome
 
@@ -96,11 +95,7 @@ async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer:
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, Findings):
         return Critique((), outcome, abstained=outcome.outcome)
-    said = [
-        f.model_copy(update={"suggestion": cut(f.suggestion, rendered, field="suggestion", cites=True)})
-        for f in parsed.findings
-    ]
-    return Critique(_checked(case, said, answer), outcome)
+    return Critique(_checked(case, parsed.findings, answer), outcome)
 
 
 def _checked(case: Case, findings: Iterable[Finding], answer: str) -> tuple[Finding, ...]:

@@ -1,47 +1,77 @@
-"""What a model repeats of its prompt is cut from its prose, before that becomes a text of ours.
+"""What a model repeats of its prompt is cut from what it wrote, before that becomes a text of ours.
 
 Small models go on in the layout of their prompt: they put their answer between its markers, write its texts and
-headings once more, or end with its orders. Only what stands literally in the prompt that was asked counts; a text that
-speaks about such things stays as it is.
+headings once more, or end with its orders. Cut is only what nobody but the prompt says: its mark, its own sentences,
+its law under the ids, lines as a critic's findings are shown; and what stands beside such a thing and repeats the
+prompt, too. Whatever the texts in the prompt hold themselves may be said again.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from solon.prompts.library import Rendered, without
+from pydantic import BaseModel
+
+from solon.prompts.library import MARK, Rendered, without
+
+if TYPE_CHECKING:
+    from solon.agents.calls import Ask
 
 ECHO = "echo"
 """What is wrong with a draft that is nothing but an echo."""
-_LONG = 5
-"""From so many words on a line of the frame is cut wherever it stands, a shorter one beside something that is cut."""
-_TOLD = ("request", "example", "findings", "guidance")
-"""Labels of texts that no answer consists of."""
+_CUT = "\2"
+"""Stands for a line that was cut, until what is beside it has been looked at."""
+_DRESS = " \t*_`#>-"
+_TOLD = ("request", "example", "findings")
+"""Labels of texts of which no answer consists."""
 _ANSWERS = ("draft", "answer")
 """Words in labels of answers, of which a piece may be a shorter answer."""
-_MARK = "\0"
-"""Stands for the prompt's mark while patterns look for it: no stored text holds this character."""
-_DRESS = " \t*_`#>-"
 _FINDING = re.compile(
     rf"^[{_DRESS}]*(?:(?:the|a) critic found:?\s*)?(?:-\s*)?\((?:none|minor|major|fatal)\) \[([\w.-]+)\]",
     re.I | re.M,
 )
 """A line as `Critique.as_text` writes it."""
-_FOUND = re.compile(rf"^[{_DRESS}]*(?:what )?(?:the|a) critic found\b[^\n]{{0,40}}:[{_DRESS}]*$", re.I)
+_FOUND = re.compile(
+    rf"^[{_DRESS}]*(?:what )?(?:the|a) critic found\b[^\n.!?]{{0,40}}:[{_DRESS}]*$", re.I | re.M
+)
 """The heading above such lines, in a model's words."""
-_BARE = re.compile(r"\[(?:end of |[^\[\]\n]* \])", re.I)
-_TAG = re.compile(r"(?<![\w\]])\[([\w.-]+)\](?!\()")
+_LOST = re.compile(rf"^[{_DRESS}]*\[(?:/?end of [\w ]+|[\w ]+ )\][:{_DRESS}]*$", re.I | re.M)
+"""What may be a marker that lost its mark."""
+_TAG = re.compile(r"(?<![\w\]])\[([a-z][a-z0-9]*(?:-[a-z0-9]+)+)\](?!\(|[ \t]*$)", re.M)
+"""An id of two words or more in brackets, with something behind it on its line: no other notation looks so."""
+_EXCHANGE = re.compile(
+    rf"^[{_DRESS}]*(?:q|question|a|answer|request|response|user|input|output|status|headers?|body)\b[^\n:]{{0,20}}:",
+    re.I | re.M,
+)
+"""A line of a dialogue or a form, in which a field's name is one of several."""
+
+
+def own_words(answer: Any, ask: Ask, field: str = "") -> Any:
+    """A structured answer without what its texts repeat of the prompt.
+
+    Args:
+        answer: the answer, or a value in it; what is no text stays as it is.
+        ask: the call that it answers.
+        field: the name of the value.
+    """
+    if isinstance(answer, str):
+        return cut(answer, ask.prompt, field=field, cites=ask.role != "generator")
+    if isinstance(answer, list):
+        return [own_words(value, ask, field) for value in answer]
+    if isinstance(answer, BaseModel):
+        return answer.model_copy(update={name: own_words(value, ask, name) for name, value in answer})
+    return answer
 
 
 def cut(text: str, prompt: Rendered, *, field: str = "", cites: bool = False) -> str:
-    """The text without what it repeats of its prompt; empty where nothing else is left, or where the rest is told
-    apart by ids of the law.
+    """The text without what it repeats of its prompt; empty where nothing else is left, or where the rest speaks of
+    the critic or is told apart by ids of the law.
 
     Args:
         prompt: what the model was asked.
-        field: the name under which the prompt asked for this text, which a model may write in front of it.
+        field: names under which the prompt asked for this text, `|` between them, which a model may write before it.
         cites: whether the text may name principles and repeat their words, as a reason does.
     """
     text = text.strip()
@@ -50,93 +80,121 @@ def cut(text: str, prompt: Rendered, *, field: str = "", cites: bool = False) ->
     return _without_name(text, field, prompt) if field else text
 
 
+def _is_suspect(text: str, prompt: Rendered, cites: bool) -> bool:
+    """A cheap look that misses nothing that `_without_frame` would cut."""
+    if prompt.mark and prompt.mark in text.casefold():
+        return True
+    if any(order in text for order in prompt.orders) or f"]\n{text}\n[" in prompt.user:
+        return True
+    if "[" in text and (
+        _LOST.search(text) or _FINDING.search(text) or (not cites and f"[{_tag(text, prompt)}]" in text)
+    ):
+        return True
+    return ("ritic found" in text and bool(_FOUND.search(text))) or _is_placeholder(text, prompt)
+
+
+def _is_placeholder(text: str, prompt: Rendered) -> bool:
+    """Whether a text is what the prompt shows in the place of one, such as "the new task"."""
+    shown = " " in text or text == "..."
+    return shown and len(text) < 80 and any(f'"{text}"' in order for order in prompt.orders)
+
+
+def _tag(text: str, prompt: Rendered) -> str:
+    """The first id of a principle that the text names as the prompt does and no given text but a critic's does."""
+    ids = [tag for tag in _TAG.findall(text) if f"\n[{tag}] " in f"\n{prompt.system}"]
+    told = "\n".join(inside for label, inside in prompt.fenced if label != "findings") if ids else ""
+    return next((tag for tag in ids if f"[{tag}]" not in told), "")
+
+
 def _without_name(text: str, field: str, prompt: Rendered) -> str:
-    """The text without the field's name before it, unless a given text begins so too."""
-    found = re.match(
-        rf"[\"'{_DRESS}]*(?:(?:new|revised|rewritten|improved|updated) )?{field}[*_`\"']*\s*:[*_`]*\s*",
-        text,
-        re.I,
-    )
-    if not found or any(given.startswith(found[0].strip()) for _, given in prompt.fenced):
+    """The text without the field's name before it, unless the prompt's texts use that too or it is one of several."""
+    newly = "(?:(?:new|revised|rewritten|improved|updated|final) )?"
+    found = re.match(rf"[\"'{_DRESS}]*{newly}(?:{field})[*_`\"']*\s*:[*_`]*\s*", text, re.I)
+    if not found:
+        return "" if " " not in text and text.casefold() in field.split("|") else text
+    name = found[0].strip(_DRESS + "\"'").casefold()
+    if _EXCHANGE.search(text, found.end()) or any(name in given.casefold() for _, given in prompt.fenced):
         return text
     return text[found.end() :]
 
 
-def _is_suspect(text: str, prompt: Rendered, cites: bool) -> bool:
-    """A cheap look that misses nothing that `_without_frame` would cut."""
-    if "[" in text and (
-        _BARE.search(text) or _FINDING.search(text) or (not cites and any(_tags(text, prompt)))
-    ):
-        return True
-    if without(text, prompt.mark) != text or f'"{text}"' in prompt.user or f"]\n{text}\n[" in prompt.user:
-        return True
-    lines = [line.strip(_DRESS) for line in text.split("\n") if line.count(" ") >= _LONG - 1]
-    ends = [" ".join(text.split(None, _LONG)[:_LONG]), " ".join(text.rsplit(None, _LONG)[-_LONG:])]
-    return any(line in prompt.user or line in prompt.system for line in [*lines, *ends])
-
-
-def _tags(text: str, prompt: Rendered) -> Iterator[str]:
-    """The ids of principles that the text names as the prompt does, and that no given text but a critic's names so."""
-    ids = [tag for tag in _TAG.findall(text) if f"\n[{tag}] " in f"\n{prompt.system}"]
-    told = "\n".join(inside for label, inside in prompt.fenced if label != "findings") if ids else ""
-    return (tag for tag in ids if f"[{tag}]" not in told)
-
-
 def _without_frame(text: str, prompt: Rendered, cites: bool) -> str:
-    given, asked = prompt.fenced, prompt.frame
-    if f'"{text}"' in asked:  # a field's name, or what stands in the place of its value
+    if _is_placeholder(text, prompt):
         return ""
-    # What the law says stands first in a system part: a reason may use its words.
-    said = prompt.system.rpartition("\n\n")[2] if cites else prompt.system
-    frame = [line.strip(_DRESS) for line in f"{said}\n{asked}".split("\n")]
-    lines: list[str | None] = []
-    for label, part in _parts(text, prompt):
-        lines += [None] if lines else []
-        lines += [None] if _is_given(part, label, given) else _without_request(part, given).split("\n")
-    kept = [None if line is not None and _is_frame(line, frame, prompt) else line for line in lines]
-    rest = _without_orders("\n".join(_own(kept, frame)).strip(), frame)
-    return "" if not cites and any(_tags(rest, prompt)) else without(rest, prompt.mark).strip()
+    given = prompt.fenced
+    told = "\n".join(inside for label, inside in given if label != "findings")
+    criticised = any(label == "findings" for label, _ in given)
+    law = () if cites else prompt.system.split("\n")
+    orders = [order for order in prompt.orders if order not in told]
+    text = re.sub(re.escape(prompt.mark), MARK, text, flags=re.I) if prompt.mark else text
+    text = "\n".join(
+        line
+        if line in told
+        else _CUT
+        if _is_principle(line, law) or (criticised and _is_finding(line, prompt))
+        else _without_orders(line, orders, prompt.headings)
+        for line in text.split("\n")
+    )
+    parts = list(_parts(text, [label for label, _ in given], told))
+    is_echo = len(parts) > 1 or _CUT in text
+    lines: list[str] = []
+    for label, part in parts:
+        part = _CUT if _is_given(part, label, given) else part
+        lines += [_CUT] if lines else []
+        lines += (_without_request(part, given) if is_echo else part).split("\n")
+    rest = without("\n".join(_own(lines, prompt.headings)).replace(MARK, "").strip(), prompt.mark).strip()
+    speaks_of_us = criticised and "critic" not in told.casefold() and _FOUND.search(rest)
+    return "" if not cites and (_tag(rest, prompt) or speaks_of_us) else rest
 
 
-def _parts(text: str, prompt: Rendered) -> Iterator[tuple[str, str]]:
-    """The text cut at the markers of the prompt: what follows an opening one with its label, the rest with none."""
-    told = "\n".join(inside for _, inside in prompt.fenced)
-    labels = tuple(sorted({label for label, _ in prompt.fenced}, key=len, reverse=True))
-    text = re.sub(re.escape(prompt.mark), _MARK, text, flags=re.I)
-    sure, plain = _markers(labels)
-    markers = [m for m in sure.finditer(text) if _MARK in m[0] or m[0].strip(_DRESS + ":") not in told]
-    if markers:
-        markers += [m for m in plain.finditer(text) if m[0] not in told]
+def _without_orders(line: str, orders: Sequence[str], headings: frozenset[str]) -> str:
+    """A line without the prompt's sentences at its beginning and its end, and without a short one beside them."""
+    own, before = line, ""
+    while own != before:
+        before = own
+        for order in orders:
+            bare = own.strip(_DRESS)
+            if bare.startswith(order):
+                own = bare[len(order) :].lstrip()
+            elif bare.endswith(order):
+                own = own[: own.rindex(order)].rstrip()
+    if own == line:
+        return line
+    return _CUT if own.strip(_DRESS).casefold() in headings | {""} else own
+
+
+def _parts(text: str, labels: Sequence[str], told: str) -> Iterator[tuple[str, str]]:
+    """The text cut at the prompt's markers: what follows an opening one with its label, the rest with none.
+
+    A marker holds the mark. One that lost it counts beside others, or as the first or the last line.
+    """
+    names = "|".join(map(re.escape, sorted(set(labels), key=len, reverse=True))) or r"(?!)"
+    marked = rf"\[[^\[\]\n]{{0,80}}{MARK}[^\[\]\n]{{0,40}}\]?|[\[(]?/?(?:end of )?(?:{names})? ?{MARK}[\])]?"
+    sure = [*re.finditer(rf"(?:^[{_DRESS}]+)?(?:{marked})[ \t]*(?:[:{_DRESS}]+$)?", text, re.I | re.M)]
+    ended = rf"^[{_DRESS}]*\[/?end of (?:\w+ )?(?:{names}) *\][:{_DRESS}]*$|^[{_DRESS}]*\[(?:{names}) +\][:{_DRESS}]*$"
+    lost = [m for m in re.finditer(ended, text, re.I | re.M) if m[0].strip(_DRESS + ":") not in told]
+    if sure or any(m.start() == 0 or m.end() == len(text) for m in lost):
+        plain = re.finditer(rf"^\[/?(?:{names})\]$", text, re.I | re.M)
+        sure += [*lost, *(m for m in plain if m[0] not in told)]
     begin, label = 0, ""
-    for marker in sorted(markers, key=lambda m: m.start()):
+    for marker in sorted(sure, key=lambda m: m.start()):
         yield label, text[begin : marker.start()].strip("\n")
         named = marker[0].casefold()
-        label = "" if "end of" in named else next((name for name in labels if name.casefold() in named), "")
+        ends = "end of" in named or "[/" in named
+        label = "" if ends else next((name for name in labels if name.casefold() in named), "")
         begin = marker.end()
     yield label, text[begin:].strip("\n")
-
-
-@lru_cache(maxsize=64)
-def _markers(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Patterns of what is surely a marker (it holds the mark, or is one whose mark was lost), and of a label in
-    brackets on a line of its own, which is one beside others."""
-    names = "|".join(map(re.escape, labels)) or r"(?!)"
-    marked = (
-        rf"\[[^\[\]\n]{{0,80}}{_MARK}[^\[\]\n]{{0,40}}\]?|[\[(]?/?(?:end of )?(?:{names})? ?{_MARK}[\])]?"
-    )
-    lost = rf"\[/?end of (?:\w+ )?(?:{names}) *\]|\[(?:{names}) +\]"
-    sure = re.compile(rf"(?:^[{_DRESS}]+)?(?:{marked}|{lost})[ \t]*(?:[:{_DRESS}]+$)?", re.I | re.M)
-    return sure, re.compile(rf"^\[/?(?:{names})\]$", re.I | re.M)
 
 
 def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
     """Whether a part is a given text once more; between markers of its own also a piece of it, but of an answer:
     that may have been shortened."""
-    if not part.strip():
-        return True
     lines = [line.strip() for line in part.strip().split("\n") if line.strip()]
+    if not lines:
+        return True
     for name, inside in given:
-        if (name == label or (not label and name in _TOLD)) and part.strip() == inside.strip():
+        told = not label and name in _TOLD and len(part.split()) >= 5
+        if (name == label or told) and part.strip() == inside.strip():
             return True
         if name == label and not any(word in label.casefold() for word in _ANSWERS):
             known = [line.strip() for line in inside.split("\n")]
@@ -146,41 +204,32 @@ def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
 
 
 def _without_request(part: str, given: Sequence[tuple[str, str]]) -> str:
-    """A part without the whole request as its first paragraph; one of few words may be how an answer begins."""
+    """A part without the whole request as its first paragraph."""
     for label, inside in given:
-        asked = inside.strip()
-        if label == "request" and asked.count(" ") >= _LONG - 1 and part.startswith(f"{asked}\n\n"):
-            return part[len(asked) :]
+        if label in ("request", "example") and part.startswith(f"{inside.strip()}\n"):
+            return part[len(inside.strip()) :]
     return part
 
 
-def _is_frame(line: str, frame: Sequence[str], prompt: Rendered) -> bool:
-    """Whether a line is one of the frame or a piece of one, long enough to be nothing else, or a finding."""
-    finding, bare = _FINDING.match(line), line.strip(_DRESS)
-    if finding and any(label == "findings" for label, _ in prompt.fenced):
-        return finding[1] == "general" or f"[{finding[1]}] " in prompt.system
-    return bare.count(" ") >= _LONG - 1 and any(bare in known for known in frame)
+def _is_principle(line: str, law: Sequence[str]) -> bool:
+    """Whether a line is one of the law with its id."""
+    bare = line.strip(_DRESS)
+    return bare.startswith("[") and bare in law
 
 
-def _own(lines: list[str | None], frame: Sequence[str]) -> list[str]:
-    """The lines that are the model's own: None stands for what is cut, and takes short headings beside it along."""
-    headings = {line.casefold() for line in frame}
-    filled = [i for i, line in enumerate(lines) if line is None or line.strip()]
+def _is_finding(line: str, prompt: Rendered) -> bool:
+    """Whether a line is a finding as prompts show them."""
+    found = _FINDING.match(line)
+    return bool(found) and (found[1] == "general" or f"[{found[1]}] " in prompt.system)  # type: ignore[index]
+
+
+def _own(lines: Sequence[str], headings: frozenset[str]) -> list[str]:
+    """The lines that are the model's own: what is cut takes the prompt's headings beside it along."""
+    filled = [i for i, line in enumerate(lines) if line.strip()]
+    kept = list(lines)
     for before, here, after in zip([None, *filled], filled, [*filled[1:], None], strict=False):
-        beside = [lines[i] for i in (before, after) if i is not None]
-        line = lines[here]
-        if line is None or None not in beside:
-            continue
-        if line.strip(_DRESS).casefold() in headings or _FOUND.match(line):
-            lines[here] = None
-    return [line for line in lines if line is not None]
-
-
-def _without_orders(text: str, frame: Sequence[str]) -> str:
-    """The text without sentences of the frame at its beginning and its end, on one line with its own."""
-    sentences = [s for line in frame for s in re.split(r"(?<=[.!?]) ", line) if s.count(" ") >= _LONG - 1]
-    for sentence in sentences:
-        text = text.removeprefix(sentence).lstrip()
-    for sentence in reversed(sentences):
-        text = text.removesuffix(sentence).rstrip()
-    return text
+        beside = _CUT in [lines[i] for i in (before, after) if i is not None]
+        bare = lines[here].strip(_DRESS)
+        if beside and (bare.casefold() in headings or _FOUND.match(lines[here])):
+            kept[here] = _CUT
+    return [line for line in kept if line != _CUT]

@@ -86,14 +86,13 @@ async def write_instruction(
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, InstructionDraft):
         return Draft("", outcome, case.caller.voter(model), problem=outcome.outcome)
-    instruction = cut(parsed.instruction, rendered, field="instruction")
-    response = _finish(case, model, outcome, cut(parsed.response, rendered, field="response"))
+    response = _finish(case, model, outcome, parsed.response.strip())
     return Draft(
         response.text,
         outcome,
         response.author,
-        prompt=instruction,
-        problem=response.problem or ("" if instruction else ECHO),
+        prompt=parsed.instruction.strip(),
+        problem=response.problem or ("" if parsed.instruction.strip() else ECHO),
     )
 
 
@@ -111,7 +110,7 @@ async def revise(case: Case, index: int, *, round: int, prompt: str, answer: str
         findings=findings,
     )
     outcome = await case.caller.call(_ask(case, "revise", index, round, model, rendered))
-    return _finish(case, model, outcome, cut(outcome.text, rendered, field="answer"))
+    return _finish(case, model, outcome, cut(outcome.text, rendered, field="answer|draft"))
 
 
 def _function(case: Case, index: int) -> str:

@@ -154,7 +154,6 @@ async def _judge_once(
         ask = replace(base, prompt=prompt, seat=base.seat + "/json", schema=PairVerdict)
         outcome, parsed = await case.caller.parsed(ask)
         finding = _from_json(outcome, parsed, order, verdict)
-        finding = replace(finding, rationale=cut(finding.rationale, prompt, field="rationale", cites=True))
     return finding
 
 
@@ -347,7 +346,7 @@ async def _score_once(
         outcome=side,
         call=outcome,
         scores=scores,
-        rationale=cut(str(answer_scores.get("rationale", "")), rendered, field="rationale", cites=True),
+        rationale=str(answer_scores.get("rationale", "")),
     )
 
 

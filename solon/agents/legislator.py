@@ -16,12 +16,10 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 
 from solon.agents.calls import Ask
 from solon.agents.case import Case
-from solon.agents.echoes import cut
 from solon.errors import UsageError
 from solon.law.amendments import Document, Edit, apply_edits
 from solon.law.casebook import Worked, render
 from solon.law.documents import Constitution
-from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
 
 AUTHOR = "legislator"
@@ -121,7 +119,6 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, DraftAnswer):
         return Drafted(None, (), f"the legislator gave no answer ({outcome.outcome})", outcome)
-    parsed = _own_words(parsed, prompt)
     known = {worked.id for worked in decided}
     cites = tuple(dict.fromkeys(c.strip("[] ") for c in parsed.cites if c.strip("[] ") in known))
     if not parsed.changes:
@@ -135,25 +132,6 @@ async def draft(case: Case, base: Document, decided: Sequence[Worked], *, model:
         problem = error.cause if isinstance(error, UsageError) else str(error.errors()[0]["msg"])
         return Drafted(None, cites, f"the legislator's draft cannot be used: {problem}", outcome)
     return Drafted(document, cites, "", outcome)
-
-
-def _own_words(answer: DraftAnswer, prompt: Rendered) -> DraftAnswer:
-    """The answer without what its texts repeat of the prompt."""
-
-    def own(text: str, field: str = "text") -> str:
-        return cut(text, prompt, field=field, cites=True)
-
-    changes = [
-        change.model_copy(
-            update={
-                "text": own(change.text) if change.text is not None else None,
-                "into": [part.model_copy(update={"text": own(part.text)}) for part in change.into],
-                "anchors": [own(anchor) for anchor in change.anchors],
-            }
-        )
-        for change in answer.changes
-    ]
-    return answer.model_copy(update={"reason": own(answer.reason, "reason"), "changes": changes})
 
 
 def as_edit(change: DraftedEdit, base: Document, decisions: Collection[str] = ()) -> Edit:

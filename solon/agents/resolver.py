@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from solon.agents.calls import Ask
 from solon.agents.case import Case
-from solon.agents.echoes import cut
 from solon.agents.outputs import ResolutionAnswer, resolution_schema
 from solon.store.runs.journal import Outcome
 
@@ -82,9 +81,8 @@ async def resolve(
         return Resolution("", (), "", f"the resolver gave no answer ({outcome.outcome})", outcome)
     known = set(case.constitution.ids()) | precedent_ids
     cites = tuple(dict.fromkeys(c.strip("[] ") for c in parsed.cites if c.strip("[] ") in known))
-    reason = cut(parsed.reason, rendered, field="reason", cites=True)
     if parsed.verdict == "hand_over":
-        return Resolution("", cites, reason, "the resolver handed over", outcome)
+        return Resolution("", cites, parsed.reason, "the resolver handed over", outcome)
     if not cites:
-        return Resolution("", (), reason, "the resolver cited no rule that exists", outcome)
-    return Resolution(parsed.verdict, cites, reason, "", outcome)
+        return Resolution("", (), parsed.reason, "the resolver cited no rule that exists", outcome)
+    return Resolution(parsed.verdict, cites, parsed.reason, "", outcome)

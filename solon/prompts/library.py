@@ -29,27 +29,16 @@ _KEPT = 256
 """Filled-in parts that each template keeps; some items are under way at a time."""
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PARTS = re.compile(r"^# (system|user)\s*$", re.MULTILINE)
-_KEPT_FOLDS = 5000
 _MARK_CHARS = 6
+MARK = "\0"
+"""Stands for a prompt's mark where the mark itself is not known: no stored text holds this character."""
+_OTHER = "\1"
 PER_PROMPT = "prompt"
 """How marks are made today. Runs that were pinned before had one mark for all prompts of an item, and keep it."""
-_TWINS = {
-    twin: group[0]
-    for group in (
-        "a\u0430\u0251\u03b1\u1d00",
-        "b\u0432\u044c\u03b2\u0299",
-        "c\u0441\u03c3\u1d04",
-        "d\u0501\u1d05",
-        "e\u0435\u03b5\u1d07",
-        "f\u0493\u03dd\u0192",
-        "0o\u043e\u03bf",
-        "1il\u0456\u03b9\u04cf",
-        "3\u0437",
-        "6\u0431",
-    )
-    for twin in group[1:]
-}
-"""Letters and digits that look like one of a mark, Cyrillic, Greek and small capitals, as they are after `_fold`."""
+_NEITHER = {i: None for i in range(128) if not chr(i).isalnum()}
+_FILLED_IN = re.compile(r"\{\{\s*(.*?)\s*\}\}|\{%.*?%\}", re.DOTALL)
+_LONG = 6
+"""From so many words on a sentence of a template is nobody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +50,16 @@ class Rendered:
         user: the user part.
         template: name@version of the template.
         mark: stands in the markers around foreign texts.
+        orders: sentences of the template that nobody else writes; `MARK` in them stands for the mark.
+        headings: its short sentences and headings, in small letters.
     """
 
     system: str
     user: str
     template: str
     mark: str = ""
+    orders: tuple[str, ...] = ()
+    headings: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -76,18 +69,9 @@ class Rendered:
     @property
     def fenced(self) -> list[tuple[str, str]]:
         """The foreign texts in the user part, each with the label of its markers."""
-        return [(found["label"], found["inside"]) for found in _blocks(self.mark).finditer(self.user)]
-
-    @property
-    def frame(self) -> str:
-        """What the user part says beside the foreign texts: headings, orders, names of fields."""
-        return _blocks(self.mark).sub("", self.user)
-
-
-def _blocks(mark: str) -> re.Pattern[str]:
-    """A pattern of a foreign text between its markers, as `fence` writes them."""
-    begin, end = rf"^\[(?P<label>[^\[\]\n]+) {mark}\]\n", rf"\n\[end of (?P=label) {mark}\]$"
-    return re.compile(f"{begin}(?P<inside>.*?){end}", re.MULTILINE | re.DOTALL)
+        mark = re.escape(self.mark)
+        block = rf"^\[([^\[\]\n]+) {mark}\]\n(.*?)\n\[end of \1 {mark}\]$"
+        return re.findall(block, self.user, re.MULTILINE | re.DOTALL)
 
 
 class Part:
@@ -145,6 +129,17 @@ class Prompt:
         """The first 16 hex digits of the sha256 of the source, by which a run pins the template."""
         return hashlib.sha256(self.source.encode()).hexdigest()[:16]
 
+    @cached_property
+    def _sentences(self) -> tuple[tuple[str, ...], frozenset[str]]:
+        """`Rendered.orders` and `Rendered.headings`: what the template says itself, whatever is filled in."""
+        body = _FILLED_IN.sub(
+            lambda m: MARK if m[1] == "mark" else _OTHER, self.source.split("\n---\n", 1)[1]
+        )
+        sentences = dict.fromkeys(s.strip() for s in re.split(r"(?<=[.!?]) |\n", body))
+        own = [s for s in sentences if s and _OTHER not in s]
+        orders = [s for s in own if s.count(" ") >= _LONG - 1 and not s.endswith(":")]
+        return tuple(orders), frozenset(s.casefold() for s in own if s not in orders)
+
     def render(self, secret: str, **values: Any) -> Rendered:
         """The prompt with its variables filled in.
 
@@ -161,29 +156,27 @@ class Prompt:
             raise ConfigError(
                 f"prompt {self.name}: declared and given variables differ in {', '.join(wrong)}"
             )
-        mark = (
-            secret[:_MARK_CHARS]
-            if self.marks != PER_PROMPT
-            else _mark(secret, tuple(sorted(map(str, values.values()))))
-        )
+        mark = secret[:_MARK_CHARS]
+        if self.marks == PER_PROMPT:
+            mark = _mark(secret, tuple(sorted(map(str, values.values()))))
         try:
             system = self.system.render({**values, "mark": mark})
             user = self.user.render({**values, "mark": mark})
         except TemplateError as error:
             raise ConfigError(f"prompt {self.name}: {error}", next_step="see `solon prompts check`") from None
-        return Rendered(system, user, f"{self.name}@{self.version}", mark)
+        return Rendered(system, user, f"{self.name}@{self.version}", mark, *self._sentences)
 
 
 @lru_cache(maxsize=_KEPT)
 def _mark(secret: str, texts: tuple[str, ...]) -> str:
-    """A mark that none of the texts holds, in whatever look-alike letters.
+    """A mark that none of the texts holds, however it is written.
 
     It is a keyed hash of all of them: an author would have to know the secret, and a text that holds its own hash.
     """
     data = "\n".join(texts).encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(data, key=secret.encode()[:64]).hexdigest()
     marks = (digest[i : i + _MARK_CHARS] for i in range(len(digest) - _MARK_CHARS))
-    return next((m for m in marks if not any(_fold(m) in _fold(text) for text in texts)), digest)
+    return next((m for m in marks if not any(m in _letters(text) for text in texts)), digest)
 
 
 def fence(value: str, label: str, mark: str) -> str:
@@ -192,17 +185,17 @@ def fence(value: str, label: str, mark: str) -> str:
 
 
 def without(text: str, mark: str) -> str:
-    """The text without the mark, until none is left: not in capitals or look-alike letters, not with invisible
+    """The text without the mark, until none is left: not in capitals or wide letters, not with blanks or invisible
     characters in between, and not put together by taking another one out."""
-    wanted = _fold(mark)
-    if not wanted or wanted not in _fold(text):
+    wanted = _letters(mark)
+    if not wanted or wanted not in _letters(text):
         return text
     kept: list[str] = []
     letters: list[str] = []
-    places: list[int] = []
+    places: list[int] = []  # of each letter, the character in `kept` that it comes from
     for char in text:
         kept.append(char)
-        for letter in char.translate(_FOLDS):
+        for letter in _letters(char):
             letters.append(letter)
             places.append(len(kept) - 1)
             if "".join(letters[-len(wanted) :]) == wanted:
@@ -213,31 +206,12 @@ def without(text: str, mark: str) -> str:
     return "".join(kept)
 
 
-class _Folds(dict[int, str | None]):
-    """By a character's number what it looks like, None for nothing, for `str.translate`; filled as characters come
-    up."""
-
-    def __missing__(self, number: int) -> str | None:
-        plain = unicodedata.normalize("NFKD", chr(number)).casefold()
-        letters = (_TWINS.get(letter, letter) for letter in plain)
-        looks = "".join(c for c in letters if c.isascii() and c.isalnum()) or None
-        if len(self) < _KEPT_FOLDS:
-            self[number] = looks
-        return looks
-
-
-_FOLDS = _Folds()
-_FOREIGN_TWIN = re.compile(f"[{''.join(twin for twin in _TWINS if not twin.isascii())}]")
-
-
 @lru_cache(maxsize=_KEPT)
-def _fold(text: str) -> str:
-    """What a reader may take a text for who looks for a mark: its Latin letters and digits alone, all small."""
+def _letters(text: str) -> str:
+    """The Latin letters and digits of a text alone, all small and narrow: what of it could be read as a mark."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text).casefold()
-        if not _FOREIGN_TWIN.search(text):  # the same, and faster
-            text = text.encode("ascii", "ignore").decode()
-    return text.translate(_FOLDS)
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return text.casefold().translate(_NEITHER)
 
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(

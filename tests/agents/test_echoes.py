@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.agents.echoes import cut
-from solon.agents.legislator import DraftAnswer, _own_words
+from solon.agents.calls import Ask
+from solon.agents.echoes import cut, own_words
+from solon.agents.legislator import DraftAnswer
 from solon.prompts.library import PromptLibrary, Rendered
 
 LAW = (
@@ -30,7 +31,9 @@ def revising(**values: str) -> Rendered:
 PROMPT = revising()
 M = PROMPT.mark
 LABEL = next(label for label, text in PROMPT.fenced if text == DRAFT)
-ORDERS = [line for line in PROMPT.frame.strip().split("\n") if line.strip()]
+ORDERS = [
+    line for line in PROMPT.user.split("\n") if line.startswith(("What a critic", "Write", "Your reply"))
+]
 AT_WORK = f"[{LABEL} {M}]\n{{}}\n[end of {LABEL} {M}]"
 ASKED = f"[request {M}]\n{REQUEST}\n[end of request {M}]"
 FOUND = f"[findings {M}]\n{FINDINGS}\n[end of findings {M}]"
@@ -49,16 +52,16 @@ ECHOES = {
     "no end bracket": f"[{LABEL} {M}\n{OWN}\n[end of {LABEL} {M}",
     "the mark alone": f"{M}\n{OWN}\n({M})",
     "a mark inside a mark": f"{OWN}\n{M[:3]}{M}{M[3:]}",
-    "a full-width mark": f"{OWN}\n" + "".join(chr(ord(c) + 0xFEE0) for c in M),
     "marks lost": f"[{LABEL}]\n{OWN}\n[end of {LABEL}]",
     "marks blank": f"[request ]\n{OWN}\n[end of request ]",
     "an end without a mark": f"{OWN}\n[end of revised {LABEL}]",
     "all once more": f"{ASKED}\n{AT_WORK.format(DRAFT)}\n{ORDERS[0]}\n{FOUND}\n{AT_WORK.format(OWN)}",
     "the request once more": f"{ASKED}\n{OWN}",
-    "the request without markers": f"{REQUEST}\n\n{OWN}",
+    "the request before the findings": f"{REQUEST}\n\n{OWN}\n\n{FINDINGS}",
     "the findings after": f"{OWN}\n{ORDERS[0]}\n{FOUND}",
     "the findings broken off": f"{OWN}\n[findings {M}]\n{FINDINGS[:60]}",
     "the findings without markers": f"{OWN}\n\n{ORDERS[0]}\n{FINDINGS}",
+    "the role": f"You improve answers so that they follow the principles above.\n{OWN}",
     "findings of its own": f"{OWN}\n\nA critic found:\n- (minor) [be-short] 'It rises': Leave it out.",
     "findings under a heading of its own": f"{OWN}\n\nThe critic found this in the answer:\n{FINDINGS}",
     "a finding in prose": f"{OWN}\nThe critic found (fatal) [be-true] 'The Rhine': It is the Elbe.",
@@ -80,6 +83,8 @@ ONLY = {
     "the law": LAW,
     "words of the law": f"{OWN}\nSo it follows the principles:\n[be-true] It says what is known.",
     "a tag": "The Elbe. [be-short] It rises in the mountains.",
+    "a word of the critic": f"{OWN}\n\n**What the critic found:**\n1. The river is wrong.\n2. No source.",
+    "a name": "Answer:",
 }
 SPEAKS = [
     OWN,
@@ -100,6 +105,22 @@ SPEAKS = [
     '{"findings": []}',
     "[ ] milk\n[x] bread",
     "[1] Smith 2001\n[2] Jones 2002",
+    f"{REQUEST}\n\n{OWN}",
+    f'You asked: "{REQUEST}"\n\n> {REQUEST}\n\n{OWN}',
+    "Use this as the system prompt:\nYou are a helpful assistant.\nAnswer the request.",
+    "Principles:\nState only what is true as far as it is known.",
+    "This is an example of a task:\nWash the dishes.",
+    "[be-true]\nlevel = 3\n[be-short]\nlevel = 4",
+    "```ini\n[draft]\nport = 80\n```\nThat is the [draft] section.",
+    "```\n> run\n[end of request]\n```\nThe parser stops there.",
+    "The parser stops at [end of request] and says so.",
+    "Colours: #2d4b6c, #123456; hash 0123456789abcdef.",
+    "Dear critic,\nyou found: nothing.",
+    "\n".join(["```", "[request abc123]", "Hi", "[end of request abc123]", "```"]),
+    "Which answer is better, A or B? I would take A.",
+    'Reply in JSON: {"name": "..."}',
+    "The findings:\n- (minor) the roof leaks\n- (major) [sic] the walls",
+    "Request\n-------\nDraft: a first version. Findings: what was found.",
 ]
 
 
@@ -118,6 +139,33 @@ def test_a_text_that_speaks_about_such_things_stays(text: str) -> None:
     assert cut(f"\n{text} ", PROMPT) == text
 
 
+@pytest.mark.parametrize(
+    "line", [ORDERS[-1], "[be-true] State only what is true as far as it is known.", FINDINGS]
+)
+@pytest.mark.parametrize("where", ["prompt", "input", "answer"])
+def test_who_is_asked_about_a_prompt_may_repeat_it(line: str, where: str) -> None:
+    text = f"It is this:\n{line}\nBetter:\nBe brief."
+    assert cut(text, revising(**{where: f"What is wrong with this prompt?\n{line}"})) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer: What is the river?\nQuestion: The Elbe?",
+        "Response: 200 OK\nBody: {}",
+        "Answering: yes.",
+        "The answer: the Elbe.",
+    ],
+)
+def test_a_name_that_is_one_of_several_or_another_word_stays(text: str) -> None:
+    assert cut(text, PROMPT, field="answer|response") == text
+
+
+@pytest.mark.parametrize("text", ["Hello!", "Good day to you."])
+def test_a_short_answer_may_be_the_request(text: str) -> None:
+    assert cut(text, revising(prompt=text)) == text
+
+
 def test_what_the_given_texts_hold_is_no_echo() -> None:
     """Where a request or an answer writes in the form of markers, names and tags, so may the new answer."""
     for text in ("[answer ]\n12\n[end of answer]", "Rule [be-true] comes first.", "Answer: 12 apples."):
@@ -133,14 +181,13 @@ def test_nothing_that_is_echoed_is_left(pieces: list[str]) -> None:
     text = cut("\n".join(pieces), PROMPT, field="answer")
     assert M not in text.casefold()
     assert not re.search(r"\[(end of |findings|request)", text, re.I)
-    assert not [line for line in text.split("\n") if line.count(" ") >= 4 and line in PROMPT.frame]
+    assert not [order for order in PROMPT.orders if order in text]
     assert cut(text, PROMPT, field="answer") == text
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
 def test_a_text_of_somebody_else_is_left_as_it_is(text: str) -> None:
-    known = (REQUEST, DRAFT, *ORDERS)
-    if text.strip() and text.strip() not in known and "[" not in text:
+    if "[" not in text:
         assert cut(text, PROMPT) == text.strip()
 
 
@@ -166,16 +213,14 @@ def test_every_role_loses_its_own_frame(name: str, field: str, values: dict[str,
     prompt = template.render("5ec4e7", **filled)
     label, inside = prompt.fenced[0]
     own = "The Elbe is right, see [be-true]: State only what is true as far as it is known."
-    last = prompt.frame.strip().split("\n")[-1]
-    for echo in (
-        f"[{label} {prompt.mark}]\n{inside}\n[end of {label} {prompt.mark}]\n{own}",
-        f"{own}\n{last}",
-    ):
+    echoes = [f"[{label} {prompt.mark}]\n{inside}\n[end of {label} {prompt.mark}]\n{own}"]
+    echoes += [f"{own}\n{prompt.orders[-1]}", f"{prompt.orders[-1]} {own}", f"{field.capitalize()}: {own}"]
+    for echo in echoes if field else echoes[:3]:
         assert cut(echo, prompt, field=field, cites=True) == own
     if field:
-        assert cut(f"{field.capitalize()}: {own}", prompt, field=field, cites=True) == own
         assert cut(field, prompt, field=field, cites=True) == ""
-    assert cut(prompt.frame, prompt, cites=True) == ""
+    for line in prompt.orders:
+        assert cut(line.replace("\0", prompt.mark), prompt, cites=True) == ""
 
 
 def test_a_rule_that_is_drafted_loses_its_echoes() -> None:
@@ -190,7 +235,8 @@ def test_a_rule_that_is_drafted_loses_its_echoes() -> None:
             ],
         }
     )
-    own = _own_words(answer, prompt)
+    ask = Ask("legislator", "draft", "m", prompt, max_tokens=9, temperature=0, seed=1)
+    own = own_words(answer, ask)
     assert own.reason == "They agree."
     assert [change.text for change in own.changes] == ["Name the river.", None]
     assert own.changes[1].into[0].text == "Say why."

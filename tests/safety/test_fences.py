@@ -14,13 +14,11 @@ from solon.prompts import library
 from solon.prompts.library import PromptLibrary, Rendered, fence
 
 MARK = "2d4b6c"
-TWINS = str.maketrans("bcd0", "\u0432\u0441\u0501\u043e")
 PIECES = [
     MARK,
     *(MARK[i:] for i in range(1, 6)),
     *(MARK[:i] for i in range(1, 6)),
     MARK.upper(),
-    MARK.translate(TWINS),
     "".join(chr(ord(c) + 0xFEE0) for c in MARK),
     "".join(chr(0x1D7CE + int(c)) if c.isdigit() else chr(0x1D41A + ord(c) - 97) for c in MARK),
     *("\u200b", "\u2060", "\u00ad", "\ufe0f", "\u0301", "\u2028", "\x85", "\r", "\n", " ", "\x00", "\ud800"),
@@ -42,8 +40,7 @@ VALUES = {"constitution": "[a] Be true.", "persona": "", "input": "", "reference
 
 def looks_of(text: str) -> str:
     """What is left when a reader overlooks accents, blanks and invisible characters: written apart from the code."""
-    back = {ord(twin): c for c, twin in zip("bcd0", "\u0432\u0441\u0501\u043e", strict=True)}
-    plain = unicodedata.normalize("NFKD", text).casefold().translate(back)
+    plain = unicodedata.normalize("NFKD", text).casefold()
     return "".join(c for c in plain if unicodedata.category(c)[0] in "LN")
 
 
