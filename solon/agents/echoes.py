@@ -75,6 +75,8 @@ def cut(text: str, prompt: Rendered, *, field: str = "", cites: bool = False) ->
         cites: whether the text may name principles and repeat their words, as a reason does.
     """
     text = text.strip()
+    if not prompt.mark:  # a run that was begun before goes on as it began
+        return text
     if _is_suspect(text, prompt, cites):
         text = _without_frame(text, prompt, cites)
     return _without_name(text, field, prompt) if field else text
@@ -82,13 +84,11 @@ def cut(text: str, prompt: Rendered, *, field: str = "", cites: bool = False) ->
 
 def _is_suspect(text: str, prompt: Rendered, cites: bool) -> bool:
     """A cheap look that misses nothing that `_without_frame` would cut."""
-    if prompt.mark and prompt.mark in text.casefold():
+    if prompt.mark in text.casefold():
         return True
     if any(order in text for order in prompt.orders) or f"]\n{text}\n[" in prompt.user:
         return True
-    if "[" in text and (
-        _LOST.search(text) or _FINDING.search(text) or (not cites and f"[{_tag(text, prompt)}]" in text)
-    ):
+    if "[" in text and (_LOST.search(text) or _FINDING.search(text) or (not cites and _tag(text, prompt))):
         return True
     return ("ritic found" in text and bool(_FOUND.search(text))) or _is_placeholder(text, prompt)
 
@@ -126,7 +126,7 @@ def _without_frame(text: str, prompt: Rendered, cites: bool) -> str:
     criticised = any(label == "findings" for label, _ in given)
     law = () if cites else prompt.system.split("\n")
     orders = [order for order in prompt.orders if order not in told]
-    text = re.sub(re.escape(prompt.mark), MARK, text, flags=re.I) if prompt.mark else text
+    text = re.sub(prompt.mark, MARK, text, flags=re.I)
     text = "\n".join(
         line
         if line in told
@@ -169,21 +169,24 @@ def _parts(text: str, labels: Sequence[str], told: str) -> Iterator[tuple[str, s
     A marker holds the mark. One that lost it counts beside others, or as the first or the last line.
     """
     names = "|".join(map(re.escape, sorted(set(labels), key=len, reverse=True))) or r"(?!)"
-    marked = rf"\[[^\[\]\n]{{0,80}}{MARK}[^\[\]\n]{{0,40}}\]?|[\[(]?/?(?:end of )?(?:{names})? ?{MARK}[\])]?"
-    sure = [*re.finditer(rf"(?:^[{_DRESS}]+)?(?:{marked})[ \t]*(?:[:{_DRESS}]+$)?", text, re.I | re.M)]
-    ended = rf"^[{_DRESS}]*\[/?end of (?:\w+ )?(?:{names}) *\][:{_DRESS}]*$|^[{_DRESS}]*\[(?:{names}) +\][:{_DRESS}]*$"
-    lost = [m for m in re.finditer(ended, text, re.I | re.M) if m[0].strip(_DRESS + ":") not in told]
+    inside = r"[^\[\](){}<>\n]"
+    bracketed = rf"\\?[\[({{<]{inside}{{0,80}}{MARK}{inside}{{0,40}}[\])}}>]?"
+    bare = rf"/?(?:end of )?(?:{names})?:? ?{MARK}[\])}}>]?"
+    marked = rf"(?:^[{_DRESS}]+)?(?:{bracketed}|{bare})[ \t]*(?:[:{_DRESS}]+$)?"
+    unmarked = rf"^[{_DRESS}]*\[(?:/?end of (?:\w+ )?(?:{names}) *|(?:{names}) +)\][:{_DRESS}]*$"
+    sure = list(re.finditer(marked, text, re.I | re.M))
+    lost = [m for m in re.finditer(unmarked, text, re.I | re.M) if m[0].strip(_DRESS + ":") not in told]
     if sure or any(m.start() == 0 or m.end() == len(text) for m in lost):
         plain = re.finditer(rf"^\[/?(?:{names})\]$", text, re.I | re.M)
         sure += [*lost, *(m for m in plain if m[0] not in told)]
     begin, label = 0, ""
     for marker in sorted(sure, key=lambda m: m.start()):
-        yield label, text[begin : marker.start()].strip("\n")
+        yield label, text[begin : marker.start()].removeprefix("\n").removesuffix("\n")
         named = marker[0].casefold()
         ends = "end of" in named or "[/" in named
         label = "" if ends else next((name for name in labels if name.casefold() in named), "")
         begin = marker.end()
-    yield label, text[begin:].strip("\n")
+    yield label, text[begin:].removeprefix("\n")
 
 
 def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
@@ -198,7 +201,7 @@ def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
             return True
         if name == label and not any(word in label.casefold() for word in _ANSWERS):
             known = [line.strip() for line in inside.split("\n")]
-            if set(lines[:-1]) <= set(known) and any(line.startswith(lines[-1]) for line in known):
+            if {*lines[:-1]} <= {*known, _CUT} and any(line.startswith(lines[-1]) for line in known):
                 return True
     return False
 
@@ -206,8 +209,8 @@ def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
 def _without_request(part: str, given: Sequence[tuple[str, str]]) -> str:
     """A part without the whole request as its first paragraph."""
     for label, inside in given:
-        if label in ("request", "example") and part.startswith(f"{inside.strip()}\n"):
-            return part[len(inside.strip()) :]
+        if label in ("request", "example") and part.lstrip().startswith(f"{inside.strip()}\n"):
+            return part.lstrip()[len(inside.strip()) :]
     return part
 
 

@@ -35,7 +35,7 @@ MARK = "\0"
 _OTHER = "\1"
 PER_PROMPT = "prompt"
 """How marks are made today. Runs that were pinned before had one mark for all prompts of an item, and keep it."""
-_NEITHER = {i: None for i in range(128) if not chr(i).isalnum()}
+_NEITHER = bytes(number for number in range(128) if not chr(number).isalnum())
 _FILLED_IN = re.compile(r"\{\{\s*(.*?)\s*\}\}|\{%.*?%\}", re.DOTALL)
 _LONG = 6
 """From so many words on a sentence of a template is nobody else's."""
@@ -49,7 +49,7 @@ class Rendered:
         system: the system part.
         user: the user part.
         template: name@version of the template.
-        mark: stands in the markers around foreign texts.
+        mark: stands in the markers around foreign texts; empty where a run was pinned before each prompt had its own.
         orders: sentences of the template that nobody else writes; `MARK` in them stands for the mark.
         headings: its short sentences and headings, in small letters.
     """
@@ -164,7 +164,8 @@ class Prompt:
             user = self.user.render({**values, "mark": mark})
         except TemplateError as error:
             raise ConfigError(f"prompt {self.name}: {error}", next_step="see `solon prompts check`") from None
-        return Rendered(system, user, f"{self.name}@{self.version}", mark, *self._sentences)
+        told = (mark, *self._sentences) if self.marks == PER_PROMPT else ()
+        return Rendered(system, user, f"{self.name}@{self.version}", *told)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -176,7 +177,7 @@ def _mark(secret: str, texts: tuple[str, ...]) -> str:
     data = "\n".join(texts).encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(data, key=secret.encode()[:64]).hexdigest()
     marks = (digest[i : i + _MARK_CHARS] for i in range(len(digest) - _MARK_CHARS))
-    return next((m for m in marks if not any(m in _letters(text) for text in texts)), digest)
+    return next((m for m in marks if not any(m.encode() in _letters(text) for text in texts)), digest)
 
 
 def fence(value: str, label: str, mark: str) -> str:
@@ -191,14 +192,14 @@ def without(text: str, mark: str) -> str:
     if not wanted or wanted not in _letters(text):
         return text
     kept: list[str] = []
-    letters: list[str] = []
+    letters = bytearray()
     places: list[int] = []  # of each letter, the character in `kept` that it comes from
     for char in text:
         kept.append(char)
         for letter in _letters(char):
             letters.append(letter)
             places.append(len(kept) - 1)
-            if "".join(letters[-len(wanted) :]) == wanted:
+            if letters.endswith(wanted):
                 del kept[places[-len(wanted)] :]
                 while places and places[-1] >= len(kept):
                     del places[-1], letters[-1]
@@ -207,11 +208,11 @@ def without(text: str, mark: str) -> str:
 
 
 @lru_cache(maxsize=_KEPT)
-def _letters(text: str) -> str:
+def _letters(text: str) -> bytes:
     """The Latin letters and digits of a text alone, all small and narrow: what of it could be read as a mark."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return text.casefold().translate(_NEITHER)
+        text = unicodedata.normalize("NFKD", text)
+    return text.encode("ascii", "ignore").lower().translate(None, _NEITHER)
 
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(

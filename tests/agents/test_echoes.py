@@ -48,6 +48,9 @@ ECHOES = {
     "in bold": f"**[{LABEL} {M}]**\n{OWN}\n**[end of {LABEL} {M}]**",
     "as a list": f"- [{LABEL} {M}]\n{OWN}\n- [end of {LABEL} {M}]",
     "in capitals": AT_WORK.format(OWN).replace(f"[{LABEL} {M}]", f"[{LABEL.upper()} {M.upper()}]"),
+    "in other brackets": f"<{LABEL} {M}>\n{OWN}\n</{LABEL} {M}>",
+    "escaped": f"\\[{LABEL} {M}\\]\n{OWN}\n\\[end of {LABEL}: {M}\\]",
+    "a marker in the middle": OWN.replace("\n\n", f"\n[{LABEL} {M}]\n\n"),
     "no brackets": f"{LABEL} {M}\n{OWN}\nend of {LABEL} {M}",
     "no end bracket": f"[{LABEL} {M}\n{OWN}\n[end of {LABEL} {M}",
     "the mark alone": f"{M}\n{OWN}\n({M})",
@@ -183,6 +186,16 @@ def test_nothing_that_is_echoed_is_left(pieces: list[str]) -> None:
     assert not re.search(r"\[(end of |findings|request)", text, re.I)
     assert not [order for order in PROMPT.orders if order in text]
     assert cut(text, PROMPT, field="answer") == text
+
+
+def test_a_run_that_was_begun_before_goes_on_as_it_began() -> None:
+    entry = {p.name: {"source": p.source} for p in PROMPTS}
+    before = PromptLibrary.from_manifest(entry)["generator.revise"].render(
+        "5ec4e7abcdef", constitution=LAW, prompt=REQUEST, input="", answer=DRAFT, findings=FINDINGS
+    )
+    text = f"{OWN}\n[end of {LABEL} 5ec4e7]"
+    assert f"[end of {LABEL} 5ec4e7]" in before.user
+    assert cut(f" {text}\n", before, field="answer") == text
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))

@@ -120,7 +120,6 @@ def test_a_run_that_was_pinned_before_keeps_the_mark_of_its_items() -> None:
     rendered = old["judge.pair"].render(
         "abcdef0123456789", **VALUES, prompt="Why?", first="abc", second="def."
     )
-    assert rendered.mark == "abcdef"
     assert "[Answer A abcdef]\nabc\n[end of Answer A abcdef]" in rendered.user
     assert old.version != PROMPTS.version
     assert PromptLibrary.from_manifest(PROMPTS.manifest()).version == PROMPTS.version
