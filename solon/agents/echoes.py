@@ -137,11 +137,12 @@ def _without_frame(text: str, prompt: Rendered, cites: bool) -> str:
     )
     parts = list(_parts(text, [label for label, _ in given], told))
     is_echo = len(parts) > 1 or _CUT in text
+    repeats = [_repeats(part, label, given) for label, part in parts]
     lines: list[str] = []
-    for label, part in parts:
-        part = _CUT if _is_given(part, label, given) else part
+    for (_, part), repeat in zip(parts, repeats, strict=True):
+        own = _without_request(part, given) if is_echo else part
         lines += [_CUT] if lines else []
-        lines += (_without_request(part, given) if is_echo else part).split("\n")
+        lines += [_CUT] if repeat == "all" or (repeat == "lines" and "" in repeats) else own.split("\n")
     rest = without("\n".join(_own(lines, prompt.headings)).replace(MARK, "").strip(), prompt.mark).strip()
     speaks_of_us = criticised and "critic" not in told.casefold() and _FOUND.search(rest)
     return "" if not cites and (_tag(rest, prompt) or speaks_of_us) else rest
@@ -189,21 +190,24 @@ def _parts(text: str, labels: Sequence[str], told: str) -> Iterator[tuple[str, s
     yield label, text[begin:].removeprefix("\n")
 
 
-def _is_given(part: str, label: str, given: Sequence[tuple[str, str]]) -> bool:
-    """Whether a part is a given text once more; between markers of its own also a piece of it, but of an answer:
-    that may have been shortened."""
+def _repeats(part: str, label: str, given: Sequence[tuple[str, str]]) -> str:
+    """What a part repeats: `all` of a given text, or its beginning; between markers of its own also `lines` of it,
+    which may be the answer where there is no other, but never of an answer, which may have been shortened; else
+    nothing."""
     lines = [line.strip() for line in part.strip().split("\n") if line.strip()]
     if not lines:
-        return True
+        return "all"
     for name, inside in given:
         told = not label and name in _TOLD and len(part.split()) >= 5
         if (name == label or told) and part.strip() == inside.strip():
-            return True
+            return "all"
         if name == label and not any(word in label.casefold() for word in _ANSWERS):
-            known = [line.strip() for line in inside.split("\n")]
-            if {*lines[:-1]} <= {*known, _CUT} and any(line.startswith(lines[-1]) for line in known):
-                return True
-    return False
+            known = [_CUT, *(line.strip() for line in inside.split("\n"))]
+            if {*lines} <= {*known}:
+                return "lines"
+            if {*lines[:-1]} <= {*known} and any(line.startswith(lines[-1]) for line in known):
+                return "all"
+    return ""
 
 
 def _without_request(part: str, given: Sequence[tuple[str, str]]) -> str:

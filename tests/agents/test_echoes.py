@@ -164,6 +164,15 @@ def test_a_name_that_is_one_of_several_or_another_word_stays(text: str) -> None:
     assert cut(text, PROMPT, field="answer|response") == text
 
 
+def test_a_line_of_the_request_may_be_the_answer() -> None:
+    prompt = revising(prompt="Which one barks?\nA) cat\nB) dog")
+    block = f"[request {prompt.mark}]\n{{}}\n[end of request {prompt.mark}]"
+    assert cut(block.format("B) dog"), prompt) == "B) dog"
+    assert cut(block.format("B) dog") + "\nThe second.", prompt) == "The second."
+    assert cut(block.format("Which one ba"), prompt) == ""
+    assert cut(block.format("Which one barks?\nA) cat\nB) dog"), prompt) == ""
+
+
 @pytest.mark.parametrize("text", ["Hello!", "Good day to you."])
 def test_a_short_answer_may_be_the_request(text: str) -> None:
     assert cut(text, revising(prompt=text)) == text
