@@ -24,6 +24,8 @@ ECHO = "echo"
 _CUT = "\2"
 """Stands for a line that was cut, until what is beside it has been looked at."""
 _DRESS = " \t*_`#>-"
+_FEW = 4
+"""A request of fewer blanks is repeated by chance."""
 _TOLD = ("request", "example", "findings")
 """Labels of texts of which no answer consists."""
 _ANSWERS = ("draft", "answer")
@@ -198,7 +200,7 @@ def _repeats(part: str, label: str, given: Sequence[tuple[str, str]]) -> str:
     if not lines:
         return "all"
     for name, inside in given:
-        told = not label and name in _TOLD and len(part.split()) >= 5
+        told = not label and name in _TOLD and part.strip().count(" ") >= _FEW
         if (name == label or told) and part.strip() == inside.strip():
             return "all"
         if name == label and not any(word in label.casefold() for word in _ANSWERS):
@@ -211,10 +213,13 @@ def _repeats(part: str, label: str, given: Sequence[tuple[str, str]]) -> str:
 
 
 def _without_request(part: str, given: Sequence[tuple[str, str]]) -> str:
-    """A part without the whole request as its first paragraph."""
+    """A part without the whole request as its first paragraph; one of few words may be how an answer begins."""
     for label, inside in given:
-        if label in ("request", "example") and part.lstrip().startswith(f"{inside.strip()}\n"):
-            return part.lstrip()[len(inside.strip()) :]
+        asked = inside.strip()
+        if label not in ("request", "example") or asked.count(" ") < _FEW:
+            continue
+        if part.lstrip().startswith(f"{asked}\n"):
+            return part.lstrip()[len(asked) :]
     return part
 
 
