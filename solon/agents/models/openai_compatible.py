@@ -199,7 +199,7 @@ class OpenAICompatibleChat(LeanChat):
             about["not_sent"] = sorted(unwanted)
         try:
             return read(answer.body, about)
-        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        except Exception as error:  # a server may send anything
             raise unavailable(
                 f"the answer is no chat completion ({type(error).__name__}: {error})",
                 self._transport.server,
