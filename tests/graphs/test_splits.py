@@ -15,7 +15,12 @@ from solon.graphs.routing import Standing, choose_route
 
 Said = tuple[str, str, str, int, str]  # model, seat, order, sample, answer
 
-PERSONAS = [("m", "1", "AB", 0, "A"), ("m", "1", "BA", 0, "A"), ("m", "2", "AB", 0, "B"), ("m", "2", "BA", 0, "B")]
+PERSONAS = [
+    ("m", "1", "AB", 0, "A"),
+    ("m", "1", "BA", 0, "A"),
+    ("m", "2", "AB", 0, "B"),
+    ("m", "2", "BA", 0, "B"),
+]
 ALIKE = [(model, seat, order, sample, "A") for model, seat, order, sample, _ in PERSONAS]
 
 
@@ -53,7 +58,12 @@ def weigh(said: list[Said], outcomes: tuple[str, ...] = ("A", "B")) -> Any:
             ],
         ),
         (
-            [("m", "1", "AB", 0, "A"), ("m", "1", "BA", 0, "B"), ("m", "2", "AB", 0, "A"), ("m", "2", "BA", 0, "A")],
+            [
+                ("m", "1", "AB", 0, "A"),
+                ("m", "1", "BA", 0, "B"),
+                ("m", "2", "AB", 0, "A"),
+                ("m", "2", "BA", 0, "A"),
+            ],
             True,
             [
                 "the two judges disagree (3 for A, 1 for B)",
@@ -104,7 +114,9 @@ def test_a_panel_of_ties_is_of_one_mind_and_accepted_by_nobody() -> None:
         ("certified", Standing(threshold=0.9), "review"),
     ],
 )
-def test_where_each_policy_sends_two_personas_that_differ(policy: str, standing: Standing, where: str) -> None:
+def test_where_each_policy_sends_two_personas_that_differ(
+    policy: str, standing: Standing, where: str
+) -> None:
     route = choose_route(weigh(PERSONAS), RoutingConfig(policy=policy), standing, can_resolve=True)
     assert route.where == where
     assert "agree (" not in " ".join(r["text"] for r in route.reasons).replace("disagree (", "")
@@ -118,12 +130,16 @@ def test_one_model_in_two_seats_stays_one_voter() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from("mno"), st.sampled_from(["A", "B", "tie"]), st.booleans(), st.integers(1, 3)),
+        st.tuples(
+            st.sampled_from("mno"), st.sampled_from(["A", "B", "tie"]), st.booleans(), st.integers(1, 3)
+        ),
         min_size=2,
         max_size=6,
     )
 )
-def test_steady_seats_that_differ_are_a_split_and_never_accepted(seats: list[tuple[str, str, bool, int]]) -> None:
+def test_steady_seats_that_differ_are_a_split_and_never_accepted(
+    seats: list[tuple[str, str, bool, int]],
+) -> None:
     said = [
         (model, str(place), order, sample, answer)
         for place, (model, answer, both, samples) in enumerate(seats)
