@@ -1,4 +1,4 @@
-"""The structured answer in a text: the last object that fits, however it is wrapped; and what tools were called with."""
+"""The structured answer in a text: the last object that fits, however it is wrapped; and what tools were given."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ QUOTED = json.dumps(B)
         '{"verdict": "B", "rationale": "it says {\\"verdict\\": \\"A\\"}"}',
         '{"verdict": "B", "rationale": "two\nlines"}',
         '{"verdict": "B", "more": {"verdict": "A"}}',
-        f"{'9' * 5000} {{\"n\": {'9' * 5000}}} {B}",
+        f'{"9" * 5000} {{"n": {"9" * 5000}}} {B}',
     ],
 )
 def test_the_last_object_that_fits_is_the_answer(text: str) -> None:
@@ -144,7 +144,10 @@ def test_any_text_can_be_searched(text: str) -> None:
         ({"tool_calls": [{"name": "V", "args": json.loads(B)}]}, B),
         ({"invalid_tool_calls": [{"name": "V", "args": B, "error": "e"}]}, B),
         ({"function_call": {"name": "V", "arguments": B}}, B),
-        ({"content": [{"type": "text", "text": "t"}, {"type": "tool_use", "input": json.loads(B)}]}, f"\n{B}"),
+        (
+            {"content": [{"type": "text", "text": "t"}, {"type": "tool_use", "input": json.loads(B)}]},
+            f"\n{B}",
+        ),
         ({"tool_calls": [None, 7, "x", {}, {"function": None}, {"function": {"arguments": 7}}]}, "\n\n"),
         ({"tool_calls": {"function": {"arguments": B}}}, ""),
     ],

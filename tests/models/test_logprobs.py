@@ -28,11 +28,16 @@ def shares(told: Any, labels: tuple[str, ...] = ("A", "B")) -> tuple[dict[str, f
 
 def test_variants_are_added_up_and_the_rest_is_left_out() -> None:
     seen = first(
-        token("A", 0.4), token("A", 0.4), token(" A", 0.1), token("B", 0.2), token("**B", 0.05), token("The", 0.2)
+        token("A", 0.4),
+        token("A", 0.4),
+        token(" A", 0.1),
+        token("B", 0.2),
+        token("**B", 0.05),
+        token("The", 0.2),
     )
     assert shares(seen) == ({"A": 0.5 / 0.75, "B": 0.25 / 0.75}, False)
-    assert shares({"content": seen}) == shares(seen)
-    assert shares(first_token(seen)) == shares(seen), "what is kept says the same again"
+    assert label_shares({"content": seen}) == label_shares(seen)
+    assert label_shares(first_token(seen)) == label_shares(seen), "what is kept says the same again"
 
 
 MAP = {"A": -0.1053605, "B": -2.3025851}
@@ -44,17 +49,38 @@ MAP = {"A": -0.1053605, "B": -2.3025851}
         {"content": [{"token": "A", "logprob": -0.1, "top_logprobs": MAP}]},
         {"content": [{"top_logprobs": [{"token": name, "logprob": value} for name, value in MAP.items()]}]},
         {"content": [{"token": "A", "logprob": None, "top_logprobs": MAP}]},
-        {"content": [{"token": "A", "logprob": math.nan, "top_logprobs": {**MAP, "C": math.nan, "D": -math.inf}}]},
-        {"content": [{"token": "A", "logprob": "-0.10536", "top_logprobs": {n: str(v) for n, v in MAP.items()}}]},
+        {
+            "content": [
+                {"token": "A", "logprob": math.nan, "top_logprobs": {**MAP, "C": math.nan, "D": -math.inf}}
+            ]
+        },
+        {
+            "content": [
+                {"token": "A", "logprob": "-0.10536", "top_logprobs": {n: str(v) for n, v in MAP.items()}}
+            ]
+        },
         {"content": [{"token": "A", "prob": 0.9, "top_logprobs": [{"token": "B", "prob": 0.1}]}]},
         {"content": [{"token": "A", "logprob": 0.9, "top_logprobs": [{"token": "B", "logprob": 0.1}]}]},
-        {"content": [{"content": "A", "probs": [{"tok_str": "A", "prob": 0.9}, {"tok_str": "B", "prob": 0.1}]}]},
+        {
+            "content": [
+                {"content": "A", "probs": [{"tok_str": "A", "prob": 0.9}, {"tok_str": "B", "prob": 0.1}]}
+            ]
+        },
         {"content": [MAP]},
         {"tokens": ["A"], "token_logprobs": [-0.1053605], "top_logprobs": [MAP], "text_offset": [0]},
-        {"tokens": ["A", "."], "token_logprobs": [-0.1053605, -1.0], "top_logprobs": [[token("B", 0.1)], None]},
+        {
+            "tokens": ["A", "."],
+            "token_logprobs": [-0.1053605, -1.0],
+            "top_logprobs": [[token("B", 0.1)], None],
+        },
         {"top_logprobs": [MAP], "token_logprobs": [None]},
         [[token("A", 0.9), token("B", 0.1)]],
-        [{"17": {"logprob": -0.1053605, "decoded_token": "A"}, "18": {"logprob": -2.3025851, "decoded_token": "B"}}],
+        [
+            {
+                "17": {"logprob": -0.1053605, "decoded_token": "A"},
+                "18": {"logprob": -2.3025851, "decoded_token": "B"},
+            }
+        ],
         MAP,
         [MAP],
     ],
@@ -116,7 +142,10 @@ def test_under_half_of_the_mass_is_no_verdict() -> None:
         (first(token("A", 0.9), token("B", 0.0001), token("x", 0.06)), 0.9 / 0.9001),
         ({"content": [{"token": "A", "logprob": -0.69, "top_logprobs": []}]}, 0.5016),
         ({"content": [{"token": "A", "logprob": math.log(0.5)}]}, 0.5),
-        ({"content": [{"token": "A", "logprob": -0.1, "top_logprobs": {"A": -0.1, "B": -9999.0}}]}, math.exp(-0.1)),
+        (
+            {"content": [{"token": "A", "logprob": -0.1, "top_logprobs": {"A": -0.1, "B": -9999.0}}]},
+            math.exp(-0.1),
+        ),
     ],
 )
 def test_a_label_that_is_not_listed_may_have_what_is_not_listed(told: Any, p: float) -> None:
@@ -151,7 +180,9 @@ def test_more_than_two_labels() -> None:
     assert label_shares(first(token("good", 0.3), token("fair", 0.25)), three) is None
 
 
-NUMBERS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just(10**400))
+NUMBERS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just(10**400)
+)
 TOKENS = st.sampled_from(["A", "B", " A", "B.", "x", "", "\x00", "\ud800"])
 KEYS = st.sampled_from(
     ["token", "logprob", "top_logprobs", "content", "prob", "tokens", "token_logprobs", "A", "B", "text"]

@@ -68,7 +68,7 @@ def completion_of(message: AIMessage) -> Completion:
         model=str(about.get("model_name") or about.get("model") or ""),
         finish_reason=str(about.get("finish_reason") or about.get("stop_reason") or ""),
         request_id=str(about.get("request_id") or about.get("id") or ""),
-        calls=tool_calls(vars(message)),
+        calls=tool_calls({**message.additional_kwargs, **vars(message)}),
     )
 
 

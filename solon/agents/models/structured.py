@@ -21,7 +21,14 @@ from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.agents.models.tries import OF_CALL, Tries, ask_leave
 from solon.errors import BadOutput, SolonError, TooLong
+from solon.store.database.store import storable
 
+_LONGEST_NAME = 256
+"""Characters of a name that a server tells (model, request, end of the answer) which are kept."""
+_MOST_TOKENS = 10**9
+"""Tokens of one answer; no model has read or written more."""
+_SHOWN_AGAIN = 8_000
+"""Characters of a bad answer that are sent back with the question after it."""
 REPAIRS = 2
 """Further asks after an answer that does not follow its schema."""
 
@@ -103,7 +110,7 @@ async def ask(
         check_fits(model, capabilities, prompt, max_tokens)
         if attempt > 1:
             await ask_leave()
-        answer = await _complete(model, prompt, parameters, role, heard)
+        answer = _plain(await _complete(model, prompt, parameters, role, heard))
         tries.add(answer)
         reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
         if schema is None:
@@ -139,6 +146,27 @@ async def _complete(
         raise
     except Exception as error:
         raise foreign(error, name) from error
+
+
+def _plain(answer: Completion) -> Completion:
+    """The answer with names that are short texts and counts that are counts; of what a server tells otherwise, nothing
+    is known."""
+    return replace(
+        answer,
+        input_tokens=_count(answer.input_tokens),
+        output_tokens=_count(answer.output_tokens),
+        model=_name(answer.model),
+        finish_reason=_name(answer.finish_reason),
+        request_id=_name(answer.request_id),
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
+
+
+def _name(value: object) -> str:
+    return storable(value[:_LONGEST_NAME]) if isinstance(value, str) else ""
 
 
 def check_fits(
@@ -236,6 +264,6 @@ def _ask_again(turns: Sequence[Turn], prompt: Sequence[Turn], text: str, problem
     """The first prompt, the bad answer and what is wrong with it: always one bad answer, so that it stays bounded."""
     return [
         *prompt[: len(prompt) if len(prompt) <= len(turns) + 1 else -2],
-        ("assistant", text or "(empty)"),
+        ("assistant", text[:_SHOWN_AGAIN] or "(empty)"),
         ("user", f"This answer cannot be used: {problem}. Answer again with one valid JSON object only."),
     ]

@@ -149,9 +149,11 @@ def _message(
     usage: UsageMetadata | None,
     metadata: dict[str, Any],
 ) -> AIMessage:
-    extra: dict[str, Any] = {k: wire[k] for k in ("refusal", "reasoning_content") if wire.get(k)}
+    extra: dict[str, Any] = {
+        k: wire[k] for k in ("refusal", "reasoning_content", "function_call") if wire.get(k)
+    }
     calls, invalid = [], []
-    for call in wire.get("tool_calls") or ():
+    for call in filter(None, map(_tool_call, wire.get("tool_calls") or ())):
         try:
             calls.append(parse_tool_call(call, return_id=True))
         except (OutputParserException, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -165,6 +167,13 @@ def _message(
         usage_metadata=usage,
         response_metadata=metadata,
     )
+
+
+def _tool_call(wire: Any) -> dict[str, Any] | None:
+    """A tool call as LangChain reads it: arguments as text, also where a server sends an object. None if it is none."""
+    if not isinstance(wire, dict) or not isinstance(wire.get("function"), dict):
+        return None
+    return {**wire, "function": {**wire["function"], "arguments": tool_calls({"function_call": wire})}}
 
 
 def _text(wire: Mapping[str, Any]) -> str:
