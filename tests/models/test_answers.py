@@ -67,6 +67,12 @@ QUOTED = json.dumps(B)
         '{"verdict": "B", "rationale": "two\nlines"}',
         '{"verdict": "B", "more": {"verdict": "A"}}',
         f'{"9" * 5000} {{"n": {"9" * 5000}}} {B}',
+        f'{{"thought": "A at first {{", "answer": {B}}}',
+        f'{{"name": "Verdict", "errors": [], "output": {B}}}',
+        f'{{"thought": "r", "answer": {QUOTED}}}',
+        f'{{"type": "json", "value": {{"result": [{B}]}}}}',
+        '{"a": {"b": ' * 300 + B,
+        '{"code": "x' * 150 + " and then" + chr(10) + B,
     ],
 )
 def test_the_last_object_that_fits_is_the_answer(text: str) -> None:
@@ -119,8 +125,14 @@ def test_a_field_of_ours_with_the_name_of_a_wrapping() -> None:
         '{"a":"' * 200_000,
         '{"a": ' * 900 + '"' + "x" * 1_000_000,
         '{"a":\t' * 900 + " " * 1_000_000,
+        '{"a' * 300_000,
+        "{}," * 1_000_000,
+        "".join("{" + "\\" * n + '"' for n in range(1, 2_000)),
     ],
-    ids=["open", "closed", "inner", "braces", "quotes", "texts", "unterminated", "blanks"],
+    ids=[
+        *("open", "closed", "inner", "braces", "quotes", "texts", "unterminated", "blanks"),
+        *("broken", "empty", "escapes"),
+    ],
 )
 def test_hostile_nesting_is_a_bad_answer_in_bounded_work(text: str) -> None:
     assert find_answer(text, Verdict)[0] is None
