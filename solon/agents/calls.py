@@ -21,7 +21,8 @@ from solon.config.sections import LimitsConfig, ModelConfig
 from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, TooLong
 from solon.prompts.library import Rendered
 from solon.store.database.ids import new_id
-from solon.store.database.store import Store, storable
+from solon.store.database.storable import storable
+from solon.store.database.store import Store
 from solon.store.runs import spending
 from solon.store.runs.journal import CallKey, ItemJournal, Outcome
 from solon.store.runs.runs import Spent

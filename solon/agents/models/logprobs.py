@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from solon.store.database.store import storable
+from solon.store.database.storable import storable
 
 LEAST_MASS = 0.5
 """Of the first token's mass, at least this much must lie on the labels, or the model meant to say something else."""

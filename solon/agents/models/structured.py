@@ -21,7 +21,7 @@ from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.agents.models.tries import OF_CALL, Tries, ask_leave
 from solon.errors import BadOutput, SolonError, TooLong
-from solon.store.database.store import storable
+from solon.store.database.storable import storable
 
 _LONGEST_NAME = 256
 """Characters of a name that a server tells (model, request, end of the answer) which are kept."""
