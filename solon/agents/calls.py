@@ -21,7 +21,8 @@ from solon.config.sections import LimitsConfig, ModelConfig
 from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, TooLong
 from solon.prompts.library import Rendered
 from solon.store.database.ids import new_id
-from solon.store.database.store import Store, storable
+from solon.store.database.storable import storable
+from solon.store.database.store import Store
 from solon.store.runs import spending
 from solon.store.runs.journal import CallKey, ItemJournal, Outcome
 from solon.store.runs.runs import Spent
@@ -510,9 +511,12 @@ class Caller:
             return outcome, None
         if outcome.parsed is not None:
             return outcome, outcome.parsed
-        from solon.agents.models.structured import first_json_object
+        from solon.agents.models.answers import find_answer
 
-        return outcome, ask.schema.model_validate(first_json_object(outcome.text))
+        parsed, problem = find_answer(outcome.text, ask.schema)
+        if parsed is None:  # kept by an earlier version, which read answers otherwise
+            outcome = replace(outcome, outcome=BadOutput.kind, error=problem)
+        return outcome, parsed
 
 
 def _without_words(error: ModelError, member: Member, call_id: str) -> ModelError:
@@ -590,7 +594,7 @@ def _outcome(
         parsed=parsed,
         outcome=kind,
         error=problem,
-        logprobs=_first_token(reply.logprobs),
+        logprobs=reply.logprobs,
         finish_reason=reply.finish_reason,
         input_tokens=reply.input_tokens,
         output_tokens=reply.output_tokens,
@@ -620,15 +624,3 @@ def _cost(config: ModelConfig, input_tokens: int | None, output_tokens: int | No
     if config.price is None or input_tokens is None or output_tokens is None:
         return None
     return (input_tokens * config.price.input + output_tokens * config.price.output) / 1e6
-
-
-def _first_token(logprobs: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """The log probabilities of the first token alone, in which a verdict is read; the rest is not kept."""
-    if not logprobs:
-        return None
-    first = logprobs[0]
-    top = [
-        {"token": t["token"], "logprob": round(float(t["logprob"]), 5)}
-        for t in first.get("top_logprobs") or ()
-    ]
-    return [{"token": first["token"], "logprob": round(float(first["logprob"]), 5), "top_logprobs": top}]

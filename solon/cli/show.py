@@ -91,6 +91,7 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
     for verdict in found["verdicts"]:
         said = f"abstained ({verdict['abstained']})" if verdict["abstained"] else verdict["outcome"]
         p = f", p {verdict['p']:.2f}" if verdict["p"] is not None else ""
+        p += " (a bound)" if verdict["basis"] == "bound" else ""
         node = branch.add(
             clean(f"{verdict['seat']} [{verdict['judge']}] order {verdict['order'] or '-'}: {said}{p}")
         )

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Account, Meter, ModelPool
 from solon.config import Config
-from solon.errors import ClaimLost, LimitReached, ModelError, ModelRefused, SolonError, StoreError
+from solon.errors import (
+    ClaimLost,
+    InternalError,
+    LimitReached,
+    ModelError,
+    ModelRefused,
+    SolonError,
+    StoreError,
+)
 from solon.graphs.contexts import Contexts
 from solon.graphs.garbage import collecting_seldom
 from solon.graphs.recipe import Recipe
@@ -273,10 +281,13 @@ class Runner:
             await self._set(item, "parked", reason=f"{error.kind}: {error.cause}")
         except StoreError as error:
             self._fatal = self._fatal or error
+        except InternalError as error:
+            await self._set(item, "parked", reason=_unforeseen(error.cause))
         except SolonError as error:
             await self._set(item, "failed", reason=error.cause)
         except Exception as error:
-            await self._set(item, "failed", reason=f"internal error: {self._spell(error)}"[:500])
+            # Whatever it is may be mended, here or there: the item is kept, and what was paid for it with it.
+            await self._set(item, "parked", reason=_unforeseen(self._spell(error)))
 
     def _remember(self, error: ModelError) -> None:
         """Stop the run where nothing works: a wrong key or a dead server would otherwise park every item."""
@@ -389,3 +400,8 @@ class Runner:
         if not self.progress.move(source, target, number):
             self._count()  # other hands were at work: another process, a decision, an erasure
         on_progress(self.progress)
+
+
+def _unforeseen(words: str) -> str:
+    """The reason of an item that was parked by what nobody foresaw, with the next step."""
+    return f"unforeseen: {words[:400]}; `solon resume` tries it again; please report it if it stays"

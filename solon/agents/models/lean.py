@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -23,6 +23,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
+from solon.agents.models.answers import tool_calls
+from solon.agents.models.logprobs import first_token
 from solon.sync import run_sync
 
 Turn = tuple[str, str]
@@ -35,13 +37,14 @@ class Completion:
 
     Attributes:
         text: the answer itself.
-        logprobs: per token, in OpenAI's shape: `{"token", "logprob", "top_logprobs": [...]}`; None without
-            any.
+        logprobs: of the first token, in OpenAI's shape: `[{"token", "logprob", "top_logprobs": [...]}]`; None
+            without any that can be read.
         input_tokens: tokens of the prompt; None where the model does not tell.
         output_tokens: tokens of the answer; None where the model does not tell.
         model: the name that the server gives the model; empty where it gives none.
         finish_reason: why the answer ended (`stop`, `length`, ...); empty where the model does not tell.
         request_id: the server's id of the request; empty without one.
+        calls: the arguments of the tool calls that came with the text or in place of it, as text; empty without any.
     """
 
     text: str
@@ -51,20 +54,21 @@ class Completion:
     model: str
     finish_reason: str
     request_id: str
+    calls: str = field(default="", kw_only=True)
 
 
 def completion_of(message: AIMessage) -> Completion:
     """A LangChain answer as a `Completion`."""
     about, usage = message.response_metadata, message.usage_metadata
-    logprobs = about.get("logprobs")
     return Completion(
         text=message.content if isinstance(message.content, str) else str(message.text),
-        logprobs=logprobs.get("content") if isinstance(logprobs, dict) else None,
+        logprobs=first_token(about["logprobs"]) if about.get("logprobs") else None,
         input_tokens=usage["input_tokens"] if usage else None,
         output_tokens=usage["output_tokens"] if usage else None,
         model=str(about.get("model_name") or about.get("model") or ""),
         finish_reason=str(about.get("finish_reason") or about.get("stop_reason") or ""),
         request_id=str(about.get("request_id") or about.get("id") or ""),
+        calls=tool_calls({**message.additional_kwargs, **vars(message)}),
     )
 
 

@@ -199,7 +199,7 @@ class OpenAICompatibleChat(LeanChat):
             about["not_sent"] = sorted(unwanted)
         try:
             return read(answer.body, about)
-        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        except Exception as error:  # a server may send anything
             raise unavailable(
                 f"the answer is no chat completion ({type(error).__name__}: {error})",
                 self._transport.server,
@@ -223,7 +223,12 @@ class OpenAICompatibleChat(LeanChat):
                     self._transport.server,
                     1,
                 )
-            chunk = chunk_from_wire(event, {"request_id": request_id or event.get("id", "")})
+            try:
+                chunk = chunk_from_wire(event, {"request_id": request_id or event.get("id", "")})
+            except Exception as error:  # a server may send anything
+                raise unavailable(
+                    f"the stream is no chat completion ({type(error).__name__})", self._transport.server, 1
+                ) from None
             if chunk is None:
                 continue
             if run_manager is not None:

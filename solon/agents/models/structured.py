@@ -1,12 +1,10 @@
-"""Ask a chat model once and get a checked reply: schema, bounded repair, context limit, log probabilities."""
+"""Ask a chat model once and get a checked reply: schema, bounded repair, context limit."""
 
 from __future__ import annotations
 
 import json
-import math
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -14,17 +12,23 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import convert_to_messages
 from langchain_core.runnables import RunnableConfig
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from solon.agents.models.answers import find_answer
 from solon.agents.models.capabilities import Capabilities, foreign_names
 from solon.agents.models.failures import foreign
 from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.agents.models.tries import OF_CALL, Tries, ask_leave
 from solon.errors import BadOutput, SolonError, TooLong
+from solon.store.database.storable import storable
 
-_MOST = 0.01
-"""No log probability is above 0; a little is left for rounding. NaN fails the comparison too."""
+_LONGEST_NAME = 256
+"""Characters of a name that a server tells (model, request, end of the answer) which are kept."""
+_MOST_TOKENS = 10**9
+"""Tokens of one answer; no model has read or written more."""
+_SHOWN_AGAIN = 8_000
+"""Characters of a bad answer that are sent back with the question after it."""
 REPAIRS = 2
 """Further asks after an answer that does not follow its schema."""
 
@@ -106,18 +110,18 @@ async def ask(
         check_fits(model, capabilities, prompt, max_tokens)
         if attempt > 1:
             await ask_leave()
-        answer = await _complete(model, prompt, parameters, role, heard)
+        answer = _plain(await _complete(model, prompt, parameters, role, heard))
         tries.add(answer)
         reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
         if schema is None:
             return reply
-        problem, parsed = _parse(reply, schema)
+        parsed, problem = _parse(reply, schema)
         if parsed is not None:
             return replace(reply, parsed=parsed)
         if reply.cut and capabilities.json_schema:
             break  # the server keeps to the schema, so the next answer would run out of room as well
         if attempt <= repairs:
-            prompt = _ask_again(turns, prompt, reply.text, problem)
+            prompt = _ask_again(turns, prompt, reply.text or reply.calls, problem)
     raise UnusableOutput(
         f"{reply.model or 'the model'} gave no valid {schema.__name__ if schema else 'answer'} in {attempt} tries: "
         f"{problem}",
@@ -135,14 +139,34 @@ async def _complete(
     name = str(getattr(model, "model", None) or getattr(model, "model_name", None) or type(model).__name__)
     config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
     try:
-        answer = await model.ainvoke(
-            convert_to_messages(prompt), config, **foreign_names(model._llm_type, given)
+        return completion_of(
+            await model.ainvoke(convert_to_messages(prompt), config, **foreign_names(model._llm_type, given))
         )
     except SolonError:
         raise
     except Exception as error:
         raise foreign(error, name) from error
-    return completion_of(answer)
+
+
+def _plain(answer: Completion) -> Completion:
+    """The answer with names that are short texts and counts that are counts; of what a server tells otherwise, nothing
+    is known."""
+    return replace(
+        answer,
+        input_tokens=_count(answer.input_tokens),
+        output_tokens=_count(answer.output_tokens),
+        model=_name(answer.model),
+        finish_reason=_name(answer.finish_reason),
+        request_id=_name(answer.request_id),
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
+
+
+def _name(value: object) -> str:
+    return storable(value[:_LONGEST_NAME]) if isinstance(value, str) else ""
 
 
 def check_fits(
@@ -212,46 +236,6 @@ def describe_schema(turns: Sequence[Turn], schema: type[BaseModel]) -> list[Turn
     return [("system", text), *turns]
 
 
-def first_json_object(text: str) -> Any:
-    """The first JSON object in a text (prose and code fences around it do not matter), or None."""
-    decoder = json.JSONDecoder(strict=False)
-    for start in (match.start() for match in re.finditer(r"\{", text)):
-        try:
-            return decoder.raw_decode(text, start)[0]
-        except ValueError:
-            continue
-        except RecursionError:
-            return None
-    return None
-
-
-def verdict_probability(
-    logprobs: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None,
-    labels: Sequence[str] = ("A", "B"),
-) -> dict[str, float] | None:
-    """Probability of each label from the alternatives of the first token, or None when no label is among them.
-
-    Variants of a label that differ by surrounding space or quotes are added up; case counts, since "a" is also an
-    article. What the model gave to other tokens is left out and the rest scaled to 1.
-    """
-    content = logprobs.get("content") if isinstance(logprobs, Mapping) else logprobs
-    if not content:
-        return None
-    first = content[0]
-    seen: dict[str, float] = {}
-    for entry in (*(first.get("top_logprobs") or ()), first):
-        logprob = entry.get("logprob")
-        if isinstance(logprob, int | float) and logprob <= _MOST:
-            seen[str(entry.get("token"))] = float(logprob)
-    mass = dict.fromkeys(labels, 0.0)
-    for token, logprob in seen.items():
-        label = token.strip(" \t\n\r\"'`*([{.:)]}\u2581\u0120")
-        if label in mass:
-            mass[label] += math.exp(logprob)
-    total = sum(mass.values())
-    return {label: value / total for label, value in mass.items()} if total > 0 else None
-
-
 def _reply(answer: Completion, attempt: int, tries: Tries, seconds: float) -> Reply:
     return Reply(
         text=answer.text,
@@ -262,29 +246,24 @@ def _reply(answer: Completion, attempt: int, tries: Tries, seconds: float) -> Re
         model=answer.model,
         finish_reason=answer.finish_reason,
         request_id=answer.request_id,
+        calls=answer.calls,
         attempts=attempt,
         seconds=seconds,
     )
 
 
-def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[str, BaseModel | None]:
-    """What is wrong with the answer ("" if nothing), and the validated object."""
+def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[BaseModel | None, str]:
+    """The validated object, and what is wrong with the answer where there is none. What a tool was called with comes
+    after what was said."""
     if reply.cut:
-        return "the answer was cut at max_tokens", None
-    value = first_json_object(reply.text)
-    if not isinstance(value, dict):
-        return "there is no JSON object in it", None
-    try:
-        return "", schema.model_validate(value)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, p['loc'])) or 'object'}: {p['msg']}" for p in error.errors()[:5])
-        return "; ".join(problems), None
+        return None, "the answer was cut at max_tokens"
+    return find_answer(f"{reply.text}\n{reply.calls}", schema)
 
 
 def _ask_again(turns: Sequence[Turn], prompt: Sequence[Turn], text: str, problem: str) -> list[Turn]:
     """The first prompt, the bad answer and what is wrong with it: always one bad answer, so that it stays bounded."""
     return [
         *prompt[: len(prompt) if len(prompt) <= len(turns) + 1 else -2],
-        ("assistant", text or "(empty)"),
+        ("assistant", text[:_SHOWN_AGAIN] or "(empty)"),
         ("user", f"This answer cannot be used: {problem}. Answer again with one valid JSON object only."),
     ]

@@ -23,7 +23,9 @@ from langchain_core.output_parsers.openai_tools import (
 )
 from langchain_core.outputs import ChatGenerationChunk
 
+from solon.agents.models.answers import tool_calls
 from solon.agents.models.lean import Completion
+from solon.agents.models.logprobs import first_token
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ROLES: dict[type[BaseMessage], str] = {
@@ -89,12 +91,13 @@ def completion_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> C
     usage = _usage(body.get("usage"))
     return Completion(
         text=_text(choice["message"]),
-        logprobs=(choice.get("logprobs") or {}).get("content"),
+        logprobs=first_token(choice["logprobs"]) if choice.get("logprobs") else None,
         input_tokens=usage["input_tokens"] if usage else None,
         output_tokens=usage["output_tokens"] if usage else None,
         model=body.get("model") or about["model_name"],
         finish_reason=choice.get("finish_reason") or "",
         request_id=about["request_id"],
+        calls=tool_calls(choice["message"]),
     )
 
 
@@ -146,12 +149,14 @@ def _message(
     usage: UsageMetadata | None,
     metadata: dict[str, Any],
 ) -> AIMessage:
-    extra: dict[str, Any] = {k: wire[k] for k in ("refusal", "reasoning_content") if wire.get(k)}
+    extra: dict[str, Any] = {
+        k: wire[k] for k in ("refusal", "reasoning_content", "function_call") if wire.get(k)
+    }
     calls, invalid = [], []
-    for call in wire.get("tool_calls") or ():
+    for call in filter(None, map(_tool_call, wire.get("tool_calls") or ())):
         try:
             calls.append(parse_tool_call(call, return_id=True))
-        except (OutputParserException, KeyError, TypeError, ValueError) as error:
+        except (OutputParserException, KeyError, TypeError, ValueError, RecursionError) as error:
             invalid.append(make_invalid_tool_call(call, str(error)))
     return AIMessage(
         content=_text(wire),
@@ -162,6 +167,13 @@ def _message(
         usage_metadata=usage,
         response_metadata=metadata,
     )
+
+
+def _tool_call(wire: Any) -> dict[str, Any] | None:
+    """A tool call as LangChain reads it: arguments as text, also where a server sends an object. None if it is none."""
+    if not isinstance(wire, dict) or not isinstance(wire.get("function"), dict):
+        return None
+    return {**wire, "function": {**wire["function"], "arguments": tool_calls({"function_call": wire})}}
 
 
 def _text(wire: Mapping[str, Any]) -> str:

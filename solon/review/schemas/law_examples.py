@@ -322,6 +322,7 @@ LINEAGE: JsonDict = {
             "p": 0.88,
             "scores": None,
             "abstained": None,
+            "basis": "letter",
             "call_id": CALL,
             "model": "openai:panel-small",
             "rationale": None,

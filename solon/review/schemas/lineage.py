@@ -121,6 +121,10 @@ class VerdictRow(Wire):
     p: float | None
     scores: dict[str, float] | None
     abstained: str | None
+    basis: str | None = Field(
+        description="what it was read from: letter, the first token's probabilities; bound, the same where the other "
+        "letter was not listed, p being the end nearest to even; json; function; null where not known"
+    )
     call_id: Id | None
     model: str | None = Field(description="that wrote it; null where no call did")
     rationale: str | None

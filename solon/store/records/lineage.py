@@ -78,6 +78,7 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "p",
             "scores",
             "abstained",
+            "basis",
             "call_id",
             "rationale_id",
         ),
