@@ -11,10 +11,13 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 _SURE = r"think|thinking|ant_?thinking|longcat_think"
-_LOOSE = r"thoughts?|reasoning|reflection|scratchpad|(?:inner_|internal_)(?:monologue|thoughts?)|chain_of_thought"
+_LOOSE = (
+    r"thoughts?|reasoning|reflection|scratchpad|(?:inner_|internal_)(?:monologue|thoughts?)|chain_of_thought"
+)
 _ROLE = r"assistant|model|bot|chatbot|user|human|system|developer|tool|ipython|functions\.\w{1,60}"
 _MARK = re.compile(
     rf"""
@@ -25,12 +28,15 @@ _MARK = re.compile(
     | <(?:[|｜](?:im_start|start|start_header_id|start_of_role|turn|START_OF_TURN_TOKEN)[|｜]?|start_of_turn)>
         [ \t]*(?P<role>{_ROLE})?\b(?P<header>)
     | <[|｜](?P<token>/?[A-Za-z_▁][\w▁:/-]{{0,60}})[|｜]> | <(?P<half>channel|turn)\|>
-    | <(?:\w{{1,20}}:)?(?P<plain>/?s|[be]os|eot|pad|unk|[se]op|end_of_(?:turn|utterance)|(?:unused|extra_id_|SPECIAL_)\d{{1,4}})>
+    | <(?:\w{{1,20}}:)?(?P<plain>/?s|[be]os|eot|pad|unk|[se]op|end_of_(?:turn|utterance))>
+    | <(?P<spare>(?:unused|extra_id_|SPECIAL_)\d{{1,4}})>
     | \[(?P<inst>(?-i:/?INST))\] | (?P<noise><<?/?SYS>> | \[(?:gMASK|BOS|EOS|PAD)\])
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_OPEN = re.compile(r"(?:(?:begin|start)_(?:of_)?)?(?:think|thinking|thought|reasoning)(?:_start)?|inner_prefix|unused94")
+_OPEN = re.compile(
+    r"(?:(?:begin|start)_(?:of_)?)?(?:think|thinking|thought|reasoning)(?:_start)?|inner_prefix|unused94"
+)
 _CLOSE = re.compile(
     r"(?:/|end_(?:of_)?)(?:think|thinking|thought|reasoning)|think(?:ing)?_end|inner_suffix|unused95|channel"
 )
@@ -39,7 +45,17 @@ _END = re.compile(
     r"|end_?of_?(?:text|turn|turn_token|sentence|message|utterance|document)"
 )
 _ANSWERS = ("assistant", "model", "bot", "chatbot", "chatbot_token", "im_assistant")
-_OTHERS = ("user", "human", "system", "developer", "tool", "observation", "user_token", "system_token", "im_user")
+_OTHERS = (
+    "user",
+    "human",
+    "system",
+    "developer",
+    "tool",
+    "observation",
+    "user_token",
+    "system_token",
+    "im_user",
+)
 _EDGES = ("s", "bos", "pad", "unk", "sop", "eop", "noise")
 """Marks that mean something at the edges of a text alone."""
 _QUOTED = re.compile(
@@ -55,12 +71,23 @@ _INLINE_AFTER = re.compile(r"[,.;:)]{0,2} [^\s<\[]|[,;)]")
 _LOST_MARKS = (
     re.compile(r"\s*analysis(?=[\sA-Z])(?P<beside>.*?)assistant\s?final(?P<answer>.*)", re.DOTALL),
     re.compile(
-        r"\s*Here(?: is|'s) my thought process:(?P<beside>.*?)Here(?: is|'s) my response:(?P<answer>.*)", re.DOTALL
+        r"\s*Here(?: is|'s) my thought process:(?P<beside>.*?)Here(?: is|'s) my response:(?P<answer>.*)",
+        re.DOTALL,
     ),
 )
 """Harmony's channels where the server has left out the special tokens; Granite's words."""
-_WRAPPED = re.compile(r"\s*<(answer|response|final_answer|output|solution)>(.*)</\1>\s*", re.DOTALL | re.IGNORECASE)
-_REASONS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_details", "summary")
+_WRAPPED = re.compile(
+    r"\s*<(answer|response|final_answer|output|solution)>(.*)</\1>\s*", re.DOTALL | re.IGNORECASE
+)
+_REASONS = (
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "thought",
+    "thoughts",
+    "reasoning_details",
+    "summary",
+)
 """Names under which servers and libraries hand over thinking that they have split off."""
 _TEXTS = ("text", "content", "value", "parts")
 
@@ -112,7 +139,9 @@ def read_content(content: Any) -> tuple[str, str]:
         return content or "", ""
     if isinstance(content, Mapping):
         kind = str(content.get("type") or "")
-        is_thought = content.get("thought") is True or any(word in kind for word in ("think", "reason", "thought"))
+        is_thought = content.get("thought") is True or any(
+            word in kind for word in ("think", "reason", "thought")
+        )
         names = (*_REASONS, *_TEXTS) if is_thought else _TEXTS
         text, beside = read_content(next((content[name] for name in names if content.get(name)), ""))
         return ("", text + beside) if is_thought else (text, beside)
@@ -128,7 +157,9 @@ def read_reasoning(message: Mapping[str, Any]) -> str:
         value = message.get(name)
         if value and isinstance(value, str | list | Mapping):
             try:
-                text = "".join(read_content({"type": "reasoning", **value} if isinstance(value, Mapping) else value))
+                text = "".join(
+                    read_content({"type": "reasoning", **value} if isinstance(value, Mapping) else value)
+                )
             except TypeError:
                 continue
             if text:
@@ -171,7 +202,7 @@ def _kind(match: re.Match[str]) -> tuple[str, str]:
         return ("echo", "inst") if groups["inst"][0] == "/" else ("other", "inst")
     if groups["constrain"] is not None or groups["noise"]:
         return "noise", "constrain" if groups["noise"] is None else "noise"
-    name = next(groups[g] for g in ("bracket", "kimi", "token", "half", "plain") if groups[g])
+    name = next(groups[g] for g in ("bracket", "kimi", "token", "half", "plain", "spare") if groups[g])
     name = name.lower().replace("▁", "_")
     for kind, pattern in (("open", _OPEN), ("close", _CLOSE), ("end", _END)):
         if pattern.fullmatch(name):
@@ -223,10 +254,20 @@ def _is_named(text: str, mark: _Mark) -> bool:
 def _spoken_pairs(text: str, marks: Sequence[_Mark]) -> set[_Mark]:
     """Both marks of what is no block, as in "between <think> and </think> stands"."""
     spoken: set[_Mark] = set()
-    for one, two in zip(marks, marks[1:], strict=False):
-        if one.kind == "open" and two.kind == "close" and text[one.start - 1 : one.start] in (" ", "(") and one.start:
+    for one, two in pairwise(marks):
+        if (
+            one.kind == "open"
+            and two.kind == "close"
+            and text[one.start - 1 : one.start] in (" ", "(")
+            and one.start
+        ):
             inside = text[one.stop : min(two.start, one.stop + 40)]
-            if re.fullmatch(r" ?[^\s<]{1,8} ?", inside) and text[two.stop : two.stop + 1] in (" ", ",", ".", ")"):
+            if re.fullmatch(r" ?[^\s<]{1,8} ?", inside) and text[two.stop : two.stop + 1] in (
+                " ",
+                ",",
+                ".",
+                ")",
+            ):
                 spoken |= {one, two}
     return spoken
 
@@ -319,7 +360,9 @@ class _Turn:
 
 def _part(text: str, marks: Sequence[_Mark]) -> Split:
     turn, place = _Turn(), 0
-    last = max((m.stop for m, n in zip(marks, [*marks[1:], None], strict=True) if _follows(text, m, n)), default=-1)
+    last = max(
+        (m.stop for m, n in zip(marks, [*marks[1:], None], strict=True) if _follows(text, m, n)), default=-1
+    )
     for mark in marks:
         turn.add(text[place : mark.start])
         turn.take(mark.kind, more=mark.stop <= last)

@@ -23,7 +23,9 @@ from langchain_core.output_parsers.openai_tools import (
 )
 from langchain_core.outputs import ChatGenerationChunk
 
+from solon.agents.models.failures import finish_reason
 from solon.agents.models.lean import Completion
+from solon.agents.models.scaffold import read_content, read_reasoning
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ROLES: dict[type[BaseMessage], str] = {
@@ -60,7 +62,7 @@ def from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> list[AIMessa
         metadata = {
             **about,
             "model_name": body.get("model") or about.get("model_name", ""),
-            "finish_reason": choice.get("finish_reason") or "",
+            "finish_reason": finish_reason(choice),
         }
         if choice.get("logprobs"):
             metadata["logprobs"] = choice["logprobs"]
@@ -87,13 +89,15 @@ def completion_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> C
     """
     choice = min(body["choices"], key=lambda c: c.get("index") or 0)
     usage = _usage(body.get("usage"))
+    text, reasoning = _read(choice["message"])
     return Completion(
-        text=_text(choice["message"]),
+        text=text,
+        reasoning=reasoning,
         logprobs=(choice.get("logprobs") or {}).get("content"),
         input_tokens=usage["input_tokens"] if usage else None,
         output_tokens=usage["output_tokens"] if usage else None,
         model=body.get("model") or about["model_name"],
-        finish_reason=choice.get("finish_reason") or "",
+        finish_reason=finish_reason(choice),
         request_id=about["request_id"],
     )
 
@@ -126,8 +130,10 @@ def chunk_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> ChatGe
         )
         for call in delta.get("tool_calls") or ()
     ]
+    text, reasoning = _read(delta)
     message = AIMessageChunk(
-        content=delta.get("content") or "",
+        content=text,
+        additional_kwargs={"reasoning_content": reasoning} if reasoning else {},
         id=body.get("id"),
         tool_call_chunks=calls,
         usage_metadata=usage,
@@ -146,7 +152,10 @@ def _message(
     usage: UsageMetadata | None,
     metadata: dict[str, Any],
 ) -> AIMessage:
-    extra: dict[str, Any] = {k: wire[k] for k in ("refusal", "reasoning_content") if wire.get(k)}
+    text, reasoning = _read(wire)
+    extra: dict[str, Any] = {"refusal": wire["refusal"]} if wire.get("refusal") else {}
+    if reasoning:
+        extra["reasoning_content"] = reasoning
     calls, invalid = [], []
     for call in wire.get("tool_calls") or ():
         try:
@@ -154,7 +163,7 @@ def _message(
         except (OutputParserException, KeyError, TypeError, ValueError) as error:
             invalid.append(make_invalid_tool_call(call, str(error)))
     return AIMessage(
-        content=_text(wire),
+        content=text,
         id=identity,
         additional_kwargs=extra,
         tool_calls=calls,
@@ -164,11 +173,10 @@ def _message(
     )
 
 
-def _text(wire: Mapping[str, Any]) -> str:
-    content = wire.get("content")
-    if content is not None and not isinstance(content, str):
-        raise TypeError(f"the content of the answer is {type(content).__name__}, not text")
-    return content or ""
+def _read(message: Mapping[str, Any]) -> tuple[str, str]:
+    """The text of a message, and the thinking that the server has parted from it."""
+    text, beside = read_content(message.get("content"))
+    return text, "\n\n".join(part for part in (read_reasoning(message), beside) if part)
 
 
 def _usage(wire: Mapping[str, Any] | None) -> UsageMetadata | None:

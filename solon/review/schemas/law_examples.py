@@ -387,6 +387,7 @@ LINEAGE: JsonDict = {
             "cost": 0.0002,
             "seconds": 0.8,
             "error": None,
+            "reasoning": None,
         }
     ],
 }
