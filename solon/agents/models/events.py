@@ -89,12 +89,8 @@ def _join(whole: dict[str, Any], piece: Mapping[str, Any]) -> None:
             continue
         if key == "tool_calls" and isinstance(value, list):
             _join_calls(whole.setdefault(key, []), value)
-        elif (
-            type(value) is type(before)
-            and isinstance(value, str | list)
-            and key not in ("role", "id", "type")
-        ):
-            whole[key] = before + value
+        elif isinstance(value, str | list) and type(value) is type(before):
+            whole[key] = value if key in ("role", "id", "type") else whole[key] + value
         elif isinstance(value, Mapping) and isinstance(before, dict):
             _join(before, value)
         else:

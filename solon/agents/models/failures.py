@@ -174,8 +174,11 @@ _WITHHELD = re.compile(
 
 
 def finish_reason(choice: Mapping[str, Any]) -> str:
-    """Why a choice of a chat completion ended, in the server's word; empty where it does not tell."""
-    reason = choice.get("finish_reason")
+    """Why a choice of a chat completion ended, in the server's word, `refusal` where the model refused in a field of
+    its own; empty where it does not tell."""
+    message, reason = choice.get("message"), choice.get("finish_reason")
+    if isinstance(message, Mapping) and message.get("refusal") and not message.get("content"):
+        return "refusal"
     if isinstance(reason, Mapping):
         reason = reason.get("type")
     return str(reason or "")

@@ -110,8 +110,8 @@ class Split:
 def split(text: str) -> Split:
     """The answer in a model's text, without the model's own scaffold. Takes time in proportion to the text."""
     for lost in _LOST_MARKS:
-        if found := lost.match(text):
-            return Split(found["answer"].strip(), found["beside"].strip())
+        if told := lost.match(text):
+            return Split(told["answer"].strip(), told["beside"].strip())
     if "<" not in text and "[" not in text and "◁" not in text:
         return Split(text)
     marks = [_Mark.read(match) for match in _MARK.finditer(text)]
@@ -143,7 +143,9 @@ def read_content(content: Any) -> tuple[str, str]:
             word in kind for word in ("think", "reason", "thought")
         )
         names = (*_REASONS, *_TEXTS) if is_thought else _TEXTS
-        text, beside = read_content(next((content[name] for name in names if content.get(name)), ""))
+        text, beside = read_content(
+            next((content[name] for name in names if content.get(name) not in (None, True)), "")
+        )
         return ("", text + beside) if is_thought else (text, beside)
     if not isinstance(content, Sequence):
         raise TypeError(f"the content of the answer is {type(content).__name__}, not text")
@@ -234,7 +236,7 @@ def _meant(text: str, marks: Sequence[_Mark]) -> Iterator[_Mark]:
                 opened.add(f"<{mark.name}")
             if f"<{mark.name}" in opened:
                 continue  # an element of the answer, not at its head
-        if not at_edge and _is_named(text, mark):
+        if (not at_edge or (mark.name == "inst" and mark.start >= first)) and _is_named(text, mark):
             continue
         yield mark
 

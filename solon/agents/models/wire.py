@@ -175,7 +175,7 @@ def _message(
 
 def _read(message: Mapping[str, Any]) -> tuple[str, str]:
     """The text of a message, and the thinking that the server has parted from it."""
-    text, beside = read_content(message.get("content"))
+    text, beside = read_content(message.get("content") or message.get("refusal"))
     return text, "\n\n".join(part for part in (read_reasoning(message), beside) if part)
 
 
