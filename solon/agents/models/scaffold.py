@@ -21,6 +21,7 @@ _LOOSE = (
 _ROLE = r"assistant|model|bot|chatbot|user|human|system|developer|tool|ipython|functions\.\w{1,60}"
 _MARK = re.compile(
     rf"""
+    (?=[<\[◁])(?:
     <(?P<end>/?)[ ]?(?:[\w.]{{1,20}}:)?(?P<tag>{_SURE}|{_LOOSE})(?:[ ][\w-]{{1,20}}=[^<>\n]{{0,80}})?[ ]?(?P<empty>/?)>
     | \[(?P<bracket>/?THINK)\] | ◁(?P<kimi>/?think)▷
     | <(?P<channel_mark>[|｜]channel[|｜]?)>\s*(?P<channel>\w{{1,40}})(?P<to>[^<\n]{{0,80}})
@@ -30,7 +31,7 @@ _MARK = re.compile(
     | <[|｜](?P<token>/?[A-Za-z_▁][\w▁:/-]{{0,60}})[|｜]> | <(?P<half>channel|turn)\|>
     | <(?:\w{{1,20}}:)?(?P<plain>/?s|[be]os|eot|pad|unk|[se]op|end_of_(?:turn|utterance))>
     | <(?P<spare>(?:unused|extra_id_|SPECIAL_)\d{{1,4}})>
-    | \[(?P<inst>(?-i:/?INST))\] | (?P<noise><<?/?SYS>> | \[(?:gMASK|BOS|EOS|PAD)\])
+    | \[(?P<inst>(?-i:/?INST))\] | (?P<noise><<?/?SYS>> | \[(?:gMASK|BOS|EOS|PAD)\]))
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -143,9 +144,8 @@ def read_content(content: Any) -> tuple[str, str]:
             word in kind for word in ("think", "reason", "thought")
         )
         names = (*_REASONS, *_TEXTS) if is_thought else _TEXTS
-        text, beside = read_content(
-            next((content[name] for name in names if content.get(name) not in (None, True)), "")
-        )
+        values = (content.get(name) for name in names)
+        text, beside = read_content(next((value for value in values if value and value is not True), ""))
         return ("", text + beside) if is_thought else (text, beside)
     if not isinstance(content, Sequence):
         raise TypeError(f"the content of the answer is {type(content).__name__}, not text")
@@ -335,13 +335,12 @@ class _Turn:
     thinking: bool = False
     closed: bool = False
     ended: bool = False
-
-    @property
-    def answered(self) -> bool:
-        return any(piece.strip() for piece in self.answer)
+    answered: bool = False
 
     def add(self, piece: str) -> None:
-        (self.beside if self.aside or self.ended else self.answer).append(piece)
+        beside = self.aside or self.ended
+        (self.beside if beside else self.answer).append(piece)
+        self.answered = self.answered or (not beside and bool(piece.strip()))
 
     def take(self, kind: str, more: bool) -> None:
         """Go on after a mark. `more`: there is text after it."""
@@ -351,7 +350,8 @@ class _Turn:
             self.aside = self.thinking = True
         elif kind in ("close", "echo"):
             if not self.aside and (more or not self.closed):  # its begin was in the prompt
-                self.beside, self.answer = [*self.beside, *self.answer], []
+                self.beside += self.answer
+                self.answer, self.answered = [], False
             self.aside = self.thinking = False
             self.closed = True
         elif self.answered and not (self.thinking and kind == "end"):
