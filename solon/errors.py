@@ -84,6 +84,10 @@ class BadOutput(ModelError):
     kind = "bad_output"
 
 
+CUT = "cut"
+"""Kind of a `BadOutput`: the answer's room was used up before the answer began."""
+
+
 class ReviewError(SolonError):
     """An answer to a review cannot be taken."""
 

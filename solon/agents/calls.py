@@ -443,6 +443,8 @@ class Caller:
                 if (text := storable(outcome.text)) is not outcome.text:
                     # What is stored, so that a replay from the journal goes on with the very same text.
                     outcome = replace(outcome, text=text, parsed=None)
+                if outcome.reasoning:
+                    outcome = replace(outcome, reasoning=storable(outcome.reasoning))
                 if outcome.attempts:
                     outcome = replace(outcome, attempts=tries.sent)
                 self.meter.count(outcome)
@@ -601,6 +603,7 @@ def _outcome(
         attempts=reply.attempts,
         seconds=reply.seconds,
         request_id=reply.request_id,
+        reasoning=reply.reasoning,
         cost=_cost(config, reply.input_tokens, reply.output_tokens),
         currency=config.price.currency if config.price is not None else None,
     )

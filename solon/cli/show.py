@@ -139,6 +139,8 @@ def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:
         )
         if call.get("error"):
             node.add(shorten(call["error"], _TEXT))
+        if call.get("reasoning"):
+            node.add(f"reasoning: {shorten(call['reasoning'], _TEXT)}")
 
 
 def _channel(decision: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from solon.agents.models.failures import Refusal, Server, unavailable
+from solon.agents.models.failures import Complaint, Refusal, Server, unavailable
 from solon.agents.models.lean import Completion, LeanChat, Turn
 from solon.agents.models.transport import Answer, Transport
 from solon.agents.models.tries import ask_leave
@@ -217,11 +217,10 @@ class OpenAICompatibleChat(LeanChat):
         payload = self._payload(to_wire(messages), stop, kwargs)
         payload |= {"stream": True, "stream_options": {"include_usage": True}}
         async for event, request_id in transport.stream("/chat/completions", payload):
-            if event.get("error"):
+            complaint = Complaint.within({"choices": [{}], **event}, self._transport.server)
+            if complaint is not None:
                 raise unavailable(
-                    "the server broke the stream off with an error",
-                    self._transport.server,
-                    1,
+                    f"the server broke the stream off: {complaint.message}", self._transport.server, 1
                 )
             try:
                 chunk = chunk_from_wire(event, {"request_id": request_id or event.get("id", "")})

@@ -16,11 +16,12 @@ from pydantic import BaseModel
 
 from solon.agents.models.answers import find_answer
 from solon.agents.models.capabilities import Capabilities, foreign_names
-from solon.agents.models.failures import foreign
-from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of
+from solon.agents.models.failures import ending, foreign
+from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of, part_scaffold
+from solon.agents.models.logprobs import first_token
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.agents.models.tries import OF_CALL, Tries, ask_leave
-from solon.errors import BadOutput, SolonError, TooLong
+from solon.errors import CUT, BadOutput, ModelUnavailable, SolonError, TooLong
 from solon.store.database.storable import storable
 
 _LONGEST_NAME = 256
@@ -43,22 +44,22 @@ class Reply(Completion):
         seconds: wall time of all asks.
     """
 
-    parsed: BaseModel | None
-    attempts: int
-    seconds: float
+    parsed: BaseModel | None = None
+    attempts: int = 1
+    seconds: float = 0.0
 
     @property
     def cut(self) -> bool:
         """Whether the answer ended because it ran into `max_tokens`."""
-        return self.finish_reason in ("length", "max_tokens")
+        return ending(self.finish_reason) == "cut"
 
 
 class UnusableOutput(BadOutput):
     """A `BadOutput` that keeps the last answer (`text`) and what the asks cost (`reply`)."""
 
-    def __init__(self, cause: str, *, reply: Reply, next_step: str = "") -> None:
+    def __init__(self, cause: str, *, reply: Reply, next_step: str = "", kind: str = BadOutput.kind) -> None:
         super().__init__(cause, next_step=next_step)
-        self.reply = reply
+        self.reply, self.kind = reply, kind
         self.text = reply.text
 
 
@@ -113,6 +114,7 @@ async def ask(
         answer = _plain(await _complete(model, prompt, parameters, role, heard))
         tries.add(answer)
         reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
+        _check_ending(reply, max_tokens)
         if schema is None:
             return reply
         parsed, problem = _parse(reply, schema)
@@ -130,29 +132,61 @@ async def ask(
     )
 
 
+def _check_ending(reply: Reply, max_tokens: int) -> None:
+    """Raise where the way in which an answer ended says that it is none.
+
+    Raises:
+        UnusableOutput: it was withheld, or its room was used up before it began.
+        ModelUnavailable: it broke off.
+    """
+    how, name = ending(reply.finish_reason), reply.model or "the model"
+    if how == "failed":
+        raise ModelUnavailable(
+            f"the answer of {name} broke off: finish_reason is {reply.finish_reason!r:.80}",
+            next_step="run `solon resume` later",
+        )
+    if how == "withheld":
+        beside = "\n\n".join(part for part in (reply.reasoning, reply.text) if part)
+        raise UnusableOutput(
+            f"{name} withheld its answer: finish_reason is {reply.finish_reason!r:.80}",
+            reply=replace(reply, text="", reasoning=beside),
+            kind="withheld",
+        )
+    if how == "cut" and not reply.text.strip() and not reply.calls:
+        raise UnusableOutput(
+            f"{name} used up max_tokens = {max_tokens} with reasoning, before its answer began",
+            reply=reply,
+            kind=CUT,
+        )
+
+
 async def _complete(
     model: BaseChatModel, prompt: list[Turn], given: dict[str, Any], role: str, heard: bool | None
 ) -> Completion:
-    """The boundary to chat models that are not ours: whatever they raise comes out as a `ModelError`."""
+    """The boundary to chat models: whatever others than ours raise comes out as a `ModelError`, and a model's own
+    scaffold ends here."""
     if isinstance(model, LeanChat):
-        return await model.complete(prompt, role=role, heard=heard, **given)
+        return part_scaffold(await model.complete(prompt, role=role, heard=heard, **given))
     name = str(getattr(model, "model", None) or getattr(model, "model_name", None) or type(model).__name__)
     config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
     try:
-        return completion_of(
-            await model.ainvoke(convert_to_messages(prompt), config, **foreign_names(model._llm_type, given))
+        message = await model.ainvoke(
+            convert_to_messages(prompt), config, **foreign_names(model._llm_type, given)
         )
+        answer = completion_of(message)
     except SolonError:
         raise
     except Exception as error:
         raise foreign(error, name) from error
+    return part_scaffold(answer)
 
 
 def _plain(answer: Completion) -> Completion:
-    """The answer with names that are short texts and counts that are counts; of what a server tells otherwise, nothing
-    is known."""
+    """The answer with names that are short texts, counts that are counts and what can be read of its first token; of
+    what a server tells otherwise, nothing is known."""
     return replace(
         answer,
+        logprobs=first_token(answer.logprobs) if answer.logprobs else None,
         input_tokens=_count(answer.input_tokens),
         output_tokens=_count(answer.output_tokens),
         model=_name(answer.model),
@@ -247,6 +281,7 @@ def _reply(answer: Completion, attempt: int, tries: Tries, seconds: float) -> Re
         finish_reason=answer.finish_reason,
         request_id=answer.request_id,
         calls=answer.calls,
+        reasoning=answer.reasoning,
         attempts=attempt,
         seconds=seconds,
     )

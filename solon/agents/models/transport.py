@@ -26,6 +26,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_random_exponential
 
+from solon.agents.models.events import is_stream, read_stream
 from solon.agents.models.failures import (
     Complaint,
     Server,
@@ -146,9 +147,10 @@ class Transport:
         async def once() -> tuple[dict[str, Any], str]:
             async with self._opened(path, data) as response:
                 raw = await _read(response)
-                body = _decode(raw)
-                if body.get("error") and "choices" not in body:
-                    raise await self._complaint(_status_within(body), raw, response)
+                body = read_stream(raw) if is_stream(raw) else _decode(raw)
+                complaint = Complaint.within(body, self.server)
+                if complaint is not None:
+                    raise await self._error(complaint, response)
                 return body, response.headers.get("x-request-id", "")
 
         (body, request_id), tries = await self._tried(once)
@@ -226,7 +228,7 @@ class Transport:
 
     @asynccontextmanager
     async def _opened(self, path: str, data: bytes | None) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One try: a place, a request, an answer of 200. Every failure of aiohttp is named here, once."""
+        """One try: a place, a request, an answer of 2xx. Every failure of aiohttp is named here, once."""
         link = self._link()
         limit = link.limit
         await limit.acquire()
@@ -237,9 +239,9 @@ class Transport:
                 data=data,
                 allow_redirects=False,
             ) as response:
-                if response.status != 200:
+                if not 200 <= response.status < 300:
                     body = await _read(response, COMPLAINT_BYTES, cut=True)
-                    raise await self._complaint(response.status, body, response)
+                    raise await self._error(Complaint.read(response.status, body, self.server), response)
                 yield response
             limit.succeeded()
         except _Passing as failure:
@@ -261,9 +263,9 @@ class Transport:
         finally:
             limit.release()
 
-    async def _complaint(self, status: int, body: bytes, response: aiohttp.ClientResponse) -> Exception:
+    async def _error(self, complaint: Complaint, response: aiohttp.ClientResponse) -> Exception:
         """The error for an answer that is none."""
-        complaint = Complaint.read(status, body, self.server)
+        status = complaint.status
         if (status == 429 and not complaint.out_of_quota) or status >= 500:
             return _Passing(
                 f"HTTP {status}{': ' + complaint.message if complaint.message else ''}",
@@ -363,13 +365,6 @@ def _decode(raw: bytes) -> dict[str, Any]:
         # A broken answer, not a programming error: handled like JSON that cannot be read.
         raise ValueError(f"a JSON object was expected, {type(body).__name__} came")
     return body
-
-
-def _status_within(body: dict[str, Any]) -> int:
-    """Some gateways answer 200 with an error inside."""
-    error = body["error"]
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
 
 
 def _plainly(error: Exception) -> str:

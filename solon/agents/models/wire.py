@@ -24,8 +24,9 @@ from langchain_core.output_parsers.openai_tools import (
 from langchain_core.outputs import ChatGenerationChunk
 
 from solon.agents.models.answers import tool_calls
+from solon.agents.models.failures import finish_reason
 from solon.agents.models.lean import Completion
-from solon.agents.models.logprobs import first_token
+from solon.agents.models.scaffold import read_content, read_reasoning
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ROLES: dict[type[BaseMessage], str] = {
@@ -62,7 +63,7 @@ def from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> list[AIMessa
         metadata = {
             **about,
             "model_name": body.get("model") or about.get("model_name", ""),
-            "finish_reason": choice.get("finish_reason") or "",
+            "finish_reason": finish_reason(choice),
         }
         if choice.get("logprobs"):
             metadata["logprobs"] = choice["logprobs"]
@@ -89,13 +90,15 @@ def completion_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> C
     """
     choice = min(body["choices"], key=lambda c: c.get("index") or 0)
     usage = _usage(body.get("usage"))
+    text, reasoning = _read(choice["message"])
     return Completion(
-        text=_text(choice["message"]),
-        logprobs=first_token(choice["logprobs"]) if choice.get("logprobs") else None,
+        text=text,
+        reasoning=reasoning,
+        logprobs=choice.get("logprobs"),
         input_tokens=usage["input_tokens"] if usage else None,
         output_tokens=usage["output_tokens"] if usage else None,
         model=body.get("model") or about["model_name"],
-        finish_reason=choice.get("finish_reason") or "",
+        finish_reason=finish_reason(choice),
         request_id=about["request_id"],
         calls=tool_calls(choice["message"]),
     )
@@ -129,8 +132,10 @@ def chunk_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> ChatGe
         )
         for call in delta.get("tool_calls") or ()
     ]
+    text, reasoning = _read(delta)
     message = AIMessageChunk(
-        content=delta.get("content") or "",
+        content=text,
+        additional_kwargs={"reasoning_content": reasoning} if reasoning else {},
         id=body.get("id"),
         tool_call_chunks=calls,
         usage_metadata=usage,
@@ -149,9 +154,10 @@ def _message(
     usage: UsageMetadata | None,
     metadata: dict[str, Any],
 ) -> AIMessage:
-    extra: dict[str, Any] = {
-        k: wire[k] for k in ("refusal", "reasoning_content", "function_call") if wire.get(k)
-    }
+    text, reasoning = _read(wire)
+    extra: dict[str, Any] = {k: wire[k] for k in ("refusal", "function_call") if wire.get(k)}
+    if reasoning:
+        extra["reasoning_content"] = reasoning
     calls, invalid = [], []
     for call in filter(None, map(_tool_call, wire.get("tool_calls") or ())):
         try:
@@ -159,7 +165,7 @@ def _message(
         except (OutputParserException, KeyError, TypeError, ValueError, RecursionError) as error:
             invalid.append(make_invalid_tool_call(call, str(error)))
     return AIMessage(
-        content=_text(wire),
+        content=text,
         id=identity,
         additional_kwargs=extra,
         tool_calls=calls,
@@ -176,11 +182,10 @@ def _tool_call(wire: Any) -> dict[str, Any] | None:
     return {**wire, "function": {**wire["function"], "arguments": tool_calls({"function_call": wire})}}
 
 
-def _text(wire: Mapping[str, Any]) -> str:
-    content = wire.get("content")
-    if content is not None and not isinstance(content, str):
-        raise TypeError(f"the content of the answer is {type(content).__name__}, not text")
-    return content or ""
+def _read(message: Mapping[str, Any]) -> tuple[str, str]:
+    """The text of a message, and the thinking that the server has parted from it."""
+    text, beside = read_content(message.get("content") or message.get("refusal"))
+    return text, "\n\n".join(part for part in (read_reasoning(message), beside) if part)
 
 
 def _usage(wire: Mapping[str, Any] | None) -> UsageMetadata | None:

@@ -388,6 +388,7 @@ LINEAGE: JsonDict = {
             "cost": 0.0002,
             "seconds": 0.8,
             "error": None,
+            "reasoning": None,
         }
     ],
 }

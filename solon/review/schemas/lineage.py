@@ -209,6 +209,9 @@ class CallRow(Wire):
     cost: float | None
     seconds: float
     error: str | None = Field(description="what was wrong with an answer, or why there was none")
+    reasoning: str | None = Field(
+        description="what the model thought, and whatever else it wrote beside its answer"
+    )
 
 
 class Lineage(Wire, json_schema_extra=example(LINEAGE)):

@@ -90,6 +90,8 @@ class Outcome:
         request_id: the provider's id of the last request.
         cost: what it cost in `currency`, None without a price.
         currency: currency of the price, None without one.
+        reasoning: what the model wrote beside its answer; empty without any, and where the call was read from the
+            journal.
         cached: it was read from the journal, not made just now.
         parsed: the answer read into its schema, where the call was made just now; it says no more than `text`.
     """
@@ -107,6 +109,7 @@ class Outcome:
     request_id: str = ""
     cost: float | None = None
     currency: str | None = None
+    reasoning: str = ""
     cached: bool = False
     parsed: Any = field(default=None, compare=False, repr=False)
 
@@ -206,11 +209,11 @@ class ItemJournal:
         prompt_id, prompt_row = self._store.text_row(key.prompt, self._seed)
         answer_id, answer_row = self._store.text_row(outcome.text, self._seed)
         rows: list[tuple[type, Row]] = [prompt_row, answer_row]
-        error_id = None
-        if outcome.error:
-            error_id, error_row = self._store.text_row(outcome.error, self._seed)
-            rows.append(error_row)
-        texts = {"prompt_id": prompt_id, "answer_id": answer_id, "error_id": error_id}
+        texts = {"prompt_id": prompt_id, "answer_id": answer_id}
+        for name, body in (("error_id", outcome.error), ("reasoning_id", outcome.reasoning)):
+            if body:
+                texts[name], row = self._store.text_row(body, self._seed)
+                rows.append(row)
         rows.append((Call, self._row(key, outcome, content_key, texts)))
         self._known[content_key] = outcome
         lost = replace(outcome, call_id=new_id(), outcome="taken_over", logprobs=None, request_id="")
@@ -224,7 +227,7 @@ class ItemJournal:
 
     def _vain(self, key: CallKey, outcome: Outcome) -> list[tuple[type, Row]]:
         empty_id, empty_row = self._store.text_row("", self._seed)
-        texts = {"prompt_id": empty_id, "answer_id": None, "error_id": None}
+        texts = {"prompt_id": empty_id, "answer_id": None}
         return [empty_row, (Call, self._row(key, outcome, outcome.call_id, texts))]
 
     def _row(self, key: CallKey, outcome: Outcome, content_key: str, texts: Row) -> Row:
@@ -241,6 +244,8 @@ class ItemJournal:
             "model": key.model,
             "parameters": dict(key.parameters),
             "template": key.template,
+            "error_id": None,
+            "reasoning_id": None,
             **texts,
             "outcome": outcome.outcome,
             "logprobs": outcome.logprobs,
