@@ -83,6 +83,8 @@ class ModelPool:
             check_host(self._config, name, chat, given=name in self._given)
             _let_watch_only(chat)
             known = getattr(chat, "capabilities", None) or capabilities_of(config)
+            if (dialect := getattr(chat, "dialect", None)) is not None:
+                known = replace(known, dialect=dialect)
             gate = asyncio.Semaphore(config.concurrency or known.default_concurrency)
             self._members[name] = Member(config, chat, known, gate)
         return self._members[name]
@@ -197,6 +199,7 @@ class Account:
 
 
 MOST_SET_ASIDE = 64
+_LOGPROBS = frozenset({"logprobs"})
 
 
 @dataclass(slots=True)
@@ -409,7 +412,7 @@ class Caller:
 
     def can_give_logprobs(self, model: str) -> bool:
         """Whether answers of this model can carry log probabilities."""
-        return self.pool[model].capabilities.logprobs
+        return self.pool[model].capabilities.gives_logprobs
 
     def voter(self, model: str) -> str:
         """The name under which a model votes: seats of one model are one voter."""
@@ -435,7 +438,7 @@ class Caller:
         async with member.gate:
             await self.journal.keep_claim()
             await self.meter.admit()
-            tries = Tries(self.meter.leave)
+            tries = Tries(self.meter.leave, needs=_LOGPROBS if ask.logprobs else frozenset())
             asked = OF_CALL.set(tries)
             try:
                 outcome = await self._make(ask, member, self.journal.call_id(key))
@@ -549,6 +552,7 @@ def _key(ask: Ask, member: Member) -> CallKey:
 
 async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> Outcome:
     from solon.agents.models import structured
+    from solon.agents.models.features import Unsupported
 
     try:
         reply = await structured.ask(
@@ -567,6 +571,9 @@ async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> O
     except TooLong as error:
         failure = {"outcome": error.kind, "error": error.cause}
         return Outcome(call_id, "", **failure, input_tokens=0, output_tokens=0, attempts=0)  # type: ignore[arg-type]
+    except Unsupported as error:
+        failure = {"outcome": "unsupported", "error": error.cause}
+        return Outcome(call_id, "", **failure, input_tokens=0, output_tokens=0, attempts=int(error.sent))  # type: ignore[arg-type]
     except BadOutput as error:
         last: Reply | None = getattr(error, "reply", None)
         if last is None:

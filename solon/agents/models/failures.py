@@ -28,6 +28,8 @@ _NO_MODEL = re.compile(
 )
 _SHOWN = 300
 """Characters of a server's own words in an error."""
+_READ = 4000
+"""Characters of a refusal that are looked through for what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Complaint:
         code: its code or type of error; empty without one.
         parameter: the parameter that it complains of; empty without one.
         spoken: whether the body was an error in JSON, not just any text.
+        text: the beginning of the whole body, without the key: to look for words in, never shown.
     """
 
     status: int
@@ -73,6 +76,7 @@ class Complaint:
     code: str
     parameter: str
     spoken: bool
+    text: str = ""
 
     @classmethod
     def read(cls, status: int, body: bytes, server: Server) -> Complaint:
@@ -99,6 +103,7 @@ class Complaint:
             server.without_key(code),
             parameter,
             isinstance(inner, dict | str),
+            server.without_key(text[:_READ]),
         )
 
     @property
@@ -232,8 +237,10 @@ def foreign(error: Exception, name: str) -> ModelError:
     step = f"check the key in the environment and the model's name ({name})"
     if status not in (401, 403, 404):
         step = "check the model's settings and `options` in the configuration"
-    return ModelRefused(
-        f"{name} did not accept the request ({kind}, HTTP {status or '?'}): {words}", next_step=step
+    return Refusal(
+        f"{name} did not accept the request ({kind}, HTTP {status or '?'}): {words}",
+        complaint=Complaint(status, words, "", "", spoken=True, text=str(error)[:_READ]),
+        next_step=step,
     )
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from solon.agents.models.capabilities import Capabilities, foreign_names
 from solon.agents.models.failures import foreign
+from solon.agents.models.features import Request, schema_in_words
 from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.agents.models.tries import OF_CALL, Tries, ask_leave
@@ -93,7 +94,7 @@ async def ask(
     parameters: dict[str, Any] = {"max_tokens": max_tokens}
     optional = {"temperature": temperature, "seed": seed, "top_p": top_p, "stop": stop}
     parameters |= {key: value for key, value in optional.items() if value is not None}
-    if logprobs and capabilities.logprobs:
+    if logprobs and capabilities.gives_logprobs:
         parameters |= {"logprobs": True, "top_logprobs": top_logprobs}
     prompt = list(turns)
     if schema is not None:
@@ -106,7 +107,7 @@ async def ask(
         check_fits(model, capabilities, prompt, max_tokens)
         if attempt > 1:
             await ask_leave()
-        answer = await _complete(model, prompt, parameters, role, heard)
+        answer = await _complete(model, capabilities, prompt, parameters, role, heard)
         tries.add(answer)
         reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
         if schema is None:
@@ -127,22 +128,33 @@ async def ask(
 
 
 async def _complete(
-    model: BaseChatModel, prompt: list[Turn], given: dict[str, Any], role: str, heard: bool | None
+    model: BaseChatModel,
+    capabilities: Capabilities,
+    prompt: list[Turn],
+    given: dict[str, Any],
+    role: str,
+    heard: bool | None,
 ) -> Completion:
     """The boundary to chat models that are not ours: whatever they raise comes out as a `ModelError`."""
     if isinstance(model, LeanChat):
         return await model.complete(prompt, role=role, heard=heard, **given)
     name = str(getattr(model, "model", None) or getattr(model, "model_name", None) or type(model).__name__)
     config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
-    try:
-        answer = await model.ainvoke(
-            convert_to_messages(prompt), config, **foreign_names(model._llm_type, given)
-        )
-    except SolonError:
-        raise
-    except Exception as error:
-        raise foreign(error, name) from error
-    return completion_of(answer)
+
+    async def post(request: Request) -> Completion:
+        named = {key: value for key, value in request.items() if key != "messages"}
+        try:
+            answer = await model.ainvoke(
+                convert_to_messages(request["messages"]), config, **foreign_names(model._llm_type, named)
+            )
+        except SolonError:
+            raise
+        except Exception as error:
+            raise foreign(error, name) from error
+        return completion_of(answer)
+
+    wire = [{"role": who, "content": text} for who, text in prompt]
+    return await capabilities.dialect.send({"messages": wire, **given}, post)
 
 
 def check_fits(
@@ -203,9 +215,7 @@ def _tighten(node: Any) -> Any:
 
 def describe_schema(turns: Sequence[Turn], schema: type[BaseModel]) -> list[Turn]:
     """The turns with the schema in words, for a model whose server does not enforce one."""
-    text = "Answer with one JSON object and nothing else. It must follow this JSON schema:\n" + json.dumps(
-        schema.model_json_schema(), separators=(",", ":")
-    )
+    text = schema_in_words(schema.model_json_schema())
     (role, first), *rest = turns
     if role == "system":
         return [("system", f"{first}\n\n{text}"), *rest]

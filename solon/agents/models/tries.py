@@ -26,12 +26,14 @@ class Tries:
         sent: requests so far; the first is counted from the start.
         input_tokens: of all answers; None as soon as one of them does not tell.
         output_tokens: of all answers; None as soon as one of them does not tell.
+        needs: names of the features without which an answer is of no use to whoever asks.
     """
 
     leave: Callable[[], Awaitable[None]] | None = None
     sent: int = 1
     input_tokens: int | None = 0
     output_tokens: int | None = 0
+    needs: frozenset[str] = frozenset()
 
     def add(self, answer: Completion) -> None:
         """Add the tokens of an answer that has come."""
