@@ -213,9 +213,9 @@ class Meter:
         calls: requests sent, further tries included.
         finished: calls that came to an outcome.
         cached: calls that were answered from the journal.
-        input_tokens: tokens of prompts, as far as models told.
-        output_tokens: tokens of answers, as far as models told.
-        unknown_tokens: calls of which a model did not tell the tokens.
+        input_tokens: tokens of prompts.
+        output_tokens: tokens of answers.
+        unknown_tokens: calls of which a model did not tell the tokens; those above are estimated for them.
         cost: of all calls whose price is known.
         unknown_cost: calls whose cost is not known.
         stopping: why no further call is admitted, in words; empty while calls are.
@@ -343,7 +343,7 @@ class Meter:
 
     def add(self, outcome: Outcome) -> None:
         """Add the tokens and the cost of a call, whatever came of it."""
-        if outcome.input_tokens is None or outcome.output_tokens is None:
+        if outcome.estimated or outcome.input_tokens is None or outcome.output_tokens is None:
             self.unknown_tokens += 1
         self.input_tokens += outcome.input_tokens or 0
         self.output_tokens += outcome.output_tokens or 0
@@ -604,6 +604,7 @@ def _outcome(
         attempts=reply.attempts,
         seconds=reply.seconds,
         request_id=reply.request_id,
+        estimated=reply.estimated,
         cost=_cost(config, reply.input_tokens, reply.output_tokens),
         currency=config.price.currency if config.price is not None else None,
     )
@@ -618,6 +619,7 @@ def _vain(tries: Tries, config: ModelConfig, kind: str) -> Outcome:
         input_tokens=tries.input_tokens,
         output_tokens=tries.output_tokens,
         attempts=tries.sent,
+        estimated=tries.estimated,
         cost=_cost(config, tries.input_tokens, tries.output_tokens),
         currency=config.price.currency if config.price is not None else None,
     )

@@ -176,7 +176,6 @@ def test_an_answer_that_is_not_json_is_tried_again(body: str) -> None:
         {"choices": [{"message": None}]},
         {"choices": [{"message": {"content": [1]}}]},
         {"choices": "x"},
-        {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": "many"}},
     ],
 )
 def test_json_that_is_no_completion_is_named_as_such(body: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
+from solon.agents.models.tokens import read_usage
 from solon.sync import run_sync
 
 Turn = tuple[str, str]
@@ -52,16 +53,22 @@ class Completion:
     finish_reason: str
     request_id: str
 
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ended because it ran into `max_tokens`."""
+        return self.finish_reason in ("length", "max_tokens")
+
 
 def completion_of(message: AIMessage) -> Completion:
     """A LangChain answer as a `Completion`."""
-    about, usage = message.response_metadata, message.usage_metadata
+    about = message.response_metadata
+    input_tokens, output_tokens = read_usage(message.usage_metadata)
     logprobs = about.get("logprobs")
     return Completion(
         text=message.content if isinstance(message.content, str) else str(message.text),
         logprobs=logprobs.get("content") if isinstance(logprobs, dict) else None,
-        input_tokens=usage["input_tokens"] if usage else None,
-        output_tokens=usage["output_tokens"] if usage else None,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
         model=str(about.get("model_name") or about.get("model") or ""),
         finish_reason=str(about.get("finish_reason") or about.get("stop_reason") or ""),
         request_id=str(about.get("request_id") or about.get("id") or ""),

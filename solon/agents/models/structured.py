@@ -38,16 +38,13 @@ class Reply(Completion):
         parsed: the validated object where a schema was asked for.
         attempts: asks made, repairs included.
         seconds: wall time of all asks.
+        estimated: whether the server did not tell all of the tokens, so that they are estimated.
     """
 
     parsed: BaseModel | None
     attempts: int
     seconds: float
-
-    @property
-    def cut(self) -> bool:
-        """Whether the answer ended because it ran into `max_tokens`."""
-        return self.finish_reason in ("length", "max_tokens")
+    estimated: bool = False
 
 
 class UnusableOutput(BadOutput):
@@ -108,7 +105,7 @@ async def ask(
         if attempt > 1:
             await ask_leave()
         answer = await _complete(model, capabilities, prompt, parameters, role, heard)
-        tries.add(answer)
+        _count(tries, answer, model, prompt, max_tokens)
         reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
         if schema is None:
             return reply
@@ -274,7 +271,25 @@ def _reply(answer: Completion, attempt: int, tries: Tries, seconds: float) -> Re
         request_id=answer.request_id,
         attempts=attempt,
         seconds=seconds,
+        estimated=tries.estimated,
     )
+
+
+def _count(
+    tries: Tries, answer: Completion, model: BaseChatModel, prompt: Sequence[Turn], max_tokens: int
+) -> None:
+    """Add an answer's tokens: as the server tells them (a text of no tokens is not told), else estimated. An answer
+    that was cut has used up its room, whatever of it is shown."""
+    read, written = answer.input_tokens, answer.output_tokens
+    if written == 0 and answer.text:
+        written = None
+    estimated = read is None or written is None
+    if read is None:
+        read = count_tokens(model, convert_to_messages(list(prompt)))
+    if written is None:
+        shown = answer.text + (getattr(answer, "reasoning", "") or "")
+        written = max(count_tokens(model, shown), max_tokens if answer.cut else 0)
+    tries.add(read, written, estimated=estimated)
 
 
 def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[str, BaseModel | None]:

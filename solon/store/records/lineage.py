@@ -121,6 +121,7 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "error_id",
             "input_tokens",
             "output_tokens",
+            "estimated",
             "cost",
             "seconds",
         ),

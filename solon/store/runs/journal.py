@@ -83,13 +83,14 @@ class Outcome:
         error: what went wrong, in words; empty where nothing did.
         logprobs: log probabilities that came with the answer, None without.
         finish_reason: why the model stopped, in the provider's word.
-        input_tokens: tokens of the prompt, None where the provider did not say.
-        output_tokens: tokens of the answer, None where the provider did not say.
+        input_tokens: tokens of the prompt, None where nothing is known of them.
+        output_tokens: tokens of the answer, None where nothing is known of them.
         attempts: requests sent for it.
         seconds: how long it took.
         request_id: the provider's id of the last request.
         cost: what it cost in `currency`, None without a price.
         currency: currency of the price, None without one.
+        estimated: the provider did not tell all of the tokens, and they are estimated.
         cached: it was read from the journal, not made just now.
         parsed: the answer read into its schema, where the call was made just now; it says no more than `text`.
     """
@@ -107,6 +108,7 @@ class Outcome:
     request_id: str = ""
     cost: float | None = None
     currency: str | None = None
+    estimated: bool = False
     cached: bool = False
     parsed: Any = field(default=None, compare=False, repr=False)
 
@@ -247,6 +249,7 @@ class ItemJournal:
             "finish_reason": outcome.finish_reason,
             "input_tokens": outcome.input_tokens,
             "output_tokens": outcome.output_tokens,
+            "estimated": outcome.estimated,
             "cost": outcome.cost,
             "currency": outcome.currency,
             "attempts": outcome.attempts,
