@@ -220,6 +220,7 @@ class Meter:
         unknown_cost: calls whose cost is not known.
         stopping: why no further call is admitted, in words; empty while calls are.
         in_flight: calls that were admitted and have not ended.
+        answered: the models that have answered in this session.
         over: whether `land` was called: no further call is admitted.
         of_run: whether the limits are those of the run, over all its sessions and processes, or of this meter
             alone.
@@ -243,6 +244,7 @@ class Meter:
     over: bool = False
     of_run: bool = False
     account: Account | None = None
+    answered: set[str] = field(default_factory=set)
     _landed: asyncio.Event = field(default_factory=asyncio.Event)
     started: float = field(default_factory=time.monotonic)
 
@@ -447,9 +449,13 @@ class Caller:
                     outcome = replace(outcome, text=text, parsed=None)
                 if outcome.attempts:
                     outcome = replace(outcome, attempts=tries.sent)
+                if outcome.input_tokens:
+                    self.meter.answered.add(member.config.model)
                 self.meter.count(outcome)
                 self.journal.write(key, outcome)
             except BaseException as error:
+                if isinstance(error, ModelError):
+                    error.model = member.config.model
                 vain = _vain(tries, member.config, getattr(error, "kind", "broken_off"))
                 self.meter.add(vain)
                 self.journal.write_vain(key, vain)
@@ -524,7 +530,9 @@ def _without_words(error: ModelError, member: Member, call_id: str) -> ModelErro
     what = f"{error.kind}, HTTP {status}" if status else error.kind
     cause = f"{member.config.model}: call {call_id} failed ({what}); its words are withheld"
     plain: type[ModelError] = next(kind for kind in type(error).__mro__ if kind.__module__ == "solon.errors")
-    return plain(cause, next_step=error.next_step)
+    wordless = plain(cause, next_step=error.next_step)
+    wordless.systemic = error.systemic
+    return wordless
 
 
 def _key(ask: Ask, member: Member) -> CallKey:

@@ -124,12 +124,17 @@ class Complaint:
         return self.code in ("insufficient_quota", "billing_hard_limit_reached")
 
 
+_OF_ONE_REQUEST = (400, 413, 415, 422)
+"""Statuses that may speak of what one request holds."""
+
+
 class Refusal(ModelRefused):
     """A `ModelRefused` that keeps what the server complained of."""
 
     def __init__(self, cause: str, *, complaint: Complaint, next_step: str = "") -> None:
         super().__init__(cause, next_step=next_step)
         self.complaint = complaint
+        self.systemic = complaint.status not in _OF_ONE_REQUEST or complaint.no_model
 
 
 def refused(complaint: Complaint, server: Server, served: list[str] | None = None) -> ModelError:
@@ -199,10 +204,12 @@ def unavailable(reason: str, server: Server, tries: int, *, unreachable: bool = 
         step = (
             "run `solon resume` later; fewer calls in flight (`concurrency`) or a longer `timeout` may help"
         )
-    return ModelUnavailable(
+    error = ModelUnavailable(
         server.without_key(f"no answer from {server.model} at {server.base_url}{many}: {reason}"),
         next_step=step,
     )
+    error.systemic = unreachable
+    return error
 
 
 def foreign(error: Exception, name: str) -> ModelError:

@@ -425,6 +425,14 @@ def add_active_seconds(connection: Connection, run_id: str, seconds: float) -> N
     )
 
 
+def has_answered(connection: Connection, run_id: str, model: str) -> bool:
+    """Has a model, as the configuration names it, answered any call of a run?"""
+    query = select(calls.c.id).where(
+        calls.c.run_id == run_id, calls.c.model == model, calls.c.outcome == "ok"
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def spent(connection: Connection, run_id: str) -> Spent:
     """The totals over the journal of a run: every request once, also those that came to nothing. It reads all its
     calls.
