@@ -122,13 +122,12 @@ def _narrowed(limit: Limit, value: float, words: str) -> Limit | None:
         least, most = float(between[1]), float(between[2])
         if least <= most and not least <= value <= most:
             return replace(limit, least=least, most=most)
-    for pattern, name, wrong in (
-        (_LEAST, "least", lambda bound: bound > value),
-        (_MOST, "most", lambda bound: bound < value),
-    ):
-        for match in pattern.finditer(words):
-            if wrong(bound := float(match[1])):
-                return replace(limit, **{name: bound})
+    for match in _LEAST.finditer(words):
+        if float(match[1]) > value:
+            return replace(limit, least=float(match[1]))
+    for match in _MOST.finditer(words):
+        if float(match[1]) < value:
+            return replace(limit, most=float(match[1]))
     return None
 
 
