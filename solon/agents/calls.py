@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from solon.agents.models.capabilities import Capabilities
+    from solon.agents.models.features import Limit
     from solon.agents.models.structured import Reply
     from solon.plugins import Plugin
 
@@ -68,6 +69,7 @@ class ModelPool:
         self._plugins = dict(plugins or {})
         self._loaded: dict[str, Plugin] = {}
         self._members: dict[str, Member] = {}
+        self._learned: dict[str, dict[str, Limit]] = {}
 
     def __getitem__(self, name: str) -> Member:
         if name not in self._members:
@@ -85,6 +87,7 @@ class ModelPool:
             known = getattr(chat, "capabilities", None) or capabilities_of(config)
             if (dialect := getattr(chat, "dialect", None)) is not None:
                 known = replace(known, dialect=dialect)
+            known.dialect.limits = self._learned.get(name, known.dialect.limits)
             gate = asyncio.Semaphore(config.concurrency or known.default_concurrency)
             self._members[name] = Member(config, chat, known, gate)
         return self._members[name]
@@ -124,7 +127,8 @@ class ModelPool:
 
     async def aclose(self) -> None:
         """Close the connections of every model."""
-        for member in self._members.values():
+        for name, member in self._members.items():
+            self._learned[name] = member.capabilities.dialect.limits
             close = getattr(member.chat, "aclose", None)
             if close is not None:
                 await close()
