@@ -24,9 +24,6 @@ SolonError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 
 class SolonError(Exception):
     """Root of all errors raised by Solon: ``cause``, then what to do next.
@@ -37,12 +34,12 @@ class SolonError(Exception):
     """
 
     exit_code = 1
-    about: Mapping[str, Any] = {}
 
     def __init__(self, cause: str, *, next_step: str = "") -> None:
         super().__init__(cause)
         self.cause = cause
         self.next_step = next_step
+        self.about: dict[str, object] = {}
 
     def __str__(self) -> str:
         return f"{self.cause}\n  -> {self.next_step}" if self.next_step else self.cause

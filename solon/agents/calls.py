@@ -584,8 +584,8 @@ async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> O
         failure = {"outcome": error.kind, "error": error.cause}
         return Outcome(call_id, "", **failure, input_tokens=0, output_tokens=0, attempts=0)  # type: ignore[arg-type]
     except Unsupported as error:
-        failure = {"outcome": "unsupported", "error": error.cause}
-        return Outcome(call_id, "", **failure, input_tokens=0, output_tokens=0, attempts=int(error.sent))  # type: ignore[arg-type]
+        refused = _vain(Tries(sent=int(error.sent)), member.config, "unsupported")
+        return replace(refused, call_id=call_id, error=error.cause)
     except BadOutput as error:
         last: Reply | None = getattr(error, "reply", None)
         if last is None:

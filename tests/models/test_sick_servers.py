@@ -60,7 +60,8 @@ class Town:
         return web.json_response(well(body))
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        model = {"model": "openai:m", "base_url": self.server.base_url, "retries": 0, "concurrency": 2}
+        model: dict[str, Any] = {"model": "openai:m", "base_url": self.server.base_url, "retries": 0}
+        model |= {"concurrency": 2, "price": {"input": 1e6, "output": 1e6}}
         routing = {"policy": "never", "audit_share": 0}
         return {"models": {"default": model}, "routing": routing, "run": {"concurrency": 2}, **more}
 
@@ -116,6 +117,7 @@ def test_a_run_goes_on_without_what_is_refused(tmp_path: Path) -> None:
     assert isinstance(end, RunSummary)
     assert end.accepted == len(SEEDS)
     assert len(town.server.requests) == end.model_calls, "every request counts, refused ones too"
+    assert end.cost == pytest.approx(end.tokens), "what was refused cost nothing"
     assert len(town.server.requests) - len(town.answered) < 20, "what was refused once is not asked again"
 
 
