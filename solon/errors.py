@@ -3,6 +3,7 @@
 SolonError
 ├── UsageError            the person who wrote the command, config or file must act (exit 2)
 │   ├── ConfigError         a key, type or value in solon.toml or the environment
+│   │   └── EngineError       what a model runs on is missing, or cannot start (exit 1)
 │   └── SeedError           a seed file that cannot be read at all (bad rows are reported, not raised)
 ├── ModelError            the provider of a model must act, or someone must reach it (exit 1)
 │   ├── ModelUnavailable    connection, timeout, 5xx or 429 after all retries
@@ -27,7 +28,12 @@ import re
 
 
 class SolonError(Exception):
-    """Root of all errors raised by Solon: ``cause``, then what to do next."""
+    """Root of all errors raised by Solon: ``cause``, then what to do next.
+
+    Attributes:
+        exit_code: of a command that ends with it.
+        about: what a program may want to know besides, by the names of the command's JSON.
+    """
 
     exit_code = 1
 
@@ -35,6 +41,7 @@ class SolonError(Exception):
         super().__init__(cause)
         self.cause = cause
         self.next_step = next_step
+        self.about: dict[str, object] = {}
 
     def __str__(self) -> str:
         return f"{self.cause}\n  -> {self.next_step}" if self.next_step else self.cause
@@ -50,14 +57,28 @@ class ConfigError(UsageError):
     """A key, type or value in the configuration is wrong."""
 
 
+class EngineError(ConfigError):
+    """What a model runs on (a package, its weights, a device) is missing or cannot start: nobody was asked anything."""
+
+    exit_code = 1
+
+
 class SeedError(UsageError):
     """A seed file cannot be read at all."""
 
 
 class ModelError(SolonError):
-    """A call to a model failed for good."""
+    """A call to a model failed for good.
+
+    Attributes:
+        kind: a word for it, kept with the item.
+        systemic: whether every other call would fail alike, until somebody acts.
+        model: the model that was asked, as the configuration names it; empty where nobody was.
+    """
 
     kind = "model_error"
+    systemic = False
+    model = ""
 
 
 class ModelUnavailable(ModelError):
@@ -70,6 +91,7 @@ class ModelRefused(ModelError):
     """The server answered 4xx: wrong key, unknown model or a request that it does not accept."""
 
     kind = "refused"
+    systemic = True
 
 
 class TooLong(ModelError):

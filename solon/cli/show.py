@@ -129,7 +129,8 @@ def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:
     shas = found["law"]["prompts"]
     for call in found["calls"]:
         name = call["template"].rsplit("@", 1)[0]
-        tokens = f"{call['input_tokens']}+{call['output_tokens']} tokens"
+        guess = " (estimated)" if call["estimated"] else ""
+        tokens = f"{call['input_tokens']}+{call['output_tokens']} tokens{guess}"
         cost = "cost unknown" if call["cost"] is None else f"{call['cost']:.6f}"
         node = branch.add(
             clean(

@@ -28,6 +28,8 @@ _NO_MODEL = re.compile(
 )
 _SHOWN = 300
 """Characters of a server's own words in an error."""
+_READ = 4000
+"""Characters of a refusal that are looked through for what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Complaint:
         code: its code or type of error; empty without one.
         parameter: the parameter that it complains of; empty without one.
         spoken: whether the body was an error in JSON, not just any text.
+        text: the beginning of the whole body, without the key: to look for words in, never shown.
     """
 
     status: int
@@ -73,6 +76,7 @@ class Complaint:
     code: str
     parameter: str
     spoken: bool
+    text: str = ""
 
     @classmethod
     def read(cls, status: int, body: bytes, server: Server) -> Complaint:
@@ -113,7 +117,14 @@ class Complaint:
             parameter = str(inner.get("param") or "")
         shown = server.without_key(" ".join(str(message).split()))
         shown = shown[:_SHOWN] + ("…" if len(shown) > _SHOWN else "")
-        return cls(status, shown, server.without_key(code), parameter, isinstance(inner, Mapping | str))
+        return cls(
+            status,
+            shown,
+            server.without_key(code),
+            parameter,
+            isinstance(inner, Mapping | str),
+            server.without_key(text[:_READ]),
+        )
 
     @property
     def no_model(self) -> bool:
@@ -131,6 +142,10 @@ class Complaint:
     def out_of_quota(self) -> bool:
         """Whether the quota is used up: a 429 that goes on however long one waits."""
         return self.code in ("insufficient_quota", "billing_hard_limit_reached")
+
+
+_OF_ONE_REQUEST = (400, 413, 415, 422)
+"""Statuses that may speak of what one request holds."""
 
 
 _ENDED = {
@@ -299,6 +314,7 @@ class Refusal(ModelRefused):
     def __init__(self, cause: str, *, complaint: Complaint, next_step: str = "") -> None:
         super().__init__(cause, next_step=next_step)
         self.complaint = complaint
+        self.systemic = complaint.status not in _OF_ONE_REQUEST or complaint.no_model
 
 
 def refused(complaint: Complaint, server: Server, served: list[str] | None = None) -> ModelError:
@@ -368,10 +384,12 @@ def unavailable(reason: str, server: Server, tries: int, *, unreachable: bool = 
         step = (
             "run `solon resume` later; fewer calls in flight (`concurrency`) or a longer `timeout` may help"
         )
-    return ModelUnavailable(
+    error = ModelUnavailable(
         server.without_key(f"no answer from {server.model} at {server.base_url}{many}: {reason}"),
         next_step=step,
     )
+    error.systemic = unreachable
+    return error
 
 
 def foreign(error: Exception, name: str) -> ModelError:
@@ -406,8 +424,10 @@ def foreign(error: Exception, name: str) -> ModelError:
     step = f"check the key in the environment and the model's name ({name})"
     if status not in (401, 403, 404):
         step = "check the model's settings and `options` in the configuration"
-    return ModelRefused(
-        f"{name} did not accept the request ({kind}, HTTP {status or '?'}): {words}", next_step=step
+    return Refusal(
+        f"{name} did not accept the request ({kind}, HTTP {status or '?'}): {words}",
+        complaint=Complaint(status, words, "", "", spoken=True, text=str(error)[:_READ]),
+        next_step=step,
     )
 
 

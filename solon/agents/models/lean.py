@@ -24,8 +24,9 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
 from solon.agents.models.answers import tool_calls
-from solon.agents.models.failures import finish_reason
+from solon.agents.models.failures import ending, finish_reason
 from solon.agents.models.scaffold import read_content, read_reasoning, split
+from solon.agents.models.tokens import read_usage
 from solon.sync import run_sync
 
 Turn = tuple[str, str]
@@ -59,18 +60,24 @@ class Completion:
     calls: str = field(default="", kw_only=True)
     reasoning: str = field(default="", kw_only=True)
 
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ended because it ran into `max_tokens`."""
+        return ending(self.finish_reason) == "cut"
+
 
 def completion_of(message: AIMessage) -> Completion:
     """A LangChain answer as a `Completion`."""
-    about, usage = message.response_metadata, message.usage_metadata
+    about = message.response_metadata
+    input_tokens, output_tokens = read_usage(message.usage_metadata)
     text, beside = read_content(message.content)
     told = read_reasoning(message.additional_kwargs)
     return Completion(
         text=text,
         reasoning="\n\n".join(dict.fromkeys(part for part in (told, beside) if part)),
         logprobs=about.get("logprobs"),
-        input_tokens=usage["input_tokens"] if usage else None,
-        output_tokens=usage["output_tokens"] if usage else None,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
         model=str(about.get("model_name") or about.get("model") or ""),
         finish_reason=finish_reason(about) or str(about.get("stop_reason") or about.get("stopReason") or ""),
         request_id=str(about.get("request_id") or about.get("id") or ""),

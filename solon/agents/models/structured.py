@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from pydantic import BaseModel
 from solon.agents.models.answers import find_answer
 from solon.agents.models.capabilities import Capabilities, foreign_names
 from solon.agents.models.failures import ending, foreign
+from solon.agents.models.features import Request, schema_in_words
 from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of, part_scaffold
 from solon.agents.models.logprobs import first_token
 from solon.agents.models.tokens import count_tokens, most_tokens
@@ -26,8 +26,6 @@ from solon.store.database.storable import storable
 
 _LONGEST_NAME = 256
 """Characters of a name that a server tells (model, request, end of the answer) which are kept."""
-_MOST_TOKENS = 10**9
-"""Tokens of one answer; no model has read or written more."""
 _SHOWN_AGAIN = 8_000
 """Characters of a bad answer that are sent back with the question after it."""
 REPAIRS = 2
@@ -42,16 +40,13 @@ class Reply(Completion):
         parsed: the validated object where a schema was asked for.
         attempts: asks made, repairs included.
         seconds: wall time of all asks.
+        estimated: whether the server did not tell all of the tokens, so that they are estimated.
     """
 
     parsed: BaseModel | None = None
     attempts: int = 1
     seconds: float = 0.0
-
-    @property
-    def cut(self) -> bool:
-        """Whether the answer ended because it ran into `max_tokens`."""
-        return ending(self.finish_reason) == "cut"
+    estimated: bool = False
 
 
 class UnusableOutput(BadOutput):
@@ -98,7 +93,7 @@ async def ask(
     parameters: dict[str, Any] = {"max_tokens": max_tokens}
     optional = {"temperature": temperature, "seed": seed, "top_p": top_p, "stop": stop}
     parameters |= {key: value for key, value in optional.items() if value is not None}
-    if logprobs and capabilities.logprobs:
+    if logprobs and capabilities.gives_logprobs:
         parameters |= {"logprobs": True, "top_logprobs": top_logprobs}
     prompt = list(turns)
     if schema is not None:
@@ -111,8 +106,8 @@ async def ask(
         check_fits(model, capabilities, prompt, max_tokens)
         if attempt > 1:
             await ask_leave()
-        answer = _plain(await _complete(model, prompt, parameters, role, heard))
-        tries.add(answer)
+        answer = _plain(await _complete(model, capabilities, prompt, parameters, role, heard))
+        _count(tries, answer, model, prompt, max_tokens)
         reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
         _check_ending(reply, max_tokens)
         if schema is None:
@@ -161,7 +156,12 @@ def _check_ending(reply: Reply, max_tokens: int) -> None:
 
 
 async def _complete(
-    model: BaseChatModel, prompt: list[Turn], given: dict[str, Any], role: str, heard: bool | None
+    model: BaseChatModel,
+    capabilities: Capabilities,
+    prompt: list[Turn],
+    given: dict[str, Any],
+    role: str,
+    heard: bool | None,
 ) -> Completion:
     """The boundary to chat models: whatever others than ours raise comes out as a `ModelError`, and a model's own
     scaffold ends here."""
@@ -169,34 +169,33 @@ async def _complete(
         return part_scaffold(await model.complete(prompt, role=role, heard=heard, **given))
     name = str(getattr(model, "model", None) or getattr(model, "model_name", None) or type(model).__name__)
     config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
-    try:
-        message = await model.ainvoke(
-            convert_to_messages(prompt), config, **foreign_names(model._llm_type, given)
-        )
-        answer = completion_of(message)
-    except SolonError:
-        raise
-    except Exception as error:
-        raise foreign(error, name) from error
-    return part_scaffold(answer)
+
+    async def post(request: Request) -> Completion:
+        named = {key: value for key, value in request.items() if key != "messages"}
+        try:
+            answer = await model.ainvoke(
+                convert_to_messages(request["messages"]), config, **foreign_names(model._llm_type, named)
+            )
+            return completion_of(answer)
+        except SolonError:
+            raise
+        except Exception as error:
+            raise foreign(error, name) from error
+
+    wire = [{"role": who, "content": text} for who, text in prompt]
+    return part_scaffold(await capabilities.dialect.send({"messages": wire, **given}, post))
 
 
 def _plain(answer: Completion) -> Completion:
-    """The answer with names that are short texts, counts that are counts and what can be read of its first token; of
-    what a server tells otherwise, nothing is known."""
+    """The answer with names that are short texts and what can be read of its first token; of what a server tells
+    otherwise, nothing is known."""
     return replace(
         answer,
         logprobs=first_token(answer.logprobs) if answer.logprobs else None,
-        input_tokens=_count(answer.input_tokens),
-        output_tokens=_count(answer.output_tokens),
         model=_name(answer.model),
         finish_reason=_name(answer.finish_reason),
         request_id=_name(answer.request_id),
     )
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
 
 
 def _name(value: object) -> str:
@@ -261,9 +260,7 @@ def _tighten(node: Any) -> Any:
 
 def describe_schema(turns: Sequence[Turn], schema: type[BaseModel]) -> list[Turn]:
     """The turns with the schema in words, for a model whose server does not enforce one."""
-    text = "Answer with one JSON object and nothing else. It must follow this JSON schema:\n" + json.dumps(
-        schema.model_json_schema(), separators=(",", ":")
-    )
+    text = schema_in_words(schema.model_json_schema())
     (role, first), *rest = turns
     if role == "system":
         return [("system", f"{first}\n\n{text}"), *rest]
@@ -284,7 +281,25 @@ def _reply(answer: Completion, attempt: int, tries: Tries, seconds: float) -> Re
         reasoning=answer.reasoning,
         attempts=attempt,
         seconds=seconds,
+        estimated=tries.estimated,
     )
+
+
+def _count(
+    tries: Tries, answer: Completion, model: BaseChatModel, prompt: Sequence[Turn], max_tokens: int
+) -> None:
+    """Add an answer's tokens: as the server tells them (a text of no tokens is not told), else estimated. An answer
+    that was cut has used up its room, whatever of it is shown."""
+    read, written = answer.input_tokens, answer.output_tokens
+    shown = answer.text + answer.calls + answer.reasoning
+    if written == 0 and shown:
+        written = None
+    estimated = read is None or written is None
+    if read is None:
+        read = count_tokens(model, convert_to_messages(list(prompt)))
+    if written is None:
+        written = max(count_tokens(model, shown), max_tokens if answer.cut else 0)
+    tries.add(read, written, estimated=estimated)
 
 
 def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[BaseModel | None, str]:

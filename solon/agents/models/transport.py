@@ -47,6 +47,8 @@ COMPLAINT_BYTES = 64 * 2**10
 LONGEST_WAIT = 120.0
 """Seconds. A server that wants a longer pause than this is taken for unavailable; the run can be resumed."""
 _OVERLOAD = {429, 503, 529}
+_NEVER_THERE = 501
+"""Not implemented: the same again however often one asks."""
 _BACKOFF = wait_random_exponential(multiplier=0.5, min=0.1, max=20.0)
 _PROXIES = (
     "http_proxy",
@@ -266,7 +268,7 @@ class Transport:
     async def _error(self, complaint: Complaint, response: aiohttp.ClientResponse) -> Exception:
         """The error for an answer that is none."""
         status = complaint.status
-        if (status == 429 and not complaint.out_of_quota) or status >= 500:
+        if (status == 429 and not complaint.out_of_quota) or (status >= 500 and status != _NEVER_THERE):
             return _Passing(
                 f"HTTP {status}{': ' + complaint.message if complaint.message else ''}",
                 retry_after=retry_after_seconds(response.headers),

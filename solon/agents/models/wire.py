@@ -27,6 +27,7 @@ from solon.agents.models.answers import tool_calls
 from solon.agents.models.failures import finish_reason
 from solon.agents.models.lean import Completion
 from solon.agents.models.scaffold import read_content, read_reasoning
+from solon.agents.models.tokens import read_count, read_usage
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ROLES: dict[type[BaseMessage], str] = {
@@ -89,14 +90,14 @@ def completion_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> C
         KeyError, TypeError, IndexError, ValueError: where the body is no chat completion.
     """
     choice = min(body["choices"], key=lambda c: c.get("index") or 0)
-    usage = _usage(body.get("usage"))
+    input_tokens, output_tokens = read_usage(body.get("usage"))
     text, reasoning = _read(choice["message"])
     return Completion(
         text=text,
         reasoning=reasoning,
         logprobs=choice.get("logprobs"),
-        input_tokens=usage["input_tokens"] if usage else None,
-        output_tokens=usage["output_tokens"] if usage else None,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
         model=body.get("model") or about["model_name"],
         finish_reason=finish_reason(choice),
         request_id=about["request_id"],
@@ -188,18 +189,21 @@ def _read(message: Mapping[str, Any]) -> tuple[str, str]:
     return text, "\n\n".join(part for part in (read_reasoning(message), beside) if part)
 
 
-def _usage(wire: Mapping[str, Any] | None) -> UsageMetadata | None:
-    if not wire or wire.get("prompt_tokens") is None:
+def _usage(wire: Any) -> UsageMetadata | None:
+    prompt, answer = read_usage(wire)
+    if prompt is None or answer is None:
         return None
-    prompt, answer = int(wire["prompt_tokens"]), int(wire.get("completion_tokens") or 0)
     usage = UsageMetadata(input_tokens=prompt, output_tokens=answer, total_tokens=prompt + answer)
-    cached = (wire.get("prompt_tokens_details") or {}).get("cached_tokens")
-    if cached:
-        usage["input_token_details"] = {"cache_read": int(cached)}
-    thought = (wire.get("completion_tokens_details") or {}).get("reasoning_tokens")
-    if thought:
-        usage["output_token_details"] = {"reasoning": int(thought)}
+    if cached := _detail(wire, "prompt_tokens_details", "cached_tokens"):
+        usage["input_token_details"] = {"cache_read": cached}
+    if thought := _detail(wire, "completion_tokens_details", "reasoning_tokens"):
+        usage["output_token_details"] = {"reasoning": thought}
     return usage
+
+
+def _detail(wire: Mapping[str, Any], kind: str, name: str) -> int | None:
+    details = wire.get(kind)
+    return read_count(details.get(name)) if isinstance(details, Mapping) else None
 
 
 def dump(payload: Mapping[str, Any]) -> bytes:

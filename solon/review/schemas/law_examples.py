@@ -385,6 +385,7 @@ LINEAGE: JsonDict = {
             "outcome": "ok",
             "input_tokens": 412,
             "output_tokens": 9,
+            "estimated": False,
             "cost": 0.0002,
             "seconds": 0.8,
             "error": None,

@@ -206,6 +206,7 @@ class CallRow(Wire):
     outcome: str
     input_tokens: int | None
     output_tokens: int | None
+    estimated: bool | None = Field(description="the provider did not tell the tokens; cost follows from them")
     cost: float | None
     seconds: float
     error: str | None = Field(description="what was wrong with an answer, or why there was none")

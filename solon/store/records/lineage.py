@@ -123,6 +123,7 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "reasoning_id",
             "input_tokens",
             "output_tokens",
+            "estimated",
             "cost",
             "seconds",
         ),

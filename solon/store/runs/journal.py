@@ -83,8 +83,8 @@ class Outcome:
         error: what went wrong, in words; empty where nothing did.
         logprobs: log probabilities that came with the answer, None without.
         finish_reason: why the model stopped, in the provider's word.
-        input_tokens: tokens of the prompt, None where the provider did not say.
-        output_tokens: tokens of the answer, None where the provider did not say.
+        input_tokens: tokens of the prompt, None where nothing is known of them.
+        output_tokens: tokens of the answer, None where nothing is known of them.
         attempts: requests sent for it.
         seconds: how long it took.
         request_id: the provider's id of the last request.
@@ -92,6 +92,7 @@ class Outcome:
         currency: currency of the price, None without one.
         reasoning: what the model wrote beside its answer; empty without any, and where the call was read from the
             journal.
+        estimated: the provider did not tell all of the tokens, and they are estimated.
         cached: it was read from the journal, not made just now.
         parsed: the answer read into its schema, where the call was made just now; it says no more than `text`.
     """
@@ -110,6 +111,7 @@ class Outcome:
     cost: float | None = None
     currency: str | None = None
     reasoning: str = ""
+    estimated: bool = False
     cached: bool = False
     parsed: Any = field(default=None, compare=False, repr=False)
 
@@ -252,6 +254,7 @@ class ItemJournal:
             "finish_reason": outcome.finish_reason,
             "input_tokens": outcome.input_tokens,
             "output_tokens": outcome.output_tokens,
+            "estimated": outcome.estimated,
             "cost": outcome.cost,
             "currency": outcome.currency,
             "attempts": outcome.attempts,

@@ -236,8 +236,10 @@ class Call(SQLModel, table=True):
         reasoning_id: text of what the model wrote beside its answer, None where there was nothing.
         logprobs: log probabilities that came with the answer; None where they were not asked for.
         finish_reason: why the model stopped, in the provider's word; None where it said nothing.
-        input_tokens: tokens of the prompt, None where the provider did not say.
-        output_tokens: tokens of the answer, None where the provider did not say.
+        input_tokens: tokens of the prompt, None where nothing is known of them.
+        output_tokens: tokens of the answer, None where nothing is known of them.
+        estimated: whether the provider did not tell all of the tokens, so that they are estimated; None in rows of
+            earlier versions, which estimated nothing.
         cost: what it cost in `currency`, None without a price.
         currency: currency of the price, None without one.
         attempts: requests sent for it; 0 for functions.
@@ -269,6 +271,7 @@ class Call(SQLModel, table=True):
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    estimated: bool | None = None
     cost: float | None = None
     currency: str | None = None
     attempts: int = 1
