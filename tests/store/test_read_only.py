@@ -43,7 +43,7 @@ except StoreError as error:
 
 @pytest.fixture
 def open_path() -> Iterator[Path]:
-    """A folder that every user may enter. pytest's own are closed, and again by each session that begins beside this."""
+    """A folder that every user may enter: the own ones of pytest are closed by each session that begins."""
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)
         yield Path(place)
