@@ -128,9 +128,10 @@ _NAMED = re.compile(
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 _MORE = re.compile(
     r"^\s*(?:add|additionally|also|analy[sz]e|answer|avoid|be|but|check|choose|classify|do|don't|describe|each|else|"
-    r"ensure|explain|extract|fill|find|follow|for|give|help|identify|if|include|it (?:is|would)|keep|limit|list|make|mention|"
-    r"note|otherwise|output|please|provide|rank|read|remember|rewrite|select|sort|summari[sz]e|show|state|the (?:answer|description|output|"
-    r"response|result|summary|task|title)|then|translate|try|use|whenever|write|yes or no|you|your)\b"
+    r"ensure|explain|extract|fill|find|follow|for|give|help|identify|if|include|it (?:is|would)|keep|limit|list|"
+    r"make|mention|note|otherwise|output|please|provide|rank|read|remember|rewrite|select|show|sort|state|"
+    r"summari[sz]e|the (?:answer|description|output|response|result|summary|task|title)|then|translate|try|use|"
+    r"whenever|write|yes or no|you|your)\b"
     r"|\b(?:should|must|include|needs? to|ha(?:s|ve) to)\b",
     re.IGNORECASE,
 )
