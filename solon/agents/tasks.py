@@ -30,7 +30,7 @@ def why_unfit(task: str, input: str, *, template: str, principles: Iterable[str]
         template: the text of the prompt that it was asked with, without what was filled in.
         principles: ids of the principles that its writer saw.
     """
-    if _repeats(task, template) or _recites(task, principles):
+    if _repeats(f"{task}\n{input}", template) or _recites(task, principles):
         return ECHO
     return DANGLING if not input and _is_dangling(task) else ""
 
@@ -123,7 +123,8 @@ _QUOTED = re.compile(
 _COUNTED = re.compile(r"(?:^|\s)\(?[A-Ha-h1-9][).]\s+\S|\d\s*(?:,|and|[-+*/=<>^])\s*-?\d|\w\s*=\s*\w")
 _LABEL = re.compile(rf"(?:^|[.!?\n])\s*(?:\w+ )?{_SHOWN}\s*:(?P<said>.*)", re.IGNORECASE | re.DOTALL)
 _NAMED = re.compile(
-    r"(?: (?!(?:in|into|as|to|for|from|with|of|and|or|by|on|at|about)\b)[a-zà-ÿ-]+)?(?: \([^()]*,| [A-Z]\w)"
+    r"(?: (?!(?:in|into|as|to|for|from|with|of|and|or|by|on|at|about)\b)[a-zà-ÿ-]+)?"
+    rf"(?: \([^()]*,| (?!(?:\w+ )?(?i:{_SHOWN})\b)[A-Z]\w)"
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 _MORE = re.compile(
