@@ -128,11 +128,11 @@ _NAMED = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 _MORE = re.compile(
-    r"^\s*(?:add|additionally|also|analy[sz]e|answer|avoid|be|but|check|choose|classify|do|don't|describe|each|else|"
-    r"ensure|explain|extract|fill|find|follow|for|give|help|identify|if|include|it (?:is|would)|keep|limit|list|"
+    r"^\s*(?:add|additionally|also|analy[sz]e|answer|assume|avoid|be|both|but|check|choose|classify|consider|do|don't|describe|each|else|"
+    r"ensure|explain|extract|fill|find|focus|follow|for|give|help|identify|if|include|it (?:is|would)|keep|limit|list|"
     r"make|mention|note|otherwise|output|please|provide|rank|read|remember|rewrite|select|show|sort|state|"
-    r"summari[sz]e|the (?:answer|description|output|response|result|summary|task|title)|then|translate|try|use|"
-    r"whenever|write|yes or no|you|your)\b"
+    r"summari[sz]e|the (?:answer|description|output|response|result|summary|task|title)|then|this time|translate|try|"
+    r"use|whenever|write|yes or no|you|your)\b"
     r"|\b(?:should|must|include|needs? to|ha(?:s|ve) to)\b",
     re.IGNORECASE,
 )

@@ -109,7 +109,9 @@ class ItemContext:
         """What agents see of the item where they look at this candidate. A request of its own stands in place of the
         seed's, to which the seed's input and reference belong."""
         task = self.own_task(candidate_id)
-        return replace(self.case, reference="", **task) if task["prompt"] else self.case
+        if not task["prompt"]:
+            return self.case
+        return replace(self.case, prompt=task["prompt"], input=task["input"], reference="")
 
     def remember_critique(self, candidate_id: str, worst: str, principles: Sequence[str] = ()) -> None:
         """Keep what a critic found, for what follows on the same way through the graph."""

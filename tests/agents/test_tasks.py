@@ -61,6 +61,7 @@ STANDING = [
 ]
 HANGING = [
     "Describe each of the following people.",
+    "Describe each of the following people. This time, the people are politicians.",
     "Describe each of the following people. The description should name their work.",
     "What is the relation between the given pairs?",
     "Give a subject line to the following email, in other words than the input:",
