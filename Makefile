@@ -17,7 +17,7 @@ SOLON_DATA ?= ../shared/data
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check lint types imports docs site lock clean replay
+.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check static lint types imports docs site lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-13s %s\n' "$$name" "$$about"; done
@@ -58,7 +58,9 @@ chromium:
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 && exit 0; fi; \
 	echo "browser tests skipped: no chromium here (Debian or Ubuntu: sudo apt-get install chromium)"
 
-check: lint types imports test ## everything a reviewer would check: format, lint, types, import directions, tests on both databases
+static: lint types imports ## format, lint, types, import directions
+
+check: static test ## everything a reviewer would check: `make static`, and the tests on both databases
 	@$(MAKE) --no-print-directory test-stores
 
 bench: $(VENV)/.dev ## measure speed against the bare calls (a table on standard error, JSON on the last line)

@@ -3,6 +3,7 @@
 SolonError
 ├── UsageError            the person who wrote the command, config or file must act (exit 2)
 │   ├── ConfigError         a key, type or value in solon.toml or the environment
+│   │   └── EngineError       what a model runs on is missing, or cannot start (exit 1)
 │   └── SeedError           a seed file that cannot be read at all (bad rows are reported, not raised)
 ├── ModelError            the provider of a model must act, or someone must reach it (exit 1)
 │   ├── ModelUnavailable    connection, timeout, 5xx or 429 after all retries
@@ -23,9 +24,16 @@ SolonError
 
 from __future__ import annotations
 
+import re
+
 
 class SolonError(Exception):
-    """Root of all errors raised by Solon: ``cause``, then what to do next."""
+    """Root of all errors raised by Solon: ``cause``, then what to do next.
+
+    Attributes:
+        exit_code: of a command that ends with it.
+        about: what a program may want to know besides, by the names of the command's JSON.
+    """
 
     exit_code = 1
 
@@ -33,6 +41,7 @@ class SolonError(Exception):
         super().__init__(cause)
         self.cause = cause
         self.next_step = next_step
+        self.about: dict[str, object] = {}
 
     def __str__(self) -> str:
         return f"{self.cause}\n  -> {self.next_step}" if self.next_step else self.cause
@@ -48,14 +57,28 @@ class ConfigError(UsageError):
     """A key, type or value in the configuration is wrong."""
 
 
+class EngineError(ConfigError):
+    """What a model runs on (a package, its weights, a device) is missing or cannot start: nobody was asked anything."""
+
+    exit_code = 1
+
+
 class SeedError(UsageError):
     """A seed file cannot be read at all."""
 
 
 class ModelError(SolonError):
-    """A call to a model failed for good."""
+    """A call to a model failed for good.
+
+    Attributes:
+        kind: a word for it, kept with the item.
+        systemic: whether every other call would fail alike, until somebody acts.
+        model: the model that was asked, as the configuration names it; empty where nobody was.
+    """
 
     kind = "model_error"
+    systemic = False
+    model = ""
 
 
 class ModelUnavailable(ModelError):
@@ -68,6 +91,7 @@ class ModelRefused(ModelError):
     """The server answered 4xx: wrong key, unknown model or a request that it does not accept."""
 
     kind = "refused"
+    systemic = True
 
 
 class TooLong(ModelError):
@@ -80,6 +104,10 @@ class BadOutput(ModelError):
     """The answer does not follow the asked schema, after bounded repair."""
 
     kind = "bad_output"
+
+
+CUT = "cut"
+"""Kind of a `BadOutput`: the answer's room was used up before the answer began."""
 
 
 class ReviewError(SolonError):
@@ -136,3 +164,21 @@ class ClaimLost(SolonError):
 
 class InternalError(SolonError):
     """An invariant of Solon is broken: please report it."""
+
+
+_LONGEST_NUMBER = 4300  # digits; Python converts no more
+
+
+def why_unreadable(error: Exception, text: str) -> str:
+    """Return why a parser gave a text up: its own words, or line and limit where one of Python's limits was passed."""
+    lines = text.splitlines() or [""]
+    if isinstance(error, RecursionError):
+        depth = [line.count("[") + line.count("{") for line in lines]
+        return (
+            f"line {depth.index(max(depth)) + 1}: it is nested deeper than can be read (some hundred levels)"
+        )
+    if "integer string conversion" in str(error):
+        long = re.compile(rf"\d[\d_]{{{_LONGEST_NUMBER},}}")
+        line = next((number for number, line in enumerate(lines, start=1) if long.search(line)), 1)
+        return f"line {line}: a number has more than {_LONGEST_NUMBER} digits"
+    return str(error) or type(error).__name__

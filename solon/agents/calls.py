@@ -21,7 +21,8 @@ from solon.config.sections import LimitsConfig, ModelConfig
 from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, TooLong
 from solon.prompts.library import Rendered
 from solon.store.database.ids import new_id
-from solon.store.database.store import Store, storable
+from solon.store.database.storable import storable
+from solon.store.database.store import Store
 from solon.store.runs import spending
 from solon.store.runs.journal import CallKey, ItemJournal, Outcome
 from solon.store.runs.runs import Spent
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from solon.agents.models.capabilities import Capabilities
+    from solon.agents.models.features import Limit
     from solon.agents.models.structured import Reply
     from solon.plugins import Plugin
 
@@ -68,6 +70,7 @@ class ModelPool:
         self._plugins = dict(plugins or {})
         self._loaded: dict[str, Plugin] = {}
         self._members: dict[str, Member] = {}
+        self._learned: dict[str, dict[str, Limit]] = {}
 
     def __getitem__(self, name: str) -> Member:
         if name not in self._members:
@@ -83,6 +86,9 @@ class ModelPool:
             check_host(self._config, name, chat, given=name in self._given)
             _let_watch_only(chat)
             known = getattr(chat, "capabilities", None) or capabilities_of(config)
+            if (dialect := getattr(chat, "dialect", None)) is not None:
+                known = replace(known, dialect=dialect)
+            known.dialect.limits = self._learned.get(name, known.dialect.limits)
             gate = asyncio.Semaphore(config.concurrency or known.default_concurrency)
             self._members[name] = Member(config, chat, known, gate)
         return self._members[name]
@@ -122,7 +128,8 @@ class ModelPool:
 
     async def aclose(self) -> None:
         """Close the connections of every model."""
-        for member in self._members.values():
+        for name, member in self._members.items():
+            self._learned[name] = member.capabilities.dialect.limits
             close = getattr(member.chat, "aclose", None)
             if close is not None:
                 await close()
@@ -197,6 +204,7 @@ class Account:
 
 
 MOST_SET_ASIDE = 64
+_LOGPROBS = frozenset({"logprobs"})
 
 
 @dataclass(slots=True)
@@ -210,13 +218,14 @@ class Meter:
         calls: requests sent, further tries included.
         finished: calls that came to an outcome.
         cached: calls that were answered from the journal.
-        input_tokens: tokens of prompts, as far as models told.
-        output_tokens: tokens of answers, as far as models told.
-        unknown_tokens: calls of which a model did not tell the tokens.
+        input_tokens: tokens of prompts.
+        output_tokens: tokens of answers.
+        unknown_tokens: calls of which a model did not tell the tokens; those above are estimated for them.
         cost: of all calls whose price is known.
         unknown_cost: calls whose cost is not known.
         stopping: why no further call is admitted, in words; empty while calls are.
         in_flight: calls that were admitted and have not ended.
+        answered: the models that have answered in this session.
         over: whether `land` was called: no further call is admitted.
         of_run: whether the limits are those of the run, over all its sessions and processes, or of this meter
             alone.
@@ -240,6 +249,7 @@ class Meter:
     over: bool = False
     of_run: bool = False
     account: Account | None = None
+    answered: set[str] = field(default_factory=set)
     _landed: asyncio.Event = field(default_factory=asyncio.Event)
     started: float = field(default_factory=time.monotonic)
 
@@ -340,7 +350,7 @@ class Meter:
 
     def add(self, outcome: Outcome) -> None:
         """Add the tokens and the cost of a call, whatever came of it."""
-        if outcome.input_tokens is None or outcome.output_tokens is None:
+        if outcome.estimated or outcome.input_tokens is None or outcome.output_tokens is None:
             self.unknown_tokens += 1
         self.input_tokens += outcome.input_tokens or 0
         self.output_tokens += outcome.output_tokens or 0
@@ -409,7 +419,7 @@ class Caller:
 
     def can_give_logprobs(self, model: str) -> bool:
         """Whether answers of this model can carry log probabilities."""
-        return self.pool[model].capabilities.logprobs
+        return self.pool[model].capabilities.gives_logprobs
 
     def voter(self, model: str) -> str:
         """The name under which a model votes: seats of one model are one voter."""
@@ -435,18 +445,24 @@ class Caller:
         async with member.gate:
             await self.journal.keep_claim()
             await self.meter.admit()
-            tries = Tries(self.meter.leave)
+            tries = Tries(self.meter.leave, needs=_LOGPROBS if ask.logprobs else frozenset())
             asked = OF_CALL.set(tries)
             try:
                 outcome = await self._make(ask, member, self.journal.call_id(key))
                 if (text := storable(outcome.text)) is not outcome.text:
                     # What is stored, so that a replay from the journal goes on with the very same text.
                     outcome = replace(outcome, text=text, parsed=None)
+                if outcome.reasoning:
+                    outcome = replace(outcome, reasoning=storable(outcome.reasoning))
                 if outcome.attempts:
                     outcome = replace(outcome, attempts=tries.sent)
+                if outcome.input_tokens:
+                    self.meter.answered.add(member.config.model)
                 self.meter.count(outcome)
                 self.journal.write(key, outcome)
             except BaseException as error:
+                if isinstance(error, ModelError):
+                    error.model = member.config.model
                 vain = _vain(tries, member.config, getattr(error, "kind", "broken_off"))
                 self.meter.add(vain)
                 self.journal.write_vain(key, vain)
@@ -510,9 +526,12 @@ class Caller:
             return outcome, None
         if outcome.parsed is not None:
             return outcome, outcome.parsed
-        from solon.agents.models.structured import first_json_object
+        from solon.agents.models.answers import find_answer
 
-        return outcome, ask.schema.model_validate(first_json_object(outcome.text))
+        parsed, problem = find_answer(outcome.text, ask.schema)
+        if parsed is None:  # kept by an earlier version, which read answers otherwise
+            outcome = replace(outcome, outcome=BadOutput.kind, error=problem)
+        return outcome, parsed
 
 
 def _without_words(error: ModelError, member: Member, call_id: str) -> ModelError:
@@ -521,7 +540,9 @@ def _without_words(error: ModelError, member: Member, call_id: str) -> ModelErro
     what = f"{error.kind}, HTTP {status}" if status else error.kind
     cause = f"{member.config.model}: call {call_id} failed ({what}); its words are withheld"
     plain: type[ModelError] = next(kind for kind in type(error).__mro__ if kind.__module__ == "solon.errors")
-    return plain(cause, next_step=error.next_step)
+    wordless = plain(cause, next_step=error.next_step)
+    wordless.systemic = error.systemic
+    return wordless
 
 
 def _key(ask: Ask, member: Member) -> CallKey:
@@ -549,6 +570,7 @@ def _key(ask: Ask, member: Member) -> CallKey:
 
 async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> Outcome:
     from solon.agents.models import structured
+    from solon.agents.models.features import Unsupported
 
     try:
         reply = await structured.ask(
@@ -567,6 +589,9 @@ async def _make(ask: Ask, member: Member, call_id: str, heard: bool | None) -> O
     except TooLong as error:
         failure = {"outcome": error.kind, "error": error.cause}
         return Outcome(call_id, "", **failure, input_tokens=0, output_tokens=0, attempts=0)  # type: ignore[arg-type]
+    except Unsupported as error:
+        refused = _vain(Tries(sent=int(error.sent)), member.config, "unsupported")
+        return replace(refused, call_id=call_id, error=error.cause)
     except BadOutput as error:
         last: Reply | None = getattr(error, "reply", None)
         if last is None:
@@ -590,13 +615,15 @@ def _outcome(
         parsed=parsed,
         outcome=kind,
         error=problem,
-        logprobs=_first_token(reply.logprobs),
+        logprobs=reply.logprobs,
         finish_reason=reply.finish_reason,
         input_tokens=reply.input_tokens,
         output_tokens=reply.output_tokens,
         attempts=reply.attempts,
         seconds=reply.seconds,
         request_id=reply.request_id,
+        reasoning=reply.reasoning,
+        estimated=reply.estimated,
         cost=_cost(config, reply.input_tokens, reply.output_tokens),
         currency=config.price.currency if config.price is not None else None,
     )
@@ -611,6 +638,7 @@ def _vain(tries: Tries, config: ModelConfig, kind: str) -> Outcome:
         input_tokens=tries.input_tokens,
         output_tokens=tries.output_tokens,
         attempts=tries.sent,
+        estimated=tries.estimated,
         cost=_cost(config, tries.input_tokens, tries.output_tokens),
         currency=config.price.currency if config.price is not None else None,
     )
@@ -620,15 +648,3 @@ def _cost(config: ModelConfig, input_tokens: int | None, output_tokens: int | No
     if config.price is None or input_tokens is None or output_tokens is None:
         return None
     return (input_tokens * config.price.input + output_tokens * config.price.output) / 1e6
-
-
-def _first_token(logprobs: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """The log probabilities of the first token alone, in which a verdict is read; the rest is not kept."""
-    if not logprobs:
-        return None
-    first = logprobs[0]
-    top = [
-        {"token": t["token"], "logprob": round(float(t["logprob"]), 5)}
-        for t in first.get("top_logprobs") or ()
-    ]
-    return [{"token": first["token"], "logprob": round(float(first["logprob"]), 5), "top_logprobs": top}]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
+from solon.agents.models.failures import ending
 from solon.agents.outputs import InstructionDraft
 from solon.agents.tasks import given_input
+from solon.errors import CUT
 from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
 
@@ -168,6 +170,6 @@ def _finish(case: Case, model: str, outcome: Outcome, text: str) -> Draft:
     problem = "" if outcome.ok else outcome.outcome
     if not problem and not text:
         problem = "empty"
-    if not problem and outcome.finish_reason in ("length", "max_tokens"):
-        problem = "cut"
+    if not problem and ending(outcome.finish_reason) == "cut":
+        problem = CUT
     return Draft(text, outcome, case.caller.voter(model), problem=problem)

@@ -2,7 +2,8 @@
 
 Where the model gives log probabilities, a verdict on a pair is the probability of the letter A against B in a
 single token; the consensus averages it over both orders. A single sampled verdict of a small model would
-mostly reflect the order in which it saw the answers.
+mostly reflect the order in which it saw the answers. Where less than half of the token's mass lies on the
+letters, or nothing of it can be read, the seat is asked in JSON instead.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ class Verdict:
         scores: by criterion of the rubric; None on a pair.
         rationale: the judge's reason in words; empty where it gave none.
         abstained: why there is no verdict (no_verdict, bad_output, too_long), else empty.
+        basis: what it was read from: `letter`, the first token's probabilities; `bound`, the same where the other
+            letter was not listed, so that `p` is the end nearest to even of what is possible; `json`, an answer in
+            JSON; `function`, a plug-in. Empty where it was recorded elsewhere or there is none.
     """
 
     judge: str
@@ -60,6 +64,7 @@ class Verdict:
     scores: dict[str, float] | None = None
     rationale: str = ""
     abstained: str = ""
+    basis: str = ""
 
     def vote(self) -> Vote:
         """The verdict as a vote, which is what the consensus counts."""
@@ -161,16 +166,21 @@ def _seat_name(seat: int, judge: JudgeConfig) -> str:
 
 
 def _from_logprobs(outcome: Outcome, order: str, verdict: Callable[..., Verdict]) -> Verdict | None:
-    from solon.agents.models.structured import verdict_probability
+    """The verdict in the first token; None where there is none in it, so that JSON is to be asked.
+
+    Of a label that was not listed only the most it can have is known. The verdict then takes the end of what is
+    possible that is nearest to even, so that the consensus never counts what was not seen as certainty.
+    """
+    from solon.agents.models.logprobs import label_shares
 
     if outcome.outcome == "too_long":
         return verdict(call=outcome, abstained=outcome.outcome)
-    probability = verdict_probability(outcome.logprobs) if outcome.ok else None
-    if probability is None:
+    found = label_shares(outcome.logprobs) if outcome.ok else None
+    if found is None:
         return None
-    p = probability["A"] if order == "AB" else probability["B"]
+    p = found.shares["A"] if order == "AB" else found.shares["B"]
     side = "tie" if p == 0.5 else "A" if p > 0.5 else "B"
-    return verdict(outcome=side, call=outcome, p=round(p, 6))
+    return verdict(outcome=side, call=outcome, p=round(p, 6), basis="bound" if found.bound else "letter")
 
 
 def _from_json(outcome: Outcome, parsed: object, order: str, verdict: Callable[..., Verdict]) -> Verdict:
@@ -179,7 +189,9 @@ def _from_json(outcome: Outcome, parsed: object, order: str, verdict: Callable[.
     side: str = parsed.verdict
     if order == "BA" and side != "tie":
         side = "B" if side == "A" else "A"
-    return verdict(outcome=side, call=outcome, confidence=parsed.confidence, rationale=parsed.rationale)
+    return verdict(
+        outcome=side, call=outcome, confidence=parsed.confidence, rationale=parsed.rationale, basis="json"
+    )
 
 
 def _from_opinion(
@@ -200,6 +212,7 @@ def _from_opinion(
         confidence=opinion.confidence,
         scores=opinion.scores,
         rationale=opinion.rationale,
+        basis="function",
     )
 
 
@@ -342,6 +355,7 @@ async def _score_once(
         call=outcome,
         scores=scores,
         rationale=str(answer_scores.get("rationale", "")),
+        basis="json",
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from solon.plugins import BadAnswer, Opinion, Plugin, read_draft, read_findings, read_opinion, to_json
-from solon.store.database.store import storable
+from solon.store.database.storable import storable
 from solon.store.runs.journal import CallKey, Outcome
 
 if TYPE_CHECKING:

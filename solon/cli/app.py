@@ -229,7 +229,9 @@ def _report(error: SolonError, arguments: list[str]) -> int:
     next_step = error.next_step or next(step for kind, step in _ELSE if isinstance(error, kind))
     typer.echo(f"  -> {clean(next_step)}", err=True)
     if "--json" in arguments:
-        print_json({"error": error.cause, "next_step": next_step, "exit_code": error.exit_code})
+        print_json(
+            {**error.about, "error": error.cause, "next_step": next_step, "exit_code": error.exit_code}
+        )
     return error.exit_code
 
 

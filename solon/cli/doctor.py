@@ -29,6 +29,12 @@ def doctor(
         bool,
         typer.Option("--repair", help="Bring in answers that led nowhere; set damaged checkpoints aside."),
     ] = False,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Send each model three small requests or a few more: what does it not take?"
+        ),
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask model servers.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -38,7 +44,7 @@ def doctor(
     """
     from solon.operations.doctor import examine
 
-    checks = examine(read_config(config, store), migrate=migrate, offline=offline, repair=repair)
+    checks = examine(read_config(config, store), migrate=migrate, offline=offline, repair=repair, probe=probe)
     broken = any(check.state == "broken" for check in checks)
     if json:
         print_json({"ok": not broken, "checks": [asdict(check) for check in checks]})

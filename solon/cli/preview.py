@@ -111,7 +111,8 @@ def print_preview(found: Preview) -> None:
     went = ", ".join(f"{number} {where}" for where, number in sorted(found.destinations().items()))
     out.print(f"{len(found.items)} of {found.seeds} seeds: {went}", style="bold")
     cost = "cost unknown (no price for a model)" if found.cost is None else f"cost {found.cost:.4f}"
-    out.print(f"  {found.calls_made} model calls made, {found.calls_reused} reused; {cost}")
+    guess = f" (usage not told for {found.usage_not_told} calls: estimated)" if found.usage_not_told else ""
+    out.print(f"  {found.calls_made} model calls made, {found.calls_reused} reused; {cost}{guess}")
     if found.bad_rows:
         out.print(f"  {found.bad_rows} rows of the file cannot be used; `solon run` names them")
     if found.whole:

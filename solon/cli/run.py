@@ -292,10 +292,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
     if summary.queued:
         counts.append(f"{summary.queued} not done yet")
     out.print(f"  {summary.items} items: {', '.join(counts)}")
-    cost = "cost unknown (no price for a model)" if summary.cost is None else f"cost {summary.cost:.4f}"
     out.print(
-        f"  {summary.model_calls} model calls, {summary.input_tokens} + {summary.output_tokens} tokens, {cost}, "
-        f"{spell_seconds(summary.seconds)} of work"
+        f"  {summary.model_calls} model calls, {summary.spell_spending()}, {spell_seconds(summary.seconds)} of work"
     )
     if summary.queue is not None:
         out.print(clean(f"  queue: {spell_queue(summary.queue)}"))

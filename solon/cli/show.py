@@ -91,6 +91,7 @@ def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:
     for verdict in found["verdicts"]:
         said = f"abstained ({verdict['abstained']})" if verdict["abstained"] else verdict["outcome"]
         p = f", p {verdict['p']:.2f}" if verdict["p"] is not None else ""
+        p += " (a bound)" if verdict["basis"] == "bound" else ""
         node = branch.add(
             clean(f"{verdict['seat']} [{verdict['judge']}] order {verdict['order'] or '-'}: {said}{p}")
         )
@@ -128,7 +129,8 @@ def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:
     shas = found["law"]["prompts"]
     for call in found["calls"]:
         name = call["template"].rsplit("@", 1)[0]
-        tokens = f"{call['input_tokens']}+{call['output_tokens']} tokens"
+        guess = " (estimated)" if call["estimated"] else ""
+        tokens = f"{call['input_tokens']}+{call['output_tokens']} tokens{guess}"
         cost = "cost unknown" if call["cost"] is None else f"{call['cost']:.6f}"
         node = branch.add(
             clean(
@@ -138,6 +140,8 @@ def _draw_calls(tree: Tree, found: dict[str, Any]) -> None:
         )
         if call.get("error"):
             node.add(shorten(call["error"], _TEXT))
+        if call.get("reasoning"):
+            node.add(f"reasoning: {shorten(call['reasoning'], _TEXT)}")
 
 
 def _channel(decision: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from solon.errors import ConfigError
+from solon.errors import ConfigError, why_unreadable
 
 
 def read_layers(
@@ -90,10 +90,12 @@ def without_secrets(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
+    text = ""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"{file} cannot be read as TOML: {error}") from None
+        text = file.read_text(encoding="utf-8")
+        return tomllib.loads(text)
+    except (ValueError, RecursionError, OSError) as error:
+        raise ConfigError(f"{file} cannot be read as TOML: {why_unreadable(error, text)}") from None
 
 
 def _environment(roots: Collection[str]) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _environment(roots: Collection[str]) -> dict[str, Any]:
 def _plain(value: str) -> Any:
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -81,10 +81,13 @@ class Consensus:
             while nothing is calibrated.
         signals: what else the votes tell, by name, see ``judge_item``.
         votes: number of votes by outcome, with ``tie`` and ``abstain``.
-        split: True where two voters, or two orders of one voter, point to different outcomes.
+        split: True where any two votes differ, whether of two seats, two orders or two samples; a tie is an
+            answer of its own, an abstention is none. Seats of one model are one voter in the posterior, and yet
+            may be of two minds.
         judges: seats of the panel that voted.
         swapped: those of them that saw the answers in both orders.
         turned: those of them that changed sides with the order.
+        wavering: those of them that answered differently when asked the same again.
     """
 
     posterior: dict[str, float]
@@ -97,6 +100,7 @@ class Consensus:
     judges: int = 0
     swapped: int = 0
     turned: int = 0
+    wavering: int = 0
 
 
 def channel_of(judge: str, seat: str, order: str) -> str:
@@ -219,7 +223,7 @@ def judge_item(
     if against:
         signals["critic_against"] = critic_against(against, outcomes[order[0]])
     signals["model_change"] = _model_change(voters, posterior)
-    judges, swapped, turned = _count_seats(heard.samples)
+    judges, swapped, turned, wavering = _count_seats(heard.samples)
     return Consensus(
         posterior=dict(zip(outcomes, posterior, strict=True)),
         best=outcomes[order[0]],
@@ -227,22 +231,28 @@ def judge_item(
         confidence=model.calibration.apply(top, signals),
         signals=signals,
         votes=heard.votes,
-        split=split,
+        split=split or sum(n > 0 for answer, n in heard.votes.items() if answer != ABSTAIN) > 1,
         judges=judges,
         swapped=swapped,
         turned=turned,
+        wavering=wavering,
     )
 
 
-def _count_seats(samples: Mapping[tuple[str, str, str], list[list[float]]]) -> tuple[int, int, int]:
-    """Seats of the panel that voted, those asked in both orders, and those of them that changed sides."""
+def _count_seats(samples: Mapping[tuple[str, str, str], list[list[float]]]) -> tuple[int, int, int, int]:
+    """Seats of the panel that voted, those asked in both orders, those of these that changed sides, and those whose
+    samples differ."""
     sides: dict[tuple[str, str], list[int]] = {}
+    wavering: set[tuple[str, str]] = set()
     for (judge, seat, _), shares in samples.items():
+        if len(shares) > 1 and len({_side(share) for share in shares}) > 1:
+            wavering.add((judge, seat))
         sides.setdefault((judge, seat), []).append(
             _side([sum(column) for column in zip(*shares, strict=True)])
         )
     swapped = [seen for seen in sides.values() if len(seen) > 1]
-    return len(sides), len(swapped), sum(len(set(seen) - {-1}) > 1 for seen in swapped)
+    turned = sum(len(set(seen) - {-1}) > 1 for seen in swapped)
+    return len(sides), len(swapped), turned, len(wavering)
 
 
 def critic_against(against: Mapping[str, float], best: str) -> float:

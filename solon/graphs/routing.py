@@ -128,7 +128,8 @@ def _confident(
 ) -> tuple[str, bool, tuple[dict[str, Any], ...]]:
     """The rule that decides, whether it accepts, and its figures."""
     if routing.policy == "disagreement":
-        return "disagreement", not consensus.split, ()
+        chosen = consensus.signals.get("n_cast", 0) > 0  # a panel of ties is of one mind and picks nothing
+        return "disagreement", chosen and not consensus.split, ()
     if routing.policy in ("pilot", "certified") and standing.threshold is not None:
         confident = consensus.confidence >= standing.threshold
         never = standing.threshold == NEVER
@@ -151,12 +152,11 @@ def _count(noun: str, number: int) -> str:
     return noun if number == 1 else f"{_COUNTS.get(number, number)} {noun}s" if number else f"{noun}s"
 
 
-def _who_turned(turned: int, swapped: int) -> str:
-    if not turned:
-        return "taken together the judges"
-    if turned < swapped:
-        return f"{_COUNTS.get(turned, turned)} of the {_count('judge', swapped)}"
-    return "both judges" if swapped == 2 else f"the {_count('judge', swapped)}"
+def _who(some: int, asked: int) -> str:
+    """`one of the two judges`, `both judges`, `the judge`."""
+    if some < asked:
+        return f"{_COUNTS.get(some, some)} of the {_count('judge', asked)}"
+    return "both judges" if asked == 2 else f"the {_count('judge', asked)}"
 
 
 def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
@@ -169,8 +169,9 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
         return [{"code": "no_verdict", "text": "no judge gave a verdict"}]
     sides = ", ".join(f"{n} for {side}" for side, n in cast.items())
     judges = _count("judge", consensus.judges)
-    if consensus.split or len(cast) > 1:  # two personas of one model are one voter, and yet of two minds
-        steady = "; each is steady under a swap" if consensus.swapped and not consensus.turned else ""
+    if consensus.split:
+        kept = consensus.swapped == consensus.judges and not consensus.turned and not consensus.wavering
+        steady = "; each is steady under a swap" if kept and consensus.judges > 1 else ""
         told = "does not keep to one side" if consensus.judges == 1 else "disagree"
         reasons.append({"code": "split", "text": f"the {judges} {told} ({sides}){steady}"})
     else:
@@ -184,12 +185,12 @@ def explain(consensus: Consensus, threshold: float) -> list[dict[str, Any]]:
             "limit": threshold,
         }
     )
-    share = signals.get("flips", 0.0)
-    if consensus.turned or share > 0:
-        text = (
-            f"{_who_turned(consensus.turned, consensus.swapped)} changed sides when the answers were swapped"
-        )
-        reasons.append({"code": "flips", "text": text, "value": share})
+    if consensus.turned:
+        text = f"{_who(consensus.turned, consensus.swapped)} changed sides when the answers were swapped"
+        reasons.append({"code": "flips", "text": text, "value": signals.get("flips", 0.0)})
+    if consensus.wavering:
+        text = f"{_who(consensus.wavering, consensus.judges)} answered differently when asked again"
+        reasons.append({"code": "samples", "text": text, "value": consensus.wavering})
     if signals.get("critic_against", 0.0) > 0:
         held = signals["critic_against"]
         told = f"the critic holds more against {consensus.best} than against the rest"

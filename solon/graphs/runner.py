@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from solon.agents.calls import Account, Meter, ModelPool
 from solon.config import Config
-from solon.errors import ClaimLost, LimitReached, ModelError, ModelRefused, SolonError, StoreError
+from solon.errors import (
+    ClaimLost,
+    ConfigError,
+    InternalError,
+    LimitReached,
+    ModelError,
+    SolonError,
+    StoreError,
+)
 from solon.graphs.contexts import Contexts
 from solon.graphs.garbage import collecting_seldom
 from solon.graphs.recipe import Recipe
@@ -29,7 +37,7 @@ from solon.store.runs import holds
 from solon.store.runs import items as item_store
 from solon.store.runs.items import ItemRow
 from solon.store.runs.run_row import RunRow
-from solon.store.runs.runs import add_active_seconds
+from solon.store.runs.runs import add_active_seconds, has_answered
 from solon.tracing import Tracing, make_tracing
 
 if TYPE_CHECKING:
@@ -84,6 +92,7 @@ class Runner:
         self._on_progress, self._watcher = on_progress, Observer("on_progress")
         self._left = limit
         self._failures = 0
+        self._doubtful: list[tuple[ItemRow, ModelError]] = []
         self._undelivered: set[str] = set()
         self._fatal: SolonError | None = None
 
@@ -99,6 +108,7 @@ class Runner:
             LimitReached: a limit or `stop` ended it; everything can be resumed.
             ClaimLost: another process took items over while this one was paused; what it still held is done.
             ModelError: no model answers; its items are parked or queued and can be resumed.
+            ConfigError: a model cannot be made, or its engine cannot start; every item stays queued.
             StoreError: the store cannot be written; what was committed is intact.
         """
         recipe = self._recipe
@@ -208,6 +218,7 @@ class Runner:
             for _ in workers:
                 await queue.put(None)
             await asyncio.gather(*workers)
+            await self._settle_doubtful()
 
     async def _feed(self, queue: asyncio.Queue[ItemRow | None], size: int) -> None:
         """Claim in batches: a batch costs one transaction, and a crash leaves few items behind.
@@ -270,20 +281,56 @@ class Runner:
             self._lose(lost)
         except ModelError as error:
             self._remember(error)
-            await self._set(item, "parked", reason=f"{error.kind}: {error.cause}")
+            if not self._is_blameless(error):
+                await self._park(item, error)
+            elif self._fatal is not None:
+                await self._set(item, "queued")
+            else:
+                self._doubtful.append((item, error))
+        except ConfigError as error:  # an engine that cannot start, starts for no item
+            self._fatal = self._fatal or error
+            await self._set(item, "queued")
         except StoreError as error:
             self._fatal = self._fatal or error
+        except InternalError as error:
+            await self._set(item, "parked", reason=_unforeseen(error.cause))
         except SolonError as error:
             await self._set(item, "failed", reason=error.cause)
         except Exception as error:
-            await self._set(item, "failed", reason=f"internal error: {self._spell(error)}"[:500])
+            # Whatever it is may be mended, here or there: the item is kept, and what was paid for it with it.
+            await self._set(item, "parked", reason=_unforeseen(self._spell(error)))
 
     def _remember(self, error: ModelError) -> None:
         """Stop the run where nothing works: a wrong key or a dead server would otherwise park every item."""
         self._failures += 1
-        nothing_worked = self.meter.finished == 0
-        if (isinstance(error, ModelRefused) and nothing_worked) or self._failures >= GIVE_UP_AFTER:
+        never = error.systemic and error.model not in self.meter.answered
+        if never or self._failures >= GIVE_UP_AFTER:
             self._fatal = self._fatal or error
+
+    def _is_blameless(self, error: ModelError) -> bool:
+        """Whether an item has nothing to do with its failure, since the model has answered nobody: in this session
+        where every call would fail alike, else in the whole run."""
+        if error.model in self.meter.answered:
+            return False
+        if error.systemic:
+            return True
+        with self.store.connect() as connection:
+            return not has_answered(connection, self.run.id, error.model)
+
+    async def _settle_doubtful(self) -> None:
+        """Items that failed before their model had answered anybody: parked if it has by now; else it is the model
+        that fails, they stay queued, and the run has failed."""
+        for item, error in self._doubtful:
+            if not self._is_blameless(error):
+                await self._park(item, error)
+                continue
+            if not self.meter.stopping:
+                self._fatal = self._fatal or error
+            await self._set(item, "queued")
+        self._doubtful.clear()
+
+    async def _park(self, item: ItemRow, error: ModelError) -> None:
+        await self._set(item, "parked", reason=f"{error.kind}: {error.cause}")
 
     async def _deliver_all(self, size: int) -> None:
         """Resume every thread that has a decision waiting in the outbox."""
@@ -319,7 +366,10 @@ class Runner:
             return
         except ModelError as error:
             self._remember(error)
-            problem = error.cause
+            problem, stopped = error.cause, self._fatal is not None and self._is_blameless(error)
+        except ConfigError as error:
+            self._fatal = self._fatal or error
+            problem, stopped = error.cause, True
         except StoreError as error:
             self._fatal = self._fatal or error
             return
@@ -389,3 +439,8 @@ class Runner:
         if not self.progress.move(source, target, number):
             self._count()  # other hands were at work: another process, a decision, an erasure
         on_progress(self.progress)
+
+
+def _unforeseen(words: str) -> str:
+    """The reason of an item that was parked by what nobody foresaw, with the next step."""
+    return f"unforeseen: {words[:400]}; `solon resume` tries it again; please report it if it stays"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from solon.errors import UsageError
+from solon.errors import UsageError, why_unreadable
 from solon.law.documents import (
     Block,
     Change,
@@ -141,10 +141,10 @@ def parse_amendment(text: str, *, source: str = "the amendment") -> AmendmentFil
         if not isinstance(content, dict):
             raise UsageError(f"{source}: holds a {type(content).__name__}, not keys and values")
         return AmendmentFile.model_validate(content)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"{source} is not YAML that can be read: {error}") from None
     except ValidationError as error:
         raise UsageError(_explain(error, source), next_step="mend the key and read the file again") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise UsageError(f"{source} is not YAML that can be read: {why_unreadable(error, text)}") from None
 
 
 def is_amendment(text: str) -> bool:

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from solon.display.notebook import card, table
-from solon.errors import UsageError
+from solon.errors import UsageError, why_unreadable
 from solon.law.yaml_text import Dumper, Loader
 
 MAX_BYTES = 1_000_000
@@ -393,7 +393,7 @@ def _validate(model: type[D], text: str, source: str) -> D:
     try:
         content = yaml.load(text, Loader=Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        cause = f"{source} is not YAML that can be read: {error}"
+        cause = f"{source} is not YAML that can be read: {why_unreadable(error, text)}"
         raise UsageError(cause, next_step="mend that line") from None
     if not isinstance(content, dict):
         raise UsageError(f"{source}: holds a {type(content).__name__}, not keys and values")

@@ -8,18 +8,19 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from solon.config import Config
 from solon.config.sections import ModelConfig
-from solon.errors import SolonError
+from solon.errors import ModelError, SolonError
 from solon.extras import EXTRAS, absent_extras
 
 if TYPE_CHECKING:
+    from solon.agents.calls import Member
     from solon.store.database.store import Store
 
 State = Literal["ok", "note", "broken"]
@@ -56,12 +57,18 @@ class Check:
 
 
 def examine(
-    config: Config, *, migrate: bool = False, offline: bool = False, repair: bool = False
+    config: Config,
+    *,
+    migrate: bool = False,
+    offline: bool = False,
+    repair: bool = False,
+    probe: bool = False,
 ) -> list[Check]:
     """Every check, in the order in which a newcomer would meet the problems.
 
     Args:
         repair: bring in what led nowhere: items that contradict their reviews or answers, and damaged checkpoints.
+        probe: ask each model a few small questions, to find what it does not take before a run does.
     """
     return [
         *_guarded("python", check_python),
@@ -71,6 +78,7 @@ def examine(
         *_guarded("store", lambda: check_store(config.store, migrate=migrate, repair=repair)),
         *_guarded("disk", lambda: check_disk(config.store)),
         *check_models(config, offline=offline),
+        *(check_features(config) if probe else ()),
     ]
 
 
@@ -357,3 +365,78 @@ async def _ask_server(label: str, model: ModelConfig, base_url: str, key: str) -
             f"it has: {', '.join(names[:8])}",
         )
     return Check(label, "ok", f"{model.model}: {base_url} answers")
+
+
+def check_features(config: Config) -> list[Check]:
+    """What does the server of each model not take of what a run sends? Asks a few questions, which cost tokens."""
+    from solon.agents.hosts import IN_PROCESS
+
+    checks = []
+    for name, model in config.models.items():
+        if model.provider not in IN_PROCESS:
+            checks += _guarded(f"model {name}", lambda name=name: iter(asyncio.run(_probe(config, name))))  # type: ignore[misc]
+    return checks
+
+
+async def _probe(config: Config, name: str) -> list[Check]:
+    from solon.agents.calls import ModelPool
+    from solon.agents.models.features import FEATURES, tell
+
+    pool, label = ModelPool(config), f"model {name}"
+    try:
+        member = pool[name]
+        before = dict(member.capabilities.dialect.limits)
+        checks = [check async for check in _ask_probes(label, member)]
+        for feature in FEATURES:
+            limit = member.capabilities.dialect.limits.get(feature.name)
+            if limit is not None and limit != before.get(feature.name):
+                step = f"nothing must be done; `{feature.key}` of this model spares the refused request"
+                told = f"{member.config.model} {tell(feature.name, limit)}"
+                checks.append(
+                    Check(label, "note", told, step if "=" in feature.key else "nothing must be done")
+                )
+    finally:
+        await pool.aclose()
+    return checks or [Check(label, "ok", f"{member.config.model} takes all that a run sends")]
+
+
+async def _ask_probes(label: str, member: Member) -> AsyncIterator[Check]:
+    """One question as each role asks it: a draft, a letter, JSON."""
+    from solon.agents.models.structured import UnusableOutput, ask
+    from solon.agents.outputs import PairVerdict
+
+    can, told_usage = member.capabilities, True
+    probes: list[dict[str, Any]] = [
+        {"max_tokens": 16, "temperature": 0.7, "top_p": member.config.top_p or 0.95, "stop": ["\n\n\n"]},
+        {"max_tokens": 1, "temperature": 0.0, "logprobs": True},
+        {"max_tokens": 200, "temperature": 0.0, "schema": PairVerdict},
+    ]
+    for probe in probes:
+        if (probe.get("logprobs") and not can.logprobs) or (probe.get("schema") and not can.json_schema):
+            continue
+        try:
+            reply = await ask(member.chat, can, _QUESTION, seed=1, repairs=0, role="doctor", **probe)
+        except UnusableOutput as error:
+            reply = error.reply
+            yield Check(
+                label, "note", error.cause, "`json_schema = false` of this model tells it the schema in words"
+            )
+        except ModelError as error:
+            yield Check(label, "broken", error.cause, error.next_step)
+            if error.systemic:
+                return
+            continue
+        if probe.get("logprobs") and can.gives_logprobs and not reply.logprobs:
+            told = "it takes the wish for logprobs and gives none; judges are asked in JSON"
+            yield Check(label, "note", told, "`logprobs = false` of this model spares the first question")
+        told_usage = told_usage and not reply.estimated
+    if not told_usage:
+        yield Check(
+            label, "note", "it does not tell the tokens of its answers", "they are estimated, rather too high"
+        )
+
+
+_QUESTION = [
+    ("system", "Answer briefly. Where a verdict is asked for, it is A, B or tie."),
+    ("user", "Which is the capital of France? A: Paris. B: Rome."),
+]

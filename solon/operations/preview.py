@@ -118,6 +118,7 @@ class Preview:
         stopped_because: the limit that ended it; None where it came to its end.
         against: the same seeds in an earlier run, where one was given.
         notes: what to know of the models that acted, such as that one of them was the built-in one.
+        usage_not_told: calls whose tokens the server did not tell, so that cost and tokens are estimated.
     """
 
     recipe: str
@@ -133,6 +134,7 @@ class Preview:
     stopped_because: str | None = None
     against: Comparison | None = None
     notes: tuple[str, ...] = ()
+    usage_not_told: int = 0
 
     def destinations(self) -> dict[str, int]:
         """How many of the sample went where."""
@@ -256,6 +258,7 @@ async def apreview(
                 stopped_because=stopped,
                 against=_compare(home, against, scratch, run) if against else None,
                 notes=config.notes() if scratch.recipe(recipe).has_panel else (),
+                usage_not_told=meter.unknown_tokens,
             )
 
 

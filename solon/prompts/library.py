@@ -10,7 +10,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Mapping
+import threading
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -18,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateRuntimeError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from solon.errors import ConfigError
+from solon.errors import ConfigError, why_unreadable
+from solon.law.yaml_text import Loader
 
 _KEPT = 256
 """Filled-in parts that each template keeps; some items are under way at a time."""
@@ -70,8 +73,12 @@ class Part:
 
     def _fill(self, given: tuple[tuple[str, Any], ...]) -> str:
         # As `Template.render` does it, without laying the environment's globals together anew each time.
+        _COUNT.steps = 0
         context = self._template.new_context(_GLOBALS | dict(given), shared=True)
-        return "".join(self._template.root_render_func(context)).strip()
+        try:
+            return "".join(self._template.root_render_func(context)).strip()
+        except Exception:
+            _ENVIRONMENT.handle_exception()  # raises it again, with the lines of the template
 
 
 @dataclass(frozen=True)
@@ -119,8 +126,9 @@ class Prompt:
         try:
             system = self.system.render({**values, "mark": mark})
             user = self.user.render({**values, "mark": mark})
-        except TemplateError as error:
-            raise ConfigError(f"prompt {self.name}: {error}", next_step="see `solon prompts check`") from None
+        except Exception as error:  # a template may divide by zero, or nest itself
+            told = f"prompt {self.name}: {_line_of(error)}{error}"
+            raise ConfigError(told, next_step="see `solon prompts check`") from None
         return Rendered(system, user, f"{self.name}@{self.version}")
 
 
@@ -137,10 +145,58 @@ def fence(value: str, label: str, mark: str) -> str:
     return f"[{label} {mark}]\n{inside}\n[end of {label} {mark}]"
 
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
-)
+_MOST_STEPS = 100_000
+_LONGEST_PRODUCT = 1_000_000
+_LARGEST_IN_POWER = 100
+_COUNT = threading.local()
+
+
+def _step() -> None:
+    _COUNT.steps += 1
+    if _COUNT.steps > _MOST_STEPS:
+        raise TemplateRuntimeError(f"its loops and calls take more than {_MOST_STEPS} steps")
+
+
+def _counted(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        _step()
+        yield value
+
+
+class _Bounded(ImmutableSandboxedEnvironment):
+    """A sandbox in which each round of a loop and each call is a step, and steps and products are bounded."""
+
+    intercepted_binops = frozenset(["*", "**"])
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        for loop in list(tree.find_all(nodes.For)):
+            loop.iter = nodes.Filter(loop.iter, "counted", [], [], None, None, lineno=loop.lineno)
+        return tree
+
+    def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Count a call as a step."""
+        _step()
+        return super().call(context, function, *args, **kwargs)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Refuse a power or product that is larger, or longer, than any prompt needs."""
+        one, other = (len(side) if hasattr(side, "__len__") else abs(side) for side in (left, right))
+        if one * other > _LONGEST_PRODUCT or (operator == "**" and max(one, other) > _LARGEST_IN_POWER):
+            raise TemplateRuntimeError(f"what `{operator}` makes of {one} and {other} is too large")
+        return super().call_binop(context, operator, left, right)
+
+
+def _line_of(error: Exception) -> str:
+    """`line 3: `, the line of a template's part that failed; empty where unknown."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else None)
+    return f"line {line} of its part: " if line else ""
+
+
+_ENVIRONMENT = _Bounded(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.filters["fence"] = fence
+_ENVIRONMENT.filters["counted"] = _counted
 _GLOBALS = dict(_ENVIRONMENT.globals)
 
 
@@ -221,9 +277,10 @@ class PromptLibrary:
     def _add(self, place: str, source: str) -> Prompt:
         try:
             prompt = _parse(source)
-        except (ValueError, KeyError, TypeError, yaml.YAMLError, TemplateError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError, TemplateError) as error:
             raise ConfigError(
-                f"prompt {place}: {error}", next_step="compare it with `solon prompts show`"
+                f"prompt {place}: {_line_of(error)}{why_unreadable(error, source)}",
+                next_step="compare it with `solon prompts show`",
             ) from None
         self._prompts[prompt.name] = prompt
         return prompt
@@ -265,7 +322,7 @@ def _parse(source: str) -> Prompt:
     if not source.startswith("---\n"):
         raise ValueError("it does not begin with front matter (---)")
     front, body = source[4:].split("\n---\n", 1)
-    head = yaml.load(front, Loader=_Loader)
+    head = yaml.load(front, Loader=Loader if "*" in front else _Loader)  # a few aliases expand to gigabytes
     pieces = _PARTS.split(body)
     parts = dict(zip(pieces[1::2], pieces[2::2], strict=True))
     if set(parts) != {"system", "user"}:

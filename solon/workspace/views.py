@@ -49,6 +49,7 @@ class RunSummary:
         carried: decisions taken over from earlier runs without asking anyone again.
         model_calls: that were sent.
         input_tokens, output_tokens, tokens: of these calls; `tokens` is both.
+        usage_not_told: calls whose tokens the server did not tell: they are estimated, and the cost with them.
         cost: of these calls, in the currency of the prices; None where a price is unknown.
         seconds: the time spent working on the run, over all sessions.
         stopped_because: what ended the last session early; None where nothing did.
@@ -98,6 +99,7 @@ class RunSummary:
     notes: tuple[str, ...] = ()
     forgotten: int = 0
     queue: dict[str, Any] | None = None
+    usage_not_told: int = 0
 
     def to_json(self) -> str:
         """The fields as one JSON object."""
@@ -111,6 +113,19 @@ class RunSummary:
         spelt = ", ".join(f"{getattr(self, state)} {state.replace('_', ' ')}" for state in states)
         return f"{spelt}, {self.forgotten} forgotten" if self.forgotten else spelt
 
+    def spell_spending(self) -> str:
+        """Tokens and cost in words; what the servers did not tell is said to be estimated."""
+        tokens = f"{self.input_tokens} + {self.output_tokens} tokens"
+        if not self.usage_not_told:
+            return (
+                f"{tokens}, "
+                f"{'cost unknown (no price for a model)' if self.cost is None else f'cost {self.cost:.4f}'}"
+            )
+        cost = (
+            "unknown (a model has no [models.*.price])" if self.cost is None else f"{self.cost:.4f} by that"
+        )
+        return f"{tokens} (usage not told for {self.usage_not_told} calls: estimated, rather too high), cost {cost}"
+
     def _repr_html_(self) -> str:
         facts = {
             f"{self.items} items": self._spell_states(),
@@ -118,8 +133,7 @@ class RunSummary:
             "provisional": self.provisional or None,
             "carried over": self.carried or None,
             "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
-            "calls": f"{self.model_calls} model calls, {self.input_tokens} + {self.output_tokens} tokens, "
-            f"{'cost unknown' if self.cost is None else f'cost {self.cost:.4f}'}, {self.seconds:.1f} s of work",
+            "calls": f"{self.model_calls} model calls, {self.spell_spending()}, {self.seconds:.1f} s of work",
             "queue": self.queue and spell_queue(self.queue),
             "decisions to apply": self.decisions_to_apply or None,
             "not applied": self.worker and self.worker["why"],
@@ -360,6 +374,7 @@ def summarize(
         more_decisions=stopping and {"stop": stopping["stop"], "why": stopping["why"]},
         notes=tuple(notes),
         queue=queue,
+        usage_not_told=used.unknown_tokens,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +14,7 @@ from solon.config import Config, load_config, parse_config
 from solon.config.pinned import check_prices, config_of_run, list_differences
 from solon.display.notebook import Listing
 from solon.display.progress import shown
-from solon.errors import LimitReached, ModelError, UsageError
+from solon.errors import ConfigError, LimitReached, ModelError, UsageError
 from solon.formats.seed_files import BadRow
 from solon.formats.seed_rows import SeedRow
 from solon.formats.seeds import write_bad_rows
@@ -361,7 +361,13 @@ class Workspace:
     ) -> RunSummary:
         from solon.store.runs import runs
 
-        stopped = await self._drive(self.make_runner(run, on_progress=on_progress), on_runner)
+        try:
+            stopped = await self._drive(self.make_runner(run, on_progress=on_progress), on_runner)
+        except (ModelError, ConfigError) as error:
+            with self.store.transaction() as connection:
+                runs.set_run(connection, run.id, status="stopped", stopped_because=error.cause)
+            error.about = asdict(self.summarize(run.id))
+            raise
         summary = self.summarize(run.id)
         if summary.queued and stopped is None:
             stopped = f"another process is at work on {summary.queued} items"

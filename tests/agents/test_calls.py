@@ -8,7 +8,7 @@ import pytest
 
 from solon.agents.calls import Meter
 from solon.errors import LimitReached
-from solon.store.database.store import storable
+from solon.store.database.storable import storable
 from solon.store.runs.journal import Outcome
 
 

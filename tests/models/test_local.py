@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from solon.agents.models.capabilities import Capabilities, capabilities_of
 from solon.agents.models.factory import make_chat_model
 from solon.agents.models.local import LocalChat, stop_local_servers
-from solon.agents.models.structured import ask, verdict_probability
+from solon.agents.models.structured import ask
 from solon.agents.models.tokens import count_tokens
 from solon.agents.models.weights import find_builtin_model
 from solon.config.sections import ModelConfig
@@ -85,9 +85,8 @@ def test_the_real_thing(model: LocalChat) -> None:
         assert other.text
         assert prose.output_tokens == 12 or prose.finish_reason == "stop"
         assert isinstance(structured.parsed, Colour)
-        found = verdict_probability(letter.logprobs)
-        assert found is not None
-        assert sum(found.values()) == pytest.approx(1)
+        assert letter.logprobs is not None
+        assert len(letter.logprobs[0]["top_logprobs"]) > 5
         assert prose.model == "SmolLM2-135M-Instruct.Q4_1"
         for reply in (prose, structured, letter):
             assert reply.request_id

@@ -17,9 +17,10 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from solon.agents.models.capabilities import Capabilities, capabilities_of
+from solon.agents.models.logprobs import label_shares
 from solon.agents.models.scripted import ScriptedChat, make_scripted
 from solon.agents.models.scripted_rules import Rule, Script
-from solon.agents.models.structured import Reply, ask, response_format, verdict_probability
+from solon.agents.models.structured import Reply, ask, response_format
 from solon.config import Config
 from solon.config.sections import ModelConfig
 from solon.errors import BadOutput, ConfigError, ModelRefused, ModelUnavailable, TooLong
@@ -74,9 +75,9 @@ def get(chat: ScriptedChat, messages: list[Any] | str, **kwargs: Any) -> Reply:
 
 
 def prefers_a(chat: ScriptedChat, a: str, b: str, persona: str = PERSONAS[0]) -> float:
-    found = verdict_probability(get(chat, pair(a, b, persona), max_tokens=1, logprobs=True).logprobs)
+    found = label_shares(get(chat, pair(a, b, persona), max_tokens=1, logprobs=True).logprobs)
     assert found is not None
-    return found["A"]
+    return found.shares["A"]
 
 
 def test_the_same_call_gives_the_same_answer_everywhere() -> None:
@@ -174,7 +175,9 @@ def test_rules_are_tried_in_order(tmp_path: Path) -> None:
     assert get(chat, "x", schema=PairVerdict).parsed == PairVerdict(verdict="tie", rationale="equal")
     reply = get(chat, "which", max_tokens=1, logprobs=True)
     assert reply.text == "B"
-    assert verdict_probability(reply.logprobs) == pytest.approx({"A": 0.3, "B": 0.7})
+    found = label_shares(reply.logprobs)
+    assert found is not None
+    assert found.shares == pytest.approx({"A": 0.3, "B": 0.7}, abs=1e-5)
     assert {get(chat, "a story", seed=seed).text for seed in range(20)} == {"one", "two"}
     with pytest.raises(ModelRefused, match="no rule"):
         get(chat, "the color of grass", role="critic")

@@ -95,7 +95,7 @@ def test_a_stream_that_breaks_off_is_no_answer() -> None:
 def test_a_broken_event_and_an_error_event() -> None:
     with pytest.raises(ModelUnavailable, match="broke off"):
         collect(events(event({"content": "x"}), b"data: {nonsense"))
-    with pytest.raises(ModelUnavailable, match="error"):
+    with pytest.raises(ModelUnavailable, match="out of memory"):
         collect(events({"error": {"message": "out of memory"}}))
 
 

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from typing import Any, Literal
 
 import pytest
 from fake_openai_server import answering, completion, serving
-from hypothesis import given
-from hypothesis import strategies as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import BaseModel, Field
 
 from solon.agents.models.capabilities import Capabilities
+from solon.agents.models.logprobs import label_shares
 from solon.agents.models.scripted import Scripted, ScriptedChat
 from solon.agents.models.scripted_answers import Question
 from solon.agents.models.structured import (
     Reply,
     UnusableOutput,
     ask,
-    first_json_object,
     response_format,
-    verdict_probability,
 )
 from solon.agents.models.tokens import count_tokens, estimate_tokens, most_tokens
 from solon.errors import BadOutput, ModelRefused, ModelUnavailable, TooLong
@@ -86,9 +82,9 @@ def test_a_schema_goes_to_a_server_that_enforces_it() -> None:
 
 
 def test_else_it_goes_into_the_prompt() -> None:
-    fake = Fake('Sure!\n```json\n{"verdict": "B"}\n```\nHope this helps {"verdict": "A"}')
+    fake = Fake('Sure!\n```json\n{"verdict": "B"}\n```\nOn second thought {"verdict": "A"}')
     reply = fake.ask(BARE, schema=Verdict)
-    assert reply.parsed == Verdict(verdict="B")
+    assert reply.parsed == Verdict(verdict="A")
     question = fake.questions[0]
     assert question.schema is None
     assert question.system.startswith("You judge.")
@@ -147,66 +143,10 @@ def test_errors_of_the_model_pass_through() -> None:
 def test_log_probabilities_only_where_the_model_has_them() -> None:
     answer = Scripted("B", {"A": 0.25, "B": 0.75})
     reply = Fake(answer).ask(max_tokens=1, logprobs=True)
-    assert verdict_probability(reply.logprobs) == pytest.approx({"A": 0.25, "B": 0.75})
+    found = label_shares(reply.logprobs)
+    assert found is not None
+    assert found.shares == pytest.approx({"A": 0.25, "B": 0.75}, abs=1e-5)
     assert Fake(answer).ask(BARE, max_tokens=1, logprobs=True).logprobs is None
-
-
-def token(name: str, p: float) -> dict[str, Any]:
-    return {"token": name, "logprob": math.log(p)}
-
-
-def first(chosen: dict[str, Any], *top: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{**chosen, "top_logprobs": list(top)}]
-
-
-def test_verdict_probability_adds_variants_up_and_leaves_the_rest_out() -> None:
-    seen = first(
-        token("A", 0.4),
-        token("A", 0.4),
-        token(" A", 0.1),
-        token("B", 0.2),
-        token("**B", 0.05),
-        token("The", 0.2),
-    )
-    assert verdict_probability(seen) == pytest.approx({"A": 0.5 / 0.75, "B": 0.25 / 0.75})
-    assert verdict_probability({"content": seen}) == verdict_probability(seen)
-    assert verdict_probability(first(token("yes", 0.9), token("no", 0.1)), ("yes", "no")) == pytest.approx(
-        {"yes": 0.9, "no": 0.1}
-    )
-
-
-def test_verdict_probability_is_none_where_nobody_voted() -> None:
-    assert verdict_probability(None) is None
-    assert verdict_probability([]) is None
-    assert verdict_probability(first(token("The", 0.9), token("a", 0.1))) is None
-    assert verdict_probability(first({"token": "A", "logprob": -9999.0})) is None
-    assert verdict_probability(first(token("A", 0.9))) == {"A": 1.0, "B": 0.0}
-
-
-def test_broken_log_probabilities_give_no_verdict() -> None:
-    assert verdict_probability([{}]) is None
-    assert verdict_probability([{"token": "A", "logprob": None, "top_logprobs": None}]) is None
-    assert verdict_probability([{"token": "A", "logprob": float("nan"), "top_logprobs": []}]) is None
-
-
-@given(st.dictionaries(st.sampled_from(["A", " A", "B", "B.", "x"]), st.floats(0.001, 1), min_size=1))
-def test_verdict_probabilities_sum_to_one(tokens: dict[str, float]) -> None:
-    found = verdict_probability(
-        first({"token": "x", "logprob": -1.0}, *(token(k, p) for k, p in tokens.items()))
-    )
-    if found is not None:
-        assert sum(found.values()) == pytest.approx(1)
-        assert all(0 <= p <= 1 for p in found.values())
-
-
-@given(st.text())
-def test_any_text_can_be_searched_for_json(text: str) -> None:
-    assert first_json_object(text) is None or isinstance(first_json_object(text), dict)
-    assert first_json_object(text.replace("{", "") + '{"a": 1} tail }') == {"a": 1}
-
-
-def test_deep_nesting_is_no_way_in() -> None:
-    assert first_json_object('{"a":' * 50_000) is None
 
 
 def test_the_strict_form_of_a_schema() -> None:
@@ -276,7 +216,10 @@ def test_other_libraries_errors_come_out_as_ours(error: Exception, expected: typ
 def test_other_libraries_models_work_and_get_only_what_they_know() -> None:
     model = Foreign()
     reply = asyncio.run(ask(model, BARE, PROMPT, max_tokens=9, seed=4, temperature=0.1))
-    assert (reply.text, reply.model, reply.cut, reply.input_tokens) == ("fine", "claude", True, None)
+    assert (reply.text, reply.model, reply.cut) == ("fine", "claude", True)
+    assert reply.estimated
+    assert reply.input_tokens > 0
+    assert reply.output_tokens == 9, "it was cut: its room is used up"
     assert model.seen[0]["max_tokens"] == 9
     assert "seed" not in model.seen[0]
 

@@ -119,7 +119,7 @@ def test_the_token_is_kept_nowhere(pilot: Project, caplog: pytest.LogCaptureFixt
     pilot.decide(review.id, **prefer(review), expert=token)
     with pytest.raises(UsageError) as refused:
         pilot.decide(review.id, "tie", expert=f"{token}x")
-    secret = token.rpartition("_")[2]
+    secret = token.split("_", 2)[2]  # it may hold one itself
     assert secret not in str(refused.value) + caplog.text
     assert secret not in repr(pilot) + str(vars(pilot.config))
     path = sqlite_path(pilot.store.url)
@@ -137,7 +137,7 @@ def test_a_token_that_is_none_is_refused(pilot: Project, how: str) -> None:
         elif how == "replaced":
             rotate_token(pilot.store, "Ada", by="local:test")
         else:
-            token = {"wrong": f"{token[:-3]}abc", "empty": "", "no text": 7}[how]
+            token = {"wrong": f"{token[:-3]}...", "empty": "", "no text": 7}[how]
         with pytest.raises(UsageError, match="wrong, was replaced or was revoked") as refused:
             pilot.decide(review.id, **prefer(review), expert=token)
         assert "solon expert rotate" in refused.value.next_step

@@ -6,6 +6,8 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,20 +41,25 @@ except StoreError as error:
 """
 
 
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder that every user may enter. pytest's own are closed, and again by each session that begins beside this."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
+
+
 @pytest.mark.sqlite("permissions of its file")
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs file permissions of POSIX")
 @pytest.mark.parametrize("closed", ["file", "folder"])
-def test_a_store_that_may_not_be_written(tmp_path: Path, closed: str) -> None:
-    folder = tmp_path / "stores"
+def test_a_store_that_may_not_be_written(open_path: Path, closed: str) -> None:
+    folder = open_path / "stores"
     folder.mkdir()
     path = folder / "store.db"
     url = f"sqlite:///{path}"
     with Project(url, config=CONFIG) as project:
         assert project.run("preference", ["Why is the sky blue?"]).accepted == 1
     before = path.read_bytes()
-    for parent in [folder, *folder.parents]:
-        if parent.stat().st_uid == os.getuid() and len(parent.parts) > 2:
-            parent.chmod(0o755)
     path.chmod(0o444)
     folder.chmod(0o555 if closed == "folder" else 0o777)
     try:

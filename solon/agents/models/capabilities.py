@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from solon.agents.models.features import Dialect
 from solon.config.sections import ModelConfig
 
 
@@ -18,12 +19,19 @@ class Capabilities:
         logprobs: answers can carry log probabilities per token.
         context: window in tokens for prompt and answer together; None where nobody told.
         default_concurrency: calls in flight that suit the provider when the configuration names no number.
+        dialect: what the model turned out not to take.
     """
 
     json_schema: bool
     logprobs: bool
     context: int | None
     default_concurrency: int
+    dialect: Dialect = field(default_factory=Dialect, compare=False, repr=False)
+
+    @property
+    def gives_logprobs(self) -> bool:
+        """Whether answers can carry log probabilities, as far as is known by now."""
+        return self.logprobs and not self.dialect.lacks("logprobs")
 
 
 BUILTIN_CONTEXT = 4096
@@ -49,6 +57,7 @@ def capabilities_of(config: ModelConfig) -> Capabilities:
         logprobs=known.logprobs if config.logprobs is None else config.logprobs,
         context=config.context or known.context,
         default_concurrency=config.concurrency or known.default_concurrency,
+        dialect=Dialect(config.model),
     )
 
 

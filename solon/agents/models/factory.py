@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from solon.agents.models.capabilities import BUILTIN_CONTEXT, Capabilities, capabilities_of
 from solon.agents.models.tokens import count_tokens
 from solon.config.sections import GIVEN, ModelConfig
-from solon.errors import ConfigError
+from solon.errors import ConfigError, EngineError
 
 __all__ = ["Capabilities", "capabilities_of", "count_tokens", "make_chat_model", "providers"]
 
@@ -60,8 +60,8 @@ def make_chat_model(config: ModelConfig) -> BaseChatModel:
     Nothing is sent and no file is loaded yet. Close it with its `aclose()` where it has one.
 
     Raises:
-        ConfigError: unknown provider, a package or key that is missing, a bad base_url or option, no such
-            file.
+        ConfigError: unknown provider, a key that is missing, a bad base_url or option, no such file.
+        EngineError: a package or the weights that the model runs on are missing.
     """
     provider = _ALIASES.get(config.provider, config.provider)
     if not config.name:
@@ -154,7 +154,7 @@ def _local(config: ModelConfig, path: Path) -> BaseChatModel:
         if not isinstance(value, int) or isinstance(value, bool):
             raise ConfigError(f"{config.model}: options.{name} must be a whole number (saw {value!r})")
     if importlib.util.find_spec("xllamacpp") is None:
-        raise ConfigError(
+        raise EngineError(
             f"{config.model} needs llama.cpp in this environment, and xllamacpp is not installed",
             next_step=f"{INSTALL}, or name a server by base_url",
         )
@@ -174,7 +174,7 @@ def _scripted(config: ModelConfig) -> BaseChatModel:
 
 def _vllm(config: ModelConfig) -> BaseChatModel:
     if importlib.util.find_spec("vllm") is None:
-        raise ConfigError(
+        raise EngineError(
             f"{config.model} needs vLLM in this environment, and it is not installed",
             next_step="pip install 'solon[vllm]' (for a GPU), or a CPU build of vLLM; or run "
             f"`vllm serve {config.name}` elsewhere and write model = 'openai:{config.name}' with base_url",
@@ -209,7 +209,7 @@ def _from_langchain(config: ModelConfig, entry: _Elsewhere) -> BaseChatModel:
     try:
         module = importlib.import_module(entry.package.replace("-", "_"))
     except ImportError as error:
-        raise ConfigError(
+        raise EngineError(
             f"{config.model} needs the package {entry.package}, which cannot be imported: {error}",
             next_step=f"run `pip install {entry.package}`",
         ) from None

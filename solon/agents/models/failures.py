@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 
 from solon.errors import ModelError, ModelRefused, ModelUnavailable, TooLong
 
@@ -28,6 +28,8 @@ _NO_MODEL = re.compile(
 )
 _SHOWN = 300
 """Characters of a server's own words in an error."""
+_READ = 4000
+"""Characters of a refusal that are looked through for what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Complaint:
         code: its code or type of error; empty without one.
         parameter: the parameter that it complains of; empty without one.
         spoken: whether the body was an error in JSON, not just any text.
+        text: the beginning of the whole body, without the key: to look for words in, never shown.
     """
 
     status: int
@@ -73,6 +76,7 @@ class Complaint:
     code: str
     parameter: str
     spoken: bool
+    text: str = ""
 
     @classmethod
     def read(cls, status: int, body: bytes, server: Server) -> Complaint:
@@ -84,13 +88,33 @@ class Complaint:
         except (ValueError, RecursionError):
             pass
         inner = parsed.get("error", parsed) if isinstance(parsed, dict) else None
-        if isinstance(inner, dict):
-            message = inner.get("message") or inner.get("detail") or text
+        return cls._of(status, inner, text, server)
+
+    @classmethod
+    def within(cls, body: Mapping[str, Any], server: Server) -> Complaint | None:
+        """The complaint inside an answer of 2xx, beside or instead of its choices and however deep; None where the
+        answer is one. Its status is the one that the server's code or words stand for."""
+        choices = body.get("choices")
+        error = _error_in(body)
+        if error is None and not (isinstance(choices, list) and choices):
+            error = body if _words_of(body) else None
+        if error is not None:
+            return cls._of(_status_of(error), error, json.dumps(error, ensure_ascii=False), server)
+        for choice in choices if isinstance(choices, list) else ():
+            reason = finish_reason(choice) if isinstance(choice, Mapping) else ""
+            if ending(reason) == "failed":
+                return cls._of(502, f"the answer broke off: finish_reason is {reason}", "", server)
+        return None
+
+    @classmethod
+    def _of(cls, status: int, inner: Any, text: str, server: Server) -> Complaint:
+        code = parameter = ""
+        message = inner if isinstance(inner, str) else text
+        if isinstance(inner, Mapping):
+            message = _words_of(inner) or text
             code = str(inner.get("code") or "")
             code = code if code and not code.isdigit() else str(inner.get("type") or "")
             parameter = str(inner.get("param") or "")
-        else:
-            message, code, parameter = inner if isinstance(inner, str) else text, "", ""
         shown = server.without_key(" ".join(str(message).split()))
         shown = shown[:_SHOWN] + ("…" if len(shown) > _SHOWN else "")
         return cls(
@@ -98,7 +122,8 @@ class Complaint:
             shown,
             server.without_key(code),
             parameter,
-            isinstance(inner, dict | str),
+            isinstance(inner, Mapping | str),
+            server.without_key(text[:_READ]),
         )
 
     @property
@@ -119,12 +144,177 @@ class Complaint:
         return self.code in ("insufficient_quota", "billing_hard_limit_reached")
 
 
+_OF_ONE_REQUEST = (400, 413, 415, 422)
+"""Statuses that may speak of what one request holds."""
+
+
+_ENDED = {
+    *(
+        "",
+        "stop",
+        "stop_sequence",
+        "end_turn",
+        "eos",
+        "eos_token",
+        "end",
+        "complete",
+        "completed",
+        "done",
+        "success",
+    ),
+    *(
+        "tool_calls",
+        "tool_call",
+        "tool_use",
+        "function_call",
+        "finished",
+        "finish_reason_unspecified",
+        "none",
+        "null",
+    ),
+}
+_CUT = {
+    "length",
+    "max_tokens",
+    "max_output_tokens",
+    "max_length",
+    "model_length",
+    "max_new_tokens",
+    "token_limit",
+}
+_CUT |= {"model_context_window_exceeded", "context_length", "incomplete"}
+_WITHHELD = re.compile(
+    r"filter|safety|refus|recitation|blocklist|prohibited|spii|sensitive|guardrail|moderat|blocked|policy"
+)
+
+
+def finish_reason(choice: Mapping[str, Any]) -> str:
+    """Why a choice of a chat completion ended, in the server's word, `refusal` where the model refused in a field of
+    its own; empty where it does not tell."""
+    message, reason = choice.get("message"), choice.get("finish_reason")
+    if isinstance(message, Mapping) and message.get("refusal") and not message.get("content"):
+        return "refusal"
+    if isinstance(reason, Mapping):
+        reason = reason.get("type")
+    return str(reason or "")
+
+
+def ending(reason: str) -> Literal["whole", "cut", "withheld", "failed"]:
+    """What a finish_reason, in any provider's word, says of an answer: it is whole, it ran out of room, it was
+    withheld (and would be again), or it broke off."""
+    word = reason.strip().lower()
+    if word in _ENDED:
+        return "whole"
+    if word in _CUT:
+        return "cut"
+    return "withheld" if _WITHHELD.search(word) else "failed"
+
+
+_HOLDERS = (
+    "error",
+    "errors",
+    "choices",
+    "message",
+    "delta",
+    "data",
+    "result",
+    "response",
+    "detail",
+    "output",
+    "body",
+)
+"""Where an error stands in an answer. What filters tell of themselves is none: the answer beside it is good."""
+_WORDS = (
+    "message",
+    "detail",
+    "msg",
+    "error_msg",
+    "error_message",
+    "errorMessage",
+    "description",
+    "status_msg",
+)
+_CODES = ("code", "status_code", "status", "http_code", "http_status", "error_code", "type", "name")
+_FINE = {"0", "200", "ok", "success", "none", "null", "false", ""}
+_NAMED: tuple[tuple[re.Pattern[str], int], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), status)
+    for pattern, status in (
+        (
+            r"unauthori[sz]ed|unauthenticated|authenticat|(invalid|incorrect|wrong|bad|missing).{0,12}\bkey\b",
+            401,
+        ),
+        (r"permission.?denied|forbidden", 403),
+        (r"insufficient_quota|billing|rate.?limit|too.?many.?requests|resource.?exhausted|throttl", 429),
+        (r"overloaded|unavailable|timeout|timed out|server.?error|upstream", 503),
+        (r"(invalid|bad).?(request|argument)|context_length|unsupported|not.?found", 400),
+    )
+)
+
+
+def _error_in(node: Any, depth: int = 0) -> Any:
+    """The innermost error in an answer; None without one."""
+    if isinstance(node, list):
+        return next(
+            (found for entry in node[:64] if (found := _error_in(entry, depth + 1)) is not None), None
+        )
+    if not isinstance(node, Mapping) or depth > 8:
+        return None
+    for name in _HOLDERS:
+        inner = node.get(name)
+        if isinstance(inner, Mapping | list) and (found := _error_in(inner, depth + 1)) is not None:
+            return found
+    for name in ("error", "errors"):
+        error = node.get(name)
+        error = error[0] if isinstance(error, list) and error else error
+        if error is True:
+            error = {**node, name: None}
+        if isinstance(error, Mapping) and (_words_of(error) or _code_of(error)):
+            beside = {key: node[key] for key in _CODES[:6] if key in node and not _code_of(error)}
+            return {**beside, **error}
+        if isinstance(error, str) and error.strip().lower() not in _FINE:
+            return error
+    return None
+
+
+def _words_of(error: Mapping[str, Any]) -> str:
+    """What an error says, with what it repeats of the server behind it; empty where it says nothing."""
+    words = next(
+        (value for name in _WORDS if isinstance(value := error.get(name), str) and value.strip()), ""
+    )
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    words = f"{words}: {raw}" if isinstance(raw, str) and raw not in words else words
+    return "" if words.strip().lower() in _FINE else words
+
+
+def _code_of(error: Mapping[str, Any]) -> str:
+    codes = (str(error.get(name) or "") for name in _CODES)
+    return next((code for code in codes if code.lower() not in _FINE), "")
+
+
+def _status_of(error: Any) -> int:
+    """The HTTP status that an error stands for, by its code, else by its words; 500 where it does not tell."""
+    told = [str(error.get(name) or "") for name in _CODES] if isinstance(error, Mapping) else []
+    for code in told:
+        if found := re.fullmatch(r"\s*([45]\d\d)(\d\d)?(\.0)?\s*", code):
+            return int(found[1])
+    words = str(error if isinstance(error, str) else _words_of(error))
+    if found := re.search(r"(?:\b(?:HTTP|status|code)\D{0,10}|^\s*)([45]\d\d)\b", words, re.IGNORECASE):
+        return int(found[1])
+    for text in (*told, words):
+        for pattern, status in _NAMED:
+            if pattern.search(text):
+                return status
+    return 500
+
+
 class Refusal(ModelRefused):
     """A `ModelRefused` that keeps what the server complained of."""
 
     def __init__(self, cause: str, *, complaint: Complaint, next_step: str = "") -> None:
         super().__init__(cause, next_step=next_step)
         self.complaint = complaint
+        self.systemic = complaint.status not in _OF_ONE_REQUEST or complaint.no_model
 
 
 def refused(complaint: Complaint, server: Server, served: list[str] | None = None) -> ModelError:
@@ -194,10 +384,12 @@ def unavailable(reason: str, server: Server, tries: int, *, unreachable: bool = 
         step = (
             "run `solon resume` later; fewer calls in flight (`concurrency`) or a longer `timeout` may help"
         )
-    return ModelUnavailable(
+    error = ModelUnavailable(
         server.without_key(f"no answer from {server.model} at {server.base_url}{many}: {reason}"),
         next_step=step,
     )
+    error.systemic = unreachable
+    return error
 
 
 def foreign(error: Exception, name: str) -> ModelError:
@@ -232,8 +424,10 @@ def foreign(error: Exception, name: str) -> ModelError:
     step = f"check the key in the environment and the model's name ({name})"
     if status not in (401, 403, 404):
         step = "check the model's settings and `options` in the configuration"
-    return ModelRefused(
-        f"{name} did not accept the request ({kind}, HTTP {status or '?'}): {words}", next_step=step
+    return Refusal(
+        f"{name} did not accept the request ({kind}, HTTP {status or '?'}): {words}",
+        complaint=Complaint(status, words, "", "", spoken=True, text=str(error)[:_READ]),
+        next_step=step,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -23,6 +23,10 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
+from solon.agents.models.answers import tool_calls
+from solon.agents.models.failures import ending, finish_reason
+from solon.agents.models.scaffold import read_content, read_reasoning, split
+from solon.agents.models.tokens import read_usage
 from solon.sync import run_sync
 
 Turn = tuple[str, str]
@@ -35,37 +39,80 @@ class Completion:
 
     Attributes:
         text: the answer itself.
-        logprobs: per token, in OpenAI's shape: `{"token", "logprob", "top_logprobs": [...]}`; None without
-            any.
+        logprobs: what the model told of its tokens' log probabilities, in whatever shape (`logprobs.first_token`
+            reads it); None without any.
         input_tokens: tokens of the prompt; None where the model does not tell.
         output_tokens: tokens of the answer; None where the model does not tell.
         model: the name that the server gives the model; empty where it gives none.
         finish_reason: why the answer ended (`stop`, `length`, ...); empty where the model does not tell.
         request_id: the server's id of the request; empty without one.
+        calls: the arguments of the tool calls that came with the text or in place of it, as text; empty without any.
+        reasoning: what the model thought before it answered, and whatever else is not the answer; empty without any.
     """
 
     text: str
-    logprobs: list[dict[str, Any]] | None
+    logprobs: Any
     input_tokens: int | None
     output_tokens: int | None
     model: str
     finish_reason: str
     request_id: str
+    calls: str = field(default="", kw_only=True)
+    reasoning: str = field(default="", kw_only=True)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ended because it ran into `max_tokens`."""
+        return ending(self.finish_reason) == "cut"
 
 
 def completion_of(message: AIMessage) -> Completion:
     """A LangChain answer as a `Completion`."""
-    about, usage = message.response_metadata, message.usage_metadata
-    logprobs = about.get("logprobs")
+    about = message.response_metadata
+    input_tokens, output_tokens = read_usage(message.usage_metadata)
+    text, beside = read_content(message.content)
+    told = read_reasoning(message.additional_kwargs)
     return Completion(
-        text=message.content if isinstance(message.content, str) else str(message.text),
-        logprobs=logprobs.get("content") if isinstance(logprobs, dict) else None,
-        input_tokens=usage["input_tokens"] if usage else None,
-        output_tokens=usage["output_tokens"] if usage else None,
+        text=text,
+        reasoning="\n\n".join(dict.fromkeys(part for part in (told, beside) if part)),
+        logprobs=about.get("logprobs"),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
         model=str(about.get("model_name") or about.get("model") or ""),
-        finish_reason=str(about.get("finish_reason") or about.get("stop_reason") or ""),
+        finish_reason=finish_reason(about) or str(about.get("stop_reason") or about.get("stopReason") or ""),
         request_id=str(about.get("request_id") or about.get("id") or ""),
+        calls=tool_calls({**message.additional_kwargs, **vars(message)}),
     )
+
+
+def part_scaffold(answer: Completion) -> Completion:
+    """A completion whose text is the answer alone, whichever chat model gave it; what the model wrote beside the answer
+    joins its reasoning. Thinking that never ended counts as cut, and log probabilities begin with the answer."""
+    found = split(answer.text)
+    if found.text is answer.text:
+        return answer
+    return replace(
+        answer,
+        text=found.text,
+        reasoning="\n\n".join(part for part in (answer.reasoning, found.reasoning) if part),
+        logprobs=_from(answer.logprobs, answer.text.find(found.text)) if found.text else None,
+        finish_reason="length" if found.unfinished else answer.finish_reason,
+    )
+
+
+def _from(told: Any, start: int) -> list[Any] | None:
+    """Log probabilities from the token on that begins at this place of the text; None where they do not tell."""
+    told = told.get("content") if isinstance(told, Mapping) else told
+    entries: list[Any] = told if isinstance(told, list) else []
+    place = 0
+    for number, entry in enumerate(entries):
+        token = entry.get("token") if isinstance(entry, Mapping) else None
+        if not isinstance(token, str):
+            return None
+        place += len(token)
+        if place > start:
+            return entries[number:]
+    return None
 
 
 class LeanChat(BaseChatModel):

@@ -26,7 +26,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 from solon.agents.models.openai_compatible import OpenAICompatibleChat
 from solon.agents.models.transport import Transport
 from solon.agents.models.wire import dump, to_wire
-from solon.errors import ConfigError, ModelUnavailable
+from solon.errors import EngineError, ModelUnavailable
 
 INSTALL = "pip install 'solon[local]'"
 _MAGIC = b"GGUF"
@@ -134,7 +134,7 @@ def local_server(path: Path, params: LocalParams) -> LocalServer:
     """The running server of this file and these parameters; it is started if it does not run yet.
 
     Raises:
-        ConfigError: xllamacpp is not installed, or the file is no model that llama.cpp can load.
+        EngineError: xllamacpp is not installed, or the file is no model that llama.cpp can load.
     """
     key = (path.resolve(), params)
     with _servers_lock:
@@ -192,7 +192,7 @@ def _start(path: Path, params: LocalParams, key: str) -> Any:
     try:
         import xllamacpp
     except ImportError as error:
-        raise ConfigError(
+        raise EngineError(
             f"{path.name} needs llama.cpp in this environment, but xllamacpp cannot be imported: {error}",
             next_step=f"run `{INSTALL}`, or name a server by base_url",
         ) from None
@@ -216,7 +216,7 @@ def _start(path: Path, params: LocalParams, key: str) -> Any:
     try:
         return xllamacpp.Server(wanted)
     except RuntimeError as error:
-        raise ConfigError(
+        raise EngineError(
             f"llama.cpp cannot load {path} with {params.slots} x {params.context} tokens of context: {error}",
             next_step="set SOLON_DEBUG=1 to see what it says; check the file, or lower `context` or options.slots",
         ) from None
@@ -227,12 +227,12 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             magic = file.read(len(_MAGIC))
     except OSError as error:
-        raise ConfigError(
+        raise EngineError(
             f"the model file {path} cannot be read: {error.strerror}",
             next_step="check the path after `gguf:` in the configuration",
         ) from None
     if magic != _MAGIC:
-        raise ConfigError(
+        raise EngineError(
             f"{path} is not a GGUF file (it starts with {magic!r})",
             next_step="convert the model to GGUF, or serve it elsewhere and name the server by base_url",
         )

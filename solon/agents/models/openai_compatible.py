@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
@@ -16,21 +15,15 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from solon.agents.models.failures import Refusal, Server, unavailable
+from solon.agents.models.failures import Complaint, Server, unavailable
+from solon.agents.models.features import Dialect, Limit
 from solon.agents.models.lean import Completion, LeanChat, Turn
 from solon.agents.models.transport import Answer, Transport
-from solon.agents.models.tries import ask_leave
 from solon.agents.models.wire import chunk_from_wire, completion_from_wire, from_wire, to_wire
-from solon.observers import Observer
 
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
-_log_watcher = Observer("a handler of the log")
-
 OPENAI_URL = "https://api.openai.com/v1"
-_SAMPLING = frozenset({"temperature", "top_p", "seed", "logprobs", "top_logprobs"})
-"""What a model may lack without the request losing its sense."""
 
 
 class OpenAICompatibleChat(LeanChat):
@@ -40,8 +33,7 @@ class OpenAICompatibleChat(LeanChat):
     sampling parameters given here are defaults.
 
     Answers carry in `response_metadata`: model_name, finish_reason, request_id, tries, logprobs (if asked
-    for) and `not_sent`, the sampling parameters that this model turned out not to take (said once in the log
-    as well).
+    for) and `not_sent`, the parameters that this model turned out not to take (said once in the log as well).
 
     Attributes:
         model: the name sent to the server.
@@ -80,17 +72,21 @@ class OpenAICompatibleChat(LeanChat):
     start_hint: str = ""
 
     _transport: Transport = PrivateAttr()
-    _unwanted: frozenset[str] = PrivateAttr(default=frozenset())
-    _length_field: str = PrivateAttr(default="max_tokens")
-    _learning: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _dialect: Dialect = PrivateAttr(default_factory=Dialect)
 
     def model_post_init(self, context: Any, /) -> None:
         """Prepare the connection once pydantic has set the fields."""
         super().model_post_init(context)
         self.base_url = self.base_url.rstrip("/")
+        self._dialect = Dialect(f"{self.model} at {self.base_url}", extra=frozenset(self.extra_body))
         if self.base_url == OPENAI_URL:
-            self._length_field = "max_completion_tokens"
+            self._dialect.limits["max_tokens"] = Limit(form="max_completion_tokens")
         self._transport = self._make_transport()
+
+    @property
+    def dialect(self) -> Dialect:
+        """What this model turned out not to take."""
+        return self._dialect
 
     @property
     def _llm_type(self) -> str:
@@ -179,14 +175,9 @@ class OpenAICompatibleChat(LeanChat):
         self, wire: list[dict[str, Any]], stop: list[str] | None, kwargs: Mapping[str, Any]
     ) -> Answer:
         transport = await self._reach()
-        while True:
-            payload = self._payload(wire, stop, kwargs)
-            try:
-                return await transport.post("/chat/completions", payload)
-            except Refusal as refusal:
-                if not self._learn(refusal, payload):
-                    raise
-                await ask_leave()
+        return await self._dialect.send(
+            self._payload(wire, stop, kwargs), partial(transport.post, "/chat/completions")
+        )
 
     def _read(self, read: Callable[[Mapping[str, Any], Mapping[str, Any]], T], answer: Answer) -> T:
         about: dict[str, Any] = {
@@ -194,12 +185,11 @@ class OpenAICompatibleChat(LeanChat):
             "request_id": answer.request_id or answer.body.get("id") or "",
             "tries": answer.tries,
         }
-        unwanted = self._unwanted
-        if unwanted:
-            about["not_sent"] = sorted(unwanted)
+        if left_out := self._dialect.left_out:
+            about["not_sent"] = left_out
         try:
             return read(answer.body, about)
-        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        except Exception as error:  # a server may send anything
             raise unavailable(
                 f"the answer is no chat completion ({type(error).__name__}: {error})",
                 self._transport.server,
@@ -214,16 +204,20 @@ class OpenAICompatibleChat(LeanChat):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         transport = await self._reach()
-        payload = self._payload(to_wire(messages), stop, kwargs)
+        payload = self._dialect.shape(self._payload(to_wire(messages), stop, kwargs))
         payload |= {"stream": True, "stream_options": {"include_usage": True}}
         async for event, request_id in transport.stream("/chat/completions", payload):
-            if event.get("error"):
+            complaint = Complaint.within({"choices": [{}], **event}, self._transport.server)
+            if complaint is not None:
                 raise unavailable(
-                    "the server broke the stream off with an error",
-                    self._transport.server,
-                    1,
+                    f"the server broke the stream off: {complaint.message}", self._transport.server, 1
                 )
-            chunk = chunk_from_wire(event, {"request_id": request_id or event.get("id", "")})
+            try:
+                chunk = chunk_from_wire(event, {"request_id": request_id or event.get("id", "")})
+            except Exception as error:  # a server may send anything
+                raise unavailable(
+                    f"the stream is no chat completion ({type(error).__name__})", self._transport.server, 1
+                ) from None
             if chunk is None:
                 continue
             if run_manager is not None:
@@ -253,39 +247,7 @@ class OpenAICompatibleChat(LeanChat):
         payload.pop("stream", None)
         if self.base_url == OPENAI_URL and "response_format" in payload:
             payload["response_format"] = _without_lengths(payload["response_format"])
-        length_field, unwanted = self._length_field, self._unwanted
-        if length_field != "max_tokens":
-            payload[length_field] = payload.pop("max_tokens")
-        return {k: v for k, v in payload.items() if v is not None and k not in unwanted}
-
-    def _learn(self, refusal: Refusal, payload: Mapping[str, Any]) -> bool:
-        """May the request go out again in the form that this model wants?
-
-        Reasoning models refuse `max_tokens`, temperatures or logprobs, and say which. The next requests leave the
-        parameter out (or rename it); that is logged once and named on every answer.
-        """
-        complaint = refusal.complaint
-        if complaint.status != 400 or not complaint.code.startswith("unsupported_"):
-            return False
-        name = complaint.parameter
-        if name not in payload:
-            return False
-        with self._learning:
-            if name == "max_tokens":
-                self._length_field = "max_completion_tokens"
-                return True
-            if name not in _SAMPLING:
-                return False
-            if name not in self._unwanted:
-                self._unwanted |= {name} | ({"top_logprobs"} if name == "logprobs" else set())
-                _log_watcher.call(
-                    log.warning,
-                    "%s at %s does not take %s; it is left out",
-                    self.model,
-                    self.base_url,
-                    name,
-                )
-            return True
+        return {k: v for k, v in payload.items() if v is not None}
 
 
 def _without_lengths(node: Any) -> Any:

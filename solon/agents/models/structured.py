@@ -1,12 +1,9 @@
-"""Ask a chat model once and get a checked reply: schema, bounded repair, context limit, log probabilities."""
+"""Ask a chat model once and get a checked reply: schema, bounded repair, context limit."""
 
 from __future__ import annotations
 
-import json
-import math
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -14,17 +11,23 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import convert_to_messages
 from langchain_core.runnables import RunnableConfig
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from solon.agents.models.answers import find_answer
 from solon.agents.models.capabilities import Capabilities, foreign_names
-from solon.agents.models.failures import foreign
-from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of
+from solon.agents.models.failures import ending, foreign
+from solon.agents.models.features import Request, schema_in_words
+from solon.agents.models.lean import Completion, LeanChat, Turn, completion_of, part_scaffold
+from solon.agents.models.logprobs import first_token
 from solon.agents.models.tokens import count_tokens, most_tokens
 from solon.agents.models.tries import OF_CALL, Tries, ask_leave
-from solon.errors import BadOutput, SolonError, TooLong
+from solon.errors import CUT, BadOutput, ModelUnavailable, SolonError, TooLong
+from solon.store.database.storable import storable
 
-_MOST = 0.01
-"""No log probability is above 0; a little is left for rounding. NaN fails the comparison too."""
+_LONGEST_NAME = 256
+"""Characters of a name that a server tells (model, request, end of the answer) which are kept."""
+_SHOWN_AGAIN = 8_000
+"""Characters of a bad answer that are sent back with the question after it."""
 REPAIRS = 2
 """Further asks after an answer that does not follow its schema."""
 
@@ -37,24 +40,21 @@ class Reply(Completion):
         parsed: the validated object where a schema was asked for.
         attempts: asks made, repairs included.
         seconds: wall time of all asks.
+        estimated: whether the server did not tell all of the tokens, so that they are estimated.
     """
 
-    parsed: BaseModel | None
-    attempts: int
-    seconds: float
-
-    @property
-    def cut(self) -> bool:
-        """Whether the answer ended because it ran into `max_tokens`."""
-        return self.finish_reason in ("length", "max_tokens")
+    parsed: BaseModel | None = None
+    attempts: int = 1
+    seconds: float = 0.0
+    estimated: bool = False
 
 
 class UnusableOutput(BadOutput):
     """A `BadOutput` that keeps the last answer (`text`) and what the asks cost (`reply`)."""
 
-    def __init__(self, cause: str, *, reply: Reply, next_step: str = "") -> None:
+    def __init__(self, cause: str, *, reply: Reply, next_step: str = "", kind: str = BadOutput.kind) -> None:
         super().__init__(cause, next_step=next_step)
-        self.reply = reply
+        self.reply, self.kind = reply, kind
         self.text = reply.text
 
 
@@ -93,7 +93,7 @@ async def ask(
     parameters: dict[str, Any] = {"max_tokens": max_tokens}
     optional = {"temperature": temperature, "seed": seed, "top_p": top_p, "stop": stop}
     parameters |= {key: value for key, value in optional.items() if value is not None}
-    if logprobs and capabilities.logprobs:
+    if logprobs and capabilities.gives_logprobs:
         parameters |= {"logprobs": True, "top_logprobs": top_logprobs}
     prompt = list(turns)
     if schema is not None:
@@ -106,18 +106,19 @@ async def ask(
         check_fits(model, capabilities, prompt, max_tokens)
         if attempt > 1:
             await ask_leave()
-        answer = await _complete(model, prompt, parameters, role, heard)
-        tries.add(answer)
+        answer = _plain(await _complete(model, capabilities, prompt, parameters, role, heard))
+        _count(tries, answer, model, prompt, max_tokens)
         reply = _reply(answer, attempt, tries, time.perf_counter() - begun)
+        _check_ending(reply, max_tokens)
         if schema is None:
             return reply
-        problem, parsed = _parse(reply, schema)
+        parsed, problem = _parse(reply, schema)
         if parsed is not None:
             return replace(reply, parsed=parsed)
         if reply.cut and capabilities.json_schema:
             break  # the server keeps to the schema, so the next answer would run out of room as well
         if attempt <= repairs:
-            prompt = _ask_again(turns, prompt, reply.text, problem)
+            prompt = _ask_again(turns, prompt, reply.text or reply.calls, problem)
     raise UnusableOutput(
         f"{reply.model or 'the model'} gave no valid {schema.__name__ if schema else 'answer'} in {attempt} tries: "
         f"{problem}",
@@ -126,23 +127,79 @@ async def ask(
     )
 
 
+def _check_ending(reply: Reply, max_tokens: int) -> None:
+    """Raise where the way in which an answer ended says that it is none.
+
+    Raises:
+        UnusableOutput: it was withheld, or its room was used up before it began.
+        ModelUnavailable: it broke off.
+    """
+    how, name = ending(reply.finish_reason), reply.model or "the model"
+    if how == "failed":
+        raise ModelUnavailable(
+            f"the answer of {name} broke off: finish_reason is {reply.finish_reason!r:.80}",
+            next_step="run `solon resume` later",
+        )
+    if how == "withheld":
+        beside = "\n\n".join(part for part in (reply.reasoning, reply.text) if part)
+        raise UnusableOutput(
+            f"{name} withheld its answer: finish_reason is {reply.finish_reason!r:.80}",
+            reply=replace(reply, text="", reasoning=beside),
+            kind="withheld",
+        )
+    if how == "cut" and not reply.text.strip() and not reply.calls:
+        raise UnusableOutput(
+            f"{name} used up max_tokens = {max_tokens} with reasoning, before its answer began",
+            reply=reply,
+            kind=CUT,
+        )
+
+
 async def _complete(
-    model: BaseChatModel, prompt: list[Turn], given: dict[str, Any], role: str, heard: bool | None
+    model: BaseChatModel,
+    capabilities: Capabilities,
+    prompt: list[Turn],
+    given: dict[str, Any],
+    role: str,
+    heard: bool | None,
 ) -> Completion:
-    """The boundary to chat models that are not ours: whatever they raise comes out as a `ModelError`."""
+    """The boundary to chat models: whatever others than ours raise comes out as a `ModelError`, and a model's own
+    scaffold ends here."""
     if isinstance(model, LeanChat):
-        return await model.complete(prompt, role=role, heard=heard, **given)
+        return part_scaffold(await model.complete(prompt, role=role, heard=heard, **given))
     name = str(getattr(model, "model", None) or getattr(model, "model_name", None) or type(model).__name__)
     config: RunnableConfig | None = {"metadata": {"role": role}} if role else None
-    try:
-        answer = await model.ainvoke(
-            convert_to_messages(prompt), config, **foreign_names(model._llm_type, given)
-        )
-    except SolonError:
-        raise
-    except Exception as error:
-        raise foreign(error, name) from error
-    return completion_of(answer)
+
+    async def post(request: Request) -> Completion:
+        named = {key: value for key, value in request.items() if key != "messages"}
+        try:
+            answer = await model.ainvoke(
+                convert_to_messages(request["messages"]), config, **foreign_names(model._llm_type, named)
+            )
+            return completion_of(answer)
+        except SolonError:
+            raise
+        except Exception as error:
+            raise foreign(error, name) from error
+
+    wire = [{"role": who, "content": text} for who, text in prompt]
+    return part_scaffold(await capabilities.dialect.send({"messages": wire, **given}, post))
+
+
+def _plain(answer: Completion) -> Completion:
+    """The answer with names that are short texts and what can be read of its first token; of what a server tells
+    otherwise, nothing is known."""
+    return replace(
+        answer,
+        logprobs=first_token(answer.logprobs) if answer.logprobs else None,
+        model=_name(answer.model),
+        finish_reason=_name(answer.finish_reason),
+        request_id=_name(answer.request_id),
+    )
+
+
+def _name(value: object) -> str:
+    return storable(value[:_LONGEST_NAME]) if isinstance(value, str) else ""
 
 
 def check_fits(
@@ -203,53 +260,11 @@ def _tighten(node: Any) -> Any:
 
 def describe_schema(turns: Sequence[Turn], schema: type[BaseModel]) -> list[Turn]:
     """The turns with the schema in words, for a model whose server does not enforce one."""
-    text = "Answer with one JSON object and nothing else. It must follow this JSON schema:\n" + json.dumps(
-        schema.model_json_schema(), separators=(",", ":")
-    )
+    text = schema_in_words(schema.model_json_schema())
     (role, first), *rest = turns
     if role == "system":
         return [("system", f"{first}\n\n{text}"), *rest]
     return [("system", text), *turns]
-
-
-def first_json_object(text: str) -> Any:
-    """The first JSON object in a text (prose and code fences around it do not matter), or None."""
-    decoder = json.JSONDecoder(strict=False)
-    for start in (match.start() for match in re.finditer(r"\{", text)):
-        try:
-            return decoder.raw_decode(text, start)[0]
-        except ValueError:
-            continue
-        except RecursionError:
-            return None
-    return None
-
-
-def verdict_probability(
-    logprobs: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None,
-    labels: Sequence[str] = ("A", "B"),
-) -> dict[str, float] | None:
-    """Probability of each label from the alternatives of the first token, or None when no label is among them.
-
-    Variants of a label that differ by surrounding space or quotes are added up; case counts, since "a" is also an
-    article. What the model gave to other tokens is left out and the rest scaled to 1.
-    """
-    content = logprobs.get("content") if isinstance(logprobs, Mapping) else logprobs
-    if not content:
-        return None
-    first = content[0]
-    seen: dict[str, float] = {}
-    for entry in (*(first.get("top_logprobs") or ()), first):
-        logprob = entry.get("logprob")
-        if isinstance(logprob, int | float) and logprob <= _MOST:
-            seen[str(entry.get("token"))] = float(logprob)
-    mass = dict.fromkeys(labels, 0.0)
-    for token, logprob in seen.items():
-        label = token.strip(" \t\n\r\"'`*([{.:)]}\u2581\u0120")
-        if label in mass:
-            mass[label] += math.exp(logprob)
-    total = sum(mass.values())
-    return {label: value / total for label, value in mass.items()} if total > 0 else None
 
 
 def _reply(answer: Completion, attempt: int, tries: Tries, seconds: float) -> Reply:
@@ -262,29 +277,43 @@ def _reply(answer: Completion, attempt: int, tries: Tries, seconds: float) -> Re
         model=answer.model,
         finish_reason=answer.finish_reason,
         request_id=answer.request_id,
+        calls=answer.calls,
+        reasoning=answer.reasoning,
         attempts=attempt,
         seconds=seconds,
+        estimated=tries.estimated,
     )
 
 
-def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[str, BaseModel | None]:
-    """What is wrong with the answer ("" if nothing), and the validated object."""
+def _count(
+    tries: Tries, answer: Completion, model: BaseChatModel, prompt: Sequence[Turn], max_tokens: int
+) -> None:
+    """Add an answer's tokens: as the server tells them (a text of no tokens is not told), else estimated. An answer
+    that was cut has used up its room, whatever of it is shown."""
+    read, written = answer.input_tokens, answer.output_tokens
+    shown = answer.text + answer.calls + answer.reasoning
+    if written == 0 and shown:
+        written = None
+    estimated = read is None or written is None
+    if read is None:
+        read = count_tokens(model, convert_to_messages(list(prompt)))
+    if written is None:
+        written = max(count_tokens(model, shown), max_tokens if answer.cut else 0)
+    tries.add(read, written, estimated=estimated)
+
+
+def _parse(reply: Reply, schema: type[BaseModel]) -> tuple[BaseModel | None, str]:
+    """The validated object, and what is wrong with the answer where there is none. What a tool was called with comes
+    after what was said."""
     if reply.cut:
-        return "the answer was cut at max_tokens", None
-    value = first_json_object(reply.text)
-    if not isinstance(value, dict):
-        return "there is no JSON object in it", None
-    try:
-        return "", schema.model_validate(value)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, p['loc'])) or 'object'}: {p['msg']}" for p in error.errors()[:5])
-        return "; ".join(problems), None
+        return None, "the answer was cut at max_tokens"
+    return find_answer(f"{reply.text}\n{reply.calls}", schema)
 
 
 def _ask_again(turns: Sequence[Turn], prompt: Sequence[Turn], text: str, problem: str) -> list[Turn]:
     """The first prompt, the bad answer and what is wrong with it: always one bad answer, so that it stays bounded."""
     return [
         *prompt[: len(prompt) if len(prompt) <= len(turns) + 1 else -2],
-        ("assistant", text or "(empty)"),
+        ("assistant", text[:_SHOWN_AGAIN] or "(empty)"),
         ("user", f"This answer cannot be used: {problem}. Answer again with one valid JSON object only."),
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.messages import BaseMessage
 
@@ -53,6 +53,55 @@ def most_tokens(texts: Sequence[str]) -> int:
     """A number of tokens that no byte-level tokenizer exceeds on messages of these texts: one token a byte, and
     the template's marks."""
     return sum(_bytes(text) + 4 * PER_MESSAGE for text in texts)
+
+
+_NAMES = {
+    "input": ("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count"),
+    "output": (
+        "completion_tokens",
+        "output_tokens",
+        "candidatesTokenCount",
+        "eval_count",
+        "generated_tokens",
+    ),
+    "total": ("total_tokens", "totalTokenCount"),
+}
+_BESIDES = ("cache_creation_input_tokens", "cache_read_input_tokens")
+"""Tokens of a prompt that Anthropic does not count into `input_tokens`."""
+_MOST_TOKENS = 2**31 - 1
+
+
+def read_usage(usage: Any) -> tuple[int | None, int | None]:
+    """The tokens of prompt and answer that a server tells, under whatever names; None for what is no number.
+
+    A prompt of no tokens is not told: there is none. Of a total and one part the other part follows.
+    """
+    if not isinstance(usage, Mapping):
+        return None, None
+    counts = {
+        kind: next((n for name in names if (n := read_count(usage.get(name))) is not None), None)
+        for kind, names in _NAMES.items()
+    }
+    prompt, answer, total = counts["input"], counts["output"], counts["total"]
+    if prompt and "input_tokens" in usage and "total_tokens" not in usage:
+        prompt += sum(read_count(usage.get(name)) or 0 for name in _BESIDES)
+    if total and not prompt and answer is not None:
+        prompt = total - answer
+    elif total and prompt and answer is None:
+        answer = total - prompt
+    prompt = prompt if prompt and prompt > 0 else None
+    return prompt, answer if answer is not None and answer >= 0 else None
+
+
+def read_count(value: Any) -> int | None:
+    """A number of tokens as a server writes it: whole, as a float or as text; None where it is none."""
+    if isinstance(value, str):
+        value = (
+            int(value) if value.strip().isascii() and value.strip().isdigit() and len(value) < 12 else None
+        )
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_TOKENS:
+        return None
+    return math.ceil(value)
 
 
 def _bytes(text: str) -> int:

@@ -26,6 +26,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_random_exponential
 
+from solon.agents.models.events import is_stream, read_stream
 from solon.agents.models.failures import (
     Complaint,
     Server,
@@ -39,9 +40,15 @@ from solon.agents.models.wire import dump
 
 T = TypeVar("T")
 
+ANSWER_BYTES = 8 * 2**20
+"""Bytes of a whole answer, unpacked. The longest that models write are well under a tenth of it."""
+COMPLAINT_BYTES = 64 * 2**10
+"""Bytes of an error's body, unpacked, that are read; what follows is left unread."""
 LONGEST_WAIT = 120.0
 """Seconds. A server that wants a longer pause than this is taken for unavailable; the run can be resumed."""
 _OVERLOAD = {429, 503, 529}
+_NEVER_THERE = 501
+"""Not implemented: the same again however often one asks."""
 _BACKOFF = wait_random_exponential(multiplier=0.5, min=0.1, max=20.0)
 _PROXIES = (
     "http_proxy",
@@ -141,10 +148,11 @@ class Transport:
 
         async def once() -> tuple[dict[str, Any], str]:
             async with self._opened(path, data) as response:
-                raw = await response.read()
-                body = _decode(raw)
-                if body.get("error") and "choices" not in body:
-                    raise await self._complaint(_status_within(body), raw, response)
+                raw = await _read(response)
+                body = read_stream(raw) if is_stream(raw) else _decode(raw)
+                complaint = Complaint.within(body, self.server)
+                if complaint is not None:
+                    raise await self._error(complaint, response)
                 return body, response.headers.get("x-request-id", "")
 
         (body, request_id), tries = await self._tried(once)
@@ -162,13 +170,17 @@ class Transport:
             response, tries = await self._tried(once)
             request_id = response.headers.get("x-request-id", "")
             try:
-                async for line in response.content:
+                async for line in _lines(response):
                     if not line.startswith(b"data:"):
                         continue
                     event = line[5:].strip()
                     if event == b"[DONE]":
                         return
                     yield _decode(event), request_id
+            except _TooLarge as error:
+                raise unavailable(
+                    f"the stream was not read to its end: {error}", self.server, tries
+                ) from None
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 raise unavailable(
                     f"the stream broke off ({type(error).__name__})", self.server, tries
@@ -182,7 +194,7 @@ class Transport:
         """
         try:
             async with self._opened(path, None) as response:
-                return _decode(await response.read())
+                return _decode(await _read(response))
         except _Passing as failure:
             raise unavailable(str(failure), self.server, 1, unreachable=failure.unreachable) from None
 
@@ -218,7 +230,7 @@ class Transport:
 
     @asynccontextmanager
     async def _opened(self, path: str, data: bytes | None) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One try: a place, a request, an answer of 200. Every failure of aiohttp is named here, once."""
+        """One try: a place, a request, an answer of 2xx. Every failure of aiohttp is named here, once."""
         link = self._link()
         limit = link.limit
         await limit.acquire()
@@ -229,8 +241,9 @@ class Transport:
                 data=data,
                 allow_redirects=False,
             ) as response:
-                if response.status != 200:
-                    raise await self._complaint(response.status, await response.read(), response)
+                if not 200 <= response.status < 300:
+                    body = await _read(response, COMPLAINT_BYTES, cut=True)
+                    raise await self._error(Complaint.read(response.status, body, self.server), response)
                 yield response
             limit.succeeded()
         except _Passing as failure:
@@ -245,15 +258,17 @@ class Transport:
             raise _Passing(_plainly(error), unreachable=True) from None
         except aiohttp.ClientError as error:
             raise _Passing(f"the connection broke ({_plainly(error)})") from None
+        except _TooLarge as error:
+            raise _Passing(f"the answer was not read: {error}") from None
         except ValueError as error:
             raise _Passing(f"the answer is not JSON ({error})") from None
         finally:
             limit.release()
 
-    async def _complaint(self, status: int, body: bytes, response: aiohttp.ClientResponse) -> Exception:
+    async def _error(self, complaint: Complaint, response: aiohttp.ClientResponse) -> Exception:
         """The error for an answer that is none."""
-        complaint = Complaint.read(status, body, self.server)
-        if (status == 429 and not complaint.out_of_quota) or status >= 500:
+        status = complaint.status
+        if (status == 429 and not complaint.out_of_quota) or (status >= 500 and status != _NEVER_THERE):
             return _Passing(
                 f"HTTP {status}{': ' + complaint.message if complaint.message else ''}",
                 retry_after=retry_after_seconds(response.headers),
@@ -271,7 +286,7 @@ class Transport:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=5),
             ) as response:
-                names = [str(entry["id"]) for entry in json.loads(await response.read())["data"]]
+                names = [str(entry["id"]) for entry in _decode(await _read(response))["data"]]
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
             return None
         return names or None
@@ -306,19 +321,52 @@ def _asked_wait(state: RetryCallState) -> float:
     return (failure.retry_after or 0.0) if isinstance(failure, _Passing) else 0.0
 
 
+class _TooLarge(ValueError):
+    """An answer of more than `ANSWER_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it is larger than {ANSWER_BYTES // 2**20} MiB, which no answer of a model is")
+
+
+async def _read(response: aiohttp.ClientResponse, most: int = ANSWER_BYTES, *, cut: bool = False) -> bytes:
+    """The body, unpacked piece by piece, so that never much more than `most` bytes are in memory.
+
+    Args:
+        cut: what is longer is cut there; else it is an error.
+
+    Raises:
+        _TooLarge: the body is longer.
+    """
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > most:
+            response.close()
+            if not cut:
+                raise _TooLarge
+            break
+    return bytes(body[:most])
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The lines of a stream, whose answer has the same limit."""
+    size = 0
+    async for line in response.content:
+        size += len(line)
+        if size > ANSWER_BYTES:
+            raise _TooLarge
+        yield line
+
+
 def _decode(raw: bytes) -> dict[str, Any]:
-    body = json.loads(raw)
+    try:
+        body = json.loads(raw)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(body, dict):
         # A broken answer, not a programming error: handled like JSON that cannot be read.
         raise ValueError(f"a JSON object was expected, {type(body).__name__} came")
     return body
-
-
-def _status_within(body: dict[str, Any]) -> int:
-    """Some gateways answer 200 with an error inside."""
-    error = body["error"]
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
 
 
 def _plainly(error: Exception) -> str:

@@ -10,10 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from solon.agents.models.lean import Completion
 
 
 @dataclass(slots=True)
@@ -24,19 +20,24 @@ class Tries:
     Attributes:
         leave: called before each further request; raises where none may be sent. None: every request may.
         sent: requests so far; the first is counted from the start.
-        input_tokens: of all answers; None as soon as one of them does not tell.
-        output_tokens: of all answers; None as soon as one of them does not tell.
+        input_tokens: of all prompts that were answered.
+        output_tokens: of all answers.
+        estimated: whether any of these tokens were estimated, since the server did not tell them.
+        needs: names of the features without which an answer is of no use to whoever asks.
     """
 
     leave: Callable[[], Awaitable[None]] | None = None
     sent: int = 1
-    input_tokens: int | None = 0
-    output_tokens: int | None = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+    needs: frozenset[str] = frozenset()
 
-    def add(self, answer: Completion) -> None:
+    def add(self, input_tokens: int, output_tokens: int, *, estimated: bool) -> None:
         """Add the tokens of an answer that has come."""
-        self.input_tokens = _sum(self.input_tokens, answer.input_tokens)
-        self.output_tokens = _sum(self.output_tokens, answer.output_tokens)
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+        self.estimated |= estimated
 
 
 OF_CALL: ContextVar[Tries | None] = ContextVar("OF_CALL", default=None)
@@ -55,7 +56,3 @@ async def ask_leave() -> None:
         if tries.leave is not None:
             await tries.leave()
         tries.sent += 1
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else one + other

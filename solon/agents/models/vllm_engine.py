@@ -23,7 +23,7 @@ from pydantic import Field, PrivateAttr
 
 from solon.agents.models.lean import LeanChat
 from solon.agents.models.wire import from_wire, to_wire
-from solon.errors import ConfigError, ModelRefused, ModelUnavailable, SolonError, TooLong
+from solon.errors import EngineError, ModelRefused, ModelUnavailable, SolonError, TooLong
 
 _SAMPLING = ("temperature", "top_p", "max_tokens", "seed", "n", "stop")
 _NOT_ENGINE = frozenset({"logprobs", "top_logprobs", "response_format"})
@@ -42,7 +42,7 @@ class VLLMChat(LeanChat):
         timeout: time limit of a call, in seconds.
 
     Raises (from every call):
-        ConfigError: vLLM is not installed, or cannot load the model.
+        EngineError: vLLM is not installed, or cannot load the model.
         TooLong, ModelRefused: the engine does not take the prompt or its parameters.
         ModelUnavailable: the engine has died, or gave no answer within `timeout` seconds.
     """
@@ -207,7 +207,7 @@ async def _load(name: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
         tokenizer = engine.get_tokenizer()
         return engine, await tokenizer if inspect.isawaitable(tokenizer) else tokenizer
     except Exception as error:  # what loading raises is as varied as models and devices are
-        raise ConfigError(
+        raise EngineError(
             f"vLLM cannot load {name}: {type(error).__name__}: {str(error)[:500]}",
             next_step="set SOLON_DEBUG=1 to see vLLM's log; check the name and `options` of this model",
         ) from None

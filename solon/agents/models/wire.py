@@ -23,7 +23,11 @@ from langchain_core.output_parsers.openai_tools import (
 )
 from langchain_core.outputs import ChatGenerationChunk
 
+from solon.agents.models.answers import tool_calls
+from solon.agents.models.failures import finish_reason
 from solon.agents.models.lean import Completion
+from solon.agents.models.scaffold import read_content, read_reasoning
+from solon.agents.models.tokens import read_count, read_usage
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ROLES: dict[type[BaseMessage], str] = {
@@ -60,7 +64,7 @@ def from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> list[AIMessa
         metadata = {
             **about,
             "model_name": body.get("model") or about.get("model_name", ""),
-            "finish_reason": choice.get("finish_reason") or "",
+            "finish_reason": finish_reason(choice),
         }
         if choice.get("logprobs"):
             metadata["logprobs"] = choice["logprobs"]
@@ -86,15 +90,18 @@ def completion_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> C
         KeyError, TypeError, IndexError, ValueError: where the body is no chat completion.
     """
     choice = min(body["choices"], key=lambda c: c.get("index") or 0)
-    usage = _usage(body.get("usage"))
+    input_tokens, output_tokens = read_usage(body.get("usage"))
+    text, reasoning = _read(choice["message"])
     return Completion(
-        text=_text(choice["message"]),
-        logprobs=(choice.get("logprobs") or {}).get("content"),
-        input_tokens=usage["input_tokens"] if usage else None,
-        output_tokens=usage["output_tokens"] if usage else None,
+        text=text,
+        reasoning=reasoning,
+        logprobs=choice.get("logprobs"),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
         model=body.get("model") or about["model_name"],
-        finish_reason=choice.get("finish_reason") or "",
+        finish_reason=finish_reason(choice),
         request_id=about["request_id"],
+        calls=tool_calls(choice["message"]),
     )
 
 
@@ -126,8 +133,10 @@ def chunk_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> ChatGe
         )
         for call in delta.get("tool_calls") or ()
     ]
+    text, reasoning = _read(delta)
     message = AIMessageChunk(
-        content=delta.get("content") or "",
+        content=text,
+        additional_kwargs={"reasoning_content": reasoning} if reasoning else {},
         id=body.get("id"),
         tool_call_chunks=calls,
         usage_metadata=usage,
@@ -146,15 +155,18 @@ def _message(
     usage: UsageMetadata | None,
     metadata: dict[str, Any],
 ) -> AIMessage:
-    extra: dict[str, Any] = {k: wire[k] for k in ("refusal", "reasoning_content") if wire.get(k)}
+    text, reasoning = _read(wire)
+    extra: dict[str, Any] = {k: wire[k] for k in ("refusal", "function_call") if wire.get(k)}
+    if reasoning:
+        extra["reasoning_content"] = reasoning
     calls, invalid = [], []
-    for call in wire.get("tool_calls") or ():
+    for call in filter(None, map(_tool_call, wire.get("tool_calls") or ())):
         try:
             calls.append(parse_tool_call(call, return_id=True))
-        except (OutputParserException, KeyError, TypeError, ValueError) as error:
+        except (OutputParserException, KeyError, TypeError, ValueError, RecursionError) as error:
             invalid.append(make_invalid_tool_call(call, str(error)))
     return AIMessage(
-        content=_text(wire),
+        content=text,
         id=identity,
         additional_kwargs=extra,
         tool_calls=calls,
@@ -164,25 +176,34 @@ def _message(
     )
 
 
-def _text(wire: Mapping[str, Any]) -> str:
-    content = wire.get("content")
-    if content is not None and not isinstance(content, str):
-        raise TypeError(f"the content of the answer is {type(content).__name__}, not text")
-    return content or ""
-
-
-def _usage(wire: Mapping[str, Any] | None) -> UsageMetadata | None:
-    if not wire or wire.get("prompt_tokens") is None:
+def _tool_call(wire: Any) -> dict[str, Any] | None:
+    """A tool call as LangChain reads it: arguments as text, also where a server sends an object. None if it is none."""
+    if not isinstance(wire, dict) or not isinstance(wire.get("function"), dict):
         return None
-    prompt, answer = int(wire["prompt_tokens"]), int(wire.get("completion_tokens") or 0)
+    return {**wire, "function": {**wire["function"], "arguments": tool_calls({"function_call": wire})}}
+
+
+def _read(message: Mapping[str, Any]) -> tuple[str, str]:
+    """The text of a message, and the thinking that the server has parted from it."""
+    text, beside = read_content(message.get("content") or message.get("refusal"))
+    return text, "\n\n".join(part for part in (read_reasoning(message), beside) if part)
+
+
+def _usage(wire: Any) -> UsageMetadata | None:
+    prompt, answer = read_usage(wire)
+    if prompt is None or answer is None:
+        return None
     usage = UsageMetadata(input_tokens=prompt, output_tokens=answer, total_tokens=prompt + answer)
-    cached = (wire.get("prompt_tokens_details") or {}).get("cached_tokens")
-    if cached:
-        usage["input_token_details"] = {"cache_read": int(cached)}
-    thought = (wire.get("completion_tokens_details") or {}).get("reasoning_tokens")
-    if thought:
-        usage["output_token_details"] = {"reasoning": int(thought)}
+    if cached := _detail(wire, "prompt_tokens_details", "cached_tokens"):
+        usage["input_token_details"] = {"cache_read": cached}
+    if thought := _detail(wire, "completion_tokens_details", "reasoning_tokens"):
+        usage["output_token_details"] = {"reasoning": thought}
     return usage
+
+
+def _detail(wire: Mapping[str, Any], kind: str, name: str) -> int | None:
+    details = wire.get(kind)
+    return read_count(details.get(name)) if isinstance(details, Mapping) else None
 
 
 def dump(payload: Mapping[str, Any]) -> bytes:

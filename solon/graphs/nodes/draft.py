@@ -8,6 +8,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from solon.agents.generator import Draft
+from solon.errors import CUT, BadOutput
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
 from solon.store.records.overview import UNJUDGED
@@ -41,7 +42,7 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     }
     if len(usable) >= context.recipe.shown:
         return {**update, "next": "critique"}
-    return {**update, **_too_few(context, round_, problems)}
+    return {**update, **_too_few(context, round_, problems, drafts)}
 
 
 def _given(context: ItemContext, round_: int) -> list[str]:
@@ -113,10 +114,23 @@ async def _add_drafts(
 _TOO_LONG = "the request and max_tokens together do not fit the model's context"
 
 
-def _too_few(context: ItemContext, round_: int, problems: dict[str, int]) -> dict[str, Any]:
+def _too_few(
+    context: ItemContext, round_: int, problems: dict[str, int], drafts: list[Draft]
+) -> dict[str, Any]:
+    """Where to go on without enough drafts.
+
+    Raises:
+        BadOutput: the room of every draft was used up before it began, as it would be for the next item.
+    """
     counts = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items()))
     if problems.get("too_long"):
         return {"next": "finish", "outcome": "failed", "reason": f"too_long: {counts}; {_TOO_LONG}"}
     if round_ < context.case.config.routing.max_redrafts:
         return {"round": round_ + 1, "next": "draft"}
+    if drafts and all(written.outcome.outcome == CUT for written in drafts):
+        raise BadOutput(
+            drafts[0].outcome.error,
+            next_step="raise max_tokens of the model or of [generator], or have the model reason less (`options`); "
+            "then start a new run",
+        )
     return {"next": "finish", "outcome": "rejected", "reason": f"{UNJUDGED[0]}: {counts}"}

@@ -119,6 +119,7 @@ def _store(context: ItemContext, shown: list[str], verdicts: list[Verdict], roun
                 "rationale_id": context.add_text(verdict.rationale) if verdict.rationale else None,
                 "call_id": verdict.call.call_id if verdict.call else None,
                 "abstained": verdict.abstained or None,
+                "basis": verdict.basis or None,
                 "created_at": clock.now(),
             },
         )

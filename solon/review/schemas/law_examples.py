@@ -322,6 +322,7 @@ LINEAGE: JsonDict = {
             "p": 0.88,
             "scores": None,
             "abstained": None,
+            "basis": "letter",
             "call_id": CALL,
             "model": "openai:panel-small",
             "rationale": None,
@@ -384,9 +385,11 @@ LINEAGE: JsonDict = {
             "outcome": "ok",
             "input_tokens": 412,
             "output_tokens": 9,
+            "estimated": False,
             "cost": 0.0002,
             "seconds": 0.8,
             "error": None,
+            "reasoning": None,
         }
     ],
 }

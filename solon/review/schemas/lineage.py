@@ -121,6 +121,10 @@ class VerdictRow(Wire):
     p: float | None
     scores: dict[str, float] | None
     abstained: str | None
+    basis: str | None = Field(
+        description="what it was read from: letter, the first token's probabilities; bound, the same where the other "
+        "letter was not listed, p being the end nearest to even; json; function; null where not known"
+    )
     call_id: Id | None
     model: str | None = Field(description="that wrote it; null where no call did")
     rationale: str | None
@@ -202,9 +206,13 @@ class CallRow(Wire):
     outcome: str
     input_tokens: int | None
     output_tokens: int | None
+    estimated: bool | None = Field(description="the provider did not tell the tokens; cost follows from them")
     cost: float | None
     seconds: float
     error: str | None = Field(description="what was wrong with an answer, or why there was none")
+    reasoning: str | None = Field(
+        description="what the model thought, and whatever else it wrote beside its answer"
+    )
 
 
 class Lineage(Wire, json_schema_extra=example(LINEAGE)):

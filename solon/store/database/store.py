@@ -23,6 +23,7 @@ from solon.store.database.engine import (
     sqlite_path,
 )
 from solon.store.database.ids import keyed_hash
+from solon.store.database.storable import storable
 from solon.store.database.writer import Row, Writer
 from solon.store.tables.runs import Meta, Text
 
@@ -164,14 +165,6 @@ class Store:
             facts = {"key": secrets.token_hex(32), CLEAN: "1"}
             insert_rows(connection, [(Meta, {"name": name, "value": value}) for name, value in facts.items()])
         return self._key()
-
-
-def storable(body: str) -> str:
-    """A text as both databases can hold it: NUL and lone surrogates are replaced, everything else is unchanged."""
-    if body.isascii() and "\x00" not in body:
-        return body
-    clean = body.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-    return body if clean == body else clean
 
 
 def _use_wal(engine: Engine) -> None:

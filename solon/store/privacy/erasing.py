@@ -15,6 +15,7 @@ from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.privacy.passages import Passages
 from solon.store.runs.items import FORGOTTEN, is_gone
+from solon.store.tables.runs import CALL_TEXTS
 
 CHUNK = 400
 
@@ -221,7 +222,7 @@ def scrub_calls(connection: Connection, found: Collection[Mapping[str, Any]]) ->
     They are calls of other items whose prompts showed a forgotten precedent, see `shown_in`.
     """
     verdicts, resolutions, calls = table("verdicts"), table("resolutions"), table("calls")
-    ids = {text_id for call in found for text_id in (call["prompt_id"], call["answer_id"], call["error_id"])}
+    ids = {call[name] for call in found for name in CALL_TEXTS}
     for part in chunks([call["id"] for call in found]):
         for query in (
             select(verdicts.c.rationale_id).where(verdicts.c.call_id.in_(part)),
@@ -240,7 +241,7 @@ def shown_in(connection: Connection, ids: Collection[str], seed_ids: Collection[
     if not wanted:
         return []
     calls, texts = table("calls"), table("texts")
-    names = ("id", "item_id", "seed_id", "prompt_id", "answer_id", "error_id")
+    names = ("id", "item_id", "seed_id", *CALL_TEXTS)
     query = (
         select(*(calls.c[name] for name in names), texts.c.body)
         .join(texts, texts.c.id == calls.c.prompt_id)

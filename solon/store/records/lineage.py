@@ -78,6 +78,7 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "p",
             "scores",
             "abstained",
+            "basis",
             "call_id",
             "rationale_id",
         ),
@@ -119,8 +120,10 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "template",
             "outcome",
             "error_id",
+            "reasoning_id",
             "input_tokens",
             "output_tokens",
+            "estimated",
             "cost",
             "seconds",
         ),
@@ -226,7 +229,9 @@ def _rows(
     for row in connection.execute(query).mappings():
         plain = dict(row)
         for column in [
-            c for c in columns if c.endswith("text_id") or c in ("rationale_id", "edit_id", "error_id")
+            c
+            for c in columns
+            if c.endswith("text_id") or c in ("rationale_id", "edit_id", "error_id", "reasoning_id")
         ]:
             text_id = plain.pop(column)
             plain[column.removesuffix("_id")] = bodies[text_id] if text_id else None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from solon.responses import fields_of
 from solon.store.database.ids import hash_id
-from solon.store.database.store import storable
+from solon.store.database.storable import storable
 from solon.store.database.writer import insert_rows
 from solon.store.reviewing.review_rows import LeaseLost, NotThere, ReviewRow
 from solon.store.tables import assignments, candidates, decisions, items, reviews, texts

@@ -83,13 +83,16 @@ class Outcome:
         error: what went wrong, in words; empty where nothing did.
         logprobs: log probabilities that came with the answer, None without.
         finish_reason: why the model stopped, in the provider's word.
-        input_tokens: tokens of the prompt, None where the provider did not say.
-        output_tokens: tokens of the answer, None where the provider did not say.
+        input_tokens: tokens of the prompt, None where nothing is known of them.
+        output_tokens: tokens of the answer, None where nothing is known of them.
         attempts: requests sent for it.
         seconds: how long it took.
         request_id: the provider's id of the last request.
         cost: what it cost in `currency`, None without a price.
         currency: currency of the price, None without one.
+        reasoning: what the model wrote beside its answer; empty without any, and where the call was read from the
+            journal.
+        estimated: the provider did not tell all of the tokens, and they are estimated.
         cached: it was read from the journal, not made just now.
         parsed: the answer read into its schema, where the call was made just now; it says no more than `text`.
     """
@@ -107,6 +110,8 @@ class Outcome:
     request_id: str = ""
     cost: float | None = None
     currency: str | None = None
+    reasoning: str = ""
+    estimated: bool = False
     cached: bool = False
     parsed: Any = field(default=None, compare=False, repr=False)
 
@@ -206,11 +211,11 @@ class ItemJournal:
         prompt_id, prompt_row = self._store.text_row(key.prompt, self._seed)
         answer_id, answer_row = self._store.text_row(outcome.text, self._seed)
         rows: list[tuple[type, Row]] = [prompt_row, answer_row]
-        error_id = None
-        if outcome.error:
-            error_id, error_row = self._store.text_row(outcome.error, self._seed)
-            rows.append(error_row)
-        texts = {"prompt_id": prompt_id, "answer_id": answer_id, "error_id": error_id}
+        texts = {"prompt_id": prompt_id, "answer_id": answer_id}
+        for name, body in (("error_id", outcome.error), ("reasoning_id", outcome.reasoning)):
+            if body:
+                texts[name], row = self._store.text_row(body, self._seed)
+                rows.append(row)
         rows.append((Call, self._row(key, outcome, content_key, texts)))
         self._known[content_key] = outcome
         lost = replace(outcome, call_id=new_id(), outcome="taken_over", logprobs=None, request_id="")
@@ -224,7 +229,7 @@ class ItemJournal:
 
     def _vain(self, key: CallKey, outcome: Outcome) -> list[tuple[type, Row]]:
         empty_id, empty_row = self._store.text_row("", self._seed)
-        texts = {"prompt_id": empty_id, "answer_id": None, "error_id": None}
+        texts = {"prompt_id": empty_id, "answer_id": None}
         return [empty_row, (Call, self._row(key, outcome, outcome.call_id, texts))]
 
     def _row(self, key: CallKey, outcome: Outcome, content_key: str, texts: Row) -> Row:
@@ -241,12 +246,15 @@ class ItemJournal:
             "model": key.model,
             "parameters": dict(key.parameters),
             "template": key.template,
+            "error_id": None,
+            "reasoning_id": None,
             **texts,
             "outcome": outcome.outcome,
             "logprobs": outcome.logprobs,
             "finish_reason": outcome.finish_reason,
             "input_tokens": outcome.input_tokens,
             "output_tokens": outcome.output_tokens,
+            "estimated": outcome.estimated,
             "cost": outcome.cost,
             "currency": outcome.currency,
             "attempts": outcome.attempts,

@@ -20,7 +20,17 @@ from solon.store.runs.runs import PREVIEW, Pins
 from solon.store.tables import table_of
 from solon.store.tables.law import Certificate, ConsensusVersion, Constitution, Rubric
 from solon.store.tables.privacy import Hold
-from solon.store.tables.runs import Call, ConfigVersion, GraphVersion, Item, PromptSet, Run, Seed, Text
+from solon.store.tables.runs import (
+    CALL_TEXTS,
+    Call,
+    ConfigVersion,
+    GraphVersion,
+    Item,
+    PromptSet,
+    Run,
+    Seed,
+    Text,
+)
 
 CHUNK = 400
 _PINNED: tuple[tuple[str, type], ...] = (
@@ -130,7 +140,7 @@ def share_calls(
                 place = {"id": hash_id(run_id, call["content_key"]), "run_id": run_id}
                 row = {**call, **place, "item_id": items[call["seed_id"]], "reused_from": call["id"]}
                 copies.setdefault((call["seed_id"], call["content_key"]), row)
-                texts.update(t for t in (call["prompt_id"], call["answer_id"], call["error_id"]) if t)
+                texts.update(call[name] for name in CALL_TEXTS if call[name])
         rows = _rows(connection, Text, texts)
     kept = {row["id"] for _, row in rows if row["body"] is not None}
     whole = [row for row in copies.values() if row["answer_id"] in kept and row["prompt_id"] in kept]

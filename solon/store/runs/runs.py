@@ -85,9 +85,9 @@ class Spent:
 
     Attributes:
         calls: requests sent.
-        input_tokens: tokens of prompts, where the provider said how many.
-        output_tokens: tokens of answers, where the provider said how many.
-        unknown_tokens: calls whose tokens the provider did not say.
+        input_tokens: tokens of prompts, estimated where the provider did not tell.
+        output_tokens: tokens of answers, estimated where the provider did not tell.
+        unknown_tokens: calls whose tokens the provider did not tell.
         cost: of the priced calls, in the run's currency.
         unpriced: calls without a price.
         builtin: calls that the built-in model answered.
@@ -425,11 +425,20 @@ def add_active_seconds(connection: Connection, run_id: str, seconds: float) -> N
     )
 
 
+def has_answered(connection: Connection, run_id: str, model: str) -> bool:
+    """Has a model, as the configuration names it, answered any call of a run?"""
+    query = select(calls.c.id).where(
+        calls.c.run_id == run_id, calls.c.model == model, calls.c.outcome == "ok"
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def spent(connection: Connection, run_id: str) -> Spent:
     """The totals over the journal of a run: every request once, also those that came to nothing. It reads all its
     calls.
     """
-    unknown = case((calls.c.input_tokens.is_(None) | calls.c.output_tokens.is_(None), 1), else_=0)
+    untold = calls.c.input_tokens.is_(None) | calls.c.output_tokens.is_(None)
+    unknown = case((calls.c.estimated.is_(True) | untold, 1), else_=0)
     unpriced = case((calls.c.cost.is_(None) & (calls.c.attempts > 0), 1), else_=0)
     query = select(
         func.coalesce(func.sum(calls.c.attempts), 0),

@@ -233,10 +233,13 @@ class Call(SQLModel, table=True):
         answer_id: text of the answer, None where there was none to keep.
         outcome: `ok`, or the kind of error, e.g. `refused`, `bad_output`, `taken_over`.
         error_id: text of the error, None without one.
+        reasoning_id: text of what the model wrote beside its answer, None where there was nothing.
         logprobs: log probabilities that came with the answer; None where they were not asked for.
         finish_reason: why the model stopped, in the provider's word; None where it said nothing.
-        input_tokens: tokens of the prompt, None where the provider did not say.
-        output_tokens: tokens of the answer, None where the provider did not say.
+        input_tokens: tokens of the prompt, None where nothing is known of them.
+        output_tokens: tokens of the answer, None where nothing is known of them.
+        estimated: whether the provider did not tell all of the tokens, so that they are estimated; None in rows of
+            earlier versions, which estimated nothing.
         cost: what it cost in `currency`, None without a price.
         currency: currency of the price, None without one.
         attempts: requests sent for it; 0 for functions.
@@ -263,10 +266,12 @@ class Call(SQLModel, table=True):
     answer_id: str | None = ref("texts.id", nullable=True)
     outcome: str = "ok"
     error_id: str | None = ref("texts.id", nullable=True)
+    reasoning_id: str | None = ref("texts.id", nullable=True)
     logprobs: Any = json_column()
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    estimated: bool | None = None
     cost: float | None = None
     currency: str | None = None
     attempts: int = 1
@@ -276,6 +281,10 @@ class Call(SQLModel, table=True):
     created_at: float
 
     __table_args__ = (Index("ix_calls_run_seed", "run_id", "seed_id"),)
+
+
+CALL_TEXTS = ("prompt_id", "answer_id", "error_id", "reasoning_id")
+"""Columns of a call that point to its texts."""
 
 
 class Spending(SQLModel, table=True):

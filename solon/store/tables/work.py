@@ -94,6 +94,8 @@ class Verdict(SQLModel, table=True):
         rationale_id: text of its reasons, None without.
         call_id: the model call that made it, None where it came with the seed.
         abstained: why there is no finding, None where there is one.
+        basis: what it was read from: letter, bound (the other letter was not listed: `p` is at least so far from
+            even), json or function; None where it is not known.
         created_at: when it was stored, epoch seconds.
     """
 
@@ -115,6 +117,7 @@ class Verdict(SQLModel, table=True):
     rationale_id: str | None = ref("texts.id", nullable=True)
     call_id: str | None = ref("calls.id", nullable=True)
     abstained: str | None = None
+    basis: str | None = None
     created_at: float
 
 
