@@ -402,7 +402,7 @@ def read_findings(value: Any) -> list[dict[str, str]] | None:
 
 
 def read_draft(value: Any, *, with_instruction: bool) -> dict[str, str]:
-    """Return what a generator's function wrote: `response`, and `instruction` where it gave one.
+    """Return what a generator's function wrote: `response`, and `instruction` with its `input` where it gave one.
 
     Args:
         with_instruction: the recipe wants an instruction, too.
@@ -415,7 +415,10 @@ def read_draft(value: Any, *, with_instruction: bool) -> dict[str, str]:
     if isinstance(value, Mapping) and isinstance(value.get("response"), str):
         instruction = value.get("instruction")
         if isinstance(instruction, str) and instruction.strip():
-            return {"response": value["response"], "instruction": instruction}
+            spoken_of = value.get("input") or ""
+            if not isinstance(spoken_of, str):
+                raise BadAnswer(f"input {spoken_of!r:.80} is not a text")
+            return {"response": value["response"], "instruction": instruction, "input": spoken_of}
         if not with_instruction:
             return {"response": value["response"]}
     wanted = "a mapping with instruction and response" if with_instruction else "a text"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from solon.agents import plugged
@@ -52,32 +52,32 @@ class Critique:
         return json.dumps([f.model_dump() for f in self.findings], ensure_ascii=False)
 
 
-async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer: str) -> Critique:
+async def critique(
+    case: Case, ordinal: int, *, round: int, answer: str, noticed: Sequence[Finding] = ()
+) -> Critique:
     """What the critic, a model or a function, finds on one answer.
 
     A principle that the constitution does not have is not a citation, and a quote that is not in the answer
     is not a quote: both are blanked, the finding stays.
 
     Args:
+        case: the item, with the request that the answer is to.
         ordinal: the candidate's place among those of the round.
         round: how often the item was redrafted before.
-        prompt: the request that the answer is to.
+        noticed: what was found without the critic, and stands before its own findings.
     """
     config = case.config.critic
     if config.python:
-        outcome, findings = await plugged.criticise(
-            case, config.python, answer, prompt=prompt, ordinal=ordinal, round=round
-        )
+        outcome, findings = await plugged.criticise(case, config.python, answer, ordinal=ordinal, round=round)
         if findings is None:
             return Critique((), outcome, abstained=plugged.ABSTAINED if outcome.ok else outcome.outcome)
-        return Critique(
-            _checked(case, [Finding.model_validate(entry) for entry in findings], answer), outcome
-        )
+        found = [*noticed, *(Finding.model_validate(entry) for entry in findings)]
+        return Critique(_checked(case, found, answer), outcome)
     rendered = case.prompts["critic.critique"].render(
         case.mark,
         constitution=case.principles,
-        prompt=prompt,
-        input=case.input if prompt == case.prompt else "",
+        prompt=case.prompt,
+        input=case.input,
         answer=answer,
     )
     ask = Ask(
@@ -95,7 +95,7 @@ async def critique(case: Case, ordinal: int, *, round: int, prompt: str, answer:
     outcome, parsed = await case.caller.parsed(ask)
     if not isinstance(parsed, Findings):
         return Critique((), outcome, abstained=outcome.outcome)
-    return Critique(_checked(case, parsed.findings, answer), outcome)
+    return Critique(_checked(case, [*noticed, *parsed.findings], answer), outcome)
 
 
 def _checked(case: Case, findings: Iterable[Finding], answer: str) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from solon.agents.case import Case
 from solon.agents.echoes import ECHO, cut
 from solon.agents.models.failures import ending
 from solon.agents.outputs import InstructionDraft
+from solon.agents.tasks import given_input
 from solon.errors import CUT
 from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
@@ -24,6 +25,7 @@ class Draft:
         outcome: the call that it comes from.
         author: the model or function that wrote it, under the name by which it votes.
         prompt: the request, where the generator wrote that too; else empty.
+        input: what that request speaks of; empty where there is nothing.
         problem: why the draft cannot be used (empty, cut, only an echo of the prompt, or the kind of a failed call);
             empty where it can.
     """
@@ -32,6 +34,7 @@ class Draft:
     outcome: Outcome
     author: str
     prompt: str = ""
+    input: str = ""
     problem: str = ""
 
     @property
@@ -94,11 +97,12 @@ async def write_instruction(
         outcome,
         response.author,
         prompt=parsed.instruction.strip(),
+        input=given_input(parsed.instruction, parsed.input),
         problem=response.problem or ("" if parsed.instruction.strip() else ECHO),
     )
 
 
-async def revise(case: Case, index: int, *, round: int, prompt: str, answer: str, findings: str) -> Draft:
+async def revise(case: Case, index: int, *, round: int, answer: str, findings: str) -> Draft:
     """A better version of an answer, by what the critic found on it. The models take turns; functions are never
     asked."""
     config = case.config.generator
@@ -106,8 +110,8 @@ async def revise(case: Case, index: int, *, round: int, prompt: str, answer: str
     rendered = case.prompts["generator.revise"].render(
         case.mark,
         constitution=case.principles,
-        prompt=prompt,
-        input=case.input if prompt == case.prompt else "",
+        prompt=case.prompt,
+        input=case.input,
         answer=answer,
         findings=findings,
     )
@@ -135,9 +139,9 @@ async def _written(
     )
     if fields is None:
         return Draft("", outcome, plugin.identity, problem=outcome.outcome)
-    text = fields["response"].strip()
-    prompt = fields.get("instruction", "").strip()
-    return Draft(text, outcome, plugin.identity, prompt=prompt, problem="" if text else "empty")
+    text, prompt = fields["response"].strip(), fields.get("instruction", "").strip()
+    input = given_input(prompt, fields.get("input", ""))
+    return Draft(text, outcome, plugin.identity, prompt, input, problem="" if text else "empty")
 
 
 def _ask(

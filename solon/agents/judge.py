@@ -275,7 +275,6 @@ async def score(
     case: Case,
     answer: str,
     *,
-    prompt: str,
     round: int,
     ordinal: int,
     precedents: str = "",
@@ -285,14 +284,14 @@ async def score(
     `instruction.accept_score` on.
 
     Args:
-        prompt: the request that the answer is to.
+        case: the item, with the request that the answer is to.
         round: how often the item was redrafted before.
         ordinal: which answer of the round this is, from 0.
         precedents: similar earlier decisions as text for the prompt; empty without any.
         tier: ask only the seats of this tier; None: every seat.
     """
     jobs = [
-        _score_once(case, seat, judge, answer, prompt, sample, round, ordinal, precedents)
+        _score_once(case, seat, judge, answer, sample, round, ordinal, precedents)
         for seat, judge in enumerate(case.config.judges)
         if tier is None or judge.tier == tier
         for sample in range(judge.samples)
@@ -305,7 +304,6 @@ async def _score_once(
     seat: int,
     judge: JudgeConfig,
     answer: str,
-    prompt: str,
     sample: int,
     round: int,
     ordinal: int,
@@ -313,9 +311,7 @@ async def _score_once(
 ) -> Verdict:
     if judge.python:
         place = f"{seat}/score/{ordinal}"
-        asked = plugged.judge_single(
-            case, judge.python, answer, prompt=prompt, seat=place, sample=sample, round=round
-        )
+        asked = plugged.judge_single(case, judge.python, answer, seat=place, sample=sample, round=round)
         finding = _from_opinion(*await asked, seat, "", sample)
         if finding.scores is None:
             return finding
@@ -327,8 +323,8 @@ async def _score_once(
         constitution=case.principles,
         rubric=case.rubric.as_prompt(),
         persona=judge.persona,
-        prompt=prompt,
-        input=case.input if prompt == case.prompt else "",
+        prompt=case.prompt,
+        input=case.input,
         answer=answer,
         precedents=precedents,
     )

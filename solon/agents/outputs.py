@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, BeforeValidator, Field, create_model
 
 
 class Finding(BaseModel):
@@ -35,11 +35,22 @@ class PairVerdict(BaseModel):
     confidence: float = Field(0.5, ge=0, le=1)
 
 
+def _as_text(value: Any) -> Any:
+    """What a model gives as a text where it has none (null), or several lines (a list of texts)."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "\n".join(value)
+    return "" if value is None else value
+
+
 class InstructionDraft(BaseModel):
     """A new task with its model answer."""
 
     instruction: str = Field(min_length=1, max_length=8000)
+    """What is to be done."""
+    input: Annotated[str, BeforeValidator(_as_text)] = Field("", max_length=20000)
+    """The text, list, code, ... that the instruction speaks of; empty where it speaks of none."""
     response: str = Field(min_length=1, max_length=20000)
+    """The answer to it."""
 
 
 class ResolutionAnswer(BaseModel):

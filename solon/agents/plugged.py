@@ -115,11 +115,11 @@ async def judge_pair(
 
 
 async def judge_single(
-    case: Case, reference: str, answer: str, *, prompt: str, seat: str, sample: int, round: int
+    case: Case, reference: str, answer: str, *, seat: str, sample: int, round: int
 ) -> tuple[Outcome, Opinion | None, Plugin]:
     """The opinion of a function that judges, on one candidate. None where it gave no usable answer."""
     plugin = case.caller.pool.plugin(reference)
-    values = {**_common(case), "prompt": prompt, "answer": answer}
+    values = {**_common(case), "answer": answer}
     criteria = tuple(case.rubric.ids())
     outcome, opinion = await _consult(
         case,
@@ -132,11 +132,11 @@ async def judge_single(
 
 
 async def criticise(
-    case: Case, reference: str, answer: str, *, prompt: str, ordinal: int, round: int
+    case: Case, reference: str, answer: str, *, ordinal: int, round: int
 ) -> tuple[Outcome, list[dict[str, str]] | None]:
     """The findings of a function that criticises, on one answer. None where it gave no usable answer."""
     plugin = case.caller.pool.plugin(reference)
-    values = {**_common(case), "prompt": prompt, "answer": answer}
+    values = {**_common(case), "answer": answer}
     return await _consult(case, plugin, _Place("critic", ordinal, round), values, read_findings)
 
 
@@ -157,7 +157,7 @@ async def write(
         index: which draft of the round this is, from 0.
 
     Returns:
-        The outcome; the draft's `response` (and `instruction`), None where there is none; the function.
+        The outcome; the draft's `response` (with `instruction` and `input`), None where there is none; the function.
     """
     plugin = case.caller.pool.plugin(reference)
     values = {

@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from solon.agents.tasks import find_refusal
+
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f]+(?:\s|$)")
 _MARKS = re.compile(
     r"^\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s|>\s|\|)|\*\*[^*\n]{1,200}\*\*|`[^`\n]{1,200}`", re.MULTILINE
-)
-_REFUSALS = re.compile(
-    r"\bI(?:'m| am) (?:sorry|afraid|unable)|\bI (?:can(?:'|\u2019)?t|cannot|won(?:'|\u2019)?t|will not) "
-    r"(?:help|assist|provide|answer|do that|fulfil|comply|create|write|generate|discuss|give)"
-    r"|\bas an? (?:AI|artificial intelligence|language model)\b|\bI must decline\b",
-    re.IGNORECASE,
 )
 PERSONAL: Mapping[str, re.Pattern[str]] = {
     "email": re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"),
@@ -80,7 +76,7 @@ def count_marks(text: str) -> int:
 
 def is_refusal(text: str) -> bool:
     """Tell whether an answer begins as a refusal does: by phrases in English, in its first 300 characters."""
-    return _REFUSALS.search(text[:300]) is not None
+    return bool(find_refusal(text))
 
 
 def find_personal(text: str) -> dict[str, int]:

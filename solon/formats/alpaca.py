@@ -22,8 +22,8 @@ def alpaca(row: ExportRow) -> Iterator[Piece]:
         system, turns = exchange
         texts = [turn["content"] for turn in turns]
         yield {
-            "instruction": texts[-1],
-            "input": "",
+            "instruction": texts[-1].removesuffix(f"\n\n{row.input}") if row.input else texts[-1],
+            "input": row.input,
             "output": answer,
             "system": system,
             "history": [[asked, replied] for asked, replied in zip(texts[:-1:2], texts[1:-1:2], strict=True)],

@@ -161,7 +161,7 @@ def read_alpaca(row: Row) -> Imported:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise RowProblem("history is no list of pairs")
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
-    turns.append({"role": "user", "content": "\n".join(part for part in asked if part)})
+    turns.append({"role": "user", "content": "\n\n".join(part for part in asked if part)})
     answer = _answer_of(_turns(row.get("output"), "output", "assistant"), "output")
     used = {"instruction", "input", "output", "system", "history"}
     return Imported("single", {**_rest(row, used), "messages": turns, "responses": [{"text": answer}]})

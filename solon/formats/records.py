@@ -26,6 +26,8 @@ class ExportRow:
         seed_id: id of the seed.
         prompt: the last user turn as text.
         messages: the conversation up to and including that turn.
+        input: what the request speaks of (a text, a list, ...), with which that turn ends; empty where there is
+            nothing.
         group: the seed's group; empty: the seed is its own group.
         lang: language that the seed states; None where it states none.
         chosen: text of the better answer of a pair; None where the record has no pair (tie, single recipes).
@@ -79,6 +81,7 @@ class ExportRow:
     fields: dict[str, Any] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    input: str = ""
 
     @property
     def answer(self) -> str | None:

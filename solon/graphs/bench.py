@@ -153,9 +153,8 @@ class Bench:
             of_each = await asyncio.gather(
                 *(
                     judges.score(
-                        context.case,
+                        context.case_of(candidate),
                         context.answer(candidate),
-                        prompt=context.prompt(candidate),
                         round=round_,
                         ordinal=pair * len(row.shown) + place,
                     )
@@ -173,9 +172,7 @@ class Bench:
                 item's rubric.
         """
         context = self.context(row)
-        verdicts = await judges.score(
-            context.case, answer, prompt=context.case.prompt, round=AGAIN, ordinal=ordinal
-        )
+        verdicts = await judges.score(context.case, answer, round=AGAIN, ordinal=ordinal)
         await self.flush(context)
         scores = _mean_scores(verdicts)
         return scores, judges.weighted_mean(scores, context.case.rubric.weights())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
@@ -97,8 +97,21 @@ class ItemContext:
 
     def prompt(self, candidate_id: str) -> str:
         """The request that a candidate answers: its own, or the seed's."""
-        own = self.candidate(candidate_id).prompt_text_id
-        return self.text(own) if own else self.case.prompt
+        return self.case_of(candidate_id).prompt
+
+    def own_task(self, candidate_id: str) -> dict[str, str]:
+        """The request that a candidate has of its own (`prompt`) and what it speaks of (`input`), as `add_candidate`
+        takes them; both empty where it answers the seed's."""
+        candidate = self.candidate(candidate_id)
+        return {"prompt": self.text(candidate.prompt_text_id), "input": self.text(candidate.input_text_id)}
+
+    def case_of(self, candidate_id: str) -> Case:
+        """What agents see of the item where they look at this candidate. A request of its own stands in place of the
+        seed's, to which the seed's input and reference belong."""
+        task = self.own_task(candidate_id)
+        if not task["prompt"]:
+            return self.case
+        return replace(self.case, prompt=task["prompt"], input=task["input"], reference="")
 
     def remember_critique(self, candidate_id: str, worst: str, principles: Sequence[str] = ()) -> None:
         """Keep what a critic found, for what follows on the same way through the graph."""
@@ -150,6 +163,7 @@ class ItemContext:
         text: str,
         author: str,
         prompt: str = "",
+        input: str = "",
         parent_id: str | None = None,
         call_id: str | None = None,
     ) -> str:
@@ -163,6 +177,7 @@ class ItemContext:
             kind=kind,
             text_id=self.add_text(text),
             prompt_text_id=self.add_text(prompt) if prompt else None,
+            input_text_id=self.add_text(input) if prompt and input else None,
             parent_id=parent_id,
             call_id=call_id,
             author=author,

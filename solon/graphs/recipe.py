@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from solon.agents.case import Case
     from solon.agents.generator import Draft
     from solon.agents.judge import Verdict
+    from solon.agents.outputs import Finding
     from solon.graphs.state import ItemState
 
 
@@ -58,6 +59,10 @@ class Recipe(ABC):
     async def refuse(self, context: Any, candidate_id: str, draft: Draft) -> str:
         """Why a usable draft may not become a candidate; empty where it may."""
         return ""
+
+    def notice(self, context: Any, candidate_id: str) -> list[Finding]:
+        """What is wrong with a candidate that can be seen without a critic; it goes before the critic's findings."""
+        return []
 
     @abstractmethod
     async def judge(self, context: Any, shown: list[str], *, round: int, pair: int) -> list[Verdict]:

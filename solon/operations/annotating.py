@@ -75,6 +75,5 @@ def _interfaces(format: str) -> dict[str, str]:
 
 
 def _question(review: Review) -> Question:
-    prompt = review.candidates[0].prompt if len(review.candidates) == 1 else review.prompt
     answers = tuple((candidate.id, candidate.text) for candidate in review.candidates)
-    return Question(review.id, review.recipe, prompt, review.input, answers)
+    return Question(review.id, review.recipe, review.prompt, review.input, answers)

@@ -16,7 +16,7 @@ from solon.store.database.ids import keyed_hash
 from solon.store.reviewing.answering import asks_why
 from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow
-from solon.store.reviewing.reading import FORGOTTEN, read_candidates, seed_content
+from solon.store.reviewing.reading import read_candidates, request_of, seed_content
 from solon.store.reviewing.review_rows import ReviewRow
 
 if TYPE_CHECKING:
@@ -30,11 +30,8 @@ def show_blind(
     item, content = seed_content(connection, review.item_id)
     constitution, rubric = room.law(connection, item["constitution_id"], item["rubric_id"])
     single = review.response_schema.startswith("single")
-    shown = [
-        ShownCandidate(id=name, text=text, prompt=prompt)
-        for name, text, prompt in read_candidates(connection, shown_order(room, review, expert))
-    ]
-    own_prompt = next((candidate.prompt for candidate in shown if candidate.prompt), None)
+    shown = read_candidates(connection, shown_order(room, review, expert))
+    prompt, asked_of = request_of(shown, content)
     return BlindItem(
         assignment=lease.id,
         review=review.id,
@@ -44,14 +41,14 @@ def show_blind(
         choices=list(choices_of(review.response_schema)),
         fields=fields_of(review.response_schema),
         recipe=review.recipe,
-        prompt=own_prompt or content.get("prompt") or FORGOTTEN,
+        prompt=prompt,
         turns=[
             Turn(role=str(t.get("role", "")), content=str(t.get("content", "")))
             for t in (content.get("messages") or [])[:-1]
         ],
-        input=content.get("input") or "",
+        input=asked_of,
         reference=shown_reference(room, review, content),
-        candidates=shown,
+        candidates=[ShownCandidate(id=one.id, text=one.text, prompt=one.prompt) for one in shown],
         constitution=f"{constitution.name} {constitution.version}",
         principles=[ShownPrinciple(id=p.id, text=p.text) for p in constitution.ordered()],
         criteria=[

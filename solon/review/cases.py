@@ -25,7 +25,7 @@ from solon.store.reviewing.adjudicating import (
 )
 from solon.store.reviewing.disagreements import GivenAnswer, text_ids
 from solon.store.reviewing.experts import ExpertRow, list_experts
-from solon.store.reviewing.reading import FORGOTTEN, read_candidates, seed_content, text_bodies
+from solon.store.reviewing.reading import FORGOTTEN, read_candidates, request_of, seed_content, text_bodies
 from solon.store.reviewing.undoing import BeingApplied
 
 if TYPE_CHECKING:
@@ -58,20 +58,19 @@ def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
     item, content = seed_content(connection, case.item_id)
     constitution, _ = room.law(connection, item["constitution_id"], item["rubric_id"])
     names = {expert.actor: expert.name for expert in list_experts(connection)}
-    shown = _candidates(connection, case)
-    own_prompt = next((candidate.prompt for candidate in shown if candidate.prompt), None)
+    prompt, asked_of = request_of(read_candidates(connection, case.review.candidates), content)
     return CaseOut(
         id=case.id,
         item=case.item_id,
         state=case.state,
-        prompt=own_prompt or content.get("prompt") or FORGOTTEN,
+        prompt=prompt,
         turns=[
             Turn(role=str(turn.get("role", "")), content=str(turn.get("content", "")))
             for turn in (content.get("messages") or [])[:-1]
         ],
-        input=content.get("input") or "",
+        input=asked_of,
         reference=shown_reference(room, case.review, content),
-        candidates=shown,
+        candidates=_candidates(connection, case),
         constitution=f"{constitution.name} {constitution.version}",
         principles=[ShownPrinciple(id=p.id, text=p.text) for p in constitution.ordered()],
         answers=_answers(connection, case, names if case.decided_at is not None else {}),
@@ -83,8 +82,8 @@ def show_case(room: Room, connection: Connection, case: Case) -> CaseOut:
 
 def _candidates(connection: Connection, case: Case) -> list[ShownCandidate]:
     return [
-        ShownCandidate(id=name, text=text, prompt=prompt)
-        for name, text, prompt in read_candidates(connection, case.review.candidates)
+        ShownCandidate(id=one.id, text=one.text, prompt=one.prompt)
+        for one in read_candidates(connection, case.review.candidates)
     ]
 
 

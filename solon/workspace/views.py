@@ -400,25 +400,20 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
     """
     from solon.responses import choices_of
     from solon.store.reviewing.queue_figures import kind_told
-    from solon.store.runs.items import load_candidate, load_items, load_text
+    from solon.store.reviewing.reading import read_candidates, request_of
+    from solon.store.runs.items import load_items
 
     item = load_items(store, [row.item_id])[0]
-    own = [load_candidate(store, candidate) for candidate in row.candidates]
-    prompt = item.content.get("prompt") or "(forgotten)"
-    candidates = tuple(
-        Candidate(
-            c.id,
-            load_text(store, c.text_id),
-            load_text(store, c.prompt_text_id) if c.prompt_text_id else prompt,
-        )
-        for c in own
-    )
+    with store.connect() as connection:
+        shown = read_candidates(connection, row.candidates)
+    prompt, asked_of = request_of(shown, item.content)
+    candidates = tuple(Candidate(one.id, one.text, one.prompt or prompt) for one in shown)
     return Review(
         id=row.id,
         item_id=row.item_id,
         recipe=row.recipe,
-        prompt=candidates[0].prompt if candidates else prompt,
-        input=item.content.get("input") or "",
+        prompt=prompt,
+        input=asked_of,
         candidates=candidates,
         choices=choices_of(row.response_schema),
         reasons=() if blind else tuple(reason["text"] for reason in row.reasons or ()),

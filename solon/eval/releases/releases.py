@@ -337,7 +337,8 @@ def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
 
 def freeze_row(row: ExportRow) -> dict[str, Any]:
     """Return a record without its texts, and with one hash over them."""
-    content = {f.name: getattr(row, f.name) for f in fields(ExportRow) if f.name not in TEXTS}
+    # The input is the end of the prompt, which is hashed: so releases made before it had a column verify as they did.
+    content = {f.name: getattr(row, f.name) for f in fields(ExportRow) if f.name not in (*TEXTS, "input")}
     texts = json.dumps([getattr(row, name) for name in TEXTS], sort_keys=True, ensure_ascii=True)
     return {**content, "texts_sha256": hashlib.sha256(texts.encode()).hexdigest()}
 

@@ -136,7 +136,8 @@ def review_row(
     shown = state["shown"]
     summary = (state.get("consensus") or {}) if context.recipe.has_panel else {}
     # An answer to another request is another question, even where the answer's text is the same.
-    texts = sorted(c.text_id + (c.prompt_text_id or "") for c in map(context.candidate, shown))
+    shown_rows = map(context.candidate, shown)
+    texts = sorted(c.text_id + (c.prompt_text_id or "") + (c.input_text_id or "") for c in shown_rows)
     return {
         "id": context.row_id("review", ordinal),
         "item_id": context.item.id,

@@ -30,11 +30,11 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
     critiques = await asyncio.gather(
         *(
             critic.critique(
-                context.case,
+                context.case_of(candidate),
                 ordinal,
                 round=round_,
-                prompt=context.prompt(candidate),
                 answer=context.answer(candidate),
+                noticed=context.recipe.notice(context, candidate),
             )
             for ordinal, candidate in enumerate(live)
         )
@@ -87,10 +87,9 @@ async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
     revisions = await asyncio.gather(
         *(
             generator.revise(
-                context.case,
+                context.case_of(candidate),
                 live.index(candidate),
                 round=round_,
-                prompt=context.prompt(candidate),
                 answer=context.answer(candidate),
                 findings=context.text(text_id),
             )
@@ -103,14 +102,13 @@ async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             continue
         texts.add(revision.text)
         place = live.index(candidate)
-        own_prompt = context.candidate(candidate).prompt_text_id
         live[place] = context.add_candidate(
             "revise",
             place,
             round=round_,
             kind="revision",
             text=revision.text,
-            prompt=context.text(own_prompt) if own_prompt else "",
+            **context.own_task(candidate),
             author=revision.author,
             parent_id=candidate,
             call_id=revision.outcome.call_id,

@@ -72,7 +72,7 @@ def _carried(context: ItemContext, ordinal: int, candidate_id: str) -> str:
         round=0,
         kind=before.kind,
         text=context.text(before.text_id),
-        prompt=context.text(before.prompt_text_id),
+        **context.own_task(candidate_id),
         author=before.author,
         parent_id=before.id,
         call_id=before.call_id,
@@ -101,6 +101,7 @@ async def _add_drafts(
             kind=problem or "draft",
             text=written.text,
             prompt=written.prompt,
+            input=written.input,
             author=written.author,
             call_id=written.outcome.call_id,
         )

@@ -96,8 +96,8 @@ def _pair_key(context: ItemContext, chosen: str | None, rejected: str | None) ->
     content = context.item.content
     if chosen is None or not content:
         return None
-    own = context.candidate(chosen).prompt_text_id
-    turns = [{"role": "user", "content": context.text(own)}] if own else conversation_of(content)
+    own = context.own_task(chosen)
+    turns = conversation_of(own if own["prompt"] else content)
     answers = [context.answer(side) for side in (chosen, rejected) if side is not None]
     return pair_key(context.store.key, context.recipe.name, turns, answers)
 

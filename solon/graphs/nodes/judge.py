@@ -56,14 +56,12 @@ async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair
 
 async def judge_single(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
     """The panel's scores of one candidate on the rubric, by as many tiers as it takes."""
-    answer, prompt = context.answer(shown[0]), context.prompt(shown[0])
+    case, answer = context.case_of(shown[0]), context.answer(shown[0])
     known = context.precedents(*shown).text
     return await _ask_tiers(
         context,
         shown,
-        lambda tier: judges.score(
-            context.case, answer, prompt=prompt, round=round, ordinal=pair, precedents=known, tier=tier
-        ),
+        lambda tier: judges.score(case, answer, round=round, ordinal=pair, precedents=known, tier=tier),
     )
 
 
@@ -88,10 +86,8 @@ async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list
     weights = context.case.rubric.weights()
 
     async def mean_score(ordinal: int, candidate: str) -> float:
-        answer, prompt = context.answer(candidate), context.prompt(candidate)
-        verdicts = await judges.score(
-            context.case, answer, prompt=prompt, round=round_, ordinal=ordinal, tier=0
-        )
+        case, answer = context.case_of(candidate), context.answer(candidate)
+        verdicts = await judges.score(case, answer, round=round_, ordinal=ordinal, tier=0)
         means = [judges.weighted_mean(v.scores, weights) for v in verdicts if v.scores]
         return sum(means) / len(means) if means else 0.0
 

@@ -42,7 +42,7 @@ async def _edited(context: ItemContext, state: ItemState, decision: dict[str, An
         round=state["round"],
         kind="edit",
         text=context.text(decision["edit"]),
-        prompt=context.text(unedited.prompt_text_id) if unedited.prompt_text_id else "",
+        **context.own_task(unedited.id),
         author=decision["actor"],
         parent_id=unedited.id,
     )

@@ -8,12 +8,17 @@ from solon.agents import generator
 from solon.agents.case import Case
 from solon.agents.generator import Draft
 from solon.agents.judge import Verdict
+from solon.agents.outputs import Finding
+from solon.agents.tasks import find_refusal, why_unfit
 from solon.config import Config
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.judge import judge_single
 from solon.graphs.recipe import Recipe, machine_route
 from solon.graphs.state import ItemState
 from solon.store.runs.duplicates import register, signature, similarity
+
+STANDS = "stands-alone"
+"""The principle of the starters about tasks; one's own constitution need not have it."""
 
 
 class Instruction(Recipe):
@@ -36,8 +41,14 @@ class Instruction(Recipe):
         )
 
     async def refuse(self, context: ItemContext, candidate_id: str, draft: Draft) -> str:
-        """`duplicate` where the new instruction nearly repeats the seed or one that is there already; empty
-        otherwise."""
+        """`dangling_reference` or `template_echo` where the new task does not stand by itself, `duplicate` where its
+        instruction nearly repeats the seed's or one that is there already; empty otherwise."""
+        case, template = context.case, _template(context.case)
+        unfit = template and why_unfit(
+            draft.prompt, draft.input, template=template, principles=case.constitution.ids()
+        )
+        if unfit:
+            return unfit
         threshold = context.case.config.instruction.similarity
         if similarity(signature(draft.prompt), signature(context.case.prompt)) >= threshold:
             return "duplicate"
@@ -48,6 +59,13 @@ class Instruction(Recipe):
             claim=context.item.claim,
         )
         return "duplicate" if repeats else ""
+
+    def notice(self, context: ItemContext, candidate_id: str) -> list[Finding]:
+        """An answer that declines the task with which it was written, or speaks of being a model."""
+        drafted = context.own_task(candidate_id)["prompt"] and _template(context.case)
+        words = drafted and find_refusal(context.answer(candidate_id))
+        told = "Do what the task asks, without declining it and without speaking of being a model."
+        return [Finding(principle=STANDS, quote=words, severity="major", suggestion=told)] if words else []
 
     async def judge(self, context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
         """The panel's scores of the candidate on the rubric."""
@@ -63,6 +81,13 @@ class Instruction(Recipe):
         if decision is not None and decision["choice"] == "edit":
             return state["candidates"][-1], decision["candidate"], "edit"
         return state["shown"][0], None, "accept"
+
+
+def _template(case: Case) -> str:
+    """The source of the template that tasks are drafted by; empty where it asks for no input. Items that are pinned to
+    such a one are replayed as they were drafted: nothing of them is refused."""
+    source = case.prompts["generator.instruction"].source
+    return source if '"input"' in source else ""
 
 
 RECIPE = Instruction()

@@ -167,7 +167,7 @@ def _texts_shown(
     lease = own_lease(connection, assignment_id, caller.expert.actor)
     review = find_review(connection, lease.review_id)
     order = shown_order(room, review, caller.expert)
-    return [(name, text) for name, text, _ in read_candidates(connection, order)]
+    return [(one.id, one.text) for one in read_candidates(connection, order)]
 
 
 @router.get("/page/explanation/{assignment_id}")

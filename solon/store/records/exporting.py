@@ -32,6 +32,7 @@ from solon.store.tables import calls, candidates, critiques, decisions, items, r
 
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
 CHUNK = 500
+_Answer = tuple[str | None, dict[str, Any] | None]
 OTHER_RUN = "other_run"
 """Why a record is left out in whose place another run's stands."""
 
@@ -274,9 +275,8 @@ def _rows(
         if content is None or (row["chosen_id"] and (chosen is None or chosen[0] is None)):
             continue  # forgotten
         single = row["rejected_id"] is None and row["kind"] != "tie"
-        own_prompt = chosen[1] if chosen else None
-        own = None if own_prompt is None else [{"role": "user", "content": own_prompt}]
-        messages = own or conversation_of(content)
+        task = chosen[1] if chosen and chosen[1] else content
+        messages = conversation_of(task)
         flagged = flags.get(row["item_id"], {})
         actor = actors.get(row["decision_id"])
         yield ExportRow(
@@ -287,6 +287,7 @@ def _rows(
             group=row["group"] or "",
             prompt=messages[-1]["content"],
             messages=messages,
+            input=task.get("input") or "",
             chosen=None if single or chosen is None else chosen[0],
             rejected=rejected[0] if rejected else None,
             response=chosen[0] if single and chosen is not None else None,
@@ -345,22 +346,22 @@ def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dic
     return {row.id: json.loads(row.body) for row in connection.execute(query)} if ids else {}
 
 
-def _answers(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, tuple[str | None, str | None]]:
-    """candidate id -> its text and its own prompt."""
+def _answers(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, _Answer]:
+    """candidate id -> its text, and its own request as the text of a seed keeps one."""
     ids = {row[column] for row in chunk for column in ("chosen_id", "rejected_id") if row[column]}
-    prompts = texts.alias("prompts")
+    prompts, inputs = texts.alias("prompts"), texts.alias("inputs")
     query = (
-        select(candidates.c.id, texts.c.body, prompts.c.body.label("prompt"))
+        select(candidates.c.id, texts.c.body, prompts.c.body.label("prompt"), inputs.c.body.label("input"))
         .join(texts, texts.c.id == candidates.c.text_id)
         .join(prompts, prompts.c.id == candidates.c.prompt_text_id, isouter=True)
+        .join(inputs, inputs.c.id == candidates.c.input_text_id, isouter=True)
         .where(candidates.c.id.in_(ids))
     )
-    return {row.id: (row.body, row.prompt) for row in connection.execute(query)}
+    rows = connection.execute(query)
+    return {r.id: (r.body, {"prompt": r.prompt, "input": r.input} if r.prompt else None) for r in rows}
 
 
-def _faults(
-    connection: Connection, answers: dict[str, tuple[str | None, str | None]]
-) -> dict[str, list[list[int]]]:
+def _faults(connection: Connection, answers: dict[str, _Answer]) -> dict[str, list[list[int]]]:
     """candidate id -> spans of its text that a critic found major or fatal faults in; only those criticised."""
     found: dict[str, list[list[int]]] = {}
     query = (

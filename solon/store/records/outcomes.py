@@ -144,19 +144,19 @@ def _last_reviews(connection: Connection, rows: Sequence[dict[str, Any]]) -> dic
 
 
 def _answers(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """Text of candidates by id; the request first, where the candidate has its own."""
-    own = texts.alias("own")
+    """Text of candidates by id; the request with its input first, where the candidate has its own."""
+    own, inputs = texts.alias("own"), texts.alias("inputs")
     found: dict[str, str] = {}
     for start in range(0, len(ids), CHUNK):
         query = (
-            select(candidates.c.id, texts.c.body, own.c.body.label("prompt"))
+            select(candidates.c.id, own.c.body, inputs.c.body, texts.c.body)
             .join(texts, texts.c.id == candidates.c.text_id)
             .join(own, own.c.id == candidates.c.prompt_text_id, isouter=True)
+            .join(inputs, inputs.c.id == candidates.c.input_text_id, isouter=True)
             .where(candidates.c.id.in_(ids[start : start + CHUNK]))
         )
-        for row in connection.execute(query):
-            body = row.body or ""
-            found[row.id] = f"{row.prompt}\n\n{body}" if row.prompt else body
+        for name, *parts in connection.execute(query):
+            found[name] = "\n\n".join(part for part in parts if part)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, text
 
@@ -36,18 +36,37 @@ def seed_content(connection: Connection, item_id: str) -> tuple[dict[str, Any], 
     return row, json.loads(body) if body else {}
 
 
-def read_candidates(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
-    """Id, text and own prompt (None: the seed's) of candidates, in the order of `ids`."""
+class ShownText(NamedTuple):
+    """A candidate as a reviewer reads it; prompt and input are its own, None and empty where they are the seed's."""
+
+    id: str
+    text: str
+    prompt: str | None
+    input: str
+
+
+def read_candidates(connection: Connection, ids: Sequence[str]) -> list[ShownText]:
+    """Candidates with their texts, in the order of `ids`."""
     candidates, texts = _table("candidates"), _table("texts")
-    prompts = texts.alias("prompts")
+    prompts, inputs = texts.alias("prompts"), texts.alias("inputs")
     query = (
-        select(candidates.c.id, texts.c.body, prompts.c.body.label("prompt"))
+        select(candidates.c.id, texts.c.body, prompts.c.body.label("prompt"), inputs.c.body.label("input"))
         .join(texts, texts.c.id == candidates.c.text_id)
         .outerjoin(prompts, prompts.c.id == candidates.c.prompt_text_id)
+        .outerjoin(inputs, inputs.c.id == candidates.c.input_text_id)
         .where(candidates.c.id.in_(ids))
     )
-    row_of = {row.id: (row.id, row.body or FORGOTTEN, row.prompt) for row in connection.execute(query)}
+    rows = connection.execute(query)
+    row_of = {row.id: ShownText(row.id, row.body or FORGOTTEN, row.prompt, row.input or "") for row in rows}
     return [row_of[name] for name in ids]
+
+
+def request_of(shown: Sequence[ShownText], content: Mapping[str, Any]) -> tuple[str, str]:
+    """The request that candidates answer and what it speaks of: their own, otherwise those of the seed's content."""
+    for candidate in shown:
+        if candidate.prompt:
+            return candidate.prompt, candidate.input
+    return content.get("prompt") or FORGOTTEN, content.get("input") or ""
 
 
 def text_bodies(connection: Connection, ids: Sequence[str | None]) -> dict[str | None, str]:

@@ -113,6 +113,7 @@ class CandidateRow:
         kind: draft, given, revision or edit; of a draft that was not used what was wrong with it.
         text_id: its text.
         prompt_text_id: the instruction that it answers, where it has one of its own; None: that of the seed.
+        input_text_id: what that instruction of its own speaks of; None where there is nothing.
         parent_id: the candidate that it revises, edits or repeats; None otherwise.
         call_id: the model call that wrote it, None where no call did.
         author: the model, function, person or source that wrote it.
@@ -127,6 +128,7 @@ class CandidateRow:
     kind: str
     text_id: str
     prompt_text_id: str | None
+    input_text_id: str | None
     parent_id: str | None
     call_id: str | None
     author: str

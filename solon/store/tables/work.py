@@ -20,6 +20,7 @@ class Candidate(SQLModel, table=True):
         kind: draft, given, revision or edit; of a draft that was not used what was wrong with it, e.g. `duplicate`.
         text_id: its text.
         prompt_text_id: the instruction that it answers, only where it has one of its own; None: that of the seed.
+        input_text_id: what that instruction of its own speaks of; None where there is nothing, or no such instruction.
         parent_id: the candidate that it revises, edits or repeats in a later attempt; None otherwise.
         call_id: the call of the journal that wrote it, None where none did.
         author: the model, function, person or source that wrote it.
@@ -35,6 +36,7 @@ class Candidate(SQLModel, table=True):
     kind: str
     text_id: str = ref("texts.id")
     prompt_text_id: str | None = ref("texts.id", nullable=True)
+    input_text_id: str | None = ref("texts.id", nullable=True)
     parent_id: str | None = ref("candidates.id", nullable=True)
     call_id: str | None = ref("calls.id", nullable=True)
     author: str = ""
