@@ -24,8 +24,6 @@ SolonError
 
 from __future__ import annotations
 
-import re
-
 
 class SolonError(Exception):
     """Root of all errors raised by Solon: ``cause``, then what to do next.
@@ -164,21 +162,3 @@ class ClaimLost(SolonError):
 
 class InternalError(SolonError):
     """An invariant of Solon is broken: please report it."""
-
-
-_LONGEST_NUMBER = 4300  # digits; Python converts no more
-
-
-def why_unreadable(error: Exception, text: str) -> str:
-    """Return why a parser gave a text up: its own words, or line and limit where one of Python's limits was passed."""
-    lines = text.splitlines() or [""]
-    if isinstance(error, RecursionError):
-        depth = [line.count("[") + line.count("{") for line in lines]
-        return (
-            f"line {depth.index(max(depth)) + 1}: it is nested deeper than can be read (some hundred levels)"
-        )
-    if "integer string conversion" in str(error):
-        long = re.compile(rf"\d[\d_]{{{_LONGEST_NUMBER},}}")
-        line = next((number for number, line in enumerate(lines, start=1) if long.search(line)), 1)
-        return f"line {line}: a number has more than {_LONGEST_NUMBER} digits"
-    return str(error) or type(error).__name__

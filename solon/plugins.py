@@ -21,6 +21,7 @@ import json
 import math
 import sys
 import textwrap
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -251,15 +252,25 @@ def _import(reference: str, module_name: str, key: str) -> Any:
     sys.path.insert(0, here)
     try:
         return importlib.import_module(module_name)
-    except Exception as error:  # a foreign module may fail in any way
+    except (Exception, SystemExit) as error:  # a foreign module may fail in any way
         raise ConfigError(
-            f"{key} = {reference!r}: {type(error).__name__}: {error}",
+            f"{key} = {reference!r}: {_place_of(error)}{type(error).__name__}: {error}",
             next_step="run from the folder that holds the module, or install it; a function that was defined in a "
             "notebook or script must be passed to the project again",
         ) from error
     finally:
         if here in sys.path:
             sys.path.remove(here)
+
+
+def _place_of(error: BaseException) -> str:
+    """`module.py, line 3: `, the line of a foreign module that failed; empty where it failed before any."""
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")
+    ]
+    ours = (__file__, importlib.__file__)
+    last = frames[-1] if frames and frames[-1].filename not in ours else None
+    return f"{Path(last.filename).name}, line {last.lineno}: " if last else ""
 
 
 def references(config: Config) -> list[tuple[str, Role]]:

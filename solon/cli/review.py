@@ -13,6 +13,7 @@ from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, 
 from solon.cli.terminal import console, print_json, say, styled
 from solon.display.text import shorten
 from solon.errors import InvalidDecision, UsageError
+from solon.reading import read_text
 
 if TYPE_CHECKING:
     from solon.store.reviewing.answering import AnswerResult
@@ -250,13 +251,9 @@ def _read_text(value: str | None) -> str | None:
     """The option's own text, that of a file (`@FILE`) or of standard input (`-`)."""
     if value is None or (value != "-" and not value.startswith("@")):
         return value
+    if value != "-":
+        return read_text(Path(value[1:]), next_step="check the path after @")
     try:
-        if value == "-":
-            return sys.stdin.buffer.read().decode("utf-8")
-        return Path(value[1:]).read_text(encoding="utf-8")
+        return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{value} is not UTF-8: {error.reason}", next_step="save it as UTF-8") from None
-    except OSError as error:
-        raise UsageError(
-            f"{value[1:]} cannot be read: {error.strerror}", next_step="check the path after @"
-        ) from None

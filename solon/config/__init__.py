@@ -258,10 +258,9 @@ def load_config(
         ConfigError: naming the file, the key, the value seen and what would be right.
     """
     file = Path(path) if path is not None else Path(DEFAULT_FILE)
-    if path is not None and not file.is_file():
-        raise ConfigError(
-            f"there is no configuration file {file}", next_step="check the path given with --config"
-        )
+    if path is not None and (file.is_dir() or not file.exists()):
+        what = "the configuration is a folder:" if file.is_dir() else "there is no configuration file"
+        raise ConfigError(f"{what} {file}", next_step="check the path given with --config")
     data = read_layers(file, profile, roots=set(Config.model_fields), overrides=overrides or {})
     return parse_config(data, source=str(file) if file.is_file() else "the configuration", given=given)
 

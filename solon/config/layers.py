@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from solon.errors import ConfigError, why_unreadable
+from solon.errors import ConfigError
+from solon.reading import read_text, why_unreadable
 
 
 def read_layers(
@@ -90,11 +91,10 @@ def without_secrets(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
-    text = ""
+    text = read_text(file, raises=ConfigError)
     try:
-        text = file.read_text(encoding="utf-8")
         return tomllib.loads(text)
-    except (ValueError, RecursionError, OSError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file} cannot be read as TOML: {why_unreadable(error, text)}") from None
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from solon.errors import UsageError
+from solon.reading import parse_json, read_lines
 
 KEYS = (
     "prompt",
@@ -42,7 +42,7 @@ def read_texts(path: Path) -> Iterator[tuple[int, str]]:
                 rows: Iterator[tuple[int, dict[str, Any]]] = enumerate(csv.DictReader(stream), 2)
                 yield from _of_rows(path, rows)
             elif path.suffix.lower() in (".jsonl", ".ndjson"):
-                yield from _of_rows(path, _objects(path, stream))
+                yield from _of_rows(path, _objects(path))
             else:
                 yield from ((i, line.strip()[:MOST]) for i, line in enumerate(stream, 1) if line.strip())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -51,16 +51,12 @@ def read_texts(path: Path) -> Iterator[tuple[int, str]]:
         ) from error
 
 
-def _objects(path: Path, stream: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(stream, 1):
-        if not line.strip():
-            continue
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in read_lines(path, next_step="one JSON object a line"):
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(
-                f"{path}, line {number}: not JSON", next_step="one JSON object a line"
-            ) from error
+            row = parse_json(line, line=number)
+        except ValueError as error:
+            raise UsageError(f"{path}, {error}", next_step="one JSON object a line") from None
         yield number, row if isinstance(row, dict) else {"text": row}
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from solon.errors import UsageError, why_unreadable
+from solon.errors import UsageError
 from solon.law.documents import (
     Block,
     Change,
@@ -29,6 +29,7 @@ from solon.law.documents import (
     diff,
 )
 from solon.law.yaml_text import Loader
+from solon.reading import why_unreadable
 
 Document = Constitution | Rubric
 Kind = Literal["constitution", "rubric"]

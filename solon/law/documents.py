@@ -27,8 +27,9 @@ from pydantic import (
 )
 
 from solon.display.notebook import card, table
-from solon.errors import UsageError, why_unreadable
+from solon.errors import UsageError
 from solon.law.yaml_text import Dumper, Loader
+from solon.reading import read_text, why_unreadable
 
 MAX_BYTES = 1_000_000
 _INVISIBLE = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -374,19 +375,8 @@ def _read(source: str | Path, kind: Literal["constitutions", "rubrics"]) -> tupl
     names = starter_names(kind)
     if isinstance(source, str) and source in names:
         return (_starters(kind) / f"{source}.yaml").read_text(encoding="utf-8"), f"starter {source}"
-    path = Path(source)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{path} is larger than {MAX_BYTES} bytes", next_step="give a YAML file")
-        return path.read_text(encoding="utf-8-sig"), str(path)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8: {error.reason}", next_step="save it as UTF-8") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(
-            f"{path} cannot be read: {reason}",
-            next_step=f"give a YAML file, or one of the starters {', '.join(names)}",
-        ) from None
+    advice = f"give a YAML file, or one of the starters {', '.join(names)}"
+    return read_text(Path(source), most=MAX_BYTES, next_step=advice), str(source)
 
 
 def _validate(model: type[D], text: str, source: str) -> D:

@@ -12,6 +12,7 @@ from solon.law.documents import diff
 from solon.lawmaking import drafting
 from solon.lawmaking.reading import list_documents, load_document, read_document
 from solon.lawmaking.weights import weigh
+from solon.reading import read_text
 from solon.store.lawmaking.amendments import list_amendments, visible_flips, vote
 from solon.store.lawmaking.principles import count_uses
 from solon.store.lawmaking.splits import belongings, split_notes
@@ -319,7 +320,4 @@ class Rubrics(Law):
 
 
 def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}", next_step="give a YAML file") from None
+    return read_text(file, next_step="give a YAML file")

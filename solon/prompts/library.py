@@ -25,8 +25,9 @@ import yaml
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateRuntimeError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from solon.errors import ConfigError, why_unreadable
+from solon.errors import ConfigError
 from solon.law.yaml_text import Loader
+from solon.reading import read_text, why_unreadable
 
 _KEPT = 256
 """Filled-in parts that each template keeps; some items are under way at a time."""
@@ -170,7 +171,8 @@ class Prompt:
             system = self.system.render({**values, "mark": mark})
             user = self.user.render({**values, "mark": mark})
         except Exception as error:  # a template may divide by zero, or nest itself
-            told = f"prompt {self.name}: {_line_of(error)}{error}"
+            why = "it calls itself without end" if isinstance(error, RecursionError) else error
+            told = f"prompt {self.name}: {_line_of(error)}{why}"
             raise ConfigError(told, next_step="see `solon prompts check`") from None
         marks = (mark, *self._sentences) if self.marks == PER_PROMPT else ()
         return Rendered(system, user, f"{self.name}@{self.version}", *marks)
@@ -241,15 +243,26 @@ def _counted(values: Iterable[Any]) -> Iterator[Any]:
         yield value
 
 
+def _bounded(part: Any) -> Any:
+    """A part of what `~` joins, which doubles in a loop until memory ends."""
+    if isinstance(part, str) and len(part) > _LONGEST_PRODUCT:
+        raise TemplateRuntimeError(f"what `~` joins has more than {_LONGEST_PRODUCT} characters")
+    return part
+
+
 class _Bounded(ImmutableSandboxedEnvironment):
     """A sandbox in which each round of a loop and each call is a step, and steps and products are bounded."""
 
-    intercepted_binops = frozenset(["*", "**"])
+    intercepted_binops = frozenset(["*", "**", "%"])
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
         for loop in list(tree.find_all(nodes.For)):
             loop.iter = nodes.Filter(loop.iter, "counted", [], [], None, None, lineno=loop.lineno)
+        for joined in list(tree.find_all(nodes.Concat)):
+            joined.nodes = [
+                nodes.Filter(part, "bounded", [], [], None, None, lineno=part.lineno) for part in joined.nodes
+            ]
         return tree
 
     def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -259,6 +272,10 @@ class _Bounded(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Refuse a power or product that is larger, or longer, than any prompt needs."""
+        if operator == "%":
+            if isinstance(left, str):
+                raise TemplateRuntimeError("texts are not formatted with `%`; join them with `~`")
+            return super().call_binop(context, operator, left, right)
         one, other = (len(side) if hasattr(side, "__len__") else abs(side) for side in (left, right))
         if one * other > _LONGEST_PRODUCT or (operator == "**" and max(one, other) > _LARGEST_IN_POWER):
             raise TemplateRuntimeError(f"what `{operator}` makes of {one} and {other} is too large")
@@ -275,6 +292,9 @@ def _line_of(error: Exception) -> str:
 _ENVIRONMENT = _Bounded(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.filters["fence"] = fence
 _ENVIRONMENT.filters["counted"] = _counted
+_ENVIRONMENT.filters["bounded"] = _bounded
+for _name in ("center", "format"):  # a width in them makes a text of any length
+    del _ENVIRONMENT.filters[_name]
 _GLOBALS = dict(_ENVIRONMENT.globals)
 
 
@@ -311,11 +331,7 @@ class PromptLibrary:
     def _lay_over(self, folder: Path) -> None:
         built_in = dict(self._prompts)
         for path in sorted(folder.glob("*.md")):
-            try:
-                source = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"prompt {path} cannot be read: {error}") from None
-            prompt = self._add(str(path), source)
+            prompt = self._add(str(path), read_text(path, raises=ConfigError))
             _compare(path, prompt, built_in)
             self.overlaid[prompt.name] = built_in[prompt.name]
 

@@ -12,6 +12,7 @@ from itsdangerous import URLSafeSerializer
 from solon.config.sections import ReviewersConfig
 from solon.errors import ConfigError
 from solon.law.documents import Constitution, Rubric
+from solon.reading import read_text
 from solon.review.sso import Sso, sso_of
 from solon.review.webhooks import Herald, Hooks
 from solon.store.database.audit_log import sealing_key
@@ -69,13 +70,8 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
     """
     text = ""
     if config.guidelines:
-        try:
-            text = Path(config.guidelines).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"[review] guidelines: {config.guidelines} cannot be read: {error}",
-                next_step="give a Markdown file in UTF-8",
-            ) from None
+        advice = "give a Markdown file in UTF-8 as `[review] guidelines`"
+        text = read_text(Path(config.guidelines), raises=ConfigError, next_step=advice)
     mix = Mix(
         golden_share=config.golden_share,
         golden_days=config.golden_days,

@@ -31,6 +31,7 @@ from solon.errors import SolonError, UsageError
 from solon.formats.containers import explain_os_error
 from solon.formats.exports import ExportSummary, export
 from solon.formats.records import ExportRow
+from solon.reading import parse_json, read_objects, read_text
 from solon.store.database import audit_log, clock
 from solon.store.records import releasing
 from solon.store.records.exporting import export_rows, runs_in_force
@@ -306,12 +307,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         UsageError: there is none, or it is none of ours.
     """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    if not (folder / MANIFEST).is_file():
         raise UsageError(
-            f"{folder} is no release: {MANIFEST} cannot be read", next_step="name the folder of a release"
-        ) from error
+            f"{folder} is no release: it has no {MANIFEST}", next_step="name the folder of a release"
+        )
+    try:
+        manifest = parse_json(read_text(folder / MANIFEST, next_step="restore the release"))
+    except ValueError as error:
+        raise UsageError(f"{folder / MANIFEST}, {error}", next_step="restore the release") from None
     if not isinstance(manifest, dict) or manifest.get("release") != FORMAT:
         raise UsageError(
             f"{folder}: a release of another format", next_step="verify it with the Solon that made it"
@@ -325,14 +328,8 @@ def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
     Raises:
         UsageError: they cannot be read.
     """
-    try:
-        with (folder / ROWS).open(encoding="utf-8") as stream:
-            for line in stream:
-                yield json.loads(line)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{folder / ROWS} cannot be read: {error}", next_step="restore the release"
-        ) from error
+    for _, row in read_objects(folder / ROWS, next_step="restore the release"):
+        yield row
 
 
 def freeze_row(row: ExportRow) -> dict[str, Any]:

@@ -8,7 +8,6 @@ lists with an expert's label (``crowd``, ``gold_expert``).
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import re
@@ -20,6 +19,7 @@ from typing import Any
 
 from solon.consensus.panel import ABSTAIN, TIE, Vote
 from solon.errors import UsageError
+from solon.reading import read_objects
 
 PAIR = ("A", "B")
 _RUN = re.compile(r"-run(\d+)$")
@@ -111,29 +111,9 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         UsageError: naming file and line.
     """
-    try:
-        handle = path.open(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror})", next_step="give a JSON lines file"
-        ) from error
-    with handle:
-        for number, line in enumerate(handle, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise UsageError(
-                    f"{path}, line {number}: not JSON ({error})", next_step="one JSON object a line"
-                ) from error
-            if not isinstance(row, dict):
-                raise UsageError(
-                    f"{path}, line {number}: a {type(row).__name__}, not an object",
-                    next_step="one JSON object a line",
-                )
-            row.setdefault("id", f"line-{number}")
-            yield row
+    for number, row in read_objects(path):
+        row.setdefault("id", f"line-{number}")
+        yield row
 
 
 def _kind(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
