@@ -16,6 +16,7 @@ from solon.errors import SeedError
 from solon.formats.seed_files import READERS, BadRow, Raw
 
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+ENDINGS = (".jsonl", ".ndjson", ".csv", ".parquet")
 SAVED = ("dataset_info.json", "state.json", "dataset_dict.json")
 
 
@@ -39,11 +40,11 @@ def list_data_files(folder: Path) -> list[Path]:
     """Return the files of a folder whose bytes are its rows; what the library keeps beside them is none of
     them.
     """
-    endings = (*READERS, ".arrow")
+    endings = (*ENDINGS, ".arrow")
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in endings and not path.name.startswith(("cache-", "."))
+        if path.suffix.lower() in endings and not path.name.startswith(("cache-", ".")) and path.is_file()
     )
 
 
@@ -92,7 +93,7 @@ def _read_files(folder: Path, split: str | None, max_chars: int) -> Iterator[Raw
         path
         for place in (folder, folder / "data")
         for path in place.glob("*")
-        if path.suffix.lower() in READERS and (place != folder or _SHARD.search(path.stem))
+        if path.suffix.lower() in ENDINGS and path.is_file() and (place != folder or _SHARD.search(path.stem))
     )
     if not files:
         raise SeedError(

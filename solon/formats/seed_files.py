@@ -1,4 +1,4 @@
-"""Seed files as raw rows: JSONL, CSV and Parquet in bounded memory. Of Solon it imports `errors` alone.
+"""Seed files as raw rows: JSON, CSV and Parquet in bounded memory. Imports `errors` and neighbours in `formats` only.
 
 Each reader yields `(line, mapping)` for a row that could be read, or a `BadRow` for one that could not.
 """
@@ -7,19 +7,31 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from solon.errors import SeedError
 from solon.formats.arrow import load_arrow
+from solon.formats.seed_rows import why_not_json
+from solon.formats.text_files import (
+    PACKED,
+    Piece,
+    Unreadable,
+    open_text,
+    read_json_texts,
+    read_lines,
+    why_not_unicode,
+)
 
 EXCERPT = 160
 LONGEST_CELL = 32_000_000
 """Characters that a quote may span before it counts as never closed."""
-BOM = b"\xef\xbb\xbf"
+_SEPARATORS = ",;\t|"
+_SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=([^\w\s"]|\t)"?[,;\t]*\s*', re.IGNORECASE)
 Raw = tuple[int, Mapping[str, Any]]
 
 
@@ -40,58 +52,72 @@ class BadRow:
 
 def excerpt_of(value: object) -> str:
     """Return the beginning of a refused row, safe to print on a terminal."""
-    if isinstance(value, bytes):
-        text = value[: EXCERPT * 4].decode("utf-8", "backslashreplace")
-    else:
-        text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else repr(peek(value))
     cut = text[:EXCERPT] + ("..." if len(text) > EXCERPT else "")
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in cut.strip())
+    return "".join(char if char.isprintable() else _escape(char) for char in cut.strip())
 
 
-def read_jsonl(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
-    """Yield the objects of a file of JSON lines, each with its line, and a `BadRow` for what is none.
+def peek(value: object) -> Any:
+    """Return a value for an excerpt: a hostile one must not cost its own size, or its depth, again."""
+    if isinstance(value, str):
+        return value[:80]
+    short = isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**12)
+    return value if value is None or short else f"<{type(value).__name__}>"
+
+
+def _escape(char: str) -> str:
+    byte = ord(char) - 0xDC00  # of what is not UTF-8, see `open_text`
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else repr(char)[1:-1]
+
+
+def read_json(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
+    """Yield the objects of a file of JSON lines, or of one JSON list, each with its line, and a `BadRow` for what is
+    none.
 
     Empty lines are skipped.
 
     Raises:
-        SeedError: the file cannot be opened or is UTF-16.
+        SeedError: the file cannot be opened, unpacked or decoded.
     """
-    with _open(path) as stream:
-        for line, content in _physical_lines(stream, _line_limit(max_chars)):
-            if isinstance(content, BadRow):
-                yield content
-            elif content.strip():
-                yield _json_object(line, content)
+    with open_text(path) as stream:
+        for piece in read_json_texts(stream, _line_limit(max_chars)):
+            if isinstance(piece, Unreadable):
+                yield _refuse(piece)
+            elif text := piece[1].strip().lstrip("\ufeff"):
+                yield _json_object(piece[0], text)
 
 
 def read_csv(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
     """Yield the rows of a CSV file by the names in its header, each with its line, and a `BadRow` for what is
     none.
 
+    Cells are separated as a line `sep=;` above the header says, otherwise by commas, or by semicolons, tabs or bars
+    where by commas the header is one cell.
+
     Raises:
-        SeedError: the file cannot be opened, is UTF-16, or its header cannot be used.
+        SeedError: the file cannot be opened, unpacked or decoded, or its header cannot be used.
     """
     # The csv module's limit is the process's: it is only ever raised. A cell that is too long for a seed must still be
     # read to its end, or the lines in it would be taken for rows.
     csv.field_size_limit(max(csv.field_size_limit(), max_chars + 1, LONGEST_CELL))
-    with _open(path) as stream:
-        source = _CsvLines(stream, _line_limit(max_chars))
-        header = _csv_header(path, source)
+    with open_text(path) as stream:
+        source = _CsvLines(read_lines(stream, _line_limit(max_chars)))
+        header = _read_header(path, source)
         while True:
-            source.consumed.clear()
+            source.consumed = []
             try:
-                cells = next(csv.reader(source, strict=True), None)
+                cells = next(csv.reader(source, delimiter=header.separator, strict=True), None)
             except _LineTooLong as problem:
                 yield problem.bad
                 continue
             except csv.Error as error:
                 # an unclosed quote swallows rows: the line that opened it is refused, the rest read again
-                line, text = source.give_back()
+                ((line, text),) = source.give_back(1)
                 yield BadRow(line, f"malformed CSV: {error}", excerpt_of(text))
                 continue
             if cells is None:
                 return
-            if cells:
+            if any(cells) or len(cells) == 1:
                 yield _csv_row(header, cells, source.consumed)
 
 
@@ -114,59 +140,53 @@ def read_parquet(path: Path, max_chars: int) -> Iterator[Raw | BadRow]:
         raise SeedError(f"{path} cannot be read as Parquet: {error}", next_step="write it anew") from None
 
 
-READERS = {".jsonl": read_jsonl, ".ndjson": read_jsonl, ".csv": read_csv, ".parquet": read_parquet}
+READERS = {
+    ".jsonl": read_json,
+    ".ndjson": read_json,
+    ".json": read_json,
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".parquet": read_parquet,
+}
 
 
-def _open(path: Path) -> BinaryIO:
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        cause = f"{path} cannot be opened: {error.strerror}"
-        raise SeedError(cause, next_step="check its permissions") from None
-    start = stream.read(4)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        stream.close()
-        raise SeedError(f"{path} is UTF-16, not UTF-8", next_step="save it as UTF-8 and run again")
-    stream.seek(len(BOM) if start.startswith(BOM) else 0)
-    return stream
+def find_reader(path: Path) -> Callable[[Path, int], Iterator[Raw | BadRow]]:
+    """Return what reads a file, by its ending, behind which one of `PACKED` may stand.
+
+    Raises:
+        SeedError: no reader is known for the ending.
+    """
+    ending = path.suffix.lower()
+    if ending in PACKED and path.stem.lower().endswith(tuple(set(READERS) - {".parquet"})):
+        ending = Path(path.stem).suffix.lower()
+    if ending not in READERS:
+        raise SeedError(
+            f"{path}: the ending {path.suffix!r} is no known seed format",
+            next_step="give a .jsonl (one JSON object per line), .json (one list), .csv, .tsv or .parquet file; all "
+            f"but the last may be packed, as in seeds.jsonl.gz ({', '.join(PACKED)})",
+        )
+    return READERS[ending]
 
 
 def _line_limit(max_chars: int) -> int:
-    # a character takes at most 12 bytes of JSON (an escaped surrogate pair); the rest is for keys
+    # a character takes at most 12 of JSON (an escaped surrogate pair); the rest is for keys
     return 12 * max_chars + 65_536
 
 
-def _physical_lines(stream: BinaryIO, limit: int) -> Iterator[tuple[int, bytes | BadRow]]:
-    """Lines with their numbers; one longer than `limit` bytes is skipped without ever being in memory."""
-    line = 0
-    while content := stream.readline(limit):
-        line += 1
-        if len(content) == limit and not content.endswith(b"\n"):
-            size = limit
-            while (rest := stream.readline(1 << 16)) and not rest.endswith(b"\n"):
-                size += len(rest)
-            reason = f"the line has over {size} bytes, more than seeds.max_chars allows"
-            yield line, BadRow(line, reason, excerpt_of(content))
-        else:
-            yield line, content
+def _refuse(piece: Unreadable) -> BadRow:
+    return BadRow(piece.line, piece.reason, excerpt_of(piece.text))
 
 
-def _json_object(line: int, content: bytes) -> Raw | BadRow:
-    try:
-        text = content.decode("utf-8").strip()
-    except UnicodeDecodeError as error:
-        reason = f"not UTF-8: byte 0x{content[error.start]:02x} at {error.start}"
-        return BadRow(line, reason, excerpt_of(content))
-    if "\x00" in text:
-        return BadRow(line, "the text contains a NUL character", excerpt_of(text))
+def _json_object(line: int, text: str) -> Raw | BadRow:
+    reason = why_not_unicode(text)
+    if reason is None and "\x00" in text:
+        reason = "the text contains a NUL character"
+    if reason is not None:
+        return BadRow(line, reason, excerpt_of(text))
     try:
         value = json.loads(text, parse_constant=lambda _: None)
-    except RecursionError:
-        return BadRow(line, "malformed JSON: nested too deeply", excerpt_of(text))
-    except json.JSONDecodeError as error:
-        return BadRow(line, f"malformed JSON: {error.msg} at character {error.pos + 1}", excerpt_of(text))
-    except ValueError as error:
-        return BadRow(line, f"malformed JSON: {error}", excerpt_of(text))
+    except (ValueError, RecursionError) as error:
+        return BadRow(line, f"malformed JSON: {why_not_json(error)}", excerpt_of(text))
     if not isinstance(value, dict):
         return BadRow(line, f"not a JSON object but a {type(value).__name__}", excerpt_of(text))
     return line, value
@@ -179,10 +199,10 @@ class _LineTooLong(Exception):
 
 
 class _CsvLines:
-    """Physical lines for the csv module; keeps those of the current record, to read them again."""
+    """Lines for the csv module; keeps those of the current record, to read them again."""
 
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
-        self._lines = _physical_lines(stream, limit)
+    def __init__(self, lines: Iterator[Piece]) -> None:
+        self._lines = lines
         self._again: deque[tuple[int, str]] = deque()
         self.consumed: list[tuple[int, str]] = []
 
@@ -190,50 +210,96 @@ class _CsvLines:
         return self
 
     def __next__(self) -> str:
-        if self._again:
-            item = self._again.popleft()
-        else:
-            line, content = next(self._lines)
-            if isinstance(content, BadRow):
-                raise _LineTooLong(content)
-            item = (line, content.decode("utf-8", "surrogateescape"))
+        item = self._again.popleft() if self._again else next(self._lines)
+        if isinstance(item, Unreadable):
+            raise _LineTooLong(_refuse(item))
         self.consumed.append(item)
         return item[1]
 
-    def give_back(self) -> tuple[int, str]:
-        """Push back all lines of the record but its first, and return that one."""
-        first, *rest = self.consumed
+    def give_back(self, keep: int = 0) -> list[tuple[int, str]]:
+        """Push back the lines of the record but the first `keep`, and return these."""
+        kept, rest = self.consumed[:keep], self.consumed[keep:]
         self._again.extendleft(reversed(rest))
-        return first
+        self.consumed = []
+        return kept
 
 
-def _csv_header(path: Path, source: _CsvLines) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The columns of a CSV file.
+
+    Attributes:
+        separator: what stands between two cells.
+        names: of the columns; where several have none, these are called by their places.
+        unnamed: the names of columns that have none: an empty cell there is no cell.
+        least: cells that a row must have, since columns without a name may be missing at its end.
+    """
+
+    separator: str
+    names: list[str]
+    unnamed: list[str]
+    least: int
+
+
+def _read_header(path: Path, source: _CsvLines) -> _Header:
     try:
-        header = next(csv.reader(source, strict=True), None) or []
+        separator = _find_separator(path, source)
+        cells = next(csv.reader(source, delimiter=separator, strict=True), [])
     except (csv.Error, _LineTooLong) as error:
-        raise SeedError(f"{path}, line 1: the header cannot be read: {error}") from None
-    names = [name.strip() for name in header]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SeedError(f"{path}: the header names {twice[0]!r} twice", next_step="rename one of the columns")
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
-        raise SeedError(
-            f"{path}: the header has one column, {names[0]!r:.80}",
-            next_step="separate the columns with commas, not with semicolons or tabs",
-        )
-    return names
+        raise SeedError(f"{path}: the header cannot be read: {error}", next_step="mend its quotes") from None
+    names = [name.strip().strip("\ufeff") for name in cells]
+    if reason := why_not_unicode("".join(names)):
+        raise SeedError(f"{path}: the header is {reason}", next_step="save the file as UTF-8")
+    _check_columns(path, [name for name in names if name])
+    least = len(names)
+    while least and not names[least - 1]:
+        least -= 1
+    if names.count("") > 1:
+        names = [name or f"column {place}" for place, name in enumerate(names, start=1)]
+    unnamed = [name for name, cell in zip(names, cells, strict=True) if not cell.strip()]
+    return _Header(separator, names, unnamed, least)
 
 
-def _csv_row(header: list[str], cells: list[str], consumed: list[tuple[int, str]]) -> Raw | BadRow:
+def _find_separator(path: Path, source: _CsvLines) -> str:
+    """What separates the cells; the line that says so is taken off, and so are blank lines above the header."""
+    first = next(source, "")
+    while first and not first.strip():
+        first = next(source, "")
+    if said := _SEPARATOR_LINE.fullmatch(first):
+        return said[1]
+    source.give_back(len(source.consumed) - 1)
+    order = _SEPARATORS if ".tsv" not in path.name.lower() else _SEPARATORS[::-1]
+    return next((one for one in order if _count_cells(source, one) > 1), order[0])
+
+
+def _count_cells(source: _CsvLines, separator: str) -> int:
+    """How many cells the next record has by a separator; 0 where it cannot be read so. It is read again afterwards."""
+    try:
+        return len(next(csv.reader(source, delimiter=separator, strict=True), ()))
+    except csv.Error:
+        return 0
+    finally:
+        source.give_back()
+
+
+def _csv_row(header: _Header, cells: list[str], consumed: list[tuple[int, str]]) -> Raw | BadRow:
     line = consumed[0][0]
     text = "".join(part for _, part in consumed)
-    if len(cells) != len(header):
-        reason = f"the row has {len(cells)} cells, the header {len(header)}"
+    width = len(header.names)
+    if len(cells) > width and not any(cells[width:]):
+        cells = cells[:width]
+    elif header.least <= len(cells) < width:
+        cells += [""] * (width - len(cells))
+    reason = why_not_unicode(text)
+    if len(cells) != width:
+        reason = f"the row has {len(cells)} cells, the header {width}"
+    if reason is not None:
         return BadRow(line, reason, excerpt_of(text))
-    if not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text):
-        raw = text.encode("utf-8", "surrogateescape")
-        return BadRow(line, "not UTF-8", excerpt_of(raw))
-    return line, dict(zip(header, cells, strict=True))
+    row = dict(zip(header.names, cells, strict=True))
+    for name in header.unnamed:
+        if not row[name]:
+            del row[name]
+    return line, row
 
 
 def _check_columns(path: Path, names: list[str]) -> None:
@@ -245,15 +311,17 @@ def _check_columns(path: Path, names: list[str]) -> None:
 def _batch_rows(batch: Any, before: int) -> Iterator[Raw | BadRow]:
     try:
         rows: list[Any] = batch.to_pylist()
-    except UnicodeDecodeError:
-        rows = [_row_or_none(batch, index) for index in range(batch.num_rows)]
+    except (ValueError, OverflowError):
+        rows = [_row_or_reason(batch, index) for index in range(batch.num_rows)]
     for index, row in enumerate(rows, start=before + 1):
-        yield BadRow(index, "not UTF-8", "") if row is None else (index, row)
+        yield BadRow(index, row, "") if isinstance(row, str) else (index, row)
 
 
-def _row_or_none(batch: Any, index: int) -> dict[str, Any] | None:
+def _row_or_reason(batch: Any, index: int) -> dict[str, Any] | str:
     try:
         row: dict[str, Any] = batch.slice(index, 1).to_pylist()[0]
     except UnicodeDecodeError:
-        return None
+        return "not UTF-8"
+    except (ValueError, OverflowError) as error:  # a time that Python has no value for
+        return f"a value cannot be read: {error}"
     return row

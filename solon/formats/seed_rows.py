@@ -9,17 +9,33 @@ import json
 import math
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 COLUMNS = (
     "id", "prompt", "messages", "input", "reference", "tags", "responses",
     "lang", "specialty", "group", "subject", "source", "licence", "consent", "verdicts",
 )  # fmt: skip
-ROLES = ("system", "user", "assistant")
+CHAT_COLUMNS = ("conversations", "conversation")
+"""Columns that are read as `messages` where a row has neither these nor a `prompt`."""
+ROLES = {
+    "system": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "developer": "system",
+    "human": "user",
+    "prompter": "user",
+    "gpt": "assistant",
+    "model": "assistant",
+}
+"""Who speaks in a turn, as files say it -> as Solon says it."""
 MEDIA_COLUMNS = frozenset({"image", "images", "audio", "audios", "video", "videos"})
 MAX_ID = 200
 MAX_DEPTH = 64
+MAX_DIGITS = 4300
+"""Of a whole number: Python converts no more of them to and from text."""
+_TOO_LARGE = 10**MAX_DIGITS
 
 
 class RowProblem(ValueError):
@@ -73,12 +89,12 @@ class SeedRow:
     Attributes:
         id: its name, or a hash of its content where the file gave none.
         prompt: the request; where the file gave `messages`, the last user turn. Never empty.
-        messages: turns of the chat as the file gave them; empty where it gave `prompt`. `conversation()` is
-            the same in both cases.
+        messages: turns of the chat as the file gave them, up to the last user turn; empty where it gave `prompt`.
+            `conversation()` is the same in both cases.
         input: a text that stands below the prompt; may be empty.
         reference: a known good answer; None where there is none.
         tags: names of subjects.
-        responses: existing answers; empty where they are to be drafted.
+        responses: existing answers; empty where they are to be drafted. An answer that ends `messages` is the first.
         lang: language of the seed; None where it states none.
         specialty: field of expertise that it takes; None where it states none.
         group: joins seeds that must stay on one side of a split; None where it states none.
@@ -117,6 +133,15 @@ class SeedRow:
             turns[-1]["content"] = f"{turns[-1]['content']}\n\n{self.input}"
         return turns
 
+    def digest(self) -> int:
+        """Return a hash of 256 bits of everything but the line: rows that say the same have the same, wherever they
+        stand and however they are written."""
+        return int.from_bytes(hashlib.sha256(_IDENTITY.encode(_VALUES(self)).encode()).digest())
+
+
+_VALUES = attrgetter(*(each.name for each in fields(SeedRow) if each.name != "line"))
+_IDENTITY = json.JSONEncoder(sort_keys=True, default=asdict)
+
 
 def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_chars: int, line: int) -> SeedRow:
     """Return one row as a seed, checked, and with an id if it has none.
@@ -132,15 +157,18 @@ def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_char
     ours, metadata = _split_columns(raw, column_map)
     _refuse_unusable_text([*ours.values(), metadata], max_chars)
     if "prompt" not in ours and "messages" not in ours:
-        raise RowProblem(_no_prompt(raw, column_map))
-    prompt, messages = _read_prompt(ours)
+        chat = next((name for name in CHAT_COLUMNS if metadata.get(name)), None)
+        if chat is None or "messages" in column_map:
+            raise RowProblem(_no_prompt(raw, column_map))
+        ours["messages"] = metadata.pop(chat)
+    prompt, messages, answers = _read_prompt(ours)
     values: dict[str, Any] = {
         "prompt": prompt,
         "messages": messages,
         "input": _text(ours, "input") or "",
         "reference": _text(ours, "reference"),
         "tags": _tags(ours.get("tags")),
-        "responses": _responses(ours["responses"]) if "responses" in ours else (),
+        "responses": _join_answers(answers, ours),
         "verdicts": _verdicts(ours["verdicts"]) if "verdicts" in ours else None,
         "metadata": metadata,
     }
@@ -150,6 +178,17 @@ def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_char
     if row_id is not None:
         _check_id(row_id)
     return SeedRow(id=row_id or content_id(ours, metadata), line=line, **values)
+
+
+def why_not_json(error: Exception) -> str:
+    """Return in words why `json.loads` gave up a text."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos + 1}"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if "integer string conversion" in str(error):
+        return f"a number has more than {MAX_DIGITS} digits"
+    return str(error)
 
 
 def content_id(columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
@@ -171,6 +210,8 @@ def _split_columns(
         if not isinstance(key, str):
             raise RowProblem(f"column name {key!r:.40} is not text")
         name = taken.get(key) or (key if key in COLUMNS and key not in column_map else None)
+        if name is None and not key.islower():
+            name = _find_in_other_case(key, raw, column_map)
         if name is None and key in MEDIA_COLUMNS and not _absent(value):
             raise RowProblem(f"column {key!r}: the row has an image, audio or video; seeds are text only")
         value = _plain(value, key, MAX_DEPTH)
@@ -179,6 +220,16 @@ def _split_columns(
         elif value is not None and value != "":
             ours[name] = value
     return ours, metadata
+
+
+def _find_in_other_case(key: str, raw: Mapping[str, Any], column_map: Mapping[str, str]) -> str | None:
+    """Our name of a column like `ID` or `Prompt`; None where there is none, or the row has that very name too."""
+    folded = key.strip().lower()
+    for name in COLUMNS:
+        theirs = column_map.get(name, name)
+        if theirs.lower() == folded and theirs not in raw:
+            return name
+    return None
 
 
 def _absent(value: Any) -> bool:
@@ -194,7 +245,11 @@ def _plain(value: Any, column: str, depth: int) -> Any:
     """`value` as JSON knows it; what JSON cannot say is refused."""
     if depth == 0:
         raise RowProblem(f"column {column!r:.60} is nested deeper than {MAX_DEPTH} levels")
-    if value is None or isinstance(value, (str, bool, int)):
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, int):
+        if not -_TOO_LARGE < value < _TOO_LARGE:
+            raise RowProblem(f"column {column!r:.60} has a number of more than {MAX_DIGITS} digits")
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -229,8 +284,11 @@ def _refuse_unusable_text(value: Any, max_chars: int) -> None:
             chars += len(item)
             if "\x00" in item:
                 raise RowProblem("the text contains a NUL character")
-            if not item.isascii() and any("\ud800" <= char <= "\udfff" for char in item):
-                raise RowProblem("the text is not valid UTF-8 (a lone surrogate)")
+            if not item.isascii():
+                try:
+                    item.encode()
+                except UnicodeEncodeError:
+                    raise RowProblem("the text is not valid UTF-8 (a lone surrogate)") from None
     if chars > max_chars:
         raise RowProblem(f"the row has {chars} characters, more than the {max_chars} of seeds.max_chars")
 
@@ -245,49 +303,64 @@ def _no_prompt(raw: Mapping[str, Any], column_map: Mapping[str, str]) -> str:
     return f"there is no column {theirs!r} or 'messages', only {seen}{mapped}"
 
 
-def _read_prompt(ours: Mapping[str, Any]) -> tuple[str, tuple[dict[str, str], ...]]:
+Turns = tuple[dict[str, str], ...]
+
+
+def _read_prompt(ours: Mapping[str, Any]) -> tuple[str, Turns, Turns]:
+    """The request, the turns that it ends, and the turn that answers it, if there is any."""
     prompt = ours.get("prompt")
     if prompt is not None and not isinstance(prompt, str):
         raise RowProblem(f"prompt is a {_kind(prompt)}, not text: {prompt!r:.60}")
     if "messages" not in ours:
         if not (prompt or "").strip():
             raise RowProblem("prompt is empty")
-        return prompt or "", ()
-    messages = _messages(ours["messages"])
+        return prompt or "", (), ()
+    messages, answers = _messages(ours["messages"])
     last = messages[-1]["content"]
     if prompt is not None and prompt != last:
         raise RowProblem("the row has both prompt and messages, and prompt is not the last user turn")
-    return last, messages
+    return last, messages, answers
 
 
-def _messages(value: Any) -> tuple[dict[str, str], ...]:
+def _messages(value: Any) -> tuple[Turns, Turns]:
     turns = _json_list(value, "messages")
     if not turns:
         raise RowProblem("messages is an empty list")
     read = tuple(_message(turn, index) for index, turn in enumerate(turns))
-    if read[-1]["role"] != "user":
-        raise RowProblem(f"the last message is from {read[-1]['role']!r}; a seed ends with a user turn")
-    return read
+    end = len(read) - (read[-1]["role"] == "assistant")
+    if not end:
+        raise RowProblem("messages has nothing but an answer; a seed has a user turn")
+    if read[end - 1]["role"] != "user":
+        last = "last message" if end == len(read) else "message before the answer"
+        role = read[end - 1]["role"]
+        raise RowProblem(
+            f"the {last} is from {role!r}; a seed ends with a user turn, or with one answer to it"
+        )
+    return read[:end], read[end:]
 
 
 def _message(turn: Any, index: int) -> dict[str, str]:
+    """One turn, written as `{role, content}` or as `{from, value}`."""
     where = f"messages[{index}]"
     if not isinstance(turn, dict):
         raise RowProblem(f"{where} is a {_kind(turn)}, not an object with role and content")
-    role = turn.get("role")
-    if role not in ROLES:
-        raise RowProblem(f"{where}.role is {role!r:.40}; it must be one of {', '.join(ROLES)}")
+    who, what = "role" if "role" in turn else "from", "content" if "content" in turn else "value"
+    who, what = (who, what) if who in turn else ("role", "content")
+    speaker = turn.get(who)
+    role = ROLES.get(speaker.strip().lower()) if isinstance(speaker, str) else None
+    if role is None:
+        raise RowProblem(f"{where}.{who} is {speaker!r:.40}; it must be one of {', '.join(ROLES)}")
     if role == "system" and index > 0:
-        raise RowProblem(f"{where}.role is 'system'; only the first message may be")
+        raise RowProblem(f"{where}.{who} is {speaker!r:.40}; only the first message may be")
     if turn.get("tool_calls"):
         raise RowProblem(f"{where} has tool calls; seeds are text only")
-    content = turn.get("content")
+    content = turn.get(what)
     if isinstance(content, list):
         content = "".join(_part(part, where) for part in content)
     if not isinstance(content, str):
-        raise RowProblem(f"{where}.content is a {_kind(content)}, not text")
+        raise RowProblem(f"{where}.{what} is a {_kind(content)}, not text")
     if not content.strip():
-        raise RowProblem(f"{where}.content is empty")
+        raise RowProblem(f"{where}.{what} is empty")
     return {"role": role, "content": content}
 
 
@@ -300,6 +373,21 @@ def _part(part: Any, where: str) -> str:
     if not isinstance(part, dict) or not isinstance(part.get("text"), str):
         raise RowProblem(f"{where}.content has a part without text ({kind:.40})")
     return str(part["text"])
+
+
+def _join_answers(answers: Turns, ours: Mapping[str, Any]) -> tuple[SeedResponse, ...]:
+    """The answer that ends the conversation, and after it the responses of the row."""
+    given = _responses(ours["responses"]) if "responses" in ours else ()
+    first = tuple(SeedResponse(turn["content"]) for turn in answers)
+    if not first or not given:
+        return first or given
+    if first[0].text == given[0].text:
+        return given
+    if "verdicts" in ours:
+        raise RowProblem(
+            "messages end with an answer that is not the first of responses; which of them verdicts mean is unclear"
+        )
+    return first + given
 
 
 def _responses(value: Any) -> tuple[SeedResponse, ...]:
@@ -375,9 +463,13 @@ def _json_list(value: Any, column: str) -> list[Any]:
     # a CSV cell, or a Parquet column of JSON texts
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise RowProblem(f"{column} is text that is not JSON: {value!r:.60}") from None
+            decoded = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise RowProblem(
+                f"{column} is text that is not JSON: {value!r:.60} ({why_not_json(error)})"
+            ) from None
+        _refuse_unusable_text(decoded, len(value))
+        value = _plain(decoded, column, MAX_DEPTH)
     if not isinstance(value, list):
         raise RowProblem(f"{column} is a {_kind(value)}, not a list")
     return value
@@ -402,7 +494,7 @@ def _text(ours: Mapping[str, Any], name: str) -> str | None:
         return "true" if value else "false"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         # a table with gaps turns whole numbers into floats: 12.0 is the id 12
-        return str(int(value)) if float(value).is_integer() else repr(value)
+        return str(int(value)) if value == int(value) else repr(value)
     raise RowProblem(f"{name} is a {_kind(value)}, not text: {value!r:.60}")
 
 

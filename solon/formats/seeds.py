@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import stat
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -18,8 +19,8 @@ from typing import Any
 from solon.errors import SeedError
 from solon.formats.containers import write_text_at_once
 from solon.formats.dataset_folders import list_data_files, read_dataset
-from solon.formats.seed_files import READERS, BadRow, Raw, excerpt_of
-from solon.formats.seed_rows import COLUMNS, RowProblem, SeedResponse, SeedRow, SeedVerdict, parse_row
+from solon.formats.seed_files import BadRow, Raw, excerpt_of, find_reader, peek
+from solon.formats.seed_rows import COLUMNS, SeedResponse, SeedRow, SeedVerdict, parse_row
 
 __all__ = [
     "COLUMNS",
@@ -48,7 +49,8 @@ def read_seeds(
     """Return, one by one, the seeds of a file or of a folder of Hugging Face `datasets`, and the rows that
     were refused.
 
-    The format follows from the ending: `.jsonl` (`.ndjson`), `.csv` or `.parquet`.
+    The format follows from the ending: `.jsonl` (`.ndjson`), `.json`, `.csv`, `.tsv` or `.parquet`; all but the last
+    may be packed (`.jsonl.gz`).
 
     Args:
         split: of a folder that has several.
@@ -64,13 +66,7 @@ def read_seeds(
     _check_file(file)
     if file.is_dir():
         return _parse_all(read_dataset(file, split, max_chars), renames, max_chars, source=str(file))
-    reader = READERS.get(file.suffix.lower())
-    if reader is None:
-        raise SeedError(
-            f"{file}: the ending {file.suffix!r} is no known seed format",
-            next_step="give a .jsonl (one JSON object per line), .csv or .parquet file",
-        )
-    return _parse_all(reader(file, max_chars), renames, max_chars, source=str(file))
+    return _parse_all(find_reader(file)(file, max_chars), renames, max_chars, source=str(file))
 
 
 def read_seed_rows(
@@ -112,7 +108,7 @@ def _parse_all(
         line, values = raw
         try:
             row = parse_row(values, column_map=renames, max_chars=max_chars, line=line)
-        except RowProblem as problem:
+        except (ValueError, OverflowError, RecursionError) as problem:  # of which a RowProblem is one
             yield BadRow(line, str(problem), _excerpt(values))
             continue
         if seen.add(row.id):
@@ -133,23 +129,25 @@ def _numbered(rows: Iterable[Mapping[str, Any] | str]) -> Iterator[Raw | BadRow]
 
 
 def _excerpt(values: Mapping[str, Any]) -> str:
-    short = {str(key)[:40]: _peek(value) for key, value in list(values.items())[:6]}
+    short = {str(peek(key))[:40]: peek(value) for key, value in list(values.items())[:6]}
     return excerpt_of(json.dumps(short, ensure_ascii=False))
 
 
-def _peek(value: Any) -> Any:
-    # cut before it is written out: a hostile row must not cost its own size, or its depth, again
-    if isinstance(value, str):
-        return value[:80]
-    short = isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**12)
-    return value if value is None or short else f"<{type(value).__name__}>"
-
-
 def _check_file(file: Path) -> None:
-    if not file.exists():
+    try:
+        mode = file.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
         near = difflib.get_close_matches(file.name, _names_beside(file), n=1)
         hint = f"did you mean {file.with_name(near[0])}?" if near else "check the path given with --seeds"
-        raise SeedError(f"there is no seed file {file}", next_step=hint)
+        raise SeedError(f"there is no seed file {file}", next_step=hint) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SeedError(f"{file} cannot be opened: {why}", next_step="check the path") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise SeedError(
+            f"{file} is a pipe, a device or a socket, and seeds are read more than once",
+            next_step="write them to a file first",
+        )
 
 
 def _names_beside(file: Path) -> list[str]:

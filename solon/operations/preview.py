@@ -21,7 +21,7 @@ from solon.display.notebook import card, passage
 from solon.errors import LimitReached, UsageError
 from solon.plugins import bind
 from solon.sync import run_sync
-from solon.workspace.seeds import Sample, Seeds, draw_sample, fingerprint_seeds
+from solon.workspace.seeds import Sample, Seeds, draw_sample, name_seeds
 from solon.workspace.views import tell_way
 from solon.workspace.workspace import Workspace
 
@@ -275,7 +275,9 @@ async def _work(
     from solon.store.runs import preview_journal, runs
     from solon.store.runs.items import mark_pilot
 
-    _, source = fingerprint_seeds(seeds, scratch.config)
+    _, source = name_seeds(
+        seeds, scratch.config, home.store if isinstance(home, Workspace) else scratch.store
+    )
     pins = _pin(scratch, home, recipe, source)
     with scratch.store.transaction() as connection:
         run_id = runs.create_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import heapq
 import json
@@ -9,6 +10,7 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,29 +139,58 @@ def nothing_to_run(seeds: Seeds, bad: list[BadRow], file: Path) -> SeedError:
     if not bad:
         return SeedError(f"{name}: there is no row", next_step="give a file with at least one seed")
     write_bad_rows(file, bad)
+    first = bad[0]
+    unreadable = first.reason.startswith(("not ", "malformed"))
     return SeedError(
-        f"{name}: no row can be used as a seed; line {bad[0].line}: {bad[0].reason} (all of them: {file})",
-        next_step="a seed needs `prompt` or `messages`; rename columns with [seeds] map",
+        f"{name}: no row can be used as a seed; line {first.line}: {first.reason} (all of them: {file})",
+        next_step="mend that line; is the file what its ending says, in UTF-8?"
+        if unreadable
+        else "a seed needs `prompt` or `messages`; rename columns with [seeds] map",
     )
 
 
+def name_seeds(seeds: Seeds, config: Config, store: Store) -> tuple[str, str]:
+    """Name and fingerprint of seeds, under which a store keeps their runs and certificates.
+
+    Older versions took the bytes of the file for it. A run that they began over these very bytes keeps that one, as
+    long as it holds seeds as they are read today.
+    """
+    from solon.store.runs.runs import is_run_of, seed_identity
+
+    name, fingerprint = fingerprint_seeds(seeds, config)
+    rows = (row for row in read_rows(seeds, config) if isinstance(row, SeedRow))
+    first = [seed_identity(store, row)[0] for row in islice(rows, 100)]
+    of_bytes = _fingerprint_bytes(seeds, config)
+    with store.connect() as connection:
+        return name, of_bytes if is_run_of(connection, of_bytes, first) else fingerprint
+
+
 def fingerprint_seeds(seeds: Seeds, config: Config) -> tuple[str, str]:
-    """Name and hash of the seeds: of the bytes of the file or of a folder's files, or of the rows."""
+    """Name and hash of seeds: of the rows that can be used, in whatever order, file and spelling they stand."""
+    seeds = as_rows(seeds)
+    if not isinstance(seeds, str | Path | list | tuple):
+        raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
+    name = str(Path(seeds)) if isinstance(seeds, str | Path) else f"{len(seeds)} rows"
+    total = sum(row.digest() for row in read_rows(seeds, config) if isinstance(row, SeedRow))
+    return name, hashlib.sha256(str(total).encode()).hexdigest()[:24]
+
+
+def _fingerprint_bytes(seeds: Seeds, config: Config) -> str:
+    """The hash of the bytes of the file or of a folder's files, or of rows as they were given."""
     digest = hashlib.sha256(json.dumps(config.seeds.model_dump(), sort_keys=True).encode())
     seeds = as_rows(seeds)
     if isinstance(seeds, str | Path):
         path = Path(seeds)
-        if not path.exists():
-            digest.update(str(path.resolve()).encode())
-        for each in list_data_files(path) if path.is_dir() else [path] * path.is_file():
+        for each in list_data_files(path) if path.is_dir() else [path]:
             with each.open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
-        return str(path), digest.hexdigest()[:24]
-    if not isinstance(seeds, list | tuple):
-        raise UsageError("seeds must be a path or a list of rows", next_step="pass list(seeds)")
-    digest.update(json.dumps(seeds, sort_keys=True, default=_spell_value).encode())
-    return f"{len(seeds)} rows", digest.hexdigest()[:24]
+    else:
+        with contextlib.suppress(
+            ValueError, TypeError, RecursionError
+        ):  # of what has no JSON there was no run
+            digest.update(json.dumps(seeds, sort_keys=True, default=_spell_value).encode())
+    return digest.hexdigest()[:24]
 
 
 def _spell_value(value: Any) -> Any:

@@ -25,10 +25,10 @@ from solon.sync import run_sync
 from solon.workspace.seeds import (
     Seeds,
     admitted,
-    fingerprint_seeds,
     good_rows,
     name_bad_rows_file,
     name_given,
+    name_seeds,
     nothing_to_run,
     read_rows,
     with_given,
@@ -275,7 +275,7 @@ class Workspace:
         """
         from solon.store.runs import runs
 
-        name, fingerprint = fingerprint_seeds(seeds, self.config)
+        name, fingerprint = name_seeds(seeds, self.config, self.store)
         pins = self.pin(recipe, fingerprint)
         with self.store.transaction() as connection:
             runs.take_turn(connection)

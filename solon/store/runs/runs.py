@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -355,6 +355,13 @@ def find_same_run(
         if payload.get("fingerprint") == fingerprint:
             return row
     return None
+
+
+def is_run_of(connection: Connection, seeds_fingerprint: str, seed_ids: Collection[str]) -> bool:
+    """Whether a run over the seeds with this fingerprint holds one of these."""
+    query = select(runs.c.id).join(items, items.c.run_id == runs.c.id)
+    query = query.where(runs.c.seeds_fingerprint == seeds_fingerprint, items.c.seed_id.in_(seed_ids))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def latest_over_seeds(connection: Connection, recipe: str, seeds_fingerprint: str) -> RunRow | None:
