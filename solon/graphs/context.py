@@ -100,6 +100,11 @@ class ItemContext:
         own = self.candidate(candidate_id).prompt_text_id
         return self.text(own) if own else self.case.prompt
 
+    def came_with_seed(self, candidates: Iterable[str]) -> bool:
+        """Whether all of these candidates are given texts. Such a text stays as it is: it may be refused or stand
+        beside others, but nothing revises it, and nothing is drafted in its place."""
+        return all(self.candidate(candidate).kind == "given" for candidate in candidates)
+
     def remember_critique(self, candidate_id: str, worst: str, principles: Sequence[str] = ()) -> None:
         """Keep what a critic found, for what follows on the same way through the graph."""
         self._severities[candidate_id] = SEVERITY[worst]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.target import read_target
 from solon.learning.evidence import answers_by_question, final_among, question_of
+from solon.responses import outcome_of
 from solon.store.learning import evidence
-from solon.store.reviewing.voting import outcome_of
 from solon.store.runs import certificates
 
 if TYPE_CHECKING:

@@ -19,6 +19,9 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
     """Let the critic read every candidate. Next: `revise`, `judge`, or `draft` (bounded) where every candidate
     is unusable, then `finish`.
 
+    Of a given text what was found is evidence for panel and people: it is not revised, and where all are given,
+    nothing is drafted.
+
     What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
     """
     context = runtime.context
@@ -60,9 +63,13 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
             context.remember_critique(candidate, criticism.worst, criticism.principles)
         findings[candidate] = {"worst": criticism.worst, "text": context.add_text(criticism.as_text())}
     await context.commit()
-    if all(entry["worst"] == "fatal" for entry in findings.values()):
+    if not context.came_with_seed(live) and all(entry["worst"] == "fatal" for entry in findings.values()):
         return await _all_poor(context, round_, [context.text(e["text"]) for e in findings.values()])
-    mendable = {c: e["text"] for c, e in findings.items() if e["worst"] in ("major", "fatal")}
+    mendable = {
+        c: e["text"]
+        for c, e in findings.items()
+        if e["worst"] in ("major", "fatal") and not context.came_with_seed([c])
+    }
     writer = context.case.config.generator
     if mendable and writer.revise and writer.models:  # a function is never asked to mend what it wrote
         return {"next": "revise", "mend": mendable}

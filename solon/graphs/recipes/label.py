@@ -25,6 +25,7 @@ class Label(Recipe):
     response_schema = LABEL
     has_resolver = False
     has_panel = False
+    most_given = 1
 
     def asks(self, config: Config) -> str:
         """The form that is configured, or the schema of the configured labels.

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, case, exists, func, or_, select
 
 from solon.consensus.panel import Vote
+from solon.responses import PANEL_OUTCOMES
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.verdicts import against_on, votes_on
@@ -190,7 +191,7 @@ def blind_answers(connection: Connection) -> list[Blind]:
     lead.
     """
     asked = (reviews.c.id, reviews.c.item_id, reviews.c.attempt, reviews.c.candidates)
-    in_panels_words = reviews.c.response_schema.in_(("pair@1", "single@1"))  # labels are not
+    in_panels_words = reviews.c.response_schema.in_(PANEL_OUTCOMES)  # labels are not
     decided = (
         select(
             *asked,
