@@ -84,13 +84,13 @@ class SingleResponse(Response):
 class GivenPairResponse(PairResponse):
     """The answer to a pair of texts that came with the seed: nothing is drafted in their place."""
 
-    choice: Literal["prefer", "tie", "both_bad", "edit"]  # type: ignore[assignment]
+    choice: Literal["prefer", "tie", "both_bad", "edit"]
 
 
 class GivenSingleResponse(SingleResponse):
     """The answer to a single text that came with the seed: nothing is drafted in its place."""
 
-    choice: Literal["accept", "reject", "edit"]  # type: ignore[assignment]
+    choice: Literal["accept", "reject", "edit"]
 
 
 class LabelResponse(Response):

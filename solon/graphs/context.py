@@ -15,6 +15,7 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
+from solon.responses import is_label
 from solon.store.database import clock
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
@@ -99,6 +100,11 @@ class ItemContext:
         """The request that a candidate answers: its own, or the seed's."""
         own = self.candidate(candidate_id).prompt_text_id
         return self.text(own) if own else self.case.prompt
+
+    @property
+    def asks_label(self) -> bool:
+        """Whether the item's question is which label its text gets."""
+        return is_label(self.recipe.asks(self.case.config))
 
     def came_with_seed(self, candidates: Iterable[str]) -> bool:
         """Whether all of these candidates are given texts. Such a text stays as it is: it may be refused or stand

@@ -13,6 +13,7 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.eval.result import Figure, calibration_interval, rate
 from solon.eval.suites.agreement import AUDIT_RULE, DRAWN_RULES
+from solon.responses import outcomes_of
 from solon.store.records import counts, evaluation
 from solon.store.runs import certificates
 
@@ -127,8 +128,7 @@ def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Op
     test = [o for o in drawn if o.answer.id in unseen and o.answer.kind == "interrupt"]
     if not test:
         return ()
-    outcomes = ("A", "B") if len(test[0].answer.shown) == 2 else ("accept", "reject")
-    models = [(0, ConsensusModel.prior(outcomes=outcomes))]
+    models = [(0, ConsensusModel.prior(outcomes=outcomes_of(test[0].answer.schema)))]
     for version in learned[scope]:
         payload = certificates.consensus_payload(connection, version.id)
         models.append((version.decisions, ConsensusModel.from_json(payload)))

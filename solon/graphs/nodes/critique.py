@@ -22,11 +22,12 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
     Of a given text what was found is evidence for panel and people: it is not revised, and where all are given,
     nothing is drafted.
 
-    What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
+    What was judged elsewhere goes on as it was judged: it is neither criticised nor revised. Nor is a text that a label
+    is asked for: it is what it is.
     """
     context = runtime.context
     round_, live = state["round"], state["candidates"]
-    if not context.recipe.has_panel:
+    if not context.recipe.has_panel or context.asks_label:
         return {"next": "judge"}
     if context.judged_elsewhere(round_) or (round_ == 0 and context.item.carried):
         return {"next": "judge"}  # they were criticised and mended when they were made

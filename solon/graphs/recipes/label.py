@@ -58,7 +58,9 @@ class Label(Recipe):
         return []
 
     def accept(self, best: str, state: ItemState, rule: str) -> dict[str, Any]:
-        """Rejected: without a person nobody gave a label."""
+        """The panel's label, where a recipe derived from this one has a panel; else rejected, since nobody gave one."""
+        if self.has_panel:
+            return {"outcome": "accepted", "reason": f"consensus by {rule}", "route": machine_route(state)}
         return {"outcome": "rejected", "reason": "nobody gave a label", "route": machine_route(state)}
 
     def choose(self, state: ItemState, decision: dict[str, Any] | None) -> tuple[str | None, str | None, str]:

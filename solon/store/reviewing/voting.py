@@ -17,7 +17,7 @@ from solon.config.sections import ReviewersConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.consensus.trust import Belief
-from solon.responses import Response, fields_of, is_label, outcome_of, outcomes_of
+from solon.responses import Response, fields_of, outcome_of, outcomes_of
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
 from solon.store.database.store import Store
@@ -251,17 +251,17 @@ def _vote(row: Any, review: ReviewRow, reliability: float, called: Mapping[str, 
 def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float], float]:
     """The panel's posterior under the item's consensus version, and how far its best outcome is believed.
 
-    Of a label no panel says anything: all are alike until people have answered.
+    Where no panel speaks of the question's outcomes, as of a label, all are alike until people have answered.
     """
-    if is_label(review.response_schema):
-        labels = outcomes_of(review.response_schema)
-        return dict.fromkeys(labels, 1 / len(labels)), 1 / len(labels)
     query = (
         select(versions.c.payload)
         .join(items, items.c.consensus_id == versions.c.id)
         .where(items.c.id == review.item_id)
     )
     model = ConsensusModel.from_json(connection.execute(query).scalar_one())
+    outcomes = outcomes_of(review.response_schema)
+    if set(model.outcomes) != set(outcomes):
+        return dict.fromkeys(outcomes, 1 / len(outcomes)), 1 / len(outcomes)
     shown = tuple(review.candidates)
     cast = votes_on(connection, [(review.item_id, review.attempt, shown)])[review.item_id]
     found = judge_item(model, cast, against=against_on(connection, [shown])[shown])
