@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +22,14 @@ from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
 from solon.project import Project
 from solon.responses import LabelResponse, outcome_of, outcomes_of
+from solon.store.records.exporting import export_rows
 from solon.store.reviewing import queue
+from solon.store.reviewing.adjudicating import adjudicate, list_cases
 from solon.store.reviewing.answering import answer_lease
-from solon.store.reviewing.experts import add_expert
-from solon.store.reviewing.review_rows import list_reviews
+from solon.store.reviewing.experts import ExpertRow, add_expert
+from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.reviewing.reviews import decide
+from solon.store.runs.runs import find_run
 from solon.store.tables import candidates, critiques, records, reviews, texts
 
 SETS = (("A", "B"), ("accept", "reject", "tie or so"), ("one", "two", "three", "four", "five"))
@@ -64,7 +66,9 @@ def machine(labels: tuple[str, ...]) -> Label:
 
 
 @contextmanager
-def labelled(folder: Path, label: dict[str, Any], recipe: Label | None = None, **routing: Any) -> Iterator[Project]:
+def labelled(
+    folder: Path, label: dict[str, Any], recipe: Label | None = None, **routing: Any
+) -> Iterator[Project]:
     config = {
         "models": {"default": {"model": "scripted:default"}},
         "label": label,
@@ -77,17 +81,41 @@ def labelled(folder: Path, label: dict[str, Any], recipe: Label | None = None, *
         yield project
 
 
-def answer_all(project: Project, say: Callable[[str, str], str], actor: str = "expert:ada", kind: str = "") -> int:
+def texts_of(project: Project) -> dict[str, str]:
     query = select(candidates.c.id, texts.c.body).join(texts, texts.c.id == candidates.c.text_id)
     with project.store.connect() as connection:
-        text_of: dict[str, str] = dict(connection.execute(query).tuples().all())
-        waiting = [one for one in list_reviews(connection, limit=1000) if kind in ("", one.kind)]
+        return {row.id: row.body for row in connection.execute(query)}
+
+
+def waiting_in(project: Project, kind: str) -> list[ReviewRow]:
+    with project.store.connect() as connection:
+        return [review for review in list_reviews(connection, limit=1000) if review.kind == kind]
+
+
+def answer_all(project: Project, kind: str, say: Callable[[str], str], actor: str = "expert:ada") -> int:
+    """Answer every review of a kind as an expert with a token; how many there were."""
+    text_of, waiting = texts_of(project), waiting_in(project, kind)
     for review in waiting:
-        answer = {"choice": say(text_of[review.candidates[0]], review.kind)}
-        who = f"{actor}-2" if review.kind == "overlap" else actor
-        decide(project.store, review.id, answer, actor=who, channel="api", counts=True)
+        answer = {"choice": say(text_of[review.candidates[0]])}
+        decide(project.store, review.id, answer, actor=actor, channel="api", counts=True)
     project.resume()
     return len(waiting)
+
+
+def give(project: Project, who: ExpertRow, review: ReviewRow, choice: str, answers: int = 1) -> None:
+    with project.store.transaction() as connection:
+        lease, _ = queue.lease_review(connection, who, review.id)
+        answer_lease(
+            project.store,
+            connection,
+            who,
+            lease.token,
+            {"choice": choice, "rationale": "clear"},
+            review_id=review.id,
+            channel="api",
+            times={},
+            answers=answers,
+        )
 
 
 def exported(project: Project, folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -102,7 +130,9 @@ def exported(project: Project, folder: Path) -> dict[str, list[dict[str, Any]]]:
             continue
         project.export(format=form, path=target)
         with target.open(encoding="utf-8-sig", newline="") as file:
-            rows[form] = [json.loads(line) for line in file] if form == "jsonl" else list(csv.DictReader(file))
+            rows[form] = (
+                [json.loads(line) for line in file] if form == "jsonl" else list(csv.DictReader(file))
+            )
     return rows
 
 
@@ -119,9 +149,9 @@ def test_labels_of_a_machine_are_exported_and_audited(tmp_path: Path, labels: tu
         for form, rows in exported(project, tmp_path).items():
             told[form] = {row["response"]: row["label"] for row in rows}
             assert len(told[form]) == 36
-            assert {float(row["soft_label"]) for row in rows} <= {float(row["confidence"]) for row in rows}
+            assert all(row["soft_label"] == row["confidence"] for row in rows)
         assert len({json.dumps(one, sort_keys=True) for one in told.values()}) == 1
-        answered = answer_all(project, lambda text, _: right_of(text, labels))
+        answered = answer_all(project, "audit", lambda text: right_of(text, labels))
         assert answered == usable_decisions(project.store, project.summarize().run_id)[1] > 10
         agreed = sum(right_of(text, labels) == label for text, label in told["jsonl"].items())
         assert agreed == 30
@@ -136,8 +166,6 @@ def test_labels_of_a_machine_are_exported_and_audited(tmp_path: Path, labels: tu
         assert agreement.panel_expert.value == run.agreement.value
         with project.store.connect() as connection:
             assert {row.kind for row in connection.execute(select(reviews))} == {"audit"}
-        from solon.store.runs.runs import find_run
-
         with project.store.connect() as connection:
             here = find_run(connection, run.name)
         report = watch_audits(project.store, here, project.config)
@@ -146,3 +174,96 @@ def test_labels_of_a_machine_are_exported_and_audited(tmp_path: Path, labels: tu
         assert page.audit.runs[0].agreement.value == run.agreement.value
         assert page.curves.n == answered
         assert page.curves.learning == ()
+
+
+@pytest.mark.parametrize("labels", SETS)
+def test_two_workers_who_agree_settle_a_label_and_it_is_audited(
+    tmp_path: Path, labels: tuple[str, ...]
+) -> None:
+    with labelled(tmp_path, {"labels": list(labels)}) as project:
+        workers = [
+            add_expert(project.store, name, role="worker", by="local:test")[0] for name in ("Ann", "Ben")
+        ]
+        text_of = texts_of(project)
+        for review in waiting_in(project, "interrupt")[:16]:
+            for worker in workers:
+                give(project, worker, review, right_of(text_of[review.candidates[0]], labels))
+        assert project.resume().accepted == 16
+        rows = exported(project, tmp_path)["jsonl"]
+        assert {row["route"] for row in rows} == {"voted"}
+        assert all(row["label"] == right_of(row["response"], labels) for row in rows)
+        audited = answer_all(project, "audit", lambda text: right_of(text, labels))
+        assert audited > 4
+        audit = project.evaluate("audit")
+        assert isinstance(audit, Audit)
+        assert (audit.runs[0].agreement.value, audit.runs[0].agreement.n) == (1.0, audited)
+        assert audit.runs[0].state != "alarm"
+        assert set(audit.runs[0].by_route) == {"voted"}
+
+
+@pytest.mark.parametrize("differ", [False, True])
+@pytest.mark.parametrize("labels", [*SETS, ()])
+def test_how_far_people_agree_on_labels(tmp_path: Path, labels: tuple[str, ...], differ: bool) -> None:
+    form = f"{__name__}:Urgency"
+    label: dict[str, Any] = {"labels": list(labels)} if labels else {"form": form}
+    names = labels or outcomes_of(form)
+    with labelled(tmp_path, label) as project:
+        ada, _ = add_expert(project.store, "Ada", role="expert", by="local:test")
+        text_of = texts_of(project)
+        for review in waiting_in(project, "interrupt"):
+            give(project, ada, review, right_of(text_of[review.candidates[0]], names), answers=2)
+
+        def say(text: str) -> str:
+            return names[(names.index(right_of(text, names)) + differ) % len(names)]
+
+        asked_twice = answer_all(project, "overlap", say, actor="expert:bo")
+        assert asked_twice == 36
+        agreement = project.evaluate("agreement")
+        assert isinstance(agreement, Agreement)
+        assert agreement.ceiling.items == asked_twice
+        assert agreement.ceiling.experts_agree.value == (0.0 if differ else 1.0)
+        assert agreement.panel_expert.value is None, "there is no panel, and so no agreement with one"
+        judges = project.evaluate("judges")
+        assert isinstance(judges, Judges)
+        assert judges.n == 0
+        page = project.report(tmp_path / "report.html")
+        assert (page.curves.n, page.curves.ece, page.curves.learning) == (0, None, ())
+        assert page.decisions.overturned.value is None
+        rows = exported(project, tmp_path)["jsonl"]
+        assert len(rows) == 36
+        assert all(row["label"] == right_of(row["response"], names) for row in rows)
+
+
+def test_labels_named_like_sides_stay_labels() -> None:
+    assert outcome_of("B", "text", ["text"]) == "B"
+    assert outcomes_of("label@1:A|B|tie") == ("A", "B", "tie")
+    assert outcomes_of("pair@1:given") == ("A", "B")
+    assert outcomes_of("single@1") == ("accept", "reject")
+    assert outcomes_of("no_such@9") == ()
+
+
+def test_a_label_that_stays_contested_tells_no_half(tmp_path: Path) -> None:
+    with labelled(tmp_path, {"labels": ["A", "B", "C"]}) as project:
+        ada, bo = (
+            add_expert(project.store, name, role="expert", by="local:test")[0] for name in ("Ada", "Bo")
+        )
+        give(project, ada, waiting_in(project, "interrupt")[0], "A", answers=2)
+        give(project, bo, waiting_in(project, "overlap")[0], "B")
+        project.resume()
+        lead, _ = add_expert(project.store, "Lea", role="lead", by="local:test")
+        with project.store.transaction() as connection:
+            [case] = list_cases(connection)
+            settled = adjudicate(
+                project.store,
+                connection,
+                lead,
+                case.id,
+                choice="contested",
+                candidate=None,
+                principle=None,
+                reason="both hold",
+            )
+        assert settled.soft == {"A": 0.5, "B": 0.5, "C": 0.0}
+        _, rows = export_rows(project.store)
+        [row] = [row for row in rows if row.label == "contested"]
+        assert (row.outcome, row.soft_label) == ("label", None)

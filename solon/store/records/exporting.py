@@ -329,9 +329,9 @@ def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
     says what a text is, not that it is good: formats that are trained on leave it out by that name."""
     if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
         return "stale"
-    if contested or row["kind"] == "tie":
-        return "tie"
-    return "label" if row["kind"] == "label" else "accepted"
+    if row["kind"] == "label":
+        return "label"
+    return "tie" if contested or row["kind"] == "tie" else "accepted"
 
 
 def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -401,14 +401,18 @@ def _flags(
     return flags, actors
 
 
-def _contested(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, float]:
-    """record -> share of people for its chosen text, where people stay divided: a soft label, and no pair."""
+def _contested(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, float | None]:
+    """record -> share of people for its chosen text, where people stay divided: a soft label, and no pair. None where
+    they are divided over labels, which one number does not tell."""
     shares = contested_shares(connection, [row["item_id"] for row in chunk])
     text_of = text_ids(
         connection, [r["chosen_id"] for r in chunk if r["item_id"] in shares and r["chosen_id"]]
     )
-    found = {}
+    found: dict[str, float | None] = {}
     for row in chunk:
+        if row["label"] is not None and row["item_id"] in shares:
+            found[row["id"]] = None
+            continue
         share = shares.get(row["item_id"], {}).get(text_of.get(row["chosen_id"] or "", ""))
         if share is not None:
             found[row["id"]] = share
