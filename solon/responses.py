@@ -176,7 +176,7 @@ def model_of(schema: str) -> type[Response]:
 
 
 def is_label(schema: str) -> bool:
-    """Tell whether a response schema asks people for a label, which no panel judges; False for an unknown schema."""
+    """Tell whether a response schema asks for a label; False for an unknown schema."""
     try:
         return issubclass(model_of(schema), LabelResponse)
     except ConfigError:

@@ -79,7 +79,7 @@ async def score_records(
             f"[models] has no {judge!r}", next_step=f"it has {', '.join(sorted(config.models))}; add one"
         )
     rows, seen = material.records()
-    rows = [row for row in rows if row.answer is not None]
+    rows = [row for row in rows if row.answer is not None and row.outcome != "label"]
     chosen = [str(row.lineage["chosen"]) for row in rows]
     with material.store.connect() as connection:
         producers = tuple(sorted(authors_of(connection, chosen)))

@@ -13,7 +13,6 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.eval.result import Figure, calibration_interval, rate
 from solon.eval.suites.agreement import AUDIT_RULE, DRAWN_RULES
-from solon.responses import outcomes_of
 from solon.store.records import counts, evaluation
 from solon.store.runs import certificates
 
@@ -128,12 +127,12 @@ def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Op
     test = [o for o in drawn if o.answer.id in unseen and o.answer.kind == "interrupt"]
     if not test:
         return ()
-    models = [(0, ConsensusModel.prior(outcomes=outcomes_of(test[0].answer.schema)))]
+    models = []
     for version in learned[scope]:
         payload = certificates.consensus_payload(connection, version.id)
         models.append((version.decisions, ConsensusModel.from_json(payload)))
     steps = []
-    for fitted, model in models:
+    for fitted, model in [(0, ConsensusModel.prior(outcomes=models[0][1].outcomes)), *models]:
         best_of = [judge_item(model, o.votes).best for o in test]
         hits = sum(best == o.answer.outcome for best, o in zip(best_of, test, strict=True))
         steps.append(Step(x=float(fitted), agreement=rate(hits, len(test))))

@@ -151,7 +151,7 @@ def evaluate(material: Material) -> Agreement:
         opinions = opinions_on(connection, blind)
         scored = [a for a in blind if a.scores and len(a.shown) == 1]
         given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
-    outcomes = max((len(outcomes_of(answer.schema)) for answer in blind), default=2)
+    outcomes = max((2, *(len(outcomes_of(answer.schema)) for answer in blind)))
     experts = overlaps(blind)
     answers_of = [list(answers.values()) for answers in experts.values()]
     ceiling = measure_ceiling(answers_of, outcomes=outcomes, seed=material.seed)

@@ -58,7 +58,8 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
     decision = state.get("decision") if route in ("decided", "voted") else None
     chosen, rejected, kind = context.recipe.choose(state, decision)
     confidence = consensus.get("confidence")
-    soft = 0.5 if kind == "tie" else _soft_label(context, consensus, state, chosen)
+    label = decision.get("label") if decision else consensus.get("best") if context.asks_label else None
+    soft = 0.5 if kind == "tie" else _soft_label(consensus, state, label, chosen)
     if route == "voted" and decision is not None:  # panel and votes together
         confidence = soft = decision.get("confidence")
     # An alarm may have suspended the certificate since the panel spoke.
@@ -74,7 +75,7 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "rejected_id": rejected,
         "pair_key": _pair_key(context, chosen, rejected),
         "shown": state.get("shown"),
-        "label": _label(context, consensus, decision),
+        "label": label,
         "margin": consensus.get("margin"),
         "confidence": confidence,
         "soft_label": soft,
@@ -102,22 +103,14 @@ def _pair_key(context: ItemContext, chosen: str | None, rejected: str | None) ->
     return pair_key(context.store.key, context.recipe.name, turns, answers)
 
 
-def _label(context: ItemContext, consensus: dict[str, Any], decision: dict[str, Any] | None) -> str | None:
-    """The label that people gave, or else the panel's; None where no label was asked for."""
-    if decision is not None:
-        return decision.get("label")
-    return consensus.get("best") if context.asks_label else None
-
-
 def _soft_label(
-    context: ItemContext, consensus: dict[str, Any], state: ItemState, chosen: str | None
+    consensus: dict[str, Any], state: ItemState, label: str | None, chosen: str | None
 ) -> float | None:
-    """The panel's probability of the chosen candidate, or of the label that it gave; None where it never judged it (an
-    edit), or where a person gave the label."""
+    """The panel's probability of the label, or of the chosen candidate; None where it never judged it (an edit)."""
     posterior = consensus.get("posterior") or {}
     shown = state.get("shown") or []
-    if context.asks_label:
-        return posterior.get(consensus.get("best")) if state.get("decision") is None else None
+    if label is not None:
+        return posterior.get(label)
     if chosen in shown and set(posterior) == {"A", "B"}:
         return float(posterior["AB"[shown.index(chosen)]])
     return None

@@ -290,7 +290,7 @@ def _rows(
             chosen=None if single or chosen is None else chosen[0],
             rejected=rejected[0] if rejected else None,
             response=chosen[0] if single and chosen is not None else None,
-            label="contested" if row["id"] in contested else row["label"] or row["kind"],
+            label="contested" if row["id"] in contested else row["label"] or _kind(row),
             margin=row["margin"],
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
@@ -324,12 +324,17 @@ def _rows(
         )
 
 
+def _kind(row: dict[str, Any]) -> str | None:
+    """The record's kind; None of a label that was never written down."""
+    return None if row["kind"] == "label" else row["kind"]
+
+
 def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
     """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then. A label
     says what a text is, not that it is good: formats that are trained on leave it out by that name."""
     if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
         return "stale"
-    if row["kind"] == "label":
+    if row["label"] is not None or row["kind"] == "label":
         return "label"
     return "tie" if contested or row["kind"] == "tie" else "accepted"
 
