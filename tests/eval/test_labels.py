@@ -16,10 +16,12 @@ from solon import critic
 from solon.agents.judge import Verdict
 from solon.eval.suites.agreement import Agreement
 from solon.eval.suites.audit import Audit
+from solon.eval.suites.compare import Comparison as Compared
 from solon.eval.suites.judges import Judges
 from solon.graphs.recipes.label import Label
 from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
+from solon.operations.compare import compare_runs
 from solon.project import Project
 from solon.responses import LabelResponse, outcome_of, outcomes_of
 from solon.store.records.exporting import export_rows
@@ -170,6 +172,7 @@ def test_labels_of_a_machine_are_exported_and_audited(tmp_path: Path, labels: tu
             here = find_run(connection, run.name)
         report = watch_audits(project.store, here, project.config)
         assert (report.n, report.agreed / report.n) == (answered, run.agreement.value)
+        assert project.evaluate("quality").n == 0, "a text that was labelled is no answer"
         page = project.report(tmp_path / "report.html")
         assert page.audit.runs[0].agreement.value == run.agreement.value
         assert page.curves.n == answered
@@ -267,3 +270,56 @@ def test_a_label_that_stays_contested_tells_no_half(tmp_path: Path) -> None:
         _, rows = export_rows(project.store)
         [row] = [row for row in rows if row.label == "contested"]
         assert (row.outcome, row.soft_label) == ("label", None)
+
+
+LETTERS = ("A", "B", "C")
+
+
+def test_a_label_by_a_budget_and_by_a_person_beside_a_panel(tmp_path: Path) -> None:
+    with labelled(
+        tmp_path, {"labels": list(LETTERS)}, machine(LETTERS), policy="budget", budget=9
+    ) as project:
+        assert answer_all(project, "interrupt", lambda text: right_of(text, LETTERS)) == 9
+        rows = exported(project, tmp_path)["jsonl"]
+        assert len(rows) == 36
+        assert sum(row["route"] == "decided" for row in rows) == 9
+        for row in rows:
+            right, soft = row["label"] == right_of(row["response"], LETTERS), row["soft_label"]
+            wrong = int(row["response"].split()[-1]) % 6 == 5
+            if row["route"] == "decided":
+                assert right
+                assert (soft < 0.5) == wrong, "what the panel makes of the label that a person gave"
+            else:
+                assert right != wrong
+                assert soft == row["confidence"]
+
+
+def test_a_recipe_from_the_ground_up_gives_labels(tmp_path: Path) -> None:
+    class Own(type(machine(LETTERS))):  # type: ignore[misc]
+        def choose(self, state: Any, decision: Any) -> tuple[str | None, str | None, str]:
+            return state["shown"][0], None, "accept"
+
+    with labelled(tmp_path, {"labels": list(LETTERS)}, Own()) as project:
+        assert {row["label"] for row in exported(project, tmp_path)["jsonl"]} == set(LETTERS)
+        summary = project.export(format="trl-sft", path=tmp_path / "sft.jsonl")
+        assert (summary.written, summary.left_out) == (0, {"label": 36})
+
+
+def test_two_runs_with_other_labels_differ(tmp_path: Path) -> None:
+    with labelled(tmp_path, {"labels": ["tie", "reject"]}) as project:
+        answer_all(project, "interrupt", lambda text: "tie")
+        first = project.summarize().run_id
+        seeds = [{"id": f"t{n}", "prompt": f"text {n}"} for n in range(36)]
+        second = project.run("label", seeds, new_run=True, ask_again=True).run_id
+        answer_all(project, "interrupt", lambda text: right_of(text, ("tie", "reject")))
+        changes = compare_runs(project.store, first, second)
+        assert changes.counts()["winner"] == 18
+        assert {(one.before.result, one.after.result) for one in changes.changes} == {
+            ("tie", "tie"),
+            ("tie", "reject"),
+        }
+        comparison = project.evaluate("compare", runs=[first, second])
+        assert isinstance(comparison, Compared)
+        assert comparison.same_chosen.value == 0.5
+        summary = project.export(format="trl-unpaired-preference", path=tmp_path / "kto.jsonl", run_id=first)
+        assert summary.left_out == {"label": 36}, "a label called tie is no tie"

@@ -20,13 +20,14 @@ from solon.errors import InvalidDecision
 from solon.graphs.recipes.preference import Preference
 from solon.project import Project
 from solon.responses import choices_of, for_given, parse_response, same_question
-from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.tables import candidates, reviews
 from solon.store.tables import texts as stored
 
 SEEN: set[str] = set()
+"""What judges read."""
 SEVERITY = "fatal"
+EDIT = "a text of the expert's own"
 AWKWARD = (
     "one\r\ntwo\r",
     "e\u0301\u0323 \u00e9",
@@ -43,19 +44,32 @@ def looks(a: str, b: str) -> str:
     return "A" if a < b else "B"
 
 
+@judge("weighs", "1")
+def weighs(answer: str) -> str:
+    SEEN.add(answer)
+    return "accept"
+
+
 @critic("hard", "1")
 def hard(answer: str, principles: list[str]) -> list[dict[str, str]]:
-    SEEN.add(answer)
     return [{"severity": SEVERITY, "principle": principles[0], "quote": "", "suggestion": "write another"}]
 
 
 @contextmanager
-def project(**config: Any) -> Iterator[Project]:
+def project(judge: Any = looks, **config: Any) -> Iterator[Project]:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/given.db"
         values = {"models": {"default": {"model": "scripted:default"}}, **config}
-        with Project(url, config=values, plugins=[looks, hard]) as opened:
+        with Project(url, config=values, plugins=[judge, hard]) as opened:
             yield opened
+
+
+def parents(opened: Project) -> list[tuple[str, str]]:
+    """Kind of each candidate that was made of another one, and of that one."""
+    older = candidates.alias()
+    query = select(candidates.c.kind, older.c.kind).join(older, older.c.id == candidates.c.parent_id)
+    with opened.store.connect() as connection:
+        return [(row[0], row[1]) for row in connection.execute(query)]
 
 
 def kept(opened: Project) -> list[tuple[str, str]]:
@@ -65,16 +79,19 @@ def kept(opened: Project) -> list[tuple[str, str]]:
 
 
 def answer_all(opened: Project, answers: Sequence[str]) -> None:
-    with opened.store.connect() as connection:
-        waiting = list_reviews(connection, limit=1000)
-    for number, review in enumerate(waiting):
+    """Answer what waits in turn; of a choice that a review has not, its first one is taken."""
+    for review in opened.reviews():
+        number = int(review.prompt[1:-1])
         choice = answers[number % len(answers)]
-        values: dict[str, Any] = {"choice": choice}
-        if choice in ("prefer", "edit"):
-            values["candidate"] = review.candidates[number % len(review.candidates)]
-        if choice == "edit":
-            values["text"] = "a text of the expert's own"
+        values: dict[str, Any] = {"choice": choice if choice in review.choices else review.choices[0]}
+        if values["choice"] in ("prefer", "edit"):
+            values["candidate"] = review.candidates[number % len(review.candidates)].id
+        if values["choice"] == "edit":
+            values["text"] = EDIT
+        if values["choice"] == "redraft":
+            values["guidance"] = "another"
         decide(opened.store, review.id, values, actor="expert:ada", channel="api", counts=True)
+    opened.resume()
 
 
 def exported(opened: Project, form: str) -> list[dict[str, Any]]:
@@ -91,47 +108,58 @@ TEXTS = st.one_of(
 ).filter(lambda text: bool(text.strip()))
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(
+    shape=st.sampled_from(("pair", "beside a draft", "single")),
     texts=st.lists(TEXTS, min_size=4, max_size=6, unique=True),
-    policy=st.sampled_from(("always", "never", "threshold", "disagreement", "pilot", "certified")),
+    policy=st.sampled_from(("always", "never", "threshold", "disagreement", "pilot", "certified", "budget")),
     severity=st.sampled_from(("fatal", "major", "minor")),
     revise=st.booleans(),
     redrafts=st.integers(0, 2),
-    answers=st.lists(st.sampled_from(("prefer", "both_bad", "tie", "edit")), min_size=1, max_size=4),
+    answers=st.lists(
+        st.sampled_from(("prefer", "both_bad", "reject", "tie", "edit", "redraft")), min_size=1, max_size=4
+    ),
 )
-@example(list(AWKWARD), "always", "fatal", True, 2, ["both_bad", "prefer"])
-@example(list(AWKWARD), "never", "major", True, 1, ["prefer"])
+@example("pair", list(AWKWARD), "always", "fatal", True, 2, ["both_bad", "prefer"])
+@example("pair", list(AWKWARD), "never", "major", True, 1, ["prefer"])
+@example("beside a draft", list(AWKWARD), "always", "fatal", True, 0, ["redraft", "prefer"])
+@example("beside a draft", list(AWKWARD), "threshold", "fatal", True, 2, ["redraft", "edit"])
+@example("single", list(AWKWARD), "never", "fatal", True, 2, ["prefer"])
 def test_every_byte_of_a_given_text_arrives(
-    texts: list[str], policy: str, severity: str, revise: bool, redrafts: int, answers: list[str]
+    shape: str, texts: list[str], policy: str, severity: str, revise: bool, redrafts: int, answers: list[str]
 ) -> None:
     global SEVERITY
     SEVERITY = severity
     SEEN.clear()
-    pairs = list(zip(texts[::2], texts[1::2], strict=False))
-    seeds = [
-        {"id": f"p{n}", "prompt": f"Question {n}?", "responses": list(pair)} for n, pair in enumerate(pairs)
-    ]
-    said = {text for pair in pairs for text in pair}
-    routing = {"policy": policy, "max_redrafts": redrafts, "audit_share": 0.5}
-    with project(generator={"revise": revise}, routing=routing) as opened:
-        summary = opened.run("preference", seeds)
-        assert summary.failed == 0
-        assert said <= SEEN
-        assert {text for kind, text in kept(opened)} == said
+    each = 2 if shape == "pair" else 1
+    of_seed = {f"p{n}": set(texts[n : n + each]) for n in range(0, len(texts) - each + 1, each)}
+    seeds = [{"id": name, "prompt": f"{name}?", "responses": sorted(own)} for name, own in of_seed.items()]
+    said = set().union(*of_seed.values())
+    routing: dict[str, Any] = {"policy": policy, "max_redrafts": redrafts, "audit_share": 0.5, "budget": 2}
+    recipe, seat = ("instruction", weighs) if shape == "single" else ("preference", looks)
+    with project(seat, generator={"revise": revise}, routing=routing) as opened:
+        summary = opened.run(recipe, seeds)
+        assert (summary.failed, summary.items) == (0, len(seeds))
+        assert said <= SEEN, "the judges read every given text"
         for review in opened.reviews():
-            assert "redraft" not in review.choices
-            assert {candidate.text for candidate in review.candidates} <= said
-        answer_all(opened, answers)
-        opened.resume()
-        assert not opened.reviews()
-        assert {kind for kind, _ in kept(opened)} <= {"given", "edit"}
-        assert {text for kind, text in kept(opened) if kind == "given"} == said
-        of_pair = {f"p{n}": set(pair) for n, pair in enumerate(pairs)}
+            on_page = {candidate.text for candidate in review.candidates}
+            assert of_seed[review.prompt[:-1]] <= on_page
+            assert ("redraft" in review.choices) == (shape == "beside a draft")
+            assert shape == "beside a draft" or of_seed[review.prompt[:-1]] == on_page
+        for _ in range(3):
+            answer_all(opened, answers)
+        assert sorted(text for kind, text in kept(opened) if kind == "given") == sorted(said)
+        made = {kind for kind, _ in kept(opened)} - {"given", "edit"}
+        assert not made or shape == "beside a draft"
+        assert not any(parent == "given" and kind != "edit" for kind, parent in parents(opened))
         for form in ("jsonl", "csv"):
             for row in exported(opened, form):
-                sides = {row["chosen"], row["rejected"]} - {None, "", "a text of the expert's own"}
-                assert sides <= of_pair[row["seed_id"]]
+                left = {row["chosen"], row["rejected"], row["response"]} - {None, "", EDIT}
+                own = of_seed[row["seed_id"]]
+                if shape == "beside a draft":
+                    assert row["label"] in ("tie", "edit") or left & own
+                else:
+                    assert left <= own
 
 
 def test_a_model_that_judges_reads_every_byte(make_desk: Callable[..., Any]) -> None:

@@ -191,7 +191,9 @@ def evaluate(material: Material) -> Agreement:
 
 
 def _agreement(found: Sequence[Opinion]) -> Figure:
-    return rate(sum(o.agrees for o in found), len(found), "no expert answered such a review blind")
+    return rate(
+        sum(o.agrees for o in found), len(found), "no expert answered blind what a panel had judged so"
+    )
 
 
 def _bounded(value: float | None, interval: tuple[float, float], n: int) -> Figure:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from solon.store.runs.run_row import RunRow
 
 
+LABEL = "label"
+"""The recipe in which people alone decide, unless their votes or a panel do."""
+
+
 class RunAudit(BaseModel):
     """What blind audits say of one run.
 
@@ -70,9 +74,13 @@ class Audit(SuiteResult):
 
 
 def evaluate(material: Material) -> Audit:
-    """Return what the audits of each run say, compared with the record that they were drawn for."""
+    """Return what the audits of each run say, compared with the record that they were drawn for.
+
+    A run of labels from which nothing was drawn is left out: whoever gave those decided them.
+    """
     with material.store.connect() as connection:
-        audits = [_audit_run(connection, run) for run in material.runs]
+        runs = [_audit_run(connection, run) for run in material.runs]
+    audits = [run for run in runs if run.recipe != LABEL or run.agreement.n or run.waiting]
     total = sum(run.agreement.n for run in audits)
     notes = () if total else ("no audit was answered by an expert: nothing is known of the accepted records",)
     return Audit(suite="audit", n=total, runs=tuple(audits), notes=notes)

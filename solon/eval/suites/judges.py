@@ -158,7 +158,9 @@ def evaluate(material: Material) -> Judges:
         _judge(name, seat, family_of(seat.model, families), gold, written, material.seed)
         for name, seat in sorted(seats.items())
     )
-    notes = ["no decision counts yet: accuracy and calibration are unknown"] if not gold else []
+    notes = (
+        ["no decision between two sides counts yet: accuracy and calibration are unknown"] if not gold else []
+    )
     notes += [
         f"{judge.name} ({judge.model}) judged {judge.own_family} pairs in which one answer is of its own family: "
         "a judge should not judge its own family"

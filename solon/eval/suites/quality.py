@@ -146,7 +146,7 @@ def evaluate(material: Material) -> Quality:
             for kind in sorted({kind for _, kind, _ in kept})
         },
         flagged={name: tuple(ids)[:20] for name, ids in flagged.items() if ids},
-        notes=(*spell_sample(len(rows), seen), *_notes(rows, bool(foreign), bool(personal))),
+        notes=(*spell_sample(len(records), seen), *_notes(rows, bool(foreign), bool(personal))),
     )
 
 
