@@ -81,6 +81,18 @@ class SingleResponse(Response):
     choice: Literal["accept", "reject", "edit", "redraft"]
 
 
+class GivenPairResponse(PairResponse):
+    """The answer to a pair of texts that came with the seed: nothing is drafted in their place."""
+
+    choice: Literal["prefer", "tie", "both_bad", "edit"]
+
+
+class GivenSingleResponse(SingleResponse):
+    """The answer to a single text that came with the seed: nothing is drafted in its place."""
+
+    choice: Literal["accept", "reject", "edit"]
+
+
 class LabelResponse(Response):
     """A label for a text. A form of one's own derives from this, names its labels as the `Literal` of `choice`, and
     may ask for more in fields of its own."""
@@ -95,8 +107,17 @@ LABEL = "label@1"
 SCHEMAS: dict[str, type[Response]] = {
     "pair@1": PairResponse,
     "single@1": SingleResponse,
+    "pair@1:given": GivenPairResponse,
+    "single@1:given": GivenSingleResponse,
     LABEL: LabelResponse,
 }
+PANEL_OUTCOMES = {
+    "pair@1": ("A", "B"),
+    "single@1": ("accept", "reject"),
+    "pair@1:given": ("A", "B"),
+    "single@1:given": ("accept", "reject"),
+}
+"""What a verdict on the question of a schema may say, of those that a panel judges; a label is none of these."""
 KINDS = ("string", "integer", "number", "boolean", "array")
 RESERVED = (*NOT_ANSWERS, "prefer", "edit", "redraft", "both_bad", "contested", "consensus")
 """Words that no label may be: as choices or outcomes they have a meaning of their own."""
@@ -155,7 +176,7 @@ def model_of(schema: str) -> type[Response]:
 
 
 def is_label(schema: str) -> bool:
-    """Tell whether a response schema asks people for a label, which no panel judges; False for an unknown schema."""
+    """Tell whether a response schema asks for a label; False for an unknown schema."""
     try:
         return issubclass(model_of(schema), LabelResponse)
     except ConfigError:
@@ -168,6 +189,32 @@ def choices_of(schema: str) -> tuple[str, ...]:
         return _choices(model_of(schema))
     except ConfigError:
         return ()
+
+
+def outcomes_of(schema: str) -> tuple[str, ...]:
+    """Return what an answer to a question of this schema can come out as: the two sides of a pair, accept or reject, or
+    the labels. Empty where this version of Solon does not know the schema."""
+    return PANEL_OUTCOMES.get(schema) or choices_of(schema)
+
+
+def outcome_of(choice: str, candidate_id: str | None, shown: Sequence[str]) -> str:
+    """Return an answer in the panel's words: the side preferred, accept, reject, tie, or neither. A label is what it
+    says."""
+    if choice == "prefer" and candidate_id is not None and candidate_id in shown:
+        return "AB"[list(shown).index(candidate_id)]
+    return "neither" if choice in ("prefer", "edit", "redraft", "both_bad") else choice
+
+
+def for_given(schema: str) -> str:
+    """Return the schema that puts the same question of given texts: a redraft is not among its choices."""
+    return f"{schema}:given" if f"{schema}:given" in PANEL_OUTCOMES else schema
+
+
+def same_question(schema: str) -> tuple[str, str]:
+    """Return the schemas under which the same candidates were put the same question, without and with a redraft among
+    the choices."""
+    plain = schema.removesuffix(":given")
+    return plain, for_given(plain)
 
 
 def fields_of(schema: str) -> dict[str, dict[str, Any]]:

@@ -70,8 +70,8 @@ def _print_change(change: SeedChange) -> None:
     if change.route:
         out.print(clean(f"    way: {describe_way(before)} -> {describe_way(after)}"))
     if change.winner == "changed":
-        out.print(f"    - chosen: {shorten(before.chosen or before.kind or 'none', _WIDTH)}", style="red")
-        out.print(f"    + chosen: {shorten(after.chosen or after.kind or 'none', _WIDTH)}", style="green")
+        out.print(f"    - chosen: {shorten(before.result or 'none', _WIDTH)}", style="red")
+        out.print(f"    + chosen: {shorten(after.result or 'none', _WIDTH)}", style="green")
     if change.texts:
         for mark, old, new, style in (("-", before, after, "red"), ("+", after, before, "green")):
             for text in old.answers:

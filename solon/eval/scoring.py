@@ -78,8 +78,8 @@ async def score_records(
         raise UsageError(
             f"[models] has no {judge!r}", next_step=f"it has {', '.join(sorted(config.models))}; add one"
         )
-    rows, seen = material.records()
-    rows = [row for row in rows if row.answer is not None]
+    records, seen = material.records()
+    rows = [row for row in records if row.answer is not None and row.outcome != "label"]
     chosen = [str(row.lineage["chosen"]) for row in rows]
     with material.store.connect() as connection:
         producers = tuple(sorted(authors_of(connection, chosen)))
@@ -98,7 +98,8 @@ async def score_records(
         scored = await _score_all(bench, rows)
     finally:
         await bench.aclose()
-    return _summed(material, rows, scored, seen, named, producers)
+    notes = spell_sample(len(records), seen)
+    return _summed(material, rows, scored, notes, named, producers)
 
 
 GivenAnswer = tuple[tuple[dict[str, float], float], tuple[dict[str, float], float]]
@@ -126,7 +127,7 @@ def _summed(
     material: Material,
     rows: Sequence[ExportRow],
     scored: Sequence[GivenAnswer],
-    seen: int,
+    notes: tuple[str, ...],
     judge: str,
     producers: tuple[str, ...],
 ) -> Scores:
@@ -140,7 +141,7 @@ def _summed(
     return Scores(
         suite="scores",
         n=len(overall),
-        notes=tuple(spell_sample(len(rows), seen)),
+        notes=notes,
         judge=judge,
         producers=producers,
         overall=mean(overall, material.seed, "no answer was scored"),

@@ -53,7 +53,7 @@ class Format:
 
 def find_pair(row: ExportRow) -> tuple[str, str] | LeftOut:
     """Return the chosen and the rejected text, or why the record has no pair that may be learned from."""
-    if row.outcome == "tie" or row.label == "tie":
+    if row.outcome == "tie" or (row.label == "tie" and row.outcome != "label"):
         return LeftOut("tie")
     if row.outcome != "accepted":
         return LeftOut(row.outcome)

@@ -37,7 +37,8 @@ class ExportRow:
             is `response`.
         margin: signed strength of the preference; None where there is none.
         confidence: probability in [0, 1] that an expert would agree; None where there is none.
-        soft_label: probability in [0, 1] that `chosen` is the better one (.5 for a tie); None where there is none.
+        soft_label: probability in [0, 1] that `chosen` is the better one (.5 for a tie), or of the label; None where
+            there is none.
         outcome: `accepted`, or why it is not data: `tie`, `label`, `rejected`, `stale`, `pending`, ...
         route: how it was settled.
         provisional: accepted while no certificate was in force.

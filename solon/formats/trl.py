@@ -160,7 +160,7 @@ _GAP = re.compile(r"\n[^\S\n]*\n\s*")
 
 
 def _labelled(row: ExportRow) -> Iterator[tuple[str | LeftOut, bool]]:
-    if row.outcome == "tie" or row.label == "tie":
+    if row.outcome == "tie" or (row.label == "tie" and row.outcome != "label"):
         yield LeftOut("tie"), False
         return
     if row.outcome == "accepted" and row.sides_agree:

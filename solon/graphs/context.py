@@ -15,6 +15,7 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
+from solon.responses import is_label
 from solon.store.database import clock
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
@@ -112,6 +113,16 @@ class ItemContext:
         if not task["prompt"]:
             return self.case
         return replace(self.case, prompt=task["prompt"], input=task["input"], reference="")
+
+    @property
+    def asks_label(self) -> bool:
+        """Whether the item's question is which label its text gets."""
+        return is_label(self.recipe.asks(self.case.config))
+
+    def came_with_seed(self, candidates: Iterable[str]) -> bool:
+        """Whether all of these candidates are given texts. Such a text stays as it is: it may be refused or stand
+        beside others, but nothing revises it, and nothing is drafted in its place."""
+        return all(self.candidate(candidate).kind == "given" for candidate in candidates)
 
     def remember_critique(self, candidate_id: str, worst: str, principles: Sequence[str] = ()) -> None:
         """Keep what a critic found, for what follows on the same way through the graph."""

@@ -29,6 +29,7 @@ class Recipe(ABC):
         has_resolver: whether a split panel may ask the resolver.
         has_panel: whether there are models that draft, criticise and vote. Without, every item goes to a
             person.
+        most_given: how many responses of a seed it has a use for; None: however many there are.
         shows_reference: whether the expert may see the seed's reference answer.
     """
 
@@ -38,6 +39,7 @@ class Recipe(ABC):
     response_schema: ClassVar[str]
     has_resolver: ClassVar[bool]
     has_panel: ClassVar[bool] = True
+    most_given: ClassVar[int | None] = None
     shows_reference: ClassVar[bool] = True
 
     def asks(self, config: Config) -> str:

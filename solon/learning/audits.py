@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.target import read_target
 from solon.learning.evidence import answers_by_question, final_among, question_of
+from solon.responses import outcome_of
 from solon.store.learning import evidence
-from solon.store.reviewing.voting import outcome_of
 from solon.store.runs import certificates
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
     outcomes = _said_of(store, config, audits)
     agreed = []
     for audit in audits:
-        chosen, certificate_id = choices.get((audit.item_id, audit.attempt), (None, None))
+        chosen, label, certificate_id = choices.get((audit.item_id, audit.attempt), (None, None, None))
         of_it = spoken_of is None or (
             certificate_id == spoken_of.id and audit.decided_at >= spoken_of.created_at
         )
         if of_it and audit.decision_id in outcomes:
-            agreed.append(outcomes[audit.decision_id] == _stands(chosen, audit.shown))
+            agreed.append(outcomes[audit.decision_id] == (label or _stands(chosen, audit.shown)))
     report = watch(agreed, 1 - config.routing.alpha, delta=config.routing.delta)
     if report.state == "alarm":
         with store.transaction() as connection:
@@ -58,7 +58,7 @@ def _said_of(store: Store, config: Config, audits: Sequence[DecidedItem]) -> dic
     if target.audited_by == 1:
         return {one.decision_id: outcome_of(one.choice, one.candidate_id, one.shown) for one in audits}
     with store.connect() as connection:
-        answers = answers_by_question(evidence.blind_answers(connection))
+        answers = answers_by_question(evidence.blind_answers(connection, labels=True))
         names = {who for by_person in answers.values() for who in by_person}
         final = final_among(connection, names, config.reviewers)
     outcomes = {}

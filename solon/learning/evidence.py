@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from solon.consensus.worth import RELIABILITY
+from solon.responses import outcome_of
 from solon.store.learning import evidence as learning
 from solon.store.learning.evidence import Blind, DecidedItem, JudgedItem
 from solon.store.reviewing.experts import save_measured
 from solon.store.reviewing.known import known_answers
 from solon.store.reviewing.review_rows import VOTES
-from solon.store.reviewing.voting import outcome_of, who_decides
+from solon.store.reviewing.voting import who_decides
 from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:

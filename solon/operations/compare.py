@@ -76,7 +76,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         changed = [change for change in self.changes if change.changed]
         rows = [
-            (c.seed, describe_way(c.before), describe_way(c.after), c.before.chosen, c.after.chosen)
+            (c.seed, describe_way(c.before), describe_way(c.after), c.before.result, c.after.result)
             for c in changed[:SHOWN]
         ]
         columns = ("seed", "way before", "way after", "chosen before", "chosen after")
@@ -150,7 +150,7 @@ def compare_seed(before: ItemOutcome, after: ItemOutcome) -> SeedChange:
         winner = "other texts"
     elif not before.kind or not after.kind:
         winner = "none"
-    elif (before.kind, before.chosen) != (after.kind, after.chosen):
+    elif (before.kind, before.result) != (after.kind, after.result):
         winner = "changed"
     route = (before.state, before.route) != (after.state, after.route)
     rule = not route and before.rule != after.rule
@@ -237,7 +237,7 @@ def _render_change(change: SeedChange) -> str:
         # Answers have no order of their own: each is set against its nearest.
         rows += [(f"answer {i + 1}", a, b) for i, (a, b) in enumerate(_paired(before.answers, after.answers))]
     if change.winner == "changed":
-        rows.append(("chosen", before.chosen or before.kind or "-", after.chosen or after.kind or "-"))
+        rows.append(("chosen", before.result or "-", after.result or "-"))
     body = "".join(f"<tr><th>{name}</th><td>{_marked(a, b)}</td></tr>" for name, a, b in rows)
     return (
         f"<section><h2>{html.escape(change.seed)} <small>{', '.join(marks)}</small></h2>"

@@ -240,7 +240,14 @@ async def apreview(
         with Workspace(url, config=config, models=models, recipes=recipes) as scratch:
             scratch.plugins = plugins
             sample = draw_sample(
-                seeds, config, n, draw, only, Path(folder) / "bad-rows.jsonl", mine.store if mine else None
+                seeds,
+                config,
+                n,
+                draw,
+                only,
+                Path(folder) / "bad-rows.jsonl",
+                mine.store if mine else None,
+                scratch.recipe(recipe).most_given,
             )
             run, meter, stopped = await _work(scratch, home, recipe, seeds, sample, on_progress, on_runner)
             made = _Made(scratch, run, meter)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+from solon.responses import is_label
 from solon.review.auth import Caller
 from solon.review.blind import shown_reference
 from solon.review.reviewer import REPLAY_SECONDS, write
@@ -124,8 +125,10 @@ def _given(
 def _outcome(connection: Connection, case: Case) -> OutcomeOut | None:
     if case.decided_at is None or case.choice is None:
         return None
-    texts = text_ids(connection, case.review.candidates)
     soft = case.soft
+    texts = text_ids(connection, case.review.candidates)
+    if is_label(case.review.response_schema):
+        texts = {label: label for label in soft or ()}
     return OutcomeOut(
         choice=case.choice,
         candidate=case.candidate_id,

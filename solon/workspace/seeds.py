@@ -18,7 +18,7 @@ from solon.config import Config
 from solon.config.sections import GIVEN
 from solon.errors import ConfigError, SeedError, UsageError
 from solon.formats.dataset_folders import list_data_files
-from solon.formats.seed_files import BadRow
+from solon.formats.seed_files import BadRow, excerpt_of
 from solon.formats.seed_rows import SeedRow
 from solon.formats.seeds import read_seed_rows, read_seeds, write_bad_rows
 
@@ -52,8 +52,11 @@ def as_rows(seeds: Seeds) -> Seeds:
     return convert() if convert is not None else seeds
 
 
-def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
+def read_rows(seeds: Seeds, config: Config, most_given: int | None = None) -> Iterator[SeedRow | BadRow]:
     """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns.
+
+    Args:
+        most_given: a row with more responses is refused, see `Recipe.most_given`; None: none is.
 
     Raises:
         ConfigError: while they are read: a seed says whom it is about, and nobody has chosen the class of the seeds.
@@ -64,6 +67,8 @@ def read_rows(seeds: Seeds, config: Config) -> Iterator[SeedRow | BadRow]:
         rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars, split=section.split)
     else:
         rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
+    if most_given is not None:
+        rows = (_without_surplus(row, most_given) for row in rows)
     if not config.privacy.chosen:
         name = str(seeds) if isinstance(seeds, str | Path) else "the rows"
         return (_about_nobody(row, name) for row in rows)
@@ -80,6 +85,16 @@ def _about_nobody(row: SeedRow | BadRow, name: str) -> SeedRow | BadRow:
             "invented)",
         )
     return row
+
+
+def _without_surplus(row: SeedRow | BadRow, most: int) -> SeedRow | BadRow:
+    if not isinstance(row, SeedRow) or len(row.responses) <= most:
+        return row
+    reason = (
+        f"responses: there are {len(row.responses)}, and the recipe has a use for {most} of them; give each a row of "
+        f"its own. The first without one: {row.responses[most].text!r:.60}"
+    )
+    return BadRow(row.line, reason, excerpt_of(row.id))
 
 
 def without_values(config: Config, rows: Iterable[BadRow]) -> list[BadRow]:
@@ -240,11 +255,13 @@ def draw_sample(
     only: set[str] | None,
     bad_rows_file: Path,
     store: Store | None = None,
+    most_given: int | None = None,
 ) -> Sample:
     """Draw `n` rows, the same ones for the same `draw`; `only` from these names. The file is read once, row by row.
 
     Args:
         store: the project's, whose tombstones stand against rows.
+        most_given: as of `read_rows`.
     """
     bad: list[BadRow] = []
     pilot_draws: list[tuple[int, str]] = []
@@ -252,7 +269,7 @@ def draw_sample(
     root, routing = config.run.seed, config.routing
 
     def good() -> Iterator[SeedRow]:
-        for row in admitted(read_rows(seeds, config), store):
+        for row in admitted(read_rows(seeds, config, most_given), store):
             if isinstance(row, BadRow):
                 bad.append(row)
                 continue

@@ -202,7 +202,8 @@ class Workspace:
         if limit is not None and limit < 1:
             raise UsageError(f"limit is {limit}", next_step="take 1 or more, or leave it out")
         bad: list[BadRow] = []
-        rows = good_rows(admitted(read_rows(seeds, self.config), self.store), bad, limit)
+        read = read_rows(seeds, self.config, self.recipe(recipe).most_given)
+        rows = good_rows(admitted(read, self.store), bad, limit)
         first = next(rows, None)  # before there is a run: one without a seed would only be in the way
         if first is None:
             raise nothing_to_run(seeds, bad, self.bad_rows_file("no-run"))

@@ -83,7 +83,7 @@ def test_over_http(project: Project, person: Any, serving: Any, client: Any) -> 
             item = (await http.post("/api/v1/inbox/next", json={})).json()["item"]
             asked = item["interrupt"]
             assert asked["config"] == {
-                "allow_ignore": True, "allow_respond": True, "allow_edit": True, "allow_accept": False
+                "allow_ignore": True, "allow_respond": False, "allow_edit": True, "allow_accept": False
             }  # fmt: skip
             assert asked["action_request"]["action"] == "preference"
             for secret in ("scripted", "verdict", "margin"):

@@ -83,7 +83,7 @@ def overlaps(answers: Sequence[Answer]) -> dict[frozenset[str], dict[str, str]]:
     for answer in answers:
         canonical = tuple(sorted(answer.shown))
         outcome = answer.outcome
-        if outcome in ("A", "B") and answer.candidate_id in canonical:
+        if answer.choice == "prefer" and answer.candidate_id in canonical:
             outcome = "AB"[canonical.index(answer.candidate_id)]
         outcomes.setdefault(frozenset(canonical), {}).setdefault(answer.actor, outcome)
     return {shown: outcome for shown, outcome in outcomes.items() if len(outcome) >= 2}

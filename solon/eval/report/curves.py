@@ -127,13 +127,12 @@ def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Op
     test = [o for o in drawn if o.answer.id in unseen and o.answer.kind == "interrupt"]
     if not test:
         return ()
-    outcomes = ("A", "B") if len(test[0].answer.shown) == 2 else ("accept", "reject")
-    models = [(0, ConsensusModel.prior(outcomes=outcomes))]
+    models = []
     for version in learned[scope]:
         payload = certificates.consensus_payload(connection, version.id)
         models.append((version.decisions, ConsensusModel.from_json(payload)))
     steps = []
-    for fitted, model in models:
+    for fitted, model in [(0, ConsensusModel.prior(outcomes=models[0][1].outcomes)), *models]:
         best_of = [judge_item(model, o.votes).best for o in test]
         hits = sum(best == o.answer.outcome for best, o in zip(best_of, test, strict=True))
         steps.append(Step(x=float(fitted), agreement=rate(hits, len(test))))

@@ -29,7 +29,7 @@ class Example(BaseModel):
         route: how it was settled.
         provisional: whether it was accepted while no certificate was in force.
         prompt: the request; None where no texts were asked for.
-        chosen: the accepted answer, or that it is withheld; None without texts.
+        chosen: the accepted answer or label, or that it is withheld; None without texts.
         rejected: the other answer of a pair, or that it is withheld; None without texts or a pair.
     """
 
@@ -78,7 +78,7 @@ def _texts(row: ExportRow) -> dict[str, str | None]:
     rejected = WITHHELD if row.lineage["rejected"] in row.flagged_candidates else row.rejected
     return {
         "prompt": row.prompt,
-        "chosen": WITHHELD if row.flags else row.answer,
+        "chosen": WITHHELD if row.flags else row.label if row.outcome == "label" else row.answer,
         "rejected": None if row.flags else rejected,
     }
 

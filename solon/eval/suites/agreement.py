@@ -15,6 +15,7 @@ from solon.consensus.panel import ABSTAIN, Vote
 from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
 from solon.eval.replay.opinions import Opinion, counted, opinions_on, overlaps
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
+from solon.responses import outcomes_of
 from solon.store.records import evaluation
 from solon.store.records.scores import scores_on
 
@@ -150,7 +151,7 @@ def evaluate(material: Material) -> Agreement:
         opinions = opinions_on(connection, blind)
         scored = [a for a in blind if a.scores and len(a.shown) == 1]
         given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
-    outcomes = 2
+    outcomes = max((2, *(len(outcomes_of(answer.schema)) for answer in blind)))
     experts = overlaps(blind)
     answers_of = [list(answers.values()) for answers in experts.values()]
     ceiling = measure_ceiling(answers_of, outcomes=outcomes, seed=material.seed)
@@ -190,7 +191,9 @@ def evaluate(material: Material) -> Agreement:
 
 
 def _agreement(found: Sequence[Opinion]) -> Figure:
-    return rate(sum(o.agrees for o in found), len(found), "no expert answered such a review blind")
+    return rate(
+        sum(o.agrees for o in found), len(found), "no expert answered blind what a panel had judged so"
+    )
 
 
 def _bounded(value: float | None, interval: tuple[float, float], n: int) -> Figure:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from solon.store.records.evaluation import Answer, Choice
     from solon.store.runs.run_row import RunRow
 
+
 LABEL = "label"
-"""The recipe in which people alone decide."""
+"""The recipe in which people alone decide, unless their votes or a panel do."""
 
 
 class RunAudit(BaseModel):
@@ -75,10 +76,11 @@ class Audit(SuiteResult):
 def evaluate(material: Material) -> Audit:
     """Return what the audits of each run say, compared with the record that they were drawn for.
 
-    Runs of labels are left out: people give those, and there is no panel to audit.
+    A run of labels from which nothing was drawn is left out: whoever gave those decided them.
     """
     with material.store.connect() as connection:
-        audits = [_audit_run(connection, run) for run in material.runs if run.recipe != LABEL]
+        runs = [_audit_run(connection, run) for run in material.runs]
+    audits = [run for run in runs if run.recipe != LABEL or run.agreement.n or run.waiting]
     total = sum(run.agreement.n for run in audits)
     notes = () if total else ("no audit was answered by an expert: nothing is known of the accepted records",)
     return Audit(suite="audit", n=total, runs=tuple(audits), notes=notes)
@@ -137,9 +139,11 @@ def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, C
 
 
 def agrees(answer: Answer, record: Choice) -> bool:
-    """Tell whether an auditor said that the record's choice stands; a rejection or an edit of the same text
-    does not.
+    """Tell whether an auditor said that the record's choice stands, or gave the same label; a rejection or an
+    edit of the same text does not.
     """
+    if record.label is not None:
+        return answer.choice == record.label
     return answer.choice in ("prefer", "accept") and answer.candidate_id == record.chosen_id
 
 

@@ -54,7 +54,8 @@ class Comparison(SuiteResult):
         only_b: seeds that only the second has.
         states_a: items of the first run by state.
         states_b: items of the second run by state.
-        same_chosen: of seeds with a record in both, the share with the same answer.
+        same_chosen: of seeds with a record in both, the share with the same answer, and the same label where one
+            was asked for.
         same_route: of seeds with a record in both, the share settled by the same route.
         routes: how often each route in the first run met each route in the second.
         differences: figures of both runs.
@@ -109,7 +110,7 @@ def evaluate(material: Material) -> Comparison:
         only_b=len(set(b) - set(a)),
         states_a=dict(Counter(fact["state"] for fact in a.values())),
         states_b=dict(Counter(fact["state"] for fact in b.values())),
-        same_chosen=rate(sum(records_a[s].answer == records_b[s].answer for s in paired), len(paired), why),
+        same_chosen=rate(sum(_says(records_a[s]) == _says(records_b[s]) for s in paired), len(paired), why),
         same_route=rate(sum(records_a[s].route == records_b[s].route for s in paired), len(paired), why),
         routes=dict(Counter(f"{records_a[s].route} -> {records_b[s].route}" for s in paired).most_common()),
         differences=differences,
@@ -124,6 +125,11 @@ def evaluate(material: Material) -> Comparison:
             ),
         ),
     )
+
+
+def _says(row: ExportRow) -> str | None:
+    """What the record came to: the label where one was asked for, else the answer."""
+    return row.label if row.outcome == "label" else row.answer
 
 
 def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | str]]:

@@ -227,7 +227,7 @@ def _spell(figure: Figure) -> str:
 
 def _notes(found: Sequence[Opinion], repeats: Sequence[Repeat]) -> Iterable[str]:
     if not found:
-        yield "no expert answered with their own token yet"
+        yield "no expert answered with their own token yet what a panel had judged"
     if not repeats:
         yield "nobody was asked the same thing again: whether experts themselves moved cannot be told"
     else:

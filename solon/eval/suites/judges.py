@@ -20,6 +20,7 @@ from solon.eval.replay.winning import Duel, WinRate, measure_wins
 from solon.eval.result import Figure, SuiteResult, calibration_interval, mean, nothing, rate
 from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
+from solon.responses import PANEL_OUTCOMES
 from solon.store.records import evaluation
 from solon.store.records.evaluation import Answer, PaidVote, Shown
 from solon.store.runs import runs
@@ -157,7 +158,9 @@ def evaluate(material: Material) -> Judges:
         _judge(name, seat, family_of(seat.model, families), gold, written, material.seed)
         for name, seat in sorted(seats.items())
     )
-    notes = ["no decision counts yet: accuracy and calibration are unknown"] if not gold else []
+    notes = (
+        ["no decision between two sides counts yet: accuracy and calibration are unknown"] if not gold else []
+    )
     notes += [
         f"{judge.name} ({judge.model}) judged {judge.own_family} pairs in which one answer is of its own family: "
         "a judge should not judge its own family"
@@ -173,7 +176,7 @@ def _gold(answers: Sequence[Answer]) -> dict[Shown, float]:
     """Share of the experts for the first candidate, where they preferred a side; several experts are averaged."""
     answers_on: dict[Shown, list[float]] = defaultdict(list)
     for answer in answers:
-        if answer.outcome in ("A", "B", "accept", "reject"):
+        if answer.outcome in PANEL_OUTCOMES.get(answer.schema, ()):
             answers_on[answer.what].append(float(answer.outcome in ("A", "accept")))
     means = {shown: sum(values) / len(values) for shown, values in answers_on.items()}
     return {shown: float(value > 0.5) for shown, value in means.items() if value != 0.5}

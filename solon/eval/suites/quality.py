@@ -93,8 +93,10 @@ class Quality(SuiteResult):
 
 
 def evaluate(material: Material) -> Quality:
-    """Return what the answers of the records in force are like as texts, by pure measures."""
-    rows, seen = material.records()
+    """Return what the answers of the records in force are like as texts, by pure measures. A text that was labelled is
+    no answer."""
+    records, seen = material.records()
+    rows = [row for row in records if row.outcome != "label"]
     answered = [(row, row.answer) for row in rows if row.answer is not None]
     texts = [text for _, text in answered]
     n = len(texts)
@@ -144,7 +146,7 @@ def evaluate(material: Material) -> Quality:
             for kind in sorted({kind for _, kind, _ in kept})
         },
         flagged={name: tuple(ids)[:20] for name, ids in flagged.items() if ids},
-        notes=(*spell_sample(len(rows), seen), *_notes(rows, bool(foreign), bool(personal))),
+        notes=(*spell_sample(len(records), seen), *_notes(rows, bool(foreign), bool(personal))),
     )
 
 

@@ -19,11 +19,15 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
     """Let the critic read every candidate. Next: `revise`, `judge`, or `draft` (bounded) where every candidate
     is unusable, then `finish`.
 
-    What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
+    Of a given text what was found is evidence for panel and people: it is not revised, a critic alone does not reject
+    it, and where all are given, nothing is drafted.
+
+    What was judged elsewhere goes on as it was judged: it is neither criticised nor revised. Nor is a text that a label
+    is asked for: it is what it is.
     """
     context = runtime.context
     round_, live = state["round"], state["candidates"]
-    if not context.recipe.has_panel:
+    if not context.recipe.has_panel or context.asks_label:
         return {"next": "judge"}
     if context.judged_elsewhere(round_) or (round_ == 0 and context.item.carried):
         return {"next": "judge"}  # they were criticised and mended when they were made
@@ -60,22 +64,24 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
             context.remember_critique(candidate, criticism.worst, criticism.principles)
         findings[candidate] = {"worst": criticism.worst, "text": context.add_text(criticism.as_text())}
     await context.commit()
-    if all(entry["worst"] == "fatal" for entry in findings.values()):
-        return await _all_poor(context, round_, [context.text(e["text"]) for e in findings.values()])
-    mendable = {c: e["text"] for c, e in findings.items() if e["worst"] in ("major", "fatal")}
+    made = [candidate for candidate in live if not context.came_with_seed([candidate])]
+    if made and all(entry["worst"] == "fatal" for entry in findings.values()):
+        if round_ < context.case.config.routing.max_redrafts:
+            return await _draft_again(context, round_, [entry["text"] for entry in findings.values()])
+        if made == live:
+            reason = f"{UNJUDGED[1]} after {round_ + 1} rounds"
+            return {"next": "finish", "outcome": "rejected", "reason": reason}
+    mendable = {c: findings[c]["text"] for c in made if findings[c]["worst"] in ("major", "fatal")}
     writer = context.case.config.generator
     if mendable and writer.revise and writer.models:  # a function is never asked to mend what it wrote
         return {"next": "revise", "mend": mendable}
     return {"next": "judge"}
 
 
-async def _all_poor(context: ItemContext, round_: int, findings: list[str]) -> dict[str, Any]:
-    if round_ < context.case.config.routing.max_redrafts:
-        text_id = context.add_text("\n".join(findings))
-        await context.commit()
-        return {"next": "draft", "round": round_ + 1, "findings": text_id}
-    reason = f"{UNJUDGED[1]} after {round_ + 1} rounds"
-    return {"next": "finish", "outcome": "rejected", "reason": reason}
+async def _draft_again(context: ItemContext, round_: int, findings: list[str]) -> dict[str, Any]:
+    text_id = context.add_text("\n".join(map(context.text, findings)))
+    await context.commit()
+    return {"next": "draft", "round": round_ + 1, "findings": text_id}
 
 
 async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Draft the candidates of a round, in parallel; responses that came with the seed take the generator's place."""
+"""Draft the candidates of a round, in parallel; responses that came with the seed take the generator's place, and stay
+in every round."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     usable candidates came out."""
     context = runtime.context
     round_ = state.get("round", 0)
-    given_ids = _given(context, round_)
+    given_ids = _given(context, state, round_)
     missing = max(0, context.recipe.drafts(context.case.config) - len(given_ids))
     if len(given_ids) >= context.recipe.shown:
         missing = 0
@@ -45,10 +46,11 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     return {**update, **_too_few(context, round_, problems, drafts)}
 
 
-def _given(context: ItemContext, round_: int) -> list[str]:
-    """The seed's own responses, or what an item that is judged again had, as candidates of the first round."""
+def _given(context: ItemContext, state: ItemState, round_: int) -> list[str]:
+    """The seed's own responses, or what an item that is judged again had, as candidates of the first round; of later
+    rounds the given texts among the candidates."""
     if round_ > 0:
-        return []
+        return [name for name in state["candidates"] if context.came_with_seed([name])]
     if context.item.carried:
         return [_carried(context, ordinal, name) for ordinal, name in enumerate(context.item.carried)]
     return [

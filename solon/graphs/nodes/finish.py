@@ -58,7 +58,8 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
     decision = state.get("decision") if route in ("decided", "voted") else None
     chosen, rejected, kind = context.recipe.choose(state, decision)
     confidence = consensus.get("confidence")
-    soft = 0.5 if kind == "tie" else _soft_label(consensus, state, chosen)
+    label = decision.get("label") if decision else consensus.get("best") if context.asks_label else None
+    soft = 0.5 if kind == "tie" else _soft_label(consensus, state, label, chosen)
     if route == "voted" and decision is not None:  # panel and votes together
         confidence = soft = decision.get("confidence")
     # An alarm may have suspended the certificate since the panel spoke.
@@ -74,7 +75,7 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "rejected_id": rejected,
         "pair_key": _pair_key(context, chosen, rejected),
         "shown": state.get("shown"),
-        "label": (decision or {}).get("label"),
+        "label": label,
         "margin": consensus.get("margin"),
         "confidence": confidence,
         "soft_label": soft,
@@ -102,10 +103,14 @@ def _pair_key(context: ItemContext, chosen: str | None, rejected: str | None) ->
     return pair_key(context.store.key, context.recipe.name, turns, answers)
 
 
-def _soft_label(consensus: dict[str, Any], state: ItemState, chosen: str | None) -> float | None:
-    """The panel's probability of the chosen candidate; None where it never judged it (an edit)."""
+def _soft_label(
+    consensus: dict[str, Any], state: ItemState, label: str | None, chosen: str | None
+) -> float | None:
+    """The panel's probability of the label, or of the chosen candidate; None where it never judged it (an edit)."""
     posterior = consensus.get("posterior") or {}
     shown = state.get("shown") or []
+    if label is not None:
+        return posterior.get(label)
     if chosen in shown and set(posterior) == {"A", "B"}:
         return float(posterior["AB"[shown.index(chosen)]])
     return None

@@ -51,18 +51,23 @@ async def _edited(context: ItemContext, state: ItemState, decision: dict[str, An
 
 
 def _next_candidates(context: ItemContext, state: ItemState) -> dict[str, Any]:
-    """Both bad: the next two candidates, then a redraft, then a rejection."""
+    """Both bad: the next two candidates, then a redraft (of given texts none), then a rejection."""
     tried = state.get("pairs", 0) + 1
     if len(state["candidates"]) >= (tried + 1) * context.recipe.shown:
         return {"next": "judge", "pairs": tried, "review": None}
-    if state["round"] < context.case.config.routing.max_redrafts:
+    may_draft = not context.came_with_seed(state["candidates"])
+    if may_draft and state["round"] < context.case.config.routing.max_redrafts:
         return {"next": "draft", "round": state["round"] + 1, "review": None}
     return {"next": "finish", "route": "decided", "outcome": "rejected", "reason": "both_bad", "review": None}
 
 
 def _redraft(context: ItemContext, state: ItemState, *, guidance: str, actor: str) -> dict[str, Any]:
-    if state.get("reviews", 0) >= context.case.config.routing.max_reviews_per_item:
+    reason = ""
+    if context.came_with_seed(state["candidates"]):  # asked under a schema that still offered it
+        reason = "redraft: nothing is drafted in place of given texts"
+    elif state.get("reviews", 0) >= context.case.config.routing.max_reviews_per_item:
         reason = f"still not good after {state['reviews']} reviews"
+    if reason:
         return {"next": "finish", "route": "decided", "outcome": "rejected", "reason": reason, "review": None}
     return {
         "next": "draft",

@@ -29,6 +29,7 @@ class Instruction(Recipe):
     outcomes = ("accept", "reject")
     response_schema = "single@1"
     has_resolver = False
+    most_given = 1
 
     def drafts(self, config: Config) -> int:
         """One candidate a round."""

@@ -25,6 +25,7 @@ class Label(Recipe):
     response_schema = LABEL
     has_resolver = False
     has_panel = False
+    most_given = 1
 
     def asks(self, config: Config) -> str:
         """The form that is configured, or the schema of the configured labels.
@@ -57,7 +58,9 @@ class Label(Recipe):
         return []
 
     def accept(self, best: str, state: ItemState, rule: str) -> dict[str, Any]:
-        """Rejected: without a person nobody gave a label."""
+        """The panel's label, where a recipe derived from this one has a panel; else rejected, since nobody gave one."""
+        if self.has_panel:
+            return {"outcome": "accepted", "reason": f"consensus by {rule}", "route": machine_route(state)}
         return {"outcome": "rejected", "reason": "nobody gave a label", "route": machine_route(state)}
 
     def choose(self, state: ItemState, decision: dict[str, Any] | None) -> tuple[str | None, str | None, str]:

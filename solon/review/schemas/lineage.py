@@ -30,7 +30,9 @@ class RecordRow(Wire):
     label: str | None
     margin: float | None
     confidence: float | None
-    soft_label: float | None = Field(description="probability that the chosen one is better; 0.5 of a tie")
+    soft_label: float | None = Field(
+        description="probability that the chosen one is better, or of the label; 0.5 of a tie"
+    )
     tier: int | None = Field(description="tiers of the panel that were asked, from 0")
     scores: dict[str, int] | None = Field(description="an expert's, by criterion, 1 to 5")
     route: str

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, case, exists, func, or_, select
 
 from solon.consensus.panel import Vote
+from solon.responses import PANEL_OUTCOMES
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.verdicts import against_on, votes_on
@@ -121,7 +122,7 @@ def counted_decisions(
     """The first decisions by experts with their own token, not undone, the oldest first; one for each item and kind.
 
     Where a lead settled a disagreement otherwise, the ruling takes the place of the answer. Of items that were
-    judged again under newer law than their run's, only audits are there.
+    judged again under newer law than their run's, only audits are there; so it is of labels, which are no precedents.
 
     Args:
         scope_runs: ids of the runs to look at.
@@ -150,12 +151,13 @@ def counted_decisions(
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .join(items, items.c.id == decisions.c.item_id)
-        .join(precedents, precedents.c.decision_id == decisions.c.id)
+        .join(precedents, precedents.c.decision_id == decisions.c.id, isouter=True)
         .join(ruling, ruling.c.id == decisions.c.overruled_by, isouter=True)
         .where(
             or_(decisions.c.counts, *([decisions.c.actor == VOTES] if voted else [])),
             decisions.c.undone_at.is_(None),
             items.c.run_id.in_(scope_runs),
+            precedents.c.id.is_not(None) | ((reviews.c.kind == "audit") & decisions.c.label.is_not(None)),
         )
         .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
@@ -183,14 +185,17 @@ def counted_decisions(
     return list(first.values())
 
 
-def blind_answers(connection: Connection) -> list[Blind]:
+def blind_answers(connection: Connection, *, labels: bool = False) -> list[Blind]:
     """What people answered without knowing what others or the panel say, over all runs, the oldest first.
 
     These are decisions with an expert's token, votes, second opinions, and what was said before a review went to a
     lead.
+
+    Args:
+        labels: with labels, of which no panel says anything.
     """
     asked = (reviews.c.id, reviews.c.item_id, reviews.c.attempt, reviews.c.candidates)
-    in_panels_words = reviews.c.response_schema.in_(("pair@1", "single@1"))  # labels are not
+    in_panels_words = reviews.c.response_schema.in_(PANEL_OUTCOMES) | labels
     decided = (
         select(
             *asked,
@@ -268,7 +273,7 @@ def count_learnable(
         .where(
             or_(decisions.c.counts, decisions.c.actor == VOTES),
             decisions.c.undone_at.is_(None),
-            decisions.c.label.is_(None),
+            decisions.c.label.is_(None) | (reviews.c.kind == "audit"),
             reviews.c.kind == kind,
             reviews.c.run_id.in_(run_ids),
         )
@@ -369,17 +374,16 @@ def _accepted_unseen(connection: Connection, run_id: str) -> list[JudgedItem]:
 
 def chosen_of(
     connection: Connection, wanted: Sequence[tuple[str, int]]
-) -> dict[tuple[str, int], tuple[str | None, str | None]]:
-    """The candidate that the record of an attempt chose, and the certificate that it was accepted under, by (item,
-    attempt); superseded records too.
+) -> dict[tuple[str, int], tuple[str | None, str | None, str | None]]:
+    """The candidate that the record of an attempt chose, the label that it gave, and the certificate that it was
+    accepted under, by (item, attempt); superseded records too.
     """
-    chosen: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    chosen: dict[tuple[str, int], tuple[str | None, str | None, str | None]] = {}
     ids = sorted({item_id for item_id, _ in wanted})
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
-        columns = (records.c.item_id, records.c.attempt, records.c.chosen_id, records.c.certificate_id)
-        for item_id, attempt, chosen_id, certificate_id in connection.execute(
-            select(*columns).where(records.c.item_id.in_(part))
-        ):
-            chosen[item_id, attempt] = (chosen_id, certificate_id)
+        names = ("item_id", "attempt", "chosen_id", "label", "certificate_id")
+        query = select(*(records.c[name] for name in names)).where(records.c.item_id.in_(part))
+        for item_id, attempt, *choice in connection.execute(query):
+            chosen[item_id, attempt] = tuple(choice)
     return chosen

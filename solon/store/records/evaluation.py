@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from solon.consensus.panel import Vote
+from solon.responses import outcome_of
 from solon.store.reviewing.review_rows import REPEAT
 from solon.store.runs.verdicts import shown_to_judge, votes_on
 from solon.store.tables import (
@@ -44,6 +45,7 @@ class Answer:
         shown: ids of the candidates, in the order in which the panel saw them.
         kind: kind of the review.
         rule: what sent the review to an expert.
+        schema: the response schema that it was answered under.
         actor: who answered.
         choice: what was chosen.
         candidate_id: the candidate named; None where none was.
@@ -66,6 +68,7 @@ class Answer:
     shown: tuple[str, ...]
     kind: str
     rule: str
+    schema: str
     actor: str
     choice: str
     candidate_id: str | None
@@ -87,10 +90,8 @@ class Answer:
 
     @property
     def outcome(self) -> str:
-        """The choice in the panel's words: A, B, tie, neither on a pair; accept, reject, neither on a single one."""
-        if self.choice == "prefer" and self.candidate_id in self.shown:
-            return "AB"[self.shown.index(self.candidate_id)]
-        return self.choice if self.choice in ("tie", "accept", "reject") else "neither"
+        """The choice in the panel's words, see `outcome_of`."""
+        return outcome_of(self.choice, self.candidate_id, self.shown)
 
 
 def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:
@@ -102,6 +103,7 @@ def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:
         reviews.c.candidates,
         reviews.c.kind,
         reviews.c.rule,
+        reviews.c.response_schema.label("schema"),
         seeds.c.specialty,
         seeds.c.lang,
     )
@@ -160,7 +162,7 @@ def _second(row: dict[str, Any]) -> Answer:
 
 
 def _facts(row: dict[str, Any]) -> dict[str, Any]:
-    same = ("id", "review_id", "item_id", "attempt", "kind", "rule", "actor", "specialty", "lang")
+    same = ("id", "review_id", "item_id", "attempt", "kind", "rule", "schema", "actor", "specialty", "lang")
     return {**{name: row[name] for name in same}, "shown": tuple(row["candidates"])}
 
 
@@ -196,12 +198,14 @@ class Choice:
 
     Attributes:
         chosen_id: the candidate chosen; None where none was.
+        label: the label given; None where none was asked for.
         route: how the item got there, such as `consensus`, `resolved` or `decided`.
         certificate_id: the certificate that it was accepted under; None without one.
         provisional: no certificate stood for it, and no expert decided it.
     """
 
     chosen_id: str | None
+    label: str | None
     route: str
     certificate_id: str | None
     provisional: bool
@@ -219,7 +223,7 @@ def records_of(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dic
         for row in connection.execute(query):
             if (row.item_id, row.attempt) in keys:
                 choices[row.item_id, row.attempt] = Choice(
-                    row.chosen_id, row.route, row.certificate_id, bool(row.provisional)
+                    row.chosen_id, row.label, row.route, row.certificate_id, bool(row.provisional)
                 )
     return choices
 

@@ -291,7 +291,7 @@ def _rows(
             chosen=None if single or chosen is None else chosen[0],
             rejected=rejected[0] if rejected else None,
             response=chosen[0] if single and chosen is not None else None,
-            label="contested" if row["id"] in contested else row["label"] or row["kind"],
+            label="contested" if row["id"] in contested else row["label"] or _kind(row),
             margin=row["margin"],
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
@@ -325,14 +325,19 @@ def _rows(
         )
 
 
+def _kind(row: dict[str, Any]) -> str | None:
+    """The record's kind; None of a label that was never written down."""
+    return None if row["kind"] == "label" else row["kind"]
+
+
 def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
     """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then. A label
     says what a text is, not that it is good: formats that are trained on leave it out by that name."""
     if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
         return "stale"
-    if contested or row["kind"] == "tie":
-        return "tie"
-    return "label" if row["kind"] == "label" else "accepted"
+    if row["label"] is not None or row["kind"] == "label":
+        return "label"
+    return "tie" if contested or row["kind"] == "tie" else "accepted"
 
 
 def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -402,14 +407,18 @@ def _flags(
     return flags, actors
 
 
-def _contested(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, float]:
-    """record -> share of people for its chosen text, where people stay divided: a soft label, and no pair."""
+def _contested(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, float | None]:
+    """record -> share of people for its chosen text, where people stay divided: a soft label, and no pair. None where
+    they are divided over labels, which one number does not tell."""
     shares = contested_shares(connection, [row["item_id"] for row in chunk])
     text_of = text_ids(
         connection, [r["chosen_id"] for r in chunk if r["item_id"] in shares and r["chosen_id"]]
     )
-    found = {}
+    found: dict[str, float | None] = {}
     for row in chunk:
+        if row["label"] is not None and row["item_id"] in shares:
+            found[row["id"]] = None
+            continue
         share = shares.get(row["item_id"], {}).get(text_of.get(row["chosen_id"] or "", ""))
         if share is not None:
             found[row["id"]] = share

@@ -29,7 +29,8 @@ class ItemOutcome:
         answers: the texts that were judged or put before a person last, sorted: no order is better than another.
         chosen: text that the record chose; None without one.
         rejected: text that the record rejected; None without one.
-        kind: of the record: prefer, tie, edit, accept; empty without one.
+        kind: of the record: prefer, tie, edit, accept, label; empty without one.
+        label: that the record gave; None where none was asked for.
         confidence: of the record, else of the last review; None where neither has one.
         margin: of the record, else of the last review; None where neither has one.
     """
@@ -43,8 +44,14 @@ class ItemOutcome:
     chosen: str | None
     rejected: str | None
     kind: str
+    label: str | None
     confidence: float | None
     margin: float | None
+
+    @property
+    def result(self) -> str:
+        """What the record came to: its label, else the text chosen, else its kind; empty without one."""
+        return self.label or self.chosen or self.kind
 
 
 def item_outcomes(
@@ -82,6 +89,7 @@ def _chunks(
             records.c.rejected_id,
             records.c.shown,
             records.c.kind,
+            records.c.label,
             records.c.confidence,
             records.c.margin,
         )
@@ -116,6 +124,7 @@ def _outcomes(connection: Connection, rows: Sequence[dict[str, Any]]) -> Iterato
             chosen=body.get(row["chosen_id"]) if row["chosen_id"] else None,
             rejected=body.get(row["rejected_id"]) if row["rejected_id"] else None,
             kind=row["kind"] or "",
+            label=row["label"],
             confidence=row["confidence"] if row["kind"] else review.get("confidence"),
             margin=row["margin"] if row["kind"] else review.get("margin"),
         )

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
-from solon.responses import choices_of, fields_of
+from solon.responses import choices_of, fields_of, is_label
 from solon.store.database import clock
 from solon.store.database.audit_log import append, has_read
 from solon.store.database.events import event
@@ -49,7 +49,8 @@ class Case:
         principle: id of the principle that decided; None where none was named.
         reason_id: id of the text that says why; None while it is open.
         decision_id: the decision that holds by the ruling; None where the question was left contested.
-        soft: id of a text -> share of people who hold it to be the better one; None unless contested.
+        soft: id of a text -> share of people who hold it to be the better one, or label -> share of people who gave
+            it; None unless contested.
         created_at: when the answers first differed, in epoch seconds.
         decided_at: when it was settled, in epoch seconds; None while it is open.
     """
@@ -158,8 +159,7 @@ def adjudicate(
     decision_id = None
     if choice != CONTESTED:
         decision_id = _rule(store, connection, case, expert, choice, side, principle, reason)
-    texts = list(text_ids(connection, case.review.candidates).values())
-    soft = soft_shares([one.outcome for one in case.given], texts) if choice == CONTESTED else None
+    soft = _shares(connection, case) if choice == CONTESTED else None
     won = connection.execute(
         update(adjudications)
         .where(adjudications.c.id == case.id, adjudications.c.state == "open")
@@ -269,6 +269,15 @@ def _rule(
     return decision_id
 
 
+def _shares(connection: Connection, case: Case, *more: str) -> dict[str, float]:
+    """The share of people for each text, or for each label where one was asked for; with `more` outcomes."""
+    schema = case.review.response_schema
+    texts = text_ids(connection, case.review.candidates).values()
+    return soft_shares(
+        [*(one.outcome for one in case.given), *more], choices_of(schema) if is_label(schema) else list(texts)
+    )
+
+
 def _form_of(connection: Connection, case: Case, choice: str) -> dict[str, Any]:
     """What the first who said the same filled in further, where the question has a form."""
     if not fields_of(case.review.response_schema):
@@ -357,8 +366,7 @@ def reply(
     append(store, connection, expert.actor, "adjudication.reply", case.id, {"stance": stance})
     if stance == "maintains" and case.state == "decided":
         sides = text_ids(connection, case.review.candidates)
-        ruled = outcome_of(str(case.choice), sides.get(case.candidate_id or ""))
-        soft = soft_shares([*(one.outcome for one in case.given), ruled], list(sides.values()))
+        soft = _shares(connection, case, outcome_of(str(case.choice), sides.get(case.candidate_id or "")))
         connection.execute(
             update(adjudications).where(adjudications.c.id == case.id).values(state=CONTESTED, soft=soft)
         )

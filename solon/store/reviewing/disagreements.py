@@ -187,6 +187,9 @@ def note_disagreement(store: Store, connection: Connection, review: ReviewRow) -
         append(store, connection, SYSTEM, f"adjudication.{done}", case_id, {"answers": len(answers)})
 
 
+_WORTH = {"tie": 0.5, "accept": 1.0, "reject": 0.0}
+
+
 def soft_shares(outcomes: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
     """The share of people who hold each text to be the better one (of a single: who accept it), by the text's id.
 
@@ -195,12 +198,12 @@ def soft_shares(outcomes: Sequence[str], texts: Sequence[str]) -> dict[str, floa
 
     Args:
         outcomes: what people said, see `outcome_of`.
-        texts: ids of the texts.
+        texts: ids of the texts, or the labels.
     """
-    telling = [one for one in outcomes if one in texts or one in ("tie", "accept", "reject")]
+    worth = {name: value for name, value in _WORTH.items() if name not in texts}
+    telling = [one for one in outcomes if one in texts or one in worth]
     if not telling:
         return dict.fromkeys(texts, 0.5)
-    worth = {"tie": 0.5, "accept": 1.0, "reject": 0.0}
     return {
         text: round(sum(worth.get(one, float(one == text)) for one in telling) / len(telling), 6)
         for text in texts

@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
+from solon.responses import outcome_of as panel_outcome_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.ids import hash_id, keyed_hash
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
-from solon.store.reviewing import voting
 from solon.store.reviewing.disagreements import outcome_of, text_ids
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.repeats import Repeating, next_repeat
@@ -251,9 +251,7 @@ def known_answers(connection: Connection) -> dict[str, str]:
     for row in rows:
         wanted = texts.get(row.candidate_id or "")
         same = next((shown for shown in row.candidates if wanted and texts.get(shown) == wanted), None)
-        right_answers[f"{row.item_id}:{row.attempt}"] = voting.outcome_of(
-            row.choice, same, tuple(row.candidates)
-        )
+        right_answers[f"{row.item_id}:{row.attempt}"] = panel_outcome_of(row.choice, same, row.candidates)
     return right_answers
 
 

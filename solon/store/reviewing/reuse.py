@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from solon.responses import choices_of, same_question
 from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
@@ -68,14 +69,15 @@ def find_carried(connection: Connection, review_id: str, run_id: str) -> dict[st
         .join(reviews, (reviews.c.id == decisions.c.review_id) & (reviews.c.kind != REPEAT))
         .where(
             decisions.c.content_hash == review.content_hash,
-            decisions.c.response_schema == review.response_schema,
+            decisions.c.response_schema.in_(same_question(review.response_schema)),
             decisions.c.undone_at.is_(None),
             decisions.c.channel != CARRIED,
             items.c.run_id != run_id,
         )
         .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
     )
-    rows = [dict(row) for row in connection.execute(query).mappings()]
+    known = choices_of(review.response_schema)  # a redraft that was asked for is not offered of given texts
+    rows = [dict(row) for row in connection.execute(query).mappings() if row["choice"] in known]
     latest = [row for row in rows if row["run_id"] == rows[0]["run_id"]]
     text_of = _texts(
         connection, [*review.candidates, *(r["candidate_id"] for r in latest if r["candidate_id"])]

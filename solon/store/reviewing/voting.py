@@ -17,7 +17,7 @@ from solon.config.sections import ReviewersConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.consensus.trust import Belief
-from solon.responses import Response, choices_of, fields_of, is_label
+from solon.responses import Response, fields_of, outcome_of, outcomes_of
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
 from solon.store.database.store import Store
@@ -45,7 +45,7 @@ class Vote:
     Attributes:
         assignment_id: the assignment that was answered.
         actor: who answered.
-        outcome: what the answer says, see `outcome_of`.
+        outcome: what the answer says, see `responses.outcome_of`.
         reliability: probability that an answer of this person is right.
         flags: candidate of the present attempt -> what the person flagged it as.
     """
@@ -248,27 +248,20 @@ def _vote(row: Any, review: ReviewRow, reliability: float, called: Mapping[str, 
     )
 
 
-def outcome_of(choice: str, candidate_id: str | None, shown: Sequence[str]) -> str:
-    """An answer in the panel's words: the side preferred, accept, reject, tie, or neither. A label is what it says."""
-    if choice == "prefer" and candidate_id is not None and candidate_id in shown:
-        return "AB"[list(shown).index(candidate_id)]
-    return "neither" if choice in ("prefer", "edit", "redraft", "both_bad") else choice
-
-
 def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float], float]:
     """The panel's posterior under the item's consensus version, and how far its best outcome is believed.
 
-    Of a label no panel says anything: all are alike until people have answered.
+    Where no panel speaks of the question's outcomes, as of a label, all are alike until people have answered.
     """
-    if is_label(review.response_schema):
-        labels = choices_of(review.response_schema)
-        return dict.fromkeys(labels, 1 / len(labels)), 1 / len(labels)
     query = (
         select(versions.c.payload)
         .join(items, items.c.consensus_id == versions.c.id)
         .where(items.c.id == review.item_id)
     )
     model = ConsensusModel.from_json(connection.execute(query).scalar_one())
+    outcomes = outcomes_of(review.response_schema)
+    if set(model.outcomes) != set(outcomes):
+        return dict.fromkeys(outcomes, 1 / len(outcomes)), 1 / len(outcomes)
     shown = tuple(review.candidates)
     cast = votes_on(connection, [(review.item_id, review.attempt, shown)])[review.item_id]
     found = judge_item(model, cast, against=against_on(connection, [shown])[shown])

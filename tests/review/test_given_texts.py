@@ -1,0 +1,64 @@
+"""The page and the API over texts that came with the seed: every byte is shown, and no redraft is offered."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cases import CONFIG
+
+from solon.project import Project
+from solon.review.routes.pages import item_html
+from solon.review.schemas.queue import BlindItem
+from solon.store.reviewing.experts import add_expert
+
+PAIR = ["one\r\ntwo\r\n  ", "\ufeffe\u0301 😀\u2028 <b>&amp;</b>"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "responses", "schema", "choices"),
+    [
+        ("preference", PAIR, "pair@1:given", ["prefer", "tie", "both_bad", "edit"]),
+        ("instruction", PAIR[:1], "single@1:given", ["accept", "reject", "edit"]),
+    ],
+)
+def test_given_texts_on_page_and_wire(
+    tmp_path: Path,
+    serving: Any,
+    client: Any,
+    recipe: str,
+    responses: list[str],
+    schema: str,
+    choices: list[str],
+) -> None:
+    with Project(f"sqlite:///{tmp_path}/solon.db", config=CONFIG) as project:
+        project.run(recipe, [{"prompt": "Which?", "responses": responses}])
+        _, token = add_expert(project.store, "Ada", role="expert", by="local:test")
+
+        async def go() -> None:
+            async with serving(project) as app, client(app, token) as http:
+                item = (await http.post("/api/v1/next", json={})).json()["item"]
+                assert (item["answer_schema"], item["choices"]) == (schema, choices)
+                assert sorted(one["text"] for one in item["candidates"]) == sorted(responses)
+                page = item_html(BlindItem.model_validate(item))
+                assert all(f'data-choice="{choice}"' in page for choice in choices)
+                assert 'data-choice="redraft"' not in page
+                assert "Text to label" not in page
+                url = f"/api/v1/reviews/{item['review']}/decision"
+                body = {"token": item["token"], "answer": {"choice": "redraft", "guidance": "better"}}
+                refused = await http.post(url, json=body)
+                assert refused.status_code == 422
+                assert "redraft" in refused.text
+                assert ", ".join(choices) in refused.text
+                answer = {
+                    "choice": "edit",
+                    "candidate": item["candidates"][0]["id"],
+                    "text": "x",
+                    "rationale": "y",
+                }
+                done = await http.post(url, json={"token": item["token"], "answer": answer})
+                assert done.status_code == 200, done.text
+
+        asyncio.run(go())
