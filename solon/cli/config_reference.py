@@ -83,7 +83,7 @@ def tables() -> Iterator[Table]:
         if name in _OF_TABLES:
             yield from _repeated(name, defaults)
         elif (section := _section(field)) is not None:
-            yield _table(name, section, getattr(defaults, name))
+            yield _table(field.alias or name, section, getattr(defaults, name))
 
 
 def _repeated(name: str, defaults: Config) -> Iterator[Table]:

@@ -294,6 +294,8 @@ def _rows(
             margin=row["margin"],
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
+            reference=content.get("reference"),
+            given=_given(content, {"chosen": chosen, "rejected": rejected}),
             fields=forms.get(row["decision_id"], {}),
             outcome=_outcome(row, row["id"] in contested, as_of),
             route=row["route"],
@@ -322,6 +324,22 @@ def _rows(
             },
             metadata=content.get("metadata") or {},
         )
+
+
+def _given(
+    content: dict[str, Any], sides: dict[str, tuple[str | None, str | None] | None]
+) -> dict[str, dict[str, Any]]:
+    """side -> what came with its text, where the seed brought it."""
+    responses = {one["text"]: one for one in content.get("responses") or ()}
+    given = {}
+    for side, answer in sides.items():
+        one = responses.get(answer[0]) if answer is not None and answer[0] is not None else None
+        if one is not None:
+            named = {name: one.get(name) for name in ("model", "source")}
+            given[side] = {
+                name: value for name, value in (named | (one.get("metadata") or {})).items() if value
+            }
+    return {side: facts for side, facts in given.items() if facts}
 
 
 def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
