@@ -336,7 +336,7 @@ Paths = Annotated[
 
 
 class ImportMap(Section):
-    """Where the parts of a row stand in a file that `solon import map` reads; a path is e.g. `completions[*].response`."""
+    """Where the parts of a row stand in a file that `solon import map` reads, as paths: `completions[*].response`."""
 
     prompt: Paths = Field((), description="the request, in parts; none: the columns with usual names")
     system: Path | None = Field(None, description="the system prompt; none: the column with a usual name")

@@ -25,6 +25,7 @@ from solon.formats.imported import (
     as_object,
 )
 from solon.formats.layouts import has_answers, read_mapped
+from solon.formats.outcomes import number_of
 from solon.formats.paths import decoded, is_absent
 from solon.formats.seed_files import BadRow
 from solon.formats.seed_rows import RowProblem
@@ -318,8 +319,8 @@ def _word_of(value: Any) -> Any:
         return value if inner is value else _word_of(inner)
     if not isinstance(value, (list, tuple)) or not value:
         return value
-    ranks = [as_object(one).get("rank") for one in value]
-    if None in ranks:
+    ranks = [rank for one in value if (rank := number_of(as_object(one).get("rank"))) is not None]
+    if len(ranks) < len(value):
         return _word_of(value[0])
     best = [as_object(one).get("value") for one, rank in zip(value, ranks, strict=True) if rank == min(ranks)]
     return best[0] if len(best) == 1 else "tie"

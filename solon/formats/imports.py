@@ -43,7 +43,8 @@ _READ = (
 def read_record(row: Row) -> Pieces:
     """Yield the seed and the answer of a record that Solon exported (`jsonl`).
 
-    Only a record that was accepted says that its answer stands; others are seeds with responses.
+    Only a record that was accepted says that its answer stands, and one that was rejected that it does not; others are
+    seeds with responses.
 
     Raises:
         RowProblem: it is the record of a label, or has neither a pair nor a response.
@@ -74,7 +75,9 @@ def read_record(row: Row) -> Pieces:
                 given.get("rejected" if response["text"] == texts.get("rejected") else "chosen")
             )
             response.update({name: beside[name] for name in ("model", "scores", "facts") if beside.get(name)})
-        said = (one.said or (Said("accept", 0),)) if row.get("outcome") == "accepted" else ()
+        said = one.said or (Said("accept", 0),) if row.get("outcome") == "accepted" else ()
+        if row.get("outcome") == "rejected" and row.get("label") == "reject":
+            said = (Said("reject", 0),)
         seed = {**one.seed, "id": row.get("seed_id")}
         metadata = {**one.metadata, **metadata, **({"record": record} if record else {})}
         yield replace(one, seed=seed, metadata=metadata, said=said, record=str(row.get("id") or ""))

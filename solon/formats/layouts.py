@@ -163,7 +163,7 @@ class _Reading:
         one, number = self.map, len(texts)
         models = self._parallel(one.models, number)
         scores, ranks = self._numbers(one.scores, "score", number), self._numbers(one.ranks, "rank", number)
-        self._take(*one.models, *one.scores, *one.ranks)
+        self._take(*one.models, *one.scores, *one.ranks, *filter(None, (one.label,)))
         beside: Sequence[Any] = [None] * number
         if self._listed:
             head = one.sides[0].partition(EACH)[0]
@@ -230,15 +230,25 @@ class _Reading:
                 turns = spoken
             self._take(path)
         for path in self._usual(self.map.history, HISTORY):
-            spoken = self._spoken(path, at(self.row, path))
-            turns = [*([{"role": "user", "content": spoken}] if isinstance(spoken, str) else spoken), *turns]
-            texts = texts or [""]
+            turns = [*self._earlier(path), *turns]
             self._take(path)
         for path in self._usual(self.map.reference, REFERENCE):
             if isinstance(value := at(self.row, path), (str, int, float)):
                 self.reference = value
                 self._take(path)
         return self._with_system(_with_texts(turns, texts))
+
+    def _earlier(self, path: str) -> list[Turn]:
+        """Earlier turns: pairs, messages, a transcript, or texts in turn."""
+        value = at(self.row, path)
+        if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+            if len(value) % 2:
+                raise RowProblem(
+                    f"{path} has {len(value)} texts, and is no list of pairs of request and answer"
+                )
+            return _interleave(value[::2], value[1::2], path)
+        spoken = self._spoken(path, value)
+        return [{"role": "user", "content": spoken}] if isinstance(spoken, str) else spoken
 
     def _spoken(self, path: str, value: Any) -> list[Turn] | str:
         if isinstance(value, str) and find_turns(value) is None:
@@ -265,13 +275,15 @@ class _Reading:
 
 
 def _no_answers(maps: Sequence[ImportMap], row: Row) -> str:
-    if len(maps) == 1:
-        wanted = maps[0].sides or (maps[0].tree,)
-        return (
-            f"there is no {next((path for path in wanted if path and is_absent(at(row, path))), wanted[0])!r}"
-        )
-    listed = ", ".join(" and ".join(one.sides or (str(one.tree),)) for one in maps)
-    return f"there is no answer (looked for {listed}): a column, or an assistant's turn at the end"
+    """What is missing, of the map of which the most is there."""
+    wanted = [one.sides or (str(one.tree),) for one in maps]
+    missing = [[path for path in paths if is_absent(at(row, path))] or [*paths] for paths in wanted]
+    nearest = max(range(len(maps)), key=lambda place: len(wanted[place]) - len(missing[place]))
+    told = f"there is no {missing[nearest][0]!r}"
+    if len(maps) == 1 or len(missing[nearest]) < len(wanted[nearest]):
+        return told
+    listed = ", ".join(dict.fromkeys(" and ".join(paths) for paths in wanted))
+    return f"{told} (looked for {listed}: answers, or conversations that end with the assistant)"
 
 
 # Turns ------------------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def prompt_only_standard(row: ExportRow) -> Iterator[Piece]:
 
 
 def unpaired(row: ExportRow) -> Iterator[Piece]:
-    """Yield two labelled rows of a pair, or one of a single record, as messages.
+    """Yield two labelled rows of a pair, or one of a single record or of an answer that was rejected, as messages.
 
     A flagged text is no good example, but it may be a bad one.
     """
@@ -165,6 +165,9 @@ def _labelled(row: ExportRow) -> Iterator[tuple[str | LeftOut, bool]]:
         return
     if row.outcome == "accepted" and row.sides_agree:
         yield LeftOut("identical"), False
+        return
+    if row.outcome == "rejected" and row.response is not None:
+        yield (row.response if row.response.strip() else LeftOut("empty")), False
         return
     yield find_answer(row), True
     if row.has_pair and row.outcome == "accepted" and row.rejected is not None:

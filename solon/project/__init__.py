@@ -561,7 +561,7 @@ class Project(Workspace):
         }
         if folder:
             options["about_set"] = About(licence=licence)
-        left_out, rows = export_rows(self.store, **which)
+        left_out, rows = export_rows(self.store, **which, rejected=as_of is None)
         write = export_folder if folder else export
         with closing(rows):
             summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)

@@ -49,6 +49,7 @@ class Which:
         constitution: id of the version that they were accepted under; None: any.
         as_of: the records that were in force at this time (epoch seconds); None: now.
         all_runs: every record of every run.
+        rejected: also the single answers that people rejected, which have no record: as bad examples.
     """
 
     run_id: str | None = None
@@ -56,6 +57,7 @@ class Which:
     constitution: str | None = None
     as_of: float | None = None
     all_runs: bool = False
+    rejected: bool = False
 
     def in_force(self, of: FromClause = records) -> ColumnElement[bool]:
         """The condition on a record that it is in force at the time asked for."""
@@ -126,6 +128,7 @@ def export_rows(
     constitution: str | None = None,
     as_of: float | None = None,
     all_runs: bool = False,
+    rejected: bool = False,
 ) -> tuple[dict[str, int], Generator[ExportRow]]:
     """How many items have no row, by state or reason, and the records in force as rows, in a stable order; see `Which`.
 
@@ -133,7 +136,7 @@ def export_rows(
     `as_of` is withheld, and what was erased since is gone: the past is told as it may be told now.
     Whoever may stop before the last row closes the generator: it holds a connection.
     """
-    rows = _stream(store, Which(run_id, recipe, constitution, as_of, all_runs))
+    rows = _stream(store, Which(run_id, recipe, constitution, as_of, all_runs, rejected))
     first = next(rows)
     assert isinstance(first, dict)
     return first, rows  # type: ignore[return-value]
@@ -175,6 +178,8 @@ def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]
         for window in _windows(connection, which):
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
             yield from _rows(store, connection, chunk, which.as_of)
+            if which.rejected:
+                yield from _rejected_rows(store, connection, which, window)
 
 
 def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[bool]]:
@@ -205,6 +210,9 @@ def _without_record(connection: Connection, which: Which) -> dict[str, int]:
     query = select(items.c.state, func.count()).select_from(joined).where(*conditions).group_by(items.c.state)
     names = {"waiting": "pending"}
     counted = {names.get(state, state): int(n) for state, n in connection.execute(query)}
+    if which.rejected and "rejected" in counted:
+        whole = connection.execute(_rejected(which).with_only_columns(func.count(items.c.id.distinct())))
+        counted["rejected"] -= int(whole.scalar_one())
     if which.as_of is not None:
         counted = {"no_record_then": sum(counted.values())} if counted else {}
     if which.constitution is not None:
@@ -321,6 +329,70 @@ def _rows(
                 "decision": row["decision_id"],
                 "decided_by": keyed_hash(store.key, "actor", actor) if actor else None,
                 **call_ids.get(row["item_id"], {}),
+            },
+            metadata=content.get("metadata") or {},
+        )
+
+
+def _rejected(which: Which) -> Select[Any]:
+    """The query of single answers that a person rejected, and that no other run's record stands in place of."""
+    stands = and_(records.c.item_id == items.c.id, *which.of_records())
+    answer, seed_text = texts.alias("answer"), texts.alias("seed_text")
+    return (
+        select(
+            items, decisions.c.id.label("decision_id"), decisions.c.actor, decisions.c.flags, seeds.c.external_id,
+            *(seeds.c[name] for name in PROVENANCE), seed_text.c.body, answer.c.body.label("answer"),
+            candidates.c.id.label("candidate_id"), candidates.c.prompt_text_id,
+        )
+        .select_from(items.outerjoin(records, stands))
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(seed_text, seed_text.c.id == seeds.c.text_id)
+        .join(decisions, decisions.c.item_id == items.c.id)
+        .join(candidates, candidates.c.id == decisions.c.candidate_id)
+        .join(answer, answer.c.id == candidates.c.text_id)
+        .where(items.c.state == "rejected", items.c.route == "decided", decisions.c.choice == "reject")
+        .where(decisions.c.undone_at.is_(None), decisions.c.overruled_by.is_(None), records.c.id.is_(None))
+        .where(seed_text.c.body.is_not(None), answer.c.body.is_not(None), *which.of_items(), which.comes_first())
+    )  # fmt: skip
+
+
+def _rejected_rows(
+    store: Store, connection: Connection, which: Which, window: ColumnElement[bool]
+) -> Iterator[ExportRow]:
+    query = _rejected(which).where(window).order_by(items.c.position, items.c.id, decisions.c.decided_at)
+    found = {row["id"]: dict(row) for row in connection.execute(query).mappings()}
+    call_ids = _calls(connection, list(found))
+    own = _answers(
+        connection, [{"chosen_id": row["candidate_id"], "rejected_id": None} for row in found.values()]
+    )
+    for row in found.values():
+        content = json.loads(row["body"])
+        text, own_prompt = own[row["candidate_id"]]
+        messages = [{"role": "user", "content": own_prompt}] if own_prompt else conversation_of(content)
+        yield ExportRow(
+            id=row["id"],
+            recipe=row["recipe"],
+            seed_id=row["external_id"],
+            **{name: row[name] for name in PROVENANCE if name != "group"},
+            group=row["group"] or "",
+            prompt=messages[-1]["content"],
+            messages=messages,
+            response=text,
+            label="reject",
+            outcome="rejected",
+            route="decided",
+            flagged_candidates=tuple(sorted(row["flags"] or {})),
+            reference=content.get("reference"),
+            given=_given(content, {"chosen": (text, None)}),
+            lineage={
+                "run": row["run_id"],
+                "item": row["id"],
+                "attempt": row["attempt"],
+                "chosen": row["candidate_id"],
+                **{name: row[f"{name}_id"] for name in ("constitution", "rubric", "prompts", "consensus")},
+                "decision": row["decision_id"],
+                "decided_by": keyed_hash(store.key, "actor", row["actor"]),
+                **call_ids.get(row["id"], {}),
             },
             metadata=content.get("metadata") or {},
         )
