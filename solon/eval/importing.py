@@ -399,14 +399,15 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
         return
     row = _seed_row(one, judge=False)
     name = parse_row(_coded(row, one.metadata), column_map=OURS, max_chars=max_chars, line=line).id
+    whole = _hash([row, one.metadata, one.record, [asdict(said) for said in one.said]])
+    if whole in seen:
+        raise RowProblem(f"duplicate id ({name}): an identical row stands above")
     if name in seen:  # another run's record of the same seed, or another row with the same id
         if one.seed.get("id") and not one.record:
             one.metadata.setdefault("id", name)
-        mark = one.record or _hash([row, one.metadata, [asdict(said) for said in one.said]])
+        mark = one.record or whole
         name = one.seed["id"] = f"{name[: MAX_ID - 1 - len(mark)]}:{mark}"
-    if name in seen:
-        raise RowProblem(f"duplicate id ({name}): an identical row stands above")
-    seen.add(name)
+    seen.update((name, whole))
     found.seeds.append(one)
 
 

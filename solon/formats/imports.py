@@ -16,7 +16,7 @@ from solon.formats.layouts import fits, read_mapped
 from solon.formats.message_trees import gather_trees
 from solon.formats.outcomes import number_of
 from solon.formats.paths import is_absent
-from solon.formats.presets import COMMON, SETS, Preset
+from solon.formats.presets import ALIKE, COMMON, SETS, Preset
 from solon.formats.seed_rows import RowProblem
 from solon.formats.trl import STEP
 from solon.formats.turns import read_transcript
@@ -149,7 +149,7 @@ FORMATS: Mapping[str, ImportFormat] = {
             read_steps,
             lambda row: isinstance(row.get("completions"), list) and isinstance(row.get("labels"), list),
         ),
-        *map(_of_preset, COMMON),
+        *map(_of_preset, (*COMMON, *ALIKE)),
     )
 }
 """Every format by its name, in the order in which `auto` tries them."""

@@ -39,13 +39,13 @@ _WHOLE = 16
 
 
 def read_mapped(maps: Sequence[ImportMap], row: Row) -> Pieces:
-    """Yield what a row becomes under the first map whose answers it has: a single answer, or a pair for the best
+    """Yield what a row becomes under the first map that it fits, or whose answers it has: a single answer, or a pair for the best
     answer and each of the others.
 
     Raises:
         RowProblem: a part is missing, of another kind, or contradicts another.
     """
-    chosen = next((one for one in maps if has_answers(one, row)), None)
+    chosen = next((one for test in (fits, has_answers) for one in maps if test(one, row)), None)
     if chosen is None:
         raise RowProblem(_no_answers(maps, row))
     yield from read_tree(chosen.tree, row) if chosen.tree is not None else _Reading(chosen, row).pieces()
@@ -80,7 +80,7 @@ class _Reading:
         self.extras: dict[str, Any] = {}
         self.reference: Any = None
         self._listed = len(one.sides) == 1 and EACH in one.sides[0]
-        self._taken = {str(steps_of(path)[0]) for path in one.sides}
+        self._taken = {str(steps_of(path)[0]) for path in (*one.sides, *one.prompt)}
 
     def pieces(self) -> Iterator[Imported | Skipped]:
         one = self.map
@@ -190,7 +190,7 @@ class _Reading:
     def _numbers(self, paths: Sequence[str], kind: str, number: int) -> list[dict[str, float]]:
         """The scores of each answer by name: what stands behind `[*]`, the column of a single answer, else `kind`."""
         pairwise = bool(paths) and EACH not in paths[0] and number > 1
-        groups = [(kind, paths)] if pairwise else [(path.rpartition("].")[2], (path,)) for path in paths]
+        groups = [(kind, paths)] if pairwise else [(_name_of(path), (path,)) for path in paths]
         found: list[dict[str, float]] = [{} for _ in range(number)]
         for name, group in groups:
             for place, value in enumerate(self._parallel(group, number)):
@@ -202,7 +202,7 @@ class _Reading:
         one = self.map
         if one.label is not None:
             return (Said("accept" if yes_or_no(at(self.row, one.label), one.label) else "reject", 0),)
-        score = answer.get("scores", {}).get(one.scores[0]) if one.scores else None
+        score = answer.get("scores", {}).get(_name_of(one.scores[0])) if one.scores else None
         accepted = score is not None and one.accept_from is not None and score >= one.accept_from
         return (Said("accept", 0),) if accepted else ()
 
@@ -229,13 +229,13 @@ class _Reading:
             else:
                 turns = spoken
             self._take(path)
-        for path in self._usual(self.map.history, HISTORY):
+        for path in self._usual(self.map.history, HISTORY)[:1]:
             turns = [*self._earlier(path), *turns]
             self._take(path)
-        for path in self._usual(self.map.reference, REFERENCE):
-            if isinstance(value := at(self.row, path), (str, int, float)):
-                self.reference = value
-                self._take(path)
+        found = self._usual(self.map.reference, REFERENCE)
+        for path in [path for path in found if isinstance(at(self.row, path), (str, int, float))][:1]:
+            self.reference = at(self.row, path)
+            self._take(path)
         return self._with_system(_with_texts(turns, texts))
 
     def _earlier(self, path: str) -> list[Turn]:
@@ -269,9 +269,14 @@ class _Reading:
         return turns
 
     def _usual(self, named: str | None, usual: Sequence[str]) -> list[str]:
-        """The path that a map names, or the first column with a usual name; none where nothing stands there."""
+        """The path that a map names, or the columns with a usual name, where something stands there."""
         paths = [named] if named else [name for name in usual if name not in self._taken]
-        return [path for path in paths if not is_absent(at(self.row, path))][:1]
+        return [path for path in paths if not is_absent(at(self.row, path))]
+
+
+def _name_of(path: str) -> str:
+    """What a score is called: the path behind `[*]`, where there is one."""
+    return path.rpartition("].")[2].replace(EACH, "")
 
 
 def _no_answers(maps: Sequence[ImportMap], row: Row) -> str:
@@ -294,10 +299,8 @@ def _with_texts(turns: list[Turn], texts: list[str]) -> list[Turn]:
     known = [turn["content"] for turn in turns]
     fresh: list[str] = []
     for place, text in enumerate(texts):
-        others = [*known, *fresh, *texts[place + 1 :]]
-        if text.strip() and not any(
-            _stands_in(text.strip(), other) for other in others if other != text or other in fresh
-        ):
+        later = [other for other in texts[place + 1 :] if other != text]
+        if text.strip() and not any(_stands_in(text.strip(), other) for other in (*known, *fresh, *later)):
             fresh.append(text)
     joined = "\n".join(fresh)
     if not joined:

@@ -99,11 +99,15 @@ def _flagged(one: ImportMap, row: Row, number: int) -> int | str:
 
 def _named(one: ImportMap, value: Any, models: Sequence[Any], number: int) -> int | str:
     """The answer that a word, a number, a column's name or a model's names."""
-    said = str(value).strip()
+    said, path = str(value).strip(), one.winner[0]
+    hint = "[import] map can say with `values` what it means"
     if said in one.values:
         return {"first": 0, "second": 1}.get(one.values[said], one.values[said])
-    if number_of(value) is not None:
-        return _place(one, one.winner[0], value, number)
+    if (which := number_of(value)) is not None:  # of a column with this number
+        named = [place for place, side in enumerate(one.sides) if side.rstrip("[*]").endswith(f"{which:g}")]
+        if len(named) == 1 and number == len(one.sides):
+            return named[0]
+        raise RowProblem(f"{path} is {value!r:.40}; {hint}, or `index` and `index_from`")
     for names in (list(one.sides), list(models)):
         if names.count(said) == 1 and len(names) == number:
             return names.index(said)
@@ -112,14 +116,12 @@ def _named(one: ImportMap, value: Any, models: Sequence[Any], number: int) -> in
         return "tie" if words in TIES else "both_bad"
     named = _SIDE.fullmatch(words)
     if named is None:
-        raise RowProblem(
-            f"{one.winner[0]} is {value!r:.40}, which names no answer; [import] map has `values` for that"
-        )
+        raise RowProblem(f"{path} is {value!r:.40}, which names no answer; {hint}")
     which = named["which"]
     place = {"left": 0, "first": 0, "right": 1, "second": 1}.get(which)
     if place is None:
         place = int(which) - 1 if which.isdigit() else ord(which) - ord("a")
-    return _place(one, one.winner[0], place + one.index_from, number)
+    return _place(one, path, place + one.index_from, number)
 
 
 def _place(one: ImportMap, path: str, value: Any, number: int) -> int:

@@ -4,6 +4,7 @@ Solon.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from typing import Any
 
 EACH = "[*]"
 Step = str | int
+_LONGEST = 1_000_000
+"""Characters up to which a text is tried as Python's."""
 
 
 def at(row: Any, path: str) -> Any:
@@ -59,13 +62,19 @@ def is_absent(value: Any) -> bool:
 
 
 def decoded(value: Any) -> Any:
-    """Return what a JSON text of a list or an object says; any other value as it is."""
-    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        try:
-            return json.loads(value, parse_constant=lambda _: None)
-        except (ValueError, RecursionError):
-            return value
-    return value
+    """Return the list or the object that a text is in JSON, or as Python writes it (in tables that pandas wrote);
+    any other value as it is.
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(value.strip()) if len(value) <= _LONGEST else value
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return value
 
 
 def _at(value: Any, steps: Sequence[Step]) -> Any:

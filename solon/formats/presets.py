@@ -147,7 +147,42 @@ SETS = (
         transcripts=("chosen", "rejected"),
     ),
 )
-"""Public sets, by what `solon import auto` tells them: the more particular first."""
+_ANSWERS = ("response", "answer", "output", "completion", "reply")
+_MARKS = (("_0", "_1"), ("_1", "_2"), ("_a", "_b"), ("_A", "_B"), ("1", "2"))
+_WINNERS = ("winner", "preferred", "choice", "better", "preference", "label")
+_LISTS = (
+    ("responses", "scores"),
+    ("completions", "scores"),
+    ("answers", "scores"),
+    ("generations", "ratings"),
+    ("all_generated_responses", "all_rm_scores"),
+)
+ALIKE = (
+    Preset(
+        "choice",
+        "two answers and a column that names the better one",
+        tuple(
+            ImportMap(answers=(f"{name}{first}", f"{name}{second}"), winner=winner)
+            for name in _ANSWERS
+            for first, second in _MARKS
+            for winner in _WINNERS
+        ),
+    ),
+    Preset(
+        "scored",
+        "several answers with scores, ratings or ranks",
+        (
+            *(
+                ImportMap(answers=f"{column}[*].{text}", **{of: f"{column}[*].{number}"})
+                for column in ("completions", "responses", "answers", "candidates")
+                for text in ("text", "response", "answer", "content")
+                for of, number in (("scores", "score"), ("scores", "rating"), ("ranks", "rank"))
+            ),
+            *(ImportMap(answers=f"{texts}[*]", scores=f"{scores}[*]") for texts, scores in _LISTS),
+        ),
+    ),
+)
+"""Layouts like those of public sets, under other names."""
 
 PAIRS = ("trl-preference", "trl-preference-standard", "llama-factory", "axolotl", "openrlhf")
 LABELLED = ("trl-unpaired-preference", "trl-unpaired-preference-standard")
@@ -157,7 +192,11 @@ COMMON = (
         Preset(
             name,
             "answers with label true or false",
-            tuple(ImportMap(answers=answer, label="label") for answer in ANSWERED),
+            tuple(
+                ImportMap(answers=answer, label=label)
+                for label in ("label", "kto_tag")
+                for answer in ANSWERED
+            ),
         )
         for name in LABELLED
     ),

@@ -96,14 +96,6 @@ class ExportRow:
         return self.chosen is not None and self.rejected is not None
 
     @property
-    def sides_agree(self) -> bool:
-        """Whether both sides of the pair say the same.
-
-        White space around an answer is no answer: formats and the chat templates of trainers take it away.
-        """
-        return self.has_pair and (self.chosen or "").strip() == (self.rejected or "").strip()
-
-    @property
     def weight(self) -> float | None:
         """How far to trust the label, in [0, 1]: 1 where a person decided, else the panel's confidence."""
         return 1.0 if self.route == "decided" else self.confidence

@@ -16,7 +16,7 @@ COLUMNS = (
     "id", "prompt", "messages", "input", "reference", "tags", "responses",
     "lang", "specialty", "group", "subject", "source", "licence", "consent", "verdicts",
 )  # fmt: skip
-ROLES = ("system", "user", "assistant")
+ROLES = ("system", "user", "assistant", "tool")
 MEDIA_COLUMNS = frozenset({"image", "images", "audio", "audios", "video", "videos"})
 MAX_ID = 200
 MAX_DEPTH = 64
@@ -265,7 +265,7 @@ def _messages(value: Any) -> tuple[dict[str, str], ...]:
     if not turns:
         raise RowProblem("messages is an empty list")
     read = tuple(_message(turn, index) for index, turn in enumerate(turns))
-    if read[-1]["role"] != "user":
+    if read[-1]["role"] not in ("user", "tool"):
         raise RowProblem(f"the last message is from {read[-1]['role']!r}; a seed ends with a user turn")
     return read
 

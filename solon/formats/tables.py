@@ -73,8 +73,10 @@ def _json(value: Any) -> str:
 
 
 FORMATS = (
-    Format("jsonl", "the whole record with its lineage, one JSON object a line", whole),
-    Format("csv", "the whole record as a table; texts exactly as they are", flat, "csv"),
-    Format("csv-spreadsheet", "the same, safe to open in a spreadsheet", flat_for_spreadsheets, "csv"),
-    Format("parquet", "the whole record as a Parquet table", nested_as_json, "parquet"),
+    Format("jsonl", "the whole record with its lineage, one JSON object a line", whole, whole=True),
+    Format("csv", "the whole record as a table; texts exactly as they are", flat, "csv", whole=True),
+    Format(
+        "csv-spreadsheet", "the same, safe to open in a spreadsheet", flat_for_spreadsheets, "csv", whole=True
+    ),
+    Format("parquet", "the whole record as a Parquet table", nested_as_json, "parquet", whole=True),
 )

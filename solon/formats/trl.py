@@ -163,9 +163,6 @@ def _labelled(row: ExportRow) -> Iterator[tuple[str | LeftOut, bool]]:
     if row.outcome == "tie" or row.label == "tie":
         yield LeftOut("tie"), False
         return
-    if row.outcome == "accepted" and row.sides_agree:
-        yield LeftOut("identical"), False
-        return
     if row.outcome == "rejected" and row.response is not None:
         yield (row.response if row.response.strip() else LeftOut("empty")), False
         return

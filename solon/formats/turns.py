@@ -1,5 +1,5 @@
 """Turns of a conversation in whatever spelling: role and content, from and value, parts, tool calls, pairs of
-texts, transcripts. Imports nothing of Solon and touches no file.
+texts, transcripts. Imports `paths` only and touches no file.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from solon.formats.paths import decoded
 
 Turn = dict[str, str]
 
@@ -39,10 +41,8 @@ def read_turns(value: Any) -> list[Turn]:
     Raises:
         ValueError: saying in words which turn cannot be read, and why.
     """
-    if isinstance(value, str):
-        value = _from_json(value)
-    items = [value] if isinstance(value, Mapping) else value
-    if not isinstance(items, (list, tuple)) or not items:
+    items = _items_of(value)
+    if not items:
         raise ValueError(f"it is no list of messages: {value!r:.60}")
     return [turn for place, item in enumerate(items) for turn in _read_item(item, f"[{place}]")]
 
@@ -51,24 +51,15 @@ def find_turns(value: Any) -> list[Any] | None:
     """Return `value` as a list of messages if it is one, one message alone, or the JSON text of either; None
     where it is anything else, such as a request that happens to be JSON.
     """
-    if isinstance(value, str):
-        if not value.lstrip().startswith(("[", "{")):
-            return None
-        value = _from_json(value)
-    items = [value] if isinstance(value, Mapping) else value
-    if isinstance(items, (list, tuple)) and items and all(_is_message(item) for item in items):
-        return list(items)
-    return None
+    items = _items_of(value)
+    return list(items) if items and all(map(_is_message, items)) else None
 
 
 def list_extras(value: Any) -> list[dict[str, Any]]:
     """Return for each message what it says beside role and content (names, weights, reasoning); an empty list
     where no message says anything else.
     """
-    items = [value] if isinstance(value, Mapping) else value
-    if not isinstance(items, (list, tuple)):
-        return []
-    extras = [_extras_of(item) if isinstance(item, Mapping) else {} for item in items]
+    extras = [_extras_of(item) if isinstance(item, Mapping) else {} for item in _items_of(value)]
     return extras if any(extras) else []
 
 
@@ -117,11 +108,11 @@ def text_of(content: Any, where: str = "content") -> str:
     raise ValueError(f"{where} is no text: {content!r:.60}")
 
 
-def _from_json(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
-        return None
+def _items_of(value: Any) -> Sequence[Any]:
+    value = decoded(value)
+    if isinstance(value, Mapping):
+        return [value]
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def _is_message(item: Any) -> bool:
@@ -188,5 +179,10 @@ def _part(part: Any, where: str) -> str:
 
 
 def _extras_of(item: Mapping[str, Any]) -> dict[str, Any]:
-    used = {_first(item, _ROLE_KEYS), _first(item, _TEXT_KEYS), *_CALLS}
+    plain = _first(item, _ROLE_KEYS) is not None
+    used = {
+        _first(item, _ROLE_KEYS if plain else _ASKED),
+        _first(item, _TEXT_KEYS if plain else _REPLIED),
+        *_CALLS,
+    }
     return {key: value for key, value in item.items() if key not in used and value not in (None, "", [], {})}

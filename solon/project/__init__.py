@@ -236,7 +236,8 @@ class Project(Workspace):
         again goes on where it stopped.
 
         Args:
-            format: trl-preference, argilla, panel, ...
+            format: `auto`, which tells it by the first rows; `map`, the layout of `[import] map`; or a name:
+                trl-preference, nectar, argilla, panel, ...
             path: JSON lines, a JSON list, CSV or Parquet.
             judge: ask the panel of the configuration about the rows too; without it no model is asked.
             policy: routing of the rows; `always` makes every answer of the file a decision.

@@ -235,4 +235,4 @@ def test_label_studio_annotations_go_to_their_review() -> None:
         "label-studio",
         {"id": 3, "data": {"prompt": "Why?", "answer_1": "a", "answer_2": "b"}, "annotations": []},
     )
-    assert (foreign.review, foreign.seed["responses"]) == ("", ["a", "b"])
+    assert (foreign.review, texts(foreign)) == ("", {"a", "b"})
