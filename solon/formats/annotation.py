@@ -8,6 +8,7 @@ what a reviewer of Solon sees: the request and the answers in the review's order
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -109,14 +110,14 @@ def read_argilla(row: Row) -> Pieces:
     Raises:
         RowProblem: it is neither, or an answer is none that is known.
     """
-    fields = as_object(row.get("fields"))
-    flat = {} if fields else {name: value for name, value in row.items() if not _is_answer(name, value)}
-    known = {"id", "fields", "metadata", "responses", "vectors", "suggestions"}
-    rest = {name: value for name, value in row.items() if name not in known and name not in flat}
-    facts = {**as_object(row.get("metadata")), **flat}
-    kept = {name: row[name] for name in ("suggestions", "vectors") if row.get(name)}
-    answers = _argilla_answers(row)
-    yield from _imported(fields or flat, facts, answers, row.get("id"), {**kept, **(rest if fields else {})})
+    answers = [name for name in row if _is_answer(name, row[name])]
+    rest = {name: value for name, value in row.items() if name not in (*answers, *_OF_RECORD)}
+    fields, facts = as_object(row.get("fields")), as_object(row.get("metadata"))
+    kept = {name: value for name, value in row.items() if _is_aside(name) and not is_absent(value)}
+    if fields:
+        yield from _imported(fields, facts, _argilla_answers(row), row.get("id"), {**facts, **rest, **kept})
+    else:
+        yield from _imported(rest, {**facts, **rest}, _argilla_answers(row), row.get("id"), {**facts, **kept})
 
 
 def write_label_studio(question: Question) -> dict[str, Any]:
@@ -143,13 +144,17 @@ def read_label_studio(row: Row) -> Pieces:
         for one in map(as_object, as_list(row.get("annotations")))
     ]
     answers += [_Answer("", {}, "draft") for _ in as_list(row.get("drafts"))]
-    kept = {name: row[name] for name in ("predictions", "meta") if row.get(name)}
+    used = ("id", "data", "annotations", "drafts")
+    kept = {name: value for name, value in row.items() if name not in used and not is_absent(value)}
     yield from _imported(data, data, answers, data.get("id", row.get("id")), kept)
 
 
 def gather_short(lines: Lines) -> Lines:
     """Yield tasks as they are, and the rows of Label Studio's short exports (JSON-MIN, CSV) as tasks: all
     annotations of one task together.
+
+    A short row does not tell answers from data: answers are what has the form of one, and what is not the same in
+    every row of a task.
     """
     tasks: dict[Any, tuple[int, dict[str, Any]]] = {}
     for line in lines:
@@ -157,19 +162,22 @@ def gather_short(lines: Lines) -> Lines:
             yield line
             continue
         number, row = line
-        said = {
-            name: decoded(row[name])
-            for name in ("choice", "verdict", "rationale")
-            if not is_absent(row.get(name))
-        }
-        data = {name: value for name, value in row.items() if name not in (*said, *_OF_ANNOTATION)}
-        annotation = {
-            "completed_by": row["annotator"],
-            "result": [{"from_name": name, "value": value} for name, value in said.items()],
-        }
-        task = tasks.setdefault(str(row.get("id", number)), (number, {"data": data, "annotations": []}))
-        task[1]["annotations"].append(annotation)
+        data = {name: decoded(value) for name, value in row.items() if not is_absent(value)}
+        who = data.pop("annotator", "")
+        _, task = tasks.setdefault(str(row.get("id", number)), (number, {"data": {}, "annotations": []}))
+        shared = task["data"] or data
+        said = [name for name in data if _is_said(name, data[name], shared.get(name, data[name]))]
+        result = [{"from_name": name, "value": data[name]} for name in said]
+        task["annotations"].append({"completed_by": who, "result": result})
+        task["data"] = task["data"] or {name: row[name] for name in data if name not in said}
     yield from tasks.values()
+
+
+def _is_said(name: str, value: Any, elsewhere: Any) -> bool:
+    if name in _OF_ANNOTATION:
+        return False
+    chosen = isinstance(value, Mapping) and not {"selected", "choices", "ranker"}.isdisjoint(value)
+    return chosen or name in (*_VERDICTS, _WHY) or value != elsewhere
 
 
 LABEL_STUDIO_PAIR = """<View>
@@ -227,7 +235,8 @@ class _Answer:
     state: str = ""
 
 
-_OF_ANNOTATION = ("annotator", "annotation_id", "lead_time", "created_at", "updated_at")
+_OF_RECORD = ("id", "fields", "metadata", "responses", "suggestions", "vectors")
+_OF_ANNOTATION = ("annotation_id", "lead_time", "created_at", "updated_at")
 _UNCOUNTED = {"discarded": "discarded", "draft": "draft", "pending": "draft"}
 _VERDICTS, _WHY = ("choice", "verdict"), "rationale"
 _ANSWERS = (
@@ -243,24 +252,36 @@ _ANSWERS = (
     ),
 )
 """Fields of the answers: of a pair, then of a single one."""
+_SIDES = {
+    f"{before}{name}_{mark}": ("prefer", place)
+    for place, marks in enumerate(("1a", "2b"))
+    for name in ("answer", "response", "completion")
+    for mark in marks
+    for before in ("", "prefer_")
+}
 _WORDS = {
-    **dict.fromkeys(("prefer answer_1", "answer_1", "response_1", "1", "a", "left"), ("prefer", 0)),
-    **dict.fromkeys(("prefer answer_2", "answer_2", "response_2", "2", "b", "right"), ("prefer", 1)),
+    **_SIDES,
+    "left": ("prefer", 0),
+    "right": ("prefer", 1),
     **{name: (name, None) for name in ("tie", "both_bad")},
     **{name: (name, 0) for name in SINGLE},
 }
+"""What an answer is in, in words that say it wherever they stand."""
+_SHORT = {"1": ("prefer", 0), "2": ("prefer", 1), "a": ("prefer", 0), "b": ("prefer", 1)}
+"""Words that say it only in answer to the question for the verdict: a mark of 1 is no choice."""
 
 
 def _is_answer(name: str, value: Any) -> bool:
-    """Whether a column of a flat record of Argilla holds answers to a question."""
-    if (
-        ".responses" in name
-        or ".suggestion" in name
-        or name.endswith(("-suggestion", "-suggestion-metadata"))
-    ):
+    """Whether a column of a flat record of Argilla holds answers to a question, or is suggested for one."""
+    if ".responses" in name or _is_aside(name):
         return True
-    return (
-        isinstance(value, (list, tuple)) and bool(value) and all("value" in as_object(one) for one in value)
+    people = [as_object(one) for one in as_list(value)]
+    return bool(people) and all("value" in one and ("user_id" in one or "status" in one) for one in people)
+
+
+def _is_aside(name: str) -> bool:
+    return ".suggestion" in name or name.endswith(
+        ("-suggestion", "-suggestion-metadata", "suggestions", "vectors")
     )
 
 
@@ -271,9 +292,8 @@ def _argilla_answers(row: Row) -> list[_Answer]:
 
     def add(user: Any, question: str, value: Any, status: Any) -> None:
         people.setdefault(str(user or ""), {})[question] = value
-        states[str(user or "")] = _UNCOUNTED.get(
-            str(status), "" if value is not None or question == _WHY else "discarded"
-        )
+        if str(status) in _UNCOUNTED:
+            states[str(user or "")] = _UNCOUNTED[str(status)]
 
     responses = row.get("responses")
     for one in map(as_object, as_list(responses)):  # of the server
@@ -283,14 +303,17 @@ def _argilla_answers(row: Row) -> list[_Answer]:
     for name, values in columns.items():
         question, _, part = name.partition(".responses")
         users, statuses = (as_list(row.get(f"{question}.responses.{of}")) for of in ("users", "status"))
-        for place, one in enumerate(as_list(values) if not part and ".suggestion" not in name else ()):
+        for place, one in enumerate(() if part or _is_aside(name) else as_list(values)):
             answer = as_object(one)
             if "value" in answer and "rank" not in answer:
                 add(answer.get("user_id"), question, answer["value"], answer.get("status"))
             else:
                 by, status = (column[place] if place < len(column) else "" for column in (users, statuses))
                 add(by, question, one, status)
-    return [_Answer(by, questions, states[by]) for by, questions in people.items()]
+    for by, questions in people.items():
+        if all(value is None for value in questions.values()):
+            states.setdefault(by, "discarded")
+    return [_Answer(by, questions, states.get(by, "")) for by, questions in people.items()]
 
 
 def _regions(results: Sequence[Any]) -> dict[str, Any]:
@@ -332,9 +355,12 @@ def _said(answer: _Answer) -> tuple[Said | None, dict[str, Any]]:
     Raises:
         RowProblem: the verdict is in no words that are known, or several questions may be the verdict.
     """
-    words = {name: str(_word_of(value)).strip().lower() for name, value in answer.questions.items()}
+    words = {
+        name: re.sub(r"[\s-]+", "_", str(_word_of(value)).strip().lower())
+        for name, value in answer.questions.items()
+    }
     named = [name for name in _VERDICTS if name in words and not is_absent(answer.questions[name])]
-    meant = named or [name for name, word in words.items() if word in _WORDS]
+    meant = named or [name for name, word in words.items() if word in _WORDS and name != _WHY]
     further = {name: value for name, value in answer.questions.items() if name not in (*meant, _WHY)}
     if not meant:
         return None, further
@@ -343,10 +369,11 @@ def _said(answer: _Answer) -> tuple[Said | None, dict[str, Any]]:
             f"the questions {' and '.join(meant)} may both be the verdict; name it {_VERDICTS[0]!r}"
         )
     name = next((one for one in meant if words[one] in ("tie", "both_bad")), meant[0])
-    if words[name] not in _WORDS:
+    known = _WORDS | _SHORT if named else _WORDS
+    if words[name] not in known:
         given = _word_of(answer.questions[name])
         raise RowProblem(f"the answer {given!r:.40} is none of {', '.join((*PAIR, *SINGLE))}")
-    choice, place = _WORDS[words[name]]
+    choice, place = known[words[name]]
     why = decoded(answer.questions.get(_WHY))
     why = as_object(why).get("text", why)
     text = " ".join(map(str, why)) if isinstance(why, (list, tuple)) else why if isinstance(why, str) else ""
@@ -397,7 +424,9 @@ FORMATS = {
         "argilla",
         "records of Argilla",
         read_argilla,
-        lambda row: ("fields" in row and "responses" in row) or any(".responses" in name for name in row),
+        lambda row: (
+            ("fields" in row and "responses" in row) or any(_is_answer(*cell) for cell in row.items())
+        ),
         whole=True,
     ),
     "label-studio": ImportFormat(

@@ -21,10 +21,10 @@ from solon.formats.turns import Turn, find_turns, list_extras, read_transcript, 
 SYSTEM = ("system", "system_prompt", "system_message", "system_instruction")
 HISTORY = ("history", "chat_history", "conversation_history", "dialogue_history", "dialog_history")
 ASKED = (
-    "prompt", "messages", "conversations", "conversation", "instruction", "question", "query", "problem", "task",
-    "user_prompt", "context", "passage", "document", "input",
+    "prompt", "messages", "conversations", "conversation", "instruction", "question", "query", "problem",
+    "user_prompt", "task", "context", "passage", "document", "input",
 )  # fmt: skip
-"""Columns of a request, in the order in which their texts are put together."""
+"""Columns of a request, in the order in which their texts are put together; `task` beside others is a name."""
 REFERENCE = (
     "reference",
     "reference_answer",
@@ -39,8 +39,8 @@ _WHOLE = 16
 
 
 def read_mapped(maps: Sequence[ImportMap], row: Row) -> Pieces:
-    """Yield what a row becomes under the first map that it fits, or whose answers it has: a single answer, or a pair for the best
-    answer and each of the others.
+    """Yield what a row becomes under the first map that it fits, or whose answers it has: a single answer, or a pair
+    for the best answer and each of the others.
 
     Raises:
         RowProblem: a part is missing, of another kind, or contradicts another.
@@ -222,6 +222,8 @@ class _Reading:
         for path in self.map.prompt or [name for name in ASKED if name not in self._taken]:
             value = at(self.row, path)
             spoken = None if is_absent(value) else self._spoken(path, value)
+            if path == "task" and not self.map.prompt and (texts or turns):
+                continue
             if isinstance(spoken, str):
                 texts.append(spoken)
             elif spoken is None or turns:

@@ -42,7 +42,6 @@ _COMPLETIONS = {
     "answers": "completions[*].response",
     "models": "completions[*].model",
 }
-_BINARIZED = {"chosen": "chosen", "rejected": "rejected"}
 _RATED = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 CHOSEN = _pairs(
     ("chosen", "rejected"),
@@ -72,9 +71,11 @@ SETS = (
         "ultrafeedback-binarized",
         "chosen and rejected with scores",
         tuple(
-            ImportMap(**_BINARIZED, scores=scores, models=models)
+            ImportMap(chosen=chosen, rejected=rejected, scores=scores, models=models)
+            for chosen, rejected in (("chosen", "rejected"), ("chosen_response", "rejected_response"))
             for scores, models in (
                 (("score_chosen", "score_rejected"), ()),
+                (("chosen_avg_rating", "rejected_avg_rating"), ("chosen_model", "rejected_model")),
                 (("chosen-rating", "rejected-rating"), ("chosen-model", "rejected-model")),
                 (("chosen_rating", "rejected_rating"), ("chosen_model", "rejected_model")),
                 (("rating_chosen", "rating_rejected"), ("chosen_model", "rejected_model")),
@@ -88,17 +89,26 @@ SETS = (
         (
             ImportMap(prompt="context", answers=("response1", "response2"), strength="overall_preference"),
             ImportMap(prompt="prompt", answers=("response_1", "response_2"), strength="preference_strength"),
-            ImportMap(prompt="prompt", answers="response", scores=_RATED, accept_from=3),
-            ImportMap(prompt="prompt", answers="response", scores=_RATED[:2], accept_from=3),
-            ImportMap(prompt="prompt", answers="response", scores=_RATED[:1], accept_from=3),
+            ImportMap(prompt="context", chosen="good_edited_response", rejected="bad_edited_response"),
+            *(
+                ImportMap(prompt="prompt", answers="response", scores=_RATED[:number], accept_from=3)
+                for number in (5, 2, 1)
+            ),
         ),
     ),
     Preset(
         "pku-saferlhf",
         "two answers and the number of the better one",
         (
-            ImportMap(prompt="prompt", answers=("response_0", "response_1"), index="better_response_id"),
-            ImportMap(prompt="prompt", answers=("response_0", "response_1"), index="safer_response_id"),
+            *(
+                ImportMap(
+                    prompt="prompt",
+                    answers=("response_0", "response_1"),
+                    models=("response_0_source", "response_1_source"),
+                    index=index,
+                )
+                for index in ("better_response_id", "safer_response_id")
+            ),
         ),
     ),
     Preset(

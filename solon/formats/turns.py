@@ -67,32 +67,46 @@ def read_transcript(text: str) -> list[Turn] | None:
     """Return the turns of a transcript as text ("Human: ... Assistant: ..."); None where the text is none.
 
     A transcript begins with a label of the user or the system, and has one of the assistant. Where its labels
-    follow an empty line, only such labels count: one within a turn is a part of it. A last label without a
-    text, which asks for the answer, is no turn.
+    follow an empty line, only such labels count: one within a turn is a part of it. The tokens of a chat template
+    are labels, too. A last label without a text, which asks for the answer, is no turn.
     """
-    first = _LABEL.match(text)
-    if first is None or SPOKEN_BY[first["who"].lower()] not in ("user", "system"):
+    if "<extra_id_1>" in text and not text.lstrip().startswith("<extra_id_"):
+        text = f"<extra_id_1>User\n{text}"  # as HelpSteer 2 writes longer prompts
+    marks = _marks_of(text)
+    if not marks or marks[0].start() or SPOKEN_BY[marks[0]["who"].lower()] not in ("user", "system"):
         return None
-    marks = [mark for mark in _LABEL.finditer(text) if mark["form"] == first["form"]]
-    apart = [mark for mark in marks if mark.start() == 0 or mark["gap"].count("\n") > 1]
-    if len(apart) > 1:
-        marks = apart
     ends = [*(mark.start() for mark in marks[1:]), len(text)]
     turns = [
-        {"role": SPOKEN_BY[mark["who"].lower()], "content": text[mark.end() : end].strip()}
+        {"role": SPOKEN_BY[mark["who"].lower()], "content": _ENDS.sub("", text[mark.end() : end]).strip()}
         for mark, end in zip(marks, ends, strict=True)
     ]
-    roles = {turn["role"] for turn in turns}
-    if not {"user", "assistant"} <= roles:
+    if not {"user", "assistant"} <= {turn["role"] for turn in turns}:
         return None
     return turns if turns[-1]["content"] or turns[-1]["role"] != "assistant" else turns[:-1]
 
 
+def _marks_of(text: str) -> list[re.Match[str]]:
+    tokens = list(_TOKEN.finditer(text)) if "<" in text else []
+    if tokens:
+        return tokens
+    first = _LABEL.match(text)
+    marks = [mark for mark in _LABEL.finditer(text) if first and mark["form"] == first["form"]]
+    apart = [mark for mark in marks if mark.start() == 0 or mark["gap"].count("\n") > 1]
+    return apart if len(apart) > 1 else marks
+
+
+_SPEAKERS = "Human|User|System|Assistant|AI|Bot|GPT|ChatGPT|Prompter"
 _LABEL = re.compile(
-    r"(?P<gap>^\s*|\n[^\S\n]*(?:\n[^\S\n]*)*)(?P<form>#{1,4} ?|\*\*)?"
-    r"(?P<who>Human|User|System|Assistant|AI|Bot|GPT|ChatGPT|Prompter)(?:\*\*:|:\*\*|:)",
+    rf"(?P<gap>^\s*|\n[^\S\n]*(?:\n[^\S\n]*)*)(?P<form>#{{1,4}} ?|\*\*)?(?P<who>{_SPEAKERS})(?:\*\*:|:\*\*|:)",
     re.IGNORECASE,
 )
+_TOKEN = re.compile(
+    r"\s*(?:<s>|<bos>|<\|begin_of_text\|>)?\s*"
+    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<extra_id_[01]>|<\|(?=\w+\|>))"
+    rf"(?P<who>{_SPEAKERS}|model)(?:<\|end_header_id\|>|\|>)?[^\S\n]*(?:\n|$)",
+    re.IGNORECASE,
+)
+_ENDS = re.compile(r"(?:\s*(?:</s>|<eos>|<\|(?:im_end|eot_id|end|endoftext)\|>|<end_of_turn>))+\s*$")
 
 
 def text_of(content: Any, where: str = "content") -> str:

@@ -31,6 +31,7 @@ from solon.store.runs.row_keys import WIDTH, conversation_of
 from solon.store.tables import calls, candidates, critiques, decisions, items, records, seeds, texts
 
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
+PINNED = ("constitution", "rubric", "prompts", "consensus")
 CHUNK = 500
 OTHER_RUN = "other_run"
 """Why a record is left out in whose place another run's stands."""
@@ -179,7 +180,10 @@ def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
             yield from _rows(store, connection, chunk, which.as_of)
             if which.rejected:
-                yield from _rejected_rows(store, connection, which, window)
+                query_of = _rejected(which).where(window)
+                ends = query_of.order_by(items.c.position, items.c.id, decisions.c.decided_at)
+                last = {row["id"]: {**_NO_RECORD, **row} for row in connection.execute(ends).mappings()}
+                yield from _rows(store, connection, list(last.values()))
 
 
 def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[bool]]:
@@ -308,7 +312,7 @@ def _rows(
             outcome=_outcome(row, row["id"] in contested, as_of),
             route=row["route"],
             provisional=bool(row["provisional"]),
-            flags=tuple(flagged.get(row["chosen_id"], ())),
+            flags=() if row["kind"] == "reject" else tuple(flagged.get(row["chosen_id"], ())),
             flagged_candidates=tuple(sorted(flagged)),
             faults={
                 side: found_faults[row[f"{side}_id"]]
@@ -321,10 +325,7 @@ def _rows(
                 "attempt": row["attempt"],
                 "chosen": row["chosen_id"],
                 "rejected": row["rejected_id"],
-                "constitution": row["constitution_id"],
-                "rubric": row["rubric_id"],
-                "prompts": row["prompts_id"],
-                "consensus": row["consensus_id"],
+                **{name: row[f"{name}_id"] for name in PINNED},
                 "tier": row["tier"],
                 "decision": row["decision_id"],
                 "decided_by": keyed_hash(store.key, "actor", actor) if actor else None,
@@ -334,68 +335,40 @@ def _rows(
         )
 
 
+_NO_RECORD = {
+    **dict.fromkeys(("rejected_id", "label", "margin", "confidence", "soft_label", "tier", "stale_at")),
+    "kind": "reject",
+    "provisional": False,
+}
+"""What a record would say of an answer that was rejected."""
+
+
 def _rejected(which: Which) -> Select[Any]:
     """The query of single answers that a person rejected, and that no other run's record stands in place of."""
     stands = and_(records.c.item_id == items.c.id, *which.of_records())
-    answer, seed_text = texts.alias("answer"), texts.alias("seed_text")
+    answer = texts.alias("answer")
+    pins = ("run_id", "attempt", "recipe", "route", *(f"{name}_id" for name in PINNED))
     return (
         select(
-            items, decisions.c.id.label("decision_id"), decisions.c.actor, decisions.c.flags, seeds.c.external_id,
-            *(seeds.c[name] for name in PROVENANCE), seed_text.c.body, answer.c.body.label("answer"),
-            candidates.c.id.label("candidate_id"), candidates.c.prompt_text_id,
+            items.c.id,
+            items.c.id.label("item_id"),
+            *(items.c[name] for name in pins),
+            decisions.c.id.label("decision_id"),
+            decisions.c.candidate_id.label("chosen_id"),
+            seeds.c.external_id,
+            *(seeds.c[name] for name in PROVENANCE),
+            texts.c.body,
         )
         .select_from(items.outerjoin(records, stands))
         .join(seeds, seeds.c.id == items.c.seed_id)
-        .join(seed_text, seed_text.c.id == seeds.c.text_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
         .join(decisions, decisions.c.item_id == items.c.id)
         .join(candidates, candidates.c.id == decisions.c.candidate_id)
         .join(answer, answer.c.id == candidates.c.text_id)
         .where(items.c.state == "rejected", items.c.route == "decided", decisions.c.choice == "reject")
         .where(decisions.c.undone_at.is_(None), decisions.c.overruled_by.is_(None), records.c.id.is_(None))
-        .where(seed_text.c.body.is_not(None), answer.c.body.is_not(None), *which.of_items(), which.comes_first())
-    )  # fmt: skip
-
-
-def _rejected_rows(
-    store: Store, connection: Connection, which: Which, window: ColumnElement[bool]
-) -> Iterator[ExportRow]:
-    query = _rejected(which).where(window).order_by(items.c.position, items.c.id, decisions.c.decided_at)
-    found = {row["id"]: dict(row) for row in connection.execute(query).mappings()}
-    call_ids = _calls(connection, list(found))
-    own = _answers(
-        connection, [{"chosen_id": row["candidate_id"], "rejected_id": None} for row in found.values()]
+        .where(texts.c.body.is_not(None), answer.c.body.is_not(None), *which.of_items(), which.comes_first())
     )
-    for row in found.values():
-        content = json.loads(row["body"])
-        text, own_prompt = own[row["candidate_id"]]
-        messages = [{"role": "user", "content": own_prompt}] if own_prompt else conversation_of(content)
-        yield ExportRow(
-            id=row["id"],
-            recipe=row["recipe"],
-            seed_id=row["external_id"],
-            **{name: row[name] for name in PROVENANCE if name != "group"},
-            group=row["group"] or "",
-            prompt=messages[-1]["content"],
-            messages=messages,
-            response=text,
-            label="reject",
-            outcome="rejected",
-            route="decided",
-            flagged_candidates=tuple(sorted(row["flags"] or {})),
-            reference=content.get("reference"),
-            given=_given(content, {"chosen": (text, None)}),
-            lineage={
-                "run": row["run_id"],
-                "item": row["id"],
-                "attempt": row["attempt"],
-                "chosen": row["candidate_id"],
-                **{name: row[f"{name}_id"] for name in ("constitution", "rubric", "prompts", "consensus")},
-                "decision": row["decision_id"],
-                "decided_by": keyed_hash(store.key, "actor", row["actor"]),
-                **call_ids.get(row["id"], {}),
-            },
-            metadata=content.get("metadata") or {},
-        )
 
 
 def _given(
@@ -417,6 +390,8 @@ def _given(
 def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
     """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then. A label
     says what a text is, not that it is good: formats that are trained on leave it out by that name."""
+    if row["kind"] == "reject":
+        return "rejected"
     if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
         return "stale"
     if contested or row["kind"] == "tie":
