@@ -336,7 +336,8 @@ Paths = Annotated[
 
 
 class ImportMap(Section):
-    """Where the parts of a row stand in a file that `solon import map` reads, as paths: `completions[*].response`."""
+    """Where the parts of a row stand in a file that `solon import map` reads, as paths: `completions[*].response`. A
+    path alone needs no list."""
 
     prompt: Paths = Field((), description="the request, in parts; none: the columns with usual names")
     system: Path | None = Field(None, description="the system prompt; none: the column with a usual name")
@@ -384,7 +385,7 @@ class ImportConfig(Section):
 
     map: ImportMap | None = Field(
         None,
-        description="layout that `solon import map` reads: paths to prompt, answers, scores, ..., see docs/formats.md",
+        description="layout that `solon import map` reads",
     )
 
 

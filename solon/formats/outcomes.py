@@ -104,7 +104,7 @@ def _named(one: ImportMap, value: Any, models: Sequence[Any], number: int) -> in
     if said in one.values:
         return {"first": 0, "second": 1}.get(one.values[said], one.values[said])
     if (which := number_of(value)) is not None:  # of a column with this number
-        named = [place for place, side in enumerate(one.sides) if side.rstrip("[*]").endswith(f"{which:g}")]
+        named = [place for place, name in enumerate(one.sides) if name.rstrip("[*]").endswith(f"{which:g}")]
         if len(named) == 1 and number == len(one.sides):
             return named[0]
         raise RowProblem(f"{path} is {value!r:.40}; {hint}, or `index` and `index_from`")
@@ -114,13 +114,13 @@ def _named(one: ImportMap, value: Any, models: Sequence[Any], number: int) -> in
     words = re.sub(r"[\W_]+", " ", said.lower()).strip()
     if words in TIES or words in BOTH_BAD:
         return "tie" if words in TIES else "both_bad"
-    named = _SIDE.fullmatch(words)
-    if named is None:
+    side = _SIDE.fullmatch(words)
+    if side is None:
         raise RowProblem(f"{path} is {value!r:.40}, which names no answer; {hint}")
-    which = named["which"]
-    place = {"left": 0, "first": 0, "right": 1, "second": 1}.get(which)
+    mark = side["which"]
+    place = {"left": 0, "first": 0, "right": 1, "second": 1}.get(mark)
     if place is None:
-        place = int(which) - 1 if which.isdigit() else ord(which) - ord("a")
+        place = int(mark) - 1 if mark.isdigit() else ord(mark) - ord("a")
     return _place(one, path, place + one.index_from, number)
 
 
