@@ -6,13 +6,13 @@ import json
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from solon.config import Config
-from solon.config.sections import JudgeConfig, ModelConfig, Prices
+from solon.config.sections import JudgeConfig, ModelConfig
 
 _HEAD = """\
 # Configuration
@@ -61,12 +61,14 @@ class Table:
         about: what the table is for.
         keys: its keys, in the order of their declaration.
         repeated: whether it is an array of tables.
+        optional: whether it may be missing as a whole, as it is by default.
     """
 
     name: str
     about: str
     keys: tuple[Key, ...]
     repeated: bool = False
+    optional: bool = False
 
 
 def tables() -> Iterator[Table]:
@@ -83,34 +85,38 @@ def tables() -> Iterator[Table]:
         if name in _OF_TABLES:
             yield from _repeated(name, defaults)
         elif (section := _section(field)) is not None:
-            yield _table(name, section, getattr(defaults, name))
+            yield from _table(field.alias or name, section, getattr(defaults, name))
 
 
 def _repeated(name: str, defaults: Config) -> Iterator[Table]:
     shown, section = _OF_TABLES[name]
-    if name == "models":
-        yield _table(shown, section, defaults.models["default"])
-        price = Table(
-            f"{shown}.price",
-            _about(Prices),
-            tuple(
-                _key(key, field, field.default if not field.is_required() else None)
-                for key, field in Prices.model_fields.items()
-            ),
-        )
-        yield price
-        return
-    for judge in defaults.judges:
-        yield _table(shown, section, judge, repeated=True)
+    for values in [defaults.models["default"]] if name == "models" else defaults.judges:
+        yield from _table(shown, section, values, repeated=name != "models")
 
 
-def _table(name: str, section: type[BaseModel], values: BaseModel, *, repeated: bool = False) -> Table:
+def _table(
+    name: str, section: type[BaseModel], values: BaseModel, *, repeated: bool = False
+) -> Iterator[Table]:
+    """The table of a section, and those within it that may be missing."""
+    inner = {key: _optional_section(field) for key, field in section.model_fields.items()}
     keys = tuple(
         _key(field.alias or key, field, getattr(values, key))
         for key, field in section.model_fields.items()
-        if key != "price"
+        if inner[key] is None
     )
-    return Table(name, _about(section), keys, repeated)
+    yield Table(name, _about(section), keys, repeated)
+    for key, kind in inner.items():
+        if kind is not None:
+            shown = tuple(
+                _key(of, one, None if one.is_required() else one.get_default(call_default_factory=True))
+                for of, one in kind.model_fields.items()
+            )
+            yield Table(f"{name}.{key}", _about(kind), shown, optional=True)
+
+
+def _optional_section(field: FieldInfo) -> type[BaseModel] | None:
+    kinds = (kind for kind in get_args(field.annotation) if isinstance(kind, type))
+    return next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
@@ -174,6 +180,8 @@ def as_markdown() -> str:
         if table.name:
             more = " Further models: `[models.NAME]`." if table.name == "models.default" else ""
             parts.append(f"## `{title}`\n\n{table.about}{more}\n")
+        if not table.keys:
+            continue
         rows = ["| key | default | type | meaning |", "|---|---|---|---|"]
         rows += [
             f"| `{k.name}` | {_cell(k.default)} | {_escape(k.type)} | {_escape(k.about)} |"
@@ -196,22 +204,15 @@ def as_toml() -> str:
     parts = [_TOML_HEAD]
     for table in tables():
         lines = [f"# {line}" for line in textwrap.wrap(table.about, 100)]
-        unset = bool(table.keys) and all(
-            key.default is None for key in table.keys if key.name in ("input", "output")
-        )
-        priced = table.name.endswith(".price")
         if table.name:
             title = f"[[{table.name}]]" if table.repeated else f"[{table.name}]"
-            lines.append(f"# {title}" if priced and unset else title)
+            lines.append(f"# {title}" if table.optional else title)
         for key in table.keys:
             lines += [
                 f"# {line}"
                 for line in textwrap.wrap(f"{key.about} ({key.type})" if key.about else f"({key.type})", 100)
             ]
-            shown = "0.0" if key.default is None and priced else key.default
-            off = key.default is None or priced
-            lines.append(
-                f"# {key.name} = {shown if shown is not None else '...'}" if off else f"{key.name} = {shown}"
-            )
+            off = "# " if key.default is None or table.optional else ""
+            lines.append(f"{off}{key.name} = {'...' if key.default is None else key.default}")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)

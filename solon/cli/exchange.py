@@ -27,7 +27,12 @@ def register(app: typer.Typer) -> None:
 
 
 def import_command(
-    format: Annotated[str, typer.Argument(metavar="FORMAT", help="trl-preference, argilla, panel, ...")],
+    format: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT", help="auto, map (of [import] map), trl-preference, nectar, argilla, ..."
+        ),
+    ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, a JSON list, CSV or Parquet.")],
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -48,9 +53,10 @@ def import_command(
 ) -> None:
     """Bring an existing set into the store: rows as seeds with answers, labels as decisions, verdicts as a panel.
 
-    Answers of Argilla or Label Studio to reviews that `solon review export` wrote become decisions on them.
+    `auto` tells the layout by the first rows, and says which it is. Answers of Argilla or Label Studio to reviews that
+    `solon review export` wrote become decisions on them.
 
-    Example: solon import trl-preference pairs.jsonl --store sqlite:///solon.db
+    Example: solon import auto pairs.jsonl --store sqlite:///solon.db
     """
     with open_project(store, config, create=True) as project:
         expert = _vouching(project.store) if as_expert else None
@@ -58,7 +64,8 @@ def import_command(
     if json:
         print_json(found.model_dump(mode="json"))
         return
-    typer.echo(clean(f"{file}: {found.rows} rows, {found.seeds} seeds, {found.decisions} decisions"))
+    read = f" read as {found.format}" if found.format != format else ""
+    typer.echo(clean(f"{file}{read}: {found.rows} rows, {found.seeds} seeds, {found.decisions} decisions"))
     for reason, count in found.unused.items():
         typer.echo(f"  not a decision: {count} {reason}")
     if found.bad_rows:

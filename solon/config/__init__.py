@@ -24,6 +24,7 @@ from solon.config.sections import (
     BUILTIN,
     CriticConfig,
     GeneratorConfig,
+    ImportConfig,
     InstructionConfig,
     JudgeConfig,
     LabelConfig,
@@ -46,7 +47,7 @@ from solon.errors import ConfigError
 DEFAULT_FILE = "solon.toml"
 DEFAULT_STORE = "sqlite:///solon.db"
 BUILTIN_NOTE = "built-in model SmolLM2-135M: writes poor text"
-NOT_SHAPING = ("store", "limits", "reviewers", "tracing", "privacy", "plan", "prompts_dir")
+NOT_SHAPING = ("store", "import", "limits", "reviewers", "tracing", "privacy", "plan", "prompts_dir")
 """Keys that do not change what a run makes of a seed: where they are changed, the same run goes on."""
 
 
@@ -74,6 +75,7 @@ class Config(Section):
         label: the `label` recipe.
         law: the constitution and rubric to begin with, and who may change them.
         seeds: how seed files are read.
+        import_: how sets of others are read (`import` in the file).
         limits: the cost, tokens and calls at which a run stops.
         run: how many items are worked on at once, and the root of all randomness.
         privacy: what the seeds are, and where texts may go.
@@ -100,6 +102,7 @@ class Config(Section):
     label: LabelConfig = LabelConfig()
     law: LawConfig = LawConfig()
     seeds: SeedsConfig = SeedsConfig()
+    import_: ImportConfig = Field(ImportConfig(), alias="import")
     limits: LimitsConfig = LimitsConfig()
     run: RunConfig = RunConfig()
     privacy: PrivacyConfig = PrivacyConfig()
@@ -234,6 +237,10 @@ class Config(Section):
         return hashlib.sha256(payload.encode()).hexdigest()[:16]
 
 
+ROOTS = frozenset(field.alias or name for name, field in Config.model_fields.items())
+"""Names of the tables and keys at the top of the file."""
+
+
 def _without_default_tier(judge: dict[str, Any]) -> dict[str, Any]:
     """Leaves tier 0 out of a seat: a panel without tiers keeps its hash, and its certificates, from before them."""
     return {key: value for key, value in judge.items() if key != "tier" or value}
@@ -261,7 +268,7 @@ def load_config(
     if path is not None and (file.is_dir() or not file.exists()):
         what = "the configuration is a folder:" if file.is_dir() else "there is no configuration file"
         raise ConfigError(f"{what} {file}", next_step="check the path given with --config")
-    data = read_layers(file, profile, roots=set(Config.model_fields), overrides=overrides or {})
+    data = read_layers(file, profile, roots=ROOTS, overrides=overrides or {})
     return parse_config(data, source=str(file) if file.is_file() else "the configuration", given=given)
 
 

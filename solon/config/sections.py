@@ -7,7 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -308,6 +316,77 @@ class SeedsConfig(Section):
     map: dict[str, str] = Field(default_factory=dict, description="our column = column in the file")
     max_chars: int = Field(200_000, ge=100, description="longer rows are refused, never cut")
     split: str | None = Field(None, description="of a folder of Hugging Face datasets that has several")
+
+
+def _is_path(path: str) -> str:
+    if not re.fullmatch(r"[^.\[\]]+(\.[^.\[\]]+|\[(\*|-?\d+)\])*", path) or path.count("[*]") > 1:
+        raise ValueError(
+            f"{path!r} is no path; write e.g. answer, data.answer, turns[-1] or completions[*].response"
+        )
+    return path
+
+
+Path = Annotated[str, AfterValidator(_is_path)]
+"""Where a value stands in a row: keys with dots between them, `[0]` or `[-1]` of a list, `[*]` each of a list."""
+
+Paths = Annotated[
+    tuple[Path, ...], BeforeValidator(lambda paths: (paths,) if isinstance(paths, str) else paths)
+]
+"""One path or several."""
+
+
+class ImportMap(Section):
+    """Where the parts of a row stand in a file that `solon import map` reads, as paths: `completions[*].response`. A
+    path alone needs no list."""
+
+    prompt: Paths = Field((), description="the request, in parts; none: the columns with usual names")
+    system: Path | None = Field(None, description="the system prompt; none: the column with a usual name")
+    history: Path | None = Field(None, description="earlier turns; none: the column with a usual name")
+    reference: Path | None = Field(None, description="a good answer; none: the column with a usual name")
+    answers: Paths = Field((), description="the answers: one path with `[*]`, or a path for each")
+    chosen: Path | None = Field(None, description="in place of `answers`: the better one of two")
+    rejected: Path | None = Field(None, description="the worse one of two")
+    models: Paths = Field((), description="who wrote each answer, as `answers` are written")
+    scores: Paths = Field((), description="score of each answer, as `answers` are written; higher is better")
+    ranks: Paths = Field((), description="rank of each answer, as `answers` are written; lower is better")
+    winner: Paths = Field(
+        (), description="names the better answer; or a flag for each answer, then one for a tie"
+    )
+    index: Path | None = Field(None, description="number of the better answer")
+    index_from: Literal[0, 1] = Field(0, description="number of the first answer")
+    strength: Path | None = Field(None, description="below 0: the first is better, above 0: the second")
+    label: Path | None = Field(
+        None, description="whether the one answer is good: true or false, 1 or 0, yes or no"
+    )
+    accept_from: float | None = Field(None, description="score from which the one answer is accepted")
+    values: dict[str, Literal["first", "second", "tie", "both_bad"]] = Field(
+        default_factory=dict, description="what `winner` says = what it means, where that is not plain"
+    )
+    tree: Path | None = Field(
+        None,
+        description="in place of all else: the root of a tree of messages with text, role, replies and rank",
+    )
+
+    @model_validator(mode="after")
+    def _has_answers(self) -> ImportMap:
+        ways = [bool(self.answers), bool(self.chosen or self.rejected), bool(self.tree)]
+        if sum(ways) != 1 or bool(self.chosen) != bool(self.rejected):
+            raise ValueError("map needs `answers`, or `chosen` and `rejected`, or `tree`")
+        return self
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The paths of the answers, the better one first where `chosen` and `rejected` are named."""
+        return (self.chosen, self.rejected) if self.chosen and self.rejected else self.answers
+
+
+class ImportConfig(Section):
+    """How sets of others are read by `solon import`."""
+
+    map: ImportMap | None = Field(
+        None,
+        description="layout that `solon import map` reads",
+    )
 
 
 class LimitsConfig(Section):

@@ -11,8 +11,9 @@ import difflib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,9 @@ from solon.eval.replay import recorded
 from solon.eval.replay.graph import recorded_verdicts
 from solon.formats import annotation, imports
 from solon.formats.cells import decode_cells
-from solon.formats.imports import Imported, ImportFormat, Said
-from solon.formats.seed_files import READERS, BadRow, excerpt_of
-from solon.formats.seed_rows import RowProblem, parse_row
+from solon.formats.imported import Imported, ImportFormat, Lines, Said, Skipped
+from solon.formats.seed_files import BadRow, excerpt_of, find_reader
+from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, parse_row
 from solon.formats.seeds import write_bad_rows
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing.answering import answer_review
@@ -35,15 +36,19 @@ from solon.store.runs.items import load_items
 from solon.workspace.seeds import without_values
 
 if TYPE_CHECKING:
+    from solon.config import Config
     from solon.store.reviewing.experts import ExpertRow
     from solon.workspace.workspace import Workspace
 
 CHANNEL = "import"
-PANEL = "panel"
+PANEL, AUTO, MAP = "panel", "auto", "map"
 RECIPES = {"pair": "preference", "single": "instruction"}
-TABLES = (".csv", ".parquet")
-MOST_BYTES = 512 * 1024 * 1024
-"""Of a file that is one JSON list: it is in memory as a whole."""
+OURS = {name: f"seed/{name}" for name in COLUMNS}
+"""Names of a seed's columns in an import: a file's own column of the same name may be anything, and is metadata."""
+SAMPLE = 50
+"""Rows by which `auto` tells what a file holds."""
+LONGEST = 2_000_000
+"""Characters of one row."""
 
 
 class Imports(BaseModel):
@@ -84,15 +89,17 @@ class Imports(BaseModel):
 class _Read:
     """Rows of a file, told apart."""
 
+    format: str = ""
     seeds: list[Imported] = field(default_factory=list)
     answers: list[Imported] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
     rows: int = 0
 
 
 def format_names() -> list[str]:
     """Return the names of the formats that `import_file` reads."""
-    return sorted([*imports.FORMATS, *annotation.FORMATS, PANEL])
+    return sorted([*imports.FORMATS, *annotation.FORMATS, PANEL, AUTO, MAP])
 
 
 def import_file(
@@ -109,6 +116,7 @@ def import_file(
     stopped.
 
     Args:
+        format: one of `format_names`; `auto` tells it by the first rows, `map` is the layout of `[import] map`.
         judge: ask the panel of the configuration about the rows too; without it no model is asked, and only
             verdicts that the file brings weigh.
         policy: of routing; `always` opens a review of every row, so that every answer of the file is a
@@ -119,12 +127,12 @@ def import_file(
         limit: take the first so many rows.
 
     Raises:
-        UsageError: no such format.
+        UsageError: no such format, or `auto` knows none that the rows fit.
         TokenWanted: nobody vouches for the answers, and the policy measures.
         SeedError: the file cannot be read, or no row can be used.
     """
     file = Path(path)
-    read = _read(format, file, limit, project.config.seeds.max_chars)
+    read = _read(format, file, limit, project.config)
     kinds = {one.kind for one in read.seeds}
     if len(kinds) > 1:
         raise SeedError(
@@ -133,8 +141,10 @@ def import_file(
         )
     if not read.seeds and not read.answers:
         first = f"; line {read.bad[0].line}: {read.bad[0].reason}" if read.bad else ""
-        raise SeedError(f"{file}: no row can be imported as {format}{first}", next_step="see docs/formats.md")
-    unused: Counter[str] = Counter()
+        raise SeedError(
+            f"{file}: no row can be imported as {read.format}{first}", next_step="see docs/formats.md"
+        )
+    unused = read.skipped
     run_id = recipe = None
     decisions = _answer_reviews(project, read.answers, expert, unused)
     accepted = waiting = 0
@@ -148,7 +158,7 @@ def import_file(
     if read.bad:
         write_bad_rows(bad_file, without_values(project.config, read.bad))
     return Imports(
-        format=format,
+        format=read.format,
         run_id=run_id,
         recipe=recipe,
         rows=read.rows,
@@ -177,7 +187,7 @@ def _run(
     config = project.config
     changed: dict[str, Any] = {
         "routing": config.routing.model_copy(update={"policy": policy}),
-        "seeds": config.seeds.model_copy(update={"map": {}}),  # the rows have our names already
+        "seeds": config.seeds.model_copy(update={"map": OURS}),
     }
     if not judge:
         changed["resolver"] = config.resolver.model_copy(update={"enabled": False})
@@ -185,7 +195,8 @@ def _run(
     if expert is None and project.config.routing.measures and any(one.said for one in read.seeds):
         raise token_wanted()  # before there is a run
     rows = [_seed_row(one, judge=judge) for one in read.seeds]
-    run_id = project.run(recipe, rows).run_id
+    coded = [_coded(row, one.metadata) for row, one in zip(rows, read.seeds, strict=True)]
+    run_id = project.run(recipe, coded).run_id
     answers_to = {row["id"]: one.said for row, one in zip(rows, read.seeds, strict=True)}
     texts = {row["id"]: _texts(row) for row in rows}
     answered: set[str] = set()
@@ -294,25 +305,31 @@ def _seed_row(one: Imported, *, judge: bool) -> dict[str, Any]:
     asked = json.dumps([row.get("messages") or row.get("prompt"), row.get("input") or ""], ensure_ascii=True)
     row.setdefault("group", hashlib.sha256(asked.encode()).hexdigest()[:16])
     if not row.get("id"):
-        content = json.dumps([asked, row["responses"]], ensure_ascii=True, default=str)
-        row["id"] = hashlib.sha256(content.encode()).hexdigest()[:16]
+        row["id"] = _hash([asked, [one if isinstance(one, str) else one["text"] for one in row["responses"]]])
     row["id"] = str(row["id"])
     return row
 
 
-def _read(format: str, file: Path, limit: int | None, max_chars: int) -> _Read:
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, ensure_ascii=True, default=str).encode()).hexdigest()[:16]
+
+
+def _coded(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A seed and its metadata as one row of a run."""
+    return {**metadata, **{OURS[name]: value for name, value in row.items()}}
+
+
+def _read(format: str, file: Path, limit: int | None, config: Config) -> _Read:
+    lines = _lines(file) if format != PANEL else iter(())
+    if format == AUTO:
+        sample = list(islice(lines, SAMPLE))
+        format, lines = _recognise(file, sample, config), chain(sample, lines)
+    content = _Read(format)
     if format == PANEL:
-        return _read_panel(file, limit, max_chars)
-    form = imports.FORMATS.get(format) or annotation.FORMATS.get(format)
-    if form is None:
-        near = difflib.get_close_matches(format, format_names(), n=1)
-        guess = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(
-            f"there is no format {format!r} to import", next_step=f"{guess}known: {', '.join(format_names())}"
-        )
-    content = _Read()
+        return _read_panel(content, file, limit, config.seeds.max_chars)
+    form = _find_format(format, config)
     seen: set[str] = set()
-    for raw in _raw_rows(form, file):
+    for raw in form.gather(lines):
         if limit is not None and content.rows >= limit:
             break
         content.rows += 1
@@ -321,10 +338,54 @@ def _read(format: str, file: Path, limit: int | None, max_chars: int) -> _Read:
             continue
         line, row = raw
         try:
-            _take(content, form.read(row), seen, line, max_chars)
+            for one in form.read(row):
+                if isinstance(one, Skipped):
+                    content.skipped[one.reason] += 1
+                else:
+                    _take(content, one, seen, line, config.seeds.max_chars)
         except RowProblem as problem:
             content.bad.append(BadRow(line, str(problem), excerpt_of(json.dumps(row, default=str)[:400])))
     return content
+
+
+def _find_format(name: str, config: Config) -> ImportFormat:
+    if name == MAP and config.import_.map is None:
+        raise UsageError(
+            "there is no layout to read the file by",
+            next_step='write it into solon.toml, e.g. [import] and below it map = { prompt = "question", '
+            'answers = "completions[*].text", scores = "completions[*].score" }',
+        )
+    known = _formats(config)
+    if name not in known:
+        near = difflib.get_close_matches(name, format_names(), n=1)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"there is no format {name!r} to import", next_step=f"{guess}known: {', '.join(format_names())}"
+        )
+    return known[name]
+
+
+def _formats(config: Config) -> dict[str, ImportFormat]:
+    """Every format by its name, in the order in which `auto` tries them: a layout of one's own goes first."""
+    own = config.import_.map
+    mapped = {} if own is None else {MAP: imports.of_map(MAP, "rows as [import] map says", own)}
+    return {**mapped, **annotation.FORMATS, **imports.FORMATS}
+
+
+def _recognise(file: Path, sample: Sequence[tuple[int, Mapping[str, Any]] | BadRow], config: Config) -> str:
+    """The name of the format that most of the rows fit; of several the first, which is the more particular."""
+    rows = [raw[1] for raw in sample if not isinstance(raw, BadRow)]
+    fitting = Counter({PANEL: sum("judges" in row and "response_a" in row for row in rows)})
+    for name, form in _formats(config).items():
+        fitting[name] = sum(form.fits(row) for row in rows)
+    best = max(fitting, key=lambda name: fitting[name])
+    if fitting[best]:
+        return best
+    columns = ", ".join(dict.fromkeys(str(name)[:40] for row in rows for name in row))
+    raise UsageError(
+        f"{file}: the layout is none that is known (columns: {columns[:400] or 'none'})",
+        next_step="name the format, or say where the parts stand with [import] map in solon.toml and import as `map`",
+    )
 
 
 def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int) -> None:
@@ -336,58 +397,28 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
     if one.review:
         found.answers.append(one)
         return
-    name = parse_row(_seed_row(one, judge=False), column_map={}, max_chars=max_chars, line=line).id
-    if name in seen and one.record:  # another run's record of the same seed
-        name = f"{name}:{one.record}"
-        one.seed["id"] = name
-    if name in seen:
-        raise RowProblem(f"duplicate id ({name})")
-    seen.add(name)
+    row = _seed_row(one, judge=False)
+    name = parse_row(_coded(row, one.metadata), column_map=OURS, max_chars=max_chars, line=line).id
+    whole = _hash([row, one.metadata, one.record, [asdict(said) for said in one.said]])
+    if whole in seen:
+        raise RowProblem(f"duplicate id ({name}): an identical row stands above")
+    if name in seen:  # another run's record of the same seed, or another row with the same id
+        if one.seed.get("id") and not one.record:
+            one.metadata.setdefault("id", name)
+        mark = one.record or whole
+        name = one.seed["id"] = f"{name[: MAX_ID - 1 - len(mark)]}:{mark}"
+    seen.update((name, whole))
     found.seeds.append(one)
 
 
-def _raw_rows(form: ImportFormat, file: Path) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:
+def _lines(file: Path) -> Lines:
     if not file.is_file():
         raise SeedError(f"there is no file {file}", next_step="check the path")
-    suffix = file.suffix.lower()
-    if form.whole or suffix == ".json":
-        yield from _json_list(file)
-    elif suffix in READERS:
-        rows = READERS[suffix](file, 2_000_000)
-        yield from rows if suffix not in TABLES else _decoded(rows)
-    else:
-        raise SeedError(
-            f"{file}: the ending {file.suffix!r} is none that is read",
-            next_step="give a .jsonl, .json (one list), .csv or .parquet file",
-        )
-
-
-def _decoded(
-    rows: Iterator[tuple[int, Mapping[str, Any]] | BadRow],
-) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:
-    for raw in rows:
+    for raw in find_reader(file)(file, LONGEST):
         yield raw if isinstance(raw, BadRow) else (raw[0], decode_cells(raw[1]))
 
 
-def _json_list(file: Path) -> Iterator[tuple[int, Mapping[str, Any]] | BadRow]:
-    if file.stat().st_size > MOST_BYTES:
-        raise SeedError(f"{file} is larger than {MOST_BYTES} bytes", next_step="write it as JSON lines")
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8-sig"), parse_constant=lambda _: None)
-    except (OSError, ValueError, RecursionError) as error:
-        raise SeedError(f"{file} is no JSON: {error}", next_step="give one JSON list of objects") from error
-    if not isinstance(rows, list):
-        raise SeedError(
-            f"{file} is one {type(rows).__name__}, not a list", next_step="give one JSON list of objects"
-        )
-    for number, row in enumerate(rows, 1):
-        if isinstance(row, dict):
-            yield number, row
-        else:
-            yield BadRow(number, f"not an object but a {type(row).__name__}", excerpt_of(row))
-
-
-def _read_panel(file: Path, limit: int | None, max_chars: int) -> _Read:
+def _read_panel(content: _Read, file: Path, limit: int | None, max_chars: int) -> _Read:
     """A recorded panel: verdicts of judges elsewhere, and the agreed human answer where there is one."""
     recording = recorded.load(file)
     if recording.kind != "pair":
@@ -395,7 +426,6 @@ def _read_panel(file: Path, limit: int | None, max_chars: int) -> _Read:
             f"{file} records {recording.kind}, not verdicts on pairs",
             next_step="replay it: solon eval replay FILE",
         )
-    content = _Read()
     seen: set[str] = set()
     for line, (row, item) in enumerate(zip(recorded.read_lines(file), recording.items, strict=True), 1):
         if limit is not None and content.rows >= limit:
@@ -411,7 +441,7 @@ def _read_panel(file: Path, limit: int | None, max_chars: int) -> _Read:
         seed = {**facts, "id": item.id, "prompt": row["prompt"], "responses": texts}
         seed["verdicts"] = recorded_verdicts(item)
         try:
-            _take(content, Imported("pair", seed, _agreed(item.gold)), seen, line, max_chars)
+            _take(content, Imported("pair", seed, said=_agreed(item.gold)), seen, line, max_chars)
         except RowProblem as problem:
             content.bad.append(BadRow(line, str(problem), excerpt_of(repr(row)[:200])))
     return content

@@ -8,11 +8,27 @@ what a reviewer of Solon sees: the request and the answers in the review's order
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from solon.formats.imports import Imported, ImportFormat, Row, Said, as_list, as_object
+from solon.config.sections import ImportMap
+from solon.formats.imported import (
+    Imported,
+    ImportFormat,
+    Lines,
+    Pieces,
+    Row,
+    Said,
+    Skipped,
+    as_list,
+    as_object,
+)
+from solon.formats.layouts import has_answers, read_mapped
+from solon.formats.outcomes import number_of
+from solon.formats.paths import decoded, is_absent
+from solon.formats.seed_files import BadRow
 from solon.formats.seed_rows import RowProblem
 
 PAIR = ("prefer answer_1", "prefer answer_2", "tie", "both_bad")
@@ -85,24 +101,23 @@ def argilla_settings(kind: str) -> dict[str, Any]:
     }
 
 
-def read_argilla(row: Row) -> Imported:
-    """Return what people answered in a record of Argilla's `records.to_json`.
+def read_argilla(row: Row) -> Pieces:
+    """Yield what people answered in a record of Argilla: of `records.to_json`, of its server, or flat as data sets are.
 
-    It is the record of a review that Solon wrote, or any with the fields `prompt`, `answer_1` and, of a pair,
-    `answer_2`.
+    It is the record of a review that Solon wrote, or any with a prompt and answers among its fields. Drafts and
+    discarded answers are skipped.
 
     Raises:
         RowProblem: it is neither, or an answer is none that is known.
     """
-    answers = as_object(row.get("responses"))
-    why = {str(one.get("user_id")): one.get("value") for one in _each(answers, "rationale")}
-    answered = []
-    for one in _each(answers, "choice"):
-        if one.get("value") is None:  # discarded
-            continue
-        by = str(one.get("user_id") or "")
-        answered.append(_said(one.get("value"), by=by, rationale=why.get(by)))
-    return _imported(as_object(row.get("fields")), as_object(row.get("metadata")), answered, row.get("id"))
+    answers = [name for name in row if _is_answer(name, row[name])]
+    rest = {name: value for name, value in row.items() if name not in (*answers, *_OF_RECORD)}
+    fields, facts = as_object(row.get("fields")), as_object(row.get("metadata"))
+    kept = {name: value for name, value in row.items() if _is_aside(name) and not is_absent(value)}
+    if fields:
+        yield from _imported(fields, facts, _argilla_answers(row), row.get("id"), {**facts, **rest, **kept})
+    else:
+        yield from _imported(rest, {**facts, **rest}, _argilla_answers(row), row.get("id"), {**facts, **kept})
 
 
 def write_label_studio(question: Question) -> dict[str, Any]:
@@ -113,8 +128,8 @@ def write_label_studio(question: Question) -> dict[str, Any]:
     return {"data": {**_shown(question), **facts}}
 
 
-def read_label_studio(row: Row) -> Imported:
-    """Return what people answered in a task of Label Studio's JSON export; cancelled annotations say nothing.
+def read_label_studio(row: Row) -> Pieces:
+    """Yield what people answered in a task of Label Studio's JSON export; cancelled annotations and drafts are skipped.
 
     Raises:
         RowProblem: it has no data, or an answer is none that is known.
@@ -122,14 +137,47 @@ def read_label_studio(row: Row) -> Imported:
     data = as_object(row.get("data"))
     if not data:
         raise RowProblem("the task has no data")
-    answered = []
-    for annotation in map(as_object, as_list(row.get("annotations"))):
-        if annotation.get("was_cancelled"):
+    answers = [
+        _Answer(
+            _who(one), _regions(as_list(one.get("result"))), "discarded" if one.get("was_cancelled") else ""
+        )
+        for one in map(as_object, as_list(row.get("annotations")))
+    ]
+    answers += [_Answer("", {}, "draft") for _ in as_list(row.get("drafts"))]
+    used = ("id", "data", "annotations", "drafts")
+    kept = {name: value for name, value in row.items() if name not in used and not is_absent(value)}
+    yield from _imported(data, data, answers, data.get("id", row.get("id")), kept)
+
+
+def gather_short(lines: Lines) -> Lines:
+    """Yield tasks as they are, and the rows of Label Studio's short exports (JSON-MIN, CSV) as tasks: all
+    annotations of one task together.
+
+    A short row does not tell answers from data: answers are what has the form of one, and what is not the same in
+    every row of a task.
+    """
+    tasks: dict[Any, tuple[int, dict[str, Any]]] = {}
+    for line in lines:
+        if isinstance(line, BadRow) or "annotator" not in line[1]:
+            yield line
             continue
-        results = _results(as_list(annotation.get("result")))
-        if "choice" in results:
-            answered.append(_said(results["choice"], by=_who(annotation), rationale=results.get("rationale")))
-    return _imported(data, data, answered, data.get("id", row.get("id")))
+        number, row = line
+        data = {name: decoded(value) for name, value in row.items() if not is_absent(value)}
+        who = data.pop("annotator", "")
+        _, task = tasks.setdefault(str(row.get("id", number)), (number, {"data": {}, "annotations": []}))
+        shared = task["data"] or data
+        said = [name for name in data if _is_said(name, data[name], shared.get(name, data[name]))]
+        result = [{"from_name": name, "value": data[name]} for name in said]
+        task["annotations"].append({"completed_by": who, "result": result})
+        task["data"] = task["data"] or {name: row[name] for name in data if name not in said}
+    yield from tasks.values()
+
+
+def _is_said(name: str, value: Any, elsewhere: Any) -> bool:
+    if name in _OF_ANNOTATION:
+        return False
+    chosen = isinstance(value, Mapping) and not {"selected", "choices", "ranker"}.isdisjoint(value)
+    return chosen or name in (*_VERDICTS, _WHY) or value != elsewhere
 
 
 LABEL_STUDIO_PAIR = """<View>
@@ -171,64 +219,222 @@ def _named(question: Question) -> dict[str, str]:
     return {f"candidate_{place}": name for place, (name, _) in enumerate(question.candidates, 1)}
 
 
-def _each(answers: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    return [one for one in map(as_object, as_list(answers.get(name))) if one]
-
-
-def _results(results: Sequence[Any]) -> dict[str, str]:
-    """What an annotation says: `choice` (a tie goes before a side) and `rationale`."""
-    results_of: dict[str, str] = {}
-    for value in (as_object(as_object(result).get("value")) for result in results):
-        choices, text = as_list(value.get("choices")), value.get("text")
-        if choices:
-            results_of["choice"] = str(choices[0])
-        elif value.get("selected") in ("left", "right"):
-            results_of.setdefault("choice", PAIR[value["selected"] == "right"])
-        elif text:
-            results_of["rationale"] = " ".join(map(str, as_list(text))) or str(text)
-    return results_of
-
-
 def _who(annotation: Mapping[str, Any]) -> str:
     by = annotation.get("completed_by")
     return (
-        str(by.get("id") or "") if isinstance(by, Mapping) else str(by or "")
-    )  # an e-mail address stays outside
+        str(as_object(by).get("id") or "") if isinstance(by, Mapping) else str(by or "")
+    )  # no e-mail address
 
 
-def _said(value: Any, *, by: str, rationale: Any) -> Said:
-    why = rationale if isinstance(rationale, str) else ""
-    words = {"prefer answer_1": 0, "answer_1": 0, "1": 0, "a": 0, "left": 0}
-    words |= {"prefer answer_2": 1, "answer_2": 1, "2": 1, "b": 1, "right": 1}
-    name = str(value).strip().lower()
-    if name in words:
-        return Said("prefer", words[name], by, why)
-    if name in ("tie", "both_bad"):
-        return Said(name, None, by, why)
-    if name in SINGLE:
-        return Said(name, 0, by, why)
-    raise RowProblem(f"the answer {value!r:.40} is none of {', '.join((*PAIR, *SINGLE))}")
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one person answered in a form: by question, and `discarded` or `draft` where it does not count."""
+
+    by: str
+    questions: dict[str, Any]
+    state: str = ""
 
 
-def _imported(shown: Mapping[str, Any], facts: Mapping[str, Any], said: list[Said], row_id: Any) -> Imported:
+_OF_RECORD = ("id", "fields", "metadata", "responses", "suggestions", "vectors")
+_OF_ANNOTATION = ("annotation_id", "lead_time", "created_at", "updated_at")
+_UNCOUNTED = {"discarded": "discarded", "draft": "draft", "pending": "draft"}
+_VERDICTS, _WHY = ("choice", "verdict"), "rationale"
+_ANSWERS = (
+    *(
+        ImportMap(chosen=f"{name}{first}", rejected=f"{name}{second}")
+        for name in ("answer", "response", "completion")
+        for first, second in (("_1", "_2"), ("-1", "-2"), ("_a", "_b"), ("1", "2"))
+    ),
+    *(
+        ImportMap(answers=f"{name}{mark}")
+        for name in ("answer", "response", "completion")
+        for mark in ("_1", "")
+    ),
+)
+"""Fields of the answers: of a pair, then of a single one."""
+_SIDES = {
+    f"{before}{name}_{mark}": ("prefer", place)
+    for place, marks in enumerate(("1a", "2b"))
+    for name in ("answer", "response", "completion")
+    for mark in marks
+    for before in ("", "prefer_")
+}
+_WORDS = {
+    **_SIDES,
+    "left": ("prefer", 0),
+    "right": ("prefer", 1),
+    **{name: (name, None) for name in ("tie", "both_bad")},
+    **{name: (name, 0) for name in SINGLE},
+}
+"""What an answer is in, in words that say it wherever they stand."""
+_SHORT = {"1": ("prefer", 0), "2": ("prefer", 1), "a": ("prefer", 0), "b": ("prefer", 1)}
+"""Words that say it only in answer to the question for the verdict: a mark of 1 is no choice."""
+
+
+def _is_answer(name: str, value: Any) -> bool:
+    """Whether a column of a flat record of Argilla holds answers to a question, or is suggested for one."""
+    if ".responses" in name or _is_aside(name):
+        return True
+    people = [as_object(one) for one in as_list(value)]
+    return bool(people) and all("value" in one and ("user_id" in one or "status" in one) for one in people)
+
+
+def _is_aside(name: str) -> bool:
+    return ".suggestion" in name or name.endswith(
+        ("-suggestion", "-suggestion-metadata", "suggestions", "vectors")
+    )
+
+
+def _argilla_answers(row: Row) -> list[_Answer]:
+    """The answers of each person, from any of the shapes in which Argilla writes them."""
+    people: dict[str, dict[str, Any]] = {}
+    states: dict[str, str] = {}
+
+    def add(user: Any, question: str, value: Any, status: Any) -> None:
+        people.setdefault(str(user or ""), {})[question] = value
+        if str(status) in _UNCOUNTED:
+            states[str(user or "")] = _UNCOUNTED[str(status)]
+
+    responses = row.get("responses")
+    for one in map(as_object, as_list(responses)):  # of the server
+        for question, value in as_object(one.get("values")).items() or ((_VERDICTS[0], None),):
+            add(one.get("user_id"), question, as_object(value).get("value", value), one.get("status"))
+    columns = as_object(responses) or {name: row[name] for name in row if _is_answer(name, row[name])}
+    for name, values in columns.items():
+        question, _, part = name.partition(".responses")
+        users, statuses = (as_list(row.get(f"{question}.responses.{of}")) for of in ("users", "status"))
+        for place, one in enumerate(() if part or _is_aside(name) else as_list(values)):
+            answer = as_object(one)
+            if "value" in answer and "rank" not in answer:
+                add(answer.get("user_id"), question, answer["value"], answer.get("status"))
+            else:
+                by, status = (column[place] if place < len(column) else "" for column in (users, statuses))
+                add(by, question, one, status)
+    for by, questions in people.items():
+        if all(value is None for value in questions.values()):
+            states.setdefault(by, "discarded")
+    return [_Answer(by, questions, states.get(by, "")) for by, questions in people.items()]
+
+
+def _regions(results: Sequence[Any]) -> dict[str, Any]:
+    """What an annotation of Label Studio says by question; a tie goes before a side."""
+    questions: dict[str, Any] = {}
+    for result in map(as_object, results):
+        value = result.get("value")
+        name = str(result.get("from_name") or (_WHY if "text" in as_object(value) else _VERDICTS[0]))
+        if name not in questions or _word_of(value) not in ("left", "right"):
+            questions[name] = value
+    return questions
+
+
+def _word_of(value: Any) -> Any:
+    """The word that an answer comes to: of a choice, a side, or the first of a ranking."""
+    value = decoded(value)
+    if isinstance(value, Mapping):
+        inner = next(
+            (
+                value[key]
+                for key in ("selected", "choices", "ranker", "rank", "text", "value")
+                if key in value
+            ),
+            value,
+        )
+        return value if inner is value else _word_of(inner)
+    if not isinstance(value, (list, tuple)) or not value:
+        return value
+    ranks = [rank for one in value if (rank := number_of(as_object(one).get("rank"))) is not None]
+    if len(ranks) < len(value):
+        return _word_of(value[0])
+    best = [as_object(one).get("value") for one, rank in zip(value, ranks, strict=True) if rank == min(ranks)]
+    return best[0] if len(best) == 1 else "tie"
+
+
+def _said(answer: _Answer) -> tuple[Said | None, dict[str, Any]]:
+    """What a person says of the answers, and the further questions of the form.
+
+    Raises:
+        RowProblem: the verdict is in no words that are known, or several questions may be the verdict.
+    """
+    words = {
+        name: re.sub(r"[\s-]+", "_", str(_word_of(value)).strip().lower())
+        for name, value in answer.questions.items()
+    }
+    named = [name for name in _VERDICTS if name in words and not is_absent(answer.questions[name])]
+    meant = named or [name for name, word in words.items() if word in _WORDS and name != _WHY]
+    further = {name: value for name, value in answer.questions.items() if name not in (*meant, _WHY)}
+    if not meant:
+        return None, further
+    if not named and len(meant) > 1:
+        raise RowProblem(
+            f"the questions {' and '.join(meant)} may both be the verdict; name it {_VERDICTS[0]!r}"
+        )
+    name = next((one for one in meant if words[one] in ("tie", "both_bad")), meant[0])
+    known = _WORDS | _SHORT if named else _WORDS
+    if words[name] not in known:
+        given = _word_of(answer.questions[name])
+        raise RowProblem(f"the answer {given!r:.40} is none of {', '.join((*PAIR, *SINGLE))}")
+    choice, place = known[words[name]]
+    why = decoded(answer.questions.get(_WHY))
+    why = as_object(why).get("text", why)
+    text = " ".join(map(str, why)) if isinstance(why, (list, tuple)) else why if isinstance(why, str) else ""
+    return Said(choice, place, answer.by, text), further
+
+
+def _imported(
+    shown: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    answers: list[_Answer],
+    row_id: Any,
+    kept: Mapping[str, Any],
+) -> Pieces:
+    yield from (Skipped(one.state) for one in answers if one.state)
+    read = [_said(one) for one in answers if not one.state]
+    said = tuple(one for one, _ in read if one is not None)
+    further = [more for _, more in read if more]
     candidates = tuple(str(facts[name]) for name in ("candidate_1", "candidate_2") if facts.get(name))
     review = facts.get("review_id")
     if review and candidates:
-        return Imported(
-            "pair" if len(candidates) == 2 else "single", {}, tuple(said), str(review), candidates
+        yield from (Skipped("further_question") for more in further for _ in more)
+        yield Imported(
+            "pair" if len(candidates) == 2 else "single", said=said, review=str(review), candidates=candidates
         )
-    answers = [shown[name] for name in ("answer_1", "answer_2") if isinstance(shown.get(name), str)]
-    if not isinstance(shown.get("prompt"), str) or not answers:
+        return
+    one = _read_shown(shown)
+    if one.said and one.said[0].response == 1:  # the first answer stands second now
+        said = tuple(
+            replace(each, response=1 - each.response) if each.response is not None else each for each in said
+        )
+    metadata = {**one.metadata, **kept, **({"questions": further} if further else {})}
+    yield replace(one, seed={**one.seed, "id": row_id}, metadata=metadata, said=said)
+
+
+def _read_shown(shown: Mapping[str, Any]) -> Imported:
+    """A row of fields as a seed; of a pair, `said` names the first answer."""
+    if not any(has_answers(one, shown) for one in _ANSWERS):
         raise RowProblem(
             "it is no review that Solon wrote, and has no texts prompt and answer_1 (and answer_2)"
         )
-    seed = {"id": row_id, "prompt": shown["prompt"], "input": shown.get("input") or "", "responses": answers}
-    return Imported("pair" if len(answers) == 2 else "single", seed, tuple(said))
+    one = next(iter(read_mapped(_ANSWERS, shown)))
+    assert isinstance(one, Imported)
+    return one
 
 
 FORMATS = {
-    "argilla": ImportFormat("argilla", "records of Argilla's to_json", read_argilla, whole=True),
+    "argilla": ImportFormat(
+        "argilla",
+        "records of Argilla",
+        read_argilla,
+        lambda row: (
+            ("fields" in row and "responses" in row) or any(_is_answer(*cell) for cell in row.items())
+        ),
+        whole=True,
+    ),
     "label-studio": ImportFormat(
-        "label-studio", "tasks of Label Studio's JSON export", read_label_studio, whole=True
+        "label-studio",
+        "tasks of Label Studio's JSON exports",
+        read_label_studio,
+        lambda row: ("data" in row and "annotations" in row) or {"annotator", "annotation_id"} <= row.keys(),
+        whole=True,
+        gather=gather_short,
     ),
 }

@@ -7,7 +7,7 @@ file: containers write the rows, `exports` counts them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -42,6 +42,7 @@ class Format:
             written is counted.
         container: the kind of file that the rows are written to.
         load: what a consumer has to be told to read the file (copied into the manifest).
+        whole: writes every record as it is, also one that nothing can be learned from.
     """
 
     name: str
@@ -49,6 +50,38 @@ class Format:
     rows: Callable[[ExportRow], Iterator[Piece]]
     container: Container = "jsonl"
     load: Mapping[str, Any] = field(default_factory=dict)
+    whole: bool = False
+
+    def pieces(self, row: ExportRow) -> Iterator[Piece]:
+        """Yield what the format makes of a record, but `identical` in place of texts that it makes equal: two sides
+        of a pair, or one answer that is labelled good and bad.
+        """
+        if self.whole:
+            yield from self.rows(row)
+            return
+        pieces = list(self.rows(row))
+        if any(_contradict(pieces, *names) for names in (("completion", "label"), ("completions", "labels"))):
+            pieces = [LeftOut("identical")]
+        for piece in pieces:
+            yield LeftOut("identical") if isinstance(piece, dict) and _sides_agree(piece) else piece
+
+
+def _sides_agree(piece: Mapping[str, Any]) -> bool:
+    return "chosen" in piece and "rejected" in piece and _said(piece["chosen"]) == _said(piece["rejected"])
+
+
+def _contradict(pieces: Sequence[Piece], answer: str, label: str) -> bool:
+    """Whether one answer carries two labels."""
+    labels: dict[str, Any] = {}
+    said = (piece for piece in pieces if isinstance(piece, dict) and answer in piece and label in piece)
+    return any(labels.setdefault(_said(piece[answer]), piece[label]) != piece[label] for piece in said)
+
+
+def _said(side: Any) -> str:
+    """What a side of a pair says, however a format writes it: white space around it is taken away by chat templates."""
+    if isinstance(side, Mapping):
+        return str(side.get("content", side.get("value", ""))).strip()
+    return "\0".join(map(_said, side)) if isinstance(side, (list, tuple)) else str(side).strip()
 
 
 def find_pair(row: ExportRow) -> tuple[str, str] | LeftOut:
@@ -63,8 +96,6 @@ def find_pair(row: ExportRow) -> tuple[str, str] | LeftOut:
         return LeftOut("flagged")
     if not row.chosen.strip() or not row.rejected.strip():
         return LeftOut("empty")
-    if row.sides_agree:
-        return LeftOut("identical")
     return row.chosen, row.rejected
 
 

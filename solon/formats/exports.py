@@ -209,7 +209,7 @@ class _Job:
             return
         file = self._file_of(row)
         before = file.rows
-        for piece in self.form.rows(row):
+        for piece in self.form.pieces(row):
             if isinstance(piece, LeftOut):
                 self.left_out[piece.reason] += 1
                 continue

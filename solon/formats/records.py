@@ -50,6 +50,9 @@ class ExportRow:
         faults: where a critic found major or fatal faults: `chosen` (also of a single response) and
             `rejected` -> [start, end] in characters of that text, [-1, -1] where the critic quoted nothing. A
             text without an entry was not criticised as it stands (a revision, an edit).
+        reference: a good answer that came with the seed; None where none did.
+        given: what came with the answers that the seed brought: `chosen` (also of a single response) and
+            `rejected` -> model, source, scores and other facts; empty for texts that were drafted.
         fields: what the form of a label recipe said beside the label.
         lineage: ids of calls, prompt versions, models, constitution, rubric and consensus versions, decision
             id, pseudonymous actor.
@@ -79,6 +82,8 @@ class ExportRow:
     licence: str | None = None
     consent: str | None = None
     faults: dict[str, list[list[int]]] = field(default_factory=dict)
+    reference: str | None = None
+    given: dict[str, dict[str, Any]] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -93,14 +98,6 @@ class ExportRow:
     def has_pair(self) -> bool:
         """Whether the record has both texts of a pair."""
         return self.chosen is not None and self.rejected is not None
-
-    @property
-    def sides_agree(self) -> bool:
-        """Whether both sides of the pair say the same.
-
-        White space around an answer is no answer: formats and the chat templates of trainers take it away.
-        """
-        return self.has_pair and (self.chosen or "").strip() == (self.rejected or "").strip()
 
     @property
     def weight(self) -> float | None:

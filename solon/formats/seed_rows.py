@@ -28,6 +28,9 @@ ROLES = {
     "prompter": "user",
     "gpt": "assistant",
     "model": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
 }
 """Who speaks in a turn, as files say it -> as Solon says it."""
 MEDIA_COLUMNS = frozenset({"image", "images", "audio", "audios", "video", "videos"})
@@ -330,7 +333,7 @@ def _messages(value: Any) -> tuple[Turns, Turns]:
     end = len(read) - (read[-1]["role"] == "assistant")
     if not end:
         raise RowProblem("messages has nothing but an answer; a seed has a user turn")
-    if read[end - 1]["role"] != "user":
+    if read[end - 1]["role"] not in ("user", "tool"):
         last = "last message" if end == len(read) else "message before the answer"
         role = read[end - 1]["role"]
         raise RowProblem(

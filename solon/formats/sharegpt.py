@@ -19,7 +19,7 @@ from solon.formats.contract import (
 )
 from solon.formats.records import ExportRow
 
-_SPEAKER = {"system": "system", "user": "human", "assistant": "gpt"}
+_SPEAKER = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
 
 
 def sft(row: ExportRow) -> Iterator[Piece]:

@@ -35,14 +35,14 @@ def whole(row: ExportRow) -> Iterator[Piece]:
 
 
 def nested_as_json(row: ExportRow) -> Iterator[Piece]:
-    """Yield the record with faults, fields, lineage and metadata as JSON texts: a column of one type,
+    """Yield the record with faults, fields, given, lineage and metadata as JSON texts: a column of one type,
     whatever the rows hold.
     """
     for piece in whole(row):
         if isinstance(piece, dict):
             yield {
                 **piece,
-                **{name: _json(piece[name]) for name in ("faults", "fields", "lineage", "metadata")},
+                **{name: _json(piece[name]) for name in ("faults", "fields", "given", "lineage", "metadata")},
             }
 
 
@@ -73,8 +73,10 @@ def _json(value: Any) -> str:
 
 
 FORMATS = (
-    Format("jsonl", "the whole record with its lineage, one JSON object a line", whole),
-    Format("csv", "the whole record as a table; texts exactly as they are", flat, "csv"),
-    Format("csv-spreadsheet", "the same, safe to open in a spreadsheet", flat_for_spreadsheets, "csv"),
-    Format("parquet", "the whole record as a Parquet table", nested_as_json, "parquet"),
+    Format("jsonl", "the whole record with its lineage, one JSON object a line", whole, whole=True),
+    Format("csv", "the whole record as a table; texts exactly as they are", flat, "csv", whole=True),
+    Format(
+        "csv-spreadsheet", "the same, safe to open in a spreadsheet", flat_for_spreadsheets, "csv", whole=True
+    ),
+    Format("parquet", "the whole record as a Parquet table", nested_as_json, "parquet", whole=True),
 )

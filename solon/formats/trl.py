@@ -83,7 +83,7 @@ def prompt_only_standard(row: ExportRow) -> Iterator[Piece]:
 
 
 def unpaired(row: ExportRow) -> Iterator[Piece]:
-    """Yield two labelled rows of a pair, or one of a single record, as messages.
+    """Yield two labelled rows of a pair, or one of a single record or of an answer that was rejected, as messages.
 
     A flagged text is no good example, but it may be a bad one.
     """
@@ -163,8 +163,8 @@ def _labelled(row: ExportRow) -> Iterator[tuple[str | LeftOut, bool]]:
     if row.outcome == "tie" or (row.label == "tie" and row.outcome != "label"):
         yield LeftOut("tie"), False
         return
-    if row.outcome == "accepted" and row.sides_agree:
-        yield LeftOut("identical"), False
+    if row.outcome == "rejected" and row.response is not None:
+        yield (row.response if row.response.strip() else LeftOut("empty")), False
         return
     yield find_answer(row), True
     if row.has_pair and row.outcome == "accepted" and row.rejected is not None:

@@ -236,7 +236,8 @@ class Project(Workspace):
         again goes on where it stopped.
 
         Args:
-            format: trl-preference, argilla, panel, ...
+            format: `auto`, which tells it by the first rows; `map`, the layout of `[import] map`; or a name:
+                trl-preference, nectar, argilla, panel, ...
             path: JSON lines, a JSON list, CSV or Parquet.
             judge: ask the panel of the configuration about the rows too; without it no model is asked.
             policy: routing of the rows; `always` makes every answer of the file a decision.
@@ -561,7 +562,7 @@ class Project(Workspace):
         }
         if folder:
             options["about_set"] = About(licence=licence)
-        left_out, rows = export_rows(self.store, **which)
+        left_out, rows = export_rows(self.store, **which, rejected=as_of is None)
         write = export_folder if folder else export
         with closing(rows):
             summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)

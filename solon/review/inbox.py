@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from solon.errors import InvalidDecision
+from solon.formats.seed_rows import ROLES
 from solon.responses import Response
 from solon.review.schemas import examples
 from solon.review.schemas.examples import example
@@ -132,9 +133,8 @@ def _describe(item: BlindItem) -> str:
     if item.rationale_wanted:
         parts.append("A rationale is wanted.")
     for turn in item.turns:
-        parts.append(
-            f"**{turn.role if turn.role in ('user', 'assistant', 'system') else 'turn'}**\n\n{_block(turn.content)}"
-        )
+        speaker = turn.role if turn.role in ROLES else "turn"
+        parts.append(f"**{speaker}**\n\n{_block(turn.content)}")
     parts += [f"**request**\n\n{_block(item.prompt)}"]
     parts += [
         f"**{name}**\n\n{_block(text)}"

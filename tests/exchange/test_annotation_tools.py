@@ -26,6 +26,7 @@ from solon.formats.annotation import (
     write_argilla,
     write_label_studio,
 )
+from solon.formats.imported import Imported, Pieces
 
 pytestmark = [pytest.mark.annotation, pytest.mark.filterwarnings("default")]
 TEXTS = (("aa", "one\n\nmore"), ("bb", "<b>two</b> \U0001f600"))
@@ -42,6 +43,10 @@ MEANT = {
     "accept": ("accept", 0),
     "reject": ("reject", 0),
 }
+
+
+def seeds_of(pieces: Pieces) -> list[Imported]:
+    return [one for one in pieces if isinstance(one, Imported)]
 
 
 @pytest.fixture
@@ -78,7 +83,7 @@ def test_argilla_takes_settings_and_records_and_its_answers_come_back(
         record.responses.add(rg.Response("choice", None, user_id=other, status="discarded"))
         record.api_model()  # what would go to the server is valid
         path = JsonIO.to_json([record], tmp_path / f"back{number}.json")
-        back = read_argilla(json.loads(path.read_text())[0])
+        [back] = seeds_of(read_argilla(json.loads(path.read_text())[0]))
         assert (back.review, back.candidates) == (
             question.review,
             tuple(name for name, _ in question.candidates),
@@ -108,7 +113,7 @@ def test_label_studio_takes_interface_and_tasks_and_its_answers_come_back(kind: 
         # The SDK refuses the region that its own Pairwise tag makes: from and to are one name there.
         checked = {**annotation, "result": annotation["result"][1 if side else 0 :]}
         assert interface._validate_object(checked, return_errors=True) == []
-        back = read_label_studio({**task, "id": 1, "annotations": [annotation]})
+        [back] = seeds_of(read_label_studio({**task, "id": 1, "annotations": [annotation]}))
         assert (back.review, back.candidates) == (
             question.review,
             tuple(name for name, _ in question.candidates),
@@ -123,7 +128,7 @@ def test_label_studios_own_sample_of_an_answer_is_read() -> None:
     from label_studio_sdk.label_interface import LabelInterface
 
     sample = LabelInterface(LABEL_STUDIO_SINGLE).generate_complete_sample_task(raise_on_failure=True)
-    found = read_label_studio(json.loads(json.dumps(sample, default=str)))
+    [found] = seeds_of(read_label_studio(json.loads(json.dumps(sample, default=str))))
     assert found.kind == "single"
     assert found.said[0].choice in SINGLE
 
@@ -145,6 +150,5 @@ def test_label_studios_converter_reads_the_interface(tmp_path: Path) -> None:
     made = Converter(LABEL_STUDIO_PAIR, project_dir=None)
     made.convert_to_json(str(tmp_path / "in.json"), str(tmp_path / "full"), is_dir=False)
     written = json.loads(next((tmp_path / "full").rglob("*.json")).read_text())
-    assert [(s.choice, s.response, s.rationale) for s in read_label_studio(written[0]).said] == [
-        ("prefer", 1, "Because.")
-    ]
+    [back] = seeds_of(read_label_studio(written[0]))
+    assert [(s.choice, s.response, s.rationale) for s in back.said] == [("prefer", 1, "Because.")]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from solon import Project
+from solon.config import Config
 from solon.errors import SeedError
 from solon.eval import importing
 from solon.eval.importing import import_file
@@ -110,9 +111,12 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def seeds_in(name: str, file: Path) -> list[Any]:
-    found = importing._read(name, file, None, 10_000)
+    found = importing._read(name, file, None, Config())
     assert found.bad == []
-    return [(one.kind, {k: v for k, v in one.seed.items() if v is not None}, one.said) for one in found.seeds]
+    return [
+        (one.kind, {**one.metadata, **{k: v for k, v in one.seed.items() if v is not None}}, one.said)
+        for one in found.seeds
+    ]
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_every_piece_is_written_or_counted(tmp_path: Path, name: str) -> None:
         pair(5, messages=CHAT),
         pair(6, flags=("unsafe",)),
     ]
-    pieces = [piece for row in rows for piece in FORMATS[name].rows(row)]
+    pieces = [piece for row in rows for piece in FORMATS[name].pieces(row)]
     got, left = lines(tmp_path, name, *rows)
     assert len(pieces) >= len(rows)
     assert len(got) + sum(left.values()) == len(pieces)
@@ -266,7 +266,7 @@ def test_any_rows_give_valid_lines_and_counts_that_add_up(
     summary = export(rows, format=name, path=folder / "o.jsonl", extra_columns=("id", "margin"))
     raw = (folder / "o.jsonl").read_bytes()
     got = [json.loads(line) for line in raw.split(b"\n") if line]
-    pieces = sum(1 for row in rows for _ in FORMATS[name].rows(row))
+    pieces = sum(1 for row in rows for _ in FORMATS[name].pieces(row))
     assert len(got) == summary.written
     assert summary.written + sum(summary.left_out.values()) == pieces
     assert summary.sha256 == hashlib.sha256(raw).hexdigest()

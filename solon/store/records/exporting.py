@@ -31,6 +31,7 @@ from solon.store.runs.row_keys import WIDTH, conversation_of
 from solon.store.tables import calls, candidates, critiques, decisions, items, records, seeds, texts
 
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
+PINNED = ("constitution", "rubric", "prompts", "consensus")
 CHUNK = 500
 _Answer = tuple[str | None, dict[str, Any] | None]
 OTHER_RUN = "other_run"
@@ -50,6 +51,7 @@ class Which:
         constitution: id of the version that they were accepted under; None: any.
         as_of: the records that were in force at this time (epoch seconds); None: now.
         all_runs: every record of every run.
+        rejected: also the single answers that people rejected, which have no record: as bad examples.
     """
 
     run_id: str | None = None
@@ -57,6 +59,7 @@ class Which:
     constitution: str | None = None
     as_of: float | None = None
     all_runs: bool = False
+    rejected: bool = False
 
     def in_force(self, of: FromClause = records) -> ColumnElement[bool]:
         """The condition on a record that it is in force at the time asked for."""
@@ -127,6 +130,7 @@ def export_rows(
     constitution: str | None = None,
     as_of: float | None = None,
     all_runs: bool = False,
+    rejected: bool = False,
 ) -> tuple[dict[str, int], Generator[ExportRow]]:
     """How many items have no row, by state or reason, and the records in force as rows, in a stable order; see `Which`.
 
@@ -134,7 +138,7 @@ def export_rows(
     `as_of` is withheld, and what was erased since is gone: the past is told as it may be told now.
     Whoever may stop before the last row closes the generator: it holds a connection.
     """
-    rows = _stream(store, Which(run_id, recipe, constitution, as_of, all_runs))
+    rows = _stream(store, Which(run_id, recipe, constitution, as_of, all_runs, rejected))
     first = next(rows)
     assert isinstance(first, dict)
     return first, rows  # type: ignore[return-value]
@@ -176,6 +180,11 @@ def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]
         for window in _windows(connection, which):
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
             yield from _rows(store, connection, chunk, which.as_of)
+            if which.rejected:
+                query_of = _rejected(which).where(window)
+                ends = query_of.order_by(items.c.position, items.c.id, decisions.c.decided_at)
+                last = {row["id"]: {**_NO_RECORD, **row} for row in connection.execute(ends).mappings()}
+                yield from _rows(store, connection, list(last.values()))
 
 
 def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[bool]]:
@@ -206,6 +215,9 @@ def _without_record(connection: Connection, which: Which) -> dict[str, int]:
     query = select(items.c.state, func.count()).select_from(joined).where(*conditions).group_by(items.c.state)
     names = {"waiting": "pending"}
     counted = {names.get(state, state): int(n) for state, n in connection.execute(query)}
+    if which.rejected and "rejected" in counted:
+        whole = connection.execute(_rejected(which).with_only_columns(func.count(items.c.id.distinct())))
+        counted["rejected"] -= int(whole.scalar_one())
     if which.as_of is not None:
         counted = {"no_record_then": sum(counted.values())} if counted else {}
     if which.constitution is not None:
@@ -295,11 +307,13 @@ def _rows(
             margin=row["margin"],
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
+            reference=content.get("reference"),
+            given=_given(content, {"chosen": chosen, "rejected": rejected}),
             fields=forms.get(row["decision_id"], {}),
             outcome=_outcome(row, row["id"] in contested, as_of),
             route=row["route"],
             provisional=bool(row["provisional"]),
-            flags=tuple(flagged.get(row["chosen_id"], ())),
+            flags=() if row["kind"] == "reject" else tuple(flagged.get(row["chosen_id"], ())),
             flagged_candidates=tuple(sorted(flagged)),
             faults={
                 side: found_faults[row[f"{side}_id"]]
@@ -312,10 +326,7 @@ def _rows(
                 "attempt": row["attempt"],
                 "chosen": row["chosen_id"],
                 "rejected": row["rejected_id"],
-                "constitution": row["constitution_id"],
-                "rubric": row["rubric_id"],
-                "prompts": row["prompts_id"],
-                "consensus": row["consensus_id"],
+                **{name: row[f"{name}_id"] for name in PINNED},
                 "tier": row["tier"],
                 "decision": row["decision_id"],
                 "decided_by": keyed_hash(store.key, "actor", actor) if actor else None,
@@ -330,9 +341,61 @@ def _kind(row: dict[str, Any]) -> str | None:
     return None if row["kind"] == "label" else row["kind"]
 
 
+_NO_RECORD = {
+    **dict.fromkeys(("rejected_id", "label", "margin", "confidence", "soft_label", "tier", "stale_at")),
+    "kind": "reject",
+    "provisional": False,
+}
+"""What a record would say of an answer that was rejected."""
+
+
+def _rejected(which: Which) -> Select[Any]:
+    """The query of single answers that a person rejected, and that no other run's record stands in place of."""
+    stands = and_(records.c.item_id == items.c.id, *which.of_records())
+    answer = texts.alias("answer")
+    pins = ("run_id", "attempt", "recipe", "route", *(f"{name}_id" for name in PINNED))
+    return (
+        select(
+            items.c.id,
+            items.c.id.label("item_id"),
+            *(items.c[name] for name in pins),
+            decisions.c.id.label("decision_id"),
+            decisions.c.candidate_id.label("chosen_id"),
+            seeds.c.external_id,
+            *(seeds.c[name] for name in PROVENANCE),
+            texts.c.body,
+        )
+        .select_from(items.outerjoin(records, stands))
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(texts, texts.c.id == seeds.c.text_id)
+        .join(decisions, decisions.c.item_id == items.c.id)
+        .join(candidates, candidates.c.id == decisions.c.candidate_id)
+        .join(answer, answer.c.id == candidates.c.text_id)
+        .where(items.c.state == "rejected", items.c.route == "decided", decisions.c.choice == "reject")
+        .where(decisions.c.undone_at.is_(None), decisions.c.overruled_by.is_(None), records.c.id.is_(None))
+        .where(texts.c.body.is_not(None), answer.c.body.is_not(None), *which.of_items(), which.comes_first())
+    )
+
+
+def _given(content: dict[str, Any], sides: dict[str, _Answer | None]) -> dict[str, dict[str, Any]]:
+    """side -> what came with its text, where the seed brought it."""
+    responses = {one["text"]: one for one in content.get("responses") or ()}
+    given = {}
+    for side, answer in sides.items():
+        one = responses.get(answer[0]) if answer is not None and answer[0] is not None else None
+        if one is not None:
+            named = {name: one.get(name) for name in ("model", "source")}
+            given[side] = {
+                name: value for name, value in (named | (one.get("metadata") or {})).items() if value
+            }
+    return {side: facts for side, facts in given.items() if facts}
+
+
 def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
     """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then. A label
     says what a text is, not that it is good: formats that are trained on leave it out by that name."""
+    if row["kind"] == "reject":
+        return "rejected"
     if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
         return "stale"
     if row["label"] is not None or row["kind"] == "label":

@@ -1,0 +1,99 @@
+"""Trees of messages, as OpenAssistant has them: a request, its ranked replies, and what was said to these. Touches
+no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from solon.formats.imported import Imported, Lines, Row, Skipped, as_list, pair_up, split_columns
+from solon.formats.outcomes import number_of
+from solon.formats.paths import at, steps_of, without
+from solon.formats.seed_files import BadRow
+from solon.formats.seed_rows import RowProblem
+from solon.formats.turns import Turn, read_turns
+
+_SPOKEN = ("role", "text", "content", "replies")
+
+
+def is_tree(value: Any) -> bool:
+    """Tell whether a value is a message with replies."""
+    return isinstance(value, Mapping) and isinstance(value.get("replies"), (list, tuple))
+
+
+def read_tree(path: str, row: Row) -> Iterator[Imported | Skipped]:
+    """Yield a pair for each request of the tree at `path`, and each of its replies but the best one.
+
+    A lower rank is better. A reply that stands alone and was never answered is in no pair, and skipped.
+
+    Raises:
+        RowProblem: a message cannot be read, or the tree does not begin with a request.
+    """
+    root = at(row, path)
+    ours, metadata = split_columns(without(row, steps_of(path)) or {})
+    ours.setdefault("group", row.get("message_tree_id") or root.get("message_id"))
+    open_nodes: list[tuple[Mapping[str, Any], list[Turn]]] = [(root, [])]
+    while open_nodes:
+        node, before = open_nodes.pop()
+        turns = [*before, _read_message(node, path)]
+        if turns[0]["role"] == "assistant":
+            raise RowProblem(f"{path} begins with a reply; what it replies to is missing")
+        replies = [reply for reply in as_list(node.get("replies")) if isinstance(reply, Mapping)]
+        open_nodes += [(reply, turns) for reply in reversed(replies)]
+        if turns[-1]["role"] != "user":
+            continue
+        answers = [_answer(reply, path) for reply in replies]
+        seed = {"lang": node.get("lang"), **ours, "messages": turns}
+        shared = Imported("pair", seed, {**metadata, "message": _facts(node)})
+        merits = [None if rank is None else -rank for rank in (number_of(one.get("rank")) for one in replies)]
+        if len(answers) > 1:
+            yield from pair_up(shared, answers, "", merits)
+        elif answers and not replies[0].get("replies"):
+            yield Skipped("lone_reply")
+
+
+def gather_trees(lines: Lines) -> Lines:
+    """Yield the trees of a file that holds one message a line, each with its `parent_id`; other lines as they are."""
+    nodes: dict[Any, tuple[int, dict[str, Any]]] = {}
+    for line in lines:
+        if isinstance(line, BadRow) or "replies" in line[1] or "text" not in line[1]:
+            yield line
+        else:
+            name = str(line[1].get("message_id") or f"line {line[0]}")
+            nodes[name] = (line[0], {**line[1], "replies": []})
+    for _, node in nodes.values():
+        parent = nodes.get(str(node.get("parent_id")))
+        if parent is not None:
+            parent[1]["replies"].append(node)
+    for number, node in nodes.values():
+        if str(node.get("parent_id")) not in nodes:
+            yield number, {"message_tree_id": node.get("message_tree_id"), "prompt": node}
+
+
+def _read_message(node: Mapping[str, Any], path: str) -> Turn:
+    try:
+        [turn] = read_turns({**node, "replies": None})
+    except ValueError as problem:
+        raise RowProblem(f"{path}: a message of the tree: {str(problem).removeprefix('[0] ')}") from None
+    return turn
+
+
+def _answer(reply: Mapping[str, Any], path: str) -> dict[str, Any]:
+    text, rank = _read_message(reply, path)["content"], number_of(reply.get("rank"))
+    if not text.strip():
+        raise RowProblem(f"{path}: a reply of the tree is empty")
+    facts = _facts(reply)
+    model = facts.pop("model_name", None)
+    found = {
+        "model": model and str(model),
+        "scores": None if rank is None else {"rank": rank},
+        "facts": facts,
+    }
+    if rank is not None:
+        facts.pop("rank")
+    return {"text": text, **{name: fact for name, fact in found.items() if fact}}
+
+
+def _facts(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in node.items() if name not in _SPOKEN and value is not None}
