@@ -533,7 +533,7 @@ class Caller:
             parsed, problem = find_answer(outcome.text, ask.schema)
             if parsed is None:  # kept by an earlier version, which read answers otherwise
                 return replace(outcome, outcome=BadOutput.kind, error=problem), None
-        return outcome, own_words(parsed, ask)
+        return outcome, own_words(parsed, ask.prompt, cites=ask.role != "generator")
 
 
 def _without_words(error: ModelError, member: Member, call_id: str) -> ModelError:

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
 from solon.prompts.library import MARK, Rendered, without
-
-if TYPE_CHECKING:
-    from solon.agents.calls import Ask
 
 ECHO = "echo"
 """What is wrong with a draft that is nothing but an echo."""
@@ -50,20 +47,22 @@ _EXCHANGE = re.compile(
 """A line of a dialogue or a form, in which a field's name is one of several."""
 
 
-def own_words(answer: Any, ask: Ask, field: str = "") -> Any:
+def own_words(answer: Any, prompt: Rendered, *, cites: bool, field: str = "") -> Any:
     """A structured answer without what its texts repeat of the prompt.
 
     Args:
         answer: the answer, or a value in it; what is no text stays as it is.
-        ask: the call that it answers.
+        prompt: what the model was asked.
+        cites: see `cut`.
         field: the name of the value.
     """
     if isinstance(answer, str):
-        return cut(answer, ask.prompt, field=field, cites=ask.role != "generator")
+        return cut(answer, prompt, field=field, cites=cites)
     if isinstance(answer, list):
-        return [own_words(value, ask, field) for value in answer]
+        return [own_words(value, prompt, cites=cites, field=field) for value in answer]
     if isinstance(answer, BaseModel):
-        return answer.model_copy(update={name: own_words(value, ask, name) for name, value in answer})
+        own = {name: own_words(value, prompt, cites=cites, field=name) for name, value in answer}
+        return answer.model_copy(update=own)
     return answer
 
 
