@@ -79,10 +79,10 @@ def test_every_name_is_imported_from_the_module_that_defines_it() -> None:
 
 def test_every_prompt_renders_with_its_declared_variables() -> None:
     for prompt in PromptLibrary():
-        filled = prompt.render(mark="m4rk", **{name: f"<{name}>" for name in prompt.variables})
+        filled = prompt.render("5ec3e7", **{name: f"<{name}>" for name in prompt.variables})
         for name in prompt.variables:
             assert f"<{name}>" in filled.text, f"{prompt.name} declares {name} and does not use it"
-        prompt.render(mark="m4rk", **dict.fromkeys(prompt.variables, ""))
+        prompt.render("5ec3e7", **dict.fromkeys(prompt.variables, ""))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.agents.calls import Ask
 from solon.agents.echoes import cut, own_words
 from solon.agents.legislator import DraftAnswer
 from solon.prompts.library import PromptLibrary, Rendered
@@ -257,8 +256,7 @@ def test_a_rule_that_is_drafted_loses_its_echoes() -> None:
             ],
         }
     )
-    ask = Ask("legislator", "draft", "m", prompt, max_tokens=9, temperature=0, seed=1)
-    own = own_words(answer, ask)
+    own = own_words(answer, prompt, cites=True)
     assert own.reason == "They agree."
     assert [change.text for change in own.changes] == ["Name the river.", None]
     assert own.changes[1].into[0].text == "Say why."

@@ -74,7 +74,7 @@ def test_an_absent_extra_is_named_with_its_command(
         assert solon("expert", "add", "Ada").code == 0
     hide(extra)
     told = solon(*command)
-    told.fails(2)
+    told.fails(1 if added.startswith("[models") else 2)  # a model that cannot start: its items stay queued
     package = "langchain-anthropic" if extra == "anthropic" else f"solon[{extra}]"
     step = told.err.split("\n  -> ")[1].replace('"', "'")
     assert "pip install" in step

@@ -136,7 +136,8 @@ def test_what_crashed_or_is_replayed_asks_no_judge_twice(make: Callable[..., Ben
     bench = make()
     whole = judge_by(strong)
     bench.chats["strong"].respond = lambda _: ModelUnavailable("no answer")
-    bench.project.run("preference", seeds("easy", "hard", "hopeless"))
+    with pytest.raises(ModelUnavailable):
+        bench.project.run("preference", seeds("easy", "hard", "hopeless"))
     states = {
         name: row["state"]
         for name, row in zip(
@@ -145,7 +146,7 @@ def test_what_crashed_or_is_replayed_asks_no_judge_twice(make: Callable[..., Ben
             strict=True,
         )
     }
-    assert states == {"easy": "accepted", "hard": "parked", "hopeless": "parked"}
+    assert states == {"easy": "accepted", "hard": "queued", "hopeless": "queued"}
     broken = bench.asked()["strong"]
     bench.chats["strong"].respond = whole
     bench.again()
