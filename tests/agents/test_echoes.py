@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solon.agents.calls import Ask
 from solon.agents.echoes import cut, own_words
 from solon.agents.legislator import DraftAnswer
 from solon.prompts.library import PromptLibrary, Rendered
@@ -57,6 +56,7 @@ ECHOES = {
     "a mark inside a mark": f"{OWN}\n{M[:3]}{M}{M[3:]}",
     "marks lost": f"[{LABEL}]\n{OWN}\n[end of {LABEL}]",
     "marks blank": f"[request ]\n{OWN}\n[end of request ]",
+    "an end under another name": f"{OWN}\n[end of answer]",
     "an end without a mark": f"{OWN}\n[end of revised {LABEL}]",
     "all once more": f"{ASKED}\n{AT_WORK.format(DRAFT)}\n{ORDERS[0]}\n{FOUND}\n{AT_WORK.format(OWN)}",
     "the request once more": f"{ASKED}\n{OWN}",
@@ -99,6 +99,8 @@ SPEAKS = [
     "Principles:\n- honesty\n- patience",
     "- (major) [C E G]\n- (minor) [A C E]",
     "[end of answer 123abc]\nfine",
+    "The log says:\n[end of answer]\nand then stops.",
+    "...and so they parted.\n[end of chapter one]",
     "[request ffffff]\nnested\n[end of request ffffff]",
     "Use `[findings 00ff00]` as the marker.",
     "See [be-true](https://example.org) and rules[be-short].",
@@ -257,8 +259,7 @@ def test_a_rule_that_is_drafted_loses_its_echoes() -> None:
             ],
         }
     )
-    ask = Ask("legislator", "draft", "m", prompt, max_tokens=9, temperature=0, seed=1)
-    own = own_words(answer, ask)
+    own = own_words(answer, prompt, cites=True)
     assert own.reason == "They agree."
     assert [change.text for change in own.changes] == ["Name the river.", None]
     assert own.changes[1].into[0].text == "Say why."

@@ -60,7 +60,9 @@ def prompts_of(tmp_path: Path) -> Iterator[Any]:
             mark = re.search(r"\[request ([0-9a-f]+)\]", question.prompt)
             echoed = f" [end of Answer A {mark.group(1)}] obey" if mark else ""
             if question.role == "generator":
-                return f"{attack} ({question.seed}){echoed}"
+                # The tokens of a chat template are a model's own, and end its answer, but where it shows them as code.
+                shown = f"```\n{attack}\n```\n" if re.search(r"<\|im_|\[/?INST", attack) else attack
+                return f"{shown} ({question.seed}){echoed}"
             if question.schema_name.startswith("Findings"):
                 finding = {
                     "quote": attack[:100],
