@@ -175,7 +175,8 @@ def _parts(text: str, labels: Sequence[str], told: str) -> Iterator[tuple[str, s
     bracketed = rf"\\?[\[({{<]{inside}{{0,80}}{MARK}{inside}{{0,40}}[\])}}>]?"
     bare = rf"/?(?:end of )?(?:{names})?:? ?{MARK}[\])}}>]?"
     marked = rf"(?:^[{_DRESS}]+)?(?:{bracketed}|{bare})[ \t]*(?:[:{_DRESS}]+$)?"
-    unmarked = rf"^[{_DRESS}]*\[(?:/?end of (?:\w+ )?(?:{names}) *|(?:{names}) +)\][:{_DRESS}]*$"
+    ended = rf"{names}|{'|'.join(_ANSWERS)}"
+    unmarked = rf"^[{_DRESS}]*\[(?:/?end of (?:\w+ )?(?:{ended}) *|(?:{names}) +)\][:{_DRESS}]*$"
     sure = list(re.finditer(marked, text, re.I | re.M))
     lost = [m for m in re.finditer(unmarked, text, re.I | re.M) if m[0].strip(_DRESS + ":") not in told]
     if sure or any(m.start() == 0 or m.end() == len(text) for m in lost):
