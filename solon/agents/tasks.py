@@ -94,6 +94,7 @@ _SOMEWHERE = re.compile(
     rf"(?:set of |list of |[\w-]+ )?(?P<begins>{_SHOWN})\b"
     rf"|\byou (?:are|have been|will be) (?:given|provided with) (?:the|an?|two|three|some) (?:[\w-]+ )?"
     rf"(?P<you>{_SHOWN})\b"
+    rf"|\b(?:from|on|of|about|in|to|with|for) an? given (?P<some>{_TEXT})\b"
     r"|\b(?:from|than|as|like|of|to|using|in) the (?P<shown>example|input)\b",
     re.IGNORECASE,
 )

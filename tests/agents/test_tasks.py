@@ -60,6 +60,7 @@ STANDING = [
     "次の文を英語に訳してください。",
 ]
 HANGING = [
+    "Write a question-answer pair from a given text.",
     "Describe each of the following people.",
     "Describe each of the following people. This time, the people are politicians.",
     "Describe each of the following people. The description should name their work.",
