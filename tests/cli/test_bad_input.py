@@ -60,7 +60,7 @@ def test_renamed_columns_run(solon: Cli, write_seeds: Callable[..., Path], folde
     [
         ("missing.jsonl", None, "there is no seed file"),
         ("seeds.xlsx", b"PK", "'.xlsx'"),
-        ("seeds.jsonl", "{}".encode("utf-16"), "UTF-16"),
+        ("seeds.jsonl", b"PK\x03\x04\x14\x00", "ZIP archive"),
     ],
 )
 def test_a_seed_file_that_cannot_be_read(

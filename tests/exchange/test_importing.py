@@ -298,7 +298,7 @@ def test_mistakes_are_explained(solon: Cli, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     code, _, err = solon("import", "argilla", "x.json", "--store", STORE)
     assert code == 2
-    assert "not a list" in err
+    assert "it is no review that Solon wrote" in err
 
 
 def test_recorded_verdicts_take_the_panels_place_in_a_run_too(tmp_path: Path) -> None:

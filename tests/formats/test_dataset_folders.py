@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -100,15 +99,13 @@ def test_a_broken_or_foreign_folder_is_said(datasets: Any, tmp_path: Path) -> No
 
 def test_other_rows_are_other_seeds(datasets: Any, tmp_path: Path) -> None:
     config = parse_config({"seeds": {"map": MAP}})
-    folder = tmp_path / "x" / "data"
-    folder.mkdir(parents=True)
-    file = folder / "train.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    before = fingerprint_seeds(folder, config)
+    folder, more = tmp_path / "x", tmp_path / "more"
+    datasets.Dataset.from_list(ROWS).save_to_disk(folder)
+    _, before = fingerprint_seeds(folder, config)
     (folder / "cache-1.arrow").write_bytes(b"kept by the library")
-    assert fingerprint_seeds(folder, config) == before
-    file.write_text(file.read_text() + json.dumps({"question": "one more?"}) + "\n")
-    assert fingerprint_seeds(folder, config) != before
+    assert fingerprint_seeds(folder, config)[1] == before
+    datasets.Dataset.from_list(ROWS[:-1]).save_to_disk(more)
+    assert fingerprint_seeds(more, config)[1] != before
 
 
 def test_a_run_over_a_folder(datasets: Any, tmp_path: Path) -> None:

@@ -105,13 +105,14 @@ def test_keys_are_inert_in_text_fields_and_can_be_switched_off(
 def test_draft_survives_a_reload(browser: Any, server: Server, person: Any) -> None:
     _, token = person("Ada")
     page = log_in(browser, server, token)
-    page.keyboard.press("r")
-    page.keyboard.type("Name the dose.")
+    page.keyboard.press("e")
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" Name the dose.")
     page.wait_for_function("() => document.querySelector('#said').textContent === 'Draft saved.'")
     page.reload()
     page.wait_for_selector(".item")
-    assert page.inner_text(".chosen") == "Redraft"
-    assert page.input_value("#guidance") == "Name the dose."
+    assert page.inner_text(".chosen") == "Edit"
+    assert page.input_value("[name=text]").endswith(" Name the dose.")
 
 
 def test_two_browsers_on_one_item(browser: Any, server: Server, project: Any, person: Any) -> None:

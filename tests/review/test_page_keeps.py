@@ -85,15 +85,18 @@ def test_an_answer_that_is_refused_waits_for_who_is_typing(browser: Any, server:
 
     page.route("**/page/decide/*", decide_of)
     answer(page, "b", why="Neither will do.")
-    page.keyboard.press("r")
-    page.keyboard.type("Name the ")
+    page.keyboard.press("e")
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" Name the ")
     wait_for(lambda: page.evaluate("true") and held)
     told = {"error": "invalid", "cause": "rationale: too short", "next_step": "say more"}
     with page.expect_response("**/page/decide/*"):
         held[0].fulfill(status=422, content_type="application/json", body=json.dumps(told))
     page.wait_for_function("() => document.querySelector('#said').textContent.includes('comes back next')")
     page.keyboard.type("dose.")
-    assert page.input_value("#guidance") == "Name the dose."
+    assert page.input_value("[name=text]").endswith(" Name the dose.")
+    page.focus("#rationale")
+    page.keyboard.type("It lacks the dose.")
     page.keyboard.press("Control+Enter")
     wait_for(lambda: request_text(page) == first)
     assert page.inner_text(".problem") == "Rationale: too short. Say more."
@@ -217,14 +220,15 @@ def test_a_draft_that_could_not_be_saved_is_saved_later(
     _, token = person("Ada")
     page = log_in(browser, server, token, clock=True)
     page.route("**/draft", lambda route: route.abort())
-    page.keyboard.press("r")
-    page.keyboard.type("Name the dose.")
+    page.keyboard.press("e")
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" Name the dose.")
     page.clock.run_for(1000)
     page.wait_for_function("() => document.querySelector('#said').textContent.includes('no connection')")
     page.unroute("**/draft")
     page.clock.run_for(6000)
     page.wait_for_function(SAVED)
-    assert [draft["guidance"] for draft in drafts(project)] == ["Name the dose."]
+    assert [draft["text"].endswith(" Name the dose.") for draft in drafts(project)] == [True]
 
 
 def test_what_was_typed_for_another_choice_survives_a_reload(
@@ -232,15 +236,16 @@ def test_what_was_typed_for_another_choice_survives_a_reload(
 ) -> None:
     _, token = person("Ada")
     page = log_in(browser, server, token)
-    page.keyboard.press("r")
-    page.keyboard.type("Name the dose.")
+    page.keyboard.press("e")
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" Name the dose.")
     page.keyboard.press("Escape")
     page.keyboard.press("0")
     page.wait_for_function(SAVED)
     page.reload()
     page.wait_for_selector(".item")
     assert page.inner_text(".chosen") == "Tie"
-    assert page.input_value("#guidance") == "Name the dose."
+    assert page.input_value("[name=text]").endswith(" Name the dose.")
 
 
 def test_taking_back_means_the_answer_that_was_sent_last(

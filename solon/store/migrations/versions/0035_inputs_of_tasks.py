@@ -14,5 +14,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("candidates") as batch:
-        batch.drop_column("input_text_id")
+    op.execute("ALTER TABLE candidates DROP COLUMN input_text_id")
