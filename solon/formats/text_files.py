@@ -212,15 +212,16 @@ def _too_long(what: str, line: int, size: int, text: str) -> Unreadable:
     return Unreadable(line, f"the {what} has over {size} characters, more than seeds.max_chars allows", text)
 
 
-def _open_unpacked(path: Path) -> io.BufferedReader:
-    stream = path.open("rb")
-    try:
+@contextmanager
+def _open_unpacked(path: Path) -> Iterator[io.BufferedReader]:
+    with path.open("rb") as stream:
         start = stream.peek(16)[:16]
         opener = next((opener for pattern, opener in _OPENERS if pattern.match(start)), None)
-        return io.BufferedReader(opener(stream)) if opener is not None else stream
-    except BaseException:
-        stream.close()
-        raise
+        if opener is None:
+            yield stream
+            return
+        with io.BufferedReader(opener(stream)) as unpacked:
+            yield unpacked
 
 
 def _open_zstd(stream: io.BufferedReader) -> Any:
