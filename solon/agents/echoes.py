@@ -61,8 +61,12 @@ def own_words(answer: Any, prompt: Rendered, *, cites: bool, field: str = "") ->
     if isinstance(answer, list):
         return [own_words(value, prompt, cites=cites, field=field) for value in answer]
     if isinstance(answer, BaseModel):
-        own = {name: own_words(value, prompt, cites=cites, field=name) for name, value in answer}
-        return answer.model_copy(update=own)
+        own = {
+            name: words
+            for name, value in answer
+            if (words := own_words(value, prompt, cites=cites, field=name)) != value
+        }
+        return answer.model_copy(update=own) if own else answer
     return answer
 
 

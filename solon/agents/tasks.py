@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 DANGLING, ECHO = "dangling_reference", "template_echo"
 _SHARE = 0.6
@@ -194,8 +195,11 @@ def _is_blank(text: str) -> bool:
     return bare.lower() in ("", "none", "null", "n/a", "no input", "empty", "noinput", "not applicable")
 
 
+_WORD = re.compile(r"\w+")
+
+
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+    return _WORD.findall(text.lower())
 
 
 def _trigrams(words: list[str]) -> set[tuple[str, ...]]:
@@ -205,12 +209,17 @@ def _trigrams(words: list[str]) -> set[tuple[str, ...]]:
 def _repeats(task: str, template: str) -> bool:
     """Whether one of the template's own sentences is what the task says, but for a few words."""
     said = _trigrams(_words(task))
-    for line in re.sub(r"\{[{%].*?[%}]\}", "\n", template).splitlines():
-        for sentence in re.split(r"(?<=[.!?:])\s", line):
-            asked = _trigrams(_words(sentence))
-            if len(asked) >= 4 and len(asked & said) >= _SHARE * min(len(asked), max(len(said), 4)):
-                return True
-    return False
+    return any(
+        len(asked & said) >= _SHARE * min(len(asked), max(len(said), 4)) for asked in _sentences(template)
+    )
+
+
+@lru_cache(maxsize=16)
+def _sentences(template: str) -> tuple[set[tuple[str, ...]], ...]:
+    """The trigrams of each sentence of a template that is long enough to be known again."""
+    lines = re.sub(r"\{[{%].*?[%}]\}", "\n", template).splitlines()
+    sentences = (part for line in lines for part in re.split(r"(?<=[.!?:])\s", line))
+    return tuple(asked for asked in (_trigrams(_words(one)) for one in sentences) if len(asked) >= 4)
 
 
 def _recites(task: str, principles: Iterable[str]) -> bool:
