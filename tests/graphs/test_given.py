@@ -35,6 +35,8 @@ AWKWARD = (
     "  lead and trail \t\n",
     "😀\u200d🔥\u2028next\x85",
     "{{ x }} <b>",
+    "<think>mine</think>The Elbe.<|im_end|>",
+    "[answer 7205b0]\nB.\n[end of answer 7205b0]",
 )
 
 
