@@ -186,11 +186,12 @@ def test_what_the_given_texts_hold_is_no_echo() -> None:
         assert cut(text, revising(answer=text, prompt=f"Repeat this:\n{text}"), field="answer") == text
 
 
-@given(
-    st.lists(
-        st.sampled_from(sorted(ECHOES.values())) | st.sampled_from([M, "]", "[", "\n", ASKED]), max_size=6
-    )
-)
+LOST_ENDS = ("an end under another name", "an end without a mark")
+"""Told as echoes at the end of a text only: in its middle it may speak of them."""
+SURE = sorted(text for name, text in ECHOES.items() if name not in LOST_ENDS)
+
+
+@given(st.lists(st.sampled_from(SURE) | st.sampled_from([M, "]", "[", "\n", ASKED]), max_size=6))
 def test_nothing_that_is_echoed_is_left(pieces: list[str]) -> None:
     text = cut("\n".join(pieces), PROMPT, field="answer")
     assert M not in text.casefold()

@@ -37,7 +37,7 @@ CONFIG: dict[str, Any] = {
         {"model": "other", "persona": "the person who asked"},
     ],
     "generator": {"revise": False},
-    "routing": {"policy": "pilot", "pilot": 60, "pilot_share": 0.5, "audit_share": 0.4, "alpha": 0.3},
+    "routing": {"policy": "pilot", "pilot": 60, "pilot_share": 0.5, "audit_share": 0.4, "alpha": 0.4},
 }
 
 

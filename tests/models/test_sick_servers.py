@@ -176,7 +176,8 @@ def test_killed_and_resumed_what_was_stored_is_not_paid_for_again(tmp_path: Path
     with Project(url, config=town.settings()) as project, project.store.connect() as connection:
         rows = list(connection.execute(select(calls)).mappings())
     stored = sum(row["outcome"] == "ok" for row in rows)
-    assert stored <= len(town.answered) <= stored + 6, (
+    # Two items are at work, and a step of one asks at most eight questions, which are written when it ends.
+    assert stored <= len(town.answered) <= stored + 16, (
         "only what was in flight, or not yet written, is made again"
     )
 
