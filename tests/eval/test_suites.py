@@ -63,7 +63,7 @@ def test_audits_speak_of_the_record_that_was_audited(material: Material, known: 
     assert run.unsafe.value == pytest.approx(1 / known.audits)
     assert run.unsafe.low == 0.0
     assert run.state in ("alarm", "green", "cannot tell")
-    assert run.promise == pytest.approx(0.7)
+    assert run.promise == pytest.approx(0.6)
 
 
 def test_judges_are_measured_seat_by_seat(material: Material, known: Any) -> None:
