@@ -58,13 +58,15 @@ _TEXT = (
     r"(?:text|passage|paragraph|sentence|article|e-?mail|letter|document|excerpt|extract|quote|quotation|phrase|word|"
     r"poem|lyric|story|dialogue|conversation|chat|transcript|tweet|post|review|comment|headline|abstract|essay|"
     r"report|speech|code|snippet|table|list|data|dataset|graph|chart|image|picture|photo|figure|diagram|equation|"
-    r"statement|claim|option|description|information|detail|fact|scenario|stanza|contract|joke|syllogism|utterance)"
+    r"statement|claim|option|description|information|detail|fact|scenario|stanza|contract|joke|syllogism|utterance|message|invitation|"
+    r"announcement|advertisement|thread)"
     r"(?:e?s)?"
 )
 _SHOWN = (
     rf"(?:{_TEXT}|(?:number|name|item|topic|symptom|ingredient|keyword|query|pair|product|title|question|problem|"
     r"citation|idiom|example|input|set)s?)"
 )
+_ORDER = r"(?:(?:principle|rule|guideline|instruction|condition|requirement)s?|criteria)"
 _TIME = r"(?:day|week|month|year|morning|evening|night|hour|minute|decade|century|season|summer|winter|spring)s?\b"
 _HANDED = r"(?:given|provided|listed|shown|described|written|mentioned)"
 _AHEAD = re.compile(
@@ -87,7 +89,7 @@ _SOMEWHERE = re.compile(
     rf"\b(?:this|these) (?:[\w-]+ )?(?P<this>(?!information|detail|fact|data|option)(?:{_TEXT}))\b"
     r"|\b(?:the|these|those) (?:given|provided|supplied|attached|underlined|highlighted) (?:[\w'-]+ ){0,2}?"
     r"(?P<given>[\w-]+)(?! [\w'-]+\b(?=[,.]))"
-    rf"|\b(?P<handed>{_SHOWN})(?: that| which)?(?: (?:is|are|was|were|has been|have been))? (?:given|provided)"
+    rf"|\b(?P<handed>{_SHOWN}|{_ORDER})(?: that| which)?(?: (?:is|are|was|were|has been|have been))? (?:given|provided)"
     r"(?: to (?:you|me|us))?(?= *(?:[,.;:?!]|$))"
     r"|\b(?P<yours>[\w-]+)(?: that| which)? (?:(?:you (?:are|have been|were)|(?:has|have) been) (?:given|provided)"
     r"(?: to you)?|(?:given|provided) to you)(?= *(?:[,.;:?!]|$| in a\b))"
@@ -96,6 +98,8 @@ _SOMEWHERE = re.compile(
     rf"|\byou (?:are|have been|will be) (?:given|provided with) (?:the|an?|two|three|some) (?:[\w-]+ )?"
     rf"(?P<you>{_SHOWN})\b"
     rf"|\b(?:from|on|of|about|in|to|with|for) an? given (?P<some>{_TEXT})\b"
+    r"|\b(?:for|from|in|of|about) the "
+    r"(?P<one>sentence|paragraph|passage|tweet|claim|excerpt|snippet|utterance|abstract)(?= *(?:[.;:?!]|$))"
     r"|\b(?:from|than|as|like|of|to|using|in) the (?P<shown>example|input)\b",
     re.IGNORECASE,
 )
@@ -104,10 +108,11 @@ _DONE_TO = re.compile(
     r"(?:^|[.!?]\s+)(?:please )?(?:\w+ly )?(?:translate|summari[sz]e|paraphrase|rewrite|rephrase|reword|correct|edit|"
     r"proofread|classify|categori[sz]e|extract|analy[sz]e|reply|respond|complete|continue|convert|improve|shorten|"
     r"expand|find|identify|detect|read|parse|simplify|answer|check|verify|decide|determine|tell if|tell whether|"
-    r"tell me (?:if|whether)|link|replace|fill|add|count|label|rate|predict|evaluate|select|pick|come up with|"
+    r"tell me (?:if|whether)|link|replace|fill|add|count|label|rate|predict|evaluate|select|pick|"
+    r"refuse|decline|accept|solve|rank|come up with|"
     rf"give me|describe the content|answer)\b[^.!?:\n]{{0,70}}?\bthe (?:[\w-]+ )?(?P<bare>{_TEXT})\b"
-    r"(?! (?!(?:and|or|in|into|to|from|for|with|by|so|as|using|then|while|but|if|on|at|is|are|has|have|was|were|"
-    r"contains?|supports?|expresses|carefully)\b)[\w'])",
+    r"(?! (?!(?:and|or|in|into|to(?! an?\b)|from|for|with|by|so|as|using|then|while|but|if|on|at|is|are|has|have|was|"
+    r"were|contains?|supports?|expresses|carefully)\b)[\w'])",
     re.IGNORECASE,
 )
 """What is worked on, where it is named for the first time: "reply to the email"."""
@@ -122,7 +127,9 @@ _QUOTED = re.compile(
     r"(?:[\"“„«](?=\S)[^\"”“»]{2,}[\"”“»]|(?<!\w)['‘][^'’\n]{2,}['’](?!\w))",
     re.IGNORECASE,
 )
-_COUNTED = re.compile(r"(?:^|\s)\(?[A-Ha-h1-9][).]\s+\S|\d\s*(?:,|and|[-+*/=<>^])\s*-?\d|\w\s*=\s*\w")
+_COUNTED = re.compile(
+    r"(?:^|\s)\(?[A-Ha-h1-9][).]\s+\S|\d\s*(?:,(?!\d{3}\b)|and|[+*/=<>^])\s*-?\d|\d\s+-\s+\d|\w\s*=\s*\w"
+)
 _LABEL = re.compile(rf"(?:^|[.!?\n])\s*(?:\w+ )?{_SHOWN}\s*:(?P<said>.*)", re.IGNORECASE | re.DOTALL)
 _NAMED = re.compile(
     r"(?: (?!(?:in|into|as|to|for|from|with|of|and|or|by|on|at|about)\b)[a-zà-ÿ-]+)?"
@@ -133,6 +140,7 @@ _MORE = re.compile(
     r"^\s*(?:add|additionally|also|analy[sz]e|answer|assume|avoid|be|both|but|check|choose|classify|consider|do|don't|describe|each|else|"
     r"ensure|explain|extract|fill|find|focus|follow|for|give|help|identify|if|include|it (?:is|would)|keep|limit|list|"
     r"make|mention|note|otherwise|output|please|provide|rank|read|remember|rewrite|select|show|sort|state|"
+    r"however|instead|moreover|furthermore|finally|next|based on|using|make sure|what|which|how|why|who|"
     r"summari[sz]e|the (?:answer|description|output|response|result|summary|task|title)|then|this time|translate|try|"
     r"use|whenever|write|yes or no|you|your)\b"
     r"|\b(?:should|must|include|needs? to|ha(?:s|ve) to)\b",

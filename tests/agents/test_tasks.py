@@ -43,6 +43,9 @@ STANDING = [
     "How can I keep the conversation going on a first date?",
     "What does the word serendipity mean?",
     "Complete the sentence: The sun rises in the",
+    "Decline the invitation to a wedding in three polite sentences, and leave a sentence for the gift.",
+    "Write a limerick, then a paragraph about its metre; name the rhyme in the paragraph.",
+    "Given the numbers 12 - 7 and 3 + 4, say which is larger.",
     "Summarize the story of the tortoise and the hare.",
     "Explain why temperatures above average harm corals, and what the average is.",
     "A train leaves at nine and arrives at noon after a stop of half an hour in a small town. Using the above, say how "
@@ -103,6 +106,14 @@ HANGING = [
     "Fasse den folgenden Text zusammen.",
     "Traduis la phrase suivante en anglais.",
     "Corrige el siguiente párrafo.",
+    "Given a list of breakfast options, choose one that has protein and roughly 700-1000 calories.",
+    "Given a list of loans, choose the cheapest one for a sum of 10,000 euros.",
+    "Given a description of a symptom, name the illness. However, do not frighten the patient.",
+    "You are given a statement. Which fallacy does it hold?",
+    "Draw a dependency tree for the sentence.",
+    "What is the mood of the passage?",
+    "Refuse the invitation in a friendly way.",
+    "Write a plan for the town, using the principles provided.",
 ]
 
 
