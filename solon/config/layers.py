@@ -93,9 +93,25 @@ def without_secrets(values: dict[str, Any]) -> dict[str, Any]:
 def _read_toml(file: Path) -> dict[str, Any]:
     text = read_text(file, raises=ConfigError)
     try:
-        return tomllib.loads(text)
+        data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file} cannot be read as TOML: {why_unreadable(error, text)}") from None
+    if _is_deep(data):
+        raise ConfigError(f"{file}: its tables stand in each other deeper than {_DEEPEST} levels")
+    return data
+
+
+_DEEPEST = 64
+
+
+def _is_deep(data: Any) -> bool:
+    """Tell whether tables and lists stand in each other so deep that no key of a configuration does, as a table
+    with thousands of dots in its name makes them."""
+    level = [data]
+    for _ in range(_DEEPEST):
+        tables = [value.values() if isinstance(value, dict) else value for value in level]
+        level = [value for table in tables for value in table if isinstance(value, (dict, list))]
+    return bool(level)
 
 
 def _environment(roots: Collection[str]) -> dict[str, Any]:

@@ -304,7 +304,7 @@ def _seed_row(one: Imported, *, judge: bool) -> dict[str, Any]:
         row.pop("verdicts", None)
     asked = json.dumps([row.get("messages") or row.get("prompt"), row.get("input") or ""], ensure_ascii=True)
     row.setdefault("group", hashlib.sha256(asked.encode()).hexdigest()[:16])
-    if not row.get("id"):
+    if row.get("id") in (None, ""):
         row["id"] = _hash([asked, [one if isinstance(one, str) else one["text"] for one in row["responses"]]])
     row["id"] = str(row["id"])
     return row
@@ -403,7 +403,7 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
     if whole in seen:
         raise RowProblem(f"duplicate id ({name}): an identical row stands above")
     if name in seen:  # another run's record of the same seed, or another row with the same id
-        if one.seed.get("id") and not one.record:
+        if one.seed.get("id") not in (None, "") and not one.record:
             one.metadata.setdefault("id", name)
         mark = one.record or whole
         name = one.seed["id"] = f"{name[: MAX_ID - 1 - len(mark)]}:{mark}"

@@ -46,8 +46,9 @@ def read_mapped(maps: Sequence[ImportMap], row: Row) -> Pieces:
         RowProblem: a part is missing, of another kind, or contradicts another.
     """
     chosen = next((one for test in (fits, has_answers) for one in maps if test(one, row)), None)
-    if chosen is None:
-        raise RowProblem(_no_answers(maps, row))
+    told = next((one for one in maps if one.winner and _are_there(row, one.winner)), chosen)
+    if chosen is None or (chosen.winner and told is not chosen and not _are_there(row, chosen.winner)):
+        raise RowProblem(_no_answers(maps if told is None else (told,), row))
     yield from read_tree(chosen.tree, row) if chosen.tree is not None else _Reading(chosen, row).pieces()
 
 
@@ -62,7 +63,11 @@ def fits(one: ImportMap, row: Row) -> bool:
     """Tell whether a row looks as a map says: answers, request and whatever tells the better one are there."""
     wanted = [*one.prompt, *one.winner, *one.scores, *one.ranks]
     wanted += filter(None, (one.index, one.strength, one.label))
-    return has_answers(one, row) and all(not is_absent(at(row, path)) for path in wanted)
+    return has_answers(one, row) and _are_there(row, wanted)
+
+
+def _are_there(row: Row, paths: Sequence[str]) -> bool:
+    return all(not is_absent(at(row, path)) for path in paths)
 
 
 class _Reading:
@@ -124,9 +129,10 @@ class _Reading:
             asked = asked[:-1]
         heads = [_joined(asked, turns[:-1]) for _, turns in whole]
         names = " and ".join((texts[0][0], texts[-1][0]) if len(texts) > 1 else (texts[0][0],))
-        if not all(heads):
-            raise RowProblem(f"there is no prompt, and {names} do not begin with the same user turn")
-        if any(_spoken(head) != _spoken(heads[0]) for head in heads):
+        if not all(heads) and not asked:
+            wanted = " and no ".join(self.map.prompt) or "prompt"
+            raise RowProblem(f"there is no {wanted}, and {names} do not begin with the same user turn")
+        if any(not head or _spoken(head) != _spoken(heads[0]) for head in heads):
             raise RowProblem(f"{names} answer different conversations, or another one than the prompt")
         return heads[0], _without_request(asked, texts)
 

@@ -121,7 +121,9 @@ def _named(one: ImportMap, value: Any, models: Sequence[Any], number: int) -> in
     place = {"left": 0, "first": 0, "right": 1, "second": 1}.get(mark)
     if place is None:
         place = int(mark) - 1 if mark.isdigit() else ord(mark) - ord("a")
-    return _place(one, path, place + one.index_from, number)
+    if place not in range(number):
+        raise RowProblem(f"{path} is {value!r:.40}, which names none of {number} answers; {hint}")
+    return place
 
 
 def _place(one: ImportMap, path: str, value: Any, number: int) -> int:

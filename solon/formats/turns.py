@@ -199,4 +199,17 @@ def _extras_of(item: Mapping[str, Any]) -> dict[str, Any]:
         _first(item, _TEXT_KEYS if plain else _REPLIED),
         *_CALLS,
     }
-    return {key: value for key, value in item.items() if key not in used and value not in (None, "", [], {})}
+    extras = {
+        key: value for key, value in item.items() if key not in used and value not in (None, "", [], {})
+    }
+    beside = {name: [_beside(call) for call in _as_list(item.get(name))] for name in _CALLS if plain}
+    return extras | {name: facts for name, facts in beside.items() if any(facts)}
+
+
+def _beside(call: Any) -> dict[str, Any]:
+    """What a tool call says beside the function that it calls, such as its id."""
+    if not isinstance(call, Mapping) or "function" not in call:
+        return {}
+    return {
+        key: value for key, value in call.items() if key != "function" and value not in (None, "", [], {})
+    }

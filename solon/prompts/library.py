@@ -14,9 +14,9 @@ import re
 import threading
 import traceback
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -250,6 +250,24 @@ def _bounded(part: Any) -> Any:
     return part
 
 
+def _check_numbers(args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
+    """Refuse a width or a number of rounds that no prompt needs."""
+    for number in (*args, *kwargs.values()):
+        if isinstance(number, int) and abs(number) > _LONGEST_PRODUCT:
+            raise TemplateRuntimeError(f"it gives a call or a filter a number over {_LONGEST_PRODUCT}")
+
+
+def _narrow(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that takes no number larger than any prompt needs."""
+
+    @wraps(inner)
+    def narrowed(*args: Any, **kwargs: Any) -> Any:
+        _check_numbers(args[1:], kwargs)
+        return inner(*args, **kwargs)
+
+    return narrowed
+
+
 class _Bounded(ImmutableSandboxedEnvironment):
     """A sandbox in which each round of a loop and each call is a step, and steps and products are bounded."""
 
@@ -266,9 +284,15 @@ class _Bounded(ImmutableSandboxedEnvironment):
         return tree
 
     def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Count a call as a step."""
+        """Count a call as a step, and refuse one with a larger number than any prompt needs."""
         _step()
+        _check_numbers(args, kwargs)
         return super().call(context, function, *args, **kwargs)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """Refuse `format` of a text: a width in it makes a text of any length."""
+        if super().wrap_str_format(value) is not None:
+            raise TemplateRuntimeError("texts are not formatted with `format`; join them with `~`")
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Refuse a power or product that is larger, or longer, than any prompt needs."""
@@ -295,6 +319,9 @@ _ENVIRONMENT.filters["counted"] = _counted
 _ENVIRONMENT.filters["bounded"] = _bounded
 for _name in ("center", "format"):  # a width in them makes a text of any length
     del _ENVIRONMENT.filters[_name]
+for _name in ("indent", "batch", "slice"):
+    _ENVIRONMENT.filters[_name] = _narrow(_ENVIRONMENT.filters[_name])
+del _ENVIRONMENT.globals["lipsum"]  # it writes as many paragraphs as it is asked for
 _GLOBALS = dict(_ENVIRONMENT.globals)
 
 

@@ -99,7 +99,10 @@ def test_a_map_tells_which_answer_is_better(map: Row, row: Row, wanted: tuple[st
         ({"prompt": "q", "answers": "l[*]", "scores": "s[*]"}, {"q": "Ask?", "l": ["one", "two"], "s": [1]},
          "has 1 values for 2 answers"),
         ({"prompt": "q", "answers": ["a", "b"]}, {**AB, "b": "one"}, "both answers are the same text"),
-        ({"prompt": "x", "answers": ["a", "b"]}, AB, "there is no prompt"),
+        ({**TWO, "winner": "w"}, {**AB, "w": "C"}, "w is 'C', which names none of 2 answers"),
+        ({"prompt": "x", "answers": ["a", "b"]}, AB, "there is no x, and a and b do not begin"),
+        (TWO, {**AB, "a": [{"role": "user", "content": "Other?"}, {"role": "assistant", "content": "one"}]},
+         "a and b answer different conversations, or another one than the prompt"),
         ({"tree": "t"}, {"t": {"role": "prompter", "text": "x"}}, "there is no 't'"),
     ],
 )  # fmt: skip

@@ -261,3 +261,27 @@ def test_every_mark_of_a_row_is_kept_or_the_row_is_refused(row: Row, name: str) 
         kept[at : at + 8] for at in range(len(kept)) if kept.startswith("mark ", at)
     }
     assert not missing
+
+
+def test_an_id_of_nought_is_an_id(tmp_path: Path) -> None:
+    first, second = read(
+        tmp_path, {"id": 0, "prompt": "Who?", **SIDES}, {"id": 0, "prompt": "When?", **SIDES}
+    ).seeds
+    assert (first.seed["id"], second.metadata["id"]) == (0, "0")
+    assert importing._seed_row(first, judge=False)["id"] == "0"
+
+
+def test_what_stands_beside_the_function_of_a_tool_call_is_metadata() -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    asked = [user("Rain?"), {"role": "assistant", "content": None, "tool_calls": [call]}, user("So?")]
+    found = one_of({"prompt": asked, **SIDES})
+    assert turns(found)[1] == ("assistant", '{"name": "weather", "arguments": "{}"}')
+    assert found.metadata["prompt"] == [{}, {"tool_calls": [{"id": "c1", "type": "function"}]}, {}]
+
+
+def test_an_answer_of_the_arena_that_is_null_costs_its_row() -> None:
+    flags = {"winner_model_a": 0, "winner_model_b": 1, "winner_tie": 0, "model_a": "m", "model_b": "n"}
+    row = {"prompt": '["Who?"]', "response_a": "[null]", "response_b": '["Me."]', **flags}
+    with pytest.raises(RowProblem, match=r"there is no 'response_a"):
+        one_of(row, "arena")
+    assert answers(one_of({**row, "response_a": '["You."]'}, "arena")) == {"You.", "Me."}

@@ -220,3 +220,9 @@ def test_thinking_in_a_stream_and_a_stream_with_an_error() -> None:
     for broken in (f"data: {GO[:20]}", "data: [DONE]\n\n", "data: 7\n\n", ":\n\n"):
         error, sent = get(web.Response(body=broken.encode()))
         assert isinstance(error, ModelUnavailable)
+
+
+def test_an_answer_without_choices_says_so() -> None:
+    error, _ = get({"choices": []}, retries=0)
+    assert isinstance(error, ModelUnavailable)
+    assert "it has no choices" in str(error)

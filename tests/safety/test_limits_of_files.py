@@ -22,6 +22,8 @@ FRONT = "---\nname: draft.single\nversion: 9\nvariables: []\noutput: text\n---\n
         ("\na = " + "[" * 20_000 + "]" * 20_000, "line 2: it is nested deeper"),
         ("[run]\nseed = " + "9" * 5000, "line 2: a number has more than 4300 digits"),
         ("a = " + "{b = " * 9000 + "1" + "}" * 9000, "line 1: it is nested deeper"),
+        ("[" + "a." * 20_000 + "a]\nb = 1", "deeper than 64 levels"),
+        ("a" + ".a" * 70 + " = 1", "deeper than 64 levels"),
     ],
 )
 def test_a_configuration_beyond_a_limit(tmp_path: Path, text: str, told: str) -> None:
@@ -56,7 +58,12 @@ def test_an_amendment_beyond_a_limit(text: str, told: str) -> None:
         ("one\n{{ 'x' * 10000000000 }}", "line 2 .*too large"),
         ("{{ 10 ** 10000000000 }}", "too large"),
         ("one\ntwo\n{{ 1 / 0 }}", "line 3 .*division by zero"),
-        ("{{ range(1000000000) }}", "too big"),
+        ("{{ range(1000000000) }}", "a number over 1000000"),
+        ("{{ range(200000) }}", "too big"),
+        ("{{ 'x'.ljust(10000000000) }}", "a number over 1000000"),
+        ("{{ 'a\nb' | indent(10000000000) }}", "a number over 1000000"),
+        ("{{ '{:9999999999}'.format(1) }}", "not formatted with `format`"),
+        ("{{ lipsum(n=1000) }}", "lipsum"),
         ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "nested deeper"),
         ("one\n{% for %}", "line 2 "),
     ],
@@ -68,8 +75,8 @@ def test_a_template_beyond_a_limit(tmp_path: Path, body: str, told: str) -> None
 
 
 def test_a_template_within_the_limits() -> None:
-    body = "{% for n in range(3) %}{{ loop.index }}{% endfor %} {{ '-' * 3 }} {{ 2 ** 8 }}"
-    assert PromptLibrary()._add("draft.md", FRONT.format(body)).render("mark").system == "123 --- 256"
+    body = "{% for n in range(3) %}{{ loop.index }}{% endfor %} {{ '-' * 3 }} {{ 2 ** 8 }}{{ 'a\nb' | indent(1) }}"
+    assert PromptLibrary()._add("draft.md", FRONT.format(body)).render("mark").system == "123 --- 256a\n b"
 
 
 def test_aliases_in_front_matter_are_refused() -> None:

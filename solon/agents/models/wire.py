@@ -79,7 +79,7 @@ def from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> list[AIMessa
             )
         )
     if not answers:
-        raise ValueError("the answer has no choices")
+        raise ValueError("it has no choices")
     return answers
 
 
@@ -89,6 +89,8 @@ def completion_from_wire(body: Mapping[str, Any], about: Mapping[str, Any]) -> C
     Raises:
         KeyError, TypeError, IndexError, ValueError: where the body is no chat completion.
     """
+    if not body["choices"]:
+        raise ValueError("it has no choices")
     choice = min(body["choices"], key=lambda c: c.get("index") or 0)
     input_tokens, output_tokens = read_usage(body.get("usage"))
     text, reasoning = _read(choice["message"])
