@@ -381,17 +381,20 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
 
 def _plan(recipe: str, runner: Runner) -> str:
     """What the run is going to call, before the first call."""
-    from solon.store.runs.items import count_states
+    from solon.store.runs.items import count_replayed, count_states
 
     with runner.store.connect() as connection:
         counts = count_states(connection, runner.run.id)
+        again = count_replayed(connection, runner.run.id)
     left = sum(counts[state] for state in ("queued", "running", "parked"))
     least, calls = planned_calls(recipe, runner.config)
+    left -= again
+    routed = f"; {again} are routed again from the answers that are there" if again else ""
     each = f"up to {calls}" if least == calls else f"{least} to {calls}"
     whole = f"{left * calls}" if least == calls else f"{left * least} to {left * calls}"
     return (
         f"run {runner.run.id}: {left} of {sum(counts.values())} items to do, {each} model calls each "
-        f"({whole} in all) before redrafts and the resolver"
+        f"({whole} in all) before redrafts and the resolver{routed}"
     )
 
 

@@ -349,6 +349,7 @@ def _adopt(
     """Apply a version to items to come, to those that wait and to those accepted; how many of each it moved."""
     settled = doubted = confirmed = 0
     kept_waiting: dict[str, float] = {}
+    pins = {"consensus_id": version_id, "certificate_id": certificate_id}
     with store.transaction() as connection:
         queued = adoption.adopt_for_queued(connection, run.id, version_id, certificate_id)
     for item in judged:
@@ -365,9 +366,9 @@ def _adopt(
         with store.transaction() as connection:
             if item.state == "waiting":
                 why = f"settled by consensus version {version_id}"
-                settled += adoption.send_again(connection, item, version_id, certificate_id, why=why)
+                settled += adoption.send_again(connection, item, pins, why=why)
             elif not stays:
-                doubted += adoption.send_again(connection, item, version_id, certificate_id, why="doubted")
+                doubted += adoption.send_again(connection, item, pins, why="doubted")
             else:
                 confirmed += 1
                 sure = standing.threshold is not None and consensus.confidence >= standing.threshold

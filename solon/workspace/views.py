@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.config import BUILTIN_NOTE
+from solon.config.pinned import list_differences
 from solon.display.notebook import card, passage, side_by_side, spell_cell, table
 from solon.display.text import shorten
 from solon.errors import UsageError
@@ -382,11 +383,18 @@ def _notes_on(
     connection: Connection, run: RunRow, builtin_calls: int, privacy: PrivacyConfig
 ) -> Iterator[str]:
     """What to know of a run's models and seeds besides its figures."""
+    from solon.store.learning.rerouting import last_rerouting
     from solon.store.runs.runs import config_payload, has_subjects
 
     if builtin_calls:
         yield f"{BUILTIN_NOTE}; it answered {builtin_calls} of the calls"
-    began_as = config_payload(connection, run.config_id).get("privacy", {}).get("class", "synthetic")
+    stored = config_payload(connection, run.config_id)
+    if moved := last_rerouting(connection, run.id):
+        changed = list_differences(
+            config_payload(connection, moved["from"]), config_payload(connection, moved["to"])
+        )
+        yield f"{changed}: {moved['items']} items were routed again"
+    began_as = stored.get("privacy", {}).get("class", "synthetic")
     if began_as == privacy.class_ == "synthetic" and has_subjects(connection, run.id):
         yield "seeds have a `subject`, and [privacy] class is synthetic: they are not scanned"
 

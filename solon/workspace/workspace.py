@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from solon.config import Config, load_config, parse_config
 from solon.config.pinned import check_prices, config_of_run, list_differences
+from solon.config.sections import RoutingConfig
 from solon.display.notebook import Listing
 from solon.display.progress import shown
 from solon.errors import ConfigError, LimitReached, ModelError, UsageError
@@ -171,7 +172,8 @@ class Workspace:
                 `on_progress` raises is told once, in a `SolonWarning`, and changes nothing.
 
         Raises:
-            UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
+            UsageError: a run over these seeds has results under another configuration, and `new_run` is not set. Where
+                they differ in `[routing]` alone, what is promised aside, the run is routed anew in its place instead.
             SeedError: no row of the seeds can be used.
         """
         if self.recipe(recipe).has_panel:
@@ -288,6 +290,8 @@ class Workspace:
             other = runs.latest_over_seeds(connection, recipe, fingerprint)
             if other is not None and same is None and not new_run:
                 old = runs.config_payload(connection, other.config_id)
+                if self._routes_otherwise(old, pins):
+                    return self._reroute(connection, other, pins), pins
                 changes = list_differences(old, self.config.effective())
                 raise UsageError(
                     f"run {other.id} over the same seeds was made differently: {changes}",
@@ -306,9 +310,29 @@ class Workspace:
             )
             return runs.find_run(connection, run_id), pins
 
-    def _shape_of(self, *law: str) -> str:
-        """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
-        return f"{self.config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
+    def _routes_otherwise(self, stored: Mapping[str, Any], pins: Pins) -> bool:
+        """Whether a stored configuration differs from today's in nothing but whom it asks about: what is promised
+        stays, since nobody may choose it after a look at the answers."""
+        promised = {key: getattr(self.config.routing, key) for key in ("alpha", "delta", "target")}
+        before = RoutingConfig.model_validate({**stored["routing"], **promised})
+        as_then = self.config.model_copy(update={"routing": before})
+        return self._shape_of(*pins.law, pins.prompts_id, config=as_then) == stored["fingerprint"]
+
+    def _reroute(self, connection: Connection, run: RunRow, pins: Pins) -> RunRow:
+        """The run under today's routing, with its items on their way again."""
+        from solon.store.learning.rerouting import reroute
+        from solon.store.runs import runs
+        from solon.store.runs.items import draw_pilot
+
+        routing = self.config.routing
+        reroute(connection, run, pins.config_id, actor=local_actor())
+        if routing.draws_pilot:
+            draw_pilot(connection, run.id, routing.pilot, routing.pilot_share, afterwards=True)
+        return runs.find_run(connection, run.id)
+
+    def _shape_of(self, *law: str, config: Config | None = None) -> str:
+        """Hash of all that shapes the data: configuration (default: today's), constitution, rubric, prompts."""
+        return f"{(config or self.config).fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
 
     def pin(self, recipe_name: str, source: str) -> Pins:
         """The versions in force, stored; `source` is the fingerprint of the seeds."""

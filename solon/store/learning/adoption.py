@@ -1,4 +1,5 @@
-"""What a new consensus version changes: queued items follow it, others are replayed under it or confirmed by it."""
+"""What a new consensus version, or another policy, changes: queued items follow it, others are replayed under it or
+confirmed by it."""
 
 from __future__ import annotations
 
@@ -53,25 +54,21 @@ def reorder(connection: Connection, values: Mapping[str, float]) -> None:
 
 
 def send_again(
-    connection: Connection, judged: JudgedItem, consensus_id: str, certificate_id: str | None, *, why: str
+    connection: Connection, judged: JudgedItem, pins: Mapping[str, str | None], *, why: str
 ) -> bool:
-    """Queue a judged item for a new attempt under the new version, replayed from its journal; returns whether it was
-    done.
+    """Queue a judged item for a new attempt, replayed from its journal; returns whether it was done.
 
     It is not where somebody has taken its review meanwhile.
 
     Args:
+        pins: what it is pinned to from now on, by column of `items`.
         why: noted with the review that is withdrawn.
     """
     if judged.review_id is None:
         _withdraw_audit(connection, judged.item_id, why)
     elif not withdraw_review(connection, judged.review_id, why=why):
         return False
-    connection.execute(
-        update(items)
-        .where(items.c.id == judged.item_id)
-        .values(consensus_id=consensus_id, certificate_id=certificate_id)
-    )
+    connection.execute(update(items).where(items.c.id == judged.item_id).values(**pins))
     next_attempt(connection, judged.item_id)
     connection.execute(
         update(items).where(items.c.id == judged.item_id).values(state="queued", finished_at=None)
@@ -80,13 +77,18 @@ def send_again(
 
 
 def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool:
-    """Take a review out of the queue; returns False where it no longer waits or somebody has it in hand.
+    """Take a review out of the queue, or from what a budget holds back; returns False where it no longer waits or somebody
+    has it in hand.
 
     A withdrawn review is no precedent.
     """
     statement = (
         update(reviews)
-        .where(reviews.c.id == review_id, reviews.c.state == "waiting", reviews.c.leased.is_(False))
+        .where(
+            reviews.c.id == review_id,
+            reviews.c.state.in_(("waiting", "held")),
+            reviews.c.leased.is_(False),
+        )
         .values(state="withdrawn", resolved_at=clock.now())
     )
     if connection.execute(statement).rowcount != 1:

@@ -300,7 +300,20 @@ def judged_items(connection: Connection, run_id: str) -> list[JudgedItem]:
     return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in judged]
 
 
-def _waiting_free(connection: Connection, run_id: str) -> list[JudgedItem]:
+def undecided_items(connection: Connection, run_id: str) -> list[JudgedItem]:
+    """Items that no person has decided or has in hand, those that a budget holds back among them, without their votes:
+    what another policy may send elsewhere.
+    """
+    free = _waiting_free(connection, run_id, ("waiting", "held"))
+    decided = select(decisions.c.item_id).join(items, items.c.id == decisions.c.item_id)
+    decided = decided.where(items.c.run_id == run_id, decisions.c.undone_at.is_(None))
+    known = set(connection.execute(decided).scalars())
+    return [item for item in (*free, *_accepted_unseen(connection, run_id)) if item.item_id not in known]
+
+
+def _waiting_free(
+    connection: Connection, run_id: str, states: Sequence[str] = ("waiting",)
+) -> list[JudgedItem]:
     begun_on = exists().where(
         assignments.c.review_id == reviews.c.id,
         or_(
@@ -321,7 +334,7 @@ def _waiting_free(connection: Connection, run_id: str) -> list[JudgedItem]:
             items.c.run_id == run_id,
             items.c.state == "waiting",
             items.c.carried.is_(None),
-            reviews.c.state == "waiting",
+            reviews.c.state.in_(states),
             reviews.c.kind == "interrupt",
             reviews.c.leased.is_(False),
             reviews.c.prefer_actor.is_(None),

@@ -351,10 +351,16 @@ def _item(row: RowMapping) -> ItemRow:
     )
 
 
-def draw_pilot(connection: Connection, run_id: str, most: int, share: float) -> int:
+def draw_pilot(
+    connection: Connection, run_id: str, most: int, share: float, *, afterwards: bool = False
+) -> int:
     """Draw the pilot sample of a run, once: the items with the smallest random seeds. Returns how many are in it.
 
     Every item has the same chance, fixed by the root seed of the run before anything is known of the items.
+
+    Args:
+        afterwards: items that were begun are drawn, too, those that people have decided among them: a sample without
+            them would speak of what the policy before did not ask about.
     """
     own = items.c.run_id == run_id
     drawn = int(connection.execute(select(func.count()).where(own, items.c.pilot)).scalar_one())
@@ -364,11 +370,8 @@ def draw_pilot(connection: Connection, run_id: str, most: int, share: float) -> 
         return drawn
     chosen = select(items.c.id).where(own).order_by(items.c.random_seed, items.c.id).limit(wanted)
     ids = list(connection.execute(chosen).scalars())
-    connection.execute(
-        update(items)
-        .where(items.c.id.in_(ids), items.c.state == "queued", items.c.starts == 0)
-        .values(pilot=True)
-    )
+    unseen = () if afterwards else (items.c.state == "queued", items.c.starts == 0)
+    connection.execute(update(items).where(items.c.id.in_(ids), *unseen).values(pilot=True))
     return len(ids)
 
 
@@ -471,6 +474,14 @@ def count_states(connection: Connection, run_id: str) -> dict[str, int]:
     counts = dict.fromkeys(STATES, 0)
     counts.update((state, n) for state, n in connection.execute(query))
     return counts
+
+
+def count_replayed(connection: Connection, run_id: str) -> int:
+    """How many queued items of a run have been judged before and are routed anew."""
+    query = select(func.count()).where(
+        items.c.run_id == run_id, items.c.state == "queued", items.c.attempt > 0
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def count_provisional(connection: Connection, run_id: str) -> int:

@@ -1,0 +1,60 @@
+"""A run under another policy: whom nobody has decided or has in hand goes on its way again, from the answers that are
+there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, desc, func, select, update
+
+from solon.errors import UsageError
+from solon.store.database import clock
+from solon.store.database.events import event
+from solon.store.database.writer import insert_rows
+from solon.store.learning.adoption import send_again
+from solon.store.learning.evidence import undecided_items
+from solon.store.runs.run_row import RunRow
+from solon.store.runs.runs import set_run
+from solon.store.tables import events, items
+
+REROUTED = "run.rerouted"
+
+
+def reroute(connection: Connection, run: RunRow, config_id: str, *, actor: str) -> None:
+    """Put a run under a configuration that differs in its routing alone.
+
+    Items that no person has decided or has in hand begin a new attempt, which takes every call that was made from the
+    journal; items that were never started follow the new configuration; the rest stays where it is.
+
+    Args:
+        config_id: the configuration from now on.
+        actor: who wanted it.
+
+    Raises:
+        UsageError: a process is at work on the run, under the old policy.
+    """
+    own = items.c.run_id == run.id
+    at_work = select(func.count()).where(own, items.c.state == "running", items.c.claimed_until > clock.now())
+    if n := int(connection.execute(at_work).scalar_one()):
+        raise UsageError(
+            f"run {run.id} cannot be routed otherwise: a process is at work on {n} of its items",
+            next_step="let it end, or stop it (Ctrl-C loses nothing), and repeat the command",
+        )
+    set_run(connection, run.id, config_id=config_id)
+    begun = items.c.state.in_(("queued", "running", "parked"))
+    connection.execute(update(items).where(own, begun).values(config_id=config_id))
+    pins = {"config_id": config_id}
+    moved = [
+        send_again(connection, item, pins, why="policy changed")
+        for item in undecided_items(connection, run.id)
+    ]
+    detail = {"from": run.config_id, "to": config_id, "items": sum(moved)}
+    insert_rows(connection, [event(actor, REROUTED, run.id, detail)])
+
+
+def last_rerouting(connection: Connection, run_id: str) -> Mapping[str, Any] | None:
+    """Between which configurations (`from`, `to`) a run was moved last, and how many `items` that sent on their way
+    again; None where it never was."""
+    query = select(events.c.detail).where(events.c.subject == run_id, events.c.kind == REROUTED)
+    return connection.execute(query.order_by(desc(events.c.at), desc(events.c.id)).limit(1)).scalar()
