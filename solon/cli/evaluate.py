@@ -270,7 +270,7 @@ def show_result(result: SuiteResult) -> None:
         why = next(iter(result.notes), "") or _why_nothing(result)
         out.print(
             clean(
-                f"{result.suite}: nothing to measure, {why}" + (f". Next: {next_step}" if next_step else "")
+                f"{result.suite}: nothing to measure: {why}" + (f". Next: {next_step}" if next_step else "")
             )
         )
         return
