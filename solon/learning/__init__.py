@@ -59,7 +59,8 @@ class LearningResult:
         certificate: the look that was taken, as plain values; None where none was.
         queued_adopted: queued items that follow the new version.
         settled: waiting items that are queued again, since the panel is now sure enough.
-        doubted: accepted items that are queued again, since the panel no longer is.
+        doubted: accepted items that are queued again, since the panel no longer is: their records leave the set.
+        turned: those of them for which the panel now chooses otherwise.
         confirmed: accepted items whose record the new version confirms.
         stopping: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was
             learned.
@@ -74,6 +75,7 @@ class LearningResult:
     queued_adopted: int = 0
     settled: int = 0
     doubted: int = 0
+    turned: int = 0
     confirmed: int = 0
     stopping: dict[str, Any] | None = None
     why: str = ""
@@ -152,7 +154,7 @@ def learn(
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
         return replace(done, why=why)
-    queued, settled, doubted, confirmed = _adopt(
+    queued, settled, doubted, turned, confirmed = _adopt(
         store, run, config, model, evidence.judged, version_id, in_force, cuts
     )
     return replace(
@@ -160,6 +162,7 @@ def learn(
         queued_adopted=queued,
         settled=settled,
         doubted=doubted,
+        turned=turned,
         confirmed=confirmed,
         why=f"version {number} is in force",
     )
@@ -345,9 +348,9 @@ def _adopt(
     version_id: str,
     certificate_id: str | None,
     cuts: Cuts,
-) -> tuple[int, int, int, int]:
+) -> tuple[int, int, int, int, int]:
     """Apply a version to items to come, to those that wait and to those accepted; how many of each it moved."""
-    settled = doubted = confirmed = 0
+    settled = doubted = turned = confirmed = 0
     kept_waiting: dict[str, float] = {}
     with store.transaction() as connection:
         queued = adoption.adopt_for_queued(connection, run.id, version_id, certificate_id)
@@ -361,13 +364,15 @@ def _adopt(
             ).value
             continue
         # What a budget left over stays accepted while the panel chooses the same: there is no threshold to fall under.
-        stays = (accepts or config.routing.policy == "budget") and not _chooses_other(consensus, item)
+        other = item.state != "waiting" and _chooses_other(consensus, item)
+        stays = (accepts or config.routing.policy == "budget") and not other
         with store.transaction() as connection:
             if item.state == "waiting":
                 why = f"settled by consensus version {version_id}"
                 settled += adoption.send_again(connection, item, version_id, certificate_id, why=why)
             elif not stays:
                 doubted += adoption.send_again(connection, item, version_id, certificate_id, why="doubted")
+                turned += other
             else:
                 confirmed += 1
                 sure = standing.threshold is not None and consensus.confidence >= standing.threshold
@@ -382,7 +387,7 @@ def _adopt(
                 )
     with store.transaction() as connection:
         adoption.reorder(connection, kept_waiting)
-    return queued, settled, doubted, confirmed
+    return queued, settled, doubted, turned, confirmed
 
 
 def _rest(

@@ -13,6 +13,9 @@ from solon.store.learning.evidence import JudgedItem
 from solon.store.runs.items import next_attempt
 from solon.store.tables import items, records, reviews
 
+DOUBTED = "doubted"
+"""Kind of the event that learning took an item's record out of the set; its subject is the item."""
+
 
 def adopt_for_queued(
     connection: Connection, run_id: str, consensus_id: str, certificate_id: str | None
@@ -58,13 +61,15 @@ def send_again(
     """Queue a judged item for a new attempt under the new version, replayed from its journal; returns whether it was
     done.
 
-    It is not where somebody has taken its review meanwhile.
+    It is not where somebody has taken its review meanwhile. An accepted item's record leaves the set by this, and the
+    log of events says so.
 
     Args:
         why: noted with the review that is withdrawn.
     """
     if judged.review_id is None:
         _withdraw_audit(connection, judged.item_id, why)
+        insert_rows(connection, [event("system", DOUBTED, judged.item_id, {"consensus": consensus_id})])
     elif not withdraw_review(connection, judged.review_id, why=why):
         return False
     connection.execute(
