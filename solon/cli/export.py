@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,6 +43,14 @@ DropOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add `solon export` to the command line."""
     app.command("export")(export)
+
+
+def tell_cautions(facts: Mapping[str, Any]) -> None:
+    """Say on standard error what whoever trains on the rows must know."""
+    from solon.formats.facts import spell_cautions
+
+    for caution in spell_cautions(facts):
+        say(f"note: {caution}")
 
 
 def name_runs(runs: Mapping[str, int], left_out: Mapping[str, int]) -> None:
@@ -118,6 +126,7 @@ def export(
             drop_contaminated=drop_contaminated,
         )
     name_runs(summary.runs, summary.left_out)
+    tell_cautions(summary.facts)
     if json:
         print_json(summary.as_dict())
         return

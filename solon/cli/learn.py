@@ -62,8 +62,8 @@ def spell_learned(learned: LearningResult) -> str:
         lines.append(
             f"no look was taken: {learned.certified_on} held-out pilot decisions, too few more than before"
         )
-    elif certificate["threshold"] is None:
-        lines.append(f"no certificate: {clean(certificate['why'])}")
+    elif learned.refused:
+        lines.append(f"certificate refused: {clean(learned.refused)}")
     else:
         lines.append(
             f"certificate {certificate['id']}: at least {1 - certificate['alpha']:.0%} agreement with "

@@ -65,9 +65,9 @@ def spell_headline(made: Report) -> list[str]:
     """The three figures of a report and what to do now, a line each."""
     from solon.eval.report.page import spell_interval, spell_share
 
-    top = made.headline
+    top, certified = made.headline, f"{made.certified} under a certificate"
     return [
-        f"records: {top.records} of {top.items} items, {made.certified} under a certificate, {made.provisional} provisional",
+        f"records: {top.records} of {top.items} items, {certified}, {made.provisional} provisional",
         f"{top.agreement_of}: {spell_share(top.agreement)} ({spell_interval(top.agreement)})",
         f"questions that wait for people: {top.waiting}; answers that count: {made.decisions.counted}",
         f"next: {top.next_step}",

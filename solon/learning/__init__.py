@@ -56,7 +56,8 @@ class LearningResult:
         version: number of the new consensus version; None where nothing was learned.
         fitted_on: decisions that weights and calibration were fitted on.
         certified_on: answered decisions of the sample that certificates are tried on.
-        certificate: the look that was taken, as plain values; None where none was.
+        certificate: the look that was taken, as plain values, with its `status`, granted or refused; None where none
+            was.
         queued_adopted: queued items that follow the new version.
         settled: waiting items that are queued again, since the panel is now sure enough.
         doubted: accepted items that are queued again, since the panel no longer is: their records leave the set.
@@ -82,13 +83,29 @@ class LearningResult:
     tiers: int = 1
 
     @property
+    def granted(self) -> bool:
+        """Whether a certificate was granted."""
+        return self.certificate is not None and self.certificate["status"] == "granted"
+
+    @property
+    def refused(self) -> str:
+        """Why a certificate was refused; empty where none was tried for, or where it was granted."""
+        tried = self.certificate
+        return str(tried["why"]) if tried is not None and tried["status"] == "refused" else ""
+
+    @property
     def moved_items(self) -> int:
         """How many items are queued again because of this."""
         return self.settled + self.doubted
 
     def to_json(self) -> dict[str, Any]:
         """All fields as plain values."""
-        return asdict(self)
+        return {**asdict(self), "granted": self.granted, "refused": self.refused}
+
+    def __repr__(self) -> str:
+        told = "certificate granted" if self.granted else "no certificate"
+        told += f", refused: {self.refused}" if self.refused else ""
+        return f"LearningResult(version={self.version}, {told}; {self.why})"
 
 
 def learn(
@@ -140,7 +157,7 @@ def learn(
             },
         )
         certificate = _certify(connection, config, run, version_id, model, sample)
-    granted = certificate is not None and certificate["threshold"] is not None
+    granted = certificate is not None and certificate["status"] == "granted"
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
     done = LearningResult(
@@ -301,7 +318,8 @@ def _certify(
             "made": certificates.wanted_by(connection, run).made,
         },
     )
-    return {"id": certificate_id, **outcome}
+    status = "granted" if outcome["threshold"] is not None else "refused"
+    return {"id": certificate_id, "status": status, **outcome}
 
 
 def _too_many_gaps(alpha: float, n: int, passed_over: int) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from solon.workspace.seeds import (
     read_rows,
     with_given,
 )
-from solon.workspace.views import Candidate, Item, Review, RunSummary, summarize, view_review
+from solon.workspace.views import Candidate, Item, Review, RunSummary, check_state, summarize, view_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -464,6 +464,10 @@ class Workspace:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
 
         A run does this by itself with decisions that are ten decisions, or a session, old; so does `everything=False`.
+
+        Returns:
+            What was learned; `granted` says whether there is a certificate, `refused` why not, `doubted` how many
+            records leave the set.
         """
         from solon.store.runs import runs
 
@@ -660,11 +664,14 @@ class Workspace:
             limit: at most so many.
 
         Raises:
-            UsageError: there is no such run.
+            UsageError: there is no such state or run.
         """
         from solon.store.records.overview import list_items
+        from solon.store.runs.items import STATES
         from solon.store.runs.runs import find_run
 
+        if state is not None:
+            check_state("item", state, STATES)
         with self.store.connect() as connection:
             run = find_run(connection, run_id)
         rows = list_items(self.store, run_id=run.id, state=state, limit=limit)
@@ -759,17 +766,18 @@ class Workspace:
         those that they have answered; leads see of which kind each is.
 
         Args:
-            state: held, opening, waiting, applied, withdrawn, ...
+            state: waiting, decided, opening, held or withdrawn.
             run_id: reviews of this run only; default: of all runs.
             limit: at most so many.
 
         Raises:
-            UsageError: there is no such run, or the token is wrong.
+            UsageError: there is no such state or run, or the token is wrong.
         """
         from solon.store.reviewing.queue import answerable
-        from solon.store.reviewing.review_rows import list_reviews
+        from solon.store.reviewing.review_rows import STATES, list_reviews
         from solon.store.runs.runs import find_run
 
+        check_state("review", state, STATES)
         expert = self.acting_expert()
         blind, kinds = expert is not None, expert is None or expert.may("lead")
         with self.store.connect() as connection:

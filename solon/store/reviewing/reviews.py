@@ -195,7 +195,7 @@ def store_decision(
 ) -> str:
     """Claim the review and write decision, outbox row and log in the caller's transaction; the decision's id."""
     decision_id = new_id()
-    _claim(connection, review, decision_id)
+    _claim(connection, review, decision_id, actor)
     rows = decision_rows(store, connection, review, response, decision_id, actor, channel, counts, times)
     insert_rows(connection, rows)
     append(
@@ -204,7 +204,7 @@ def store_decision(
     return decision_id
 
 
-def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
+def _claim(connection: Connection, review: ReviewRow, decision_id: str, actor: str) -> None:
     """Compare and swap waiting -> decided; whoever comes second changes nothing."""
     statement = (
         update(reviews)
@@ -213,11 +213,16 @@ def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
     )
     if connection.execute(statement).rowcount == 1:
         return
-    refuse_unless_waiting(find_review(connection, review.id))
+    found = find_review(connection, review.id)
+    by = select(decisions.c.actor).where(decisions.c.id == found.decision_id)
+    refuse_unless_waiting(found, own=connection.execute(by).scalar() == actor)
 
 
-def refuse_unless_waiting(review: ReviewRow) -> None:
+def refuse_unless_waiting(review: ReviewRow, *, own: bool = False) -> None:
     """Refuse an answer to a review that takes none any more, or not yet.
+
+    Args:
+        own: whoever answers has decided it themselves.
 
     Raises:
         AlreadyDecided: somebody decided it. NotPending: it does not wait.
@@ -226,7 +231,7 @@ def refuse_unless_waiting(review: ReviewRow) -> None:
         return
     if review.state == "decided":
         raise AlreadyDecided(
-            f"review {review.id} was decided by someone else first; nothing was changed",
+            f"review {review.id} was decided {'by you' if own else 'by someone else'} before; nothing was changed",
             next_step="see `solon review list` for what still waits",
         )
     hint = (
