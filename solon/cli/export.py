@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,7 @@ from solon.cli.terminal import print_json, say
 from solon.display.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 RequireCleanOption = Annotated[
     list[Path] | None,
@@ -45,11 +45,9 @@ def register(app: typer.Typer) -> None:
     app.command("export")(export)
 
 
-def tell_cautions(facts: Mapping[str, Any]) -> None:
+def tell_cautions(cautions: Sequence[str]) -> None:
     """Say on standard error what whoever trains on the rows must know."""
-    from solon.formats.facts import spell_cautions
-
-    for caution in spell_cautions(facts):
+    for caution in cautions:
         say(f"note: {caution}")
 
 
@@ -107,6 +105,8 @@ def export(
 
     Example: solon export --format trl-preference --output pairs.jsonl
     """
+    from solon.formats.facts import spell_cautions
+
     with open_project(store, config) as project:
         summary = project.export(
             format,
@@ -126,7 +126,7 @@ def export(
             drop_contaminated=drop_contaminated,
         )
     name_runs(summary.runs, summary.left_out)
-    tell_cautions(summary.facts)
+    tell_cautions(spell_cautions(summary.facts))
     if json:
         print_json(summary.as_dict())
         return

@@ -91,7 +91,7 @@ def create(
             drop_contaminated=drop_contaminated,
         )
     name_runs(manifest["export"]["runs"], manifest["export"]["left_out"])
-    tell_cautions(manifest["export"]["facts"])
+    tell_cautions(manifest["export"]["cautions"])
     if json:
         print_json({**manifest, "folder": str(output or FOLDER / name)})
         return

@@ -213,16 +213,14 @@ def _claim(connection: Connection, review: ReviewRow, decision_id: str, actor: s
     )
     if connection.execute(statement).rowcount == 1:
         return
-    found = find_review(connection, review.id)
-    by = select(decisions.c.actor).where(decisions.c.id == found.decision_id)
-    refuse_unless_waiting(found, own=connection.execute(by).scalar() == actor)
+    refuse_unless_waiting(connection, find_review(connection, review.id), actor)
 
 
-def refuse_unless_waiting(review: ReviewRow, *, own: bool = False) -> None:
+def refuse_unless_waiting(connection: Connection, review: ReviewRow, actor: str) -> None:
     """Refuse an answer to a review that takes none any more, or not yet.
 
     Args:
-        own: whoever answers has decided it themselves.
+        actor: who answers, and may have decided it themselves.
 
     Raises:
         AlreadyDecided: somebody decided it. NotPending: it does not wait.
@@ -230,6 +228,8 @@ def refuse_unless_waiting(review: ReviewRow, *, own: bool = False) -> None:
     if review.state == "waiting":
         return
     if review.state == "decided":
+        by = select(decisions.c.actor).where(decisions.c.id == review.decision_id)
+        own = connection.execute(by).scalar() == actor
         raise AlreadyDecided(
             f"review {review.id} was decided {'by you' if own else 'by someone else'} before; nothing was changed",
             next_step="see `solon review list` for what still waits",
@@ -318,7 +318,8 @@ def decision_rows(
 
 def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reason: str) -> str:
     """Skip, decline or escalate: the review goes on waiting, not for this person. Returns the assignment's id."""
-    refuse_unless_waiting(review)
+    with store.connect() as connection:
+        refuse_unless_waiting(connection, review, actor)
     now = clock.now()
     assignment_id = new_id()
     row = {
