@@ -201,3 +201,30 @@ def test_a_figure_of_few_is_not_told_as_if_it_meant_something() -> None:
     assert spell_figure(rate(1, 1)) == "unknown (too few, n = 1, 5 are the least)"
     assert spell_figure(rate(5, 5)).startswith("1.000 (0.478 to 1.000, n = 5")
     assert spell_figure(rate(0, 0, "nobody answered")) == "unknown (nobody answered, n = 0)"
+
+
+def test_a_refused_certificate_says_so_and_why() -> None:
+    from solon.cli.learn import spell_learned
+    from solon.learning import LearningResult
+
+    look = {"status": "refused", "threshold": None, "why": "2 decisions are too few"}
+    learned = LearningResult(2, 5, 2, look, doubted=3, turned=1, why="version 2 is in force")
+    assert not learned.granted
+    assert learned.refused == "2 decisions are too few"
+    assert learned.to_json()["refused"] == learned.refused
+    assert "no certificate, refused: 2 decisions are too few" in repr(learned)
+    told = spell_learned(learned)
+    assert "certificate refused: 2 decisions are too few" in told
+    assert (
+        "out of the set: 3 records, since of 2 the panel is no longer sure enough, and for 1 it now chooses otherwise"
+    ) in told
+    assert LearningResult(None, 0, 0, None).refused == ""
+
+
+def test_a_round_of_learning_tells_what_became_of_its_certificate(solon: Cli, copied: str) -> None:
+    code, out, err = solon("learn", "--store", copied, "--json")
+    assert code == 0, err
+    learned = json.loads(out)
+    assert {"granted", "refused", "doubted", "turned"} <= set(learned)
+    if learned["certificate"] is not None:
+        assert learned["certificate"]["status"] == ("granted" if learned["granted"] else "refused")
