@@ -18,7 +18,8 @@ _HEAD = """\
 # Configuration
 
 Every key of `solon.toml`, with its default. The file is read from the working folder, or from `--config FILE`; \
-without one the defaults apply. Unknown keys are refused. A variable `SOLON_<TABLE>__<KEY>` in the environment \
+without one the defaults apply. Relative paths in it (the store, a constitution, prompts) are taken from the \
+working folder, wherever the file lies. Unknown keys are refused. A variable `SOLON_<TABLE>__<KEY>` in the environment \
 overrides a key (two underscores go one table down: `SOLON_MODELS__DEFAULT__MODEL=ollama:llama3.2`), and an option \
 of the command line overrides both. Secrets never stand in the file: a model names the environment variable that \
 holds its key.

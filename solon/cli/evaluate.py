@@ -15,6 +15,10 @@ from solon.display.text import clean
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from solon.eval.result import Figure, SuiteResult
+
+NAMED = 6
+"""Of the figures that are unknown for one reason at most so many are named."""
 _ABOUT = """Evaluate what a store holds, or replay a recorded panel.
 
 Suites: agreement, audit, drift, judges, quality, diversity, duplicates, contamination, downstream, compare, scores,
@@ -74,9 +78,9 @@ def suite(
         names = [*([run] if run else []), *(runs or ())]
         result = project.evaluate(name, names, against=against or (), limit=limit, seed=seed)
     if json:
-        print_json(result.model_dump(mode="json"))
+        print_json(to_json(result))
     else:
-        console().print(draw_result(result.model_dump(mode="json")))
+        show_result(result)
 
 
 @evaluations.command("scores")
@@ -106,9 +110,9 @@ def scores(
             runs or (), judge=judge, limit=limit, own_family=own_family, max_calls=max_calls, seed=seed
         )
     if json:
-        print_json(result.model_dump(mode="json"))
+        print_json(to_json(result))
     else:
-        console().print(draw_result(result.model_dump(mode="json")))
+        show_result(result)
 
 
 class ListingCommand(Command):
@@ -253,42 +257,89 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def to_json(result: SuiteResult) -> dict[str, Any]:
+    """A suite's result as plain values, with its headline and its next step."""
+    headline = {name: figure.model_dump(mode="json") for name, figure in result.headline().items()}
+    return {**result.model_dump(mode="json"), "headline": headline, "next_step": result.next_step()}
+
+
+def show_result(result: SuiteResult) -> None:
+    """Print a suite's result: three figures and what to do now, then all that was measured; one line without data."""
+    out, next_step = console(), result.next_step()
+    if not result.n:
+        why = next(iter(result.notes), "") or _why_nothing(result)
+        out.print(
+            clean(
+                f"{result.suite}: nothing to measure: {why}" + (f". Next: {next_step}" if next_step else "")
+            )
+        )
+        return
+    out.print(clean(f"{result.suite}: n = {result.n}"), style="bold")
+    for name, figure in result.headline().items():
+        out.print(clean(f"  {name}: {spell_figure(figure)}"))
+    if next_step:
+        out.print(clean(f"  next: {next_step}"))
+    out.print(draw_result(result.model_dump(mode="json")))
+
+
+def _why_nothing(result: SuiteResult) -> str:
+    reasons = [figure.why for figure in result.headline().values() if figure.why]
+    return reasons[0] if reasons else "there is no data yet"
+
+
 def draw_result(result: dict[str, Any]) -> RenderableType:
-    """Any suite's result as a tree: figures with n and interval, the notes last."""
+    """All that a suite measured as a tree: figures with n and interval, then in a line each what is not known and why,
+    the notes last."""
     from rich.tree import Tree
 
-    tree = Tree(clean(f"{result['suite']}: n = {result['n']}"))
+    tree = Tree("all figures")
+    unknown: dict[str, list[str]] = {}
     for key, value in result.items():
         if key not in ("suite", "n", "notes"):
-            _grow(tree, key, value)
+            _grow(tree, key, value, unknown, "")
+    for why, names in unknown.items():
+        tree.add(clean(f"unknown ({why}): {_spell_names(names)}"))
     for note in result.get("notes", ()):
         tree.add(clean(f"note: {note}"))
     return tree
 
 
-def _grow(tree: Any, key: str, value: Any) -> None:
+def _spell_names(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _grow(tree: Any, key: str, value: Any, unknown: dict[str, list[str]], within: str) -> None:
+    """Add a value to the tree; a figure that is not known goes to `unknown`, by its reason."""
+    from solon.eval.result import Figure
+
     name = key.replace("_", " ")
     if isinstance(value, dict) and {"value", "low", "high", "n"} <= set(value):
-        tree.add(clean(f"{name}: {spell_figure(value)}"))
+        figure = Figure.model_validate(value)
+        if figure.known:
+            tree.add(clean(f"{name}: {spell_figure(figure)}"))
+        else:
+            unknown.setdefault(figure.why_unknown, []).append(f"{within}{name}")
+    elif isinstance(value, list) and len(value) == 2 and all(isinstance(end, float) for end in value):
+        tree.add(clean(f"{name}: {value[0]:.4g} to {value[1]:.4g}"))
     elif isinstance(value, dict | list) and value:
-        branch = tree.add(clean(name))
+        branch = type(tree)(clean(name))
         pairs = value.items() if isinstance(value, dict) else ((_name(i, v), v) for i, v in enumerate(value))
         for inner, part in pairs:
-            _grow(branch, str(inner), part)
-    elif not isinstance(value, dict | list):
-        tree.add(
-            clean(
-                f"{name}: {'-' if value is None else f'{value:.4g}' if isinstance(value, float) else value}"
-            )
-        )
+            if not (inner == "name" and part == key):
+                _grow(branch, str(inner), part, unknown, f"{within}{name}: ")
+        if branch.children:
+            tree.children.append(branch)
+    elif value is not None and not isinstance(value, dict | list):
+        tree.add(clean(f"{name}: {f'{value:.4g}' if isinstance(value, float) else value}"))
 
 
 def _name(position: int, value: Any) -> str:
     return str(value.get("name", position + 1)) if isinstance(value, dict) else str(position + 1)
 
 
-def spell_figure(figure: dict[str, Any]) -> str:
+def spell_figure(figure: Figure) -> str:
     """A figure with its interval and n as text, or why there is none."""
-    if figure["value"] is None:
-        return f"- ({figure.get('why') or 'nothing to measure'}, n = {figure['n']})"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}, n = {figure['n']})"
+    if not figure.known:
+        return f"unknown ({figure.why_unknown})"
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f}, n = {figure.n})"

@@ -19,7 +19,7 @@ from solon.cli.terminal import print_json, say
 from solon.display.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 RequireCleanOption = Annotated[
     list[Path] | None,
@@ -43,6 +43,12 @@ DropOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add `solon export` to the command line."""
     app.command("export")(export)
+
+
+def tell_cautions(cautions: Sequence[str]) -> None:
+    """Say on standard error what whoever trains on the rows must know."""
+    for caution in cautions:
+        say(f"note: {caution}")
 
 
 def name_runs(runs: Mapping[str, int], left_out: Mapping[str, int]) -> None:
@@ -99,6 +105,8 @@ def export(
 
     Example: solon export --format trl-preference --output pairs.jsonl
     """
+    from solon.formats.facts import spell_cautions
+
     with open_project(store, config) as project:
         summary = project.export(
             format,
@@ -118,6 +126,7 @@ def export(
             drop_contaminated=drop_contaminated,
         )
     name_runs(summary.runs, summary.left_out)
+    tell_cautions(spell_cautions(summary.facts))
     if json:
         print_json(summary.as_dict())
         return

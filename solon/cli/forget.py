@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,9 @@ from solon.errors import UsageError
 if TYPE_CHECKING:
     from solon.operations.forget import Erasure
     from solon.project import Project
+
+NAMED = 8
+"""At most so many seeds are named in a line."""
 
 
 def register(app: typer.Typer) -> None:
@@ -114,11 +118,17 @@ def _sweep(project: Project, json: bool) -> None:
     raise typer.Exit(FAILED if left else DONE)
 
 
+def name_some(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = f" and {len(names) - NAMED} more (all with --json)" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
 def print_forgotten(made: Erasure) -> None:
     """Print what was forgotten in counts, and what a person must see to."""
     out = console()
     verb = "would be forgotten" if made.dry_run else "forgotten"
-    out.print(clean(f"{len(made.seeds)} seeds {verb}: {', '.join(made.seeds[:8])}"), style="bold")
+    out.print(clean(f"{len(made.seeds)} seeds {verb}: {name_some(made.seeds)}"), style="bold")
     told = [f"{number} {name}" for name, number in made.counts.items() if number and name != "seeds"]
     out.print(clean(f"  {', '.join(told)}"))
     if made.shown_to_others:
@@ -137,7 +147,7 @@ def print_forgotten(made: Erasure) -> None:
         why = "repeats their words" if amendment["repeats"] else "cites a decision on them"
         out.print(clean(f"  amendment {amendment['id']} ({amendment['state']}) {why}: let a lead look at it"))
     if made.similar_seeds:
-        names = ", ".join(made.similar_seeds[:8])
+        names = name_some(made.similar_seeds)
         out.print(clean(f"  {len(made.similar_seeds)} other seeds share a passage with them: {names}"))
     if made.bad_rows:
         out.print(f"  {made.bad_rows} refused rows repeated them; their excerpts are gone")

@@ -62,8 +62,8 @@ def spell_learned(learned: LearningResult) -> str:
         lines.append(
             f"no look was taken: {learned.certified_on} held-out pilot decisions, too few more than before"
         )
-    elif certificate["threshold"] is None:
-        lines.append(f"no certificate: {clean(certificate['why'])}")
+    elif learned.refused:
+        lines.append(f"certificate refused: {clean(learned.refused)}")
     else:
         lines.append(
             f"certificate {certificate['id']}: at least {1 - certificate['alpha']:.0%} agreement with "
@@ -71,9 +71,11 @@ def spell_learned(learned: LearningResult) -> str:
             f"{spell_cuts(certificate)}"
         )
     lines.append(
-        f"moved: {learned.queued_adopted} queued, {learned.settled} settled, {learned.doubted} doubted, "
-        f"{learned.confirmed} confirmed"
+        f"moved: {learned.queued_adopted} queued items follow the version, {learned.settled} waiting ones are settled, "
+        f"{learned.confirmed} records are confirmed"
     )
+    if learned.doubted:
+        lines.append(f"out of the set: {spell_doubted(learned)}")
     if learned.stopping is not None:
         stop = "stop paying" if learned.stopping["stop"] else "still pay"
         lines.append(f"more decisions {stop}: {learned.stopping['why']}")
@@ -83,6 +85,14 @@ def spell_learned(learned: LearningResult) -> str:
         )
         lines.append(f"`solon resume` carries {learned.moved_items} items on{cost}")
     return "\n".join(lines)
+
+
+def spell_doubted(learned: LearningResult) -> str:
+    """How many records a round of learning took out of the set, and why."""
+    unsure, turned = learned.doubted - learned.turned, learned.turned
+    reasons = [f"of {unsure} the panel is no longer sure enough"] if unsure else []
+    reasons += [f"for {turned} it now chooses otherwise"] if turned else []
+    return f"{learned.doubted} records, since {', and '.join(reasons)}; they are judged or asked anew"
 
 
 def spell_cuts(certificate: dict[str, Any]) -> str:

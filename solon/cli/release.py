@@ -13,6 +13,7 @@ from solon.cli.export import (
     DropOption,
     RequireCleanOption,
     name_runs,
+    tell_cautions,
 )
 from solon.cli.options import (
     AllRunsOption,
@@ -90,6 +91,7 @@ def create(
             drop_contaminated=drop_contaminated,
         )
     name_runs(manifest["export"]["runs"], manifest["export"]["left_out"])
+    tell_cautions(manifest["export"]["cautions"])
     if json:
         print_json({**manifest, "folder": str(output or FOLDER / name)})
         return

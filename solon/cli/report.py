@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, RunOption, StoreOption, open_project
 from solon.cli.terminal import print_json
 from solon.display.text import clean
+
+if TYPE_CHECKING:
+    from solon.eval.report.report import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +46,7 @@ def report(
                 "report": str(output),
                 "json": str(beside),
                 "records": made.records,
+                "headline": made.headline.model_dump(mode="json"),
                 "certified": made.certified,
                 "provisional": made.provisional,
                 "with_texts": with_texts,
@@ -50,7 +54,21 @@ def report(
             }
         )
         return
-    typer.echo(clean(f"{output}: {made.records} records, {made.certified} under a certificate"))
+    for line in spell_headline(made):
+        typer.echo(clean(line))
     for limit in made.limits:
         typer.echo(clean(f"  not known: {limit}"))
-    typer.echo(clean(f"the same as JSON: {beside}"))
+    typer.echo(clean(f"the page: {output}; the same as JSON: {beside}"))
+
+
+def spell_headline(made: Report) -> list[str]:
+    """The three figures of a report and what to do now, a line each."""
+    from solon.eval.report.page import spell_interval, spell_share
+
+    top, certified = made.headline, f"{made.certified} under a certificate"
+    return [
+        f"records: {top.records} of {top.items} items, {certified}, {made.provisional} provisional",
+        f"{top.agreement_of}: {spell_share(top.agreement)} ({spell_interval(top.agreement)})",
+        f"questions that wait for people: {top.waiting}; answers that count: {made.decisions.counted}",
+        f"next: {top.next_step}",
+    ]

@@ -33,7 +33,7 @@ def list_reviews(
     store: StoreOption = None,
     config: ConfigOption = None,
     run: RunOption = None,
-    state: Annotated[str, typer.Option(help="waiting, decided, opening or withdrawn.")] = "waiting",
+    state: Annotated[str, typer.Option(help="waiting, decided, opening, held or withdrawn.")] = "waiting",
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 100,
     json: JsonOption = False,
 ) -> None:
@@ -41,10 +41,6 @@ def list_reviews(
 
     Example: solon review list --limit 20
     """
-    if state not in ("waiting", "decided", "opening", "withdrawn"):
-        raise UsageError(
-            f"no review is ever {state!r}", next_step="states: waiting, decided, opening, withdrawn"
-        )
     from solon.store.database.audit_log import note_reading
 
     with open_project(store, config) as project:

@@ -62,6 +62,9 @@ WorkersOption = Annotated[
     int, typer.Option("--workers", min=0, metavar="N", help="Workers on the cluster; 0: one a CPU.")
 ]
 
+LIMITS = {"--max-calls": "calls", "--max-tokens": "tokens", "--max-cost": "cost"}
+"""Option -> the key in [limits] that says the same."""
+
 
 def register(app: typer.Typer) -> None:
     """Add `solon run`, `solon resume` and `solon status` to the command line."""
@@ -359,7 +362,8 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
     if found:
         steps.append(f"one of them in full: solon show {found[0].example}{at}")
     if summary.parked or summary.queued or summary.decisions_to_apply:
-        steps.append(f"go on: solon resume{at}")
+        more, why = _more_room(summary)
+        steps.append(f"go on: solon resume{more}{at}{why}")
     with project.store.connect() as connection:
         waiting = runs_with_deliveries(connection)
     steps += [
@@ -377,6 +381,16 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
     if summary.accepted:
         steps.append(f"take out: solon export --format jsonl --output records.jsonl{at}")
     return steps
+
+
+def _more_room(summary: RunSummary) -> tuple[str, str]:
+    """What to add to `solon resume`, and why, where a limit stopped the run: with the same it would stop at once."""
+    limit, _, reached = (summary.stopped_because or "").rpartition(" ")
+    option, _, most = limit.partition(" ")
+    if reached != "reached" or option not in LIMITS:
+        return "", ""
+    why = f"with N above {most}, since it counts the whole run; in solon.toml it is `{LIMITS[option]}` of [limits]"
+    return f" {option} N", f"   # {why}"
 
 
 def _plan(recipe: str, runner: Runner) -> str:

@@ -71,7 +71,7 @@ class Material:
 
 def gather(
     store: Store,
-    names: Sequence[str] = (),
+    names: str | Sequence[str] = (),
     *,
     against: Sequence[Path] = (),
     limit: int = 20_000,
@@ -82,6 +82,7 @@ def gather(
     Raises:
         UsageError: no run has this name, the store has none, or a file of `against` is missing.
     """
+    names = (names,) if isinstance(names, str) else names
     with store.connect() as connection:
         everything = runs.all_runs(connection)[::-1]
         chosen = [runs.find_run(connection, name) for name in names] or everything

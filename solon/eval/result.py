@@ -12,6 +12,13 @@ from solon.consensus.ballots import Floats
 from solon.consensus.binomial import clopper_pearson
 from solon.consensus.resample import bootstrap, mean_interval
 
+LEAST = 5
+"""Under so many answers, items or records a figure is not told in words: its interval would seem to mean something."""
+ASK_EXPERTS = (
+    "let experts answer, each with a token of their own: `solon expert add NAME`, then `solon review serve`"
+)
+"""The next step where nothing can be measured because no expert's answer counts."""
+
 
 class Figure(BaseModel):
     """A figure with its 95% interval.
@@ -32,9 +39,21 @@ class Figure(BaseModel):
     n: int
     why: str = ""
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a value, and it rests on enough to be told."""
+        return self.value is not None and self.n >= LEAST
+
+    @property
+    def why_unknown(self) -> str:
+        """Why it is not told, in words with its n; empty where it is."""
+        if self.value is None:
+            return f"{self.why or 'nothing to measure'}, n = {self.n}"
+        return "" if self.known else f"too few, n = {self.n}, {LEAST} are the least"
+
 
 class SuiteResult(BaseModel):
-    """Root of the results of all suites.
+    """Root of the results of all suites. One of a package may say by `headline` and `next_step` what comes first.
 
     Attributes:
         suite: name of the suite.
@@ -47,6 +66,15 @@ class SuiteResult(BaseModel):
     suite: str
     n: int
     notes: tuple[str, ...] = ()
+
+    def headline(self) -> dict[str, Figure]:
+        """The figures that matter most, by what they are in words: three of them, or the first three that there are."""
+        figures = ((name.replace("_", " "), value) for name, value in self)
+        return dict([(name, value) for name, value in figures if isinstance(value, Figure)][:3])
+
+    def next_step(self) -> str:
+        """What to do now, in words with the command; empty where there is nothing."""
+        return "" if self.n else ASK_EXPERTS
 
 
 def rate(hits: float, n: int, why: str = "nothing to measure") -> Figure:

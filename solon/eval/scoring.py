@@ -44,6 +44,20 @@ class Scores(SuiteResult):
     criteria: dict[str, Figure]
     unscored: int
 
+    def headline(self) -> dict[str, Figure]:
+        """The accepted answers, the rejected ones, and the gap between the two."""
+        return {
+            "accepted answers, of 5": self.overall,
+            "rejected answers, of 5": self.rejected,
+            "gap of the two, pair by pair": self.gap,
+        }
+
+    def next_step(self) -> str:
+        """Score more, or read what was scored low."""
+        if not self.n:
+            return "there are no answers to score; `solon status` says where the runs stand"
+        return "is the judge right? Set it against the experts: `solon eval judges`"
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:

@@ -89,6 +89,24 @@ class Facts:
         }
 
 
+def spell_cautions(facts: Mapping[str, Any]) -> list[str]:
+    """Return what whoever trains on the rows must know, a sentence each: that some are provisional, that scripted
+    models took part; nothing where neither is so."""
+    cautions = []
+    if facts.get("provisional"):
+        cautions.append(
+            f"{facts['provisional']} of {facts['records']} records are provisional: no certificate was in force when "
+            "they were accepted, and no expert decided them; --certified-only leaves them out"
+        )
+    scripted = [name for name in facts.get("models", ()) if name.startswith("scripted:")]
+    if scripted:
+        cautions.append(
+            f"scripted models took part ({', '.join(scripted)}): "
+            "their answers come from rules or files, not from a model"
+        )
+    return cautions
+
+
 def kind_of(value: Any) -> Kind | None:
     """Return the kind of a cell; None where an empty one does not tell."""
     if value is None or value == []:

@@ -375,7 +375,7 @@ def _read(source: str | Path, kind: Literal["constitutions", "rubrics"]) -> tupl
     names = starter_names(kind)
     if isinstance(source, str) and source in names:
         return (_starters(kind) / f"{source}.yaml").read_text(encoding="utf-8"), f"starter {source}"
-    advice = f"give a YAML file, or one of the starters {', '.join(names)}"
+    advice = f"give a YAML file, as seen from the working folder, or one of the starters {', '.join(names)}"
     return read_text(Path(source), most=MAX_BYTES, next_step=advice), str(source)
 
 

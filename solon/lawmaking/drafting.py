@@ -131,7 +131,8 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
         text: the amendment or document.
         source: where it comes from, for errors.
         by: who proposes it.
-        about: kind, reason, cites, overrules, where `text` is a document and does not say them itself.
+        about: kind and reason, where `text` is a document and does not say them itself; cites and overrules, beside
+            those that it names.
 
     Raises:
         UsageError: there is nothing in force to amend, no reason, or a draft that cannot be used.
@@ -141,7 +142,8 @@ def propose(store: Store, config: Config, text: str, *, source: str, by: str, **
         with store.connect() as connection:
             base = _amended(connection, config, file.kind, file.amends, file.scope)
         document = edits.apply_edits(base.document, file.changes, author=by, reason=file.reason)
-        cites, overrules = file.cites, file.overrules
+        cites = [*dict.fromkeys([*file.cites, *about.get("cites", [])])]
+        overrules = [*dict.fromkeys([*file.overrules, *about.get("overrules", [])])]
     else:
         from solon.law.documents import parse_constitution, parse_rubric
 

@@ -56,10 +56,12 @@ class LearningResult:
         version: number of the new consensus version; None where nothing was learned.
         fitted_on: decisions that weights and calibration were fitted on.
         certified_on: answered decisions of the sample that certificates are tried on.
-        certificate: the look that was taken, as plain values; None where none was.
+        certificate: the look that was taken, as plain values, with its `status`, granted or refused; None where none
+            was.
         queued_adopted: queued items that follow the new version.
         settled: waiting items that are queued again, since the panel is now sure enough.
-        doubted: accepted items that are queued again, since the panel no longer is.
+        doubted: accepted items that are queued again, since the panel no longer is: their records leave the set.
+        turned: those of them for which the panel now chooses otherwise.
         confirmed: accepted items whose record the new version confirms.
         stopping: whether further decisions pay, see `consensus.stop.Stopping`; None where nothing was
             learned.
@@ -74,10 +76,22 @@ class LearningResult:
     queued_adopted: int = 0
     settled: int = 0
     doubted: int = 0
+    turned: int = 0
     confirmed: int = 0
     stopping: dict[str, Any] | None = None
     why: str = ""
     tiers: int = 1
+
+    @property
+    def granted(self) -> bool:
+        """Whether a certificate was granted."""
+        return self.certificate is not None and self.certificate["status"] == "granted"
+
+    @property
+    def refused(self) -> str:
+        """Why a certificate was refused; empty where none was tried for, or where it was granted."""
+        tried = self.certificate
+        return str(tried["why"]) if tried is not None and tried["status"] == "refused" else ""
 
     @property
     def moved_items(self) -> int:
@@ -86,7 +100,12 @@ class LearningResult:
 
     def to_json(self) -> dict[str, Any]:
         """All fields as plain values."""
-        return asdict(self)
+        return {**asdict(self), "granted": self.granted, "refused": self.refused}
+
+    def __repr__(self) -> str:
+        told = "certificate granted" if self.granted else "no certificate"
+        told += f", refused: {self.refused}" if self.refused else ""
+        return f"LearningResult(version={self.version}, {told}; {self.why})"
 
 
 def learn(
@@ -138,7 +157,7 @@ def learn(
             },
         )
         certificate = _certify(connection, config, run, version_id, model, sample)
-    granted = certificate is not None and certificate["threshold"] is not None
+    granted = certificate is not None and certificate["status"] == "granted"
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
     done = LearningResult(
@@ -152,7 +171,7 @@ def learn(
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
         return replace(done, why=why)
-    queued, settled, doubted, confirmed = _adopt(
+    queued, settled, doubted, turned, confirmed = _adopt(
         store, run, config, model, evidence.judged, version_id, in_force, cuts
     )
     return replace(
@@ -160,6 +179,7 @@ def learn(
         queued_adopted=queued,
         settled=settled,
         doubted=doubted,
+        turned=turned,
         confirmed=confirmed,
         why=f"version {number} is in force",
     )
@@ -298,7 +318,8 @@ def _certify(
             "made": certificates.wanted_by(connection, run).made,
         },
     )
-    return {"id": certificate_id, **outcome}
+    status = "granted" if outcome["threshold"] is not None else "refused"
+    return {"id": certificate_id, "status": status, **outcome}
 
 
 def _too_many_gaps(alpha: float, n: int, passed_over: int) -> dict[str, Any]:
@@ -345,9 +366,9 @@ def _adopt(
     version_id: str,
     certificate_id: str | None,
     cuts: Cuts,
-) -> tuple[int, int, int, int]:
+) -> tuple[int, int, int, int, int]:
     """Apply a version to items to come, to those that wait and to those accepted; how many of each it moved."""
-    settled = doubted = confirmed = 0
+    settled = doubted = turned = confirmed = 0
     kept_waiting: dict[str, float] = {}
     pins = {"consensus_id": version_id, "certificate_id": certificate_id}
     with store.transaction() as connection:
@@ -362,13 +383,16 @@ def _adopt(
             ).value
             continue
         # What a budget left over stays accepted while the panel chooses the same: there is no threshold to fall under.
-        stays = (accepts or config.routing.policy == "budget") and not _chooses_other(consensus, item)
+        other = item.state != "waiting" and _chooses_other(consensus, item)
+        stays = (accepts or config.routing.policy == "budget") and not other
         with store.transaction() as connection:
             if item.state == "waiting":
                 why = f"settled by consensus version {version_id}"
                 settled += adoption.send_again(connection, item, pins, why=why)
             elif not stays:
-                doubted += adoption.send_again(connection, item, pins, why="doubted")
+                sent = adoption.send_again(connection, item, pins, why="doubted")
+                doubted += sent
+                turned += sent and other
             else:
                 confirmed += 1
                 sure = standing.threshold is not None and consensus.confidence >= standing.threshold
@@ -383,7 +407,7 @@ def _adopt(
                 )
     with store.transaction() as connection:
         adoption.reorder(connection, kept_waiting)
-    return queued, settled, doubted, confirmed
+    return queued, settled, doubted, turned, confirmed
 
 
 def _rest(

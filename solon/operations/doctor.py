@@ -74,6 +74,7 @@ def examine(
         *_guarded("python", check_python),
         *_guarded("packages", check_packages),
         *_guarded("configuration", lambda: check_law(config)),
+        *_guarded("law", lambda: check_law_in_force(config)),
         *_guarded("panel", lambda: check_panel(config)),
         *_guarded("store", lambda: check_store(config.store, migrate=migrate, repair=repair)),
         *_guarded("disk", lambda: check_disk(config.store)),
@@ -135,6 +136,34 @@ def check_law(config: Config) -> Iterator[Check]:
     constitution, rubric = load_constitution(config.law.constitution), load_rubric(config.law.rubric)
     told = f"constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
     yield Check("configuration", "ok", f"{told}, prompts {PromptLibrary(config.prompts_dir).version}")
+
+
+def check_law_in_force(config: Config) -> Iterator[Check]:
+    """Which constitution and rubric new items are held to, where the store has other versions than the configuration.
+
+    Raises:
+        SolonError: the store cannot be opened; what is in force is then told nowhere.
+    """
+    from solon.law.documents import load_constitution, load_rubric
+    from solon.store.database.engine import sqlite_path
+    from solon.store.database.store import Store
+    from solon.store.runs.laws import version_in_force
+
+    path = sqlite_path(config.store)
+    if path is not None and not path.exists():
+        return
+    configured = (load_constitution(config.law.constitution), load_rubric(config.law.rubric))
+    with Store(config.store, create=False) as store, store.connect() as connection:
+        for document in configured:
+            found = version_in_force(connection, document.kind, document.name)
+            if found is not None and found.version != document.version:
+                yield Check(
+                    "law",
+                    "note",
+                    f"in force is {document.kind} {found.name} {found.version} of the store, "
+                    f"not {document.version} of the configuration",
+                    f"how it came to be: `solon {document.kind} history`",
+                )
 
 
 def check_panel(config: Config) -> Iterator[Check]:

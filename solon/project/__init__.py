@@ -343,9 +343,9 @@ class Project(Workspace):
     def evaluate(
         self,
         suite: str,
-        runs: Sequence[str] = (),
+        runs: str | Sequence[str] = (),
         *,
-        against: Sequence[str | Path] = (),
+        against: str | Path | Sequence[str | Path] = (),
         limit: int = 20_000,
         seed: int = 0,
     ) -> SuiteResult:
@@ -353,7 +353,7 @@ class Project(Workspace):
 
         Args:
             suite: agreement, audit, drift, judges, quality, diversity, ..., or one of a package.
-            runs: ids of runs, or their beginnings; default: all.
+            runs: ids of runs, or their beginnings; one as it is; default: all.
             against: files of text, JSON lines or CSV to compare with.
             limit: records at most, drawn at random where there are more.
             seed: of every random draw.
@@ -365,12 +365,12 @@ class Project(Workspace):
         from solon.eval.registry import find_suite
 
         wanted = find_suite(suite)
-        files = [Path(file) for file in against]
+        files = [Path(file) for file in ((against,) if isinstance(against, str | Path) else against)]
         return wanted(gather(self.store, runs, against=files, limit=limit, seed=seed))
 
     def score(
         self,
-        runs: Sequence[str] = (),
+        runs: str | Sequence[str] = (),
         *,
         judge: str = "default",
         limit: int = 50,
@@ -381,7 +381,7 @@ class Project(Workspace):
         """Let a judge other than their producers score accepted answers on the rubric.
 
         Args:
-            runs: ids of runs, or their beginnings; default: all.
+            runs: ids of runs, or their beginnings; one as it is; default: all.
             judge: a name in [models]: who scores.
             limit: records, drawn at random.
             own_family: let it score what its own family wrote.

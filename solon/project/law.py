@@ -136,7 +136,7 @@ class Law:
         self,
         file: str | Path | None = None,
         *,
-        cites: Sequence[str] = (),
+        cites: str | Sequence[str] = (),
         reason: str = "",
         amends: str | None = None,
         model: str | None = None,
@@ -145,7 +145,7 @@ class Law:
 
         Args:
             file: YAML with edits, or the whole next document; without it the legislator drafts.
-            cites: ids of decisions that a draft from a file rests on.
+            cites: ids of decisions that a draft from a file rests on, beside those that it names itself.
             reason: why, where the file does not say it itself.
             amends: what the legislator amends, a name or an id; default: the configured document.
             model: who drafts, a name in [models]; default: the resolver's model.
@@ -169,7 +169,7 @@ class Law:
             return run_sync(work)
         about: dict[str, Any] = {
             "kind": self.kind,
-            "cites": [*cites],
+            "cites": [cites] if isinstance(cites, str) else [*cites],
             "reason": reason,
             "by": project.actor(),
         }
@@ -264,7 +264,7 @@ class Constitutions(Law):
 
     kind: Kind = "constitution"
 
-    def stats(self, named: str | None = None, *, runs: Sequence[str] = ()) -> Sequence[PrincipleUse]:
+    def stats(self, named: str | None = None, *, runs: str | Sequence[str] = ()) -> Sequence[PrincipleUse]:
         """How often each principle was cited by critics, judges, resolver and experts, and how often it won.
 
         Args:
@@ -277,7 +277,7 @@ class Constitutions(Law):
         project = self._workspace
         with project.store.connect() as connection:
             law = drafting.law_in_force(connection, project.config, self.kind, named)
-            only = [find_run(connection, run).id for run in runs]
+            only = [find_run(connection, run).id for run in ((runs,) if isinstance(runs, str) else runs)]
             return count_uses(connection, law, version_only="@" in (named or ""), run_ids=only)
 
 

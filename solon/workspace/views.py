@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -428,6 +429,19 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         state=row.state,
         kind=kind_told(row.kind, row.rule) if kinds else None,
     )
+
+
+def check_state(noun: str, state: str, states: Sequence[str]) -> None:
+    """Refuse the name of a state that there is not.
+
+    Raises:
+        UsageError: naming the nearest one, and all.
+    """
+    if state in states:
+        return
+    near = difflib.get_close_matches(state, states, n=1)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(f"no {noun} is ever {state!r}", next_step=f"{guess}states: {', '.join(states)}")
 
 
 def find_wanted(

@@ -34,12 +34,13 @@ from solon.workspace.seeds import (
     read_rows,
     with_given,
 )
-from solon.workspace.views import Candidate, Item, Review, RunSummary, summarize, view_review
+from solon.workspace.views import Candidate, Item, Review, RunSummary, check_state, summarize, view_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langchain_core.language_models import BaseChatModel
+    from sqlalchemy import Connection
 
     from solon.agents.calls import ModelPool
     from solon.config import Config
@@ -316,7 +317,7 @@ class Workspace:
         promised = {key: getattr(self.config.routing, key) for key in ("alpha", "delta", "target")}
         before = RoutingConfig.model_validate({**stored["routing"], **promised})
         as_then = self.config.model_copy(update={"routing": before})
-        return self._shape_of(*pins.law, pins.prompts_id, config=as_then) == stored["fingerprint"]
+        return self._shape_of(*pins.law, pins.prompts_id, config=as_then) == str(stored["fingerprint"])
 
     def _reroute(self, connection: Connection, run: RunRow, pins: Pins) -> RunRow:
         """The run under today's routing, with its items on their way again."""
@@ -488,6 +489,10 @@ class Workspace:
         """Make the next consensus version from all counted decisions; `resume` then moves the items it concerns.
 
         A run does this by itself with decisions that are ten decisions, or a session, old; so does `everything=False`.
+
+        Returns:
+            What was learned; `granted` says whether there is a certificate, `refused` why not, `doubted` how many
+            records leave the set.
         """
         from solon.store.runs import runs
 
@@ -684,11 +689,14 @@ class Workspace:
             limit: at most so many.
 
         Raises:
-            UsageError: there is no such run.
+            UsageError: there is no such state or run.
         """
         from solon.store.records.overview import list_items
+        from solon.store.runs.items import STATES
         from solon.store.runs.runs import find_run
 
+        if state is not None:
+            check_state("item", state, STATES)
         with self.store.connect() as connection:
             run = find_run(connection, run_id)
         rows = list_items(self.store, run_id=run.id, state=state, limit=limit)
@@ -783,17 +791,18 @@ class Workspace:
         those that they have answered; leads see of which kind each is.
 
         Args:
-            state: held, opening, waiting, applied, withdrawn, ...
+            state: waiting, decided, opening, held or withdrawn.
             run_id: reviews of this run only; default: of all runs.
             limit: at most so many.
 
         Raises:
-            UsageError: there is no such run, or the token is wrong.
+            UsageError: there is no such state or run, or the token is wrong.
         """
         from solon.store.reviewing.queue import answerable
-        from solon.store.reviewing.review_rows import list_reviews
+        from solon.store.reviewing.review_rows import STATES, list_reviews
         from solon.store.runs.runs import find_run
 
+        check_state("review", state, STATES)
         expert = self.acting_expert()
         blind, kinds = expert is not None, expert is None or expert.may("lead")
         with self.store.connect() as connection:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from solon.agents.models.weights import find_builtin_model
 from solon.cli.app import app
@@ -246,3 +247,37 @@ def test_neither_import_nor_help_loads_anything_heavy(code: str) -> None:
     script = f"{code}\nimport sys\nprint(sorted(set({HEAVY!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_export_says_that_records_are_provisional_and_of_scripted_models(
+    solon: Cli, write_seeds: Any, folder: Path
+) -> None:
+    (folder / "solon.toml").write_text(
+        '[models.default]\nmodel = "scripted:default"\n[routing]\npolicy = "never"\n'
+    )
+    solon("run", "preference", "--seeds", write_seeds({"id": "a", "prompt": "Why is the sky blue?"}))
+    told = "1 of 1 records are provisional"
+    for command in (("export", "--format", "jsonl", "--output", "r.jsonl"), ("release", "create", "one")):
+        done = solon(*command)
+        assert done.code == 0, done
+        assert told in done.err
+        assert "scripted models took part (scripted:default)" in done.err
+
+
+def test_doctor_tells_the_law_in_force(solon: Cli, waiting: list[dict[str, Any]], folder: Path) -> None:
+    assert "in force is" not in solon("doctor", "--offline").out
+    document = yaml.safe_load(solon("constitution", "show", "general").out)
+    document["principles"][0]["text"] = "Says what is known and what is not."
+    (folder / "next.yaml").write_text(yaml.safe_dump(document))
+    assert solon("constitution", "import", "next.yaml", "--in-force", "--reason", "a try").code == 0
+    told = " ".join(solon("doctor", "--offline").out.split())
+    assert re.search(
+        r"in force is constitution general [1-9.]+[0-9.]* of the store, not 1.0.0 of the", told
+    ), told
+
+
+def test_forget_says_how_many_more_there_are() -> None:
+    from solon.cli.forget import name_some
+
+    assert name_some([f"s{n}" for n in range(8)]) == "s0, s1, s2, s3, s4, s5, s6, s7"
+    assert name_some([f"s{n}" for n in range(11)]).endswith("s7 and 3 more (all with --json)")

@@ -51,7 +51,7 @@ def test_the_second_answer_is_refused_and_changes_nothing(solon: Cli, waiting: R
     review = waiting[0]["review_id"]
     assert solon("review", "decide", review, "tie").code == 0
     solon("review", "decide", review, "both_bad").fails(
-        1, "decided by someone else first", "solon review list"
+        1, "was decided by you before; nothing was changed", "solon review list"
     )
     assert [d["choice"] for d in solon("show", review, "--json").json["decisions"]] == ["tie"]
 
@@ -155,3 +155,9 @@ def test_a_worker_is_trusted_later(tmp_path: Path) -> None:
     assert "decisions are final" in said.output
     assert "votes" not in runner.invoke(app, ["list", "--store", url]).output
     assert runner.invoke(app, ["trust", "Ann", "wise", "--store", url]).exit_code == 2
+
+
+def test_a_misspelt_state_is_refused_with_all_states(solon: Cli, waiting: Reviews) -> None:
+    solon("review", "list", "--state", "wating").fails(
+        2, "'wating'", "did you mean 'waiting'?", "held, withdrawn"
+    )

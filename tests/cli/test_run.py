@@ -81,6 +81,8 @@ def test_a_limit_on_calls_stops_cleanly_and_resume_finishes(solon: Cli, five_see
     assert stopped.json["model_calls"] == 12
     assert stopped.json["queued"] > 0
     assert adds_up(stopped.json)
+    again = solon("resume", "--max-calls", "12")
+    assert "go on: solon resume --max-calls N   # with N above 12, since it counts the whole run" in again.err
     done = solon("resume", "--json")
     assert done.code in (0, 3)
     assert done.json["queued"] == 0

@@ -221,3 +221,17 @@ def test_a_limit_on_cost(command: Any, folder: Any) -> None:
     code, out, _ = command(*asked, "--seeds", "seeds.jsonl", "--items", 4000, "--max-cost", 1)
     assert (code, "3000" in out, "goes over" in out) == (0, True, True)
     assert command(*asked)[0] == 2
+
+
+def test_no_way_out_takes_more_seeds_than_the_file_has() -> None:
+    from solon.operations.planning.shortfall import Team, find_ways_out
+
+    def last(rows: int | None) -> str:
+        ways = find_ways_out(
+            "preference", 20_000, Team(2, 30, 5), 100, lambda n: n / 10, file="clinic.jsonl", rows=rows
+        )
+        return ways[-1].paste
+
+    assert last(None) == "solon run preference --seeds clinic.jsonl --limit 1000"
+    assert last(5_000) == "solon run preference --seeds clinic.jsonl --limit 1000"
+    assert last(10) == "solon run preference --seeds clinic.jsonl"

@@ -1,4 +1,4 @@
-"""A run under another policy: routed again in its place, at no model cost, without what people decided or have in hand."""
+"""A run under another policy: routed again in its place at no model cost, but for what people decided or have in hand."""
 
 from __future__ import annotations
 
@@ -32,13 +32,10 @@ def states(project: Project) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("before", POLICIES)
-@pytest.mark.parametrize("after", POLICIES)
+@pytest.mark.parametrize(("before", "after"), zip(POLICIES, (*POLICIES[3:], *POLICIES[:3]), strict=True))
 def test_a_run_stands_where_the_new_policy_alone_would_have_brought_it(
     open_project: Open, before: str, after: str
 ) -> None:
-    if before == after:
-        pytest.skip("nothing changes")
     first = open_project(routing=routing(before)).run("preference", SEEDS)
     project = open_project(routing=routing(after))
     second = project.run("preference", SEEDS)
@@ -72,7 +69,7 @@ def test_what_people_decided_or_have_in_hand_stays(open_project: Open) -> None:
     project = open_project(routing=routing("always"))
     project.run("preference", SEEDS)
     decided, held, *_ = project.reviews()
-    project.decide(decided.id, "A")
+    project.decide(decided.id, "tie")
     project.resume()
     with project.store.transaction() as connection:
         connection.execute(reviews.update().where(reviews.c.id == held.id).values(leased=True))
@@ -90,7 +87,7 @@ def test_the_pilot_holds_what_people_have_decided_already(open_project: Open) ->
     project = open_project(routing=routing("always"))
     project.run("preference", SEEDS)
     for review in project.reviews():
-        project.decide(review.id, "A")
+        project.decide(review.id, "tie")
     project.resume()
     project = open_project(routing=routing("pilot", pilot=3, pilot_share=1.0))
     project.run("preference", SEEDS)
@@ -109,9 +106,7 @@ def test_what_is_promised_is_not_chosen_after_a_look(open_project: Open, key: st
 def test_another_model_is_another_run(open_project: Open) -> None:
     open_project(routing=routing("pilot")).run("preference", SEEDS)
     with pytest.raises(UsageError, match=r"made differently"):
-        open_project(routing=routing("always"), models={"default": {"model": "scripted:split"}}).run(
-            "preference", SEEDS
-        )
+        open_project(models={"default": {"model": "scripted:split"}}).run("preference", SEEDS)
 
 
 def test_a_run_that_is_at_work_is_not_routed_otherwise(open_project: Open) -> None:

@@ -165,3 +165,66 @@ def test_learn_without_a_run_says_what_to_do(solon: Cli) -> None:
     code, _, err = solon("learn", "--store", "sqlite:///none.db")
     assert code == 1
     assert "there is no store" in err
+
+
+def test_a_suite_begins_with_three_figures_and_the_next_step(solon: Cli, known: Any) -> None:
+    code, out, err = solon("eval", "agreement", "--store", known.url)
+    assert code == 0, err
+    first, *figures, step = out.splitlines()[:5]
+    assert first.startswith("agreement: n = ")
+    assert len(figures) == 3
+    assert all(", n = " in figure for figure in figures)
+    assert step.startswith("  next: ")
+    as_json = json.loads(solon("eval", "agreement", "--store", known.url, "--json")[1])
+    assert len(as_json["headline"]) == 3
+    assert as_json["headline"]["two experts agree with each other"] == as_json["ceiling"]["experts_agree"]
+
+
+def test_a_suite_without_data_is_one_line(solon: Cli, known: Any, tmp_path: Path) -> None:
+    from solon import Project
+
+    with Project(f"sqlite:///{tmp_path}/new.db", config=known.config) as project:
+        project.run("preference", known.rows[:2])
+    for suite in ("agreement", "audit", "drift", "judges"):
+        code, out, err = solon("eval", suite, "--store", f"sqlite:///{tmp_path}/new.db")
+        assert code == 0, err
+        assert " ".join(out.split()).startswith(f"{suite}: nothing to measure: ")
+        assert ". Next: " in " ".join(out.split())
+        assert "- (" not in out
+        assert "├" not in out
+
+
+def test_a_figure_of_few_is_not_told_as_if_it_meant_something() -> None:
+    from solon.cli.evaluate import spell_figure
+    from solon.eval.result import rate
+
+    assert spell_figure(rate(1, 1)) == "unknown (too few, n = 1, 5 are the least)"
+    assert spell_figure(rate(5, 5)).startswith("1.000 (0.478 to 1.000, n = 5")
+    assert spell_figure(rate(0, 0, "nobody answered")) == "unknown (nobody answered, n = 0)"
+
+
+def test_a_refused_certificate_says_so_and_why() -> None:
+    from solon.cli.learn import spell_learned
+    from solon.learning import LearningResult
+
+    look = {"status": "refused", "threshold": None, "why": "2 decisions are too few"}
+    learned = LearningResult(2, 5, 2, look, doubted=3, turned=1, why="version 2 is in force")
+    assert not learned.granted
+    assert learned.refused == "2 decisions are too few"
+    assert learned.to_json()["refused"] == learned.refused
+    assert "no certificate, refused: 2 decisions are too few" in repr(learned)
+    told = spell_learned(learned)
+    assert "certificate refused: 2 decisions are too few" in told
+    assert (
+        "out of the set: 3 records, since of 2 the panel is no longer sure enough, and for 1 it now chooses otherwise"
+    ) in told
+    assert LearningResult(None, 0, 0, None).refused == ""
+
+
+def test_a_round_of_learning_tells_what_became_of_its_certificate(solon: Cli, copied: str) -> None:
+    code, out, err = solon("learn", "--store", copied, "--json")
+    assert code == 0, err
+    learned = json.loads(out)
+    assert {"granted", "refused", "doubted", "turned"} <= set(learned)
+    if learned["certificate"] is not None:
+        assert learned["certificate"]["status"] == ("granted" if learned["granted"] else "refused")

@@ -255,7 +255,12 @@ def test_a_store_without_any_decision_says_what_is_not_known(tmp_path: Path, kno
     assert "No expert has answered anything that counts" in limits
     assert "provisional" in limits
     assert "The cost is not known" in limits
-    assert "\u2013" in render_page(made)
+    page = render_page(made)
+    assert "\u2013" not in page
+    assert "unknown" in page
+    assert made.headline.agreement.value is None
+    assert (made.headline.records, made.headline.items) == (6, 6)
+    assert "solon expert add" in made.headline.next_step
 
 
 def test_the_command_writes_the_page_and_the_same_as_json(solon: Cli, known: Any, tmp_path: Path) -> None:
@@ -266,6 +271,11 @@ def test_the_command_writes_the_page_and_the_same_as_json(solon: Cli, known: Any
     assert told["records"] == found["records"]
     assert found["with_texts"] is False
     assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+    for name in ("r.pdf", "r.json", "r"):
+        code, _, err = solon("report", "--store", known.url, "-o", name)
+        assert code == 2
+        assert "end the name in .html or .htm" in err
+    assert not (tmp_path / "r.pdf").exists()
     code, _, err = solon("report", "--store", known.url, "-o", "nowhere/r.html")
     assert code == 2
     assert "there is no folder" in err
@@ -299,3 +309,46 @@ def test_a_browser_shows_it(store: Store, tmp_path: Path) -> None:
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         pytest.skip(f"chromium does not run here: {type(error).__name__}")
     assert b"What this report does not know" in shown.stdout
+
+
+def test_the_command_begins_with_three_figures_and_the_next_step(solon: Cli, known: Any) -> None:
+    code, out, err = solon("report", "--store", known.url)
+    assert code == 0, err
+    records, agreement, waiting, step, *_ = out.splitlines()
+    assert records.startswith("records: ")
+    assert " n = " in agreement
+    assert waiting.startswith("questions that wait for people: ")
+    assert step.startswith("next: ")
+
+
+def test_an_item_that_went_through_two_runs_counts_once(tmp_path: Path, known: Any) -> None:
+    from solon import Project
+
+    config = {**known.config, "routing": {"policy": "never"}}
+    with Project(f"sqlite:///{tmp_path}/twice.db", config=config) as project:
+        first = project.run("preference", known.rows[:4])
+        project.run("preference", known.rows[:4], new_run=True)
+        whole, one = build_report(gather(project.store)), build_report(gather(project.store, [first.run_id]))
+    assert (whole.records, whole.standing_back, whole.headline.items) == (4, 4, 4)
+    assert sum(whole.auditors.licences.values()) == 4
+    assert any("4 records of other runs" in limit for limit in whole.limits)
+    assert (one.records, one.standing_back) == (4, 0)
+
+
+def test_records_that_learning_took_out_are_counted(copied: str) -> None:
+    from solon.store.learning.adoption import send_again
+    from solon.store.learning.evidence import judged_items
+
+    with Store(copied) as store:
+        [before] = build_report(gather(store)).runs
+        with store.transaction() as connection:
+            [run] = gather(store).runs
+            versions = connection.execute(text("SELECT id FROM consensus_versions")).scalars()
+            version = versions.first()
+            item = next(item for item in judged_items(connection, run.id) if item.state == "accepted")
+            send_again(connection, item, str(version), None, why="doubted")
+        made = build_report(gather(store))
+    [after] = made.runs
+    assert after.without_record == before.without_record + 1
+    assert any(f"Learning took {after.doubted} records" in limit for limit in made.limits)
+    assert made.headline.next_step.startswith("1 items of run ")

@@ -326,3 +326,15 @@ def test_scores_of_judges_and_experts_are_compared_by_criterion(tmp_path: Path) 
         assert told.gap.value == pytest.approx(sum(gaps[name]) / len(gaps[name]))
         assert told.within_one.n == len(gaps[name])
         assert told.within_one.value == sum(abs(gap) <= 1 for gap in gaps[name]) / len(gaps[name])
+
+
+def test_one_run_is_named_as_it_is(copied: str, known: Any) -> None:
+    from solon import Project
+
+    with Project(copied, config=known.config) as project:
+        assert project.evaluate("agreement", known.run_id) == project.evaluate("agreement", [known.run_id])
+        with pytest.raises(UsageError, match="no review is ever 'wating'") as refused:
+            project.reviews("wating")
+        assert "states: waiting, decided, opening, held, withdrawn" in refused.value.next_step
+        with pytest.raises(UsageError, match="no item is ever 'acepted'"):
+            project.items("acepted")

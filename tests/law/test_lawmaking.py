@@ -273,3 +273,10 @@ def test_a_draft_cites_decisions_that_exist(court: Court) -> None:
     )
     with pytest.raises(UsageError, match="is no decision"):
         propose(court.store, court.project.config, file, source="f", by="me")
+
+
+def test_a_file_of_edits_may_be_given_decisions_to_rest_on(court: Court) -> None:
+    [[seen]] = query(court, "SELECT decision_id FROM precedents WHERE half = 'seen' ORDER BY id LIMIT 1")
+    file = "amends: general\nreason: x\nchanges: [{action: retire, id: avoids-harm}]\n"
+    made = propose(court.store, court.project.config, file, source="f", by="me", cites=[str(seen)])
+    assert list(made.cites) == [seen]

@@ -30,6 +30,7 @@ from solon.display.text import moment
 from solon.errors import SolonError, UsageError
 from solon.formats.containers import explain_os_error
 from solon.formats.exports import ExportSummary, export
+from solon.formats.facts import spell_cautions
 from solon.formats.records import ExportRow
 from solon.reading import parse_json, read_objects, read_text
 from solon.store.database import audit_log, clock
@@ -517,6 +518,7 @@ def _spell(summary: ExportSummary) -> dict[str, Any]:
         "withheld": summary.withheld,
         "left_out": summary.left_out,
         "runs": summary.runs,
+        "cautions": spell_cautions(summary.facts),
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from solon.eval.result import LEAST
+
 if TYPE_CHECKING:
     from solon.eval.suites.agreement import Agreement
     from solon.eval.suites.audit import Audit
@@ -24,6 +26,8 @@ def find_limits(
     *,
     drifting: Sequence[str] = (),
     stale: int = 0,
+    standing_back: int = 0,
+    doubted: Mapping[str, tuple[int, int]] | None = None,
 ) -> tuple[str, ...]:
     """Return one sentence for each thing that a reader might believe and should not.
 
@@ -34,6 +38,8 @@ def find_limits(
         with_texts: whether the report holds texts.
         drifting: where agreement fell over the weeks, and why that is said.
         stale: records whose law was amended since, and that were not judged again.
+        standing_back: records of other runs over the same rows.
+        doubted: run -> records that learning took out of the set, and how many of those items have none now.
     """
     sentences = [
         *_of_audits(audited, counted, provisional),
@@ -44,6 +50,7 @@ def find_limits(
             f"{stale} records are stale: their law was amended since, and they were not judged again. They are counted "
             "here, and no training format takes them."
         )
+    sentences += _of_sets(standing_back, doubted or {})
     sentences += _of_experts(agreed, counted)
     if len({judge.model for judge in judged.judges}) == 1:
         sentences.append("All judges are one model. Where it is wrong, they are wrong together.")
@@ -62,6 +69,21 @@ def find_limits(
             "This report holds no texts. What the records say was not shown to whoever reads only this."
         )
     return tuple(sentences)
+
+
+def _of_sets(standing_back: int, doubted: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    """What is not among the records, although it was once accepted."""
+    if standing_back:
+        yield (
+            f"{standing_back} records of other runs over the same rows are not counted: each item counts once, as a "
+            "person decided it, otherwise as of the newest run."
+        )
+    for run_id, (out, without) in doubted.items():
+        if out:
+            yield (
+                f"Learning took {out} records of run {run_id} out of the set, because the panel as it was learned was "
+                f"no longer sure of them or chose otherwise; {without} of these items have no record now."
+            )
 
 
 def _of_audits(audited: Audit, counted: int, provisional: Mapping[str, int]) -> Iterator[str]:
@@ -88,7 +110,12 @@ def _of_experts(agreed: Agreement, counted: int) -> Iterator[str]:
             "No item was answered by two experts. How far experts agree with each other, and so how good any panel "
             "could be, is not known."
         )
-    elif ceiling.value is not None:
+    elif counted and not ceiling.known:
+        yield (
+            f"Too few items were answered by two experts (n = {ceiling.n}, {LEAST} are the least). How far experts "
+            "agree with each other is not known."
+        )
+    elif ceiling.known:
         yield (
             f"Experts agree with each other {agreed.ceiling.experts_agree.value:.0%} of the time; no panel can be "
             f"expected to agree with one of them more than {ceiling.value:.0%} "

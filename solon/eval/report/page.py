@@ -32,7 +32,34 @@ def render_page(report: Report) -> str:
         finalize=_visible,
     )
     environment.filters |= {"share": spell_share, "interval": spell_interval, "number": spell_number}
-    return environment.get_template(TEMPLATE).render(report=report, plots=_plots(report), levels=LEVELS)
+    return environment.get_template(TEMPLATE).render(
+        report=report, plots=_plots(report), figures=_figures(report), levels=LEVELS
+    )
+
+
+def _figures(report: Report) -> list[dict[str, Any]]:
+    """The rows of "How good it is": what each figure is of, the figure, whether it is a share, and what to add."""
+    rows: list[tuple[str, Figure, bool, str]] = []
+    for run in report.audit.runs:
+        low, high = run.always
+        of, promised = f"run {run.name[:10]}", "promised" if run.promised else "aimed at"
+        more = f"{run.promise:.0%} {promised}; {run.state}: {run.why}. At all looks together: {low:.1%} to {high:.1%}"
+        rows.append(
+            (f"accepted records that an expert agrees with, by blind audit ({of})", run.agreement, True, more)
+        )
+        rows.append((f"audited records flagged unsafe ({of}; upper bound)", run.unsafe, True, ""))
+    agreed = report.agreement
+    for name, figure, percent in (
+        ("panel and expert agree, on items drawn at random among all", agreed.random, True),
+        ("panel and expert agree, on accepted records drawn for audits", agreed.audited, True),
+        ("panel and expert agree, on items sent because the panel was unsure", agreed.routed, True),
+        ("two experts agree with each other", agreed.ceiling.experts_agree, True),
+        ("best that any panel could agree with one expert", agreed.ceiling.best_panel, True),
+        ("experts among each other, Krippendorff's alpha", agreed.expert_expert_alpha, False),
+        ("judges among each other, Krippendorff's alpha", agreed.judge_judge_alpha, False),
+    ):
+        rows.append((name, figure, percent, ""))
+    return [dict(zip(("name", "figure", "percent", "more"), row, strict=True)) for row in rows]
 
 
 def _visible(value: Any) -> Any:
@@ -48,21 +75,21 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def spell_share(figure: Figure) -> str:
-    """Return a share in percent, or a dash."""
-    return "\u2013" if figure.value is None else f"{figure.value:.1%}"
+    """Return a share in percent, or that it is unknown."""
+    return f"{figure.value:.1%}" if figure.known else "unknown"
 
 
 def spell_interval(figure: Figure, percent: bool = True) -> str:
     """Return the interval and n in words, or why there is no figure."""
-    if figure.value is None:
-        return f"{figure.why}; n = {figure.n}"
+    if not figure.known:
+        return figure.why_unknown
     low, high = (f"{v:.1%}" if percent else f"{v:.2f}" for v in (figure.low, figure.high))
     return f"{low} to {high}; n = {figure.n}"
 
 
 def spell_number(value: float | None, digits: int = 0) -> str:
-    """Return a number with thin spaces between thousands, or a dash."""
-    return "\u2013" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f")
+    """Return a number with thin spaces between thousands, or that it is unknown."""
+    return "unknown" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f")
 
 
 def _plots(report: Report) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import PurePath
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +16,22 @@ from solon.display.text import moment
 from solon.eval.replay.opinions import counted, opinions_on
 from solon.eval.report.curves import Curves, measure_curves
 from solon.eval.report.examples import Example, draw_examples
+from solon.eval.report.headline import Headline, choose_agreement, count_open, find_next_step
 from solon.eval.report.law_history import Amended, read_amendments, read_versions
 from solon.eval.report.limits import find_limits
+from solon.eval.report.run_part import RunPart, read_run
 from solon.eval.report.standing import Standing, read_standing
 from solon.eval.result import Figure, rate
 from solon.eval.suites import agreement, audit, drift, judges, quality
 from solon.formats.records import plain_model
 from solon.store.database import audit_log, clock
 from solon.store.database.ids import keyed_hash
+from solon.store.learning import evidence as learning
 from solon.store.records import counts, evaluation
+from solon.store.records.exporting import records_of_data_set
+from solon.store.reviewing import deliveries
 from solon.store.reviewing.review_rows import VOTES
-from solon.store.runs import runs
+from solon.store.runs import certificates
 from solon.store.runs.run_row import RunRow
 
 if TYPE_CHECKING:
@@ -40,48 +44,6 @@ if TYPE_CHECKING:
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RunPart(_Part):
-    """A run as it stands.
-
-    Attributes:
-        id: of the run.
-        recipe: that made its records.
-        seeds: name of the file of seeds.
-        started: when.
-        status: of the run.
-        states: number of items by state.
-        records: accepted records in force.
-        certified: those that were accepted under a certificate.
-        provisional: those that were accepted while no certificate was in force.
-        stale: records in doubt, since their law was amended and nobody judged them again.
-        decided: records that a person decided.
-        models: who answered, by role; empty where people alone decide.
-        judges: seats whose verdicts are in force and came from a call, each with its model.
-        recorded: verdicts in force that came with the seeds.
-        protocol: what its configuration says about routing and panel.
-        versions: of prompts, graph and consensus -> items pinned to each.
-        standing: what was learned for it, and what is promised.
-    """
-
-    id: str
-    recipe: str
-    seeds: str
-    started: str
-    status: str
-    states: dict[str, int]
-    records: int
-    certified: int
-    provisional: int
-    stale: int
-    decided: int
-    models: dict[str, str]
-    judges: tuple[str, ...]
-    recorded: int
-    protocol: dict[str, Any]
-    versions: dict[str, dict[str, int]]
-    standing: Standing
 
 
 class Decisions(_Part):
@@ -206,7 +168,9 @@ class Report(_Part):
         made_at: when.
         solon: version of Solon that made it.
         with_texts: whether it holds texts of examples.
-        records: accepted records in force.
+        headline: three figures and the next step.
+        records: accepted records in force; over all runs each item counts once.
+        standing_back: records in force of other runs over the same rows, which are not among them.
         certified: those that were accepted under a certificate.
         provisional: those that were accepted while no certificate was in force.
         stale: those whose law was amended since and that were not judged again.
@@ -229,7 +193,9 @@ class Report(_Part):
     made_at: str
     solon: str
     with_texts: bool
+    headline: Headline
     records: int
+    standing_back: int
     certified: int
     provisional: int
     stale: int
@@ -264,8 +230,13 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
     with store.connect() as connection:
         answers = evaluation.answers(connection, material.run_ids)
         opinions = opinions_on(connection, counted(answers))
-        accepted = evaluation.accepted(connection, material.run_ids)
-        parts = tuple(_run(connection, run, standings[run.id]) for run in material.runs)
+        of_all_runs = evaluation.accepted(connection, material.run_ids)
+        in_set = records_of_data_set(connection) if material.whole else {row.id for row in of_all_runs}
+        accepted = [row for row in of_all_runs if row.id in in_set]
+        rows = counts.count_rows(connection, material.run_ids)
+        unapplied = sum(deliveries.runs_with_deliveries(connection).get(name, 0) for name in material.run_ids)
+        learnable = any(_can_learn(connection, run) for run in material.runs)
+        parts = tuple(read_run(connection, run, standings[run.id]) for run in material.runs)
         curves = measure_curves(connection, material.runs, opinions)
         decisions = _decisions(connection, material.run_ids, answers, opinions)
         costs = _costs(counts.count_calls(connection, material.run_ids), len(accepted))
@@ -276,12 +247,17 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
     audited = audit.evaluate(material)
     judged = judges.evaluate(material)
     read = quality.evaluate(material)
+    headline = _headline(
+        material, parts, audited, agreed, decisions, len(accepted), rows, unapplied, learnable
+    )
     return Report(
         title=title or "What was made, and how far it can be trusted",
         made_at=moment(clock.now()),
         solon=__version__,
         with_texts=with_texts,
+        headline=headline,
         records=len(accepted),
+        standing_back=len(of_all_runs) - len(accepted),
         certified=sum(row.certificate_id is not None for row in accepted),
         provisional=sum(row.provisional for row in accepted),
         stale=sum(row.stale for row in accepted),
@@ -307,52 +283,49 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             with_texts,
             drifting=drift.evaluate(material).alarms,
             stale=sum(row.stale for row in accepted),
+            standing_back=len(of_all_runs) - len(accepted),
+            doubted={part.id: (part.doubted, part.without_record) for part in parts},
         ),
     )
 
 
-def _run(connection: Connection, run: RunRow, standing: Standing) -> RunPart:
-    config = runs.config_payload(connection, run.config_id)
-    own = evaluation.accepted(connection, [run.id])
-    findings = Counter(
-        (cast.vote.seat, plain_model(cast.vote.judge), cast.call_id is not None)
-        for cast in evaluation.paid_votes(connection, [run.id])
+def _headline(
+    material: Material,
+    parts: tuple[RunPart, ...],
+    audited: audit.Audit,
+    agreed: agreement.Agreement,
+    decisions: Decisions,
+    records: int,
+    rows: int,
+    unapplied: int,
+    learnable: bool,
+) -> Headline:
+    labels = all(part.recipe == audit.LABEL for part in parts)
+    agreement_of, figure = choose_agreement(audited, agreed, labels=labels)
+    waiting = count_open(decisions.reviews)
+    next_step = find_next_step(
+        parts,
+        audited,
+        waiting=waiting,
+        counted=decisions.counted,
+        unapplied=unapplied,
+        learnable=learnable,
     )
-    routing = config.get("routing", {})
-    kept = ("policy", "pilot", "pilot_share", "alpha", "delta", "audit_share", "threshold")
-    return RunPart(
-        id=run.id,
-        recipe=run.recipe,
-        seeds=PurePath(run.seeds_name).name,
-        started=moment(run.created_at),
-        status=run.status,
-        states=counts.count_by(connection, [run.id], "state"),
-        records=len(own),
-        certified=sum(row.certificate_id is not None for row in own),
-        provisional=sum(row.provisional for row in own),
-        stale=sum(row.stale for row in own),
-        decided=sum(row.route == "decided" for row in own),
-        models=_models(connection, run.id),
-        judges=tuple(f"{seat} [{judge}]" for seat, judge, called in sorted(findings) if called),
-        recorded=sum(number for (_, _, called), number in findings.items() if not called),
-        protocol={name: routing[name] for name in kept if name in routing},
-        versions={
-            name: counts.count_by(connection, [run.id], column)
-            for name, column in (
-                ("prompts", "prompts_id"),
-                ("graph", "graph_version"),
-                ("consensus", "consensus_id"),
-            )
-        },
-        standing=standing,
+    return Headline(
+        records=records,
+        items=rows,
+        agreement=figure,
+        agreement_of=agreement_of,
+        waiting=waiting,
+        next_step=next_step,
     )
 
 
-def _models(connection: Connection, run_id: str) -> dict[str, str]:
-    asked = evaluation.authors_by_role(connection, run_id)
-    return {
-        role: ", ".join(sorted({plain_model(model) for model in models})) for role, models in asked.items()
-    }
+def _can_learn(connection: Connection, run: RunRow) -> bool:
+    """Whether decisions count by now that the newest consensus version of the run's scope did not know."""
+    count, _ = learning.count_learnable(connection, learning.runs_of_scope(connection, run))
+    newest = certificates.newest_consensus(connection, run.scope)
+    return count > (certificates.learned_from(connection, newest) if newest else 0)
 
 
 def _decisions(

@@ -14,6 +14,9 @@ from solon.eval.suites import drift
 from solon.formats.containers import check_target, write_text_at_once
 from solon.store.runs.runs import find_run
 
+SUFFIXES = (".html", ".htm")
+"""How the name of a report ends."""
+
 if TYPE_CHECKING:
     from solon.eval.report.report import Report
     from solon.store.database.store import Store
@@ -30,13 +33,14 @@ def write_report(
         with_texts: show example texts; without it neither file holds any.
 
     Raises:
-        UsageError: the page cannot be written there, or there is no such run.
+        UsageError: the name ends in neither .html nor .htm, the page cannot be written there, or there is no such run.
     """
     beside = output.with_suffix(".json")
     check_target(output)
-    if beside == output:
+    if output.suffix.lower() not in SUFFIXES:
         raise UsageError(
-            f"{output} is the name of the JSON beside the page", next_step="end the page's name in .html"
+            f"{output}: a report is a page in HTML, with the same as JSON beside it, and no other kind of file",
+            next_step=f"end the name in {' or '.join(SUFFIXES)}, such as {output.with_suffix('.html')}",
         )
     report = build_report(gather(store, [run_id] if run_id else ()), title=title, with_texts=with_texts)
     write_text_at_once(output, [render_page(report)])

@@ -14,7 +14,7 @@ from solon.consensus.ceiling import measure_ceiling
 from solon.consensus.panel import ABSTAIN, Vote
 from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
 from solon.eval.replay.opinions import Opinion, counted, opinions_on, overlaps
-from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
+from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, mean, nothing, rate
 from solon.responses import outcomes_of
 from solon.store.records import evaluation
 from solon.store.records.scores import scores_on
@@ -141,6 +141,27 @@ class Agreement(SuiteResult):
     by_language: dict[str, Figure]
     by_principle: dict[str, Figure]
     by_criterion: dict[str, Criterion]
+
+    def headline(self) -> dict[str, Figure]:
+        """What speaks for all items, what for accepted records, and what people reach among themselves."""
+        return {
+            "panel and expert agree, on items drawn at random among all": self.random,
+            "panel and expert agree, on accepted records drawn for audits": self.audited,
+            "two experts agree with each other": self.ceiling.experts_agree,
+        }
+
+    def next_step(self) -> str:
+        """Whom to ask what, until a certificate can be tried for."""
+        if not self.n:
+            return ASK_EXPERTS
+        if not self.random.known:
+            return (
+                "have items answered that are drawn at random among all: `solon review serve`; "
+                "policies `pilot` and `certified` draw them"
+            )
+        if not self.ceiling.experts_agree.known:
+            return "let a second expert answer some of the same items: `solon review serve`"
+        return "try for a certificate: `solon learn`"
 
 
 def evaluate(material: Material) -> Agreement:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.consensus.audit import AuditReport, rate_with_bound, watch
 from solon.consensus.target import read_target
 from solon.eval.replay.opinions import counted
-from solon.eval.result import Figure, SuiteResult, nothing, rate
+from solon.eval.result import LEAST, Figure, SuiteResult, nothing, rate
 from solon.store.records import counts, evaluation
 from solon.store.runs import certificates, runs
 
@@ -71,6 +71,31 @@ class Audit(SuiteResult):
     """
 
     runs: tuple[RunAudit, ...]
+
+    def headline(self) -> dict[str, Figure]:
+        """Of the newest run that was audited."""
+        run = next((run for run in reversed(self.runs) if run.agreement.n), None) or (
+            self.runs[-1] if self.runs else None
+        )
+        if run is None:
+            return {}
+        of = f" (run {run.name[:10]})" if len(self.runs) > 1 else ""
+        return {
+            f"accepted records that an expert agrees with{of}": run.agreement,
+            f"those accepted under a certificate{of}": run.certified,
+            f"flagged unsafe{of}": run.unsafe,
+        }
+
+    def next_step(self) -> str:
+        """Answer what waits, or look at an alarm."""
+        alarmed = next((run.name for run in self.runs if run.state == "alarm"), None)
+        if alarmed:
+            return f"read why before anything is exported: `solon learn --status {alarmed}`"
+        if waiting := sum(run.waiting for run in self.runs):
+            return f"{waiting} audits wait for an expert: `solon review serve`"
+        if not self.n:
+            return "audits are drawn among accepted records: raise [routing] audit_share, run again, and answer them"
+        return "" if self.n < LEAST else "see what is promised: `solon learn --status`"
 
 
 def evaluate(material: Material) -> Audit:

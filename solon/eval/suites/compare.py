@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from solon.store.database.engine import Connection
     from solon.store.runs.run_row import RunRow
 
+CLEAR = ("higher in B", "lower in B")
+
 
 class Difference(BaseModel):
     """One figure in both runs.
@@ -73,6 +75,17 @@ class Comparison(SuiteResult):
     routes: dict[str, int]
     differences: tuple[Difference, ...]
     verdict: str
+
+    def headline(self) -> dict[str, Figure]:
+        """What stayed the same, and the first difference that is clear."""
+        first = next((d for d in self.differences if d.verdict in CLEAR), None)
+        shown = {"the same answer in both": self.same_chosen, "the same way to it": self.same_route}
+        clear = first or next(iter(self.differences), None)
+        return shown | ({f"{clear.name}, second minus first": clear.difference} if clear else {})
+
+    def next_step(self) -> str:
+        """See the texts side by side."""
+        return f"see what changed, text by text: `solon diff {self.a} {self.b} --html diff.html`"
 
 
 def evaluate(material: Material) -> Comparison:
@@ -224,7 +237,7 @@ def _word(gap: Figure, gaps: np.ndarray) -> str:
 
 
 def _verdict(differences: tuple[Difference, ...], clear: list[Difference]) -> str:
-    shown = [d for d in clear if d.verdict in ("higher in B", "lower in B")]
+    shown = [d for d in clear if d.verdict in CLEAR]
     if not shown:
         return "no difference that these seeds can show"
     sentence = "; ".join(f"{d.name} is {d.verdict} ({d.a:.3g} to {d.b:.3g})" for d in shown)

@@ -85,6 +85,23 @@ class Contamination(SuiteResult):
     embedding: str
     files: tuple[FileOverlap, ...]
 
+    def headline(self) -> dict[str, Figure]:
+        """Of the file that is in the records the most."""
+        worst = max(self.files, key=lambda file: (file.dirty.value or 0.0, file.records.value or 0.0))
+        return {
+            f"records that hold half of a text of {worst.name} or more": worst.dirty,
+            "records that share a run of words with it": worst.records,
+            "records that come close to one of its texts": worst.alike,
+        }
+
+    def next_step(self) -> str:
+        """Keep it clean, or leave out what is not."""
+        if not self.n:
+            return "there are no records in force; `solon status` says where the runs stand"
+        if self.clean:
+            return "keep it so: `solon release create NAME --require-clean FILE`"
+        return "leave those records out: `solon export --require-clean FILE --drop-contaminated`"
+
 
 def evaluate(material: Material) -> Contamination:
     """Return the overlap of the records with every file of `--against`.

@@ -77,6 +77,20 @@ class Diversity(SuiteResult):
     from_seeds: Figure
     coverage: dict[str, dict[str, int]]
 
+    def headline(self) -> dict[str, Figure]:
+        """How alike the answers are, and how far new requests are from their seeds."""
+        return {
+            "answers that open alike": self.answers.same_opening,
+            "self-BLEU of the answers": self.answers.self_bleu,
+            "distance of new requests to their seeds": self.from_seeds,
+        }
+
+    def next_step(self) -> str:
+        """Look for twins, once there are records."""
+        if not self.n:
+            return "there are no records in force; `solon status` says where the runs stand"
+        return "find what is nearly the same: `solon eval duplicates`"
+
 
 def evaluate(material: Material) -> Diversity:
     """Return how varied the records in force are."""

@@ -19,7 +19,7 @@ from solon.consensus.logit import fit_logit
 from solon.consensus.resample import mean_interval
 from solon.eval.embedding import load_embedder
 from solon.eval.replay.opinions import Opinion, counted, opinions_on
-from solon.eval.result import Figure, SuiteResult, nothing, rate
+from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, nothing, rate
 from solon.store.records import evaluation, exporting
 
 if TYPE_CHECKING:
@@ -73,6 +73,21 @@ class Downstream(SuiteResult):
     reviewed_over_without: Figure
     longer: Figure
     verdict: str
+
+    def headline(self) -> dict[str, Figure]:
+        """What the experts' answers add, and the simplest rule beside it."""
+        return {
+            "experts' answers over the panel's": self.reviewed_over_panel,
+            "experts' answers over leaving the doubtful out": self.reviewed_over_without,
+            "the longer answer is the better": self.longer,
+        }
+
+    def next_step(self) -> str:
+        """Collect enough decisions to tell."""
+        if self.n >= FEWEST:
+            return ""
+        wanted = f"it takes {FEWEST} decisions on items drawn at random, {self.n} are there"
+        return f"{wanted}: `solon review serve`" if self.n else f"{wanted}; {ASK_EXPERTS}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from solon.eval.replay.opinions import Opinion, counted, opinions_on
-from solon.eval.result import Figure, SuiteResult, rate
+from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, rate
 from solon.eval.suites.agreement import RANDOM_RULES
 from solon.store.records import evaluation
 from solon.store.reviewing.repeats import Repeat, repeated_answers
@@ -95,6 +95,20 @@ class Drift(SuiteResult):
     by_principle: dict[str, Course]
     experts: Course
     by_expert: dict[str, Figure]
+
+    def headline(self) -> dict[str, Figure]:
+        """Agreement over the whole time, drawn and routed items apart, and experts with themselves."""
+        return {
+            "panel and expert agree, on drawn items": self.drawn.overall,
+            "panel and expert agree, on routed items": self.routed.overall,
+            "experts agree with their own earlier answers": self.experts.overall,
+        }
+
+    def next_step(self) -> str:
+        """Look at an alarm; without one, ask more."""
+        if self.alarm:
+            return "find out what changed, panel, law, seeds or people: `solon learn --status`"
+        return ASK_EXPERTS if not self.n else "go on asking: a fall shows only in weeks with answers"
 
 
 def evaluate(material: Material) -> Drift:

@@ -62,6 +62,24 @@ class Duplicates(SuiteResult):
     against_answers: dict[str, Figure]
     pairs: tuple[Twins, ...]
 
+    def headline(self) -> dict[str, Figure]:
+        """Records that are not alone."""
+        return {
+            "records with a request that another has, too": self.exact_prompts,
+            "with one that is nearly the same": self.prompts,
+            "with an answer that is nearly the same": self.answers,
+        }
+
+    def next_step(self) -> str:
+        """Look at the closest pair, once there are records."""
+        if not self.n:
+            return "there are no records in force; `solon status` says where the runs stand"
+        if self.across_groups:
+            return "give seeds that are nearly the same one `group`, so that a split keeps them together"
+        if self.pairs:
+            return f"look at the closest pair: `solon show {self.pairs[0].name}`"
+        return "nothing was found; is a benchmark in it? `solon eval contamination --against FILE`"
+
 
 def evaluate(material: Material) -> Duplicates:
     """Return the near-duplicates among the records in force.

@@ -17,7 +17,7 @@ from solon.config.sections import family_of
 from solon.consensus.calibrate import measure_brier, measure_ece
 from solon.eval.replay.opinions import counted
 from solon.eval.replay.winning import Duel, WinRate, measure_wins
-from solon.eval.result import Figure, SuiteResult, calibration_interval, mean, nothing, rate
+from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, calibration_interval, mean, nothing, rate
 from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
 from solon.responses import PANEL_OUTCOMES
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from solon.eval.material import Material
 
 BINS = 10
+SHORT = 40
+"""Characters of a judge's name in a headline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,26 @@ class Judges(SuiteResult):
     """
 
     judges: tuple[Judge, ...]
+
+    def headline(self) -> dict[str, Figure]:
+        """Of the judge that agrees with the experts the least; where none was compared, of the first."""
+        if not self.judges:
+            return {}
+        worst = min(
+            self.judges, key=lambda judge: (judge.accuracy.value is None, judge.accuracy.value or 0.0)
+        )
+        name = worst.name if len(worst.name) <= SHORT else f"{worst.name[:SHORT]}..."
+        return {
+            f"shares the experts' preference, the least of {len(self.judges)} judges ({name})": worst.accuracy,
+            "it changes sides with the order": worst.flips,
+            "it prefers longer answers, above the experts": worst.length_bias,
+        }
+
+    def next_step(self) -> str:
+        """Ask experts, or change the judge that knows the least."""
+        if not self.n:
+            return ASK_EXPERTS
+        return "change what is weak in [[judges]] of solon.toml and try it on a few seeds: `solon preview`"
 
 
 @dataclass(slots=True)

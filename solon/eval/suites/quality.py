@@ -91,6 +91,23 @@ class Quality(SuiteResult):
     constraints_by_kind: dict[str, Figure]
     flagged: dict[str, tuple[str, ...]]
 
+    def headline(self) -> dict[str, Figure]:
+        """What a reader would mind most."""
+        return {
+            "refusals": self.refusals,
+            "broken markdown": self.broken_markdown,
+            "forms of personal data": self.personal,
+        }
+
+    def next_step(self) -> str:
+        """Look at a record behind a finding."""
+        if not self.n:
+            return "the records in force hold no answers; `solon status` says where the runs stand"
+        if not self.flagged:
+            return "nothing was found; how varied they are: `solon eval diversity`"
+        finding, ids = next(iter(self.flagged.items()))
+        return f"look at what was found, such as {finding.replace('_', ' ')}: `solon show {ids[0]}`"
+
 
 def evaluate(material: Material) -> Quality:
     """Return what the answers of the records in force are like as texts, by pure measures. A text that was labelled is

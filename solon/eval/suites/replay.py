@@ -30,6 +30,18 @@ class Replays(SuiteResult):
     learned: dict[str, Figure]
     reports: tuple[dict[str, Any], ...]
 
+    def headline(self) -> dict[str, Figure]:
+        """The plain vote and the learned one, file by file, as far as three figures go."""
+        figures = [
+            (f"{name} in {file}", found[file])
+            for file in self.majority
+            for name, found in (
+                ("plain vote and people agree", self.majority),
+                ("after learning", self.learned),
+            )
+        ]
+        return dict(figures[:3])
+
 
 def evaluate(material: Material) -> Replays:
     """Replay every file that was named, and return the figures.

@@ -189,6 +189,8 @@ def make_plan(
     store: Store | None = None,
     groups: Sequence[SeedGroup] = (),
     plugins: Mapping[str, Plugin] | None = None,
+    file: str = "seeds.jsonl",
+    rows: int | None = None,
 ) -> Plan:
     """Plan `items` with `experts` people who give `minutes` a day on `days` days.
 
@@ -196,6 +198,8 @@ def make_plan(
         words: mean words of a seed, where it is known.
         store: where earlier runs of the same recipe and panel were measured.
         groups: of the seeds, see `solon.formats.seed_groups`; default: `[plan]` of the configuration.
+        file: of the seeds, named where fewer of them would do.
+        rows: seeds that it has; None where that is not known.
         plugins: functions of a project that cannot be imported by their names, such as a notebook's.
 
     Raises:
@@ -241,7 +245,13 @@ def make_plan(
         enough=enough,
         sentence=spell_shortfall(wanted, affordable, enough),
         ways_out=find_ways_out(
-            recipe, items, team, affordable.likely, lambda n: _wanted(config, n, unsure).likely
+            recipe,
+            items,
+            team,
+            affordable.likely,
+            lambda n: _wanted(config, n, unsure).likely,
+            file=file,
+            rows=rows,
         ),
         measured_items=found.items if found else 0,
         notes=(*config.notes(), *notes),
@@ -282,10 +292,13 @@ def plan_home(
     if items is None and seeds is None:
         raise UsageError("how many seeds?", next_step="give --items N, or --seeds FILE")
     config = home.config if isinstance(home, Workspace) else home
-    groups = _groups_of_seeds(seeds, config, items) if seeds is not None else []
+    found = _groups_of_seeds(seeds, config) if seeds is not None else []
+    rows = sum(group.items for group in found)
+    scale = 1 if items is None or not rows else items / rows
+    groups = [replace(group, items=round(group.items * scale)) for group in found]
     return make_plan(
         config,
-        items=items or sum(group.items for group in groups),
+        items=items or rows,
         experts=experts,
         minutes=minutes,
         days=days,
@@ -294,11 +307,13 @@ def plan_home(
         store=home.store if isinstance(home, Workspace) else None,
         groups=groups,
         plugins=home.plugins if isinstance(home, Workspace) else None,
+        file=str(seeds) if isinstance(seeds, str | Path) else "seeds.jsonl",
+        rows=rows if found else None,
     )
 
 
-def _groups_of_seeds(seeds: Seeds, config: Config, items: int | None) -> list[SeedGroup]:
-    """Specialties and languages of the seeds; with `items`, as if there were that many rows."""
+def _groups_of_seeds(seeds: Seeds, config: Config) -> list[SeedGroup]:
+    """Specialties and languages of the seeds."""
     groups = count_groups(row for row in read_rows(seeds, config) if isinstance(row, SeedRow))
     total = sum(group.items for group in groups)
     if not total:
@@ -306,9 +321,7 @@ def _groups_of_seeds(seeds: Seeds, config: Config, items: int | None) -> list[Se
         raise UsageError(
             f"{name}: no row can be used as a seed", next_step="`solon run` names what is wrong with them"
         )
-    if items is None:
-        return groups
-    return [replace(group, items=round(group.items * items / total)) for group in groups]
+    return groups
 
 
 def _bound(config: Config, plugins: Mapping[str, Plugin]) -> tuple[Config, tuple[str, ...]]:

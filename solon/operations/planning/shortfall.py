@@ -44,13 +44,22 @@ def spell_shortfall(wanted: Range, affordable: Range, enough: str) -> str:
 
 
 def find_ways_out(
-    recipe: str, items: int, team: Team, affordable: float, wanted: Callable[[int], float]
+    recipe: str,
+    items: int,
+    team: Team,
+    affordable: float,
+    wanted: Callable[[int], float],
+    *,
+    file: str = "seeds.jsonl",
+    rows: int | None = None,
 ) -> tuple[WayOut, ...]:
     """Ask less, give more time, or take fewer seeds; none where the time is likely enough, or where there is none.
 
     Args:
         affordable: reviews that there is time for.
         wanted: reviews that the policy asks for over so many seeds.
+        file: of the seeds.
+        rows: that it has; None where that is not known.
     """
     if affordable < 1 or wanted(items) <= affordable:
         return ()
@@ -64,6 +73,9 @@ def find_ways_out(
         ),
         WayOut("give it more days, or as many more experts", f"{again} --days {days}"),
     ]
-    if fewer:
-        ways.append(WayOut("take fewer seeds", f"solon run {recipe} --seeds seeds.jsonl --limit {fewer}"))
+    if fewer and rows is not None and rows <= fewer:
+        what = f"take the {rows} seeds that are in {file}, and no more: for these the time is enough"
+        ways.append(WayOut(what, f"solon run {recipe} --seeds {file}"))
+    elif fewer:
+        ways.append(WayOut("take fewer seeds", f"solon run {recipe} --seeds {file} --limit {fewer}"))
     return tuple(ways)

@@ -14,6 +14,9 @@ from solon.store.learning.evidence import JudgedItem
 from solon.store.runs.items import next_attempt
 from solon.store.tables import items, records, reviews
 
+DOUBTED = "doubted"
+"""Kind of the event that learning took an item's record out of the set; its subject is the item."""
+
 
 def adopt_for_queued(
     connection: Connection, run_id: str, consensus_id: str, certificate_id: str | None
@@ -58,7 +61,8 @@ def send_again(
 ) -> bool:
     """Queue a judged item for a new attempt, replayed from its journal; returns whether it was done.
 
-    It is not where somebody has taken its review meanwhile.
+    It is not where somebody has taken its review meanwhile. An accepted item's record leaves the set by this, and the
+    log of events says so.
 
     Args:
         pins: what it is pinned to from now on, by column of `items`.
@@ -66,6 +70,7 @@ def send_again(
     """
     if judged.review_id is None:
         _withdraw_audit(connection, judged.item_id, why)
+        insert_rows(connection, [event("system", DOUBTED, judged.item_id, {"consensus": consensus_id})])
     elif not withdraw_review(connection, judged.review_id, why=why):
         return False
     connection.execute(update(items).where(items.c.id == judged.item_id).values(**pins))
@@ -77,8 +82,8 @@ def send_again(
 
 
 def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool:
-    """Take a review out of the queue, or from what a budget holds back; returns False where it no longer waits or somebody
-    has it in hand.
+    """Take a review out of the queue, or from what a budget holds back; returns False where it no longer waits or
+    somebody has it in hand.
 
     A withdrawn review is no precedent.
     """

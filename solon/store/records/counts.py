@@ -8,14 +8,17 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
+from solon.store.learning.adoption import DOUBTED
 from solon.store.reviewing.review_rows import REPEAT, VOTES
 from solon.store.tables import (
     calls,
     constitutions,
     decisions,
+    events,
     experts,
     items,
     precedents,
+    records,
     reviews,
     rubrics,
     seeds,
@@ -59,11 +62,13 @@ def count_calls(connection: Connection, run_ids: Sequence[str]) -> list[dict[str
 
 
 def count_by(connection: Connection, run_ids: Sequence[str], column: str) -> dict[str, int]:
-    """How many items there are by a column of theirs (state, route, ...) or of their seeds (seed.licence, ...)."""
+    """How many items there are by a column of theirs (state, route, ...) or of their seeds (seed.licence, ...),
+    there each row of seeds once."""
     name = column.removeprefix("seed.")
     chosen = seeds.c[name] if column.startswith("seed.") else items.c[name]
+    once = func.count(func.coalesce(items.c.row_key, items.c.id).distinct())
     query = (
-        select(chosen, func.count())
+        select(chosen, once if column.startswith("seed.") else func.count())
         .select_from(items.join(seeds, seeds.c.id == items.c.seed_id))
         .where(items.c.run_id.in_(run_ids))
         .group_by(chosen)
@@ -116,6 +121,27 @@ def qualifications(connection: Connection) -> dict[str, dict[str, Any]]:
         }
         for row in connection.execute(select(experts))
     }
+
+
+def count_rows(connection: Connection, run_ids: Sequence[str]) -> int:
+    """How many rows of seeds the runs went over, each once."""
+    once = func.count(func.coalesce(items.c.row_key, items.c.id).distinct())
+    return int(connection.execute(select(once).where(items.c.run_id.in_(run_ids))).scalar_one())
+
+
+def count_doubted(connection: Connection, run_id: str) -> tuple[int, int]:
+    """How many items of a run had a record that learning took out of the set, and how many of them have none now."""
+    doubted = (
+        select(items.c.id, records.c.id.label("record"))
+        .join(events, (events.c.subject == items.c.id) & (events.c.kind == DOUBTED))
+        .outerjoin(records, (records.c.item_id == items.c.id) & records.c.superseded_at.is_(None))
+        .where(items.c.run_id == run_id)
+        .distinct()
+        .subquery()
+    )
+    query = select(func.count(), func.count(doubted.c.record)).select_from(doubted)
+    out, back = connection.execute(query).one()
+    return int(out), int(out) - int(back)
 
 
 def count_reviews(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:

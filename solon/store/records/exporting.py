@@ -151,6 +151,17 @@ def runs_in_force(store: Store, **which: Any) -> list[str]:
         return _runs_of(connection, Which(**which))
 
 
+def records_of_data_set(connection: Connection) -> set[str]:
+    """Ids of the records that stand in the data set, where each item stands once, whatever runs it went through."""
+    which = Which()
+    query = (
+        select(records.c.id)
+        .join(items, items.c.id == records.c.item_id)
+        .where(*which.of_records(), which.comes_first())
+    )
+    return set(connection.execute(query).scalars())
+
+
 def with_seeds() -> Select[Any]:
     """The query of records with the facts and the text of their seeds."""
     return (

@@ -91,7 +91,7 @@ def answer_review(
         review = find_review(connection, review_id)
         if isinstance(by, str):
             refuse_without_token(connection, review, answers)
-        refuse_unless_waiting(review)
+        refuse_unless_waiting(connection, review, by if isinstance(by, str) else by.actor)
         if not isinstance(by, str):
             lease, _ = lease_review(connection, by, review.id, reviewers=reviewers)
             return answer_lease(

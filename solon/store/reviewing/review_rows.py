@@ -105,6 +105,10 @@ class ReviewRow:
     leased: bool
 
 
+STATES = ("waiting", "decided", "opening", "held", "withdrawn")
+"""States of a review."""
+
+
 def list_reviews(
     connection: Connection, *, state: str = "waiting", run_id: str | None = None, limit: int = 100
 ) -> list[ReviewRow]:

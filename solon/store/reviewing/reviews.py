@@ -195,7 +195,7 @@ def store_decision(
 ) -> str:
     """Claim the review and write decision, outbox row and log in the caller's transaction; the decision's id."""
     decision_id = new_id()
-    _claim(connection, review, decision_id)
+    _claim(connection, review, decision_id, actor)
     rows = decision_rows(store, connection, review, response, decision_id, actor, channel, counts, times)
     insert_rows(connection, rows)
     append(
@@ -204,7 +204,7 @@ def store_decision(
     return decision_id
 
 
-def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
+def _claim(connection: Connection, review: ReviewRow, decision_id: str, actor: str) -> None:
     """Compare and swap waiting -> decided; whoever comes second changes nothing."""
     statement = (
         update(reviews)
@@ -213,11 +213,14 @@ def _claim(connection: Connection, review: ReviewRow, decision_id: str) -> None:
     )
     if connection.execute(statement).rowcount == 1:
         return
-    refuse_unless_waiting(find_review(connection, review.id))
+    refuse_unless_waiting(connection, find_review(connection, review.id), actor)
 
 
-def refuse_unless_waiting(review: ReviewRow) -> None:
+def refuse_unless_waiting(connection: Connection, review: ReviewRow, actor: str) -> None:
     """Refuse an answer to a review that takes none any more, or not yet.
+
+    Args:
+        actor: who answers, and may have decided it themselves.
 
     Raises:
         AlreadyDecided: somebody decided it. NotPending: it does not wait.
@@ -225,8 +228,10 @@ def refuse_unless_waiting(review: ReviewRow) -> None:
     if review.state == "waiting":
         return
     if review.state == "decided":
+        by = select(decisions.c.actor).where(decisions.c.id == review.decision_id)
+        own = connection.execute(by).scalar() == actor
         raise AlreadyDecided(
-            f"review {review.id} was decided by someone else first; nothing was changed",
+            f"review {review.id} was decided {'by you' if own else 'by someone else'} before; nothing was changed",
             next_step="see `solon review list` for what still waits",
         )
     hint = (
@@ -313,7 +318,8 @@ def decision_rows(
 
 def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reason: str) -> str:
     """Skip, decline or escalate: the review goes on waiting, not for this person. Returns the assignment's id."""
-    refuse_unless_waiting(review)
+    with store.connect() as connection:
+        refuse_unless_waiting(connection, review, actor)
     now = clock.now()
     assignment_id = new_id()
     row = {

@@ -1,0 +1,115 @@
+"""A run as a report tells it: what it made, under which configuration and versions, and where its learning stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from solon.display.text import moment
+from solon.eval.report.standing import Standing
+from solon.formats.records import plain_model
+from solon.store.records import counts, evaluation
+from solon.store.runs import runs
+
+if TYPE_CHECKING:
+    from solon.store.database.engine import Connection
+    from solon.store.runs.run_row import RunRow
+
+
+class RunPart(BaseModel):
+    """A run as it stands.
+
+    Attributes:
+        id: of the run.
+        recipe: that made its records.
+        seeds: name of the file of seeds.
+        started: when.
+        status: of the run.
+        states: number of items by state.
+        records: accepted records in force.
+        certified: those that were accepted under a certificate.
+        provisional: those that were accepted while no certificate was in force.
+        stale: records in doubt, since their law was amended and nobody judged them again.
+        decided: records that a person decided.
+        models: who answered, by role; empty where people alone decide.
+        judges: seats whose verdicts are in force and came from a call, each with its model.
+        recorded: verdicts in force that came with the seeds.
+        protocol: what its configuration says about routing and panel.
+        versions: of prompts, graph and consensus -> items pinned to each.
+        doubted: accepted items whose record learning took out of the set, so that they were judged or asked anew.
+        without_record: those of them that have no record now.
+        standing: what was learned for it, and what is promised.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    recipe: str
+    seeds: str
+    started: str
+    status: str
+    states: dict[str, int]
+    records: int
+    certified: int
+    provisional: int
+    stale: int
+    decided: int
+    models: dict[str, str]
+    judges: tuple[str, ...]
+    recorded: int
+    protocol: dict[str, Any]
+    versions: dict[str, dict[str, int]]
+    doubted: int
+    without_record: int
+    standing: Standing
+
+
+def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart:
+    """Return the part of a report on one run."""
+    config = runs.config_payload(connection, run.config_id)
+    own = evaluation.accepted(connection, [run.id])
+    doubted, without_record = counts.count_doubted(connection, run.id)
+    findings = Counter(
+        (cast.vote.seat, plain_model(cast.vote.judge), cast.call_id is not None)
+        for cast in evaluation.paid_votes(connection, [run.id])
+    )
+    routing = config.get("routing", {})
+    kept = ("policy", "pilot", "pilot_share", "alpha", "delta", "audit_share", "threshold")
+    return RunPart(
+        id=run.id,
+        recipe=run.recipe,
+        seeds=PurePath(run.seeds_name).name,
+        started=moment(run.created_at),
+        status=run.status,
+        states=counts.count_by(connection, [run.id], "state"),
+        records=len(own),
+        certified=sum(row.certificate_id is not None for row in own),
+        provisional=sum(row.provisional for row in own),
+        stale=sum(row.stale for row in own),
+        decided=sum(row.route == "decided" for row in own),
+        models=_models(connection, run.id),
+        judges=tuple(f"{seat} [{judge}]" for seat, judge, called in sorted(findings) if called),
+        recorded=sum(number for (_, _, called), number in findings.items() if not called),
+        protocol={name: routing[name] for name in kept if name in routing},
+        versions={
+            name: counts.count_by(connection, [run.id], column)
+            for name, column in (
+                ("prompts", "prompts_id"),
+                ("graph", "graph_version"),
+                ("consensus", "consensus_id"),
+            )
+        },
+        doubted=doubted,
+        without_record=without_record,
+        standing=standing,
+    )
+
+
+def _models(connection: Connection, run_id: str) -> dict[str, str]:
+    asked = evaluation.authors_by_role(connection, run_id)
+    return {
+        role: ", ".join(sorted({plain_model(model) for model in models})) for role, models in asked.items()
+    }
