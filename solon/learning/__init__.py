@@ -390,9 +390,9 @@ def _adopt(
                 why = f"settled by consensus version {version_id}"
                 settled += adoption.send_again(connection, item, pins, why=why)
             elif not stays:
-                sent = adoption.send_again(connection, item, pins, why="doubted")
-                doubted += sent
-                turned += sent and other
+                if adoption.send_again(connection, item, pins, why="doubted"):
+                    adoption.note_doubted(connection, item.item_id, version_id)
+                    doubted, turned = doubted + 1, turned + other
             else:
                 confirmed += 1
                 sure = standing.threshold is not None and consensus.confidence >= standing.threshold

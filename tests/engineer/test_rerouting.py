@@ -1,4 +1,4 @@
-"""A run under another policy: routed again in its place at no model cost, but for what people decided or have in hand."""
+"""A run under another policy: routed again in its place at no model cost; what people decided or hold stays."""
 
 from __future__ import annotations
 

@@ -61,8 +61,7 @@ def send_again(
 ) -> bool:
     """Queue a judged item for a new attempt, replayed from its journal; returns whether it was done.
 
-    It is not where somebody has taken its review meanwhile. An accepted item's record leaves the set by this, and the
-    log of events says so.
+    It is not where somebody has taken its review meanwhile.
 
     Args:
         pins: what it is pinned to from now on, by column of `items`.
@@ -70,7 +69,6 @@ def send_again(
     """
     if judged.review_id is None:
         _withdraw_audit(connection, judged.item_id, why)
-        insert_rows(connection, [event("system", DOUBTED, judged.item_id, {"consensus": consensus_id})])
     elif not withdraw_review(connection, judged.review_id, why=why):
         return False
     connection.execute(update(items).where(items.c.id == judged.item_id).values(**pins))
@@ -79,6 +77,11 @@ def send_again(
         update(items).where(items.c.id == judged.item_id).values(state="queued", finished_at=None)
     )
     return True
+
+
+def note_doubted(connection: Connection, item_id: str, consensus_id: str) -> None:
+    """Write into the log of events that a version took an accepted item's record out of the set."""
+    insert_rows(connection, [event("system", DOUBTED, item_id, {"consensus": consensus_id})])
 
 
 def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool:
