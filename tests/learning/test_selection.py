@@ -267,7 +267,12 @@ def test_a_doubted_item_takes_its_open_audit_along(make: Make) -> None:
     with project.store.transaction() as connection:
         connection.execute(update(reviews).where(reviews.c.id == taken.id).values(leased=True))
         for review in (free, taken):
-            assert adoption.send_again(connection, judged[review.item_id], version, None, why="doubted")
+            assert adoption.send_again(
+                connection,
+                judged[review.item_id],
+                {"consensus_id": version, "certificate_id": None},
+                why="doubted",
+            )
     states = dict(rows(project, "SELECT id, state FROM reviews WHERE kind = 'audit'"))
     assert states[free.id] == "withdrawn"
     assert states[taken.id] == "waiting", "somebody has it in hand"
