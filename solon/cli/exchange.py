@@ -68,6 +68,12 @@ def import_command(
     typer.echo(clean(f"{file}{read}: {found.rows} rows, {found.seeds} seeds, {found.decisions} decisions"))
     for reason, count in found.unused.items():
         typer.echo(f"  not a decision: {count} {reason}")
+    if found.contradictions:
+        first = ", ".join(map(str, found.contradictions[:5])) + (", ..." if found.contradictions[5:] else "")
+        typer.echo(
+            f"  contradictions: {len(found.contradictions)} rows say the opposite of an earlier row of the file "
+            f"(lines {first}); training formats leave both out"
+        )
     if found.bad_rows:
         typer.echo(clean(f"  refused: {found.bad_rows} rows, see {found.bad_rows_file}"))
     if found.run_id:

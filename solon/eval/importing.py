@@ -63,6 +63,7 @@ class Imports(BaseModel):
         decisions: answers that were taken as decisions.
         counted: whether an expert vouched for them, so that they count for reliability and certificates.
         unused: answers that were not taken, by reason, and rows without one.
+        contradictions: lines of rows that say of the same answers to the same request the opposite of an earlier row.
         accepted: items of the run that are accepted.
         pending_review: items of the run that wait for an expert.
         bad_rows: rows that were refused.
@@ -79,6 +80,7 @@ class Imports(BaseModel):
     decisions: int
     counted: bool
     unused: dict[str, int]
+    contradictions: list[int]
     accepted: int
     pending_review: int
     bad_rows: int
@@ -95,6 +97,8 @@ class _Read:
     bad: list[BadRow] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     rows: int = 0
+    settled: dict[str, str] = field(default_factory=dict)
+    contradictions: list[int] = field(default_factory=list)
 
 
 def format_names() -> list[str]:
@@ -166,6 +170,7 @@ def import_file(
         decisions=decisions,
         counted=expert is not None,
         unused=dict(sorted(unused.items())),
+        contradictions=read.contradictions,
         accepted=accepted,
         pending_review=waiting,
         bad_rows=len(read.bad),
@@ -409,6 +414,18 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
         name = one.seed["id"] = f"{name[: MAX_ID - 1 - len(mark)]}:{mark}"
     seen.update((name, whole))
     found.seeds.append(one)
+    if one.said and one.said[0].response is not None:
+        question, answer = _settled(row, one.said[0])
+        if found.settled.setdefault(question, answer) != answer:
+            found.contradictions.append(line)
+
+
+def _settled(row: Mapping[str, Any], said: Said) -> tuple[str, str]:
+    """Hashes of a request with its answers, in whatever order, and of what is said of them."""
+    answers = _texts(row)
+    asked = [row.get("messages") or row.get("prompt"), row.get("input") or ""]
+    assert said.response is not None
+    return _hash([asked, sorted(answers)]), _hash([said.choice, answers[said.response]])
 
 
 def _lines(file: Path) -> Lines:

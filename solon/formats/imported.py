@@ -148,7 +148,7 @@ def pair_up(
     for other in sorted(
         (place for place in places if place != best), key=lambda place: (worth[place], -place)
     ):
-        if answers[best]["text"] == answers[other]["text"]:
+        if answers[best]["text"].strip() == answers[other]["text"].strip():
             if len(answers) == 2:
                 raise RowProblem("both answers are the same text")
             yield Skipped("same_text")

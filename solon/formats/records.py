@@ -39,7 +39,7 @@ class ExportRow:
         confidence: probability in [0, 1] that an expert would agree; None where there is none.
         soft_label: probability in [0, 1] that `chosen` is the better one (.5 for a tie), or of the label; None where
             there is none.
-        outcome: `accepted`, or why it is not data: `tie`, `label`, `rejected`, `stale`, `pending`, ...
+        outcome: `accepted`, or why it is not data: `tie`, `label`, `rejected`, `stale`, `contradicted`, `pending`, ...
         route: how it was settled.
         provisional: accepted while no certificate was in force.
         flags: what experts flagged on the chosen text or response (unsafe, factually wrong, ...).

@@ -381,10 +381,16 @@ def _part(part: Any, where: str) -> str:
 def _join_answers(answers: Turns, ours: Mapping[str, Any]) -> tuple[SeedResponse, ...]:
     """The answer that ends the conversation, and after it the responses of the row."""
     given = _responses(ours["responses"]) if "responses" in ours else ()
+    seen: dict[str, int] = {}
+    for place, one in enumerate(given):
+        if (first_place := seen.setdefault(one.text.strip(), place)) != place:
+            raise RowProblem(
+                f"responses[{first_place}] and responses[{place}] are the same text; give it once"
+            )
     first = tuple(SeedResponse(turn["content"]) for turn in answers)
     if not first or not given:
         return first or given
-    if first[0].text == given[0].text:
+    if first[0].text.strip() == given[0].text.strip():
         return given
     if "verdicts" in ours:
         raise RowProblem(

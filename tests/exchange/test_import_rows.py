@@ -123,6 +123,7 @@ def test_steps_go_in_and_out_with_their_labels(tmp_path: Path) -> None:
     [
         ("trl-preference", {"prompt": "x", "chosen": "a"}, "there is no 'rejected'"),
         ("trl-preference", {"prompt": "x", "chosen": "a", "rejected": "a"}, "the same text"),
+        ("trl-preference", {"prompt": "x", "chosen": "a ", "rejected": "\na"}, "the same text"),
         ("trl-preference", {"chosen": "a", "rejected": "b"}, "do not begin with the same user turn"),
         ("trl-preference", {"prompt": 3, "chosen": "a", "rejected": "b"}, "neither a text nor a list"),
         ("openrlhf", {"prompt": [{"role": "narrator", "content": "x"}], "chosen": "a", "rejected": "b"}, "understood"),

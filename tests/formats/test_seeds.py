@@ -124,6 +124,9 @@ def test_messages_give_the_prompt_and_text_parts_are_joined() -> None:
         ({"prompt": "a", "responses": []}, "responses is an empty list"),
         ({"prompt": "a", "responses": [{"text": ""}]}, "responses[0].text is empty"),
         ({"prompt": "a", "responses": [{"source": "x"}]}, "responses[0].text is a null"),
+        ({"prompt": "a", "responses": ["s", "s"]}, "responses[0] and responses[1] are the same text"),
+        ({"prompt": "a", "responses": ["s", "t", {"text": "\n s "}]}, "responses[0] and responses[2] are"),
+        ({"prompt": "a", "responses": '["s", "s\\t"]'}, "responses[0] and responses[1] are the same text"),
         ({"prompt": "a", "responses": "no"}, "not JSON"),
         ({"prompt": "a", "responses": [3]}, "responses[0] is a number"),
         ({"prompt": "a", "tags": [1]}, "tags is not a list of texts"),
@@ -234,6 +237,14 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
+
+
+def test_answers_that_differ_within_and_an_answer_that_ends_the_messages_are_taken() -> None:
+    assert len(good({"prompt": "a", "responses": ["s", "S", "s s"]}).responses) == 3
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "s"}]
+    assert [one.text for one in good({"messages": turns, "responses": ["s ", "t"]}).responses] == ["s ", "t"]
+
+
 NAMES = st.sampled_from(["id", "prompt", "messages", "responses", "tags", "group", "image", "x"])
 
 

@@ -68,7 +68,8 @@ def test_the_newest_run_stands_and_the_others_are_counted_and_named(store_url: s
         told = json.loads((tmp_path / "once.jsonl.manifest.json").read_text())
         assert (told["runs"], told["left_out"]) == (made.runs, made.left_out)
         every = project.export("trl-preference", tmp_path / "all.jsonl", all_runs=True)
-        assert (every.written, every.left_out, every.runs) == (9, {}, {old: 5, new: 4})
+        assert (every.read, every.written, every.left_out) == (9, 1, {"contradicted": 8})
+        assert every.runs == {old: 1, new: 0}, "the runs settled these rows in opposite ways"
         one = project.export("trl-preference", tmp_path / "one.jsonl", run_id=old[:-2])
         assert (one.written, one.left_out, one.runs) == (5, {}, {old: 5})
         project.export("trl-preference", tmp_path / "set", folder=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.reviewing.disagreements import contested_shares, text_ids
 from solon.store.runs.items import FORGOTTEN
-from solon.store.runs.row_keys import WIDTH, conversation_of
+from solon.store.runs.row_keys import WIDTH, conversation_of, pair_key
 from solon.store.tables import calls, candidates, critiques, decisions, items, records, seeds, texts
 
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
@@ -36,6 +36,8 @@ CHUNK = 500
 _Answer = tuple[str | None, dict[str, Any] | None]
 OTHER_RUN = "other_run"
 """Why a record is left out in whose place another run's stands."""
+CONTRADICTED = "contradicted"
+"""The outcome of a record of which another record that is wanted says the opposite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class Which:
             return stands
         begun: ColumnElement[bool] = of.c.created_at <= self.as_of
         return and_(begun, stands | (of.c.superseded_at > self.as_of))
+
+    def not_stale(self) -> ColumnElement[bool]:
+        """The condition on a record that it was not in doubt at the time asked for."""
+        sound: ColumnElement[bool] = records.c.stale_at.is_(None)
+        return sound if self.as_of is None else sound | (records.c.stale_at > self.as_of)
 
     def of_records(self, of: FromClause = records) -> list[ColumnElement[bool]]:
         """Conditions on a record: it is in force, and under the constitution asked for."""
@@ -188,14 +195,13 @@ def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]
             .where(*which.of_records(), *which.of_items(), which.comes_first())
             .order_by(items.c.position, records.c.id)
         )
+        contradicted = _reversed_pairs(connection, which) | _accepted_and_rejected(store, connection, which)
         for window in _windows(connection, which):
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
-            yield from _rows(store, connection, chunk, which.as_of)
+            yield from _rows(store, connection, chunk, which.as_of, contradicted)
             if which.rejected:
-                query_of = _rejected(which).where(window)
-                ends = query_of.order_by(items.c.position, items.c.id, decisions.c.decided_at)
-                last = {row["id"]: {**_NO_RECORD, **row} for row in connection.execute(ends).mappings()}
-                yield from _rows(store, connection, list(last.values()))
+                ends = _ends_rejected(store, connection, which, window)
+                yield from _rows(store, connection, ends, contradicted=contradicted)
 
 
 def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[bool]]:
@@ -282,8 +288,71 @@ def _runs_of(connection: Connection, which: Which) -> list[str]:
     return sorted(connection.execute(query).scalars())
 
 
+def _reversed_pairs(connection: Connection, which: Which) -> set[str]:
+    """The keys of pairs of which one record that is wanted prefers the one answer, and another the other one.
+
+    Only keys that several records have are looked at, so that no more texts are read than these have.
+    """
+    chosen = texts.alias("chosen")
+    repeated = (
+        select(records.c.pair_key)
+        .where(records.c.pair_key.is_not(None))
+        .group_by(records.c.pair_key)
+        .having(func.count() > 1)
+    )
+    spoken = func.replace(chosen.c.body, "\r\n", "\n")
+    query = (
+        select(records.c.pair_key)
+        .join(items, items.c.id == records.c.item_id)
+        .join(candidates, candidates.c.id == records.c.chosen_id)
+        .join(chosen, chosen.c.id == candidates.c.text_id)
+        .where(records.c.pair_key.in_(repeated), records.c.rejected_id.is_not(None), which.not_stale())
+        .where(*which.of_records(), *which.of_items(), which.comes_first())
+        .group_by(records.c.pair_key)
+        .having(func.count(spoken.distinct()) > 1)
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _accepted_and_rejected(store: Store, connection: Connection, which: Which) -> set[str]:
+    """The keys of single answers that people rejected, and that a record which is wanted accepts, too."""
+    found: set[str] = set()
+    if not which.rejected:
+        return found
+    query = (
+        select(records.c.pair_key)
+        .join(items, items.c.id == records.c.item_id)
+        .where(records.c.rejected_id.is_(None), records.c.label.is_(None), which.not_stale())
+        .where(*which.of_records(), *which.of_items(), which.comes_first())
+    )
+    for window in _windows(connection, which):
+        keys = {row["pair_key"] for row in _ends_rejected(store, connection, which, window)}
+        found.update(connection.execute(query.where(records.c.pair_key.in_(keys))).scalars())
+    return found
+
+
+def _ends_rejected(
+    store: Store, connection: Connection, which: Which, window: ColumnElement[bool]
+) -> list[dict[str, Any]]:
+    """What records would say of the single answers that people rejected, each as it was last decided, with the key
+    that its record would have."""
+    query = _rejected(which).where(window).order_by(items.c.position, items.c.id, decisions.c.decided_at)
+    last = {row["id"]: {**_NO_RECORD, **row} for row in connection.execute(query).mappings()}
+    ends = list(last.values())
+    answers = _answers(connection, ends)
+    for row in ends:
+        text, own = answers[row["chosen_id"]]
+        turns = conversation_of(own or json.loads(row["body"]))
+        row["pair_key"] = pair_key(store.key, row["recipe"], turns, [text])
+    return ends
+
+
 def _rows(
-    store: Store, connection: Connection, chunk: list[dict[str, Any]], as_of: float | None = None
+    store: Store,
+    connection: Connection,
+    chunk: list[dict[str, Any]],
+    as_of: float | None = None,
+    contradicted: Collection[str] = (),
 ) -> Iterator[ExportRow]:
     answers = _answers(connection, chunk)
     item_ids = [row["item_id"] for row in chunk]
@@ -321,7 +390,7 @@ def _rows(
             reference=content.get("reference"),
             given=_given(content, {"chosen": chosen, "rejected": rejected}),
             fields=forms.get(row["decision_id"], {}),
-            outcome=_outcome(row, row["id"] in contested, as_of),
+            outcome=_outcome(row, row["id"] in contested, as_of, contradicted),
             route=row["route"],
             provisional=bool(row["provisional"]),
             flags=() if row["kind"] == "reject" else tuple(flagged.get(row["chosen_id"], ())),
@@ -402,16 +471,18 @@ def _given(content: dict[str, Any], sides: dict[str, _Answer | None]) -> dict[st
     return {side: facts for side, facts in given.items() if facts}
 
 
-def _outcome(row: dict[str, Any], contested: bool, as_of: float | None) -> str:
+def _outcome(row: dict[str, Any], contested: bool, as_of: float | None, contradicted: Collection[str]) -> str:
     """In doubt since its law was amended goes before all else; what came into doubt after `as_of` was not then. A label
     says what a text is, not that it is good: formats that are trained on leave it out by that name."""
     if row["kind"] == "reject":
-        return "rejected"
+        return CONTRADICTED if row["pair_key"] in contradicted else "rejected"
     if row["stale_at"] is not None and (as_of is None or row["stale_at"] <= as_of):
         return "stale"
     if row["label"] is not None or row["kind"] == "label":
         return "label"
-    return "tie" if contested or row["kind"] == "tie" else "accepted"
+    if contested or row["kind"] == "tie":
+        return "tie"
+    return CONTRADICTED if row["pair_key"] in contradicted else "accepted"
 
 
 def _forms(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
