@@ -172,7 +172,8 @@ def _without_orders(line: str, orders: Sequence[str], headings: frozenset[str]) 
 def _parts(text: str, labels: Sequence[str], told: str) -> Iterator[tuple[str, str]]:
     """The text cut at the prompt's markers: what follows an opening one with its label, the rest with none.
 
-    A marker holds the mark. One that lost it counts beside others, or as the first or the last line.
+    A marker holds the mark. One that lost it counts beside others, or as the first or the last line; one that is a
+    label alone counts where it is the first line and an end follows.
     """
     names = "|".join(map(re.escape, sorted(set(labels), key=len, reverse=True))) or r"(?!)"
     inside = r"[^\[\](){}<>\n]"
@@ -183,9 +184,10 @@ def _parts(text: str, labels: Sequence[str], told: str) -> Iterator[tuple[str, s
     unmarked = rf"^[{_DRESS}]*\[(?:/?end of (?:\w+ )?(?:{ended}) *|(?:{names}) +)\][:{_DRESS}]*$"
     sure = list(re.finditer(marked, text, re.I | re.M))
     lost = [m for m in re.finditer(unmarked, text, re.I | re.M) if m[0].strip(_DRESS + ":") not in told]
-    if sure or any(m.start() == 0 or m.end() == len(text) for m in lost):
-        plain = re.finditer(rf"^\[/?(?:{names})\]$", text, re.I | re.M)
-        sure += [*lost, *(m for m in plain if m[0] not in told)]
+    plain = [m for m in re.finditer(rf"^\[/?(?:{names})\]$", text, re.I | re.M) if m[0] not in told]
+    paired = any(m.start() == 0 for m in plain) and bool(lost)
+    if sure or paired or any(m.start() == 0 or m.end() == len(text) for m in lost):
+        sure += [*lost, *plain]
     begin, label = 0, ""
     for marker in sorted(sure, key=lambda m: m.start()):
         yield label, text[begin : marker.start()].removeprefix("\n").removesuffix("\n")

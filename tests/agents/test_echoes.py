@@ -200,6 +200,13 @@ def test_nothing_that_is_echoed_is_left(pieces: list[str]) -> None:
     assert cut(text, PROMPT, field="answer") == text
 
 
+def test_a_label_alone_opens_what_an_end_without_a_mark_closes() -> None:
+    block = f"[{LABEL}]\n{DRAFT}\n[end of {LABEL}]"
+    assert cut(f"{block}\n{OWN}", PROMPT) == OWN
+    assert cut(f"{block}\n**Revised answer:** {OWN}", PROMPT, field="answer") == OWN
+    assert cut(f"[{LABEL}]\n{OWN}", PROMPT) == f"[{LABEL}]\n{OWN}"
+
+
 def test_a_run_that_was_begun_before_goes_on_as_it_began() -> None:
     entry = {p.name: {"source": p.source} for p in PROMPTS}
     before = PromptLibrary.from_manifest(entry)["generator.revise"].render(

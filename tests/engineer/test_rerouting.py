@@ -32,7 +32,9 @@ def states(project: Project) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize(("before", "after"), zip(POLICIES, (*POLICIES[3:], *POLICIES[:3]), strict=True))
+@pytest.mark.parametrize(
+    ("before", "after"), list(zip(POLICIES, (*POLICIES[3:], *POLICIES[:3]), strict=True))
+)
 def test_a_run_stands_where_the_new_policy_alone_would_have_brought_it(
     open_project: Open, before: str, after: str
 ) -> None:
