@@ -76,6 +76,10 @@ def import_command(
         )
     if found.bad_rows:
         typer.echo(clean(f"  refused: {found.bad_rows} rows, see {found.bad_rows_file}"))
+        for line in found.refusals:
+            typer.echo(clean(f"    {line}"))
+    if found.metadata:
+        typer.echo(clean(f"  columns not used, kept as metadata: {', '.join(found.metadata[:20])}"))
     if found.run_id:
         typer.echo(f"  run {found.run_id}: {found.accepted} accepted, {found.pending_review} wait for review")
     elif found.decisions:

@@ -24,8 +24,9 @@ from solon.eval.replay import recorded
 from solon.eval.replay.graph import recorded_verdicts
 from solon.formats import annotation, imports
 from solon.formats.cells import decode_cells
+from solon.formats.headers import name_columns
 from solon.formats.imported import Imported, ImportFormat, Lines, Said, Skipped
-from solon.formats.seed_files import BadRow, excerpt_of, find_reader
+from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
 from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, parse_row
 from solon.formats.seeds import write_bad_rows
 from solon.store.database.local_actor import local_actor
@@ -66,7 +67,9 @@ class Imports(BaseModel):
         contradictions: lines of rows that say of the same answers to the same request the opposite of an earlier row.
         accepted: items of the run that are accepted.
         pending_review: items of the run that wait for an expert.
+        metadata: columns that the format has no use for: they are kept with the seeds.
         bad_rows: rows that were refused.
+        refusals: why, a line for each of the commonest reasons with the number of rows and the first lines.
         bad_rows_file: where these are listed with their reasons; None where there are none.
     """
 
@@ -83,7 +86,9 @@ class Imports(BaseModel):
     contradictions: list[int]
     accepted: int
     pending_review: int
+    metadata: list[str]
     bad_rows: int
+    refusals: list[str]
     bad_rows_file: str | None
 
 
@@ -144,9 +149,9 @@ def import_file(
             next_step="import them from two files; `solon export --recipe NAME` writes one recipe's records",
         )
     if not read.seeds and not read.answers:
-        first = f"; line {read.bad[0].line}: {read.bad[0].reason}" if read.bad else ""
+        why = "".join(f"; {line}" for line in sum_up(without_values(project.config, read.bad)))
         raise SeedError(
-            f"{file}: no row can be imported as {read.format}{first}", next_step="see docs/formats.md"
+            f"{file}: no row can be imported as {read.format}{why}", next_step="see docs/formats.md"
         )
     unused = read.skipped
     run_id = recipe = None
@@ -159,8 +164,9 @@ def import_file(
         summary = project.summarize(run_id)
         accepted, waiting = summary.accepted, summary.pending_review
     bad_file = project.bad_rows_file(run_id or "import")
-    if read.bad:
-        write_bad_rows(bad_file, without_values(project.config, read.bad))
+    refused = without_values(project.config, read.bad)
+    if refused:
+        write_bad_rows(bad_file, refused)
     return Imports(
         format=read.format,
         run_id=run_id,
@@ -173,8 +179,10 @@ def import_file(
         contradictions=read.contradictions,
         accepted=accepted,
         pending_review=waiting,
-        bad_rows=len(read.bad),
-        bad_rows_file=str(bad_file) if read.bad else None,
+        metadata=list(dict.fromkeys(name for one in read.seeds for name in one.metadata if name != "record")),
+        bad_rows=len(refused),
+        refusals=sum_up(refused),
+        bad_rows_file=str(bad_file) if refused else None,
     )
 
 
@@ -325,7 +333,7 @@ def _coded(row: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any
 
 
 def _read(format: str, file: Path, limit: int | None, config: Config) -> _Read:
-    lines = _lines(file) if format != PANEL else iter(())
+    lines = _lines(file, config) if format != PANEL else iter(())
     if format == AUTO:
         sample = list(islice(lines, SAMPLE))
         format, lines = _recognise(file, sample, config), chain(sample, lines)
@@ -428,11 +436,13 @@ def _settled(row: Mapping[str, Any], said: Said) -> tuple[str, str]:
     return _hash([asked, sorted(answers)]), _hash([said.choice, answers[said.response]])
 
 
-def _lines(file: Path) -> Lines:
+def _lines(file: Path, config: Config) -> Lines:
+    own = config.import_.map
+    names = imports.known_columns(*(() if own is None else (own,)))
     if not file.is_file():
         raise SeedError(f"there is no file {file}", next_step="check the path")
     for raw in find_reader(file)(file, LONGEST):
-        yield raw if isinstance(raw, BadRow) else (raw[0], decode_cells(raw[1]))
+        yield raw if isinstance(raw, BadRow) else (raw[0], decode_cells(name_columns(raw[1], names)))
 
 
 def _read_panel(content: _Read, file: Path, limit: int | None, max_chars: int) -> _Read:

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from solon.config.sections import ImportMap
+from solon.formats.headers import known_headers
 from solon.formats.imported import Imported, ImportFormat, Pieces, Row, Said, as_object
-from solon.formats.layouts import fits, read_mapped
+from solon.formats.layouts import ASKED, HISTORY, REFERENCE, SYSTEM, columns_of, fits, read_mapped
 from solon.formats.message_trees import gather_trees
 from solon.formats.outcomes import number_of
 from solon.formats.paths import is_absent
 from solon.formats.presets import ALIKE, COMMON, SETS, Preset
-from solon.formats.seed_rows import RowProblem
+from solon.formats.seed_rows import CHAT_COLUMNS, COLUMNS, RowProblem
 from solon.formats.trl import STEP
 from solon.formats.turns import read_transcript
 
@@ -90,6 +92,9 @@ def _value_of(name: str, value: Any) -> Any:
     return value.lower() == "true" if isinstance(value, str) and name == "provisional" else value
 
 
+_OF_STEPS = ("completions", "labels")
+
+
 def read_steps(row: Row) -> Pieces:
     """Yield an answer in steps, accepted where every step is right, from `prompt`, `completions` and `labels`.
 
@@ -153,3 +158,13 @@ FORMATS: Mapping[str, ImportFormat] = {
     )
 }
 """Every format by its name, in the order in which `auto` tries them."""
+
+
+def known_columns(*own: ImportMap) -> dict[str, str]:
+    """Return header -> name of every column that some format reads; those of one's own maps go first."""
+    presets = (*SETS, *COMMON, *ALIKE)
+    of_maps = chain.from_iterable(columns_of(one) for preset in presets for one in preset.maps)
+    of_presets = chain.from_iterable(preset.columns for preset in presets)
+    usual = (*COLUMNS, *CHAT_COLUMNS, *SYSTEM, *HISTORY, *ASKED, *REFERENCE, *_OF_STEPS)
+    theirs = known_headers(chain(of_maps, of_presets, usual))
+    return {**theirs, **known_headers(chain.from_iterable(map(columns_of, own)))}

@@ -52,6 +52,15 @@ def read_mapped(maps: Sequence[ImportMap], row: Row) -> Pieces:
     yield from read_tree(chosen.tree, row) if chosen.tree is not None else _Reading(chosen, row).pieces()
 
 
+def columns_of(one: ImportMap) -> Iterator[str]:
+    """Yield the columns that a map names."""
+    for path in (*one.sides, *one.prompt, *one.winner, *one.scores, *one.ranks, *one.models):
+        yield str(steps_of(path)[0])
+    for named in (one.index, one.strength, one.label, one.history, one.system, one.reference, one.tree):
+        if named:
+            yield str(steps_of(named)[0])
+
+
 def has_answers(one: ImportMap, row: Row) -> bool:
     """Tell whether a row has something at the place of every answer of a map."""
     if one.tree is not None:

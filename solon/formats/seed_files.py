@@ -9,7 +9,7 @@ import csv
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,26 @@ def excerpt_of(value: object) -> str:
     text = value if isinstance(value, str) else repr(peek(value))
     cut = text[:EXCERPT] + ("..." if len(text) > EXCERPT else "")
     return "".join(char if char.isprintable() else _escape(char) for char in cut.strip())
+
+
+def sum_up(rows: Sequence[BadRow], most: int = 3) -> list[str]:
+    """Return a line for each of the commonest reasons for which rows were refused, with their number and the first
+    lines; what is beyond `most` reasons is one line more.
+    """
+    lines: dict[str, list[int]] = {}
+    for row in rows:
+        lines.setdefault(row.reason, []).append(row.line)
+    commonest = sorted(lines, key=lambda reason: -len(lines[reason]))
+    told = [f"{_count_lines(lines[reason])}: {reason}" for reason in commonest[:most]]
+    if others := sum(len(lines[reason]) for reason in commonest[most:]):
+        told.append(f"{others} rows for {len(commonest) - most} other reasons")
+    return told
+
+
+def _count_lines(lines: list[int]) -> str:
+    if len(lines) == 1:
+        return f"line {lines[0]}"
+    return f"{len(lines)} rows (lines {', '.join(map(str, lines[:3]))}{', ...' if lines[3:] else ''})"
 
 
 def peek(value: object) -> Any:

@@ -1,4 +1,4 @@
-"""One seed row: which rows are taken and which are refused. Imports nothing of Solon; touches no file."""
+"""One seed row: which rows are taken and which are refused. Imports `headers` alone of Solon; touches no file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from operator import attrgetter
 from typing import Any
+
+from solon.formats.headers import find_column, fold
 
 COLUMNS = (
     "id", "prompt", "messages", "input", "reference", "tags", "responses",
@@ -213,7 +215,7 @@ def _split_columns(
         if not isinstance(key, str):
             raise RowProblem(f"column name {key!r:.40} is not text")
         name = taken.get(key) or (key if key in COLUMNS and key not in column_map else None)
-        if name is None and not key.islower():
+        if name is None and fold(key) != key:
             name = _find_in_other_case(key, raw, column_map)
         if name is None and key in MEDIA_COLUMNS and not _absent(value):
             raise RowProblem(f"column {key!r}: the row has an image, audio or video; seeds are text only")
@@ -226,13 +228,9 @@ def _split_columns(
 
 
 def _find_in_other_case(key: str, raw: Mapping[str, Any], column_map: Mapping[str, str]) -> str | None:
-    """Our name of a column like `ID` or `Prompt`; None where there is none, or the row has that very name too."""
-    folded = key.strip().lower()
-    for name in COLUMNS:
-        theirs = column_map.get(name, name)
-        if theirs.lower() == folded and theirs not in raw:
-            return name
-    return None
+    """Our name of a column like `ID` or ` Prompt`; None where there is none, or the row has that very name too."""
+    names = {column_map.get(name, name): name for name in COLUMNS}
+    return names.get(find_column(key, names, raw) or "")
 
 
 def _absent(value: Any) -> bool:

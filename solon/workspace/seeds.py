@@ -18,7 +18,7 @@ from solon.config import Config
 from solon.config.sections import GIVEN
 from solon.errors import ConfigError, SeedError, UsageError
 from solon.formats.dataset_folders import list_data_files
-from solon.formats.seed_files import BadRow, excerpt_of
+from solon.formats.seed_files import BadRow, excerpt_of, sum_up
 from solon.formats.seed_rows import SeedRow
 from solon.formats.seeds import read_seed_rows, read_seeds, write_bad_rows
 
@@ -157,7 +157,7 @@ def nothing_to_run(seeds: Seeds, bad: list[BadRow], file: Path) -> SeedError:
     first = bad[0]
     unreadable = first.reason.startswith(("not ", "malformed"))
     return SeedError(
-        f"{name}: no row can be used as a seed; line {first.line}: {first.reason} (all of them: {file})",
+        f"{name}: no row can be used as a seed; {'; '.join(sum_up(bad))} (all of them: {file})",
         next_step="mend that line; is the file what its ending says, in UTF-8?"
         if unreadable
         else "a seed needs `prompt` or `messages`; rename columns with [seeds] map",
