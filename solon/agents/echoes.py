@@ -172,8 +172,8 @@ def _without_orders(line: str, orders: Sequence[str], headings: frozenset[str]) 
 def _parts(text: str, labels: Sequence[str], told: str) -> Iterator[tuple[str, str]]:
     """The text cut at the prompt's markers: what follows an opening one with its label, the rest with none.
 
-    A marker holds the mark. One that lost it counts beside others, or as the first or the last line; one that is a
-    label alone counts where it is the first line and an end follows.
+    A marker holds the mark. One that lost it counts beside others, or as the first or the last line; so does
+    a pair of them, of which the first may be a label alone.
     """
     names = "|".join(map(re.escape, sorted(set(labels), key=len, reverse=True))) or r"(?!)"
     inside = r"[^\[\](){}<>\n]"
@@ -185,7 +185,8 @@ def _parts(text: str, labels: Sequence[str], told: str) -> Iterator[tuple[str, s
     sure = list(re.finditer(marked, text, re.I | re.M))
     lost = [m for m in re.finditer(unmarked, text, re.I | re.M) if m[0].strip(_DRESS + ":") not in told]
     plain = [m for m in re.finditer(rf"^\[/?(?:{names})\]$", text, re.I | re.M) if m[0] not in told]
-    paired = any(m.start() == 0 for m in plain) and bool(lost)
+    ends = [m.start() for m in lost if "end of" in m[0].casefold()]
+    paired = any(m.start() < max(ends, default=0) for m in (*plain, *lost) if m.start() not in ends)
     if sure or paired or any(m.start() == 0 or m.end() == len(text) for m in lost):
         sure += [*lost, *plain]
     begin, label = 0, ""

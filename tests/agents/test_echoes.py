@@ -204,6 +204,9 @@ def test_a_label_alone_opens_what_an_end_without_a_mark_closes() -> None:
     block = f"[{LABEL}]\n{DRAFT}\n[end of {LABEL}]"
     assert cut(f"{block}\n{OWN}", PROMPT) == OWN
     assert cut(f"{block}\n**Revised answer:** {OWN}", PROMPT, field="answer") == OWN
+    assert cut(f"{OWN}\n{block}\nIt is long.", PROMPT) == f"{OWN}\nIt is long."
+    blank = f"[request ]\n{REQUEST}\n[end of request ]"
+    assert cut(f"{OWN}\n{blank}\nIt is long.", PROMPT) == f"{OWN}\nIt is long."
     assert cut(f"[{LABEL}]\n{OWN}", PROMPT) == f"[{LABEL}]\n{OWN}"
 
 
