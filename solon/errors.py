@@ -71,11 +71,13 @@ class ModelError(SolonError):
     Attributes:
         kind: a word for it, kept with the item.
         systemic: whether every other call would fail alike, until somebody acts.
+        of_item: whether the server answers, and only what it said for this item cannot be used.
         model: the model that was asked, as the configuration names it; empty where nobody was.
     """
 
     kind = "model_error"
     systemic = False
+    of_item = False
     model = ""
 
 

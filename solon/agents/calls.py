@@ -543,7 +543,7 @@ def _without_words(error: ModelError, member: Member, call_id: str) -> ModelErro
     cause = f"{member.config.model}: call {call_id} failed ({what}); its words are withheld"
     plain: type[ModelError] = next(kind for kind in type(error).__mro__ if kind.__module__ == "solon.errors")
     wordless = plain(cause, next_step=error.next_step)
-    wordless.systemic = error.systemic
+    wordless.systemic, wordless.of_item = error.systemic, error.of_item
     return wordless
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, create_model
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 
 
 class Finding(BaseModel):
@@ -27,12 +28,53 @@ class Findings(BaseModel):
     findings: list[Finding] = Field(max_length=3)
 
 
+_SIDE = re.compile(
+    r"\W*(?:(?:the )?(?:answer|response|option|candidate|assistant)\W+)?(?P<side>a|b|tie|hand_over)(?: is better)?\W*",
+    re.IGNORECASE,
+)
+
+
+def _as_side(value: Any) -> Any:
+    """The side that a verdict names, such as `a`, `Answer A` or `(B)`; what names none is left to be refused."""
+    named = _SIDE.fullmatch(value) if isinstance(value, str) else None
+    if named is None:
+        return value
+    side = named["side"].lower()
+    return side.upper() if len(side) == 1 else side
+
+
+def _as_share(value: Any) -> Any:
+    """A number between 0 and 1, also as text or in per cent; None for all else, since a certainty that cannot be read
+    is unknown."""
+    parts = 1
+    if isinstance(value, str):
+        text, parts = value.strip(), 100 if value.rstrip().endswith("%") else 1
+        try:
+            value = float(text.removesuffix("%"))
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= parts:
+        return None
+    return value / parts
+
+
+_SHARE = WithJsonSchema({"maximum": 1, "minimum": 0, "type": "number"})
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    """Suggest no value to whoever reads the schema."""
+    schema.pop("default", None)
+
+
 class PairVerdict(BaseModel):
     """A judge's answer on a pair, for models without log probabilities."""
 
     rationale: str = Field("", max_length=600)
-    verdict: Literal["A", "B", "tie"]
-    confidence: float = Field(0.5, ge=0, le=1)
+    verdict: Annotated[Literal["A", "B", "tie"], BeforeValidator(_as_side)]
+    confidence: Annotated[float | None, BeforeValidator(_as_share), _SHARE] = Field(
+        None, json_schema_extra=_without_default
+    )
+    """What the judge said of its own certainty; None where it said nothing that can be read."""
 
 
 def _as_text(value: Any) -> Any:
@@ -58,7 +100,7 @@ class ResolutionAnswer(BaseModel):
 
     reason: str = Field("", max_length=600)
     cites: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=4)
-    verdict: Literal["A", "B", "hand_over"]
+    verdict: Annotated[Literal["A", "B", "hand_over"], BeforeValidator(_as_side)]
 
 
 def _one_of(names: tuple[str, ...]) -> Any:

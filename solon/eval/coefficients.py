@@ -76,14 +76,17 @@ def measure_cohen(table: Floats) -> float | None:
     return None if expected >= 1.0 else float((observed - expected) / (1.0 - expected))
 
 
-def alpha_figure(units: Sequence[Sequence[str]], seed: int = 0) -> Figure:
-    """Return Krippendorff's alpha with its bootstrap interval over items."""
-    return _resampled(count_answers(units), measure_alpha, seed)
+UNPAIRED = "no item has two independent answers"
 
 
-def fleiss_figure(units: Sequence[Sequence[str]], seed: int = 0) -> Figure:
-    """Return Fleiss' kappa with its bootstrap interval over items."""
-    return _resampled(count_answers(units), measure_fleiss, seed)
+def alpha_figure(units: Sequence[Sequence[str]], seed: int = 0, why: str = UNPAIRED) -> Figure:
+    """Return Krippendorff's alpha with its bootstrap interval over items; `why`: said where no item has two answers."""
+    return _resampled(count_answers(units), measure_alpha, seed, why)
+
+
+def fleiss_figure(units: Sequence[Sequence[str]], seed: int = 0, why: str = UNPAIRED) -> Figure:
+    """Return Fleiss' kappa with its bootstrap interval over items; `why`: said where no item has two answers."""
+    return _resampled(count_answers(units), measure_fleiss, seed, why)
 
 
 def cohen_figure(pairs: Sequence[tuple[str, str]], seed: int = 0) -> Figure:
@@ -101,11 +104,9 @@ def cohen_figure(pairs: Sequence[tuple[str, str]], seed: int = 0) -> Figure:
     return _bootstrapped(len(pairs), kappa, seed, "no item was answered by both")
 
 
-def _resampled(counts: Floats, measure: Callable[[Floats], float | None], seed: int) -> Figure:
+def _resampled(counts: Floats, measure: Callable[[Floats], float | None], seed: int, why: str) -> Figure:
     paired = counts[counts.sum(axis=1) >= 2]
-    return _bootstrapped(
-        len(paired), lambda rows: measure(paired[rows]), seed, "no item has two independent answers"
-    )
+    return _bootstrapped(len(paired), lambda rows: measure(paired[rows]), seed, why)
 
 
 def _bootstrapped(n: int, measure: Callable[[Ints], float | None], seed: int, why: str) -> Figure:

@@ -25,6 +25,7 @@ from solon.formats.imported import (
     as_list,
     as_object,
 )
+from solon.formats.json_values import show
 from solon.formats.layouts import has_answers, read_mapped
 from solon.formats.outcomes import number_of
 from solon.formats.paths import decoded, is_absent
@@ -372,7 +373,7 @@ def _said(answer: _Answer) -> tuple[Said | None, dict[str, Any]]:
     known = _WORDS | _SHORT if named else _WORDS
     if words[name] not in known:
         given = _word_of(answer.questions[name])
-        raise RowProblem(f"the answer {given!r:.40} is none of {', '.join((*PAIR, *SINGLE))}")
+        raise RowProblem(f"the answer {show(given, 40)} is none of {', '.join((*PAIR, *SINGLE))}")
     choice, place = known[words[name]]
     why = decoded(answer.questions.get(_WHY))
     why = as_object(why).get("text", why)

@@ -2,7 +2,7 @@
 
 CSV knows text only, and Parquet files often hold JSON as text. What is meant is told by the column's name. (Messages
 are told by their form, where they are read: a request that happens to be JSON stays the text that it is.) Imports
-nothing of Solon.
+`json_values` alone of Solon.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from solon.formats.json_values import NotFinite
 
 LISTS = frozenset(("history", "completions", "labels", "flags", "flagged_candidates", "withheld"))
 OBJECTS = frozenset(("metadata", "lineage", "faults", "fields", "given"))
@@ -24,7 +26,7 @@ def _decode(name: str, cell: str) -> Any:
     if name not in LISTS | OBJECTS or not cell.lstrip().startswith(("[", "{")):
         return cell
     try:
-        value = json.loads(cell, parse_constant=lambda _: None)
+        value = json.loads(cell, parse_constant=NotFinite)
     except (ValueError, RecursionError):
         return cell
     return value if isinstance(value, list if name in LISTS else dict) else cell

@@ -12,6 +12,7 @@ from typing import Any
 
 from solon.config.sections import ImportMap
 from solon.formats.imported import Imported, Pieces, Row, Said, Skipped, pair_up, split_columns
+from solon.formats.json_values import show
 from solon.formats.message_trees import is_tree, read_tree
 from solon.formats.outcomes import number_of, read_outcome, yes_or_no
 from solon.formats.paths import EACH, at, is_absent, steps_of, without
@@ -274,7 +275,7 @@ class _Reading:
             return "\n".join(value)
         if isinstance(value, (str, list, tuple, Mapping)):
             return self._read(path, value)
-        raise RowProblem(f"{path} is neither a text nor a list of messages: {value!r:.60}")
+        raise RowProblem(f"{path} is neither a text nor a list of messages: {show(value, 60)}")
 
     def _with_system(self, turns: list[Turn]) -> list[Turn]:
         for path in self._usual(self.map.system, SYSTEM):

@@ -9,6 +9,7 @@ from typing import Any
 
 from solon.config.sections import ImportMap
 from solon.formats.imported import Row
+from solon.formats.json_values import show
 from solon.formats.paths import at, is_absent
 from solon.formats.seed_rows import RowProblem
 
@@ -57,7 +58,7 @@ def yes_or_no(value: Any, name: str) -> bool:
     said = f"{number:g}" if number is not None else re.sub(r"[\s_-]+", " ", str(value).strip().lower())
     if said in YES or said in NO:
         return said in YES
-    raise RowProblem(f"{name} is {value!r:.40}; it must be true or false, 1 or 0, yes or no")
+    raise RowProblem(f"{name} is {show(value, 40)}; it must be true or false, 1 or 0, yes or no")
 
 
 def read_outcome(one: ImportMap, row: Row, models: Sequence[Any], number: int) -> int | str:
@@ -78,7 +79,7 @@ def read_outcome(one: ImportMap, row: Row, models: Sequence[Any], number: int) -
         strength = number_of(said)
         if strength is None or number != 2:
             raise RowProblem(
-                f"{one.strength} is {said!r:.40} for {number} answers; it must be a number, for two"
+                f"{one.strength} is {show(said, 40)} for {number} answers; it must be a number, for two"
             )
         outcome = "tie" if strength == 0 else int(strength > 0)
     return outcome
@@ -107,7 +108,7 @@ def _named(one: ImportMap, value: Any, models: Sequence[Any], number: int) -> in
         named = [place for place, name in enumerate(one.sides) if name.rstrip("[*]").endswith(f"{which:g}")]
         if len(named) == 1 and number == len(one.sides):
             return named[0]
-        raise RowProblem(f"{path} is {value!r:.40}; {hint}, or `index` and `index_from`")
+        raise RowProblem(f"{path} is {show(value, 40)}; {hint}, or `index` and `index_from`")
     for names in (list(one.sides), list(models)):
         if names.count(said) == 1 and len(names) == number:
             return names.index(said)
@@ -116,13 +117,13 @@ def _named(one: ImportMap, value: Any, models: Sequence[Any], number: int) -> in
         return "tie" if words in TIES else "both_bad"
     side = _SIDE.fullmatch(words)
     if side is None:
-        raise RowProblem(f"{path} is {value!r:.40}, which names no answer; {hint}")
+        raise RowProblem(f"{path} is {show(value, 40)}, which names no answer; {hint}")
     mark = side["which"]
     place = {"left": 0, "first": 0, "right": 1, "second": 1}.get(mark)
     if place is None:
         place = int(mark) - 1 if mark.isdigit() else ord(mark) - ord("a")
     if place not in range(number):
-        raise RowProblem(f"{path} is {value!r:.40}, which names none of {number} answers; {hint}")
+        raise RowProblem(f"{path} is {show(value, 40)}, which names none of {number} answers; {hint}")
     return place
 
 
@@ -130,6 +131,6 @@ def _place(one: ImportMap, path: str, value: Any, number: int) -> int:
     place = number_of(value)
     if place is None or (place - one.index_from) not in range(number):
         raise RowProblem(
-            f"{path} is {value!r:.40}; it must be the number of one of {number} answers, from {one.index_from}"
+            f"{path} is {show(value, 40)}; it must be the number of one of {number} answers, from {one.index_from}"
         )
     return int(place) - one.index_from

@@ -1,5 +1,5 @@
-"""What stands at a path of a row, such as `completions[*].response`, and the row without it. Imports nothing of
-Solon.
+"""What stands at a path of a row, such as `completions[*].response`, and the row without it. Imports
+`json_values` alone of Solon.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+
+from solon.formats.json_values import NotFinite
 
 EACH = "[*]"
 Step = str | int
@@ -58,6 +60,8 @@ def is_absent(value: Any) -> bool:
     """Tell whether a value says nothing: null, an empty text, list or object, or a list of such."""
     if isinstance(value, (list, tuple)):
         return all(is_absent(item) for item in value)
+    if isinstance(value, NotFinite):
+        return value == "NaN"  # which stands for a missing value
     return value is None or (isinstance(value, (str, Mapping)) and not value)
 
 
@@ -68,7 +72,7 @@ def decoded(value: Any) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return value
     try:
-        return json.loads(value, parse_constant=lambda _: None)
+        return json.loads(value, parse_constant=NotFinite)
     except (ValueError, RecursionError):
         pass
     try:

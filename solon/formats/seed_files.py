@@ -6,7 +6,6 @@ Each reader yields `(line, mapping)` for a row that could be read, or a `BadRow`
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from solon.errors import SeedError
 from solon.formats.arrow import load_arrow
+from solon.formats.json_values import kind_of, read_value
 from solon.formats.seed_rows import why_not_json
 from solon.formats.text_files import (
     PACKED,
@@ -204,11 +204,11 @@ def _json_object(line: int, text: str) -> Raw | BadRow:
     if reason is not None:
         return BadRow(line, reason, excerpt_of(text))
     try:
-        value = json.loads(text, parse_constant=lambda _: None)
+        value = read_value(text)
     except (ValueError, RecursionError) as error:
         return BadRow(line, f"malformed JSON: {why_not_json(error)}", excerpt_of(text))
     if not isinstance(value, dict):
-        return BadRow(line, f"not a JSON object but a {type(value).__name__}", excerpt_of(text))
+        return BadRow(line, f"not a JSON object but a {kind_of(value)}", excerpt_of(text))
     return line, value
 
 

@@ -1,4 +1,4 @@
-"""One seed row: which rows are taken and which are refused. Imports `headers` alone of Solon; touches no file."""
+"""One seed row: which rows are taken and which are refused. Of Solon it imports `headers` and `json_values` alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from solon.formats.headers import find_column, fold
+from solon.formats.json_values import NotFinite, kind_of, read_value, show, spell
 
 COLUMNS = (
     "id", "prompt", "messages", "input", "reference", "tags", "responses",
@@ -222,6 +223,9 @@ def _split_columns(
         value = _plain(value, key, MAX_DEPTH)
         if name is None:
             metadata[key] = value
+        elif isinstance(value, NotFinite):
+            if value != "NaN":  # which stands for a missing value
+                raise RowProblem(f"{key} is {value}, which is no value of it")
         elif value is not None and value != "":
             ours[name] = value
     return ours, metadata
@@ -253,7 +257,7 @@ def _plain(value: Any, column: str, depth: int) -> Any:
             raise RowProblem(f"column {column!r:.60} has a number of more than {MAX_DIGITS} digits")
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return value if math.isfinite(value) else None if math.isnan(value) else spell(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item, column, depth - 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -311,7 +315,7 @@ def _read_prompt(ours: Mapping[str, Any]) -> tuple[str, Turns, Turns]:
     """The request, the turns that it ends, and the turn that answers it, if there is any."""
     prompt = ours.get("prompt")
     if prompt is not None and not isinstance(prompt, str):
-        raise RowProblem(f"prompt is a {_kind(prompt)}, not text: {prompt!r:.60}")
+        raise RowProblem(f"prompt is a {kind_of(prompt)}, not text: {show(prompt, 60)}")
     if "messages" not in ours:
         if not (prompt or "").strip():
             raise RowProblem("prompt is empty")
@@ -344,22 +348,22 @@ def _message(turn: Any, index: int) -> dict[str, str]:
     """One turn, written as `{role, content}` or as `{from, value}`."""
     where = f"messages[{index}]"
     if not isinstance(turn, dict):
-        raise RowProblem(f"{where} is a {_kind(turn)}, not an object with role and content")
+        raise RowProblem(f"{where} is a {kind_of(turn)}, not an object with role and content")
     who, what = "role" if "role" in turn else "from", "content" if "content" in turn else "value"
     who, what = (who, what) if who in turn else ("role", "content")
     speaker = turn.get(who)
     role = ROLES.get(speaker.strip().lower()) if isinstance(speaker, str) else None
     if role is None:
-        raise RowProblem(f"{where}.{who} is {speaker!r:.40}; it must be one of {', '.join(ROLES)}")
+        raise RowProblem(f"{where}.{who} is {show(speaker, 40)}; it must be one of {', '.join(ROLES)}")
     if role == "system" and index > 0:
-        raise RowProblem(f"{where}.{who} is {speaker!r:.40}; only the first message may be")
+        raise RowProblem(f"{where}.{who} is {show(speaker, 40)}; only the first message may be")
     if turn.get("tool_calls"):
         raise RowProblem(f"{where} has tool calls; seeds are text only")
     content = turn.get(what)
     if isinstance(content, list):
         content = "".join(_part(part, where) for part in content)
     if not isinstance(content, str):
-        raise RowProblem(f"{where}.{what} is a {_kind(content)}, not text")
+        raise RowProblem(f"{where}.{what} is a {kind_of(content)}, not text")
     if not content.strip():
         raise RowProblem(f"{where}.{what} is empty")
     return {"role": role, "content": content}
@@ -368,7 +372,7 @@ def _message(turn: Any, index: int) -> dict[str, str]:
 def _part(part: Any, where: str) -> str:
     if isinstance(part, str):
         return part
-    kind = str(part.get("type", "")) if isinstance(part, dict) else _kind(part)
+    kind = str(part.get("type", "")) if isinstance(part, dict) else kind_of(part)
     if any(medium in kind for medium in ("image", "audio", "video", "file")):
         raise RowProblem(f"{where} has an image, audio, video or file part ({kind:.40}); seeds are text only")
     if not isinstance(part, dict) or not isinstance(part.get("text"), str):
@@ -409,16 +413,16 @@ def _response(item: Any, index: int) -> SeedResponse:
     if isinstance(item, str):
         item = {"text": item}
     if not isinstance(item, dict):
-        raise RowProblem(f"{where} is a {_kind(item)}, not an object with text")
+        raise RowProblem(f"{where} is a {kind_of(item)}, not an object with text")
     text = item.get("text")
     if not isinstance(text, str):
-        raise RowProblem(f"{where}.text is a {_kind(text)}, not text")
+        raise RowProblem(f"{where}.text is a {kind_of(text)}, not text")
     if not text.strip():
         raise RowProblem(f"{where}.text is empty")
     named = {key: item.get(key) or "" for key in ("source", "model")}
     for key, name in named.items():
         if not isinstance(name, str):
-            raise RowProblem(f"{where}.{key} is a {_kind(name)}, not text")
+            raise RowProblem(f"{where}.{key} is a {kind_of(name)}, not text")
     rest = {key: item[key] for key in item if key not in ("text", "source", "model")}
     return SeedResponse(text, named["source"], named["model"], rest)
 
@@ -433,20 +437,20 @@ def _verdicts(value: Any) -> tuple[SeedVerdict, ...]:
 def _verdict(item: Any, index: int) -> SeedVerdict:
     where = f"verdicts[{index}]"
     if not isinstance(item, dict):
-        raise RowProblem(f"{where} is a {_kind(item)}, not an object with judge and verdict")
+        raise RowProblem(f"{where} is a {kind_of(item)}, not an object with judge and verdict")
     judge, verdict, order = item.get("judge"), item.get("verdict"), item.get("order") or ""
     if not isinstance(judge, str) or not judge.strip():
-        raise RowProblem(f"{where}.judge is {judge!r:.40}; it must name the judge")
+        raise RowProblem(f"{where}.judge is {show(judge, 40)}; it must name the judge")
     if verdict not in VERDICTS:
-        raise RowProblem(f"{where}.verdict is {verdict!r:.40}; it must be one of {', '.join(VERDICTS)}")
+        raise RowProblem(f"{where}.verdict is {show(verdict, 40)}; it must be one of {', '.join(VERDICTS)}")
     if order not in ("", "AB", "BA"):
-        raise RowProblem(f"{where}.order is {order!r:.40}; it must be AB or BA")
+        raise RowProblem(f"{where}.order is {show(order, 40)}; it must be AB or BA")
     sample = item.get("sample") or 0
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 0:
-        raise RowProblem(f"{where}.sample is {sample!r:.40}; it must be a number from 0")
+        raise RowProblem(f"{where}.sample is {show(sample, 40)}; it must be a number from 0")
     seat = item.get("seat") or judge
     if not isinstance(seat, str):
-        raise RowProblem(f"{where}.seat is a {_kind(seat)}, not text")
+        raise RowProblem(f"{where}.seat is a {kind_of(seat)}, not text")
     return SeedVerdict(
         judge=judge.strip()[:MAX_ID],
         seat=seat.strip()[:MAX_ID],
@@ -462,7 +466,7 @@ def _share(value: Any, where: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise RowProblem(f"{where} is {value!r:.40}; it must be between 0 and 1")
+        raise RowProblem(f"{where} is {show(value, 40)}; it must be between 0 and 1")
     return float(value)
 
 
@@ -470,15 +474,15 @@ def _json_list(value: Any, column: str) -> list[Any]:
     # a CSV cell, or a Parquet column of JSON texts
     if isinstance(value, str):
         try:
-            decoded = json.loads(value)
+            decoded = read_value(value)
         except (ValueError, RecursionError) as error:
             raise RowProblem(
-                f"{column} is text that is not JSON: {value!r:.60} ({why_not_json(error)})"
+                f"{column} is text that is not JSON: {show(value, 60)} ({why_not_json(error)})"
             ) from None
         _refuse_unusable_text(decoded, len(value))
         value = _plain(decoded, column, MAX_DEPTH)
     if not isinstance(value, list):
-        raise RowProblem(f"{column} is a {_kind(value)}, not a list")
+        raise RowProblem(f"{column} is a {kind_of(value)}, not a list")
     return value
 
 
@@ -488,7 +492,7 @@ def _tags(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = _json_list(value, "tags") if value.lstrip().startswith("[") else value.split(",")
     if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
-        raise RowProblem(f"tags is not a list of texts: {value!r:.60}")
+        raise RowProblem(f"tags is not a list of texts: {show(value, 60)}")
     return tuple(dict.fromkeys(tag.strip() for tag in value if tag.strip()))
 
 
@@ -502,7 +506,7 @@ def _text(ours: Mapping[str, Any], name: str) -> str | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         # a table with gaps turns whole numbers into floats: 12.0 is the id 12
         return str(int(value)) if value == int(value) else repr(value)
-    raise RowProblem(f"{name} is a {_kind(value)}, not text: {value!r:.60}")
+    raise RowProblem(f"{name} is a {kind_of(value)}, not text: {show(value, 60)}")
 
 
 def _check_id(row_id: str) -> None:
@@ -510,8 +514,3 @@ def _check_id(row_id: str) -> None:
         raise RowProblem(f"id is longer than {MAX_ID} characters: {row_id[:60]!r}...")
     if not row_id.isprintable():
         raise RowProblem(f"id has control characters: {row_id!r:.80}")
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "object", list: "list", str: "text", bool: "true/false", type(None): "null"}
-    return names.get(type(value), "number" if isinstance(value, (int, float)) else type(value).__name__)

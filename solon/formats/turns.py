@@ -1,5 +1,5 @@
 """Turns of a conversation in whatever spelling: role and content, from and value, parts, tool calls, pairs of
-texts, transcripts. Imports `paths` only and touches no file.
+texts, transcripts. Imports `json_values` and `paths` only and touches no file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from solon.formats.json_values import show
 from solon.formats.paths import decoded
 
 Turn = dict[str, str]
@@ -43,7 +44,7 @@ def read_turns(value: Any) -> list[Turn]:
     """
     items = _items_of(value)
     if not items:
-        raise ValueError(f"it is no list of messages: {value!r:.60}")
+        raise ValueError(f"it is no list of messages: {show(value, 60)}")
     return [turn for place, item in enumerate(items) for turn in _read_item(item, f"[{place}]")]
 
 
@@ -119,7 +120,7 @@ def text_of(content: Any, where: str = "content") -> str:
         return content
     if isinstance(content, (list, tuple)):
         return "".join(_part(part, where) for part in content)
-    raise ValueError(f"{where} is no text: {content!r:.60}")
+    raise ValueError(f"{where} is no text: {show(content, 60)}")
 
 
 def _items_of(value: Any) -> Sequence[Any]:
@@ -145,7 +146,7 @@ def _read_item(item: Any, where: str) -> list[Turn]:
     if isinstance(item, (list, tuple)) and len(item) == 2:
         return [_plain("user", item[0], where), _plain("assistant", item[1], where)]
     if not isinstance(item, Mapping):
-        raise ValueError(f"{where} is no message: {item!r:.60}")
+        raise ValueError(f"{where} is no message: {show(item, 60)}")
     if _first(item, _ROLE_KEYS) is not None:
         return [_read_message(item, where)]
     asked, replied = _first(item, _ASKED), _first(item, _REPLIED)
@@ -162,7 +163,7 @@ def _read_message(item: Mapping[str, Any], where: str) -> Turn:
     spelled = item[_first(item, _ROLE_KEYS) or ""]
     role = SPOKEN_BY.get(spelled.strip().lower()) if isinstance(spelled, str) else None
     if role is None:
-        raise ValueError(f"{where} has the role {spelled!r:.40}, which is not understood")
+        raise ValueError(f"{where} has the role {show(spelled, 40)}, which is not understood")
     key = _first(item, _TEXT_KEYS)
     content = item[key] if key is not None else None
     calls = [_call(call) for name in _CALLS for call in _as_list(item.get(name))]

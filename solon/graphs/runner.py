@@ -310,7 +310,7 @@ class Runner:
     def _is_blameless(self, error: ModelError) -> bool:
         """Whether an item has nothing to do with its failure, since the model has answered nobody: in this session
         where every call would fail alike, else in the whole run."""
-        if error.model in self.meter.answered:
+        if error.of_item or error.model in self.meter.answered:
             return False
         if error.systemic:
             return True

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, wraps
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -427,7 +428,42 @@ def _compare(path: Path, prompt: Prompt, built_in: Mapping[str, Prompt]) -> None
             f"prompt {path}: {difference} from what the agent gives and reads",
             next_step=f"declare {', '.join(old.variables)}; output {old.output}; a variable need not be used",
         )
+    if bare := sorted(_unfenced(prompt.source) & _fenced(old.source)):
+        raise ConfigError(
+            f"prompt {path}: `{bare[0]}` stands without `fence`: whoever wrote that text could give orders in it",
+            next_step=f'write {{{{ {bare[0]} | fence("label", mark) }}}}, as `solon prompts show {prompt.name}` does',
+        )
     check_prompt(prompt)
+
+
+def _fenced(source: str) -> set[str]:
+    """The variables that a template puts behind `fence`."""
+    filters = _ENVIRONMENT.parse(source).find_all(nodes.Filter)
+    return {name.name for one in filters if one.name == "fence" and one.node for name in _names_in(one.node)}
+
+
+def _unfenced(source: str) -> set[str]:
+    """The variables that a template writes out, or hands on, without `fence`; what a condition asks is not written."""
+    tree = _ENVIRONMENT.parse(source)
+    written: list[nodes.Node] = [part for output in tree.find_all(nodes.Output) for part in output.nodes]
+    written += [loop.iter for loop in tree.find_all(nodes.For)]
+    written += [given.node for given in tree.find_all(nodes.Assign)]
+    return {name.name for part in written for name in _names_outside_fences(part)}
+
+
+def _names_outside_fences(node: nodes.Node) -> Iterator[nodes.Name]:
+    if isinstance(node, nodes.Filter) and node.name == "fence":
+        return
+    if isinstance(node, nodes.Name):
+        yield node
+    asked = node.test if isinstance(node, nodes.CondExpr) else None
+    for child in node.iter_child_nodes():
+        if child is not asked:
+            yield from _names_outside_fences(child)
+
+
+def _names_in(node: nodes.Node) -> Iterator[nodes.Name]:
+    return chain([node] if isinstance(node, nodes.Name) else [], node.find_all(nodes.Name))
 
 
 def check_prompt(prompt: Prompt) -> None:

@@ -77,6 +77,51 @@ def test_what_no_agent_could_use_is_refused_before_the_first_call(open_project: 
         PromptLibrary(folder / "nowhere")
 
 
+FENCED = '{{ prompt | fence("request", mark) }}'
+
+
+@pytest.mark.parametrize(
+    "bare",
+    [
+        "{{ prompt }}",
+        "{{ prompt | upper }}",
+        "{{ 'Asked: ' ~ prompt }}",
+        "{% set asked = prompt %}{{ asked }}",
+        "{% for line in prompt.splitlines() %}{{ line }}{% endfor %}",
+        "{% if input %}{{ prompt }}{% endif %}",
+        "{{ prompt if input else '' }}",
+        FENCED + "{{ prompt }}",
+    ],
+)
+def test_a_text_of_others_without_a_fence_is_refused(command: Any, folder: Path, bare: str) -> None:
+    place = folder / "bare"
+    place.mkdir()
+    source = PromptLibrary()["judge.pair"].source
+    (place / "judge.pair.md").write_text(source.replace(FENCED, bare))
+    code, _, err = command("prompts", "check", "--folder", "bare")
+    assert code == 2
+    assert "`prompt` stands without `fence`" in err
+    assert '{{ prompt | fence("label", mark) }}' in err
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        '{{ prompt | fence("the request", mark) }}',
+        '{{ prompt | trim | fence("request", mark) }}',
+        '{{ prompt | fence("request", mark) if prompt else "Nothing was asked." }}',
+        '{% set asked = prompt | fence("request", mark) %}{{ asked }}',
+        "{% if prompt %}Something was asked.{% endif %}",
+    ],
+)
+def test_what_stands_behind_a_fence_or_is_only_asked_about_is_taken(folder: Path, good: str) -> None:
+    place = folder / "good"
+    place.mkdir()
+    source = PromptLibrary()["judge.pair"].source
+    (place / "judge.pair.md").write_text(source.replace(FENCED, good))
+    assert PromptLibrary(place).overlaid.keys() == {"judge.pair"}
+
+
 def test_command_line_copies_checks_and_shows_the_difference(command: Any, folder: Path) -> None:
     with (folder / "solon.toml").open("a") as stream:
         stream.write('\n[privacy]\nclass = "synthetic"\n')

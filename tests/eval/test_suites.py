@@ -53,6 +53,23 @@ def test_agreement_counts_blind_answers_only(material: Material, known: Any) -> 
         assert figure.low <= figure.value <= figure.high
 
 
+def test_where_nobody_answered_judges_are_said_to_be_compared_on_answered_items(tmp_path: Path) -> None:
+    rows = [
+        {
+            "prompt": f"Question {n}?",
+            "responses": ["one", "two"],
+            "verdicts": [{"judge": judge, "verdict": "A"} for judge in ("x", "y", "z")],
+        }
+        for n in range(3)
+    ]
+    with Project(f"sqlite:///{tmp_path / 'judged.db'}", config={"routing": {"policy": "never"}}) as project:
+        project.run("preference", rows)
+        found = agreement.evaluate(gather(project.store))
+    for figure in (found.judge_judge_alpha, found.judge_judge_fleiss):
+        assert figure.value is None
+        assert figure.why == agreement.NOT_JUDGED
+
+
 def test_audits_speak_of_the_record_that_was_audited(material: Material, known: Any) -> None:
     [run] = audit.evaluate(material).runs
     assert run.agreement.n == known.audits

@@ -89,7 +89,7 @@ def test_a_map_tells_which_answer_is_better(map: Row, row: Row, wanted: tuple[st
     [
         ({**TWO, "index": "i"}, {**AB, "i": 2}, "i is 2; it must be the number of one of 2 answers, from 0"),
         ({**TWO, "index": "i", "index_from": 1}, {**AB, "i": 0}, "from 1"),
-        ({**TWO, "index": "i"}, {**AB, "i": True}, "i is True"),
+        ({**TWO, "index": "i"}, {**AB, "i": True}, "i is true"),
         ({**TWO, "winner": "w"}, {**AB, "w": "the blue one"}, "w is 'the blue one', which names no answer"),
         ({**TWO, "winner": "w"}, {**AB, "w": 1}, "w is 1; .import. map can say with `values`"),
         ({**TWO, "winner": ["x", "y"]}, {**AB, "x": 1, "y": 1}, "of x, y 2 are set; one must be"),

@@ -105,7 +105,7 @@ def test_messages_give_the_prompt_and_text_parts_are_joined() -> None:
         ({"messages": {"role": "user"}}, "messages is a object, not a list"),
         ({"messages": ["hi"]}, "messages[0] is a text"),
         ({"messages": [{"role": "robot", "content": "a"}]}, "messages[0].role is 'robot'"),
-        ({"messages": [{"role": ["user"], "content": "a"}]}, "messages[0].role is ['user']"),
+        ({"messages": [{"role": ["user"], "content": "a"}]}, 'messages[0].role is ["user"]'),
         ({"messages": [{"role": "user", "content": " "}]}, "messages[0].content is empty"),
         ({"messages": [{"role": "user", "content": None}]}, "messages[0].content is a null"),
         (

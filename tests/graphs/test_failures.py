@@ -58,6 +58,21 @@ def test_a_single_failure_parks_one_item_and_the_rest_goes_on(make_desk: Make) -
     assert desk.project.resume().failed == 0
 
 
+def test_an_answer_without_end_is_of_its_item_and_stops_no_run(make_desk: Make) -> None:
+    """Also where the model has answered nobody before: it has answered now."""
+
+    def endless(_question: Any) -> Exception:
+        error = down(_question)
+        error.of_item = True  # type: ignore[attr-defined]
+        return error
+
+    desk = make_desk(answer=endless)
+    summary = desk.project.run("preference", SEEDS[:1])
+    assert (summary.parked, summary.queued) == (1, 0)
+    desk.answer = None
+    assert desk.project.resume().parked == 0
+
+
 def test_a_refusal_at_the_first_call_stops_at_once(make_desk: Make) -> None:
     refuse = ModelRefused("HTTP 401: no such key", next_step="check the key")
     desk = make_desk(answer=lambda q: refuse, run={"concurrency": 4})

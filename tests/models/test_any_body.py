@@ -251,6 +251,9 @@ def test_an_answer_without_end_is_not_read_to_its_end() -> None:
     error = complete(handler)
     assert isinstance(error, ModelUnavailable)
     assert "larger than 8 MiB" in error.cause
+    assert "max_tokens" in error.next_step
+    assert "concurrency" not in error.next_step
+    assert error.of_item
     assert len(sent) < FAR_TOO_MUCH / 2
 
 

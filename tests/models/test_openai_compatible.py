@@ -168,6 +168,24 @@ def test_an_answer_that_is_not_json_is_tried_again(body: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "told", "advice"),
+    [
+        ("", "it is empty", "check base_url"),
+        (" \n", "it is empty", "check base_url"),
+        ("\n<!DOCTYPE html><html>Welcome</html>", "it is a web page", "check base_url"),
+        ("<?xml version='1.0'?><error/>", "it is a web page", "check base_url"),
+        ('{"choices": [', "Expecting value", "`concurrency`"),
+    ],
+)
+def test_the_next_step_fits_what_came(body: str, told: str, advice: str) -> None:
+    error, _ = call(answering(web.Response(text=body, content_type="application/json")), retries=0)
+    assert isinstance(error, ModelUnavailable)
+    assert told in error.cause
+    assert advice in error.next_step
+    assert not error.of_item
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {},

@@ -369,17 +369,29 @@ def refused(complaint: Complaint, server: Server, served: list[str] | None = Non
     )
 
 
-def unavailable(reason: str, server: Server, tries: int, *, unreachable: bool = False) -> ModelUnavailable:
+def unavailable(
+    reason: str,
+    server: Server,
+    tries: int,
+    *,
+    unreachable: bool = False,
+    next_step: str = "",
+    of_item: bool = False,
+) -> ModelUnavailable:
     """The error where no usable answer came after all tries.
 
     Args:
         reason: in words, without anything of the prompt.
         tries: how many requests were sent.
         unreachable: nothing was there to answer, so that the next step is to start the server.
+        next_step: what fits this reason; empty: to try again later.
+        of_item: the server answers, and what it said cannot be used.
     """
     many = f" after {tries} tries" if tries > 1 else ""
     if unreachable:
         step = server.start_hint or "start the server, or mend base_url; then run `solon resume`"
+    elif next_step:
+        step = next_step
     else:
         step = (
             "run `solon resume` later; fewer calls in flight (`concurrency`) or a longer `timeout` may help"
@@ -388,7 +400,7 @@ def unavailable(reason: str, server: Server, tries: int, *, unreachable: bool = 
         server.without_key(f"no answer from {server.model} at {server.base_url}{many}: {reason}"),
         next_step=step,
     )
-    error.systemic = unreachable
+    error.systemic, error.of_item = unreachable, of_item
     return error
 
 

@@ -37,6 +37,7 @@ from solon.agents.models.failures import (
 from solon.agents.models.limiter import AdaptiveLimit
 from solon.agents.models.tries import ask_leave
 from solon.agents.models.wire import dump
+from solon.errors import ModelUnavailable
 
 T = TypeVar("T")
 
@@ -46,6 +47,12 @@ COMPLAINT_BYTES = 64 * 2**10
 """Bytes of an error's body, unpacked, that are read; what follows is left unread."""
 LONGEST_WAIT = 120.0
 """Seconds. A server that wants a longer pause than this is taken for unavailable; the run can be resumed."""
+_BEGIN = 1000
+"""Bytes of an answer that is no JSON by which it is told what it is."""
+_SHORTER = (
+    "lower max_tokens of this model, or see what its server writes at such length; then run `solon resume`"
+)
+_CHECK_ADDRESS = "check base_url (for most servers of models it ends in /v1), then run `solon resume`"
 _OVERLOAD = {429, 503, 529}
 _NEVER_THERE = 501
 """Not implemented: the same again however often one asks."""
@@ -72,6 +79,17 @@ class Answer:
 class _Passing(Exception):
     """A failure that may pass: worth another try."""
 
+    def after(self, server: Server, tries: int) -> ModelUnavailable:
+        """The error that it is after so many tries."""
+        return unavailable(
+            str(self),
+            server,
+            tries,
+            unreachable=self.unreachable,
+            next_step=self.next_step,
+            of_item=self.of_item,
+        )
+
     def __init__(
         self,
         reason: str,
@@ -79,8 +97,12 @@ class _Passing(Exception):
         retry_after: float | None = None,
         unreachable: bool = False,
         overload: bool = False,
+        next_step: str = "",
+        of_item: bool = False,
     ) -> None:
         super().__init__(reason)
+        self.next_step = next_step
+        self.of_item = of_item
         self.overload = overload
         self.retry_after = retry_after
         self.unreachable = unreachable
@@ -179,7 +201,11 @@ class Transport:
                     yield _decode(event), request_id
             except _TooLarge as error:
                 raise unavailable(
-                    f"the stream was not read to its end: {error}", self.server, tries
+                    f"the stream was not read to its end: {error}",
+                    self.server,
+                    tries,
+                    next_step=_SHORTER,
+                    of_item=True,
                 ) from None
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 raise unavailable(
@@ -196,7 +222,7 @@ class Transport:
             async with self._opened(path, None) as response:
                 return _decode(await _read(response))
         except _Passing as failure:
-            raise unavailable(str(failure), self.server, 1, unreachable=failure.unreachable) from None
+            raise failure.after(self.server, 1) from None
 
     async def _tried(self, once: Callable[[], Awaitable[T]]) -> tuple[T, int]:
         """The first try costs nothing extra; tenacity takes over, first failure included, when it fails."""
@@ -226,7 +252,7 @@ class Transport:
         try:
             return await retrying(again), tries
         except _Passing as failure:
-            raise unavailable(str(failure), self.server, tries, unreachable=failure.unreachable) from None
+            raise failure.after(self.server, tries) from None
 
     @asynccontextmanager
     async def _opened(self, path: str, data: bytes | None) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -259,7 +285,9 @@ class Transport:
         except aiohttp.ClientError as error:
             raise _Passing(f"the connection broke ({_plainly(error)})") from None
         except _TooLarge as error:
-            raise _Passing(f"the answer was not read: {error}") from None
+            raise _Passing(f"the answer was not read: {error}", next_step=_SHORTER, of_item=True) from None
+        except _NoAnswer as error:
+            raise _Passing(f"the answer is not JSON ({error})", next_step=_CHECK_ADDRESS) from None
         except ValueError as error:
             raise _Passing(f"the answer is not JSON ({error})") from None
         finally:
@@ -321,6 +349,10 @@ def _asked_wait(state: RetryCallState) -> float:
     return (failure.retry_after or 0.0) if isinstance(failure, _Passing) else 0.0
 
 
+class _NoAnswer(ValueError):
+    """A body that no server of models sends: empty, or a page for a browser."""
+
+
 class _TooLarge(ValueError):
     """An answer of more than `ANSWER_BYTES`."""
 
@@ -363,6 +395,11 @@ def _decode(raw: bytes) -> dict[str, Any]:
         body = json.loads(raw)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except ValueError:
+        begin = raw[:_BEGIN].strip()
+        if not begin or begin.startswith(b"<"):
+            raise _NoAnswer("it is a web page" if begin else "it is empty") from None
+        raise
     if not isinstance(body, dict):
         # A broken answer, not a programming error: handled like JSON that cannot be read.
         raise ValueError(f"a JSON object was expected, {type(body).__name__} came")

@@ -29,6 +29,9 @@ DRAWN_RULES = ("pilot", "always")
 """Rules that send items to people without looking at the panel first: they speak for all items."""
 AUDIT_RULE = "audit"
 """Audits are drawn at random among accepted records, which the panel was sure of: they speak for those."""
+NOT_JUDGED = (
+    "no item that a person answered blind was judged by two seats; judges are compared on those items alone"
+)
 RANDOM_RULES = (*DRAWN_RULES, AUDIT_RULE)
 """Rules under which nobody was asked because the panel was unsure."""
 
@@ -109,7 +112,7 @@ class Agreement(SuiteResult):
         expert_expert_alpha: Krippendorff's alpha of experts on the same candidates.
         expert_expert_fleiss: Fleiss' kappa of the same.
         experts: every two experts who answered the same.
-        judge_judge_alpha: Krippendorff's alpha of the seats of the panel.
+        judge_judge_alpha: Krippendorff's alpha of the seats of the panel, on items that people answered.
         judge_judge_fleiss: Fleiss' kappa of the same.
         judges: every two seats that judged the same.
         ceiling: the best that any panel could reach.
@@ -177,6 +180,7 @@ def evaluate(material: Material) -> Agreement:
     answers_of = [list(answers.values()) for answers in experts.values()]
     ceiling = measure_ceiling(answers_of, outcomes=outcomes, seed=material.seed)
     seats = _seats(opinions)
+    votes_of = [list(unit.values()) for unit in seats]
     seed = material.seed
     random = [o for o in opinions if o.answer.rule in DRAWN_RULES]
     audited = [o for o in opinions if o.answer.rule == AUDIT_RULE]
@@ -192,8 +196,8 @@ def evaluate(material: Material) -> Agreement:
         expert_expert_alpha=alpha_figure(answers_of, seed),
         expert_expert_fleiss=fleiss_figure(answers_of, seed),
         experts=_expert_pairs(experts.values(), seed),
-        judge_judge_alpha=alpha_figure([list(unit.values()) for unit in seats], seed),
-        judge_judge_fleiss=fleiss_figure([list(unit.values()) for unit in seats], seed),
+        judge_judge_alpha=alpha_figure(votes_of, seed, NOT_JUDGED),
+        judge_judge_fleiss=fleiss_figure(votes_of, seed, NOT_JUDGED),
         judges=_judge_pairs(opinions, seats, seed),
         ceiling=CeilingFigures(
             experts_agree=_bounded(ceiling.agreement, ceiling.interval, ceiling.pairs),
