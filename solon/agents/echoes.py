@@ -185,8 +185,8 @@ def _parts(text: str, labels: Sequence[str], told: str) -> Iterator[tuple[str, s
     sure = list(re.finditer(marked, text, re.I | re.M))
     lost = [m for m in re.finditer(unmarked, text, re.I | re.M) if m[0].strip(_DRESS + ":") not in told]
     plain = [m for m in re.finditer(rf"^\[/?(?:{names})\]$", text, re.I | re.M) if m[0] not in told]
-    ends = [m.start() for m in lost if "end of" in m[0].casefold()]
-    paired = any(m.start() < max(ends, default=0) for m in (*plain, *lost) if m.start() not in ends)
+    closing = [m.start() for m in lost if "end of" in m[0].casefold()]
+    paired = any(m.start() < max(closing, default=0) for m in (*plain, *lost) if m.start() not in closing)
     if sure or paired or any(m.start() == 0 or m.end() == len(text) for m in lost):
         sure += [*lost, *plain]
     begin, label = 0, ""
