@@ -102,13 +102,17 @@ def test_the_glossary_has_every_word_once_in_order() -> None:
     words = [word for entry in entries for word in entry.split(", ")]
     assert [entry.lower() for entry in entries] == sorted(entry.lower() for entry in entries)
     assert len(words) == len(set(words))
-    wanted = "pilot certificate policy audit overlap law precedent release hold tombstone seat split promise queue"
+    wanted = (
+        "pilot certificate policy audit overlap law precedent release hold tombstone seat split promise queue"
+    )
     assert set(wanted.split()) <= set(words)
 
 
 def test_the_least_sample_that_leads_are_told_is_the_one_that_is_asked_for() -> None:
     """The table of docs/leads.md: decisions at a first look, by how many of them disagree."""
-    rows = re.findall(r"^\| on all.* \| (\d+) \| (\d+) \|$", (ROOT / "docs/leads.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| on all.* \| (\d+) \| (\d+) \|$", (ROOT / "docs/leads.md").read_text(), re.MULTILINE
+    )
     first_look = 0.1 * 6 / math.pi**2
     for wrong, row in zip((0, 1, 2, 4), rows, strict=True):
         for promise, n in zip((0.9, 0.8), map(int, row), strict=True):
@@ -121,6 +125,7 @@ def test_outputs_are_compared_but_for_what_changes() -> None:
     assert fits("a\n...\n", "a\n")
     assert not fits("run 0194c0a1b2c3: 5 items\n", "run 0194c0a1b2c3: 6 items\n")
     assert not fits("a\nb\n", "a\nmore\nb\n")
+    assert not fits("run 0194c0a1b2c3: 5 items\n", "run 99aac0a1b2ff: 5 items\n", ids=True)
 
 
 def test_remarks_and_outputs_are_read(tmp_path: Path) -> None:
