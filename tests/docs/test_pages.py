@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import typer
 from pages import REMARKS, Walk, fits, read_blocks
 
 from solon.cli.app import app
+from solon.consensus.certify import lower_bound
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
@@ -79,11 +81,51 @@ def check_command(line: str, page: Path) -> None:
         assert option in known, f"{page.name}: `{line}`: there is no option {option}"
 
 
+def pages_to_read() -> list[Path]:
+    """The pages that somebody reads from the top down: not what is made from the code, and not the decisions."""
+    made = {"configuration.md", "changelog.md"}
+    return [page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in made]
+
+
+@pytest.mark.parametrize("page", pages_to_read(), ids=name_of)
+def test_every_page_leads_on_to_another(page: Path) -> None:
+    last = page.read_text(encoding="utf-8").rstrip().split("\n\n")[-1]
+    assert last.startswith("Next: "), f"{page.name} ends without a next step"
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)]+)\)", last)]
+    assert targets
+    assert all((page.parent / target).is_file() for target in targets), targets
+
+
+def test_the_glossary_has_every_word_once_in_order() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    entries = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")][1:]
+    words = [word for entry in entries for word in entry.split(", ")]
+    assert [entry.lower() for entry in entries] == sorted(entry.lower() for entry in entries)
+    assert len(words) == len(set(words))
+    wanted = (
+        "pilot certificate policy audit overlap law precedent release hold tombstone seat split promise queue"
+    )
+    assert set(wanted.split()) <= set(words)
+
+
+def test_the_least_sample_that_leads_are_told_is_the_one_that_is_asked_for() -> None:
+    """The table of docs/leads.md: decisions at a first look, by how many of them disagree."""
+    rows = re.findall(
+        r"^\| on all.* \| (\d+) \| (\d+) \|$", (ROOT / "docs/leads.md").read_text(), re.MULTILINE
+    )
+    first_look = 0.1 * 6 / math.pi**2
+    for wrong, row in zip((0, 1, 2, 4), rows, strict=True):
+        for promise, n in zip((0.9, 0.8), map(int, row), strict=True):
+            assert lower_bound(n - wrong, n, first_look) >= promise, (wrong, promise)
+            assert lower_bound(n - 1 - wrong, n - 1, first_look) < promise, (wrong, promise)
+
+
 def test_outputs_are_compared_but_for_what_changes() -> None:
     assert fits("run 0194c0a1b2c3: 5 items\n...\ndone\n", "run 99aac0a1b2ff: 5 items\nmore\nand more\ndone\n")
     assert fits("a\n...\n", "a\n")
     assert not fits("run 0194c0a1b2c3: 5 items\n", "run 0194c0a1b2c3: 6 items\n")
     assert not fits("a\nb\n", "a\nmore\nb\n")
+    assert not fits("run 0194c0a1b2c3: 5 items\n", "run 99aac0a1b2ff: 5 items\n", ids=True)
 
 
 def test_remarks_and_outputs_are_read(tmp_path: Path) -> None:
