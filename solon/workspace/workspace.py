@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langchain_core.language_models import BaseChatModel
-    from sqlalchemy import Connection
 
     from solon.agents.calls import ModelPool
     from solon.config import Config
@@ -277,6 +276,7 @@ class Workspace:
         Raises:
             UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
         """
+        from solon.store.learning.rerouting import reroute
         from solon.store.runs import runs
 
         name, fingerprint = name_seeds(seeds, self.config, self.store)
@@ -292,7 +292,8 @@ class Workspace:
             if other is not None and same is None and not new_run:
                 old = runs.config_payload(connection, other.config_id)
                 if self._routes_otherwise(old, pins):
-                    return self._reroute(connection, other, pins), pins
+                    reroute(connection, other, pins.config_id, self.config.routing, actor=local_actor())
+                    return runs.find_run(connection, other.id), pins
                 changes = list_differences(old, self.config.effective())
                 raise UsageError(
                     f"run {other.id} over the same seeds was made differently: {changes}",
@@ -318,18 +319,6 @@ class Workspace:
         before = RoutingConfig.model_validate({**stored["routing"], **promised})
         as_then = self.config.model_copy(update={"routing": before})
         return self._shape_of(*pins.law, pins.prompts_id, config=as_then) == str(stored["fingerprint"])
-
-    def _reroute(self, connection: Connection, run: RunRow, pins: Pins) -> RunRow:
-        """The run under today's routing, with its items on their way again."""
-        from solon.store.learning.rerouting import reroute
-        from solon.store.runs import runs
-        from solon.store.runs.items import draw_pilot
-
-        routing = self.config.routing
-        reroute(connection, run, pins.config_id, actor=local_actor())
-        if routing.draws_pilot:
-            draw_pilot(connection, run.id, routing.pilot, routing.pilot_share, afterwards=True)
-        return runs.find_run(connection, run.id)
 
     def _shape_of(self, *law: str, config: Config | None = None) -> str:
         """Hash of all that shapes the data: configuration (default: today's), constitution, rubric, prompts."""

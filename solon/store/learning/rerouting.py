@@ -8,12 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, desc, func, select, update
 
+from solon.config.sections import RoutingConfig
 from solon.errors import UsageError
 from solon.store.database import clock
 from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
 from solon.store.learning.adoption import send_again
 from solon.store.learning.evidence import undecided_items
+from solon.store.runs.items import draw_pilot
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.runs import set_run
 from solon.store.tables import events, items
@@ -21,7 +23,9 @@ from solon.store.tables import events, items
 REROUTED = "run.rerouted"
 
 
-def reroute(connection: Connection, run: RunRow, config_id: str, *, actor: str) -> None:
+def reroute(
+    connection: Connection, run: RunRow, config_id: str, routing: RoutingConfig, *, actor: str
+) -> None:
     """Put a run under a configuration that differs in its routing alone.
 
     Items that no person has decided or has in hand begin a new attempt, which takes every call that was made from the
@@ -29,6 +33,7 @@ def reroute(connection: Connection, run: RunRow, config_id: str, *, actor: str) 
 
     Args:
         config_id: the configuration from now on.
+        routing: its routing; a pilot that it wants is drawn among all items.
         actor: who wanted it.
 
     Raises:
@@ -51,6 +56,8 @@ def reroute(connection: Connection, run: RunRow, config_id: str, *, actor: str) 
     ]
     detail = {"from": run.config_id, "to": config_id, "items": sum(moved)}
     insert_rows(connection, [event(actor, REROUTED, run.id, detail)])
+    if routing.draws_pilot:
+        draw_pilot(connection, run.id, routing.pilot, routing.pilot_share, afterwards=True)
 
 
 def last_rerouting(connection: Connection, run_id: str) -> Mapping[str, Any] | None:
