@@ -336,7 +336,7 @@ def test_an_item_that_went_through_two_runs_counts_once(tmp_path: Path, known: A
 
 
 def test_records_that_learning_took_out_are_counted(copied: str) -> None:
-    from solon.store.learning.adoption import send_again
+    from solon.store.learning.adoption import note_doubted, send_again
     from solon.store.learning.evidence import judged_items
 
     with Store(copied) as store:
@@ -346,7 +346,9 @@ def test_records_that_learning_took_out_are_counted(copied: str) -> None:
             versions = connection.execute(text("SELECT id FROM consensus_versions")).scalars()
             version = versions.first()
             item = next(item for item in judged_items(connection, run.id) if item.state == "accepted")
-            send_again(connection, item, str(version), None, why="doubted")
+            pins = {"consensus_id": str(version), "certificate_id": None}
+            send_again(connection, item, pins, why="doubted")
+            note_doubted(connection, item.item_id, str(version))
         made = build_report(gather(store))
     [after] = made.runs
     assert after.without_record == before.without_record + 1
