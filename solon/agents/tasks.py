@@ -58,8 +58,8 @@ _TEXT = (
     r"(?:text|passage|paragraph|sentence|article|e-?mail|letter|document|excerpt|extract|quote|quotation|phrase|word|"
     r"poem|lyric|story|dialogue|conversation|chat|transcript|tweet|post|review|comment|headline|abstract|essay|"
     r"report|speech|code|snippet|table|list|data|dataset|graph|chart|image|picture|photo|figure|diagram|equation|"
-    r"statement|claim|option|description|information|detail|fact|scenario|stanza|contract|joke|syllogism|utterance|message|invitation|"
-    r"announcement|advertisement|thread)"
+    r"statement|claim|option|description|information|detail|fact|scenario|stanza|contract|joke|syllogism|utterance|"
+    r"message|invitation|announcement|advertisement|thread)"
     r"(?:e?s)?"
 )
 _SHOWN = (

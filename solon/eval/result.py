@@ -14,6 +14,8 @@ from solon.consensus.resample import bootstrap, mean_interval
 
 LEAST = 5
 """Under so many answers, items or records a figure is not told in words: its interval would seem to mean something."""
+NO_RECORDS = "there are no records in force; `solon status` says where the runs stand"
+"""What to do where a suite reads records and there are none."""
 ASK_EXPERTS = (
     "let experts answer, each with a token of their own: `solon expert add NAME`, then `solon review serve`"
 )

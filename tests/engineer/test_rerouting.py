@@ -13,6 +13,7 @@ from solon.store.database import clock
 from solon.store.tables import items, records, reviews
 from tests.engineer.conftest import SEEDS, Open
 
+TASKS = [{"id": f"t{i}", "prompt": f"Explain what thing number {i} does, please"} for i in range(24)]
 POLICIES = ("always", "never", "disagreement", "threshold", "pilot", "certified", "budget")
 
 
@@ -65,6 +66,17 @@ def test_a_run_stands_where_the_new_policy_alone_would_have_brought_it(
         assert all(moved[seed].endswith(":pilot:waiting") for seed in pilots[first.run_id])
     resolves = {"disagreement", "threshold", "pilot", "budget"} & {after}
     assert calls == first.model_calls or resolves, "only the resolver may be asked anew"
+
+
+@pytest.mark.parametrize("after", ["always", "pilot"])
+def test_what_the_panel_rejected_is_routed_again_too(open_project: Open, after: str) -> None:
+    before = open_project(routing=routing("never")).run("instruction", TASKS)
+    assert before.rejected
+    assert before.accepted + before.rejected == len(TASKS)
+    project = open_project(routing=routing(after, pilot=len(TASKS), pilot_share=1.0))
+    summary = project.run("instruction", TASKS)
+    assert (summary.accepted, summary.rejected, summary.pending_review) == (0, 0, len(TASKS))
+    assert summary.model_calls == before.model_calls
 
 
 def test_what_people_decided_or_have_in_hand_stays(open_project: Open) -> None:

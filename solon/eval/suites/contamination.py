@@ -11,7 +11,7 @@ from solon.errors import UsageError
 from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
 from solon.eval.releases.benchmark import MOST_OF_IT, Benchmark, N, parts_of
-from solon.eval.result import Figure, SuiteResult, rate
+from solon.eval.result import NO_RECORDS, Figure, SuiteResult, rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +97,7 @@ class Contamination(SuiteResult):
     def next_step(self) -> str:
         """Keep it clean, or leave out what is not."""
         if not self.n:
-            return "there are no records in force; `solon status` says where the runs stand"
+            return NO_RECORDS
         if self.clean:
             return "keep it so: `solon release create NAME --require-clean FILE`"
         return "leave those records out: `solon export --require-clean FILE --drop-contaminated`"

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
-from solon.eval.result import Figure, SuiteResult, mean, nothing
+from solon.eval.result import NO_RECORDS, Figure, SuiteResult, mean, nothing
 from solon.eval.spread import Spread, measure_spread
 from solon.eval.writing import find_words
 from solon.store.records import counts, evaluation
@@ -88,7 +88,7 @@ class Diversity(SuiteResult):
     def next_step(self) -> str:
         """Look for twins, once there are records."""
         if not self.n:
-            return "there are no records in force; `solon status` says where the runs stand"
+            return NO_RECORDS
         return "find what is nearly the same: `solon eval duplicates`"
 
 

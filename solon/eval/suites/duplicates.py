@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.eval.material import spell_sample
 from solon.eval.reading import read_texts
-from solon.eval.result import Figure, SuiteResult, rate
+from solon.eval.result import NO_RECORDS, Figure, SuiteResult, rate
 from solon.store.runs.duplicates import PERMUTATIONS, ROWS, shingles, signature, similarity
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Duplicates(SuiteResult):
     def next_step(self) -> str:
         """Look at the closest pair, once there are records."""
         if not self.n:
-            return "there are no records in force; `solon status` says where the runs stand"
+            return NO_RECORDS
         if self.across_groups:
             return "give seeds that are nearly the same one `group`, so that a split keeps them together"
         if self.pairs:

@@ -22,6 +22,7 @@ from solon.store.tables import (
     records,
     reviews,
     runs,
+    verdicts,
 )
 
 CHUNK = 500
@@ -94,11 +95,11 @@ class JudgedItem:
     Attributes:
         item_id: the item.
         attempt: its attempt.
-        state: `waiting` or `accepted`.
+        state: `waiting`, `accepted` or `rejected`.
         pilot: it is in the random pilot sample.
-        record_id: its record, None while it waits.
-        chosen_id: the candidate that the record chose, None while it waits.
-        review_id: the review that it waits for, None once it was accepted.
+        record_id: its record, None without one.
+        chosen_id: the candidate that the record chose, None without one.
+        review_id: the review that it waits for, None where it waits for none.
         shown: ids of the candidates shown.
         votes: votes of the panel, and of the resolver, on them.
         against: outcome -> severity that critics hold against it, see `held_against`.
@@ -301,14 +302,28 @@ def judged_items(connection: Connection, run_id: str) -> list[JudgedItem]:
 
 
 def undecided_items(connection: Connection, run_id: str) -> list[JudgedItem]:
-    """Items that no person has decided or has in hand, those that a budget holds back among them, without their votes:
-    what another policy may send elsewhere.
+    """Items that no person has decided or has in hand, those that a budget holds back or the panel rejected among them,
+    without their votes: what another policy may send elsewhere.
     """
     free = _waiting_free(connection, run_id, ("waiting", "held"))
     decided = select(decisions.c.item_id).join(items, items.c.id == decisions.c.item_id)
     decided = decided.where(items.c.run_id == run_id, decisions.c.undone_at.is_(None))
     known = set(connection.execute(decided).scalars())
-    return [item for item in (*free, *_accepted_unseen(connection, run_id)) if item.item_id not in known]
+    ended = (*_accepted_unseen(connection, run_id), *_rejected_by_panel(connection, run_id))
+    return [item for item in (*free, *ended) if item.item_id not in known]
+
+
+def _rejected_by_panel(connection: Connection, run_id: str) -> list[JudgedItem]:
+    """Rejected items that were judged: what was refused before, such as a draft that is nothing but an echo, is not a
+    question of the policy."""
+    judged = exists().where(verdicts.c.item_id == items.c.id, verdicts.c.attempt == items.c.attempt)
+    query = select(items.c.id, items.c.attempt, items.c.pilot).where(
+        items.c.run_id == run_id, items.c.state == "rejected", items.c.carried.is_(None), judged
+    )
+    return [
+        JudgedItem(row.id, row.attempt, "rejected", bool(row.pilot), None, None, None, ())
+        for row in connection.execute(query)
+    ]
 
 
 def _waiting_free(
