@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,6 +22,9 @@ ECHO = "echo"
 _CUT = "\2"
 """Stands for a line that was cut, until what is beside it has been looked at."""
 _DRESS = " \t*_`#>-"
+_ALIKE = 0.76
+"""Similarity of two words of six letters or seven that differ in one of them, or have one more."""
+_LAST_WORD = re.compile(r"(?<![^\W_])[0-9a-f]{5,7}(?=\])", re.I)
 _FEW = 4
 """A request of fewer blanks is repeated by chance."""
 _TOLD = ("request", "example", "findings")
@@ -82,9 +86,24 @@ def cut(text: str, prompt: Rendered, *, field: str = "", cites: bool = False) ->
     text = text.strip()
     if not prompt.mark:  # a run that was begun before goes on as it began
         return text
+    if "[" in text:
+        text = _spelled_right(text, prompt)
     if _is_suspect(text, prompt, cites):
         text = _without_frame(text, prompt, cites)
     return _without_name(text, field, prompt) if field else text
+
+
+def _spelled_right(text: str, prompt: Rendered) -> str:
+    """The text with the prompt's mark where its last word in brackets is that mark but for a character, as a small
+    model misspells it; what a given text says may be said again."""
+
+    def mend(found: re.Match[str]) -> str:
+        near = SequenceMatcher(None, found[0].casefold(), prompt.mark).ratio() >= _ALIKE
+        return (
+            prompt.mark if near and not any(found[0] in inside for _, inside in prompt.fenced) else found[0]
+        )
+
+    return _LAST_WORD.sub(mend, text)
 
 
 def _is_suspect(text: str, prompt: Rendered, cites: bool) -> bool:

@@ -200,6 +200,16 @@ def test_nothing_that_is_echoed_is_left(pieces: list[str]) -> None:
     assert cut(text, PROMPT, field="answer") == text
 
 
+@pytest.mark.parametrize(
+    "wrong", [f"{M}9", f"9{M}", M[:-1], M[:2] + ("0" if M[2] != "0" else "1") + M[3:], f"9{M[:-1]}9"]
+)
+def test_a_mark_that_is_misspelt_is_known_again(wrong: str) -> None:
+    assert cut(f"[{wrong}]\n[end of request {M}]\n[end of request {wrong}]", PROMPT) == ""
+    assert cut(f"{OWN}\n[end of {LABEL} {wrong}]", PROMPT) == OWN
+    text = f"See the commit [{wrong}], it says all."
+    assert cut(text, revising(prompt=f"Which commit? [{wrong}]")) == text
+
+
 def test_a_label_alone_opens_what_an_end_without_a_mark_closes() -> None:
     block = f"[{LABEL}]\n{DRAFT}\n[end of {LABEL}]"
     assert cut(f"{block}\n{OWN}", PROMPT) == OWN
