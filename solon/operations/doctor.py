@@ -70,13 +70,15 @@ def examine(
         repair: bring in what led nowhere: items that contradict their reviews or answers, and damaged checkpoints.
         probe: ask each model a few small questions, to find what it does not take before a run does.
     """
+    of_store = _guarded("store", lambda: check_store(config.store, migrate=migrate, repair=repair))
+    opens = all(check.state != "broken" for check in of_store if check.name == "store")
     return [
         *_guarded("python", check_python),
         *_guarded("packages", check_packages),
         *_guarded("configuration", lambda: check_law(config)),
-        *_guarded("law", lambda: check_law_in_force(config)),
         *_guarded("panel", lambda: check_panel(config)),
-        *_guarded("store", lambda: check_store(config.store, migrate=migrate, repair=repair)),
+        *of_store,
+        *(_guarded("law", lambda: check_law_in_force(config)) if opens else ()),
         *_guarded("disk", lambda: check_disk(config.store)),
         *check_models(config, offline=offline),
         *(check_features(config) if probe else ()),
@@ -142,7 +144,7 @@ def check_law_in_force(config: Config) -> Iterator[Check]:
     """Which constitution and rubric new items are held to, where the store has other versions than the configuration.
 
     Raises:
-        SolonError: the store cannot be opened; what is in force is then told nowhere.
+        SolonError: the store cannot be opened.
     """
     from solon.law.documents import load_constitution, load_rubric
     from solon.store.database.engine import sqlite_path

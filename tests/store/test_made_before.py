@@ -20,14 +20,25 @@ pytestmark = pytest.mark.sqlite("the store is a file")
 
 
 @pytest.fixture
-def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder as it was left, and the working folder of the test."""
     with tarfile.open(MADE) as archive:
         archive.extractall(tmp_path, filter="data")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SOLON_STORE", raising=False)
-    assert main(["doctor", "--migrate"]) == 0
     return tmp_path
+
+
+@pytest.fixture
+def left(untouched: Path) -> Path:
+    """The same, once its store was brought to the present schema."""
+    assert main(["doctor", "--migrate"]) == 0
+    return untouched
+
+
+def test_that_it_is_older_is_said_once(untouched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().out.count("the store has schema 0013") == 1
 
 
 def test_it_opens_and_the_decision_on_its_way_arrives(left: Path) -> None:
