@@ -2,8 +2,9 @@
 
 from solon import Project
 from solon.graphs.versions import draw_mermaid
+from solon.recipes.preference import PREFERENCE
 
-print(draw_mermaid("preference"))
+print(draw_mermaid(PREFERENCE))
 config = {"models": {"default": {"model": "scripted:split"}}, "routing": {"policy": "always"}}
 seeds = ["Why is the sky blue?", "How do I descale a kettle?", "Name three uses of vinegar."]
 

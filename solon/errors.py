@@ -51,6 +51,10 @@ class UsageError(SolonError):
     exit_code = 2
 
 
+class OtherRecipe(UsageError):
+    """A run was begun with a recipe that is not here, or that is another one by now. Other runs are not concerned."""
+
+
 class ConfigError(UsageError):
     """A key, type or value in the configuration is wrong."""
 

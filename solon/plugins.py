@@ -33,7 +33,9 @@ from solon.errors import ConfigError, UsageError
 
 Role = Literal["judge", "critic", "generator"]
 GIVEN: dict[Role, frozenset[str]] = {
-    "judge": frozenset({"prompt", "input", "reference", "a", "b", "answer", "principles", "criteria"}),
+    "judge": frozenset(
+        {"prompt", "input", "reference", "a", "b", "answer", "labels", "principles", "criteria"}
+    ),
     "critic": frozenset({"prompt", "input", "reference", "answer", "principles"}),
     "generator": frozenset(
         {"prompt", "input", "reference", "guidance", "findings", "principles", "seed", "index"}
@@ -116,7 +118,8 @@ def judge(
 
     On a pair (parameters `a` and `b`) it is asked in both orders and answers "A", "B", "tie", a probability of the
     first one, or None to abstain; on a single candidate (`answer`): "accept", "reject", a probability of acceptance, or
-    scores by criterion. Or a mapping: {"verdict": ..., "confidence": ..., "rationale": ...}.
+    scores by criterion; on a text that gets a label (`answer`, `labels`): one of the labels. Or a mapping:
+    {"verdict": ..., "confidence": ..., "rationale": ...}.
 
     Args:
         name: its name as a voter, in letters, digits and `-_.`.
@@ -358,7 +361,7 @@ def read_opinion(value: Any, outcomes: Sequence[str], criteria: Sequence[str] = 
 
     Args:
         value: what the function returned, in one of the forms that `judge` describes.
-        outcomes: the two outcomes that it chooses between, the first one first.
+        outcomes: what it chooses between; a probability is that of the first one of two.
         criteria: ids of the criteria that a single candidate may be scored by; empty for a pair.
 
     Raises:
@@ -386,6 +389,8 @@ def read_opinion(value: Any, outcomes: Sequence[str], criteria: Sequence[str] = 
         if value in outcomes or (value == "tie" and not criteria):
             return Opinion(value)
         raise BadAnswer(f"{value!r:.80} is none of {', '.join(outcomes)}, tie")
+    if len(outcomes) > 2:
+        raise BadAnswer(f"{value!r:.80} is a number: with more than two labels it does not say which")
     p = _share(value, "probability")
     side = outcomes[0] if p > 0.5 else outcomes[1]
     return Opinion("tie" if p == 0.5 and not criteria else side, p)

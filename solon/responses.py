@@ -111,13 +111,6 @@ SCHEMAS: dict[str, type[Response]] = {
     "single@1:given": GivenSingleResponse,
     LABEL: LabelResponse,
 }
-PANEL_OUTCOMES = {
-    "pair@1": ("A", "B"),
-    "single@1": ("accept", "reject"),
-    "pair@1:given": ("A", "B"),
-    "single@1:given": ("accept", "reject"),
-}
-"""What a verdict on the question of a schema may say, of those that a panel judges; a label is none of these."""
 KINDS = ("string", "integer", "number", "boolean", "array")
 RESERVED = (*NOT_ANSWERS, "prefer", "edit", "redraft", "both_bad", "contested", "consensus")
 """Words that no label may be: as choices or outcomes they have a meaning of their own."""
@@ -191,23 +184,9 @@ def choices_of(schema: str) -> tuple[str, ...]:
         return ()
 
 
-def outcomes_of(schema: str) -> tuple[str, ...]:
-    """Return what an answer to a question of this schema can come out as: the two sides of a pair, accept or reject, or
-    the labels. Empty where this version of Solon does not know the schema."""
-    return PANEL_OUTCOMES.get(schema) or choices_of(schema)
-
-
-def outcome_of(choice: str, candidate_id: str | None, shown: Sequence[str]) -> str:
-    """Return an answer in the panel's words: the side preferred, accept, reject, tie, or neither. A label is what it
-    says."""
-    if choice == "prefer" and candidate_id is not None and candidate_id in shown:
-        return "AB"[list(shown).index(candidate_id)]
-    return "neither" if choice in ("prefer", "edit", "redraft", "both_bad") else choice
-
-
 def for_given(schema: str) -> str:
     """Return the schema that puts the same question of given texts: a redraft is not among its choices."""
-    return f"{schema}:given" if f"{schema}:given" in PANEL_OUTCOMES else schema
+    return f"{schema}:given" if f"{schema}:given" in SCHEMAS else schema
 
 
 def same_question(schema: str) -> tuple[str, str]:

@@ -143,8 +143,9 @@ def test_the_example_in_the_readme_is_the_one_that_is_tested() -> None:
 
 def test_the_graph_in_the_readme_is_the_one_that_is_built() -> None:
     from solon.graphs.versions import draw_mermaid
+    from solon.recipes.preference import PREFERENCE
 
-    assert f"```mermaid\n{draw_mermaid('preference').strip()}\n```" in (ROOT / "README.md").read_text()
+    assert f"```mermaid\n{draw_mermaid(PREFERENCE).strip()}\n```" in (ROOT / "README.md").read_text()
 
 
 def test_the_readme_names_every_field_recipe_and_extra() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from solon.agents.calls import Caller
 from solon.config import Config
@@ -28,6 +29,7 @@ class Case:
         mark: secret of which the marks around foreign texts are made; derived from the store's key, so that no
             author can know it.
         random_seed: root of the seeds of all calls of the item.
+        settings: of the recipe, as its own model read them from `[recipes.NAME]`; None where it has none.
     """
 
     caller: Caller
@@ -40,6 +42,7 @@ class Case:
     reference: str
     mark: str
     random_seed: int
+    settings: Any = None
 
     @cached_property
     def principles(self) -> str:

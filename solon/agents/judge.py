@@ -1,4 +1,5 @@
-"""The judges: which of two answers is better, seen in both orders; or how one answer scores on the rubric.
+"""The judges: which of two answers is better, seen in both orders; how one answer scores on the rubric; or which label
+a text gets.
 
 Where the model gives log probabilities, a verdict on a pair is the probability of the letter A against B in a
 single token; the consensus averages it over both orders. A single sampled verdict of a small model would
@@ -19,7 +20,7 @@ from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
 from solon.agents.echoes import cut
-from solon.agents.outputs import PairVerdict, scores_schema
+from solon.agents.outputs import PairVerdict, label_schema, scores_schema
 from solon.config.sections import JudgeConfig
 from solon.consensus.panel import ABSTAIN, Vote
 from solon.plugins import Opinion, Plugin
@@ -42,7 +43,7 @@ class Verdict:
         seat: the judge's place on the panel, with its persona.
         order: which candidate it saw first, AB or BA; empty on a single candidate.
         sample: which of its tries this is, from 0.
-        outcome: A | B | tie | abstain on a pair; accept | reject | abstain on a single candidate.
+        outcome: A | B | tie | abstain on a pair; accept | reject | abstain on a single candidate; a label | abstain.
         call: None for a verdict that was recorded elsewhere or comes from a checkpoint.
         p: probability that candidate a is better, in [0, 1]; None where the judge gave none.
         confidence: what the judge said of itself; None where it said nothing.
@@ -357,6 +358,87 @@ async def _score_once(
         scores=scores,
         rationale=str(answer_scores.get("rationale", "")),
         basis="json",
+    )
+
+
+async def label(
+    case: Case,
+    text: str,
+    labels: Sequence[str],
+    *,
+    round: int,
+    ordinal: int,
+    precedents: str = "",
+    tier: int | None = None,
+) -> list[Verdict]:
+    """Every seat's label for a text, out of a closed set.
+
+    Args:
+        labels: the closed set.
+        round: how often the item was redrafted before.
+        ordinal: which text of the round this is, from 0.
+        precedents: similar earlier decisions as text for the prompt; empty without any.
+        tier: ask only the seats of this tier; None: every seat.
+    """
+    jobs = [
+        _label_once(case, seat, judge, text, tuple(labels), sample, round, ordinal, precedents)
+        for seat, judge in enumerate(case.config.judges)
+        if tier is None or judge.tier == tier
+        for sample in range(judge.samples)
+    ]
+    return list(await asyncio.gather(*jobs))
+
+
+async def _label_once(
+    case: Case,
+    seat: int,
+    judge: JudgeConfig,
+    text: str,
+    labels: tuple[str, ...],
+    sample: int,
+    round: int,
+    ordinal: int,
+    precedents: str,
+) -> Verdict:
+    place = f"{seat}/label/{ordinal}"
+    if judge.python:
+        asked = plugged.judge_label(case, judge.python, text, labels, seat=place, sample=sample, round=round)
+        return _from_opinion(*await asked, seat, "", sample)
+    rendered = case.prompts["judge.label"].render(
+        case.mark,
+        constitution=case.principles,
+        persona=judge.persona,
+        prompt=case.prompt,
+        input=case.input,
+        text=text,
+        labels=", ".join(f'"{name}"' for name in labels),
+        precedents=precedents,
+    )
+    ask = Ask(
+        role="judge",
+        seat=place,
+        model=judge.model,
+        prompt=rendered,
+        max_tokens=judge.max_tokens,
+        temperature=judge.temperature,
+        seed=case.draw("label", seat, round, ordinal, sample),
+        sample=sample,
+        round=round,
+        schema=label_schema(labels),
+    )
+    outcome, parsed = await case.caller.parsed(ask)
+    verdict = partial(
+        Verdict,
+        judge=case.caller.voter(judge.model),
+        seat=_seat_name(seat, judge),
+        sample=sample,
+        call=outcome,
+    )
+    if parsed is None:
+        return verdict(abstained=outcome.outcome)
+    said = parsed.model_dump()
+    return verdict(
+        outcome=said["label"], confidence=said["confidence"], rationale=said["rationale"], basis="json"
     )
 
 

@@ -77,6 +77,18 @@ class PairVerdict(BaseModel):
     """What the judge said of its own certainty; None where it said nothing that can be read."""
 
 
+@lru_cache(maxsize=64)
+def label_schema(labels: tuple[str, ...]) -> type[BaseModel]:
+    """The schema of a judge's label, which can only be one of these."""
+    said: Any = (Annotated[str, Field(max_length=600)], "")
+    sure: Any = (
+        Annotated[float | None, BeforeValidator(_as_share), _SHARE],
+        Field(None, json_schema_extra=_without_default),
+    )
+    label: Any = (Literal[labels], ...)
+    return create_model("LabelVerdict", rationale=said, label=label, confidence=sure)
+
+
 def _as_text(value: Any) -> Any:
     """What a model gives as a text where it has none (null), or several lines (a list of texts)."""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):

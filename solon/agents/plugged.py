@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,18 @@ async def judge_single(
         _Place(seat, sample, round),
         values,
         lambda value: read_opinion(value, ("accept", "reject"), criteria),
+    )
+    return outcome, opinion, plugin
+
+
+async def judge_label(
+    case: Case, reference: str, text: str, labels: Sequence[str], *, seat: str, sample: int, round: int
+) -> tuple[Outcome, Opinion | None, Plugin]:
+    """The label that a function gives a text. None where it gave no usable answer."""
+    plugin = case.caller.pool.plugin(reference)
+    values = {**_common(case), "answer": text, "labels": list(labels)}
+    outcome, opinion = await _consult(
+        case, plugin, _Place(seat, sample, round), values, lambda value: read_opinion(value, labels)
     )
     return outcome, opinion, plugin
 

@@ -16,6 +16,7 @@ from solon.cli.terminal import FAILED, STOPPED, console, print_json, say, styled
 from solon.display.progress import ProgressDisplay
 from solon.display.text import clean, shorten
 from solon.errors import UsageError
+from solon.questions import PAIR
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -232,7 +233,7 @@ def _print_way(out: Console, found: dict[str, Any]) -> None:
         if verdict["abstained"]:
             said = f"no verdict ({verdict['abstained']})"
         else:
-            winner = {"A": verdict["a_id"], "B": verdict["b_id"]}.get(verdict["outcome"])
+            winner, _ = PAIR.chosen(verdict["outcome"], (verdict["a_id"], verdict["b_id"]))
             said = f"prefers {names[winner]}" if winner in names else verdict["outcome"]
             said += (
                 f" (probability of {names.get(verdict['a_id'], '?')}: {verdict['p']:.2f})"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from solon.cli.options import JsonOption
+from solon.cli.options import ConfigOption, JsonOption, read_config
 from solon.cli.terminal import print_json
 
 
@@ -16,7 +16,8 @@ def register(app: typer.Typer) -> None:
 
 
 def graph(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe: preference, instruction, label.")],
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe: `solon recipes` lists them.")],
+    config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Print the state graph of a recipe as Mermaid source.
@@ -24,9 +25,11 @@ def graph(
     Example: solon graph preference > preference.mmd
     """
     from solon.graphs.versions import draw_mermaid, graph_version
+    from solon.recipes.registry import Recipes
 
-    drawn = draw_mermaid(recipe)
+    found = Recipes(read_config(config, None)).get(recipe)
+    drawn = draw_mermaid(found)
     if json:
-        print_json({"recipe": recipe, "version": graph_version(recipe)[0], "mermaid": drawn})
+        print_json({"recipe": recipe, "version": graph_version(found)[0], "mermaid": drawn})
     else:
         typer.echo(drawn)

@@ -32,6 +32,7 @@ PANELS: dict[str, dict[str, str]] = {
         "worker": "`solon status`, from another terminal",
         "show": "`solon review show`, for what waits",
         "diff": "`solon show`, for one of the items",
+        "recipes": "`solon plan RECIPE`, then `solon run RECIPE`",
         "graph": "`solon run`",
         "prompts list": "`solon prompts show NAME`",
         "prompts show": "`solon prompts copy NAME`, to change it",

@@ -14,6 +14,7 @@ from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
 from solon.cli.terminal import FAILED, STOPPED, console, print_json, say
 from solon.display.progress import ProgressDisplay
 from solon.display.text import clean, shorten
+from solon.questions import PAIR
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -30,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def preview(
-    recipe: Annotated[str, typer.Argument(help="preference or instruction; see `solon graph`.")],
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe: `solon recipes` lists them.")],
     seeds: Annotated[Path, typer.Option("--seeds", metavar="FILE", help="JSONL, CSV or Parquet.")],
     n: Annotated[int, typer.Option("-n", min=1, max=200, metavar="N", help="So many random seeds.")] = 5,
     draw: Annotated[
@@ -169,11 +170,12 @@ def _spell_author(row: dict[str, Any]) -> str:
 
 
 def _spell_verdict(verdict: dict[str, Any], names: dict[str, str]) -> str:
-    sides = {"A": names.get(verdict["a_id"], "A"), "B": names.get(verdict["b_id"], "B")}
+    a, b = PAIR.outcomes
+    sides = {a: names.get(verdict["a_id"], a), b: names.get(verdict["b_id"], b)}
     said = f"abstains ({verdict['abstained']})" if verdict["abstained"] else verdict["outcome"]
     said = sides.get(said, said)
-    first = {"AB": sides["A"], "BA": sides["B"]}.get(verdict["order"], "")
+    first = {"AB": sides[a], "BA": sides[b]}.get(verdict["order"], "")
     saw = f", saw {first} first" if first else ""
-    p = f", p {verdict['p']:.2f} for {sides['A']}" if verdict["p"] is not None and verdict["order"] else ""
+    p = f", p {verdict['p']:.2f} for {sides[a]}" if verdict["p"] is not None and verdict["order"] else ""
     why = f": {shorten(verdict['rationale'], _SHORT)}" if verdict.get("rationale") else ""
     return clean(f"judge {verdict['seat']} [{verdict['judge']}]{saw}: {said}{p}{why}")

@@ -74,7 +74,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="preference, instruction or label; see `solon graph`.")],
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe: `solon recipes` lists them.")],
     seeds: Annotated[Path, typer.Option("--seeds", metavar="FILE", help="JSONL, CSV or Parquet.")],
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -131,7 +131,7 @@ def run(
 
         def begin(runner: Runner) -> None:
             stopper.watch(runner)
-            say(_plan(recipe, runner))
+            say(_plan(runner))
             _tell_models(project, recipe, runner.config)
 
         with display:
@@ -182,6 +182,12 @@ def resume(
     max_cost: MaxCostOption = None,
     max_tokens: MaxTokensOption = None,
     max_calls: MaxCallsOption = None,
+    adopt_recipe: Annotated[
+        bool,
+        typer.Option(
+            "--adopt-recipe", help="Go on under the recipe of your own as it is now, not as it was."
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Apply decisions and go on with a run, under the configuration that it was started with.
@@ -197,6 +203,8 @@ def resume(
         "limits.calls": max_calls,
     }
     with open_project(store, config, overrides=overrides) as project:
+        if adopt_recipe:
+            say(f"adopted: {project.adopt_recipe(run) or 'the shipped recipe'}")
         display = ProgressDisplay()
         stopper = Stopper(display.restore_terminal)
 
@@ -371,7 +379,7 @@ def next_steps(project: Project, summary: RunSummary, store: str | None) -> list
         for run_id, n in waiting.items()
         if run_id != summary.run_id
     ]
-    older = outdated_threads(project.store)
+    older = outdated_threads(project.store, project.recipes)
     if older:
         steps.append(f"{older} waiting items stand in an older graph: solon migrate-threads{at}")
     if summary.held:
@@ -393,15 +401,16 @@ def _more_room(summary: RunSummary) -> tuple[str, str]:
     return f" {option} N", f"   # {why}"
 
 
-def _plan(recipe: str, runner: Runner) -> str:
+def _plan(runner: Runner) -> str:
     """What the run is going to call, before the first call."""
+    from solon.operations.recipes import planned_calls
     from solon.store.runs.items import count_replayed, count_states
 
     with runner.store.connect() as connection:
         counts = count_states(connection, runner.run.id)
         again = count_replayed(connection, runner.run.id)
     left = sum(counts[state] for state in ("queued", "running", "parked"))
-    least, calls = planned_calls(recipe, runner.config)
+    least, calls = planned_calls(runner.recipe, runner.config)
     left -= again
     routed = f"; {again} are routed again from the answers that are there" if again else ""
     each = f"up to {calls}" if least == calls else f"{least} to {calls}"
@@ -410,27 +419,3 @@ def _plan(recipe: str, runner: Runner) -> str:
         f"run {runner.run.id}: {left} of {sum(counts.values())} items to do, {each} model calls each "
         f"({whole} in all) before redrafts and the resolver{routed}"
     )
-
-
-def planned_calls(recipe: str, config: Config) -> tuple[int, int]:
-    """How many calls one item takes that is neither redrafted nor resolved: drafts, critiques, revisions,
-    verdicts.
-
-    The first number is for an item that the first tier of judges settles; without tiers both are the same.
-    """
-    if recipe == "label":
-        return 0, 0
-    pair = recipe == "preference"
-    writer = config.generator
-    drafts = writer.n if pair else 1
-    own = len(writer.models) + len(writer.python)
-    # Functions make no calls; what they wrote is revised by a model all the same.
-    written = sum(turn % own < len(writer.models) for turn in range(drafts))
-    criticised = 0 if config.critic.python else drafts
-    revised = drafts if writer.revise and writer.models else 0
-    by_tier = [
-        (judge.tier, 0 if judge.python else judge.samples * (2 if pair else 1)) for judge in config.judges
-    ]
-    rest = written + criticised + revised
-    first = sum(calls for tier, calls in by_tier if tier == 0)
-    return rest + first, rest + sum(calls for _, calls in by_tier)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,9 @@ class Config(Section):
         review: how experts are asked.
         mail: how digests are sent.
         sso: single sign-on.
-        plugins: `module:function` -> what it was when its run began; filled in by Solon.
+        recipes: recipes from outside by name: `use = "module:OBJECT"`, and the recipe's own settings.
+        plugins: `module:function` (or the name of a recipe from outside) -> what it was when its run began; filled in
+            by Solon.
     """
 
     store: str = Field(DEFAULT_STORE, description="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
@@ -100,6 +102,10 @@ class Config(Section):
     reviewers: ReviewersConfig = ReviewersConfig()
     instruction: InstructionConfig = InstructionConfig()
     label: LabelConfig = LabelConfig()
+    recipes: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description='recipes from outside by name: use = "module:OBJECT" and their own keys',
+    )
     law: LawConfig = LawConfig()
     seeds: SeedsConfig = SeedsConfig()
     import_: ImportConfig = Field(ImportConfig(), alias="import")
@@ -205,8 +211,9 @@ class Config(Section):
         """Return the whole configuration as plain values, as `effective` but with review, mail and single sign-on."""
         return without_secrets(self.model_dump(mode="json", by_alias=True))
 
-    def panel_fingerprint(self) -> str:
-        """Return a hash of who judges: seats, their models and the resolver. A certificate holds for one panel only."""
+    def panel_fingerprint(self, labels: Sequence[str] = ()) -> str:
+        """Return a hash of who judges what: seats, their models and the resolver, the recipe where it comes from
+        outside, and the labels where it gives such. A certificate holds for one panel and one question only."""
         named = {judge.model for judge in self.judges if not judge.python} | {self.resolver.model}
         models = {
             name: self.models[name].model_dump(mode="json", exclude={"price"})
@@ -220,6 +227,9 @@ class Config(Section):
             "models": models,
             "resolver": self.resolver.model_dump(mode="json"),
         }
+        outside = {key: identity for key, identity in self.plugins.items() if key.startswith("recipe ")}
+        panel |= {"recipe": outside} if outside else {}
+        panel |= {"labels": list(labels)} if labels else {}
         return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]
 
     def fingerprint(self) -> str:
@@ -231,6 +241,8 @@ class Config(Section):
         shaping["judges"] = [_without_default_tier(judge) for judge in shaping["judges"]]
         if self.label == LabelConfig():
             shaping.pop("label")  # as it was before there was the recipe
+        if not self.recipes:
+            shaping.pop("recipes")
         if shaping["law"]["similarity"] == "words":  # as it was before there was a choice
             shaping["law"].pop("similarity")
         payload = json.dumps(shaping, sort_keys=True, separators=(",", ":"))

@@ -177,6 +177,11 @@ class ConsensusModel:
         weight = math.log(PRIOR_ACCURACY * (k - 1) / (1.0 - PRIOR_ACCURACY)) if k > 1 else 0.0
         return cls(outcomes=tuple(outcomes), default_weight=weight)
 
+    def speaking_of(self, outcomes: Sequence[str]) -> ConsensusModel:
+        """Return this model where it chooses from these outcomes, else their prior: what was learned of others says
+        nothing of them."""
+        return self if set(self.outcomes) == set(outcomes) or len(outcomes) < 2 else self.prior(outcomes)
+
     def to_json(self) -> dict[str, Any]:
         """Return the model as plain values, for ``from_json`` and as the payload of a consensus version."""
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}

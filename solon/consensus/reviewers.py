@@ -124,6 +124,25 @@ def rate_people(
     return rated | rate_all(among, golden, outcomes)
 
 
+def pool(rated: Sequence[Mapping[str, Reviewer]]) -> dict[str, Reviewer]:
+    """Return everyone's reliability over several ratings, each of questions with another number of outcomes: the means
+    by the answers that they rest on."""
+    pooled: dict[str, Reviewer] = {}
+    for name in dict.fromkeys(name for part in rated for name in part):
+        parts = [part[name] for part in rated if name in part]
+        known = [one for one in parts if one.n]
+        if len(known) < 2:
+            pooled[name] = (known or parts)[0]
+            continue
+        n = sum(one.n for one in known)
+        mean, low, high = (
+            sum(one.n * value for one, value in zip(known, values, strict=True)) / n
+            for values in zip(*((one.reliability, *one.interval) for one in known), strict=True)
+        )
+        pooled[name] = Reviewer(name, mean, n, (low, high))
+    return pooled
+
+
 def vote_weight(reliability: float, outcomes: int = 2) -> float:
     """Return the log odds that one vote of this reliability adds to the outcome it names.
 

@@ -29,6 +29,7 @@ from solon.formats.imported import Imported, ImportFormat, Lines, Said, Skipped
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
 from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, parse_row
 from solon.formats.seeds import write_bad_rows
+from solon.questions import PAIR
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing.answering import answer_review
 from solon.store.reviewing.measuring_runs import token_wanted
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 CHANNEL = "import"
 PANEL, AUTO, MAP = "panel", "auto", "map"
-RECIPES = {"pair": "preference", "single": "instruction"}
 OURS = {name: f"seed/{name}" for name in COLUMNS}
 """Names of a seed's columns in an import: a file's own column of the same name may be anything, and is metadata."""
 SAMPLE = 50
@@ -158,7 +158,7 @@ def import_file(
     decisions = _answer_reviews(project, read.answers, expert, unused)
     accepted = waiting = 0
     if read.seeds:
-        recipe = RECIPES[kinds.pop()]
+        recipe = project.recipes.asking(f"{kinds.pop()}@1")
         run_id, taken = _run(project, recipe, read, judge=judge, policy=policy, expert=expert, unused=unused)
         decisions += taken
         summary = project.summarize(run_id)
@@ -475,6 +475,7 @@ def _read_panel(content: _Read, file: Path, limit: int | None, max_chars: int) -
 
 
 def _agreed(gold: str | None) -> tuple[Said, ...]:
-    if gold in ("A", "B"):
-        return (Said("prefer", "AB".index(gold)),)
+    place = PAIR.place(gold)
+    if place is not None:
+        return (Said("prefer", place),)
     return (Said("tie"),) if gold == "tie" else ()

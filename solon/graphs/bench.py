@@ -18,17 +18,17 @@ from solon.config import Config
 from solon.consensus.panel import Consensus
 from solon.graphs.context import ItemContext
 from solon.graphs.contexts import Contexts
-from solon.graphs.recipe import Recipe
-from solon.graphs.recipes import get_recipe
+from solon.graphs.nodes.judge import judge_shown
 from solon.law import impact
 from solon.law.amendments import Document
 from solon.law.documents import Constitution, Rubric
 from solon.prompts.library import PromptLibrary
+from solon.recipes.registry import Recipes
 from solon.store.database.store import Store
 from solon.store.lawmaking.precedents import PrecedentRow, judged_at
 from solon.store.lawmaking.trial_runs import open_bench
 from solon.store.runs.items import load_items
-from solon.store.runs.runs import find_run
+from solon.store.runs.runs import config_payload, find_run
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -54,7 +54,7 @@ class Bench:
 
     Args:
         models: chat models in place of configured ones, by their names in [models].
-        recipes: recipes in place of the built-in ones, by name.
+        recipes: the recipes that there are; default: those that the configuration names, and the shipped ones.
         max_calls, max_cost: where the bench stops with `LimitReached`; None: no limit.
     """
 
@@ -63,7 +63,7 @@ class Bench:
         store: Store,
         config: Config,
         models: Mapping[str, BaseChatModel] | None,
-        recipes: Mapping[str, Recipe] | None = None,
+        recipes: Recipes | None = None,
         *,
         max_calls: int | None = None,
         max_cost: float | None = None,
@@ -71,7 +71,7 @@ class Bench:
         self.store, self.config = store, config
         self.pool = ModelPool(config, given=models)
         self.meter = Meter(max_calls=max_calls, max_cost=max_cost)
-        self._recipes = dict(recipes or {})
+        self._recipes = recipes or Recipes(config)
         self._prompts = PromptLibrary(config.prompts_dir)
         self._contexts: dict[str, Contexts] = {}
 
@@ -90,10 +90,11 @@ class Bench:
         """The item as its agents saw it, under today's prompts and panel."""
         with self.store.connect() as connection:
             run = find_run(connection, row.run_id)
+            pinned = config_payload(connection, run.config_id).get("plugins") or {}
         with self.store.transaction() as connection:
             run_id, item_id = open_bench(self.store, connection, run, row.item_id)
         if row.run_id not in self._contexts:
-            recipe = self._recipes.get(run.recipe) or get_recipe(run.recipe)
+            recipe = self._recipes.of_run(run.recipe, pinned)
             self._contexts[row.run_id] = Contexts(
                 self.store, run, recipe, self.config, self.pool, self.meter, known=[run.id]
             )
@@ -147,8 +148,8 @@ class Bench:
         context = replace(context, case=replace(context.case, rubric=rubric))
         with self.store.connect() as connection:
             round_, pair = judged_at(connection, row)
-        if len(row.shown) == 1:
-            of_each = [await context.recipe.judge(context, list(row.shown), round=round_, pair=pair)]
+        if context.question.shown == 1:
+            of_each = [await judge_shown(context, row.shown, round=round_, pair=pair)]
         else:
             of_each = await asyncio.gather(
                 *(
@@ -185,7 +186,7 @@ class Bench:
         kept: dict[str, Constitution | Rubric] = {law.kind: law}
         case = replace(context.case, **kept)  # type: ignore[arg-type]
         under = replace(context, case=case)
-        return context.weigh(await context.recipe.judge(under, list(shown), round=round_, pair=pair), shown)
+        return context.weigh(await judge_shown(under, shown, round=round_, pair=pair), shown)
 
     async def flush(self, context: ItemContext) -> None:
         """Wait until the calls made so far are in the journal."""

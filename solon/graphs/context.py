@@ -15,17 +15,17 @@ from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
-from solon.responses import is_label
+from solon.questions import Question
 from solon.store.database import clock
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
 from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_text
-from solon.store.runs.verdicts import SEVERITY, cited_on, held_against, severities
+from solon.store.runs.verdicts import SEVERITY, cited_on, severities
 
 if TYPE_CHECKING:
     from solon.agents.judge import Verdict
-    from solon.graphs.recipe import Recipe
+    from solon.recipes import Recipe
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class ItemContext:
     def judged_elsewhere(self, round: int, pair: int = 0) -> bool:
         """Whether verdicts that came with the seed take the panel's place. They speak of its first responses
         only."""
-        has_responses = len(self.responses) >= self.recipe.shown and self.recipe.has_panel
+        has_responses = len(self.responses) >= self.question.shown and self.recipe.has_panel
         return self.verdicts is not None and has_responses and round == 0 and pair == 0
 
     def row_id(self, node: str, ordinal: str | int) -> str:
@@ -115,9 +115,14 @@ class ItemContext:
         return replace(self.case, prompt=task["prompt"], input=task["input"], reference="")
 
     @property
-    def asks_label(self) -> bool:
-        """Whether the item's question is which label its text gets."""
-        return is_label(self.recipe.asks(self.case.config))
+    def question(self) -> Question:
+        """What answers about the candidates shown mean: the outcomes, and what each chooses."""
+        return self.recipe.question.asked(self.case.config)
+
+    def can_show(self, candidates: Sequence[str], tried: int) -> bool:
+        """Whether enough candidates are left to be shown after so many sets of this round."""
+        size = self.question.shown
+        return len(self.recipe.pairing.shown(candidates, tried, size)) == size
 
     def came_with_seed(self, candidates: Iterable[str]) -> bool:
         """Whether all of these candidates are given texts. Such a text stays as it is: it may be refused or stand
@@ -140,7 +145,7 @@ class ItemContext:
         if any(candidate not in self._severities for candidate in shown):
             with self.store.connect() as connection:
                 self._severities |= severities(connection, shown)
-        return held_against(shown, self._severities)
+        return self.question.held_against(shown, self._severities)
 
     def precedents(self, *shown: str) -> Shown:
         """The earlier decisions that judges of these candidates are shown. All of the candidates answer one

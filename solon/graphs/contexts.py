@@ -10,11 +10,12 @@ from solon.agents.case import Case
 from solon.config import Config
 from solon.consensus.model import ConsensusModel
 from solon.graphs.context import ItemContext
-from solon.graphs.recipe import Recipe
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
 from solon.prompts.library import PromptLibrary
+from solon.recipes import Recipe
+from solon.recipes.registry import read_settings
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.lawmaking.precedents import retrievable_cases
@@ -47,7 +48,8 @@ class Contexts:
         known: Sequence[str] = (),
     ) -> None:
         """`known`: further runs whose finished calls are not made again."""
-        self._store, self._run, self._recipe = store, run, recipe
+        self.recipe = recipe
+        self._store, self._run = store, run
         self._config, self._pool, self._meter, self._tracing = config, pool, meter, tracing
         with store.connect() as connection:
             again = reuse.is_asking_again(connection, run.id)
@@ -58,6 +60,8 @@ class Contexts:
         self._laws: dict[tuple[str, ...], tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]] = {}
         self._casebooks: dict[float, Casebook] = {}
         self._heard: dict[str, bool] = {}
+        self._settings = read_settings(recipe, config)
+        self._outcomes = recipe.question.asked(config).outcomes if recipe.has_panel else ()
 
     def make(self, item: ItemRow) -> ItemContext:
         """The context of an item, with the law, prompts and consensus that it is pinned to."""
@@ -84,14 +88,15 @@ class Contexts:
             reference=content.get("reference") or "",
             mark=keyed_hash(self._store.key, "mark", item.seed_id),
             random_seed=item.random_seed,
+            settings=self._settings,
         )
         responses = content.get("responses") or []
         return ItemContext(
             self._store,
             item,
-            self._recipe,
+            self.recipe,
             case,
-            consensus,
+            consensus.speaking_of(self._outcomes),
             responses,
             self._cuts(item.certificate_id),
             self._precedents(item),

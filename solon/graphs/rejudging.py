@@ -12,9 +12,10 @@ from solon.agents.calls import Meter, ModelPool
 from solon.config import Config
 from solon.consensus.panel import Consensus
 from solon.graphs.contexts import Contexts
-from solon.graphs.recipe import Recipe
+from solon.graphs.nodes.judge import judge_shown
 from solon.graphs.routing import Route, Standing, choose_route
 from solon.graphs.runner import Runner
+from solon.recipes import Recipe
 from solon.store.database.store import Store
 from solon.store.lawmaking.rejudging import Target
 from solon.store.runs import items as item_store
@@ -60,7 +61,7 @@ class SecondLook:
             claimed_by=None,
         )
         context = self._contexts.make(under)
-        verdicts = await self._recipe.judge(context, list(target.shown), round=0, pair=0)
+        verdicts = await judge_shown(context, target.shown, round=0, pair=0)
         await self._store.writer.run(lambda _: None)
         context.case.caller.journal.check()
         consensus = context.weigh(verdicts, target.shown)

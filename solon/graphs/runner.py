@@ -19,16 +19,16 @@ from solon.errors import (
     SolonError,
     StoreError,
 )
+from solon.graphs.build import build_graph
 from solon.graphs.contexts import Contexts
 from solon.graphs.garbage import collecting_seldom
-from solon.graphs.recipe import Recipe
-from solon.graphs.recipes import build_graph, get_recipe
 from solon.graphs.saver import open_saver
 from solon.graphs.spending import choose_reviews
 from solon.graphs.state import named_decision
 from solon.graphs.threads import Threads
 from solon.observers import Observer
 from solon.privacy import make_scanner, texts_of
+from solon.recipes import Recipe
 from solon.store.database.store import Store
 from solon.store.reviewing import deliveries
 from solon.store.reviewing import reviews as review_store
@@ -80,14 +80,14 @@ class Runner:
         pool: ModelPool,
         meter: Meter,
         *,
-        recipe: Recipe | None = None,
+        recipe: Recipe,
         on_progress: Callable[[Progress], None] | None = None,
         limit: int | None = None,
     ) -> None:
-        """`recipe`: in place of the run's built-in one. `limit`: work on at most so many items now."""
+        """`recipe`: that of the run. `limit`: work on at most so many items now."""
         self.store, self.run, self.config, self.pool, self.meter = store, run, config, pool, meter
         self.me = ""
-        self._recipe = recipe or get_recipe(run.recipe)
+        self.recipe = recipe
         self.progress = Progress(meter)
         self._on_progress, self._watcher = on_progress, Observer("on_progress")
         self._left = limit
@@ -111,7 +111,7 @@ class Runner:
             ConfigError: a model cannot be made, or its engine cannot start; every item stays queued.
             StoreError: the store cannot be written; what was committed is intact.
         """
-        recipe = self._recipe
+        recipe = self.recipe
         if recipe.has_panel:
             self.pool.prepare()
         async with open_saver(self.store) as saver:

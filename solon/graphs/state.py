@@ -29,7 +29,7 @@ class ItemState(TypedDict, total=False):
         findings: id of the text with the findings of a round in which every candidate was poor.
         guidance: id of the text that an expert gave for the redraft.
         prefer_actor: the expert to whom the redraft goes back.
-        next: where the last node sent the item.
+        next: the last node's word on where the item goes, see `graphs.build.lay_out`.
         route: how the item came to its outcome: consensus, resolved, redrafted, voted or decided.
         outcome: accepted | rejected | failed, once final.
         reason: why it has this outcome, in words.
@@ -66,21 +66,24 @@ def named_decision(state: Mapping[str, Any]) -> str:
 Node = Callable[[ItemState, Runtime[Any]], Awaitable[dict[str, Any]]]
 
 
-def routed(node: Node, steps: Mapping[str, Node]) -> Any:
-    """A node for the graph, which sends the item on to the `next` that the node names.
+def routed(name: str, node: Node, within: Mapping[str, Node], ways: Mapping[str, Mapping[str, str]]) -> Any:
+    """A node for the graph, which sends the item where the node's word (`next`) leads.
 
     It does so by a command: LangGraph then need not read the state again for a conditional edge.
 
     Args:
-        node: the node as it is written.
-        steps: nodes that call no model. One that comes next runs at once, in the superstep of the node before
+        node: the node of that name as it is written.
+        within: nodes that call no model. One that comes next runs at once, in the superstep of the node before
             it, since a superstep costs more than all that such a step does.
+        ways: node -> word -> node, see `graphs.build.lay_out`.
     """
 
     async def go(state: ItemState, runtime: Runtime[Any]) -> Command[Any]:
         update = await node(state, runtime)
-        while (step := steps.get(update["next"])) is not None:
+        target = ways[name][update["next"]]
+        while (step := within.get(target)) is not None:
             update |= await step(cast("ItemState", {**state, **update}), runtime)
-        return Command(update=update, goto=END if update["next"] == "end" else update["next"])
+            target = ways[target][update["next"]]
+        return Command(update=update, goto=END if target == "end" else target)
 
     return go

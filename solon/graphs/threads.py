@@ -14,7 +14,7 @@ from solon.graphs.contexts import Contexts
 from solon.graphs.known_threads import KEPT, NEW, UNREADABLE, CheckpointLost
 from solon.graphs.nodes.consensus import thread_id
 from solon.graphs.state import named_decision
-from solon.graphs.versions import graph_version
+from solon.graphs.versions import goes_on, graph_version
 from solon.store.database.engine import mapped_errors
 from solon.store.database.store import Store
 from solon.store.reviewing import graph_upgrade, reuse
@@ -105,10 +105,10 @@ class Threads:
 
     def _is_outdated(self, item: ItemRow) -> bool:
         """Whether another graph wrote its thread. An interrupt of a node that is gone would be dropped silently."""
-        return item.graph_version != graph_version(item.recipe)[0]
+        return not goes_on(self._contexts.recipe, item.graph_version)
 
     def _adopt_graph(self, connection: Connection, *, item: ItemRow) -> None:
-        version, shape = graph_version(item.recipe)
+        version, shape = graph_version(self._contexts.recipe)
         graph_upgrade.adopt_graph(connection, item.id, version, item.recipe, shape)
 
     def _begin_again(self, connection: Connection, *, item: ItemRow) -> int:

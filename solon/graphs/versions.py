@@ -7,38 +7,47 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from solon.graphs.recipes import build_graph, get_recipe
+from solon.graphs.build import build_graph
 from solon.store.records.overview import waiting_graph_versions
 
 if TYPE_CHECKING:
+    from solon.recipes import Recipe
+    from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
 
 
 @cache
-def graph_version(recipe_name: str) -> tuple[str, dict[str, Any]]:
-    """A graph's version id, and the shape that it is the hash of: nodes, edges, state and response schema.
-    Prompts and code do not count."""
+def graph_version(recipe: Recipe) -> tuple[str, dict[str, Any]]:
+    """The version id of a recipe's graph, and the shape that it is the hash of: nodes, edges, state and response
+    schema. Prompts and code do not count."""
     from solon.graphs.state import ItemState
     from solon.responses import model_of
 
-    recipe = get_recipe(recipe_name)
     drawn = build_graph(recipe).compile().get_graph()
+    schema = recipe.question.base
     shape = {
         "nodes": sorted(drawn.nodes),
         "edges": sorted([edge.source, edge.target] for edge in drawn.edges),
         "state": sorted(ItemState.__annotations__),
-        "response_schema": {recipe.response_schema: model_of(recipe.response_schema).model_json_schema()},
+        "response_schema": {schema: model_of(schema).model_json_schema()},
     }
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
     return digest[:16], shape
 
 
-def outdated_threads(store: Store) -> int:
-    """How many items wait in a graph that is not that of this version of Solon."""
+def goes_on(recipe: Recipe, version: str) -> bool:
+    """Whether items that wait in this version of the recipe's graph go on as they are in that of today."""
+    return version in (graph_version(recipe)[0], *recipe.resumes)
+
+
+def outdated_threads(store: Store, recipes: Recipes) -> int:
+    """How many items wait in a graph that is not that of this version of Solon. Those whose recipe is not here are not
+    counted: nothing can be said of their graph."""
     waiting = waiting_graph_versions(store)
-    return sum(number for recipe, version, number in waiting if version != graph_version(recipe)[0])
+    known = recipes.known(name for name, _, _ in waiting)
+    return sum(n for name, version, n in waiting if name in known and not goes_on(known[name], version))
 
 
-def draw_mermaid(recipe_name: str) -> str:
+def draw_mermaid(recipe: Recipe) -> str:
     """The recipe's state graph as Mermaid source."""
-    return str(build_graph(get_recipe(recipe_name)).compile().get_graph().draw_mermaid())
+    return str(build_graph(recipe).compile().get_graph().draw_mermaid())

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from solon.agents.calls import Meter
     from solon.config import Config
     from solon.graphs.bench import Bench
-    from solon.graphs.recipe import Recipe
+    from solon.recipes.registry import Recipes
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
 
@@ -289,11 +289,9 @@ def _panel_found(connection: Connection, rows: Sequence[PrecedentRow]) -> dict[s
     votes = votes_on(connection, [(row.item_id, row.attempt, row.shown) for row in rows])
     by_item = {}
     for row in rows:
-        outcomes = ("A", "B") if len(row.shown) == 2 else ("accept", "reject")
         if votes[row.item_id]:
-            by_item[row.item_id] = judge_item(
-                ConsensusModel.prior(outcomes=outcomes), votes[row.item_id]
-            ).best
+            prior = ConsensusModel.prior(outcomes=row.question.outcomes)
+            by_item[row.item_id] = judge_item(prior, votes[row.item_id]).best
     return by_item
 
 
@@ -307,7 +305,7 @@ async def measure_impact(
     *,
     by: str,
     models: Models | None = None,
-    recipes: Mapping[str, Recipe] | None = None,
+    recipes: Recipes | None = None,
     sample: int = SAMPLE,
     max_calls: int | None = None,
     max_cost: float | None = None,

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from solon.agents.calls import Meter
     from solon.config import Config
     from solon.consensus.panel import Consensus
-    from solon.graphs.recipe import Recipe
     from solon.graphs.rejudging import SecondLook
     from solon.graphs.routing import Route
     from solon.plugins import Plugin
+    from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
 
 PRIOR = (-3.0, 3.0, 1.0, 2.0)
@@ -214,7 +214,7 @@ async def rejudge(
     *,
     by: str,
     models: Mapping[str, BaseChatModel] | None = None,
-    recipes: Mapping[str, Recipe] | None = None,
+    recipes: Recipes | None = None,
     plugins: Mapping[str, Plugin] | None = None,
     run_id: str | None = None,
     max_calls: int | None = None,
@@ -272,7 +272,7 @@ class _Sessions:
         store: Store,
         config: Config,
         models: Mapping[str, BaseChatModel] | None,
-        recipes: Mapping[str, Recipe] | None,
+        recipes: Recipes | None,
         plugins: Mapping[str, Plugin] | None,
         max_calls: int | None,
         max_cost: float | None,
@@ -280,7 +280,7 @@ class _Sessions:
         from solon.agents.calls import Meter
 
         self.store, self.config = store, config
-        self._models, self._recipes, self._plugins = models, dict(recipes or {}), plugins
+        self._models, self._recipes, self._plugins = models, recipes or Recipes(config), plugins
         self.meter = Meter(max_calls=max_calls, max_cost=max_cost)
         self.until = clock.now()
         self._runs: dict[str, tuple[Any, ...]] = {}
@@ -290,7 +290,6 @@ class _Sessions:
         """A run with its configuration, models, recipe and second look."""
         if run_id not in self._runs:
             from solon.agents.calls import ModelPool
-            from solon.graphs.recipes import get_recipe
             from solon.graphs.rejudging import SecondLook
 
             with self.store.connect() as connection:
@@ -301,7 +300,7 @@ class _Sessions:
             check_prices(own.model_copy(update={"limits": limits}))
             pool = ModelPool(own, given=self._models, plugins=self._plugins)
             pool.prepare()
-            recipe = self._recipes.get(run.recipe) or get_recipe(run.recipe)
+            recipe = self._recipes.of_run(run.recipe, own.plugins)
             look = SecondLook(self.store, run, recipe, own, pool, self.meter)
             self._runs[run_id] = (run, own, pool, recipe, look)
             self.width = max(self.width, own.run.concurrency or pool.concurrency)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from solon.config import Config
     from solon.consensus.criteria import WeightFit
     from solon.graphs.bench import Bench
-    from solon.graphs.recipe import Recipe
+    from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
     from solon.store.lawmaking.amendments import AmendmentRow
 
@@ -77,7 +77,7 @@ async def weigh(
     *,
     named: str | None = None,
     models: Mapping[str, BaseChatModel] | None = None,
-    recipes: Mapping[str, Recipe] | None = None,
+    recipes: Recipes | None = None,
     max_calls: int | None = None,
     max_cost: float | None = None,
     dry_run: bool = False,
@@ -144,7 +144,7 @@ async def weigh(
 
 def _is_usable(row: PrecedentRow) -> bool:
     """Decisions of the seen half that name a side; held-out ones never."""
-    return row.half == "seen" and row.overruled_at is None and row.outcome in ("A", "B", "accept", "reject")
+    return row.half == "seen" and row.overruled_at is None and row.question.is_outcome(row.outcome)
 
 
 async def _score_all(
@@ -179,9 +179,9 @@ def _sides(
     score from which one is accepted. NaN where there is no score."""
     missing = float("nan")
     shown = [[by_criterion.get(name, missing) for name in rubric.ids()] for by_criterion in scores]
-    if len(shown) == 1:
+    if row.question.shown == 1:
         shown.append([line] * len(rubric.ids()))
-    better = 0 if row.outcome in ("A", "accept") else 1
+    better = row.question.outcomes.index(row.outcome)
     return shown[better], shown[1 - better]
 
 

@@ -19,7 +19,7 @@ from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, stand, stops_here
 from solon.learning.certificates import certify_sample, cuts_of
-from solon.learning.evidence import Evidence, gather, outcome_in_words, rate_reviewers
+from solon.learning.evidence import Evidence, gather, rate_reviewers
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from solon.config import Config
     from solon.config.sections import ReviewersConfig
     from solon.consensus.stop import Stopping
-    from solon.graphs.recipe import Recipe
     from solon.learning.sample import Sample
+    from solon.questions import Question
+    from solon.recipes import Recipe
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
     from solon.store.runs.certificates import CertificateRow
@@ -123,13 +124,17 @@ def learn(
         reviewers: who is proven; default: as the run was configured.
         everything: the session has ended, so that the newest decisions count too.
     """
-    scope = run.scope
+    scope, question = run.scope, recipe.question.asked(config)
+    if not recipe.has_panel:
+        return LearningResult(None, 0, 0, None, why="people answer all of it: there is no panel to learn of")
     rated = rate_reviewers(store, reviewers or config.reviewers)
     with store.connect() as connection:
         before = certificates.certificate_of(connection, run)
         scope_runs = learning.runs_of_scope(connection, run)
         decided = [
-            d for d in learning.counted_decisions(connection, scope_runs, voted=True) if d.kind == "interrupt"
+            one
+            for one in learning.counted_decisions(connection, store.key, scope_runs, voted=True)
+            if one.kind == "interrupt" and one.outcome is not None
         ]
         usable = _old_enough(decided, everything)
         fitted = [d for d in usable if not d.held_out]
@@ -138,9 +143,9 @@ def learn(
         if not fitted or len(usable) <= last:
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return LearningResult(None, len(fitted), 0, None, why=why)
-        evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers)
-    model = _fit(recipe, evidence, evidence.fit_on, config.tiers)
-    stopping = _judge_stopping(recipe, evidence, model)
+        evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers, question)
+    model = _fit(question, evidence, evidence.fit_on, config.tiers)
+    stopping = _judge_stopping(question, evidence, model)
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
@@ -172,7 +177,7 @@ def learn(
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
         return replace(done, why=why)
     queued, settled, doubted, turned, confirmed = _adopt(
-        store, run, config, model, evidence.judged, version_id, in_force, cuts
+        store, run, config, question, model, evidence.judged, version_id, in_force, cuts
     )
     return replace(
         done,
@@ -205,7 +210,7 @@ def _old_enough(decided: list[DecidedItem], everything: bool) -> list[DecidedIte
 
 
 def _fit(
-    recipe: Recipe,
+    question: Question,
     evidence: Evidence,
     fit_on: Sequence[DecidedItem],
     tiers: Sequence[int] = (0,),
@@ -221,12 +226,12 @@ def _fit(
     decisions = [
         Decision(
             d.item_id,
-            outcome_in_words(d),
+            str(d.outcome),
             evidence.by_votes[d.decision_id] if d.actor == VOTES else known.get(d.actor, RELIABILITY),
         )
         for d in fit_on
     ]
-    options |= {"outcomes": recipe.outcomes, "against": evidence.against}
+    options |= {"outcomes": question.outcomes, "against": evidence.against}
     if max(tiers):
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit_cascade(evidence.votes, decisions, tiers, drawn, **options)
@@ -241,7 +246,7 @@ def is_drawn_at_random(decided: DecidedItem) -> bool:
     return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 
-def _judge_stopping(recipe: Recipe, evidence: Evidence, model: ConsensusModel) -> Stopping:
+def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel) -> Stopping:
     """Whether further decisions pay: what the next ones correct, and the end of the learning curve.
 
     The curve is drawn by fitting the first decisions again and testing on the half that fits nothing.
@@ -255,8 +260,8 @@ def _judge_stopping(recipe: Recipe, evidence: Evidence, model: ConsensusModel) -
     curve: list[tuple[int, float]] = []
     sizes = sorted({round(len(fit_on) * part / 8) for part in (1, 2, 3, 4, 6, 8)} - {0})
     for size in sizes if len(test) >= OLD_ENOUGH else ():
-        early = _fit(recipe, evidence, fit_on[:size], unlabelled=False, calibration="none")
-        hits = [judge_item(early, evidence.votes[d.item_id]).best == outcome_in_words(d) for d in test]
+        early = _fit(question, evidence, fit_on[:size], unlabelled=False, calibration="none")
+        hits = [judge_item(early, evidence.votes[d.item_id]).best == d.outcome for d in test]
         curve.append((size, sum(hits) / len(hits)))
     people = list(model.reviewers.values())
     confidence = [judge_item(model, j.votes, against=j.against).confidence for j in evidence.judged]
@@ -361,6 +366,7 @@ def _adopt(
     store: Store,
     run: RunRow,
     config: Config,
+    question: Question,
     model: ConsensusModel,
     judged: list[JudgedItem],
     version_id: str,
@@ -383,7 +389,7 @@ def _adopt(
             ).value
             continue
         # What a budget left over stays accepted while the panel chooses the same: there is no threshold to fall under.
-        other = item.state != "waiting" and _chooses_other(consensus, item)
+        other = item.state != "waiting" and _chooses_other(question, consensus, item)
         stays = (accepts or config.routing.policy == "budget") and not other
         with store.transaction() as connection:
             if item.state == "waiting":
@@ -428,7 +434,5 @@ def _rest(
     return consensus, standing, tier
 
 
-def _chooses_other(found: Consensus, item: JudgedItem) -> bool:
-    if len(item.shown) == 1:
-        return found.best == "reject"
-    return item.shown["AB".index(found.best)] != item.chosen_id
+def _chooses_other(question: Question, found: Consensus, item: JudgedItem) -> bool:
+    return found.best != question.said_by(item.chosen_id, item.label, item.shown)

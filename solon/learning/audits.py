@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from solon.consensus.target import read_target
 from solon.learning.evidence import answers_by_question, final_among, question_of
-from solon.responses import outcome_of
 from solon.store.learning import evidence
 from solon.store.runs import certificates
 
@@ -31,7 +30,7 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
     from solon.consensus.audit import watch
 
     with store.connect() as connection:
-        audits = [d for d in evidence.counted_decisions(connection, [run.id]) if d.kind == "audit"]
+        audits = [d for d in evidence.counted_decisions(connection, store.key, [run.id]) if d.kind == "audit"]
         choices = evidence.chosen_of(connection, [(d.item_id, d.attempt) for d in audits])
         spoken_of = certificates.newest_granted(connection, run)
     outcomes = _said_of(store, config, audits)
@@ -41,8 +40,9 @@ def watch_audits(store: Store, run: RunRow, config: Config) -> AuditReport:
         of_it = spoken_of is None or (
             certificate_id == spoken_of.id and audit.decided_at >= spoken_of.created_at
         )
-        if of_it and audit.decision_id in outcomes:
-            agreed.append(outcomes[audit.decision_id] == (label or _stands(chosen, audit.shown)))
+        stands = audit.question.said_by(chosen, label, audit.shown)
+        if of_it and stands is not None and audit.decision_id in outcomes:
+            agreed.append(outcomes[audit.decision_id] == stands)
     report = watch(agreed, 1 - config.routing.alpha, delta=config.routing.delta)
     if report.state == "alarm":
         with store.transaction() as connection:
@@ -56,9 +56,9 @@ def _said_of(store: Store, config: Config, audits: Sequence[DecidedItem]) -> dic
     """decision -> what the target of the promise says of the audit; without those that too few have answered."""
     target = read_target(config.routing.target)
     if target.audited_by == 1:
-        return {one.decision_id: outcome_of(one.choice, one.candidate_id, one.shown) for one in audits}
+        return {one.decision_id: one.outcome for one in audits if one.outcome is not None}
     with store.connect() as connection:
-        answers = answers_by_question(evidence.blind_answers(connection, labels=True))
+        answers = answers_by_question(evidence.blind_answers(connection))
         names = {who for by_person in answers.values() for who in by_person}
         final = final_among(connection, names, config.reviewers)
     outcomes = {}
@@ -68,10 +68,3 @@ def _said_of(store: Store, config: Config, audits: Sequence[DecidedItem]) -> dic
         if outcome is not None:
             outcomes[one.decision_id] = outcome
     return outcomes
-
-
-def _stands(chosen: str | None, shown: Sequence[str]) -> str | None:
-    """What somebody says who holds with the record's choice."""
-    if chosen is None or len(shown) != 2:
-        return "accept" if chosen is not None else None
-    return outcome_of("prefer", chosen, shown)

@@ -84,7 +84,7 @@ def _tier(
         consensus = judge_item(model.at(tier), up_to(votes, tier, seats), against=against)
         score[place] = consensus.confidence
         agreed[place] = float(consensus.best == outcomes[decided.decision_id])
-        promised[place] = consensus.best != "reject"
+        promised[place] = decided.question.gives_record(consensus.best)
     return Tier(f"tier {tier}", score, agreed, promised=promised)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from solon.consensus.worth import RELIABILITY
-from solon.responses import outcome_of
+from solon.questions import Question
 from solon.store.learning import evidence as learning
 from solon.store.learning.evidence import Blind, DecidedItem, JudgedItem
 from solon.store.reviewing.experts import save_measured
@@ -66,14 +66,18 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
 
     People are measured by blind answers to known questions and beside those of others, never by the panel.
     """
-    from solon.consensus.reviewers import rate_people
+    from solon.consensus.reviewers import pool, rate_people
 
     with store.connect() as connection:
-        answers = answers_by_question(learning.blind_answers(connection))
-        names = {who for by_person in answers.values() for who in by_person}
-        final = final_among(connection, names, reviewers)
+        said = learning.blind_answers(connection)
+        final = final_among(connection, {blind.actor for blind in said}, reviewers)
         right = known_answers(connection)
-    rated = rate_people(answers, final, golden=right)
+    rated = pool(
+        [
+            rate_people(answers_by_question(part), final, golden=right, outcomes=outcomes)
+            for outcomes, part in _by_outcomes(said).items()
+        ]
+    )
     figures = {
         name: {
             "reliability": round(reviewer.reliability, 4),
@@ -87,6 +91,14 @@ def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Review
     with store.transaction() as connection:
         save_measured(connection, figures)
     return rated
+
+
+def _by_outcomes(said: Sequence[Blind]) -> dict[int, list[Blind]]:
+    """Answers by how many outcomes their questions have, since two who guess agree less often the more there are."""
+    by_outcomes: dict[int, list[Blind]] = {}
+    for blind in said:
+        by_outcomes.setdefault(max(2, blind.outcomes), []).append(blind)
+    return by_outcomes
 
 
 def final_among(connection: Connection, names: Collection[str], reviewers: ReviewersConfig) -> frozenset[str]:
@@ -103,6 +115,7 @@ def gather(
     usable: list[DecidedItem],
     rated: Mapping[str, Reviewer],
     reviewers: ReviewersConfig,
+    question: Question,
 ) -> Evidence:
     """The evidence for learning: decisions with the verdicts on their items, and what people answered blind.
 
@@ -114,13 +127,14 @@ def gather(
         usable: decisions that are old enough.
         rated: everyone's measured reliability.
         reviewers: who is proven, and who is not, as configured.
+        question: that the runs ask.
     """
     from solon.consensus.reviewers import merge
 
-    judged = learning.judged_items(connection, run.id)
+    judged = learning.judged_items(connection, run.id, question)
     votes = {j.item_id: j.votes for j in judged}
     votes |= votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in usable])
-    held = against_on(connection, [d.shown for d in usable])
+    held = against_on(connection, [(d.question, d.shown) for d in usable])
     against = {j.item_id: j.against for j in judged} | {d.item_id: held[d.shown] for d in usable}
     reliability = {
         name: 1.0 if known.proven else known.reliability if known.n >= MEASURED else RELIABILITY
@@ -134,29 +148,27 @@ def gather(
     for decision in usable:
         if decision.actor == VOTES:
             weighted_answers = [
-                (outcome_of(b.choice, b.candidate_id, decision.shown), rated[b.actor].reliability)
+                (b.outcome, rated[b.actor].reliability)
                 for b in by_review.get(decision.review_id, ())
+                if b.outcome is not None
             ]
-            sides = dict.fromkeys(_sides(decision.shown), 0.5)
-            by_votes[decision.decision_id] = merge(sides, weighted_answers)[outcome_in_words(decision)]
+            even = dict.fromkeys(question.outcomes, 1 / len(question.outcomes))
+            by_votes[decision.decision_id] = merge(even, weighted_answers).get(str(decision.outcome), 0.0)
     own = learning.items_of_runs(connection, scope_runs)
-    answers = answers_by_question([blind for blind in said_blind if blind.question[0] in own])
+    answers = answers_by_question([blind for blind in said_blind if blind.item_id in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
     ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
     return Evidence(usable, judged, votes, against, answers, reliability, by_votes, final, ruled)
 
 
-def _sides(shown: Sequence[str]) -> tuple[str, str]:
-    return ("A", "B") if len(shown) == 2 else ("accept", "reject")
-
-
 def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
-    """question -> person -> answer, in the order in which they were given; each person's first one counts."""
+    """question -> person -> answer, in the order in which they were given; each person's first one counts. What
+    cannot be read is no answer."""
     answers: dict[str, dict[str, str]] = {}
     for blind in said:
-        item_id, attempt, shown = blind.question
-        outcome = outcome_of(blind.choice, blind.candidate_id, shown)
-        answers.setdefault(question_of(item_id, attempt), {}).setdefault(blind.actor, outcome)
+        if blind.outcome is not None:
+            asked = question_of(blind.item_id, blind.attempt)
+            answers.setdefault(asked, {}).setdefault(blind.actor, blind.outcome)
     return answers
 
 
@@ -172,20 +184,15 @@ def outcomes_for(target: Target, sample: Sequence[DecidedItem], evidence: Eviden
     A lead's ruling stands in for a single expert's decision where one was given.
     """
     if target.experts == 1:
-        return {decided.decision_id: outcome_in_words(decided) for decided in sample}
+        return {one.decision_id: one.outcome for one in sample if one.outcome is not None}
     outcomes = {}
     for decided in sample:
         question = question_of(decided.item_id, decided.attempt)
         answers = [
             answer for who, answer in evidence.answers.get(question, {}).items() if who in evidence.final
         ]
-        ruling = outcome_in_words(decided) if question in evidence.ruled else None
+        ruling = decided.outcome if question in evidence.ruled else None
         outcome = target.outcome(answers, ruling)
         if outcome is not None:
             outcomes[decided.decision_id] = outcome
     return outcomes
-
-
-def outcome_in_words(decision: DecidedItem) -> str:
-    """A decision in the panel's words: the side preferred, accept, reject, tie, or neither."""
-    return outcome_of(decision.choice, decision.candidate_id, decision.shown)

@@ -99,6 +99,7 @@ def _decided(question: DrawnQuestion, run_id: str, answered: Mapping[str, Decide
     if decision is not None:
         return replace(decision, inclusion=chance)
     return DecidedItem(
+        question=question.question,
         decision_id=f"{question.item_id}: passed over",
         item_id=question.item_id,
         attempt=question.attempt,
@@ -122,7 +123,7 @@ def _shared(chance: float, size: int) -> float:
 
 def _with_votes(connection: Connection, evidence: Evidence, missing: Sequence[DecidedItem]) -> Evidence:
     votes = votes_on(connection, [(d.item_id, d.attempt, d.shown) for d in missing])
-    held = against_on(connection, [d.shown for d in missing])
+    held = against_on(connection, [(d.question, d.shown) for d in missing])
     return replace(
         evidence,
         votes=evidence.votes | votes,

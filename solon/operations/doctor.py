@@ -21,6 +21,7 @@ from solon.extras import EXTRAS, absent_extras
 
 if TYPE_CHECKING:
     from solon.agents.calls import Member
+    from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
 
 State = Literal["ok", "note", "broken"]
@@ -70,7 +71,7 @@ def examine(
         repair: bring in what led nowhere: items that contradict their reviews or answers, and damaged checkpoints.
         probe: ask each model a few small questions, to find what it does not take before a run does.
     """
-    of_store = _guarded("store", lambda: check_store(config.store, migrate=migrate, repair=repair))
+    of_store = _guarded("store", lambda: check_store(config, migrate=migrate, repair=repair))
     opens = all(check.state != "broken" for check in of_store if check.name == "store")
     return [
         *_guarded("python", check_python),
@@ -174,7 +175,7 @@ def check_panel(config: Config) -> Iterator[Check]:
         yield Check("panel", "note", note, NAME_MODELS)
 
 
-def check_store(url: str, *, migrate: bool, repair: bool = False) -> Iterator[Check]:
+def check_store(config: Config, *, migrate: bool, repair: bool = False) -> Iterator[Check]:
     """Can the store be opened and written, and does what it holds agree with itself? Where there is none yet, could one
     be made there?
 
@@ -185,9 +186,12 @@ def check_store(url: str, *, migrate: bool, repair: bool = False) -> Iterator[Ch
     Raises:
         StoreError: the store cannot be opened.
     """
+    from solon.recipes.registry import Recipes
     from solon.store.database.engine import sqlite_path
     from solon.store.database.store import Store
+    from solon.store.records import overview
 
+    url = config.store
     path = sqlite_path(url)
     if path is not None and not path.exists():
         folder_is_there = path.parent.is_dir()
@@ -206,6 +210,7 @@ def check_store(url: str, *, migrate: bool, repair: bool = False) -> Iterator[Ch
                 "store", "broken", f"{path} or its folder is read-only", f"chmod u+w {path} {path.parent}"
             )
         yield from _check_contents(store)
+        yield from _check_threads(overview.waiting_graph_versions(store), Recipes(config))
         yield from _check_items(store, repair=repair)
         yield from _guarded("checkpoints", lambda: _check_checkpoints(store, repair=repair))
 
@@ -231,7 +236,6 @@ def _check_contents(store: Store) -> Iterator[Check]:
         yield Check(
             "decisions", "note", f"{number} could not be applied: {problem}", "run `solon resume` again"
         )
-    yield from _check_threads(overview.waiting_graph_versions(store))
 
 
 def _check_items(store: Store, *, repair: bool) -> Iterator[Check]:
@@ -282,13 +286,18 @@ def _check_checkpoints(store: Store, *, repair: bool) -> Iterator[Check]:
 _SET_ASIDE = "run `solon doctor --repair` or `solon resume`: it is set aside, and items are replayed, unpaid"
 
 
-def _check_threads(waiting: list[tuple[str, str, int]]) -> Iterator[Check]:
+def _check_threads(waiting: list[tuple[str, str, int]], recipes: Recipes) -> Iterator[Check]:
     """Threads of another graph are not lost: their items are replayed from the journal up to the decision."""
-    from solon.graphs.versions import graph_version
+    from solon.graphs.versions import goes_on, graph_version
 
+    known = recipes.known(name for name, _, _ in waiting)
     for recipe, version, number in waiting:
-        current, _ = graph_version(recipe)
-        if version == current:
+        if recipe not in known:
+            told = f"{number} items wait in runs of the recipe {recipe}, which is not here"
+            yield Check("threads", "note", told, f'name it: [recipes.{recipe}] use = "module:OBJECT"')
+            continue
+        current, _ = graph_version(known[recipe])
+        if goes_on(known[recipe], version):
             yield Check(
                 "threads", "ok", f"{number} waiting {recipe} items stand in the current graph ({version})"
             )

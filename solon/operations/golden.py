@@ -39,7 +39,7 @@ def add_questions(
         name = seeds if isinstance(seeds, str) or hasattr(seeds, "__fspath__") else "the questions"
         raise SeedError(f"{name}: {problem}", next_step="nothing was added; mend the file")
     pins = workspace.pin(recipe, "known")
-    schema = workspace.recipe(recipe).asks(workspace.config)
+    schema = workspace.recipe(recipe).question.schema(workspace.config)
     return import_known(workspace.store, pins, recipe, schema, rows, purpose, local_actor())
 
 

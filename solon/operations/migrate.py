@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from solon.config import Config
-    from solon.graphs.recipe import Recipe
     from solon.graphs.threads import Threads
     from solon.plugins import Plugin
+    from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
     from solon.store.reviewing.graph_upgrade import Stranded
 
@@ -53,7 +53,7 @@ async def migrate_threads(
     *,
     models: dict[str, BaseChatModel] | None = None,
     plugins: dict[str, Plugin] | None = None,
-    recipes: dict[str, Recipe] | None = None,
+    recipes: Recipes | None = None,
     run_id: str | None = None,
     max_calls: int = 0,
     dry_run: bool = False,
@@ -64,29 +64,30 @@ async def migrate_threads(
         max_calls: model calls that it may make where a journal has a gap; by default none.
         dry_run: count only.
     """
-    from solon.graphs.versions import graph_version
+    from solon.graphs.versions import goes_on, graph_version
+    from solon.recipes.registry import Recipes
 
     with store.connect() as connection:
-        stranded = graph_upgrade.stranded_items(connection, _versions(), run_id)
+        waiting = graph_upgrade.waiting_items(connection, run_id)
+    recipes = recipes or Recipes(config)
+    known = recipes.known(item.recipe for item in waiting)
+    stranded = [
+        item
+        for item in waiting
+        if item.recipe in known and not goes_on(known[item.recipe], item.graph_version)
+    ]
     made = MigrationResult(items=len(stranded))
     for item in stranded:
         seen = made.versions.setdefault(item.recipe, [])
         if item.graph_version not in seen:
             seen.append(item.graph_version)
-        made.current[item.recipe] = graph_version(item.recipe)[0]
+        made.current[item.recipe] = graph_version(known[item.recipe])[0]
     if dry_run:
         return made
     for name in dict.fromkeys(item.run_id for item in stranded):
-        mover = _Mover(store, config, name, made, models or {}, plugins or {}, recipes or {})
+        mover = _Mover(store, config, name, made, models or {}, plugins or {}, recipes)
         await mover.move([item for item in stranded if item.run_id == name], max_calls)
     return made
-
-
-def _versions() -> dict[str, str]:
-    from solon.graphs.recipes import NAMES
-    from solon.graphs.versions import graph_version
-
-    return {name: graph_version(name)[0] for name in NAMES}
 
 
 class _Mover:
@@ -100,10 +101,9 @@ class _Mover:
         made: MigrationResult,
         models: dict[str, BaseChatModel],
         plugins: dict[str, Plugin],
-        recipes: dict[str, Recipe],
+        recipes: Recipes,
     ) -> None:
         from solon.agents.calls import Meter, ModelPool
-        from solon.graphs.recipes import get_recipe
 
         self._store, self._made = store, made
         with store.connect() as connection:
@@ -112,11 +112,11 @@ class _Mover:
         self._config = config_of_run(stored, config, run_id)
         self._pool = ModelPool(self._config, given=models, plugins=plugins)
         self._meter = Meter()
-        self._recipe = recipes.get(self._run.recipe) or get_recipe(self._run.recipe)
+        self._recipe = recipes.of_run(self._run.recipe, self._config.plugins)
 
     async def move(self, stranded: list[Stranded], max_calls: int) -> None:
+        from solon.graphs.build import build_graph
         from solon.graphs.contexts import Contexts
-        from solon.graphs.recipes import build_graph
         from solon.graphs.saver import open_saver
         from solon.graphs.threads import Threads
 

@@ -228,7 +228,7 @@ async def apreview(
             f"a preview takes 1 to {MOST} seeds, not {n}", next_step="for more: solon run --limit"
         )
     mine = home if isinstance(home, Workspace) else None
-    models, recipes, plugins = (mine.models, mine.recipes, mine.plugins) if mine else ({}, {}, {})
+    models, recipes, plugins = (mine.models, mine.recipes, mine.plugins) if mine else ({}, (), {})
     config = bind(home.config if isinstance(home, Workspace) else home, plugins)
     if mine is not None:
         mine.config = config
@@ -247,7 +247,7 @@ async def apreview(
                 only,
                 Path(folder) / "bad-rows.jsonl",
                 mine.store if mine else None,
-                scratch.recipe(recipe).most_given,
+                scratch.recipe(recipe).source.most_given,
             )
             run, meter, stopped = await _work(scratch, home, recipe, seeds, sample, on_progress, on_runner)
             made = _Made(scratch, run, meter)

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from solon.questions import PAIR, question_of
 from solon.review.blind import shown_order
 from solon.review.state import Room
 from solon.store.reviewing.disagreements import text_ids
@@ -71,9 +72,9 @@ def explain_review(
 
 def _as_seen(text: str, review: ReviewRow, place: dict[str, int]) -> str:
     """The panel's A and B as the answers 1 and 2 that this person saw."""
-    if len(review.candidates) != 2:
+    if question_of(review.response_schema) != PAIR:
         return text
-    numbers = {letter: place[name] for letter, name in zip("AB", review.candidates, strict=True)}
+    numbers = {letter: place[name] for letter, name in zip(PAIR.outcomes, review.candidates, strict=True)}
     return re.sub(
         r"\b(for|favours|prefers|against) ([AB])\b", lambda m: f"{m[1]} answer {numbers[m[2]]}", text
     )
@@ -111,7 +112,7 @@ def _verdicts(connection: Connection, review: ReviewRow, place: dict[str, int]) 
     bodies = text_bodies(connection, [row["rationale_id"] for row in rows])
     told = []
     for row in rows:
-        sides = {"A": row["a_id"], "B": row["b_id"]}
+        sides = dict(zip(PAIR.outcomes, (row["a_id"], row["b_id"]), strict=True))
         favours = sides.get(row["outcome"])
         told.append(
             {

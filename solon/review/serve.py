@@ -103,7 +103,7 @@ def serve(
     address = f"{'https' if certificate else 'http'}://{shown}:{port}"
     say(f"Reviews at {address}")
     say(f"Log in (once, within ten minutes): {first_link(project, address, by=by)}")
-    older = outdated_threads(project.store)
+    older = outdated_threads(project.store, project.recipes)
     if older:
         say(f"{older} waiting items stand in an older graph: `solon migrate-threads` brings them to this one")
     if not options.work:

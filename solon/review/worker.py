@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from solon.agents.calls import Meter
 from solon.config.pinned import config_of_run
-from solon.errors import ClaimLost, LimitReached, SolonError
+from solon.errors import ClaimLost, LimitReached, OtherRecipe, SolonError
 from solon.graphs.courier import Courier
 from solon.learning import usable_decisions
 from solon.store.database import clock
@@ -103,13 +103,19 @@ class Worker:
         with self._project.store.connect() as connection:
             run_ids = runs_with_work(connection, begun=begun)
             said = worker_said(connection)
+        left = ""
         for run_id in run_ids:
             if self._stopping:
                 return
-            await self._deliver(run_id)
+            try:
+                await self._deliver(run_id)
+            except OtherRecipe as error:  # other runs go on
+                left = f"run {run_id}: {error.cause}"
         if begun:
-            await self._learn()
-        if (run_ids or begun) and (said is not None or self._live.worker_says):
+            left = await self._learn() or left
+        if left:
+            await self._say(left)
+        elif (run_ids or begun) and (said is not None or self._live.worker_says):
             await self._say("")
 
     def _spell(self, error: Exception) -> str:
@@ -125,21 +131,27 @@ class Worker:
         with suppress(SolonError):  # the store itself may be what is away
             await self._project.store.writer.run(lambda connection: note_worker(connection, why))
 
-    async def _learn(self) -> None:
-        """Learn where decisions have become old enough, or a session has ended, under the rule of `solon resume`."""
+    async def _learn(self) -> str:
+        """Learn where decisions have become old enough, or a session has ended, under the rule of `solon resume`. Says
+        which run was left out, since its recipe is not here; empty where none was."""
+        left = ""
         store = self._project.store
         with store.connect() as connection:
             open_runs = [run.id for run in run_store.all_runs(connection) if run.status in LEARNS]
         for run_id in open_runs:
             if self._stopping:
-                return
+                return left
             usable = await asyncio.to_thread(usable_decisions, store, run_id)
             if usable == self._learned.get(run_id, (0, 0)):
                 continue
-            learned = await asyncio.to_thread(self._project.learn, run_id, everything=False)
-            self._learned[run_id] = usable
-            if learned.moved_items:
-                await self._deliver(run_id)
+            try:
+                learned = await asyncio.to_thread(self._project.learn, run_id, everything=False)
+                self._learned[run_id] = usable
+                if learned.moved_items:
+                    await self._deliver(run_id)
+            except OtherRecipe as error:
+                left = f"run {run_id}: {error.cause}"
+        return left
 
     async def _deliver(self, run_id: str) -> None:
         store = self._project.store
@@ -148,8 +160,9 @@ class Worker:
             stored = run_store.config_payload(connection, run.config_id)
             config = config_of_run(stored, self._project.config, run_id)
             meter = _make_meter(connection, run_id, config.limits)
+        recipe = self._project.recipes.of_run(run.recipe, config.plugins)
         pool = self._project.model_pool(config)
-        self._runner = Courier(store, run, config, pool, meter, recipe=self._project.recipe(run.recipe))
+        self._runner = Courier(store, run, config, pool, meter, recipe=recipe)
         try:
             await self._runner.work()
         except LimitReached:

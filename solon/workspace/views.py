@@ -15,6 +15,7 @@ from solon.config.pinned import list_differences
 from solon.display.notebook import card, passage, side_by_side, spell_cell, table
 from solon.display.text import shorten
 from solon.errors import UsageError
+from solon.questions import PAIR
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -260,7 +261,7 @@ def tell_way(way: dict[str, Any]) -> list[str]:
         return numbers.get(candidate_id or "", "-")
 
     def outcome(row: dict[str, Any]) -> str:
-        sides = {"A": name(row["a_id"]), "B": name(row["b_id"])}
+        sides = dict(zip(PAIR.outcomes, (name(row["a_id"]), name(row["b_id"])), strict=True))
         return str(row["abstained"] or sides.get(row["outcome"], row["outcome"]))
 
     drafts = (

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -44,11 +45,12 @@ if TYPE_CHECKING:
     from solon.agents.calls import ModelPool
     from solon.config import Config
     from solon.formats.records import ExportRow
-    from solon.graphs.recipe import Recipe
     from solon.graphs.runner import Progress, Runner
     from solon.law.documents import Constitution, Rubric
     from solon.learning import LearningResult
     from solon.plugins import Plugin
+    from solon.recipes import Recipe
+    from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
     from solon.store.reviewing.answering import AnswerResult
     from solon.store.reviewing.experts import ExpertRow
@@ -63,7 +65,7 @@ class Workspace:
         store: URL of the store; default: `store` of the configuration (`SOLON_STORE`, `solon.toml`).
         config: a `Config`, plain values, or the path of a TOML file; default: `solon.toml` if it is there.
         models: chat models of your own by the name that the configuration gives them; any LangChain chat model.
-        recipes: recipes of your own in place of built-in ones of the same name.
+        recipes: recipes of your own, see `solon.recipes`; one takes the place of a shipped one of its name.
         plugins: judges, critics and generators of your own, see `solon.plugins`.
         create: make the store where it is missing.
         expert: token of the expert who answers; default: that in the environment variable SOLON_TOKEN. Reviews are then
@@ -76,7 +78,7 @@ class Workspace:
         *,
         config: Config | Mapping[str, Any] | str | Path | None = None,
         models: Mapping[str, BaseChatModel] | None = None,
-        recipes: Mapping[str, Recipe] | None = None,
+        recipes: Sequence[Recipe] | Recipes = (),
         plugins: Sequence[Plugin] = (),
         create: bool = True,
         expert: str | None = None,
@@ -93,7 +95,7 @@ class Workspace:
         else:
             self.config = load_config(config, given=given)
         self.config, self.plugins = add_plugins(self.config, plugins)
-        self.recipes = dict(recipes or {})
+        self._given_recipes = recipes
         self._runner: Runner | None = None
         self.store: Store = Store(self.config.store if store is None else store, create=create)
         self._tokens, self._token = TokenCheck(self.store), expert
@@ -113,6 +115,14 @@ class Workspace:
     def close(self) -> None:
         """Commit and release the store."""
         self.store.close()
+
+    @cached_property
+    def recipes(self) -> Recipes:
+        """The recipes that there are: shipped, configured, installed, and given."""
+        from solon.recipes.registry import Recipes
+
+        given = self._given_recipes
+        return given if isinstance(given, Recipes) else Recipes(self.config, given)
 
     # Running ---------------------------------------------------------------------------------------------------
 
@@ -160,7 +170,7 @@ class Workspace:
         """Run a recipe over seeds, or go on with the last run of the same seeds and configuration.
 
         Args:
-            recipe: preference, instruction, label, or one of your own.
+            recipe: name of a recipe, shipped or your own: `solon recipes` lists them.
             seeds: a file (JSONL, CSV, Parquet), a data frame, or rows: mappings with the columns of a seed file, or
                 prompts.
             limit: take the first so many seeds only; a later call without it goes on with the rest.
@@ -204,7 +214,7 @@ class Workspace:
         if limit is not None and limit < 1:
             raise UsageError(f"limit is {limit}", next_step="take 1 or more, or leave it out")
         bad: list[BadRow] = []
-        read = read_rows(seeds, self.config, self.recipe(recipe).most_given)
+        read = read_rows(seeds, self.config, self.recipe(recipe).source.most_given)
         rows = good_rows(admitted(read, self.store), bad, limit)
         first = next(rows, None)  # before there is a run: one without a seed would only be in the way
         if first is None:
@@ -263,6 +273,27 @@ class Workspace:
             return replace(summary, earlier_runs=await self._deliver_elsewhere(run, on_runner))
         return summary
 
+    def adopt_recipe(self, run_id: str | None = None) -> str:
+        """Let a run (default: the newest) go on under the recipe of its name that there is now, and return the identity
+        of that. Its certificates do not count for it any more.
+
+        Raises:
+            UsageError: there is no such run or no such recipe.
+        """
+        from solon.recipes.registry import bind_recipe
+        from solon.store.runs import adopting, runs
+
+        with self.store.transaction() as connection:
+            run = runs.find_run(connection, run_id)
+            stored = runs.config_payload(connection, run.config_id)
+            begun, found = config_of_run(stored, self.config, run.id), self.recipes.find(run.recipe)
+            config = bind_recipe(begun.model_copy(update={"recipes": self.config.recipes}), found)
+            shape = f"{config.fingerprint()}:{str(stored['fingerprint']).partition(':')[2]}"
+            adopting.adopt_recipe(
+                connection, run, config.effective(), shape, found.identity, actor=local_actor()
+            )
+        return found.identity
+
     def stop(self) -> None:
         """End the run under way as a limit does: calls in flight are finished and kept. From any thread or task."""
         if self._runner is not None:
@@ -276,6 +307,7 @@ class Workspace:
         Raises:
             UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
         """
+        from solon.recipes.registry import bind_recipe
         from solon.store.learning.rerouting import reroute
         from solon.store.runs import runs
 
@@ -284,17 +316,18 @@ class Workspace:
         with self.store.transaction() as connection:
             runs.take_turn(connection)
             reuse_id = runs.find_run(connection, reuse).id if reuse is not None else None
-            shape = self._shape_of(*pins.law, pins.prompts_id)
+            config = bind_recipe(self.config, self.recipes.find(recipe))
+            shape = self._shape_of(*pins.law, pins.prompts_id, config=config)
             same = runs.find_same_run(connection, recipe, fingerprint, shape)
             if same is not None and not new_run:
                 return same, pins
             other = runs.latest_over_seeds(connection, recipe, fingerprint)
             if other is not None and same is None and not new_run:
                 old = runs.config_payload(connection, other.config_id)
-                if self._routes_otherwise(old, pins):
+                if self._routes_otherwise(config, old, pins):
                     reroute(connection, other, pins.config_id, self.config.routing, actor=local_actor())
                     return runs.find_run(connection, other.id), pins
-                changes = list_differences(old, self.config.effective())
+                changes = list_differences(old, config.effective())
                 raise UsageError(
                     f"run {other.id} over the same seeds was made differently: {changes}",
                     next_step=f"add --new-run (with --reuse {other.id} no equal call is made again), "
@@ -312,17 +345,17 @@ class Workspace:
             )
             return runs.find_run(connection, run_id), pins
 
-    def _routes_otherwise(self, stored: Mapping[str, Any], pins: Pins) -> bool:
+    def _routes_otherwise(self, config: Config, stored: Mapping[str, Any], pins: Pins) -> bool:
         """Whether a stored configuration differs from today's in nothing but whom it asks about: what is promised
         stays, since nobody may choose it after a look at the answers."""
         promised = {key: getattr(self.config.routing, key) for key in ("alpha", "delta", "target")}
         before = RoutingConfig.model_validate({**stored["routing"], **promised})
-        as_then = self.config.model_copy(update={"routing": before})
+        as_then = config.model_copy(update={"routing": before})
         return self._shape_of(*pins.law, pins.prompts_id, config=as_then) == str(stored["fingerprint"])
 
-    def _shape_of(self, *law: str, config: Config | None = None) -> str:
-        """Hash of all that shapes the data: configuration (default: today's), constitution, rubric, prompts."""
-        return f"{(config or self.config).fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
+    def _shape_of(self, *law: str, config: Config) -> str:
+        """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
+        return f"{config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
 
     def pin(self, recipe_name: str, source: str) -> Pins:
         """The versions in force, stored; `source` is the fingerprint of the seeds."""
@@ -330,24 +363,31 @@ class Workspace:
         from solon.graphs.versions import graph_version
         from solon.lawmaking.drafting import pin_law
         from solon.prompts.library import PromptLibrary
+        from solon.questions import ACCEPT
+        from solon.recipes.registry import bind_recipe, read_settings
         from solon.store.runs.runs import pin_versions
 
-        recipe = self.recipe(recipe_name)
-        recipe.asks(self.config)  # a question that cannot be asked shows before anything is stored
+        found = self.recipes.find(recipe_name)
+        recipe, config = found.recipe, bind_recipe(self.config, found)
+        # What cannot be asked or is set wrongly shows before anything is stored.
+        question, _ = recipe.question.asked(config), read_settings(recipe, config)
+        outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
         library = PromptLibrary(self.config.prompts_dir)
-        version, drawn = graph_version(recipe_name)
+        version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:
             law, tagged = pin_law(self.store, connection, self.config, recipe_name)
             return pin_versions(
                 connection,
-                config=self.config.effective(),
-                fingerprint=self._shape_of(*law, *(version.id for version in tagged), library.version),
+                config=config.effective(),
+                fingerprint=self._shape_of(
+                    *law, *(version.id for version in tagged), library.version, config=config
+                ),
                 law=law,
                 tagged=tagged,
                 prompts=(library.version, library.manifest()),
                 graph=(version, recipe_name, drawn),
-                consensus=ConsensusModel.prior(outcomes=recipe.outcomes).to_json(),
-                panel=self.config.panel_fingerprint(),
+                consensus=ConsensusModel.prior(outcomes=outcomes).to_json(),
+                panel=config.panel_fingerprint(outcomes if recipe.record == "label" else ()),
                 source=source,
             )
 
@@ -463,7 +503,8 @@ class Workspace:
         config = config_of_run(stored, self.config, run.id)
         check_prices(config)
         meter = Meter.make(config.limits, before)
-        pool, recipe = self.model_pool(config), self.recipe(run.recipe)
+        recipe = self.recipes.of_run(run.recipe, config.plugins)
+        pool = self.model_pool(config)
         return (kind or Runner)(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
         )
@@ -497,14 +538,17 @@ class Workspace:
         watch_audits(self.store, run, config)
         people = self.config.reviewers
         return learn(
-            self.store, run, self.recipe(run.recipe), config, reviewers=people, everything=everything
+            self.store,
+            run,
+            self.recipes.of_run(run.recipe, config.plugins),
+            config,
+            reviewers=people,
+            everything=everything,
         )
 
     def recipe(self, name: str) -> Recipe:
-        """A recipe by its name: one's own before the built-in one."""
-        from solon.graphs.recipes import get_recipe
-
-        return self.recipes.get(name) or get_recipe(name)
+        """The recipe of a name, see `recipes.find`."""
+        return self.recipes.get(name)
 
     # Reviewing -------------------------------------------------------------------------------------------------
 

@@ -14,15 +14,15 @@ import typer
 from solon.cli.init import FIELDS, PRESETS, PRIVACY
 from solon.cli.seeds import starters_path
 from solon.config import load_config
-from solon.graphs.recipes import NAMES
 from solon.law.documents import load_constitution, load_rubric
+from solon.recipes.registry import SHIPPED
 
 Cli = Callable[..., Any]
 SCRIPTED = ("--model", "scripted:default", "--privacy", "synthetic")
 
 
 def test_every_recipe_can_be_begun_with() -> None:
-    assert {preset.recipe for preset in PRESETS.values()} == set(NAMES)
+    assert {preset.recipe for preset in PRESETS.values()} == set(SHIPPED)
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -19,7 +19,6 @@ import pytest
 from sqlalchemy import text
 
 from solon.agents.models.scripted import ScriptedChat
-from solon.cli.run import planned_calls
 from solon.config import parse_config
 from solon.display.progress import ProgressDisplay
 from solon.errors import ModelUnavailable
@@ -31,7 +30,9 @@ from solon.graphs.runner import Progress
 from solon.operations import forget
 from solon.operations.compare import compare_runs
 from solon.operations.planning import make_plan
+from solon.operations.recipes import planned_calls
 from solon.project import Project
+from solon.recipes.preference import PREFERENCE
 from solon.review.statistics import run_statistics
 from solon.store.privacy.forgetting import Wanted
 from solon.store.records.exporting import export_rows
@@ -348,7 +349,7 @@ def test_calls_that_a_run_announces_leave_functions_out() -> None:
         {**models, "generator": {"n": 2, "python": ["a:b"]}, "judges": [{"python": "a:b"}, {}]}
     )
     # one draft by the model, two critiques, two revisions, one judge in both orders
-    assert planned_calls("preference", mixed) == (7, 7)
+    assert planned_calls(PREFERENCE, mixed) == (7, 7)
     functions = parse_config(
         {
             "generator": {"models": [], "python": ["a:b"]},
@@ -356,7 +357,7 @@ def test_calls_that_a_run_announces_leave_functions_out() -> None:
             "judges": [{"python": "a:b"}],
         }
     )
-    assert planned_calls("preference", functions) == (0, 0)
+    assert planned_calls(PREFERENCE, functions) == (0, 0)
 
 
 def test_a_stopped_run_is_told_as_it_stands(counted: Counted) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from solon.errors import InvalidDecision
-from solon.graphs import recipes, versions
+from solon.graphs import build, versions
 from solon.operations.doctor import examine
 from solon.operations.migrate import MigrationResult, migrate_threads
 from solon.project import Project
@@ -55,10 +55,10 @@ def _sending_elsewhere(spec: Any, old: str, new: str) -> Any:
 @pytest.fixture
 def change_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """From now on the node that waits for a person has another name."""
-    build = recipes.build_graph
+    make = build.build_graph
 
     def renamed(recipe: Any, *tracing: Any) -> Any:
-        graph = build(recipe, *tracing)
+        graph = make(recipe, *tracing)
         graph.nodes["ask_a_person"] = graph.nodes.pop("review")
         graph.edges = {
             tuple("ask_a_person" if end == "review" else end for end in edge) for edge in graph.edges
@@ -69,7 +69,7 @@ def change_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         return graph
 
     def change() -> None:
-        for module in ("solon.graphs.recipes", "solon.graphs.runner", "solon.graphs.versions"):
+        for module in ("solon.graphs.build", "solon.graphs.runner", "solon.graphs.versions"):
             monkeypatch.setattr(f"{module}.build_graph", renamed)
         versions.graph_version.cache_clear()
 
@@ -84,9 +84,9 @@ def test_waiting_items_are_replayed_without_a_call(
     project = open_project(**ALWAYS)
     project.run("preference", SEEDS)
     calls, before = len(rows(project, "Call")), waiting(project)
-    assert versions.outdated_threads(project.store) == 0
+    assert versions.outdated_threads(project.store, project.recipes) == 0
     change_graph()
-    assert versions.outdated_threads(project.store) == 4
+    assert versions.outdated_threads(project.store, project.recipes) == 4
     told = examine(project.config.model_copy(update={"store": project.store.url}), offline=True)
     (note,) = [check for check in told if check.name == "threads"]
     assert (note.state, "migrate-threads" in note.next_step) == ("note", True)
@@ -99,7 +99,7 @@ def test_waiting_items_are_replayed_without_a_call(
         k: [c.text for c in r.candidates] for k, r in before.items()
     }
     assert not {r.id for r in after.values()} & {r.id for r in before.values()}
-    assert versions.outdated_threads(project.store) == 0
+    assert versions.outdated_threads(project.store, project.recipes) == 0
     assert move(project).items == 0
     for review in after.values():
         project.decide(review, "prefer", review.candidates[0])
@@ -145,7 +145,7 @@ def test_resume_alone_never_resumes_an_old_thread(open_project: Any, change_grap
     change_graph()
     assert project.resume().accepted == 1
     (item,) = rows(project, "Item")
-    assert item["graph_version"] == versions.graph_version("preference")[0]
+    assert item["graph_version"] == versions.graph_version(project.recipe("preference"))[0]
 
 
 def test_what_people_left_goes_along_and_leases_are_respected(open_project: Any, change_graph: Any) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import select
@@ -18,12 +19,14 @@ from solon.eval.suites.agreement import Agreement
 from solon.eval.suites.audit import Audit
 from solon.eval.suites.compare import Comparison as Compared
 from solon.eval.suites.judges import Judges
-from solon.graphs.recipes.label import Label
 from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
 from solon.operations.compare import compare_runs
 from solon.project import Project
-from solon.responses import LabelResponse, outcome_of, outcomes_of
+from solon.questions import question_of
+from solon.recipes import Choice, Recipe
+from solon.recipes.label import LABEL
+from solon.responses import LabelResponse
 from solon.store.records.exporting import export_rows
 from solon.store.reviewing import queue
 from solon.store.reviewing.adjudicating import adjudicate, list_cases
@@ -51,32 +54,31 @@ def right_of(text: str, labels: tuple[str, ...]) -> str:
     return labels[int(text.split()[-1]) % len(labels)]
 
 
-def machine(labels: tuple[str, ...]) -> Label:
-    """A recipe of somebody's own: a panel of three gives the labels, one in six of them wrong."""
+@dataclass(frozen=True)
+class Machine(Choice):
+    """A panel of three gives the labels, one in six of them wrong."""
 
-    class Machine(Label):
-        has_panel: ClassVar[bool] = True
-        outcomes: ClassVar[tuple[str, ...]] = labels  # type: ignore[assignment]
+    async def ask(self, case: Any, answers: Sequence[str], **_: Any) -> list[Verdict]:
+        number = int(answers[0].split()[-1])
+        label = self.labels[(number + (number % 6 == 5)) % len(self.labels)]
+        return [Verdict(judge=f"m{seat}", seat=f"{seat}:", outcome=label) for seat in (1, 2, 3)]
 
-        async def judge(self, context: Any, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
-            text = context.answer(shown[0])
-            number = int(text.split()[-1])
-            label = labels[(number + (number % 6 == 5)) % len(labels)]
-            return [Verdict(judge=f"m{seat}", seat=f"{seat}:", outcome=label) for seat in (1, 2, 3)]
 
-    return Machine()
+def machine(labels: tuple[str, ...]) -> Recipe:
+    """A recipe of somebody's own, in the place of the shipped one."""
+    return replace(LABEL, question=Machine(labels), steps=("draft", "judge", "review"), resumes=())
 
 
 @contextmanager
 def labelled(
-    folder: Path, label: dict[str, Any], recipe: Label | None = None, **routing: Any
+    folder: Path, label: dict[str, Any], recipe: Recipe | None = None, **routing: Any
 ) -> Iterator[Project]:
     config = {
         "models": {"default": {"model": "scripted:default"}},
         "label": label,
         "routing": {"policy": "threshold", "audit_share": 0.5, **routing},
     }
-    own = {"label": recipe} if recipe else None
+    own = [recipe] if recipe else []
     with Project(f"sqlite:///{folder}/labels.db", config=config, recipes=own, plugins=[hard]) as project:
         project.store.key = "5a" * 32
         project.run("label", [{"id": f"t{n}", "prompt": f"text {n}"} for n in range(36)])
@@ -209,7 +211,7 @@ def test_two_workers_who_agree_settle_a_label_and_it_is_audited(
 def test_how_far_people_agree_on_labels(tmp_path: Path, labels: tuple[str, ...], differ: bool) -> None:
     form = f"{__name__}:Urgency"
     label: dict[str, Any] = {"labels": list(labels)} if labels else {"form": form}
-    names = labels or outcomes_of(form)
+    names = labels or question_of(form).outcomes
     with labelled(tmp_path, label) as project:
         ada, _ = add_expert(project.store, "Ada", role="expert", by="local:test")
         text_of = texts_of(project)
@@ -238,11 +240,11 @@ def test_how_far_people_agree_on_labels(tmp_path: Path, labels: tuple[str, ...],
 
 
 def test_labels_named_like_sides_stay_labels() -> None:
-    assert outcome_of("B", "text", ["text"]) == "B"
-    assert outcomes_of("label@1:A|B|tie") == ("A", "B", "tie")
-    assert outcomes_of("pair@1:given") == ("A", "B")
-    assert outcomes_of("single@1") == ("accept", "reject")
-    assert outcomes_of("no_such@9") == ()
+    assert question_of("label@1:A|B|tie").outcome_of("B", "text", ["text"]) == "B"
+    assert question_of("label@1:A|B|tie").outcomes == ("A", "B", "tie")
+    assert question_of("pair@1:given").outcomes == ("A", "B")
+    assert question_of("single@1").outcomes == ("accept", "reject")
+    assert question_of("no_such@9").outcomes == ()
 
 
 def test_a_label_that_stays_contested_tells_no_half(tmp_path: Path) -> None:
@@ -292,17 +294,6 @@ def test_a_label_by_a_budget_and_by_a_person_beside_a_panel(tmp_path: Path) -> N
             else:
                 assert right != wrong
                 assert soft == row["confidence"]
-
-
-def test_a_recipe_from_the_ground_up_gives_labels(tmp_path: Path) -> None:
-    class Own(type(machine(LETTERS))):  # type: ignore[misc]
-        def choose(self, state: Any, decision: Any) -> tuple[str | None, str | None, str]:
-            return state["shown"][0], None, "accept"
-
-    with labelled(tmp_path, {"labels": list(LETTERS)}, Own()) as project:
-        assert {row["label"] for row in exported(project, tmp_path)["jsonl"]} == set(LETTERS)
-        summary = project.export(format="trl-sft", path=tmp_path / "sft.jsonl")
-        assert (summary.written, summary.left_out) == (0, {"label": 36})
 
 
 def test_two_runs_with_other_labels_differ(tmp_path: Path) -> None:

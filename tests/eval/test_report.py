@@ -21,6 +21,7 @@ from solon.eval.report.page import render_page
 from solon.eval.report.report import build_report
 from solon.eval.suites import audit
 from solon.law.amendments import Edit, apply_edits
+from solon.questions import PAIR
 from solon.store.database.store import Store
 from solon.store.database.writer import insert_rows
 from solon.store.lawmaking.amendments import add_amendment
@@ -345,7 +346,7 @@ def test_records_that_learning_took_out_are_counted(copied: str) -> None:
             [run] = gather(store).runs
             versions = connection.execute(text("SELECT id FROM consensus_versions")).scalars()
             version = versions.first()
-            item = next(item for item in judged_items(connection, run.id) if item.state == "accepted")
+            item = next(item for item in judged_items(connection, run.id, PAIR) if item.state == "accepted")
             pins = {"consensus_id": str(version), "certificate_id": None}
             send_again(connection, item, pins, why="doubted")
             note_doubted(connection, item.item_id, str(version))

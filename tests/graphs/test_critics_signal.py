@@ -10,6 +10,7 @@ import pytest
 
 from solon.consensus.model import Calibration, ConsensusModel
 from solon.consensus.panel import judge_item
+from solon.questions import PAIR
 from solon.store.learning.evidence import judged_items
 from solon.store.runs.runs import find_run
 from solon.store.runs.verdicts import against_on
@@ -48,8 +49,8 @@ def test_graph_and_store_agree_on_the_confidence(
     desk.project.store.key = "5a" * 32  # the scripted answers depend on it: the same ones whenever this runs
     desk.project.run("preference", [f"Explain case {i}." for i in range(20)])
     with desk.project.store.connect() as connection:
-        judged = judged_items(connection, find_run(connection).id)
-        held = against_on(connection, [j.shown for j in judged])
+        judged = judged_items(connection, find_run(connection).id, PAIR)
+        held = against_on(connection, [(PAIR, j.shown) for j in judged])
     confidence = {row["item_id"]: row["confidence"] for row in desk.rows("Record")}
     found = {j.item_id: judge_item(listening, j.votes, against=held[j.shown]) for j in judged}
     assert {j.against == held[j.shown] for j in judged} == {True}
@@ -65,7 +66,7 @@ def test_the_reviewer_is_told_that_the_critic_holds_more_against_the_best(
     desk.project.store.key = "5a" * 32  # the scripted answers depend on it: the same ones whenever this runs
     desk.project.run("preference", [f"Explain case {i}." for i in range(20)])
     with desk.project.store.connect() as connection:
-        held = against_on(connection, [tuple(row["candidates"]) for row in desk.rows("Review")])
+        held = against_on(connection, [(PAIR, tuple(row["candidates"])) for row in desk.rows("Review")])
     for row in desk.rows("Review"):
         told = [reason for reason in row["reasons"] if reason["code"] == "critic"]
         against = held[tuple(row["candidates"])]
@@ -84,7 +85,7 @@ def test_a_revision_met_no_critic_and_gives_no_signal(
     desk = make_desk(answer=harsh, routing={"policy": "always"}, generator={"revise": True})
     desk.project.run("preference", ["Explain one case.", "Explain another."])
     with desk.project.store.connect() as connection:
-        held = against_on(connection, [tuple(row["candidates"]) for row in desk.rows("Review")])
+        held = against_on(connection, [(PAIR, tuple(row["candidates"])) for row in desk.rows("Review")])
     assert {row["kind"] for row in desk.rows("Candidate")} == {"draft", "revision"}
     assert {row["worst"] for row in desk.rows("Critique")} == {"major"}
     assert set(map(bool, held.values())) == {False}

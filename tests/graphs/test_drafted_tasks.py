@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from solon.graphs.recipes.instruction import STANDS
 from solon.law.documents import load_constitution, starter_names
 from solon.prompts.library import PromptLibrary
+from solon.recipes.makers import STANDS
 
 Make = Callable[..., Any]
 SEED = {"id": "s", "prompt": "Describe the following animal.", "input": "A heron.", "reference": "Grey."}

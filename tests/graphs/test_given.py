@@ -17,8 +17,8 @@ from sqlalchemy import select, update
 
 from solon import critic, judge
 from solon.errors import InvalidDecision
-from solon.graphs.recipes.preference import Preference
 from solon.project import Project
+from solon.recipes.preference import PREFERENCE
 from solon.responses import choices_of, for_given, parse_response, same_question
 from solon.store.reviewing.reviews import decide
 from solon.store.tables import candidates, reviews
@@ -314,4 +314,4 @@ def test_the_schemas_of_given_texts() -> None:
     assert for_given("label@1:a|b") == "label@1:a|b"
     assert same_question("pair@1:given") == same_question("pair@1") == ("pair@1", "pair@1:given")
     assert parse_response("pair@1:given", {"choice": "prefer", "candidate": "x"}, ["x", "y"]).candidate == "x"
-    assert Preference().most_given is None
+    assert PREFERENCE.source.most_given is None

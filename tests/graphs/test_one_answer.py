@@ -17,7 +17,8 @@ from solon.graphs import rejudging
 from solon.graphs.bench import Bench
 from solon.graphs.nodes import consensus as consensus_node
 from solon.graphs.nodes import judge as judge_node
-from solon.graphs.recipes import get_recipe
+from solon.questions import PAIR
+from solon.recipes.preference import PREFERENCE
 from solon.store.lawmaking.rejudging import Target, begin_again
 from solon.store.learning.evidence import judged_items
 from solon.store.runs.runs import find_run
@@ -103,7 +104,7 @@ async def judge_again(desk: Desk) -> dict[str, Consensus]:
         run = find_run(connection)
     pool = ModelPool(config, given={"default": desk.chat})
     pool.prepare()
-    look = rejudging.SecondLook(store, run, get_recipe("preference"), config, pool, Meter())
+    look = rejudging.SecondLook(store, run, PREFERENCE, config, pool, Meter())
     try:
         return {
             target.item_id: (
@@ -138,7 +139,7 @@ def test_judging_routing_rejudging_and_the_bench_give_one_answer(
     with desk.project.store.connect() as connection:
         stored = {
             j.item_id: judge_item(listening, j.votes, against=j.against)
-            for j in judged_items(connection, find_run(connection).id)
+            for j in judged_items(connection, find_run(connection).id, PAIR)
         }
     assert len(judging) == len(routing) == len(stored) == 8
     rejudged = asyncio.run(judge_again(desk))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from solon import Project
+from solon.questions import PAIR
 from solon.store.learning import evidence
 from solon.store.reviewing import queue
 from solon.store.reviewing.answering import answer_lease
@@ -45,5 +46,5 @@ def test_what_is_leased_drafted_or_voted_on_stays_in_the_queue(project: Project)
         answer_lease(
             project.store, connection, ann, lease.token, answer, review_id=voted.id, channel="api", times={}
         )
-        movable = {j.review_id for j in evidence.judged_items(connection, find_run(connection).id)}
+        movable = {j.review_id for j in evidence.judged_items(connection, find_run(connection).id, PAIR)}
     assert movable == {given_back.id, free.id}

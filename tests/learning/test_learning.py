@@ -16,7 +16,7 @@ from sqlalchemy import text
 from solon import Project
 from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
-from solon.learning.evidence import outcome_in_words
+from solon.questions import PAIR
 from solon.store.learning.evidence import DecidedItem
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
@@ -224,15 +224,15 @@ def test_the_server_hears_of_an_alarm_though_nothing_is_there_to_learn(project: 
         ("tie", None, "tie"),
         ("both_bad", None, "neither"),
         ("edit", "a", "neither"),
-        ("accept", "a", "accept"),
-        ("reject", "a", "reject"),
+        ("accept", "a", None),
+        ("prefer", "c", None),
     ],
 )
-def test_decisions_in_the_panels_words(choice: str, candidate: str | None, expected: str) -> None:
+def test_decisions_in_the_panels_words(choice: str, candidate: str | None, expected: str | None) -> None:
     decided = DecidedItem(
-        "d", "i", 0, ("a", "b"), choice, candidate, "expert:x", 0.0, False, True, "interrupt", "r"
+        PAIR, "d", "i", 0, ("a", "b"), choice, candidate, "expert:x", 0.0, False, True, "interrupt", "r"
     )
-    assert outcome_in_words(decided) == expected
+    assert decided.outcome == expected
 
 
 def test_a_quarter_of_the_pilot_is_asked_twice_and_gives_the_ceiling(project: Project) -> None:

@@ -17,6 +17,7 @@ from solon.graphs.routing import Standing, choose_route
 from solon.learning import _chooses_other, _rest
 from solon.learning.certificates import certify_sample
 from solon.learning.evidence import Evidence
+from solon.questions import ACCEPT
 from solon.store.learning.evidence import DecidedItem, JudgedItem
 from solon.store.reviewing.answering import answer_lease
 from solon.store.reviewing.experts import add_expert
@@ -212,7 +213,7 @@ def test_under_a_certificate_the_resolver_pushes_nothing_over_the_cut() -> None:
         Vote("n", seat="2", order="AB", outcome="B", p=0.45),
     )
     votes = (*panel, Vote("m", seat="resolver", outcome="A"))
-    item = JudgedItem("i", 0, "accepted", False, "r", "a", None, ("a", "b"), votes)
+    item = JudgedItem("i", 0, "accepted", False, "r", "a", None, None, ("a", "b"), votes)
 
     class Tiers:
         tiers = (0, 0)
@@ -228,9 +229,9 @@ def test_a_single_answer_that_the_panel_now_rejects_is_not_confirmed() -> None:
     outcomes = ("accept", "reject")
     rejects = judge_item(ConsensusModel.prior(outcomes), [Vote("m", seat="1", outcome="reject")])
     accepts = judge_item(ConsensusModel.prior(outcomes), [Vote("m", seat="1", outcome="accept")])
-    item = JudgedItem("i", 0, "accepted", False, "r", "a", None, ("a",))
-    assert _chooses_other(rejects, item)
-    assert not _chooses_other(accepts, item)
+    item = JudgedItem("i", 0, "accepted", False, "r", "a", None, None, ("a",))
+    assert _chooses_other(ACCEPT, rejects, item)
+    assert not _chooses_other(ACCEPT, accepts, item)
 
 
 def test_agreeing_on_what_to_reject_promises_nothing_of_what_is_accepted(tmp_path: Path) -> None:
@@ -238,7 +239,9 @@ def test_agreeing_on_what_to_reject_promises_nothing_of_what_is_accepted(tmp_pat
     model = ConsensusModel.prior(("accept", "reject"))
     sides = ["reject"] * 60 + ["accept"] * 15
     sample = [
-        DecidedItem(f"d{i}", f"i{i}", 0, ("a",), "reject", "a", "expert:x", 0.0, True, True, "interrupt", "r")
+        DecidedItem(
+            ACCEPT, f"d{i}", f"i{i}", 0, ("a",), "reject", "a", "expert:x", 0.0, True, True, "interrupt", "r"
+        )
         for i in range(len(sides))
     ]
     verdicts = {f"i{i}": (Vote("m", seat="1", outcome=side),) for i, side in enumerate(sides)}

@@ -18,6 +18,7 @@ from solon.consensus.certify import certify_weighted
 from solon.graphs.spending import pick
 from solon.graphs.threads import Threads
 from solon.learning import learn
+from solon.questions import PAIR
 from solon.store.learning import adoption, evidence
 from solon.store.reviewing.budget import Spent
 from solon.store.reviewing.experts import add_expert
@@ -261,7 +262,7 @@ def test_a_doubted_item_takes_its_open_audit_along(make: Make) -> None:
     with project.store.connect() as connection:
         run = find_run(connection)
         audited = [r for r in list_reviews(connection) if r.kind == "audit"]
-        judged = {j.item_id: j for j in evidence.judged_items(connection, run.id)}
+        judged = {j.item_id: j for j in evidence.judged_items(connection, run.id, PAIR)}
         version = connection.execute(select(items.c.consensus_id).limit(1)).scalar_one()
     free, taken = audited[0], audited[1]
     with project.store.transaction() as connection:

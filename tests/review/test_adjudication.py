@@ -150,7 +150,7 @@ def test_learning_takes_the_ruling_for_what_was_decided(project: Project, person
 
     def learned() -> list[tuple[str, str | None]]:
         with project.store.connect() as connection:
-            found = counted_decisions(connection, [run_id])
+            found = counted_decisions(connection, project.store.key, [run_id])
         return [
             (d.choice, d.candidate_id) for d in found if d.item_id == case.item_id and d.kind == "interrupt"
         ]

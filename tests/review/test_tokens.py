@@ -101,7 +101,7 @@ def test_an_answer_with_a_token_is_the_experts_by_every_way(
     assert [(row.actor, row.counts) for row in kept] == [(ada.actor, True)] * 3
     assert [row.channel for row in kept] == ["python", "cli", "api"]
     with pilot.store.connect() as connection:
-        counted = evidence.counted_decisions(connection, [first.run_id])
+        counted = evidence.counted_decisions(connection, pilot.store.key, [first.run_id])
         blind = evidence.blind_answers(connection)
         held = connection.execute(select(table_of(Assignment))).all()
     assert {one.decision_id for one in counted} == set(given)

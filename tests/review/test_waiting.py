@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,8 +107,6 @@ def test_what_others_have_in_hand_is_not_all_done(
 def test_the_reference_is_shown_where_the_recipe_shows_it(
     project: Project, person: Any, serving: Any, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from solon.graphs.recipes.preference import Preference
-
     def with_reference(connection: Any, item_id: str) -> Any:
         item, content = seed_content(connection, item_id)
         return item, {**content, "reference": "Paracetamol."}
@@ -115,7 +114,8 @@ def test_the_reference_is_shown_where_the_recipe_shows_it(
     token = person("Ada")[1]
     monkeypatch.setattr(blind, "seed_content", with_reference)
     assert asyncio.run(ask(serving, client, project, token))["item"]["reference"] == "Paracetamol."
-    monkeypatch.setattr(Preference, "shows_reference", False)
+    hidden = replace(project.recipe("preference"), shows_reference=False)
+    monkeypatch.setattr(project, "recipe", lambda name: hidden)
     assert asyncio.run(ask(serving, client, project, token))["item"]["reference"] == ""
 
 

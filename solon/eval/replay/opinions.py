@@ -47,21 +47,21 @@ def counted(answers: Sequence[Answer]) -> list[Answer]:
 
 def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opinion]:
     """Return the answers on candidates that the panel gave at least one verdict on, each with the panel's
-    opinion.
+    opinion; without those that cannot be read.
 
     An item keeps the consensus version that it was routed under once a person has decided it, and audits
     teach nothing: no answer is compared with a version that learned from it.
     """
     votes = evaluation.votes_for(connection, [answer.what for answer in answers])
-    against = against_on(connection, [answer.shown for answer in answers])
+    against = against_on(connection, [(answer.question, answer.shown) for answer in answers])
     payloads = evaluation.consensus_of_items(connection, sorted({answer.item_id for answer in answers}))
     models: dict[str, ConsensusModel] = {}
     opinions = []
     for answer in answers:
         cast = votes[answer.what]
-        if not cast:
+        if not cast or answer.outcome is None:
             continue
-        model = _model(models, payloads[answer.item_id])
+        model = _model(models, payloads[answer.item_id]).speaking_of(answer.question.outcomes)
         opinions.append(Opinion(answer, judge_item(model, cast, against=against[answer.shown]), cast))
     return opinions
 
@@ -82,8 +82,8 @@ def overlaps(answers: Sequence[Answer]) -> dict[frozenset[str], dict[str, str]]:
     outcomes: dict[frozenset[str], dict[str, str]] = {}
     for answer in answers:
         canonical = tuple(sorted(answer.shown))
-        outcome = answer.outcome
-        if answer.choice == "prefer" and answer.candidate_id in canonical:
-            outcome = "AB"[canonical.index(answer.candidate_id)]
+        outcome = answer.question.outcome_of(answer.choice, answer.candidate_id, canonical)
+        if outcome is None:
+            continue
         outcomes.setdefault(frozenset(canonical), {}).setdefault(answer.actor, outcome)
     return {shown: outcome for shown, outcome in outcomes.items() if len(outcome) >= 2}

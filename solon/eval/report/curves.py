@@ -77,7 +77,9 @@ class Curves(BaseModel):
     learning: tuple[Step, ...]
 
 
-def measure_curves(connection: Connection, runs: Sequence[RunRow], opinions: Sequence[Opinion]) -> Curves:
+def measure_curves(
+    connection: Connection, key: str, runs: Sequence[RunRow], opinions: Sequence[Opinion]
+) -> Curves:
     """Return the curves of these runs.
 
     The learning curve is that of the newest run for which anything was learned.
@@ -101,7 +103,7 @@ def measure_curves(connection: Connection, runs: Sequence[RunRow], opinions: Seq
         brier_interval=calibration_interval(measure_brier, score, right) if drawn else None,
         auroc=measure_auroc(score, right) if drawn else None,
         aurc=measure_aurc(score, right) if drawn else None,
-        learning=_learning(connection, runs, drawn),
+        learning=_learning(connection, key, runs, drawn),
     )
 
 
@@ -117,13 +119,15 @@ def _calibration(score: np.ndarray, right: np.ndarray) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Opinion]) -> tuple[Step, ...]:
+def _learning(
+    connection: Connection, key: str, runs: Sequence[RunRow], drawn: Sequence[Opinion]
+) -> tuple[Step, ...]:
     """Of one scope, recipe and panel: versions say nothing of what another panel judged."""
     learned = {run.scope: evaluation.consensus_versions(connection, run.scope) for run in runs}
     scope = next((run.scope for run in reversed(runs) if learned[run.scope]), None)
     if scope is None:
         return ()
-    unseen = counts.held_out(connection, [run.id for run in runs if run.scope == scope])
+    unseen = counts.held_out(connection, key, [run.id for run in runs if run.scope == scope])
     test = [o for o in drawn if o.answer.id in unseen and o.answer.kind == "interrupt"]
     if not test:
         return ()
@@ -133,7 +137,7 @@ def _learning(connection: Connection, runs: Sequence[RunRow], drawn: Sequence[Op
         models.append((version.decisions, ConsensusModel.from_json(payload)))
     steps = []
     for fitted, model in [(0, ConsensusModel.prior(outcomes=models[0][1].outcomes)), *models]:
-        best_of = [judge_item(model, o.votes).best for o in test]
+        best_of = [judge_item(model.speaking_of(o.answer.question.outcomes), o.votes).best for o in test]
         hits = sum(best == o.answer.outcome for best, o in zip(best_of, test, strict=True))
         steps.append(Step(x=float(fitted), agreement=rate(hits, len(test))))
     return tuple(steps)

@@ -237,7 +237,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
         unapplied = sum(deliveries.runs_with_deliveries(connection).get(name, 0) for name in material.run_ids)
         learnable = any(_can_learn(connection, run) for run in material.runs)
         parts = tuple(read_run(connection, run, standings[run.id]) for run in material.runs)
-        curves = measure_curves(connection, material.runs, opinions)
+        curves = measure_curves(connection, store.key, material.runs, opinions)
         decisions = _decisions(connection, material.run_ids, answers, opinions)
         costs = _costs(counts.count_calls(connection, material.run_ids), len(accepted))
         law = read_versions(connection, material.run_ids)

@@ -15,7 +15,7 @@ from solon.consensus.panel import ABSTAIN, Vote
 from solon.eval.coefficients import alpha_figure, cohen_figure, fleiss_figure
 from solon.eval.replay.opinions import Opinion, counted, opinions_on, overlaps
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, mean, nothing, rate
-from solon.responses import outcomes_of
+from solon.questions import ACCEPT
 from solon.store.records import evaluation
 from solon.store.records.scores import scores_on
 
@@ -173,9 +173,9 @@ def evaluate(material: Material) -> Agreement:
         every_answer = evaluation.answers(connection, material.run_ids)
         blind = counted(every_answer)
         opinions = opinions_on(connection, blind)
-        scored = [a for a in blind if a.scores and len(a.shown) == 1]
+        scored = [a for a in blind if a.scores and a.question == ACCEPT]
         given_scores = scores_on(connection, sorted({a.shown[0] for a in scored}))
-    outcomes = max((2, *(len(outcomes_of(answer.schema)) for answer in blind)))
+    outcomes = max((2, *(len(answer.question.outcomes) for answer in blind)))
     experts = overlaps(blind)
     answers_of = [list(answers.values()) for answers in experts.values()]
     ceiling = measure_ceiling(answers_of, outcomes=outcomes, seed=material.seed)
@@ -189,7 +189,7 @@ def evaluate(material: Material) -> Agreement:
         suite="agreement",
         n=len(opinions),
         panel_expert=_agreement(opinions),
-        panel_expert_kappa=cohen_figure([(o.consensus.best, o.answer.outcome) for o in opinions], seed),
+        panel_expert_kappa=cohen_figure([(o.consensus.best, str(o.answer.outcome)) for o in opinions], seed),
         random=_agreement(random),
         audited=_agreement(audited),
         routed=_agreement(routed),

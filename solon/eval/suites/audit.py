@@ -154,7 +154,7 @@ def audited_records(connection: Connection, run: RunRow) -> list[tuple[Answer, C
     records = evaluation.records_of(connection, answers_to)
     audited = []
     for where, answers in answers_to.items():
-        outcome = target.audit_outcome([answer.outcome for answer in answers])
+        outcome = target.audit_outcome([one.outcome for one in answers if one.outcome is not None])
         if outcome is None or where not in records:
             continue
         most = [answer for answer in answers if answer.outcome == outcome]
@@ -167,9 +167,8 @@ def agrees(answer: Answer, record: Choice) -> bool:
     """Tell whether an auditor said that the record's choice stands, or gave the same label; a rejection or an
     edit of the same text does not.
     """
-    if record.label is not None:
-        return answer.choice == record.label
-    return answer.choice in ("prefer", "accept") and answer.candidate_id == record.chosen_id
+    stands = answer.question.said_by(record.chosen_id, record.label, answer.shown)
+    return stands is not None and answer.outcome == stands
 
 
 def _share(audited: list[tuple[Answer, Choice]]) -> Figure:

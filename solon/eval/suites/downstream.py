@@ -20,6 +20,7 @@ from solon.consensus.resample import mean_interval
 from solon.eval.embedding import load_embedder
 from solon.eval.replay.opinions import Opinion, counted, opinions_on
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, nothing, rate
+from solon.questions import PAIR
 from solon.store.records import evaluation, exporting
 
 if TYPE_CHECKING:
@@ -154,25 +155,26 @@ def _training(material: Material, opinions: Sequence[Opinion]) -> tuple[dict[str
             groups[item] = row.split_group
             if not row.has_pair or row.flags or row.outcome != "accepted":
                 continue
-            best = panel.get((item, chosen, rejected)) or _turned(panel.get((item, rejected, chosen)))
+            turned = panel.get((item, rejected, chosen))
+            best = panel.get((item, chosen, rejected)) or (PAIR.other(turned) if turned else None)
             decided = row.route == "decided"
-            first = None if not decided or best not in ("A", "B") else best == "A"
+            first = best == PAIR.outcomes[0] if decided and PAIR.is_outcome(best) else None
             pairs.append(_Pair(chosen, rejected, _fold(row.split_group), decided, first))
     return groups, pairs
 
 
-def _turned(best: str | None) -> str | None:
-    return {"A": "B", "B": "A"}.get(best or "")
-
-
 def _test(opinion: Opinion, groups: Mapping[str, str], texts: Mapping[str, str]) -> _Pair | None:
     answer = opinion.answer
-    known = len(answer.shown) == 2 and all(candidate in texts for candidate in answer.shown)
-    if answer.outcome not in ("A", "B") or answer.rule not in RANDOM or not known:
+    known = all(candidate in texts for candidate in answer.shown)
+    if (
+        answer.question != PAIR
+        or not PAIR.is_outcome(answer.outcome)
+        or answer.rule not in RANDOM
+        or not known
+    ):
         return None
-    a, b = answer.shown
-    better, worse = (a, b) if answer.outcome == "A" else (b, a)
-    return _Pair(better, worse, _fold(groups.get(answer.item_id, answer.item_id)))
+    better, worse = PAIR.chosen(str(answer.outcome), answer.shown)
+    return _Pair(str(better), str(worse), _fold(groups.get(answer.item_id, answer.item_id)))
 
 
 def _fold(group: str) -> int:

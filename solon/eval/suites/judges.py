@@ -5,7 +5,7 @@ Leanings are by order, by length, by style and towards its own family of models.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.config.sections import family_of
 from solon.consensus.calibrate import measure_brier, measure_ece
+from solon.consensus.panel import ABSTAIN
 from solon.eval.replay.opinions import counted
 from solon.eval.replay.winning import Duel, WinRate, measure_wins
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, calibration_interval, mean, nothing, rate
 from solon.eval.writing import count_marks
 from solon.formats.records import plain_model
-from solon.responses import PANEL_OUTCOMES
+from solon.questions import LABELLED, PAIR, leaning
 from solon.store.records import evaluation
 from solon.store.records.evaluation import Answer, PaidVote, Shown
 from solon.store.runs import runs
@@ -155,18 +156,28 @@ class Judges(SuiteResult):
 
 @dataclass(slots=True)
 class _Seat:
-    """What one seat said. `sides`: what was shown -> mean share for the first candidate (A, accept)."""
+    """What one seat said, by what was shown.
+
+    Attributes:
+        model: that sits there.
+        cast: its votes.
+        sides: share for the first outcome, of pairs and single candidates.
+        labels: the label that most of its votes gave; equal ones are left out.
+        said: mean probability of the first outcome.
+    """
 
     model: str
     cast: list[PaidVote] = field(default_factory=list)
     sides: dict[Shown, float] = field(default_factory=dict)
+    labels: dict[Shown, str] = field(default_factory=dict)
     said: dict[Shown, float] = field(default_factory=dict)
 
 
 def evaluate(material: Material) -> Judges:
     """Return how every seat of the runs' panels does against the experts' counted decisions."""
     with material.store.connect() as connection:
-        gold = _gold(counted(evaluation.answers(connection, material.run_ids)))
+        answers = counted(evaluation.answers(connection, material.run_ids))
+        gold, labels = _gold(answers), _gold_labels(answers)
         seats = _read_seats(evaluation.paid_votes(connection, material.run_ids))
         families = runs.told_families(connection, material.runs)
         written = {
@@ -175,13 +186,13 @@ def evaluate(material: Material) -> Judges:
             )
             for text in evaluation.candidate_texts(connection, material.run_ids)
         }
-    judged = {shown for seat in seats.values() for shown in seat.sides}
+    judged = {shown for seat in seats.values() for shown in (*seat.sides, *seat.labels)}
     measured = tuple(
-        _judge(name, seat, family_of(seat.model, families), gold, written, material.seed)
+        _judge(name, seat, family_of(seat.model, families), gold, labels, written, material.seed)
         for name, seat in sorted(seats.items())
     )
     notes = (
-        ["no decision between two sides counts yet: accuracy and calibration are unknown"] if not gold else []
+        ["no decision counts yet: accuracy and calibration are unknown"] if not gold and not labels else []
     )
     notes += [
         f"{judge.name} ({judge.model}) judged {judge.own_family} pairs in which one answer is of its own family: "
@@ -191,36 +202,57 @@ def evaluate(material: Material) -> Judges:
     ]
     if len({judge.model for judge in measured}) == 1 and len(measured) > 1:
         notes.append("all seats are one model: count them as one voter")
-    return Judges(suite="judges", n=len(judged & set(gold)), judges=measured, notes=tuple(notes))
+    return Judges(suite="judges", n=len(judged & {*gold, *labels}), judges=measured, notes=tuple(notes))
 
 
 def _gold(answers: Sequence[Answer]) -> dict[Shown, float]:
     """Share of the experts for the first candidate, where they preferred a side; several experts are averaged."""
     answers_on: dict[Shown, list[float]] = defaultdict(list)
     for answer in answers:
-        if answer.outcome in PANEL_OUTCOMES.get(answer.schema, ()):
-            answers_on[answer.what].append(float(answer.outcome in ("A", "accept")))
+        side = leaning(answer.outcome) if answer.question.is_outcome(answer.outcome) else None
+        if side is not None and answer.question.kind != LABELLED:
+            answers_on[answer.what].append(side)
     means = {shown: sum(values) / len(values) for shown, values in answers_on.items()}
     return {shown: float(value > 0.5) for shown, value in means.items() if value != 0.5}
+
+
+def _gold_labels(answers: Sequence[Answer]) -> dict[Shown, str]:
+    """The label that most experts gave; where two were given equally often, neither is known to be right."""
+    answers_on: dict[Shown, list[str]] = defaultdict(list)
+    for answer in answers:
+        if answer.question.kind == LABELLED and answer.outcome is not None:
+            answers_on[answer.what].append(answer.outcome)
+    return {shown: label for shown, given in answers_on.items() if (label := _most(given)) is not None}
+
+
+def _most(given: Sequence[str]) -> str | None:
+    """What was said most often; None where two things were said equally often."""
+    (first, most), *rest = Counter(given).most_common(2)
+    return None if rest and rest[0][1] == most else first
 
 
 def _read_seats(votes: Iterable[PaidVote]) -> dict[str, _Seat]:
     seats: dict[str, _Seat] = {}
     shares: dict[str, dict[Shown, list[tuple[float, float | None]]]] = defaultdict(lambda: defaultdict(list))
+    labels: dict[str, dict[Shown, list[str]]] = defaultdict(lambda: defaultdict(list))
     for paid in votes:
         vote = paid.vote
         seat = seats.setdefault(vote.seat, _Seat(vote.judge))
         seat.cast.append(paid)
-        share = {"A": 1.0, "accept": 1.0, "B": 0.0, "reject": 0.0, "tie": 0.5}.get(vote.outcome)
+        share = leaning(vote.outcome)
+        if share is None and vote.outcome != ABSTAIN:
+            labels[vote.seat][paid.what].append(vote.outcome)
         if share is not None:
             shares[vote.seat][paid.what].append((share, vote.p))
+    for name, given in labels.items():
+        seats[name].labels = {shown: label for shown, all_ in given.items() if (label := _most(all_))}
     for name, by_shown in shares.items():
         for shown, cast in by_shown.items():
             probabilities = [p for _, p in cast if p is not None]
             if probabilities:
                 seats[name].said[shown] = sum(probabilities) / len(probabilities)
-            leaning = seats[name].said.get(shown, sum(share for share, _ in cast) / len(cast))
-            seats[name].sides[shown] = float(leaning > 0.5) + 0.5 * (leaning == 0.5)
+            share = seats[name].said.get(shown, sum(share for share, _ in cast) / len(cast))
+            seats[name].sides[shown] = float(share > 0.5) + 0.5 * (share == 0.5)
     return seats
 
 
@@ -229,13 +261,15 @@ def _judge(
     seat: _Seat,
     family: str,
     gold: Mapping[Shown, float],
+    labels: Mapping[Shown, str],
     written: Mapping[str, Written],
     seed: int,
 ) -> Judge:
     right = {shown: 1.0 - abs(side - gold[shown]) for shown, side in seat.sides.items() if shown in gold}
+    right |= {shown: float(said == labels[shown]) for shown, said in seat.labels.items() if shown in labels}
     votes = [paid.vote for paid in seat.cast]
-    sided = [v for v in votes if v.outcome in ("A", "B")]
-    first = [(v.outcome == "A") == (v.order == "AB") for v in sided if v.order in ("AB", "BA")]
+    sided = [v for v in votes if PAIR.is_outcome(v.outcome)]
+    first = [(v.outcome == PAIR.outcomes[0]) == (v.order == "AB") for v in sided if v.order in ("AB", "BA")]
     own = {shown: side for shown in seat.sides if (side := _own_side(shown, written, family)) is not None}
     longer = _compare(seat, written, lambda one: one.length)
     marked = _compare(seat, written, lambda one: one.marks)
@@ -269,7 +303,7 @@ def _flips(seat: _Seat) -> Figure:
     by_order: dict[Shown, dict[str, str]] = defaultdict(dict)
     for paid in seat.cast:
         vote = paid.vote
-        if vote.outcome in ("A", "B") and vote.order and vote.sample == 0:
+        if PAIR.is_outcome(vote.outcome) and vote.order and vote.sample == 0:
             by_order[paid.what][vote.order] = vote.outcome
     both = [outcomes["AB"] != outcomes["BA"] for outcomes in by_order.values() if len(outcomes) == 2]
     return rate(sum(both), len(both), "it saw no pair in both orders")
@@ -277,7 +311,7 @@ def _flips(seat: _Seat) -> Figure:
 
 def _own_side(shown: Shown, written: Mapping[str, Written], family: str) -> float | None:
     """1 where only the first candidate is of this family, 0 where only the second is."""
-    if len(shown[2]) != 2 or any(c not in written for c in shown[2]):
+    if not PAIR.fits(shown[2]) or any(c not in written for c in shown[2]):
         return None
     a, b = (written[c].family == family for c in shown[2])
     return None if a == b else float(a)
@@ -287,7 +321,7 @@ def _duels(seat: _Seat, written: Mapping[str, Written]) -> list[Duel]:
     """Pairs whose answers have different authors."""
     duels = []
     for shown, side in seat.sides.items():
-        if len(shown[2]) == 2 and all(c in written for c in shown[2]):
+        if PAIR.fits(shown[2]) and all(c in written for c in shown[2]):
             a, b = (written[c] for c in shown[2])
             if a.author != b.author:
                 duels.append(Duel(a.author, b.author, (a.length, b.length), side))
@@ -300,7 +334,7 @@ def _compare(
     """1 where the first candidate has more, 0 where the second has; pairs that are even say nothing."""
     sides = {}
     for shown in seat.sides:
-        if len(shown[2]) == 2 and all(c in written for c in shown[2]):
+        if PAIR.fits(shown[2]) and all(c in written for c in shown[2]):
             a, b = (measure(written[c]) for c in shown[2])
             if a != b:
                 sides[shown] = float(a > b)

@@ -20,7 +20,8 @@ from solon.store.tables.people import Review
 
 
 async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Weigh the verdicts and send the item on. Next: `finish` (accepted), `resolve` or `review`.
+    """Weigh the verdicts and send the item on. Says `end` (it is final), `split` (the resolver is asked) or `ask` (a
+    person is).
 
     A review is written before the graph waits for it.
     """
@@ -48,21 +49,42 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         "tier": tier,
     }
     if route.where == "resolve":
-        return {"consensus": summary, "next": "resolve"}
+        return {"consensus": summary, "next": "split"}
     if route.where == "accept":
         return {
             "consensus": summary,
-            "next": "finish",
-            **context.recipe.accept(panel_view.best, state, route.rule),
+            "next": "end",
+            **end_by_panel(context, panel_view.best, state, route.rule),
         }
     worth = _worth(context, state["shown"], panel_view)
     review_id = await _open_review(context, state, route, summary, worth)
     return {
         "consensus": summary,
-        "next": "review",
+        "next": "ask",
         "review": review_id,
         "reviews": state.get("reviews", 0) + 1,
     }
+
+
+def end_by_panel(context: ItemContext, best: str, state: ItemState, rule: str) -> dict[str, Any]:
+    """The outcome, reason and route of an item that the panel's best outcome ends.
+
+    Args:
+        rule: the name of what calls the panel confident, or ends the item without people.
+    """
+    if not context.recipe.has_panel:
+        return {"outcome": "rejected", "reason": "nobody gave a label", "route": _machine_route(state)}
+    outcome = "accepted" if context.question.gives_record(best) else "rejected"
+    reason = f"{context.recipe.question.by} by {rule}"
+    return {"outcome": outcome, "reason": reason, "route": _machine_route(state)}
+
+
+def _machine_route(state: ItemState) -> str:
+    """The route of an item that no person decided: `resolved`, `redrafted` or `consensus`. Figures are kept apart by
+    it."""
+    if (state.get("resolved") or {}).get("favours"):
+        return "resolved"
+    return "redrafted" if state.get("round", 0) > 0 else "consensus"
 
 
 def _tier(context: ItemContext, state: ItemState, verdicts: list[Verdict]) -> int:
@@ -134,7 +156,7 @@ def review_row(
         ordinal: the number of the review within the item's attempt.
         worth: what a decision is worth, which gives its place in the queue; None for audits.
     """
-    shown, asked = state["shown"], context.recipe.asks(context.case.config)
+    shown, asked = state["shown"], context.recipe.question.schema(context.case.config)
     summary = (state.get("consensus") or {}) if context.recipe.has_panel else {}
     # An answer to another request is another question, even where the answer's text is the same.
     shown_rows = map(context.candidate, shown)

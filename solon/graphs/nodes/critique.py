@@ -8,6 +8,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from solon.agents import critic, generator
+from solon.agents.outputs import Finding
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
 from solon.store.database import clock
@@ -16,21 +17,18 @@ from solon.store.tables.work import Critique
 
 
 async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Let the critic read every candidate. Next: `revise`, `judge`, or `draft` (bounded) where every candidate
-    is unusable, then `finish`.
+    """Let the critic read every candidate. Says `mend` where some can be, `on`, or `again` (bounded) where every
+    candidate is unusable, then `end`.
 
     Of a given text what was found is evidence for panel and people: it is not revised, a critic alone does not reject
     it, and where all are given, nothing is drafted.
 
-    What was judged elsewhere goes on as it was judged: it is neither criticised nor revised. Nor is a text that a label
-    is asked for: it is what it is.
+    What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
     """
     context = runtime.context
     round_, live = state["round"], state["candidates"]
-    if not context.recipe.has_panel or context.asks_label:
-        return {"next": "judge"}
     if context.judged_elsewhere(round_) or (round_ == 0 and context.item.carried):
-        return {"next": "judge"}  # they were criticised and mended when they were made
+        return {"next": "on"}  # they were criticised and mended when they were made
     critiques = await asyncio.gather(
         *(
             critic.critique(
@@ -38,7 +36,7 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
                 ordinal,
                 round=round_,
                 answer=context.answer(candidate),
-                noticed=context.recipe.notice(context, candidate),
+                noticed=_notice(context, candidate),
             )
             for ordinal, candidate in enumerate(live)
         )
@@ -70,22 +68,27 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
             return await _draft_again(context, round_, [entry["text"] for entry in findings.values()])
         if made == live:
             reason = f"{UNJUDGED[1]} after {round_ + 1} rounds"
-            return {"next": "finish", "outcome": "rejected", "reason": reason}
+            return {"next": "end", "outcome": "rejected", "reason": reason}
     mendable = {c: findings[c]["text"] for c in made if findings[c]["worst"] in ("major", "fatal")}
     writer = context.case.config.generator
     if mendable and writer.revise and writer.models:  # a function is never asked to mend what it wrote
-        return {"next": "revise", "mend": mendable}
-    return {"next": "judge"}
+        return {"next": "mend", "mend": mendable}
+    return {"next": "on"}
+
+
+def _notice(context: ItemContext, candidate: str) -> list[Finding]:
+    own_task = bool(context.own_task(candidate)["prompt"])
+    return context.recipe.maker.notice(context.case, context.answer(candidate), own_task=own_task)
 
 
 async def _draft_again(context: ItemContext, round_: int, findings: list[str]) -> dict[str, Any]:
     text_id = context.add_text("\n".join(map(context.text, findings)))
     await context.commit()
-    return {"next": "draft", "round": round_ + 1, "findings": text_id}
+    return {"next": "again", "round": round_ + 1, "findings": text_id}
 
 
 async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Revise the candidates with major findings. Next: `judge`. Where a revision is unusable or repeats a
+    """Revise the candidates with major findings. Says `on`. Where a revision is unusable or repeats a
     candidate, the draft stays."""
     context = runtime.context
     round_, live = state["round"], list(state["candidates"])
@@ -120,4 +123,4 @@ async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             call_id=revision.outcome.call_id,
         )
     await context.commit()
-    return {"candidates": live, "mend": {}, "next": "judge"}
+    return {"candidates": live, "mend": {}, "next": "on"}

@@ -13,22 +13,22 @@ from solon.errors import CUT, BadOutput
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
 from solon.store.records.overview import UNJUDGED
+from solon.store.runs.duplicates import register, signature, similarity
 
 
 async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Draft the candidates of a round. Next: `critique`; `draft` again (bounded) or `finish` where too few
-    usable candidates came out."""
+    """Draft the candidates of a round. Says `on`; `again` (bounded) or `end` where too few usable candidates came
+    out."""
     context = runtime.context
     round_ = state.get("round", 0)
     given_ids = _given(context, state, round_)
-    missing = max(0, context.recipe.drafts(context.case.config) - len(given_ids))
-    if len(given_ids) >= context.recipe.shown:
-        missing = 0
+    maker, shown = context.recipe.maker, context.question.shown
+    missing = max(0, maker.count(context.case.config) - len(given_ids)) if len(given_ids) < shown else 0
     guidance = context.text(state.get("guidance"))
     findings = context.text(state.get("findings"))
     drafts = await asyncio.gather(
         *(
-            context.recipe.generate(context.case, index, round=round_, guidance=guidance, findings=findings)
+            maker.make(context.case, index, round=round_, guidance=guidance, findings=findings)
             for index in range(len(given_ids), len(given_ids) + missing)
         )
     )
@@ -41,8 +41,8 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         "verdicts": [],
         "resolved": None,
     }
-    if len(usable) >= context.recipe.shown:
-        return {**update, "next": "critique"}
+    if len(usable) >= shown:
+        return {**update, "next": "on"}
     return {**update, **_too_few(context, round_, problems, drafts)}
 
 
@@ -62,7 +62,7 @@ def _given(context: ItemContext, state: ItemState, round_: int) -> list[str]:
             text=response["text"],
             author=response.get("model") or response.get("source") or "given",
         )
-        for ordinal, response in enumerate(context.recipe.given(context.case, context.responses))
+        for ordinal, response in enumerate(context.recipe.maker.given(context.case, context.responses))
     ]
 
 
@@ -91,7 +91,7 @@ async def _add_drafts(
     for ordinal, written in enumerate(drafts, start=len(given)):
         problem = written.problem or ("identical" if not written.prompt and written.text in seen else "")
         candidate_id = context.row_id("draft", f"{round_}.{ordinal}")
-        problem = problem or await context.recipe.refuse(context, candidate_id, written)
+        problem = problem or await _refuse(context, candidate_id, written)
         if problem:
             problems[problem] = problems.get(problem, 0) + 1
         if not written.text:
@@ -113,6 +113,25 @@ async def _add_drafts(
     return usable, problems
 
 
+async def _refuse(context: ItemContext, candidate_id: str, draft: Draft) -> str:
+    """Why a usable draft may not become a candidate: what its maker has against it, or `duplicate` where its request
+    nearly repeats the seed's or one that is there already; empty where it may."""
+    maker = context.recipe.maker
+    unfit = maker.refuse(context.case, draft)
+    if unfit or not maker.unique:
+        return unfit
+    threshold = context.case.config.instruction.similarity
+    if similarity(signature(draft.prompt), signature(context.case.prompt)) >= threshold:
+        return "duplicate"
+    repeats = await context.store.writer.run(
+        lambda connection: register(
+            connection, context.recipe.name, candidate_id, context.item.id, draft.prompt, threshold
+        ),
+        claim=context.item.claim,
+    )
+    return "duplicate" if repeats else ""
+
+
 _TOO_LONG = "the request and max_tokens together do not fit the model's context"
 
 
@@ -126,13 +145,13 @@ def _too_few(
     """
     counts = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items()))
     if problems.get("too_long"):
-        return {"next": "finish", "outcome": "failed", "reason": f"too_long: {counts}; {_TOO_LONG}"}
+        return {"next": "end", "outcome": "failed", "reason": f"too_long: {counts}; {_TOO_LONG}"}
     if round_ < context.case.config.routing.max_redrafts:
-        return {"round": round_ + 1, "next": "draft"}
+        return {"round": round_ + 1, "next": "again"}
     if drafts and all(written.outcome.outcome == CUT for written in drafts):
         raise BadOutput(
             drafts[0].outcome.error,
             next_step="raise max_tokens of the model or of [generator], or have the model reason less (`options`); "
             "then start a new run",
         )
-    return {"next": "finish", "outcome": "rejected", "reason": f"{UNJUDGED[0]}: {counts}"}
+    return {"next": "end", "outcome": "rejected", "reason": f"{UNJUDGED[0]}: {counts}"}

@@ -11,6 +11,7 @@ from solon.consensus.target import read_target
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.consensus import review_row
 from solon.graphs.state import ItemState, named_decision
+from solon.questions import TIE
 from solon.store.database import clock
 from solon.store.database.writer import Row
 from solon.store.reviewing.deliveries import mark_applied
@@ -56,10 +57,11 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
     """
     consensus = (state.get("consensus") or {}) if context.recipe.has_panel else {}
     decision = state.get("decision") if route in ("decided", "voted") else None
-    chosen, rejected, kind = context.recipe.choose(state, decision)
+    chosen, rejected, kind = _chosen(context, state, decision)
     confidence = consensus.get("confidence")
-    label = decision.get("label") if decision else consensus.get("best") if context.asks_label else None
-    soft = 0.5 if kind == "tie" else _soft_label(consensus, state, label, chosen)
+    by_label = context.recipe.record == "label" and not decision
+    label = consensus.get("best") if by_label else (decision or {}).get("label")
+    soft = 0.5 if kind == TIE else _soft_label(context, state, chosen, label)
     if route == "voted" and decision is not None:  # panel and votes together
         confidence = soft = decision.get("confidence")
     # An alarm may have suspended the certificate since the panel spoke.
@@ -103,17 +105,29 @@ def _pair_key(context: ItemContext, chosen: str | None, rejected: str | None) ->
     return pair_key(context.store.key, context.recipe.name, turns, answers)
 
 
+def _chosen(
+    context: ItemContext, state: ItemState, decision: dict[str, Any] | None
+) -> tuple[str | None, str | None, str]:
+    """The chosen and the rejected candidate (None where there is none), and the kind of the record: of an edit the
+    edited text and the unedited one, of a tie neither."""
+    if decision is not None and decision["choice"] == "edit":
+        return state["candidates"][-1], decision["candidate"], "edit"
+    question, shown = context.question, state["shown"]
+    outcome = state["consensus"]["best"]
+    if decision is not None:
+        outcome = str(question.outcome_of(decision["choice"], decision.get("candidate"), shown))
+    tied = outcome == TIE and not question.is_outcome(outcome)
+    return *question.chosen(outcome, shown), TIE if tied else question.kind
+
+
 def _soft_label(
-    consensus: dict[str, Any], state: ItemState, label: str | None, chosen: str | None
+    context: ItemContext, state: ItemState, chosen: str | None, label: str | None
 ) -> float | None:
-    """The panel's probability of the label, or of the chosen candidate; None where it never judged it (an edit)."""
-    posterior = consensus.get("posterior") or {}
-    shown = state.get("shown") or []
-    if label is not None:
-        return posterior.get(label)
-    if chosen in shown and set(posterior) == {"A", "B"}:
-        return float(posterior["AB"[shown.index(chosen)]])
-    return None
+    """The panel's probability of what the record says; None where it never judged it (an edit, say)."""
+    posterior = (state.get("consensus") or {}).get("posterior") or {}
+    said = context.question.said_by(chosen, label, state.get("shown") or [])
+    told = said is not None and context.question.soft and context.recipe.has_panel
+    return posterior.get(said) if told else None
 
 
 def _audit(context: ItemContext, state: ItemState) -> Row | None:

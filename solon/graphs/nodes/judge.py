@@ -1,9 +1,10 @@
-"""Put the candidates before the panel, tier by tier: two of them in both orders, or one on the rubric."""
+"""Put the candidates before the panel, tier by tier, with the question of the recipe."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -18,18 +19,20 @@ from solon.store.tables.work import Verdict as VerdictRow
 
 
 async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Put the candidates shown before the panel. Next: `consensus`, which weighs the verdicts."""
+    """Put the candidates shown before the panel. Says `on`. Of a recipe without a panel they are shown alone."""
     context = runtime.context
     live = state["candidates"]
     tried = state.get("pairs", 0)
     elsewhere = context.judged_elsewhere(state["round"], tried)
-    if tried == 0 and len(live) > context.recipe.shown and not elsewhere:
+    recipe, size = context.recipe, context.question.shown
+    if tried == 0 and len(live) > size and recipe.has_panel and not elsewhere:
         live = await _shortlist(context, state["round"], live)
-    shown = live[tried * context.recipe.shown : (tried + 1) * context.recipe.shown]
+    shown = recipe.pairing.shown(live, tried, size)
     if elsewhere:
         verdicts = [Verdict.from_seed(recorded) for recorded in context.verdicts or ()]
     else:
-        verdicts = await context.recipe.judge(context, shown, round=state["round"], pair=tried)
+        asked = recipe.has_panel
+        verdicts = await judge_shown(context, shown, round=state["round"], pair=tried) if asked else []
     _store(context, shown, verdicts, state["round"], tried)
     await context.commit()
     return {
@@ -37,47 +40,31 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         "shown": shown,
         "verdicts": [verdict.to_state() for verdict in verdicts],
         "resolved": None,
-        "next": "consensus",
+        "next": "on",
     }
 
 
-async def judge_pair(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
-    """The panel's verdicts on two candidates, in both orders, by as many tiers as it takes."""
-    a, b = (context.answer(candidate) for candidate in shown)
-    known = context.precedents(*shown).text
-    return await _ask_tiers(
-        context,
-        shown,
-        lambda tier: judges.judge_pair(
-            context.case, a, b, round=round, pair=pair, precedents=known, tier=tier
-        ),
-    )
+async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int, pair: int) -> list[Verdict]:
+    """The panel's verdicts on the candidates shown, by as many tiers as it takes.
 
-
-async def judge_single(context: ItemContext, shown: list[str], *, round: int, pair: int) -> list[Verdict]:
-    """The panel's scores of one candidate on the rubric, by as many tiers as it takes."""
-    case, answer = context.case_of(shown[0]), context.answer(shown[0])
-    known = context.precedents(*shown).text
-    return await _ask_tiers(
-        context,
-        shown,
-        lambda tier: judges.score(case, answer, round=round, ordinal=pair, precedents=known, tier=tier),
-    )
-
-
-async def _ask_tiers(
-    context: ItemContext, shown: list[str], ask: Callable[[int], Awaitable[list[Verdict]]]
-) -> list[Verdict]:
-    """The cascade: the cheap judges first, the next tier where those asked so far are not sure enough.
-
-    Every call is journalled as any other, so that an item replayed asks the same tiers and pays for none again.
+    The cascade: the cheap judges first, the next tier where those asked so far are not sure enough. Every call is
+    journalled as any other, so that an item replayed asks the same tiers and pays for none again.
     """
-    verdicts = await ask(0)
+    case, answers = context.case_of(shown[0]), [context.answer(candidate) for candidate in shown]
+    ask = partial(
+        context.recipe.question.ask,
+        case,
+        answers,
+        round=round,
+        pair=pair,
+        precedents=context.precedents(*shown).text,
+    )
+    verdicts = await ask(tier=0)
     for tier in range(max(context.case.config.tiers)):
         so_far = context.weigh(verdicts, shown)
         if stops_here(so_far, context.case.config.routing, stand(context.item.pilot, context.cuts, tier)):
             break
-        verdicts += await ask(tier + 1)
+        verdicts += await ask(tier=tier + 1)
     return verdicts
 
 

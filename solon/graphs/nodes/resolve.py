@@ -20,7 +20,7 @@ from solon.store.tables.work import Resolution as ResolutionRow
 
 
 async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Ask the resolver about a split panel. Next: `consensus` again, with the resolver's vote where it cited a
+    """Ask the resolver about a split panel. Says `on`, to be weighed again, with the resolver's vote where it cited a
     rule."""
     context = runtime.context
     round_, pair = state["round"], state.get("pairs", 0)
@@ -49,7 +49,7 @@ async def resolve(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, 
         or f"the resolver favours {resolution.favours} by {', '.join(resolution.cites)}"
     )
     resolved = {"favours": resolution.favours, "cites": list(resolution.cites), "told": summary}
-    return {"verdicts": votes, "resolved": resolved, "next": "consensus"}
+    return {"verdicts": votes, "resolved": resolved, "next": "on"}
 
 
 async def _hear_both_sides(context: ItemContext, state: ItemState, a: str, b: str) -> dict[str, str]:

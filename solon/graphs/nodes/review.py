@@ -12,10 +12,10 @@ from solon.graphs.state import ItemState
 
 
 async def review(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Wait for a person. Next: `settle`. The interrupt holds ids only; what comes back is a decision that the
+    """Wait for a person. Says `on`. The interrupt holds ids only; what comes back is a decision that the
     store has checked and claimed."""
     decision = interrupt({"review": state["review"], "candidates": state["shown"]}, response_schema=RESPONSE)
-    return {"decision": decision, "next": "settle"}
+    return {"decision": decision, "next": "on"}
 
 
 RESPONSE: dict[str, Any] = {

@@ -7,30 +7,31 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from solon.graphs.context import ItemContext
+from solon.graphs.nodes.consensus import end_by_panel
 from solon.graphs.state import ItemState
+from solon.questions import NEITHER
 from solon.store.reviewing.review_rows import VOTES
 
 
 async def settle(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Apply an expert's decision. Next: `finish`, `judge` (the next two candidates) or `draft` (with the
+    """Apply an expert's decision. Says `end`, `next` (the next candidates are judged) or `again` (a draft with the
     expert's guidance)."""
     context = runtime.context
     decision = state["decision"] or {}
     choice = decision["choice"]
     route = "voted" if decision.get("actor") == VOTES else "decided"
-    done = {"next": "finish", "route": route, "outcome": "accepted", "reason": choice, "review": None}
+    done = {"next": "end", "route": route, "outcome": "accepted", "reason": choice, "review": None}
     if choice == "consensus":  # held back under a budget, and not among those that experts see
-        accepted = context.recipe.accept(state["consensus"]["best"], state, "budget")
-        return {"next": "finish", "review": None, **accepted}
-    if choice in ("prefer", "tie", "accept") or decision.get("label"):
-        return done
+        ended = end_by_panel(context, state["consensus"]["best"], state, "budget")
+        return {"next": "end", "review": None, **ended}
     if choice == "edit":
         edited = await _edited(context, state, decision)
         return {**done, "candidates": [*state["candidates"], edited]}
-    if choice == "reject":
-        return {**done, "outcome": "rejected"}
     if choice == "both_bad":
         return _next_candidates(context, state)
+    outcome = context.question.outcome_of(choice, decision.get("candidate"), state["shown"])
+    if outcome not in (None, NEITHER):
+        return done if context.question.gives_record(str(outcome)) else {**done, "outcome": "rejected"}
     return _redraft(context, state, guidance=decision["guidance"], actor=decision["actor"])
 
 
@@ -53,12 +54,12 @@ async def _edited(context: ItemContext, state: ItemState, decision: dict[str, An
 def _next_candidates(context: ItemContext, state: ItemState) -> dict[str, Any]:
     """Both bad: the next two candidates, then a redraft (of given texts none), then a rejection."""
     tried = state.get("pairs", 0) + 1
-    if len(state["candidates"]) >= (tried + 1) * context.recipe.shown:
-        return {"next": "judge", "pairs": tried, "review": None}
+    if context.can_show(state["candidates"], tried):
+        return {"next": "next", "pairs": tried, "review": None}
     may_draft = not context.came_with_seed(state["candidates"])
     if may_draft and state["round"] < context.case.config.routing.max_redrafts:
-        return {"next": "draft", "round": state["round"] + 1, "review": None}
-    return {"next": "finish", "route": "decided", "outcome": "rejected", "reason": "both_bad", "review": None}
+        return {"next": "again", "round": state["round"] + 1, "review": None}
+    return {"next": "end", "route": "decided", "outcome": "rejected", "reason": "both_bad", "review": None}
 
 
 def _redraft(context: ItemContext, state: ItemState, *, guidance: str, actor: str) -> dict[str, Any]:
@@ -68,9 +69,9 @@ def _redraft(context: ItemContext, state: ItemState, *, guidance: str, actor: st
     elif state.get("reviews", 0) >= context.case.config.routing.max_reviews_per_item:
         reason = f"still not good after {state['reviews']} reviews"
     if reason:
-        return {"next": "finish", "route": "decided", "outcome": "rejected", "reason": reason, "review": None}
+        return {"next": "end", "route": "decided", "outcome": "rejected", "reason": reason, "review": None}
     return {
-        "next": "draft",
+        "next": "again",
         "round": state["round"] + 1,
         "guidance": guidance,
         "prefer_actor": actor,

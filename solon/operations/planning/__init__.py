@@ -21,10 +21,12 @@ from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
 from solon.operations.planning.ranges import Range, add_up, multiply
 from solon.operations.planning.shortfall import Team, WayOut, find_ways_out, spell_shortfall
 from solon.plugins import Plugin, bind, references
+from solon.recipes.registry import Recipes
 from solon.workspace.seeds import Seeds, read_rows
 from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
+    from solon.recipes import Recipe
     from solon.store.database.store import Store
     from solon.store.runs.throughput import MeasuredRates, Rate
 
@@ -184,7 +186,7 @@ def make_plan(
     experts: int,
     minutes: float,
     days: int,
-    recipe: str = "preference",
+    recipe: Recipe,
     words: float | None = None,
     store: Store | None = None,
     groups: Sequence[SeedGroup] = (),
@@ -203,11 +205,11 @@ def make_plan(
         plugins: functions of a project that cannot be imported by their names, such as a notebook's.
 
     Raises:
-        UsageError: a number below what makes sense; an unknown recipe.
+        UsageError: a number below what makes sense; a recipe without a panel.
     """
     _check(items, experts, minutes, days, recipe)
     config, notes = _bound(config, plugins or {})
-    found = measure(store, recipe, config) if store is not None else None
+    found = measure(store, recipe.name, config) if store is not None else None
     if not found and references(config):
         notes += (
             "the time and money that functions of your own take are in no figure: they were not measured",
@@ -229,7 +231,7 @@ def make_plan(
     seen, enough = _share(affordable, items), _is_enough(affordable, wanted)
     team = Team(experts, minutes, days)
     return Plan(
-        recipe=recipe,
+        recipe=recipe.name,
         policy=config.routing.policy,
         items=items,
         expert_hours=available / 3600,
@@ -245,7 +247,7 @@ def make_plan(
         enough=enough,
         sentence=spell_shortfall(wanted, affordable, enough),
         ways_out=find_ways_out(
-            recipe,
+            recipe.name,
             items,
             team,
             affordable.likely,
@@ -291,7 +293,7 @@ def plan_home(
     """
     if items is None and seeds is None:
         raise UsageError("how many seeds?", next_step="give --items N, or --seeds FILE")
-    config = home.config if isinstance(home, Workspace) else home
+    config, recipes = (home.config, home.recipes) if isinstance(home, Workspace) else (home, Recipes(home))
     found = _groups_of_seeds(seeds, config) if seeds is not None else []
     rows = sum(group.items for group in found)
     scale = 1 if items is None or not rows else items / rows
@@ -302,7 +304,7 @@ def plan_home(
         experts=experts,
         minutes=minutes,
         days=days,
-        recipe=recipe,
+        recipe=recipes.get(recipe),
         words=words,
         store=home.store if isinstance(home, Workspace) else None,
         groups=groups,
@@ -332,15 +334,13 @@ def _bound(config: Config, plugins: Mapping[str, Plugin]) -> tuple[Config, tuple
         return config, (f"no run can be the same and measure this: {error.cause}",)
 
 
-def _check(items: int, experts: int, minutes: float, days: int, recipe: str) -> None:
+def _check(items: int, experts: int, minutes: float, days: int, recipe: Recipe) -> None:
     if items < 1 or experts < 0 or minutes < 0 or days < 0:
         raise UsageError(
             "a plan needs at least one item, and no negative numbers of experts, minutes or days"
         )
-    if recipe == "label":
-        raise UsageError("labels are given by people alone: there is no panel to plan")
-    if recipe not in ("preference", "instruction"):
-        raise UsageError(f"there is no recipe {recipe!r}", next_step="recipes: preference, instruction")
+    if not recipe.has_panel:
+        raise UsageError(f"the records of {recipe.name} are given by people alone: there is no panel to plan")
 
 
 def groups_of_config(config: Config, items: int) -> list[SeedGroup]:
@@ -361,7 +361,7 @@ def groups_of_config(config: Config, items: int) -> list[SeedGroup]:
 def _plan_groups(
     config: Config,
     groups: Sequence[SeedGroup],
-    recipe: str,
+    recipe: Recipe,
     review: Range,
     wanted: Range,
     store: Store | None,
@@ -369,7 +369,7 @@ def _plan_groups(
     available: float,
 ) -> tuple[GroupPlan, ...]:
     """Experts of a specialty answer that one; the others share the rest as it asks for time."""
-    measured = _group_seconds(store, recipe) if store is not None else {}
+    measured = _group_seconds(store, recipe.name) if store is not None else {}
     total = max(1, sum(group.items for group in groups))
     seconds = [
         _measured(measured[group.specialty, group.lang])

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from solon.config import Config
 from solon.operations.planning.ranges import Range, add_up, multiply
+
+if TYPE_CHECKING:
+    from solon.recipes import Recipe
 
 WORDS_PER_MINUTE = 238
 """Silent reading of English non-fiction by adults; Brysbaert 2019, Journal of Memory and Language 109, 104047."""
@@ -26,36 +30,33 @@ class Assumed:
     """An item's calls from the configuration, its tokens from word counts."""
 
     config: Config
-    recipe: str
+    recipe: Recipe
     words: float | None
-
-    @property
-    def _pair(self) -> bool:
-        return self.recipe == "preference"
 
     def _roles(self) -> list[tuple[str, Range, float, float]]:
         """(model, calls, words of texts in each prompt as multiples of an answer, room for the answer)."""
         config = self.config
-        drafts = config.generator.n if self._pair else 1
+        drafts, steps, question = self.recipe.maker.count(config), self.recipe.steps, self.recipe.question
+        shown = float(question.asked(config).shown)
         room = float(config.generator.max_tokens or self._room(config.generator.models))
         again = config.routing.max_redrafts
         rounds = Range(1.0, 1.0 + 0.1 * again, 1.0 + again)
         roles: list[tuple[str, Range, float, float]] = []
         authors = [*config.generator.models, *("" for _ in config.generator.python)]
-        for model in config.generator.models:
+        for model in config.generator.models if drafts else ():
             share = drafts / len(authors)
-            revised = drafts / len(config.generator.models) if config.generator.revise else 0.0
+            revises = config.generator.revise and "revise" in steps
+            revised = drafts / len(config.generator.models) if revises else 0.0
             roles.append((model, rounds.times(share), 0.0, room))
             roles.append((model, Range(0.0, revised * 0.3, revised * rounds.high), 1.5, room))
-        if not config.critic.python:
+        if "critique" in steps and not config.critic.python:
             roles.append((config.critic.model, rounds.times(drafts), 1.0, config.critic.max_tokens))
         for seat in config.judges:
             if not seat.python:
-                each = seat.samples * (2 if self._pair else 1)
-                shown = 2.0 if self._pair else 1.0
+                each = seat.samples * question.orders
                 asked = multiply(rounds, self._asked(seat.tier))
                 roles.append((seat.model, asked.times(each), shown, seat.max_tokens))
-        if self._pair and config.resolver.enabled:
+        if self.recipe.has_resolver and config.resolver.enabled:
             resolver = config.resolver
             # Two judges are asked why, then the resolver hears both: three calls on a split panel.
             roles.append((resolver.model, Range(0.0, 0.6, 3.0 * rounds.high), 2.5, resolver.max_tokens))
@@ -116,7 +117,7 @@ class Assumed:
     def review_seconds(self) -> Range:
         """Seconds that a person takes for one answer: reading what is shown, and deciding."""
         room = self.config.generator.max_tokens or self._room(self.config.generator.models)
-        answers = 2 if self._pair else 1
+        answers = self.recipe.question.asked(self.config).shown
         shown = Range(*ANSWER_SHARE).times(answers * room / TOKENS_PER_WORD[1])
         words = add_up(self._prompt_words(), shown)
         return add_up(words.times(60 / WORDS_PER_MINUTE), Range(*DECIDING_SECONDS))

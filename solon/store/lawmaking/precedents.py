@@ -12,6 +12,7 @@ from sqlalchemy import Connection, or_, select, update
 from solon.law.casebook import Worked
 from solon.law.documents import Constitution, Rubric
 from solon.law.scopes import domains_of, narrowest
+from solon.questions import NEITHER, Question, question_of
 from solon.store.database import clock
 from solon.store.reviewing.review_rows import REPEAT, NotThere, find_review
 from solon.store.runs.laws import history, scope_key, versions_in_force
@@ -54,7 +55,8 @@ class PrecedentRow:
         created_at: when it was made, in epoch seconds.
         actor: who decided.
         choice: what was chosen.
-        outcome: the choice in the panel's words: A, B, accept, reject, tie or neither.
+        question: what was asked.
+        outcome: the decision as an outcome of the question, tie or neither.
         principles: ids of the principles that the decision cites.
         rationale: why, in words; empty where nothing was said.
         request: what the candidates answer.
@@ -80,6 +82,7 @@ class PrecedentRow:
     created_at: float
     actor: str
     choice: str
+    question: Question
     outcome: str
     principles: tuple[str, ...]
     rationale: str
@@ -99,14 +102,15 @@ class PrecedentRow:
     @property
     def rank(self) -> int | None:
         """Which of the answers shown was preferred, counted from 0; None where none was."""
-        return {"A": 0, "accept": 0, "B": 1}.get(self.outcome)
+        better, _ = self.question.chosen(self.outcome, self.shown)
+        return self.shown.index(better) if better is not None else None
 
     def worked(self) -> Worked:
         """The precedent as it is shown to judges."""
-        better = self.answers[self.rank] if self.rank is not None and self.rank < len(self.answers) else ""
-        worse = self.answers[1 - self.rank] if self.rank is not None and len(self.answers) == 2 else ""
-        if self.outcome == "reject":
-            worse = self.answers[0]
+        answer = dict(zip(self.shown, self.answers, strict=False))
+        better, worse = (
+            answer.get(side or "", "") for side in self.question.chosen(self.outcome, self.shown)
+        )
         return Worked(
             self.id,
             self.item_id,
@@ -266,6 +270,7 @@ def _load(connection: Connection, *conditions: Any) -> list[PrecedentRow]:
             seeds.c.specialty,
             seeds.c.tags,
             reviews.c.candidates,
+            reviews.c.response_schema.label("schema"),
             reviews.c.attempt,
             rationale.c.body.label("why"),
             content.c.body.label("content"),
@@ -286,10 +291,11 @@ def _load(connection: Connection, *conditions: Any) -> list[PrecedentRow]:
 
 def _row(row: dict[str, Any], answers: dict[str, str], own: dict[str, str]) -> PrecedentRow:
     seed = json.loads(row["content"])
-    shown = tuple(row["candidates"])
+    shown, question = tuple(row["candidates"]), question_of(row["schema"])
     values = {name: row[name] for name in PrecedentRow.__dataclass_fields__ if name in row}
     values |= {
-        "outcome": _outcome(row["choice"], row["candidate_id"], shown),
+        "question": question,
+        "outcome": question.outcome_of(row["choice"], row["candidate_id"], shown) or NEITHER,
         "principles": tuple(row["principles"] or ()),
         "rationale": row["why"] or "",
         "request": own.get(shown[0], "") or seed.get("prompt") or "",
@@ -298,12 +304,6 @@ def _row(row: dict[str, Any], answers: dict[str, str], own: dict[str, str]) -> P
         "domains": domains_of(row["specialty"], row["tags"]),
     }
     return PrecedentRow(**values)
-
-
-def _outcome(choice: str, candidate: str | None, shown: tuple[str, ...]) -> str:
-    if choice == "prefer" and candidate in shown:
-        return "AB"[shown.index(candidate)]
-    return choice if choice in ("accept", "reject", "tie") else "neither"
 
 
 def _answers(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from solon.consensus.binomial import clopper_pearson
 from solon.law.documents import Constitution
 from solon.law.lineage import splits_of, successors
+from solon.questions import PAIR
 from solon.store.reviewing.review_rows import REPEAT
 from solon.store.runs.laws import LawVersion, history
 from solon.store.runs.runs import PREVIEW
@@ -245,7 +246,7 @@ def _by_judges(connection: Connection, wanted: Sequence[Any], names: Sequence[st
         .join(b, b.c.id == verdicts.c.b_id, isouter=True)
     )
     for row in connection.execute(_of_items(query, verdicts, wanted)):
-        side = {"A": row.a_text, "B": row.b_text}.get(row.outcome)
+        side, _ = PAIR.chosen(row.outcome, (row.a_text, row.b_text))
         for name in dict.fromkeys(spoken.findall(row.body or "")):
             yield _Citation("judges", name, row.item_id, side)
 

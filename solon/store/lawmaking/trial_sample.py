@@ -30,7 +30,7 @@ def choose_sample(
     strata: dict[tuple[str, str], list[tuple[PrecedentRow, str]]] = {}
     for row in rows:
         left_out = row.overruled_at is not None or row.decision_id in amendment.overrules
-        if left_out or (row.rank is None and row.outcome != "reject") or (row.worn and row.id not in done):
+        if left_out or not row.question.is_outcome(row.outcome) or (row.worn and row.id not in done):
             continue
         part = "fresh" if row.created_at > amendment.created_at else row.half
         if (row.group or row.item_id) in cited or (part == "held_out" and row.id in known):

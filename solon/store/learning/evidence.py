@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, case, exists, func, or_, select
 
 from solon.consensus.panel import Vote
-from solon.responses import PANEL_OUTCOMES
+from solon.questions import Question, question_of
+from solon.store.reviewing.overlaps import half_of
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.verdicts import against_on, votes_on
@@ -22,6 +23,7 @@ from solon.store.tables import (
     records,
     reviews,
     runs,
+    seeds,
     verdicts,
 )
 
@@ -33,6 +35,7 @@ class DecidedItem:
     """A decision that counts, on candidates that the panel judged.
 
     Attributes:
+        question: what was asked.
         decision_id: the decision.
         item_id: the item.
         attempt: attempt of the item that was asked about.
@@ -50,6 +53,7 @@ class DecidedItem:
         rule: the rule that sent the item to review.
     """
 
+    question: Question
     decision_id: str
     item_id: str
     attempt: int
@@ -66,25 +70,32 @@ class DecidedItem:
     inclusion: float | None = None
     rule: str = ""
 
+    @property
+    def outcome(self) -> str | None:
+        """The decision as an outcome of its question, tie or neither; None where it cannot be read."""
+        return self.question.outcome_of(self.choice, self.candidate_id, self.shown)
+
 
 @dataclass(frozen=True, slots=True)
 class Blind:
     """One person's blind answer to one question.
 
     Attributes:
-        question: id of the item, attempt, and ids of the candidates shown.
+        item_id: the item.
+        attempt: attempt of the item that was asked about.
+        outcome: the answer as an outcome of its question, tie or neither; None where it cannot be read.
+        outcomes: how many outcomes the question has.
         review_id: the review answered.
         actor: who answered.
-        choice: what was chosen.
-        candidate_id: the candidate chosen, None where the choice names none.
         at: when, epoch seconds.
     """
 
-    question: tuple[str, int, tuple[str, ...]]
+    item_id: str
+    attempt: int
+    outcome: str | None
+    outcomes: int
     review_id: str
     actor: str
-    choice: str
-    candidate_id: str | None
     at: float
 
 
@@ -99,6 +110,7 @@ class JudgedItem:
         pilot: it is in the random pilot sample.
         record_id: its record, None without one.
         chosen_id: the candidate that the record chose, None without one.
+        label: the label of the record, None without one.
         review_id: the review that it waits for, None where it waits for none.
         shown: ids of the candidates shown.
         votes: votes of the panel, and of the resolver, on them.
@@ -111,6 +123,7 @@ class JudgedItem:
     pilot: bool
     record_id: str | None
     chosen_id: str | None
+    label: str | None
     review_id: str | None
     shown: tuple[str, ...]
     votes: tuple[Vote, ...] = field(default=())
@@ -118,14 +131,16 @@ class JudgedItem:
 
 
 def counted_decisions(
-    connection: Connection, scope_runs: Sequence[str], *, voted: bool = False
+    connection: Connection, key: str, scope_runs: Sequence[str], *, voted: bool = False
 ) -> list[DecidedItem]:
     """The first decisions by experts with their own token, not undone, the oldest first; one for each item and kind.
 
     Where a lead settled a disagreement otherwise, the ruling takes the place of the answer. Of items that were
-    judged again under newer law than their run's, only audits are there; so it is of labels, which are no precedents.
+    judged again under newer law than their run's, only audits are there. The half of a decision that is no precedent,
+    such as a label, follows from its seed as that of a precedent does.
 
     Args:
+        key: of the store; draws the halves.
         scope_runs: ids of the runs to look at.
         voted: with the decisions that votes made, too.
     """
@@ -144,6 +159,9 @@ def counted_decisions(
             decisions.c.decided_at,
             precedents.c.half,
             items.c.pilot,
+            seeds.c.id.label("seed"),
+            seeds.c.group,
+            reviews.c.response_schema,
             reviews.c.kind,
             reviews.c.inclusion,
             reviews.c.rule,
@@ -152,13 +170,14 @@ def counted_decisions(
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
         .join(items, items.c.id == decisions.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
         .join(precedents, precedents.c.decision_id == decisions.c.id, isouter=True)
         .join(ruling, ruling.c.id == decisions.c.overruled_by, isouter=True)
         .where(
             or_(decisions.c.counts, *([decisions.c.actor == VOTES] if voted else [])),
             decisions.c.undone_at.is_(None),
             items.c.run_id.in_(scope_runs),
-            precedents.c.id.is_not(None) | ((reviews.c.kind == "audit") & decisions.c.label.is_not(None)),
+            precedents.c.id.is_not(None) | decisions.c.label.is_not(None),
         )
         .where(items.c.carried.is_(None) | (reviews.c.kind == "audit"))
         .order_by(decisions.c.decided_at, decisions.c.id)
@@ -166,6 +185,7 @@ def counted_decisions(
     first: dict[tuple[str, str], DecidedItem] = {}
     for row in connection.execute(query):
         decided = DecidedItem(
+            question=question_of(row.response_schema),
             decision_id=row.id,
             item_id=row.item_id,
             attempt=row.attempt,
@@ -174,7 +194,7 @@ def counted_decisions(
             candidate_id=row.candidate_id,
             actor=row.actor,
             decided_at=row.decided_at,
-            held_out=row.half == "held_out",
+            held_out=(row.half or half_of(key, row.group or row.seed)) == "held_out",
             pilot=bool(row.pilot),
             kind=row.kind,
             run_id=row.run_id,
@@ -186,17 +206,19 @@ def counted_decisions(
     return list(first.values())
 
 
-def blind_answers(connection: Connection, *, labels: bool = False) -> list[Blind]:
+def blind_answers(connection: Connection) -> list[Blind]:
     """What people answered without knowing what others or the panel say, over all runs, the oldest first.
 
     These are decisions with an expert's token, votes, second opinions, and what was said before a review went to a
     lead.
-
-    Args:
-        labels: with labels, of which no panel says anything.
     """
-    asked = (reviews.c.id, reviews.c.item_id, reviews.c.attempt, reviews.c.candidates)
-    in_panels_words = reviews.c.response_schema.in_(PANEL_OUTCOMES) | labels
+    asked = (
+        reviews.c.id,
+        reviews.c.item_id,
+        reviews.c.attempt,
+        reviews.c.candidates,
+        reviews.c.response_schema,
+    )
     decided = (
         select(
             *asked,
@@ -206,7 +228,7 @@ def blind_answers(connection: Connection, *, labels: bool = False) -> list[Blind
             decisions.c.decided_at.label("at"),
         )
         .join(reviews, reviews.c.id == decisions.c.review_id)
-        .where(decisions.c.counts, decisions.c.undone_at.is_(None), in_panels_words)
+        .where(decisions.c.counts, decisions.c.undone_at.is_(None))
     )
     answers = [_blind(row, row.choice, row.candidate_id, row.at) for row in connection.execute(decided)]
     others = (
@@ -215,7 +237,6 @@ def blind_answers(connection: Connection, *, labels: bool = False) -> list[Blind
         .where(
             assignments.c.state.in_(("vote", "second", "escalated")),
             or_(assignments.c.revealed_at.is_(None), assignments.c.revealed_at >= assignments.c.closed_at),
-            in_panels_words,
         )
     )
     for row in connection.execute(others):
@@ -225,8 +246,9 @@ def blind_answers(connection: Connection, *, labels: bool = False) -> list[Blind
 
 
 def _blind(row: Any, choice: str, candidate_id: str | None, at: float) -> Blind:
-    question = (row.item_id, row.attempt, tuple(row.candidates))
-    return Blind(question, row.id, row.actor, choice, candidate_id, at)
+    question = question_of(row.response_schema)
+    outcome = question.outcome_of(choice, candidate_id, row.candidates)
+    return Blind(row.item_id, row.attempt, outcome, len(question.outcomes), row.id, row.actor, at)
 
 
 def ruled_questions(connection: Connection, run_ids: Iterable[str]) -> set[tuple[str, int]]:
@@ -274,7 +296,6 @@ def count_learnable(
         .where(
             or_(decisions.c.counts, decisions.c.actor == VOTES),
             decisions.c.undone_at.is_(None),
-            decisions.c.label.is_(None) | (reviews.c.kind == "audit"),
             reviews.c.kind == kind,
             reviews.c.run_id.in_(run_ids),
         )
@@ -291,13 +312,16 @@ def runs_of_scope(connection: Connection, run: RunRow) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def judged_items(connection: Connection, run_id: str) -> list[JudgedItem]:
+def judged_items(connection: Connection, run_id: str, question: Question) -> list[JudgedItem]:
     """Items that a new version may change, with their votes: waiting ones that nobody leased, drafted or voted on,
     and accepted ones that no person decided; without those that were judged again under newer law than the run's.
+
+    Args:
+        question: that the run asks.
     """
     judged = [*_waiting_free(connection, run_id), *_accepted_unseen(connection, run_id)]
     votes = votes_on(connection, [(j.item_id, j.attempt, j.shown) for j in judged])
-    against = against_on(connection, [j.shown for j in judged])
+    against = against_on(connection, [(question, j.shown) for j in judged])
     return [replace(j, votes=votes.get(j.item_id, ()), against=against[j.shown]) for j in judged]
 
 
@@ -321,7 +345,7 @@ def _rejected_by_panel(connection: Connection, run_id: str) -> list[JudgedItem]:
         items.c.run_id == run_id, items.c.state == "rejected", items.c.carried.is_(None), judged
     )
     return [
-        JudgedItem(row.id, row.attempt, "rejected", bool(row.pilot), None, None, None, ())
+        JudgedItem(row.id, row.attempt, "rejected", bool(row.pilot), None, None, None, None, ())
         for row in connection.execute(query)
     ]
 
@@ -358,7 +382,15 @@ def _waiting_free(
     )
     return [
         JudgedItem(
-            row.id, row.attempt, "waiting", bool(row.pilot), None, None, row.review_id, tuple(row.candidates)
+            row.id,
+            row.attempt,
+            "waiting",
+            bool(row.pilot),
+            None,
+            None,
+            None,
+            row.review_id,
+            tuple(row.candidates),
         )
         for row in connection.execute(query)
         if row.candidates
@@ -373,6 +405,7 @@ def _accepted_unseen(connection: Connection, run_id: str) -> list[JudgedItem]:
             items.c.pilot,
             records.c.id.label("record_id"),
             records.c.chosen_id,
+            records.c.label,
             records.c.shown,
         )
         .join(records, records.c.item_id == items.c.id)
@@ -392,6 +425,7 @@ def _accepted_unseen(connection: Connection, run_id: str) -> list[JudgedItem]:
             bool(row.pilot),
             row.record_id,
             row.chosen_id,
+            row.label,
             None,
             tuple(row.shown),
         )

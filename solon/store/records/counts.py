@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from solon.store.learning.adoption import DOUBTED
+from solon.store.reviewing.overlaps import half_of
 from solon.store.reviewing.review_rows import REPEAT, VOTES
 from solon.store.tables import (
     calls,
@@ -164,14 +165,25 @@ def count_undone(connection: Connection, run_ids: Sequence[str]) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def held_out(connection: Connection, run_ids: Sequence[str]) -> set[str]:
-    """Ids of the decisions of the held-out half, on which no consensus version was fitted."""
+def held_out(connection: Connection, key: str, run_ids: Sequence[str]) -> set[str]:
+    """Ids of the decisions of the held-out half, on which no consensus version was fitted. That of a decision which is
+    no precedent, such as a label, follows from its seed.
+
+    Args:
+        key: of the store; draws the halves.
+    """
     query = (
-        select(precedents.c.decision_id)
-        .join(items, items.c.id == precedents.c.item_id)
-        .where(items.c.run_id.in_(run_ids), precedents.c.half == "held_out")
+        select(decisions.c.id, precedents.c.half, seeds.c.group, seeds.c.id.label("seed"))
+        .join(items, items.c.id == decisions.c.item_id)
+        .join(seeds, seeds.c.id == items.c.seed_id)
+        .join(precedents, precedents.c.decision_id == decisions.c.id, isouter=True)
+        .where(items.c.run_id.in_(run_ids))
     )
-    return set(connection.execute(query).scalars())
+    return {
+        row.id
+        for row in connection.execute(query)
+        if (row.half or half_of(key, row.group or row.seed)) == "held_out"
+    }
 
 
 def seed_attributes(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from solon.consensus.panel import Vote
-from solon.responses import outcome_of
+from solon.questions import Question, question_of
 from solon.store.reviewing.review_rows import REPEAT
 from solon.store.runs.verdicts import shown_to_judge, votes_on
 from solon.store.tables import (
@@ -89,9 +89,14 @@ class Answer:
         return self.item_id, self.attempt, self.shown
 
     @property
-    def outcome(self) -> str:
-        """The choice in the panel's words, see `outcome_of`."""
-        return outcome_of(self.choice, self.candidate_id, self.shown)
+    def question(self) -> Question:
+        """What was asked."""
+        return question_of(self.schema)
+
+    @property
+    def outcome(self) -> str | None:
+        """The answer as an outcome of its question, tie or neither; None where it cannot be read."""
+        return self.question.outcome_of(self.choice, self.candidate_id, self.shown)
 
 
 def answers(connection: Connection, run_ids: Sequence[str]) -> list[Answer]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, or_, select
 
+from solon.questions import Question, question_of
 from solon.store.reviewing.overlaps import half_of
 from solon.store.runs.items import FORGOTTEN
 from solon.store.tables import items, reviews, seeds
@@ -21,6 +22,7 @@ class DrawnQuestion:
         item_id: the item that the question is about.
         attempt: the attempt of the item in which it was asked.
         shown: ids of the candidates, in the order in which they were shown.
+        question: what was asked about them.
         group: group of its seed; a seed without one is a group of its own.
         size: how many items of the run are in the group.
         chance: the probability with which it was drawn.
@@ -31,6 +33,7 @@ class DrawnQuestion:
     item_id: str
     attempt: int
     shown: tuple[str, ...]
+    question: Question
     group: str
     size: int
     chance: float
@@ -48,6 +51,7 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
             reviews.c.item_id,
             reviews.c.attempt,
             reviews.c.candidates,
+            reviews.c.response_schema,
             reviews.c.inclusion,
             reviews.c.rule,
             seeds.c.id,
@@ -73,6 +77,7 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
             row.item_id,
             row.attempt,
             tuple(row.candidates),
+            question_of(row.response_schema),
             row.group or row.id,
             sizes[row.group] if row.group else 1,
             pilot / total if row.rule == "pilot" else row.inclusion,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,7 @@ OPEN = ("opening", "waiting", "held")
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """A waiting item that is pinned to another graph than its recipe's present one, with its newest review.
+    """A waiting item with the graph that it is pinned to and its newest review.
 
     Attributes:
         item_id: the item.
@@ -48,10 +47,8 @@ class Stranded:
     decision_id: str | None
 
 
-def stranded_items(
-    connection: Connection, current: Mapping[str, str], run_id: str | None = None
-) -> list[Stranded]:
-    """Waiting items that are pinned to another version of their recipe's graph than `current` says."""
+def waiting_items(connection: Connection, run_id: str | None = None) -> list[Stranded]:
+    """Every item that waits for a person, whatever graph it is pinned to; default: of all runs."""
     query = (
         select(items, reviews, decisions.c.id.label("given"))
         .join(
@@ -72,8 +69,6 @@ def stranded_items(
     for row in connection.execute(query).all():
         values = dict(zip((column.name for column in items.columns), row, strict=False))
         own = dict(zip((c.name for c in reviews.columns), row[len(items.columns) :], strict=False))
-        if values["graph_version"] == current.get(values["recipe"], values["graph_version"]):
-            continue
         stranded[values["id"]] = Stranded(
             item_id=values["id"],
             run_id=values["run_id"],

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
-from solon.responses import outcome_of as panel_outcome_of
+from solon.questions import question_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.ids import hash_id, keyed_hash
@@ -238,6 +238,7 @@ def known_answers(connection: Connection) -> dict[str, str]:
             reviews.c.item_id,
             reviews.c.attempt,
             reviews.c.candidates,
+            reviews.c.response_schema,
             known.c.choice,
             known.c.candidate_id,
         )
@@ -251,7 +252,9 @@ def known_answers(connection: Connection) -> dict[str, str]:
     for row in rows:
         wanted = texts.get(row.candidate_id or "")
         same = next((shown for shown in row.candidates if wanted and texts.get(shown) == wanted), None)
-        right_answers[f"{row.item_id}:{row.attempt}"] = panel_outcome_of(row.choice, same, row.candidates)
+        outcome = question_of(row.response_schema).outcome_of(row.choice, same, row.candidates)
+        if outcome is not None:
+            right_answers[f"{row.item_id}:{row.attempt}"] = outcome
     return right_answers
 
 

@@ -17,7 +17,8 @@ from solon.config.sections import ReviewersConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.consensus.trust import Belief
-from solon.responses import Response, fields_of, outcome_of, outcomes_of
+from solon.questions import NEITHER, question_of
+from solon.responses import Response, fields_of
 from solon.store.database.audit_log import append
 from solon.store.database.events import event
 from solon.store.database.store import Store
@@ -45,7 +46,7 @@ class Vote:
     Attributes:
         assignment_id: the assignment that was answered.
         actor: who answered.
-        outcome: what the answer says, see `responses.outcome_of`.
+        outcome: the answer as an outcome of its question, tie or neither.
         reliability: probability that an answer of this person is right.
         flags: candidate of the present attempt -> what the person flagged it as.
     """
@@ -178,7 +179,9 @@ def sure_after(
     """How sure panel and one answer together are of that answer; 0 for one that names no side."""
     from solon.consensus.reviewers import merge
 
-    outcome = outcome_of(choice, candidate_id, review.candidates)
+    outcome = (
+        question_of(review.response_schema).outcome_of(choice, candidate_id, review.candidates) or NEITHER
+    )
     posterior, confidence = _panel(connection, review)
     return merge(posterior, [(outcome, reliability)], confidence=confidence).get(outcome, 0.0)
 
@@ -242,7 +245,10 @@ def _vote(row: Any, review: ReviewRow, reliability: float, called: Mapping[str, 
     return Vote(
         row.id,
         row.actor,
-        outcome_of(str(said.get("choice", "")), called.get(candidate, candidate), review.candidates),
+        question_of(review.response_schema).outcome_of(
+            str(said.get("choice", "")), called.get(candidate, candidate), review.candidates
+        )
+        or NEITHER,
         reliability,
         {called.get(name, name): tuple(flags) for name, flags in (said.get("flags") or {}).items()},
     )
@@ -259,21 +265,20 @@ def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float],
         .where(items.c.id == review.item_id)
     )
     model = ConsensusModel.from_json(connection.execute(query).scalar_one())
-    outcomes = outcomes_of(review.response_schema)
+    question = question_of(review.response_schema)
+    outcomes = question.outcomes
     if set(model.outcomes) != set(outcomes):
         return dict.fromkeys(outcomes, 1 / len(outcomes)), 1 / len(outcomes)
     shown = tuple(review.candidates)
     cast = votes_on(connection, [(review.item_id, review.attempt, shown)])[review.item_id]
-    found = judge_item(model, cast, against=against_on(connection, [shown])[shown])
+    found = judge_item(model, cast, against=against_on(connection, [(question, shown)])[shown])
     known = model.calibration.kind != "none"
     return found.posterior, found.confidence if known else min(found.confidence, UNCHECKED)
 
 
 def _decide(store: Store, connection: Connection, review: ReviewRow, counted: Tally) -> str:
-    pair = review.response_schema.startswith("pair")
     values: dict[str, Any] = {
-        "choice": "prefer" if pair else counted.best,
-        "candidate": review.candidates["AB".index(counted.best) if pair else 0],
+        **question_of(review.response_schema).answer(counted.best, review.candidates),
         "flags": _flags(counted.votes),
         **_form_of(connection, review, counted),
     }

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from solon.consensus.panel import Vote
+from solon.questions import PAIR, Question
 from solon.store.tables import (
     calls,
     candidates,
@@ -74,28 +75,14 @@ def cited_on(connection: Connection, wanted: Mapping[str, tuple[str, str]]) -> d
     return by_key
 
 
-def held_against(shown: Sequence[str], known: Mapping[str, float]) -> dict[str, float]:
-    """The severity that critics hold against each outcome; empty where one of the candidates met no critic (a
-    revision, say).
-
-    Args:
-        shown: ids of the candidates, one or two.
-        known: candidate -> severity, see `severities`.
-    """
-    if not shown or any(candidate not in known for candidate in shown):
-        return {}
-    if len(shown) == 1:
-        return {"accept": known[shown[0]], "reject": 0.0}
-    return {letter: known[candidate] for letter, candidate in zip("AB", shown, strict=True)}
-
-
 def against_on(
-    connection: Connection, wanted: Iterable[tuple[str, ...]]
+    connection: Connection, wanted: Iterable[tuple[Question, tuple[str, ...]]]
 ) -> dict[tuple[str, ...], dict[str, float]]:
-    """`held_against` for each set of candidates shown; candidates have other ids in every attempt."""
-    sets = list(dict.fromkeys(wanted))
-    known = severities(connection, (candidate for shown in sets for candidate in shown))
-    return {shown: held_against(shown, known) for shown in sets}
+    """What critics hold against each outcome of a question about the candidates shown, see `Question.held_against`, by
+    these. Candidates have other ids in every attempt."""
+    asked = {shown: question for question, shown in wanted}
+    known = severities(connection, (candidate for shown in asked for candidate in shown))
+    return {shown: question.held_against(shown, known) for shown, question in asked.items()}
 
 
 def votes_on(
@@ -125,8 +112,8 @@ def votes_on(
         for row in connection.execute(spoke):
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and row.favours_id in shown:
-                side = "AB"[shown.index(row.favours_id)]
-                cast_on[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=side))
+                side = PAIR.side(row.favours_id, shown)
+                cast_on[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=str(side)))
     return {item_id: tuple(votes) for item_id, votes in cast_on.items()}
 
 

@@ -1,0 +1,98 @@
+"""Which recipes there are, and what each makes of a seed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from solon.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from solon.config import Config
+    from solon.recipes import Recipe
+    from solon.recipes.registry import Recipes
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeFacts:
+    """A recipe as it would run under a configuration.
+
+    Attributes:
+        name: its name.
+        record: which records it makes; empty where it cannot be loaded.
+        outcomes: what panel and people may say; empty where they are not configured yet.
+        lead: who decides: `panel and people`, or `people` alone.
+        steps: what an item goes through.
+        origin: `shipped`, `given` (from Python), or `module:OBJECT`.
+        identity: what a run of it is pinned to; empty of a shipped one.
+        calls: model calls for an item that is neither redrafted nor resolved: the fewest and the most.
+        problem: why it cannot be used as it is; empty where it can.
+    """
+
+    name: str
+    record: str = ""
+    outcomes: tuple[str, ...] = ()
+    lead: str = ""
+    steps: tuple[str, ...] = ()
+    origin: str = ""
+    identity: str = ""
+    calls: tuple[int, int] = (0, 0)
+    problem: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields as plain values."""
+        return asdict(self)
+
+
+def list_recipes(recipes: Recipes, config: Config) -> list[RecipeFacts]:
+    """Every recipe that there is, the shipped ones first. One that cannot be loaded is listed with the reason."""
+    return [_describe(recipes, name, config) for name in recipes.names()]
+
+
+def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
+    from solon.recipes.registry import read_settings
+
+    try:
+        found = recipes.find(name)
+    except (ConfigError, UsageError) as error:
+        return RecipeFacts(name, problem=f"{error.cause} ({error.next_step})")
+    recipe, problem = found.recipe, ""
+    outcomes: tuple[str, ...] = ()
+    try:
+        read_settings(recipe, config)
+        outcomes = recipe.question.asked(config).outcomes
+    except ConfigError as error:
+        problem = f"{error.cause} ({error.next_step})"
+    return RecipeFacts(
+        name,
+        recipe.record,
+        outcomes,
+        "panel and people" if recipe.has_panel else "people",
+        recipe.steps,
+        found.origin,
+        found.identity,
+        planned_calls(recipe, config),
+        problem,
+    )
+
+
+def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
+    """How many calls one item takes that is neither redrafted nor resolved: drafts, critiques, revisions,
+    verdicts.
+
+    The first number is for an item that the first tier of judges settles; without tiers both are the same.
+    """
+    writer, steps = config.generator, recipe.steps
+    drafts = recipe.maker.count(config)
+    own = len(writer.models) + len(writer.python)
+    # Functions make no calls; what they wrote is revised by a model all the same.
+    written = sum(turn % own < len(writer.models) for turn in range(drafts))
+    criticised = 0 if config.critic.python or "critique" not in steps else drafts
+    revised = drafts if writer.revise and writer.models and "revise" in steps else 0
+    by_tier = [
+        (judge.tier, 0 if judge.python else judge.samples * recipe.question.orders)
+        for judge in (config.judges if recipe.has_panel else ())
+    ]
+    rest = written + criticised + revised
+    first = sum(calls for tier, calls in by_tier if tier == 0)
+    return rest + first, rest + sum(calls for _, calls in by_tier)

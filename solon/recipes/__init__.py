@@ -1,0 +1,31 @@
+"""Recipes: which records are made of seeds, as values of parts. No part sees the store or LangGraph.
+
+    from solon.recipes import Answer, Pair, Recipe
+    MINE = Recipe("mine", record="preference", maker=Answer(), question=Pair())
+
+A recipe is found by its name, see `solon.recipes.registry`: three are shipped, others come from `[recipes.NAME]` of the
+configuration, from installed packages (entry points of the group `solon.recipes`) or from `Project(recipes=[...])`.
+"""
+
+from solon.recipes.makers import Answer, Given, Instruct, Maker
+from solon.recipes.pairings import BestSecond, Pairing
+from solon.recipes.questions import Accept, Choice, Pair, Question
+from solon.recipes.recipe import STEPS, Recipe
+from solon.recipes.sources import Seeds, Source
+
+__all__ = [
+    "STEPS",
+    "Accept",
+    "Answer",
+    "BestSecond",
+    "Choice",
+    "Given",
+    "Instruct",
+    "Maker",
+    "Pair",
+    "Pairing",
+    "Question",
+    "Recipe",
+    "Seeds",
+    "Source",
+]

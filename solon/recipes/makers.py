@@ -1,0 +1,113 @@
+"""Makers: where the candidates of an item come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from solon.agents import generator
+from solon.agents.outputs import Finding
+from solon.agents.tasks import find_refusal, why_unfit
+
+if TYPE_CHECKING:
+    from solon.agents.case import Case
+    from solon.agents.generator import Draft
+    from solon.config import Config
+
+STANDS = "stands-alone"
+"""The principle of the starters about tasks; one's own constitution need not have it."""
+
+
+class Maker:
+    """Where candidates come from. What it draws and asks goes through the case, so that a killed item is made again
+    exactly as it was.
+
+    Attributes:
+        unique: a draft that nearly repeats the seed's request, or that of another item, is refused as a duplicate.
+    """
+
+    unique: bool = False
+
+    def count(self, config: Config) -> int:
+        """How many candidates a round has; as many are drafted as the seed did not bring. 0: nothing is."""
+        return 0
+
+    def given(self, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The candidates that are there before anything is drafted: the seed's own responses."""
+        return responses
+
+    async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """Draft number `index` of a round; the arguments are those of `generator.draft`."""
+        raise NotImplementedError
+
+    def refuse(self, case: Case, draft: Draft) -> str:
+        """Why a usable draft may not become a candidate; empty where it may."""
+        return ""
+
+    def notice(self, case: Case, answer: str, *, own_task: bool) -> list[Finding]:
+        """What is wrong with a candidate that can be seen without a critic; it goes before the critic's findings.
+
+        Args:
+            answer: the candidate's text.
+            own_task: its request was drafted with it.
+        """
+        return []
+
+
+@dataclass(frozen=True)
+class Given(Maker):
+    """Nothing is drafted: the text is the seed's first response, its input, or its prompt."""
+
+    def given(self, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The first response, or else the seed's text."""
+        return responses[:1] or [{"text": case.input or case.prompt, "source": "seed"}]
+
+
+@dataclass(frozen=True)
+class Answer(Maker):
+    """Answers to the seed's request, as many as `generator.n` says."""
+
+    def count(self, config: Config) -> int:
+        """`generator.n`."""
+        return config.generator.n
+
+    async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """One answer."""
+        return await generator.draft(case, index, round=round, guidance=guidance, findings=findings)
+
+
+@dataclass(frozen=True)
+class Instruct(Maker):
+    """A new instruction with its response, related to the seed."""
+
+    unique: bool = True
+
+    def count(self, config: Config) -> int:
+        """One candidate a round."""
+        return 1
+
+    async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
+        """A new instruction with its response."""
+        return await generator.write_instruction(
+            case, index, round=round, guidance=guidance, findings=findings
+        )
+
+    def refuse(self, case: Case, draft: Draft) -> str:
+        """`dangling_reference` or `template_echo` where the new task does not stand by itself."""
+        template = _template(case)
+        if not template:
+            return ""
+        return why_unfit(draft.prompt, draft.input, template=template, principles=case.constitution.ids())
+
+    def notice(self, case: Case, answer: str, *, own_task: bool) -> list[Finding]:
+        """An answer that declines the task with which it was written, or speaks of being a model."""
+        words = find_refusal(answer) if own_task and _template(case) else ""
+        told = "Do what the task asks, without declining it and without speaking of being a model."
+        return [Finding(principle=STANDS, quote=words, severity="major", suggestion=told)] if words else []
+
+
+def _template(case: Case) -> str:
+    """The source of the template that tasks are drafted by; empty where it asks for no input. Items that are pinned to
+    such a one are replayed as they were drafted: nothing of them is refused."""
+    source = case.prompts["generator.instruction"].source
+    return source if '"input"' in source else ""

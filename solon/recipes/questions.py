@@ -1,0 +1,130 @@
+"""Questions: what judges and experts are asked about the candidates shown. What answers mean stands in
+`solon.questions`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from solon import questions
+from solon.agents import judge
+from solon.errors import ConfigError
+from solon.responses import LABEL, label_schema, model_of
+
+if TYPE_CHECKING:
+    from solon.agents.case import Case
+    from solon.agents.judge import Verdict
+    from solon.config import Config
+
+
+class Question:
+    """What is asked about the candidates shown.
+
+    Attributes:
+        base: the response schema in general, which is part of the graph's version.
+        orders: how often each seat is asked, so that the order of what is shown cannot decide.
+        by: what a confident panel goes by, in words, for the reason of an item's outcome.
+    """
+
+    base: str = ""
+    by: str = "consensus"
+    orders: int = 1
+
+    def schema(self, config: Config) -> str:
+        """The response schema that a review is opened under, which holds the outcomes.
+
+        Raises:
+            ConfigError: the question cannot be asked as it is configured.
+        """
+        raise NotImplementedError
+
+    def asked(self, config: Config) -> questions.Question:
+        """What answers mean: the outcomes, and what each chooses. Arguments and errors are those of `schema`."""
+        return questions.question_of(self.schema(config))
+
+    async def ask(
+        self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int
+    ) -> list[Verdict]:
+        """The verdicts of a tier of the panel.
+
+        Args:
+            answers: the texts of the candidates shown.
+            round: how often the item was redrafted before.
+            pair: how many sets of candidates of this round were shown before.
+            precedents: similar earlier decisions as text for the prompt; empty without any.
+            tier: the seats to ask.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Pair(Question):
+    """Which of two candidates is better, asked in both orders."""
+
+    base: str = "pair@1"
+    orders: int = 2
+
+    def schema(self, config: Config) -> str:
+        """The schema of a pair."""
+        return self.base
+
+    async def ask(
+        self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int
+    ) -> list[Verdict]:
+        """Each seat's verdicts in both orders."""
+        a, b = answers
+        return await judge.judge_pair(case, a, b, round=round, pair=pair, precedents=precedents, tier=tier)
+
+
+@dataclass(frozen=True)
+class Accept(Question):
+    """Whether a candidate will do, by its scores on the rubric."""
+
+    base: str = "single@1"
+    by: str = "rubric score,"
+
+    def schema(self, config: Config) -> str:
+        """The schema of a single candidate."""
+        return self.base
+
+    async def ask(
+        self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int
+    ) -> list[Verdict]:
+        """Each seat's scores, `accept` from `instruction.accept_score` on."""
+        return await judge.score(
+            case, answers[0], round=round, ordinal=pair, precedents=precedents, tier=tier
+        )
+
+
+@dataclass(frozen=True)
+class Choice(Question):
+    """Which label of a closed set a text gets: these, or those of `[label]` (labels, or a form of one's own)."""
+
+    labels: tuple[str, ...] = ()
+    base: str = LABEL
+
+    def schema(self, config: Config) -> str:
+        """The schema that holds the labels, or the configured form.
+
+        Raises:
+            ConfigError: there are fewer than two different labels and no form, or they cannot be asked for.
+        """
+        form = "" if self.labels else config.label.form
+        labels = self.labels or config.label.labels
+        if not form and not labels:
+            raise ConfigError(
+                "the recipe label needs labels", next_step='e.g. [label] labels = ["yes", "no"]'
+            )
+        schema = form or label_schema(labels)
+        model_of(schema)  # what will not do shows before any item waits
+        return schema
+
+    async def ask(
+        self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int
+    ) -> list[Verdict]:
+        """Each seat's label."""
+        labels = self.asked(case.config).outcomes
+        return await judge.label(
+            case, answers[0], labels, round=round, ordinal=pair, precedents=precedents, tier=tier
+        )

@@ -1,0 +1,152 @@
+"""A recipe: the parts that turn seeds into one kind of record."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import BaseModel
+
+from solon.errors import ConfigError
+from solon.recipes.makers import Given, Maker
+from solon.recipes.pairings import BestSecond, Pairing
+from solon.recipes.questions import Choice, Question
+from solon.recipes.sources import Seeds, Source
+
+STEPS = ("draft", "critique", "revise", "judge", "resolve", "review")
+"""The steps of an item that a recipe chooses from, in the order in which they are taken."""
+NEEDS = {"revise": "critique", "resolve": "judge"}
+"""A step -> the one without which it has nothing to do."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What turns seeds into one kind of record: a value of parts.
+
+    Attributes:
+        name: what it is called on the command line, in the configuration and in the store.
+        record: which records it makes, and so which export formats there are.
+        maker: where the candidates of an item come from.
+        question: what judges and experts are asked of them, with its outcomes.
+        source: which items there are.
+        pairing: which candidates are shown together.
+        steps: what an item goes through, out of `STEPS`. Without `judge` no model takes part, and people answer all.
+        shows_reference: the expert may see the seed's reference answer.
+        version: to be raised by its author when what it does changes in a way that its source does not show.
+        settings: the model of `[recipes.NAME]`; parts find what was set as `case.settings`. None without settings.
+        resumes: earlier versions of its graph whose waiting items this one goes on with as they are.
+    """
+
+    name: str
+    record: Literal["preference", "instruction", "label"]
+    maker: Maker
+    question: Question
+    source: Source = field(default_factory=Seeds)
+    pairing: Pairing = field(default_factory=BestSecond)
+    steps: tuple[str, ...] = STEPS
+    shows_reference: bool = True
+    version: str = ""
+    settings: type[BaseModel] | None = None
+    resumes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses parts that do not fit each other, before anything is made of them.
+
+        Raises:
+            ConfigError: naming the recipe, the part and what would be right.
+        """
+        if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", self.name):
+            self._refuse(
+                f"{self.name!r} is no name", "lower-case letters, digits, - and _, at most 40, a letter first"
+            )
+        if self.record not in ("preference", "instruction", "label"):
+            self._refuse(f"record {self.record!r} is none", "preference, instruction or label")
+        for name, kind in (
+            ("maker", Maker),
+            ("question", Question),
+            ("source", Source),
+            ("pairing", Pairing),
+        ):
+            if not isinstance(getattr(self, name), kind):
+                self._refuse(
+                    f"{name} {getattr(self, name)!r:.80} is no {kind.__name__}",
+                    f"derive it from {kind.__name__}",
+                )
+        if type(self.maker).count is not Maker.count and type(self.maker).make is Maker.make:
+            self._refuse(
+                f"{type(self.maker).__name__} says how many it makes, and has no `make`", "write `make`"
+            )
+        self._check_signatures()
+        self._check_steps()
+        self._check_labels()
+
+    def _check_signatures(self) -> None:
+        """Each method of a part of one's own takes what that of the base class takes."""
+        for part, kind in ((self.maker, Maker), (self.question, Question), (self.pairing, Pairing)):
+            for name, method in vars(kind).items():
+                own = getattr(type(part), name, None)
+                if not inspect.isfunction(method) or own is method or name.startswith("_"):
+                    continue
+                wanted, taken = inspect.signature(method), inspect.signature(own)  # type: ignore[arg-type]
+                try:
+                    taken.bind(*_arguments(wanted)[0], **_arguments(wanted)[1])
+                except TypeError as error:
+                    called = f"{type(part).__module__}:{type(part).__qualname__}.{name}"
+                    self._refuse(f"{called}{taken}: {error}", f"its parameters are {name}{wanted}")
+
+    def _check_labels(self) -> None:
+        if not isinstance(self.question, Choice) or not self.question.labels:
+            return
+        labels = self.question.labels
+        twice = [label for label in labels if labels.count(label) > 1]
+        if len(labels) < 2:
+            self._refuse(
+                f"a choice needs two labels or more, not {list(labels)}", 'e.g. Choice(("yes", "no"))'
+            )
+        if twice:
+            self._refuse(f"the label {twice[0]!r} stands there twice", "leave one out")
+        if self.has_panel and {"tie", "abstain"} & set(labels):
+            self._refuse(
+                "'tie' and 'abstain' are ways not to choose, no labels for a panel", "call them otherwise"
+            )
+
+    def _check_steps(self) -> None:
+        unknown = [step for step in self.steps if step not in STEPS]
+        if unknown:
+            self._refuse(f"there is no step {unknown[0]!r}", f"steps: {', '.join(STEPS)}")
+        if list(self.steps) != [step for step in STEPS if step in self.steps]:
+            self._refuse(f"steps {', '.join(self.steps)} are out of order", f"steps: {', '.join(STEPS)}")
+        for step in ("draft", "review"):
+            if step not in self.steps:
+                self._refuse(
+                    f"the step {step!r} is missing",
+                    "every item is drafted (or given) and may wait for a person",
+                )
+        for step, needed in NEEDS.items():
+            if step in self.steps and needed not in self.steps:
+                self._refuse(f"the step {step!r} has nothing to do without {needed!r}", f"add {needed!r}")
+        if isinstance(self.question, Choice) and (
+            "critique" in self.steps or not isinstance(self.maker, Given)
+        ):
+            self._refuse("a text that gets a label stays as it is", "take maker=Given() and no step critique")
+
+    def _refuse(self, cause: str, right: str) -> None:
+        raise ConfigError(f"recipe {self.name!r}: {cause}", next_step=right)
+
+    @property
+    def has_panel(self) -> bool:
+        """Whether there are models that vote. Without, every item goes to a person."""
+        return "judge" in self.steps
+
+    @property
+    def has_resolver(self) -> bool:
+        """Whether a split panel may ask the resolver."""
+        return "resolve" in self.steps
+
+
+def _arguments(signature: inspect.Signature) -> tuple[list[None], dict[str, None]]:
+    """Placeholders for what a method is called with: by place and by name."""
+    by_name = {name for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY}
+    return [None] * (len(signature.parameters) - len(by_name)), dict.fromkeys(sorted(by_name))
