@@ -77,7 +77,7 @@ class Question(ABC):
             return None
         return {self.outcomes[0]: 1.0, self.outcomes[1]: 0.0, TIE: 0.5}.get(outcome or "")
 
-    def fits(self, shown: Sequence[str]) -> bool:
+    def fits(self, shown: Sequence[object]) -> bool:
         """Whether it can be asked about so many candidates."""
         return len(shown) == self.shown
 

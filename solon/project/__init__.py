@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from solon.operations.migrate import MigrationResult
     from solon.operations.planning import Plan
     from solon.operations.preview import Preview
+    from solon.operations.recipes import RecipeFacts
     from solon.project.law import Constitutions, Rubrics
     from solon.project.people import Experts, GoldenQuestions, HeldSeeds
     from solon.project.prompts import Prompts
@@ -112,6 +113,14 @@ class Project(Workspace):
 
     # Before and beside a run ------------------------------------------------------------------------------------
 
+    def list_recipes(self) -> Listing[RecipeFacts]:
+        """The recipes that there are, the shipped ones first: outcomes, who decides, steps, origin, calls per row. One
+        that cannot be used as it is says why in `problem`."""
+        from solon.operations.recipes import list_recipes
+
+        columns = ("name", "record", "outcomes", "lead", "steps", "origin", "calls", "problem")
+        return Listing(list_recipes(self.recipes, self.config), columns=columns)
+
     def plan(
         self,
         items: int | None = None,
@@ -131,7 +140,7 @@ class Project(Workspace):
             minutes: that each of them gives a day.
             days: that it may take.
             seeds: what specialties, languages and word counts are read from, as for `run`.
-            recipe: preference or instruction.
+            recipe: name of a recipe, see `list_recipes`.
             words: mean words of a seed, where you know it.
 
         Raises:

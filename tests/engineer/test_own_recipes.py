@@ -150,7 +150,7 @@ def test_an_installed_recipe_is_run_killed_resumed_answered_and_exported(package
         solon(package, "plan", "styled", "--items", "9", "--experts", "1", "--minutes", "9", "--days", "9")[0]
         == 0
     )
-    assert solon(package, "preview", "styled", "--seeds", "seeds.jsonl", "--n", "1")[0] == 0
+    assert solon(package, "preview", "styled", "--seeds", "seeds.jsonl", "-n", "1")[0] == 0
 
 
 def test_a_changed_source_is_refused_until_it_is_adopted(package: Path, folder: Path) -> None:

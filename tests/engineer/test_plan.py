@@ -10,7 +10,7 @@ import pytest
 
 from solon.config import parse_config
 from solon.errors import UsageError
-from solon.operations.planning import make_plan, measure
+from solon.operations.planning import make_plan, measure, plan_home
 from solon.operations.planning.assumed import WORDS_PER_MINUTE
 from solon.store.tables import table_of
 
@@ -95,7 +95,7 @@ def test_enough_or_not(open_project: Any) -> None:
     nobody = make_plan(config, items=10, experts=0, minutes=0, days=0)
     assert nobody.seen.high == 0
     with pytest.raises(UsageError, match="no recipe 'preferences'"):
-        make_plan(config, items=10, recipe="preferences", **TEAM)
+        plan_home(config, items=10, recipe="preferences", **TEAM)
 
 
 def test_command_line(command: Any, folder: Any) -> None:

@@ -21,6 +21,7 @@ from solon.project.prompts import Prompts
 from solon.project.releases import Releases
 
 METHODS = {
+    "recipes": "list_recipes",
     "audit verify": "verify_audit",
     "diff": "diff",
     "doctor": "doctor",

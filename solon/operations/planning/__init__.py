@@ -21,6 +21,7 @@ from solon.operations.planning.assumed import WORDS_PER_MINUTE, Assumed
 from solon.operations.planning.ranges import Range, add_up, multiply
 from solon.operations.planning.shortfall import Team, WayOut, find_ways_out, spell_shortfall
 from solon.plugins import Plugin, bind, references
+from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes
 from solon.workspace.seeds import Seeds, read_rows
 from solon.workspace.workspace import Workspace
@@ -186,7 +187,7 @@ def make_plan(
     experts: int,
     minutes: float,
     days: int,
-    recipe: Recipe,
+    recipe: Recipe = PREFERENCE,
     words: float | None = None,
     store: Store | None = None,
     groups: Sequence[SeedGroup] = (),

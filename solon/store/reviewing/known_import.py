@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from solon.errors import SeedError
 from solon.formats.seed_rows import SeedRow
+from solon.questions import PAIR, question_of
 from solon.responses import choices_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append
@@ -95,25 +96,26 @@ def _check(seed: SeedRow, schema: str, purpose: str) -> tuple[SeedRow, str | Non
     meta = dict(seed.metadata)
     given, why = meta.pop(ANSWER, None), str(meta.pop(REASON, "") or "")
     bare, where = replace(seed, metadata=meta), f"line {seed.line} ({seed.id})"
-    wanted = 2 if schema.startswith("pair") else 1
-    if len(seed.responses) != wanted:
+    question = question_of(schema)
+    if not question.fits(seed.responses):
         raise SeedError(
-            f"{where}: {len(seed.responses)} responses, where a known question needs {wanted}",
+            f"{where}: {len(seed.responses)} responses, where a known question needs {question.shown}",
             next_step="give the candidates in the column `responses`",
         )
     told = "" if given is None else str(given).strip().lower()
     if not told and purpose == "calibration":
         return bare, None, None, why
-    if wanted == 2 and told in ("1", "2"):
-        return bare, "prefer", int(told) - 1, why
+    places = [str(place + 1) for place in range(question.shown)] if question == PAIR else []
+    if told in places:
+        return bare, "prefer", places.index(told), why
     allowed = [choice for choice in choices_of(schema) if choice not in ("prefer", "edit", "redraft")]
-    if told not in allowed:
-        places = ["1", "2"] if wanted == 2 else []
+    choice = next((choice for choice in allowed if choice.lower() == told), None)
+    if choice is None:
         raise SeedError(
             f"{where}: answer {str(given)[:40]!r} is none",
             next_step=f"in the column `{ANSWER}`: {', '.join([*places, *allowed])}",
         )
-    return bare, told, None, why
+    return bare, choice, None, why
 
 
 def _known_run(connection: Connection, recipe: str, pins: Pins, by: str) -> RunRow:

@@ -37,7 +37,7 @@ from solon.store.reviewing.review_rows import (
     find_review,
     list_reviews,
 )
-from solon.store.tables import assignments, decisions, items, reviews, seeds
+from solon.store.tables import assignments, decisions, items, reviews, seeds, verdicts
 from solon.store.tables.law import Precedent
 from solon.store.tables.people import Assignment, Decision, Outbox, Review
 
@@ -310,10 +310,16 @@ def decision_rows(
         rows.append(
             (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
         )
-    if review.kind not in PERSONAL and response.label is None:
+    if review.kind not in PERSONAL and (response.label is None or _is_judged(connection, review.item_id)):
         rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows
+
+
+def _is_judged(connection: Connection, item_id: str) -> bool:
+    """Whether a panel judged the item: a label that people alone give teaches nobody."""
+    judged = select(verdicts.c.id).where(verdicts.c.item_id == item_id).limit(1)
+    return connection.execute(judged).first() is not None
 
 
 def set_aside(store: Store, review: ReviewRow, choice: str, *, actor: str, reason: str) -> str:
