@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from solon.agents.echoes import own_words
 from solon.agents.models.tries import OF_CALL, Tries
-from solon.config import Config
+from solon.config import ROLES, Config
 from solon.config.sections import LimitsConfig, ModelConfig
 from solon.errors import BadOutput, ConfigError, LimitReached, ModelError, TooLong
 from solon.prompts.library import Rendered
@@ -94,12 +94,13 @@ class ModelPool:
             self._members[name] = Member(config, chat, known, gate)
         return self._members[name]
 
-    def prepare(self) -> None:
-        """Make every model and load every function that a role names, so that a wrong one shows before any item."""
+    def prepare(self, roles: Collection[str] = ROLES) -> None:
+        """Make every model that one of these roles names, and load every function, so that a wrong one shows before any
+        item."""
         from solon.agents.models.embedding import check_embedding
 
         check_embedding(self._config.law)
-        for name in self._config.models_in_use():
+        for name in self._config.models_in_use(roles):
             _ = self[name]
         self._load()
 

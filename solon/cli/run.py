@@ -153,7 +153,7 @@ def run(
 
 def _tell_models(project: Project, recipe: str, config: Config) -> None:
     """Before the first call: that the built-in model acts, where it does."""
-    if project.recipe(recipe).has_panel and (note := config.builtin_note()):
+    if note := config.builtin_note(project.recipe(recipe).roles):
         say(f"note: {note}")
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,10 @@ DEFAULT_STORE = "sqlite:///solon.db"
 BUILTIN_NOTE = "built-in model SmolLM2-135M: writes poor text"
 NOT_SHAPING = ("store", "import", "limits", "reviewers", "tracing", "privacy", "plan", "prompts_dir")
 """Keys that do not change what a run makes of a seed: where they are changed, the same run goes on."""
+
+
+ROLES = frozenset({"generator", "critic", "judge", "resolver"})
+"""Roles that models play; a recipe has those of its steps."""
 
 
 def _default_judges() -> tuple[JudgeConfig, ...]:
@@ -155,27 +159,34 @@ class Config(Section):
         """The tier of every seat of the panel, by its place; all 0 where the judges are asked at once."""
         return tuple(judge.tier for judge in self.judges)
 
-    def asked(self) -> Iterator[tuple[str, str, str]]:
+    def asked(self, roles: Collection[str] = ROLES) -> Iterator[tuple[str, str, str]]:
         """Yield every role that asks a model: the role, the key that names its model, and that name in [models].
 
         Roles that are played by a function of one's own are left out.
+
+        Args:
+            roles: those that a recipe has.
         """
-        yield from (("generator", "generator.models", name) for name in self.generator.models)
-        if self.resolver.enabled:
+        if "generator" in roles:
+            yield from (("generator", "generator.models", name) for name in self.generator.models)
+        if self.resolver.enabled and "resolver" in roles:
             yield "resolver", "resolver.model", self.resolver.model
-        if not self.critic.python:
+        if not self.critic.python and "critic" in roles:
             yield "critic", "critic.model", self.critic.model
-        for seat, judge in enumerate(self.judges):
+        for seat, judge in enumerate(self.judges if "judge" in roles else ()):
             if not judge.python:
                 yield f"judge {seat + 1}", f"judges[{seat}].model", judge.model
 
-    def models_in_use(self) -> tuple[str, ...]:
-        """Return the names in [models] that any role asks, each once."""
-        return tuple(dict.fromkeys(name for _, _, name in self.asked()))
+    def models_in_use(self, roles: Collection[str] = ROLES) -> tuple[str, ...]:
+        """Return the names in [models] that any of these roles asks, each once."""
+        return tuple(dict.fromkeys(name for _, _, name in self.asked(roles)))
 
-    def builtin_note(self) -> str:
-        """Return a sentence that says that the built-in model acts, and in which roles; empty where it does not."""
-        acting = dict.fromkeys(role for role, _, name in self.asked() if self.models[name].model == BUILTIN)
+    def builtin_note(self, roles: Collection[str] = ROLES) -> str:
+        """Return a sentence that says that the built-in model acts, and in which of these roles; empty where it does
+        not."""
+        acting = dict.fromkeys(
+            role for role, _, name in self.asked(roles) if self.models[name].model == BUILTIN
+        )
         return f"{BUILTIN_NOTE}; it is the {', '.join(acting)}" if acting else ""
 
     def notes(self) -> tuple[str, ...]:

@@ -112,8 +112,8 @@ class Runner:
             StoreError: the store cannot be written; what was committed is intact.
         """
         recipe = self.recipe
-        if recipe.has_panel:
-            self.pool.prepare()
+        if recipe.roles:
+            self.pool.prepare(recipe.roles)
         async with open_saver(self.store) as saver:
             tracing = self._tracing()
             graph = build_graph(recipe, tracing).compile(checkpointer=saver)

@@ -122,8 +122,8 @@ class _Mover:
 
         self._meter.max_calls = max_calls
         try:
-            if self._recipe.has_panel:
-                self._pool.prepare()
+            if self._recipe.roles:
+                self._pool.prepare(self._recipe.roles)
             async with open_saver(self._store) as saver:
                 graph = build_graph(self._recipe).compile(checkpointer=saver)
                 contexts = Contexts(

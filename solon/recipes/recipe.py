@@ -141,6 +141,14 @@ class Recipe:
         return "judge" in self.steps
 
     @property
+    def roles(self) -> frozenset[str]:
+        """The roles that its steps give to models."""
+        drafts = type(self.maker).make is not Maker.make
+        asked = {"draft": drafts, "revise": True, "critique": True, "judge": True, "resolve": True}
+        played_by = {"draft": "generator", "revise": "generator", "critique": "critic", "resolve": "resolver"}
+        return frozenset(played_by.get(step, step) for step in self.steps if asked.get(step))
+
+    @property
     def has_resolver(self) -> bool:
         """Whether a split panel may ask the resolver."""
         return "resolve" in self.steps

@@ -186,8 +186,8 @@ class Workspace:
                 they differ in `[routing]` alone, what is promised aside, the run is routed anew in its place instead.
             SeedError: no row of the seeds can be used.
         """
-        if self.recipe(recipe).has_panel:
-            self.model_pool(self.config).prepare()  # one that cannot be made shows before there is a run
+        if roles := self.recipe(recipe).roles:
+            self.model_pool(self.config).prepare(roles)  # one that cannot be made shows before there is a run
         run = self.load(recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again)
         async with shown(on_progress, progress) as tell:
             return await self._work(run, tell, on_runner)

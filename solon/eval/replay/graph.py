@@ -14,6 +14,7 @@ from solon.consensus.panel import judge_item
 from solon.errors import UsageError
 from solon.eval.replay.recorded import RecordedItem
 from solon.eval.replay.replay import Routed
+from solon.questions import PAIR, TIE
 from solon.store.records.outcomes import item_outcomes, item_routes
 from solon.store.reviewing.review_rows import list_reviews
 from solon.store.reviewing.reviews import decide
@@ -38,7 +39,7 @@ def run_graph(items: Sequence[RecordedItem], model: ConsensusModel, policy: str)
     Raises:
         UsageError: the file does not record pairs.
     """
-    if set(model.outcomes) != {"A", "B"}:
+    if model.outcomes != PAIR.outcomes:
         raise UsageError(
             "the graph replays pairs only; this file records something else",
             next_step="run it without --graph: its verdicts are judged directly",
@@ -47,7 +48,7 @@ def run_graph(items: Sequence[RecordedItem], model: ConsensusModel, policy: str)
         {
             "id": item.id,
             "prompt": f"recorded item {item.id}",
-            "responses": [{"text": _text("A", item.id)}, {"text": _text("B", item.id)}],
+            "responses": [{"text": _text(side, item.id)} for side in PAIR.outcomes],
             "verdicts": recorded_verdicts(item),
         }
         for item in items
@@ -70,7 +71,7 @@ def _text(side: str, item: str) -> str:
 
 
 def _side(text: str | None, item: str) -> str | None:
-    return next((side for side in "AB" if text == _text(side, item)), None)
+    return next((side for side in PAIR.outcomes if text == _text(side, item)), None)
 
 
 def _answer(project: Workspace, gold: Mapping[str, str | None]) -> set[str]:
@@ -86,8 +87,7 @@ def _answer(project: Workspace, gold: Mapping[str, str | None]) -> set[str]:
         for review in waiting:
             outcome = gold[names[review.item_id]]
             asked.add(names[review.item_id])
-            chosen = review.candidates["AB".index(outcome)] if outcome in ("A", "B") else None
-            answer = {"choice": "prefer", "candidate": chosen} if chosen else {"choice": "tie"}
+            answer = PAIR.answer(outcome if PAIR.is_outcome(outcome) and outcome else TIE, review.candidates)
             decide(project.store, review.id, answer, actor="expert:recorded", channel="replay", counts=True)
         project.resume()
         if project.learn().moved_items:

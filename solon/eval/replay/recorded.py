@@ -19,11 +19,12 @@ from typing import Any
 
 from solon.consensus.panel import ABSTAIN, TIE, Vote
 from solon.errors import UsageError
+from solon.questions import PAIR
 from solon.reading import read_objects
 
-PAIR = ("A", "B")
+A, B = PAIR.outcomes
 _RUN = re.compile(r"-run(\d+)$")
-_CHOICES = {"a": "A", "b": "B", "tie": TIE, "a=b": TIE}
+_CHOICES = {"a": A, "b": B, "tie": TIE, "a=b": TIE}
 _UNSURE = {"unsure", "unknown", "n/a", "na", "", "none", "null"}
 
 
@@ -265,7 +266,7 @@ def _labels(row: Mapping[str, Any], wanted: set[str] | None, dirt: Counter[str],
 
 def _outcomes(kind: str, rows: Sequence[Mapping[str, Any]], items: Sequence[RecordedItem]) -> tuple[str, ...]:
     if kind == "pair":
-        return PAIR
+        return PAIR.outcomes
     if kind == "scores":
         return tuple(str(i) for i in range(max(int(row.get("n_responses") or 0) for row in rows)))
     seen = {v.outcome for item in items for v in item.verdicts} | {

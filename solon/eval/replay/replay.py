@@ -25,6 +25,7 @@ from solon.consensus.resample import mean_interval
 from solon.errors import UsageError
 from solon.eval.replay.people import find_ceiling, measure_crowd, measure_reviewers
 from solon.eval.replay.recorded import RecordedItem, Recording, load
+from solon.questions import PAIR
 
 REVIEWERS = ("oracle", "single", "worker")
 CERTIFIED = (0.1, 0.2)
@@ -120,7 +121,7 @@ def replay(
         report["policy"] = _policy(
             policy, items, ballots, gold, labels, margin, plain, seed, correlation, alpha or 0.1, delta
         )
-    if run_graph is not None and set(recording.outcomes) == {"A", "B"}:
+    if run_graph is not None and recording.outcomes == PAIR.outcomes:
         report["engine"] = "graph"
         report["graph"] = _graph(run_graph, items, ballots, gold, recording, policy)
     if plots is not None:

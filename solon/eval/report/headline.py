@@ -78,7 +78,7 @@ def find_next_step(
         unapplied: decisions that have not been brought to their items.
         learnable: whether there are decisions that nothing was learned from yet.
     """
-    people_alone = all(run.recipe == "label" for run in runs)
+    people_alone = all(run.people_alone for run in runs)
     alarmed = next((run.name for run in audited.runs if run.state == "alarm"), None)
     if alarmed:
         return f"an audit alarm: read why before anything is exported, `solon learn --status {alarmed}`"

@@ -300,7 +300,7 @@ def _headline(
     unapplied: int,
     learnable: bool,
 ) -> Headline:
-    labels = all(part.recipe == audit.LABEL for part in parts)
+    labels = all(part.people_alone for part in parts)
     agreement_of, figure = choose_agreement(audited, agreed, labels=labels)
     waiting = count_open(decisions.reviews)
     next_step = find_next_step(

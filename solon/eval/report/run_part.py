@@ -66,6 +66,11 @@ class RunPart(BaseModel):
     without_record: int
     standing: Standing
 
+    @property
+    def people_alone(self) -> bool:
+        """No panel judged any of it: its records are what people said."""
+        return not self.judges and not self.recorded
+
 
 def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart:
     """Return the part of a report on one run."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from solon.store.runs.run_row import RunRow
 
 
-LABEL = "label"
 """The recipe in which people alone decide, unless their votes or a panel do."""
 
 
@@ -101,11 +100,12 @@ class Audit(SuiteResult):
 def evaluate(material: Material) -> Audit:
     """Return what the audits of each run say, compared with the record that they were drawn for.
 
-    A run of labels from which nothing was drawn is left out: whoever gave those decided them.
+    A run that no panel judged is left out where nothing was drawn from it: whoever gave those answers decided them.
     """
     with material.store.connect() as connection:
         runs = [_audit_run(connection, run) for run in material.runs]
-    audits = [run for run in runs if run.recipe != LABEL or run.agreement.n or run.waiting]
+        judged = {run.id for run in material.runs if evaluation.is_judged(connection, run.id)}
+    audits = [run for run in runs if run.name in judged or run.agreement.n or run.waiting]
     total = sum(run.agreement.n for run in audits)
     notes = () if total else ("no audit was answered by an expert: nothing is known of the accepted records",)
     return Audit(suite="audit", n=total, runs=tuple(audits), notes=notes)

@@ -272,6 +272,14 @@ def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidV
         )
 
 
+def is_judged(connection: Connection, run_id: str) -> bool:
+    """Whether a panel gave verdicts on items of the run; else people alone answer it."""
+    query = (
+        select(verdicts.c.id).join(items, items.c.id == verdicts.c.item_id).where(items.c.run_id == run_id)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def authors_by_role(connection: Connection, run_id: str) -> dict[str, list[str]]:
     """The models and functions whose answers stand behind the run's items, by role.
 
