@@ -27,13 +27,14 @@ from solon.formats.cells import decode_cells
 from solon.formats.headers import name_columns
 from solon.formats.imported import Imported, ImportFormat, Lines, Said, Skipped
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
-from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, parse_row
+from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, SeedRow, parse_row
 from solon.formats.seeds import write_bad_rows
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing.answering import answer_review
 from solon.store.reviewing.measuring_runs import token_wanted
 from solon.store.reviewing.review_rows import LeaseLost, list_reviews
 from solon.store.runs.items import load_items
+from solon.store.runs.row_keys import spoken
 from solon.workspace.seeds import without_values
 
 if TYPE_CHECKING:
@@ -411,7 +412,8 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
         found.answers.append(one)
         return
     row = _seed_row(one, judge=False)
-    name = parse_row(_coded(row, one.metadata), column_map=OURS, max_chars=max_chars, line=line).id
+    seed = parse_row(_coded(row, one.metadata), column_map=OURS, max_chars=max_chars, line=line)
+    name = seed.id
     whole = _hash([row, one.metadata, one.record, [asdict(said) for said in one.said]])
     if whole in seen:
         raise RowProblem(f"duplicate id ({name}): an identical row stands above")
@@ -423,15 +425,15 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
     seen.update((name, whole))
     found.seeds.append(one)
     if one.said and one.said[0].response is not None:
-        question, answer = _settled(row, one.said[0])
+        question, answer = _settled(seed, one.said[0])
         if found.settled.setdefault(question, answer) != answer:
             found.contradictions.append(line)
 
 
-def _settled(row: Mapping[str, Any], said: Said) -> tuple[str, str]:
+def _settled(seed: SeedRow, said: Said) -> tuple[str, str]:
     """Hashes of a request with its answers, in whatever order, and of what is said of them."""
-    answers = _texts(row)
-    asked = [row.get("messages") or row.get("prompt"), row.get("input") or ""]
+    answers = [spoken(response.text) for response in seed.responses]
+    asked = [[turn["role"], spoken(turn["content"])] for turn in seed.conversation()]
     assert said.response is not None
     return _hash([asked, sorted(answers)]), _hash([said.choice, answers[said.response]])
 
