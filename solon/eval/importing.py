@@ -26,6 +26,7 @@ from solon.formats import annotation, imports
 from solon.formats.cells import decode_cells
 from solon.formats.headers import name_columns
 from solon.formats.imported import Imported, ImportFormat, Lines, Said, Skipped
+from solon.formats.paths import is_absent
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
 from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, SeedRow, parse_row
 from solon.formats.seeds import write_bad_rows
@@ -69,6 +70,7 @@ class Imports(BaseModel):
         accepted: items of the run that are accepted.
         pending_review: items of the run that wait for an expert.
         metadata: columns that the format has no use for: they are kept with the seeds.
+        empty: columns that say nothing in any of the rows.
         bad_rows: rows that were refused.
         refusals: why, a line for each of the commonest reasons with the number of rows and the first lines.
         bad_rows_file: where these are listed with their reasons; None where there are none.
@@ -88,6 +90,7 @@ class Imports(BaseModel):
     accepted: int
     pending_review: int
     metadata: list[str]
+    empty: list[str]
     bad_rows: int
     refusals: list[str]
     bad_rows_file: str | None
@@ -95,7 +98,7 @@ class Imports(BaseModel):
 
 @dataclass(slots=True)
 class _Read:
-    """Rows of a file, told apart."""
+    """Rows of a file, told apart. `columns`: name -> whether any row says something there."""
 
     format: str = ""
     seeds: list[Imported] = field(default_factory=list)
@@ -103,8 +106,14 @@ class _Read:
     bad: list[BadRow] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     rows: int = 0
+    columns: dict[str, bool] = field(default_factory=dict)
     settled: dict[str, str] = field(default_factory=dict)
     contradictions: list[int] = field(default_factory=list)
+
+    def note_columns(self, row: Mapping[str, Any]) -> None:
+        for name, value in row.items():
+            if not self.columns.get(name):
+                self.columns[name] = not is_absent(value)
 
 
 def format_names() -> list[str]:
@@ -181,6 +190,7 @@ def import_file(
         accepted=accepted,
         pending_review=waiting,
         metadata=list(dict.fromkeys(name for one in read.seeds for name in one.metadata if name != "record")),
+        empty=[name for name, used in read.columns.items() if not used],
         bad_rows=len(refused),
         refusals=sum_up(refused),
         bad_rows_file=str(bad_file) if refused else None,
@@ -351,6 +361,7 @@ def _read(format: str, file: Path, limit: int | None, config: Config) -> _Read:
             content.bad.append(raw)
             continue
         line, row = raw
+        content.note_columns(row)
         try:
             for one in form.read(row):
                 if isinstance(one, Skipped):
