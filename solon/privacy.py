@@ -96,7 +96,7 @@ def _has_number(found: str) -> bool:
 
 
 _NO_NAMES = frozenset(
-    [
+    {
         "Safety",
         "Care",
         "Health",
@@ -119,7 +119,6 @@ _NO_NAMES = frozenset(
         "Can",
         "Will",
         "Who",
-        "Has",
         "In",
         "Of",
         "For",
@@ -132,7 +131,7 @@ _NO_NAMES = frozenset(
         "Portal",
         "Advocate",
         "Experience",
-    ]
+    }
 )
 
 

@@ -80,6 +80,8 @@ def import_command(
             typer.echo(clean(f"    {line}"))
     if found.metadata:
         typer.echo(clean(f"  columns not used, kept as metadata: {', '.join(found.metadata[:20])}"))
+    if found.empty:
+        typer.echo(clean(f"  columns that are empty in every row: {', '.join(found.empty[:20])}"))
     if found.run_id:
         typer.echo(f"  run {found.run_id}: {found.accepted} accepted, {found.pending_review} wait for review")
     elif found.decisions:

@@ -26,8 +26,9 @@ from solon.formats import annotation, imports
 from solon.formats.cells import decode_cells
 from solon.formats.headers import name_columns
 from solon.formats.imported import Imported, ImportFormat, Lines, Said, Skipped
+from solon.formats.paths import is_absent
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
-from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, parse_row
+from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, SeedRow, parse_row
 from solon.formats.seeds import write_bad_rows
 from solon.questions import PAIR
 from solon.store.database.local_actor import local_actor
@@ -35,6 +36,7 @@ from solon.store.reviewing.answering import answer_review
 from solon.store.reviewing.measuring_runs import token_wanted
 from solon.store.reviewing.review_rows import LeaseLost, list_reviews
 from solon.store.runs.items import load_items
+from solon.store.runs.row_keys import spoken
 from solon.workspace.seeds import without_values
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Imports(BaseModel):
         accepted: items of the run that are accepted.
         pending_review: items of the run that wait for an expert.
         metadata: columns that the format has no use for: they are kept with the seeds.
+        empty: columns that say nothing in any of the rows.
         bad_rows: rows that were refused.
         refusals: why, a line for each of the commonest reasons with the number of rows and the first lines.
         bad_rows_file: where these are listed with their reasons; None where there are none.
@@ -87,6 +90,7 @@ class Imports(BaseModel):
     accepted: int
     pending_review: int
     metadata: list[str]
+    empty: list[str]
     bad_rows: int
     refusals: list[str]
     bad_rows_file: str | None
@@ -94,7 +98,7 @@ class Imports(BaseModel):
 
 @dataclass(slots=True)
 class _Read:
-    """Rows of a file, told apart."""
+    """Rows of a file, told apart. `columns`: name -> whether any row says something there."""
 
     format: str = ""
     seeds: list[Imported] = field(default_factory=list)
@@ -102,8 +106,14 @@ class _Read:
     bad: list[BadRow] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     rows: int = 0
+    columns: dict[str, bool] = field(default_factory=dict)
     settled: dict[str, str] = field(default_factory=dict)
     contradictions: list[int] = field(default_factory=list)
+
+    def note_columns(self, row: Mapping[str, Any]) -> None:
+        for name, value in row.items():
+            if not self.columns.get(name):
+                self.columns[name] = not is_absent(value)
 
 
 def format_names() -> list[str]:
@@ -180,6 +190,7 @@ def import_file(
         accepted=accepted,
         pending_review=waiting,
         metadata=list(dict.fromkeys(name for one in read.seeds for name in one.metadata if name != "record")),
+        empty=[name for name, used in read.columns.items() if not used],
         bad_rows=len(refused),
         refusals=sum_up(refused),
         bad_rows_file=str(bad_file) if refused else None,
@@ -350,6 +361,7 @@ def _read(format: str, file: Path, limit: int | None, config: Config) -> _Read:
             content.bad.append(raw)
             continue
         line, row = raw
+        content.note_columns(row)
         try:
             for one in form.read(row):
                 if isinstance(one, Skipped):
@@ -411,7 +423,8 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
         found.answers.append(one)
         return
     row = _seed_row(one, judge=False)
-    name = parse_row(_coded(row, one.metadata), column_map=OURS, max_chars=max_chars, line=line).id
+    seed = parse_row(_coded(row, one.metadata), column_map=OURS, max_chars=max_chars, line=line)
+    name = seed.id
     whole = _hash([row, one.metadata, one.record, [asdict(said) for said in one.said]])
     if whole in seen:
         raise RowProblem(f"duplicate id ({name}): an identical row stands above")
@@ -423,15 +436,15 @@ def _take(found: _Read, one: Imported, seen: set[str], line: int, max_chars: int
     seen.update((name, whole))
     found.seeds.append(one)
     if one.said and one.said[0].response is not None:
-        question, answer = _settled(row, one.said[0])
+        question, answer = _settled(seed, one.said[0])
         if found.settled.setdefault(question, answer) != answer:
             found.contradictions.append(line)
 
 
-def _settled(row: Mapping[str, Any], said: Said) -> tuple[str, str]:
+def _settled(seed: SeedRow, said: Said) -> tuple[str, str]:
     """Hashes of a request with its answers, in whatever order, and of what is said of them."""
-    answers = _texts(row)
-    asked = [row.get("messages") or row.get("prompt"), row.get("input") or ""]
+    answers = [spoken(response.text) for response in seed.responses]
+    asked = [[turn["role"], spoken(turn["content"])] for turn in seed.conversation()]
     assert said.response is not None
     return _hash([asked, sorted(answers)]), _hash([said.choice, answers[said.response]])
 

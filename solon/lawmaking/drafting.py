@@ -213,7 +213,7 @@ async def legislate(
         model: a name in [models]; default: the resolver's.
         least: decisions that make a cluster.
         most: drafts.
-        max_calls: where it stops with `LimitReached`; None: no limit.
+        max_calls: where it stops; `problems` says so, and what was drafted by then stays. None: no limit.
     """
     from solon.agents.legislator import AUTHOR, draft
     from solon.graphs.bench import Bench
@@ -251,6 +251,8 @@ async def legislate(
                 result.amendments.append(row)
             except UsageError as error:
                 result.problems.append(error.cause)
+    except LimitReached as limit:
+        result.problems.append(limit.cause)
     finally:
         await bench.aclose()
     return result

@@ -312,14 +312,12 @@ class _Sessions:
 
     async def carry_on(self, moved: Sequence[tuple[Doubt, str]]) -> None:
         """Take the moved items to where they rest. What the panel said is in the journal by now."""
-        from solon.agents.calls import Meter
         from solon.graphs.rejudging import Returning
 
         for run_id in dict.fromkeys(doubt.target.run_id for doubt, _ in moved):
             run, own, pool, recipe, _ = self.of(run_id)
             ids = [doubt.target.item_id for doubt, _ in moved if doubt.target.run_id == run_id]
-            room = None if self.meter.max_calls is None else max(0, self.meter.max_calls - self.meter.calls)
-            meter = Meter(max_calls=room)
+            meter = self._rest()
             runner = Returning(self.store, run, own, pool, meter, recipe=recipe, named=ids)
             try:
                 await runner.work()
@@ -332,6 +330,16 @@ class _Sessions:
             with self.store.transaction() as connection:
                 if run.status == "done":
                     run_store.set_run(connection, run_id, status="waiting")
+
+    def _rest(self) -> Meter:
+        """A meter with the limits that the calls so far have left."""
+        from solon.agents.calls import Meter
+
+        calls, cost = self.meter.max_calls, self.meter.max_cost
+        return Meter(
+            max_calls=None if calls is None else max(0, calls - self.meter.calls),
+            max_cost=None if cost is None else max(0.0, cost - self.meter.cost),
+        )
 
     async def aclose(self) -> None:
         await self.meter.land()

@@ -450,3 +450,31 @@ def test_an_export_reads_one_snapshot(solon: Cli, tmp_path: Path) -> None:
             connection.execute(text("UPDATE records SET superseded_at = 1.0"))
         assert len(list(rows)) == 6
         assert list(export_rows(reader.store)[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rows", "empty"),
+    [
+        (
+            "jsonl",
+            [{"label": None, "note": "", "tags": []}, {"label": "", "note": None}],
+            ["label", "note", "tags"],
+        ),
+        ("csv", [{"label": "", "note": ""}, {"label": "", "note": "seen"}], ["label"]),
+        ("jsonl", [{"label": None}, {"label": False}], []),
+    ],
+)
+def test_columns_that_are_empty_in_every_row_are_named(
+    solon: Cli, tmp_path: Path, suffix: str, rows: list[dict[str, Any]], empty: list[str]
+) -> None:
+    whole = [{"prompt": f"Q{n}", "completion": "Hazel.", **row} for n, row in enumerate(rows)]
+    file = tmp_path / f"rows.{suffix}"
+    if suffix == "csv":
+        file.write_text(
+            "".join(",".join(cells) + "\n" for cells in (whole[0], *(row.values() for row in whole)))
+        )
+    else:
+        file.write_text("".join(json.dumps(row) + "\n" for row in whole))
+    _, out, _ = solon("import", "auto", str(file))
+    named = [line.partition(": ")[2].split(", ") for line in out.splitlines() if "empty in every row" in line]
+    assert named == ([empty] if empty else [])

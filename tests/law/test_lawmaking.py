@@ -93,6 +93,15 @@ def test_decisions_become_law_that_unseen_items_follow(court: Court) -> None:
     assert old == [(amendment.base_id,)]
 
 
+def test_a_limit_leaves_what_was_drafted_before_it(court: Court) -> None:
+    with court.store.transaction() as connection:
+        some = "SELECT rationale_id FROM decisions ORDER BY id LIMIT 20"
+        connection.execute(text(f"UPDATE texts SET body = 'Nobody else tells whence.' WHERE id IN ({some})"))
+    made = asyncio.run(legislate(court.store, court.project.config, models=court.models, max_calls=1))
+    assert (made.clusters, len(made.amendments), made.problems) == (2, 1, ["--max-calls 1 reached"])
+    assert len(query(court, "SELECT id FROM amendments")) == 1
+
+
 @pytest.mark.parametrize(
     ("written", "made"),
     [

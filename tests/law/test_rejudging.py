@@ -205,6 +205,26 @@ def test_a_doubtful_record_goes_to_a_person_and_their_word_ends_it(court: Court)
     assert right(court, run_id) == (6, 6)
 
 
+def test_a_limit_on_cost_ends_what_the_resolver_asks_too(court: Court) -> None:
+    config = {
+        **DOUBTFUL,
+        "models": {"default": {"model": "scripted:default", "price": {"input": 1000.0, "output": 1000.0}}},
+        "routing": {"policy": "threshold", "threshold": 0.2},
+        "resolver": {"enabled": True},
+        "run": {"concurrency": 1},
+    }
+    run_id = run_under(court, config, 100, 6)
+    ratify(court)
+    court.fake.split = True  # only the resolver can tell
+    looked = again(court, config, max_calls=2 * 6)
+    assert (looked.stale, looked.left, looked.cost > 0) == (6, 6, True)
+    done = again(court, config, max_cost=looked.cost / 6)
+    asked = [question for question in court.fake.prompts if question.role == "resolver"]
+    assert len(asked) == 1, "one item's worth of calls is paid for"
+    states = dict(query(court, f"SELECT state, count(*) FROM items WHERE run_id = '{run_id}' GROUP BY 1"))
+    assert (done.stale, sum(states.values()), states.get("failed")) == (6, 6, None)
+
+
 def test_rejudging_goes_on_after_a_crash_between_moving_and_carrying(
     court: Court, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,7 +39,7 @@ def settled(store_url: str, tmp_path: Path) -> str:
     """A store in which people settled the pairs and the single answers."""
     pairs = [{"prompt": p, "chosen": chosen, "rejected": rejected} for p, chosen, rejected in PAIRS]
     found = make(store_url, tmp_path, "pairs", pairs)
-    assert found.contradictions == [2]
+    assert found.contradictions == [2, 6]
     singles = [{"prompt": p, "completion": text, "label": label} for p, text, label in SINGLES]
     assert make(store_url, tmp_path, "singles", singles).contradictions == [2]
     return store_url
@@ -94,3 +94,37 @@ def test_a_release_leaves_them_out_and_is_rebuilt(settled: str, tmp_path: Path) 
         assert manifest["export"]["left_out"]["contradicted"] == 4
         assert sum(row["outcome"] == "contradicted" for row in read_rows(tmp_path / "one")) == 4
         assert verify_release(project.store, tmp_path / "one").passed
+
+
+@pytest.mark.parametrize(
+    ("again", "chosen", "rejected"),
+    [
+        ("p", "y ", "x"),
+        ("p", "\n\ny", "x\t"),
+        (" p\n", "y", "\u00a0x"),
+        ("p", "y", "x\u3000"),
+        ("p", "\u2028y", "\x1fx"),
+    ],
+)
+def test_white_space_around_a_text_makes_no_other_pair(
+    store_url: str, tmp_path: Path, again: str, chosen: str, rejected: str
+) -> None:
+    pairs = [
+        {"prompt": "p", "chosen": "x", "rejected": "y"},
+        {"prompt": again, "chosen": chosen, "rejected": rejected},
+        {"prompt": "q", "chosen": "x", "rejected": "y"},
+    ]
+    assert make(store_url, tmp_path, "pairs", pairs).contradictions == [2]
+    rows, left_out = exported(store_url, tmp_path / "o.jsonl", "trl-preference-standard")
+    assert ([row["prompt"] for row in rows], left_out) == (["q"], {"contradicted": 2})
+    whole, _ = exported(store_url, tmp_path / "all.jsonl", "jsonl")
+    assert [row["chosen"] for row in whole] == ["x", chosen, "x"]
+
+
+def test_white_space_around_a_single_answer_makes_no_other_answer(store_url: str, tmp_path: Path) -> None:
+    singles = [("p", "x", True), ("p", "x\n", False), ("p", "y", False)]
+    rows = [{"prompt": p, "completion": text, "label": label} for p, text, label in singles]
+    assert make(store_url, tmp_path, "singles", rows).contradictions == [2]
+    kept, left_out = exported(store_url, tmp_path / "o.jsonl", "trl-unpaired-preference-standard")
+    assert [row["completion"] for row in kept] == ["y"]
+    assert left_out == {"contradicted": 2}

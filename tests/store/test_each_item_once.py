@@ -199,7 +199,8 @@ def test_a_set_that_was_exported_and_imported_again_stands_once(store_url: str, 
     assert made.runs == {drafted: 0, imported: 2}
 
 
-def test_stores_made_before_learn_which_rows_are_the_same(store_url: str) -> None:
+@pytest.mark.parametrize("version", ["0013", "0035"])
+def test_stores_made_before_learn_which_rows_are_the_same(store_url: str, version: str) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -215,8 +216,9 @@ def test_stores_made_before_learn_which_rows_are_the_same(store_url: str) -> Non
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
         config.set_main_option("path_separator", "os")
         with store.engine.connect().execution_options(solon_write=True) as connection, connection.begin():
+            connection.execute(records.update().values(pair_key="as keys were made then"))
             config.attributes["connection"] = connection
-            command.downgrade(config, "0013")
+            command.downgrade(config, version)
     with Store(store_url, create=True) as store, store.connect() as connection:
         assert dict(connection.execute(query).all()) == before
     assert len(before) == 3

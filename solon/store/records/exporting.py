@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
 from solon.store.reviewing.disagreements import contested_shares, text_ids
 from solon.store.runs.items import FORGOTTEN
-from solon.store.runs.row_keys import WIDTH, conversation_of, pair_key
+from solon.store.runs.row_keys import WHITE, WIDTH, conversation_of, pair_key
 from solon.store.tables import calls, candidates, critiques, decisions, items, records, seeds, texts
 
 PROVENANCE = ("group", "lang", "source", "licence", "consent")
@@ -195,13 +195,15 @@ def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]
             .where(*which.of_records(), *which.of_items(), which.comes_first())
             .order_by(items.c.position, records.c.id)
         )
-        contradicted = _reversed_pairs(connection, which) | _accepted_and_rejected(store, connection, which)
+        rejected = _keys_of_rejected(store, connection, which) if which.rejected else {}
+        contradicted = _reversed_pairs(connection, which) | _accepted_too(connection, which, rejected)
         for window in _windows(connection, which):
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
-            yield from _rows(store, connection, chunk, which.as_of, contradicted)
-            if which.rejected:
-                ends = _ends_rejected(store, connection, which, window)
-                yield from _rows(store, connection, ends, contradicted=contradicted)
+            yield from rows_of(store, connection, chunk, which.as_of, contradicted)
+            if rejected:
+                ends = _ends_rejected(connection, which, window)
+                keyed = [{**row, "pair_key": rejected[row["id"]]} for row in ends]
+                yield from rows_of(store, connection, keyed, contradicted=contradicted)
 
 
 def _windows(connection: Connection, which: Which) -> Iterator[ColumnElement[bool]]:
@@ -300,7 +302,7 @@ def _reversed_pairs(connection: Connection, which: Which) -> set[str]:
         .group_by(records.c.pair_key)
         .having(func.count() > 1)
     )
-    spoken = func.replace(chosen.c.body, "\r\n", "\n")
+    spoken = func.trim(func.replace(chosen.c.body, "\r\n", "\n"), WHITE)
     query = (
         select(records.c.pair_key)
         .join(items, items.c.id == records.c.item_id)
@@ -314,40 +316,46 @@ def _reversed_pairs(connection: Connection, which: Which) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def _accepted_and_rejected(store: Store, connection: Connection, which: Which) -> set[str]:
-    """The keys of single answers that people rejected, and that a record which is wanted accepts, too."""
-    found: set[str] = set()
-    if not which.rejected:
-        return found
+def _keys_of_rejected(store: Store, connection: Connection, which: Which) -> dict[str, str]:
+    """item -> the key that a record of its answer would have, of every single answer that people rejected.
+
+    All of them are known before the first row is told, for what is rejected last may contradict it. So the texts of
+    these answers are read here, and no texts are held.
+    """
+    keys = {}
+    for window in _windows(connection, which):
+        ends = _ends_rejected(connection, which, window)
+        answers = _answers(connection, ends)
+        for row in ends:
+            text, own = answers[row["chosen_id"]]
+            turns = conversation_of(own or json.loads(row["body"]))
+            keys[row["id"]] = pair_key(store.key, row["recipe"], turns, [text])
+    return keys
+
+
+def _accepted_too(connection: Connection, which: Which, rejected: Mapping[str, str]) -> set[str]:
+    """Those of the keys of rejected answers that a record which is wanted has, too."""
     query = (
         select(records.c.pair_key)
         .join(items, items.c.id == records.c.item_id)
         .where(records.c.rejected_id.is_(None), records.c.label.is_(None), which.not_stale())
         .where(*which.of_records(), *which.of_items(), which.comes_first())
     )
-    for window in _windows(connection, which):
-        keys = {row["pair_key"] for row in _ends_rejected(store, connection, which, window)}
-        found.update(connection.execute(query.where(records.c.pair_key.in_(keys))).scalars())
+    keys, found = sorted(set(rejected.values())), set[str]()
+    for start in range(0, len(keys), CHUNK):
+        part = records.c.pair_key.in_(keys[start : start + CHUNK])
+        found.update(connection.execute(query.where(part)).scalars())
     return found
 
 
-def _ends_rejected(
-    store: Store, connection: Connection, which: Which, window: ColumnElement[bool]
-) -> list[dict[str, Any]]:
-    """What records would say of the single answers that people rejected, each as it was last decided, with the key
-    that its record would have."""
+def _ends_rejected(connection: Connection, which: Which, window: ColumnElement[bool]) -> list[dict[str, Any]]:
+    """What records would say of the single answers that people rejected, each as it was last decided."""
     query = _rejected(which).where(window).order_by(items.c.position, items.c.id, decisions.c.decided_at)
     last = {row["id"]: {**_NO_RECORD, **row} for row in connection.execute(query).mappings()}
-    ends = list(last.values())
-    answers = _answers(connection, ends)
-    for row in ends:
-        text, own = answers[row["chosen_id"]]
-        turns = conversation_of(own or json.loads(row["body"]))
-        row["pair_key"] = pair_key(store.key, row["recipe"], turns, [text])
-    return ends
+    return list(last.values())
 
 
-def _rows(
+def rows_of(
     store: Store,
     connection: Connection,
     chunk: list[dict[str, Any]],

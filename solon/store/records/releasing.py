@@ -40,7 +40,7 @@ def rows_by_id(store: Store, record_ids: Iterable[str]) -> Iterator[ExportRow]:
                 row["id"]: dict(row)
                 for row in connection.execute(query.where(records.c.id.in_(part))).mappings()
             }
-            yield from exporting._rows(store, connection, [found[i] for i in part if i in found])
+            yield from exporting.rows_of(store, connection, [found[i] for i in part if i in found])
 
 
 def versions_named(connection: Connection, kind: str, ids: Sequence[str]) -> list[dict[str, Any]]:

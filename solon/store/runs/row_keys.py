@@ -4,7 +4,7 @@ record.
 A row is what it asks, not its name, its place or the bytes of its file: the recipe, the conversation and the answers
 that came with it, in whatever order. The second of two equal rows of a run is the second one in every run. A record
 of another row is the same where it sets the same answers to the same conversation: one that was exported and
-imported.
+imported. White space around a text counts in a row, which stays as it was given, and not in a record: see `spoken`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from solon.store.database.ids import keyed_hash
 
 WIDTH = 24
 """Characters of a key without the number that tells equal rows of a run apart."""
+WHITE = "".join(filter(str.isspace, map(chr, range(0x3001))))
+"""Every character that `str.strip` takes away, for a database that does the same."""
 
 
 class RowKeys:
@@ -50,7 +52,14 @@ def pair_key(
     store_key: str, recipe: str, turns: Sequence[Mapping[str, str]], answers: Sequence[str | None]
 ) -> str:
     """The key of a record, from its conversation and its answers, whichever of them is chosen."""
-    return _hash(store_key, "pair", recipe, turns, [answer for answer in answers if answer is not None])
+    said = [{"role": turn["role"], "content": spoken(turn["content"])} for turn in turns]
+    return _hash(store_key, "pair", recipe, said, [spoken(one) for one in answers if one is not None])
+
+
+def spoken(text: str) -> str:
+    """A text as a model is trained on it: whatever its line ends, and without the white space around it, which chat
+    templates take away."""
+    return _plain(text).strip()
 
 
 def _hash(

@@ -1,10 +1,13 @@
-"""the row that an item came from and the pair of a record, by which they are the same in every run"""
+"""the row that an item came from and the pair of a record, by which they are the same in every run
+
+The pairs' keys are filled in by 0036.
+"""
 
 import json
 
 import sqlalchemy as sa
 from alembic import op
-from solon.store.runs.row_keys import RowKeys, conversation_of, pair_key
+from solon.store.runs.row_keys import RowKeys
 
 revision = "0023"
 down_revision = "0022"
@@ -19,8 +22,6 @@ def _table(name: str, *columns: str) -> sa.TableClause:
 
 
 items = _table("items", "id", "run_id", "seed_id", "recipe", "position", "state", "row_key")
-records = _table("records", "id", "item_id", "recipe", "chosen_id", "rejected_id", "pair_key")
-candidates = _table("candidates", "id", "text_id", "prompt_text_id")
 seeds = _table("seeds", "id", "text_id")
 texts = _table("texts", "id", "body")
 
@@ -36,7 +37,6 @@ def upgrade() -> None:
     if key is not None:
         for run_id in connection.execute(sa.select(items.c.run_id).distinct()).scalars().all():
             _fill(connection, run_id, RowKeys(key))
-        _fill_records(connection, key)
 
 
 def _fill(connection: sa.Connection, run_id: str, keys: RowKeys) -> None:
@@ -56,35 +56,6 @@ def _fill(connection: sa.Connection, run_id: str, keys: RowKeys) -> None:
         connection.execute(change, made)
         after = sa.tuple_(items.c.position, items.c.id) > (rows[-1].position, rows[-1].id)
         rows = connection.execute(query.where(after)).all()
-
-
-def _fill_records(connection: sa.Connection, key: str) -> None:
-    """Records of ties have none, nor have those whose texts were erased."""
-    sides = {name: (candidates.alias(name), texts.alias(f"{name}_text")) for name in ("chosen", "rejected")}
-    (chosen, better), (rejected, worse), own = *sides.values(), texts.alias("own")
-    query = (
-        sa.select(records.c.id, records.c.recipe, texts.c.body, own.c.body, better.c.body, worse.c.body)
-        .join(items, items.c.id == records.c.item_id)
-        .join(seeds, seeds.c.id == items.c.seed_id)
-        .join(texts, texts.c.id == seeds.c.text_id)
-        .join(chosen, chosen.c.id == records.c.chosen_id)
-        .join(better, better.c.id == chosen.c.text_id)
-        .join(own, own.c.id == chosen.c.prompt_text_id, isouter=True)
-        .join(rejected, rejected.c.id == records.c.rejected_id, isouter=True)
-        .join(worse, worse.c.id == rejected.c.text_id, isouter=True)
-        .where(texts.c.body.is_not(None), better.c.body.is_not(None))
-        .order_by(records.c.id)
-        .limit(CHUNK)
-    )
-    change = sa.update(records).where(records.c.id == sa.bindparam("of_id")).values(pair_key=sa.bindparam("key"))
-    rows = connection.execute(query).all()
-    while rows:
-        made = []
-        for record_id, recipe, body, request, *answers in rows:
-            turns = [{"role": "user", "content": request}] if request else conversation_of(json.loads(body))
-            made.append({"of_id": record_id, "key": pair_key(key, recipe, turns, answers)})
-        connection.execute(change, made)
-        rows = connection.execute(query.where(records.c.id > rows[-1].id)).all()
 
 
 def downgrade() -> None:
