@@ -7,7 +7,6 @@ alone say how good accepted items are. Which half a decision is in was fixed by 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -274,6 +273,8 @@ def _certify(
     sample: Sample,
 ) -> dict[str, Any] | None:
     """One look at the held-out random decisions, or none where too few of them are answered yet."""
+    from solon.consensus.certify import delta_of_look
+
     seeds = run.seeds_fingerprint
     before = [row for row in certificates.looks(connection, run.scope) if row.covers.get("source") == seeds]
     own = [row for row in before if row.covers.get("run", run.id) == run.id]
@@ -282,8 +283,7 @@ def _certify(
         return None
     routing = config.routing
     tested = sum(row.spent_delta > 0 for row in before)
-    # Looks 1, 2, 3, ... spend 6/(pi^2 i^2) of delta each: together never more than delta.
-    spent = routing.delta * 6 / (math.pi**2 * (tested + 1) ** 2)
+    spent = delta_of_look(routing.delta, tested + 1)
     if sample.passed_over > routing.alpha * n:
         result = _too_many_gaps(routing.alpha, n, sample.passed_over)
     else:
