@@ -24,6 +24,7 @@ from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
 from solon.store.learning import adoption
 from solon.store.learning import evidence as learning
+from solon.store.learning.adoption import TakenOut
 from solon.store.learning.evidence import DecidedItem, JudgedItem
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs import certificates
@@ -91,6 +92,12 @@ class LearningResult:
         """Why a certificate was refused; empty where none was tried for, or where it was granted."""
         tried = self.certificate
         return str(tried["why"]) if tried is not None and tried["status"] == "refused" else ""
+
+    @property
+    def taken_out(self) -> TakenOut | None:
+        """The records that this took out of the set, and why; None where there are none."""
+        unsure = self.doubted - self.turned
+        return TakenOut(unsure, self.turned, without_record=self.doubted) if self.doubted else None
 
     @property
     def moved_items(self) -> int:
@@ -391,7 +398,7 @@ def _adopt(
                 settled += adoption.send_again(connection, item, pins, why=why)
             elif not stays:
                 if adoption.send_again(connection, item, pins, why="doubted"):
-                    adoption.note_doubted(connection, item.item_id, version_id)
+                    adoption.note_doubted(connection, item.item_id, version_id, turned=other)
                     doubted, turned = doubted + 1, turned + other
             else:
                 confirmed += 1

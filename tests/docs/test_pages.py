@@ -126,7 +126,9 @@ def test_how_often_a_pilot_holds_out_enough_is_as_leads_are_told() -> None:
         (ROOT / "docs/leads.md").read_text(),
     )
     assert told
-    assert [round(100 * tail_at_least(27, pilot, 0.5)) for pilot in (70, 60)] == [int(n) for n in told.groups()]
+    assert [round(100 * tail_at_least(27, pilot, 0.5)) for pilot in (70, 60)] == [
+        int(n) for n in told.groups()
+    ]
 
 
 def test_outputs_are_compared_but_for_what_changes() -> None:

@@ -348,9 +348,12 @@ def test_records_that_learning_took_out_are_counted(copied: str) -> None:
             item = next(item for item in judged_items(connection, run.id) if item.state == "accepted")
             pins = {"consensus_id": str(version), "certificate_id": None}
             send_again(connection, item, pins, why="doubted")
-            note_doubted(connection, item.item_id, str(version))
+            note_doubted(connection, item.item_id, str(version), turned=True)
         made = build_report(gather(store))
     [after] = made.runs
-    assert after.without_record == before.without_record + 1
-    assert any(f"Learning took {after.doubted} records" in limit for limit in made.limits)
+    assert after.taken_out is not None
+    had = before.taken_out.without_record if before.taken_out else 0
+    assert after.taken_out.without_record == had + 1
+    assert after.taken_out.turned >= 1
+    assert any(f"learning took out of the set {after.taken_out};" in limit for limit in made.limits)
     assert made.headline.next_step.startswith("1 items of run ")

@@ -284,7 +284,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             drifting=drift.evaluate(material).alarms,
             stale=sum(row.stale for row in accepted),
             standing_back=len(of_all_runs) - len(accepted),
-            doubted={part.id: (part.doubted, part.without_record) for part in parts},
+            taken_out={part.id: part.taken_out for part in parts},
         ),
     )
 
