@@ -135,7 +135,7 @@ class RunSummary:
     def spell_taken_out(self) -> str | None:
         """How many records learning took out of the set, and why, in words; None where there are none."""
         out = self.taken_out
-        return out and f"{out}; {out.without_record} of these items have no record now"
+        return f"{out}; {out.without_record} of these items have no record now" if out else None
 
     def _repr_html_(self) -> str:
         facts = {
