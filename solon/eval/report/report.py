@@ -444,9 +444,7 @@ def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undon
                 "its own share of delta"
             )
         if refused:
-            sentences.append(
-                f"run {run_id}: {refused} certificates were refused for lack of agreement or data"
-            )
+            sentences.append(f"run {run_id}: certificates refused for lack of agreement or data: {refused}")
         if suspended:
             sentences.append(f"run {run_id}: {suspended} certificates were suspended")
     return tuple(sentences)
