@@ -360,7 +360,8 @@ def test_records_that_learning_took_out_are_counted(copied: str) -> None:
 
 
 def test_no_table_is_empty_and_the_next_step_is_a_command(known: Any) -> None:
-    made = build_report(gather(known.project.store))
+    with Store(known.url) as store:
+        made = build_report(gather(store))
     before, _, command = made.headline.next_step.partition("`")
     assert f"{before}<code>{command.rstrip('`')}</code>" in render_page(made)
     unpaid = made.model_copy(update={"costs": made.costs.model_copy(update={"by_role": ()})})
