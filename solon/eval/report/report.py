@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from solon.display.notebook import card
 from solon.display.text import moment
 from solon.eval.replay.opinions import counted, opinions_on
 from solon.eval.report.curves import Curves, measure_curves
@@ -212,6 +213,27 @@ class Report(_Part):
     auditors: Auditors
     examples: tuple[Example, ...]
     limits: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        head = self.headline
+        return (
+            f"Report({self.title!r}, {head.records} records of {head.items} items, {head.waiting} questions wait; "
+            f"next: {head.next_step})"
+        )
+
+    def _repr_html_(self) -> str:
+        head = self.headline
+        agreed = head.agreement
+        facts = {
+            "records": f"{head.records} of {head.items} items",
+            head.agreement_of: f"{agreed.value:.1%} ({agreed.low:.1%} to {agreed.high:.1%}, n = {agreed.n})"
+            if agreed.known
+            else f"unknown ({agreed.why_unknown})",
+            "questions that wait for people": head.waiting,
+            "next": head.next_step,
+            "not known": " ".join(self.limits),
+        }
+        return card(self.title, facts)
 
 
 def build_report(material: Material, *, title: str = "", with_texts: bool = False) -> Report:
