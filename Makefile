@@ -17,7 +17,7 @@ SOLON_DATA ?= ../shared/data
 UV_FIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check static lint types imports docs site lock clean replay
+.PHONY: help demo demo-real model test test-stores test-postgres test-vllm trainers chromium bench bench-growth bench-large bench-peers check static lint types imports docs site report-pictures lock clean replay
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name about; do printf '  make %-13s %s\n' "$$name" "$$about"; done
@@ -93,6 +93,9 @@ docs: $(VENV)/.dev ## write docs/configuration.md and examples/solon.toml anew f
 site: $(VENV)/.dev ## build the documentation as a site into site/; a broken link or reference fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open site/index.html; for its search: $(BIN)/python -m http.server -d site"
+
+report-pictures: $(VENV)/.dev ## make docs/images/report-*.png again, of recorded judges and people (needs SOLON_DATA and Chromium)
+	SOLON_DATA="$(SOLON_DATA)" $(BIN)/python docs/report_pictures.py
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade $(UV_OPTIONS) -o $(DEMO_LOCK) pyproject.toml requirements/build.in

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,14 @@ def test_what_is_referred_to_is_there() -> None:
         assert set(service.get("depends_on", {})) <= set(services), name
         for other, wanted in service.get("depends_on", {}).items():
             assert wanted["condition"] != "service_healthy" or "healthcheck" in services[other]
+
+
+def test_the_image_takes_extras_that_bring_something() -> None:
+    [taken] = re.findall(r"'\.\[(.+)\]'", (FOLDER / "Dockerfile").read_text("utf-8"))
+    extras = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert all(extras.get(name) for name in taken.split(","))
 
 
 def test_no_secret_stands_in_a_file() -> None:

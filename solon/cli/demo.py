@@ -107,7 +107,7 @@ def _run_loop(store: str | None, model: str, limit: int, json: bool) -> None:
             "recipe `preference`: each seed is drafted twice, criticised, revised and judged in both orders ..."
         )
         display = ProgressDisplay()
-        stopper = Stopper(display.restore_terminal)
+        stopper = Stopper(display.restore_terminal, f"{program()} resume --store {project.store.url}")
         with display:
             summary = stopper.run(
                 lambda: project.arun(
@@ -168,7 +168,9 @@ def _tell(project: Project, summary: RunSummary, model: str, json: bool) -> None
 
     waiting = project.reviews(run_id=summary.run_id, limit=1)
     record = _first_record(project, summary.run_id)
-    commands = next_commands(project.store.url, waiting[0] if waiting else None, record)
+    commands = next_commands(
+        project.store.url, waiting[0] if waiting else None, record, unfinished=summary.queued > 0
+    )
     if json:
         from dataclasses import asdict
 
@@ -268,10 +270,18 @@ def _print_record(out: Console, found: dict[str, Any]) -> None:
     out.print(styled(f"  rejected: {shorten(texts.get(record['rejected_id'], ''), _WIDTH)}"))
 
 
-def next_commands(url: str, review: Review | None, record: str | None) -> list[str]:
-    """The exact commands that go on from the demo's store."""
+def next_commands(
+    url: str, review: Review | None, record: str | None, *, unfinished: bool = False
+) -> list[str]:
+    """The exact commands that go on from the demo's store.
+
+    Args:
+        review: one that waits.
+        record: id of one that was made.
+        unfinished: the demo was stopped before its last question.
+    """
     solon, store = program(), f"--store {url}"
-    commands = []
+    commands = [f"{solon} resume {store}"] if unfinished else []
     if review is not None:
         best = review.candidates[0].id
         commands += [
@@ -281,8 +291,9 @@ def next_commands(url: str, review: Review | None, record: str | None) -> list[s
         ]
     if record is not None:
         commands.append(f"{solon} show {record} {store}")
-    folder = f"{FOLDER}/" if url == f"sqlite:///{FOLDER}/solon.db" else ""
-    commands.append(f"{solon} export --format trl-preference --output {folder}pairs.jsonl {store}")
+    if review is not None or record is not None:
+        folder = f"{FOLDER}/" if url == f"sqlite:///{FOLDER}/solon.db" else ""
+        commands.append(f"{solon} export --format trl-preference --output {folder}pairs.jsonl {store}")
     return commands
 
 

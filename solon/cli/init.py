@@ -121,7 +121,7 @@ store = "sqlite:///solon.db"                # or postgresql://USER@HOST/DATABASE
 {asked}
 [routing]
 policy = "pilot"                            # a random sample to the experts first, then what a certificate allows
-pilot = 50                                  # items of that sample, at most a quarter of a run; `solon plan` helps
+pilot = 70                                  # items of that sample, at most a quarter of a run; `solon plan` helps
 
 [law]                                       # yours to edit; later changes go by `solon constitution propose`
 constitution = "constitution.yaml"

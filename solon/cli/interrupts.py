@@ -21,10 +21,12 @@ class Stopper:
 
     Args:
         before_exit: called before the process ends at once, e.g. to give the cursor back.
+        resume: the command that goes on from what is stored.
     """
 
-    def __init__(self, before_exit: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, before_exit: Callable[[], None] = lambda: None, resume: str = "solon resume") -> None:
         self._before_exit = before_exit
+        self._resume = resume
         self._runner: Runner | None = None
         self._why = ""
 
@@ -38,7 +40,7 @@ class Stopper:
         """Stop the runner cleanly at the first signal, and end the process at the next one."""
         if self._why:
             self._before_exit()
-            say("aborted; `solon resume` goes on from what is stored")
+            say(f"aborted; `{self._resume}` goes on from what is stored")
             # What is not committed yet is lost and made again: the store survives a kill at any moment.
             os._exit(STOPPED)
         self._why = f"stopped by {name}"

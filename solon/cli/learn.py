@@ -74,8 +74,8 @@ def spell_learned(learned: LearningResult) -> str:
         f"moved: {learned.queued_adopted} queued items follow the version, {learned.settled} waiting ones are settled, "
         f"{learned.confirmed} records are confirmed"
     )
-    if learned.doubted:
-        lines.append(f"out of the set: {spell_doubted(learned)}")
+    if learned.taken_out:
+        lines.append(f"out of the set: {learned.taken_out}; they are judged or asked anew")
     if learned.stopping is not None:
         stop = "stop paying" if learned.stopping["stop"] else "still pay"
         lines.append(f"more decisions {stop}: {learned.stopping['why']}")
@@ -85,14 +85,6 @@ def spell_learned(learned: LearningResult) -> str:
         )
         lines.append(f"`solon resume` carries {learned.moved_items} items on{cost}")
     return "\n".join(lines)
-
-
-def spell_doubted(learned: LearningResult) -> str:
-    """How many records a round of learning took out of the set, and why."""
-    unsure, turned = learned.doubted - learned.turned, learned.turned
-    reasons = [f"of {unsure} the panel is no longer sure enough"] if unsure else []
-    reasons += [f"for {turned} it now chooses otherwise"] if turned else []
-    return f"{learned.doubted} records, since {', and '.join(reasons)}; they are judged or asked anew"
 
 
 def spell_cuts(certificate: dict[str, Any]) -> str:

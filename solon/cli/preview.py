@@ -18,7 +18,7 @@ from solon.questions import PAIR
 
 if TYPE_CHECKING:
     from solon.config import Config
-    from solon.operations.preview import Estimate, Preview, PreviewItem
+    from solon.operations.preview import Preview, PreviewItem
     from solon.project import Project
 
 _TEXT = 400
@@ -117,18 +117,12 @@ def print_preview(found: Preview) -> None:
     if found.bad_rows:
         out.print(f"  {found.bad_rows} rows of the file cannot be used; `solon run` names them")
     if found.whole:
-        told = ", ".join(f"{name} {spell_estimate(name, e)}" for name, e in sorted(found.whole.items()))
+        told = ", ".join(f"{name} {estimate.spell(name)}" for name, estimate in sorted(found.whole.items()))
         out.print(f"  all {found.seeds} seeds (as the cheapest, the mean, the dearest seen): {told}")
         if "cost" not in found.whole:
             out.print("  cost of the whole is unknown: add [models.*.price]")
     if found.against is not None:
         print_changes(found.against)
-
-
-def spell_estimate(name: str, estimate: Estimate) -> str:
-    """An estimate as low / likely / high, with as many digits as it deserves."""
-    digits = {"cost": 4, "hours": 3}.get(name, 0)
-    return " / ".join(f"{value:.{digits}f}" for value in (estimate.low, estimate.likely, estimate.high))
 
 
 def _print_item(item: PreviewItem) -> None:

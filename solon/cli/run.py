@@ -308,6 +308,8 @@ def print_summary(summary: RunSummary, *, title: str) -> None:
     )
     if summary.queue is not None:
         out.print(clean(f"  queue: {spell_queue(summary.queue)}"))
+    if out_of_set := summary.spell_taken_out():
+        out.print(f"  learning took out of the set {out_of_set}")
     for line in spell_trust(summary):
         out.print(clean(f"  {line}"))
     if summary.bad_rows:

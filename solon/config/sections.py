@@ -201,7 +201,12 @@ class RoutingConfig(Section):
     threshold: float = Field(
         0.2, ge=0, le=1, description="while no certificate is in force: margins under this are not confident"
     )
-    pilot: int = Field(50, ge=1, description="items of the random pilot sample")
+    pilot: int = Field(
+        70,
+        ge=1,
+        description="items of the random pilot sample; about half of them are held out, and a first certificate takes "
+        "27 of those (with `alpha` and `delta` as they come)",
+    )
     pilot_share: float = Field(0.25, gt=0, le=1, description="the pilot takes at most this share of a run")
     alpha: float = Field(
         0.1, gt=0, lt=0.5, description="accepted records disagree with experts at most so often"

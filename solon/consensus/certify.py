@@ -122,6 +122,12 @@ def least_sample(alpha: float, delta: float) -> int:
     return math.ceil(math.log(delta) / math.log(1.0 - alpha) - 1e-12)
 
 
+def delta_of_look(delta: float, look: int) -> float:
+    """Return the probability of error that the first, second, ... look at a sample may spend: 6/(pi^2 look^2) of delta,
+    so that all looks together never spend more than delta."""
+    return delta * 6 / (math.pi**2 * look**2)
+
+
 def _sizes(ranked: Floats, start: float, steps: int, least: int = 1) -> list[int]:
     """Numbers of items at or above each cut; equal scores are never separated. Depends on scores alone."""
     n = len(ranked)

@@ -7,7 +7,6 @@ alone say how good accepted items are. Which half a decision is in was fixed by 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
 from solon.store.learning import adoption
 from solon.store.learning import evidence as learning
+from solon.store.learning.adoption import TakenOut
 from solon.store.learning.evidence import DecidedItem, JudgedItem
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs import certificates
@@ -93,6 +93,12 @@ class LearningResult:
         """Why a certificate was refused; empty where none was tried for, or where it was granted."""
         tried = self.certificate
         return str(tried["why"]) if tried is not None and tried["status"] == "refused" else ""
+
+    @property
+    def taken_out(self) -> TakenOut | None:
+        """The records that this took out of the set, and why; None where there are none."""
+        unsure = self.doubted - self.turned
+        return TakenOut(unsure, self.turned, without_record=self.doubted) if self.doubted else None
 
     @property
     def moved_items(self) -> int:
@@ -279,6 +285,8 @@ def _certify(
     sample: Sample,
 ) -> dict[str, Any] | None:
     """One look at the held-out random decisions, or none where too few of them are answered yet."""
+    from solon.consensus.certify import delta_of_look
+
     seeds = run.seeds_fingerprint
     before = [row for row in certificates.looks(connection, run.scope) if row.covers.get("source") == seeds]
     own = [row for row in before if row.covers.get("run", run.id) == run.id]
@@ -287,8 +295,7 @@ def _certify(
         return None
     routing = config.routing
     tested = sum(row.spent_delta > 0 for row in before)
-    # Looks 1, 2, 3, ... spend 6/(pi^2 i^2) of delta each: together never more than delta.
-    spent = routing.delta * 6 / (math.pi**2 * (tested + 1) ** 2)
+    spent = delta_of_look(routing.delta, tested + 1)
     if sample.passed_over > routing.alpha * n:
         result = _too_many_gaps(routing.alpha, n, sample.passed_over)
     else:
@@ -397,7 +404,7 @@ def _adopt(
                 settled += adoption.send_again(connection, item, pins, why=why)
             elif not stays:
                 if adoption.send_again(connection, item, pins, why="doubted"):
-                    adoption.note_doubted(connection, item.item_id, version_id)
+                    adoption.note_doubted(connection, item.item_id, version_id, turned=other)
                     doubted, turned = doubted + 1, turned + other
             else:
                 confirmed += 1

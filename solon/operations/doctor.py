@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,7 @@ from solon.extras import EXTRAS, absent_extras
 
 if TYPE_CHECKING:
     from solon.agents.calls import Member
+    from solon.plugins import Plugin
     from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
 
@@ -64,12 +65,14 @@ def examine(
     offline: bool = False,
     repair: bool = False,
     probe: bool = False,
+    given: Mapping[str, Plugin] | None = None,
 ) -> list[Check]:
     """Every check, in the order in which a newcomer would meet the problems.
 
     Args:
         repair: bring in what led nowhere: items that contradict their reviews or answers, and damaged checkpoints.
         probe: ask each model a few small questions, to find what it does not take before a run does.
+        given: functions of one's own that were passed from Python, by their references.
     """
     of_store = _guarded("store", lambda: check_store(config, migrate=migrate, repair=repair))
     opens = all(check.state != "broken" for check in of_store if check.name == "store")
@@ -78,6 +81,7 @@ def examine(
         *_guarded("packages", check_packages),
         *_guarded("configuration", lambda: check_law(config)),
         *_guarded("panel", lambda: check_panel(config)),
+        *check_functions(config, given),
         *of_store,
         *(_guarded("law", lambda: check_law_in_force(config)) if opens else ()),
         *_guarded("disk", lambda: check_disk(config.store)),
@@ -173,6 +177,19 @@ def check_panel(config: Config) -> Iterator[Check]:
     """Does the built-in model act, and does any judge judge what its own family wrote?"""
     for note in config.notes():
         yield Check("panel", "note", note, NAME_MODELS)
+
+
+def check_functions(config: Config, given: Mapping[str, Plugin] | None = None) -> Iterator[Check]:
+    """Can the judges, critic and generators of one's own be loaded, and are they what they are named for?"""
+    from solon.plugins import load_plugin, references
+
+    for reference, role in references(config):
+        try:
+            load_plugin(reference, role, given)
+        except SolonError as error:
+            yield Check(role, "broken", error.cause, error.next_step)
+        else:
+            yield Check(role, "ok", f"{reference} is a function that can be loaded")
 
 
 def check_store(config: Config, *, migrate: bool, repair: bool = False) -> Iterator[Check]:

@@ -99,6 +99,11 @@ class Estimate:
     likely: float
     high: float
 
+    def spell(self, name: str) -> str:
+        """As low / likely / high, with as many digits as calls, tokens, cost or hours deserve."""
+        digits = {"cost": 4, "hours": 3}.get(name, 0)
+        return " / ".join(f"{value:,.{digits}f}" for value in (self.low, self.likely, self.high))
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -157,8 +162,8 @@ class Preview:
         went = ", ".join(f"{number} {where}" for where, number in sorted(self.destinations().items()))
         facts = {"went": went, "note": "; ".join(self.notes), "stopped": self.stopped_because}
         whole = {
-            f"all {self.seeds} seeds: {name}": f"{e.low:.4g} / {e.likely:.4g} / {e.high:.4g}"
-            for name, e in sorted(self.whole.items())
+            f"all {self.seeds} seeds: {name}": estimate.spell(name)
+            for name, estimate in sorted(self.whole.items())
         }
         parts = [item._repr_html_() for item in self.items]
         if self.against is not None:

@@ -609,7 +609,7 @@ class Project(Workspace):
         from solon.operations.doctor import examine
 
         config = self.config.model_copy(update={"store": self.store.url})
-        checks = examine(config, offline=offline, repair=repair)
+        checks = examine(config, offline=offline, repair=repair, given=self.plugins)
         return Listing(checks, columns=("name", "state", "told", "next_step"))
 
     def verify_audit(self, head: str | None = None) -> AuditReport:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from solon.config.sections import PrivacyConfig
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
+    from solon.store.learning.adoption import TakenOut
     from solon.store.reviewing.review_rows import ReviewRow
     from solon.store.runs.run_row import RunRow
 
@@ -70,6 +71,8 @@ class RunSummary:
         queue: what waits for people, audits and second opinions included: `reviews`, `minutes` (`measured` or assumed),
             the same `by_kind`, and as `left_by_budget` what is left when the first `budget` of them are answered; None
             where nothing waits.
+        taken_out: records that learning took out of the set, by reason (`unsure`, `turned`), and how many of these
+            items have none now (`without_record`); None where there are none.
     """
 
     run_id: str
@@ -103,6 +106,7 @@ class RunSummary:
     forgotten: int = 0
     queue: dict[str, Any] | None = None
     usage_not_told: int = 0
+    taken_out: TakenOut | None = None
 
     def to_json(self) -> str:
         """The fields as one JSON object."""
@@ -129,11 +133,17 @@ class RunSummary:
         )
         return f"{tokens} (usage not told for {self.usage_not_told} calls: estimated, rather too high), cost {cost}"
 
+    def spell_taken_out(self) -> str | None:
+        """How many records learning took out of the set, and why, in words; None where there are none."""
+        out = self.taken_out
+        return f"{out}; {out.without_record} of these items have no record now" if out else None
+
     def _repr_html_(self) -> str:
         facts = {
             f"{self.items} items": self._spell_states(),
             "forgotten": self.forgotten or None,
             "provisional": self.provisional or None,
+            "taken out": self.spell_taken_out(),
             "carried over": self.carried or None,
             "bad rows": f"{self.bad_rows}, see {self.bad_rows_file}" if self.bad_rows else None,
             "calls": f"{self.model_calls} model calls, {self.spell_spending()}, {self.seconds:.1f} s of work",
@@ -320,6 +330,7 @@ def summarize(
     """
     from solon.consensus.audit import rate_with_bound
     from solon.store.records import audits
+    from solon.store.records.counts import count_taken_out
     from solon.store.reviewing import reuse, reviews, worker_problems
     from solon.store.reviewing.queue_figures import sum_queue
     from solon.store.runs import certificates, holds, items, runs
@@ -337,6 +348,7 @@ def summarize(
         stopping = certificates.newest_stopping(connection, run.scope)
         flagged = audits.audited_unsafe(connection, run.id)
         known = audits.known_unsafe(connection, run.id)
+        taken_out = count_taken_out(connection, run.id)
         notes = list(_notes_on(connection, run, used.builtin, config.privacy))
         routing, wanted = config.routing, config.routing.review_budget if budget is None else budget
         queue = sum_queue(connection, run.id, run.recipe, wanted, routing.review_seconds)
@@ -377,6 +389,7 @@ def summarize(
         more_decisions=stopping and {"stop": stopping["stop"], "why": stopping["why"]},
         notes=tuple(notes),
         queue=queue,
+        taken_out=taken_out,
         usage_not_told=used.unknown_tokens,
     )
 

@@ -18,17 +18,22 @@ Cli = Callable[..., Any]
 
 
 @pytest.fixture
-def start(folder: Path, write_seeds: Callable[..., Path]) -> Callable[[], subprocess.Popen[str]]:
-    """Starts a run of 30 items on a slow fake, and waits until it is at work."""
+def start(folder: Path, write_seeds: Callable[..., Path]) -> Callable[..., subprocess.Popen[str]]:
+    """Starts a run of 30 items on a slow fake, or another command, and waits until it is at work."""
     log = folder / "calls.log"
     (folder / "slow.json").write_text(json.dumps({"latency": 0.2, "otherwise": "default", "log": str(log)}))
     (folder / "solon.toml").write_text('[models.default]\nmodel = "scripted:slow.json"\nconcurrency = 4\n')
     seeds = write_seeds(*({"prompt": f"Explain topic {i}."} for i in range(30)))
 
-    def go() -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "solon", "run", "preference", "--seeds", str(seeds), "--json"]
+    def go(*words: str) -> subprocess.Popen[str]:
+        words = words or ("run", "preference", "--seeds", str(seeds), "--json")
         process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
+            [sys.executable, "-m", "solon", *words],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ},
         )
         deadline = time.monotonic() + 60
         while not log.exists() or log.stat().st_size == 0:
@@ -80,6 +85,31 @@ def test_the_second_signal_aborts_at_once_and_resume_finishes(
     done = solon("resume", "--json")
     assert done.json["items"] == 30
     assert done.json["queued"] == done.json["failed"] == 0
+
+
+def test_a_demo_that_is_stopped_says_how_it_goes_on(
+    solon: Cli, folder: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    process = start("demo", "--model", "scripted:slow.json")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    finish_fast(folder)
+    resume, *_ = (line.strip() for line in out.split("Next\n")[1].splitlines())
+    assert resume == "solon resume --store sqlite:///solon-demo-real/solon.db"
+    assert solon(*resume.split()[1:], "--json").json["queued"] == 0
+
+
+def test_the_second_signal_names_the_demos_store(
+    folder: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    (folder / "slow.json").write_text(json.dumps({"latency": 30, "log": str(folder / "calls.log")}))
+    process = start("demo", "--model", "scripted:slow.json")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert "aborted; `solon resume --store sqlite:///solon-demo-real/solon.db` goes on" in err
 
 
 def test_an_interrupt_of_any_command_ends_as_documented(solon: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solon.config.sections import RoutingConfig
 from solon.consensus.audit import (
     confidence_sequence,
     detectable,
@@ -22,7 +23,14 @@ from solon.consensus.audit import (
 from solon.consensus.binomial import clopper_pearson, least_passing, tail_at_least, tail_at_most
 from solon.consensus.cascade import Tier, certify_cascade, run_cascade
 from solon.consensus.ceiling import best_agreement, majority_right, measure_ceiling
-from solon.consensus.certify import betting_p_value, certify, certify_weighted, decisions_needed
+from solon.consensus.certify import (
+    betting_p_value,
+    certify,
+    certify_weighted,
+    decisions_needed,
+    delta_of_look,
+    least_sample,
+)
 from solon.consensus.stop import judge_stopping
 from solon.errors import ConfigError
 
@@ -178,6 +186,19 @@ def test_decisions_needed_is_about_right() -> None:
 
 
 # --- audits
+
+
+def test_the_pilot_as_it_comes_leaves_enough_for_a_first_certificate() -> None:
+    """Each question is held out with even odds; 27 that agree are the least for 90%."""
+    routing = RoutingConfig()
+    least = least_sample(routing.alpha, delta_of_look(routing.delta, 1))
+    assert least == 27
+    assert tail_at_least(least, routing.pilot, 0.5) > 0.95
+    assert tail_at_least(least, routing.pilot - 10, 0.5) < 0.95  # and no smaller round number does
+
+
+def test_all_looks_together_spend_no_more_than_delta() -> None:
+    assert 0.099 < sum(delta_of_look(0.1, look) for look in range(1, 1000)) < 0.1
 
 
 def test_the_alarm_is_rarely_false_however_often_one_looks() -> None:

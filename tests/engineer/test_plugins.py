@@ -175,6 +175,15 @@ def test_wrong_plugins_are_refused_by_name(open_project: Any) -> None:
         open_project(plugins=[fussy, fussy])
 
 
+def test_the_doctor_finds_a_function_that_is_none(open_project: Any) -> None:
+    project = open_project(judges=[{"python": "no_such_module:f"}, {"model": "default"}], plugins=[fussy])
+    found = {(check.name, check.state) for check in project.doctor(offline=True)}
+    assert {("judge", "broken"), ("critic", "ok")} <= found
+    (told,) = (check for check in project.doctor(offline=True) if check.name == "judge")
+    assert "no_such_module" in told.told
+    assert told.next_step
+
+
 @pytest.mark.parametrize("value", [True, float("nan"), 1.5, "C", ["A"], {"verdict": "A", "sure": 1}])
 def test_answers_outside_the_contract(value: Any) -> None:
     with pytest.raises(BadAnswer):

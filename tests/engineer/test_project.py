@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -183,9 +184,12 @@ def test_an_hour_without_the_command_line(project: Project, tmp_path: Path) -> N
     plan = project.plan(1000, experts=2, minutes=30, days=5)
     assert (plan.items, plan.recipe) == (1000, "preference")
     assert "reviews wanted" in plan._repr_html_()
+    assert plan.sentence in repr(plan)
+    assert all(way.what in plan._repr_html_() for way in plan.ways_out)
     preview = project.preview("preference", SEEDS, n=2, draw=1)
     assert "judge" in preview._repr_html_()
     assert "Explain thing &lt;b&gt;" in preview._repr_html_()
+    assert not re.search(r"\de[+-]\d\d", preview._repr_html_())  # figures as people write them
     token = project.experts.add("Dr Ada Lind", role="lead", specialties=["cardiology"])
     assert [expert.name for expert in project.experts.list()] == ["Dr Ada Lind"]
     assert project.experts.link("Dr Ada Lind").startswith("http://127.0.0.1:8321/login?link=")
@@ -201,7 +205,11 @@ def test_an_hour_without_the_command_line(project: Project, tmp_path: Path) -> N
     assert Path("diff.html").exists()
     assert "against" in comparison._repr_html_()
     assert project.evaluate("agreement").suite == "agreement"
-    assert project.report("report.html", run_id=first.run_id).records == len(SEEDS)
+    report = project.report("report.html", run_id=first.run_id)
+    assert report.records == len(SEEDS)
+    assert repr(report).startswith(f"Report({report.title!r}, {len(SEEDS)} records of {len(SEEDS)} items, ")
+    assert report.headline.next_step in repr(report)
+    assert "questions that wait for people" in report._repr_html_()
     assert project.export("trl-preference", "pairs.jsonl", run_id=first.run_id).written == len(SEEDS)
     manifest = project.releases.create("one", run_id=first.run_id)
     assert manifest["rows"]["records"] == len(SEEDS)

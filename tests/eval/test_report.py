@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from solon.eval.material import gather
 from solon.eval.report.drawing import Plot, Point, Series, draw
-from solon.eval.report.page import render_page
+from solon.eval.report.page import mark_code, render_page
 from solon.eval.report.report import build_report
 from solon.eval.suites import audit
 from solon.law.amendments import Edit, apply_edits
@@ -349,9 +349,23 @@ def test_records_that_learning_took_out_are_counted(copied: str) -> None:
             item = next(item for item in judged_items(connection, run.id, PAIR) if item.state == "accepted")
             pins = {"consensus_id": str(version), "certificate_id": None}
             send_again(connection, item, pins, why="doubted")
-            note_doubted(connection, item.item_id, str(version))
+            note_doubted(connection, item.item_id, str(version), turned=True)
         made = build_report(gather(store))
     [after] = made.runs
-    assert after.without_record == before.without_record + 1
-    assert any(f"Learning took {after.doubted} records" in limit for limit in made.limits)
+    assert after.taken_out is not None
+    had = before.taken_out.without_record if before.taken_out else 0
+    assert after.taken_out.without_record == had + 1
+    assert after.taken_out.turned >= 1
+    assert any(f"learning took out of the set {after.taken_out};" in limit for limit in made.limits)
     assert made.headline.next_step.startswith("1 items of run ")
+
+
+def test_no_table_is_empty_and_the_next_step_is_a_command(known: Any) -> None:
+    with Store(known.url) as store:
+        made = build_report(gather(store))
+    before, _, command = made.headline.next_step.partition("`")
+    assert f"{before}<code>{command.rstrip('`')}</code>" in render_page(made)
+    unpaid = made.model_copy(update={"costs": made.costs.model_copy(update={"by_role": ()})})
+    assert "No model was asked." in render_page(unpaid)
+    assert "<th>role</th><th>model</th>" not in render_page(unpaid)
+    assert mark_code("<b> `a < b`") == "&lt;b&gt; <code>a &lt; b</code>"

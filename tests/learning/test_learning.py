@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pilots import answer_all, make_project, query, seeds
 from sqlalchemy import text
 
 from solon import Project
+from solon.cli.run import print_summary
 from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
 from solon.questions import PAIR
@@ -98,6 +100,29 @@ def test_fit_and_certification_never_share_a_decision(project: Project) -> None:
         halves = query(project, f"SELECT DISTINCT half FROM precedents WHERE decision_id IN ({ids})")
         assert halves == [("seen",)]
     assert learned.fitted_on + learned.certified_on <= 60
+
+
+def test_a_run_says_what_its_own_learning_took_out_of_the_set(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Experts say the opposite of the panel, so that what it accepted no longer stands."""
+    first = project.run("preference", seeds(120))
+    assert first.taken_out is None
+    answer_all(project, "pilot", right=0.0)
+    after = project.resume()  # learns by itself
+    out = after.taken_out
+    assert out is not None
+    assert out.turned > 0
+    noted = "SELECT count(DISTINCT subject) FROM events WHERE kind IN ('doubted', 'turned')"
+    assert query(project, noted) == [(out.records,)]
+    assert json.loads(after.to_json())["taken_out"] == asdict(out)
+    print_summary(after, title="run")
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"learning took out of the set {out}; {out.without_record} of these items have no record now" in told
+    )
+    assert str(out) in after._repr_html_()
+    assert project.summarize().taken_out == out
 
 
 def test_disagreeing_experts_get_no_certificate(project: Project) -> None:

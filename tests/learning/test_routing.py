@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import solon.review
 from solon.config.sections import RoutingConfig
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, Vote, judge_item
-from solon.graphs.routing import Standing, choose_route
+from solon.graphs.routing import Standing, choose_route, explain
 
 
 def weigh(*votes: tuple[str, str, float]) -> Consensus:
@@ -114,6 +118,13 @@ def test_reasons_say_it_in_words_and_numbers() -> None:
 def test_reasons_are_plain_words(votes: list[tuple[str, str, float]], told: list[str]) -> None:
     reasons = choose_route(weigh(*votes), RoutingConfig(policy="threshold"), can_resolve=False).reasons
     assert [reason["text"] for reason in reasons if reason["code"] != "margin"] == told
+
+
+@pytest.mark.parametrize("page", ["lead_queue.html", "lead_bulk.html"])
+def test_the_reason_that_a_lead_is_shown_as_an_example_is_one_that_the_panel_gives(page: str) -> None:
+    written = (Path(solon.review.__file__).parent / "templates" / page).read_text(encoding="utf-8")
+    (code,) = re.findall(r'name="reason"[^>]*placeholder="e\.g\. (\w+)"', written)
+    assert code in {reason["code"] for reason in explain(SPLIT, 0.2)}
 
 
 def test_seats_of_one_model_that_turn_against_each_other_are_not_steady() -> None:

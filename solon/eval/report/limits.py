@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from solon.eval.suites.agreement import Agreement
     from solon.eval.suites.audit import Audit
     from solon.eval.suites.judges import Judges
+    from solon.store.learning.adoption import TakenOut
 
 FEW = 30
 
@@ -27,7 +28,7 @@ def find_limits(
     drifting: Sequence[str] = (),
     stale: int = 0,
     standing_back: int = 0,
-    doubted: Mapping[str, tuple[int, int]] | None = None,
+    taken_out: Mapping[str, TakenOut | None] | None = None,
 ) -> tuple[str, ...]:
     """Return one sentence for each thing that a reader might believe and should not.
 
@@ -39,7 +40,7 @@ def find_limits(
         drifting: where agreement fell over the weeks, and why that is said.
         stale: records whose law was amended since, and that were not judged again.
         standing_back: records of other runs over the same rows.
-        doubted: run -> records that learning took out of the set, and how many of those items have none now.
+        taken_out: run -> records that learning took out of the set.
     """
     sentences = [
         *_of_audits(audited, counted, provisional),
@@ -50,7 +51,7 @@ def find_limits(
             f"{stale} records are stale: their law was amended since, and they were not judged again. They are counted "
             "here, and no training format takes them."
         )
-    sentences += _of_sets(standing_back, doubted or {})
+    sentences += _of_sets(standing_back, taken_out or {})
     sentences += _of_experts(agreed, counted)
     if len({judge.model for judge in judged.judges}) == 1:
         sentences.append("All judges are one model. Where it is wrong, they are wrong together.")
@@ -71,18 +72,18 @@ def find_limits(
     return tuple(sentences)
 
 
-def _of_sets(standing_back: int, doubted: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+def _of_sets(standing_back: int, taken_out: Mapping[str, TakenOut | None]) -> Iterator[str]:
     """What is not among the records, although it was once accepted."""
     if standing_back:
         yield (
             f"{standing_back} records of other runs over the same rows are not counted: each item counts once, as a "
             "person decided it, otherwise as of the newest run."
         )
-    for run_id, (out, without) in doubted.items():
+    for run_id, out in taken_out.items():
         if out:
             yield (
-                f"Learning took {out} records of run {run_id} out of the set, because the panel as it was learned was "
-                f"no longer sure of them or chose otherwise; {without} of these items have no record now."
+                f"In run {run_id}, learning took out of the set {out}; {out.without_record} of these items have no "
+                "record now."
             )
 
 

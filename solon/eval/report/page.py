@@ -12,6 +12,8 @@ from solon.eval.report.examples import LEVELS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from markupsafe import Markup
+
     from solon.eval.report.curves import Step
     from solon.eval.report.report import Report
     from solon.eval.result import Figure
@@ -31,7 +33,12 @@ def render_page(report: Report) -> str:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    environment.filters |= {"share": spell_share, "interval": spell_interval, "number": spell_number}
+    environment.filters |= {
+        "share": spell_share,
+        "interval": spell_interval,
+        "number": spell_number,
+        "code": mark_code,
+    }
     return environment.get_template(TEMPLATE).render(
         report=report, plots=_plots(report), figures=_figures(report), levels=LEVELS
     )
@@ -90,6 +97,16 @@ def spell_interval(figure: Figure, percent: bool = True) -> str:
 def spell_number(value: float | None, digits: int = 0) -> str:
     """Return a number with thin spaces between thousands, or that it is unknown."""
     return "unknown" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f")
+
+
+def mark_code(sentence: str) -> Markup:
+    """Return a sentence as HTML in which what stands between backticks, such as a command, is code."""
+    from markupsafe import Markup, escape
+
+    spans = [escape(_visible(span)) for span in sentence.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(span) if place % 2 else span for place, span in enumerate(spans)
+    )
 
 
 def _plots(report: Report) -> dict[str, Any]:

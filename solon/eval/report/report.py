@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from solon.display.notebook import card
 from solon.display.text import moment
 from solon.eval.replay.opinions import counted, opinions_on
 from solon.eval.report.curves import Curves, measure_curves
@@ -213,6 +214,27 @@ class Report(_Part):
     examples: tuple[Example, ...]
     limits: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        head = self.headline
+        return (
+            f"Report({self.title!r}, {head.records} records of {head.items} items, {head.waiting} questions wait; "
+            f"next: {head.next_step})"
+        )
+
+    def _repr_html_(self) -> str:
+        head = self.headline
+        agreed = head.agreement
+        facts = {
+            "records": f"{head.records} of {head.items} items",
+            head.agreement_of: f"{agreed.value:.1%} ({agreed.low:.1%} to {agreed.high:.1%}, n = {agreed.n})"
+            if agreed.known
+            else f"unknown ({agreed.why_unknown})",
+            "questions that wait for people": head.waiting,
+            "next": head.next_step,
+            "not known": " ".join(self.limits),
+        }
+        return card(self.title, facts)
+
 
 def build_report(material: Material, *, title: str = "", with_texts: bool = False) -> Report:
     """Measure everything that a report shows, and return it.
@@ -284,7 +306,7 @@ def build_report(material: Material, *, title: str = "", with_texts: bool = Fals
             drifting=drift.evaluate(material).alarms,
             stale=sum(row.stale for row in accepted),
             standing_back=len(of_all_runs) - len(accepted),
-            doubted={part.id: (part.doubted, part.without_record) for part in parts},
+            taken_out={part.id: part.taken_out for part in parts},
         ),
     )
 
@@ -444,9 +466,7 @@ def _deviations(answers: Sequence[Answer], standings: dict[str, Standing], undon
                 "its own share of delta"
             )
         if refused:
-            sentences.append(
-                f"run {run_id}: {refused} certificates were refused for lack of agreement or data"
-            )
+            sentences.append(f"run {run_id}: certificates refused for lack of agreement or data: {refused}")
         if suspended:
             sentences.append(f"run {run_id}: {suspended} certificates were suspended")
     return tuple(sentences)

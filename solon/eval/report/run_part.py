@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.display.text import moment
 from solon.eval.report.standing import Standing
 from solon.formats.records import plain_model
+from solon.store.learning.adoption import TakenOut
 from solon.store.records import counts, evaluation
 from solon.store.runs import runs
 
@@ -39,8 +40,8 @@ class RunPart(BaseModel):
         recorded: verdicts in force that came with the seeds.
         protocol: what its configuration says about routing and panel.
         versions: of prompts, graph and consensus -> items pinned to each.
-        doubted: accepted items whose record learning took out of the set, so that they were judged or asked anew.
-        without_record: those of them that have no record now.
+        taken_out: records that learning took out of the set, so that their items were judged or asked anew; None where
+            there are none.
         standing: what was learned for it, and what is promised.
     """
 
@@ -62,8 +63,7 @@ class RunPart(BaseModel):
     recorded: int
     protocol: dict[str, Any]
     versions: dict[str, dict[str, int]]
-    doubted: int
-    without_record: int
+    taken_out: TakenOut | None
     standing: Standing
 
     @property
@@ -76,7 +76,6 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
     """Return the part of a report on one run."""
     config = runs.config_payload(connection, run.config_id)
     own = evaluation.accepted(connection, [run.id])
-    doubted, without_record = counts.count_doubted(connection, run.id)
     findings = Counter(
         (cast.vote.seat, plain_model(cast.vote.judge), cast.call_id is not None)
         for cast in evaluation.paid_votes(connection, [run.id])
@@ -107,8 +106,7 @@ def read_run(connection: Connection, run: RunRow, standing: Standing) -> RunPart
                 ("consensus", "consensus_id"),
             )
         },
-        doubted=doubted,
-        without_record=without_record,
+        taken_out=counts.count_taken_out(connection, run.id),
         standing=standing,
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.config import Config
 from solon.consensus.target import read_target
-from solon.display.notebook import card, table
+from solon.display.notebook import card, passage, table
 from solon.errors import ConfigError, UsageError
 from solon.formats.seed_groups import SeedGroup, count_groups
 from solon.formats.seed_rows import SeedRow
@@ -154,7 +154,7 @@ class Plan:
         ]
 
     def __repr__(self) -> str:
-        return f"Plan({self.items} items, {self.recipe!r}, enough={self.enough!r})"
+        return f"Plan({self.items} items, {self.recipe!r}, {self.sentence!r})"
 
     def _repr_html_(self) -> str:
         figures = [
@@ -176,7 +176,8 @@ class Plan:
                 for g in self.groups
             ]
             parts.append(table(columns, rows))
-        facts = {"policy": self.policy, "enough time of experts": self.enough, "note": "; ".join(self.notes)}
+        parts += [passage(way.what, way.paste) for way in self.ways_out]
+        facts = {"answer": self.sentence, "policy": self.policy, "note": "; ".join(self.notes)}
         return card(f"plan of {self.items} items, recipe {self.recipe}", facts, *parts)
 
 

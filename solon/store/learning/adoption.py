@@ -4,6 +4,7 @@ confirmed by it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
@@ -15,7 +16,35 @@ from solon.store.runs.items import next_attempt
 from solon.store.tables import items, records, reviews
 
 DOUBTED = "doubted"
-"""Kind of the event that learning took an item's record out of the set; its subject is the item."""
+"""Kind of the event that learning took an item's record out of the set, since the panel was no longer sure enough of
+it; its subject is the item."""
+TURNED = "turned"
+"""The same, where the panel now chose otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """Records that learning took out of the set; their items are judged or asked anew.
+
+    Attributes:
+        unsure: those that the panel was no longer sure enough of.
+        turned: those for which it now chose otherwise.
+        without_record: how many of these items have no record now.
+    """
+
+    unsure: int
+    turned: int
+    without_record: int
+
+    @property
+    def records(self) -> int:
+        """How many there are, for both reasons."""
+        return self.unsure + self.turned
+
+    def __str__(self) -> str:
+        reasons = [f"of {self.unsure} the panel is no longer sure enough"] if self.unsure else []
+        reasons += [f"for {self.turned} it now chooses otherwise"] if self.turned else []
+        return f"{self.records} records, since {', and '.join(reasons)}"
 
 
 def adopt_for_queued(
@@ -79,9 +108,14 @@ def send_again(
     return True
 
 
-def note_doubted(connection: Connection, item_id: str, consensus_id: str) -> None:
-    """Write into the log of events that a version took an accepted item's record out of the set."""
-    insert_rows(connection, [event("system", DOUBTED, item_id, {"consensus": consensus_id})])
+def note_doubted(connection: Connection, item_id: str, consensus_id: str, *, turned: bool) -> None:
+    """Write into the log of events that a version took an accepted item's record out of the set, and why.
+
+    Args:
+        turned: the panel now chooses otherwise; else it is no longer sure enough.
+    """
+    kind = TURNED if turned else DOUBTED
+    insert_rows(connection, [event("system", kind, item_id, {"consensus": consensus_id})])
 
 
 def withdraw_review(connection: Connection, review_id: str, *, why: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
-from solon.store.learning.adoption import DOUBTED
+from solon.store.learning.adoption import DOUBTED, TURNED, TakenOut
 from solon.store.reviewing.overlaps import half_of
 from solon.store.reviewing.review_rows import REPEAT, VOTES
 from solon.store.tables import (
@@ -130,19 +130,20 @@ def count_rows(connection: Connection, run_ids: Sequence[str]) -> int:
     return int(connection.execute(select(once).where(items.c.run_id.in_(run_ids))).scalar_one())
 
 
-def count_doubted(connection: Connection, run_id: str) -> tuple[int, int]:
-    """How many items of a run had a record that learning took out of the set, and how many of them have none now."""
-    doubted = (
-        select(items.c.id, records.c.id.label("record"))
-        .join(events, (events.c.subject == items.c.id) & (events.c.kind == DOUBTED))
+def count_taken_out(connection: Connection, run_id: str) -> TakenOut | None:
+    """How many items of a run had a record that learning took out of the set, and why; None where there are none."""
+    turned = func.max(case((events.c.kind == TURNED, 1), else_=0))
+    taken_out = (
+        select(items.c.id, func.max(records.c.id).label("record"), turned.label("turned"))
+        .join(events, (events.c.subject == items.c.id) & events.c.kind.in_((DOUBTED, TURNED)))
         .outerjoin(records, (records.c.item_id == items.c.id) & records.c.superseded_at.is_(None))
         .where(items.c.run_id == run_id)
-        .distinct()
+        .group_by(items.c.id)
         .subquery()
     )
-    query = select(func.count(), func.count(doubted.c.record)).select_from(doubted)
-    out, back = connection.execute(query).one()
-    return int(out), int(out) - int(back)
+    query = select(func.count(), func.sum(taken_out.c.turned), func.count(taken_out.c.record))
+    found, turned_out, back = connection.execute(query.select_from(taken_out)).one()
+    return TakenOut(found - turned_out, int(turned_out), found - back) if found else None
 
 
 def count_reviews(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
