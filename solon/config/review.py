@@ -48,7 +48,9 @@ class ReviewConfig(_Section):
     repeat_days: float = Field(
         30.0, ge=1, description="days after an answer before its author may be asked the same again"
     )
-    address: str = Field("", description="public address of the review server, for links in mails")
+    address: str = Field(
+        "", description="public address of the review server, for links in mails and for single sign-on"
+    )
     webhooks: tuple[str, ...] = Field((), description="https addresses that are told of events, by ids only")
     webhook_events: tuple[str, ...] = Field(EVENTS, description="events that are told")
     webhook_secret_env: str = Field(

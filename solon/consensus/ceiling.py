@@ -34,12 +34,6 @@ class Ceiling:
     single: float | None
     single_interval: tuple[float, float]
 
-    def reaches(self, alpha: float) -> bool:
-        """Tell whether a panel could agree 1 - alpha with one expert: False where the whole interval lies
-        under that.
-        """
-        return self.single_interval[1] >= 1.0 - alpha
-
 
 def best_agreement(agreement: float, outcomes: int = 2) -> float:
     """Return the agreement of a perfect panel with one expert, from the agreement of two experts with each

@@ -36,6 +36,7 @@ from solon.store.reviewing.budget import open_picked, withdraw_held
 from solon.store.runs import holds
 from solon.store.runs import items as item_store
 from solon.store.runs.items import ItemRow
+from solon.store.runs.pilot import queued_pilot
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.runs import add_active_seconds, has_answered
 from solon.tracing import Tracing, make_tracing
@@ -228,7 +229,7 @@ class Runner:
         """
         with self.store.transaction() as connection:
             item_store.requeue_parked(connection, self.run.id)
-            pilot = item_store.queued_pilot(connection, self.run.id)
+            pilot = queued_pilot(connection, self.run.id)
         self._recount()
         while not self._stopping and self._left != 0:
             wanted = max(8, size // 2)

@@ -285,7 +285,7 @@ async def _work(
 ) -> tuple[RunRow, UsedCalls, str | None]:
     from solon.graphs.runner import Runner
     from solon.store.runs import preview_journal, runs
-    from solon.store.runs.items import mark_pilot
+    from solon.store.runs.pilot import mark_pilot
 
     _, source = name_seeds(
         seeds, scratch.config, home.store if isinstance(home, Workspace) else scratch.store

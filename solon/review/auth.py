@@ -11,7 +11,6 @@ from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import Depends, Request, Response
-from fastapi.security import HTTPBearer
 from itsdangerous import BadSignature
 
 from solon.errors import InvalidDecision, SolonError
@@ -23,7 +22,6 @@ from solon.store.reviewing.sessions import SEEN_EVERY, find_session, touch_sessi
 COOKIE = "solon_session"
 COOKIE_SECONDS = 30 * 24 * 3600
 CSRF_HEADER = "X-CSRF-Token"
-bearer_scheme = HTTPBearer(auto_error=False, description="the token that `solon expert add` showed once")
 
 
 class NotLoggedIn(SolonError):

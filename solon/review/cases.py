@@ -15,7 +15,6 @@ from solon.review.schemas.queue import ShownCandidate, ShownPrinciple, Turn
 from solon.review.state import Room
 from solon.store.database.audit_log import append
 from solon.store.reviewing.adjudicating import (
-    CONTESTED,
     Case,
     adjudicate,
     cases_of,
@@ -31,8 +30,6 @@ from solon.store.reviewing.undoing import BeingApplied
 
 if TYPE_CHECKING:
     from solon.store.database.engine import Connection
-
-SETTLED = ("decided", CONTESTED)
 
 
 def case_lines(connection: Connection, expert: ExpertRow, state: str | None) -> list[CaseLine]:

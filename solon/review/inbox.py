@@ -37,16 +37,19 @@ TYPED = (
 
 
 class InboxConfig(Wire):
-    """What the inbox offers. `accept` says nothing about which of two is better, so a pair has no such button."""
+    """What the inbox offers. `accept` says nothing about which of two is better, so a pair has no such button.
+
+    Attributes:
+        allow_ignore: the review may be skipped.
+        allow_respond: a redraft may be asked for, with a text that guides it.
+        allow_edit: the fields of the answer may be filled in.
+        allow_accept: the candidate may be accepted as it is.
+    """
 
     allow_ignore: bool
-    """Whether the review may be skipped."""
     allow_respond: bool
-    """Whether a redraft may be asked for, with a text that guides it."""
     allow_edit: bool
-    """Whether the fields of the answer may be filled in."""
     allow_accept: bool
-    """Whether the candidate may be accepted as it is."""
 
 
 class ActionRequest(Wire):
@@ -72,18 +75,21 @@ class HumanResponse(Wire):
 
 
 class InboxItem(Wire):
-    """A leased review. `token` goes back with the response."""
+    """A leased review.
+
+    Attributes:
+        assignment: the lease of this review by this person.
+        review: id of the review.
+        token: the token of the lease, which the response must bring back.
+        leased_until: epoch seconds at which the lease ends.
+        interrupt: the review as the inbox shows it.
+    """
 
     assignment: Id
-    """The lease of this review by this person."""
     review: Id
-    """The review."""
     token: str
-    """The token of the lease, which the response must bring back."""
     leased_until: float
-    """Epoch seconds at which the lease ends."""
     interrupt: HumanInterrupt
-    """The review as the inbox shows it."""
 
 
 class InboxNext(Wire, json_schema_extra=example(examples.INBOX_NEXT)):

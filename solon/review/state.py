@@ -14,7 +14,7 @@ from solon.errors import ConfigError
 from solon.law.documents import Constitution, Rubric
 from solon.reading import read_text
 from solon.review.sso import Sso, sso_of
-from solon.review.webhooks import Herald, Hooks
+from solon.review.webhooks import Herald, Hooks, hooks_of
 from solon.store.database.audit_log import sealing_key
 from solon.store.reviewing.experts import TokenCheck
 from solon.store.reviewing.known import Mix
@@ -66,7 +66,7 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
     """Return the options that the configuration gives, with `more`, which the command line gives.
 
     Raises:
-        ConfigError: the file of the guidelines cannot be read.
+        ConfigError: the file of the guidelines cannot be read, or webhooks lack a secret or an allowed address.
     """
     text = ""
     if config.guidelines:
@@ -80,8 +80,16 @@ def options_of(config: ReviewConfig, **more: Any) -> Options:
         repeat_share=config.repeat_share,
         repeat_days=config.repeat_days,
     )
-    asked = {"answers": config.answers, "answers_below": config.answers_below}
-    return Options(**asked, mix=mix, onboarding=config.onboarding, guidelines=text, **more)  # type: ignore[arg-type]
+    return Options(
+        answers=config.answers,
+        answers_below=config.answers_below,
+        mix=mix,
+        onboarding=config.onboarding,
+        guidelines=text,
+        hooks=hooks_of(config),
+        address=config.address,
+        **more,
+    )
 
 
 @dataclass(slots=True)

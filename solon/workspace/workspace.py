@@ -394,7 +394,7 @@ class Workspace:
     def _load(self, run: RunRow, pins: Pins, rows: Iterator[tuple[int, SeedRow]], bad: list[BadRow]) -> None:
         """Turn seeds into queued items; bad rows go to a side file, with line and reason."""
         from solon.store.runs import runs
-        from solon.store.runs.items import draw_pilot
+        from solon.store.runs.pilot import draw_pilot
 
         runs.add_items(self.store, run, pins, rows)
         if bad:

@@ -71,6 +71,32 @@ def test_a_run_that_stops_half_way_has_judged_the_pilot_and_not_the_head_of_the_
         assert set(judged) <= set(pilot[: len(judged) + 1])
 
 
+def test_the_seed_of_the_run_draws_who_is_asked_twice(tmp_path: Path) -> None:
+    """Another store with another key, and a run with another id, ask two people the same questions."""
+
+    def asked_twice(name: str, run_seed: int) -> set[str]:
+        folder = tmp_path / name
+        folder.mkdir()
+        with make_project(folder, pilot=40, pilot_share=1.0, audit_share=0.0) as project:
+            project.store.key = f"{len(name):02x}" * 32
+            config = project.config
+            project.config = config.model_copy(
+                update={"run": config.run.model_copy(update={"seed": run_seed})}
+            )
+            project.run("preference", seeds(40))
+            found = query(
+                project,
+                "SELECT seeds.external_id FROM reviews JOIN items ON items.id = reviews.item_id"
+                " JOIN seeds ON seeds.id = items.seed_id WHERE reviews.kind = 'overlap'",
+            )
+        return {str(name) for (name,) in found}
+
+    first = asked_twice("here", 5)
+    assert 4 <= len(first) <= 16, "a quarter of forty"
+    assert asked_twice("elsewhere", 5) == first
+    assert asked_twice("another", 6) != first
+
+
 def test_what_was_passed_over_counts_as_disagreement_and_what_was_not_reached_does_not(
     tmp_path: Path,
 ) -> None:

@@ -487,20 +487,6 @@ def test_the_sync_edge_works_in_a_script_and_in_a_running_loop() -> None:
     asyncio.run(scene())
 
 
-def test_served_models_with_their_context() -> None:
-    offered = [{"id": "a", "max_model_len": 2048}, {"id": "b", "meta": {"n_ctx": 4096}}, {"id": "c"}]
-
-    async def scene() -> dict[str, int | None]:
-        async with serving(answering(completion()), offered) as server:
-            chat = server.chat()
-            try:
-                return await chat.served_models()
-            finally:
-                await chat.aclose()
-
-    assert asyncio.run(scene()) == {"a": 2048, "b": 4096, "c": None}
-
-
 def test_answers_can_be_pickled() -> None:
     answer, _ = call(answering(completion()))
     assert pickle.loads(pickle.dumps(answer)).content == "hello"

@@ -17,6 +17,7 @@ from solon.config.review import EVENTS, ReviewConfig
 from solon.errors import ConfigError
 from solon.project import Project
 from solon.review import webhooks
+from solon.review.state import options_of
 from solon.review.webhooks import Herald, Hooks, hooks_of, is_public
 from solon.store.reviewing import hooks as stored
 from solon.store.tables import hook_deliveries as deliveries
@@ -233,6 +234,20 @@ def test_webhooks_need_a_secret_and_https(monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises(ConfigError):
             hooks_of(ReviewConfig(webhooks=(url,)))
     assert hooks_of(ReviewConfig()) is None
+
+
+def test_the_server_takes_webhooks_and_its_address_from_the_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = ReviewConfig(webhooks=("https://hooks.example.org/solon",), address="https://review.example.org")
+    monkeypatch.delenv("SOLON_WEBHOOK_SECRET", raising=False)
+    with pytest.raises(ConfigError, match="secret"):
+        options_of(asked)
+    monkeypatch.setenv("SOLON_WEBHOOK_SECRET", "a secret of more than sixteen")
+    made = options_of(asked)
+    assert made.hooks == hooks_of(asked)
+    assert made.address == "https://review.example.org"
+    assert options_of(ReviewConfig()).hooks is None
 
 
 def test_a_dead_receiver_is_tried_later_and_given_up(

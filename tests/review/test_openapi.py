@@ -162,6 +162,23 @@ def _described(schema: dict[str, Any]) -> str:
     return str(schema.get("items", schema).get("$ref", "")).rpartition("/")[2]
 
 
+def test_every_body_says_what_its_fields_mean(project: Project) -> None:
+    """Beside each field, from the docstring of its model; up to three go without saying."""
+    schemas = create_app(project).openapi()["components"]["schemas"]
+    own = {model.__name__ for model in wire_models()} & set(schemas)
+    assert not [name for name in own if "Attributes:" in schemas[name].get("description", "")]
+    silent = [
+        f"{name}.{field}"
+        for name in sorted(own)
+        if len(schemas[name]["properties"]) > 3
+        for field, about in schemas[name]["properties"].items()
+        if not about.get("description")
+    ]
+    assert not silent
+    flip = schemas["FlipCase"]["properties"]
+    assert flip["before"]["description"] == "what the panel says under the law in force"
+
+
 def test_a_record_is_told_with_every_column() -> None:
     """A column that the schema lacks would be refused on its way out."""
     assert list(RecordRow.model_fields) == list(table_of(Record).columns.keys())

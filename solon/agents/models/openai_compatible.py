@@ -100,21 +100,6 @@ class OpenAICompatibleChat(LeanChat):
         """Close the connections of the running event loop. The model may be used again afterwards."""
         await self._transport.aclose()
 
-    async def served_models(self) -> dict[str, int | None]:
-        """The names of the models that the server offers, each with its context in tokens; None where it does
-        not tell (vLLM and llama.cpp do).
-
-        Raises:
-            ModelUnavailable, ModelRefused: the server cannot be asked.
-        """
-        body = await (await self._reach()).get("/models")
-        contexts: dict[str, int | None] = {}
-        for entry in body.get("data") or ():
-            if isinstance(entry, dict) and "id" in entry:
-                context = entry.get("max_model_len") or (entry.get("meta") or {}).get("n_ctx")
-                contexts[str(entry["id"])] = context if isinstance(context, int) else None
-        return contexts
-
     def bind_tools(
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],

@@ -212,18 +212,6 @@ class Transport:
                     f"the stream broke off ({type(error).__name__})", self.server, tries
                 ) from None
 
-    async def get(self, path: str) -> dict[str, Any]:
-        """Get JSON, one try.
-
-        Raises:
-            ModelUnavailable, ModelRefused: as for `post`.
-        """
-        try:
-            async with self._opened(path, None) as response:
-                return _decode(await _read(response))
-        except _Passing as failure:
-            raise failure.after(self.server, 1) from None
-
     async def _tried(self, once: Callable[[], Awaitable[T]]) -> tuple[T, int]:
         """The first try costs nothing extra; tenacity takes over, first failure included, when it fails."""
         try:
@@ -255,17 +243,14 @@ class Transport:
             raise failure.after(self.server, tries) from None
 
     @asynccontextmanager
-    async def _opened(self, path: str, data: bytes | None) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _opened(self, path: str, data: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
         """One try: a place, a request, an answer of 2xx. Every failure of aiohttp is named here, once."""
         link = self._link()
         limit = link.limit
         await limit.acquire()
         try:
-            async with link.session.request(
-                "GET" if data is None else "POST",
-                self.server.base_url + path,
-                data=data,
-                allow_redirects=False,
+            async with link.session.post(
+                self.server.base_url + path, data=data, allow_redirects=False
             ) as response:
                 if not 200 <= response.status < 300:
                     body = await _read(response, COMPLAINT_BYTES, cut=True)

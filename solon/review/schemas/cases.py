@@ -12,7 +12,21 @@ from solon.review.schemas.queue import Id, ShownCandidate, ShownPrinciple, Turn,
 
 
 class GivenOut(Wire):
-    """One answer of a case. `name` only once it is settled."""
+    """One answer of a case.
+
+    Attributes:
+        reviewer: number of the person within the case, from 1.
+        name: who it is, once the case is settled; null before.
+        choice: one of the closed set of answers.
+        candidate: id of the candidate that the choice is for; null where it is for none.
+        text: an edited text, where the choice is an edit.
+        guidance: what a redraft should heed.
+        rationale: the reason that was written with it.
+        principles: ids of the principles that the person cited.
+        strength: how clear it was, 1 (barely) to 3 (clearly); null where not said.
+        stance: the reply to the outcome; null before one.
+        reply: the words of that reply.
+    """
 
     reviewer: int
     name: str | None
@@ -28,7 +42,16 @@ class GivenOut(Wire):
 
 
 class OutcomeOut(Wire):
-    """What a lead settled. `shares` (candidate: share of people for it) only where it stays contested."""
+    """What a lead settled.
+
+    Attributes:
+        choice: one of the closed set of answers.
+        candidate: id of the candidate that the choice is for; null where it is for none.
+        principle: id of the principle it rests on; null where none was named.
+        reason: the lead's sentence.
+        decided_at: when it was decided, in epoch seconds.
+        shares: share of people for each candidate, where it stays contested; null otherwise.
+    """
 
     choice: str
     candidate: Id | None
@@ -39,7 +62,17 @@ class OutcomeOut(Wire):
 
 
 class CaseLine(Wire, json_schema_extra=example(examples.CASE_LINE)):
-    """A case in the list."""
+    """A case in the list.
+
+    Attributes:
+        id: its id.
+        state: where it stands.
+        answers: how many answers it has.
+        yours: the caller gave one of them.
+        prompt: the request, as it is shown.
+        created_at: when it was made, in epoch seconds.
+        decided_at: when it was settled, in epoch seconds; null while it is open.
+    """
 
     id: Id
     state: Literal["open", "decided", "contested", "withdrawn"]
@@ -51,7 +84,24 @@ class CaseLine(Wire, json_schema_extra=example(examples.CASE_LINE)):
 
 
 class CaseOut(Wire, json_schema_extra=example(examples.CASE)):
-    """A disagreement with its answers side by side. `informed`: its adjudicator had read the panel's votes before."""
+    """A disagreement with its answers side by side.
+
+    Attributes:
+        id: its id.
+        item: id of the item.
+        state: where it stands.
+        prompt: the request, as it is shown.
+        turns: the conversation before it, if there was one.
+        input: the text that the request is about; empty without one.
+        reference: the source that answers are checked against; empty without one.
+        candidates: the candidates, in the order in which they are shown.
+        constitution: name and version of the constitution.
+        principles: the principles that may be cited.
+        answers: what people answered, side by side.
+        choices: the closed set that the ruling is from.
+        outcome: what was settled; null while it is open.
+        informed: whoever settled it had read the panel's votes before.
+    """
 
     id: Id
     item: Id
@@ -70,7 +120,14 @@ class CaseOut(Wire, json_schema_extra=example(examples.CASE)):
 
 
 class RulingIn(Wire):
-    """The adjudicator's answer. The reviewers see it with the principle and the sentence."""
+    """The adjudicator's answer. The reviewers see it with the principle and the sentence.
+
+    Attributes:
+        choice: one of the closed set of answers.
+        candidate: id of the candidate that the choice is for; null where it is for none.
+        principle: id of the principle it rests on.
+        reason: one sentence that the reviewers read.
+    """
 
     choice: str = Field(max_length=60, examples=["prefer"])
     candidate: Id | None = None
@@ -86,7 +143,17 @@ class ReplyIn(Wire):
 
 
 class MyOutcome(Wire, json_schema_extra=example(examples.MY_OUTCOME)):
-    """A settled case in which the caller has answered: their answer, and what came of it."""
+    """A settled case in which the caller has answered: their answer, and what came of it.
+
+    Attributes:
+        id: its id.
+        state: where it stands.
+        prompt: the request, as it is shown.
+        candidates: the candidates, in the order in which they are shown.
+        yours: the caller's answer.
+        outcome: what a lead settled.
+        may_reply: the caller has not replied yet.
+    """
 
     id: Id
     state: Literal["decided", "contested"]

@@ -18,8 +18,16 @@ class PlacedCandidate(Wire):
 
 
 class FindingOut(Wire):
-    """A critic's finding beside the principle that it cites. `quote` stands in the candidate's text; with `of_draft` in
-    the draft that the candidate is a revision of."""
+    """A critic's finding beside the principle that it cites.
+
+    Attributes:
+        candidate: id of the candidate.
+        place: the place at which the caller saw it.
+        of_draft: the quote stands in the draft that the candidate is a revision of.
+        principle: id of the principle that is broken.
+        quote: the words that break it.
+        suggestion: how to mend it.
+    """
 
     candidate: Id
     place: int
@@ -31,7 +39,14 @@ class FindingOut(Wire):
 
 
 class VerdictOut(Wire):
-    """One judge's vote. Candidates are named by the places at which the caller saw them."""
+    """One judge's vote. Candidates are named by the places at which the caller saw them.
+
+    Attributes:
+        judge: name of the judge.
+        seat: the seat of the judge in the panel.
+        favours: the place it prefers; null where it prefers none.
+        rationale: the reason that was written with it.
+    """
 
     judge: str
     seat: str
@@ -49,7 +64,14 @@ class VerdictOut(Wire):
 
 
 class ResolutionOut(Wire):
-    """What the resolver said. `favours`: a place; `handed_over`: why it left the question to people."""
+    """What the resolver said.
+
+    Attributes:
+        favours: the place it sides with; null for none.
+        cites: ids of the rules cited.
+        handed_over: why it left the question to people; null where it did not.
+        text: its explanation.
+    """
 
     favours: int | None
     cites: list[str]
@@ -58,7 +80,14 @@ class ResolutionOut(Wire):
 
 
 class StandingDecision(Wire):
-    """The decision that stands, without a name. `place`: of the candidate that is preferred or edited."""
+    """The decision that stands, without a name.
+
+    Attributes:
+        yours: the caller gave it.
+        choice: one of the closed set of answers.
+        place: of the candidate that is preferred or edited; null for none.
+        principles: ids of the principles cited.
+    """
 
     yours: bool
     choice: str
@@ -75,7 +104,17 @@ class KnownOut(Wire):
 
 
 class Explanation(Wire, json_schema_extra=example(EXPLANATION)):
-    """Why a review was here. Of a check (kind `check`) nothing is told of critics, judges and resolver."""
+    """Why a review was here. Of a check (kind `check`) nothing is told of critics, judges and resolver.
+
+    Attributes:
+        review: id of the review.
+        reasons: why it came to a person, in words.
+        candidates: the candidates by the places at which the caller saw them.
+        findings: what critics found.
+        verdicts: what the judges said.
+        resolution: what the resolver said; null where none was asked.
+        decision: the decision that stands; null while there is none.
+    """
 
     review: Id
     kind: str = Field(description="interrupt, audit, practice, ...; check for whatever compares experts")

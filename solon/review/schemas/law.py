@@ -35,7 +35,15 @@ class VoteIn(Wire):
 
 
 class RuleIn(Wire):
-    """A rule proposed from a decision; `first`: before all others, else after them."""
+    """A rule proposed from a decision.
+
+    Attributes:
+        review: id of the decided review it rests on.
+        text: the wording of the rule.
+        reason: why it should become law.
+        name: its id; empty: from its first words.
+        first: it stands before all others, else after them.
+    """
 
     review: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]+$", examples=["193cdc94fd10e3f843ace947"])]
     text: str = Field(min_length=1, max_length=600, examples=["Gives every amount with its unit."])
@@ -52,7 +60,14 @@ class PartIn(Wire):
 
 
 class SplitIn(Wire):
-    """A principle to divide, resting on a decision."""
+    """A principle to divide, resting on a decision.
+
+    Attributes:
+        review: id of the decided review it rests on.
+        principle: id of the principle to divide.
+        parts: the rules that take its place.
+        reason: why it should be divided.
+    """
 
     review: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]+$", examples=["193cdc94fd10e3f843ace947"])]
     principle: str = Field(min_length=1, max_length=40, examples=["clear-doses"])
@@ -78,7 +93,20 @@ class ImpactIn(LimitsIn):
 
 
 class JobState(Wire, json_schema_extra=example(JOB)):
-    """Work under way or done: `progress` has done, of, calls and cost; `limits` what was asked for."""
+    """Work under way or done.
+
+    Attributes:
+        id: its id.
+        kind: what it does: measure an impact, or judge again.
+        state: where it stands.
+        problem: what went wrong; null where nothing did.
+        created_at: when it was asked for, in epoch seconds.
+        finished_at: when it ended, in epoch seconds; null before.
+        result: what came of it; null before it is done.
+        progress: done, of, calls and cost; null before it began.
+        limits: the limits that were asked for.
+        open: it is still under way.
+    """
 
     id: Id
     kind: str
@@ -93,7 +121,14 @@ class JobState(Wire, json_schema_extra=example(JOB)):
 
 
 class RejudgeState(Wire, json_schema_extra=example(REJUDGING)):
-    """Stale records and waiting reviews under replaced law; `works`: this server asks models."""
+    """Stale records and waiting reviews under replaced law.
+
+    Attributes:
+        stale: records accepted under law that is replaced.
+        waiting: reviews that wait under law that is replaced.
+        works: this server asks models.
+        job: the newest work of this kind; null where there is none.
+    """
 
     stale: int
     waiting: int
@@ -102,7 +137,19 @@ class RejudgeState(Wire, json_schema_extra=example(REJUDGING)):
 
 
 class AmendmentLine(Wire, json_schema_extra=example(AMENDMENT_LINE)):
-    """An amendment in the list. `verdict` of its impact, null until it is measured; `version`: the draft's."""
+    """An amendment in the list.
+
+    Attributes:
+        id: its id.
+        kind: constitution or rubric.
+        name: name of the law it changes.
+        scope: which seeds that law governs.
+        state: where it stands.
+        verdict: of its impact; null until it is measured.
+        reason: why it was drafted.
+        created_at: when it was made, in epoch seconds.
+        version: the version of the draft.
+    """
 
     id: Id
     kind: Kind
@@ -116,7 +163,14 @@ class AmendmentLine(Wire, json_schema_extra=example(AMENDMENT_LINE)):
 
 
 class Drafted(Wire, json_schema_extra=example(DRAFTED)):
-    """An amendment that was just drafted. `warnings`: rules that say nearly the same, or may contradict each other."""
+    """An amendment that was just drafted.
+
+    Attributes:
+        id: its id.
+        version: the version of the draft.
+        state: where it stands.
+        warnings: rules that say nearly the same, or may contradict each other.
+    """
 
     id: Id
     version: str
@@ -125,7 +179,15 @@ class Drafted(Wire, json_schema_extra=example(DRAFTED)):
 
 
 class Paired(Wire):
-    """Agreement with experts under the law in force (`before`) and under the draft, on the same `n` decisions."""
+    """Agreement with experts under two laws, on the same decisions.
+
+    Attributes:
+        n: how many decisions were compared.
+        before: agreement under the law in force; null of none.
+        after: agreement under the draft; null of none.
+        gained: decisions that only the draft agrees with.
+        lost: decisions that only the law in force agrees with.
+    """
 
     n: int
     before: float | None
@@ -137,9 +199,17 @@ class Paired(Wire):
 
 
 class ImpactOut(Wire):
-    """What the draft would have changed. `unseen`: decisions that its author could not see, which the verdict rests on.
+    """What the draft would have changed.
 
-    `noise`: judging twice under the law in force, where a judge is not deterministic.
+    Attributes:
+        parts: the comparison by part of the decisions.
+        unseen: decisions that its author could not see, which the verdict rests on.
+        noise: judging twice under the law in force, where a judge is not deterministic; null otherwise.
+        verdict: what follows from the comparison.
+        why: why, in words.
+        eligible: decisions that could be judged.
+        judged_twice: decisions judged twice for the noise.
+        calls: model calls that it took.
     """
 
     parts: dict[Literal["seen", "held_out", "fresh"], Paired]
@@ -168,13 +238,27 @@ class BaseOut(Wire):
 
 
 class AmendedOut(ChangeOut, json_schema_extra=example(CHANGED)):
-    """A change; `place`: of the principle in the draft's order, null where it is no part of it."""
+    """A change that an amendment makes.
+
+    Attributes:
+        place: of the principle in the draft's order; null where it is no part of it.
+    """
 
     place: int | None
 
 
 class FlipOut(Wire):
-    """A verdict that turned, in the panel's words (A, B, accept, reject, tie, neither)."""
+    """A verdict that turned, in the panel's words (A, B, accept, reject, tie, neither).
+
+    Attributes:
+        precedent_id: id of the decided case.
+        item_id: id of the item.
+        decision_id: id of the decision.
+        part: which part of the decisions it is in.
+        decided: what the expert decided.
+        before: what the panel says under the law in force.
+        after: what it says under the draft.
+    """
 
     precedent_id: Id
     item_id: Id
@@ -191,7 +275,16 @@ class AnswerShown(Wire):
 
 
 class FlipCase(FlipOut, json_schema_extra=example(FLIP_CASE)):
-    """A flip with the decided case behind it."""
+    """A flip with the decided case behind it.
+
+    Attributes:
+        amendment: id of the amendment.
+        request: the request of the case.
+        answers: the answers that were judged.
+        choice: what the expert chose.
+        rationale: the expert's reason.
+        principles: ids of the principles that the expert cited.
+    """
 
     amendment: Id
     request: str
@@ -202,7 +295,16 @@ class FlipCase(FlipOut, json_schema_extra=example(FLIP_CASE)):
 
 
 class BelongingOut(Wire):
-    """A decision that cited what is split; `may`: ids of the parts that it may belong to, the likeliest first."""
+    """A decision that cited what is split.
+
+    Attributes:
+        precedent_id: id of the decided case.
+        decision_id: id of the decision.
+        item_id: id of the item.
+        part: which part of the decisions it is in.
+        cited: id of the principle that it cited.
+        may: ids of the parts that it may belong to, the likeliest first.
+    """
 
     precedent_id: Id
     decision_id: Id
@@ -213,6 +315,16 @@ class BelongingOut(Wire):
 
 
 class VoteOut(Wire):
+    """A lead's vote on an amendment.
+
+    Attributes:
+        choice: for or against.
+        override: it was given although the impact is not green.
+        reason: the lead's reason.
+        created_at: when it was given, in epoch seconds.
+        by: who gave it.
+    """
+
     choice: Literal["for", "against"]
     override: bool
     reason: str
@@ -221,7 +333,14 @@ class VoteOut(Wire):
 
 
 class StandingOut(Wire, json_schema_extra=example(STANDING)):
-    """Where the votes leave an amendment. `missing`: what it still needs, in words; empty where nothing."""
+    """Where the votes leave an amendment.
+
+    Attributes:
+        state: where it stands.
+        in_favour: how many votes are for it.
+        needed: how many it takes.
+        missing: what it still needs, in words; empty where nothing.
+    """
 
     state: State
     in_favour: int
@@ -230,9 +349,36 @@ class StandingOut(Wire, json_schema_extra=example(STANDING)):
 
 
 class AmendmentOut(Wire, json_schema_extra=example(AMENDMENT)):
-    """An amendment. `cites` and `overrules` are decisions; `parts`: how many principles or criteria the draft has.
+    """An amendment, with its impact and its votes.
 
-    `flips` and `belongs` tell of the seen half only until it is ratified; `belongs_unseen` counts the rest.
+    Attributes:
+        id: its id.
+        kind: constitution or rubric.
+        name: name of the law it changes.
+        scope: which seeds that law governs.
+        reason: why it was drafted.
+        cites: ids of the decisions that it rests on.
+        overrules: ids of decisions that it goes against.
+        warnings: rules that say nearly the same, or may contradict each other.
+        state: where it stands.
+        verdict: of its impact; null until it is measured.
+        created_at: when it was made, in epoch seconds.
+        measured_at: when its impact was measured, in epoch seconds; null before.
+        closed_at: when it came into force or was turned down, in epoch seconds; null before.
+        impact: what it would change; null until it is measured.
+        stale_records: records that its coming into force made stale.
+        version: the version of the draft.
+        base: the version that it changes.
+        proposer: who drafted it, in words.
+        proposer_actor: who drafted it, as the log names them.
+        changes: what it changes.
+        parts: how many principles or criteria the draft has.
+        flips: verdicts that turned, of the seen half only until it is ratified.
+        belongs: decisions that cited what is split, of the seen half only until it is ratified.
+        belongs_unseen: how many more there are.
+        votes: the votes so far.
+        standing: where the votes leave it.
+        open: it may still be voted on.
     """
 
     id: Id
@@ -272,9 +418,15 @@ class ByPeople(Wire):
 
 
 class UseOut(Wire):
-    """Citations by one source. `sided`: of these, where one of two sides won in the end; `won`: the side cited for.
+    """Citations of a principle by one source.
 
-    `rate` is won / sided, null of none, with its exact 95% interval.
+    Attributes:
+        cited: how often it was cited.
+        sided: of these, where one of two sides won in the end.
+        won: of these, where the side cited for won.
+        rate: won / sided; null of none.
+        interval: exact 95% interval of the rate.
+        decided_by_people: the same where a person decided.
     """
 
     cited: int
@@ -286,7 +438,18 @@ class UseOut(Wire):
 
 
 class PrincipleOut(Wire):
-    """A principle with its uses by source. `split_into`: ids that stand in its place since it was split."""
+    """A principle with its uses by source.
+
+    Attributes:
+        id: its id.
+        text: its wording.
+        in_force: it stands in the law in force.
+        split_into: ids that stand in its place since it was split.
+        critics: its uses by critics.
+        judges: its uses by judges.
+        resolver: its uses by the resolver.
+        experts: its uses by experts.
+    """
 
     id: str
     text: str

@@ -13,7 +13,30 @@ from solon.review.schemas.queue import Id, Wire
 
 
 class RecordRow(Wire):
-    """The row that the item became, with the law it was accepted under. `shown`: the candidates judged, A first."""
+    """The row that the item became, with the law it was accepted under.
+
+    Attributes:
+        id: its id.
+        item_id: id of the item.
+        run_id: id of the run.
+        attempt: the attempt of the item, from 0.
+        recipe: name of the recipe.
+        kind: what was settled: prefer, tie, edit, accept or label.
+        chosen_id: id of the chosen candidate; null where none was.
+        rejected_id: id of the rejected candidate; null where none was.
+        shown: ids of the candidates judged, A first.
+        label: the label; null where there is none.
+        margin: how far the first outcome leads the second, 0 to 1; null without a panel.
+        confidence: the panel's probability of its best outcome; null without a panel.
+        route: the way on which it was accepted, e.g. consensus, voted or decided.
+        certificate_id: id of the certificate that covers it; null for none.
+        consensus_id: id of the consensus version in force.
+        constitution_id: id of the constitution it was accepted under.
+        rubric_id: id of the rubric it was accepted under.
+        decision_id: id of the decision it rests on; null for none.
+        superseded_at: since when a newer record stands, in epoch seconds; null where none does.
+        created_at: when it was made, in epoch seconds.
+    """
 
     id: Id
     item_id: Id
@@ -48,6 +71,17 @@ class RecordRow(Wire):
 
 
 class ItemRow(Wire):
+    """The item, and how it ended or stands.
+
+    Attributes:
+        id: its id.
+        state: where it ended or stands.
+        route: the way on which it was accepted; null before.
+        reason: why it was not, or waits; null where there is nothing to say.
+        attempt: the attempt of the item, from 0.
+        graph_version: version of the graph that its thread was written by.
+    """
+
     id: Id
     state: str
     route: str | None
@@ -57,6 +91,16 @@ class ItemRow(Wire):
 
 
 class RunRow(Wire):
+    """The run that an item is of.
+
+    Attributes:
+        id: its id.
+        recipe: name of the recipe.
+        config_id: id of its configuration.
+        actor: who began it.
+        created_at: when it was begun, in epoch seconds.
+    """
+
     id: Id
     recipe: str
     config_id: Id
@@ -65,7 +109,16 @@ class RunRow(Wire):
 
 
 class SeedFacts(Wire):
-    """Keys that the seed has nothing for are absent."""
+    """The seed that an item started from. What it has nothing for is absent.
+
+    Attributes:
+        external_id: its name in the file that it came from.
+        group: what seeds belong together.
+        source: where it is from.
+        licence: under which licence it may be used.
+        consent: which consent covers it.
+        prompt: the request, as it is shown.
+    """
 
     external_id: str = ""
     group: str = ""
@@ -76,7 +129,14 @@ class SeedFacts(Wire):
 
 
 class PinnedTo(Wire):
-    """What the item was made under, each with its version and id; `prompts`: by template."""
+    """What the item was made under.
+
+    Attributes:
+        constitution: name, version and id of the constitution.
+        rubric: name, version and id of the rubric.
+        consensus: number and id of the consensus version.
+        prompts: version and id of each template, by its name.
+    """
 
     constitution: str
     rubric: str
@@ -85,7 +145,18 @@ class PinnedTo(Wire):
 
 
 class CandidateRow(Wire):
-    """`parent_id`: the draft that it is a revision of."""
+    """A candidate, and how it came to be.
+
+    Attributes:
+        id: its id.
+        attempt: the attempt of the item, from 0.
+        round: the round of drafts, from 0.
+        kind: draft, given, revision or edit; of a draft that was not used what was wrong with it.
+        author: who wrote it.
+        parent_id: id of the draft that it is a revision of; null where it is none.
+        call_id: id of the model call that wrote it; null where no call did.
+        text: its words; null where they were erased.
+    """
 
     id: Id
     attempt: int
@@ -99,7 +170,15 @@ class CandidateRow(Wire):
 
 
 class CritiqueRow(Wire):
-    """`text` is a JSON list of findings: principle, quote, severity, suggestion."""
+    """What a critic found in a candidate.
+
+    Attributes:
+        candidate_id: id of the candidate.
+        principles: ids of the principles that are broken.
+        abstained: why there are no findings; null where there are.
+        call_id: id of the model call that wrote it; null where no call did.
+        text: JSON list of findings: principle, quote, severity, suggestion.
+    """
 
     candidate_id: Id
     worst: str = Field(description="none, minor, major or fatal")
@@ -111,7 +190,20 @@ class CritiqueRow(Wire):
 
 
 class VerdictRow(Wire):
-    """A judge's verdict on candidates a and b, or on a alone. `p`: its probability of a, or of accepting."""
+    """A judge's verdict on candidates a and b, or on a alone.
+
+    Attributes:
+        a_id: id of candidate a.
+        b_id: id of candidate b; null where a was judged alone.
+        judge: name of the judge.
+        seat: the seat of the judge in the panel.
+        sample: number of the sample, from 0.
+        p: the judge's probability of a, or of accepting; null without a verdict.
+        scores: by criterion, where a single candidate was scored.
+        abstained: why there is no verdict; null where there is one.
+        call_id: id of the model call that wrote it; null where no call did.
+        rationale: what the judge wrote; null where nothing.
+    """
 
     a_id: Id
     b_id: Id | None
@@ -133,6 +225,16 @@ class VerdictRow(Wire):
 
 
 class ResolutionRow(Wire):
+    """What the resolver said of a split panel.
+
+    Attributes:
+        favours_id: id of the candidate it sides with; null for none.
+        cites: ids of the rules cited.
+        handed_over: why it left the question to people; null where it did not.
+        call_id: id of the model call that wrote it; null where no call did.
+        text: its explanation.
+    """
+
     favours_id: Id | None
     cites: list[str] | None
     handed_over: str | None
@@ -142,7 +244,13 @@ class ResolutionRow(Wire):
 
 
 class Reason(Wire):
-    """Why an item waits for a person: a code, a sentence, and where there is one the figure with its limit."""
+    """Why an item waits for a person.
+
+    Attributes:
+        code: name of the reason.
+        text: the reason in a sentence.
+        limit: what the figure is held against.
+    """
 
     code: str
     text: str
@@ -151,7 +259,18 @@ class Reason(Wire):
 
 
 class ReviewRowOut(Wire):
-    """`rule`: what brought it to a person."""
+    """A time at which the item waited for a person.
+
+    Attributes:
+        id: its id.
+        attempt: the attempt of the item, from 0.
+        state: where it stands.
+        rule: what brought it to a person.
+        reasons: the reasons with their figures.
+        margin: how far the first outcome leads the second, 0 to 1; null without a panel.
+        confidence: the panel's probability of its best outcome; null without a panel.
+        decision_id: id of the decision; null while there is none.
+    """
 
     id: Id
     attempt: int
@@ -164,7 +283,22 @@ class ReviewRowOut(Wire):
 
 
 class DecisionRow(Wire):
-    """`flags`: what is wrong with a candidate, by its id. `carried_from`: the decision of an earlier run it repeats."""
+    """What a person decided.
+
+    Attributes:
+        id: its id.
+        actor: who gave it.
+        channel: where it was given.
+        choice: one of the closed set of answers.
+        candidate_id: id of the candidate that the choice is for; null where it is for none.
+        principles: ids of the principles cited.
+        flags: what is wrong with a candidate, by its id.
+        decided_at: when it was decided, in epoch seconds.
+        undone_at: when it was taken back, in epoch seconds; null where it stands.
+        carried_from: id of the decision of an earlier run that it repeats; null for none.
+        rationale: the reason that was written; null where none.
+        edit: the edited text; null where there is none.
+    """
 
     id: Id
     actor: str
@@ -181,8 +315,19 @@ class DecisionRow(Wire):
 
 
 class SetAsideRow(Wire):
-    """Somebody's review that they skipped, declined (`reason`) or handed to a lead, with what they wrote; `choice` and
-    `candidate_id`: the vote that went along."""
+    """A review that somebody skipped, declined or handed to a lead, with what they wrote.
+
+    Attributes:
+        id: its id.
+        review_id: id of the review.
+        actor: whose it was.
+        state: skipped, declined or escalated.
+        reason: why it was declined; null where it was not.
+        closed_at: when it ended, in epoch seconds; null while it is open.
+        choice: the vote that went along; null where none did.
+        candidate_id: id of the candidate that the vote is for; null for none.
+        rationale: what was written with it; null where nothing.
+    """
 
     id: Id
     review_id: Id
@@ -196,7 +341,22 @@ class SetAsideRow(Wire):
 
 
 class CallRow(Wire):
-    """A model call from the journal. Tokens and cost are null where they are not known."""
+    """A model call from the journal.
+
+    Attributes:
+        id: its id.
+        role: which agent asked.
+        seat: number of the judge and the order it was shown; empty for other agents.
+        sample: number of the sample, from 0.
+        round: the round of drafts, from 0.
+        model: provider and name of the model.
+        template: name of the prompt.
+        outcome: how it ended.
+        input_tokens: tokens of the request; null where not known.
+        output_tokens: tokens of the answer; null where not known.
+        cost: its price; null where not known.
+        seconds: how long it took.
+    """
 
     id: Id
     role: str
@@ -218,7 +378,22 @@ class CallRow(Wire):
 
 
 class Lineage(Wire, json_schema_extra=example(LINEAGE)):
-    """Everything behind an item, each list in the order in which it came to be."""
+    """Everything behind an item, each list in the order in which it came to be.
+
+    Attributes:
+        item: the item itself.
+        run: the run that it is of.
+        seed: the seed that it started from.
+        law: what it was made under.
+        candidates: drafts, revisions and given answers.
+        critiques: what critics said.
+        verdicts: what judges said.
+        resolutions: what the resolver said.
+        reviews: when it waited for a person.
+        decisions: what people decided.
+        set_aside: reviews that people skipped, declined or handed on.
+        calls: the model calls behind all this.
+    """
 
     record: RecordRow | None = Field(description="null while the item has none")
     item: ItemRow

@@ -20,7 +20,15 @@ class Wire(BaseModel):
 
 
 class Problem(Wire):
-    """Every error: a code, the cause, what to do next, and the field or kept assignment it is about."""
+    """What every error holds.
+
+    Attributes:
+        error: code of the error.
+        cause: what is wrong.
+        next_step: what to do next.
+        field: the field it is about; null where none.
+        kept: id of the assignment in which the answer is kept; null where none.
+    """
 
     error: str = Field(examples=["lease_lost"])
     cause: str = Field(examples=["someone else has this review open"])
@@ -54,9 +62,26 @@ class Turn(Wire):
 
 
 class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
-    """A review before its answer. The order of the candidates is drawn for this review and this person.
+    """A review before its answer.
 
-    `token` is the precondition and the idempotency key of the decision.
+    Attributes:
+        assignment: id of this person's turn.
+        review: id of the review.
+        token: precondition and idempotency key of the decision.
+        leased_until: until when nobody else gets it, in epoch seconds.
+        answer_schema: name of the closed set of answers.
+        choices: the answers that may be given.
+        recipe: name of the recipe.
+        prompt: the request, as it is shown.
+        turns: the conversation before it, if there was one.
+        input: the text that the request is about; empty without one.
+        reference: the source that answers are checked against; empty without one.
+        candidates: the candidates, in an order drawn for this review and this person.
+        constitution: name and version of the constitution.
+        principles: the principles that may be cited.
+        criteria: the criteria with their anchors.
+        rationale_wanted: a reason is asked for.
+        draft: what was typed before, in the fields of an answer; null where nothing.
     """
 
     assignment: Id
@@ -94,7 +119,14 @@ EmptyReason = Literal[
 
 
 class NextOut(Wire, json_schema_extra=example(examples.NEXT)):
-    """The next review, or why there is none. `until`: epoch seconds at which the panel is through, at its pace."""
+    """The next review, or why there is none.
+
+    Attributes:
+        item: the review; null where there is none.
+        empty: why there is none; null where there is one.
+        message: the same in words.
+        until: when the panel will be through at its pace, in epoch seconds; null where not known.
+    """
 
     item: BlindItem | None
     empty: EmptyReason | None = None
@@ -123,7 +155,15 @@ class Times(Wire):
 
 
 class DecisionIn(Wire):
-    """An answer under its lease's token (or the header `If-Match`). `next` asks for the next review at once."""
+    """An answer to a review that one has in hand.
+
+    Attributes:
+        token: that of the lease; else the header `If-Match`.
+        answer: the answer, with its choice.
+        times: when it was begun, and how long it took.
+        next: ask for the next review at once.
+        exclude: assignments that are on screen or just answered.
+    """
 
     token: str | None = Field(None, max_length=128)
     answer: dict[str, Any] = Field(
@@ -139,7 +179,17 @@ class DecisionIn(Wire):
 
 
 class DecisionOut(Wire, json_schema_extra=example(examples.DECISION_MADE)):
-    """`second`: someone decided first; the answer is kept as a blind second opinion."""
+    """What became of an answer.
+
+    Attributes:
+        kind: what became of it; `second`: someone decided first, and it is kept as a blind second opinion.
+        review: id of the review.
+        assignment: id of this person's turn.
+        decision: id of the decision; null where none was made.
+        replayed: the same answer had come before.
+        message: the same in words.
+        next: the next review, where it was asked for.
+    """
 
     kind: Literal["decided", "vote", "second", "skipped", "declined", "escalated"]
     review: Id
@@ -159,7 +209,17 @@ class UndoOut(Wire, json_schema_extra=example(examples.UNDO)):
 
 
 class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
-    """One of one's own answers. `decision` takes it back: of a vote it is the assignment's id."""
+    """One of one's own answers.
+
+    Attributes:
+        kind: a decision or a vote.
+        decision: id that takes it back; of a vote it is the assignment's.
+        review: id of the review.
+        choice: one of the closed set of answers.
+        decided_at: when it was decided, in epoch seconds.
+        undoable: it can still be taken back.
+        prompt: the request, as it is shown.
+    """
 
     kind: Literal["decided", "vote"]
     decision: Id
@@ -171,6 +231,15 @@ class MyAnswer(Wire, json_schema_extra=example(examples.MY_ANSWER)):
 
 
 class Progress(Wire):
+    """How far the work is.
+
+    Attributes:
+        mine_today: the caller's answers of the last 24 hours.
+        mine: the caller's answers in all.
+        team: everybody's answers.
+        waiting: reviews that wait.
+    """
+
     mine_today: int
     mine: int
     team: int
@@ -178,6 +247,19 @@ class Progress(Wire):
 
 
 class Me(Wire, json_schema_extra=example(examples.ME)):
+    """Who is logged in.
+
+    Attributes:
+        id: its id.
+        name: the person's name.
+        role: what the person may do: worker, expert, lead or admin.
+        specialties: fields that the person answers in.
+        languages: languages that the person answers in.
+        settings: settings of the page.
+        progress: how far the work is.
+        stage: guidelines, practice, calibration or proven.
+    """
+
     id: Id
     name: str
     role: str
@@ -189,7 +271,15 @@ class Me(Wire, json_schema_extra=example(examples.ME)):
 
 
 class SettingsIn(Wire, json_schema_extra=example(examples.SETTINGS)):
-    """The page's settings: keys by action, whether keys work, whether a choice sends at once, idle lock."""
+    """The page's settings.
+
+    Attributes:
+        keys: keys by action.
+        keys_on: keys work.
+        send_at_once: a choice is sent without a further key.
+        lock_minutes: idle minutes after which the text is covered; 0: never.
+        session_minutes: minutes after which the page reminds of a break; 0: never.
+    """
 
     keys: dict[Annotated[str, Field(max_length=20)], Annotated[str, Field(max_length=20)]] = Field(
         default_factory=dict, max_length=40
@@ -202,7 +292,28 @@ class SettingsIn(Wire, json_schema_extra=example(examples.SETTINGS)):
 
 
 class ReviewOut(Wire):
-    """A review in the leads' list."""
+    """A review in the leads' list.
+
+    Attributes:
+        id: its id.
+        item_id: id of the item.
+        run_id: id of the run.
+        recipe: name of the recipe.
+        kind: interrupt, audit, overlap, ....
+        state: where it stands.
+        leased: someone has it in hand.
+        escalated: it waits for a lead.
+        specialty: field that is asked for; null: any.
+        lang: language that is asked for; null: any.
+        rule: what brought it to a person.
+        reasons: why, in words.
+        margin: how far the first outcome leads the second, 0 to 1; null without a panel.
+        confidence: the panel's probability of its best outcome; null without a panel.
+        constitution: name and version of the constitution.
+        created_at: since when it waits, in epoch seconds.
+        resolved_at: when it ended, in epoch seconds; null before.
+        prompt: the request, as it is shown.
+    """
 
     id: Id
     item_id: Id
@@ -232,11 +343,28 @@ class ReviewPage(Wire, json_schema_extra=example(examples.REVIEW_PAGE)):
 
 
 class ReviewerStats(Wire):
-    """One person's work. `agreement` with others' blind answers on the same review, with a 95% exact interval.
+    """One person's work, and their agreement with others' blind answers on the same reviews.
 
-    `median_seconds`: of active work on an answer: decisions, votes and second opinions.
-
-    `known`: golden questions answered, and how many rightly, with the interval of that rate."""
+    Attributes:
+        id: its id.
+        name: the person's name.
+        role: what the person may do: worker, expert, lead or admin.
+        decided: decisions.
+        vote: votes.
+        second: second opinions.
+        skipped: reviews skipped.
+        declined: reviews declined.
+        escalated: reviews handed to a lead.
+        median_seconds: median seconds of active work on a decision, vote or second opinion; null of none.
+        compared: how many blind answers were compared with others'.
+        agreed: how many of these agreed.
+        agreement: that share's exact 95% interval; null of none.
+        known: golden questions answered.
+        known_right: golden questions answered rightly.
+        known_interval: exact 95% interval of that rate; null of none.
+        stage: guidelines, practice, calibration or proven.
+        revoked: the person may not log in any more.
+    """
 
     id: Id
     name: str
@@ -259,6 +387,27 @@ class ReviewerStats(Wire):
 
 
 class RunStats(Wire):
+    """A run in figures.
+
+    Attributes:
+        id: its id.
+        recipe: name of the recipe.
+        status: how the run stands.
+        items: items in all.
+        accepted: items accepted.
+        rejected: items rejected.
+        waiting: items that wait for a person.
+        failed: items that failed.
+        queued: items not judged yet.
+        forgotten: items whose texts were erased.
+        decisions_to_apply: decisions that wait for a worker.
+        calls: model calls.
+        tokens: tokens of these.
+        cost: their price; null where not known.
+        seconds: how long the run has worked.
+        created_at: when it was begun, in epoch seconds.
+    """
+
     id: Id
     recipe: str
     status: str
@@ -278,8 +427,15 @@ class RunStats(Wire):
 
 
 class SelfAgreement(Wire):
-    """Answers of one person on what they had answered before, blind: how many, and how many alike, with the exact 95%
-    interval of that rate."""
+    """How one person answered, blind, what they had answered before.
+
+    Attributes:
+        id: its id.
+        name: the person's name.
+        asked: how often they were asked again.
+        same: how often they answered alike.
+        interval: exact 95% interval of that rate; null of none.
+    """
 
     id: Id
     name: str
@@ -289,9 +445,16 @@ class SelfAgreement(Wire):
 
 
 class QueueCounts(Wire, json_schema_extra=example(examples.QUEUE)):
-    """Reviews that wait: free, in someone's hands, for a lead, being prepared, held back under a budget.
+    """Reviews that wait, and decisions that wait to be applied.
 
-    `to_apply`: decisions that wait for a worker; `worker`: why they do, empty where nothing stops it.
+    Attributes:
+        free: reviews that anybody may take.
+        leased: reviews in someone's hands.
+        escalated: reviews that wait for a lead.
+        opening: reviews being prepared.
+        held: reviews held back under a budget.
+        to_apply: decisions that wait for a worker.
+        worker: why they do; empty where nothing stops it.
     """
 
     free: int
@@ -311,7 +474,18 @@ class Health(Wire, json_schema_extra=example(examples.HEALTH)):
 
 
 class Statistics(Wire, json_schema_extra=example(examples.STATISTICS)):
-    """`team`, `runs` and `repeated` (who was asked the same again) for leads only; an expert sees themselves."""
+    """The work in figures; an expert sees their own.
+
+    Attributes:
+        queue: the reviews that wait.
+        me: the caller's own work; null where the caller answers nothing.
+        team: everybody's work, for leads only.
+        runs: the runs, for leads only.
+        compared: how many blind answers were compared with others'.
+        agreed: how many of these agreed.
+        agreement: that share's exact 95% interval; null of none.
+        repeated: who was asked the same again, for leads only.
+    """
 
     queue: QueueCounts
     me: ReviewerStats | None
@@ -324,6 +498,20 @@ class Statistics(Wire, json_schema_extra=example(examples.STATISTICS)):
 
 
 class LawOut(Wire, json_schema_extra=example(examples.LAW)):
+    """One version of a constitution or rubric.
+
+    Attributes:
+        id: its id.
+        name: its name.
+        version: its version.
+        status: `in_force`, or `superseded` by a later version.
+        author: who wrote it.
+        reason: why it was written.
+        created_at: when it was made, in epoch seconds.
+        in_force_at: since when it is in force, in epoch seconds; null where it never was.
+        document: the law itself.
+    """
+
     id: Id
     name: str
     version: str
@@ -336,6 +524,16 @@ class LawOut(Wire, json_schema_extra=example(examples.LAW)):
 
 
 class ChangeOut(Wire, json_schema_extra=example(examples.CHANGE)):
+    """A difference between two versions of a law.
+
+    Attributes:
+        action: what was done.
+        id: id of the principle or criterion.
+        field: which field differs; `order` for a new order; empty unless `changed`.
+        old: how it was before.
+        new: how it is after.
+    """
+
     action: str
     id: str
     field: str
@@ -344,6 +542,18 @@ class ChangeOut(Wire, json_schema_extra=example(examples.CHANGE)):
 
 
 class AuditOut(Wire):
+    """An entry of the log.
+
+    Attributes:
+        seq: its number in the log.
+        at: when it happened, in epoch seconds.
+        actor: who did it.
+        action: what was done.
+        subject: what it was done to.
+        detail: what else is noted.
+        hash: what seals it and all before it.
+    """
+
     seq: int
     at: float
     actor: str
@@ -359,6 +569,16 @@ class AuditPage(Wire, json_schema_extra=example(examples.AUDIT_PAGE)):
 
 
 class AuditCheck(Wire, json_schema_extra=example(examples.AUDIT_CHECK)):
+    """Whether the log verifies.
+
+    Attributes:
+        intact: the chain verifies.
+        entries: how many entries were checked.
+        head: hash of the last one.
+        problem: what does not fit; empty where all does.
+        at_entry: number of the first entry that does not fit; null where all do.
+    """
+
     intact: bool
     entries: int
     head: str
@@ -367,6 +587,17 @@ class AuditCheck(Wire, json_schema_extra=example(examples.AUDIT_CHECK)):
 
 
 class ExpertIn(Wire):
+    """A person to add.
+
+    Attributes:
+        name: the person's name.
+        role: what the person may do: worker, expert, lead or admin.
+        email: address for the daily mail and single sign-on; empty for none.
+        specialties: fields that the person answers in.
+        languages: languages that the person answers in.
+        credential: what the person is qualified by.
+    """
+
     name: str = Field(min_length=1, max_length=200, examples=["Dr Ada Lind"])
     role: Literal["worker", "expert", "lead", "admin"] = "expert"
     email: str = Field("", max_length=320)
@@ -377,7 +608,20 @@ class ExpertIn(Wire):
 
 
 class ExpertOut(Wire, json_schema_extra=example(examples.EXPERT)):
-    """`token` and `login` only in the answer that makes them."""
+    """A person.
+
+    Attributes:
+        id: its id.
+        name: the person's name.
+        role: what the person may do: worker, expert, lead or admin.
+        specialties: fields that the person answers in.
+        languages: languages that the person answers in.
+        credential: what the person is qualified by.
+        stage: guidelines, practice, calibration or proven.
+        revoked: the person may not log in any more.
+        token: the key to log in with, only in the answer that makes it.
+        login: a link to log in with, only in the answer that makes it.
+    """
 
     id: Id
     name: str

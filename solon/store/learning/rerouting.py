@@ -15,7 +15,7 @@ from solon.store.database.events import event
 from solon.store.database.writer import insert_rows
 from solon.store.learning.adoption import send_again
 from solon.store.learning.evidence import undecided_items
-from solon.store.runs.items import draw_pilot
+from solon.store.runs.pilot import draw_pilot
 from solon.store.runs.run_row import RunRow
 from solon.store.runs.runs import set_run
 from solon.store.tables import events, items

@@ -29,9 +29,10 @@ JUST_BEHIND = 1e-3
 """Seconds; reviews of the same priority are handed out by age."""
 
 
-def is_overlapped(item_id: str) -> bool:
-    """Is this item of the pilot put to two experts? A quarter is, to know how far they agree with each other."""
-    return int(hash_id("overlap", item_id)[:8], 16) % OVERLAP_ONE_IN == 0
+def is_overlapped(random_seed: int) -> bool:
+    """Whether two experts are asked about the item of the pilot with this random seed: a quarter is, to know how far
+    they agree with each other. The draw follows from `run.seed` and the seed's name."""
+    return int(hash_id("overlap", random_seed)[:8], 16) % OVERLAP_ONE_IN == 0
 
 
 CERTIFIES = "certify"
@@ -49,10 +50,15 @@ def asked_further(connection: Connection, review: Mapping[str, Any], key: str, a
         key: the store's key, which draws the held-out half.
         asked: so many people the target takes, the first included.
     """
-    if asked > 1 and _half_of_item(connection, key, review["item_id"]) == "held_out":
-        again = overlap_row(review)
+    item = connection.execute(
+        select(items.c.random_seed, seeds.c.id, seeds.c.group)
+        .join(seeds, items.c.seed_id == seeds.c.id)
+        .where(items.c.id == review["item_id"])
+    ).one()
+    again = overlap_row(review)
+    if asked > 1 and half_of(key, item.group or item.id) == "held_out":
         return [{**again, "id": hash_id(again["id"], n), "rule": CERTIFIES} for n in range(1, asked)]
-    return [overlap_row(review)] if is_overlapped(review["item_id"]) else []
+    return [again] if is_overlapped(item.random_seed) else []
 
 
 def insert_audit(connection: Connection, audit: Row, asked: int = 1) -> None:
@@ -60,12 +66,6 @@ def insert_audit(connection: Connection, audit: Row, asked: int = 1) -> None:
     row = {**audit, **seed_facts(connection, audit["item_id"])}
     again = [{**row, "id": hash_id("audit", row["id"], n)} for n in range(1, asked)]
     insert_rows(connection, [(Review, one) for one in (row, *again)])
-
-
-def _half_of_item(connection: Connection, key: str, item_id: str) -> str:
-    query = select(seeds.c.id, seeds.c.group).join(items, items.c.seed_id == seeds.c.id)
-    seed = connection.execute(query.where(items.c.id == item_id)).one()
-    return half_of(key, seed.group or seed.id)
 
 
 def half_of(key: str, group: str) -> str:

@@ -37,7 +37,14 @@ def seed_content(connection: Connection, item_id: str) -> tuple[dict[str, Any], 
 
 
 class ShownText(NamedTuple):
-    """A candidate as a reviewer reads it; prompt and input are its own, None and empty where they are the seed's."""
+    """A candidate as a reviewer reads it.
+
+    Attributes:
+        id: its id.
+        text: its words.
+        prompt: its own request; None where that is the seed's.
+        input: its own input; empty where that is the seed's.
+    """
 
     id: str
     text: str
