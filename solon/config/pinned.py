@@ -35,7 +35,9 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
         if isinstance(before, dict) and isinstance(after, dict):
             inner = list_differences(before, after, f"{prefix}{key}.")
             differences += [inner] if inner else []
-        elif before != after:
+        elif before != after and (
+            before or after
+        ):  # a key that is new in this version says nothing while it is empty
             differences.append(f"{prefix}{key} was {before!r:.60}, now {after!r:.60}")
     return "; ".join(differences) or ("" if prefix else "its constitution, rubric or prompts were others")
 

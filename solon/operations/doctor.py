@@ -141,8 +141,9 @@ def check_law(config: Config) -> Iterator[Check]:
     from solon.prompts.library import PromptLibrary
 
     constitution, rubric = load_constitution(config.law.constitution), load_rubric(config.law.rubric)
+    library = PromptLibrary(config.prompts_dir).for_labels(False)
     told = f"constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
-    yield Check("configuration", "ok", f"{told}, prompts {PromptLibrary(config.prompts_dir).version}")
+    yield Check("configuration", "ok", f"{told}, prompts {library.version}")
 
 
 def check_law_in_force(config: Config) -> Iterator[Check]:

@@ -333,6 +333,9 @@ def _compiled(source: str) -> tuple[Template, tuple[str, ...]]:
     return _ENVIRONMENT.from_string(source), tuple(sorted(names))
 
 
+ABOUT_LABELS = frozenset({"judge.label"})
+
+
 class PromptLibrary:
     """The built-in templates, overlaid by those of the same name in a folder of the user's (`prompts_dir`)."""
 
@@ -382,6 +385,16 @@ class PromptLibrary:
         return {
             p.name: {"version": p.version, "sha": p.sha, "source": p.source, "marks": p.marks} for p in self
         }
+
+    def for_labels(self, wanted: bool) -> PromptLibrary:
+        """The library as a recipe is pinned to it: with the templates about labels where a panel gives such. Others are
+        not concerned where these change."""
+        library = PromptLibrary.__new__(PromptLibrary)
+        library._prompts = {
+            name: p for name, p in self._prompts.items() if wanted or name not in ABOUT_LABELS
+        }
+        library.overlaid = self.overlaid
+        return library
 
     @cached_property
     def version(self) -> str:

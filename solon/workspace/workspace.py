@@ -372,7 +372,8 @@ class Workspace:
         # What cannot be asked or is set wrongly shows before anything is stored.
         question, _ = recipe.question.asked(config), read_settings(recipe, config)
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
-        library = PromptLibrary(self.config.prompts_dir)
+        labels = recipe.has_panel and recipe.record == "label"
+        library = PromptLibrary(self.config.prompts_dir).for_labels(labels)
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:
             law, tagged = pin_law(self.store, connection, self.config, recipe_name)
@@ -387,7 +388,7 @@ class Workspace:
                 prompts=(library.version, library.manifest()),
                 graph=(version, recipe_name, drawn),
                 consensus=ConsensusModel.prior(outcomes=outcomes).to_json(),
-                panel=config.panel_fingerprint(outcomes if recipe.record == "label" else ()),
+                panel=config.panel_fingerprint(outcomes if labels else ()),
                 source=source,
             )
 
