@@ -56,11 +56,17 @@ class Maker:
 
 @dataclass(frozen=True)
 class Given(Maker):
-    """Nothing is drafted: the text is the seed's first response, its input, or its prompt."""
+    """Nothing is drafted: the candidates are the seed's responses, or else its input, or its prompt.
+
+    Attributes:
+        most: so many of the responses are taken.
+    """
+
+    most: int = 1
 
     def given(self, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The first response, or else the seed's text."""
-        return responses[:1] or [{"text": case.input or case.prompt, "source": "seed"}]
+        """The responses, or else the seed's text."""
+        return responses[: self.most] or [{"text": case.input or case.prompt, "source": "seed"}]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from solon.errors import ConfigError
 from solon.recipes.makers import Given, Maker
 from solon.recipes.pairings import BestSecond, Pairing
-from solon.recipes.questions import Choice, Question
+from solon.recipes.questions import Choice, Pair, Question
 from solon.recipes.sources import Seeds, Source
 
 STEPS = ("draft", "critique", "revise", "judge", "resolve", "review")
@@ -127,6 +127,10 @@ class Recipe:
         for step, needed in NEEDS.items():
             if step in self.steps and needed not in self.steps:
                 self._refuse(f"the step {step!r} has nothing to do without {needed!r}", f"add {needed!r}")
+        if self.has_resolver and not isinstance(self.question, Pair):
+            self._refuse(
+                "the step 'resolve' hears two candidates against each other", "leave it out, or ask a Pair"
+            )
         if isinstance(self.question, Choice) and (
             "critique" in self.steps or not isinstance(self.maker, Given)
         ):

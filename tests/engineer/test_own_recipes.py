@@ -14,15 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from solon import Project
 from solon.config import Config, parse_config
 from solon.errors import ConfigError, OtherRecipe, UsageError
+from solon.graphs.versions import outdated_threads
 from solon.operations.doctor import examine
 from solon.recipes import Accept, Answer, Choice, Given, Instruct, Maker, Pair, Recipe
 from solon.recipes.label import LABEL
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes, identify
+from solon.store.database.writer import insert_rows
+from solon.store.tables import items
+from solon.store.tables.runs import GraphVersion
 
 STYLED = '''\
 """Answers in a style that is drawn for each of them."""
@@ -224,9 +229,24 @@ def test_the_identity_is_that_of_the_parts_wherever_the_recipe_was_found() -> No
         replace(mine, steps=("draft", "judge", "review")),
         replace(mine, version="2"),
         replace(mine, shows_reference=False),
-        replace(mine, question=Accept()),
+        replace(mine, record="instruction"),
     )
     assert len({identify(one, "a:MINE") for one in (mine, *others)}) == 5
+
+
+def test_labels_that_wait_in_the_graph_before_go_on_as_they_are(folder: Path) -> None:
+    with project_of(folder, label={"labels": ["yes", "no"]}) as project:
+        project.run("label", ["a text", "another text"])
+        with project.store.transaction() as connection:
+            older = {"id": LABEL.resumes[0], "recipe": "label", "shape": {}, "created_at": 0.0}
+            insert_rows(connection, [(GraphVersion, older)])
+            connection.execute(update(items).values(graph_version=older["id"]))
+        assert outdated_threads(project.store, project.recipes) == 0
+        for review in project.reviews():
+            project.decide(review, "yes")
+        assert project.resume().accepted == 2
+        with project.store.connect() as connection:
+            assert set(connection.execute(select(items.c.attempt)).scalars()) == {0}
 
 
 @dataclass(frozen=True)
@@ -243,6 +263,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(PREFERENCE, steps=("draft", "judge")), "review"),
     (lambda: replace(PREFERENCE, steps=("draft", "revise", "judge", "review")), "critique"),
     (lambda: replace(PREFERENCE, maker="me"), "maker"),
+    (lambda: replace(PREFERENCE, question=Accept()), "resolve"),
     (lambda: replace(PREFERENCE, maker=Forgetful()), "Forgetful"),
     (lambda: replace(LABEL, question=Choice(("only",))), "two"),
     (lambda: replace(LABEL, question=Choice(("same", "same"))), "same"),

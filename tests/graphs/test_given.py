@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from solon import critic, judge
 from solon.errors import InvalidDecision
 from solon.project import Project
+from solon.recipes import Accept, Choice, Given, Pair, Recipe, Seeds
 from solon.recipes.preference import PREFERENCE
 from solon.responses import choices_of, for_given, parse_response, same_question
 from solon.store.reviewing.reviews import decide
@@ -52,6 +53,47 @@ def weighs(answer: str) -> str:
     return "accept"
 
 
+@judge("sorts", "1")
+def sorts(answer: str, labels: list[str]) -> str:
+    SEEN.add(answer)
+    return labels[len(answer) % len(labels)]
+
+
+SHAPES: dict[str, tuple[str, Any]] = {
+    "pair": ("preference", looks),
+    "beside a draft": ("preference", looks),
+    "single": ("instruction", weighs),
+    "given pair": ("bare", looks),
+    "given single": ("checked", weighs),
+    "given label": ("kinds", sorts),
+}
+"""What is given -> the recipe, and the judge of its question."""
+OWN = (
+    Recipe(
+        "bare",
+        record="preference",
+        source=Seeds(most_given=2),
+        maker=Given(most=2),
+        question=Pair(),
+        steps=("draft", "judge", "resolve", "review"),
+    ),
+    Recipe(
+        "checked",
+        record="instruction",
+        maker=Given(),
+        question=Accept(),
+        steps=("draft", "critique", "revise", "judge", "review"),
+    ),
+    Recipe(
+        "kinds",
+        record="label",
+        maker=Given(),
+        question=Choice(("x", "y", "z")),
+        steps=("draft", "judge", "review"),
+    ),
+)
+
+
 @critic("hard", "1")
 def hard(answer: str, principles: list[str]) -> list[dict[str, str]]:
     return [{"severity": SEVERITY, "principle": principles[0], "quote": "", "suggestion": "write another"}]
@@ -62,7 +104,7 @@ def project(judge: Any = looks, **config: Any) -> Iterator[Project]:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/given.db"
         values = {"models": {"default": {"model": "scripted:default"}}, **config}
-        with Project(url, config=values, plugins=[judge, hard]) as opened:
+        with Project(url, config=values, plugins=[judge, hard], recipes=OWN) as opened:
             yield opened
 
 
@@ -110,9 +152,9 @@ TEXTS = st.one_of(
 ).filter(lambda text: bool(text.strip()))
 
 
-@settings(max_examples=20)
+@settings(max_examples=30)
 @given(
-    shape=st.sampled_from(("pair", "beside a draft", "single")),
+    shape=st.sampled_from(sorted(SHAPES)),
     texts=st.lists(TEXTS, min_size=4, max_size=6, unique=True),
     policy=st.sampled_from(("always", "never", "threshold", "disagreement", "pilot", "certified", "budget")),
     severity=st.sampled_from(("fatal", "major", "minor")),
@@ -127,18 +169,21 @@ TEXTS = st.one_of(
 @example("beside a draft", list(AWKWARD), "always", "fatal", True, 0, ["redraft", "prefer"])
 @example("beside a draft", list(AWKWARD), "threshold", "fatal", True, 2, ["redraft", "edit"])
 @example("single", list(AWKWARD), "never", "fatal", True, 2, ["prefer"])
+@example("given pair", list(AWKWARD), "always", "fatal", True, 2, ["both_bad", "redraft"])
+@example("given single", list(AWKWARD), "always", "fatal", True, 2, ["redraft", "edit"])
+@example("given label", list(AWKWARD), "threshold", "fatal", True, 2, ["reject"])
 def test_every_byte_of_a_given_text_arrives(
     shape: str, texts: list[str], policy: str, severity: str, revise: bool, redrafts: int, answers: list[str]
 ) -> None:
     global SEVERITY
     SEVERITY = severity
     SEEN.clear()
-    each = 2 if shape == "pair" else 1
+    each = 2 if shape.endswith("pair") else 1
     of_seed = {f"p{n}": set(texts[n : n + each]) for n in range(0, len(texts) - each + 1, each)}
     seeds = [{"id": name, "prompt": f"{name}?", "responses": sorted(own)} for name, own in of_seed.items()]
     said = set().union(*of_seed.values())
     routing: dict[str, Any] = {"policy": policy, "max_redrafts": redrafts, "audit_share": 0.5, "budget": 2}
-    recipe, seat = ("instruction", weighs) if shape == "single" else ("preference", looks)
+    recipe, seat = SHAPES[shape]
     with project(seat, generator={"revise": revise}, routing=routing) as opened:
         summary = opened.run(recipe, seeds)
         assert (summary.failed, summary.items) == (0, len(seeds))

@@ -1,0 +1,68 @@
+"""A recipe of one's own on the page: five labels that a panel could not agree on, answered by an expert."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from solon import judge
+from solon.project import Project
+from solon.recipes import Choice, Given, Recipe
+from solon.store.reviewing.experts import add_expert
+from solon.store.tables import records
+
+KINDS = ("one", "two", "three", "four", "five")
+SORTED = Recipe(
+    "sorted",
+    record="label",
+    maker=Given(),
+    question=Choice(KINDS),
+    steps=("draft", "judge", "review"),
+)
+
+
+@judge("front", "1")
+def front(answer: str, labels: list[str]) -> str:
+    return labels[0]
+
+
+@judge("back", "1")
+def back(answer: str, labels: list[str]) -> str:
+    return labels[-1]
+
+
+def test_a_label_of_five_is_answered_on_the_page(
+    tmp_path: Path, serving: Any, client: Callable[..., Any]
+) -> None:
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "judges": [{"python": f"{__name__}:front"}, {"python": f"{__name__}:back"}],
+        "routing": {"policy": "threshold", "audit_share": 0.0},
+    }
+    with Project(f"sqlite:///{tmp_path}/own.db", config=config, recipes=[SORTED]) as project:
+        project.plugins = {f"{__name__}:front": front, f"{__name__}:back": back}
+        run = project.run("sorted", ["a text", "another text"])
+        assert run.pending_review == 2
+        _, token = add_expert(project.store, "Ada", role="expert", by="local:test")
+
+        async def answer() -> None:
+            async with serving(project, work=True) as app, client(app, token) as http:
+                for label in KINDS[1:3]:
+                    item = (await http.post("/api/v1/next", json={})).json()["item"]
+                    assert tuple(item["choices"]) == KINDS
+                    given = {"token": item["token"], "answer": {"choice": label, "rationale": "clear"}}
+                    sent = await http.post(f"/api/v1/reviews/{item['review']}/decision", json=given)
+                    assert sent.status_code == 200, sent.text
+
+        asyncio.run(answer())
+        assert project.resume().accepted == 2
+        with project.store.connect() as connection:
+            kept = connection.execute(select(records)).all()
+        assert sorted(row.label for row in kept) == ["three", "two"]
+        [one, other] = (row.soft_label for row in kept)
+        assert one == pytest.approx(other), "what the panel makes of a label that none of its judges gave"
