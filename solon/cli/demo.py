@@ -32,7 +32,8 @@ _WIDTH = 240
 
 _BEFOREHAND = """\
 The built-in model, SmolLM2-135M, is here because it runs anywhere in minutes. With 135 million parameters it writes \
-poor text, and judges at chance: look at how the loop works, not at what the answers say."""
+poor text, and judges at chance: look at how the loop works, not at what the answers say. Six questions take five to \
+ten minutes on two idle cores; `solon demo --real --limit 1` asks one. Ctrl-C stops, and nothing is lost."""
 _HONESTLY = """\
 What this shows, and what it does not. SmolLM2-135M is here because it runs anywhere in minutes. It judges at chance: \
 which of two answers it prefers says next to nothing, and often changes with the order in which it sees them. Its \

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project, read_config
-from solon.cli.terminal import DONE, FAILED, console, print_json
+from solon.cli.terminal import DONE, FAILED, console, print_json, spell_path
 from solon.display.text import clean
 from solon.errors import UsageError
 
@@ -141,7 +141,7 @@ def print_forgotten(made: Erasure) -> None:
         )
     for export in made.exports:
         out.print(
-            clean(f"  exported after their records were made: {', '.join(map(_near, export['files']))}")
+            clean(f"  exported after their records were made: {', '.join(map(spell_path, export['files']))}")
         )
     for amendment in made.amendments:
         why = "repeats their words" if amendment["repeats"] else "cites a decision on them"
@@ -159,9 +159,3 @@ def print_forgotten(made: Erasure) -> None:
         )
     for line in made.left:
         out.print(clean(f"  {line}"))
-
-
-def _near(path: object) -> str:
-    """A path as one would write it here: what lies below the working folder without the way to it."""
-    found, here = Path(str(path)), Path.cwd()
-    return str(found.relative_to(here) if found.is_relative_to(here) else found)

@@ -12,7 +12,7 @@ import typer
 
 from solon.cli.interrupts import Stopper
 from solon.cli.options import ConfigOption, JsonOption, StoreOption, open_project
-from solon.cli.terminal import DONE, FAILED, STOPPED, WAITING, console, print_json, say
+from solon.cli.terminal import DONE, FAILED, STOPPED, WAITING, console, print_json, say, spell_path
 from solon.display.progress import ProgressDisplay, spell_seconds
 from solon.display.text import clean
 from solon.errors import UsageError
@@ -255,7 +255,8 @@ def status(
     if not summaries:
         say("no run yet; begin with `solon run`")
     for summary, row in zip(summaries, rows, strict=True):
-        print_summary(summary, title=f"run {row.id} ({row.recipe}, {row.seeds_name}): {row.status}")
+        seeds = spell_path(row.seeds_name)
+        print_summary(summary, title=f"run {row.id} ({row.recipe}, {seeds}): {row.status}")
         for one in reasons[row.id]:
             console().print(clean(f"  {one.state}: {one.count} x {one.reason}"))
 

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solon.display.text import clean as clean
@@ -37,6 +38,12 @@ def console(*, error: bool = False) -> Console:
     stream = sys.stderr if error else sys.stdout
     width = None if stream.isatty() else _WIDTH_OF_A_PIPE
     return Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
+
+
+def spell_path(path: str | Path) -> str:
+    """A path as whoever sits here would write it: from the working folder on where it lies below, else as it is."""
+    found, here = Path(path), Path.cwd()
+    return str(found.relative_to(here) if found.is_relative_to(here) else path)
 
 
 def print_json(value: dict[str, Any]) -> None:

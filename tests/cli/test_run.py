@@ -122,6 +122,11 @@ def test_status_reads_every_run(solon: Cli, five_seeds: Path) -> None:
     assert one.out.count("items:") == 1
 
 
+def test_a_file_of_seeds_is_named_from_the_working_folder_on(solon: Cli, five_seeds: Path) -> None:
+    solon("run", "preference", "--seeds", str(five_seeds.absolute()))
+    assert f"(preference, {five_seeds.name}):" in solon("status").out
+
+
 def test_the_store_comes_from_option_then_environment_then_file(
     solon: Cli, five_seeds: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
