@@ -1,4 +1,4 @@
-"""One seed row: which rows are taken and which are refused. Of Solon it imports `headers` and `json_values` alone."""
+"""One seed row: which rows are taken and which are refused. Of Solon it imports neighbours in `formats` alone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 
 from solon.formats.headers import find_column, fold
 from solon.formats.json_values import NotFinite, kind_of, read_value, show, spell
+from solon.formats.turns import ROLE_KEYS, TEXT_KEYS, first_of
 
 COLUMNS = (
     "id", "prompt", "messages", "input", "reference", "tags", "responses",
@@ -345,12 +346,11 @@ def _messages(value: Any) -> tuple[Turns, Turns]:
 
 
 def _message(turn: Any, index: int) -> dict[str, str]:
-    """One turn, written as `{role, content}` or as `{from, value}`."""
+    """One turn, written as `{role, content}`, as `{from, value}` or with other usual names."""
     where = f"messages[{index}]"
     if not isinstance(turn, dict):
         raise RowProblem(f"{where} is a {kind_of(turn)}, not an object with role and content")
-    who, what = "role" if "role" in turn else "from", "content" if "content" in turn else "value"
-    who, what = (who, what) if who in turn else ("role", "content")
+    who, what = first_of(turn, ROLE_KEYS) or "role", first_of(turn, TEXT_KEYS) or "content"
     speaker = turn.get(who)
     role = ROLES.get(speaker.strip().lower()) if isinstance(speaker, str) else None
     if role is None:

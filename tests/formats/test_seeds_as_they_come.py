@@ -125,6 +125,9 @@ def test_cells_beyond_the_header_are_no_quirk(tmp_path: Path) -> None:
     "turns",
     [
         [{"from": "human", "value": "hello"}],
+        [{"role": "prompter", "text": "hello"}],
+        [{"speaker": "user", "message": "hello"}],
+        [{"sender": "Human", "content": [{"type": "text", "text": "hello"}]}],
         [{"from": "user", "value": "hello"}],
         [{"role": "Human", "content": "hello"}],
         [{"role": "user", "content": [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}]}],
