@@ -164,7 +164,7 @@ def test_a_last_answer_is_the_first_response(tmp_path: Path) -> None:
     ("line", "told"),
     [
         ('{"prompt": "a", "n": ' + "9" * 5000 + "}", "more than 4300 digits"),
-        ('{"prompt": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        ('{"prompt": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested deeper"),
         ('{"prompt": "a", "messages": [{"role": "wizard", "content": "x"}]}', "wizard"),
         ('{"messages": [{"from": "gpt", "value": "x"}]}', "nothing but an answer"),
         ('{"prompt": "caf\udce9"}', "not UTF-8: byte 0xe9"),
