@@ -13,7 +13,8 @@ from solon.errors import SolonError, UsageError
 
 _MOST_BYTES = 1 << 26
 """Of a file, or of a line of one, that is read whole; nothing that a person wrote is as long."""
-_LONGEST_NUMBER = 4300  # digits; Python converts no more
+LONGEST_NUMBER = 4300
+"""Digits of a whole number: Python converts no more of them to and from text."""
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 
 
@@ -94,13 +95,27 @@ def why_unreadable(error: Exception, text: str, *, line: int = 1) -> str:
     lines = text.splitlines() or [""]
     if isinstance(error, RecursionError):
         depth = [row.count("[") + row.count("{") for row in lines]
-        where = line + depth.index(max(depth))
-        return f"line {where}: it is nested deeper than can be read (some hundred levels)"
-    if "integer string conversion" in str(error):
-        long = re.compile(rf"\d[\d_]{{{_LONGEST_NUMBER},}}")
+        return f"line {line + depth.index(max(depth))}: it is {_limit_of(error)}"
+    if limit := _limit_of(error):
+        long = re.compile(rf"\d[\d_]{{{LONGEST_NUMBER},}}")
         where = next((number for number, row in enumerate(lines, start=line) if long.search(row)), line)
-        return f"line {where}: a number has more than {_LONGEST_NUMBER} digits"
+        return f"line {where}: {limit}"
     return str(error) or type(error).__name__
+
+
+def why_not_json(error: Exception) -> str:
+    """Return why `json.loads` gave up a text that is one value of a row: the place in the text, or the limit."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos + 1}"
+    return _limit_of(error) or str(error)
+
+
+def _limit_of(error: Exception) -> str:
+    """Which of Python's limits a parser has passed; empty where it gave up for another reason."""
+    if isinstance(error, RecursionError):
+        return "nested deeper than can be read (some hundred levels)"
+    too_long = "integer string conversion" in str(error)
+    return f"a number has more than {LONGEST_NUMBER} digits" if too_long else ""
 
 
 @contextmanager

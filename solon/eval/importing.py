@@ -26,6 +26,7 @@ from solon.formats import annotation, imports
 from solon.formats.cells import decode_cells
 from solon.formats.headers import name_columns
 from solon.formats.imported import Imported, ImportFormat, Lines, Said, Skipped
+from solon.formats.json_values import deeper_than
 from solon.formats.paths import is_absent
 from solon.formats.seed_files import BadRow, excerpt_of, find_reader, sum_up
 from solon.formats.seed_rows import COLUMNS, MAX_ID, RowProblem, SeedRow, parse_row
@@ -52,6 +53,8 @@ SAMPLE = 50
 """Rows by which `auto` tells what a file holds."""
 LONGEST = 2_000_000
 """Characters of one row."""
+DEEPEST = 128
+"""Levels of lists and objects within each other; a tree of messages takes two for each turn."""
 
 
 class Imports(BaseModel):
@@ -455,7 +458,16 @@ def _lines(file: Path, config: Config) -> Lines:
     if not file.is_file():
         raise SeedError(f"there is no file {file}", next_step="check the path")
     for raw in find_reader(file)(file, LONGEST):
-        yield raw if isinstance(raw, BadRow) else (raw[0], decode_cells(name_columns(raw[1], names)))
+        if isinstance(raw, BadRow):
+            yield raw
+            continue
+        line, row = raw[0], decode_cells(name_columns(raw[1], names))
+        deep = [name for name, value in row.items() if deeper_than(value, DEEPEST)]
+        yield (
+            BadRow(line, f"column {deep[0]!r:.60} is nested deeper than {DEEPEST} levels", "")
+            if deep
+            else (line, row)
+        )
 
 
 def _read_panel(content: _Read, file: Path, limit: int | None, max_chars: int) -> _Read:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -53,3 +54,12 @@ def kind_of(value: Any) -> str:
     """Return what JSON calls a value of this kind: object, list, text, number, true/false or null."""
     names = {dict: "object", list: "list", str: "text", bool: "true/false", type(None): "null"}
     return names.get(type(value), "number" if isinstance(value, (int, float)) else type(value).__name__)
+
+
+def deeper_than(value: Any, levels: int) -> bool:
+    """Tell whether lists and objects stand within each other to more than so many levels."""
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return False
+    return levels == 0 or any(deeper_than(inner, levels - 1) for inner in value)

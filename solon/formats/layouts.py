@@ -140,11 +140,18 @@ class _Reading:
         heads = [_joined(asked, turns[:-1]) for _, turns in whole]
         names = " and ".join((texts[0][0], texts[-1][0]) if len(texts) > 1 else (texts[0][0],))
         if not all(heads) and not asked:
-            wanted = " and no ".join(self.map.prompt) or "prompt"
-            raise RowProblem(f"there is no {wanted}, and {names} do not begin with the same user turn")
+            raise RowProblem(self._why_no_request(names))
         if any(not head or _spoken(head) != _spoken(heads[0]) for head in heads):
             raise RowProblem(f"{names} answer different conversations, or another one than the prompt")
         return heads[0], _without_request(asked, texts)
+
+    def _why_no_request(self, answers: str) -> str:
+        for path in self.map.prompt or ASKED:
+            value = at(self.row, path)
+            if not is_absent(value) and not _holds_text(value):
+                return _no_request(path, value)
+        wanted = " and no ".join(self.map.prompt) or "prompt"
+        return f"there is no {wanted}, and {answers} do not begin with the same user turn"
 
     def _sides(self) -> list[tuple[str, Any]]:
         """Name and value of each answer, as the row has it."""
@@ -237,7 +244,8 @@ class _Reading:
         texts: list[str] = []
         for path in self.map.prompt or [name for name in ASKED if name not in self._taken]:
             value = at(self.row, path)
-            spoken = None if is_absent(value) else self._spoken(path, value)
+            wanted = bool(self.map.prompt) or _holds_text(value)  # a number under a usual name is no request
+            spoken = self._spoken(path, value) if wanted and not is_absent(value) else None
             if path == "task" and not self.map.prompt and (texts or turns):
                 continue
             if isinstance(spoken, str):
@@ -247,7 +255,8 @@ class _Reading:
             else:
                 turns = spoken
             self._take(path)
-        for path in self._usual(self.map.history, HISTORY)[:1]:
+        earlier = self._usual(self.map.history, HISTORY)
+        for path in [path for path in earlier if self.map.history or _holds_text(at(self.row, path))][:1]:
             turns = [*self._earlier(path), *turns]
             self._take(path)
         found = self._usual(self.map.reference, REFERENCE)
@@ -275,7 +284,7 @@ class _Reading:
             return "\n".join(value)
         if isinstance(value, (str, list, tuple, Mapping)):
             return self._read(path, value)
-        raise RowProblem(f"{path} is neither a text nor a list of messages: {show(value, 60)}")
+        raise RowProblem(_no_request(path, value))
 
     def _with_system(self, turns: list[Turn]) -> list[Turn]:
         for path in self._usual(self.map.system, SYSTEM):
@@ -295,6 +304,17 @@ class _Reading:
 def _name_of(path: str) -> str:
     """What a score is called: the path behind `[*]`, where there is one."""
     return path.rpartition("].")[2].replace(EACH, "")
+
+
+def _no_request(path: str, value: Any) -> str:
+    return f"{path} is neither a text nor a list of messages: {show(value, 60)}"
+
+
+def _holds_text(value: Any) -> bool:
+    """Tell whether there is a text in a value, however deep."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return isinstance(value, str) or (isinstance(value, (list, tuple)) and any(map(_holds_text, value)))
 
 
 def _no_answers(maps: Sequence[ImportMap], row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Seed files as raw rows: JSON, CSV and Parquet in bounded memory. Imports `errors` and neighbours in `formats` only.
+"""Seed files as raw rows: JSON, CSV and Parquet in bounded memory. Imports `errors`, `reading` and neighbours only.
 
 Each reader yields `(line, mapping)` for a row that could be read, or a `BadRow` for one that could not.
 """
@@ -16,7 +16,6 @@ from typing import Any
 from solon.errors import SeedError
 from solon.formats.arrow import load_arrow
 from solon.formats.json_values import kind_of, read_value
-from solon.formats.seed_rows import why_not_json
 from solon.formats.text_files import (
     PACKED,
     Piece,
@@ -26,6 +25,7 @@ from solon.formats.text_files import (
     read_lines,
     why_not_unicode,
 )
+from solon.reading import why_not_json
 
 EXCERPT = 160
 LONGEST_CELL = 32_000_000

@@ -1,4 +1,4 @@
-"""One seed row: which rows are taken and which are refused. Of Solon it imports `headers` and `json_values` alone."""
+"""One seed row: which rows are taken and which are refused. Imports `reading` and neighbours only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from typing import Any
 
 from solon.formats.headers import find_column, fold
 from solon.formats.json_values import NotFinite, kind_of, read_value, show, spell
+from solon.formats.turns import ROLE_KEYS, TEXT_KEYS, first_of
+from solon.reading import LONGEST_NUMBER, why_not_json
 
 COLUMNS = (
     "id", "prompt", "messages", "input", "reference", "tags", "responses",
@@ -39,9 +41,7 @@ ROLES = {
 MEDIA_COLUMNS = frozenset({"image", "images", "audio", "audios", "video", "videos"})
 MAX_ID = 200
 MAX_DEPTH = 64
-MAX_DIGITS = 4300
-"""Of a whole number: Python converts no more of them to and from text."""
-_TOO_LARGE = 10**MAX_DIGITS
+_TOO_LARGE = 10**LONGEST_NUMBER
 
 
 class RowProblem(ValueError):
@@ -186,17 +186,6 @@ def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_char
     return SeedRow(id=row_id or content_id(ours, metadata), line=line, **values)
 
 
-def why_not_json(error: Exception) -> str:
-    """Return in words why `json.loads` gave up a text."""
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at character {error.pos + 1}"
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if "integer string conversion" in str(error):
-        return f"a number has more than {MAX_DIGITS} digits"
-    return str(error)
-
-
 def content_id(columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     """Return 16 hex digits of the SHA-256 of a row's canonical JSON: the same row has the same id everywhere."""
     content = {**columns, "metadata": metadata} if metadata else dict(columns)
@@ -254,7 +243,7 @@ def _plain(value: Any, column: str, depth: int) -> Any:
         return value
     if isinstance(value, int):
         if not -_TOO_LARGE < value < _TOO_LARGE:
-            raise RowProblem(f"column {column!r:.60} has a number of more than {MAX_DIGITS} digits")
+            raise RowProblem(f"column {column!r:.60} has a number of more than {LONGEST_NUMBER} digits")
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None if math.isnan(value) else spell(value)
@@ -345,12 +334,11 @@ def _messages(value: Any) -> tuple[Turns, Turns]:
 
 
 def _message(turn: Any, index: int) -> dict[str, str]:
-    """One turn, written as `{role, content}` or as `{from, value}`."""
+    """One turn, written as `{role, content}`, as `{from, value}` or with other usual names."""
     where = f"messages[{index}]"
     if not isinstance(turn, dict):
         raise RowProblem(f"{where} is a {kind_of(turn)}, not an object with role and content")
-    who, what = "role" if "role" in turn else "from", "content" if "content" in turn else "value"
-    who, what = (who, what) if who in turn else ("role", "content")
+    who, what = first_of(turn, ROLE_KEYS) or "role", first_of(turn, TEXT_KEYS) or "content"
     speaker = turn.get(who)
     role = ROLES.get(speaker.strip().lower()) if isinstance(speaker, str) else None
     if role is None:

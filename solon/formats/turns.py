@@ -24,7 +24,8 @@ SPOKEN_BY: Mapping[str, str] = {
     ),
 }
 """A role as files spell it, in lower case -> ours."""
-_ROLE_KEYS, _TEXT_KEYS = ("role", "from", "speaker", "sender"), ("content", "value", "text", "message")
+ROLE_KEYS, TEXT_KEYS = ("role", "from", "speaker", "sender"), ("content", "value", "text", "message")
+"""Names under which a message says who speaks, and what."""
 _CALLS = ("tool_calls", "function_call")
 _ASKED, _REPLIED = ("input", "user", "human", "question", "prompt", "instruction"), (
     "output", "assistant", "gpt", "answer", "response", "bot",
@@ -133,12 +134,13 @@ def _items_of(value: Any) -> Sequence[Any]:
 def _is_message(item: Any) -> bool:
     return (
         isinstance(item, Mapping)
-        and _first(item, _ROLE_KEYS) is not None
-        and (_first(item, _TEXT_KEYS) is not None or _first(item, _CALLS) is not None)
+        and first_of(item, ROLE_KEYS) is not None
+        and (first_of(item, TEXT_KEYS) is not None or first_of(item, _CALLS) is not None)
     )
 
 
-def _first(item: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+def first_of(item: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+    """Return the first of the keys that an object has."""
     return next((key for key in keys if key in item), None)
 
 
@@ -147,9 +149,9 @@ def _read_item(item: Any, where: str) -> list[Turn]:
         return [_plain("user", item[0], where), _plain("assistant", item[1], where)]
     if not isinstance(item, Mapping):
         raise ValueError(f"{where} is no message: {show(item, 60)}")
-    if _first(item, _ROLE_KEYS) is not None:
+    if first_of(item, ROLE_KEYS) is not None:
         return [_read_message(item, where)]
-    asked, replied = _first(item, _ASKED), _first(item, _REPLIED)
+    asked, replied = first_of(item, _ASKED), first_of(item, _REPLIED)
     if asked is None or replied is None:
         raise ValueError(f"{where} has no role: {json.dumps(item, default=str):.80}")
     return [_plain("user", item[asked], where), _plain("assistant", item[replied], where)]
@@ -160,11 +162,11 @@ def _plain(role: str, content: Any, where: str) -> Turn:
 
 
 def _read_message(item: Mapping[str, Any], where: str) -> Turn:
-    spelled = item[_first(item, _ROLE_KEYS) or ""]
+    spelled = item[first_of(item, ROLE_KEYS) or ""]
     role = SPOKEN_BY.get(spelled.strip().lower()) if isinstance(spelled, str) else None
     if role is None:
         raise ValueError(f"{where} has the role {show(spelled, 40)}, which is not understood")
-    key = _first(item, _TEXT_KEYS)
+    key = first_of(item, TEXT_KEYS)
     content = item[key] if key is not None else None
     calls = [_call(call) for name in _CALLS for call in _as_list(item.get(name))]
     texts = [text_of(content, where)] if content is not None or not calls else []
@@ -194,10 +196,10 @@ def _part(part: Any, where: str) -> str:
 
 
 def _extras_of(item: Mapping[str, Any]) -> dict[str, Any]:
-    plain = _first(item, _ROLE_KEYS) is not None
+    plain = first_of(item, ROLE_KEYS) is not None
     used = {
-        _first(item, _ROLE_KEYS if plain else _ASKED),
-        _first(item, _TEXT_KEYS if plain else _REPLIED),
+        first_of(item, ROLE_KEYS if plain else _ASKED),
+        first_of(item, TEXT_KEYS if plain else _REPLIED),
         *_CALLS,
     }
     extras = {

@@ -419,6 +419,15 @@ main(sys.argv[3:])
 """
 
 
+def files_named_by_forget(solon: Cli, store: str) -> list[str]:
+    """The files that a look at what would be forgotten with one item names."""
+    with Store(store) as opened:
+        item = next(iter(list(export_rows(opened)[1]))).lineage["item"]
+    code, out, err = solon("forget", item, "--dry-run", "--store", store, "--json")
+    assert code == 0, err
+    return [file for export in json.loads(out.splitlines()[-1])["exports"] for file in export["files"]]
+
+
 @pytest.mark.parametrize("moment", ["the files written", "some records noted", "sealed"])
 def test_a_release_whose_process_is_killed_goes_on(
     solon: Cli, copied: str, tmp_path: Path, moment: str
@@ -429,7 +438,10 @@ def test_a_release_whose_process_is_killed_goes_on(
     )
     assert ended.returncode == -signal.SIGKILL
     assert not (tmp_path / "releases" / "v1").exists()
+    left = str(tmp_path / "releases" / ".v1.making")
+    assert left in files_named_by_forget(solon, copied), "it holds their words"
     code, _, err = solon(*command)
     assert code == 0, err
+    assert left not in files_named_by_forget(solon, copied)
     assert [path.name for path in (tmp_path / "releases").iterdir()] == ["v1"]
     assert solon("release", "verify", "v1", "--store", copied)[0] == 0

@@ -200,7 +200,8 @@ def test_columns_of_ours_of_another_kind_are_metadata_and_cost_no_row(tmp_path: 
     odd: Row = {
         "id": {"a": 1}, "tags": {"k": 1}, "lang": ["en"], "group": [1], "source": ["x", "y"], "subject": {"s": 1},
         "licence": [], "consent": False, "specialty": [2], "responses": "r", "verdicts": {"v": 1},
-        "reference": {"r": 1},
+        "reference": {"r": 1}, "messages": 4, "conversations": [1, 2], "context": 7.5, "document": {"page": 3},
+        "task": True, "history": [[1, 2]], "system": 0,
     }  # fmt: skip
     rows = [{"prompt": f"q {name}", **SIDES, name: value} for name, value in odd.items()]
     found = read(tmp_path, *rows)
@@ -285,3 +286,21 @@ def test_an_answer_of_the_arena_that_is_null_costs_its_row() -> None:
     with pytest.raises(RowProblem, match=r"there is no 'response_a"):
         one_of(row, "arena")
     assert answers(one_of({**row, "response_a": '["You."]'}, "arena")) == {"You.", "Me."}
+
+
+@pytest.mark.parametrize("levels", [200, 400, 900])
+@pytest.mark.parametrize("column", ["context", "messages", "chosen", "history", "other"])
+@pytest.mark.parametrize("name", ["auto", "trl-preference"])
+def test_nesting_without_end_costs_its_row_alone(tmp_path: Path, levels: int, column: str, name: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    row = json.dumps({"prompt": "q", **SIDES, column: "DEEP"}).replace(
+        '"DEEP"', "[" * levels + "1" + "]" * levels
+    )
+    lines = [row, json.dumps({"prompt": "q", **SIDES})]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    found = importing._read(name, path, None, Config())
+    assert [bad.line for bad in found.bad] == [1]
+    assert (
+        f"column '{column}' is nested deeper" in found.bad[0].reason or "nested deeper" in found.bad[0].reason
+    )
+    assert len(found.seeds) == 1

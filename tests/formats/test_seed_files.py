@@ -56,7 +56,7 @@ def test_every_bad_line_is_named_and_the_rest_is_read(broken: Path) -> None:
     assert reasons[5] == "not UTF-8: byte 0xe9 at 15"
     assert "NUL" in reasons[6]
     assert "no column 'prompt' or 'messages', only 'question'" in reasons[8]
-    assert reasons[9] == "malformed JSON: nested too deeply"
+    assert reasons[9] == "malformed JSON: nested deeper than can be read (some hundred levels)"
     assert reasons[11] == "duplicate id (1)"
     assert "1000000 characters" in reasons[12]
     assert "surrogate" in reasons[13]

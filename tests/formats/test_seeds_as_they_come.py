@@ -125,6 +125,9 @@ def test_cells_beyond_the_header_are_no_quirk(tmp_path: Path) -> None:
     "turns",
     [
         [{"from": "human", "value": "hello"}],
+        [{"role": "prompter", "text": "hello"}],
+        [{"speaker": "user", "message": "hello"}],
+        [{"sender": "Human", "content": [{"type": "text", "text": "hello"}]}],
         [{"from": "user", "value": "hello"}],
         [{"role": "Human", "content": "hello"}],
         [{"role": "user", "content": [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}]}],
@@ -161,7 +164,7 @@ def test_a_last_answer_is_the_first_response(tmp_path: Path) -> None:
     ("line", "told"),
     [
         ('{"prompt": "a", "n": ' + "9" * 5000 + "}", "more than 4300 digits"),
-        ('{"prompt": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        ('{"prompt": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested deeper"),
         ('{"prompt": "a", "messages": [{"role": "wizard", "content": "x"}]}', "wizard"),
         ('{"messages": [{"from": "gpt", "value": "x"}]}', "nothing but an answer"),
         ('{"prompt": "caf\udce9"}', "not UTF-8: byte 0xe9"),

@@ -64,9 +64,10 @@ def words(message: str, **more: Any) -> dict[str, Any]:
         {"error": True, "message": "upstream broke"},
         {"base_resp": {}, "detail": "upstream broke"},
         completion("half", choice={"finish_reason": "error", "error": words("upstream broke", code=502)}),
+        [{"error": words("upstream broke", code=503, status="UNAVAILABLE")}],
     ],
 )
-def test_a_passing_error_inside_an_answer_is_tried_again(inside: dict[str, Any]) -> None:
+def test_a_passing_error_inside_an_answer_is_tried_again(inside: Any) -> None:
     reply, sent = get(inside, completion("good"))
     assert (reply.text, sent) == ("good", 2)
     error, _ = get(inside)
@@ -86,9 +87,10 @@ def test_a_passing_error_inside_an_answer_is_tried_again(inside: dict[str, Any])
         {"error": "Error code: 401, bad key"},
         {"error": words("bad key", code=403), **completion("half")},
         {"error": words("bad key: Incorrect API key provided")},
+        [{"error": words("bad key", code=401, status="UNAUTHENTICATED")}],
     ],
 )
-def test_a_wrong_key_inside_an_answer_is_not_tried_again(inside: dict[str, Any]) -> None:
+def test_a_wrong_key_inside_an_answer_is_not_tried_again(inside: Any) -> None:
     error, sent = get(inside, completion("good"))
     assert isinstance(error, ModelRefused)
     assert (sent, "bad key" in str(error)) == (1, True)

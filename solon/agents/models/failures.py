@@ -84,7 +84,7 @@ class Complaint:
         text = body.decode("utf-8", "replace")
         parsed: Any = None
         try:
-            parsed = json.loads(text)
+            parsed = without_list(json.loads(text))
         except (ValueError, RecursionError):
             pass
         inner = parsed.get("error", parsed) if isinstance(parsed, dict) else None
@@ -142,6 +142,11 @@ class Complaint:
     def out_of_quota(self) -> bool:
         """Whether the quota is used up: a 429 that goes on however long one waits."""
         return self.code in ("insufficient_quota", "billing_hard_limit_reached")
+
+
+def without_list(body: Any) -> Any:
+    """The one thing in a list of one, as which Google's servers send a body; any other body as it is."""
+    return body[0] if isinstance(body, list) and len(body) == 1 else body
 
 
 _OF_ONE_REQUEST = (400, 413, 415, 422)

@@ -33,6 +33,7 @@ from solon.agents.models.failures import (
     refused,
     retry_after_seconds,
     unavailable,
+    without_list,
 )
 from solon.agents.models.limiter import AdaptiveLimit
 from solon.agents.models.tries import ask_leave
@@ -377,7 +378,7 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 def _decode(raw: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(raw)
+        body = without_list(json.loads(raw))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except ValueError:

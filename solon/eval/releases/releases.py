@@ -34,6 +34,7 @@ from solon.formats.facts import spell_cautions
 from solon.formats.records import ExportRow
 from solon.reading import parse_json, read_objects, read_text
 from solon.store.database import audit_log, clock
+from solon.store.privacy.forgetting import mark_begun
 from solon.store.records import releasing
 from solon.store.records.exporting import export_rows, runs_in_force
 from solon.workspace.views import find_wanted
@@ -135,6 +136,7 @@ def create_release(
             manifest = read_manifest(scratch)
         else:
             try:
+                mark_begun(store, actor, name, scratch, run=which["run_id"], recipe=which["recipe"])
                 manifest = _make(store, name, scratch, which, wanted, options, gate, created_at)
                 _sync(*scratch.iterdir(), scratch)
                 sealed = {"sha256": _hash(scratch / MANIFEST), "records": manifest["rows"]["records"]}

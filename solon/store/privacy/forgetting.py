@@ -253,7 +253,8 @@ def _releases(connection: Connection, record_ids: Sequence[str]) -> dict[str, in
 
 
 def _exports(connection: Connection, item_ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
-    """Exports that were written after a record (or review) of these items was made, of its run or of all."""
+    """Exports that were written after a record (or review) of these items was made, of its run or of all; and what is
+    left of releases that were never finished."""
     events = table("events")
     made: list[Any] = []
     for of, name in (("records", "records"), ("reviews", "reviews")):
@@ -262,8 +263,11 @@ def _exports(connection: Connection, item_ids: Sequence[str]) -> tuple[dict[str,
             query = select(rows.c.run_id, rows.c.recipe, rows.c.created_at, literal(of).label("of"))
             made += connection.execute(query.where(rows.c.item_id.in_(part))).all()
     found = []
-    for row in connection.execute(select(events).where(events.c.kind == EXPORTED).order_by(events.c.at)):
+    written = events.c.kind.in_((EXPORTED, BEGUN))
+    for row in connection.execute(select(events).where(written).order_by(events.c.at)):
         said = row.detail or {}
+        if row.kind == BEGUN and not any(Path(folder).exists() for folder in said["files"]):
+            continue  # it was finished, or cleaned up
         if any(
             said.get("of") == record.of
             and said.get("run") in (None, record.run_id)
@@ -275,7 +279,16 @@ def _exports(connection: Connection, item_ids: Sequence[str]) -> tuple[dict[str,
     return tuple(found)
 
 
-EXPORTED = "exported"
+EXPORTED, BEGUN = "exported", "release_begun"
+
+
+def mark_begun(
+    store: Store, actor: str, name: str, folder: Path, *, run: str | None, recipe: str | None
+) -> None:
+    """Note where a release is written, so that forgetting can name the folder where its making was killed."""
+    detail = {"files": [str(folder.resolve())], "run": run, "recipe": recipe, "of": "records"}
+    with store.transaction() as connection:
+        insert_rows(connection, [event(actor, BEGUN, name, detail)])
 
 
 def mark_export(
