@@ -1,4 +1,5 @@
-"""The recipes: one file each, and `build_graph`, which lays their shared nodes out as a state graph.
+"""The recipes: one file each, and `build_graph`, which lays their shared nodes out as a state graph. Must never
+import the runner.
 
 To add a recipe, write a module here that defines `RECIPE`, and name it in `NAMES`.
 """
