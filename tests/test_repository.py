@@ -103,6 +103,16 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert not text.strip() or text.startswith('"""'), f"{path} has no docstring"
 
 
+def test_every_room_says_what_it_must_not_import() -> None:
+    rooms = [path for path in SOURCES if path.name == "__init__.py" and path.parent != ROOT / "solon"]
+    silent = [
+        path
+        for path in rooms
+        if "import" not in (ast.get_docstring(ast.parse(path.read_text())) or "").lower()
+    ]
+    assert not silent
+
+
 def test_pages_made_from_the_configuration_are_current() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == as_markdown(), "run `make docs`"
     assert (ROOT / "examples" / "solon.toml").read_text() == as_toml(), "run `make docs`"

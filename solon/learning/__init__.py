@@ -1,4 +1,5 @@
-"""From decisions to the next consensus version, its certificate, and what it moves.
+"""From decisions to the next consensus version, its certificate, and what it moves. Must never import lawmaking, nor
+what stands above it.
 
 Three samples never mix: decisions of the seen half fit weights and calibration; decisions of the held-out half that
 lie in a random sample (the pilot, or what a budget drew) certify, each look at them spending its own delta; audits

@@ -1,4 +1,5 @@
-"""A project from Python: everything that the command line does. The commands stand on it."""
+"""A project from Python: everything that the command line does. The commands stand on it. Must never import review
+or cli."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versioned prompt templates and their loader."""
+"""Versioned prompt templates and their loader. Imports `errors`, `reading` and `law` only."""
 
 from solon.prompts.library import Prompt, PromptLibrary, Rendered
 

@@ -1,1 +1,2 @@
-"""Chat models: one interface (`BaseChatModel`) over servers, local files and fakes."""
+"""Chat models: one interface (`BaseChatModel`) over servers, local files and fakes. Must never import the agents,
+prompts or law."""

@@ -1,1 +1,2 @@
-"""Frozen exports: creating, verifying and comparing them, and keeping benchmark texts out."""
+"""Frozen exports: creating, verifying and comparing them, and keeping benchmark texts out. Must never import suites,
+replay or report."""

@@ -1,4 +1,5 @@
 """Plan a project before it begins: calls, tokens, money, hours, and the share of items that the experts can see.
+Must never import the other operations.
 
 Every figure is a range. At first it comes from word counts and reading speed, and says so; once the store has finished
 items under the same panel, from what they took.

@@ -1,4 +1,5 @@
-"""Schema migrations, run by alembic from inside the package."""
+"""Schema migrations, run by alembic from inside the package. Imports tables only, and what a version needs to compute
+new columns."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Forgetting: what came of a seed is found, and erased to the last byte."""
+"""Forgetting: what came of a seed is found, and erased to the last byte. Nothing of the store imports it."""

@@ -1,1 +1,1 @@
-"""What came out, as reports, comparisons, exports and releases read it."""
+"""What came out, as reports, comparisons, exports and releases read it. Must never import privacy."""

@@ -1,5 +1,5 @@
 """All tables of the store, one module per theme. Times are seconds since the epoch (UTC), money is in the run's
-currency, ids are hexadecimal hashes. Every text lies in `texts`; other tables point to it."""
+currency, ids are hexadecimal hashes. Every text lies in `texts`; other tables point to it. Imports nothing of Solon."""
 
 from sqlalchemy import Table
 from sqlmodel import SQLModel
