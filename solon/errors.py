@@ -4,6 +4,7 @@ SolonError
 ├── UsageError            the person who wrote the command, config or file must act (exit 2)
 │   ├── ConfigError         a key, type or value in solon.toml or the environment
 │   │   └── EngineError       what a model runs on is missing, or cannot start (exit 1)
+│   ├── OtherRecipe         a run's recipe is not here, or is another one by now; other runs are not concerned
 │   └── SeedError           a seed file that cannot be read at all (bad rows are reported, not raised)
 ├── ModelError            the provider of a model must act, or someone must reach it (exit 1)
 │   ├── ModelUnavailable    connection, timeout, 5xx or 429 after all retries

@@ -10,7 +10,7 @@ from solon.tracing import OFF, Tracing
 if TYPE_CHECKING:
     from langgraph.graph import StateGraph
 
-    from solon.recipes import Recipe
+    from solon.recipes.recipe import Recipe
 
 ONCE = frozenset({"resolve"})
 """A step that an item takes once for the candidates shown: it never leads back to itself."""

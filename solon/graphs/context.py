@@ -25,7 +25,7 @@ from solon.store.runs.verdicts import SEVERITY, cited_on, severities
 
 if TYPE_CHECKING:
     from solon.agents.judge import Verdict
-    from solon.recipes import Recipe
+    from solon.recipes.recipe import Recipe
 
 
 @dataclass(slots=True)

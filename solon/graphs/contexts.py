@@ -14,7 +14,7 @@ from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
 from solon.prompts.library import PromptLibrary
-from solon.recipes import Recipe
+from solon.recipes.recipe import Recipe
 from solon.recipes.registry import read_settings
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store

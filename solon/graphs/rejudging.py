@@ -15,7 +15,7 @@ from solon.graphs.contexts import Contexts
 from solon.graphs.nodes.judge import judge_shown
 from solon.graphs.routing import Route, Standing, choose_route
 from solon.graphs.runner import Runner
-from solon.recipes import Recipe
+from solon.recipes.recipe import Recipe
 from solon.store.database.store import Store
 from solon.store.lawmaking.rejudging import Target
 from solon.store.runs import items as item_store

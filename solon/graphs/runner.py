@@ -28,7 +28,7 @@ from solon.graphs.state import named_decision
 from solon.graphs.threads import Threads
 from solon.observers import Observer
 from solon.privacy import make_scanner, texts_of
-from solon.recipes import Recipe
+from solon.recipes.recipe import Recipe
 from solon.store.database.store import Store
 from solon.store.reviewing import deliveries
 from solon.store.reviewing import reviews as review_store

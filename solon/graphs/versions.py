@@ -11,7 +11,7 @@ from solon.graphs.build import build_graph
 from solon.store.records.overview import waiting_graph_versions
 
 if TYPE_CHECKING:
-    from solon.recipes import Recipe
+    from solon.recipes.recipe import Recipe
     from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
 

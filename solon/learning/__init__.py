@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from solon.consensus.stop import Stopping
     from solon.learning.sample import Sample
     from solon.questions import Question
-    from solon.recipes import Recipe
+    from solon.recipes.recipe import Recipe
     from solon.store.database.engine import Connection
     from solon.store.database.store import Store
     from solon.store.runs.certificates import CertificateRow

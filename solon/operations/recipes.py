@@ -9,7 +9,7 @@ from solon.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from solon.config import Config
-    from solon.recipes import Recipe
+    from solon.recipes.recipe import Recipe
     from solon.recipes.registry import Recipes
 
 

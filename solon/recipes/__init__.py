@@ -1,4 +1,5 @@
-"""Recipes: which records are made of seeds, as values of parts. No part sees the store or LangGraph.
+"""Recipes: which records are made of seeds, as values of parts. Must never import langgraph, the store or graphs, so
+that no part sees them.
 
     from solon.recipes import Answer, Pair, Recipe
     MINE = Recipe("mine", record="preference", maker=Answer(), question=Pair())

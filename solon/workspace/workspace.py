@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from solon.law.documents import Constitution, Rubric
     from solon.learning import LearningResult
     from solon.plugins import Plugin
-    from solon.recipes import Recipe
+    from solon.recipes.recipe import Recipe
     from solon.recipes.registry import Recipes
     from solon.store.database.store import Store
     from solon.store.reviewing.answering import AnswerResult

@@ -28,7 +28,7 @@ from solon.workspace.seeds import Seeds, read_rows
 from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from solon.recipes import Recipe
+    from solon.recipes.recipe import Recipe
     from solon.store.database.store import Store
     from solon.store.runs.throughput import MeasuredRates, Rate
 

@@ -9,7 +9,7 @@ from solon.config import Config
 from solon.operations.planning.ranges import Range, add_up, multiply
 
 if TYPE_CHECKING:
-    from solon.recipes import Recipe
+    from solon.recipes.recipe import Recipe
 
 WORDS_PER_MINUTE = 238
 """Silent reading of English non-fiction by adults; Brysbaert 2019, Journal of Memory and Language 109, 104047."""
