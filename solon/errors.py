@@ -5,6 +5,7 @@ SolonError
 │   ├── ConfigError         a key, type or value in solon.toml or the environment
 │   │   └── EngineError       what a model runs on is missing, or cannot start (exit 1)
 │   ├── OtherRecipe         a run's recipe is not here, or is another one by now; other runs are not concerned
+│   ├── PartFailed          a part of a recipe of one's own raised, or gave what it may not; its item is parked
 │   └── SeedError           a seed file that cannot be read at all (bad rows are reported, not raised)
 ├── ModelError            the provider of a model must act, or someone must reach it (exit 1)
 │   ├── ModelUnavailable    connection, timeout, 5xx or 429 after all retries
@@ -54,6 +55,10 @@ class UsageError(SolonError):
 
 class OtherRecipe(UsageError):
     """A run was begun with a recipe that is not here, or that is another one by now. Other runs are not concerned."""
+
+
+class PartFailed(UsageError):
+    """A part of a recipe raised, or gave what it may not. The item is kept, and what was paid for it with it."""
 
 
 class ConfigError(UsageError):

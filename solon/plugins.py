@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 from solon.config import Config
 from solon.config.sections import JudgeConfig
-from solon.errors import ConfigError, UsageError
+from solon.errors import ConfigError, SolonError, UsageError
 
 Role = Literal["judge", "critic", "generator"]
 GIVEN: dict[Role, frozenset[str]] = {
@@ -243,7 +243,9 @@ def find_function(reference: str, key: str = "python") -> Any:
     """
     module_name, _, path = reference.partition(":")
     if not module_name or not path:
-        raise ConfigError(f"{key} = {reference!r} is not of the form module:function")
+        raise ConfigError(
+            f"{key} = {reference!r} is not of the form module:object", next_step='e.g. "my_module:MINE"'
+        )
     target = _import(reference, module_name, key)
     for part in path.split("."):
         target = getattr(target, part, None)
@@ -255,6 +257,8 @@ def _import(reference: str, module_name: str, key: str) -> Any:
     sys.path.insert(0, here)
     try:
         return importlib.import_module(module_name)
+    except SolonError as error:  # a recipe or function that says itself what is wrong with it
+        raise ConfigError(f"{key} = {reference!r}: {error.cause}", next_step=error.next_step) from error
     except (Exception, SystemExit) as error:  # a foreign module may fail in any way
         raise ConfigError(
             f"{key} = {reference!r}: {_place_of(error)}{type(error).__name__}: {error}",

@@ -35,6 +35,7 @@ def recipes(config: ConfigOption = None, json: JsonOption = False) -> None:
     for one in found:
         least, most = one.calls
         calls = str(most) if least == most else f"{least} to {most}"
+        calls = calls if one.record else "-"  # it cannot be loaded: nothing is known of it
         cells = (one.name, one.record, ", ".join(one.outcomes), one.lead, ", ".join(one.steps), one.origin)
         table.add_row(*map(clean, cells), calls)
     console().print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -117,7 +118,7 @@ def print_review(found: Review, *, store: str = "") -> None:
         out.print(
             styled(f"\nchoices: {', '.join(found.choices)}; without an answer: skip, decline, escalate")
         )
-        choice = found.choices[0]
+        choice = shlex.quote(found.choices[0])
         out.print(
             styled(
                 f"answer: solon review decide {found.id} {choice} --candidate {found.candidates[0].id}{store}"

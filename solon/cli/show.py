@@ -52,7 +52,8 @@ def draw(found: dict[str, Any]) -> Tree:
     from rich.tree import Tree
 
     record, item, run = found["record"], found["item"], found["run"]
-    title = f"record {record['id']}: {record['kind']}" if record else f"item {item['id']}: no record"
+    kind = f"{record['kind']} {record['label'] or ''}".strip() if record else ""
+    title = f"record {record['id']}: {kind}" if record else f"item {item['id']}: no record"
     tree = Tree(clean(title))
     state = f"item {item['id']}: {item['state']}, route {item['route'] or '-'}, attempt {item['attempt']}"
     tree.add(clean(f"{state}{', ' + item['reason'] if item['reason'] else ''}"))

@@ -189,13 +189,14 @@ class Config(Section):
         )
         return f"{BUILTIN_NOTE}; it is the {', '.join(acting)}" if acting else ""
 
-    def notes(self) -> tuple[str, ...]:
-        """Return what plans and previews warn of: the built-in model acts, or a model judges its own family."""
+    def notes(self, roles: Collection[str] = ROLES) -> tuple[str, ...]:
+        """Return what plans and previews warn of: the built-in model acts in one of these roles, or a model judges its
+        own family."""
         biased = [
             f"the judge {judge} is of the family that drafts ({', '.join(drafting)}): it may prefer its own"
-            for judge, drafting in self.own_judges().items()
+            for judge, drafting in (self.own_judges() if {"generator", "judge"} <= {*roles} else {}).items()
         ]
-        return tuple(filter(None, [self.builtin_note(), *biased]))
+        return tuple(filter(None, [self.builtin_note(roles), *biased]))
 
     def own_judges(self) -> dict[str, tuple[str, ...]]:
         """Return models of judges -> drafting models of their family; empty where `routing.own_family` allows it."""

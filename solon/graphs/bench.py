@@ -94,7 +94,7 @@ class Bench:
         with self.store.transaction() as connection:
             run_id, item_id = open_bench(self.store, connection, run, row.item_id)
         if row.run_id not in self._contexts:
-            recipe = self._recipes.of_run(run.recipe, pinned)
+            recipe = self._recipes.of_run(run.recipe, pinned, run.id)
             self._contexts[row.run_id] = Contexts(
                 self.store, run, recipe, self.config, self.pool, self.meter, known=[run.id]
             )

@@ -16,6 +16,7 @@ from solon.errors import (
     InternalError,
     LimitReached,
     ModelError,
+    PartFailed,
     SolonError,
     StoreError,
 )
@@ -295,6 +296,8 @@ class Runner:
             self._fatal = self._fatal or error
         except InternalError as error:
             await self._set(item, "parked", reason=_unforeseen(error.cause))
+        except PartFailed as error:
+            await self._set(item, "parked", reason=_of_part(error, self.run.id))
         except SolonError as error:
             await self._set(item, "failed", reason=error.cause)
         except Exception as error:
@@ -440,6 +443,11 @@ class Runner:
         if not self.progress.move(source, target, number):
             self._count()  # other hands were at work: another process, a decision, an erasure
         on_progress(self.progress)
+
+
+def _of_part(error: PartFailed, run_id: str) -> str:
+    """The reason of an item that was parked by a part of a recipe, with the next step."""
+    return f"part: {error.cause[:400]}; {error.next_step}, then: solon resume {run_id} --adopt-recipe"
 
 
 def _unforeseen(words: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from solon.config import Config
 from solon.config.sections import ModelConfig
-from solon.errors import ModelError, SolonError
+from solon.errors import ModelError, OtherRecipe, SolonError
 from solon.extras import EXTRAS, absent_extras
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def examine(
         *_guarded("configuration", lambda: check_law(config)),
         *_guarded("panel", lambda: check_panel(config)),
         *check_functions(config, given),
+        *_guarded("recipe", lambda: check_recipes(config)),
         *of_store,
         *(_guarded("law", lambda: check_law_in_force(config)) if opens else ()),
         *_guarded("disk", lambda: check_disk(config.store)),
@@ -193,6 +194,22 @@ def check_functions(config: Config, given: Mapping[str, Plugin] | None = None) -
             yield Check(role, "ok", f"{reference} is a function that can be loaded")
 
 
+def check_recipes(config: Config) -> Iterator[Check]:
+    """Can the recipes of one's own be loaded, and are their settings right?"""
+    from solon.operations.recipes import list_recipes
+    from solon.recipes.registry import Recipes
+
+    for one in list_recipes(Recipes(config), config):
+        if one.origin == "shipped" and one.name not in config.recipes:
+            continue
+        if one.problem:
+            yield Check(
+                "recipe", "broken", f"{one.name}: {one.problem}", "`solon recipes` lists what there is"
+            )
+        else:
+            yield Check("recipe", "ok", f"{one.name} is {one.origin}, and can be loaded")
+
+
 def check_store(config: Config, *, migrate: bool, repair: bool = False) -> Iterator[Check]:
     """Can the store be opened and written, and does what it holds agree with itself? Where there is none yet, could one
     be made there?
@@ -229,6 +246,7 @@ def check_store(config: Config, *, migrate: bool, repair: bool = False) -> Itera
             )
         yield from _check_contents(store)
         yield from _check_threads(overview.waiting_graph_versions(store), Recipes(config))
+        yield from _check_pinned(store, Recipes(config))
         yield from _check_items(store, repair=repair)
         yield from _guarded("checkpoints", lambda: _check_checkpoints(store, repair=repair))
 
@@ -311,9 +329,7 @@ def _check_threads(waiting: list[tuple[str, str, int]], recipes: Recipes) -> Ite
     known = recipes.known(name for name, _, _ in waiting)
     for recipe, version, number in waiting:
         if recipe not in known:
-            told = f"{number} items wait in runs of the recipe {recipe}, which is not here"
-            yield Check("threads", "note", told, f'name it: [recipes.{recipe}] use = "module:OBJECT"')
-            continue
+            continue  # `_check_pinned` tells of it
         current, _ = graph_version(known[recipe])
         if goes_on(known[recipe], version):
             yield Check(
@@ -326,6 +342,20 @@ def _check_threads(waiting: list[tuple[str, str, int]], recipes: Recipes) -> Ite
             f"{number} waiting {recipe} items stand in graph {version}, this version of Solon has {current}",
             "run `solon migrate-threads`: it replays them from the journal, without paying again",
         )
+
+
+def _check_pinned(store: Store, recipes: Recipes) -> Iterator[Check]:
+    """Runs that are not done, and whose recipe is another one by now, go on for nobody until someone says how."""
+    from solon.store.runs import runs
+
+    with store.connect() as connection:
+        listed = [run for run in runs.all_runs(connection) if run.status != "done"]
+        pinned = {run.id: runs.config_payload(connection, run.config_id).get("plugins") for run in listed}
+    for run in listed:
+        try:
+            recipes.of_run(run.recipe, pinned[run.id] or {}, run.id)
+        except OtherRecipe as error:
+            yield Check("recipe", "note", f"run {run.id}: {error.cause}", error.next_step)
 
 
 def check_disk(url: str) -> Iterator[Check]:

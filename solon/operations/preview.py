@@ -269,7 +269,7 @@ async def apreview(
                 in_flight=made.in_flight,
                 stopped_because=stopped,
                 against=_compare(home, against, scratch, run) if against else None,
-                notes=config.notes() if scratch.recipe(recipe).has_panel else (),
+                notes=config.notes(scratch.recipe(recipe).roles),
                 usage_not_told=meter.unknown_tokens,
             )
 

@@ -54,8 +54,10 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
 
     try:
         found = recipes.find(name)
+        calls = planned_calls(found.recipe, config)
     except (ConfigError, UsageError) as error:
-        return RecipeFacts(name, problem=f"{error.cause} ({error.next_step})")
+        named = str(config.recipes.get(name, {}).get("use", ""))
+        return RecipeFacts(name, origin=named, problem=f"{error.cause} ({error.next_step})")
     recipe, problem = found.recipe, ""
     outcomes: tuple[str, ...] = ()
     try:
@@ -71,7 +73,7 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
         recipe.steps,
         found.origin,
         found.identity,
-        planned_calls(recipe, config),
+        calls,
         problem,
     )
 
@@ -80,10 +82,15 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
     """How many calls one item takes that is neither redrafted nor resolved: drafts, critiques, revisions,
     verdicts.
 
+    Raises:
+        ConfigError: the recipe's maker does not say how many drafts it wants.
+
     The first number is for an item that the first tier of judges settles; without tiers both are the same.
     """
+    from solon.recipes.makers import count_drafts
+
     writer, steps = config.generator, recipe.steps
-    drafts = recipe.maker.count(config)
+    drafts = count_drafts(recipe.maker, config)
     own = len(writer.models) + len(writer.python)
     # Functions make no calls; what they wrote is revised by a model all the same.
     written = sum(turn % own < len(writer.models) for turn in range(drafts))

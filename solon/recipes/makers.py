@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from solon.agents import generator
+from solon.agents.generator import Draft
 from solon.agents.outputs import Finding
 from solon.agents.tasks import find_refusal, why_unfit
+from solon.errors import ConfigError, PartFailed, SolonError
 
 if TYPE_CHECKING:
     from solon.agents.case import Case
-    from solon.agents.generator import Draft
     from solon.config import Config
 
 STANDS = "stands-alone"
@@ -52,6 +53,53 @@ class Maker:
             own_task: its request was drafted with it.
         """
         return []
+
+
+def count_drafts(maker: Maker, config: Config) -> int:
+    """How many candidates the maker wants in a round.
+
+    Raises:
+        ConfigError: its `count` raised, or gave no such number; names the method.
+    """
+    called = f"{type(maker).__module__}:{type(maker).__qualname__}.count"
+    try:
+        number = maker.count(config)
+    except Exception as error:  # a foreign method may fail in any way
+        raise ConfigError(
+            f"{called} raised {type(error).__name__}: {error}", next_step="mend it and run the command again"
+        ) from error
+    if type(number) is not int or number < 0:
+        raise ConfigError(f"{called} gave {number!r:.80}", next_step="return a whole number, 0 or more")
+    return number
+
+
+async def make_draft(
+    maker: Maker, case: Case, index: int, *, round: int, guidance: str, findings: str
+) -> Draft:
+    """The maker's draft number `index` of a round; arguments as of `Maker.make`.
+
+    Raises:
+        PartFailed: its `make` raised, or gave no draft; names the method, and leaves out the words of a foreign error
+            where they may repeat a seed's.
+        SolonError: a call failed.
+    """
+    called = f"{type(maker).__module__}:{type(maker).__qualname__}.make"
+    try:
+        written = await maker.make(case, index, round=round, guidance=guidance, findings=findings)
+    except SolonError:
+        raise
+    except Exception as error:  # a foreign method may fail in any way
+        if type(maker).__module__.partition(".")[0] == "solon":
+            raise  # a mistake of Solon's own
+        kind = type(error).__name__
+        words = kind if case.config.privacy.guarded else f"{kind}: {error}"
+        raise PartFailed(f"{called} raised {words:.300}", next_step="mend it") from error
+    if not isinstance(written, Draft):
+        raise PartFailed(
+            f"{called} gave {type(written).__name__}, no Draft",
+            next_step="return what solon.agents.generator.draft gives",
+        )
+    return written
 
 
 @dataclass(frozen=True)

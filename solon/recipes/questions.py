@@ -104,6 +104,11 @@ class Choice(Question):
     labels: tuple[str, ...] = ()
     base: str = LABEL
 
+    def __post_init__(self) -> None:
+        """A list of labels will do: it is kept as what can be compared."""
+        if not isinstance(self.labels, str):
+            object.__setattr__(self, "labels", tuple(self.labels))
+
     def schema(self, config: Config) -> str:
         """The schema that holds the labels, or the configured form.
 

@@ -14,11 +14,13 @@ from solon.recipes.makers import Given, Maker
 from solon.recipes.pairings import BestSecond, Pairing
 from solon.recipes.questions import Choice, Pair, Question
 from solon.recipes.sources import Seeds, Source
+from solon.responses import RESERVED
 
 STEPS = ("draft", "critique", "revise", "judge", "resolve", "review")
 """The steps of an item that a recipe chooses from, in the order in which they are taken."""
 NEEDS = {"revise": "critique", "resolve": "judge"}
 """A step -> the one without which it has nothing to do."""
+LABELS_ARE = "a label is a text of 1 to 60 characters on one line, without | and without spaces around it"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,17 @@ class Recipe:
             self._refuse(
                 f"{type(self.maker).__name__} says how many it makes, and has no `make`", "write `make`"
             )
+        if not isinstance(self.version, str):
+            self._refuse(f"version {self.version!r} is no text", f'version="{self.version}"')
+        if self.settings is not None and not _is_model(self.settings):
+            self._refuse(
+                f"settings {self.settings!r:.80} is no model",
+                "name a class that derives from pydantic.BaseModel",
+            )
+        if not isinstance(self.steps, str):
+            object.__setattr__(
+                self, "steps", tuple(self.steps)
+            )  # a list will do: it is kept as it is compared
         self._check_signatures()
         self._check_steps()
         self._check_labels()
@@ -89,24 +102,38 @@ class Recipe:
                 own = getattr(type(part), name, None)
                 if not inspect.isfunction(method) or own is method or name.startswith("_"):
                     continue
+                called = f"{type(part).__module__}:{type(part).__qualname__}.{name}"
                 wanted, taken = inspect.signature(method), inspect.signature(own)  # type: ignore[arg-type]
                 try:
                     taken.bind(*_arguments(wanted)[0], **_arguments(wanted)[1])
                 except TypeError as error:
-                    called = f"{type(part).__module__}:{type(part).__qualname__}.{name}"
                     self._refuse(f"{called}{taken}: {error}", f"its parameters are {name}{wanted}")
+                if inspect.iscoroutinefunction(method) and not inspect.iscoroutinefunction(own):
+                    self._refuse(f"{called} is not async", f"write `async def {name}`")
 
     def _check_labels(self) -> None:
         if not isinstance(self.question, Choice) or not self.question.labels:
             return
         labels = self.question.labels
-        twice = [label for label in labels if labels.count(label) > 1]
+        if isinstance(labels, str):
+            self._refuse(f"the labels {labels!r:.80} are one text", 'e.g. Choice(("yes", "no"))')
+        for label in labels:
+            if not _is_label(label):
+                self._refuse(f"{label!r:.80} can be no label", LABELS_ARE)
+            if label in RESERVED:
+                self._refuse(
+                    f"{label!r} can be no label: it has a meaning of its own", "give it another name"
+                )
+        shown = [label.replace("_", " ") for label in labels]
+        twice = [label for label, words in zip(labels, shown, strict=True) if shown.count(words) > 1]
         if len(labels) < 2:
             self._refuse(
                 f"a choice needs two labels or more, not {list(labels)}", 'e.g. Choice(("yes", "no"))'
             )
         if twice:
-            self._refuse(f"the label {twice[0]!r} stands there twice", "leave one out")
+            self._refuse(
+                f"the label {twice[0]!r} stands there twice", "leave one out (_ is shown as a space)"
+            )
         if self.has_panel and {"tie", "abstain"} & set(labels):
             self._refuse(
                 "'tie' and 'abstain' are ways not to choose, no labels for a panel", "call them otherwise"
@@ -162,3 +189,14 @@ def _arguments(signature: inspect.Signature) -> tuple[list[None], dict[str, None
     """Placeholders for what a method is called with: by place and by name."""
     by_name = {name for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY}
     return [None] * (len(signature.parameters) - len(by_name)), dict.fromkeys(sorted(by_name))
+
+
+def _is_model(settings: object) -> bool:
+    return isinstance(settings, type) and issubclass(settings, BaseModel)
+
+
+def _is_label(label: object) -> bool:
+    """Whether it can stand in the name of a response schema, in a record and on a button as it is."""
+    if not isinstance(label, str) or "|" in label:
+        return False
+    return 1 <= len(label) <= 60 and label.isprintable() and label == label.strip()

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 GROUP = "solon.recipes"
 """The entry-point group in which installed packages offer recipes."""
 SHIPPED = ("preference", "instruction", "label")
-ADOPT = "to go on under today's: solon resume RUN --adopt-recipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,10 @@ class Recipes:
     """
 
     def __init__(self, config: Config, given: Iterable[Recipe] = ()) -> None:
+        if isinstance(given, Recipe):
+            raise UsageError(
+                f"the recipe {given.name!r} was given where a list is wanted", next_step="recipes=[...]"
+            )
         self._tables: Mapping[str, Mapping[str, Any]] = config.recipes
         self._given: dict[str, Recipe] = {}
         for recipe in given:
@@ -111,12 +114,13 @@ class Recipes:
                 found[name] = self.get(name)
         return found
 
-    def of_run(self, name: str, pinned: Mapping[str, str]) -> Recipe:
+    def of_run(self, name: str, pinned: Mapping[str, str], run_id: str = "RUN") -> Recipe:
         """The recipe of a run, if it is the one that the run was begun with.
 
         Args:
             name: name of the run's recipe.
             pinned: `plugins` of the configuration that the run was begun with, where its recipe's identity stands.
+            run_id: the run, for the next step.
 
         Raises:
             OtherRecipe: the recipe is missing, or is another one than the run was begun with.
@@ -124,6 +128,11 @@ class Recipes:
         begun = pinned.get(key_of(name), "")
         try:
             found = self.find(name)
+        except ConfigError as error:
+            raise OtherRecipe(
+                f"this run was begun with the recipe {begun or name}, which cannot be loaded: {error.cause}",
+                next_step=f"{error.next_step}; nothing was changed",
+            ) from error
         except UsageError:
             raise OtherRecipe(
                 f"this run was begun with the recipe {begun or name}, which is not here",
@@ -134,7 +143,8 @@ class Recipes:
             raise OtherRecipe(
                 f"this run was begun with the recipe {begun or f'{name} that is shipped'}; here it is now "
                 f"{found.identity or 'the shipped one'}",
-                next_step=f"take it back as it was, or begin a new run; {ADOPT}; nothing was changed",
+                next_step="take it back as it was, or begin a new run; to go on under today's: "
+                f"solon resume {run_id} --adopt-recipe; nothing was changed",
             )
         return found.recipe
 
@@ -152,7 +162,15 @@ class Recipes:
             return _from(installed[name].value, name, f"entry point {GROUP}")
         if name in SHIPPED:
             return Found(_shipped(name), "shipped", "")
-        raise UsageError(f"there is no recipe {name!r}", next_step=f"recipes: {', '.join(self.names())}")
+        if table:
+            raise ConfigError(
+                f"[recipes.{name}] does not say which recipe it is", next_step='add use = "module:OBJECT"'
+            )
+        raise UsageError(
+            f"there is no recipe {name!r}",
+            next_step=f"recipes: {', '.join(self.names())}; one of your own is named in solon.toml: "
+            f'[recipes.{name}] use = "module:OBJECT"',
+        )
 
 
 def bind_recipe(config: Config, found: Found) -> Config:

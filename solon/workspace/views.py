@@ -470,19 +470,26 @@ def find_wanted(
     """Names of a run, a version and a time as `solon.store.records.exporting.Which` takes them.
 
     Raises:
-        UsageError: there is no such run or version, the time cannot be read, or one run and all runs are asked for.
+        UsageError: there is no such run, recipe or version, the time cannot be read, or one run and all runs are asked
+            for.
     """
     if run_id is not None and all_runs:
         raise UsageError("one run and all runs are asked for", next_step="give --run or --all-runs, not both")
     from solon.store.runs.laws import find_version
-    from solon.store.runs.runs import find_run
+    from solon.store.runs.runs import find_run, recipes_of_runs
 
     with store.connect() as connection:
         run = find_run(connection, run_id).id if run_id is not None else None
+        begun = recipes_of_runs(connection) if recipe is not None else []
         law = find_version(connection, "constitution", constitution) if constitution is not None else None
     if constitution is not None and law is None:
         raise UsageError(
             f"the store has no constitution {constitution!r}", next_step="see `solon constitution history`"
+        )
+    if begun and recipe not in begun:
+        raise UsageError(
+            f"no run of the store is of the recipe {recipe!r}",
+            next_step=f"its runs are of: {', '.join(begun)}",
         )
     at = read_time(as_of) if isinstance(as_of, str) else as_of
     return {

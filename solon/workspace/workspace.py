@@ -96,6 +96,8 @@ class Workspace:
             self.config = load_config(config, given=given)
         self.config, self.plugins = add_plugins(self.config, plugins)
         self._given_recipes = recipes
+        if recipes:
+            _ = self.recipes  # what was given is checked before a store is made
         self._runner: Runner | None = None
         self.store: Store = Store(self.config.store if store is None else store, create=create)
         self._tokens, self._token = TokenCheck(self.store), expert
@@ -307,7 +309,7 @@ class Workspace:
         Raises:
             UsageError: a run over these seeds has results under another configuration, and `new_run` is not set.
         """
-        from solon.recipes.registry import bind_recipe
+        from solon.recipes.registry import bind_recipe, key_of
         from solon.store.learning.rerouting import reroute
         from solon.store.runs import runs
 
@@ -327,11 +329,12 @@ class Workspace:
                 if self._routes_otherwise(config, old, pins):
                     reroute(connection, other, pins.config_id, self.config.routing, actor=local_actor())
                     return runs.find_run(connection, other.id), pins
-                changes = list_differences(old, config.effective())
+                changes, key = list_differences(old, config.effective()), key_of(recipe)
+                adopt = f"; under today's recipe it goes on by: solon resume {other.id} --adopt-recipe"
                 raise UsageError(
                     f"run {other.id} over the same seeds was made differently: {changes}",
                     next_step=f"add --new-run (with --reuse {other.id} no equal call is made again), "
-                    "or take its config back",
+                    f"or take its config back{adopt if f'plugins.{key} was' in changes else ''}",
                 )
             run_id = runs.create_run(
                 connection,
@@ -504,7 +507,7 @@ class Workspace:
         config = config_of_run(stored, self.config, run.id)
         check_prices(config)
         meter = Meter.make(config.limits, before)
-        recipe = self.recipes.of_run(run.recipe, config.plugins)
+        recipe = self.recipes.of_run(run.recipe, config.plugins, run.id)
         pool = self.model_pool(config)
         return (kind or Runner)(
             self.store, run, config, pool, meter, recipe=recipe, on_progress=on_progress, limit=limit
@@ -541,7 +544,7 @@ class Workspace:
         return learn(
             self.store,
             run,
-            self.recipes.of_run(run.recipe, config.plugins),
+            self.recipes.of_run(run.recipe, config.plugins, run.id),
             config,
             reviewers=people,
             everything=everything,

@@ -17,10 +17,13 @@ import pytest
 from sqlalchemy import select, update
 
 from solon import Project
+from solon.cli.review import show as show_review
+from solon.cli.show import draw
 from solon.config import Config, parse_config
 from solon.errors import ConfigError, OtherRecipe, UsageError
 from solon.graphs.versions import outdated_threads
 from solon.operations.doctor import examine
+from solon.operations.recipes import list_recipes
 from solon.recipes import Accept, Answer, Choice, Given, Instruct, Maker, Pair, Recipe
 from solon.recipes.label import LABEL
 from solon.recipes.preference import PREFERENCE
@@ -255,6 +258,37 @@ class Forgetful(Maker):
         return 1
 
 
+@dataclass(frozen=True)
+class Slow(Maker):
+    def count(self, config: Config) -> int:
+        return 2
+
+    def make(self, case: Any, index: int, *, round: int, guidance: str, findings: str) -> Any:
+        return None
+
+
+@dataclass(frozen=True)
+class Wordy(Answer):
+    def count(self, config: Config) -> Any:
+        return "two"
+
+
+@dataclass(frozen=True)
+class Unlucky(Answer):
+    async def make(self, case: Any, index: int, *, round: int, guidance: str, findings: str) -> Any:
+        raise ValueError("no luck today")
+
+
+@dataclass(frozen=True)
+class Numeric(Answer):
+    async def make(self, case: Any, index: int, *, round: int, guidance: str, findings: str) -> Any:
+        return 42
+
+
+def labelled(*labels: Any) -> Recipe:
+    return replace(LABEL, question=Choice(labels))
+
+
 BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(PREFERENCE, name="No Name"), "No Name"),
     (lambda: replace(PREFERENCE, record="poem"), "poem"),
@@ -268,6 +302,19 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(LABEL, question=Choice(("only",))), "two"),
     (lambda: replace(LABEL, question=Choice(("same", "same"))), "same"),
     (lambda: replace(LABEL, question=Choice(("fine", "tie")), steps=("draft", "judge", "review")), "tie"),
+    (lambda: labelled("skip", "other"), "'skip' can be no label"),
+    (lambda: labelled("contested", "other"), "'contested' can be no label"),
+    (lambda: labelled("a|b", "other"), "'a|b' can be no label"),
+    (lambda: labelled("", "other"), "'' can be no label"),
+    (lambda: labelled(" a", "other"), "' a' can be no label"),
+    (lambda: labelled("a\nb", "other"), "can be no label"),
+    (lambda: labelled("x" * 61, "other"), "can be no label"),
+    (lambda: labelled(1, 2), "1 can be no label"),
+    (lambda: labelled("a_b", "a b"), "twice"),
+    (lambda: replace(LABEL, question=Choice("abc")), "one text"),  # type: ignore[arg-type]
+    (lambda: replace(PREFERENCE, maker=Slow()), "Slow.make is not async"),
+    (lambda: replace(PREFERENCE, settings=dict), "is no model"),
+    (lambda: replace(PREFERENCE, version=2), "is no text"),
     (lambda: replace(LABEL, maker=Instruct()), "stays as it is"),
     (lambda: replace(LABEL, maker=Given(), steps=("draft", "critique", "judge", "review")), "stays as it is"),
 ]
@@ -279,6 +326,128 @@ def test_parts_that_do_not_fit_are_refused_by_name(make: Callable[[], Any], name
         make()
     assert named in refused.value.cause
     assert refused.value.next_step
+
+
+def test_a_list_will_do_where_a_tuple_is_kept() -> None:
+    made = replace(LABEL, question=Choice(["yes", "no"]), steps=["draft", "judge", "review"])  # type: ignore[arg-type]
+    kept = replace(LABEL, question=Choice(("yes", "no")), steps=("draft", "judge", "review"))
+    assert hash(made) == hash(kept)
+    assert identify(made, "a:MINE") == identify(kept, "a:MINE")
+
+
+@pytest.mark.parametrize(
+    ("maker", "told"), [(Unlucky(), "Unlucky.make raised ValueError"), (Numeric(), "Numeric.make gave int")]
+)
+def test_a_maker_that_fails_is_named_and_its_item_kept(folder: Path, maker: Maker, told: str) -> None:
+    mine = Recipe(
+        "mine", record="preference", maker=maker, question=Pair(), steps=("draft", "judge", "review")
+    )
+    with project_of(folder, mine) as project:
+        run_id = project.run("mine", ["Explain one thing."]).run_id
+        (item,) = project.items(run_id=run_id)
+        assert item.state == "parked"
+        assert told in str(item.reason)
+        assert f"solon resume {run_id} --adopt-recipe" in str(item.reason)
+    with project_of(folder, replace(mine, maker=Answer())) as project:
+        project.adopt_recipe(run_id)
+        assert project.resume(run_id).pending_review == 1
+
+
+def test_a_maker_that_gives_no_number_is_refused_before_the_first_call(folder: Path) -> None:
+    mine = replace(PREFERENCE, name="mine", maker=Wordy())
+    with project_of(folder, mine) as project:
+        with pytest.raises(ConfigError, match=r"Wordy\.count gave 'two'"):
+            project.plan(10, recipe="mine", experts=1, minutes=10, days=1)
+        told = {one.name: one.problem for one in list_recipes(project.recipes, project.config)}
+    assert "Wordy.count gave 'two'" in told["mine"]
+
+
+def test_what_is_given_from_python_is_checked_before_a_store_is_made(folder: Path) -> None:
+    mine = replace(PREFERENCE, name="mine")
+    for given, told in (
+        ([mine, replace(mine, version="2")], "two recipes"),
+        (["mine"], "no recipe"),
+        (mine, "list"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            Project(f"sqlite:///{folder}/none.db", config={}, recipes=given)  # type: ignore[arg-type]
+    assert not (folder / "none.db").exists()
+
+
+def test_a_module_that_refuses_itself_says_only_that(folder: Path) -> None:
+    (folder / "refused.py").write_text(
+        "from solon.recipes import *\n"
+        'MINE = Recipe("mine", record="label", maker=Given(), question=Choice(("only",)), steps=("draft", "review"))\n'
+    )
+    with pytest.raises(ConfigError) as refused:
+        Recipes(parse_config({"recipes": {"mine": {"use": "refused:MINE"}}})).get("mine")
+    assert "'refused:MINE'" in refused.value.cause
+    assert "two labels" in refused.value.cause
+    assert "run from the folder" not in str(refused.value)
+
+
+def test_a_table_without_use_says_what_it_lacks(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="does not say which recipe") as refused:
+        Recipes(parse_config({"recipes": {"mine": {"many": 3}}})).get("mine")
+    assert "use" in refused.value.next_step
+
+
+def test_doctor_tells_of_recipes_and_of_runs_whose_recipe_changed(folder: Path) -> None:
+    mine = replace(PREFERENCE, name="mine", steps=("draft", "judge", "review"))
+    with project_of(folder, mine) as project:
+        run_id = project.run("mine", ["Explain one thing."]).run_id
+    with project_of(folder, recipes={"mine": {"use": f"{__name__}:MINE_NOW"}}) as project:
+        config = project.config.model_copy(update={"store": project.store.url})
+        told = [check for check in examine(config, offline=True) if check.name == "recipe"]
+        with pytest.raises(UsageError, match="made differently") as refused:
+            project.run("mine", ["Explain one thing."])
+    assert [check.state for check in told] == ["ok", "note"]
+    assert run_id in told[1].told
+    assert f"solon resume {run_id} --adopt-recipe" in told[1].next_step
+    assert f"solon resume {run_id} --adopt-recipe" in refused.value.next_step
+    lost = config.model_copy(update={"recipes": {"mine": {"use": "nowhere:MINE"}}})
+    told = [check for check in examine(lost, offline=True) if check.name == "recipe"]
+    assert [check.state for check in told] == ["broken", "note"]
+    assert "nowhere" in told[1].told
+
+
+MINE_NOW = replace(PREFERENCE, name="mine", steps=("draft", "judge", "resolve", "review"))
+
+
+def test_nothing_is_said_of_judging_ones_own_where_nothing_is_drafted(folder: Path) -> None:
+    labels = replace(labelled("yes", "no"), name="mine", steps=("draft", "judge", "review"))
+    with project_of(folder, labels) as project:
+        plan = project.plan(10, recipe="mine", experts=1, minutes=10, days=1)
+        assert not [note for note in plan.notes if "family" in note]
+        assert not [note for note in project.preview("mine", ["One."], n=1).notes if "family" in note]
+        plan = project.plan(10, recipe="preference", experts=1, minutes=10, days=1)
+        assert [note for note in plan.notes if "family" in note]
+
+
+def test_an_export_of_an_unknown_recipe_is_refused_and_a_preview_takes_no_items_away(folder: Path) -> None:
+    with project_of(folder) as project:
+        project.run("preference", ["Explain one thing.", "Explain another."])
+        project.preview("preference", ["Explain one thing.", "Explain another."], n=2)
+        with pytest.raises(UsageError, match="no run of the store is of the recipe 'nono'") as refused:
+            project.export("jsonl", folder / "none.jsonl", recipe="nono")
+        assert "preference" in refused.value.next_step
+        assert not (folder / "none.jsonl").exists()
+        assert project.export("jsonl", folder / "all.jsonl").left_out == {"pending": 2}
+
+
+def test_the_lineage_of_a_label_names_it_and_its_answer_can_be_pasted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = replace(labelled("two words", "other"), name="mine")
+    with project_of(folder, labels) as project:
+        project.run("mine", ["One."])
+        review = project.reviews()[0]
+        show_review(review.id, store=project.store.url)
+        assert f"review decide {review.id} 'two words'" in " ".join(capsys.readouterr().out.split())
+        project.decide(review, "two words")
+        project.resume()
+        record = project.records()[0]
+        assert str(draw(project.trace(record.id)).label) == f"record {record.id}: label two words"
 
 
 TABLES = [

@@ -12,6 +12,7 @@ from solon.agents.generator import Draft
 from solon.errors import CUT, BadOutput
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
+from solon.recipes.makers import count_drafts, make_draft
 from solon.store.records.overview import UNJUDGED
 from solon.store.runs.duplicates import register, signature, similarity
 
@@ -23,12 +24,13 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     round_ = state.get("round", 0)
     given_ids = _given(context, state, round_)
     maker, shown = context.recipe.maker, context.question.shown
-    missing = max(0, maker.count(context.case.config) - len(given_ids)) if len(given_ids) < shown else 0
+    wanted = count_drafts(maker, context.case.config)
+    missing = max(0, wanted - len(given_ids)) if len(given_ids) < shown else 0
     guidance = context.text(state.get("guidance"))
     findings = context.text(state.get("findings"))
     drafts = await asyncio.gather(
         *(
-            maker.make(context.case, index, round=round_, guidance=guidance, findings=findings)
+            make_draft(maker, context.case, index, round=round_, guidance=guidance, findings=findings)
             for index in range(len(given_ids), len(given_ids) + missing)
         )
     )
@@ -143,7 +145,7 @@ def _too_few(
     Raises:
         BadOutput: the room of every draft was used up before it began, as it would be for the next item.
     """
-    counts = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items()))
+    counts = ", ".join(f"{n} {problem}" for problem, n in sorted(problems.items())) or "none were made"
     if problems.get("too_long"):
         return {"next": "end", "outcome": "failed", "reason": f"too_long: {counts}; {_TOO_LONG}"}
     if round_ < context.case.config.routing.max_redrafts:

@@ -259,7 +259,7 @@ def make_plan(
             rows=rows,
         ),
         measured_items=found.items if found else 0,
-        notes=(*config.notes(), *notes),
+        notes=(*config.notes(recipe.roles), *notes),
         groups=_plan_groups(
             config,
             groups or groups_of_config(config, items),

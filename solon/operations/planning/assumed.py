@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from solon.config import Config
 from solon.operations.planning.ranges import Range, add_up, multiply
+from solon.recipes.makers import count_drafts
 
 if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
@@ -36,7 +37,11 @@ class Assumed:
     def _roles(self) -> list[tuple[str, Range, float, float]]:
         """(model, calls, words of texts in each prompt as multiples of an answer, room for the answer)."""
         config = self.config
-        drafts, steps, question = self.recipe.maker.count(config), self.recipe.steps, self.recipe.question
+        drafts, steps, question = (
+            count_drafts(self.recipe.maker, config),
+            self.recipe.steps,
+            self.recipe.question,
+        )
         shown = float(question.asked(config).shown)
         room = float(config.generator.max_tokens or self._room(config.generator.models))
         again = config.routing.max_redrafts

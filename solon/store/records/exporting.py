@@ -93,7 +93,7 @@ class Which:
         stands = and_(other_record.c.item_id == other.c.id, *self.of_records(other_record))
         before = (
             select(other.c.id)
-            .where(other.c.run_id != items.c.run_id)
+            .where(other.c.run_id != items.c.run_id, other.c.state != "preview")
             .where(or_(theirs > own, and_(theirs == own, other.c.run_id > items.c.run_id)))
             .correlate(items, records)
         )

@@ -396,6 +396,11 @@ def all_runs(connection: Connection) -> list[RunRow]:
     return [RunRow(**row) for row in connection.execute(query).mappings()]
 
 
+def recipes_of_runs(connection: Connection) -> list[str]:
+    """The names of the recipes of all runs, in the order of the alphabet."""
+    return list(connection.execute(select(runs.c.recipe).distinct().order_by(runs.c.recipe)).scalars())
+
+
 def config_payload(connection: Connection, config_id: str) -> dict[str, Any]:
     """An effective configuration as it is stored, with its `fingerprint`."""
     from solon.store.tables import configs as table
