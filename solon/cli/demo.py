@@ -16,7 +16,6 @@ from solon.cli.terminal import FAILED, STOPPED, console, print_json, say, styled
 from solon.display.progress import ProgressDisplay
 from solon.display.text import clean, shorten
 from solon.errors import UsageError
-from solon.questions import PAIR
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -220,6 +219,8 @@ def _first_record(project: Project, run_id: str) -> str | None:
 
 def _print_way(out: Console, found: dict[str, Any]) -> None:
     """One item's way: seed, draft, critique, verdicts in both orders."""
+    from solon.questions import PAIR
+
     out.print(styled("\nOne item on its way", "bold"))
     out.print(styled(f"  seed:     {shorten(found['seed']['prompt'], _WIDTH)}"))
     names = {}

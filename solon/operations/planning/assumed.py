@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from solon.config import Config
 from solon.operations.planning.ranges import Range, add_up, multiply
-from solon.recipes.makers import count_drafts
 
 if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
@@ -36,6 +35,8 @@ class Assumed:
 
     def _roles(self) -> list[tuple[str, Range, float, float]]:
         """(model, calls, words of texts in each prompt as multiples of an answer, room for the answer)."""
+        from solon.recipes.makers import count_drafts
+
         config = self.config
         drafts, steps, question = (
             count_drafts(self.recipe.maker, config),
