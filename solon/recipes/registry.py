@@ -33,7 +33,7 @@ SHIPPED = ("preference", "instruction", "label")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RegisteredRecipe:
     """A recipe and where it comes from.
 
     Attributes:
@@ -74,13 +74,13 @@ class Recipes:
             if recipe.name in self._given:
                 raise UsageError(f"two recipes are named {recipe.name!r}", next_step="give one another name")
             self._given[recipe.name] = recipe
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, RegisteredRecipe] = {}
 
     def names(self) -> list[str]:
         """The names of all recipes that there are, the shipped ones first."""
         return list(dict.fromkeys((*SHIPPED, *self._given, *self._configured(), *_installed())))
 
-    def find(self, name: str) -> Found:
+    def find(self, name: str) -> RegisteredRecipe:
         """The recipe of a name, with its origin and identity.
 
         Raises:
@@ -151,17 +151,17 @@ class Recipes:
     def _configured(self) -> list[str]:
         return [name for name, table in self._tables.items() if "use" in table]
 
-    def _load(self, name: str) -> Found:
+    def _load(self, name: str) -> RegisteredRecipe:
         if name in self._given:
             recipe = self._given[name]
-            return Found(recipe, "given", identify(recipe, f"given:{name}"))
+            return RegisteredRecipe(recipe, "given", identify(recipe, f"given:{name}"))
         table, installed = self._tables.get(name, {}), _installed()
         if "use" in table:
             return _from(str(table["use"]), name, f"[recipes.{name}] use")
         if name in installed:
             return _from(installed[name].value, name, f"entry point {GROUP}")
         if name in SHIPPED:
-            return Found(_shipped(name), "shipped", "")
+            return RegisteredRecipe(_shipped(name), "shipped", "")
         if table:
             raise ConfigError(
                 f"[recipes.{name}] does not say which recipe it is", next_step='add use = "module:OBJECT"'
@@ -173,7 +173,7 @@ class Recipes:
         )
 
 
-def bind_recipe(config: Config, found: Found) -> Config:
+def bind_recipe(config: Config, found: RegisteredRecipe) -> Config:
     """The configuration as a run of a recipe is stored with it: with the section of this recipe alone, and its identity
     where it is not a shipped one."""
     name = found.recipe.name
@@ -213,7 +213,7 @@ def read_settings(recipe: Recipe, config: Config) -> BaseModel | None:
         raise ConfigError(f"[recipes.{recipe.name}] {key}: {cause}", next_step=f"its keys: {known}") from None
 
 
-def _from(reference: str, name: str, where: str) -> Found:
+def _from(reference: str, name: str, where: str) -> RegisteredRecipe:
     recipe = find_function(reference, where)
     if not isinstance(recipe, Recipe):
         seen = "nothing" if recipe is None else f"{recipe!r:.80}"
@@ -226,7 +226,7 @@ def _from(reference: str, name: str, where: str) -> Found:
             f"{where} = {reference!r}: the recipe is called {recipe.name!r}, not {name!r}",
             next_step=f"call the table [recipes.{recipe.name}], or give the recipe this name",
         )
-    return Found(recipe, reference, identify(recipe, reference))
+    return RegisteredRecipe(recipe, reference, identify(recipe, reference))
 
 
 def identify(recipe: Recipe, reference: str) -> str:

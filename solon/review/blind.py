@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from solon.errors import UsageError
+from solon.questions import ACCEPT, question_of
 from solon.responses import choices_of, fields_of
 from solon.review.schemas.queue import BlindItem, ShownCandidate, ShownCriterion, ShownPrinciple, Turn
 from solon.review.state import Room
@@ -29,7 +30,7 @@ def show_blind(
     """Return a review with what its reviewer needs to answer it, and nothing more."""
     item, content = seed_content(connection, review.item_id)
     constitution, rubric = room.law(connection, item["constitution_id"], item["rubric_id"])
-    single = review.response_schema.startswith("single")
+    single = question_of(review.response_schema) == ACCEPT
     shown = read_candidates(connection, shown_order(room, review, expert))
     prompt, asked_of = request_of(shown, content)
     return BlindItem(

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from solon.responses import is_label
+from solon.questions import LABELLED, question_of
 from solon.review.auth import Caller
 from solon.review.blind import shown_reference
 from solon.review.reviewer import REPLAY_SECONDS, write
@@ -124,7 +124,7 @@ def _outcome(connection: Connection, case: Case) -> OutcomeOut | None:
         return None
     soft = case.soft
     texts = text_ids(connection, case.review.candidates)
-    if is_label(case.review.response_schema):
+    if question_of(case.review.response_schema).kind == LABELLED:
         texts = {label: label for label in soft or ()}
     return OutcomeOut(
         choice=case.choice,

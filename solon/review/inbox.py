@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue
 
 from solon.errors import InvalidDecision
 from solon.formats.seed_rows import ROLES
+from solon.questions import question_of
 from solon.responses import Response
 from solon.review.schemas import examples
 from solon.review.schemas.examples import example
@@ -115,7 +116,7 @@ class InboxAnswer(Wire):
 
 def to_interrupt(item: BlindItem) -> HumanInterrupt:
     """Return a review as the inbox shows it before the answer: fields to fill in, buttons and a description."""
-    single = len(item.candidates) == 1
+    single = question_of(item.answer_schema).shown == 1
     args: dict[str, JsonValue] = dict.fromkeys(TYPED, "")
     if single:
         args["candidate"] = item.candidates[0].id

@@ -27,8 +27,9 @@ from solon.store.reviewing.answering import answer_lease
 from solon.store.reviewing.experts import ExpertRow, add_expert
 from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.reviewing.reviews import decide
+from solon.store.reviewing.undoing import undo
 from solon.store.runs.runs import find_run
-from solon.store.tables import candidates, records, reviews, texts
+from solon.store.tables import candidates, decisions, records, reviews, texts
 
 SETS = tuple(tuple(f"kind {letter}" for letter in "abcdefghijkl"[:k]) for k in (3, 5, 12))
 ITEMS = 320
@@ -68,6 +69,7 @@ def labelling(folder: Path, labels: tuple[str, ...], **routing: Any) -> Iterator
     )
     config = {
         "models": {"default": {"model": "scripted:default"}},
+        "law": {"quorum": 1},
         "judges": [{"python": f"{__name__}:{one}"} for one in ("sharp", "fair", "poor")],
         "routing": {"policy": "pilot", "pilot": 240, "pilot_share": 1.0, "audit_share": 0.3, **routing},
     }
@@ -191,11 +193,12 @@ def test_two_workers_who_agree_settle_a_label(tmp_path: Path, labels: tuple[str,
         assert left.id == second.id
 
 
-def test_law_golden_questions_and_undo_take_five_labels(tmp_path: Path) -> None:
+def test_law_golden_questions_and_rejudging_take_five_labels(tmp_path: Path) -> None:
     labels = SETS[1]
-    with labelling(tmp_path, labels, policy="always", audit_share=0.0) as project:
-        ada, _ = add_expert(project.store, "Ada", role="lead", by="local:test")
-        answer(project, labels, "interrupt", ada.actor)
+    with labelling(tmp_path, labels, policy="threshold", threshold=0.75, audit_share=0.0) as project:
+        leads = [add_expert(project.store, name, role="lead", by="local:test") for name in ("Ada", "Bo")]
+        ada = leads[0][0]
+        assert answer(project, labels, "interrupt", ada.actor) > 20
         project.resume()
         golden = [
             {"prompt": "?", "responses": [f"text {n}"], "answer": right_of(f"text {n}", labels).upper()}
@@ -213,8 +216,54 @@ def test_law_golden_questions_and_undo_take_five_labels(tmp_path: Path) -> None:
         [proposed] = project.constitutions.propose(draft).amendments
         measured = project.constitutions.impact(proposed.id, sample=40)
         parts = measured.amendment.impact["parts"]
-        assert sum(part["n"] for part in parts.values()) >= 30
+        assert sum(part["n"] for part in parts.values()) >= 20
         assert {part["before"] == part["after"] for part in parts.values() if part["n"]} == {True}
+        why = {"override": True, "reason": "it says what we do"}
+        votes = [project.constitutions.ratify(proposed.id, expert=token, **why) for _, token in leads]
+        assert votes[-1].state == "ratified"
+        judged_again = project.rejudge(only="records")
+        assert judged_again.stale > 100
+        assert (judged_again.replaced, judged_again.rejected, judged_again.failed) == (0, 0, 0)
+        assert judged_again.confirmed + judged_again.review == judged_again.stale
+
+
+def test_overlaps_and_undo_take_five_labels(tmp_path: Path) -> None:
+    labels = SETS[1]
+    with labelling(tmp_path, labels, audit_share=0.0) as project:
+        ada, bo = (
+            add_expert(project.store, name, role="expert", by="local:test")[0] for name in ("Ada", "Bo")
+        )
+        text_of, asked = texts_of(project), waiting(project, "interrupt")
+        for review in asked[:60]:
+            give(project, ada, review, right_of(text_of[review.candidates[0]], labels))
+        twice = waiting(project, "overlap")
+        asked_twice = [one for one in twice if one.item_id in {review.item_id for review in asked[:60]}]
+        assert asked_twice
+        for number, review in enumerate(asked_twice):
+            right = right_of(text_of[review.candidates[0]], labels)
+            give(project, bo, review, right if number else labels[(labels.index(right) + 1) % len(labels)])
+        project.resume()
+        found = project.evaluate("agreement")
+        assert isinstance(found, Agreement)
+        assert found.ceiling.items == len(asked_twice)
+        assert found.ceiling.experts_agree.value == pytest.approx(1 - 1 / len(asked_twice))
+        with project.store.connect() as connection:
+            last = connection.execute(
+                select(decisions.c.id, decisions.c.item_id)
+                .where(decisions.c.actor == ada.actor)
+                .order_by(decisions.c.decided_at.desc())
+            ).first()
+        with project.store.transaction() as connection:
+            undo(project.store, connection, ada, last.id)
+        project.resume()
+        [again] = [one for one in waiting(project, "interrupt") if one.item_id == last.item_id]
+        give(project, ada, again, labels[0])
+        project.resume()
+        query = select(records.c.label).where(
+            records.c.item_id == last.item_id, records.c.superseded_at.is_(None)
+        )
+        with project.store.connect() as connection:
+            assert list(connection.execute(query).scalars()) == [labels[0]]
 
 
 def test_what_a_label_cannot_be_read_as_is_unknown(tmp_path: Path) -> None:

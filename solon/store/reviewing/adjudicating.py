@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, InvalidDecision, NotPending
-from solon.responses import choices_of, fields_of, is_label
+from solon.questions import LABELLED, PAIR, question_of
+from solon.responses import choices_of, fields_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append, has_read
 from solon.store.database.events import event
@@ -235,8 +236,8 @@ def _rule(
     standing = _standing(connection, case)
     review = find_review(connection, standing["review_id"])
     texts = text_ids(connection, review.candidates)
-    pair = review.response_schema.startswith("pair")
-    held = texts.get(standing["candidate_id"] or "") if pair else None
+    sided = question_of(review.response_schema) == PAIR
+    held = texts.get(standing["candidate_id"] or "") if sided else None
     if outcome_of(standing["choice"], held) == outcome_of(choice, side):
         return str(standing["id"])
     state = connection.execute(select(items.c.state).where(items.c.id == case.item_id)).scalar_one()
@@ -271,11 +272,10 @@ def _rule(
 
 def _shares(connection: Connection, case: Case, *more: str) -> dict[str, float]:
     """The share of people for each text, or for each label where one was asked for; with `more` outcomes."""
-    schema = case.review.response_schema
-    texts = text_ids(connection, case.review.candidates).values()
-    return soft_shares(
-        [*(one.outcome for one in case.given), *more], choices_of(schema) if is_label(schema) else list(texts)
-    )
+    question = question_of(case.review.response_schema)
+    texts = list(text_ids(connection, case.review.candidates).values())
+    held = question.outcomes if question.kind == LABELLED else texts
+    return soft_shares([*(one.outcome for one in case.given), *more], held)
 
 
 def _form_of(connection: Connection, case: Case, choice: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from solon.questions import PAIR, question_of
 from solon.store.database import clock
 from solon.store.database.audit_log import append
 from solon.store.database.ids import hash_id, keyed_hash
@@ -115,7 +116,7 @@ def given_answers(connection: Connection, item_id: str, content_hash: str) -> li
             review_id=row["review_id"],
             decision_id=row["id"],
             choice=str(answer.get("choice", "")),
-            side=sides.get(side or "") if row["schema"].startswith("pair") else None,
+            side=sides.get(side or "") if question_of(row["schema"]) == PAIR else None,
             rationale_id=answer.get("rationale_id") or answer.get("rationale"),
             edit_id=answer.get("edit_id") or answer.get("text"),
             guidance_id=answer.get("guidance_id") or answer.get("guidance"),
