@@ -14,7 +14,6 @@ from solon.cli.options import ConfigOption, JsonOption, StoreOption, read_config
 from solon.cli.terminal import FAILED, STOPPED, console, print_json, say
 from solon.display.progress import ProgressDisplay
 from solon.display.text import clean, shorten
-from solon.questions import PAIR
 
 if TYPE_CHECKING:
     from solon.config import Config
@@ -164,6 +163,8 @@ def _spell_author(row: dict[str, Any]) -> str:
 
 
 def _spell_verdict(verdict: dict[str, Any], names: dict[str, str]) -> str:
+    from solon.questions import PAIR
+
     a, b = PAIR.outcomes
     sides = {a: names.get(verdict["a_id"], a), b: names.get(verdict["b_id"], b)}
     said = f"abstains ({verdict['abstained']})" if verdict["abstained"] else verdict["outcome"]
