@@ -278,6 +278,7 @@ class _Sessions:
         max_cost: float | None,
     ) -> None:
         from solon.agents.calls import Meter
+        from solon.recipes.registry import Recipes
 
         self.store, self.config = store, config
         self._models, self._recipes, self._plugins = models, recipes or Recipes(config), plugins
