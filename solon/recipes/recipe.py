@@ -12,12 +12,14 @@ from pydantic import BaseModel
 from solon.errors import ConfigError
 from solon.recipes.makers import Given, Maker
 from solon.recipes.pairings import BestSecond, Pairing
-from solon.recipes.questions import Choice, Pair, Question
+from solon.recipes.questions import Accept, Choice, Pair, Question
 from solon.recipes.sources import Seeds, Source
 from solon.responses import RESERVED
 
 STEPS = ("draft", "critique", "revise", "judge", "resolve", "review")
 """The steps of an item that a recipe chooses from, in the order in which they are taken."""
+RECORD_OF: dict[type[Question], str] = {Pair: "preference", Accept: "instruction", Choice: "label"}
+"""A question -> the kind of records that its outcomes make."""
 NEEDS = {"revise": "critique", "resolve": "judge"}
 """A step -> the one without which it has nothing to do."""
 LABELS_ARE = "a label is a text of 1 to 60 characters on one line, without | and without spaces around it"
@@ -59,41 +61,39 @@ class Recipe:
         Raises:
             ConfigError: naming the recipe, the part and what would be right.
         """
-        if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", self.name):
-            self._refuse(
-                f"{self.name!r} is no name", "lower-case letters, digits, - and _, at most 40, a letter first"
-            )
-        if self.record not in ("preference", "instruction", "label"):
-            self._refuse(f"record {self.record!r} is none", "preference, instruction or label")
-        for name, kind in (
-            ("maker", Maker),
-            ("question", Question),
-            ("source", Source),
-            ("pairing", Pairing),
-        ):
-            if not isinstance(getattr(self, name), kind):
-                self._refuse(
-                    f"{name} {getattr(self, name)!r:.80} is no {kind.__name__}",
-                    f"derive it from {kind.__name__}",
-                )
-        if type(self.maker).count is not Maker.count and type(self.maker).make is Maker.make:
-            self._refuse(
-                f"{type(self.maker).__name__} says how many it makes, and has no `make`", "write `make`"
-            )
-        if not isinstance(self.version, str):
-            self._refuse(f"version {self.version!r} is no text", f'version="{self.version}"')
-        if self.settings is not None and not _is_model(self.settings):
-            self._refuse(
-                f"settings {self.settings!r:.80} is no model",
-                "name a class that derives from pydantic.BaseModel",
-            )
-        if not isinstance(self.steps, str):
-            object.__setattr__(
-                self, "steps", tuple(self.steps)
-            )  # a list will do: it is kept as it is compared
+        self._check_names()
+        self._check_parts()
+        if not isinstance(self.steps, str):  # a list will do: it is kept as it is compared
+            object.__setattr__(self, "steps", tuple(self.steps))
         self._check_signatures()
         self._check_steps()
         self._check_labels()
+
+    def _check_names(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", self.name):
+            right = "lower-case letters, digits, - and _, at most 40, a letter first"
+            self._refuse(f"{self.name!r} is no name", right)
+        if self.record not in RECORD_OF.values():
+            self._refuse(f"record {self.record!r} is none", "preference, instruction or label")
+        if not isinstance(self.version, str):
+            self._refuse(f"version {self.version!r} is no text", f'version="{self.version}"')
+
+    def _check_parts(self) -> None:
+        kinds = {"maker": Maker, "question": Question, "source": Source, "pairing": Pairing}
+        for name, kind in kinds.items():
+            part = getattr(self, name)
+            if not isinstance(part, kind):
+                self._refuse(f"{name} {part!r:.80} is no {kind.__name__}", f"derive it from {kind.__name__}")
+        made = next((record for kind, record in RECORD_OF.items() if isinstance(self.question, kind)), "")
+        if made and made != self.record:
+            asked = type(self.question).__name__
+            self._refuse(f"a {asked} makes no {self.record} records", f"record={made!r}, or another question")
+        maker = type(self.maker)
+        if maker.count is not Maker.count and maker.make is Maker.make:
+            self._refuse(f"{maker.__name__} says how many it makes, and has no `make`", "write `make`")
+        if self.settings is not None and not _is_model(self.settings):
+            right = "name a class that derives from pydantic.BaseModel"
+            self._refuse(f"settings {self.settings!r:.80} is no model", right)
 
     def _check_signatures(self) -> None:
         """Each method of a part of one's own takes what that of the base class takes."""

@@ -24,7 +24,7 @@ from solon.errors import ConfigError, OtherRecipe, UsageError
 from solon.graphs.versions import outdated_threads
 from solon.operations.doctor import examine
 from solon.operations.recipes import list_recipes
-from solon.recipes import Accept, Answer, Choice, Given, Instruct, Maker, Pair, Recipe
+from solon.recipes import Accept, Answer, Choice, Given, Instruct, Maker, Pair, Recipe, Seeds
 from solon.recipes.label import LABEL
 from solon.recipes.preference import PREFERENCE
 from solon.recipes.registry import Recipes, identify
@@ -232,7 +232,7 @@ def test_the_identity_is_that_of_the_parts_wherever_the_recipe_was_found() -> No
         replace(mine, steps=("draft", "judge", "review")),
         replace(mine, version="2"),
         replace(mine, shows_reference=False),
-        replace(mine, record="instruction"),
+        replace(mine, source=Seeds(most_given=2)),
     )
     assert len({identify(one, "a:MINE") for one in (mine, *others)}) == 5
 
@@ -297,7 +297,9 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(PREFERENCE, steps=("draft", "judge")), "review"),
     (lambda: replace(PREFERENCE, steps=("draft", "revise", "judge", "review")), "critique"),
     (lambda: replace(PREFERENCE, maker="me"), "maker"),
-    (lambda: replace(PREFERENCE, question=Accept()), "resolve"),
+    (lambda: replace(PREFERENCE, question=Accept()), "Accept makes no preference records"),
+    (lambda: replace(PREFERENCE, record="label"), "Pair makes no label records"),
+    (lambda: replace(PREFERENCE, record="instruction", question=Accept()), "resolve"),
     (lambda: replace(PREFERENCE, maker=Forgetful()), "Forgetful"),
     (lambda: replace(LABEL, question=Choice(("only",))), "two"),
     (lambda: replace(LABEL, question=Choice(("same", "same"))), "same"),
