@@ -475,6 +475,7 @@ def find_wanted(
     """
     if run_id is not None and all_runs:
         raise UsageError("one run and all runs are asked for", next_step="give --run or --all-runs, not both")
+    from solon.recipes.registry import SHIPPED
     from solon.store.runs.laws import find_version
     from solon.store.runs.runs import find_run, recipes_of_runs
 
@@ -486,7 +487,7 @@ def find_wanted(
         raise UsageError(
             f"the store has no constitution {constitution!r}", next_step="see `solon constitution history`"
         )
-    if begun and recipe not in begun:
+    if begun and recipe not in (*begun, *SHIPPED):
         raise UsageError(
             f"no run of the store is of the recipe {recipe!r}",
             next_step=f"its runs are of: {', '.join(begun)}",

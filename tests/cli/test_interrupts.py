@@ -87,6 +87,7 @@ def test_the_second_signal_aborts_at_once_and_resume_finishes(
     assert done.json["queued"] == done.json["failed"] == 0
 
 
+@pytest.mark.sqlite("the name of the demo's file")
 def test_a_demo_that_is_stopped_says_how_it_goes_on(
     solon: Cli, folder: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_demo_that_is_stopped_says_how_it_goes_on(
     assert solon(*resume.split()[1:], "--json").json["queued"] == 0
 
 
+@pytest.mark.sqlite("the name of the demo's file")
 def test_the_second_signal_names_the_demos_store(
     folder: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
