@@ -36,8 +36,8 @@ def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
             inner = list_differences(before, after, f"{prefix}{key}.")
             differences += [inner] if inner else []
         elif before != after and (
-            before or after
-        ):  # a key that is new in this version says nothing while it is empty
+            key in old or after not in ({}, [], "")
+        ):  # else it is new in this version, and empty
             differences.append(f"{prefix}{key} was {before!r:.60}, now {after!r:.60}")
     return "; ".join(differences) or ("" if prefix else "its constitution, rubric or prompts were others")
 

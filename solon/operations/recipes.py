@@ -82,10 +82,10 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
     """How many calls one item takes that is neither redrafted nor resolved: drafts, critiques, revisions,
     verdicts.
 
+    The first number is for an item that the first tier of judges settles; without tiers both are the same.
+
     Raises:
         ConfigError: the recipe's maker does not say how many drafts it wants.
-
-    The first number is for an item that the first tier of judges settles; without tiers both are the same.
     """
     from solon.recipes.makers import count_drafts
 

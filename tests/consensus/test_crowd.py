@@ -28,7 +28,15 @@ from solon.consensus.calibrate import (
 from solon.consensus.dawid_skene import Crowd, dawid_skene, majority, one_coin
 from solon.consensus.mace import mace
 from solon.consensus.panel import Vote
-from solon.consensus.reviewers import merge, rate_all, rate_from_overlap, rate_reviewer, vote_weight
+from solon.consensus.reviewers import (
+    Reviewer,
+    merge,
+    pool,
+    rate_all,
+    rate_from_overlap,
+    rate_reviewer,
+    vote_weight,
+)
 from solon.consensus.select import (
     pick_core_set,
     score_committee_kl,
@@ -251,3 +259,13 @@ def test_an_agreeing_reviewer_never_lowers_and_chance_moves_nothing(p: float, r:
     assert merge(before, [(said, 0.5)]) == pytest.approx(before)
     assert merge(before, [("tie", 0.9)]) == pytest.approx(before)
     assert vote_weight(r) >= 0.0
+
+
+def test_a_person_measured_on_questions_of_several_sizes_is_the_mean_by_answers() -> None:
+    of_two = {"ada": Reviewer("ada", 0.9, 30, (0.8, 0.95)), "bo": Reviewer("bo", 0.75, 0, (0.0, 1.0))}
+    of_five = {"ada": Reviewer("ada", 0.6, 10, (0.4, 0.8)), "bo": Reviewer("bo", 0.7, 4, (0.3, 0.9))}
+    pooled = pool([of_two, of_five])
+    assert pooled["ada"].n == 40
+    assert pooled["ada"].reliability == pytest.approx(0.825)
+    assert pooled["ada"].interval == pytest.approx((0.7, 0.9125))
+    assert pooled["bo"] == of_five["bo"], "what rests on no answer counts for nothing"
