@@ -36,6 +36,7 @@ class ItemContext:
         store: the store of the run.
         item: the item's row as it was claimed.
         recipe: how the item is drafted, judged and recorded.
+        question: what answers about the candidates shown mean: the outcomes, and what each chooses.
         case: what the agents see of the item.
         consensus: the weights and calibration that the item is pinned to.
         responses: the seed's own responses; empty where it came with none.
@@ -47,6 +48,7 @@ class ItemContext:
     store: Store
     item: ItemRow
     recipe: Recipe
+    question: Question
     case: Case
     consensus: ConsensusModel
     responses: list[dict[str, Any]]
@@ -113,11 +115,6 @@ class ItemContext:
         if not task["prompt"]:
             return self.case
         return replace(self.case, prompt=task["prompt"], input=task["input"], reference="")
-
-    @property
-    def question(self) -> Question:
-        """What answers about the candidates shown mean: the outcomes, and what each chooses."""
-        return self.recipe.question.asked(self.case.config)
 
     def can_show(self, candidates: Sequence[str], tried: int) -> bool:
         """Whether enough candidates are left to be shown after so many sets of this round."""

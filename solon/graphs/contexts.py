@@ -61,7 +61,8 @@ class Contexts:
         self._casebooks: dict[float, Casebook] = {}
         self._heard: dict[str, bool] = {}
         self._settings = read_settings(recipe, config)
-        self._outcomes = recipe.question.asked(config).outcomes if recipe.has_panel else ()
+        self._question = recipe.question.asked(config)
+        self._outcomes = self._question.outcomes if recipe.has_panel else ()
 
     def make(self, item: ItemRow) -> ItemContext:
         """The context of an item, with the law, prompts and consensus that it is pinned to."""
@@ -95,6 +96,7 @@ class Contexts:
             self._store,
             item,
             self.recipe,
+            self._question,
             case,
             consensus.speaking_of(self._outcomes),
             responses,
