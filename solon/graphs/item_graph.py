@@ -168,7 +168,8 @@ def make_item_graph(
     return graph.compile(checkpointer=saver, name=recipe)
 
 
-_RESET: dict[str, Any] = dict.fromkeys(("outcome", "reason", "record", "note", "asked", "answer"))
+_RESET: dict[str, Any] = dict.fromkeys(("outcome", "reason", "record", "note", "asked", "answer", *COLUMNS))
+"""What the call before left in a thread, so that the next seed there has no column of another."""
 
 
 def _in_loop(loop: Loop, work: Callable[..., Any], prepare: Callable[[Any, RunnableConfig], Any]) -> Any:

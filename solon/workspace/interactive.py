@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 ADDRESS = "http://127.0.0.1:8321"
 """Where `solon review serve` listens unless it is told otherwise."""
+LOOK_AGAIN = 0.05
+"""Seconds between two looks at an item that somebody moved just now."""
 ENDS = ("accepted", "rejected", "failed", "parked")
 
 
@@ -161,9 +163,12 @@ class Interactive:
         runner = await self._runner(item_id)
         before = self._decisions(item_id)
         await runner.bring(item_id, on_step)
+        while (standing := await asyncio.to_thread(self._stand, item_id, texts)) is None:
+            await asyncio.sleep(LOOK_AGAIN)
+            await runner.bring(item_id, on_step)
         if self._decisions(item_id) != before:
             await asyncio.to_thread(self._workspace.learn, runner.run.id, everything=False)
-        return await asyncio.to_thread(self._stand, item_id, texts)
+        return standing
 
     def _decisions(self, item_id: str) -> int:
         from solon.store.reviewing.deliveries import count_applied
@@ -243,7 +248,8 @@ class Interactive:
             return _spell(problem)
         return "" if same else f"{error.cause}; your answer is kept as a late one"
 
-    def _stand(self, item_id: str, texts: bool) -> Standing:
+    def _stand(self, item_id: str, texts: bool) -> Standing | None:
+        """Where an item rests; None where it does not rest any more, since somebody has decided or taken it back."""
         from solon.store.records.exporting import record_of_item
         from solon.store.reviewing.review_rows import waiting_review
         from solon.store.runs.items import FORGOTTEN, ending_of
@@ -257,7 +263,7 @@ class Interactive:
         if state == FORGOTTEN:
             return Standing(item_id, "failed", "its seed was forgotten, and what had come of it")
         if state not in ENDS:
-            return Standing(item_id, "parked", f"{state}: {reason or 'it is on its way'}")
+            return None
         found = record_of_item(store, item_id) if state == "accepted" else None
         record = None if found is None else asdict(found)
         if record is not None and not texts:
