@@ -62,6 +62,7 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
     outcomes: tuple[str, ...] = ()
     try:
         read_settings(recipe, config)
+        recipe.pairing_under(config)
         outcomes = recipe.question.asked(config).outcomes
     except ConfigError as error:
         problem = f"{error.cause} ({error.next_step})"

@@ -11,7 +11,7 @@ from solon.consensus.panel import Consensus
 from solon.consensus.tiers import tier_reached
 from solon.consensus.worth import RELIABILITY, Worth, reading_minutes, weigh_decision
 from solon.graphs.context import ItemContext
-from solon.graphs.routing import Route, choose_route, stand
+from solon.graphs.routing import Route, choose_route, presumption, stand
 from solon.graphs.state import ItemState
 from solon.responses import for_given
 from solon.store.database import clock
@@ -38,6 +38,7 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         standing,
         can_resolve=resolver and state.get("resolved") is None,
         asked_back=bool(state.get("prefer_actor")),
+        presumed=presumption(context.pairing, context.question),
     )
     summary = {
         "best": panel_view.best,
