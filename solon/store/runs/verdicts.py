@@ -130,7 +130,7 @@ def scores_on(
     """What each judge who saw a candidate alone scored it by criterion, by the candidate's id.
 
     Args:
-        of: `panel_votes` or `shortlist_scores`.
+        of: `panel_votes`, `shortlist_scores`, or `verdicts` for both.
     """
     scores: dict[str, list[dict[str, float]]] = {}
     for start in range(0, len(candidate_ids), CHUNK):
