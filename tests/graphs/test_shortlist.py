@@ -253,7 +253,7 @@ def test_they_come_in_again_as_scored_answers(made: Any, tmp_path: Path) -> None
     config = {"models": {"default": {"model": "scripted:default"}}}
     with Project(f"sqlite:///{tmp_path / 'other.db'}", config=config) as project:
         found = import_file(project, "auto", tmp_path / "o.jsonl")
-    assert (found.seeds, found.bad_rows) == (len(lines(tmp_path / "o.jsonl")), 0)
+    assert (found.rows, found.bad_rows) == (len(lines(tmp_path / "o.jsonl")), 0)
 
 
 @pytest.mark.parametrize("form", ["ultrafeedback", "reward-model", "jsonl", "trl-preference"])
