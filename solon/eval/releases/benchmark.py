@@ -12,7 +12,7 @@ from solon.eval.reading import read_texts
 from solon.eval.writing import find_words
 
 if TYPE_CHECKING:
-    from solon.formats.records import ExportRow
+    from solon.formats.records import ExportRow, ScoredRow
 
 N = 13
 """Words of an n-gram that two texts hardly share by chance (Brown et al. 2020, appendix C)."""
@@ -140,6 +140,8 @@ def parts_of(row: ExportRow) -> Iterator[tuple[str, str]]:
     for part, text in (("prompt", row.prompt), ("answer", row.answer), ("rejected", row.rejected)):
         if text:
             yield part, text
+    for one in row.completions if isinstance(row, ScoredRow) else ():
+        yield "completion", one.text
 
 
 def _grams(words: list[str], size: int) -> list[bytes]:
