@@ -1,4 +1,4 @@
-"""What a lead sees of the scores by which candidates were ranked: on the item's page and in its lineage, as no votes."""
+"""What a lead sees of the scores by which candidates were ranked: on the item's page and in its lineage, no votes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from solon.project import Project
 def test_a_lead_sees_the_scores_of_each_candidate(
     project: Project, person: Any, serving: Any, client: Any
 ) -> None:
-    config = {**CONFIG, "generator": {"n": 3, "temperatures": [0.3, 0.6, 0.9]}, "routing": {"policy": "always"}}
+    config = {
+        **CONFIG,
+        "generator": {"n": 3, "temperatures": [0.3, 0.6, 0.9]},
+        "routing": {"policy": "always"},
+    }
     with Project(project.store.url, config=config) as more:
         more.run("preference", ["Why is the sky blue?"])
         [review] = [one for one in more.reviews() if one.prompt == "Why is the sky blue?"]
