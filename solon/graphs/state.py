@@ -79,6 +79,9 @@ def routed(name: str, node: Node, within: Mapping[str, Node], ways: Mapping[str,
     """
 
     async def go(state: ItemState, runtime: Runtime[Any]) -> Command[Any]:
+        tell = runtime.context.on_step
+        if tell is not None:
+            tell(name)
         update = await node(state, runtime)
         target = ways[name][update["next"]]
         while (step := within.get(target)) is not None:
