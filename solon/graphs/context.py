@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 AS_THEY_COME = BestSecond()
+"""Of candidates that are paired already."""
 
 
 @dataclass(slots=True)

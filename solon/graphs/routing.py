@@ -122,6 +122,12 @@ def bears_out(consensus: Consensus, presumed: str | None) -> bool:
     return presumed is None or consensus.best == presumed
 
 
+def is_covered(consensus: Consensus, standing: Standing, presumed: str | None) -> bool:
+    """Whether the certificate in force speaks for what the panel finds; False without one."""
+    sure = standing.threshold is not None and consensus.confidence >= standing.threshold
+    return sure and bears_out(consensus, presumed)
+
+
 def _explain_presumption(consensus: Consensus, presumed: str | None) -> tuple[dict[str, Any], ...]:
     if bears_out(consensus, presumed) or not consensus.signals.get("n_votes"):
         return ()

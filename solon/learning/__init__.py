@@ -17,7 +17,7 @@ from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.target import Target, read_target
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import RELIABILITY, weigh_decision
-from solon.graphs.routing import Cuts, Standing, choose_route, presumption, stand, stops_here
+from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
 from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.evidence import Evidence, gather, rate_reviewers
 from solon.learning.sample import draw_sample
@@ -414,7 +414,7 @@ def _adopt(
                     doubted, turned = doubted + 1, turned + other
             else:
                 confirmed += 1
-                sure = standing.threshold is not None and consensus.confidence >= standing.threshold
+                sure = is_covered(consensus, standing, presumed)
                 adoption.confirm_record(
                     connection,
                     item,

@@ -21,6 +21,7 @@ from solon.config import parse_config
 from solon.config.sections import PreferenceConfig, RoutingConfig
 from solon.consensus.panel import Consensus
 from solon.errors import ConfigError, PartFailed
+from solon.graphs.contexts import Contexts
 from solon.graphs.routing import choose_route
 from solon.graphs.versions import graph_version
 from solon.recipes import (
@@ -327,6 +328,23 @@ def test_a_pilot_stays_a_pilot_whatever_was_presumed(make_desk: Make) -> None:
     (row,) = desk.rows("Review")
     assert row["rule"] == "pilot"
     assert "presumption" in [reason["code"] for reason in row["reasons"]]
+
+
+def test_what_a_budget_leaves_over_against_what_was_presumed_is_not_certified(
+    make_desk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Contexts, "_cuts", lambda _self, _certificate: (0.0,))
+    desk = make_desk(
+        answer=panel({}, lambda a, b: a > b),
+        routing={"policy": "budget", "budget": 1},
+        preference={"pairing": "contrast"},
+    )
+    desk.project.run("preference", ["Why is the sky blue?", "Why is the sea?"])
+    (record,) = desk.rows("Record")
+    assert record["provisional"]
+    desk.answer = panel({}, lambda a, b: a < b)
+    desk.project.run("preference", ["Why is grass green?", "Why is snow white?"])
+    assert not desk.rows("Record")[1]["provisional"]
 
 
 def test_a_new_version_accepts_nothing_against_what_was_presumed() -> None:
