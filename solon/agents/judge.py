@@ -316,7 +316,7 @@ async def _score_once(
         finding = _from_opinion(*await asked, seat, "", sample)
         if finding.scores is None:
             return finding
-        mean = weighted_mean(finding.scores, case.rubric.weights())
+        mean = case.rubric.mean(finding.scores)
         side = "accept" if mean >= case.config.instruction.accept_score else "reject"
         return replace(finding, outcome=side)
     rendered = case.prompts["judge.score"].render(
@@ -347,7 +347,7 @@ async def _score_once(
         return Verdict(judge=voter, seat=name, sample=sample, call=outcome, abstained=outcome.outcome)
     answer_scores = parsed.model_dump()
     scores = {k: float(v) for k, v in answer_scores["scores"].items()}
-    mean = weighted_mean(scores, case.rubric.weights())
+    mean = case.rubric.mean(scores)
     side = "accept" if mean >= case.config.instruction.accept_score else "reject"
     return Verdict(
         judge=voter,
@@ -440,10 +440,3 @@ async def _label_once(
     return verdict(
         outcome=said["label"], confidence=said["confidence"], rationale=said["rationale"], basis="json"
     )
-
-
-def weighted_mean(scores: dict[str, float], weights: dict[str, float]) -> float:
-    """The mean of the scores by the weights of their criteria. Criteria without a score or a weight take no
-    part; 0.0 where none is left."""
-    total = sum(weights[k] for k in scores if k in weights)
-    return sum(scores[k] * weights[k] for k in scores if k in weights) / total if total else 0.0

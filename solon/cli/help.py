@@ -113,6 +113,7 @@ Formats, by what they are for (docs/formats.md):
   llama-factory, axolotl, openrlhf
 - single judgements (KTO): trl-unpaired-preference,
   trl-unpaired-preference-standard
+- all candidates with their scores: ultrafeedback, reward-model
 - steps (process reward models): trl-stepwise
 - fine-tuning: trl-sft, trl-sft-standard, sharegpt, alpaca,
   llama-factory-sft, axolotl-sft, openrlhf-sft

@@ -85,6 +85,11 @@ def _draw_candidates(tree: Tree, found: dict[str, Any], record: dict[str, Any] |
                     critique["abstained"] or f"{critique['worst']} {', '.join(critique['principles'] or ())}"
                 )
                 node.add(clean(f"critique: {said}"))
+        for scored in found["shortlist"]:
+            if scored["a_id"] == candidate["id"]:
+                scores = ", ".join(f"{name} {score:g}" for name, score in (scored["scores"] or {}).items())
+                said = scores or scored["abstained"] or scored["outcome"]
+                node.add(clean(f"shortlist: {said} by {scored['seat']} [{scored['judge']}]"))
 
 
 def _draw_rest(tree: Tree, found: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from solon.config.sections import (
     LimitsConfig,
     ModelConfig,
     PlanConfig,
+    PreferenceConfig,
     PrivacyConfig,
     ResolverConfig,
     ReviewersConfig,
@@ -75,6 +76,7 @@ class Config(Section):
         resolver: who hears both sides of a split panel.
         routing: when an item goes to an expert.
         reviewers: whose decision is final, and how many votes of others it takes.
+        preference: the `preference` recipe.
         instruction: the `instruction` recipe.
         label: the `label` recipe.
         law: the constitution and rubric to begin with, and who may change them.
@@ -104,6 +106,7 @@ class Config(Section):
     resolver: ResolverConfig = ResolverConfig()
     routing: RoutingConfig = RoutingConfig()
     reviewers: ReviewersConfig = ReviewersConfig()
+    preference: PreferenceConfig = PreferenceConfig()
     instruction: InstructionConfig = InstructionConfig()
     label: LabelConfig = LabelConfig()
     recipes: dict[str, dict[str, Any]] = Field(
@@ -213,11 +216,15 @@ class Config(Section):
         return judged_own
 
     def effective(self) -> dict[str, Any]:
-        """Return what shapes runs as plain values, as it is stored with a run: without review, mail and single sign-on.
+        """Return what shapes runs as plain values, as it is stored with a run: without review, mail and single sign-on,
+        and without `preference` where that is as it was before there was a choice.
 
         It never holds a secret.
         """
-        return without_secrets(self.model_dump(mode="json", by_alias=True, exclude={"review", "mail", "sso"}))
+        left_out = {"review", "mail", "sso"} | (
+            {"preference"} if self.preference == PreferenceConfig() else set()
+        )
+        return without_secrets(self.model_dump(mode="json", by_alias=True, exclude=left_out))
 
     def everything(self) -> dict[str, Any]:
         """Return the whole configuration as plain values, as `effective` but with review, mail and single sign-on."""

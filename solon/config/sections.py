@@ -280,6 +280,16 @@ class ReviewersConfig(Section):
     most_votes: int = Field(5, ge=1, le=50, description="votes on an item, then it goes to a lead")
 
 
+class PreferenceConfig(Section):
+    """The `preference` recipe."""
+
+    pairing: Literal["best-second", "best-worst", "sweet", "draft-revision", "contrast"] = Field(
+        "best-second",
+        description="which two candidates become a pair: best-second, best-worst or sweet by their scores; "
+        "draft-revision: a draft and its revision; contrast: the first drafted, made to be better, and the last",
+    )
+
+
 class InstructionConfig(Section):
     """The `instruction` recipe."""
 

@@ -43,6 +43,7 @@ class Format:
         container: the kind of file that the rows are written to.
         load: what a consumer has to be told to read the file (copied into the manifest).
         whole: writes every record as it is, also one that nothing can be learned from.
+        scored: writes all candidates of a request with their scores: its records are to be `ScoredRow`s.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Format:
     container: Container = "jsonl"
     load: Mapping[str, Any] = field(default_factory=dict)
     whole: bool = False
+    scored: bool = False
 
     def pieces(self, row: ExportRow) -> Iterator[Piece]:
         """Yield what the format makes of a record, but `identical` in place of texts that it makes equal: two sides

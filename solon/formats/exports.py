@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from solon.errors import UsageError
-from solon.formats import alpaca, sharegpt, tables, trainers, trl
+from solon.formats import alpaca, scored, sharegpt, tables, trainers, trl
 from solon.formats.containers import PendingFile, check_target, explain_os_error, write_text_at_once
 from solon.formats.contract import Format, LeftOut, finite
 from solon.formats.facts import NOT_STATED, Facts
@@ -25,7 +25,14 @@ __all__ = ["EXTRA_COLUMNS", "FORMATS", "ExportFile", "ExportSummary", "export", 
 
 FORMATS: Mapping[str, Format] = {
     form.name: form
-    for family in (tables.FORMATS, trl.FORMATS, sharegpt.FORMATS, alpaca.FORMATS, trainers.FORMATS)
+    for family in (
+        tables.FORMATS,
+        trl.FORMATS,
+        sharegpt.FORMATS,
+        alpaca.FORMATS,
+        trainers.FORMATS,
+        scored.FORMATS,
+    )
     for form in family
 }
 EXTRA_COLUMNS = (

@@ -113,3 +113,33 @@ class ExportRow:
     def split_group(self) -> str:
         """What must stay on one side of a train/test split."""
         return self.group or self.seed_id
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A candidate with what the panel scored it on the rubric.
+
+    Attributes:
+        id: the candidate's id.
+        model: who or what wrote it.
+        text: its text.
+        score: the mean by the weights of the rubric.
+        scores: criterion -> mean over the judges.
+    """
+
+    id: str
+    model: str
+    text: str
+    score: float
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRow(ExportRow):
+    """A record with all candidates of its request that the panel scored.
+
+    Attributes:
+        completions: these, in the order in which they were made.
+    """
+
+    completions: tuple[Completion, ...] = ()

@@ -176,7 +176,7 @@ class Bench:
         verdicts = await judges.score(context.case, answer, round=AGAIN, ordinal=ordinal)
         await self.flush(context)
         scores = _mean_scores(verdicts)
-        return scores, judges.weighted_mean(scores, context.case.rubric.weights())
+        return scores, context.case.rubric.mean(scores)
 
     async def judge(
         self, context: ItemContext, shown: Sequence[str], law: Document, round_: int, pair: int

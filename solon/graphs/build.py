@@ -35,7 +35,7 @@ def lay_out(recipe: Recipe) -> dict[str, dict[str, str]]:
             "end": "finish",
         },
         "revise": {"on": judging},
-        "judge": {"on": "consensus"},
+        "judge": {"on": "consensus", "end": "finish"},
         "resolve": {"on": "consensus"},
         "review": {"on": "settle"},
         "consensus": {"split": resolving, "ask": "review", "end": "finish"},

@@ -6,8 +6,9 @@ Nodes read only their state and this context, so that an item replayed from its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
@@ -16,16 +17,21 @@ from solon.consensus.panel import Consensus, judge_item
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
 from solon.questions import Question
+from solon.recipes.pairings import BestSecond, Contender, Pairing, pick
 from solon.store.database import clock
 from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
 from solon.store.runs.items import CandidateRow, ItemRow, load_candidate, load_text
-from solon.store.runs.verdicts import SEVERITY, cited_on, severities
+from solon.store.runs.verdicts import SEVERITY, cited_on, scores_on, severities, shortlist_scores
 
 if TYPE_CHECKING:
     from solon.agents.judge import Verdict
     from solon.recipes.recipe import Recipe
+
+
+AS_THEY_COME = BestSecond()
+"""Of candidates that are paired already."""
 
 
 @dataclass(slots=True)
@@ -37,6 +43,7 @@ class ItemContext:
         item: the item's row as it was claimed.
         recipe: how the item is drafted, judged and recorded.
         question: what answers about the candidates shown mean: the outcomes, and what each chooses.
+        pairing: which candidates are shown together, as it is configured.
         case: what the agents see of the item.
         consensus: the weights and calibration that the item is pinned to.
         responses: the seed's own responses; empty where it came with none.
@@ -50,6 +57,7 @@ class ItemContext:
     item: ItemRow
     recipe: Recipe
     question: Question
+    pairing: Pairing
     case: Case
     consensus: ConsensusModel
     responses: list[dict[str, Any]]
@@ -118,15 +126,53 @@ class ItemContext:
             return self.case
         return replace(self.case, prompt=task["prompt"], input=task["input"], reference="")
 
-    def can_show(self, candidates: Sequence[str], tried: int) -> bool:
-        """Whether enough candidates are left to be shown after so many sets of this round."""
-        size = self.question.shown
-        return len(self.recipe.pairing.shown(candidates, tried, size)) == size
+    def pairing_in(self, round: int) -> Pairing:
+        """The pairing of a round. What comes judged, or is judged again, is shown as it was: it is not paired anew."""
+        came_paired = self.judged_elsewhere(round) or (round == 0 and self.item.carried)
+        return AS_THEY_COME if came_paired else self.pairing
+
+    def show(
+        self,
+        candidates: Sequence[str],
+        tried: int,
+        *,
+        round: int,
+        scores: Mapping[str, float | None] | None = None,
+    ) -> list[str]:
+        """The candidates to show after so many sets of this round; empty where not enough are left.
+
+        Args:
+            candidates: the live ones, the most promising first.
+            scores: of the candidates; None: as they were stored when they were scored.
+        """
+        pairing, size = self.pairing_in(round), self.question.shown
+        if scores is None:
+            scored = pairing.scored and len(candidates) > size
+            scores = self._stored_scores(candidates) if scored else {}
+        rows = map(self.candidate, candidates)
+        ranked = [Contender(row.id, scores.get(row.id), row.parent_id) for row in rows]
+        shown = pick(pairing, ranked, tried, size, guarded=self.case.config.privacy.guarded)
+        return shown if len(shown) == size else []
+
+    def _stored_scores(self, candidates: Sequence[str]) -> dict[str, float | None]:
+        with self.store.connect() as connection:
+            scores = scores_on(connection, candidates, shortlist_scores)
+        return {name: self.mean_score(scores.get(name, ())) for name in candidates}
+
+    def mean_score(self, scores: Iterable[Mapping[str, float]]) -> float | None:
+        """The mean of what judges scored an answer by the rubric; None where none did."""
+        means = [self.case.rubric.mean(by_criterion) for by_criterion in scores]
+        return fmean(means) if means else None
 
     def came_with_seed(self, candidates: Iterable[str]) -> bool:
-        """Whether all of these candidates are given texts. Such a text stays as it is: it may be refused or stand
-        beside others, but nothing revises it, and nothing is drafted in its place."""
-        return all(self.candidate(candidate).kind == "given" for candidate in candidates)
+        """Whether all of these candidates are given texts, or revisions that stand beside such. A given text stays as
+        it is: it may be refused, but nothing is drafted in its place."""
+        return all(self._origin(candidate).kind == "given" for candidate in candidates)
+
+    def _origin(self, candidate_id: str) -> CandidateRow:
+        """What a candidate is a revision of; else the candidate itself."""
+        row = self.candidate(candidate_id)
+        return self._origin(row.parent_id) if row.kind == "revision" and row.parent_id else row
 
     def remember_critique(self, candidate_id: str, worst: str, principles: Sequence[str] = ()) -> None:
         """Keep what a critic found, for what follows on the same way through the graph."""

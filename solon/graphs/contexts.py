@@ -68,7 +68,7 @@ class Contexts:
         self._casebooks: dict[float, Casebook] = {}
         self._heard: dict[str, bool] = {}
         self._settings = read_settings(recipe, config)
-        self._question = recipe.question.asked(config)
+        self._question, self._pairing = recipe.question.asked(config), recipe.pairing_under(config)
         self._outcomes = self._question.outcomes if recipe.has_panel else ()
 
     def make(self, item: ItemRow) -> ItemContext:
@@ -104,6 +104,7 @@ class Contexts:
             item,
             self.recipe,
             self._question,
+            self._pairing,
             case,
             consensus.speaking_of(self._outcomes),
             responses,

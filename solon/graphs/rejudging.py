@@ -13,7 +13,7 @@ from solon.config import Config
 from solon.consensus.panel import Consensus
 from solon.graphs.contexts import Contexts
 from solon.graphs.nodes.judge import judge_shown
-from solon.graphs.routing import Route, Standing, choose_route
+from solon.graphs.routing import Route, Standing, choose_route, presumption
 from solon.graphs.runner import Runner
 from solon.recipes.recipe import Recipe
 from solon.store.database.store import Store
@@ -66,7 +66,13 @@ class SecondLook:
         context.case.caller.journal.check()
         consensus = context.weigh(verdicts, target.shown)
         resolver = self._recipe.has_resolver and self._config.resolver.enabled
-        route = choose_route(consensus, self._config.routing, Standing(target.pilot), can_resolve=resolver)
+        route = choose_route(
+            consensus,
+            self._config.routing,
+            Standing(target.pilot),
+            can_resolve=resolver,
+            presumed=presumption(context.pairing, context.question),
+        )
         return consensus, route
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from solon.config.sections import RoutingConfig
 from solon.consensus.panel import Consensus
+
+if TYPE_CHECKING:
+    from solon.questions import Question
+    from solon.recipes.pairings import Pairing
 
 Where = Literal["accept", "resolve", "review"]
 Cuts = tuple[float | None, ...] | None
@@ -79,6 +83,7 @@ def choose_route(
     *,
     can_resolve: bool,
     asked_back: bool = False,
+    presumed: str | None = None,
 ) -> Route:
     """Where the policy sends an item with this consensus, and why.
 
@@ -87,12 +92,15 @@ def choose_route(
             certificate it is not asked: the pilot never has its vote, so that nothing is known of items that
             it pushes over a cut.
         asked_back: an expert asked for this redraft and must see it.
+        presumed: the outcome that the making of the candidates speaks for, see `presumption`.
     """
-    reasons = tuple(explain(consensus, routing.threshold))
+    reasons = _explain_presumption(consensus, presumed) + tuple(explain(consensus, routing.threshold))
     forced = _forced(consensus, routing, standing, asked_back)
     if forced is not None:
         code, text = forced
         return Route("review", code, ({"code": code, "text": text}, *reasons) if text else reasons)
+    if not bears_out(consensus, presumed):
+        return Route("review", "presumption", reasons)
     if routing.policy == "never":
         return Route("accept", "never", reasons)
     rule, confident, figures = _confident(consensus, routing, standing)
@@ -102,6 +110,29 @@ def choose_route(
     if can_resolve and consensus.split and standing.threshold is None:
         return Route("resolve", "split", reasons)
     return Route("review", rule, reasons)
+
+
+def presumption(pairing: Pairing, question: Question) -> str | None:
+    """The outcome that the making of the candidates speaks for; None where it speaks for none."""
+    return question.outcomes[0] if pairing.presumes else None
+
+
+def bears_out(consensus: Consensus, presumed: str | None) -> bool:
+    """Whether the panel finds what the making of the candidates speaks for; also where that speaks for nothing."""
+    return presumed is None or consensus.best == presumed
+
+
+def is_covered(consensus: Consensus, standing: Standing, presumed: str | None) -> bool:
+    """Whether the certificate in force speaks for what the panel finds; False without one."""
+    sure = standing.threshold is not None and consensus.confidence >= standing.threshold
+    return sure and bears_out(consensus, presumed)
+
+
+def _explain_presumption(consensus: Consensus, presumed: str | None) -> tuple[dict[str, Any], ...]:
+    if bears_out(consensus, presumed) or not consensus.signals.get("n_votes"):
+        return ()
+    text = f"the panel favours {consensus.best}, and the way in which they were made speaks for {presumed}"
+    return ({"code": "presumption", "text": text},)
 
 
 def _forced(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -201,6 +202,13 @@ class Rubric(LawDocument):
         """Return the weight by criterion id, summing to 1."""
         total = sum(criterion.weight for criterion in self.criteria)
         return {criterion.id: criterion.weight / total for criterion in self.criteria}
+
+    def mean(self, scores: Mapping[str, float]) -> float:
+        """Return the mean of the scores by the weights of their criteria; criteria without a score take no part, nor do
+        scores of other criteria. 0.0 where none is left."""
+        weights = {name: weight for name, weight in self.weights().items() if name in scores}
+        total = sum(weights.values())
+        return sum(scores[name] * weight for name, weight in weights.items()) / total if total else 0.0
 
     def as_prompt(self, *, anchors: Literal["all", "ends", "none"] = "ends") -> str:
         """Return the text for a prompt, one line per criterion: `[id] text (1: ... 3: ... 5: ...)`.

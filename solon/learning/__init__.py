@@ -17,7 +17,7 @@ from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.target import Target, read_target
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import RELIABILITY, weigh_decision
-from solon.graphs.routing import Cuts, Standing, choose_route, stand, stops_here
+from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
 from solon.learning.certificates import certify_sample, cuts_of
 from solon.learning.evidence import Evidence, gather, rate_reviewers
 from solon.learning.sample import draw_sample
@@ -132,6 +132,7 @@ def learn(
         everything: the session has ended, so that the newest decisions count too.
     """
     scope, question = run.scope, recipe.question.asked(config)
+    presumed = presumption(recipe.pairing_under(config), question)
     if not recipe.has_panel:
         return LearningResult(None, 0, 0, None, why="people answer all of it: there is no panel to learn of")
     rated = rate_reviewers(store, reviewers or config.reviewers)
@@ -168,7 +169,7 @@ def learn(
                 "stopping": asdict(stopping),
             },
         )
-        certificate = _certify(connection, config, run, version_id, model, sample)
+        certificate = _certify(connection, config, run, version_id, model, sample, presumed)
     granted = certificate is not None and certificate["status"] == "granted"
     in_force = certificate["id"] if granted and certificate else None
     cuts = cuts_of(certificate) if granted and certificate else None
@@ -184,7 +185,7 @@ def learn(
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
         return replace(done, why=why)
     queued, settled, doubted, turned, confirmed = _adopt(
-        store, run, config, question, model, evidence.judged, version_id, in_force, cuts
+        store, run, config, question, model, evidence.judged, version_id, in_force, cuts, presumed
     )
     return replace(
         done,
@@ -284,6 +285,7 @@ def _certify(
     version_id: str,
     model: ConsensusModel,
     sample: Sample,
+    presumed: str | None,
 ) -> dict[str, Any] | None:
     """One look at the held-out random decisions, or none where too few of them are answered yet."""
     from solon.consensus.certify import delta_of_look
@@ -300,7 +302,9 @@ def _certify(
     if sample.passed_over > routing.alpha * n:
         result = _too_many_gaps(routing.alpha, n, sample.passed_over)
     else:
-        result = certify_sample(model, config, sample.decisions, sample.outcomes, sample.evidence, spent)
+        result = certify_sample(
+            model, config, sample.decisions, sample.outcomes, sample.evidence, spent, presumed
+        )
     if not result["tests"]:
         spent = 0.0  # nothing was asked of the decisions
     elif sample.passed_over:
@@ -380,6 +384,7 @@ def _adopt(
     version_id: str,
     certificate_id: str | None,
     cuts: Cuts,
+    presumed: str | None,
 ) -> tuple[int, int, int, int, int]:
     """Apply a version to items to come, to those that wait and to those accepted; how many of each it moved."""
     settled = doubted = turned = confirmed = 0
@@ -389,7 +394,7 @@ def _adopt(
         queued = adoption.adopt_for_queued(connection, run.id, version_id, certificate_id)
     for item in judged:
         consensus, standing, tier = _rest(model, item, config, cuts)
-        route = choose_route(consensus, config.routing, standing, can_resolve=False)
+        route = choose_route(consensus, config.routing, standing, can_resolve=False, presumed=presumed)
         accepts = route.where == "accept"
         if item.state == "waiting" and not accepts:
             kept_waiting[str(item.review_id)] = weigh_decision(
@@ -409,7 +414,7 @@ def _adopt(
                     doubted, turned = doubted + 1, turned + other
             else:
                 confirmed += 1
-                sure = standing.threshold is not None and consensus.confidence >= standing.threshold
+                sure = is_covered(consensus, standing, presumed)
                 adoption.confirm_record(
                     connection,
                     item,

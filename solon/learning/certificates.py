@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.consensus.panel import judge_item
 from solon.consensus.tiers import tier_reached, up_to
+from solon.graphs.routing import bears_out
 from solon.learning.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def certify_sample(
     outcomes: Mapping[str, str],
     evidence: Evidence,
     delta: float,
+    presumed: str | None = None,
 ) -> dict[str, Any]:
     """What one look at the sample shows, as plain values.
 
@@ -35,6 +37,8 @@ def certify_sample(
         outcomes: decision -> what the promise's target says of its question.
         evidence: the verdicts on them.
         delta: probability of error that this look may spend.
+        presumed: the outcome that the making of the candidates speaks for, None for none: the panel alone accepts no
+            other.
     """
     import numpy as np
 
@@ -44,7 +48,8 @@ def certify_sample(
     alpha = config.routing.alpha
     inclusion = np.array([d.inclusion or 1.0 for d in sample])
     tiers = [
-        _tier(model, config.tiers, tier, sample, outcomes, evidence) for tier in range(max(config.tiers) + 1)
+        _tier(model, config.tiers, tier, sample, outcomes, evidence, presumed)
+        for tier in range(max(config.tiers) + 1)
     ]
     if len(tiers) == 1:
         promised = tiers[0].promised
@@ -64,11 +69,12 @@ def _tier(
     sample: Sequence[DecidedItem],
     outcomes: Mapping[str, str],
     evidence: Evidence,
+    presumed: str | None,
 ) -> Tier:
     """Score and agreement of one tier on every item of the sample; no number where it was not asked.
 
-    The promise is about records. A single answer that the panel would reject becomes none: panel and experts who
-    agree on what to reject say nothing of what is accepted.
+    The promise is about records. A single answer that the panel would reject becomes none, nor does a pair in which it
+    finds other than was presumed: panel and experts who agree on such say nothing of what is accepted.
     """
     import numpy as np
 
@@ -84,7 +90,7 @@ def _tier(
         consensus = judge_item(model.at(tier), up_to(votes, tier, seats), against=against)
         score[place] = consensus.confidence
         agreed[place] = float(consensus.best == outcomes[decided.decision_id])
-        promised[place] = decided.question.gives_record(consensus.best)
+        promised[place] = decided.question.gives_record(consensus.best) and bears_out(consensus, presumed)
     return Tier(f"tier {tier}", score, agreed, promised=promised)
 
 

@@ -50,8 +50,8 @@ class PreviewItem:
         would_be_audited: accepted, and drawn for a blind check by an expert.
         confidence: of the panel in its choice, 0 to 1; None where it made none.
         margin: between the best and the next outcome, 0 to 1; None where the panel made no choice.
-        candidates, critiques, verdicts, resolutions: as in `Project.trace`; `order` tells who was seen first, `model`
-            who wrote it.
+        candidates, critiques, shortlist, verdicts, resolutions: as in `Project.trace`; `order` tells who was seen
+            first, `model` who wrote it.
         calls: that its way takes, made now or before.
         tokens: input and output of those calls.
         cost: of those calls; None where a price is unknown.
@@ -69,6 +69,7 @@ class PreviewItem:
     margin: float | None
     candidates: list[dict[str, Any]]
     critiques: list[dict[str, Any]]
+    shortlist: list[dict[str, Any]]
     verdicts: list[dict[str, Any]]
     resolutions: list[dict[str, Any]]
     calls: int
@@ -86,7 +87,7 @@ class PreviewItem:
             "calls": self.calls,
             "cost": self.cost,
         }
-        made = ("candidates", "critiques", "verdicts", "resolutions")
+        made = ("candidates", "critiques", "shortlist", "verdicts", "resolutions")
         way = {"decisions": [], **{name: getattr(self, name) for name in made}}
         return card(f"seed {self.seed}: {self.where}", facts, passage("request", self.prompt), *tell_way(way))
 
@@ -386,6 +387,7 @@ def _item(scratch: Workspace, row: dict[str, Any], calls: list[dict[str, Any]]) 
         margin=asked["margin"] if asked else record.get("margin"),
         candidates=found["candidates"],
         critiques=found["critiques"],
+        shortlist=found["shortlist"],
         verdicts=found["verdicts"],
         resolutions=found["resolutions"],
         calls=len(sent),

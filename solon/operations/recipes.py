@@ -62,6 +62,7 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
     outcomes: tuple[str, ...] = ()
     try:
         read_settings(recipe, config)
+        recipe.pairing_under(config)
         outcomes = recipe.question.asked(config).outcomes
     except ConfigError as error:
         problem = f"{error.cause} ({error.next_step})"
@@ -79,8 +80,8 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
 
 
 def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
-    """How many calls one item takes that is neither redrafted nor resolved: drafts, critiques, revisions,
-    verdicts.
+    """How many calls one item takes that is neither redrafted nor resolved: drafts, critiques, revisions, scores by
+    which drafts are ranked, verdicts.
 
     The first number is for an item that the first tier of judges settles; without tiers both are the same.
 
@@ -100,6 +101,16 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
         (judge.tier, 0 if judge.python else judge.samples * recipe.question.orders)
         for judge in (config.judges if recipe.has_panel else ())
     ]
-    rest = written + criticised + revised
+    scored = count_scored(recipe, config, drafts)
+    ranking = sum(judge.samples for judge in config.judges if judge.tier == 0 and not judge.python)
+    rest = written + criticised + revised + scored * ranking
     first = sum(calls for tier, calls in by_tier if tier == 0)
     return rest + first, rest + sum(calls for _, calls in by_tier)
+
+
+def count_scored(recipe: Recipe, config: Config, drafts: int) -> int:
+    """How many of an item's drafts the first tier of judges scores before a pair is chosen: all, where there is a
+    choice and the pairing goes by scores."""
+    if drafts < 2 or not recipe.has_panel or not recipe.pairing_under(config).scored:
+        return 0
+    return drafts if drafts > recipe.question.asked(config).shown else 0

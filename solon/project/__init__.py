@@ -589,7 +589,7 @@ class Project(Workspace):
                 unchanged.
         """
         from solon.eval.releases.benchmark import make_gate
-        from solon.formats.exports import export
+        from solon.formats.exports import export, find_format
         from solon.formats.folder import About, export_folder
         from solon.store.privacy.forgetting import mark_export
         from solon.store.records.exporting import export_rows, runs_in_force
@@ -616,7 +616,8 @@ class Project(Workspace):
         }
         if folder:
             options["about_set"] = About(licence=licence)
-        left_out, rows = export_rows(self.store, **which, rejected=as_of is None)
+        scored = find_format(format).scored
+        left_out, rows = export_rows(self.store, **which, rejected=as_of is None, scored=scored)
         write = export_folder if folder else export
         with closing(rows):
             summary = write(rows, format=format, path=Path(path), left_out=left_out, **options)

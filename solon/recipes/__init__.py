@@ -9,7 +9,15 @@ configuration, from installed packages (entry points of the group `solon.recipes
 """
 
 from solon.recipes.makers import Answer, Given, Instruct, Maker
-from solon.recipes.pairings import BestSecond, Pairing
+from solon.recipes.pairings import (
+    BestSecond,
+    BestWorst,
+    Contender,
+    Contrast,
+    DraftRevision,
+    Pairing,
+    Sweet,
+)
 from solon.recipes.questions import Accept, Choice, Pair, Question
 from solon.recipes.recipe import STEPS, Recipe
 from solon.recipes.sources import Seeds, Source
@@ -19,7 +27,11 @@ __all__ = [
     "Accept",
     "Answer",
     "BestSecond",
+    "BestWorst",
     "Choice",
+    "Contender",
+    "Contrast",
+    "DraftRevision",
     "Given",
     "Instruct",
     "Maker",
@@ -29,4 +41,5 @@ __all__ = [
     "Recipe",
     "Seeds",
     "Source",
+    "Sweet",
 ]

@@ -9,7 +9,8 @@ from solon.agents import generator
 from solon.agents.generator import Draft
 from solon.agents.outputs import Finding
 from solon.agents.tasks import find_refusal, why_unfit
-from solon.errors import ConfigError, PartFailed, SolonError
+from solon.errors import ConfigError, PartFailed
+from solon.recipes.failures import naming_failures
 
 if TYPE_CHECKING:
     from solon.agents.case import Case
@@ -83,20 +84,11 @@ async def make_draft(
             where they may repeat a seed's.
         SolonError: a call failed.
     """
-    called = f"{type(maker).__module__}:{type(maker).__qualname__}.make"
-    try:
+    with naming_failures(maker, "make", guarded=case.config.privacy.guarded):
         written = await maker.make(case, index, round=round, guidance=guidance, findings=findings)
-    except SolonError:
-        raise
-    except Exception as error:  # a foreign method may fail in any way
-        if type(maker).__module__.partition(".")[0] == "solon":
-            raise  # a mistake of Solon's own
-        kind = type(error).__name__
-        words = kind if case.config.privacy.guarded else f"{kind}: {error}"
-        raise PartFailed(f"{called} raised {words:.300}", next_step="mend it") from error
     if not isinstance(written, Draft):
         raise PartFailed(
-            f"{called} gave {type(written).__name__}, no Draft",
+            f"{type(maker).__module__}:{type(maker).__qualname__}.make gave {type(written).__name__}, no Draft",
             next_step="return what solon.agents.generator.draft gives",
         )
     return written

@@ -1,7 +1,7 @@
 """Recipe `preference`: a seed's request becomes a pair of answers, one chosen and one rejected."""
 
 from solon.recipes.makers import Answer
-from solon.recipes.pairings import BestSecond
+from solon.recipes.pairings import Configured
 from solon.recipes.questions import Pair
 from solon.recipes.recipe import Recipe
 from solon.recipes.sources import Seeds
@@ -12,6 +12,6 @@ PREFERENCE = Recipe(
     source=Seeds(),
     maker=Answer(),
     question=Pair(),
-    pairing=BestSecond(),
+    pairing=Configured(),
     steps=("draft", "critique", "revise", "judge", "resolve", "review"),
 )

@@ -5,16 +5,19 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
 from solon.errors import ConfigError
 from solon.recipes.makers import Given, Maker
-from solon.recipes.pairings import BestSecond, Pairing
+from solon.recipes.pairings import BestSecond, BestWorst, DraftRevision, Pairing, Sweet
 from solon.recipes.questions import Accept, Choice, Pair, Question
 from solon.recipes.sources import Seeds, Source
 from solon.responses import RESERVED
+
+if TYPE_CHECKING:
+    from solon.config import Config
 
 STEPS = ("draft", "critique", "revise", "judge", "resolve", "review")
 """The steps of an item that a recipe chooses from, in the order in which they are taken."""
@@ -67,6 +70,7 @@ class Recipe:
             object.__setattr__(self, "steps", tuple(self.steps))
         self._check_signatures()
         self._check_steps()
+        self._check_pairing(self.pairing)
         self._check_labels()
 
     def _check_names(self) -> None:
@@ -162,6 +166,30 @@ class Recipe:
             "critique" in self.steps or not isinstance(self.maker, Given)
         ):
             self._refuse("a text that gets a label stays as it is", "take maker=Given() and no step critique")
+
+    def _check_pairing(self, pairing: Pairing) -> None:
+        name, two = type(pairing).__name__, isinstance(pairing, BestWorst | Sweet | DraftRevision)
+        if (two or pairing.presumes) and not isinstance(self.question, Pair):
+            self._refuse(
+                f"the pairing {name} sets two candidates against each other", "ask a Pair, or leave it out"
+            )
+        if pairing.beside and "revise" not in self.steps:
+            self._refuse(f"the pairing {name} needs revisions", "add the steps 'critique' and 'revise'")
+
+    def pairing_under(self, config: Config) -> Pairing:
+        """The pairing as it is configured.
+
+        Raises:
+            ConfigError: there would be nothing to pair.
+        """
+        pairing, writer = self.pairing.under(config), config.generator
+        self._check_pairing(pairing)
+        if pairing.beside and not (writer.revise and writer.models):
+            self._refuse(
+                f"the pairing {type(pairing).__name__} needs revisions, and no model revises",
+                "set generator.revise = true, and name a model in generator.models",
+            )
+        return pairing
 
     def _refuse(self, cause: str, right: str) -> None:
         raise ConfigError(f"recipe {self.name!r}: {cause}", next_step=right)

@@ -293,6 +293,15 @@ def tell_way(way: dict[str, Any]) -> list[str]:
     verdicts = [
         (v["seat"], v["judge"], v["order"], outcome(v), v["p"], v["rationale"]) for v in way["verdicts"]
     ]
+    scores = [
+        (
+            name(s["a_id"]),
+            s["seat"],
+            s["judge"],
+            ", ".join(f"{k} {v:g}" for k, v in (s["scores"] or {}).items()) or s["abstained"] or s["outcome"],
+        )
+        for s in way["shortlist"]
+    ]
     resolutions = [
         (r["model"], name(r["favours_id"]), ", ".join(r["cites"] or ()), r["handed_over"], r["text"])
         for r in way["resolutions"]
@@ -304,6 +313,7 @@ def tell_way(way: dict[str, Any]) -> list[str]:
     parts = [side_by_side(drafts)]
     for title, columns, rows in (
         ("Critiques", ("candidate", "by", "worst", "principles", "findings"), critiques),
+        ("Scores of the shortlist", ("candidate", "seat", "judge", "scores"), scores),
         ("Verdicts", ("seat", "judge", "order", "for", "p of the first", "rationale"), verdicts),
         ("Resolutions", ("by", "favours", "cites", "handed over", "why"), resolutions),
         ("Decisions", ("choice", "candidate", "by", "channel", "rationale"), decisions),

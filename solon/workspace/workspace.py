@@ -373,7 +373,9 @@ class Workspace:
         found = self.recipes.find(recipe_name)
         recipe, config = found.recipe, bind_recipe(self.config, found)
         # What cannot be asked or is set wrongly shows before anything is stored.
-        question, _ = recipe.question.asked(config), read_settings(recipe, config)
+        question = recipe.question.asked(config)
+        recipe.pairing_under(config)
+        read_settings(recipe, config)
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
         labels = recipe.has_panel and recipe.record == "label"
         library = PromptLibrary(self.config.prompts_dir).for_labels(labels)

@@ -20,9 +20,9 @@ from solon.eval.result import SuiteResult, rate
 from solon.eval.suites import agreement, audit, compare, contamination, duplicates, judges, quality
 from solon.store.database.store import Store
 from solon.store.records import evaluation
-from solon.store.records.scores import scores_on
 from solon.store.reviewing.experts import add_expert
 from solon.store.reviewing.reviews import decide
+from solon.store.runs.verdicts import scores_on
 
 Cli = Callable[..., tuple[int, str, str]]
 

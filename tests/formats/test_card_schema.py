@@ -20,7 +20,7 @@ import pytest
 from solon.formats.card import LICENCES, SIZES, front_matter
 from solon.formats.exports import FORMATS, ExportFile, ExportSummary
 from solon.formats.folder import About, export_folder
-from solon.formats.records import ExportRow
+from solon.formats.records import Completion, ExportRow, ScoredRow
 
 hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
 metadata = pytest.importorskip("datasets.utils.metadata", reason="datasets is not installed")
@@ -82,7 +82,7 @@ def check(meta: Mapping[str, Any]) -> None:
 
 def rows(licence: str | None) -> list[ExportRow]:
     return [
-        ExportRow(
+        ScoredRow(
             id=f"r{i}",
             recipe="preference",
             seed_id=f"s{i}",
@@ -93,6 +93,10 @@ def rows(licence: str | None) -> list[ExportRow]:
             rejected=f"Bad {i}",
             route="decided" if i % 2 else "consensus",
             licence=licence or None,
+            completions=(
+                Completion("k1", "scripted:default", f"Good {i}", 4.5, {"clear": 5.0, "true": 4.0}),
+                Completion("k2", "given", f"Bad {i}", 2.0, {"clear": 2.0, "true": 2.0}),
+            ),
             faults={"chosen": [], "rejected": []},
         )
         for i in range(8)

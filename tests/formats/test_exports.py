@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solon.errors import UsageError
+from solon.eval.releases.benchmark import parts_of
 from solon.formats.exports import FORMATS, export
-from solon.formats.records import ExportRow
+from solon.formats.records import Completion, ExportRow, ScoredRow
 
 TRAINING = sorted(
     name for name, form in FORMATS.items() if name not in ("jsonl", "csv", "csv-spreadsheet", "parquet")
@@ -446,3 +447,33 @@ def test_a_pair_whose_sides_agree_is_still_an_answer_and_a_record(tmp_path: Path
         assert len(lines(tmp_path, name, same)[0]) == 1
     _, left = lines(tmp_path, "trl-unpaired-preference", replace(same, outcome="stale"))
     assert left == {"stale": 1}
+
+
+def test_scored_candidates_are_written_with_their_scores(tmp_path: Path) -> None:
+    own = (
+        Completion("k1", "m", "Good 1", 4.5, {"clear": 5.0, "true": 4.0}),
+        Completion("k2", "given", "Bad 1", 2.0, {"clear": 2.0}),
+        Completion("k3", "m", "Foul", 5.0, {"clear": 5.0}),
+    )
+    base = {one.name: getattr(pair(flagged_candidates=("k3",)), one.name) for one in fields(ExportRow)}
+    row = ScoredRow(**base, completions=own)
+    tied = replace(row, chosen=None, rejected=None, outcome="tie", label="tie")
+    got, left = lines(tmp_path, "ultrafeedback", row, tied, replace(row, flags=("unsafe",)), pair(4))
+    assert [one["text"] for one in got[0]["completions"]] == ["Good 1", "Bad 1"]
+    assert got[0]["completions"][0] == {
+        "model": "m",
+        "text": "Good 1",
+        "score": 4.5,
+        "scores": {"clear": 5.0, "true": 4.0},
+    }
+    assert got[0] == got[1]
+    assert left == {"flagged": 1, "not_scored": 1}
+    got, _ = lines(tmp_path, "reward-model", row, replace(row, outcome="stale"))
+    assert [(one["completion"][0]["content"], one["score"]) for one in got] == [
+        ("Good 1", 4.5),
+        ("Bad 1", 2.0),
+    ]
+    got, _ = lines(tmp_path, "jsonl", row)
+    assert "completions" not in got[0], "whole records are as they were"
+    gate_of = [part for part, _ in parts_of(row)]
+    assert gate_of.count("completion") == len(own), "a benchmark is looked for in them, too"

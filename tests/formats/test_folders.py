@@ -15,7 +15,7 @@ from solon.errors import UsageError
 from solon.formats.card import front_matter, hub_languages, hub_licence
 from solon.formats.exports import FORMATS, export
 from solon.formats.folder import About, export_folder
-from solon.formats.records import ExportRow
+from solon.formats.records import Completion, ExportRow, ScoredRow
 
 HOSTILE = "a | b\n## <script>x</script> [l](u): {{ y }}"
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "And now?"}]
@@ -25,7 +25,7 @@ WRITTEN = sorted(set(FORMATS) - {"csv-spreadsheet"})
 def rows(n: int = 40) -> list[ExportRow]:
     made = []
     for i in range(n):
-        pair = ExportRow(
+        pair = ScoredRow(
             id=f"r{i}",
             recipe="preference",
             seed_id=f"s{i}",
@@ -41,6 +41,10 @@ def rows(n: int = 40) -> list[ExportRow]:
             source=HOSTILE,
             licence="CC0-1.0",
             consent="given" if i % 2 else None,
+            completions=(
+                Completion("k1", "scripted:default", f"Good {i}", 4.5, {"clear": 5.0, "true": 4.0}),
+                Completion("k2", "given", f"Bad {i}", 2.0, {"clear": 2.0, "true": 2.0}),
+            ),
             faults={"chosen": [[0, 9]], "rejected": []},
             lineage={"models": ["scripted:default"], "decided_by": "aa11" if i % 4 == 0 else None},
         )

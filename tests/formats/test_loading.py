@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from solon.formats.exports import FORMATS, export
-from solon.formats.records import ExportRow
+from solon.formats.records import Completion, ExportRow, ScoredRow
 
 CHAT = [
     {"role": "system", "content": "Be brief."},
@@ -28,7 +28,7 @@ def rows() -> list[ExportRow]:
     for n in range(60):
         ask = [{"role": "user", "content": f"Question {n}?"}]
         made.append(
-            ExportRow(
+            ScoredRow(
                 id=f"r{n}",
                 recipe="preference" if n % 3 else "instruction",
                 seed_id=f"s{n}",
@@ -40,6 +40,10 @@ def rows() -> list[ExportRow]:
                 margin=0.5 if n > 40 else None,
                 lang="en" if n > 30 else None,
                 flags=("unsafe",) if n == 50 else (),
+                completions=(
+                    Completion("k1", "scripted:default", f"Good {n}", 4.5, {"clear": 5.0, "true": 4.0}),
+                    Completion("k2", "given", f"Bad {n}", 2.0, {"clear": 2.0, "true": 2.0}),
+                ),
                 faults={"chosen": [[0, 3]], "rejected": []} if n < 50 else {},
                 lineage={"calls": ["c"], **({"decision": "d1"} if n > 45 else {})},
                 metadata={"k": n if n % 2 else "text"} if n > 20 else {},

@@ -17,7 +17,7 @@ from solon.graphs.routing import Standing, choose_route
 from solon.learning import _chooses_other, _rest
 from solon.learning.certificates import certify_sample
 from solon.learning.evidence import Evidence
-from solon.questions import ACCEPT
+from solon.questions import ACCEPT, PAIR
 from solon.store.learning.evidence import DecidedItem, JudgedItem
 from solon.store.reviewing.answering import answer_lease
 from solon.store.reviewing.experts import add_expert
@@ -287,6 +287,40 @@ def test_agreeing_on_what_to_reject_promises_nothing_of_what_is_accepted(tmp_pat
         found = certify_sample(model, project.config, sample, outcomes, evidence, 0.1)
     assert found["threshold"] is None
     assert found["sample"] == len(sides)
+
+
+@pytest.mark.parametrize("presumed", [None, "A"])
+def test_pairs_against_what_was_presumed_promise_nothing_of_what_is_accepted(
+    tmp_path: Path, presumed: str | None
+) -> None:
+    """Panel and expert agree on sixty pairs that go to a person in any case; of the fifteen others on none."""
+    model = ConsensusModel.prior(("A", "B"))
+    sides = ["B"] * 60 + ["A"] * 15
+    sample = [
+        DecidedItem(
+            PAIR,
+            f"d{i}",
+            f"i{i}",
+            0,
+            ("a", "b"),
+            "prefer",
+            "b",
+            "expert:x",
+            0.0,
+            True,
+            True,
+            "interrupt",
+            "r",
+        )
+        for i in range(len(sides))
+    ]
+    votes = {f"i{i}": (Vote("m", seat="1", outcome=side),) for i, side in enumerate(sides)}
+    against: dict[str, dict[str, float]] = {name: {} for name in votes}
+    evidence = Evidence(sample, [], dict(votes), against, {}, {}, {}, frozenset(), frozenset())
+    outcomes = {d.decision_id: "B" for d in sample}
+    with make_project(tmp_path, alpha=0.3) as project:
+        found = certify_sample(model, project.config, sample, outcomes, evidence, 0.1, presumed)
+    assert (found["threshold"] is None) == (presumed == "A")
 
 
 def test_a_certificate_is_not_in_force_for_answers_of_another_making(tmp_path: Path) -> None:

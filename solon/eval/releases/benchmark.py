@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from solon.errors import SolonError, UsageError
 from solon.eval.reading import read_texts
 from solon.eval.writing import find_words
-
-if TYPE_CHECKING:
-    from solon.formats.records import ExportRow
+from solon.formats.records import ExportRow, ScoredRow
 
 N = 13
 """Words of an n-gram that two texts hardly share by chance (Brown et al. 2020, appendix C)."""
@@ -140,6 +138,8 @@ def parts_of(row: ExportRow) -> Iterator[tuple[str, str]]:
     for part, text in (("prompt", row.prompt), ("answer", row.answer), ("rejected", row.rejected)):
         if text:
             yield part, text
+    for one in row.completions if isinstance(row, ScoredRow) else ():
+        yield "completion", one.text
 
 
 def _grams(words: list[str], size: int) -> list[bytes]:

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict
 from solon.display.text import moment
 from solon.errors import SolonError, UsageError
 from solon.formats.containers import explain_os_error
-from solon.formats.exports import ExportSummary, export
+from solon.formats.exports import ExportSummary, export, find_format
 from solon.formats.facts import spell_cautions
 from solon.formats.records import ExportRow
 from solon.reading import parse_json, read_objects, read_text
@@ -266,7 +266,7 @@ def _freeze(
 ) -> tuple[dict[str, int], ExportSummary]:
     """Write the files and, beside them, every row that was read; what had no record, and what was written."""
     runs = runs_in_force(store, **which)
-    left_out, rows = export_rows(store, **which)
+    left_out, rows = export_rows(store, **which, scored=find_format(format).scored)
     file = folder / f"{name}{_SUFFIX.get(format, '.jsonl')}"
     refuse = frozen.ask if frozen.gate else None
     with (folder / ROWS).open("w", encoding="utf-8", newline="\n") as stream, closing(rows):
@@ -389,7 +389,10 @@ def _rebuild(store: Store, folder: Path, manifest: dict[str, Any]) -> list[Check
     restored = _Restored()
     with tempfile.TemporaryDirectory(prefix="solon-release-") as scratch:
         file = Path(scratch) / f"{manifest['name']}{_SUFFIX.get(form, '.jsonl')}"
-        rows, left_out = restored.read(store, folder), manifest["left_out_before"]
+        rows, left_out = (
+            restored.read(store, folder, scored=find_format(form).scored),
+            manifest["left_out_before"],
+        )
         summary = export(rows, format=form, path=file, left_out=left_out, refuse=restored.ask, **options)
         rebuilt = {Path(f.path).name: f.sha256 for f in summary.files}
     released = {f["path"]: f["sha256"] for f in manifest["export"]["files"]}
@@ -416,8 +419,8 @@ class _Restored:
         """What the gate said at the release."""
         return self.refused
 
-    def read(self, store: Store, folder: Path) -> Iterator[ExportRow]:
-        for fresh in releasing.rows_by_id(store, self._ids(folder)):
+    def read(self, store: Store, folder: Path, *, scored: bool) -> Iterator[ExportRow]:
+        for fresh in releasing.rows_by_id(store, self._ids(folder), scored=scored):
             kept = self.frozen.pop(fresh.id)
             digest, self.refused = kept.pop("texts_sha256"), kept.pop("refused", None)
             for name in ("flags", "flagged_candidates"):

@@ -17,7 +17,7 @@ from solon.eval.replay.opinions import Opinion, counted, opinions_on, overlaps
 from solon.eval.result import ASK_EXPERTS, Figure, SuiteResult, mean, nothing, rate
 from solon.questions import ACCEPT
 from solon.store.records import evaluation
-from solon.store.records.scores import scores_on
+from solon.store.runs.verdicts import scores_on
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

@@ -11,7 +11,7 @@ from solon.consensus.panel import Consensus
 from solon.consensus.tiers import tier_reached
 from solon.consensus.worth import RELIABILITY, Worth, reading_minutes, weigh_decision
 from solon.graphs.context import ItemContext
-from solon.graphs.routing import Route, choose_route, stand
+from solon.graphs.routing import Route, choose_route, is_covered, presumption, stand
 from solon.graphs.state import ItemState
 from solon.responses import for_given
 from solon.store.database import clock
@@ -32,12 +32,14 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
     standing = stand(context.item.pilot, context.cuts, tier)
     panel_view = context.weigh(verdicts, state["shown"])
     resolver = context.recipe.has_resolver and context.case.config.resolver.enabled
+    presumed = presumption(context.pairing, context.question)
     route = choose_route(
         panel_view,
         routing,
         standing,
         can_resolve=resolver and state.get("resolved") is None,
         asked_back=bool(state.get("prefer_actor")),
+        presumed=presumed,
     )
     summary = {
         "best": panel_view.best,
@@ -45,7 +47,7 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         "confidence": round(panel_view.confidence, 6),
         "posterior": {k: round(v, 6) for k, v in panel_view.posterior.items()},
         # Told here, before rounding: a threshold is the confidence of an item, and others have exactly the same.
-        "certified": standing.threshold is not None and panel_view.confidence >= standing.threshold,
+        "certified": is_covered(panel_view, standing, presumed),
         "tier": tier,
     }
     if route.where == "resolve":

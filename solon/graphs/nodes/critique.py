@@ -20,8 +20,9 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
     """Let the critic read every candidate. Says `mend` where some can be, `on`, or `again` (bounded) where every
     candidate is unusable, then `end`.
 
-    Of a given text what was found is evidence for panel and people: it is not revised, a critic alone does not reject
-    it, and where all are given, nothing is drafted.
+    Of a given text what was found is evidence for panel and people: nothing takes its place, a critic alone does not
+    reject it, and where all are given, nothing is drafted. Where revisions stand beside what they revise, given texts
+    have such, too, and any finding is a reason for one.
 
     What was judged elsewhere goes on as it was judged: it is neither criticised nor revised.
     """
@@ -69,7 +70,11 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
         if made == live:
             reason = f"{UNJUDGED[1]} after {round_ + 1} rounds"
             return {"next": "end", "outcome": "rejected", "reason": reason}
-    mendable = {c: findings[c]["text"] for c in made if findings[c]["worst"] in ("major", "fatal")}
+    beside = context.pairing.beside
+    good = ("none",) if beside else ("none", "minor")
+    mendable = {
+        c: findings[c]["text"] for c in (live if beside else made) if findings[c]["worst"] not in good
+    }
     writer = context.case.config.generator
     if mendable and writer.revise and writer.models:  # a function is never asked to mend what it wrote
         return {"next": "mend", "mend": mendable}
@@ -88,8 +93,8 @@ async def _draft_again(context: ItemContext, round_: int, findings: list[str]) -
 
 
 async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Revise the candidates with major findings. Says `on`. Where a revision is unusable or repeats a
-    candidate, the draft stays."""
+    """Revise the candidates that can be mended. Says `on`. A revision takes the place of its draft, or stands after the
+    text that it revises, as the pairing has it. Where it is unusable or repeats a candidate, there is none."""
     context = runtime.context
     round_, live = state["round"], list(state["candidates"])
     mend = state["mend"]
@@ -106,12 +111,13 @@ async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
         )
     )
     texts = {context.answer(candidate).strip() for candidate in live}
+    follow = {candidate: [candidate] for candidate in live}
     for candidate, revision in zip(mend, revisions, strict=True):
         if not revision.ok or revision.text in texts:
             continue
         texts.add(revision.text)
         place = live.index(candidate)
-        live[place] = context.add_candidate(
+        revised = context.add_candidate(
             "revise",
             place,
             round=round_,
@@ -122,5 +128,7 @@ async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             parent_id=candidate,
             call_id=revision.outcome.call_id,
         )
+        follow[candidate] = [candidate, revised] if context.pairing.beside else [revised]
+    live = [name for candidate in live for name in follow[candidate]]
     await context.commit()
     return {"candidates": live, "mend": {}, "next": "on"}

@@ -43,7 +43,8 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         "verdicts": [],
         "resolved": None,
     }
-    if len(usable) >= shown:
+    least = 1 if context.pairing.beside else shown  # its revision will stand beside it
+    if len(usable) >= least:
         return {**update, "next": "on"}
     return {**update, **_too_few(context, round_, problems, drafts)}
 
@@ -52,7 +53,7 @@ def _given(context: ItemContext, state: ItemState, round_: int) -> list[str]:
     """The seed's own responses, or what an item that is judged again had, as candidates of the first round; of later
     rounds the given texts among the candidates."""
     if round_ > 0:
-        return [name for name in state["candidates"] if context.came_with_seed([name])]
+        return [name for name in state["candidates"] if context.candidate(name).kind == "given"]
     if context.item.carried:
         return [_carried(context, ordinal, name) for ordinal, name in enumerate(context.item.carried)]
     return [

@@ -15,25 +15,33 @@ from solon.graphs.context import ItemContext
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
 from solon.store.database import clock
+from solon.store.records.overview import UNJUDGED
+from solon.store.runs.verdicts import SHORTLIST
 from solon.store.tables.work import Verdict as VerdictRow
 
 
 async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Put the candidates shown before the panel. Says `on`. Of a recipe without a panel they are shown alone."""
+    """Put the candidates shown before the panel. Says `on`, or `end` where the pairing finds none to show. Of a recipe
+    without a panel they are shown alone."""
     context = runtime.context
     live = state["candidates"]
-    tried = state.get("pairs", 0)
-    elsewhere = context.judged_elsewhere(state["round"], tried)
-    recipe, size = context.recipe, context.question.shown
-    if tried == 0 and len(live) > size and recipe.has_panel and not elsewhere:
-        live = await _shortlist(context, state["round"], live)
-    shown = recipe.pairing.shown(live, tried, size)
+    round_, tried = state["round"], state.get("pairs", 0)
+    elsewhere, asked = context.judged_elsewhere(round_, tried), context.recipe.has_panel
+    scores = None
+    chooses = context.pairing_in(round_).scored and len(live) > context.question.shown
+    if tried == 0 and chooses and asked and not elsewhere:
+        scores = await _shortlist(context, round_, live)
+        live = sorted(live, key=lambda name: -(scores[name] or 0.0))  # equal ones keep their order
+    shown = context.show(live, tried, round=round_, scores=scores)
+    if not shown:
+        await context.commit()
+        reason = f"{UNJUDGED[2]} among {len(live)}"
+        return {"candidates": live, "next": "end", "outcome": "rejected", "reason": reason}
     if elsewhere:
         verdicts = [Verdict.from_seed(recorded) for recorded in context.verdicts or ()]
     else:
-        asked = recipe.has_panel
-        verdicts = await judge_shown(context, shown, round=state["round"], pair=tried) if asked else []
-    _store(context, shown, verdicts, state["round"], tried)
+        verdicts = await judge_shown(context, shown, round=round_, pair=tried) if asked else []
+    _store(context, f"{round_}.{tried}", shown, verdicts, round_)
     await context.commit()
     return {
         "candidates": live,
@@ -68,28 +76,32 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
     return verdicts
 
 
-async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> list[str]:
-    """Order the candidates by the first tier's rubric scores, best first; equal ones keep their order."""
-    weights = context.case.rubric.weights()
+async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> dict[str, float | None]:
+    """The mean score of each candidate on the rubric by the first tier; None where no judge scored it. What each judge
+    gave is kept, and is no vote."""
 
-    async def mean_score(ordinal: int, candidate: str) -> float:
+    async def score(ordinal: int, candidate: str) -> float | None:
         case, answer = context.case_of(candidate), context.answer(candidate)
         verdicts = await judges.score(case, answer, round=round_, ordinal=ordinal, tier=0)
-        means = [judges.weighted_mean(v.scores, weights) for v in verdicts if v.scores]
-        return sum(means) / len(means) if means else 0.0
+        _store(context, f"{SHORTLIST}.{round_}.{ordinal}", [candidate], verdicts, round_, SHORTLIST)
+        return context.mean_score(v.scores for v in verdicts if v.scores)
 
-    scores = await asyncio.gather(*(mean_score(i, c) for i, c in enumerate(live)))
-    return [
-        c for _, _, c in sorted((-score, i, c) for i, (score, c) in enumerate(zip(scores, live, strict=True)))
-    ]
+    return dict(zip(live, await asyncio.gather(*(score(i, c) for i, c in enumerate(live))), strict=True))
 
 
-def _store(context: ItemContext, shown: list[str], verdicts: list[Verdict], round_: int, pair: int) -> None:
+def _store(
+    context: ItemContext,
+    place: str,
+    shown: list[str],
+    verdicts: list[Verdict],
+    round_: int,
+    purpose: str | None = None,
+) -> None:
     for ordinal, verdict in enumerate(verdicts):
         context.add(
             VerdictRow,
             {
-                "id": context.row_id("judge", f"{round_}.{pair}.{ordinal}"),
+                "id": context.row_id("judge", f"{place}.{ordinal}"),
                 "item_id": context.item.id,
                 "attempt": context.item.attempt,
                 "round": round_,
@@ -107,6 +119,7 @@ def _store(context: ItemContext, shown: list[str], verdicts: list[Verdict], roun
                 "call_id": verdict.call.call_id if verdict.call else None,
                 "abstained": verdict.abstained or None,
                 "basis": verdict.basis or None,
+                "purpose": purpose,
                 "created_at": clock.now(),
             },
         )

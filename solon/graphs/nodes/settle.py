@@ -54,7 +54,7 @@ async def _edited(context: ItemContext, state: ItemState, decision: dict[str, An
 def _next_candidates(context: ItemContext, state: ItemState) -> dict[str, Any]:
     """Both bad: the next two candidates, then a redraft (of given texts none), then a rejection."""
     tried = state.get("pairs", 0) + 1
-    if context.can_show(state["candidates"], tried):
+    if context.show(state["candidates"], tried, round=state["round"]):
         return {"next": "next", "pairs": tried, "review": None}
     may_draft = not context.came_with_seed(state["candidates"])
     if may_draft and state["round"] < context.case.config.routing.max_redrafts:

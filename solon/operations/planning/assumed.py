@@ -35,6 +35,7 @@ class Assumed:
 
     def _roles(self) -> list[tuple[str, Range, float, float]]:
         """(model, calls, words of texts in each prompt as multiples of an answer, room for the answer)."""
+        from solon.operations.recipes import count_scored
         from solon.recipes.makers import count_drafts
 
         config = self.config
@@ -57,8 +58,11 @@ class Assumed:
             roles.append((model, Range(0.0, revised * 0.3, revised * rounds.high), 1.5, room))
         if "critique" in steps and not config.critic.python:
             roles.append((config.critic.model, rounds.times(drafts), 1.0, config.critic.max_tokens))
+        ranked = rounds.times(count_scored(self.recipe, config, drafts))
         for seat in config.judges:
             if not seat.python:
+                if seat.tier == 0 and ranked.high:
+                    roles.append((seat.model, ranked.times(seat.samples), 1.0, seat.max_tokens))
                 each = seat.samples * question.orders
                 asked = multiply(rounds, self._asked(seat.tier))
                 roles.append((seat.model, asked.times(each), shown, seat.max_tokens))

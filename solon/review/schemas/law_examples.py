@@ -328,6 +328,24 @@ LINEAGE: JsonDict = {
             "rationale": None,
         }
     ],
+    "shortlist": [
+        {
+            "a_id": CAREFUL,
+            "b_id": None,
+            "judge": "openai:panel-small",
+            "seat": SEAT,
+            "order": "",
+            "sample": 0,
+            "outcome": "accept",
+            "p": None,
+            "scores": {"correctness": 5.0, "clarity": 4.0},
+            "abstained": None,
+            "basis": "json",
+            "call_id": CALL,
+            "model": "openai:panel-small",
+            "rationale": None,
+        }
+    ],
     "resolutions": [],
     "reviews": [
         {

@@ -388,6 +388,7 @@ class Lineage(Wire, json_schema_extra=example(LINEAGE)):
         candidates: drafts, revisions and given answers.
         critiques: what critics said.
         verdicts: what judges said.
+        shortlist: what judges scored candidates before some of them were shown; no votes.
         resolutions: what the resolver said.
         reviews: when it waited for a person.
         decisions: what people decided.
@@ -403,6 +404,7 @@ class Lineage(Wire, json_schema_extra=example(LINEAGE)):
     candidates: list[CandidateRow]
     critiques: list[CritiqueRow]
     verdicts: list[VerdictRow]
+    shortlist: list[VerdictRow]
     resolutions: list[ResolutionRow]
     reviews: list[ReviewRowOut]
     decisions: list[DecisionRow]

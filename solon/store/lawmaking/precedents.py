@@ -16,6 +16,7 @@ from solon.questions import NEITHER, Question, question_of
 from solon.store.database import clock
 from solon.store.reviewing.review_rows import REPEAT, NotThere, find_review
 from solon.store.runs.laws import history, scope_key, versions_in_force
+from solon.store.runs.verdicts import panel_votes
 from solon.store.tables import (
     calls,
     candidates,
@@ -26,7 +27,6 @@ from solon.store.tables import (
     reviews,
     seeds,
     texts,
-    verdicts,
 )
 
 WORN = 5
@@ -237,12 +237,12 @@ def overrule(connection: Connection, decision_ids: Sequence[str]) -> int:
 def judged_at(connection: Connection, row: PrecedentRow) -> tuple[int, int]:
     """Round, and number of the pair (or single candidate), in which the panel judged it; 0, 0 where it never did."""
     query = (
-        select(verdicts.c.round, calls.c.seat)
-        .join(calls, calls.c.id == verdicts.c.call_id)
+        select(panel_votes.c.round, calls.c.seat)
+        .join(calls, calls.c.id == panel_votes.c.call_id)
         .where(
-            verdicts.c.item_id == row.item_id,
-            verdicts.c.attempt == row.attempt,
-            verdicts.c.a_id == row.shown[0],
+            panel_votes.c.item_id == row.item_id,
+            panel_votes.c.attempt == row.attempt,
+            panel_votes.c.a_id == row.shown[0],
         )
         .limit(1)
     )

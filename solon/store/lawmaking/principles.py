@@ -21,6 +21,7 @@ from solon.questions import PAIR
 from solon.store.reviewing.review_rows import REPEAT
 from solon.store.runs.laws import LawVersion, history
 from solon.store.runs.runs import PREVIEW
+from solon.store.runs.verdicts import panel_votes
 from solon.store.tables import (
     candidates,
     critiques,
@@ -31,7 +32,6 @@ from solon.store.tables import (
     reviews,
     runs,
     texts,
-    verdicts,
 )
 
 SOURCES = ("critics", "judges", "resolver", "experts")
@@ -235,17 +235,17 @@ def _by_judges(connection: Connection, wanted: Sequence[Any], names: Sequence[st
     a, b = candidates.alias("a"), candidates.alias("b")
     query = (
         select(
-            verdicts.c.item_id,
-            verdicts.c.outcome,
+            panel_votes.c.item_id,
+            panel_votes.c.outcome,
             texts.c.body,
             a.c.text_id.label("a_text"),
             b.c.text_id.label("b_text"),
         )
-        .join(texts, texts.c.id == verdicts.c.rationale_id)
-        .join(a, a.c.id == verdicts.c.a_id)
-        .join(b, b.c.id == verdicts.c.b_id, isouter=True)
+        .join(texts, texts.c.id == panel_votes.c.rationale_id)
+        .join(a, a.c.id == panel_votes.c.a_id)
+        .join(b, b.c.id == panel_votes.c.b_id, isouter=True)
     )
-    for row in connection.execute(_of_items(query, verdicts, wanted)):
+    for row in connection.execute(_of_items(query, panel_votes, wanted)):
         side, _ = PAIR.chosen(row.outcome, (row.a_text, row.b_text))
         for name in dict.fromkeys(spoken.findall(row.body or "")):
             yield _Citation("judges", name, row.item_id, side)

@@ -13,7 +13,7 @@ from solon.questions import Question, question_of
 from solon.store.reviewing.overlaps import half_of
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.runs.run_row import RunRow
-from solon.store.runs.verdicts import against_on, votes_on
+from solon.store.runs.verdicts import against_on, panel_votes, votes_on
 from solon.store.tables import (
     adjudications,
     assignments,
@@ -24,7 +24,6 @@ from solon.store.tables import (
     reviews,
     runs,
     seeds,
-    verdicts,
 )
 
 CHUNK = 500
@@ -340,7 +339,7 @@ def undecided_items(connection: Connection, run_id: str) -> list[JudgedItem]:
 def _rejected_by_panel(connection: Connection, run_id: str) -> list[JudgedItem]:
     """Rejected items that were judged: what was refused before, such as a draft that is nothing but an echo, is not a
     question of the policy."""
-    judged = exists().where(verdicts.c.item_id == items.c.id, verdicts.c.attempt == items.c.attempt)
+    judged = exists().where(panel_votes.c.item_id == items.c.id, panel_votes.c.attempt == items.c.attempt)
     query = select(items.c.id, items.c.attempt, items.c.pilot).where(
         items.c.run_id == run_id, items.c.state == "rejected", items.c.carried.is_(None), judged
     )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, func, select
 from solon.consensus.panel import Vote
 from solon.questions import Question, question_of
 from solon.store.reviewing.review_rows import REPEAT
-from solon.store.runs.verdicts import shown_to_judge, votes_on
+from solon.store.runs.verdicts import panel_votes, shown_to_judge, votes_on
 from solon.store.tables import (
     assignments,
     calls,
@@ -25,7 +25,6 @@ from solon.store.tables import (
     reviews,
     seeds,
     texts,
-    verdicts,
 )
 from solon.store.tables import consensus_versions as versions
 
@@ -256,11 +255,11 @@ def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidV
     """Votes of the panel in the items' attempts in force, without the resolver's, streamed."""
     tokens = func.coalesce(calls.c.input_tokens, 0) + func.coalesce(calls.c.output_tokens, 0)
     query = (
-        select(verdicts, calls.c.cost, tokens.label("tokens"))
-        .join(items, (items.c.id == verdicts.c.item_id) & (items.c.attempt == verdicts.c.attempt))
-        .join(calls, calls.c.id == verdicts.c.call_id, isouter=True)
+        select(panel_votes, calls.c.cost, tokens.label("tokens"))
+        .join(items, (items.c.id == panel_votes.c.item_id) & (items.c.attempt == panel_votes.c.attempt))
+        .join(calls, calls.c.id == panel_votes.c.call_id, isouter=True)
         .where(items.c.run_id.in_(run_ids))
-        .order_by(verdicts.c.id)
+        .order_by(panel_votes.c.id)
     )
     for row in connection.execution_options(stream_results=True).execute(query):
         yield PaidVote(
@@ -275,7 +274,9 @@ def paid_votes(connection: Connection, run_ids: Sequence[str]) -> Iterator[PaidV
 def is_judged(connection: Connection, run_id: str) -> bool:
     """Whether a panel gave verdicts on items of the run; else people alone answer it."""
     query = (
-        select(verdicts.c.id).join(items, items.c.id == verdicts.c.item_id).where(items.c.run_id == run_id)
+        select(panel_votes.c.id)
+        .join(items, items.c.id == panel_votes.c.item_id)
+        .where(items.c.run_id == run_id)
     )
     return connection.execute(query.limit(1)).first() is not None
 
@@ -286,7 +287,7 @@ def authors_by_role(connection: Connection, run_id: str) -> dict[str, list[str]]
     Those of an earlier run's calls are among them, where the items use these.
     """
     models_of: dict[str, set[str]] = {}
-    for table in (candidates, critiques, verdicts, resolutions):
+    for table in (candidates, critiques, panel_votes, resolutions):
         query = (
             select(calls.c.role, calls.c.model)
             .join(table, table.c.call_id == calls.c.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,10 @@ from sqlalchemy import (
     true,
 )
 
-from solon.formats.records import ExportRow, plain_model
+from solon.formats.records import Completion, ExportRow, ScoredRow, plain_model
 from solon.store.database.ids import keyed_hash
 from solon.store.database.store import Store
+from solon.store.records.completions import completions_of
 from solon.store.reviewing.disagreements import contested_shares, text_ids
 from solon.store.runs.items import FORGOTTEN
 from solon.store.runs.row_keys import WHITE, WIDTH, conversation_of, pair_key
@@ -54,6 +55,7 @@ class Which:
         as_of: the records that were in force at this time (epoch seconds); None: now.
         all_runs: every record of every run.
         rejected: also the single answers that people rejected, which have no record: as bad examples.
+        scored: each with all candidates of its request that the panel scored.
     """
 
     run_id: str | None = None
@@ -62,6 +64,7 @@ class Which:
     as_of: float | None = None
     all_runs: bool = False
     rejected: bool = False
+    scored: bool = False
 
     def in_force(self, of: FromClause = records) -> ColumnElement[bool]:
         """The condition on a record that it is in force at the time asked for."""
@@ -138,6 +141,7 @@ def export_rows(
     as_of: float | None = None,
     all_runs: bool = False,
     rejected: bool = False,
+    scored: bool = False,
 ) -> tuple[dict[str, int], Generator[ExportRow]]:
     """How many items have no row, by state or reason, and the records in force as rows, in a stable order; see `Which`.
 
@@ -145,7 +149,7 @@ def export_rows(
     `as_of` is withheld, and what was erased since is gone: the past is told as it may be told now.
     Whoever may stop before the last row closes the generator: it holds a connection.
     """
-    rows = _stream(store, Which(run_id, recipe, constitution, as_of, all_runs, rejected))
+    rows = _stream(store, Which(run_id, recipe, constitution, as_of, all_runs, rejected, scored))
     first = next(rows)
     assert isinstance(first, dict)
     return first, rows  # type: ignore[return-value]
@@ -207,7 +211,7 @@ def _stream(store: Store, which: Which) -> Generator[dict[str, int] | ExportRow]
         contradicted = _reversed_pairs(connection, which) | _accepted_too(connection, which, rejected)
         for window in _windows(connection, which):
             chunk = [dict(row) for row in connection.execute(query.where(window)).mappings()]
-            yield from rows_of(store, connection, chunk, which.as_of, contradicted)
+            yield from rows_of(store, connection, chunk, which.as_of, contradicted, scored=which.scored)
             if rejected:
                 ends = _ends_rejected(connection, which, window)
                 keyed = [{**row, "pair_key": rejected[row["id"]]} for row in ends]
@@ -369,7 +373,13 @@ def rows_of(
     chunk: list[dict[str, Any]],
     as_of: float | None = None,
     contradicted: Collection[str] = (),
+    *,
+    scored: bool = False,
 ) -> Iterator[ExportRow]:
+    make: Callable[..., ExportRow] = ExportRow
+    completions: dict[str, tuple[Completion, ...]] = {}
+    if scored:
+        make, completions = ScoredRow, completions_of(connection, chunk)
     answers = _answers(connection, chunk)
     item_ids = [row["item_id"] for row in chunk]
     flags, actors = _flags(connection, item_ids)
@@ -387,7 +397,8 @@ def rows_of(
         messages = conversation_of(task)
         flagged = flags.get(row["item_id"], {})
         actor = actors.get(row["decision_id"])
-        yield ExportRow(
+        yield make(
+            **({"completions": completions[row["id"]]} if scored else {}),
             id=row["id"],
             recipe=row["recipe"],
             seed_id=row["external_id"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, FromClause, select
 
 from solon.errors import UsageError
 from solon.store import tables
@@ -13,6 +13,7 @@ from solon.store.database.ids import begins
 from solon.store.database.store import Store
 from solon.store.reviewing.reading import set_aside_rows
 from solon.store.runs.runs import PREVIEW
+from solon.store.runs.verdicts import panel_votes, shortlist_scores
 
 
 def _table(name: str) -> Any:
@@ -20,7 +21,8 @@ def _table(name: str) -> Any:
 
 
 def trace(store: Store, some_id: str) -> dict[str, Any]:
-    """The lineage of the record, item or review whose id begins with `some_id`, as plain values.
+    """The lineage of the record, item or review whose id begins with `some_id`, as plain values. `verdicts` are the
+    panel's votes; `shortlist` holds the scores by which candidates were ranked before.
 
     Raises:
         UsageError: nothing has this id, or several things have.
@@ -50,48 +52,50 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
             "seed": _seed(seed, bodies),
             "law": _law(connection, item),
         }
-        for key, name, columns in _PARTS:
-            found[key] = _rows(connection, name, item_id, columns, bodies)
+        for key, table, columns in _PARTS:
+            found[key] = _rows(connection, table, item_id, columns, bodies)
         _name_models(connection, found)
         found["set_aside"] = set_aside_rows(connection, item_id)
         return found
 
 
-_PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+_OF_VERDICTS = (
+    "a_id",
+    "b_id",
+    "judge",
+    "seat",
+    "order",
+    "sample",
+    "outcome",
+    "p",
+    "scores",
+    "abstained",
+    "basis",
+    "call_id",
+    "rationale_id",
+)
+_PARTS: tuple[tuple[str, FromClause, tuple[str, ...]], ...] = (
     (
         "candidates",
-        "candidates",
+        tables.candidates,
         ("id", "attempt", "round", "kind", "author", "parent_id", "call_id", "text_id"),
     ),
-    ("critiques", "critiques", ("candidate_id", "worst", "principles", "abstained", "call_id", "text_id")),
     (
-        "verdicts",
-        "verdicts",
-        (
-            "a_id",
-            "b_id",
-            "judge",
-            "seat",
-            "order",
-            "sample",
-            "outcome",
-            "p",
-            "scores",
-            "abstained",
-            "basis",
-            "call_id",
-            "rationale_id",
-        ),
+        "critiques",
+        tables.critiques,
+        ("candidate_id", "worst", "principles", "abstained", "call_id", "text_id"),
     ),
-    ("resolutions", "resolutions", ("favours_id", "cites", "handed_over", "call_id", "text_id")),
+    ("verdicts", panel_votes, _OF_VERDICTS),
+    ("shortlist", shortlist_scores, _OF_VERDICTS),
+    ("resolutions", tables.resolutions, ("favours_id", "cites", "handed_over", "call_id", "text_id")),
     (
         "reviews",
-        "reviews",
+        tables.reviews,
         ("id", "attempt", "state", "rule", "reasons", "margin", "confidence", "decision_id"),
     ),
     (
         "decisions",
-        "decisions",
+        tables.decisions,
         (
             "id",
             "actor",
@@ -109,7 +113,7 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "calls",
-        "calls",
+        tables.calls,
         (
             "id",
             "role",
@@ -133,7 +137,8 @@ _PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 def _name_models(connection: Connection, found: dict[str, Any]) -> None:
     """Every text that a call brought gets the model of that call as `model`; the others, None."""
-    rows = [row for key in ("candidates", "critiques", "verdicts", "resolutions") for row in found[key]]
+    brought = ("candidates", "critiques", "verdicts", "shortlist", "resolutions")
+    rows = [row for key in brought for row in found[key]]
     calls = _table("calls")
     query = select(calls.c.id, calls.c.model).where(calls.c.id.in_({row["call_id"] for row in rows}))
     models: dict[str, str] = {row.id: row.model for row in connection.execute(query)}
@@ -218,9 +223,8 @@ def _law(connection: Connection, item: Any) -> dict[str, Any]:
 
 
 def _rows(
-    connection: Connection, name: str, item_id: str, columns: tuple[str, ...], bodies: _Texts
+    connection: Connection, table: FromClause, item_id: str, columns: tuple[str, ...], bodies: _Texts
 ) -> list[dict[str, Any]]:
-    table = _table(name)
     order = [table.c[c] for c in ("created_at", "decided_at") if c in table.c] or [table.c.id]
     query = (
         select(*(table.c[c] for c in columns)).where(table.c.item_id == item_id).order_by(*order, table.c.id)

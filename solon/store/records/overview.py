@@ -26,7 +26,11 @@ def law_versions(store: Store, kind: Literal["constitution", "rubric"]) -> list[
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-UNJUDGED = ("too few usable drafts", "all candidates have fatal findings")
+UNJUDGED = (
+    "too few usable drafts",
+    "all candidates have fatal findings",
+    "the pairing finds no candidates to show",
+)
 """How the reason begins where an item is rejected before a panel or a person saw it."""
 
 

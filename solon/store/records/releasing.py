@@ -31,8 +31,12 @@ def _table(name: str) -> Any:
     return tables.metadata.tables[name]
 
 
-def rows_by_id(store: Store, record_ids: Iterable[str]) -> Iterator[ExportRow]:
-    """Records in the order of the ids; those whose texts were erased are missing."""
+def rows_by_id(store: Store, record_ids: Iterable[str], *, scored: bool = False) -> Iterator[ExportRow]:
+    """Records in the order of the ids; those whose texts were erased are missing.
+
+    Args:
+        scored: each with all candidates of its request that the panel scored.
+    """
     query, records = exporting.with_seeds(), _table("records")
     with store.connect() as connection:
         for part in _parts(record_ids):
@@ -40,7 +44,8 @@ def rows_by_id(store: Store, record_ids: Iterable[str]) -> Iterator[ExportRow]:
                 row["id"]: dict(row)
                 for row in connection.execute(query.where(records.c.id.in_(part))).mappings()
             }
-            yield from exporting.rows_of(store, connection, [found[i] for i in part if i in found])
+            rows = [found[i] for i in part if i in found]
+            yield from exporting.rows_of(store, connection, rows, scored=scored)
 
 
 def versions_named(connection: Connection, kind: str, ids: Sequence[str]) -> list[dict[str, Any]]:

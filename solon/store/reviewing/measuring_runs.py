@@ -9,7 +9,8 @@ from solon.errors import TokenWanted
 from solon.responses import is_label
 from solon.store.reviewing.review_rows import ReviewRow
 from solon.store.runs.runs import config_payload, find_run
-from solon.store.tables import items, reviews, verdicts
+from solon.store.runs.verdicts import panel_votes
+from solon.store.tables import items, reviews
 from solon.store.tables import known_items as known
 
 
@@ -41,7 +42,7 @@ def measures(connection: Connection, review: ReviewRow) -> bool:
     """Does the run of a review draw questions that measure, as its pinned configuration says, or hold such already?"""
     run = find_run(connection, review.run_id)
     routing = RoutingConfig.model_validate(config_payload(connection, run.config_id).get("routing", {}))
-    judged = select(verdicts.c.id).where(verdicts.c.item_id == review.item_id).limit(1)
+    judged = select(panel_votes.c.id).where(panel_votes.c.item_id == review.item_id).limit(1)
     people_alone = is_label(review.response_schema) and connection.execute(judged).first() is None
     if routing.measures and not people_alone:
         return True

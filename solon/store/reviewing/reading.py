@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select, text
 
 from solon.store import tables
+from solon.store.runs.verdicts import panel_votes
 
 FORGOTTEN = "(this text was erased)"
 
@@ -140,15 +141,14 @@ def drafts_behind(connection: Connection, candidates: Collection[str]) -> dict[s
 
 def verdicts_on(connection: Connection, item_id: str, shown: Collection[str]) -> list[Mapping[Any, Any]]:
     """The verdicts on the candidates shown, in the order of seats."""
-    verdicts = _table("verdicts")
     query = (
-        select(verdicts)
+        select(panel_votes)
         .where(
-            verdicts.c.item_id == item_id,
-            verdicts.c.a_id.in_(shown),
-            verdicts.c.b_id.in_(shown) | verdicts.c.b_id.is_(None),
+            panel_votes.c.item_id == item_id,
+            panel_votes.c.a_id.in_(shown),
+            panel_votes.c.b_id.in_(shown) | panel_votes.c.b_id.is_(None),
         )
-        .order_by(verdicts.c.seat, verdicts.c.judge, verdicts.c.order, verdicts.c.sample)
+        .order_by(panel_votes.c.seat, panel_votes.c.judge, panel_votes.c.order, panel_votes.c.sample)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
 

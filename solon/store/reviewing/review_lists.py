@@ -14,7 +14,8 @@ from solon.errors import InvalidDecision
 from solon.store.database import clock
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.undoing import UNDO_LAST
-from solon.store.tables import assignments, constitutions, decisions, items, reviews, seeds, texts, verdicts
+from solon.store.runs.verdicts import panel_votes
+from solon.store.tables import assignments, constitutions, decisions, items, reviews, seeds, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _conditions(filters: Filters) -> list[Any]:
         found.append(cast(reviews.c.reasons, String).contains(f'"code": {code}', autoescape=True))
     if filters.judge is not None:
         found.append(
-            exists().where(verdicts.c.item_id == reviews.c.item_id, verdicts.c.judge == filters.judge)
+            exists().where(panel_votes.c.item_id == reviews.c.item_id, panel_votes.c.judge == filters.judge)
         )
     if filters.text is not None:
         found.append(func.lower(texts.c.body).contains(filters.text.lower(), autoescape=True))

@@ -37,7 +37,8 @@ from solon.store.reviewing.review_rows import (
     find_review,
     list_reviews,
 )
-from solon.store.tables import assignments, decisions, items, reviews, seeds, verdicts
+from solon.store.runs.verdicts import panel_votes
+from solon.store.tables import assignments, decisions, items, reviews, seeds
 from solon.store.tables.law import Precedent
 from solon.store.tables.people import Assignment, Decision, Outbox, Review
 
@@ -318,7 +319,7 @@ def decision_rows(
 
 def _is_judged(connection: Connection, item_id: str) -> bool:
     """Whether a panel judged the item: a label that people alone give teaches nobody."""
-    judged = select(verdicts.c.id).where(verdicts.c.item_id == item_id).limit(1)
+    judged = select(panel_votes.c.id).where(panel_votes.c.item_id == item_id).limit(1)
     return connection.execute(judged).first() is not None
 
 

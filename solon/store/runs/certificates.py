@@ -120,8 +120,10 @@ def making_of(config: Mapping[str, Any]) -> str:
     named = {*(roles["generator"].get("models") or ()), roles["critic"].get("model")}
     functions = {*(roles["generator"].get("python") or ()), roles["critic"].get("python")}
     own = config.get("plugins") or {}
+    paired = config.get("preference")  # there only where it is not as it was before there was a choice
     making = {
         **roles,
+        **({"preference": paired} if paired else {}),
         "models": {
             name: {key: value for key, value in models[name].items() if key != "price"}
             for name in named

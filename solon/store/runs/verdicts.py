@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, FromClause, bindparam, select
 
 from solon.consensus.panel import Vote
 from solon.questions import PAIR, Question
@@ -21,6 +21,13 @@ SEVERITY = {"none": 0.0, "minor": 1 / 3, "major": 2 / 3, "fatal": 1.0}
 CHUNK = 500
 RESOLVER = "resolver"
 """Seat of the resolver's vote among the panel's."""
+SHORTLIST = "shortlist"
+"""Purpose of the scores by which candidates were ranked before some of them were shown."""
+
+panel_votes = select(verdicts).where(verdicts.c.purpose.is_(None)).subquery("votes")
+"""The votes of the panel. Whoever reads verdicts reads these: scores of a shortlist are none."""
+shortlist_scores = select(verdicts).where(verdicts.c.purpose == SHORTLIST).subquery("shortlist")
+"""The scores of shortlists."""
 
 _same = candidates.alias("same")
 _WORST = (
@@ -99,7 +106,7 @@ def votes_on(
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
         for row in connection.execute(
-            select(verdicts).where(verdicts.c.item_id.in_(part)).order_by(verdicts.c.id)
+            select(panel_votes).where(panel_votes.c.item_id.in_(part)).order_by(panel_votes.c.id)
         ):
             attempt, shown = by_item[row.item_id]
             if row.attempt == attempt and shown_to_judge(row) == shown:
@@ -115,6 +122,27 @@ def votes_on(
                 side = PAIR.side(row.favours_id, shown)
                 cast_on[row.item_id].append(Vote(row.model, seat=RESOLVER, outcome=str(side)))
     return {item_id: tuple(votes) for item_id, votes in cast_on.items()}
+
+
+def scores_on(
+    connection: Connection, candidate_ids: Sequence[str], of: FromClause = panel_votes
+) -> dict[str, list[dict[str, float]]]:
+    """What each judge who saw a candidate alone scored it by criterion, by the candidate's id.
+
+    Args:
+        of: `panel_votes`, `shortlist_scores`, or `verdicts` for both.
+    """
+    scores: dict[str, list[dict[str, float]]] = {}
+    for start in range(0, len(candidate_ids), CHUNK):
+        part = candidate_ids[start : start + CHUNK]
+        query = (
+            select(of.c.a_id, of.c.scores)
+            .where(of.c.a_id.in_(part), of.c.b_id.is_(None), of.c.scores.is_not(None))
+            .order_by(of.c.id)
+        )
+        for row in connection.execute(query):
+            scores.setdefault(row.a_id, []).append(row.scores)
+    return scores
 
 
 def shown_to_judge(verdict: Any) -> tuple[str, ...]:

@@ -96,6 +96,8 @@ class Verdict(SQLModel, table=True):
         abstained: why there is no finding, None where there is one.
         basis: what it was read from: letter, bound (the other letter was not listed: `p` is at least so far from
             even), json or function; None where it is not known.
+        purpose: what it was asked for: None of a vote of the panel; `shortlist` of scores by which candidates were
+            ranked before, which are no votes.
         created_at: when it was stored, epoch seconds.
     """
 
@@ -118,6 +120,7 @@ class Verdict(SQLModel, table=True):
     call_id: str | None = ref("calls.id", nullable=True)
     abstained: str | None = None
     basis: str | None = None
+    purpose: str | None = None
     created_at: float
 
 
