@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
+from solon.agents.drafts import Draft
 from solon.agents.echoes import ECHO, cut
 from solon.agents.models.failures import ending
 from solon.agents.outputs import InstructionDraft
@@ -14,33 +13,6 @@ from solon.agents.tasks import given_input
 from solon.errors import CUT
 from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A text that a generator wrote.
-
-    Attributes:
-        text: the response; may be empty or cut where there is a problem.
-        outcome: the call that it comes from.
-        author: the model or function that wrote it, under the name by which it votes.
-        prompt: the request, where the generator wrote that too; else empty.
-        input: what that request speaks of; empty where there is nothing.
-        problem: why the draft cannot be used (empty, cut, only an echo of the prompt, or the kind of a failed call);
-            empty where it can.
-    """
-
-    text: str
-    outcome: Outcome
-    author: str
-    prompt: str = ""
-    input: str = ""
-    problem: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the draft can be used."""
-        return not self.problem
 
 
 async def draft(case: Case, index: int, *, round: int, guidance: str = "", findings: str = "") -> Draft:

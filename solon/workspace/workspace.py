@@ -367,6 +367,7 @@ class Workspace:
         from solon.lawmaking.drafting import pin_law
         from solon.prompts.library import PromptLibrary
         from solon.questions import ACCEPT
+        from solon.recipes.makers import count_drafts
         from solon.recipes.registry import bind_recipe, read_settings
         from solon.store.runs.runs import pin_versions
 
@@ -374,6 +375,7 @@ class Workspace:
         recipe, config = found.recipe, bind_recipe(self.config, found)
         # What cannot be asked or is set wrongly shows before anything is stored.
         question, _ = recipe.question.asked(config), read_settings(recipe, config)
+        count_drafts(recipe.maker, config)
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
         labels = recipe.has_panel and recipe.record == "label"
         library = PromptLibrary(self.config.prompts_dir).for_labels(labels)

@@ -20,7 +20,7 @@ from solon import Project
 from solon.cli.review import show as show_review
 from solon.cli.show import draw
 from solon.config import Config, parse_config
-from solon.errors import ConfigError, OtherRecipe, UsageError
+from solon.errors import ConfigError, OtherRecipe, PartFailed, UsageError
 from solon.graphs.versions import outdated_threads
 from solon.operations.doctor import examine
 from solon.operations.recipes import list_recipes
@@ -358,7 +358,9 @@ def test_a_maker_that_fails_is_named_and_its_item_kept(folder: Path, maker: Make
 def test_a_maker_that_gives_no_number_is_refused_before_the_first_call(folder: Path) -> None:
     mine = replace(PREFERENCE, name="mine", maker=Wordy())
     with project_of(folder, mine) as project:
-        with pytest.raises(ConfigError, match=r"Wordy\.count gave 'two'"):
+        with pytest.raises(PartFailed, match=r"Wordy\.count gave 'two'"):
+            project.run("mine", ["Explain one thing."])
+        with pytest.raises(PartFailed, match=r"Wordy\.count gave 'two'"):
             project.plan(10, recipe="mine", experts=1, minutes=10, days=1)
         told = {one.name: one.problem for one in list_recipes(project.recipes, project.config)}
     assert "Wordy.count gave 'two'" in told["mine"]

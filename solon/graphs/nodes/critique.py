@@ -11,6 +11,7 @@ from solon.agents import critic, generator
 from solon.agents.outputs import Finding
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
+from solon.recipes.makers import notice_findings
 from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
 from solon.store.tables.work import Critique
@@ -78,7 +79,7 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
 
 def _notice(context: ItemContext, candidate: str) -> list[Finding]:
     own_task = bool(context.own_task(candidate)["prompt"])
-    return context.recipe.maker.notice(context.case, context.answer(candidate), own_task=own_task)
+    return notice_findings(context.recipe.maker, context.case, context.answer(candidate), own_task=own_task)
 
 
 async def _draft_again(context: ItemContext, round_: int, findings: list[str]) -> dict[str, Any]:

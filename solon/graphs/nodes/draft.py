@@ -8,11 +8,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from solon.agents.generator import Draft
+from solon.agents.drafts import Draft
 from solon.errors import CUT, BadOutput
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
-from solon.recipes.makers import count_drafts, make_draft
+from solon.recipes.makers import count_drafts, make_draft, reason_against, take_given
 from solon.store.records.overview import UNJUDGED
 from solon.store.runs.duplicates import register, signature, similarity
 
@@ -64,7 +64,7 @@ def _given(context: ItemContext, state: ItemState, round_: int) -> list[str]:
             text=response["text"],
             author=response.get("model") or response.get("source") or "given",
         )
-        for ordinal, response in enumerate(context.recipe.maker.given(context.case, context.responses))
+        for ordinal, response in enumerate(take_given(context.recipe.maker, context.case, context.responses))
     ]
 
 
@@ -119,7 +119,7 @@ async def _refuse(context: ItemContext, candidate_id: str, draft: Draft) -> str:
     """Why a usable draft may not become a candidate: what its maker has against it, or `duplicate` where its request
     nearly repeats the seed's or one that is there already; empty where it may."""
     maker = context.recipe.maker
-    unfit = maker.refuse(context.case, draft)
+    unfit = reason_against(maker, context.case, draft)
     if unfit or not maker.unique:
         return unfit
     threshold = context.case.config.instruction.similarity
