@@ -5,12 +5,10 @@ from __future__ import annotations
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
-from solon.agents.drafts import Draft
+from solon.agents.drafts import Draft, problem_of
 from solon.agents.echoes import ECHO, cut
-from solon.agents.models.failures import ending
 from solon.agents.outputs import InstructionDraft
 from solon.agents.tasks import given_input
-from solon.errors import CUT
 from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
 
@@ -141,9 +139,4 @@ def _ask(
 
 
 def _finish(case: Case, model: str, outcome: Outcome, text: str) -> Draft:
-    problem = "" if outcome.ok else outcome.outcome
-    if not problem and not text:
-        problem = ECHO if outcome.text.strip() else "empty"
-    if not problem and ending(outcome.finish_reason) == "cut":
-        problem = CUT
-    return Draft(text, outcome, case.caller.voter(model), problem=problem)
+    return Draft(text, outcome, case.caller.voter(model), problem=problem_of(outcome, text))

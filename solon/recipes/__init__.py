@@ -8,6 +8,9 @@ A recipe is found by its name, see `solon.recipes.registry`: three are shipped, 
 configuration, from installed packages (entry points of the group `solon.recipes`) or from `Project(recipes=[...])`.
 """
 
+from solon.agents.drafts import Draft
+from solon.agents.judge import Verdict
+from solon.agents.outputs import Finding
 from solon.recipes.makers import Answer, Given, Instruct, Maker
 from solon.recipes.pairings import BestSecond, Pairing
 from solon.recipes.questions import Accept, Choice, Pair, Question
@@ -20,6 +23,8 @@ __all__ = [
     "Answer",
     "BestSecond",
     "Choice",
+    "Draft",
+    "Finding",
     "Given",
     "Instruct",
     "Maker",
@@ -29,4 +34,5 @@ __all__ = [
     "Recipe",
     "Seeds",
     "Source",
+    "Verdict",
 ]

@@ -9,6 +9,7 @@ from solon.agents import generator
 from solon.agents.drafts import Draft
 from solon.agents.outputs import Finding
 from solon.agents.tasks import find_refusal, why_unfit
+from solon.errors import NoAnswer
 from solon.recipes.failures import naming_failures
 
 if TYPE_CHECKING:
@@ -38,7 +39,14 @@ class Maker:
         return responses
 
     async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
-        """Draft number `index` of a round; the arguments are those of `generator.draft`."""
+        """Draft number `index` of a round: `case.draft(...)` of what `case.ask(...)` gave, or what
+        `generator.draft` gives.
+
+        Args:
+            round: how often the item was redrafted before.
+            guidance: what an expert asked for in this redraft; empty without.
+            findings: what critics found on the candidates of the round before; empty in the first.
+        """
         raise NotImplementedError
 
     def refuse(self, case: Case, draft: Draft) -> str:
@@ -81,8 +89,12 @@ async def make_draft(
 ) -> Draft:
     """The maker's draft number `index` of a round; arguments as of `Maker.make`. Errors of calls stay as they are."""
     with naming_failures(maker, "make", guarded=case.config.privacy.guarded) as expect:
-        draft = await maker.make(case, index, round=round, guidance=guidance, findings=findings)
-        right = "return what solon.agents.generator.draft gives"
+        own = case.at(round, index)
+        try:
+            draft = await maker.make(own, index, round=round, guidance=guidance, findings=findings)
+        except NoAnswer as error:
+            draft = own.draft("", problem=error.problem)
+        right = "return case.draft(text)"
         expect(isinstance(draft, Draft), f"{type(draft).__name__}, no Draft", right)
     return draft
 

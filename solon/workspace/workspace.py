@@ -378,7 +378,7 @@ class Workspace:
         count_drafts(recipe.maker, config)
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
         labels = recipe.has_panel and recipe.record == "label"
-        library = PromptLibrary(self.config.prompts_dir).for_labels(labels)
+        library = PromptLibrary(self.config.prompts_dir, recipe=found.templates).for_labels(labels)
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:
             law, tagged = pin_law(self.store, connection, self.config, recipe_name)

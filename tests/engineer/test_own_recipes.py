@@ -39,7 +39,6 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.agents import generator
 from solon.recipes import Maker, Pair, Recipe
 
 
@@ -57,7 +56,7 @@ class Styled(Maker):
         styles = case.settings.styles
         style = styles[case.draw("style", round, index) % len(styles)]
         styled = replace(case, prompt=f"{case.prompt}\\nAnswer {style}.")
-        return await generator.draft(styled, index, round=round, guidance=guidance, findings=findings)
+        return styled.draft(await styled.ask("styled.answer"))
 
 
 STYLED = Recipe(
@@ -68,6 +67,18 @@ STYLED = Recipe(
     steps=("draft", "judge", "review"),
     settings=Settings,
 )
+'''
+TEMPLATE = '''\
+---
+name: styled.answer
+version: "1"
+output: text
+variables: [prompt]
+---
+# system
+Answer the request.
+# user
+{{ prompt | fence("request", mark) }}
 '''
 CONFIG = """\
 [models.default]
@@ -89,6 +100,8 @@ def package(folder: Path) -> Path:
     info = site / "styled_answers-1.0.dist-info"
     info.mkdir(parents=True)
     (site / "styled_answers.py").write_text(STYLED)
+    (site / "prompts").mkdir()
+    (site / "prompts" / "styled.answer.md").write_text(TEMPLATE)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: styled-answers\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[solon.recipes]\nstyled = styled_answers:STYLED\n")
     (folder / "solon.toml").write_text(CONFIG)

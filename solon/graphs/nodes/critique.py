@@ -121,7 +121,7 @@ async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             **context.own_task(candidate),
             author=revision.author,
             parent_id=candidate,
-            call_id=revision.outcome.call_id,
+            call_id=revision.call_id,
         )
     await context.commit()
     return {"candidates": live, "mend": {}, "next": "on"}

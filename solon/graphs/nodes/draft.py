@@ -107,7 +107,7 @@ async def _add_drafts(
             prompt=written.prompt,
             input=written.input,
             author=written.author,
-            call_id=written.outcome.call_id,
+            call_id=written.call_id,
         )
         if not problem:
             seen.add(written.text)
@@ -150,9 +150,10 @@ def _too_few(
         return {"next": "end", "outcome": "failed", "reason": f"too_long: {counts}; {_TOO_LONG}"}
     if round_ < context.case.config.routing.max_redrafts:
         return {"round": round_ + 1, "next": "again"}
-    if drafts and all(written.outcome.outcome == CUT for written in drafts):
+    outcomes = [written.outcome for written in drafts if written.outcome is not None]
+    if outcomes and len(outcomes) == len(drafts) and all(outcome.outcome == CUT for outcome in outcomes):
         raise BadOutput(
-            drafts[0].outcome.error,
+            outcomes[0].error,
             next_step="raise max_tokens of the model or of [generator], or have the model reason less (`options`); "
             "then start a new run",
         )
