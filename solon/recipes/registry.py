@@ -200,8 +200,10 @@ def read_settings(recipe: Recipe, config: Config) -> BaseModel | None:
     given = {key: value for key, value in config.recipes.get(recipe.name, {}).items() if key != "use"}
     if recipe.settings is None:
         if given:
+            key = sorted(given)[0]
             raise ConfigError(
-                f"[recipes.{recipe.name}] {sorted(given)[0]}: the recipe has no settings",
+                f"{config.place_of('recipes', recipe.name, key)}: [recipes.{recipe.name}] {key}: "
+                "the recipe has no settings",
                 next_step="take the key out",
             )
         return None
@@ -213,7 +215,10 @@ def read_settings(recipe: Recipe, config: Config) -> BaseModel | None:
         unknown = first["type"] == "extra_forbidden"
         cause = "unknown key" if unknown else f"{first['msg']} (saw {first['input']!r:.80})"
         known = ", ".join(recipe.settings.model_fields)
-        raise ConfigError(f"[recipes.{recipe.name}] {key}: {cause}", next_step=f"its keys: {known}") from None
+        where = config.place_of("recipes", recipe.name, *map(str, first["loc"]))
+        raise ConfigError(
+            f"{where}: [recipes.{recipe.name}] {key}: {cause}", next_step=f"its keys: {known}"
+        ) from None
 
 
 def _from(reference: str, name: str, where: str) -> RegisteredRecipe:

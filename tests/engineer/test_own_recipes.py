@@ -68,7 +68,7 @@ STYLED = Recipe(
     settings=Settings,
 )
 '''
-TEMPLATE = '''\
+TEMPLATE = """\
 ---
 name: styled.answer
 version: "1"
@@ -79,7 +79,7 @@ variables: [prompt]
 Answer the request.
 # user
 {{ prompt | fence("request", mark) }}
-'''
+"""
 CONFIG = """\
 [models.default]
 model = "scripted:default"
@@ -327,6 +327,9 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: labelled(1, 2), "1 can be no label"),
     (lambda: labelled("a_b", "a b"), "twice"),
     (lambda: replace(LABEL, question=Choice("abc")), "one text"),  # type: ignore[arg-type]
+    (lambda: replace(PREFERENCE, maker=Given(), steps=("draft", "judge", "review")), "Given(most=1)"),
+    (lambda: replace(LABEL, maker=Given(most=0)), "Given(most=0)"),
+    (lambda: replace(PREFERENCE, source=Seeds(most_given=-1)), "most_given=-1"),
     (lambda: replace(PREFERENCE, maker=Slow()), "Slow.make is not async"),
     (lambda: replace(PREFERENCE, settings=dict), "is no model"),
     (lambda: replace(PREFERENCE, version=2), "is no text"),
@@ -495,10 +498,50 @@ def test_settings_are_checked_before_anything_is_stored(package: Path, folder: P
     (folder / "solon.toml").write_text(CONFIG + NAMED + "stiles = 3\n")
     code, _, err = solon(package, "run", "styled", "--seeds", "seeds.jsonl")
     assert code == 2
-    assert "[recipes.styled] stiles: unknown key" in err
+    line = (CONFIG + NAMED).count("\n") + 1
+    assert f"solon.toml, line {line}: [recipes.styled] stiles: unknown key" in err
     assert "styles" in err
     assert not calls(folder)
     (folder / "solon.toml").write_text(CONFIG + "[recipes.preference]\nn = 3\n")
     code, _, err = solon(package, "run", "preference", "--seeds", "seeds.jsonl")
     assert code == 2
     assert "[recipes.preference] n" in err
+    assert f"solon.toml, line {CONFIG.count(chr(10)) + 2}: " in err
+    assert not (folder / "solon.db").exists()
+
+
+def test_a_mistyped_recipe_begins_no_store(folder: Path, command: Any) -> None:
+    (folder / "seeds.jsonl").write_text('{"prompt": "Explain one thing."}\n')
+    code, _, err = command("run", "preferense", "--seeds", "seeds.jsonl")
+    assert (code, "no recipe 'preferense'" in err) == (2, True)
+    assert command("golden", "import", "seeds.jsonl", "--recipe", "preferense")[0] == 2
+    assert not (folder / "solon.db").exists()
+
+
+def test_the_list_speaks_of_labels_only_where_they_are_asked_for(folder: Path, command: Any) -> None:
+    code, out, err = command("recipes")
+    assert (code, "needs labels" in out + err) == (0, False)
+    own = """from dataclasses import replace
+from solon.recipes.label import LABEL
+MINE = replace(LABEL, name="mine_without_labels")
+"""
+    (folder / "labelled_without.py").write_text(own)
+    with (folder / "solon.toml").open("a") as file:
+        file.write('[recipes.mine_without_labels]\nuse = "labelled_without:MINE"\n')
+    code, out, err = command("recipes")
+    assert (code, "mine_without_labels: the recipe" in out + err) == (0, True)
+
+
+def test_a_worker_that_leaves_decisions_out_says_so_and_fails(folder: Path, command: Any) -> None:
+    mine = replace(PREFERENCE, name="mine", steps=("draft", "judge", "review"))
+    with project_of(folder, mine) as project:
+        project.run("mine", ["Explain one thing."])
+        project.run("preference", ["Explain one thing."])
+        for review in project.reviews(state="waiting"):
+            project.decide(review, "prefer", review.candidates[0], rationale="better")
+    code, _, err = command("worker", "--once", "--seconds", "0.1", "--store", f"sqlite:///{folder}/own.db")
+    assert code == 1, err
+    assert "begun with the recipe given:mine@0+" in err
+    assert "left out" in err
+    with project_of(folder) as project:
+        assert {one.recipe: one.accepted for one in project.runs()} == {"mine": 0, "preference": 1}
