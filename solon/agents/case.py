@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel
 
-from solon.agents.calls import Ask, Caller
+from solon.agents.calls import Ask, Caller, Meter, ModelPool
 from solon.agents.drafts import Draft, problem_of
 from solon.agents.echoes import cut
-from solon.config import Config
+from solon.agents.memory import MemoryJournal
+from solon.config import Config, load_config, parse_config
 from solon.errors import ConfigError, NoAnswer
-from solon.law.documents import Constitution, Rubric
+from solon.law.documents import Constitution, Rubric, load_constitution, load_rubric
 from solon.prompts.library import Prompt, PromptLibrary, Rendered
 from solon.store.runs.journal import Outcome
+from solon.tracing import OFF
 
 Role = Literal["generator", "critic", "judge", "resolver"]
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -67,6 +72,56 @@ class Case:
         """A seed for one call, the same whenever the item is replayed."""
         text = ":".join(str(part) for part in (self.random_seed, *parts))
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") & 0x7FFFFFFF
+
+    @classmethod
+    def open(
+        cls,
+        config: Config | Mapping[str, Any] | str | Path | None = None,
+        *,
+        prompt: str,
+        input: str = "",
+        reference: str = "",
+    ) -> Case:
+        """A case for agents that are asked alone, without a store: `async with Case.open(...) as case`. Calls go to a
+        journal in memory, under the limits of the configuration.
+
+        Args:
+            config: a file, plain values, or a configuration; default: `solon.toml` if it is there.
+            prompt: the request.
+            input: the material that the request speaks of; empty without any.
+            reference: a reference answer; empty without one.
+
+        Raises:
+            ConfigError: naming the key, the value seen and what would be right.
+        """
+        if isinstance(config, Mapping):
+            config = parse_config(config)
+        elif not isinstance(config, Config):
+            config = load_config(config)
+        limits = config.limits
+        meter = Meter(max_calls=limits.calls, max_tokens=limits.tokens, max_cost=limits.cost)
+        return cls(
+            caller=Caller(ModelPool(config), MemoryJournal(), meter, OFF, {}),
+            config=config,
+            prompts=PromptLibrary(config.prompts_dir),
+            constitution=load_constitution(config.law.constitution),
+            rubric=load_rubric(config.law.rubric),
+            prompt=prompt,
+            input=input,
+            reference=reference,
+            mark=secrets.token_hex(16),
+            random_seed=config.run.seed,
+        )
+
+    async def __aenter__(self) -> Case:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the models of a case that was opened alone."""
+        await self.caller.pool.aclose()
 
     def at(self, round: int, index: int) -> Case:
         """The same case for draft (or seat) number `index` of a round: what it asks is asked apart from the others. A

@@ -13,7 +13,9 @@ from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
 
 
-async def draft(case: Case, index: int, *, round: int, guidance: str = "", findings: str = "") -> Draft:
+async def draft(
+    case: Case, index: int = 0, *, round: int = 0, guidance: str = "", findings: str = ""
+) -> Draft:
     """Draft number `index` of a round: models and functions, temperatures and personas take turns by it.
 
     Args:
@@ -40,7 +42,7 @@ async def draft(case: Case, index: int, *, round: int, guidance: str = "", findi
 
 
 async def write_instruction(
-    case: Case, index: int, *, round: int, guidance: str = "", findings: str = ""
+    case: Case, index: int = 0, *, round: int = 0, guidance: str = "", findings: str = ""
 ) -> Draft:
     """A new instruction with its response, related to the seed; the arguments are those of `draft`."""
     config = case.config.generator

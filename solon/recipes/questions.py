@@ -132,7 +132,7 @@ class Pair(Question):
     ) -> list[Verdict]:
         """Each seat's verdicts in both orders."""
         a, b = answers
-        return await judge.judge_pair(case, a, b, round=round, pair=pair, precedents=precedents, tier=tier)
+        return await judge.pair(case, a, b, round=round, pair=pair, precedents=precedents, tier=tier)
 
 
 @dataclass(frozen=True)

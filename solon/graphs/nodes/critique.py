@@ -34,9 +34,9 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
         *(
             critic.critique(
                 context.case_of(candidate),
-                ordinal,
+                context.answer(candidate),
+                ordinal=ordinal,
                 round=round_,
-                answer=context.answer(candidate),
                 noticed=_notice(context, candidate),
             )
             for ordinal, candidate in enumerate(live)
