@@ -149,6 +149,14 @@ class _Odd(Choice):
         return "label@1:" + "|".join(self.names)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("labels", [["only"], ["same", "same"]])
+def test_configured_labels_that_leave_no_choice_are_refused(folder: Path, labels: list[str]) -> None:
+    with project_of(folder, made(), label={"labels": labels}) as project:
+        with pytest.raises(ConfigError, match="two different outcomes"):
+            project.run("label", ["A text."])
+        assert not project.runs()
+
+
 @pytest.mark.parametrize(
     ("recipe", "kind", "told"),
     [
