@@ -6,7 +6,7 @@ Nodes read only their state and this context, so that an item replayed from its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ class ItemContext:
         cuts: thresholds of the item's certificate by tier; None without a certificate in force.
         casebook: precedents that judges may be shown; None without case law.
         verdicts: what was said elsewhere of the seed's responses; None where nothing came with it.
+        on_step: is told the name of each step that is taken; None where nobody watches.
     """
 
     store: Store
@@ -55,6 +56,7 @@ class ItemContext:
     cuts: Cuts = None
     casebook: Casebook | None = None
     verdicts: list[dict[str, Any]] | None = None
+    on_step: Callable[[str], None] | None = None
     _severities: dict[str, float] = field(default_factory=dict)
     _cited: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from solon.agents.calls import Caller, Meter, ModelPool
@@ -21,6 +21,7 @@ from solon.store.database.store import Store
 from solon.store.lawmaking.precedents import retrievable_cases
 from solon.store.reviewing import reuse
 from solon.store.runs.certificates import find_certificate
+from solon.store.runs.interactive import is_interactive
 from solon.store.runs.items import ItemRow
 from solon.store.runs.journal import ItemJournal
 from solon.store.runs.preview_journal import find_preview_run
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
 
 
 class Contexts:
-    """Makes the contexts of the items of one run; what many items share is read once."""
+    """Makes the contexts of the items of one run; what many items share is read once.
+
+    Attributes:
+        watchers: by the ids of items, what is told of each step that is taken with them.
+    """
 
     def __init__(
         self,
@@ -49,7 +54,9 @@ class Contexts:
     ) -> None:
         """`known`: further runs whose finished calls are not made again."""
         self.recipe = recipe
+        self.watchers: dict[str, Callable[[str], None]] = {}
         self._store, self._run = store, run
+        self._grows = is_interactive(run)
         self._config, self._pool, self._meter, self._tracing = config, pool, meter, tracing
         with store.connect() as connection:
             again = reuse.is_asking_again(connection, run.id)
@@ -103,11 +110,14 @@ class Contexts:
             self._cuts(item.certificate_id),
             self._precedents(item),
             content.get("verdicts"),
+            on_step=self.watchers.get(item.id),
         )
 
     def _precedents(self, item: ItemRow) -> Casebook:
-        """Case law as it stood when the run was pinned, or the item was judged again: the same at every replay."""
-        until = self._run.created_at if item.carried is None else item.precedents_until
+        """Case law as it stood when the run was pinned, or when the item was opened by itself or judged again: the same
+        at every replay."""
+        own = self._grows or item.carried is not None
+        until = item.precedents_until if own else self._run.created_at
         if until not in self._casebooks:
             with self._store.connect() as connection:
                 self._casebooks[until] = Casebook(

@@ -9,7 +9,12 @@ from solon.graphs.nodes.consensus import thread_id
 from solon.graphs.saver import open_saver
 from solon.store.database.engine import sqlite_path
 from solon.store.database.store import Store
-from solon.store.upkeep.pruning import compact_file, stored_threads, waiting_attempts
+from solon.store.upkeep.pruning import (
+    compact_file,
+    open_graph_threads,
+    stored_threads,
+    waiting_attempts,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Pruned:
 
 
 async def prune_checkpoints(store: Store, *, dry_run: bool = False) -> Pruned:
-    """Drop every thread that is not the current attempt of an item under way.
+    """Drop every thread that is not the current attempt of an item under way, nor of a graph that waits for one.
 
     A dropped thread costs no model call: its item is replayed from the journal, should anything ask for it
     again.
@@ -38,7 +43,7 @@ async def prune_checkpoints(store: Store, *, dry_run: bool = False) -> Pruned:
     Args:
         dry_run: drop nothing and only count.
     """
-    keep = {thread_id(item, attempt) for item, attempt in waiting_attempts(store)}
+    keep = {thread_id(item, attempt) for item, attempt in waiting_attempts(store)} | open_graph_threads(store)
     # The saver makes its tables where they are missing.
     async with open_saver(store) as saver:
         stored = stored_threads(store)

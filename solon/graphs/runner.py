@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -113,33 +114,58 @@ class Runner:
             ConfigError: a model cannot be made, or its engine cannot start; every item stays queued.
             StoreError: the store cannot be written; what was committed is intact.
         """
-        recipe = self.recipe
-        if recipe.roles:
-            self.pool.prepare(recipe.roles)
-        async with open_saver(self.store) as saver:
-            tracing = self._tracing()
-            graph = build_graph(recipe, tracing).compile(checkpointer=saver)
-            contexts = Contexts(self.store, self.run, recipe, self.config, self.pool, self.meter, tracing)
-            self._threads = Threads(self.store, graph, contexts, tracing)
-            with item_store.working() as self.me, collecting_seldom():
+        with collecting_seldom():
+            async with self.at_work():
                 await self._work()
         if self._fatal is not None:
             raise self._fatal
         if self.meter.stopping:
             raise LimitReached(self.meter.stopping, next_step="continue with `solon resume`")
 
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """A context in which items can be worked on: the graph with its checkpoints, a name to claim items under that
+        is kept alive, and the account of what is spent. Items of workers that are gone are queued again at its
+        beginning."""
+        recipe = self.recipe
+        if recipe.roles:
+            self.pool.prepare(recipe.roles)
+        async with open_saver(self.store) as saver:
+            tracing = self._tracing()
+            graph = build_graph(recipe, tracing).compile(checkpointer=saver)
+            self.contexts = Contexts(
+                self.store, self.run, recipe, self.config, self.pool, self.meter, tracing
+            )
+            self._threads = Threads(self.store, graph, self.contexts, tracing)
+            with item_store.working() as self.me:
+                begun = time.monotonic()
+                with self.store.transaction() as connection:
+                    item_store.release_dead(connection, self.run.id)
+                    deliveries.recover_outbox(connection, self.run.id)
+                    deliveries.settle_arrived(connection, self.run.id)
+                if self.meter.of_run:
+                    await Account.open(self.store, self.run.id, self.me, self.meter)
+                keeper = asyncio.create_task(self._keep_claims())
+                try:
+                    yield
+                finally:
+                    keeper.cancel()
+                    await self._end(time.monotonic() - begun)
+
+    async def _end(self, seconds: float) -> None:
+        # A call whose neighbour failed goes on by itself: what it brings must not be lost.
+        await self.meter.land()
+        if isinstance(self._fatal, StoreError):
+            return
+        if self.meter.account is not None:
+            await self.meter.account.close(self.meter)
+        await self.store.writer.run(lambda connection: add_active_seconds(connection, self.run.id, seconds))
+        self._recount()
+
     async def _work(self) -> None:
-        begun = time.monotonic()
         size = self.config.run.concurrency or self.pool.concurrency
         self._screen()
-        with self.store.transaction() as connection:
-            item_store.release_dead(connection, self.run.id)
-            deliveries.recover_outbox(connection, self.run.id)
-            deliveries.settle_arrived(connection, self.run.id)
         self._recount()
-        if self.meter.of_run:
-            await Account.open(self.store, self.run.id, self.me, self.meter)
-        keeper = asyncio.create_task(self._keep_claims())
         try:
             await self._deliver_all(size)
             await self._work_through(size)
@@ -148,18 +174,6 @@ class Runner:
         except asyncio.CancelledError:
             self.stop("interrupted")
             raise
-        finally:
-            keeper.cancel()
-            # A call whose neighbour failed goes on by itself: what it brings must not be lost.
-            await self.meter.land()
-            if not isinstance(self._fatal, StoreError):
-                if self.meter.account is not None:
-                    await self.meter.account.close(self.meter)
-                seconds = time.monotonic() - begun
-                await self.store.writer.run(
-                    lambda connection: add_active_seconds(connection, self.run.id, seconds)
-                )
-                self._recount()
 
     def _tracing(self) -> Tracing:
         """Spans never hold texts that may name people, whatever is asked for."""
@@ -324,14 +338,14 @@ class Runner:
     async def _settle_doubtful(self) -> None:
         """Items that failed before their model had answered anybody: parked if it has by now; else it is the model
         that fails, they stay queued, and the run has failed."""
-        for item, error in self._doubtful:
+        while self._doubtful:
+            item, error = self._doubtful.pop(0)
             if not self._is_blameless(error):
                 await self._park(item, error)
                 continue
             if not self.meter.stopping:
                 self._fatal = self._fatal or error
             await self._set(item, "queued")
-        self._doubtful.clear()
 
     async def _park(self, item: ItemRow, error: ModelError) -> None:
         await self._set(item, "parked", reason=f"{error.kind}: {error.cause}")

@@ -18,9 +18,13 @@ from solon.store.upkeep.pruning import damage_of, set_aside, stored_threads
 
 
 @asynccontextmanager
-async def open_saver(store: Store) -> AsyncIterator[Any]:
+async def open_saver(store: Store, *, history: bool = False) -> AsyncIterator[Any]:
     """A context with the store's checkpointer. Only plain values are ever unpacked from it: no pickle, no
     classes.
+
+    Args:
+        history: keep every checkpoint of a thread, for graphs that are not the store's own; otherwise only the newest
+            is kept, and none of an item that has ended.
 
     A file that is damaged is set aside under another name, with a warning, and an empty one begun: what it
     held is replayed from the journal.
@@ -29,8 +33,13 @@ async def open_saver(store: Store) -> AsyncIterator[Any]:
 
     serde = Summed(JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
     with mapped_errors(store.url):
-        opened = _open_postgres if store.checkpoints.startswith("postgresql") else _open_sqlite
-        async with opened(store.checkpoints, serde) as saver:
+        postgres = store.checkpoints.startswith("postgresql")
+        opened = (
+            _open_postgres(store.checkpoints, serde)
+            if postgres
+            else _open_sqlite(store.checkpoints, serde, history)
+        )
+        async with opened as saver:
             yield saver
 
 
@@ -78,11 +87,15 @@ def _set_aside_damaged(path: str) -> None:
 
 
 @asynccontextmanager
-async def _open_sqlite(path: str, serde: Any) -> AsyncIterator[Any]:
+async def _open_sqlite(path: str, serde: Any, history: bool) -> AsyncIterator[Any]:
     from solon.graphs.sqlite_saver import SqliteSaver
 
     _set_aside_damaged(path)
-    saver = SqliteSaver(path, serde=serde, keep="latest", is_over=is_over)
+    saver = (
+        SqliteSaver(path, serde=serde, keep="all")
+        if history
+        else SqliteSaver(path, serde=serde, keep="latest", is_over=is_over)
+    )
     try:
         yield saver
     finally:

@@ -86,6 +86,9 @@ def routed(name: str, node: Node, within: Mapping[str, Node], ways: Mapping[str,
                 "this graph works on an item of a project, and was given none",
                 next_step='take Project(...).graph("preference"), a compiled graph whose input is a seed',
             )
+        tell = runtime.context.on_step
+        if tell is not None:
+            tell(name)
         update = await node(state, runtime)
         target = ways[name][update["next"]]
         while (step := within.get(target)) is not None:

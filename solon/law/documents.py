@@ -10,6 +10,7 @@ import hashlib
 import json
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -314,11 +315,13 @@ def load_rubric(source: str | Path) -> Rubric:
     return parse_rubric(text, source=named)
 
 
+@lru_cache(maxsize=32)
 def parse_constitution(text: str, *, source: str = "the constitution") -> Constitution:
     """Return the constitution that a YAML text holds; errors name `source`, key and value."""
     return _validate(Constitution, text, source)
 
 
+@lru_cache(maxsize=32)
 def parse_rubric(text: str, *, source: str = "the rubric") -> Rubric:
     """Return the rubric that a YAML text holds; errors name `source`, key and value."""
     return _validate(Rubric, text, source)

@@ -148,13 +148,18 @@ async def _clean(store: Store, reach: Reach, stones: int, act: str) -> Erasure:
 async def _drop_threads(store: Store, reach: Reach) -> None:
     from solon.graphs.nodes.consensus import thread_id
     from solon.graphs.saver import open_saver
+    from solon.store.runs.interactive import threads_of
 
     if not reach.threads or not _has_checkpoints(store):
         return
+    with store.connect() as connection:
+        of_graphs = threads_of(connection, [item for item, _ in reach.threads])
     async with open_saver(store) as saver:
         for item, attempts in reach.threads:
             for attempt in range(attempts + 1):
                 await saver.adelete_thread(thread_id(item, attempt))
+        for thread in sorted(of_graphs):
+            await saver.adelete_thread(thread)
 
 
 def _has_checkpoints(store: Store) -> bool:

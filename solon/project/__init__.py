@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from solon.eval.report.report import Report
     from solon.eval.result import SuiteResult
     from solon.formats.exports import ExportSummary
+    from solon.graphs.item_graph import ItemGraph
+    from solon.graphs.own_saver import Saver
     from solon.graphs.pruning import Pruned
     from solon.graphs.runner import Progress, Runner
     from solon.lawmaking.rejudging import Doubt, Rejudged
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from solon.project.releases import Releases
     from solon.store.database.audit_log import AuditReport
     from solon.store.reviewing.experts import ExpertRow
+    from solon.workspace.interactive import Interactive
     from solon.workspace.seeds import Seeds
 
 
@@ -111,6 +114,47 @@ class Project(Workspace):
         from solon.project.releases import Releases
 
         return Releases(self)
+
+    def close(self) -> None:
+        """End what is under way where it can go on, commit, and release the store."""
+        if "interactive" in self.__dict__:
+            self.interactive.close()
+        super().close()
+
+    # Graphs of one's own ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def interactive(self) -> Interactive:
+        """Items that are worked on one by one, as a graph of one's own asks for them."""
+        from solon.workspace.interactive import Interactive
+
+        return Interactive(self)
+
+    def graph(
+        self, recipe: str, *, checkpointer: Saver | Literal[False] | None = None, texts: bool = True
+    ) -> ItemGraph:
+        """A recipe as a compiled LangGraph: a seed in, a record or an interrupt out.
+
+        The item of each call lies in the store as any other: journal, lineage, review page and certificate know it. It
+        may be invoked, streamed, and stand as a node in another graph, which then keeps its thread. The project must
+        stay open meanwhile.
+
+        Args:
+            recipe: name of a recipe, see `list_recipes`.
+            checkpointer: keeps the threads of calls by themselves; default: the store. False: none does, as for
+                `langgraph dev`, which brings its own.
+            texts: interrupts and records hold texts; without, only ids, for `forget` does not reach what another
+                checkpointer keeps.
+
+        Raises:
+            UsageError, ConfigError: there is no such recipe, or it cannot be used.
+        """
+        from solon.graphs.item_graph import make_item_graph
+
+        self.recipe(recipe)
+        desk = self.interactive
+        saver = desk.saver(recipe) if checkpointer is None else checkpointer or None
+        return make_item_graph(desk, recipe, key=self.store.key, saver=saver, texts=texts)
 
     # Before and beside a run ------------------------------------------------------------------------------------
 

@@ -319,7 +319,7 @@ class Workspace:
             runs.take_turn(connection)
             reuse_id = runs.find_run(connection, reuse).id if reuse is not None else None
             config = bind_recipe(self.config, self.recipes.find(recipe))
-            shape = self._shape_of(*pins.law, pins.prompts_id, config=config)
+            shape = self.shape_of(*pins.law, pins.prompts_id, config=config)
             same = runs.find_same_run(connection, recipe, fingerprint, shape)
             if same is not None and not new_run:
                 return same, pins
@@ -354,9 +354,9 @@ class Workspace:
         promised = {key: getattr(self.config.routing, key) for key in ("alpha", "delta", "target")}
         before = RoutingConfig.model_validate({**stored["routing"], **promised})
         as_then = config.model_copy(update={"routing": before})
-        return self._shape_of(*pins.law, pins.prompts_id, config=as_then) == str(stored["fingerprint"])
+        return self.shape_of(*pins.law, pins.prompts_id, config=as_then) == str(stored["fingerprint"])
 
-    def _shape_of(self, *law: str, config: Config) -> str:
+    def shape_of(self, *law: str, config: Config) -> str:
         """Hash of all that shapes the data: configuration, constitution, rubric, prompts."""
         return f"{config.fingerprint()}:{hashlib.sha256(':'.join(law).encode()).hexdigest()[:16]}"
 
@@ -385,7 +385,7 @@ class Workspace:
             return pin_versions(
                 connection,
                 config=config.effective(),
-                fingerprint=self._shape_of(
+                fingerprint=self.shape_of(
                     *law, *(version.id for version in tagged), library.version, config=config
                 ),
                 law=law,

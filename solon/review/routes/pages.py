@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from solon.errors import ReviewError
 from solon.review.auth import (
     COOKIE,
     AnyExpert,
@@ -23,7 +25,7 @@ from solon.review.auth import (
 from solon.review.blind import shown_order
 from solon.review.markdown import mark_quotes, word_diff
 from solon.review.rendering import page, render
-from solon.review.reviewer import hand_out, progress_of, take_answer, take_back, write
+from solon.review.reviewer import hand_out, open_review, progress_of, take_answer, take_back, write
 from solon.review.routes.queue import AnId, explanation
 from solon.review.schemas.explanations import Explanation
 from solon.review.schemas.queue import BlindItem, DecisionIn, NextIn, NextOut, SettingsIn
@@ -94,10 +96,16 @@ async def log_out(request: Request, room: TheRoom) -> Response:
 
 
 @router.get("/")
-async def review_page(room: TheRoom, caller: AnyExpert) -> HTMLResponse:
-    """The page of one item at a time. The item itself is fetched by the script."""
+async def review_page(
+    room: TheRoom, caller: AnyExpert, review: Annotated[str | None, Query(max_length=64)] = None
+) -> HTMLResponse:
+    """The page of one item at a time. The item itself is fetched by the script: a review that is asked for by its id
+    comes first, where it waits for the caller."""
     if not caller.session:
         raise NotLoggedIn("this page is for browsers", next_step="use /api/v1 with a token")
+    if review is not None:
+        with suppress(ReviewError):
+            await open_review(room, caller, review)
     settings = SettingsIn.model_validate(caller.expert.settings)
     return page(room, caller, "review.html", settings=settings, progress=progress_of(room, caller))
 

@@ -151,6 +151,14 @@ def export_rows(
     return first, rows  # type: ignore[return-value]
 
 
+def record_of_item(store: Store, item_id: str) -> ExportRow | None:
+    """The record in force of an item; None where it has none."""
+    with store.connect() as connection:
+        query = with_seeds().where(records.c.item_id == item_id, Which().in_force())
+        found = [dict(row) for row in connection.execute(query).mappings()]
+        return next(iter(rows_of(store, connection, found)), None)
+
+
 def runs_in_force(store: Store, **which: Any) -> list[str]:
     """Ids of the runs that have records in force, the oldest first, whether or not another run's stand in their place;
     arguments as of `export_rows`."""

@@ -86,11 +86,13 @@ def claim_deliveries(
     limit: int,
     *,
     run_id: str | None = None,
+    item_id: str | None = None,
     without: Collection[str] = (),
 ) -> list[Delivery]:
     """Take decisions whose graphs are to be resumed; a claim that is not kept comes back by itself.
 
     Args:
+        run_id, item_id: those of this run, or on this item; None: any.
         without: ids of decisions that shall stay where they are.
     """
     now = clock.now()
@@ -104,8 +106,9 @@ def claim_deliveries(
         .limit(limit)
         .with_for_update(skip_locked=True, of=outbox)
     )
-    if run_id is not None:
-        query = query.where(items.c.run_id == run_id)
+    for column, wanted in ((items.c.run_id, run_id), (items.c.id, item_id)):
+        if wanted is not None:
+            query = query.where(column == wanted)
     ids = list(connection.execute(query).scalars())
     if not ids:
         return []
@@ -218,6 +221,18 @@ def runs_with_deliveries(connection: Connection) -> dict[str, int]:
         .order_by(func.min(outbox.c.created_at), items.c.run_id)
     )
     return {row[0]: int(row[1]) for row in connection.execute(query)}
+
+
+def count_applied(connection: Connection, item_id: str) -> int:
+    """How many decisions on an item its graph has taken in."""
+    query = select(func.count()).where(outbox.c.item_id == item_id, outbox.c.applied_at.is_not(None))
+    return int(connection.execute(query).scalar_one())
+
+
+def problem_of(connection: Connection, decision_id: str) -> str:
+    """Why a decision could not be applied yet; empty where it was, or nobody tried."""
+    query = select(outbox.c.problem).where(outbox.c.decision_id == decision_id, outbox.c.applied_at.is_(None))
+    return connection.execute(query).scalar() or ""
 
 
 def delivery_problems(connection: Connection, run_id: str | None = None) -> list[tuple[str, int]]:

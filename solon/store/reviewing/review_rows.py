@@ -125,6 +125,15 @@ def list_reviews(
     return [ReviewRow(**row) for row in connection.execute(query).mappings()]
 
 
+def waiting_review(connection: Connection, item_id: str) -> ReviewRow | None:
+    """The review for whose answer the graph of an item waits; None where it waits for none."""
+    query = select(reviews).where(
+        reviews.c.item_id == item_id, reviews.c.kind == "interrupt", reviews.c.state == "waiting"
+    )
+    row = connection.execute(query).mappings().first()
+    return None if row is None else ReviewRow(**row)
+
+
 def find_review(connection: Connection, review_id: str) -> ReviewRow:
     """A review by its id or the beginning of it.
 

@@ -362,14 +362,15 @@ def list_items(connection: Connection, run_id: str) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def requeue_parked(connection: Connection, run_id: str) -> None:
-    """Queue parked items again: what stood against them may be mended. Those that a person must decide on stay
-    parked.
+def requeue_parked(connection: Connection, run_id: str, item_id: str | None = None) -> None:
+    """Queue parked items of a run again (or one of them): what stood against them may be mended. Those that a person
+    must decide on stay parked.
     """
     held = exists().where(holds.c.item_id == items.c.id, holds.c.state == "held")
-    connection.execute(
-        update(items).where(items.c.run_id == run_id, items.c.state == "parked", ~held).values(state="queued")
-    )
+    parked = [items.c.run_id == run_id, items.c.state == "parked", ~held]
+    if item_id is not None:
+        parked.append(items.c.id == item_id)
+    connection.execute(update(items).where(*parked).values(state="queued"))
 
 
 def next_attempt(connection: Connection, item_id: str) -> int:
@@ -421,6 +422,12 @@ def set_state(
 def keep_rationale(connection: Connection, verdict_id: str, text_id: str) -> None:
     """Add to a verdict the rationale that its judge gave when it was asked later."""
     connection.execute(update(verdicts).where(verdicts.c.id == verdict_id).values(rationale_id=text_id))
+
+
+def ending_of(connection: Connection, item_id: str) -> tuple[str, str | None]:
+    """The state that an item is in, and why; None where nothing needs saying."""
+    row = connection.execute(select(items.c.state, items.c.reason).where(items.c.id == item_id)).one()
+    return str(row.state), row.reason
 
 
 def count_states(connection: Connection, run_id: str) -> dict[str, int]:

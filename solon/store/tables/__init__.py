@@ -13,6 +13,7 @@ from solon.store.tables.privacy import Hold, Tombstone
 from solon.store.tables.runs import (
     Call,
     ConfigVersion,
+    GraphItem,
     GraphVersion,
     Item,
     Meta,
@@ -50,6 +51,7 @@ decisions = table_of(Decision)
 events = table_of(Event)
 experts = table_of(Expert)
 fingerprints = table_of(Fingerprint)
+graph_items = table_of(GraphItem)
 graph_versions = table_of(GraphVersion)
 hook_deliveries = table_of(HookDelivery)
 items = table_of(Item)

@@ -306,3 +306,24 @@ class Spending(SQLModel, table=True):
     tokens: int = Field(sa_type=BigInteger)
     cost: float
     until: float
+
+
+class GraphItem(SQLModel, table=True):
+    """Where an item belongs that a graph of one's own opened, so that it is found again after a crash.
+
+    Attributes:
+        item_id: the item.
+        place: a hash of where the graph asks, and for what: its thread, the place of the node in it, and the seed.
+        ordinal: how many items were opened there before this one: a graph may come by again.
+        visit: a hash of the one visit that opened it.
+        thread: thread of the graph in the store's own checkpoints, None where it keeps them elsewhere.
+    """
+
+    __tablename__ = "graph_items"
+    item_id: str = Field(primary_key=True, foreign_key="items.id", max_length=64)
+    place: str = Field(max_length=64)
+    ordinal: int
+    visit: str = Field(max_length=64)
+    thread: str | None = None
+
+    __table_args__ = (Index("uq_graph_items_place", "place", "ordinal", unique=True),)

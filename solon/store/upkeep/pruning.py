@@ -14,11 +14,13 @@ from sqlalchemy.exc import OperationalError
 from solon.store.database.engine import BUSY_SECONDS, mapped_errors, sqlite_path
 from solon.store.database.store import CLEAN, Store
 from solon.store.database.writer import insert_rows
-from solon.store.tables import items, meta, metadata
+from solon.store.tables import graph_items, items, meta, metadata
 from solon.store.tables.runs import Meta
 
 UNDER_WAY = ("queued", "running", "waiting", "parked")
 CHECKPOINT_TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
+GRAPH_THREAD = "graph:"
+"""Begins the names of threads that are no item's, but of a graph of one's own that asks for items."""
 TURN = 0.2
 """Seconds for which a wait for a lock may hold others up, and which they then have before we ask for it again."""
 LOCKED = "55P03"
@@ -31,6 +33,16 @@ def waiting_attempts(store: Store, states: Sequence[str] = UNDER_WAY) -> Iterato
         query = select(items.c.id, items.c.attempt).where(items.c.state.in_(states))
         for row in connection.execute(query.execution_options(yield_per=1000)):
             yield str(row[0]), int(row[1])
+
+
+def open_graph_threads(store: Store) -> set[str]:
+    """Threads of graphs of one's own that have an item which has not ended."""
+    query = select(graph_items.c.thread).join(items, items.c.id == graph_items.c.item_id)
+    with store.connect() as connection:
+        found = connection.execute(
+            query.where(items.c.state.in_(UNDER_WAY), graph_items.c.thread.is_not(None))
+        )
+        return set(found.scalars())
 
 
 def stored_threads(store: Store) -> set[str]:
