@@ -12,6 +12,7 @@ SolonError
 │   ├── ModelRefused        4xx: key, model name, request
 │   ├── TooLong             the prompt does not fit the model's context; nothing was sent
 │   └── BadOutput           the answer does not follow the schema, after bounded repair
+├── NoAnswer              a model gave nothing that can be used to a part of a recipe, or to an agent alone
 ├── ReviewError           the reviewer must act
 │   ├── NotPending          unknown review, or one that no longer waits
 │   ├── AlreadyDecided      someone else's decision was first; nothing changed
@@ -118,6 +119,18 @@ class BadOutput(ModelError):
 
 CUT = "cut"
 """Kind of a `BadOutput`: the answer's room was used up before the answer began."""
+
+
+class NoAnswer(SolonError):
+    """A model answered, and nothing in it can be used; it would be the same again.
+
+    Attributes:
+        problem: why, in a word: `empty`, `cut`, `echo`, or the kind of a failed call.
+    """
+
+    def __init__(self, cause: str, *, problem: str, next_step: str = "") -> None:
+        super().__init__(cause, next_step=next_step)
+        self.problem = problem
 
 
 class ReviewError(SolonError):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from solon.agents.echoes import own_words
+from solon.agents.memory import MemoryJournal
 from solon.agents.models.tries import OF_CALL, Tries
 from solon.config import ROLES, Config
 from solon.config.sections import LimitsConfig, ModelConfig
@@ -407,14 +408,15 @@ class Caller:
 
     Attributes:
         pool: the chat models of the run.
-        journal: holds the finished calls of the item, and of earlier runs that it may use.
+        journal: holds the finished calls of the item, and of earlier runs that it may use; without a store those of
+            the case.
         meter: counts the calls and stops them at the run's limits.
         tracing: where spans go.
         heard: by the model's name, whether anybody listens to its calls; shared by all callers of a run.
     """
 
     pool: ModelPool
-    journal: ItemJournal
+    journal: ItemJournal | MemoryJournal
     meter: Meter
     tracing: Tracing
     heard: dict[str, bool]

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
-from dataclasses import dataclass
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, TypeVar, overload
 
-from solon.agents.calls import Caller
-from solon.config import Config
-from solon.law.documents import Constitution, Rubric
-from solon.prompts.library import PromptLibrary
+from pydantic import BaseModel
+
+from solon.agents.calls import Ask, Caller, Meter, ModelPool
+from solon.agents.drafts import Draft, problem_of
+from solon.agents.echoes import cut
+from solon.agents.memory import MemoryJournal
+from solon.config import Config, load_config, parse_config
+from solon.errors import ConfigError, NoAnswer
+from solon.law.documents import Constitution, Rubric, load_constitution, load_rubric
+from solon.prompts.library import Prompt, PromptLibrary, Rendered
+from solon.store.runs.journal import Outcome
+from solon.tracing import OFF
+
+Role = Literal["generator", "critic", "judge", "resolver"]
+Answer = TypeVar("Answer", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,8 @@ class Case:
             author can know it.
         random_seed: root of the seeds of all calls of the item.
         settings: of the recipe, as its own model read them from `[recipes.NAME]`; None where it has none.
+        place: the round, and the number of the draft (or of the seat) within it, that `ask` asks for.
+        answered: the calls that `ask` made here, each with the name of who answered.
     """
 
     caller: Caller
@@ -43,6 +60,8 @@ class Case:
     mark: str
     random_seed: int
     settings: Any = None
+    place: tuple[int, int] = (0, 0)
+    answered: list[tuple[Outcome, str]] = field(default_factory=list, compare=False, repr=False)
 
     @cached_property
     def principles(self) -> str:
@@ -53,3 +72,175 @@ class Case:
         """A seed for one call, the same whenever the item is replayed."""
         text = ":".join(str(part) for part in (self.random_seed, *parts))
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") & 0x7FFFFFFF
+
+    @classmethod
+    def open(
+        cls,
+        config: Config | Mapping[str, Any] | str | Path | None = None,
+        *,
+        prompt: str,
+        input: str = "",
+        reference: str = "",
+    ) -> Case:
+        """A case for agents that are asked alone, without a store: `async with Case.open(...) as case`. Calls go to a
+        journal in memory, under the limits of the configuration.
+
+        Args:
+            config: a file, plain values, or a configuration; default: `solon.toml` if it is there.
+            prompt: the request.
+            input: the material that the request speaks of; empty without any.
+            reference: a reference answer; empty without one.
+
+        Raises:
+            ConfigError: naming the key, the value seen and what would be right.
+        """
+        if isinstance(config, Mapping):
+            config = parse_config(config)
+        elif not isinstance(config, Config):
+            config = load_config(config)
+        limits = config.limits
+        meter = Meter(max_calls=limits.calls, max_tokens=limits.tokens, max_cost=limits.cost)
+        return cls(
+            caller=Caller(ModelPool(config), MemoryJournal(), meter, OFF, {}),
+            config=config,
+            prompts=PromptLibrary(config.prompts_dir),
+            constitution=load_constitution(config.law.constitution),
+            rubric=load_rubric(config.law.rubric),
+            prompt=prompt,
+            input=input,
+            reference=reference,
+            mark=secrets.token_hex(16),
+            random_seed=config.run.seed,
+        )
+
+    async def __aenter__(self) -> Case:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the models of a case that was opened alone."""
+        await self.caller.pool.aclose()
+
+    def at(self, round: int, index: int) -> Case:
+        """The same case for draft (or seat) number `index` of a round: what it asks is asked apart from the others. A
+        maker is given its case so."""
+        return replace(self, place=(round, index), answered=[])
+
+    @overload
+    async def ask(
+        self, template: str, /, *, role: Role = ..., schema: None = None, sample: int = ..., **values: object
+    ) -> str: ...
+
+    @overload
+    async def ask(
+        self, template: str, /, *, role: Role = ..., schema: type[Answer], sample: int = ..., **values: object
+    ) -> Answer: ...
+
+    async def ask(
+        self,
+        template: str,
+        /,
+        *,
+        role: Role = "generator",
+        schema: type[BaseModel] | None = None,
+        sample: int = 0,
+        **values: object,
+    ) -> str | BaseModel:
+        """What a model answers to a template, without what it repeats of the prompt. The call is journalled: an item
+        that is made again gets the same answer, and it is not paid for twice.
+
+        Args:
+            template: the name of a template, one that comes with the recipe or with Solon.
+            role: whose model is asked. Models of generators, and seats of judges, take turns by `place`.
+            schema: what a structured answer must follow; None for prose.
+            sample: which try this is of several with the same prompt, from 0.
+            values: the variables of the template. `prompt`, `input`, `reference`, `constitution` and `rubric` are those
+                of the case where they are not given.
+
+        Returns:
+            The text; with a schema an object of it.
+
+        Raises:
+            NoAnswer: the answer is empty, cut, only an echo of the prompt, or does not follow the schema.
+            ConfigError: there is no such template, its variables are others, or no model plays the role.
+            ModelUnavailable, ModelRefused, LimitReached: as of every call.
+        """
+        prompt = self._render(template, values)
+        model, max_tokens, temperature = self._played_by(role)
+        round, index = self.place
+        ask = Ask(
+            role=role,
+            seat=template,
+            model=model,
+            prompt=prompt,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=self.draw("ask", template, role, round, index, sample),
+            sample=index,
+            round=round,
+            schema=schema,
+        )
+        outcome, parsed = await self.caller.parsed(ask)
+        self.answered.append((outcome, self.caller.voter(model)))
+        text = outcome.text if schema else cut(outcome.text, prompt, cites=role != "generator")
+        if problem := problem_of(outcome, text):
+            raise NoAnswer(f"{template}: the {role} gave no usable answer ({problem})", problem=problem)
+        return text if parsed is None else parsed
+
+    def draft(self, text: str, *, prompt: str = "", input: str = "", problem: str = "") -> Draft:
+        """A text as a maker gives it: with the latest call of `ask` here, and who answered.
+
+        Args:
+            text: the response.
+            prompt: the request, where the maker wrote that too; empty: the text answers the seed's.
+            input: what that request speaks of; empty where there is nothing.
+            problem: why it cannot be used; empty where it can.
+        """
+        outcome, author = self.answered[-1] if self.answered else (None, "code")
+        problem = problem or ("" if text.strip() else "empty")
+        return Draft(text.strip(), outcome, author, prompt=prompt.strip(), input=input, problem=problem)
+
+    def _render(self, template: str, values: dict[str, object]) -> Rendered:
+        known: dict[str, Prompt] = {prompt.name: prompt for prompt in self.prompts}
+        if template not in known:
+            near = difflib.get_close_matches(template, known, n=1)
+            raise ConfigError(
+                f"there is no template {template!r}",
+                next_step=f"did you mean {near[0]!r}?"
+                if near
+                else f"write prompts/{template}.md beside the recipe",
+            )
+        own = {
+            "constitution": self.principles,
+            "rubric": self.rubric.as_prompt(),
+            "prompt": self.prompt,
+            "input": self.input,
+            "reference": self.reference,
+        }
+        declared = known[template].variables
+        texts = {name: str(value) for name, value in values.items()}
+        own_texts = {name: text for name, text in own.items() if name in declared}
+        return known[template].render(self.mark, **{**own_texts, **texts})
+
+    def _played_by(self, role: Role) -> tuple[str, int, float]:
+        """The model whose turn it is, how long its answer may be, and at which temperature it answers."""
+        config, index = self.config, self.place[1]
+        if role == "critic":
+            return config.critic.model, config.critic.max_tokens, 0.0
+        if role == "resolver":
+            return config.resolver.model, config.resolver.max_tokens, 0.0
+        if role == "judge":
+            seats = [seat for seat in config.judges if not seat.python]
+            if seats:
+                seat = seats[index % len(seats)]
+                return seat.model, seat.max_tokens, seat.temperature
+        elif config.generator.models:
+            writer = config.generator
+            model = writer.models[index % len(writer.models)]
+            room = writer.max_tokens or config.models[model].max_tokens
+            return model, room, writer.temperatures[index % len(writer.temperatures)]
+        raise ConfigError(
+            f"no model plays the {role}, who is to be asked", next_step="name one in solon.toml"
+        )

@@ -53,7 +53,7 @@ class Critique:
 
 
 async def critique(
-    case: Case, ordinal: int, *, round: int, answer: str, noticed: Sequence[Finding] = ()
+    case: Case, answer: str, *, ordinal: int = 0, round: int = 0, noticed: Sequence[Finding] = ()
 ) -> Critique:
     """What the critic, a model or a function, finds on one answer.
 
@@ -62,6 +62,7 @@ async def critique(
 
     Args:
         case: the item, with the request that the answer is to.
+        answer: the candidate's text.
         ordinal: the candidate's place among those of the round.
         round: how often the item was redrafted before.
         noticed: what was found without the critic, and stands before its own findings.

@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from solon.agents import plugged
 from solon.agents.calls import Ask
 from solon.agents.case import Case
+from solon.agents.drafts import Draft, problem_of
 from solon.agents.echoes import ECHO, cut
-from solon.agents.models.failures import ending
 from solon.agents.outputs import InstructionDraft
 from solon.agents.tasks import given_input
-from solon.errors import CUT
 from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A text that a generator wrote.
-
-    Attributes:
-        text: the response; may be empty or cut where there is a problem.
-        outcome: the call that it comes from.
-        author: the model or function that wrote it, under the name by which it votes.
-        prompt: the request, where the generator wrote that too; else empty.
-        input: what that request speaks of; empty where there is nothing.
-        problem: why the draft cannot be used (empty, cut, only an echo of the prompt, or the kind of a failed call);
-            empty where it can.
-    """
-
-    text: str
-    outcome: Outcome
-    author: str
-    prompt: str = ""
-    input: str = ""
-    problem: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the draft can be used."""
-        return not self.problem
-
-
-async def draft(case: Case, index: int, *, round: int, guidance: str = "", findings: str = "") -> Draft:
+async def draft(
+    case: Case, index: int = 0, *, round: int = 0, guidance: str = "", findings: str = ""
+) -> Draft:
     """Draft number `index` of a round: models and functions, temperatures and personas take turns by it.
 
     Args:
@@ -70,7 +42,7 @@ async def draft(case: Case, index: int, *, round: int, guidance: str = "", findi
 
 
 async def write_instruction(
-    case: Case, index: int, *, round: int, guidance: str = "", findings: str = ""
+    case: Case, index: int = 0, *, round: int = 0, guidance: str = "", findings: str = ""
 ) -> Draft:
     """A new instruction with its response, related to the seed; the arguments are those of `draft`."""
     config = case.config.generator
@@ -169,9 +141,4 @@ def _ask(
 
 
 def _finish(case: Case, model: str, outcome: Outcome, text: str) -> Draft:
-    problem = "" if outcome.ok else outcome.outcome
-    if not problem and not text:
-        problem = ECHO if outcome.text.strip() else "empty"
-    if not problem and ending(outcome.finish_reason) == "cut":
-        problem = CUT
-    return Draft(text, outcome, case.caller.voter(model), problem=problem)
+    return Draft(text, outcome, case.caller.voter(model), problem=problem_of(outcome, text))

@@ -89,8 +89,15 @@ class Verdict:
         return cls(**fields, abstained="recorded" if fields["outcome"] == ABSTAIN else "")
 
 
-async def judge_pair(
-    case: Case, a: str, b: str, *, round: int, pair: int, precedents: str = "", tier: int | None = None
+async def pair(
+    case: Case,
+    a: str,
+    b: str,
+    *,
+    round: int = 0,
+    pair: int = 0,
+    precedents: str = "",
+    tier: int | None = None,
 ) -> list[Verdict]:
     """Every seat's verdicts on a pair, in both orders.
 
@@ -276,8 +283,8 @@ async def score(
     case: Case,
     answer: str,
     *,
-    round: int,
-    ordinal: int,
+    round: int = 0,
+    ordinal: int = 0,
     precedents: str = "",
     tier: int | None = None,
 ) -> list[Verdict]:
@@ -366,8 +373,8 @@ async def label(
     text: str,
     labels: Sequence[str],
     *,
-    round: int,
-    ordinal: int,
+    round: int = 0,
+    ordinal: int = 0,
     precedents: str = "",
     tier: int | None = None,
 ) -> list[Verdict]:

@@ -44,10 +44,13 @@ def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOpti
     from solon.law.documents import load_constitution, load_rubric
     from solon.privacy import make_scanner
     from solon.prompts.library import PromptLibrary
+    from solon.recipes.registry import SHIPPED, Recipes
 
     read = read_config(config, store)
     constitution, rubric = load_constitution(read.law.constitution), load_rubric(read.law.rubric)
-    PromptLibrary(read.prompts_dir)
+    recipes = Recipes(read)
+    for recipe in (SHIPPED[0], *read.recipes):
+        PromptLibrary(read.prompts_dir, recipe=recipes.find(recipe).templates)
     make_scanner(read.privacy)
     for name, model in read.models.items():
         check_host(read, name, make_chat_model(model), given=False)

@@ -38,7 +38,7 @@ def import_file(
     from solon.operations.golden import check_purpose
 
     check_purpose(purpose)  # before a store is made
-    with open_project(store, config, create=True) as project:
+    with open_project(store, config, create=True, recipe=recipe) as project:
         found = project.golden.import_(file, purpose=purpose, recipe=recipe)
     if json:
         print_json({"purpose": purpose, "added": found.added, "known": found.known})

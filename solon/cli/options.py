@@ -109,9 +109,15 @@ def open_project(
     file: Path | None = None,
     *,
     create: bool = False,
+    recipe: str | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Project:
-    """The project of a command. Only commands that may begin a store say `create`."""
+    """The project of a command. Only commands that may begin a store say `create`, with the recipe that it is begun
+    for: where there is no such recipe, or it is set wrongly, no store is begun."""
     from solon.project import Project
+    from solon.recipes.registry import Recipes, read_settings
 
-    return Project(config=read_config(file, store, overrides), create=create)
+    config = read_config(file, store, overrides)
+    if recipe is not None:
+        read_settings(Recipes(config).get(recipe), config)
+    return Project(config=config, create=create)

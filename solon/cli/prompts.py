@@ -24,6 +24,11 @@ FolderOption = Annotated[
     ),
 ]
 
+RecipeOption = Annotated[
+    str | None,
+    typer.Option("--recipe", metavar="NAME", help="With the templates that come with a recipe of your own."),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add `solon prompts` to the command line."""
@@ -32,19 +37,21 @@ def register(app: typer.Typer) -> None:
 
 def _prompts(folder: Path | None) -> Prompts:
     from solon.project.prompts import Prompts
+    from solon.recipes.registry import Recipes
 
-    return Prompts(folder or read_config(None).prompts_dir)
+    config = read_config(None)
+    return Prompts(folder or config.prompts_dir, Recipes(config))
 
 
 @group.command("list")
-def list_prompts(folder: FolderOption = None, json: JsonOption = False) -> None:
+def list_prompts(folder: FolderOption = None, recipe: RecipeOption = None, json: JsonOption = False) -> None:
     """List the templates with version, fingerprint and variables.
 
     Example: solon prompts list
     """
     from rich.table import Table
 
-    prompts = _prompts(folder).list()
+    prompts = _prompts(folder).list(recipe)
     if json:
         print_json({"prompts": [_facts(prompt) for prompt in prompts]})
         return
@@ -70,13 +77,14 @@ def _facts(prompt: Prompt) -> dict[str, object]:
 def show(
     name: Annotated[str, typer.Argument(help="E.g. judge.pair; see `solon prompts list`.")],
     folder: FolderOption = None,
+    recipe: RecipeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Print the source of a template.
 
     Example: solon prompts show judge.pair
     """
-    prompt = _prompts(folder).show(name)
+    prompt = _prompts(folder).show(name, recipe)
     if json:
         print_json({**_facts(prompt), "source": prompt.source})
     else:
@@ -84,14 +92,14 @@ def show(
 
 
 @group.command("check")
-def check(folder: FolderOption = None, json: JsonOption = False) -> None:
+def check(folder: FolderOption = None, recipe: RecipeOption = None, json: JsonOption = False) -> None:
     """Render every template with its declared variables, and show how your own differ from the built-in ones; exit 2
     names the first that fails.
 
     Example: solon prompts check --folder my-prompts
     """
     prompts = _prompts(folder)
-    diffs, names = prompts.check(), [prompt.name for prompt in prompts.list()]
+    diffs, names = prompts.check(recipe), [prompt.name for prompt in prompts.list(recipe)]
     if json:
         print_json({"checked": names, "own": diffs})
         return

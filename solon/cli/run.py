@@ -119,7 +119,7 @@ def run(
     }
     if engine not in ("local", "ray"):
         raise UsageError(f"there is no engine {engine!r}", next_step="write --engine local or --engine ray")
-    with open_project(store, config, create=True, overrides=overrides) as project:
+    with open_project(store, config, create=True, recipe=recipe, overrides=overrides) as project:
         if engine == "ray":
             begun = project.load(
                 recipe, seeds, limit=limit, new_run=new_run, reuse=reuse, ask_again=ask_again

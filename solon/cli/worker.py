@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solon.cli.options import ConfigOption, StoreOption, open_project
-from solon.cli.terminal import say
+from solon.cli.terminal import FAILED, say
 
 if TYPE_CHECKING:
     from solon.project import Project
@@ -57,6 +57,10 @@ async def _work(project: Project, seconds: float, once: bool) -> None:
             break
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), min(1.0, seconds))
+    left = live.worker_says
     await courier.stop()
     if courier.lost is not None:
         raise courier.lost
+    if once and left:
+        say("decisions that are left out stay where they are")
+        raise typer.Exit(FAILED)

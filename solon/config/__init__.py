@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from solon.config.layers import line_of_key, read_layers, without_secrets
 from solon.config.review import MailConfig, ReviewConfig, SsoConfig
@@ -128,6 +128,12 @@ class Config(Section):
         default_factory=dict,
         description="filled in by Solon: what each module:function was when its run began",
     )
+
+    _source: str = PrivateAttr("the configuration")
+
+    def place_of(self, *keys: str) -> str:
+        """Where a key stands, for errors: its file and line as far as they are known, else `the configuration`."""
+        return self._source + line_of_key(self._source, keys)
 
     @model_validator(mode="after")
     def _models_exist(self) -> Config:
@@ -316,11 +322,13 @@ def parse_config(
         ConfigError: naming the key, the value seen and what would be right.
     """
     try:
-        return Config.model_validate({**data, **_with_models(data.get("models", {}), given or {})})
+        config = Config.model_validate({**data, **_with_models(data.get("models", {}), given or {})})
     except ValidationError as error:
         raise ConfigError(
             _explain(error, source), next_step="mend the key and run the command again"
         ) from None
+    config._source = source
+    return config
 
 
 def _with_models(tables: Any, given: Mapping[str, str]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Bench:
         self.pool = ModelPool(config, given=models)
         self.meter = Meter(max_calls=max_calls, max_cost=max_cost)
         self._recipes = recipes or Recipes(config)
-        self._prompts = PromptLibrary(config.prompts_dir)
+        self._prompts: dict[str, PromptLibrary] = {}
         self._contexts: dict[str, Contexts] = {}
 
     @property
@@ -95,6 +95,8 @@ class Bench:
             run_id, item_id = open_bench(self.store, connection, run, row.item_id)
         if row.run_id not in self._contexts:
             recipe = self._recipes.of_run(run.recipe, pinned, run.id)
+            templates = self._recipes.find(run.recipe).templates
+            self._prompts[row.run_id] = PromptLibrary(self.config.prompts_dir, recipe=templates)
             self._contexts[row.run_id] = Contexts(
                 self.store, run, recipe, self.config, self.pool, self.meter, known=[run.id]
             )
@@ -102,7 +104,7 @@ class Bench:
         context = self._contexts[row.run_id].make(
             replace(item, id=item_id, run_id=run_id, fresh=False, claimed_by=None)
         )
-        return replace(context, case=replace(context.case, prompts=self._prompts))
+        return replace(context, case=replace(context.case, prompts=self._prompts[row.run_id]))
 
     async def try_one(
         self,

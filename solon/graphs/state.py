@@ -9,6 +9,8 @@ from langgraph.graph import END
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from solon.errors import UsageError
+
 
 class ItemState(TypedDict, total=False):
     """What a checkpoint holds.
@@ -79,6 +81,11 @@ def routed(name: str, node: Node, within: Mapping[str, Node], ways: Mapping[str,
     """
 
     async def go(state: ItemState, runtime: Runtime[Any]) -> Command[Any]:
+        if runtime.context is None:
+            raise UsageError(
+                "this graph works on an item of a project, and was given none",
+                next_step='take Project(...).graph("preference"), a compiled graph whose input is a seed',
+            )
         tell = runtime.context.on_step
         if tell is not None:
             tell(name)

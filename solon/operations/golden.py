@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from solon.errors import SeedError, UsageError
+from solon.recipes.questions import find_schema
 from solon.store.database.local_actor import local_actor
 from solon.store.reviewing.known_import import import_known, retire_known
 from solon.workspace.seeds import good_rows, read_rows
@@ -39,7 +40,7 @@ def add_questions(
         name = seeds if isinstance(seeds, str) or hasattr(seeds, "__fspath__") else "the questions"
         raise SeedError(f"{name}: {problem}", next_step="nothing was added; mend the file")
     pins = workspace.pin(recipe, "known")
-    schema = workspace.recipe(recipe).question.schema(workspace.config)
+    schema = find_schema(workspace.recipe(recipe).question, workspace.config)
     return import_known(workspace.store, pins, recipe, schema, rows, purpose, local_actor())
 
 

@@ -50,6 +50,7 @@ def list_recipes(recipes: Recipes, config: Config) -> list[RecipeFacts]:
 
 
 def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
+    from solon.prompts.library import PromptLibrary
     from solon.recipes.registry import read_settings
 
     try:
@@ -63,6 +64,7 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
     try:
         read_settings(recipe, config)
         recipe.pairing_under(config)
+        PromptLibrary(config.prompts_dir, recipe=found.templates)
         outcomes = recipe.question.asked(config).outcomes
     except ConfigError as error:
         problem = f"{error.cause} ({error.next_step})"

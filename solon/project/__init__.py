@@ -106,7 +106,7 @@ class Project(Workspace):
         """The templates that agents are asked with: list, show, check, copy."""
         from solon.project.prompts import Prompts
 
-        return Prompts(self.config.prompts_dir)
+        return Prompts(self.config.prompts_dir, self.recipes)
 
     @cached_property
     def releases(self) -> Releases:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from solon.config import Config
 from solon.errors import UsageError
 from solon.prompts.library import PromptLibrary, check_prompt
+from solon.recipes.registry import Recipes
 
 if TYPE_CHECKING:
     from solon.prompts.library import Prompt
@@ -18,37 +20,46 @@ class Prompts:
 
     Args:
         folder: templates of one's own, laid over the built-in ones; default: only those that ship with Solon.
+        recipes: the recipes that there are, which may bring templates of their own; default: the shipped ones.
     """
 
-    def __init__(self, folder: str | Path | None = None) -> None:
-        self._folder = folder
+    def __init__(self, folder: str | Path | None = None, recipes: Recipes | None = None) -> None:
+        self._folder, self._recipes = folder, recipes
 
-    def list(self) -> Sequence[Prompt]:
+    def list(self, recipe: str | None = None) -> Sequence[Prompt]:
         """Every template with its version, fingerprint, variables and source.
+
+        Args:
+            recipe: with the templates that come with this recipe.
 
         Raises:
             ConfigError: there is no such folder, or a template in it that no agent could use.
         """
-        return tuple(PromptLibrary(self._folder))
+        return tuple(self._library(recipe))
 
-    def show(self, name: str) -> Prompt:
-        """One template, such as `judge.pair`; its text is in `source`.
+    def show(self, name: str, recipe: str | None = None) -> Prompt:
+        """One template, such as `judge.pair`; its text is in `source`. Arguments as of `list`.
 
         Raises:
             UsageError: there is no such template.
         """
-        return _pick(self.list(), name)
+        return _pick(self.list(recipe), name)
 
-    def check(self) -> dict[str, str]:
-        """Render every template with its declared variables; returns how those of one's own differ, by name.
+    def check(self, recipe: str | None = None) -> dict[str, str]:
+        """Render every template with its declared variables; returns how those of one's own differ, by name. Arguments
+        as of `list`.
 
         Raises:
             ConfigError: one fails; it is named.
         """
-        library = PromptLibrary(self._folder)
+        library = self._library(recipe)
         for prompt in library:
             check_prompt(prompt)
         return {name: library.diff(name) for name in sorted(library.overlaid)}
+
+    def _library(self, recipe: str | None) -> PromptLibrary:
+        recipes = self._recipes or Recipes(Config())
+        return PromptLibrary(self._folder, recipe=recipes.find(recipe).templates if recipe else ())
 
     def copy(self, *names: str, folder: str | Path | None = None) -> Path:
         """Copy built-in templates into a folder, to be changed there; returns the folder.

@@ -120,6 +120,8 @@ class Prompt:
         source: the whole file as text.
         system: the system part, compiled.
         user: the user part, compiled.
+        trusted: variables that whoever wrote the template vouches for, so that they need not stand behind `fence`; read
+            of templates that come with a recipe.
         marks: how the marks of its markers are made: `PER_PROMPT`, or empty where a run was pinned to the mark of an
             item.
     """
@@ -131,6 +133,7 @@ class Prompt:
     source: str
     system: Part
     user: Part
+    trusted: tuple[str, ...] = ()
     marks: str = PER_PROMPT
 
     @property
@@ -308,10 +311,10 @@ class _Bounded(ImmutableSandboxedEnvironment):
 
 
 def _line_of(error: Exception) -> str:
-    """`line 3: `, the line of a template's part that failed; empty where unknown."""
+    """`line 13: `, the line of a template's file that failed; empty where unknown."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
     line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else None)
-    return f"line {line} of its part: " if line else ""
+    return f"line {line}: " if line else ""
 
 
 _ENVIRONMENT = _Bounded(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
@@ -337,12 +340,17 @@ ABOUT_LABELS = frozenset({"judge.label"})
 
 
 class PromptLibrary:
-    """The built-in templates, overlaid by those of the same name in a folder of the user's (`prompts_dir`)."""
+    """The built-in templates, those that come with a recipe, and over both those of the same name in a folder of the
+    user's (`prompts_dir`)."""
 
-    def __init__(self, overlay: str | Path | None = None) -> None:
+    def __init__(self, overlay: str | Path | None = None, *, recipe: Iterable[Path] = ()) -> None:
         """
+        Args:
+            overlay: the user's folder.
+            recipe: folders with templates of a recipe; one of a built-in name takes its place.
+
         Raises:
-            ConfigError: there is no such folder, or a template in it that no agent could use.
+            ConfigError: there is no such folder, or a template in one that nobody could use.
         """
         self._prompts: dict[str, Prompt] = {}
         self.overlaid: dict[str, Prompt] = {}
@@ -351,6 +359,8 @@ class PromptLibrary:
         ):
             if entry.name.endswith(".md"):
                 self._add(entry.name, entry.read_text(encoding="utf-8"))
+        for beside in recipe:
+            self._lay_over(beside, adds=True)
         if overlay is not None:
             folder = Path(overlay).expanduser()
             if not folder.is_dir():
@@ -359,12 +369,15 @@ class PromptLibrary:
                 )
             self._lay_over(folder)
 
-    def _lay_over(self, folder: Path) -> None:
-        built_in = dict(self._prompts)
+    def _lay_over(self, folder: Path, *, adds: bool = False) -> None:
+        before = dict(self._prompts)
         for path in sorted(folder.glob("*.md")):
             prompt = self._add(str(path), read_text(path, raises=ConfigError))
-            _compare(path, prompt, built_in)
-            self.overlaid[prompt.name] = built_in[prompt.name]
+            if adds and prompt.name not in before:
+                _check_new(path, prompt)
+                continue
+            _compare(path, prompt, before)
+            self.overlaid[prompt.name] = before[prompt.name]
 
     def diff(self, name: str) -> str:
         """How a template differs from the built-in one of its name; empty where it is that one."""
@@ -446,7 +459,39 @@ def _compare(path: Path, prompt: Prompt, built_in: Mapping[str, Prompt]) -> None
             f"prompt {path}: `{bare[0]}` stands without `fence`: whoever wrote that text could give orders in it",
             next_step=f'write {{{{ {bare[0]} | fence("label", mark) }}}}, as `solon prompts show {prompt.name}` does',
         )
-    check_prompt(prompt)
+    check_prompt(prompt, place=str(path))
+
+
+_TAKEN = frozenset({"mark", "role", "schema", "sample"})
+"""What no variable of a new template can be called: the mark, and what `Case.ask` takes besides."""
+
+
+def _check_new(path: Path, prompt: Prompt) -> None:
+    """A template that only parts of a recipe ask with: all that it writes is declared, and stands behind `fence` unless
+    its writer vouches for it."""
+    if taken := sorted(_TAKEN.intersection(prompt.variables)):
+        raise ConfigError(
+            f"prompt {path}: no variable can be called {taken[0]!r}", next_step="give it another name"
+        )
+    tree = _ENVIRONMENT.parse(_below_head(prompt.source))
+    for name in sorted(meta.find_undeclared_variables(tree) - {*prompt.variables, "mark"}):
+        raise ConfigError(
+            f"prompt {path}: {_line_of_name(tree, name)}`{name}` is none of its variables",
+            next_step=f"its head declares {', '.join(prompt.variables) or 'none'}",
+        )
+    bare = _unfenced(prompt.source) & {*prompt.variables} - {*prompt.trusted}
+    for name in sorted(bare):
+        raise ConfigError(
+            f"prompt {path}: {_line_of_name(tree, name)}`{name}` stands without `fence`: whoever wrote that text could "
+            "give orders in it",
+            next_step=f'write {{{{ {name} | fence("{name}", mark) }}}}, or, where nobody but you writes it, '
+            f"`trusted: [{name}]` in the head",
+        )
+    check_prompt(prompt, place=str(path))
+
+
+def _line_of_name(tree: nodes.Template, name: str) -> str:
+    return next((f"line {one.lineno}: " for one in tree.find_all(nodes.Name) if one.name == name), "")
 
 
 def _fenced(source: str) -> set[str]:
@@ -479,24 +524,55 @@ def _names_in(node: nodes.Node) -> Iterator[nodes.Name]:
     return chain([node] if isinstance(node, nodes.Name) else [], node.find_all(nodes.Name))
 
 
-def check_prompt(prompt: Prompt) -> None:
+def check_prompt(prompt: Prompt, *, place: str = "") -> None:
     """Check that a template renders, with every variable filled and with every one empty, so that both sides of
     an `if` are seen.
+
+    Args:
+        place: its file, for the error; default: its name.
 
     Raises:
         ConfigError: it fails.
     """
-    prompt.render("abc123", **{name: f"<{name}>" for name in prompt.variables})
-    prompt.render("abc123", **dict.fromkeys(prompt.variables, ""))
+    try:
+        prompt.render("abc123", **{name: f"<{name}>" for name in prompt.variables})
+        prompt.render("abc123", **dict.fromkeys(prompt.variables, ""))
+    except ConfigError as error:
+        raise ConfigError(
+            error.cause.replace(prompt.name, place or prompt.name, 1), next_step=error.next_step
+        ) from None
+
+
+def _parts_of(body: str) -> dict[str, str]:
+    """The parts of a template by their names, each below as many empty lines as it has lines above it in the file."""
+    found = list(_PARTS.finditer(body))
+    ends = [*(one.start() for one in found[1:]), len(body)]
+    parts = {}
+    for heading, end in zip(found, ends, strict=True):
+        text = body[heading.end() : end]
+        above = body[: end - len(text.lstrip())].count("\n")
+        parts[heading[1]] = "\n" * above + text.strip()
+    return parts
+
+
+def _below_head(source: str) -> str:
+    """A template with empty lines in the place of its front matter."""
+    front, _, body = source[4:].partition("\n---\n")
+    return "\n" * (front.count("\n") + 3) + body
 
 
 def _parse(source: str, marks: str) -> Prompt:
     if not source.startswith("---\n"):
         raise ValueError("it does not begin with front matter (---)")
-    front, body = source[4:].split("\n---\n", 1)
+    front, ended, _ = source[4:].partition("\n---\n")
+    if not ended:
+        raise ValueError("its front matter has no end (---)")
+    front = f"\n{front}"  # errors name the lines of the file
     head = yaml.load(front, Loader=Loader if "*" in front else _Loader)  # a few aliases expand to gigabytes
-    pieces = _PARTS.split(body)
-    parts = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    wanted = ("name", "version", "variables", "output")
+    if missing := [key for key in wanted if not isinstance(head, dict) or key not in head]:
+        raise ValueError(f"line 1: its front matter has no {missing[0]!r}")
+    parts = _parts_of(_below_head(source))
     if set(parts) != {"system", "user"}:
         raise ValueError("it needs the parts '# system' and '# user'")
     return Prompt(
@@ -505,7 +581,8 @@ def _parse(source: str, marks: str) -> Prompt:
         variables=tuple(head["variables"]),
         output=str(head["output"]),
         source=source,
-        system=Part(parts["system"].strip()),
-        user=Part(parts["user"].strip()),
+        system=Part(parts["system"]),
+        user=Part(parts["user"]),
+        trusted=tuple(head.get("trusted") or ()),
         marks=marks,
     )

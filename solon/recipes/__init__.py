@@ -8,6 +8,9 @@ A recipe is found by its name, see `solon.recipes.registry`: three are shipped, 
 configuration, from installed packages (entry points of the group `solon.recipes`) or from `Project(recipes=[...])`.
 """
 
+from solon.agents.drafts import Draft
+from solon.agents.judge import Verdict
+from solon.agents.outputs import Finding
 from solon.recipes.makers import Answer, Given, Instruct, Maker
 from solon.recipes.pairings import (
     BestSecond,
@@ -31,7 +34,9 @@ __all__ = [
     "Choice",
     "Contender",
     "Contrast",
+    "Draft",
     "DraftRevision",
+    "Finding",
     "Given",
     "Instruct",
     "Maker",
@@ -42,4 +47,5 @@ __all__ = [
     "Seeds",
     "Source",
     "Sweet",
+    "Verdict",
 ]

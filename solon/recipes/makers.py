@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from solon.agents import generator
-from solon.agents.generator import Draft
+from solon.agents.drafts import Draft
 from solon.agents.outputs import Finding
 from solon.agents.tasks import find_refusal, why_unfit
-from solon.errors import ConfigError, PartFailed
+from solon.errors import NoAnswer
 from solon.recipes.failures import naming_failures
 
 if TYPE_CHECKING:
@@ -39,7 +39,14 @@ class Maker:
         return responses
 
     async def make(self, case: Case, index: int, *, round: int, guidance: str, findings: str) -> Draft:
-        """Draft number `index` of a round; the arguments are those of `generator.draft`."""
+        """Draft number `index` of a round: `case.draft(...)` of what `case.ask(...)` gave, or what
+        `generator.draft` gives.
+
+        Args:
+            round: how often the item was redrafted before.
+            guidance: what an expert asked for in this redraft; empty without.
+            findings: what critics found on the candidates of the round before; empty in the first.
+        """
         raise NotImplementedError
 
     def refuse(self, case: Case, draft: Draft) -> str:
@@ -56,42 +63,58 @@ class Maker:
         return []
 
 
-def count_drafts(maker: Maker, config: Config) -> int:
-    """How many candidates the maker wants in a round.
+# What the graph asks of a maker. Each raises `PartFailed` where the maker's method raised, or gave what it may not.
 
-    Raises:
-        ConfigError: its `count` raised, or gave no such number; names the method.
-    """
-    called = f"{type(maker).__module__}:{type(maker).__qualname__}.count"
-    try:
+
+def count_drafts(maker: Maker, config: Config) -> int:
+    """How many candidates the maker wants in a round."""
+    with naming_failures(maker, "count", guarded=config.privacy.guarded) as expect:
         number = maker.count(config)
-    except Exception as error:  # a foreign method may fail in any way
-        raise ConfigError(
-            f"{called} raised {type(error).__name__}: {error}", next_step="mend it and run the command again"
-        ) from error
-    if type(number) is not int or number < 0:
-        raise ConfigError(f"{called} gave {number!r:.80}", next_step="return a whole number, 0 or more")
+        right = type(number) is int and number >= 0
+        expect(right, f"{number!r:.80}", "return a whole number, 0 or more")
     return number
+
+
+def take_given(maker: Maker, case: Case, responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The candidates that are there before anything is drafted; arguments as of `Maker.given`."""
+    with naming_failures(maker, "given", guarded=case.config.privacy.guarded) as expect:
+        given = list(maker.given(case, responses))
+        right = all(isinstance(one, dict) and isinstance(one.get("text"), str) for one in given)
+        expect(right, "what is no response", 'return responses, each a dict with a "text"')
+    return given
 
 
 async def make_draft(
     maker: Maker, case: Case, index: int, *, round: int, guidance: str, findings: str
 ) -> Draft:
-    """The maker's draft number `index` of a round; arguments as of `Maker.make`.
+    """The maker's draft number `index` of a round; arguments as of `Maker.make`. Errors of calls stay as they are."""
+    with naming_failures(maker, "make", guarded=case.config.privacy.guarded) as expect:
+        own = case.at(round, index)
+        try:
+            draft = await maker.make(own, index, round=round, guidance=guidance, findings=findings)
+        except NoAnswer as error:
+            draft = own.draft("", problem=error.problem)
+        right = "return case.draft(text)"
+        expect(isinstance(draft, Draft), f"{type(draft).__name__}, no Draft", right)
+    return draft
 
-    Raises:
-        PartFailed: its `make` raised, or gave no draft; names the method, and leaves out the words of a foreign error
-            where they may repeat a seed's.
-        SolonError: a call failed.
-    """
-    with naming_failures(maker, "make", guarded=case.config.privacy.guarded):
-        written = await maker.make(case, index, round=round, guidance=guidance, findings=findings)
-    if not isinstance(written, Draft):
-        raise PartFailed(
-            f"{type(maker).__module__}:{type(maker).__qualname__}.make gave {type(written).__name__}, no Draft",
-            next_step="return what solon.agents.generator.draft gives",
-        )
-    return written
+
+def reason_against(maker: Maker, case: Case, draft: Draft) -> str:
+    """Why a usable draft may not become a candidate; empty where it may."""
+    with naming_failures(maker, "refuse", guarded=case.config.privacy.guarded) as expect:
+        reason = maker.refuse(case, draft)
+        right = "return the reason in a word, or an empty text"
+        expect(isinstance(reason, str), f"{type(reason).__name__}, no text", right)
+    return reason
+
+
+def notice_findings(maker: Maker, case: Case, answer: str, *, own_task: bool) -> list[Finding]:
+    """What is wrong with a candidate that can be seen without a critic; arguments as of `Maker.notice`."""
+    with naming_failures(maker, "notice", guarded=case.config.privacy.guarded) as expect:
+        findings = list(maker.notice(case, answer, own_task=own_task))
+        right = all(isinstance(one, Finding) for one in findings)
+        expect(right, "what is no Finding", "return a list of solon.recipes.Finding")
+    return findings
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from solon import questions
 from solon.agents import judge
+from solon.consensus.panel import ABSTAIN
 from solon.errors import ConfigError
+from solon.recipes.failures import naming_failures
 from solon.responses import LABEL, label_schema, model_of
 
 if TYPE_CHECKING:
@@ -40,8 +42,20 @@ class Question:
         raise NotImplementedError
 
     def asked(self, config: Config) -> questions.Question:
-        """What answers mean: the outcomes, and what each chooses. Arguments and errors are those of `schema`."""
-        return questions.question_of(self.schema(config))
+        """What answers mean: the outcomes, and what each chooses.
+
+        Raises:
+            ConfigError: as of `schema`; or the schema has fewer than two outcomes.
+            PartFailed: `schema` of a question of one's own failed.
+        """
+        schema = find_schema(self, config)
+        asked = questions.question_of(schema)
+        if len(asked.outcomes) < 2:
+            raise ConfigError(
+                f"a question needs two different outcomes or more; {schema!r:.80} has {list(asked.outcomes)}",
+                next_step="name the labels, or take the response schema of a pair or a single candidate",
+            )
+        return asked
 
     async def ask(
         self, case: Case, answers: Sequence[str], *, round: int, pair: int, precedents: str, tier: int
@@ -56,6 +70,50 @@ class Question:
             tier: the seats to ask.
         """
         raise NotImplementedError
+
+
+def find_schema(question: Question, config: Config) -> str:
+    """The response schema that a review is opened under; errors are those of `Question.schema`.
+
+    Raises:
+        PartFailed: `schema` of a question of one's own raised, or gave no text.
+    """
+    with naming_failures(question, "schema", guarded=config.privacy.guarded) as expect:
+        schema = question.schema(config)
+        right = "return the name of a response schema"
+        expect(isinstance(schema, str), f"{type(schema).__name__}, no text", right)
+    return schema
+
+
+async def ask_panel(
+    question: Question,
+    case: Case,
+    answers: Sequence[str],
+    *,
+    outcomes: Sequence[str],
+    round: int,
+    pair: int,
+    precedents: str,
+    tier: int,
+) -> list[Verdict]:
+    """The verdicts of a tier of the panel; arguments as of `Question.ask`. Errors of calls stay as they are.
+
+    Args:
+        outcomes: of the question, as it is configured.
+
+    Raises:
+        PartFailed: `ask` of a question of one's own raised, or gave anything but verdicts with its outcomes.
+    """
+    with naming_failures(question, "ask", guarded=case.config.privacy.guarded) as expect:
+        verdicts = list(
+            await question.ask(case, answers, round=round, pair=pair, precedents=precedents, tier=tier)
+        )
+        for one in verdicts:
+            expect(isinstance(one, judge.Verdict), f"{type(one).__name__}, no Verdict", "return verdicts")
+        known = (*outcomes, questions.TIE, ABSTAIN)
+        for one in verdicts:
+            expect(one.outcome in known, f"the outcome {one.outcome!r:.60}", f"one of {', '.join(known)}")
+    return verdicts
 
 
 @dataclass(frozen=True)
@@ -74,7 +132,7 @@ class Pair(Question):
     ) -> list[Verdict]:
         """Each seat's verdicts in both orders."""
         a, b = answers
-        return await judge.judge_pair(case, a, b, round=round, pair=pair, precedents=precedents, tier=tier)
+        return await judge.pair(case, a, b, round=round, pair=pair, precedents=precedents, tier=tier)
 
 
 @dataclass(frozen=True)

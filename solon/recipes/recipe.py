@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel
 
 from solon.errors import ConfigError
+from solon.questions import KNOWN
 from solon.recipes.makers import Given, Maker
 from solon.recipes.pairings import BestSecond, BestWorst, DraftRevision, Pairing, Sweet
 from solon.recipes.questions import Accept, Choice, Pair, Question
@@ -92,12 +93,26 @@ class Recipe:
         if made and made != self.record:
             asked = type(self.question).__name__
             self._refuse(f"a {asked} makes no {self.record} records", f"record={made!r}, or another question")
+        most = self.source.most_given
+        if most is not None and (type(most) is not int or most < 0):
+            right = "a whole number, or None for all that a seed has"
+            self._refuse(f"{type(self.source).__name__} takes most_given={most!r} responses", right)
+        self._check_given()
         maker = type(self.maker)
         if maker.count is not Maker.count and maker.make is Maker.make:
             self._refuse(f"{maker.__name__} says how many it makes, and has no `make`", "write `make`")
         if self.settings is not None and not _is_model(self.settings):
             right = "name a class that derives from pydantic.BaseModel"
             self._refuse(f"settings {self.settings!r:.80} is no model", right)
+
+    def _check_given(self) -> None:
+        if not isinstance(self.maker, Given):
+            return
+        most, asked = self.maker.most, KNOWN.get(self.question.base)
+        least = asked.shown if asked is not None else 1
+        if type(most) is not int or most < least:
+            asks = type(self.question).__name__
+            self._refuse(f"Given(most={most!r}) never has what a {asks} shows", f"Given(most={least})")
 
     def _check_signatures(self) -> None:
         """Each method of a part of one's own takes what that of the base class takes."""

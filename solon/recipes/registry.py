@@ -10,12 +10,13 @@ import ast
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -40,11 +41,13 @@ class RegisteredRecipe:
         recipe: the recipe.
         origin: `shipped`, `given` (from Python), or `module:OBJECT`.
         identity: what a run of it is pinned to; empty of a shipped one, whose runs go by the version of its graph.
+        templates: folders with templates that come with it: `prompts` beside the modules that it is written in.
     """
 
     recipe: Recipe
     origin: str
     identity: str
+    templates: tuple[Path, ...] = ()
 
 
 class Recipes:
@@ -154,7 +157,7 @@ class Recipes:
     def _load(self, name: str) -> RegisteredRecipe:
         if name in self._given:
             recipe = self._given[name]
-            return RegisteredRecipe(recipe, "given", identify(recipe, f"given:{name}"))
+            return RegisteredRecipe(recipe, "given", identify(recipe, f"given:{name}"), _templates(recipe))
         table, installed = self._tables.get(name, {}), _installed()
         if "use" in table:
             return _from(str(table["use"]), name, f"[recipes.{name}] use")
@@ -197,8 +200,10 @@ def read_settings(recipe: Recipe, config: Config) -> BaseModel | None:
     given = {key: value for key, value in config.recipes.get(recipe.name, {}).items() if key != "use"}
     if recipe.settings is None:
         if given:
+            key = sorted(given)[0]
             raise ConfigError(
-                f"[recipes.{recipe.name}] {sorted(given)[0]}: the recipe has no settings",
+                f"{config.place_of('recipes', recipe.name, key)}: [recipes.{recipe.name}] {key}: "
+                "the recipe has no settings",
                 next_step="take the key out",
             )
         return None
@@ -210,7 +215,10 @@ def read_settings(recipe: Recipe, config: Config) -> BaseModel | None:
         unknown = first["type"] == "extra_forbidden"
         cause = "unknown key" if unknown else f"{first['msg']} (saw {first['input']!r:.80})"
         known = ", ".join(recipe.settings.model_fields)
-        raise ConfigError(f"[recipes.{recipe.name}] {key}: {cause}", next_step=f"its keys: {known}") from None
+        where = config.place_of("recipes", recipe.name, *map(str, first["loc"]))
+        raise ConfigError(
+            f"{where}: [recipes.{recipe.name}] {key}: {cause}", next_step=f"its keys: {known}"
+        ) from None
 
 
 def _from(reference: str, name: str, where: str) -> RegisteredRecipe:
@@ -226,7 +234,8 @@ def _from(reference: str, name: str, where: str) -> RegisteredRecipe:
             f"{where} = {reference!r}: the recipe is called {recipe.name!r}, not {name!r}",
             next_step=f"call the table [recipes.{recipe.name}], or give the recipe this name",
         )
-    return RegisteredRecipe(recipe, reference, identify(recipe, reference))
+    module = reference.partition(":")[0]
+    return RegisteredRecipe(recipe, reference, identify(recipe, reference), _templates(recipe, module))
 
 
 def identify(recipe: Recipe, reference: str) -> str:
@@ -237,6 +246,13 @@ def identify(recipe: Recipe, reference: str) -> str:
     written = "\n".join(f"{module}: {tree}" for module, tree in sorted(_sources(recipe)))
     digest = hashlib.sha256(f"{spelt}\n{written}".encode()).hexdigest()[:12]
     return f"{reference}@{recipe.version or '0'}+{digest}"
+
+
+def _templates(recipe: Recipe, *modules: str) -> tuple[Path, ...]:
+    """The folders `prompts` beside these modules, and beside those that the recipe's own classes stand in."""
+    named = {*modules, *(thing.__module__ for thing in _things(recipe))}
+    files = {getattr(sys.modules.get(name), "__file__", None) for name in named}
+    return tuple(sorted(path for one in files if one and (path := Path(one).parent / "prompts").is_dir()))
 
 
 def _hash_of(identity: str) -> str:
@@ -263,13 +279,20 @@ def _name(thing: Any) -> str:
     return str(getattr(thing, "__qualname__", type(thing).__qualname__))
 
 
-def _sources(value: Any) -> set[tuple[str, str]]:
+def _sources(recipe: Recipe) -> set[tuple[str, str]]:
     """(module, syntax tree) of every module outside Solon that a class or function of a recipe is written in. What was
     written in a notebook or a script stands for itself."""
-    things = [value] if isinstance(value, type) or inspect.isroutine(value) else [type(value)]
-    inner = [getattr(value, one.name) for one in fields(value)] if is_dataclass(value) else []
-    own = {_source(thing) for thing in things if not _is_plain(thing)}
-    return own.union(*(_sources(one) for one in inner if not isinstance(value, type)))
+    return {_source(thing) for thing in _things(recipe)}
+
+
+def _things(value: Any) -> Iterator[Any]:
+    """The classes and functions from outside Solon that a value of parts is made of."""
+    thing = value if isinstance(value, type) or inspect.isroutine(value) else type(value)
+    if not _is_plain(thing):
+        yield thing
+    if is_dataclass(value) and not isinstance(value, type):
+        for one in fields(value):
+            yield from _things(getattr(value, one.name))
 
 
 def _is_plain(thing: Any) -> bool:

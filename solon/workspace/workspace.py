@@ -367,6 +367,7 @@ class Workspace:
         from solon.lawmaking.drafting import pin_law
         from solon.prompts.library import PromptLibrary
         from solon.questions import ACCEPT
+        from solon.recipes.makers import count_drafts
         from solon.recipes.registry import bind_recipe, read_settings
         from solon.store.runs.runs import pin_versions
 
@@ -376,9 +377,10 @@ class Workspace:
         question = recipe.question.asked(config)
         recipe.pairing_under(config)
         read_settings(recipe, config)
+        count_drafts(recipe.maker, config)
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
         labels = recipe.has_panel and recipe.record == "label"
-        library = PromptLibrary(self.config.prompts_dir).for_labels(labels)
+        library = PromptLibrary(self.config.prompts_dir, recipe=found.templates).for_labels(labels)
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:
             law, tagged = pin_law(self.store, connection, self.config, recipe_name)

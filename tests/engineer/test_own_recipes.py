@@ -20,7 +20,7 @@ from solon import Project
 from solon.cli.review import show as show_review
 from solon.cli.show import draw
 from solon.config import Config, parse_config
-from solon.errors import ConfigError, OtherRecipe, UsageError
+from solon.errors import ConfigError, OtherRecipe, PartFailed, UsageError
 from solon.graphs.versions import outdated_threads
 from solon.operations.doctor import examine
 from solon.operations.recipes import list_recipes
@@ -39,7 +39,6 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict
 
-from solon.agents import generator
 from solon.recipes import Maker, Pair, Recipe
 
 
@@ -57,7 +56,7 @@ class Styled(Maker):
         styles = case.settings.styles
         style = styles[case.draw("style", round, index) % len(styles)]
         styled = replace(case, prompt=f"{case.prompt}\\nAnswer {style}.")
-        return await generator.draft(styled, index, round=round, guidance=guidance, findings=findings)
+        return styled.draft(await styled.ask("styled.answer"))
 
 
 STYLED = Recipe(
@@ -69,6 +68,18 @@ STYLED = Recipe(
     settings=Settings,
 )
 '''
+TEMPLATE = """\
+---
+name: styled.answer
+version: "1"
+output: text
+variables: [prompt]
+---
+# system
+Answer the request.
+# user
+{{ prompt | fence("request", mark) }}
+"""
 CONFIG = """\
 [models.default]
 model = "scripted:default"
@@ -89,6 +100,8 @@ def package(folder: Path) -> Path:
     info = site / "styled_answers-1.0.dist-info"
     info.mkdir(parents=True)
     (site / "styled_answers.py").write_text(STYLED)
+    (site / "prompts").mkdir()
+    (site / "prompts" / "styled.answer.md").write_text(TEMPLATE)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: styled-answers\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[solon.recipes]\nstyled = styled_answers:STYLED\n")
     (folder / "solon.toml").write_text(CONFIG)
@@ -314,6 +327,9 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: labelled(1, 2), "1 can be no label"),
     (lambda: labelled("a_b", "a b"), "twice"),
     (lambda: replace(LABEL, question=Choice("abc")), "one text"),  # type: ignore[arg-type]
+    (lambda: replace(PREFERENCE, maker=Given(), steps=("draft", "judge", "review")), "Given(most=1)"),
+    (lambda: replace(LABEL, maker=Given(most=0)), "Given(most=0)"),
+    (lambda: replace(PREFERENCE, source=Seeds(most_given=-1)), "most_given=-1"),
     (lambda: replace(PREFERENCE, maker=Slow()), "Slow.make is not async"),
     (lambda: replace(PREFERENCE, settings=dict), "is no model"),
     (lambda: replace(PREFERENCE, version=2), "is no text"),
@@ -358,7 +374,9 @@ def test_a_maker_that_fails_is_named_and_its_item_kept(folder: Path, maker: Make
 def test_a_maker_that_gives_no_number_is_refused_before_the_first_call(folder: Path) -> None:
     mine = replace(PREFERENCE, name="mine", maker=Wordy())
     with project_of(folder, mine) as project:
-        with pytest.raises(ConfigError, match=r"Wordy\.count gave 'two'"):
+        with pytest.raises(PartFailed, match=r"Wordy\.count gave 'two'"):
+            project.run("mine", ["Explain one thing."])
+        with pytest.raises(PartFailed, match=r"Wordy\.count gave 'two'"):
             project.plan(10, recipe="mine", experts=1, minutes=10, days=1)
         told = {one.name: one.problem for one in list_recipes(project.recipes, project.config)}
     assert "Wordy.count gave 'two'" in told["mine"]
@@ -480,10 +498,50 @@ def test_settings_are_checked_before_anything_is_stored(package: Path, folder: P
     (folder / "solon.toml").write_text(CONFIG + NAMED + "stiles = 3\n")
     code, _, err = solon(package, "run", "styled", "--seeds", "seeds.jsonl")
     assert code == 2
-    assert "[recipes.styled] stiles: unknown key" in err
+    line = (CONFIG + NAMED).count("\n") + 1
+    assert f"solon.toml, line {line}: [recipes.styled] stiles: unknown key" in err
     assert "styles" in err
     assert not calls(folder)
     (folder / "solon.toml").write_text(CONFIG + "[recipes.preference]\nn = 3\n")
     code, _, err = solon(package, "run", "preference", "--seeds", "seeds.jsonl")
     assert code == 2
     assert "[recipes.preference] n" in err
+    assert f"solon.toml, line {CONFIG.count(chr(10)) + 2}: " in err
+    assert not (folder / "solon.db").exists()
+
+
+def test_a_mistyped_recipe_begins_no_store(folder: Path, command: Any) -> None:
+    (folder / "seeds.jsonl").write_text('{"prompt": "Explain one thing."}\n')
+    code, _, err = command("run", "preferense", "--seeds", "seeds.jsonl")
+    assert (code, "no recipe 'preferense'" in err) == (2, True)
+    assert command("golden", "import", "seeds.jsonl", "--recipe", "preferense")[0] == 2
+    assert not (folder / "solon.db").exists()
+
+
+def test_the_list_speaks_of_labels_only_where_they_are_asked_for(folder: Path, command: Any) -> None:
+    code, out, err = command("recipes")
+    assert (code, "needs labels" in out + err) == (0, False)
+    own = """from dataclasses import replace
+from solon.recipes.label import LABEL
+MINE = replace(LABEL, name="mine_without_labels")
+"""
+    (folder / "labelled_without.py").write_text(own)
+    with (folder / "solon.toml").open("a") as file:
+        file.write('[recipes.mine_without_labels]\nuse = "labelled_without:MINE"\n')
+    code, out, err = command("recipes")
+    assert (code, "mine_without_labels: the recipe" in out + err) == (0, True)
+
+
+def test_a_worker_that_leaves_decisions_out_says_so_and_fails(folder: Path, command: Any) -> None:
+    mine = replace(PREFERENCE, name="mine", steps=("draft", "judge", "review"))
+    with project_of(folder, mine) as project:
+        project.run("mine", ["Explain one thing."])
+        project.run("preference", ["Explain one thing."])
+        for review in project.reviews(state="waiting"):
+            project.decide(review, "prefer", review.candidates[0], rationale="better")
+    code, _, err = command("worker", "--once", "--seconds", "0.1", "--store", f"sqlite:///{folder}/own.db")
+    assert code == 1, err
+    assert "begun with the recipe given:mine@0+" in err
+    assert "left out" in err
+    with project_of(folder) as project:
+        assert {one.recipe: one.accepted for one in project.runs()} == {"mine": 0, "preference": 1}

@@ -228,7 +228,9 @@ async def test_four_in_parallel(make_desk: MakeDesk) -> None:
     interrupts = state["__interrupt__"]
     assert len({one.value["item"] for one in interrupts}) == 4
     answers = {one.id: prefer(one.value).resume for one in interrupts}
-    with pytest.raises(Exception, match="Can receive only one value"):  # four nodes write one key: the graph's own mistake
+    with pytest.raises(
+        Exception, match="Can receive only one value"
+    ):  # four nodes write one key: the graph's own mistake
         await outer.ainvoke(Command(resume=answers), thread("a"))
     assert desk.states() == {"accepted": 4}
 
@@ -251,7 +253,9 @@ async def test_steps_are_told_and_no_message_of_an_agent(make_desk: MakeDesk) ->
 async def test_a_graph_that_cannot_wait_says_what_stands(make_desk: MakeDesk) -> None:
     desk = make_desk(routing=ALWAYS)
     for graph in (desk.project.graph("preference", checkpointer=False), nest(desk)):
-        with pytest.raises(UsageError, match="waits for review .* without a checkpointer cannot wait") as refused:
+        with pytest.raises(
+            UsageError, match=r"waits for review .* without a checkpointer cannot wait"
+        ) as refused:
             await graph.ainvoke({"prompt": "Why?"})
         assert "checkpointer" in refused.value.next_step
     assert desk.states() == {"waiting": 2}

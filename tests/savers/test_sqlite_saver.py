@@ -1,4 +1,4 @@
-"""The SQLite checkpointer: LangGraph's conformance suite, retention, a killed process, errors that say what to do."""
+"""The SQLite checkpointer: retention, a killed process, errors that say what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -36,20 +36,6 @@ def saver(path: Path) -> Iterator[SqliteSaver]:
     made = SqliteSaver(path, serde=strict(), keep="latest", is_over=is_over)
     yield made
     made.close()
-
-
-def test_it_passes_the_conformance_suite_of_langgraph(tmp_path: Path) -> None:
-    conformance = pytest.importorskip("langgraph.checkpoint.conformance")
-    made = iter(range(1000))
-
-    @conformance.checkpointer_test(name="SqliteSaver")
-    async def factory() -> AsyncGenerator[SqliteSaver, None]:
-        saver = SqliteSaver(tmp_path / f"{next(made)}.db")
-        yield saver
-        saver.close()
-
-    report = asyncio.run(conformance.validate(factory))
-    assert report.passed_all_base(), {name: result.failures for name, result in report.results.items()}
 
 
 class State(TypedDict, total=False):

@@ -13,6 +13,7 @@ from solon.consensus.worth import RELIABILITY, Worth, reading_minutes, weigh_dec
 from solon.graphs.context import ItemContext
 from solon.graphs.routing import Route, choose_route, is_covered, presumption, stand
 from solon.graphs.state import ItemState
+from solon.recipes.questions import find_schema
 from solon.responses import for_given
 from solon.store.database import clock
 from solon.store.database.ids import hash_id
@@ -158,7 +159,7 @@ def review_row(
         ordinal: the number of the review within the item's attempt.
         worth: what a decision is worth, which gives its place in the queue; None for audits.
     """
-    shown, asked = state["shown"], context.recipe.question.schema(context.case.config)
+    shown, asked = state["shown"], find_schema(context.recipe.question, context.case.config)
     summary = (state.get("consensus") or {}) if context.recipe.has_panel else {}
     # An answer to another request is another question, even where the answer's text is the same.
     shown_rows = map(context.candidate, shown)

@@ -11,6 +11,7 @@ from solon.agents import critic, generator
 from solon.agents.outputs import Finding
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
+from solon.recipes.makers import notice_findings
 from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
 from solon.store.tables.work import Critique
@@ -34,9 +35,9 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
         *(
             critic.critique(
                 context.case_of(candidate),
-                ordinal,
+                context.answer(candidate),
+                ordinal=ordinal,
                 round=round_,
-                answer=context.answer(candidate),
                 noticed=_notice(context, candidate),
             )
             for ordinal, candidate in enumerate(live)
@@ -83,7 +84,7 @@ async def critique(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str,
 
 def _notice(context: ItemContext, candidate: str) -> list[Finding]:
     own_task = bool(context.own_task(candidate)["prompt"])
-    return context.recipe.maker.notice(context.case, context.answer(candidate), own_task=own_task)
+    return notice_findings(context.recipe.maker, context.case, context.answer(candidate), own_task=own_task)
 
 
 async def _draft_again(context: ItemContext, round_: int, findings: list[str]) -> dict[str, Any]:
@@ -126,7 +127,7 @@ async def revise(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, A
             **context.own_task(candidate),
             author=revision.author,
             parent_id=candidate,
-            call_id=revision.outcome.call_id,
+            call_id=revision.call_id,
         )
         follow[candidate] = [candidate, revised] if context.pairing.beside else [revised]
     live = [name for candidate in live for name in follow[candidate]]

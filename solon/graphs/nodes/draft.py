@@ -8,11 +8,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from solon.agents.generator import Draft
+from solon.agents.drafts import Draft
 from solon.errors import CUT, BadOutput
 from solon.graphs.context import ItemContext
 from solon.graphs.state import ItemState
-from solon.recipes.makers import count_drafts, make_draft
+from solon.recipes.makers import count_drafts, make_draft, reason_against, take_given
 from solon.store.records.overview import UNJUDGED
 from solon.store.runs.duplicates import register, signature, similarity
 
@@ -65,7 +65,7 @@ def _given(context: ItemContext, state: ItemState, round_: int) -> list[str]:
             text=response["text"],
             author=response.get("model") or response.get("source") or "given",
         )
-        for ordinal, response in enumerate(context.recipe.maker.given(context.case, context.responses))
+        for ordinal, response in enumerate(take_given(context.recipe.maker, context.case, context.responses))
     ]
 
 
@@ -108,7 +108,7 @@ async def _add_drafts(
             prompt=written.prompt,
             input=written.input,
             author=written.author,
-            call_id=written.outcome.call_id,
+            call_id=written.call_id,
         )
         if not problem:
             seen.add(written.text)
@@ -120,7 +120,7 @@ async def _refuse(context: ItemContext, candidate_id: str, draft: Draft) -> str:
     """Why a usable draft may not become a candidate: what its maker has against it, or `duplicate` where its request
     nearly repeats the seed's or one that is there already; empty where it may."""
     maker = context.recipe.maker
-    unfit = maker.refuse(context.case, draft)
+    unfit = reason_against(maker, context.case, draft)
     if unfit or not maker.unique:
         return unfit
     threshold = context.case.config.instruction.similarity
@@ -151,9 +151,10 @@ def _too_few(
         return {"next": "end", "outcome": "failed", "reason": f"too_long: {counts}; {_TOO_LONG}"}
     if round_ < context.case.config.routing.max_redrafts:
         return {"round": round_ + 1, "next": "again"}
-    if drafts and all(written.outcome.outcome == CUT for written in drafts):
+    outcomes = [written.outcome for written in drafts if written.outcome is not None]
+    if outcomes and len(outcomes) == len(drafts) and all(outcome.outcome == CUT for outcome in outcomes):
         raise BadOutput(
-            drafts[0].outcome.error,
+            outcomes[0].error,
             next_step="raise max_tokens of the model or of [generator], or have the model reason less (`options`); "
             "then start a new run",
         )

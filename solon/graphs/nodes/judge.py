@@ -14,6 +14,7 @@ from solon.agents.judge import Verdict
 from solon.graphs.context import ItemContext
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
+from solon.recipes.questions import ask_panel
 from solon.store.database import clock
 from solon.store.records.overview import UNJUDGED
 from solon.store.runs.verdicts import SHORTLIST
@@ -60,9 +61,11 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
     """
     case, answers = context.case_of(shown[0]), [context.answer(candidate) for candidate in shown]
     ask = partial(
-        context.recipe.question.ask,
+        ask_panel,
+        context.recipe.question,
         case,
         answers,
+        outcomes=context.question.outcomes,
         round=round,
         pair=pair,
         precedents=context.precedents(*shown).text,
