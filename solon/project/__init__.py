@@ -156,6 +156,15 @@ class Project(Workspace):
         saver = desk.saver(recipe) if checkpointer is None else checkpointer or None
         return make_item_graph(desk, recipe, key=self.store.key, saver=saver, texts=texts)
 
+    def checkpointer(self, graph: str) -> Saver:
+        """What keeps the threads of a graph of one's own in the store's checkpoints, where `forget` and `prune` reach
+        them: to compile a graph with that has a recipe's graph as a node.
+
+        Args:
+            graph: a name for that graph, so that threads of two graphs are told apart.
+        """
+        return self.interactive.saver(graph)
+
     # Before and beside a run ------------------------------------------------------------------------------------
 
     def list_recipes(self) -> Listing[RecipeFacts]:
