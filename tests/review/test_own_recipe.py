@@ -12,7 +12,9 @@ from sqlalchemy import select
 
 from solon import judge
 from solon.project import Project
-from solon.recipes import Choice, Given, Recipe
+from solon.recipes import Answer, Ask, Choice, Given, Pair, Recipe, Step, StepItem
+from solon.review.routes.pages import item_html
+from solon.review.schemas.queue import BlindItem
 from solon.store.reviewing.experts import add_expert
 from solon.store.tables import records
 
@@ -66,3 +68,42 @@ def test_a_label_of_five_is_answered_on_the_page(
         assert sorted(row.label for row in kept) == ["three", "two"]
         [one, other] = (row.soft_label for row in kept)
         assert one == pytest.approx(other), "what the panel makes of a label that none of its judges gave"
+
+
+async def ask(item: StepItem) -> Ask:
+    return Ask(f"Is “{item.prompt}” a question for us?")
+
+
+SCOPED = Recipe(
+    "scoped",
+    record="preference",
+    maker=Answer(),
+    question=Pair(),
+    steps=(Step("scope", ask, reads=("prompt",), may=(Ask,)), "draft", "judge", "review"),
+)
+
+
+def test_a_request_is_asked_about_on_the_page_before_anything_is_drafted(
+    tmp_path: Path, serving: Any, client: Callable[..., Any]
+) -> None:
+    config = {
+        "models": {"default": {"model": "scripted:default"}},
+        "routing": {"policy": "never", "audit_share": 0.0},
+    }
+    with Project(f"sqlite:///{tmp_path}/own.db", config=config, recipes=[SCOPED]) as project:
+        project.run("scoped", ["Why is the sky blue?"])
+        _, token = add_expert(project.store, "Ada", role="expert", by="local:test")
+
+        async def answer() -> None:
+            async with serving(project, work=True) as app, client(app, token) as http:
+                item = (await http.post("/api/v1/next", json={})).json()["item"]
+                assert (item["choices"], item["candidates"]) == (["go_on", "reject"], [])
+                assert item["asks"] == "Is “Why is the sky blue?” a question for us?"
+                assert "a question for us?" in item_html(BlindItem.model_validate(item))
+                given = {"token": item["token"], "answer": {"choice": "go_on", "rationale": "ours"}}
+                sent = await http.post(f"/api/v1/reviews/{item['review']}/decision", json=given)
+                assert sent.status_code == 200, sent.text
+
+        asyncio.run(answer())
+        assert project.resume().accepted == 1
+        assert project.learned()["counted"] == 0, "whether a request may go on says nothing of the panel"

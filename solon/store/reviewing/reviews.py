@@ -271,6 +271,7 @@ def decision_rows(
         return text_id
 
     now = clock.now()
+    teaches = bool(question_of(review.response_schema).outcomes)  # whether a request may go on teaches nothing
     row = {
         "id": decision_id,
         "review_id": review.id,
@@ -290,7 +291,7 @@ def decision_rows(
         "label": response.label,
         "response_schema": review.response_schema,
         "content_hash": review.content_hash,
-        "counts": counts,
+        "counts": counts and teaches,
         "opened_at": times.get("opened_at"),
         "first_input_at": times.get("first_input_at"),
         "decided_at": now,
@@ -312,7 +313,6 @@ def decision_rows(
         rows.append(
             (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
         )
-    teaches = bool(question_of(review.response_schema).outcomes)  # not whether a request may go on
     if (
         teaches
         and review.kind not in PERSONAL
