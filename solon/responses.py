@@ -93,6 +93,12 @@ class GivenSingleResponse(SingleResponse):
     choice: Literal["accept", "reject", "edit"]
 
 
+class RequestResponse(Response):
+    """The answer to a request of which nothing is drafted yet: whether it goes on, with guidance for the drafts."""
+
+    choice: Literal["go_on", "reject"]
+
+
 class LabelResponse(Response):
     """A label for a text. A form of one's own derives from this, names its labels as the `Literal` of `choice`, and
     may ask for more in fields of its own."""
@@ -103,12 +109,13 @@ class LabelResponse(Response):
         return self.choice
 
 
-LABEL = "label@1"
+LABEL, REQUEST = "label@1", "request@1"
 SCHEMAS: dict[str, type[Response]] = {
     "pair@1": PairResponse,
     "single@1": SingleResponse,
     "pair@1:given": GivenPairResponse,
     "single@1:given": GivenSingleResponse,
+    REQUEST: RequestResponse,
     LABEL: LabelResponse,
 }
 KINDS = ("string", "integer", "number", "boolean", "array")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from solon.recipes.steps import Ask, Redraft, Reject
 from solon.tracing import OFF, Tracing
 
 if TYPE_CHECKING:
     from langgraph.graph import StateGraph
 
+    from solon.graphs.state import ItemState
     from solon.recipes.recipe import Recipe
 
 ONCE = frozenset({"resolve"})
@@ -42,7 +44,48 @@ def lay_out(recipe: Recipe) -> dict[str, dict[str, str]]:
         "settle": {"next": judging, "again": "draft", "end": "finish"},
         "finish": {"end": "end"},
     }
-    return {name: ways[name] for name in (*recipe.steps, judging, *STEPS_WITHIN)}
+    found = {name: ways[name] for name in (*recipe.step_names, judging, *STEPS_WITHIN) if name in ways}
+    return _with_own_steps(recipe, found)
+
+
+FORWARD = ("on", "mend")
+"""Words that lead an item on its way, so that a step of one's own can stand there; others send it back or end it."""
+
+
+def _with_own_steps(recipe: Recipe, ways: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The same ways, through the steps of one's own where they stand: each takes the place of what follows the step
+    before it, and leads there."""
+    before = ""
+    for step in recipe.steps:
+        if isinstance(step, str):
+            before = step
+            continue
+        onward = {word: target for word, target in ways[before].items() if word in FORWARD} if before else {}
+        ways[step.name] = onward or {"on": "draft"}
+        ways[step.name] |= {"again": "draft"} if Redraft in step.may and before else {}
+        ways[step.name] |= {"end": "finish"} if {Reject, Redraft}.intersection(step.may) else {}
+        if before:
+            ways[before] |= dict.fromkeys(onward, step.name)
+        before = step.name
+    return _with_requests(recipe, ways)
+
+
+def _with_requests(recipe: Recipe, ways: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The same ways, with those of steps before the drafts that ask about the request."""
+    first = recipe.before_draft
+    for step, after in zip(first, [*(step.name for step in first[1:]), "draft"], strict=False):
+        ways[step.name]["on"] = after
+        if Ask in step.may:
+            ways[step.name]["ask"] = "review"
+            ways["settle"][f"past {step.name}"] = after
+    return ways
+
+
+def state_of(recipe: Recipe) -> type[ItemState]:
+    """What a checkpoint of the recipe's items holds."""
+    from solon.graphs.state import ItemState, StepState
+
+    return StepState if recipe.own_steps else ItemState
 
 
 def build_graph(recipe: Recipe, tracing: Tracing = OFF) -> StateGraph[Any, Any, Any, Any]:
@@ -56,21 +99,23 @@ def build_graph(recipe: Recipe, tracing: Tracing = OFF) -> StateGraph[Any, Any, 
     from solon.graphs.nodes.draft import draft
     from solon.graphs.nodes.finish import finish
     from solon.graphs.nodes.judge import judge
+    from solon.graphs.nodes.own_step import make_node
     from solon.graphs.nodes.resolve import resolve
     from solon.graphs.nodes.review import review
     from solon.graphs.nodes.settle import settle
-    from solon.graphs.state import ItemState, routed
+    from solon.graphs.state import routed
 
-    functions = (draft, critique, revise, judge, resolve, review, consensus, settle, finish)
+    own = [make_node(step, recipe.place_of(step)) for step in recipe.own_steps]
+    functions = (draft, critique, revise, judge, resolve, review, consensus, settle, finish, *own)
     nodes = {function.__name__: tracing.node(function) for function in functions}
     ways = lay_out(recipe)
-    within = {name: nodes[name] for name in ways if name not in recipe.steps}
-    graph = StateGraph(ItemState, context_schema=ItemContext)
-    for name in recipe.steps:
+    within = {name: nodes[name] for name in ways if name not in recipe.step_names}
+    graph = StateGraph(state_of(recipe), context_schema=ItemContext)
+    for name in recipe.step_names:
         reached = sorted(_reached(name, ways, within) - ONCE.intersection((name,)))
         destinations = tuple(END if target == "end" else target for target in reached)
         graph.add_node(name, routed(name, nodes[name], within, ways), destinations=destinations)
-    graph.add_edge(START, "draft")
+    graph.add_edge(START, recipe.step_names[0])
     return graph
 
 

@@ -60,6 +60,18 @@ class ItemState(TypedDict, total=False):
     record: str | None
 
 
+class StepState(ItemState, total=False):
+    """What a checkpoint holds of an item whose recipe has steps of its own besides.
+
+    Attributes:
+        asks: steps that want a person to decide on the candidates -> why.
+        asker: the step that asks about the request; None where none does.
+    """
+
+    asks: dict[str, str]
+    asker: str | None
+
+
 def named_decision(state: Mapping[str, Any]) -> str:
     """The id of the decision that a state has taken in last; empty without one."""
     return str((state.get("decision") or {}).get("decision") or "")
@@ -80,7 +92,7 @@ def routed(name: str, node: Node, within: Mapping[str, Node], ways: Mapping[str,
         ways: node -> word -> node, see `graphs.build.lay_out`.
     """
 
-    async def go(state: ItemState, runtime: Runtime[Any]) -> Command[Any]:
+    async def go(state: Any, runtime: Runtime[Any]) -> Command[Any]:
         if runtime.context is None:
             raise UsageError(
                 "this graph works on an item of a project, and was given none",

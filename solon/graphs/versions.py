@@ -7,7 +7,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from solon.graphs.build import build_graph
+from solon.graphs.build import build_graph, state_of
 from solon.store.records.overview import waiting_graph_versions
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 def graph_version(recipe: Recipe) -> tuple[str, dict[str, Any]]:
     """The version id of a recipe's graph, and the shape that it is the hash of: nodes, edges, state and response
     schema. Prompts and code do not count."""
-    from solon.graphs.state import ItemState
     from solon.responses import model_of
 
     drawn = build_graph(recipe).compile().get_graph()
@@ -28,7 +27,7 @@ def graph_version(recipe: Recipe) -> tuple[str, dict[str, Any]]:
     shape = {
         "nodes": sorted(drawn.nodes),
         "edges": sorted([edge.source, edge.target] for edge in drawn.edges),
-        "state": sorted(ItemState.__annotations__),
+        "state": sorted(state_of(recipe).__annotations__),
         "response_schema": {schema: model_of(schema).model_json_schema()},
     }
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()

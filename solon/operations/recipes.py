@@ -73,7 +73,7 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
         recipe.record,
         outcomes,
         "panel and people" if recipe.has_panel else "people",
-        recipe.steps,
+        recipe.step_names,
         found.origin,
         found.identity,
         calls,
@@ -92,7 +92,7 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
     """
     from solon.recipes.makers import count_drafts
 
-    writer, steps = config.generator, recipe.steps
+    writer, steps = config.generator, recipe.step_names
     drafts = count_drafts(recipe.maker, config)
     own = len(writer.models) + len(writer.python)
     # Functions make no calls; what they wrote is revised by a model all the same.

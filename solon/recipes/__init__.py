@@ -24,11 +24,13 @@ from solon.recipes.pairings import (
 from solon.recipes.questions import Accept, Choice, Pair, Question
 from solon.recipes.recipe import STEPS, Recipe
 from solon.recipes.sources import Seeds, Source
+from solon.recipes.steps import Ask, Redraft, Reject, Step, StepItem
 
 __all__ = [
     "STEPS",
     "Accept",
     "Answer",
+    "Ask",
     "BestSecond",
     "BestWorst",
     "Choice",
@@ -44,8 +46,12 @@ __all__ = [
     "Pairing",
     "Question",
     "Recipe",
+    "Redraft",
+    "Reject",
     "Seeds",
     "Source",
+    "Step",
+    "StepItem",
     "Sweet",
     "Verdict",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
@@ -15,6 +16,7 @@ from solon.recipes.makers import Given, Maker
 from solon.recipes.pairings import BestSecond, BestWorst, Configured, DraftRevision, Pairing, Sweet
 from solon.recipes.questions import Accept, Choice, Pair, Question
 from solon.recipes.sources import Seeds, Source
+from solon.recipes.steps import Redraft, Step
 from solon.responses import RESERVED
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ STEPS = ("draft", "critique", "revise", "judge", "resolve", "review")
 """The steps of an item that a recipe chooses from, in the order in which they are taken."""
 RECORD_OF: dict[type[Question], str] = {Pair: "preference", Accept: "instruction", Choice: "label"}
 """A question -> the kind of records that its outcomes make."""
+WITHIN = ("consensus", "settle", "finish", "end")
+"""Names of what a graph has besides its steps."""
 NEEDS = {"revise": "critique", "resolve": "judge"}
 """A step -> the one without which it has nothing to do."""
 LABELS_ARE = "a label is a text of 1 to 60 characters on one line, without | and without spaces around it"
@@ -40,7 +44,8 @@ class Recipe:
         question: what judges and experts are asked of them, with its outcomes.
         source: which items there are.
         pairing: which candidates are shown together.
-        steps: what an item goes through, out of `STEPS`. Without `judge` no model takes part, and people answer all.
+        steps: what an item goes through, out of `STEPS`, with steps of one's own (`solon.recipes.steps`) between them.
+            Without `judge` no model takes part, and people answer all.
         shows_reference: the expert may see the seed's reference answer.
         version: to be raised by its author when what it does changes in a way that its source does not show.
         settings: the model of `[recipes.NAME]`; parts find what was set as `case.settings`. None without settings.
@@ -53,7 +58,7 @@ class Recipe:
     question: Question
     source: Source = field(default_factory=Seeds)
     pairing: Pairing = field(default_factory=BestSecond)
-    steps: tuple[str, ...] = STEPS
+    steps: tuple[str | Step, ...] = STEPS
     shows_reference: bool = True
     version: str = ""
     settings: type[BaseModel] | None = None
@@ -158,11 +163,15 @@ class Recipe:
             )
 
     def _check_steps(self) -> None:
-        unknown = [step for step in self.steps if step not in STEPS]
+        ours = [step for step in self.steps if not isinstance(step, Step)]
+        unknown = [step for step in ours if step not in STEPS]
         if unknown:
-            self._refuse(f"there is no step {unknown[0]!r}", f"steps: {', '.join(STEPS)}")
-        if list(self.steps) != [step for step in STEPS if step in self.steps]:
-            self._refuse(f"steps {', '.join(self.steps)} are out of order", f"steps: {', '.join(STEPS)}")
+            self._refuse(
+                f"there is no step {unknown[0]!r}", f"steps: {', '.join(STEPS)}, or a Step of your own"
+            )
+        if ours != [step for step in STEPS if step in ours]:
+            self._refuse(f"steps {', '.join(map(str, ours))} are out of order", f"steps: {', '.join(STEPS)}")
+        self._check_own_steps()
         for step in ("draft", "review"):
             if step not in self.steps:
                 self._refuse(
@@ -180,6 +189,25 @@ class Recipe:
             "critique" in self.steps or not isinstance(self.maker, Given)
         ):
             self._refuse("a text that gets a label stays as it is", "take maker=Given() and no step critique")
+
+    def _check_own_steps(self) -> None:
+        names = list(self.step_names)
+        taken = next((name for name in names if names.count(name) > 1 or name in WITHIN), "")
+        if taken:
+            self._refuse(f"two steps are called {taken!r}", "give one of them another name")
+        if self.steps and isinstance(self.steps[-1], Step):
+            self._refuse(
+                f"the step {names[-1]!r} stands after the review, where nothing is left to do",
+                "put it before 'review'",
+            )
+        for step in self.before_draft:
+            if set(step.reads) & {"candidates", "verdicts"}:
+                right = 'reads=("prompt", "input")'
+                self._refuse(f"the step {step.name!r} reads candidates before there are any", right)
+            if Redraft in step.may:
+                self._refuse(
+                    f"the step {step.name!r} may redraft before anything is drafted", "may=(Reject, Ask)"
+                )
 
     def _check_pairing(self, pairing: Pairing) -> None:
         name, two = type(pairing).__name__, isinstance(pairing, BestWorst | Sweet | DraftRevision)
@@ -211,6 +239,29 @@ class Recipe:
         raise ConfigError(f"recipe {self.name!r}: {cause}", next_step=right)
 
     @property
+    def step_names(self) -> tuple[str, ...]:
+        """The names of its steps, in their order."""
+        return tuple(step.name if isinstance(step, Step) else step for step in self.steps)
+
+    @property
+    def own_steps(self) -> tuple[Step, ...]:
+        """Its steps that are not Solon's."""
+        return tuple(step for step in self.steps if isinstance(step, Step))
+
+    @property
+    def before_draft(self) -> tuple[Step, ...]:
+        """Its own steps that are taken before anything is drafted."""
+        return tuple(takewhile(lambda step: isinstance(step, Step), self.steps))  # type: ignore[arg-type]
+
+    def place_of(self, step: Step) -> str:
+        """What there is of an item when a step of its own is taken: its `request` alone, its `drafts`, or what was
+        `judged`."""
+        if step in self.before_draft:
+            return "request"
+        before = self.steps[: self.steps.index(step)]
+        return "judged" if "judge" in before else "drafts"
+
+    @property
     def has_panel(self) -> bool:
         """Whether there are models that vote. Without, every item goes to a person."""
         return "judge" in self.steps
@@ -221,7 +272,7 @@ class Recipe:
         drafts = type(self.maker).make is not Maker.make
         asked = {"draft": drafts, "revise": True, "critique": True, "judge": True, "resolve": True}
         played_by = {"draft": "generator", "revise": "generator", "critique": "critic", "resolve": "resolver"}
-        return frozenset(played_by.get(step, step) for step in self.steps if asked.get(step))
+        return frozenset(played_by.get(step, step) for step in self.step_names if asked.get(step))
 
     @property
     def has_resolver(self) -> bool:

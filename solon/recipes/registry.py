@@ -287,12 +287,16 @@ def _sources(recipe: Recipe) -> set[tuple[str, str]]:
 
 def _things(value: Any) -> Iterator[Any]:
     """The classes and functions from outside Solon that a value of parts is made of."""
+    if isinstance(value, tuple | list):
+        for one in value:
+            yield from _things(one)
+        return
     thing = value if isinstance(value, type) or inspect.isroutine(value) else type(value)
     if not _is_plain(thing):
         yield thing
     if is_dataclass(value) and not isinstance(value, type):
-        for one in fields(value):
-            yield from _things(getattr(value, one.name))
+        for part in fields(value):
+            yield from _things(getattr(value, part.name))
 
 
 def _is_plain(thing: Any) -> bool:

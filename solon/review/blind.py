@@ -48,6 +48,7 @@ def show_blind(
             for t in (content.get("messages") or [])[:-1]
         ],
         input=asked_of,
+        asks="" if shown else str(review.reasons[0]["text"]),
         reference=shown_reference(room, review, content),
         candidates=[ShownCandidate(id=one.id, text=one.text, prompt=one.prompt) for one in shown],
         constitution=f"{constitution.name} {constitution.version}",

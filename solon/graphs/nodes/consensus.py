@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -12,7 +13,7 @@ from solon.consensus.tiers import tier_reached
 from solon.consensus.worth import RELIABILITY, Worth, reading_minutes, weigh_decision
 from solon.graphs.context import ItemContext
 from solon.graphs.routing import Route, choose_route, is_covered, presumption, stand
-from solon.graphs.state import ItemState
+from solon.graphs.state import ItemState, StepState
 from solon.recipes.questions import find_schema
 from solon.responses import for_given
 from solon.store.database import clock
@@ -20,7 +21,7 @@ from solon.store.database.ids import hash_id
 from solon.store.tables.people import Review
 
 
-async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
+async def consensus(state: StepState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
     """Weigh the verdicts and send the item on. Says `end` (it is final), `split` (the resolver is asked) or `ask` (a
     person is).
 
@@ -42,6 +43,7 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         asked_back=bool(state.get("prefer_actor")),
         presumed=presumed,
     )
+    route = _asked_by_steps(route, state.get("asks") or {})
     summary = {
         "best": panel_view.best,
         "margin": round(panel_view.margin, 6),
@@ -67,6 +69,15 @@ async def consensus(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str
         "review": review_id,
         "reviews": state.get("reviews", 0) + 1,
     }
+
+
+def _asked_by_steps(route: Route, asks: Mapping[str, str]) -> Route:
+    """The route of an item of which steps of one's own want a person to decide, whatever the panel says."""
+    if not asks:
+        return route
+    reasons = tuple({"code": "step", "text": f"{step}: {why}", "step": step} for step, why in asks.items())
+    rule = route.rule if route.where == "review" else "step"
+    return Route("review", rule, (*reasons, *route.reasons))
 
 
 def end_by_panel(context: ItemContext, best: str, state: ItemState, rule: str) -> dict[str, Any]:
@@ -148,6 +159,8 @@ def review_row(
     rule: str,
     ordinal: int,
     worth: Worth | None = None,
+    schema: str = "",
+    about: str = "",
 ) -> dict[str, Any]:
     """The row of a review of the candidates shown. An interrupt is `opening` until its checkpoint is written;
     an audit waits at once.
@@ -158,8 +171,10 @@ def review_row(
         rule: what decided that one is asked.
         ordinal: the number of the review within the item's attempt.
         worth: what a decision is worth, which gives its place in the queue; None for audits.
+        schema: response schema; empty: that of the recipe's question.
+        about: what tells the question from others on the same texts.
     """
-    shown, asked = state["shown"], find_schema(context.recipe.question, context.case.config)
+    shown, asked = state["shown"], schema or find_schema(context.recipe.question, context.case.config)
     summary = (state.get("consensus") or {}) if context.recipe.has_panel else {}
     # An answer to another request is another question, even where the answer's text is the same.
     shown_rows = map(context.candidate, shown)
@@ -181,7 +196,7 @@ def review_row(
         "confidence": summary.get("confidence"),
         "thread_id": thread_id(context.item.id, context.item.attempt),
         "prefer_actor": state.get("prefer_actor"),
-        "content_hash": hash_id(context.recipe.name, context.item.seed_id, *texts),
+        "content_hash": hash_id(context.recipe.name, context.item.seed_id, *texts, *filter(None, (about,))),
         "value": worth and round(worth.value, 6),
         "minutes": worth and round(worth.minutes, 3),
         "priority": _place(rule, context.row_id("place", ordinal), worth, context.item.random_seed),

@@ -8,19 +8,24 @@ from langgraph.runtime import Runtime
 
 from solon.graphs.context import ItemContext
 from solon.graphs.nodes.consensus import end_by_panel
-from solon.graphs.state import ItemState
+from solon.graphs.state import ItemState, StepState
 from solon.questions import NEITHER
 from solon.store.reviewing.review_rows import VOTES
 
 
-async def settle(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
-    """Apply an expert's decision. Says `end`, `next` (the next candidates are judged) or `again` (a draft with the
-    expert's guidance)."""
+async def settle(state: StepState, runtime: Runtime[ItemContext]) -> dict[str, Any]:
+    """Apply an expert's decision. Says `end`, `next` (the next candidates are judged), `again` (a draft with the
+    expert's guidance), or `past STEP` (the request goes on, past the step that asked about it)."""
     context = runtime.context
     decision = state["decision"] or {}
     choice = decision["choice"]
     route = "voted" if decision.get("actor") == VOTES else "decided"
     done = {"next": "end", "route": route, "outcome": "accepted", "reason": choice, "review": None}
+    if choice == "go_on":
+        guidance = decision.get("guidance") or state.get("guidance")
+        return {"next": f"past {state['asker']}", "guidance": guidance, "review": None, "asker": None}
+    if choice == "reject" and state.get("asker"):
+        return {**done, "outcome": "rejected", "asker": None}
     if choice == "consensus":  # held back under a budget, and not among those that experts see
         ended = end_by_panel(context, state["consensus"]["best"], state, "budget")
         return {"next": "end", "review": None, **ended}

@@ -41,7 +41,7 @@ class Assumed:
         config = self.config
         drafts, steps, question = (
             count_drafts(self.recipe.maker, config),
-            self.recipe.steps,
+            self.recipe.step_names,
             self.recipe.question,
         )
         shown = float(question.asked(config).shown)

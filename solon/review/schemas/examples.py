@@ -48,6 +48,7 @@ BLIND_ITEM: JsonDict = {
     "prompt": PROMPT,
     "turns": [],
     "input": "",
+    "asks": "",
     "reference": "",
     "candidates": [*CANDIDATES],
     "constitution": "medical 1.0.0",

@@ -75,6 +75,7 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
         prompt: the request, as it is shown.
         turns: the conversation before it, if there was one.
         input: the text that the request is about; empty without one.
+        asks: of a request of which nothing is drafted yet, what has to be decided about it; empty otherwise.
         reference: the source that answers are checked against; empty without one.
         candidates: the candidates, in an order drawn for this review and this person.
         constitution: name and version of the constitution.
@@ -98,6 +99,7 @@ class BlindItem(Wire, json_schema_extra=example(examples.BLIND_ITEM)):
     prompt: str
     turns: list[Turn]
     input: str
+    asks: str = ""
     reference: str
     candidates: list[ShownCandidate]
     constitution: str = Field(examples=["general 1.0.0"])

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.errors import AlreadyDecided, NotPending
+from solon.questions import question_of
 from solon.responses import NOT_ANSWERS, Response
 from solon.store.database import clock
 from solon.store.database.audit_log import append
@@ -311,7 +312,12 @@ def decision_rows(
         rows.append(
             (Outbox, {"decision_id": decision_id, "item_id": review.item_id, "created_at": now, "tries": 0})
         )
-    if review.kind not in PERSONAL and (response.label is None or _is_judged(connection, review.item_id)):
+    teaches = bool(question_of(review.response_schema).outcomes)  # not whether a request may go on
+    if (
+        teaches
+        and review.kind not in PERSONAL
+        and (response.label is None or _is_judged(connection, review.item_id))
+    ):
         rows.append((Precedent, precedent))
     rows.append(event(actor, "review.decided", review.id, {"decision": decision_id, "channel": channel}))
     return rows
