@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +20,7 @@ from solon.config import Config, load_config, parse_config
 from solon.errors import ConfigError, NoAnswer
 from solon.law.documents import Constitution, Rubric, load_constitution, load_rubric
 from solon.prompts.library import Prompt, PromptLibrary, Rendered
+from solon.store.database.ids import hash_id, new_id
 from solon.store.runs.journal import Outcome
 from solon.tracing import OFF
 
@@ -109,7 +109,7 @@ class Case:
             prompt=prompt,
             input=input,
             reference=reference,
-            mark=secrets.token_hex(16),
+            mark=hash_id(new_id(), new_id()),
             random_seed=config.run.seed,
         )
 

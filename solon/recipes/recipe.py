@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from solon.errors import ConfigError
 from solon.questions import KNOWN
 from solon.recipes.makers import Given, Maker
-from solon.recipes.pairings import BestSecond, BestWorst, DraftRevision, Pairing, Sweet
+from solon.recipes.pairings import BestSecond, BestWorst, Configured, DraftRevision, Pairing, Sweet
 from solon.recipes.questions import Accept, Choice, Pair, Question
 from solon.recipes.sources import Seeds, Source
 from solon.recipes.steps import Redraft, Step
@@ -102,7 +102,6 @@ class Recipe:
         if most is not None and (type(most) is not int or most < 0):
             right = "a whole number, or None for all that a seed has"
             self._refuse(f"{type(self.source).__name__} takes most_given={most!r} responses", right)
-        self._check_given()
         maker = type(self.maker)
         if maker.count is not Maker.count and maker.make is Maker.make:
             self._refuse(f"{maker.__name__} says how many it makes, and has no `make`", "write `make`")
@@ -110,11 +109,11 @@ class Recipe:
             right = "name a class that derives from pydantic.BaseModel"
             self._refuse(f"settings {self.settings!r:.80} is no model", right)
 
-    def _check_given(self) -> None:
+    def _check_given(self, pairing: Pairing) -> None:
         if not isinstance(self.maker, Given):
             return
         most, asked = self.maker.most, KNOWN.get(self.question.base)
-        least = asked.shown if asked is not None else 1
+        least = 1 if asked is None or pairing.beside else asked.shown  # a revision will stand beside it
         if type(most) is not int or most < least:
             asks = type(self.question).__name__
             self._refuse(f"Given(most={most!r}) never has what a {asks} shows", f"Given(most={least})")
@@ -218,6 +217,8 @@ class Recipe:
             )
         if pairing.beside and "revise" not in self.steps:
             self._refuse(f"the pairing {name} needs revisions", "add the steps 'critique' and 'revise'")
+        if not isinstance(pairing, Configured):
+            self._check_given(pairing)
 
     def pairing_under(self, config: Config) -> Pairing:
         """The pairing as it is configured.

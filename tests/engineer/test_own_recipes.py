@@ -327,7 +327,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: labelled(1, 2), "1 can be no label"),
     (lambda: labelled("a_b", "a b"), "twice"),
     (lambda: replace(LABEL, question=Choice("abc")), "one text"),  # type: ignore[arg-type]
-    (lambda: replace(PREFERENCE, maker=Given(), steps=("draft", "judge", "review")), "Given(most=1)"),
+    (lambda: Recipe("mine", record="preference", maker=Given(), question=Pair()), "Given(most=1)"),
     (lambda: replace(LABEL, maker=Given(most=0)), "Given(most=0)"),
     (lambda: replace(PREFERENCE, source=Seeds(most_given=-1)), "most_given=-1"),
     (lambda: replace(PREFERENCE, maker=Slow()), "Slow.make is not async"),
@@ -545,3 +545,10 @@ def test_a_worker_that_leaves_decisions_out_says_so_and_fails(folder: Path, comm
     assert "left out" in err
     with project_of(folder) as project:
         assert {one.recipe: one.accepted for one in project.runs()} == {"mine": 0, "preference": 1}
+
+
+def test_one_given_text_and_its_revision_are_a_pair() -> None:
+    alone = replace(PREFERENCE, name="mine", maker=Given())
+    assert alone.pairing_under(parse_config({"preference": {"pairing": "draft-revision"}})).beside
+    with pytest.raises(ConfigError, match=r"Given\(most=1\) never has what a Pair shows"):
+        alone.pairing_under(Config())
