@@ -50,7 +50,7 @@ class BackgroundLoop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there to its end and return its result. Ctrl-C cancels it, and waits for its end."""
+        """Run a coroutine there to its end and return its result. Ctrl-C cancels it."""
         future = self._submit(work)
         try:
             return future.result()

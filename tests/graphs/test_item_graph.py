@@ -13,6 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send
 
+from solon.agents.models.scripted import ScriptedChat
 from solon.errors import AlreadyDecided, ConfigError, SeedError, SolonError, UsageError
 from solon.store.runs.pilot import queued_pilot
 from tests.graphs.conftest import Desk
@@ -397,6 +398,29 @@ async def test_another_configuration_opens_another_run(make_desk: MakeDesk) -> N
     assert len(desk.project.runs()) == 2
     state = await graph.ainvoke(prefer(told), thread("a"))
     assert state["outcome"] == "accepted", "items of the run before go on under its own configuration"
+
+
+@in_a_loop
+async def test_a_call_that_is_cancelled_loses_nothing(make_desk: MakeDesk) -> None:
+    desk = make_desk(routing={"policy": "never"})
+    desk.chat = ScriptedChat(name="default", script={"latency": 0.2})
+    graph = desk.project.graph("preference")
+    begun = asyncio.Event()
+
+    async def call() -> None:
+        async for _ in graph.astream({"prompt": "Why?"}, thread("a"), stream_mode="custom"):
+            begun.set()
+
+    task = asyncio.create_task(call())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0)
+    state = await graph.ainvoke(None, thread("a"))
+    assert state["outcome"] == "accepted"
+    (run,) = desk.project.runs()
+    assert (run.items, run.model_calls) == (1, desk.chat.calls)
 
 
 @in_a_loop
