@@ -21,6 +21,7 @@ from solon.errors import ConfigError, NoAnswer
 from solon.law.documents import Constitution, Rubric, load_constitution, load_rubric
 from solon.prompts.library import Prompt, PromptLibrary, Rendered
 from solon.store.database.ids import hash_id, new_id
+from solon.store.runs.examples import Example
 from solon.store.runs.journal import Outcome
 from solon.tracing import OFF
 
@@ -45,6 +46,7 @@ class Case:
             author can know it.
         random_seed: root of the seeds of all calls of the item.
         settings: of the recipe, as its own model read them from `[recipes.NAME]`; None where it has none.
+        examples: tasks that are there already, where the recipe's source draws such; for whoever drafts alone.
         place: the round, and the number of the draft (or of the seat) within it, that `ask` asks for.
         answered: the calls that `ask` made here, each with the name of who answered.
     """
@@ -60,6 +62,7 @@ class Case:
     mark: str
     random_seed: int
     settings: Any = None
+    examples: tuple[Example, ...] = ()
     place: tuple[int, int] = (0, 0)
     answered: list[tuple[Outcome, str]] = field(default_factory=list, compare=False, repr=False)
 

@@ -44,13 +44,15 @@ async def draft(
 async def write_instruction(
     case: Case, index: int = 0, *, round: int = 0, guidance: str = "", findings: str = ""
 ) -> Draft:
-    """A new instruction with its response, related to the seed; the arguments are those of `draft`."""
+    """A new instruction with its response, related to the seed and unlike the case's examples; the arguments are
+    those of `draft`. Functions are not shown the examples."""
     config = case.config.generator
     function = _function(case, index)
     if function:
         return await _written(case, function, "instruction", index, round, guidance, findings)
     model = _model(case, index)
-    rendered = case.prompts["generator.instruction"].render(
+    examples = {"examples": _spell_examples(case)} if case.examples else {}
+    rendered = case.prompts["generator.pool" if examples else "generator.instruction"].render(
         case.mark,
         constitution=case.principles,
         persona=config.personas[index % len(config.personas)],
@@ -58,6 +60,7 @@ async def write_instruction(
         input=case.input,
         guidance=guidance,
         findings=findings,
+        **examples,
     )
     ask = _ask(case, "instruction", index, round, model, rendered, schema=InstructionDraft)
     outcome, parsed = await case.caller.parsed(ask)
@@ -89,6 +92,11 @@ async def revise(case: Case, index: int, *, round: int, answer: str, findings: s
     )
     outcome = await case.caller.call(_ask(case, "revise", index, round, model, rendered))
     return _finish(case, model, outcome, cut(outcome.text, rendered, field="answer|draft"))
+
+
+def _spell_examples(case: Case) -> str:
+    tasks = ("\n".join(filter(None, (example.prompt, example.input))) for example in case.examples)
+    return "\n\n".join(f"{number}. {task}" for number, task in enumerate(tasks, start=1))
 
 
 def _function(case: Case, index: int) -> str:

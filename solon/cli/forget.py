@@ -133,7 +133,8 @@ def print_forgotten(made: Erasure) -> None:
     out.print(clean(f"  {', '.join(told)}"))
     if made.shown_to_others:
         out.print(
-            f"  {made.shown_to_others} calls of other items were shown a decision on these; their texts go too"
+            f"  {made.shown_to_others} calls of other items were shown a decision on these, or one of them as an "
+            "example; these texts go too"
         )
     for name, number in made.releases.items():
         out.print(

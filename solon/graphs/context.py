@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from solon.agents.case import Case
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
+from solon.graphs.examples import Examples
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
 from solon.questions import Question
@@ -47,6 +48,7 @@ class ItemContext:
         case: what the agents see of the item.
         consensus: the weights and calibration that the item is pinned to.
         responses: the seed's own responses; empty where it came with none.
+        examples: draws what the item's drafts are shown.
         cuts: thresholds of the item's certificate by tier; None without a certificate in force.
         casebook: precedents that judges may be shown; None without case law.
         verdicts: what was said elsewhere of the seed's responses; None where nothing came with it.
@@ -61,6 +63,7 @@ class ItemContext:
     case: Case
     consensus: ConsensusModel
     responses: list[dict[str, Any]]
+    examples: Examples
     cuts: Cuts = None
     casebook: Casebook | None = None
     verdicts: list[dict[str, Any]] | None = None

@@ -10,6 +10,7 @@ from solon.agents.case import Case
 from solon.config import Config
 from solon.consensus.model import ConsensusModel
 from solon.graphs.context import ItemContext
+from solon.graphs.examples import Examples
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook
 from solon.law.documents import Constitution, Rubric
@@ -68,6 +69,7 @@ class Contexts:
         self._casebooks: dict[float, Casebook] = {}
         self._heard: dict[str, bool] = {}
         self._settings = read_settings(recipe, config)
+        self._examples = Examples(store, recipe.source)
         self._question, self._pairing = recipe.question.asked(config), recipe.pairing_under(config)
         self._outcomes = self._question.outcomes if recipe.has_panel else ()
 
@@ -79,6 +81,7 @@ class Contexts:
             run_id=item.run_id,
             item_id=item.id,
             seed_id=item.seed_id,
+            number=item.number,
             reuse_run_ids=self._earlier,
             fresh=item.fresh,
             claim=item.claim,
@@ -108,6 +111,7 @@ class Contexts:
             case,
             consensus.speaking_of(self._outcomes),
             responses,
+            self._examples,
             self._cuts(item.certificate_id),
             self._precedents(item),
             content.get("verdicts"),

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 GIVE_UP_AFTER = 8
 """Model failures in a row, without one success between, after which a run stops instead of parking every item."""
+BATCH_PAUSE = 0.02
+"""Seconds between two looks whether the items of a batch have come to rest."""
 
 
 @dataclass(slots=True)
@@ -91,6 +93,7 @@ class Runner:
         self.store, self.run, self.config, self.pool, self.meter = store, run, config, pool, meter
         self.me = ""
         self.recipe = recipe
+        self._batch = recipe.source.batch * recipe.source.expand
         self.progress = Progress(meter)
         self._on_progress, self._watcher = on_progress, Observer("on_progress")
         self._left = limit
@@ -240,25 +243,39 @@ class Runner:
         """Claim in batches: a batch costs one transaction, and a crash leaves few items behind.
 
         The pilot goes first, in the order it was drawn in: what is judged of a run that stops half-way would else be
-        the beginning of the seed file, and the sample would speak of nothing else.
+        the beginning of the seed file, and the sample would speak of nothing else. In batches it does not, or there
+        would be nothing yet for it to be shown.
         """
         with self.store.transaction() as connection:
             item_store.requeue_parked(connection, self.run.id)
-            pilot = queued_pilot(connection, self.run.id)
+            pilot = queued_pilot(connection, self.run.id) if not self._batch else []
         self._recount()
         while not self._stopping and self._left != 0:
             wanted = max(8, size // 2)
             if self._left is not None:
                 wanted = min(wanted, self._left)
-                self._left -= wanted
             part, pilot = pilot[:wanted], pilot[wanted:]
             ids = await self.store.writer.run(lambda c, n=wanted, part=part: self._claim(c, part, n))  # type: ignore[misc]
-            if not ids and not part:
+            if not ids and not part and not await self._next_batch():
                 return
+            if self._left is not None:
+                self._left -= len(ids)
             if ids:
                 self._moved("queued", "running", len(ids))
             for item in self._load(ids):
                 await queue.put(item)
+
+    async def _next_batch(self) -> bool:
+        """Wait a moment for the items of a batch to rest; False where none is left to begin after them."""
+        if not self._batch:
+            return False
+        await asyncio.sleep(BATCH_PAUSE)
+        with self.store.transaction() as connection:
+            item_store.release_dead(connection, self.run.id)
+            items = item_store.unrested(connection, self.run.id)
+        if items["running"] and items["running"] <= {item.id for item, _ in self._doubtful}:
+            await self._settle_doubtful()  # the others of the batch have shown by now whether it is the model
+        return bool(items["queued"])
 
     def _load(self, ids: Sequence[str]) -> list[ItemRow]:
         """What was just claimed, as it is to be worked on; whoever froze in between may have lost it already."""
@@ -274,7 +291,7 @@ class Runner:
 
     def _claim(self, connection: Connection, named: Sequence[str], wanted: int) -> list[str]:
         if not named:
-            return item_store.claim(connection, self.run.id, wanted, self.me)
+            return item_store.claim(connection, self.run.id, wanted, self.me, batch=self._batch)
         taken = set(item_store.claim_named(connection, named, self.me))
         return [item_id for item_id in named if item_id in taken]
 

@@ -109,7 +109,7 @@ async def weigh(
     fit = fit_weights(
         _matrix([better for _, better, _ in compared], len(weights)),
         _matrix([worse for _, _, worse in compared], len(weights)),
-        [row.group or row.item_id for row, _, _ in compared],
+        [row.group or row.seed_id for row, _, _ in compared],
         weights,
     )
     amendment = None

@@ -39,8 +39,8 @@ class Erasure:
         act: id of the forgetting in the log; empty of a dry run.
         seeds: ids of the seeds that are meant.
         counts: rows by kind.
-        shown_to_others: calls of other items that were shown a decision on these; their texts go too, so that a replay
-            of those items asks the models again.
+        shown_to_others: calls of other items that were shown a decision on these, or one of them as an example; these
+            prompts go too, so that a replay of those items asks the models again.
         releases: name -> records in it: each needs a new release.
         exports: `files` that were written while the records stood, and when.
         amendments: that cite or repeat these words: a lead must look, for law is not erased by itself.

@@ -94,7 +94,7 @@ class PreviewItem:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What the whole file would take: if every seed were as the cheapest seen, as the mean, as the dearest."""
+    """What the whole file would take: if every item were as the cheapest seen, as the mean, as the dearest."""
 
     low: float
     likely: float
@@ -115,7 +115,7 @@ class Preview:
         seeds: good rows of the file.
         bad_rows: rows of the file that cannot be used.
         drawn_with: root of the sample: given as `draw`, it draws the same seeds.
-        items: one for each seed of the sample.
+        items: one for each seed of the sample, the first where a seed is several.
         calls_made, calls_reused: by this preview.
         cost: of the calls made; None where a price is unknown.
         whole: calls, tokens, cost (absent where a price is unknown) and hours for all seeds. Hours take the seconds
@@ -253,7 +253,7 @@ async def apreview(
                 only,
                 Path(folder) / "bad-rows.jsonl",
                 mine.store if mine else None,
-                scratch.recipe(recipe).source.most_given,
+                scratch.recipe(recipe).source,
             )
             run, meter, stopped = await _work(scratch, home, recipe, seeds, sample, on_progress, on_runner)
             made = _Made(scratch, run, meter)
@@ -266,7 +266,7 @@ async def apreview(
                 calls_made=meter.calls,
                 calls_reused=meter.cached,
                 cost=None if meter.unknown_cost else meter.cost,
-                whole=_extrapolate(made.items, sample.seeds, made.in_flight),
+                whole=_extrapolate(made.items, sample.items, made.in_flight),
                 in_flight=made.in_flight,
                 stopped_because=stopped,
                 against=_compare(home, against, scratch, run) if against else None,
@@ -406,23 +406,23 @@ def _why(row: dict[str, Any], asked: dict[str, Any] | None, record: dict[str, An
     return tuple(told)
 
 
-def _extrapolate(items: Iterable[PreviewItem], seeds: int, in_flight: int) -> dict[str, Estimate]:
+def _extrapolate(items: Iterable[PreviewItem], number: int, in_flight: int) -> dict[str, Estimate]:
     done = [item for item in items if item.calls]
     if not done:
         return {}
     found = {
-        "calls": _estimate([float(item.calls) for item in done], seeds),
-        "tokens": _estimate([float(item.tokens) for item in done], seeds),
-        "hours": _estimate([item.model_seconds / 3600 / in_flight for item in done], seeds),
+        "calls": _estimate([float(item.calls) for item in done], number),
+        "tokens": _estimate([float(item.tokens) for item in done], number),
+        "hours": _estimate([item.model_seconds / 3600 / in_flight for item in done], number),
     }
     costs = [item.cost for item in done if item.cost is not None]
     if len(costs) == len(done):
-        found["cost"] = _estimate(costs, seeds)
+        found["cost"] = _estimate(costs, number)
     return found
 
 
-def _estimate(values: list[float], seeds: int) -> Estimate:
-    return Estimate(min(values) * seeds, sum(values) / len(values) * seeds, max(values) * seeds)
+def _estimate(values: list[float], number: int) -> Estimate:
+    return Estimate(min(values) * number, sum(values) / len(values) * number, max(values) * number)
 
 
 def _seeds_of(home: Workspace | Config, against: str, recipe: str) -> set[str]:

@@ -25,7 +25,7 @@ class RecipeFacts:
         steps: what an item goes through.
         origin: `shipped`, `given` (from Python), or `module:OBJECT`.
         identity: what a run of it is pinned to; empty of a shipped one.
-        calls: model calls for an item that is neither redrafted nor resolved: the fewest and the most.
+        calls: model calls for a row of seeds whose items are neither redrafted nor resolved: the fewest and the most.
         problem: why it cannot be used as it is; empty where it can.
     """
 
@@ -60,6 +60,7 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
         named = str(config.recipes.get(name, {}).get("use", ""))
         return RecipeFacts(name, origin=named, problem=f"{error.cause} ({error.next_step})")
     recipe, problem = found.recipe, ""
+    least, most = (number * recipe.source.expand for number in calls)
     outcomes: tuple[str, ...] = ()
     try:
         read_settings(recipe, config)
@@ -76,7 +77,7 @@ def _describe(recipes: Recipes, name: str, config: Config) -> RecipeFacts:
         recipe.step_names,
         found.origin,
         found.identity,
-        calls,
+        (least, most),
         problem,
     )
 

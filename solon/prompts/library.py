@@ -337,6 +337,7 @@ def _compiled(source: str) -> tuple[Template, tuple[str, ...]]:
 
 
 ABOUT_LABELS = frozenset({"judge.label"})
+OF_POOLS = frozenset({"generator.pool"})
 
 
 class PromptLibrary:
@@ -399,13 +400,17 @@ class PromptLibrary:
             p.name: {"version": p.version, "sha": p.sha, "source": p.source, "marks": p.marks} for p in self
         }
 
-    def for_labels(self, wanted: bool) -> PromptLibrary:
-        """The library as a recipe is pinned to it: with the templates about labels where a panel gives such. Others are
-        not concerned where these change."""
+    def for_recipe(self, *, labels: bool, pool: bool) -> PromptLibrary:
+        """The library as a recipe is pinned to it. Recipes to which a template is nothing are not concerned where it
+        changes.
+
+        Args:
+            labels: with the templates about labels, which a panel gives.
+            pool: with those that show examples out of a pool.
+        """
+        left = (frozenset() if labels else ABOUT_LABELS) | (frozenset() if pool else OF_POOLS)
         library = PromptLibrary.__new__(PromptLibrary)
-        library._prompts = {
-            name: p for name, p in self._prompts.items() if wanted or name not in ABOUT_LABELS
-        }
+        library._prompts = {name: p for name, p in self._prompts.items() if name not in left}
         library.overlaid = self.overlaid
         return library
 

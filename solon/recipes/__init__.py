@@ -23,7 +23,7 @@ from solon.recipes.pairings import (
 )
 from solon.recipes.questions import Accept, Choice, Pair, Question
 from solon.recipes.recipe import STEPS, Recipe
-from solon.recipes.sources import Seeds, Source
+from solon.recipes.sources import Documents, Pool, Seeds, Source
 from solon.recipes.steps import Ask, Redraft, Reject, Step, StepItem
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Choice",
     "Contender",
     "Contrast",
+    "Documents",
     "Draft",
     "DraftRevision",
     "Finding",
@@ -44,6 +45,7 @@ __all__ = [
     "Maker",
     "Pair",
     "Pairing",
+    "Pool",
     "Question",
     "Recipe",
     "Redraft",

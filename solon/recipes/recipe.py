@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from solon.errors import ConfigError
 from solon.questions import KNOWN
-from solon.recipes.makers import Given, Maker
+from solon.recipes.makers import Answer, Given, Maker
 from solon.recipes.pairings import BestSecond, BestWorst, Configured, DraftRevision, Pairing, Sweet
 from solon.recipes.questions import Accept, Choice, Pair, Question
-from solon.recipes.sources import Seeds, Source
+from solon.recipes.sources import Seeds, Source, problem_of
 from solon.recipes.steps import Redraft, Step
 from solon.responses import RESERVED
 
@@ -72,6 +72,7 @@ class Recipe:
         """
         self._check_names()
         self._check_parts()
+        self._check_source()
         if not isinstance(self.steps, str):  # a list will do: it is kept as it is compared
             object.__setattr__(self, "steps", tuple(self.steps))
         self._check_signatures()
@@ -109,6 +110,13 @@ class Recipe:
             right = "name a class that derives from pydantic.BaseModel"
             self._refuse(f"settings {self.settings!r:.80} is no model", right)
 
+    def _check_source(self) -> None:
+        if problem := problem_of(self.source):
+            self._refuse(*problem)
+        if self.source.batch and type(self.maker) in (Answer, Given):
+            told = f"{type(self.maker).__name__} shows none of the examples that a {type(self.source).__name__} draws"
+            self._refuse(told, "take Instruct(), or a maker of your own that reads `case.examples`")
+
     def _check_given(self, pairing: Pairing) -> None:
         if not isinstance(self.maker, Given):
             return
@@ -120,7 +128,13 @@ class Recipe:
 
     def _check_signatures(self) -> None:
         """Each method of a part of one's own takes what that of the base class takes."""
-        for part, kind in ((self.maker, Maker), (self.question, Question), (self.pairing, Pairing)):
+        parts: tuple[tuple[object, type], ...] = (
+            (self.source, Source),
+            (self.maker, Maker),
+            (self.question, Question),
+            (self.pairing, Pairing),
+        )
+        for part, kind in parts:
             for name, method in vars(kind).items():
                 own = getattr(type(part), name, None)
                 if not inspect.isfunction(method) or own is method or name.startswith("_"):

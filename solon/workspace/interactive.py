@@ -112,8 +112,12 @@ class Interactive:
 
     def _read(self, recipe: str, values: Mapping[str, Any]) -> SeedRow:
         workspace = self._workspace
-        most = workspace.recipe(recipe).source.most_given
-        [row] = read_rows([values], workspace.config, most)
+        row, *more = read_rows([values], workspace.config, workspace.recipe(recipe).source)
+        if more:
+            raise SeedError(
+                f"the recipe {recipe} makes {1 + len(more)} seeds of the input, and a graph asks for one at a time",
+                next_step="give it one by one, such as a passage in place of its document",
+            )
         if not isinstance(row, SeedRow):
             raise SeedError(f"the input is no seed: {row.reason}", next_step="see the columns of a seed file")
         return row

@@ -20,9 +20,10 @@ from solon.errors import ConfigError, SeedError, UsageError
 from solon.formats.dataset_folders import list_data_files
 from solon.formats.seed_files import BadRow, excerpt_of, sum_up
 from solon.formats.seed_rows import SeedRow
-from solon.formats.seeds import read_seed_rows, read_seeds, write_bad_rows
+from solon.formats.seeds import SeenIds, read_seed_rows, read_seeds, write_bad_rows
 
 if TYPE_CHECKING:
+    from solon.recipes.sources import Source
     from solon.store.database.store import Store
 
 Seeds = str | Path | Iterable[Mapping[str, Any] | str]
@@ -52,14 +53,17 @@ def as_rows(seeds: Seeds) -> Seeds:
     return convert() if convert is not None else seeds
 
 
-def read_rows(seeds: Seeds, config: Config, most_given: int | None = None) -> Iterator[SeedRow | BadRow]:
+def read_rows(seeds: Seeds, config: Config, source: Source | None = None) -> Iterator[SeedRow | BadRow]:
     """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns.
 
     Args:
-        most_given: a row with more responses is refused, see `Recipe.most_given`; None: none is.
+        source: of a recipe, which refuses rows with more responses than it has a use for, and may make several seeds of
+            a row; None: the rows are the seeds.
 
     Raises:
-        ConfigError: while they are read: a seed says whom it is about, and nobody has chosen the class of the seeds.
+        ConfigError: while they are read: a seed says whom it is about, and nobody has chosen the class of the seeds; or
+            the source cannot make seeds.
+        SeedError: while they are read: the source gave an id twice.
     """
     section = config.seeds
     seeds = as_rows(seeds)
@@ -67,8 +71,8 @@ def read_rows(seeds: Seeds, config: Config, most_given: int | None = None) -> It
         rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars, split=section.split)
     else:
         rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
-    if most_given is not None:
-        rows = (_without_surplus(row, most_given) for row in rows)
+    if source is not None:
+        rows = _of_source(rows, source)
     if not config.privacy.chosen:
         name = str(seeds) if isinstance(seeds, str | Path) else "the rows"
         return (_about_nobody(row, name) for row in rows)
@@ -87,12 +91,42 @@ def _about_nobody(row: SeedRow | BadRow, name: str) -> SeedRow | BadRow:
     return row
 
 
+def check_source(seeds: Seeds, config: Config, source: Source) -> None:
+    """Read the seeds of a source that makes its own once, so that what is wrong with it shows before there is a run.
+    Errors are those of `read_rows`."""
+    from solon.recipes.sources import Source as Plain
+
+    if type(source).seeds is not Plain.seeds:
+        for _ in read_rows(seeds, config, source):
+            pass
+
+
+def _of_source(rows: Iterable[SeedRow | BadRow], source: Source) -> Iterator[SeedRow | BadRow]:
+    from solon.recipes.sources import Source as Plain
+    from solon.recipes.sources import find_seeds
+
+    most, plain, seen = source.most_given, type(source).seeds is Plain.seeds, SeenIds()
+    for read in rows:
+        row = read if most is None else _without_surplus(read, most)
+        if plain or isinstance(row, BadRow):
+            yield row
+            continue
+        for seed in find_seeds(source, row):
+            if not seen.add(seed.id):
+                raise SeedError(
+                    f"row {row.line}: {type(source).__name__} gave a seed an id that another has already",
+                    next_step='let `seeds` give each an id of its own, such as f"{row.id}#{number}"',
+                )
+            yield seed
+
+
 def _without_surplus(row: SeedRow | BadRow, most: int) -> SeedRow | BadRow:
     if not isinstance(row, SeedRow) or len(row.responses) <= most:
         return row
+    instead = "give each a row of its own" if most else "leave them out"
     reason = (
-        f"responses: there are {len(row.responses)}, and the recipe has a use for {most} of them; give each a row of "
-        f"its own. The first without one: {row.responses[most].text!r:.60}"
+        f"responses: there are {len(row.responses)}, and the recipe has a use for {most} of them; {instead}. "
+        f"The first without one: {row.responses[most].text!r:.60}"
     )
     return BadRow(row.line, reason, excerpt_of(row.id))
 
@@ -238,12 +272,14 @@ class Sample:
         rows: the sample.
         pilot: names of those that a run over the whole file would draw into its pilot.
         seeds: good rows of the whole file.
+        items: that they are.
         bad_rows: rows of the whole file that cannot be used.
     """
 
     rows: list[SeedRow]
     pilot: set[str]
     seeds: int
+    items: int
     bad_rows: int
 
 
@@ -255,25 +291,25 @@ def draw_sample(
     only: set[str] | None,
     bad_rows_file: Path,
     store: Store | None = None,
-    most_given: int | None = None,
+    source: Source | None = None,
 ) -> Sample:
     """Draw `n` rows, the same ones for the same `draw`; `only` from these names. The file is read once, row by row.
 
     Args:
         store: the project's, whose tombstones stand against rows.
-        most_given: as of `read_rows`.
+        source: as of `read_rows`. Of its items of a seed the first one stands in the sample.
     """
     bad: list[BadRow] = []
     pilot_draws: list[tuple[int, str]] = []
     every = array("Q")
-    root, routing = config.run.seed, config.routing
+    root, routing, expand = config.run.seed, config.routing, source.expand if source else 1
 
     def good() -> Iterator[SeedRow]:
-        for row in admitted(read_rows(seeds, config, most_given), store):
+        for row in admitted(read_rows(seeds, config, source), store):
             if isinstance(row, BadRow):
                 bad.append(row)
                 continue
-            every.append(_pilot_draw(root, row))
+            every.extend(_pilot_draw(root, row, number) for number in range(expand))
             if only is None or row.id in only:
                 yield row
 
@@ -289,15 +325,15 @@ def draw_sample(
     if routing.draws_pilot:
         wanted = min(routing.pilot, max(1, int(len(every) * routing.pilot_share)))
         limit = heapq.nsmallest(wanted, every)[-1]
-        pilot_draws = [(_pilot_draw(root, row), row.id) for row in rows]
+        pilot_draws = [(_pilot_draw(root, row, 0), row.id) for row in rows]
         pilot = {name for drawn, name in pilot_draws if drawn <= limit}
-    return Sample(rows, pilot, len(every), len(bad))
+    return Sample(rows, pilot, len(every) // expand, len(every), len(bad))
 
 
-def _pilot_draw(root: int, row: SeedRow) -> int:
+def _pilot_draw(root: int, row: SeedRow, number: int) -> int:
     from solon.store.runs.runs import item_random_seed
 
-    return item_random_seed(root, row.id)
+    return item_random_seed(root, row.id, number)
 
 
 def _share(draw: int, name: str) -> bytes:

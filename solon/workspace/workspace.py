@@ -27,6 +27,7 @@ from solon.sync import run_sync
 from solon.workspace.seeds import (
     Seeds,
     admitted,
+    check_source,
     good_rows,
     name_bad_rows_file,
     name_given,
@@ -215,8 +216,10 @@ class Workspace:
         check_prices(self.config)
         if limit is not None and limit < 1:
             raise UsageError(f"limit is {limit}", next_step="take 1 or more, or leave it out")
+        source = self.recipe(recipe).source
+        check_source(seeds, self.config, source)
         bad: list[BadRow] = []
-        read = read_rows(seeds, self.config, self.recipe(recipe).source.most_given)
+        read = read_rows(seeds, self.config, source)
         rows = good_rows(admitted(read, self.store), bad, limit)
         first = next(rows, None)  # before there is a run: one without a seed would only be in the way
         if first is None:
@@ -380,7 +383,9 @@ class Workspace:
         count_drafts(recipe.maker, config)
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
         labels = recipe.has_panel and recipe.record == "label"
-        library = PromptLibrary(self.config.prompts_dir, recipe=found.templates).for_labels(labels)
+        library = PromptLibrary(self.config.prompts_dir, recipe=found.templates).for_recipe(
+            labels=labels, pool=bool(recipe.source.batch)
+        )
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:
             law, tagged = pin_law(self.store, connection, self.config, recipe_name)
@@ -404,7 +409,7 @@ class Workspace:
         from solon.store.runs import runs
         from solon.store.runs.pilot import draw_pilot
 
-        runs.add_items(self.store, run, pins, rows)
+        runs.add_items(self.store, run, pins, rows, expand=self.recipe(run.recipe).source.expand)
         if bad:
             write_bad_rows(self.bad_rows_file(run.id), bad)
         with self.store.transaction() as connection:

@@ -102,8 +102,10 @@ def evaluate(material: Material) -> Comparison:
     run_a, run_b = material.runs
     with material.store.connect() as connection:
         a, b = (_facts(connection, run) for run in material.runs)
+    by_item = {row.lineage["item"]: row for run in material.runs for row in material.records(run.id)[0]}
     records_a, records_b = (
-        {row.seed_id: row for row in material.records(run.id)[0]} for run in material.runs
+        {name: by_item[str(fact["item"])] for name, fact in of.items() if fact["item"] in by_item}
+        for of in (a, b)
     )
     both = sorted(seed for seed in set(a) & set(b) if "forgotten" not in (a[seed]["state"], b[seed]["state"]))
     if not both:
@@ -146,9 +148,9 @@ def _says(row: ExportRow) -> str | None:
 
 
 def _facts(connection: Connection, run: RunRow) -> dict[str, dict[str, float | str]]:
-    """seed -> its item's state, and what it took."""
+    """An item by its name: its state, and what it took."""
     facts: dict[str, dict[str, float | str]] = {
-        fact.external_id: {
+        fact.name: {
             "state": fact.state,
             "accepted": float(fact.state == "accepted"),
             "asked": float(fact.reviews > 0),

@@ -28,9 +28,10 @@ async def draft(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
     missing = max(0, wanted - len(given_ids)) if len(given_ids) < shown else 0
     guidance = context.text(state.get("guidance"))
     findings = context.text(state.get("findings"))
+    case = await context.examples.show(context.item, context.case) if missing else context.case
     drafts = await asyncio.gather(
         *(
-            make_draft(maker, context.case, index, round=round_, guidance=guidance, findings=findings)
+            make_draft(maker, case, index, round=round_, guidance=guidance, findings=findings)
             for index in range(len(given_ids), len(given_ids) + missing)
         )
     )

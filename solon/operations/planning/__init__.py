@@ -29,6 +29,7 @@ from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
+    from solon.recipes.sources import Source
     from solon.store.database.store import Store
     from solon.store.runs.throughput import MeasuredRates, Rate
 
@@ -200,6 +201,7 @@ def make_plan(
     """Plan `items` with `experts` people who give `minutes` a day on `days` days.
 
     Args:
+        items: seeds to be worked on; a recipe may make several items of each.
         words: mean words of a seed, where it is known.
         store: where earlier runs of the same recipe and panel were measured.
         groups: of the seeds, see `solon.formats.seed_groups`; default: `[plan]` of the configuration.
@@ -212,6 +214,8 @@ def make_plan(
     """
     _check(items, experts, minutes, days, recipe)
     config, notes = _bound(config, plugins or {})
+    seeds, items = items, items * recipe.source.expand
+    groups = [replace(group, items=group.items * recipe.source.expand) for group in groups]
     found = measure(store, recipe.name, config) if store is not None else None
     if not found and references(config):
         notes += (
@@ -251,10 +255,10 @@ def make_plan(
         sentence=spell_shortfall(wanted, affordable, enough),
         ways_out=find_ways_out(
             recipe.name,
-            items,
+            seeds,
             team,
             affordable.likely,
-            lambda n: _wanted(config, n, unsure).likely,
+            lambda n: _wanted(config, n * recipe.source.expand, unsure).likely,
             file=file,
             rows=rows,
         ),
@@ -297,7 +301,7 @@ def plan_home(
     if items is None and seeds is None:
         raise UsageError("how many seeds?", next_step="give --items N, or --seeds FILE")
     config, recipes = (home.config, home.recipes) if isinstance(home, Workspace) else (home, Recipes(home))
-    found = _groups_of_seeds(seeds, config) if seeds is not None else []
+    found = _groups_of_seeds(seeds, config, recipes.get(recipe).source) if seeds is not None else []
     rows = sum(group.items for group in found)
     scale = 1 if items is None or not rows else items / rows
     groups = [replace(group, items=round(group.items * scale)) for group in found]
@@ -317,9 +321,9 @@ def plan_home(
     )
 
 
-def _groups_of_seeds(seeds: Seeds, config: Config) -> list[SeedGroup]:
+def _groups_of_seeds(seeds: Seeds, config: Config, source: Source) -> list[SeedGroup]:
     """Specialties and languages of the seeds."""
-    groups = count_groups(row for row in read_rows(seeds, config) if isinstance(row, SeedRow))
+    groups = count_groups(row for row in read_rows(seeds, config, source) if isinstance(row, SeedRow))
     total = sum(group.items for group in groups)
     if not total:
         name = seeds if isinstance(seeds, str | Path) else "the seeds"

@@ -5,6 +5,8 @@ Texts that were erased are null; of a seed only what is known is there.
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from solon.review.schemas.examples import example
@@ -70,24 +72,40 @@ class RecordRow(Wire):
     created_at: float
 
 
+class ExampleRow(Wire):
+    """What an example was taken from.
+
+    Attributes:
+        seed_id: id of the seed, or of that of the record.
+        record_id: id of the record; null of a seed.
+    """
+
+    seed_id: Id
+    record_id: Id | None
+
+
 class ItemRow(Wire):
     """The item, and how it ended or stands.
 
     Attributes:
         id: its id.
+        number: which of its seed's items it is, from 0.
         state: where it ended or stands.
         route: the way on which it was accepted; null before.
         reason: why it was not, or waits; null where there is nothing to say.
         attempt: the attempt of the item, from 0.
         graph_version: version of the graph that its thread was written by.
+        examples: what its drafts were shown out of a pool; null where nothing was drawn.
     """
 
     id: Id
+    number: int = 0
     state: str
     route: str | None
     reason: str | None
     attempt: int
     graph_version: str
+    examples: list[ExampleRow] | None = None
 
 
 class RunRow(Wire):
@@ -118,6 +136,7 @@ class SeedFacts(Wire):
         licence: under which licence it may be used.
         consent: which consent covers it.
         prompt: the request, as it is shown.
+        metadata: what else its row said; of a passage its document and its offsets, too.
     """
 
     external_id: str = ""
@@ -126,6 +145,7 @@ class SeedFacts(Wire):
     licence: str = ""
     consent: str = ""
     prompt: str
+    metadata: dict[str, Any] = Field(default_factory=dict)
 
 
 class PinnedTo(Wire):

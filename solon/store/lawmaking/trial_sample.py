@@ -26,14 +26,14 @@ def choose_sample(
     held_out = [row for row in rows if row.half == "held_out"]
     again = repeats([row.request for row in held_out], [row.request for row in rows if row.half == "seen"])
     known = {row.id for row, repeated in zip(held_out, again, strict=True) if repeated}
-    cited = {row.group or row.item_id for row in rows if row.decision_id in amendment.cites}
+    cited = {row.group or row.seed_id for row in rows if row.decision_id in amendment.cites}
     strata: dict[tuple[str, str], list[tuple[PrecedentRow, str]]] = {}
     for row in rows:
         left_out = row.overruled_at is not None or row.decision_id in amendment.overrules
         if left_out or not row.question.is_outcome(row.outcome) or (row.worn and row.id not in done):
             continue
         part = "fresh" if row.created_at > amendment.created_at else row.half
-        if (row.group or row.item_id) in cited or (part == "held_out" and row.id in known):
+        if (row.group or row.seed_id) in cited or (part == "held_out" and row.id in known):
             part = "seen"
         strata.setdefault((part, row.outcome), []).append((row, part))
     for stratum in strata.values():

@@ -219,7 +219,7 @@ def scrub_items(connection: Connection, item_ids: Collection[str]) -> None:
 def scrub_calls(connection: Connection, found: Collection[Mapping[str, Any]]) -> int:
     """Erase the texts of these calls, and the reasons read from them; returns how many texts held something.
 
-    They are calls of other items whose prompts showed a forgotten precedent, see `shown_in`.
+    They are calls of other items whose prompts showed a forgotten precedent or example, see `shown_in` and `drawn_in`.
     """
     verdicts, resolutions, calls = table("verdicts"), table("resolutions"), table("calls")
     ids = {call[name] for call in found for name in CALL_TEXTS}
@@ -252,3 +252,26 @@ def shown_in(connection: Connection, ids: Collection[str], seed_ids: Collection[
         if row["seed_id"] not in own and wanted & cases_in(row["body"]):
             showing.append({name: row[name] for name in names})
     return showing
+
+
+NO_DRAFT = ("critic", "judge", "resolver")
+"""Roles that see nothing of what drafts are shown."""
+
+
+def drawn_in(connection: Connection, seed_ids: Collection[str]) -> list[dict[str, Any]]:
+    """Calls that drafted items of other seeds and showed one of these seeds, or a record of theirs, as an example; with
+    their text ids. The answer stays: it is what its own item was made of."""
+    items, calls, own = table("items"), table("calls"), set(seed_ids)
+    query = select(items.c.id, items.c.seed_id, items.c.examples).where(items.c.examples.is_not(None))
+    showing = [
+        row.id
+        for row in connection.execute(query.execution_options(stream_results=True))
+        if row.seed_id not in own and any(one["seed_id"] in own for one in row.examples)
+    ]
+    names = ("id", "item_id", "seed_id", *CALL_TEXTS)
+    found: list[dict[str, Any]] = []
+    for part in chunks(showing):
+        drafting = select(*(calls.c[name] for name in names)).where(calls.c.role.not_in(NO_DRAFT))
+        rows = connection.execute(drafting.where(calls.c.item_id.in_(part))).mappings()
+        found += [{**row, "answer_id": None} for row in rows]
+    return found

@@ -66,7 +66,8 @@ class Reach:
         seed_ids: the seeds.
         threads: (item, attempt) whose checkpoints go.
         counts: rows by table, with `texts` that hold something and `calls`.
-        shown: calls of other items that were shown a decision on these.
+        shown: calls of other items that were shown a decision on these, or one of them as an example; of the texts that
+            go with each, the ids.
         releases: name of a release -> records in it.
         exports: files that were written since, as the log has them.
         amendments: those that cite decisions on these: their words are law or a draft of it, and a lead must look.
@@ -201,6 +202,7 @@ def reach_of(connection: Connection, seed_ids: Sequence[str]) -> Reach:
     )
     words += _written(connection, ids)
     shown = erasing.shown_in(connection, [*precedents, *decided], seed_ids)
+    shown += erasing.drawn_in(connection, seed_ids)
     kept = tuple(word for word in dict.fromkeys(words) if word.strip())
     return Reach(
         tuple(seed_ids),

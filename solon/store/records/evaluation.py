@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, func, select
 from solon.consensus.panel import Vote
 from solon.questions import Question, question_of
 from solon.store.reviewing.review_rows import REPEAT
+from solon.store.runs.items import name_of
 from solon.store.runs.verdicts import panel_votes, shown_to_judge, votes_on
 from solon.store.tables import (
     assignments,
@@ -422,14 +423,14 @@ class ItemFacts:
 
     Attributes:
         item_id: the item.
-        external_id: name of its seed in the seed file.
+        name: what it is called, see `name_of`.
         state: state of the item.
         reviews: how often people were asked; audits are none.
         tokens: tokens of its calls in this run, read and written.
     """
 
     item_id: str
-    external_id: str
+    name: str
     state: str
     reviews: int
     tokens: int
@@ -447,13 +448,19 @@ def item_facts(connection: Connection, run_id: str) -> list[ItemFacts]:
     using = select(calls.c.item_id, total).where(calls.c.run_id == run_id).group_by(calls.c.item_id)
     used = {row[0]: int(row[1]) for row in connection.execute(using)}
     query = (
-        select(items.c.id, seeds.c.external_id, items.c.state)
+        select(items.c.id, items.c.number, seeds.c.external_id, items.c.state)
         .join(seeds, seeds.c.id == items.c.seed_id)
         .where(items.c.run_id == run_id)
         .order_by(items.c.position)
     )
     return [
-        ItemFacts(row.id, row.external_id, row.state, asked.get(row.id, 0), used.get(row.id, 0))
+        ItemFacts(
+            row.id,
+            name_of(row.external_id, row.number),
+            row.state,
+            asked.get(row.id, 0),
+            used.get(row.id, 0),
+        )
         for row in connection.execute(query)
     ]
 

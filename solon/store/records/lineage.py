@@ -47,7 +47,7 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         )
         found: dict[str, Any] = {
             "record": _record(connection, item_id, record_id),
-            "item": {k: item[k] for k in ("id", "state", "route", "reason", "attempt", "graph_version")},
+            "item": {k: item[k] for k in _OF_ITEM},
             "run": {k: run[k] for k in ("id", "recipe", "config_id", "actor", "created_at")},
             "seed": _seed(seed, bodies),
             "law": _law(connection, item),
@@ -59,6 +59,7 @@ def trace(store: Store, some_id: str) -> dict[str, Any]:
         return found
 
 
+_OF_ITEM = ("id", "number", "state", "route", "reason", "attempt", "graph_version", "examples")
 _OF_VERDICTS = (
     "a_id",
     "b_id",
@@ -199,7 +200,11 @@ def _record(connection: Connection, item_id: str, record_id: str | None) -> dict
 def _seed(seed: Any, bodies: _Texts) -> dict[str, Any]:
     facts = {k: seed[k] for k in ("external_id", "group", "source", "licence", "consent") if seed[k]}
     body = bodies[seed["text_id"]]
-    return {**facts, "prompt": json.loads(body)["prompt"] if body else "(forgotten)"}
+    if not body:
+        return {**facts, "prompt": "(forgotten)"}
+    content = json.loads(body)
+    metadata = {"metadata": content["metadata"]} if content.get("metadata") else {}
+    return {**facts, "prompt": content["prompt"], **metadata}
 
 
 def _law(connection: Connection, item: Any) -> dict[str, Any]:

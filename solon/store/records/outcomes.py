@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from solon.store.database.store import Store
+from solon.store.runs.items import name_of
 from solon.store.tables import candidates, items, records, reviews, seeds, texts
 
 CHUNK = 400
@@ -81,6 +82,7 @@ def _chunks(
         select(
             items.c.id,
             items.c.attempt,
+            items.c.number,
             items.c.state,
             items.c.route,
             seeds.c.external_id,
@@ -115,7 +117,7 @@ def _outcomes(connection: Connection, rows: Sequence[dict[str, Any]]) -> Iterato
         review = last.get(row["id"], {})
         content = json.loads(row["body"]) if row["body"] else {}
         yield ItemOutcome(
-            seed=row["external_id"],
+            seed=name_of(row["external_id"], row["number"]),
             prompt=content.get("prompt") or "",
             state=row["state"],
             route=row["route"] or "",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, or_, select
@@ -24,7 +22,7 @@ class DrawnQuestion:
         shown: ids of the candidates, in the order in which they were shown.
         question: what was asked about them.
         group: group of its seed; a seed without one is a group of its own.
-        size: how many items of the run are in the group.
+        size: how many items of the run are in the group, those of one seed among them.
         chance: the probability with which it was drawn.
         pilot: it belongs to the pilot; all questions of the pilot were drawn with the same chance.
         held_out: it is in the half that only tests, and never teaches.
@@ -70,7 +68,7 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
         .order_by(reviews.c.priority, reviews.c.created_at, reviews.c.id)
     )
     rows = {row.item_id: row for row in connection.execute(query)}
-    sizes = _sizes(connection, run_id, [row.group for row in rows.values() if row.group])
+    sizes = _sizes(connection, run_id)
     total, pilot = _counts(connection, run_id)
     return [
         DrawnQuestion(
@@ -79,7 +77,7 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
             tuple(row.candidates),
             question_of(row.response_schema),
             row.group or row.id,
-            sizes[row.group] if row.group else 1,
+            sizes.get(row.group or row.id, 1),
             pilot / total if row.rule == "pilot" else row.inclusion,
             row.rule == "pilot",
             half_of(key, row.group or row.id) == "held_out",
@@ -88,17 +86,17 @@ def drawn_questions(connection: Connection, key: str, run_id: str) -> list[Drawn
     ]
 
 
-def _sizes(connection: Connection, run_id: str, groups: Sequence[str]) -> Counter[str]:
-    """Items of the run by group."""
-    if not groups:
-        return Counter()
+def _sizes(connection: Connection, run_id: str) -> dict[str, int]:
+    """Items of the run by group, of the groups that have several."""
+    group = func.coalesce(seeds.c.group, seeds.c.id)
     query = (
-        select(seeds.c.group, func.count())
+        select(group, func.count())
         .join(items, items.c.seed_id == seeds.c.id)
-        .where(items.c.run_id == run_id, seeds.c.group.is_not(None))
-        .group_by(seeds.c.group)
+        .where(items.c.run_id == run_id)
+        .group_by(group)
+        .having(func.count() > 1)
     )
-    return Counter({row[0]: int(row[1]) for row in connection.execute(query)})
+    return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
 def _counts(connection: Connection, run_id: str) -> tuple[int, int]:

@@ -33,6 +33,7 @@ from solon.store.database.claims import Claim
 from solon.store.database.ids import hash_id, new_id
 from solon.store.database.store import Store
 from solon.store.database.writer import Row
+from solon.store.runs.examples import ExampleId
 from solon.store.tables import candidates, items, records, seeds, texts, verdicts
 from solon.store.tables import privacy_holds as holds
 from solon.store.tables.work import Candidate
@@ -65,6 +66,9 @@ class ItemRow:
         random_seed: 48 bits that decide its draws.
         precedents_until: only precedents that were retrievable before this are shown to its judges, epoch seconds.
         carried: ids of candidates that it begins with instead of drafts; None where it begins with drafts.
+        position: its place in the order of the seeds, from 0.
+        number: which of its seed's items it is, from 0.
+        examples: what its drafts are shown out of a pool; None where nothing was drawn.
         fresh: it was never started before, so that the journal of its run holds nothing of it.
         external_id: name of the seed in its file.
         group: group of the seed, None where it names none.
@@ -88,6 +92,9 @@ class ItemRow:
     random_seed: int
     precedents_until: float
     carried: tuple[str, ...] | None
+    position: int
+    number: int
+    examples: tuple[ExampleId, ...] | None
     fresh: bool
     external_id: str
     group: str | None
@@ -222,6 +229,15 @@ def is_gone(claimed_by: str) -> bool:
     return _started(int(pid)) != started
 
 
+def unrested(connection: Connection, run_id: str) -> dict[str, set[str]]:
+    """The ids of a run's items that are `queued`, and of those that are `running`."""
+    found: dict[str, set[str]] = {"queued": set(), "running": set()}
+    query = select(items.c.state, items.c.id).where(items.c.run_id == run_id, items.c.state.in_(found))
+    for state, item_id in connection.execute(query):
+        found[state].add(item_id)
+    return found
+
+
 def release_dead(connection: Connection, run_id: str) -> int:
     """Queue the items again whose worker is dead or whose claim has run out; returns how many.
 
@@ -272,9 +288,17 @@ def _put_back(
     return len(ids)
 
 
-def claim(connection: Connection, run_id: str, limit: int, by: str) -> list[str]:
-    """Claim up to `limit` queued items of a run for the worker `by`, in the order of the seeds; returns their ids."""
+def claim(connection: Connection, run_id: str, limit: int, by: str, *, batch: int = 0) -> list[str]:
+    """Claim up to `limit` queued items of a run for the worker `by`, in the order of the seeds; returns their ids.
+
+    Args:
+        batch: of so many places, none is taken before all items of the places before have come to rest; 0: any.
+    """
     chosen = select(items.c.id).where(items.c.run_id == run_id, items.c.state == "queued")
+    if batch:
+        unrested = items.c.run_id == run_id, items.c.state.in_(("queued", "running"))
+        first = connection.execute(select(func.min(items.c.position)).where(*unrested)).scalar_one() or 0
+        chosen = chosen.where(items.c.position < (first // batch + 1) * batch)
     return take(connection, chosen.order_by(items.c.position).limit(limit), by)
 
 
@@ -343,12 +367,20 @@ def _item(row: RowMapping) -> ItemRow:
         random_seed=row["random_seed"],
         precedents_until=row["precedents_until"],
         carried=tuple(row["carried"]) if row["carried"] else None,
+        position=row["position"],
+        number=row["number"],
+        examples=None if row["examples"] is None else tuple(ExampleId(**one) for one in row["examples"]),
         fresh=row["starts"] <= 1 and row["attempt"] == 0,
         external_id=row["external_id"],
         group=row["group"],
         content=json.loads(row["body"]) if row["body"] else {},
         claimed_by=row["claimed_by"],
     )
+
+
+def name_of(external_id: str, number: int) -> str:
+    """What an item is called in lists and comparisons: its seed's name, a further one with its number."""
+    return f"{external_id} ({number + 1})" if number else external_id
 
 
 def list_items(connection: Connection, run_id: str) -> list[dict[str, Any]]:

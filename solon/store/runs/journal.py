@@ -51,13 +51,13 @@ class CallKey:
     schema: str
     _known: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def content_key(self, seed_id: str) -> str:
-        """The hash of the key for a seed; equal keys of one seed have the same."""
-        if seed_id not in self._known:
-            self._known[seed_id] = self._hash(seed_id)
-        return self._known[seed_id]
+    def content_key(self, drawn_for: str) -> str:
+        """The hash of the key for a seed, or for a further item of one; equal keys of one have the same."""
+        if drawn_for not in self._known:
+            self._known[drawn_for] = self._hash(drawn_for)
+        return self._known[drawn_for]
 
-    def _hash(self, seed_id: str) -> str:
+    def _hash(self, drawn_for: str) -> str:
         parameters = _encode(self.parameters)
         parts = (
             self.role,
@@ -69,7 +69,7 @@ class CallKey:
             self.prompt,
             self.schema,
         )
-        return hash_id(seed_id, *parts)
+        return hash_id(drawn_for, *parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ class ItemJournal:
         run_id: str,
         item_id: str,
         seed_id: str,
+        number: int = 0,
         reuse_run_ids: Sequence[str] = (),
         fresh: bool,
         claim: Claim | None = None,
@@ -151,11 +152,13 @@ class ItemJournal:
         """Open the journal of an item; nothing is read yet.
 
         Args:
+            number: which of its seed's items it is: they share no call.
             reuse_run_ids: runs whose finished calls for the seed are taken over.
             fresh: the item was never started, so that its own run has nothing of it to read.
             claim: what is written is refused once this claim is lost.
         """
         self._store, self.run, self.item, self._seed = store, run_id, item_id, seed_id
+        self._drawn_for = hash_id(seed_id, number) if number else seed_id
         self._claim, self._looked = claim, clock.now()
         self._known: dict[str, Outcome] = {}
         self._pending: list[Future[None]] = []
@@ -184,7 +187,7 @@ class ItemJournal:
         """
         while self._unread:
             self._load(self._unread.pop(0))
-        return self._known.get(key.content_key(self._seed))
+        return self._known.get(key.content_key(self._drawn_for))
 
     async def keep_claim(self) -> None:
         """Check that the item is still this worker's, if that was not checked for a while; call it before a call is
@@ -201,13 +204,13 @@ class ItemJournal:
 
     def call_id(self, key: CallKey) -> str:
         """The id that a call with this key has in this run."""
-        return hash_id(self.run, key.content_key(self._seed))
+        return hash_id(self.run, key.content_key(self._drawn_for))
 
     def write(self, key: CallKey, outcome: Outcome) -> None:
         """Hand a finished call to the writer, without waiting; a later `check` raises what kept it from being
         committed.
         """
-        content_key = key.content_key(self._seed)
+        content_key = key.content_key(self._drawn_for)
         prompt_id, prompt_row = self._store.text_row(key.prompt, self._seed)
         answer_id, answer_row = self._store.text_row(outcome.text, self._seed)
         rows: list[tuple[type, Row]] = [prompt_row, answer_row]

@@ -212,28 +212,34 @@ def create_run(
     return run_id
 
 
-def add_items(store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]]) -> int:
+def add_items(
+    store: Store, run: RunRow, pins: Pins, rows: Iterable[tuple[int, SeedRow]], *, expand: int = 1
+) -> int:
     """Add seeds and their queued items in chunks; returns how many seeds were read. Adding them again changes
     nothing.
 
     What was forgotten is not added, also where it is forgotten while its file is read.
 
     Args:
-        rows: place of a seed in its file, from 0, and the seed.
+        rows: place of a seed among the seeds, from 0, and the seed.
+        expand: how many items each seed is.
     """
     seen, left, keys = 0, iter(rows), RowKeys(store.key)
     while chunk := list(islice(left, CHUNK)):
         seen += len(chunk)
         named = [
-            (position, seed, seed_identity(store, seed), keys.of_seed(run.recipe, seed))
-            for position, seed in chunk
+            (place, seed, seed_identity(store, seed), [keys.of_seed(run.recipe, seed) for _ in range(expand)])
+            for place, seed in chunk
         ]
         with store.transaction() as connection:
             marks = Tombstones(store, connection)
             new_rows: list[tuple[type, Row]] = []
-            for position, seed, name, key in named:
-                if not marks.refuse(seed, name[0]):
-                    new_rows += seed_and_item(store, run, pins, position, seed, name, key)
+            for place, seed, name, row_keys in named:
+                if marks.refuse(seed, name[0]):
+                    continue
+                for number, key in enumerate(row_keys):
+                    position = place * expand + number
+                    new_rows += seed_and_item(store, run, pins, position, seed, name, key, number)
             insert_rows(connection, new_rows)
     return seen
 
@@ -262,13 +268,15 @@ def seed_and_item(
     seed: SeedRow,
     named: tuple[str, str],
     row_key: str | None = None,
+    number: int = 0,
 ) -> list[tuple[type, Row]]:
     """The rows of a seed, its text and its queued item.
 
     Args:
-        position: place of the seed in its file, from 0.
+        position: place of the item in the order of the seeds, from 0.
         named: the seed's `seed_identity`.
         row_key: as of `Item`.
+        number: which of the seed's items it is, from 0.
     """
     seed_id, body = named
     now = clock.now()
@@ -282,7 +290,7 @@ def seed_and_item(
         "created_at": now,
         **{name: getattr(seed, name) for name in facts},
     }
-    item_id = hash_id(run.id, seed_id)
+    item_id = hash_id(run.id, seed_id, number) if number else hash_id(run.id, seed_id)
     item_row = {
         "id": item_id,
         "run_id": run.id,
@@ -290,6 +298,7 @@ def seed_and_item(
         "row_key": row_key,
         "recipe": run.recipe,
         "position": position,
+        "number": number,
         "state": "queued",
         "attempt": 0,
         "starts": 0,
@@ -301,17 +310,17 @@ def seed_and_item(
         "certificate_id": pins.certificate_id,
         "pilot": False,
         "precedents_until": now,
-        "random_seed": item_random_seed(run.random_seed, seed.id),
+        "random_seed": item_random_seed(run.random_seed, seed.id, number),
         "created_at": now,
     }
     return [text_row, (Seed, seed_row), (Item, item_row)]
 
 
-def item_random_seed(root: int, seed_name: str) -> int:
-    """The random seed of an item, 48 bits. It depends on the seed's name, not on the run, so that the same seed
-    draws alike in every run with the same root.
+def item_random_seed(root: int, seed_name: str, number: int = 0) -> int:
+    """The random seed of an item, 48 bits. It depends on the seed's name and the item's number, not on the run, so that
+    the same seed draws alike in every run with the same root.
     """
-    return int(hash_id(root, seed_name)[:12], 16)
+    return int(hash_id(root, seed_name, *([number] if number else []))[:12], 16)
 
 
 def _plain(value: object) -> object:

@@ -146,13 +146,14 @@ class Item(SQLModel, table=True):
     only an item that is judged again under new law, or that follows a new consensus version, is pinned anew.
 
     Attributes:
-        id: a hash of the run and the seed.
+        id: a hash of the run and the seed, of further items of a seed with their number.
         run_id: its run.
         seed_id: its seed.
         row_key: the same for the same row of seeds in every run, see `store.runs.row_keys`; None where it stands
             apart from every run.
         recipe: recipe of the run.
-        position: place of the seed in its file, from 0.
+        position: its place in the order of the seeds, from 0.
+        number: which of its seed's items it is, from 0.
         state: queued, running, waiting (for a person), accepted, rejected, failed, parked or forgotten.
         attempt: 0, and one more each time that it is judged anew; earlier attempts stay.
         route: how it was settled, see `Record`; None before.
@@ -167,7 +168,9 @@ class Item(SQLModel, table=True):
         certificate_id: certificate in force that it is pinned to, None without one.
         precedents_until: only precedents that were retrievable before this are shown to its judges, epoch seconds.
         carried: list of ids of the candidates that it is judged on again under new law; None otherwise.
-        random_seed: 48 bits that decide its draws, from the run's random seed and the seed's name.
+        examples: list of what its drafts are shown out of a pool, each with the ids of its seed and record; None where
+            nothing was drawn.
+        random_seed: 48 bits that decide its draws, from the run's random seed, the seed's name and the number.
         created_at: when it was added, epoch seconds.
         starts: how often a worker has begun to work on it.
         finished_at: when it was accepted, rejected, failed or forgotten, None before.
@@ -183,6 +186,7 @@ class Item(SQLModel, table=True):
     row_key: str | None = Field(default=None, index=True, max_length=64)
     recipe: str
     position: int
+    number: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     state: str = "queued"
     attempt: int = 0
     route: str | None = None
@@ -198,6 +202,7 @@ class Item(SQLModel, table=True):
     certificate_id: str | None = None
     precedents_until: float = 0.0
     carried: Any = json_column()
+    examples: Any = json_column()
     random_seed: int = Field(default=0, sa_type=BigInteger)
     created_at: float
     starts: int = 0
