@@ -271,7 +271,9 @@ def decision_rows(
         return text_id
 
     now = clock.now()
-    teaches = bool(question_of(review.response_schema).outcomes)  # whether a request may go on teaches nothing
+    teaches = bool(
+        question_of(review.response_schema).outcomes
+    )  # whether a request may go on teaches nothing
     row = {
         "id": decision_id,
         "review_id": review.id,
