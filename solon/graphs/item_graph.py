@@ -59,7 +59,8 @@ class Desk(Protocol):
 
 
 class SeedInput(TypedDict, total=False):
-    """A seed, by the columns of a seed file. One that has an `id` is the same item however often it is asked for."""
+    """A seed, by the columns of a seed file; further columns as `metadata`. One that has an `id` is the same item
+    however often it is asked for."""
 
     id: str
     prompt: str
@@ -76,6 +77,7 @@ class SeedInput(TypedDict, total=False):
     licence: str
     consent: str
     verdicts: list[Any]
+    metadata: dict[str, Any]
 
 
 class ItemOutput(TypedDict, total=False):
@@ -106,6 +108,61 @@ class ItemGraphState(SeedInput, ItemOutput, total=False):
 ItemGraph = CompiledStateGraph[ItemGraphState, None, SeedInput, ItemOutput]
 
 
+class _Nodes:
+    """The three nodes of a recipe's graph.
+
+    Attributes:
+        given: ids of the items whose outcome this process has handed over.
+    """
+
+    def __init__(self, desk: Desk, recipe: str, key: str, texts: bool) -> None:
+        self._desk, self._recipe, self._key, self._texts = desk, recipe, key, texts
+        self.given: set[str] = set()
+
+    async def open(self, state: ItemGraphState, visit: Visit) -> dict[str, Any]:
+        """Find or add the item."""
+        return {"item": await self._desk.open(self._recipe, _seed_of(state), visit), **_RESET}
+
+    async def drive(self, state: ItemGraphState, on_step: Callable[[str], None]) -> Command[Any]:
+        """Offer an answer that has come, and bring the item to where it rests."""
+        asked, answer = state.get("asked") or {}, state.get("answer")
+        note = await self._desk.offer(asked["review"], answer) if asked and answer else ""
+        standing = await self._desk.drive(state["item"], on_step=on_step, texts=self._texts)
+        update = {"answer": None, "note": note or None, "asked": standing.asked}
+        if standing.outcome is None:
+            return Command(update=update, goto="wait")
+        self.given.add(standing.item)
+        ended = {"outcome": standing.outcome, "reason": standing.reason, "record": standing.record}
+        return Command(update={**update, **ended}, goto=END)
+
+    def wait(self, state: ItemGraphState, config: RunnableConfig) -> dict[str, Any]:
+        """Interrupt with what is asked, unless it was decided elsewhere; gives the answer on."""
+        asked = state["asked"]
+        if _saver(config) is None:
+            raise UsageError(
+                f"item {asked['item']} waits for review {asked['review']} ({asked['page']}), and a graph without a "
+                "checkpointer cannot wait; the item stays in the queue",
+                next_step="compile the graph with a checkpointer, and call it with a thread_id",
+            )
+        told = {**asked, "problem": state.get("note")}
+        schema = model_of(asked["response_schema"]).model_json_schema()
+        try:
+            return {"answer": interrupt(told, response_schema=schema)}
+        except GraphInterrupt:
+            if self._desk.is_waiting(asked["review"]):
+                raise
+            return {"answer": None}
+
+    def find_visit(self, state: ItemGraphState, config: RunnableConfig) -> Visit:
+        """Which visit of a graph this call of `open` is."""
+        return _visit(state, config, (self._key, self._recipe), self.given)
+
+    def tell_steps(self, state: ItemGraphState, config: RunnableConfig) -> Callable[[str], None]:
+        """What tells the steps of a call of `drive` to whoever streams it."""
+        write = get_stream_writer()
+        return lambda step: write({"item": state["item"], "step": step})
+
+
 def make_item_graph(
     desk: Desk, recipe: str, *, key: str, saver: Saver | None, texts: bool = True
 ) -> ItemGraph:
@@ -119,57 +176,20 @@ def make_item_graph(
             kept with that graph's.
         texts: interrupts and records hold texts; without, ids only, for what is kept elsewhere cannot be forgotten.
     """
-    given: set[str] = set()
-
-    async def open_(state: ItemGraphState, visit: Visit) -> dict[str, Any]:
-        return {"item": await desk.open(recipe, _seed_of(state), visit), **_RESET}
-
-    async def drive_(state: ItemGraphState, on_step: Callable[[str], None]) -> Command[Any]:
-        asked, answer = state.get("asked") or {}, state.get("answer")
-        note = await desk.offer(asked["review"], answer) if asked and answer else ""
-        standing = await desk.drive(state["item"], on_step=on_step, texts=texts)
-        update = {"answer": None, "note": note or None, "asked": standing.asked}
-        if standing.outcome is None:
-            return Command(update=update, goto="wait")
-        given.add(standing.item)
-        ended = {"outcome": standing.outcome, "reason": standing.reason, "record": standing.record}
-        return Command(update={**update, **ended}, goto=END)
-
-    def find_visit(state: ItemGraphState, config: RunnableConfig) -> Visit:
-        return _visit(state, config, (key, recipe), given)
-
-    def tell_steps(state: ItemGraphState, config: RunnableConfig) -> Callable[[str], None]:
-        write = get_stream_writer()
-        return lambda step: write({"item": state["item"], "step": step})
-
-    def wait(state: ItemGraphState, config: RunnableConfig) -> dict[str, Any]:
-        asked = state["asked"]
-        if _saver(config) is None:
-            raise UsageError(
-                f"item {asked['item']} waits for review {asked['review']} ({asked['page']}), and a graph without a "
-                "checkpointer cannot wait; the item stays in the queue",
-                next_step="compile the graph with a checkpointer, and call it with a thread_id",
-            )
-        told = {**asked, "problem": state.get("note")}
-        schema = model_of(asked["response_schema"]).model_json_schema()
-        try:
-            return {"answer": interrupt(told, response_schema=schema)}
-        except GraphInterrupt:
-            if desk.is_waiting(asked["review"]):
-                raise
-            return {"answer": None}  # decided elsewhere meanwhile
-
+    nodes = _Nodes(desk, recipe, key, texts)
     graph = StateGraph(ItemGraphState, input_schema=SeedInput, output_schema=ItemOutput)
-    graph.add_node("open", _in_loop(desk.loop, open_, find_visit))
-    graph.add_node("drive", _in_loop(desk.loop, drive_, tell_steps), destinations=("wait", END))
-    graph.add_node("wait", wait)
+    graph.add_node("open", _in_loop(desk.loop, nodes.open, nodes.find_visit))
+    graph.add_node("drive", _in_loop(desk.loop, nodes.drive, nodes.tell_steps), destinations=("wait", END))
+    graph.add_node("wait", nodes.wait)
     graph.add_edge(START, "open")
     graph.add_edge("open", "drive")
     graph.add_edge("wait", "drive")
     return graph.compile(checkpointer=saver, name=recipe)
 
 
-_RESET: dict[str, Any] = dict.fromkeys(("outcome", "reason", "record", "note", "asked", "answer", *COLUMNS))
+_RESET: dict[str, Any] = dict.fromkeys(
+    ("outcome", "reason", "record", "note", "asked", "answer", "metadata", *COLUMNS)
+)
 """What the call before left in a thread, so that the next seed there has no column of another."""
 
 
@@ -190,7 +210,9 @@ def _in_loop(loop: Loop, work: Callable[..., Any], prepare: Callable[[Any, Runna
 
 
 def _seed_of(state: ItemGraphState) -> dict[str, Any]:
-    return {name: value for name, value in state.items() if name in COLUMNS and value is not None}
+    """The columns that the call gave, further ones too."""
+    given = {name: value for name, value in state.items() if name in COLUMNS and value is not None}
+    return {**(state.get("metadata") or {}), **given}
 
 
 def _visit(

@@ -78,11 +78,13 @@ def nest(desk: Desk, recipe: str = "preference", *, saver: Any = None, times: in
 @in_a_loop
 async def test_a_seed_becomes_a_record(make_desk: MakeDesk) -> None:
     desk = make_desk(routing={"policy": "never"})
-    state = await desk.project.graph("preference").ainvoke({"prompt": "Why is the sky blue?"}, thread("a"))
+    seed = {"prompt": "Why is the sky blue?", "metadata": {"ward": "3b"}}
+    state = await desk.project.graph("preference").ainvoke(seed, thread("a"))
     assert state["outcome"] == "accepted"
     (record,) = desk.project.records()
     assert state["record"]["id"] == record.id
     assert state["record"]["chosen"] == record.chosen
+    assert record.metadata == {"ward": "3b"}
     (run,) = desk.project.runs()
     assert (run.items, run.accepted) == (1, 1)
 
