@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from solon.errors import UsageError
+
 T = TypeVar("T")
 
 
@@ -63,6 +65,9 @@ class BackgroundLoop:
         return await asyncio.wrap_future(self._submit(work))
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        if self._loop.is_closed():
+            work.close()
+            raise UsageError("the project was closed", next_step="open it again: Project(...)")
         return contextvars.Context().run(asyncio.run_coroutine_threadsafe, work, self._loop)
 
     def close(self) -> None:

@@ -109,6 +109,9 @@ def print_review(found: Review, *, store: str = "") -> None:
     if found.input:
         out.print(styled("\ninput", "bold"))
         out.print(styled(found.input))
+    if found.asks:
+        out.print(styled("\nmay this go on?", "bold"))
+        out.print(styled(found.asks))
     for number, candidate in enumerate(found.candidates, start=1):
         out.print(styled(f"\ncandidate {number}: {candidate.id}", "bold"))
         if candidate.prompt != found.prompt:
@@ -118,12 +121,9 @@ def print_review(found: Review, *, store: str = "") -> None:
         out.print(
             styled(f"\nchoices: {', '.join(found.choices)}; without an answer: skip, decline, escalate")
         )
-        choice = shlex.quote(found.choices[0])
-        out.print(
-            styled(
-                f"answer: solon review decide {found.id} {choice} --candidate {found.candidates[0].id}{store}"
-            )
-        )
+        first = f" --candidate {found.candidates[0].id}" if found.candidates else ""
+        answer = f"{shlex.quote(found.choices[0])}{first}{store}"
+        out.print(styled(f"answer: solon review decide {found.id} {answer}"))
 
 
 @group.command("decide")
@@ -131,7 +131,10 @@ def decide(
     review: ReviewArgument,
     choice: Annotated[
         str,
-        typer.Argument(help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft | a label"),
+        typer.Argument(
+            help="prefer, tie, both_bad, edit, redraft | accept, reject, edit, redraft | a label | of a "
+            "request of which nothing is drafted yet: go_on, reject"
+        ),
     ],
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -143,7 +146,10 @@ def decide(
         str | None, typer.Option(help="The edited answer; @FILE reads a file, - standard input.")
     ] = None,
     guidance: Annotated[
-        str | None, typer.Option(help="What a redraft shall do; @FILE reads a file, - standard input.")
+        str | None,
+        typer.Option(
+            help="What a redraft (or, of go_on, the drafts) shall do; @FILE reads a file, - standard input."
+        ),
     ] = None,
     reason: Annotated[
         str | None,

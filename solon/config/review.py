@@ -49,7 +49,9 @@ class ReviewConfig(_Section):
         30.0, ge=1, description="days after an answer before its author may be asked the same again"
     )
     address: str = Field(
-        "", description="public address of the review server, for links in mails and for single sign-on"
+        "",
+        description="public address of the review server, for links in mails and in interrupts of graphs, and for single "
+        "sign-on; without it interrupts name http://127.0.0.1:8321",
     )
     webhooks: tuple[str, ...] = Field((), description="https addresses that are told of events, by ids only")
     webhook_events: tuple[str, ...] = Field(EVENTS, description="events that are told")

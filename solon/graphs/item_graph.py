@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from typing import Any, Literal, Protocol
 
+from langchain_core.messages import BaseMessage, convert_to_openai_messages
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langgraph.config import get_stream_writer
 from langgraph.errors import GraphInterrupt
@@ -19,7 +20,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
-from solon.errors import UsageError
+from solon.errors import SeedError, UsageError
 from solon.formats.seed_rows import COLUMNS
 from solon.graphs.own_saver import OwnSaver, Saver
 from solon.responses import model_of
@@ -211,8 +212,20 @@ def _in_loop(loop: Loop, work: Callable[..., Any], prepare: Callable[[Any, Runna
 
 def _seed_of(state: ItemGraphState) -> dict[str, Any]:
     """The columns that the call gave, further ones too."""
-    given = {name: value for name, value in state.items() if name in COLUMNS and value is not None}
-    return {**(state.get("metadata") or {}), **given}
+    given: dict[str, Any] = {
+        name: value for name, value in state.items() if name in COLUMNS and value not in (None, [], "")
+    }
+    turns: list[Any] = given.get("messages", [])
+    if any(isinstance(turn, BaseMessage) for turn in turns):
+        # Beside a prompt they are the chat of the graph around, and no seed's.
+        given["messages"] = None if "prompt" in given else convert_to_openai_messages(turns)
+    if not {"prompt", "messages"}.intersection(given):
+        raise SeedError(
+            "the state of the graph has no `prompt` and no `messages`",
+            next_step='call it with {"prompt": ...}; in a thread whose item was forgotten nothing waits',
+        )
+    columns = {**(state.get("metadata") or {}), **given}
+    return {name: value for name, value in columns.items() if value is not None}
 
 
 def _visit(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from solon.errors import PartFailed, SolonError
 
@@ -18,9 +20,11 @@ def naming_failures(part: object, method: str, *, guarded: bool) -> Iterator[Exp
     What it yields checks what the method gave: `expect(may it be, what it was in words, what would be right)`.
 
     Args:
+        part: an object with that method, or a function, which stands for itself.
         guarded: seeds may name people, so that the words of a foreign error, which may repeat a seed's, are left out.
     """
-    called = f"{type(part).__module__}:{type(part).__qualname__}.{method}"
+    thing: Any = part if inspect.isroutine(part) else type(part)
+    called = f"{thing.__module__}:{thing.__qualname__}{f'.{method}' if method else ''}"
 
     def expect(holds: bool, given: str, right: str) -> None:
         if not holds:
@@ -31,7 +35,7 @@ def naming_failures(part: object, method: str, *, guarded: bool) -> Iterator[Exp
     except SolonError:
         raise
     except Exception as error:  # a foreign method may fail in any way
-        if type(part).__module__.partition(".")[0] == "solon":
+        if thing.__module__.partition(".")[0] == "solon":
             raise
         kind = type(error).__name__
         words = kind if guarded else f"{kind}: {error}"

@@ -141,9 +141,9 @@ async def take_step(step: Step, item: StepItem) -> str:
         PartFailed: it raised, or answered what it may not.
         SolonError: a call of it failed.
     """
-    with naming_failures(step.run, "run", guarded=item.case.config.privacy.guarded) as expect:
+    with naming_failures(step.run, "", guarded=item.case.config.privacy.guarded) as expect:
         word = await step.run(item)
-        right = f"answer None, {', '.join(one.__name__ for one in step.may)}, as `may` says"
+        right = f"answer None or {' or '.join(one.__name__ for one in step.may)}, or say so in `may`"
         expect(
             word is None or isinstance(word, step.may), f"{type(word).__name__} in step {step.name}", right
         )

@@ -18,7 +18,7 @@ from solon.store.reviewing.answering import asks_why
 from solon.store.reviewing.drafts import Lease, read_draft
 from solon.store.reviewing.experts import ExpertRow
 from solon.store.reviewing.reading import read_candidates, request_of, seed_content
-from solon.store.reviewing.review_rows import ReviewRow
+from solon.store.reviewing.review_rows import ReviewRow, what_is_asked
 
 if TYPE_CHECKING:
     from solon.store.database.engine import Connection
@@ -48,7 +48,7 @@ def show_blind(
             for t in (content.get("messages") or [])[:-1]
         ],
         input=asked_of,
-        asks="" if shown else str(review.reasons[0]["text"]),
+        asks=what_is_asked(review),
         reference=shown_reference(room, review, content),
         candidates=[ShownCandidate(id=one.id, text=one.text, prompt=one.prompt) for one in shown],
         constitution=f"{constitution.name} {constitution.version}",

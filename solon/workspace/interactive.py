@@ -295,6 +295,7 @@ class Interactive:
             asked |= {
                 "prompt": seen.prompt,
                 "input": seen.input,
+                "asks": seen.asks,
                 "candidates": [{"id": one.id, "text": one.text} for one in seen.candidates],
             }
         return asked

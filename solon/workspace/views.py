@@ -194,6 +194,7 @@ class Review:
         state: waiting, applied, withdrawn, ...
         kind: why somebody is asked (pilot, unsure, audit, second opinion, ...); None for reviewers, to whom audits look
             like everything else.
+        asks: of a request of which nothing is drafted yet, what has to be decided about it; empty otherwise.
     """
 
     id: str
@@ -206,6 +207,7 @@ class Review:
     reasons: tuple[str, ...]
     state: str
     kind: str | None = None
+    asks: str = ""
 
     def __repr__(self) -> str:
         return f"Review({self.id!r}, {self.recipe!r}, {self.state!r}, {shorten(self.prompt, SHORT)!r})"
@@ -220,7 +222,12 @@ class Review:
             )
             for number, candidate in enumerate(self.candidates, start=1)
         )
-        facts = {"kind": self.kind, "why": "; ".join(self.reasons), "choices": ", ".join(self.choices)}
+        facts = {
+            "kind": self.kind,
+            "may it go on?": self.asks or None,
+            "why": "; ".join(self.reasons),
+            "choices": ", ".join(self.choices),
+        }
         texts = [passage("request", self.prompt), *([passage("input", self.input)] if self.input else [])]
         title = f"review {self.id} ({self.recipe}, {self.state})"
         return card(title, facts, *texts, side_by_side(candidates))
@@ -434,6 +441,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
     from solon.responses import choices_of
     from solon.store.reviewing.queue_figures import kind_told
     from solon.store.reviewing.reading import read_candidates, request_of
+    from solon.store.reviewing.review_rows import what_is_asked
     from solon.store.runs.items import load_items
 
     item = load_items(store, [row.item_id])[0]
@@ -452,6 +460,7 @@ def view_review(store: Store, row: ReviewRow, *, blind: bool = False, kinds: boo
         reasons=() if blind else tuple(reason["text"] for reason in row.reasons or ()),
         state=row.state,
         kind=kind_told(row.kind, row.rule) if kinds else None,
+        asks=what_is_asked(row),
     )
 
 

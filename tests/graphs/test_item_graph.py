@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Annotated, Any, TypedDict
 
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send
@@ -378,14 +379,37 @@ async def test_a_pilot_by_hash_and_rate(make_desk: MakeDesk) -> None:
 async def test_bad_input_is_refused_before_anything_is_made(make_desk: MakeDesk) -> None:
     desk = make_desk(routing=ALWAYS)
     graph = desk.project.graph("preference")
-    with pytest.raises(SeedError, match="prompt"):
+    with pytest.raises(SeedError, match="no `prompt` and no `messages`"):
         await graph.ainvoke({"input": "No request."}, thread("a"))
+    with pytest.raises(SeedError, match="the input is no seed: prompt is a number"):
+        await graph.ainvoke({"prompt": 5}, thread("a"))
     with pytest.raises(SolonError, match="there is no recipe 'prefrence'"):
         desk.project.graph("prefrence")
     assert desk.count("Item") == 0
     budget = make_desk(routing={"policy": "budget"})
     with pytest.raises(ConfigError, match="one by one"):
         await budget.project.graph("preference").ainvoke({"prompt": "Why?"}, thread("a"))
+
+
+@in_a_loop
+async def test_messages_of_langchain_are_turns_of_a_seed(make_desk: MakeDesk) -> None:
+    desk = make_desk(routing={"policy": "never"})
+    graph = desk.project.graph("preference")
+    talk = [HumanMessage("Hello"), AIMessage("Hello."), HumanMessage("Why is the sky blue?")]
+    state = await graph.ainvoke({"messages": talk}, thread("a"))
+    assert [turn["role"] for turn in state["record"]["messages"]] == ["user", "assistant", "user"]
+    state = await graph.ainvoke({"messages": talk, "prompt": "Why is grass green?"}, thread("b"))
+    assert state["record"]["prompt"] == "Why is grass green?"
+    state = await graph.ainvoke({"messages": [], "prompt": "Why?"}, thread("c"))
+    assert state["outcome"] == "accepted"
+
+
+def test_a_closed_project_says_so(make_desk: MakeDesk) -> None:
+    desk = make_desk(routing={"policy": "never"})
+    graph = desk.project.graph("preference")
+    desk.close()
+    with pytest.raises(UsageError, match="the project was closed"):
+        graph.invoke({"prompt": "Why?"}, thread("a"))
 
 
 @in_a_loop

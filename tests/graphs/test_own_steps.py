@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from solon.cli.review import print_review
 from solon.errors import ConfigError
 from solon.graphs.build import lay_out
 from solon.graphs.versions import draw_mermaid, graph_version
@@ -146,7 +147,9 @@ def twice() -> Recipe:
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
-def test_an_item_is_asked_twice_and_the_last_answer_is_the_record(make_desk: MakeDesk, lost: bool) -> None:
+def test_an_item_is_asked_twice_and_the_last_answer_is_the_record(
+    make_desk: MakeDesk, capsys: pytest.CaptureFixture[str], lost: bool
+) -> None:
     """Also where the checkpoints are lost before each answer is taken in."""
     desk = make_desk(**NEVER)
     project = project_of(desk, twice())
@@ -154,6 +157,11 @@ def test_an_item_is_asked_twice_and_the_last_answer_is_the_record(make_desk: Mak
     assert desk.chat.calls == 0, "nothing is drafted before the request may go on"
     (first,) = project.reviews()
     assert (first.choices, first.candidates) == (("go_on", "reject"), ())
+    assert first.asks == "Is this a request for us?"
+    print_review(first)
+    told = capsys.readouterr().out
+    assert "Is this a request for us?" in told
+    assert f"answer: solon review decide {first.id} go_on\n" in told
     project.decide(first, "go_on", guidance="In one sentence.")
     if lost:
         forget_checkpoints(desk)
@@ -250,7 +258,7 @@ def test_a_step_that_raises_or_answers_nonsense_parks_its_item_by_name(make_desk
         raise ValueError("no such unit")
 
     for answer, told in (
-        (fails, "ValueError: no such unit"),
+        (fails, "test_own_steps:step.<locals>.run raised ValueError: no such unit"),
         ("reject", "str in step check"),
         (Redraft("x"), "Redraft in step check"),
     ):

@@ -56,7 +56,7 @@ export function readAnswer(view) {
   if (ASIDE.includes(view.choice)) return answer;
   if (view.choice === "prefer") { put("candidate", view.candidate); put("strength", Number(one(view, "[name=strength]:checked")?.value || 0)); }
   if (view.choice === "edit") { put("candidate", edited(view)); put("text", typed(view, "text")); }
-  if (view.choice === "redraft") put("guidance", typed(view, "guidance"));
+  if (["redraft", "go_on"].includes(view.choice)) put("guidance", typed(view, "guidance"));
   put("proposal", typed(view, "proposal").trim());
   const cited = all(view, "[name=principle]:checked").map((box) => box.value);
   if (cited.length) answer.principles = cited;

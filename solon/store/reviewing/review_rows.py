@@ -125,6 +125,11 @@ def list_reviews(
     return [ReviewRow(**row) for row in connection.execute(query).mappings()]
 
 
+def what_is_asked(review: ReviewRow) -> str:
+    """What has to be decided about a request of which nothing is drafted yet; empty of other reviews."""
+    return "" if review.candidates else str(review.reasons[0]["text"])
+
+
 def waiting_review(connection: Connection, item_id: str) -> ReviewRow | None:
     """The review for whose answer the graph of an item waits; None where it waits for none."""
     query = select(reviews).where(
