@@ -61,7 +61,9 @@ def test_on_the_command_line(folder: Path, capfd: pytest.CaptureFixture[str]) ->
         return float(json.loads(capfd.readouterr().out.splitlines()[-1])["calls"]["low"])
 
     assert planned() == 10 * (2 + 2 + 2)
-    assert planned("--profile", "cheap") == 10 * (3 + 3 + 4)
+    assert planned("--profile", "cheap") == 10 * (3 + 3 + 2 * 3 + 4), (
+        "three drafts are scored by two seats first"
+    )
     assert main(["--profile", "dear", "status"]) == 2
 
 
