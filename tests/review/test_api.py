@@ -120,8 +120,8 @@ def test_nothing_tells_why_a_review_is_here(
     found, raw = run(go())
     expected = {
         "item", "empty", "message", "until", "html", "assignment", "review", "token", "leased_until", "answer_schema",
-        "asks", "choices", "recipe", "prompt", "turns", "input", "reference", "candidates", "constitution", "principles",
-        "criteria", "fields", "rationale_wanted", "draft", "id", "text",
+        "choices", "recipe", "prompt", "turns", "input", "reference", "candidates", "constitution", "principles",
+        "asks", "criteria", "fields", "rationale_wanted", "draft", "id", "text",
     }  # fmt: skip
     assert _all_keys(found) == expected
     assert not [key for key in _all_keys(found) if WORDS.search(key)]
