@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from solon import Project
 from solon.errors import ConfigError, SeedError
@@ -29,6 +29,7 @@ from solon.store.database.ids import hash_id
 from solon.store.database.store import Store
 from solon.store.reviewing.drawn_questions import drawn_questions
 from solon.store.runs.runs import item_random_seed
+from solon.store.tables import items
 from solon.store.tables.runs import Meta
 
 Make = Callable[..., Any]
@@ -84,6 +85,13 @@ def open_project(
 def rows(project: Project, query: str) -> list[Any]:
     with project.store.connect() as connection:
         return list(connection.exec_driver_sql(query).all())
+
+
+def drawn_of(project: Project) -> list[Any]:
+    """Id, place and examples of every item, in their order."""
+    columns = (items.c.id, items.c.position, items.c.examples)
+    with project.store.connect() as connection:
+        return list(connection.execute(select(*columns).order_by(items.c.position)).all())
 
 
 # Several items a seed --------------------------------------------------------------------------------------------
@@ -150,7 +158,7 @@ def test_a_pool_shows_what_was_accepted_in_the_batches_before(make_desk: Make, t
         ]
         assert all("1. Explain thing number" in prompt for prompt in first)
         assert all("1. task " in prompt for prompt in drafts if prompt not in first)
-        shown = rows(project, "SELECT items.id, position, examples FROM items ORDER BY position")
+        shown = drawn_of(project)
         places = {
             row[0]: row[1]
             for row in rows(
@@ -158,11 +166,11 @@ def test_a_pool_shows_what_was_accepted_in_the_batches_before(make_desk: Make, t
             )
         }
         for _, position, examples in shown:
-            drawn = [one["record_id"] for one in json.loads(examples)]
+            drawn = [one["record_id"] for one in examples]
             assert len(drawn) == len(set(drawn)) == 2 or position < 2
             assert all(places[name] < position // 2 * 2 for name in drawn if name)
         item = project.trace(shown[3][0])["item"]
-        assert item["examples"] == json.loads(shown[3][2])
+        assert item["examples"] == shown[3][2]
 
 
 def test_a_batch_begins_when_nothing_of_the_one_before_runs(make_desk: Make, tmp_path: Path) -> None:
@@ -287,7 +295,7 @@ def test_killed_items_are_shown_the_same_again(tmp_path: Path) -> None:
             "SELECT item_id FROM calls WHERE role = 'generator' GROUP BY item_id, round HAVING count(*) > 1"
         )
         assert not rows(project, twice), "an item was drafted again with another prompt"
-        examples = [json.loads(row[0]) for row in rows(project, "SELECT examples FROM items")]
+        examples = [row.examples for row in drawn_of(project)]
         assert len(examples) == 24
         assert sum(bool(one["record_id"]) for drawn in examples for one in drawn) > 0
 
