@@ -84,9 +84,9 @@ class StepItem:
     read: dict[str, Any] = field(repr=False)
 
     def __getattr__(self, name: str) -> Any:
-        if name in self.read:
-            return self.read[name]
         if name in READABLE:
+            if name in self.read:
+                return self.read[name]
             raise AttributeError(
                 f"the step does not say that it reads {name!r}: Step(..., reads=({name!r}, ...))"
             )

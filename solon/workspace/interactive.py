@@ -4,7 +4,6 @@ answered."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
@@ -49,7 +48,6 @@ class Standing:
         outcome: accepted, rejected, failed or parked; None where it waits for a person.
         reason: why, in words; None where nothing needs saying.
         record: the record of an accepted item, as plain values; None otherwise.
-        review: id of the review that waits; None where none does.
         asked: what its person is asked, see `_asked`; empty where nobody is.
     """
 
@@ -57,7 +55,6 @@ class Standing:
     outcome: str | None = None
     reason: str | None = None
     record: dict[str, Any] | None = None
-    review: str | None = None
     asked: dict[str, Any] = field(default_factory=dict)
 
 
@@ -72,7 +69,7 @@ class Interactive:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self.loop = BackgroundLoop("solon-items")
-        self._open: dict[str, tuple[ItemRunner, AsyncExitStack]] = {}
+        self._open: dict[str, ItemRunner] = {}
         self._turn = asyncio.Lock()
         self._held = AsyncExitStack()
         self._saver: Any = None
@@ -89,11 +86,10 @@ class Interactive:
 
     def close(self) -> None:
         """End what is under way where it can go on, and release what is held."""
-        for run_id in list(self._open):
-            with contextlib.suppress(SolonError):
-                self.loop.run(self._close(run_id))
-        self.loop.run(self._held.aclose())
-        self.loop.close()
+        try:
+            self.loop.run(self._held.aclose())
+        finally:
+            self.loop.close()
 
     async def open(self, recipe: str, values: Mapping[str, Any], visit: Visit) -> str:
         """The id of the item of a visit, see `open_item`; it is new where none was opened there before.
@@ -197,15 +193,10 @@ class Interactive:
                 with workspace.store.connect() as connection:
                     run = find_run(connection, run_id)
                 runner = cast(ItemRunner, workspace.make_runner(run, kind=ItemRunner))
-                stack = AsyncExitStack()
-                stack.push_async_callback(runner.pool.aclose)
-                await stack.enter_async_context(runner.at_work())
-                self._open[run_id] = runner, stack
-            return self._open[run_id][0]
-
-    async def _close(self, run_id: str) -> None:
-        _, stack = self._open.pop(run_id)
-        await stack.aclose()
+                self._held.push_async_callback(runner.pool.aclose)
+                await self._held.enter_async_context(runner.at_work())
+                self._open[run_id] = runner
+            return self._open[run_id]
 
     def is_waiting(self, review_id: str) -> bool:
         """Whether a review still waits for its answer."""
@@ -263,7 +254,7 @@ class Interactive:
             state, reason = ending_of(connection, item_id)
             review = waiting_review(connection, item_id) if state == "waiting" else None
         if review is not None:
-            return Standing(item_id, review=review.id, asked=self._asked(review, texts))
+            return Standing(item_id, asked=self._asked(review, texts))
         if state == FORGOTTEN:
             return Standing(item_id, "failed", "its seed was forgotten, and what had come of it")
         if state not in ENDS:

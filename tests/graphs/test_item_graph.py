@@ -167,6 +167,21 @@ async def test_the_same_answer_of_the_same_person_is_one(make_desk: MakeDesk) ->
 
 
 @in_a_loop
+async def test_another_edit_of_the_same_text_is_another_answer(make_desk: MakeDesk) -> None:
+    desk = make_desk(routing=ALWAYS)
+    graph = desk.project.graph("preference")
+    told = asked(await graph.ainvoke({"prompt": "Why?"}, thread("a")))
+    candidate = told["candidates"][0]["id"]
+    desk.project.decide(told["review"], "edit", candidate, text="As it was decided.", rationale="Better.")
+    edit = {"choice": "edit", "candidate": candidate, "text": "As it came late.", "rationale": "Better."}
+    state = await graph.ainvoke(Command(resume=edit), thread("a"))
+    assert state["record"]["chosen"] == "As it was decided."
+    assert state["note"].endswith("your answer is kept as a late one")
+    (late,) = desk.rows("Assignment")
+    assert desk.text(late["answer"]["text"]) == "As it came late."
+
+
+@in_a_loop
 async def test_as_a_node_of_a_foreign_graph(make_desk: MakeDesk) -> None:
     desk = make_desk(routing=ALWAYS)
     outer = nest(desk, saver=InMemorySaver())

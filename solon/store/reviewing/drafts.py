@@ -29,7 +29,7 @@ class Lease:
         id: id of the assignment.
         review_id: the review.
         actor: the person who holds it.
-        state: leased, released, expired, decided, undone, skipped, declined, escalated, second or vote.
+        state: leased, released, expired, decided, undone, skipped, declined, escalated, second, vote or late.
         token: both the precondition and the idempotency key of the answer.
         draft_id: id of the text with what was typed; None where nothing was.
         decision_id: the decision that the answer made; None where it made none.

@@ -15,10 +15,19 @@ from solon.store.database.writer import insert_rows
 from solon.store.reviewing.citations import read_answer
 from solon.store.reviewing.review_rows import find_review
 from solon.store.reviewing.voting import kept_answer
-from solon.store.tables import decisions
+from solon.store.tables import decisions, items
 from solon.store.tables.people import Assignment
 
 LATE = "late"
+_SAID = (
+    decisions.c.actor,
+    decisions.c.choice,
+    decisions.c.candidate_id,
+    decisions.c.label,
+    decisions.c.edit_id,
+    decisions.c.guidance_id,
+)
+"""What makes an answer the same as another; why it was given does not count."""
 
 
 def keep_late(store: Store, review_id: str, answer: Mapping[str, Any], *, actor: str) -> bool:
@@ -33,9 +42,13 @@ def keep_late(store: Store, review_id: str, answer: Mapping[str, Any], *, actor:
     with store.transaction() as connection:
         review = find_review(connection, review_id)
         response = read_answer(connection, review, answer)
-        columns = (decisions.c.actor, decisions.c.choice, decisions.c.candidate_id, decisions.c.label)
-        made = connection.execute(select(*columns).where(decisions.c.id == review.decision_id)).first()
-        said = (actor, response.choice, response.candidate, response.label)
+        seed_id = connection.execute(select(items.c.seed_id).where(items.c.id == review.item_id)).scalar_one()
+        texts = (
+            store.text_row(body, seed_id)[0] if (body or "").strip() else None
+            for body in (response.text or "", response.guidance or "")
+        )
+        said = (actor, response.choice, response.candidate, response.label, *texts)
+        made = connection.execute(select(*_SAID).where(decisions.c.id == review.decision_id)).first()
         if made is not None and tuple(made) == said:
             return True
         now = clock.now()

@@ -271,9 +271,8 @@ def decision_rows(
         return text_id
 
     now = clock.now()
-    teaches = bool(
-        question_of(review.response_schema).outcomes
-    )  # whether a request may go on teaches nothing
+    # Whether a request may go on has no outcome that a panel could have: it teaches nothing.
+    teaches = bool(question_of(review.response_schema).outcomes)
     row = {
         "id": decision_id,
         "review_id": review.id,

@@ -99,7 +99,7 @@ class Assignment(SQLModel, table=True):
         actor: the person.
         state: leased, released, expired, decided, undone, skipped, declined, escalated, second (an answer that came
             after someone else's decision and is kept as a blind second opinion), vote (the answer of a reviewer who
-            is not proven).
+            is not proven), late (an answer from a graph that came after the decision, and is never counted).
         token: names the lease in requests, so that an answer cannot arrive twice.
         draft_id: text of an unfinished answer, None without.
         decision_id: the decision that the answer made, None where it made none.
