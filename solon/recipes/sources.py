@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from solon.errors import ConfigError, PartFailed
+from solon.errors import ConfigError
 from solon.formats.seed_rows import SeedRow
+from solon.recipes.failures import naming_failures
 
 if TYPE_CHECKING:
     from solon.agents.case import Case
@@ -80,16 +81,11 @@ def draw_examples(
     Raises:
         PartFailed: the source's `draw` raised, or drew what is not there; names the method.
     """
-    called = f"{type(source).__module__}:{type(source).__qualname__}.draw"
-    try:
+    with naming_failures(source, "draw", guarded=case.config.privacy.guarded) as expect:
         drawn = list(source.draw(case, accepted, start))
-    except Exception as error:  # a foreign method may fail in any way
-        raise PartFailed(f"{called} raised {type(error).__name__}", next_step="mend it") from error
-    there = {*accepted, *start}
-    if any(one not in there for one in drawn):
-        raise PartFailed(
-            f"{called} drew what was not there", next_step="draw out of what it is given, and nothing else"
-        )
+        there = {*accepted, *start}
+        right = "draw out of what it is given, and nothing else"
+        expect(all(one in there for one in drawn), "what was not there", right)
     return drawn
 
 
