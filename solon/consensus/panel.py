@@ -36,6 +36,7 @@ class Vote:
         p: probability of the first outcome where known; for two outcomes only.
         scores: one per outcome, in the order of the outcomes; None where it gave none.
         confidence: what the judge said of its own certainty, in [0, 1]; None where it said nothing.
+        rated: what a judge of a single text scored it by criterion; None where it scored none.
     """
 
     judge: str
@@ -47,6 +48,7 @@ class Vote:
     p: float | None = None
     scores: tuple[float, ...] | None = None
     confidence: float | None = None
+    rated: Mapping[str, float] | None = field(default=None, hash=False)
 
     @classmethod
     def of(cls, verdict: Any) -> Vote:
