@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ class Ballots:
         lean: (n, V) +1 where all of a voter's votes saw order AB, -1 where all saw BA, 0 where they balance
             or the order is unknown.
         votes: (n, K) plain count of votes, ties split evenly.
+        criteria: (R,) names of the criteria that judges of single texts scored, sorted.
+        rated: (n, V, R) a voter's mean score by criterion; NaN where it gave none.
     """
 
     outcomes: tuple[str, ...]
@@ -47,6 +50,8 @@ class Ballots:
     seen: Floats
     lean: Floats
     votes: Floats
+    criteria: tuple[str, ...]
+    rated: Floats
 
     def __len__(self) -> int:
         return int(self.shares.shape[0])
@@ -60,7 +65,7 @@ class Ballots:
         """Return the ballots of the given items only, with the same voters and channels."""
         return Ballots(
             self.outcomes, self.voters, self.channels, self.owner, self.shares[rows], self.channel[rows],
-            self.seen[rows], self.lean[rows], self.votes[rows],
+            self.seen[rows], self.lean[rows], self.votes[rows], self.criteria, self.rated[rows],
         )  # fmt: skip
 
 
@@ -99,4 +104,24 @@ def collect(items: Sequence[Sequence[Vote]], outcomes: Sequence[str] = ("A", "B"
         seen=np.asarray(count > 0.0, dtype=np.float64),
         lean=((count * sign) @ member) / whole,
         votes=raw.sum(axis=1),
+        **_scores(items, voters, index, k),
     )
+
+
+def _scores(
+    items: Sequence[Sequence[Vote]], voters: Sequence[str], index: dict[str, int], k: int
+) -> dict[str, Any]:
+    """Mean scores by criterion of the votes that are no abstention."""
+    criteria = tuple(sorted({name for item in items for v in item for name in v.rated or ()}))
+    total = np.zeros((len(items), len(voters), len(criteria)))
+    count = np.zeros_like(total)
+    at = {voter: i for i, voter in enumerate(voters)}
+    place = {name: i for i, name in enumerate(criteria)}
+    for row, item in enumerate(items if criteria else ()):
+        for v in item:
+            if v.rated and share_of(v, index, k) is not None:
+                for name, score in v.rated.items():
+                    total[row, at[v.judge], place[name]] += score
+                    count[row, at[v.judge], place[name]] += 1.0
+    rated = np.where(count > 0.0, total / np.where(count > 0.0, count, 1.0), np.nan)
+    return {"criteria": criteria, "rated": rated}

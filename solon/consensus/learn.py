@@ -11,7 +11,7 @@ import numpy as np
 from solon.consensus.ballots import Ballots, Floats, collect
 from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, fit_platt
 from solon.consensus.logit import log_softmax
-from solon.consensus.model import PRIOR_CORRELATION, Calibration, ConsensusModel
+from solon.consensus.model import OTHERS, PRIOR_CORRELATION, Calibration, ConsensusModel
 from solon.consensus.panel import TIE, Vote, critic_against, judge_item
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.weights import Weights, learn_weights
@@ -52,6 +52,8 @@ def fit(
     extra: Mapping[str, Mapping[str, float]] | None = None,
     against: Mapping[str, Mapping[str, float]] | None = None,
     calibrate_on: Collection[str] | None = None,
+    directed: bool | None = None,
+    rubric: Mapping[str, float] | None = None,
 ) -> ConsensusModel:
     """Return the consensus model learned from N >= 0 decisions: judge weights and a calibration map.
 
@@ -60,7 +62,7 @@ def fit(
 
     Args:
         votes_by_item: votes of every item, decided or not.
-        correlation, turn_after, early_turn: see ``weights.learn_weights``; a correlation of 0 is for
+        correlation, turn_after, early_turn, directed, rubric: see ``weights.learn_weights``; a correlation of 0 is for
             independent people.
         calibration: ``none``, ``platt``, ``isotonic`` or ``venn-abers``.
         signals: names of the signals that calibration listens to.
@@ -93,6 +95,8 @@ def fit(
         correlation=correlation,
         turn_after=turn_after,
         early_turn=early_turn,
+        directed=directed,
+        rubric=rubric,
     )
     model = _as_model(ballots, weights, outcomes, correlation, len(decisions))
     if not decisions or calibration == "none":
@@ -172,10 +176,30 @@ def _as_model(
         channels={c: w for c, w in zip(ballots.channels, weights.channel.tolist(), strict=True) if w},
         position={v: w for v, w in zip(ballots.voters, weights.position.tolist(), strict=True) if w},
         base={o: w for o, w in zip(outcomes, weights.base.tolist(), strict=True) if w},
+        default_weight=prior.default_weight * weights.plain,
         correlation=correlation,
         n_decisions=n,
+        **_directed(ballots, weights),
         notes={f"estimator:{name}": share for name, share in weights.mixture.items() if share > 0.005},
     )
+
+
+def _directed(ballots: Ballots, weights: Weights) -> dict[str, Any]:
+    """The tables of a model that knows confusions or scores."""
+    names = [*ballots.voters, OTHERS]
+    found: dict[str, Any] = {}
+    if weights.confusion is not None:
+        there = names if len(weights.confusion) > 1 else [OTHERS]
+        tables = weights.confusion.tolist()
+        found["confusions"] = {n: tuple(map(tuple, t)) for n, t in zip(there, tables, strict=True)}
+    if weights.ratings is not None:
+        maps = weights.ratings
+        points = np.stack([maps.levels, maps.values], axis=2).tolist()
+        found["ratings"] = {n: tuple(map(tuple, t)) for n, t in zip(names, points, strict=True)}
+        found["rubric"] = dict(zip(ballots.criteria, maps.rubric.tolist(), strict=True))
+        by = zip(ballots.criteria, maps.criteria.tolist(), strict=True)
+        found["criteria"] = {name: added for name, added in by if added}
+    return found
 
 
 def _calibrate(

@@ -15,7 +15,11 @@ from typing import Any
 
 from solon.errors import ConfigError
 
-FORMAT = 1
+FORMAT = 2
+"""Of a model with confusions or maps of scores; one without is written in format 1, as it always was."""
+OTHERS = ""
+"""Stands for voters of whom nothing is known."""
+Table = tuple[tuple[float, ...], ...]
 PRIOR_ACCURACY = 0.7
 """What is believed of a judge that nobody has checked: right on seven of ten items."""
 PRIOR_CORRELATION = 0.3
@@ -135,6 +139,12 @@ class ConsensusModel:
         notes: further figures of the fit, such as the share of each estimator.
         seats: of a cascade, the tier of every place of the panel; empty where there is no cascade.
         tiers: of a cascade, the model for each tier but the last; this model itself speaks for the last.
+        confusions: per voter, what its share of each outcome (rows) adds to the log-odds of each outcome; voters that
+            are not in it add what stands under ``OTHERS``, and nothing where that is missing.
+        rubric: weight by criterion in a judge's mean score.
+        ratings: per voter, pairs of a mean score and what it adds to the log-odds of the first outcome, straight
+            between them and flat outside; ``OTHERS`` as in ``confusions``.
+        criteria: what a point over the mean of a judge's scores adds, by criterion.
     """
 
     kind: str = "prior"
@@ -153,6 +163,10 @@ class ConsensusModel:
     notes: Mapping[str, float] = field(default_factory=dict)
     seats: tuple[int, ...] = ()
     tiers: tuple[ConsensusModel, ...] = ()
+    confusions: Mapping[str, Table] = field(default_factory=dict)
+    rubric: Mapping[str, float] = field(default_factory=dict)
+    ratings: Mapping[str, Table] = field(default_factory=dict)
+    criteria: Mapping[str, float] = field(default_factory=dict)
 
     def at(self, tier: int) -> ConsensusModel:
         """Return the model that says what is believed where the cascade went up to ``tier``."""
@@ -184,9 +198,16 @@ class ConsensusModel:
 
     def to_json(self) -> dict[str, Any]:
         """Return the model as plain values, for ``from_json`` and as the payload of a consensus version."""
+        directed = {
+            "confusions": {name: [list(row) for row in table] for name, table in self.confusions.items()},
+            "rubric": dict(self.rubric),
+            "ratings": {name: [list(row) for row in table] for name, table in self.ratings.items()},
+            "criteria": dict(self.criteria),
+        }
+        known = bool(self.confusions or self.ratings)
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
         return {
-            "format": FORMAT,
+            "format": FORMAT if known else 1,
             "kind": self.kind,
             "outcomes": list(self.outcomes),
             "weights": dict(self.weights),
@@ -201,6 +222,7 @@ class ConsensusModel:
             "reviewers": dict(self.reviewers),
             "n_decisions": self.n_decisions,
             "notes": dict(self.notes),
+            **(directed if known else {}),
             **(cascade if self.tiers else {}),
         }
 
@@ -211,9 +233,9 @@ class ConsensusModel:
         Raises:
             ConfigError: the payload has another format.
         """
-        if data.get("format") != FORMAT:
+        if data.get("format") not in (1, FORMAT):
             raise ConfigError(
-                f"this consensus version has format {data.get('format')!r}, this Solon reads {FORMAT}",
+                f"this consensus version has format {data.get('format')!r}, this Solon reads up to {FORMAT}",
                 next_step="upgrade Solon, or fit the consensus again from the stored decisions",
             )
         return cls(
@@ -233,4 +255,12 @@ class ConsensusModel:
             notes={str(k): float(v) for k, v in data["notes"].items()},
             seats=tuple(int(tier) for tier in data.get("seats", ())),
             tiers=tuple(cls.from_json(tier) for tier in data.get("tiers", ())),
+            confusions=_tables(data.get("confusions", {})),
+            rubric={str(k): float(v) for k, v in data.get("rubric", {}).items()},
+            ratings=_tables(data.get("ratings", {})),
+            criteria={str(k): float(v) for k, v in data.get("criteria", {}).items()},
         )
+
+
+def _tables(data: Mapping[str, Any]) -> dict[str, Table]:
+    return {str(name): tuple(tuple(float(x) for x in row) for row in table) for name, table in data.items()}

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
-from solon.consensus.model import Calibration, ConsensusModel
+from solon.consensus.model import OTHERS, Calibration, ConsensusModel
 from solon.consensus.tiers import tier_reached
 from solon.errors import InternalError
 
@@ -55,7 +56,7 @@ class Vote:
         """Return the vote of a judge's verdict, or of a stored one: of whatever has attributes of these
         names.
 
-        Its scores are left out, because a judge gives them by criterion and a vote has them by outcome.
+        Scores are taken by criterion, as a judge of a single text gives them.
         """
         return cls(
             verdict.judge,
@@ -65,6 +66,7 @@ class Vote:
             outcome=verdict.outcome,
             p=verdict.p,
             confidence=verdict.confidence,
+            rated=verdict.scores,
         )
 
 
@@ -111,13 +113,14 @@ def channel_of(judge: str, seat: str, order: str) -> str:
 
 
 class _Voter:
-    __slots__ = ("logits", "n", "orders", "shares")
+    __slots__ = ("logits", "n", "orders", "rated", "shares")
 
     def __init__(self, k: int) -> None:
         self.n = 0
         self.shares = [0.0] * k
         self.logits = [0.0] * k
         self.orders: dict[str, list[float]] = {}
+        self.rated: dict[str, list[float]] = {}
 
 
 @dataclass(slots=True)
@@ -187,6 +190,9 @@ def _hear(model: ConsensusModel, votes: Sequence[Vote]) -> _Heard:
             lean = position.get(v.judge, 0.0) * (0.5 if v.order == "AB" else -0.5)
             voter.logits[0] -= lean
             voter.logits[1] += lean
+        if v.rated:
+            for criterion, score in v.rated.items():
+                voter.rated.setdefault(criterion, []).append(score)
         heard.note(v, share)
     return heard
 
@@ -334,10 +340,40 @@ def _posterior(model: ConsensusModel, voters: dict[str, _Voter]) -> list[float]:
         weight = model.weights.get(name, damped)
         for i, s in enumerate(voter.shares):
             logits[i] += (weight * s + voter.logits[i]) / voter.n
+        if model.confusions:
+            table = model.confusions.get(name) or model.confusions.get(OTHERS, ())
+            for s, row in zip(voter.shares, table, strict=False):
+                if s:
+                    for i, added in enumerate(row):
+                        logits[i] += s / voter.n * added
+        if model.ratings and voter.rated:
+            logits[0] += _from_scores(model, name, voter.rated)
     high = max(logits)
     exps = [math.exp(x - high) for x in logits]
     total = sum(exps)
     return [e / total for e in exps]
+
+
+def _from_scores(model: ConsensusModel, name: str, rated: Mapping[str, Sequence[float]]) -> float:
+    """What the scores of one voter add to the log odds of the first outcome."""
+    scores = {c: sum(given) / len(given) for c, given in rated.items() if c in model.rubric}
+    total = sum(model.rubric[c] for c in scores)
+    points = model.ratings.get(name) or model.ratings.get(OTHERS, ())
+    if not total or not points:
+        return 0.0
+    mean = sum(score * model.rubric[c] for c, score in scores.items()) / total
+    apart = sum(model.criteria.get(c, 0.0) * (score - mean) for c, score in scores.items())
+    return apart + _between(points, mean)
+
+
+def _between(points: Sequence[Sequence[float]], x: float) -> float:
+    """Straight between points in rising order, flat outside."""
+    if x <= points[0][0]:
+        return points[0][1]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x <= x1:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return points[-1][1]
 
 
 def _signals(voters: dict[str, _Voter], votes: dict[str, int], k: int) -> tuple[dict[str, float], bool]:
