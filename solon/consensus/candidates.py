@@ -6,6 +6,8 @@ So an average of candidates is again one such map, and one model.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ from solon.consensus.ballots import Floats
 
 FLEXIBILITY_COST = 1.0
 """Log prior paid per unit of flexibility: one nat, what Akaike's criterion charges for a free parameter."""
+WEIGHTS, CONFUSIONS, SCORES = "weights", "confusions", "scores"
 NEGLIGIBLE = 1e-3
 """Share in the average under which an estimator that has tables of its own is left out."""
 
@@ -33,7 +36,8 @@ class Candidate:
         ratings: (V + 1, L) what a mean score at each level of `ratings.LEVELS` adds to the log odds of the first
             outcome; the last is for other voters. None: nothing.
         criteria: (R,) what a point over the mean of a voter's scores adds, by criterion. None: nothing.
-        plain: it weighs a voter by one number, so that the weight of a voter of whom nothing is known belongs to it.
+        family: estimators of one family share one prior, however many they are; those of `WEIGHTS` weigh a voter by
+            one number.
     """
 
     name: str
@@ -43,15 +47,17 @@ class Candidate:
     confusion: Floats | None = None
     ratings: Floats | None = None
     criteria: Floats | None = None
-    plain: bool = True
+    family: str = WEIGHTS
 
 
 def share_out(candidates: Sequence[Candidate]) -> tuple[Floats, list[Candidate]]:
-    """Return the share of each candidate, by exp(score), and the candidates it belongs to.
+    """Return the share of each candidate, by exp(score) and with equal priors of the families, and the candidates it
+    belongs to.
 
     Those with tables of their own and next to no share are left out, so that a model carries no tables for nothing.
     """
-    scores = np.array([c.score for c in candidates])
+    size = Counter(c.family for c in candidates)
+    scores = np.array([c.score - math.log(size[c.family]) for c in candidates])
     share = np.exp(scores - scores.max())
     share /= share.sum()
     kept = [

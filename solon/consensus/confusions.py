@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from solon.consensus.ballots import Ballots, Floats, Ints
-from solon.consensus.candidates import FLEXIBILITY_COST, Candidate
+from solon.consensus.candidates import CONFUSIONS, FLEXIBILITY_COST, Candidate
 from solon.consensus.logit import fit_logit, log_softmax
 from solon.consensus.model import PRIOR_ACCURACY
 
@@ -106,7 +106,7 @@ class _Tables:
         table = table - table.mean(axis=2, keepdims=True)
         kind = "panel" if strength is None else f"{strength:g}"
         score = fit.score - FLEXIBILITY_COST * cost
-        return Candidate(f"{name}-{kind}", flat, fit.left_out, score, confusion=table, plain=False)
+        return Candidate(f"{name}-{kind}", flat, fit.left_out, score, confusion=table, family=CONFUSIONS)
 
     def commonest(self) -> Candidate:
         """The prior alone: no verdict says anything."""
@@ -114,7 +114,7 @@ class _Tables:
         flat[-self.k :] = np.log(self._base())
         left_out = np.log(self._base_left_out())
         score = float((self.target * log_softmax(left_out)).sum())
-        return Candidate("commonest", flat, left_out, score - FLEXIBILITY_COST, plain=False)
+        return Candidate("commonest", flat, left_out, score - FLEXIBILITY_COST, family=CONFUSIONS)
 
     def _base(self) -> Floats:
         return np.asarray((self.target.sum(axis=0) + 1.0) / (len(self.target) + self.k))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solon.consensus.ballots import Ballots, Bools, Floats, Ints
-from solon.consensus.candidates import FLEXIBILITY_COST, Candidate, average
+from solon.consensus.candidates import FLEXIBILITY_COST, SCORES, Candidate, average
 from solon.consensus.logit import LogitFit, fit_logit
 
 LEVELS = np.array([-3.0, -1.5, -0.75, 0.0, 0.75, 1.5, 3.0])
@@ -199,7 +199,7 @@ class _Scores:
         flat = np.zeros(2 * self.n_voters + self.n_channels + 2)
         flat[-2:] = fit.weights[0] / 2.0, -fit.weights[0] / 2.0
         score = fit.score - FLEXIBILITY_COST * cost
-        return Candidate(name, flat, fit.left_out, score, ratings=ratings, plain=False)
+        return Candidate(name, flat, fit.left_out, score, ratings=ratings, family=SCORES)
 
 
 def _scales(mean: Floats) -> tuple[Floats, Floats, Bools]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from solon.consensus.ballots import Ballots, Floats, Ints
 from solon.consensus.binomial import tail_at_most
-from solon.consensus.candidates import FLEXIBILITY_COST, Candidate, average, share_out
+from solon.consensus.candidates import FLEXIBILITY_COST, WEIGHTS, Candidate, average, share_out
 from solon.consensus.confusions import confusion_candidates
 from solon.consensus.logit import fit_logit, log_softmax
 from solon.consensus.model import PRIOR_ACCURACY, PRIOR_CORRELATION
@@ -134,7 +134,7 @@ def learn_weights(
     cut = np.cumsum([n_voters, len(ballots.channels), n_voters])
     voter, channel, position, base = np.split(flat, cut)
     mixture = {c.name: float(s) for c, s in zip(candidates, share, strict=True)}
-    plain = sum(mixture[c.name] for c in candidates if c.plain)
+    plain = sum(mixture[c.name] for c in candidates if c.family == WEIGHTS)
     return Weights(
         voter, channel, position, base, left_out, mixture, plain,
         average(share, [c.confusion for c in candidates]), average_maps(ballots, share, candidates, rubric or {}),
