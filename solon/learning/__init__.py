@@ -239,7 +239,7 @@ def _fit(
         )
         for d in fit_on
     ]
-    options |= {"outcomes": question.outcomes, "against": evidence.against}
+    options |= {"outcomes": question.outcomes, "against": evidence.against, "rubric": evidence.rubric}
     if max(tiers):
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
         model = fit_cascade(evidence.votes, decisions, tiers, drawn, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from solon.consensus.worth import RELIABILITY
@@ -14,6 +14,7 @@ from solon.store.reviewing.experts import save_measured
 from solon.store.reviewing.known import known_answers
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.voting import who_decides
+from solon.store.runs.laws import load_rubric_weights
 from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Evidence:
         by_votes: of decisions that votes made: what the votes say without the panel.
         final: people whose decision is final.
         ruled: questions on which a lead ruled.
+        rubric: weight by criterion of the rubric that judges score by.
     """
 
     usable: list[DecidedItem]
@@ -54,6 +56,7 @@ class Evidence:
     by_votes: dict[str, float]
     final: frozenset[str]
     ruled: frozenset[str]
+    rubric: dict[str, float] = field(default_factory=dict)
 
     @property
     def fit_on(self) -> list[DecidedItem]:
@@ -158,7 +161,8 @@ def gather(
     answers = answers_by_question([blind for blind in said_blind if blind.item_id in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
     ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
-    return Evidence(usable, judged, votes, against, answers, reliability, by_votes, final, ruled)
+    rubric = load_rubric_weights(connection, run.rubric_id)
+    return Evidence(usable, judged, votes, against, answers, reliability, by_votes, final, ruled, rubric)
 
 
 def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:

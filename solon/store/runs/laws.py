@@ -227,6 +227,13 @@ def load_version(connection: Connection, kind: Kind, version_id: str) -> LawVers
     return _version(kind, connection.execute(select(table).where(table.c.id == version_id)).mappings().one())
 
 
+def load_rubric_weights(connection: Connection, rubric_id: str) -> dict[str, float]:
+    """The weight of each criterion of a rubric, summing to 1."""
+    rubric = load_version(connection, "rubric", rubric_id).document
+    assert isinstance(rubric, documents.Rubric)
+    return rubric.weights()
+
+
 def _version(kind: Kind, row: RowMapping) -> LawVersion:
     model = documents.Constitution if kind == "constitution" else documents.Rubric
     values = {name: row[name] for name in LawVersion.__dataclass_fields__ if name not in ("kind", "document")}
