@@ -20,12 +20,18 @@ from solon.consensus.model import PRIOR_ACCURACY
 
 TABLES = ((None, 0.5), (16.0, 0.75), (4.0, 1.0))
 """Pseudo-counts of the panel's matrix in a voter's own (None: the panel's for all), flexibility."""
-PANEL = 4.0
-"""Pseudo-counts of a row of the panel's own matrix."""
+CLAMPED = ((None, 0.5), (4.0, 1.0))
+"""The same with undecided items."""
+FOLDS = 5
+"""Parts of the decisions, each predicted by a fit in which it is undecided."""
+PANEL = 2.0
+"""Pseudo-counts of a cell of the panel's own matrix, on average over a row."""
 MOST_CELLS = 10_000
 """With more cells in all voters' matrices there is one for all: nobody has labels enough to fill them."""
 MOST_AT_ONCE = 2_000_000
 """Cells of left-out matrices that are in memory at once."""
+ENOUGH = 1e-3
+"""Mean change of a probability under which no further round is made."""
 ROUNDS = 20
 """Most rounds of expectation and maximisation."""
 
@@ -47,9 +53,9 @@ def confusion_candidates(
     k = len(ballots.outcomes)
     small = (len(ballots.voters) + 1) * k * k <= MOST_CELLS
     for strength, cost in TABLES if small else TABLES[:1]:
-        yield tables.candidate("confusions", tables.gold, strength, cost, small)
-        if len(ballots) > len(rows):
-            yield tables.candidate("dawid-skene", tables.clamped(strength), strength, cost, small)
+        yield tables.candidate("confusions", strength, cost, small)
+    for strength, cost in CLAMPED if small and len(ballots) > len(rows) >= FOLDS else ():
+        yield tables.candidate("dawid-skene", strength, cost, small, clamped=True)
 
 
 class _Tables:
@@ -63,37 +69,20 @@ class _Tables:
         spoke = np.count_nonzero(ballots.active.any(axis=1))
         present = float(ballots.active.sum()) / max(spoke, 1)
         self.scale = 1.0 / (1.0 + correlation * max(0.0, present - 1.0))
-        self.prior = _prior(self.said)
+        self.prior = PANEL * self.k * _prior(self.said)
         own = self.shares[rows].reshape(len(rows), -1)
         self.gold = (target.T @ own).reshape(self.k, self.n_voters, self.k).transpose(1, 0, 2)
         self.item, self.voter = np.nonzero(ballots.active[rows])
         self.cast = self.shares[rows][self.item, self.voter]
 
-    def clamped(self, strength: float | None) -> Floats:
-        """Counts (V, K, K) with the undecided items too, by expectation and maximisation; decided ones stay."""
-        counts = self.gold
-        flat = self.shares.reshape(len(self.shares), -1)
-        believed = np.zeros((len(self.shares), self.k))
-        for _ in range(ROUNDS):
-            log_table = np.log(self._table(counts, strength))
-            whole = np.broadcast_to(log_table, (self.n_voters, self.k, self.k))
-            logits = flat @ whole.transpose(0, 2, 1).reshape(-1, self.k) * self.scale + np.log(self._base())
-            moved = np.exp(log_softmax(logits))
-            moved[self.said.sum(axis=1) == 0.0] = 0.0
-            moved[self.rows] = self.target
-            counts = (moved.T @ flat).reshape(self.k, self.n_voters, self.k).transpose(1, 0, 2)
-            change = float(np.abs(moved - believed).mean())
-            believed = moved
-            if change < 1e-4:
-                break
-        return counts
-
     def candidate(
-        self, name: str, counts: Floats, strength: float | None, cost: float, by_voter: bool
+        self, name: str, strength: float | None, cost: float, by_voter: bool, clamped: bool = False
     ) -> Candidate:
-        """The estimator of these counts; prior and votes each get one learned scale (the votes' around what
+        """The estimator of such tables; prior and votes each get one learned scale (the votes' around what
         correlated voters are worth, both with standard deviation one half)."""
-        x = np.stack([np.log(self._base_left_out()), self._votes_left_out(counts, strength)], axis=2)
+        counts = self._clamped(np.arange(len(self.rows)), strength)[0] if clamped else self.gold
+        left_out = self._votes_held_out(strength) if clamped else self._votes_left_out(counts, strength)
+        x = np.stack([np.log(self._base_left_out()), left_out], axis=2)
         fit = fit_logit(x, self.target, np.array([1.0, self.scale]), np.full(2, 4.0))
         flat = np.zeros(2 * self.n_voters + self.n_channels + self.k)
         flat[-self.k :] = fit.weights[0] * np.log(self._base())
@@ -107,6 +96,37 @@ class _Tables:
         kind = "panel" if strength is None else f"{strength:g}"
         score = fit.score - FLEXIBILITY_COST * cost
         return Candidate(f"{name}-{kind}", flat, fit.left_out, score, confusion=table, family=CONFUSIONS)
+
+    def _clamped(self, known: Ints, strength: float | None) -> tuple[Floats, Floats]:
+        """Counts (V, K, K) with undecided items too, by expectation and maximisation, and what the votes add to every
+        item's logits; the decisions ``known`` stay."""
+        rows, target = self.rows[known], self.target[known]
+        base = np.log((target.sum(axis=0) + 1.0) / (len(target) + self.k))
+        flat = self.shares.reshape(len(self.shares), -1)
+        believed = np.zeros((len(self.shares), self.k))
+        believed[rows] = target
+        silent = self.said.sum(axis=1) == 0.0
+        for _ in range(ROUNDS):
+            counts = (believed.T @ flat).reshape(self.k, self.n_voters, self.k).transpose(1, 0, 2)
+            whole = np.broadcast_to(np.log(self._table(counts, strength)), (self.n_voters, self.k, self.k))
+            votes = flat @ whole.transpose(0, 2, 1).reshape(-1, self.k)
+            moved = np.exp(log_softmax(votes * self.scale + base))
+            moved[silent] = 0.0
+            moved[rows] = target
+            change = float(np.abs(moved - believed).mean())
+            believed = moved
+            if change < ENOUGH:
+                break
+        return counts, votes
+
+    def _votes_held_out(self, strength: float | None) -> Floats:
+        """(n, K) what the votes on each decided item add, by fits in which its fold is undecided."""
+        n = len(self.rows)
+        out = np.zeros((n, self.k))
+        for fold in range(FOLDS):
+            held = np.arange(n) % FOLDS == fold
+            out[held] = self._clamped(np.flatnonzero(~held), strength)[1][self.rows[held]]
+        return out
 
     def commonest(self) -> Candidate:
         """The prior alone: no verdict says anything."""
@@ -126,7 +146,7 @@ class _Tables:
     def _table(self, counts: Floats, strength: float | None) -> Floats:
         """Chance of each label (last axis) by the right outcome: (V, K, K), or (1, K, K) of the whole panel."""
         panel = counts.sum(axis=0, keepdims=True)
-        panel = (panel + PANEL * self.prior) / (panel.sum(axis=2, keepdims=True) + PANEL)
+        panel = (panel + self.prior) / (panel + self.prior).sum(axis=2, keepdims=True)
         if strength is None:
             return np.asarray(panel)
         return np.asarray((counts + strength * panel) / (counts.sum(axis=2, keepdims=True) + strength))
@@ -141,7 +161,7 @@ class _Tables:
         for start in range(0, n, step):
             part = slice(start, start + step)
             without = panel - self.target[part, :, None] * said[part, None, :]
-            table = (without + PANEL * self.prior) / (without.sum(axis=2, keepdims=True) + PANEL)
+            table = (without + self.prior) / (without + self.prior).sum(axis=2, keepdims=True)
             if strength is None:
                 out[part] = np.einsum("njl,nl->nj", np.log(table), said[part])
                 continue
