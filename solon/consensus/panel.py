@@ -284,13 +284,12 @@ def _model_change(voters: dict[str, _Voter], posterior: Sequence[float]) -> floa
     """Expected length of the gradient that a decision would add (Settles et al. 2008), per root of the voters."""
     if not voters:
         return 0.0
-    change = 0.0
-    for j, p in enumerate(posterior):
-        square = 0.0
-        for voter in voters.values():
-            expected = sum(q * s for q, s in zip(posterior, voter.shares, strict=True))
-            square += ((voter.shares[j] - expected) / voter.n) ** 2
-        change += p * math.sqrt(square)
+    squares = [0.0] * len(posterior)
+    for voter in voters.values():
+        expected = sum(q * s for q, s in zip(posterior, voter.shares, strict=True))
+        for j, share in enumerate(voter.shares):
+            squares[j] += ((share - expected) / voter.n) ** 2
+    change = sum(p * math.sqrt(square) for p, square in zip(posterior, squares, strict=True))
     return change / math.sqrt(len(voters))
 
 
