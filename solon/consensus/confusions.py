@@ -80,12 +80,15 @@ class _Tables:
     ) -> Candidate:
         """The estimator of such tables; prior and votes each get one learned scale (the votes' around what
         correlated voters are worth, both with standard deviation one half)."""
-        counts = self._clamped(np.arange(len(self.rows)), strength)[0] if clamped else self.gold
-        left_out = self._votes_held_out(strength) if clamped else self._votes_left_out(counts, strength)
+        if clamped:
+            counts = self._clamped(np.arange(len(self.rows)), strength)[0]
+            left_out = self._votes_held_out(strength)
+        else:
+            counts, left_out = self.gold, self._votes_left_out(strength)
         x = np.stack([np.log(self._base_left_out()), left_out], axis=2)
         fit = fit_logit(x, self.target, np.array([1.0, self.scale]), np.full(2, 4.0))
         flat = np.zeros(2 * self.n_voters + self.n_channels + self.k)
-        flat[-self.k :] = fit.weights[0] * np.log(self._base())
+        flat[-self.k :] = fit.weights[0] * np.log(self._base(self.target))
         log_table = np.log(self._table(counts, strength)) * fit.weights[1]
         pooled = np.log(self._table(counts, None)) * fit.weights[1]
         if by_voter:
@@ -99,18 +102,19 @@ class _Tables:
 
     def _clamped(self, known: Ints, strength: float | None) -> tuple[Floats, Floats]:
         """Counts (V, K, K) with undecided items too, by expectation and maximisation, and what the votes add to every
-        item's logits; the decisions ``known`` stay."""
+        item's logits; the decisions ``known`` stay. The class prior of all items guides it and is not handed on: that
+        of the decisions is not led astray by where the voters err."""
         rows, target = self.rows[known], self.target[known]
-        base = np.log((target.sum(axis=0) + 1.0) / (len(target) + self.k))
         flat = self.shares.reshape(len(self.shares), -1)
         believed = np.zeros((len(self.shares), self.k))
         believed[rows] = target
         silent = self.said.sum(axis=1) == 0.0
         for _ in range(ROUNDS):
+            base = self._base(believed)
             counts = (believed.T @ flat).reshape(self.k, self.n_voters, self.k).transpose(1, 0, 2)
             whole = np.broadcast_to(np.log(self._table(counts, strength)), (self.n_voters, self.k, self.k))
             votes = flat @ whole.transpose(0, 2, 1).reshape(-1, self.k)
-            moved = np.exp(log_softmax(votes * self.scale + base))
+            moved = np.exp(log_softmax(votes * self.scale + np.log(base)))
             moved[silent] = 0.0
             moved[rows] = target
             change = float(np.abs(moved - believed).mean())
@@ -131,13 +135,14 @@ class _Tables:
     def commonest(self) -> Candidate:
         """The prior alone: no verdict says anything."""
         flat = np.zeros(2 * self.n_voters + self.n_channels + self.k)
-        flat[-self.k :] = np.log(self._base())
+        flat[-self.k :] = np.log(self._base(self.target))
         left_out = np.log(self._base_left_out())
         score = float((self.target * log_softmax(left_out)).sum())
         return Candidate("commonest", flat, left_out, score - FLEXIBILITY_COST, family=CONFUSIONS)
 
-    def _base(self) -> Floats:
-        return np.asarray((self.target.sum(axis=0) + 1.0) / (len(self.target) + self.k))
+    def _base(self, believed: Floats) -> Floats:
+        counts = believed.sum(axis=0) + 1.0
+        return np.asarray(counts / counts.sum())
 
     def _base_left_out(self) -> Floats:
         rest = self.target.sum(axis=0) - self.target + 1.0
@@ -151,8 +156,9 @@ class _Tables:
             return np.asarray(panel)
         return np.asarray((counts + strength * panel) / (counts.sum(axis=2, keepdims=True) + strength))
 
-    def _votes_left_out(self, counts: Floats, strength: float | None) -> Floats:
-        """(n, K) what the votes on each decided item add, by tables without that item."""
+    def _votes_left_out(self, strength: float | None) -> Floats:
+        """(n, K) what the votes on each decided item add, by the tables of the others."""
+        counts = self.gold
         n, k = self.target.shape
         out = np.zeros((n, k))
         panel, said = counts.sum(axis=0), self.said[self.rows]
