@@ -282,7 +282,8 @@ def _place_of(error: BaseException) -> str:
 
 def references(config: Config) -> list[tuple[str, Role]]:
     """Return every function that a configuration names, as `module:function`, with the role that it plays."""
-    named: list[tuple[str, Role]] = [(j.python, "judge") for j in config.judges if j.python]
+    named: list[tuple[str, Role]] = [(judge.python, "judge") for judge in config.judges if judge.python]
+    named += [(rule.python, "judge") for rule in config.rules if rule.python]
     named += [(config.critic.python, "critic")] if config.critic.python else []
     return [*named, *((name, "generator") for name in config.generator.python)]
 

@@ -28,6 +28,7 @@ from solon.store.runs.verdicts import SEVERITY, cited_on, scores_on, severities,
 
 if TYPE_CHECKING:
     from solon.agents.judge import Verdict
+    from solon.agents.voters import Voter
     from solon.recipes.recipe import Recipe
 
 
@@ -53,6 +54,7 @@ class ItemContext:
         casebook: precedents that judges may be shown; None without case law.
         verdicts: what was said elsewhere of the seed's responses; None where nothing came with it.
         on_step: is told the name of each step that is taken; None where nobody watches.
+        voters: those of the panel beside its seats: rules, and the classifier of the consensus version.
     """
 
     store: Store
@@ -68,6 +70,7 @@ class ItemContext:
     casebook: Casebook | None = None
     verdicts: list[dict[str, Any]] | None = None
     on_step: Callable[[str], None] | None = None
+    voters: tuple[Voter, ...] = ()
     _severities: dict[str, float] = field(default_factory=dict)
     _cited: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)

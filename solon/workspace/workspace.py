@@ -365,6 +365,7 @@ class Workspace:
 
     def pin(self, recipe_name: str, source: str) -> Pins:
         """The versions in force, stored; `source` is the fingerprint of the seeds."""
+        from solon.agents.voters import check_voters
         from solon.consensus.model import ConsensusModel
         from solon.graphs.versions import graph_version
         from solon.lawmaking.drafting import pin_law
@@ -379,12 +380,16 @@ class Workspace:
         # What cannot be asked or is set wrongly shows before anything is stored.
         question = recipe.question.asked(config)
         recipe.pairing_under(config)
+        if recipe.has_panel:
+            check_voters(config, question, recipe.name)
         read_settings(recipe, config)
         count_drafts(recipe.maker, config)
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
         labels = recipe.has_panel and recipe.record == "label"
         library = PromptLibrary(self.config.prompts_dir, recipe=found.templates).for_recipe(
-            labels=labels, pool=bool(recipe.source.batch)
+            labels=labels,
+            pool=bool(recipe.source.batch),
+            rules=recipe.has_panel and any(rule.prompt for rule in config.rules),
         )
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:
