@@ -415,9 +415,6 @@ def _response(item: Any, index: int) -> SeedResponse:
     return SeedResponse(text, named["source"], named["model"], rest)
 
 
-VERDICTS = ("A", "B", "tie", "accept", "reject", "abstain")
-
-
 def _verdicts(value: Any) -> tuple[SeedVerdict, ...]:
     return tuple(_verdict(item, index) for index, item in enumerate(_json_list(value, "verdicts")))
 
@@ -429,8 +426,9 @@ def _verdict(item: Any, index: int) -> SeedVerdict:
     judge, verdict, order = item.get("judge"), item.get("verdict"), item.get("order") or ""
     if not isinstance(judge, str) or not judge.strip():
         raise RowProblem(f"{where}.judge is {show(judge, 40)}; it must name the judge")
-    if verdict not in VERDICTS:
-        raise RowProblem(f"{where}.verdict is {show(verdict, 40)}; it must be one of {', '.join(VERDICTS)}")
+    if not isinstance(verdict, str) or not verdict.isprintable() or not 1 <= len(verdict) <= MAX_ID:
+        told = "it must be an outcome, such as A, accept or a label, tie or abstain"
+        raise RowProblem(f"{where}.verdict is {show(verdict, 40)}; {told}")
     if order not in ("", "AB", "BA"):
         raise RowProblem(f"{where}.order is {show(order, 40)}; it must be AB or BA")
     sample = item.get("sample") or 0

@@ -27,6 +27,7 @@ from solon.sync import run_sync
 from solon.workspace.seeds import (
     Seeds,
     admitted,
+    check_rules,
     check_source,
     good_rows,
     name_bad_rows_file,
@@ -216,10 +217,11 @@ class Workspace:
         check_prices(self.config)
         if limit is not None and limit < 1:
             raise UsageError(f"limit is {limit}", next_step="take 1 or more, or leave it out")
-        source = self.recipe(recipe).source
-        check_source(seeds, self.config, source)
+        made_by = self.recipe(recipe)
+        check_source(seeds, self.config, made_by)
+        check_rules(seeds, self.config, made_by)
         bad: list[BadRow] = []
-        read = read_rows(seeds, self.config, source)
+        read = read_rows(seeds, self.config, made_by)
         rows = good_rows(admitted(read, self.store), bad, limit)
         first = next(rows, None)  # before there is a run: one without a seed would only be in the way
         if first is None:
