@@ -251,6 +251,7 @@ LINEAGE: JsonDict = {
         "margin": 0.12,
         "confidence": 0.56,
         "soft_label": 0.56,
+        "shares": {"A": 0.56, "B": 0.44},
         "tier": 0,
         "scores": None,
         "route": "decided",

@@ -58,6 +58,9 @@ class RecordRow(Wire):
     soft_label: float | None = Field(
         description="probability that the chosen one is better, or of the label; 0.5 of a tie"
     )
+    shares: dict[str, float] | None = Field(
+        description="each outcome's probability by the panel (with the votes, where they settled it)"
+    )
     tier: int | None = Field(description="tiers of the panel that were asked, from 0")
     scores: dict[str, int] | None = Field(description="an expert's, by criterion, 1 to 5")
     route: str

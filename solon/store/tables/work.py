@@ -176,6 +176,8 @@ class Record(SQLModel, table=True):
             without either.
         soft_label: the panel's probability that the chosen one is the better one, .5 for a tie; None where it did
             not judge it.
+        shares: outcome -> its probability by the panel (by panel and votes together where those settled it), summing
+            to 1 but for rounding; None where neither weighed what the record says.
         tier: the last tier of the panel that was asked, None without a panel.
         scores: criterion -> score that the deciding person gave, None without.
         route: how it was settled: by the machine (consensus, resolved, redrafted), `voted` or `decided`.
@@ -205,6 +207,7 @@ class Record(SQLModel, table=True):
     margin: float | None = None
     confidence: float | None = None
     soft_label: float | None = None
+    shares: Any = json_column()
     tier: int | None = None
     scores: Any = json_column()
     route: str
