@@ -214,10 +214,12 @@ def _from_opinion(
     verdict = partial(Verdict, judge=plugin.identity, seat=name, order=order, sample=sample, call=outcome)
     if opinion is None:
         return verdict(abstained=plugged.ABSTAINED if outcome.ok else outcome.outcome)
-    side, p = opinion.verdict, opinion.p
+    side, p, shares = opinion.verdict, opinion.p, opinion.shares
     if order == "BA":
-        side = {"A": "B", "B": "A"}.get(side, side)
+        other = {"A": "B", "B": "A"}
+        side = other.get(side, side)
         p = None if p is None else 1.0 - p
+        shares = None if shares is None else {other[name]: share for name, share in shares.items()}
     return verdict(
         outcome=side,
         p=p,
@@ -225,6 +227,7 @@ def _from_opinion(
         scores=opinion.scores,
         rationale=opinion.rationale,
         basis="function",
+        shares=shares,
     )
 
 

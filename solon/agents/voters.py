@@ -130,6 +130,7 @@ class Rule:
             p=opinion.p,
             confidence=opinion.confidence,
             rationale=opinion.rationale,
+            shares=opinion.shares,
             basis="rule",
         )
 

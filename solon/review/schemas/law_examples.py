@@ -221,6 +221,7 @@ EXPLANATION: JsonDict = {
             "favours": 1,
             "p": 0.88,
             "scores": None,
+            "shares": None,
             "abstained": None,
             "rationale": "The second answer overlooks the interaction.",
         }
@@ -322,6 +323,7 @@ LINEAGE: JsonDict = {
             "outcome": "A",
             "p": 0.88,
             "scores": None,
+            "shares": None,
             "abstained": None,
             "basis": "letter",
             "call_id": CALL,
@@ -340,6 +342,7 @@ LINEAGE: JsonDict = {
             "outcome": "accept",
             "p": None,
             "scores": {"correctness": 5.0, "clarity": 4.0},
+            "shares": None,
             "abstained": None,
             "basis": "json",
             "call_id": CALL,
