@@ -221,7 +221,6 @@ EXPLANATION: JsonDict = {
             "favours": 1,
             "p": 0.88,
             "scores": None,
-            "shares": None,
             "abstained": None,
             "rationale": "The second answer overlooks the interaction.",
         }
