@@ -139,6 +139,8 @@ class ConsensusModel:
         notes: further figures of the fit, such as the share of each estimator.
         seats: of a cascade, the tier of every place of the panel; empty where there is no cascade.
         tiers: of a cascade, the model for each tier but the last; this model itself speaks for the last.
+        classifier: plain values of the classifier that votes with this version, see ``consensus.classifier``; None
+            where none was trained.
         confusions: per voter, what its share of each outcome (rows) adds to the log-odds of each outcome; voters that
             are not in it add what stands under ``OTHERS``, and nothing where that is missing.
         rubric: weight by criterion in a judge's mean score.
@@ -163,6 +165,7 @@ class ConsensusModel:
     notes: Mapping[str, float] = field(default_factory=dict)
     seats: tuple[int, ...] = ()
     tiers: tuple[ConsensusModel, ...] = ()
+    classifier: Mapping[str, Any] | None = None
     confusions: Mapping[str, Table] = field(default_factory=dict)
     rubric: Mapping[str, float] = field(default_factory=dict)
     ratings: Mapping[str, Table] = field(default_factory=dict)
@@ -206,6 +209,7 @@ class ConsensusModel:
         }
         known = bool(self.confusions or self.ratings)
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
+        trained = {"classifier": dict(self.classifier)} if self.classifier is not None else {}
         return {
             "format": FORMAT if known else 1,
             "kind": self.kind,
@@ -224,6 +228,7 @@ class ConsensusModel:
             "notes": dict(self.notes),
             **(directed if known else {}),
             **(cascade if self.tiers else {}),
+            **trained,
         }
 
     @classmethod
@@ -255,6 +260,7 @@ class ConsensusModel:
             notes={str(k): float(v) for k, v in data["notes"].items()},
             seats=tuple(int(tier) for tier in data.get("seats", ())),
             tiers=tuple(cls.from_json(tier) for tier in data.get("tiers", ())),
+            classifier=data.get("classifier"),
             confusions=_tables(data.get("confusions", {})),
             rubric={str(k): float(v) for k, v in data.get("rubric", {}).items()},
             ratings=_tables(data.get("ratings", {})),
