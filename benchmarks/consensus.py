@@ -73,7 +73,9 @@ def scoring_panel(
     return Panel(votes, np.where(truth, 0, 1), SINGLE)
 
 
-def leaning_panel(seed: int, hits: Sequence[float], alarms: Sequence[float], good: float, items: int = 800) -> Panel:
+def leaning_panel(
+    seed: int, hits: Sequence[float], alarms: Sequence[float], good: float, items: int = 800
+) -> Panel:
     """Judges who accept what is good and what is not with different chances.
 
     Args:
@@ -119,7 +121,9 @@ def learned(panel: Panel, rows: Ints, *, correlation: float = 0.3) -> Floats:
 
 def by_logistic_regression(panel: Panel, rows: Ints) -> Floats:
     """A logistic regression of the answer on the mean of all scores, all but unpenalised."""
-    mean = np.array([np.mean([np.mean(list((v.rated or {}).values())) for v in said]) for said in panel.votes])
+    mean = np.array(
+        [np.mean([np.mean(list((v.rated or {}).values())) for v in said]) for said in panel.votes]
+    )
     unit = (mean - mean[rows].mean()) / max(float(mean[rows].std()), 1e-6)
     feature = np.column_stack([np.ones(len(mean)), unit])
     x = np.zeros((len(mean), 2, 2))
@@ -177,7 +181,9 @@ def compare(
 
 def main() -> None:
     """Measure everything and print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, help="folder of recorded crowds; default: simulations only")
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("-o", "--output", type=Path)

@@ -61,7 +61,9 @@ def share_out(candidates: Sequence[Candidate]) -> tuple[Floats, list[Candidate]]
     share = np.exp(scores - scores.max())
     share /= share.sum()
     kept = [
-        i for i, c in enumerate(candidates) if share[i] > NEGLIGIBLE or (c.confusion is None and c.ratings is None)
+        i
+        for i, c in enumerate(candidates)
+        if share[i] > NEGLIGIBLE or (c.confusion is None and c.ratings is None)
     ]
     share = share[kept]
     return share / share.sum(), [candidates[i] for i in kept]

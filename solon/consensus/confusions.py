@@ -66,7 +66,7 @@ class _Tables:
         self.n_voters, self.k = ballots.shares.shape[1:]
         self.n_channels = len(ballots.channels)
         self.said = self.shares.sum(axis=1)
-        spoke = np.count_nonzero(ballots.active.any(axis=1))
+        spoke = int((ballots.active.sum(axis=1) > 0.0).sum())
         present = float(ballots.active.sum()) / max(spoke, 1)
         self.scale = 1.0 / (1.0 + correlation * max(0.0, present - 1.0))
         self.prior = PANEL * self.k * _prior(self.said)

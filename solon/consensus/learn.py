@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from solon.consensus.ballots import Ballots, Floats, collect
-from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, fit_platt
+from solon.consensus.calibrate import calibrate_isotonic, calibrate_venn_abers, fit_confidence
 from solon.consensus.logit import log_softmax
 from solon.consensus.model import OTHERS, PRIOR_CORRELATION, Calibration, ConsensusModel
-from solon.consensus.panel import TIE, Vote, critic_against, judge_item
+from solon.consensus.panel import TIE, Vote, critic_against, judge_item, lead_of, share_of
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.weights import Weights, learn_weights
 from solon.errors import ConfigError
@@ -216,7 +216,8 @@ def _calibrate(
     """``decisions``: first those that ``weights.left_out`` is about, in order, then those that chose no
     outcome. ``only``: items that calibrate.
     """
-    top, correct, rows = [], [], []
+    top, correct, rows, lead, alike = [], [], [], [], []
+    index = {outcome: i for i, outcome in enumerate(model.outcomes)}
     left_out = np.exp(log_softmax(weights.left_out)) if len(weights.left_out) else np.zeros((0, 2))
     for i, decision in enumerate(decisions):
         if only is not None and decision.item not in only:
@@ -225,6 +226,9 @@ def _calibrate(
         posterior = left_out[i] if i < len(left_out) else np.array(list(seen.posterior.values()))
         best = int(np.argmax(posterior))
         top.append(float(posterior[best]))
+        cast = (share_of(vote, index, len(index)) for vote in votes[decision.item])
+        lead.append(lead_of([share for share in cast if share is not None], best))
+        alike.append(max(seen.posterior.values()))
         if decision.item in against:  # of the outcome that is best without this decision
             held = critic_against(against[decision.item], model.outcomes[best])
             seen.signals["critic_against"] = held
@@ -233,7 +237,8 @@ def _calibrate(
         rows.append([seen.signals.get(name, 0.0) for name in names])
     tops, rights = np.array(top), np.array(correct)
     if kind == "platt":
-        return fit_platt(tops, rights, np.array(rows).reshape(len(rows), len(names)), names)
+        told = np.array(rows).reshape(len(rows), len(names))
+        return fit_confidence(tops, np.array(lead), np.array(alike), rights, told, names)
     if kind == "isotonic":
         return calibrate_isotonic(tops, rights)
     if kind == "venn-abers":

@@ -230,6 +230,7 @@ def judge_item(
     if extra:
         signals.update(extra)
     signals["margin"] = top - second
+    signals["lead"] = lead_of([voter.shares for voter in voters.values()], order[0])
     entropy = -sum(p * math.log(p) for p in posterior if p > 0.0)
     signals["posterior_entropy"] = entropy / math.log(len(outcomes))
     signals.update(heard.told())
@@ -250,6 +251,20 @@ def judge_item(
         turned=turned,
         wavering=wavering,
     )
+
+
+def lead_of(shares: Iterable[Sequence[float]], best: int) -> float:
+    """Return the part of all votes that went to an outcome, less that of the best other one; 0 without votes.
+
+    Args:
+        shares: per voter, its votes by outcome.
+        best: index of the outcome.
+    """
+    totals = [sum(column) for column in zip(*shares, strict=True)]
+    if not totals:
+        return 0.0
+    other = max(t for i, t in enumerate(totals) if i != best)
+    return float((totals[best] - other) / sum(totals))
 
 
 def _count_seats(samples: Mapping[tuple[str, str, str], list[list[float]]]) -> tuple[int, int, int, int]:

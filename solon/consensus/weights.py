@@ -72,7 +72,9 @@ class Weights:
             lean = ballots.lean @ self.position / 2.0
             out += np.column_stack([-lean, lean])
         if self.confusion is not None:
-            tables = np.broadcast_to(self.confusion[: len(self.voter)], (len(self.voter), *self.confusion.shape[1:]))
+            tables = np.broadcast_to(
+                self.confusion[: len(self.voter)], (len(self.voter), *self.confusion.shape[1:])
+            )
             out += np.tensordot(ballots.shares, tables, axes=2)
         if self.ratings is not None:
             out[:, 0] += self.ratings.log_odds(ballots)

@@ -14,7 +14,7 @@ from solon.store.reviewing.experts import save_measured
 from solon.store.reviewing.known import known_answers
 from solon.store.reviewing.review_rows import VOTES
 from solon.store.reviewing.voting import who_decides
-from solon.store.runs.laws import load_rubric_weights
+from solon.store.runs.laws import rubric_of_items
 from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:
@@ -177,8 +177,9 @@ def gather(
     answers = answers_by_question([blind for blind in said_blind if blind.item_id in own])
     final = final_among(connection, {blind.actor for blind in said_blind}, reviewers)
     ruled = frozenset(question_of(*asked) for asked in learning.ruled_questions(connection, scope_runs))
-    rubric = load_rubric_weights(connection, run.rubric_id)
-    return Evidence(usable, judged, votes, against, answers, reliability, by_votes, final, ruled, rubric)
+    rubric = rubric_of_items(connection, run.id)
+    weights = rubric.weights() if rubric is not None else {}
+    return Evidence(usable, judged, votes, against, answers, reliability, by_votes, final, ruled, weights)
 
 
 def answers_by_question(said: Sequence[Blind]) -> dict[str, dict[str, str]]:
