@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from solon.agents.case import Case
+from solon.consensus.admission import heard, refused_by
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.graphs.examples import Examples
@@ -185,7 +186,7 @@ class ItemContext:
     def weigh(self, verdicts: Iterable[Verdict], shown: Sequence[str]) -> Consensus:
         """The panel's consensus on the candidates shown, from its verdicts on them and from what critics
         found."""
-        votes = [verdict.vote() for verdict in verdicts]
+        votes = heard([verdict.vote() for verdict in verdicts], refused_by(self.consensus))
         return judge_item(self.consensus, votes, against=self._held_against(shown))
 
     def _held_against(self, shown: Sequence[str]) -> dict[str, float]:

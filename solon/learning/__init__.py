@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from solon.consensus.admission import refuse
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, judge_item
 from solon.consensus.target import Target, read_target
 from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
+from solon.learning.admission import admit_voters
 from solon.learning.certificates import certify_sample, cuts_of
-from solon.learning.evidence import Evidence, gather, rate_reviewers
+from solon.learning.evidence import Evidence, gather, is_drawn_at_random, rate_reviewers
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
 from solon.store.lawmaking.precedents import mark_retrievable
@@ -69,6 +71,7 @@ class LearningResult:
             learned.
         why: what was done, or why nothing was, in words.
         tiers: how many tiers of judges the panel has.
+        refused_judges: voters that have no weight in the new version, since they are no better than chance.
     """
 
     version: int | None
@@ -83,6 +86,7 @@ class LearningResult:
     stopping: dict[str, Any] | None = None
     why: str = ""
     tiers: int = 1
+    refused_judges: tuple[str, ...] = ()
 
     @property
     def granted(self) -> bool:
@@ -152,13 +156,18 @@ def learn(
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return LearningResult(None, len(fitted), 0, None, why=why)
         evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers, question)
-    model = _fit(question, evidence, evidence.fit_on, config.tiers)
+        # Of the seen half alone: what is refused is fitted, and the held-out half tests it.
+        admissions = admit_voters(connection, evidence.fit_on, evidence.votes, question)
+    refused = frozenset(one.voter for one in admissions if one.standing == "refused")
+    evidence = evidence.without(refused)
+    model = refuse(_fit(question, evidence, evidence.fit_on, config.tiers), refused)
     stopping = _judge_stopping(question, evidence, model)
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
         target = read_target(config.routing.target)
         sample = draw_sample(connection, store.key, run, evidence, target, fresh)
+        sample = replace(sample, evidence=sample.evidence.without(refused))
         version_id, number = certificates.add_consensus(
             connection,
             scope,
@@ -180,6 +189,7 @@ def learn(
         certificate,
         stopping=asdict(stopping),
         tiers=max(config.tiers) + 1,
+        refused_judges=tuple(sorted(refused)),
     )
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
@@ -247,11 +257,6 @@ def _fit(
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
         model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
     return replace(model, reviewers=known)
-
-
-def is_drawn_at_random(decided: DecidedItem) -> bool:
-    """Whether the item was of the pilot, or of the random part of a budget. Then every tier was asked, too."""
-    return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 
 def _judge_stopping(question: Question, evidence: Evidence, model: ConsensusModel) -> Stopping:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from solon.consensus.admission import heard
 from solon.consensus.worth import RELIABILITY
 from solon.questions import Question
 from solon.store.learning import evidence as learning
@@ -59,6 +60,19 @@ class Evidence:
     def fit_on(self) -> list[DecidedItem]:
         """The usable decisions of the seen half, on which weights and calibration are fitted."""
         return [d for d in self.usable if not d.held_out]
+
+    def without(self, refused: frozenset[str]) -> Evidence:
+        """The same without the votes of voters that are refused."""
+        if not refused:
+            return self
+        votes = {item: heard(cast, refused) for item, cast in self.votes.items()}
+        judged = [replace(one, votes=heard(one.votes, refused)) for one in self.judged]
+        return replace(self, votes=votes, judged=judged)
+
+
+def is_drawn_at_random(decided: DecidedItem) -> bool:
+    """Whether the item was of the pilot, or of the random part of a budget. Then every tier was asked, too."""
+    return decided.pilot or (decided.inclusion is not None and decided.inclusion < 1.0)
 
 
 def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from solon.consensus.admission import heard, refused_by
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import Consensus, Vote, judge_item
 from solon.store.records import evaluation
@@ -62,7 +63,8 @@ def opinions_on(connection: Connection, answers: Sequence[Answer]) -> list[Opini
         if not cast or answer.outcome is None:
             continue
         model = _model(models, payloads[answer.item_id]).speaking_of(answer.question.outcomes)
-        opinions.append(Opinion(answer, judge_item(model, cast, against=against[answer.shown]), cast))
+        told = heard(cast, refused_by(model))
+        opinions.append(Opinion(answer, judge_item(model, told, against=against[answer.shown]), cast))
     return opinions
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from solon.config.sections import ReviewersConfig
+from solon.consensus.admission import heard, refused_by
 from solon.consensus.model import ConsensusModel
 from solon.consensus.panel import judge_item
 from solon.consensus.trust import Belief
@@ -271,6 +272,7 @@ def _panel(connection: Connection, review: ReviewRow) -> tuple[dict[str, float],
         return dict.fromkeys(outcomes, 1 / len(outcomes)), 1 / len(outcomes)
     shown = tuple(review.candidates)
     cast = votes_on(connection, [(review.item_id, review.attempt, shown)])[review.item_id]
+    cast = heard(cast, refused_by(model))
     found = judge_item(model, cast, against=against_on(connection, [(question, shown)])[shown])
     known = model.calibration.kind != "none"
     return found.posterior, found.confidence if known else min(found.confidence, UNCHECKED)
