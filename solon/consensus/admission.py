@@ -15,7 +15,7 @@ from typing import Literal
 
 from solon.consensus.binomial import lower_bound
 from solon.consensus.model import ConsensusModel
-from solon.consensus.panel import ABSTAIN, Vote, share_of
+from solon.consensus.panel import SILENT, Vote, share_of
 
 Standing = Literal["admitted", "probation", "refused"]
 WANTED = 0.8
@@ -100,7 +100,8 @@ def admit(
     """What experts' labels say of every voter, by its name.
 
     The items should be drawn at random among all. Among those that were sent to people because the panel is split,
-    every voter is right about half the time, however good it is.
+    every voter is right about half the time, however good it is. Voters that are silent on some items, such as rules,
+    are left out: they are there to be right where they speak, not to tell all items apart.
 
     Args:
         votes: by item.
@@ -110,9 +111,10 @@ def admit(
             not refused then.
         wanted: lower bounds from which a voter is admitted.
     """
+    silent = {vote.judge for cast in votes.values() for vote in cast if vote.outcome == SILENT}
     sides = _sides(votes, outcomes)
     found = []
-    for voter in sorted(sides):
+    for voter in sorted(sides.keys() - silent):
         tallies = _count(sides[voter], truth, outcomes)
         pooled = len(outcomes) > 2
         rates = {"all": sum(tallies.values(), Tally())} if pooled else tallies
@@ -151,7 +153,7 @@ def _sides(votes: Mapping[str, Sequence[Vote]], outcomes: Sequence[str]) -> dict
     for item, cast in votes.items():
         sums: dict[str, list[float]] = {}
         for vote in cast:
-            share = None if vote.outcome == ABSTAIN else share_of(vote, index, len(outcomes))
+            share = share_of(vote, index, len(outcomes))
             if share is not None:
                 so_far = sums.setdefault(vote.judge, [0.0] * len(outcomes))
                 sums[vote.judge] = [a + b for a, b in zip(so_far, share, strict=True)]

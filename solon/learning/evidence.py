@@ -19,6 +19,7 @@ from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:
     from solon.config.sections import ReviewersConfig
+    from solon.consensus.learn import Decision
     from solon.consensus.panel import Vote
     from solon.consensus.reviewers import Reviewer
     from solon.consensus.target import Target
@@ -68,6 +69,21 @@ class Evidence:
         votes = {item: heard(cast, refused) for item, cast in self.votes.items()}
         judged = [replace(one, votes=heard(one.votes, refused)) for one in self.judged]
         return replace(self, votes=votes, judged=judged)
+
+    def as_decisions(self, decided: Sequence[DecidedItem]) -> list[Decision]:
+        """Decisions as the consensus learns from them, each with how reliable it is."""
+        from solon.consensus.learn import Decision
+
+        return [
+            Decision(
+                d.item_id,
+                str(d.outcome),
+                self.by_votes[d.decision_id]
+                if d.actor == VOTES
+                else self.reliability.get(d.actor, RELIABILITY),
+            )
+            for d in decided
+        ]
 
 
 def is_drawn_at_random(decided: DecidedItem) -> bool:

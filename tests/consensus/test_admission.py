@@ -101,6 +101,15 @@ def test_labels_are_pooled() -> None:
     assert admitted(lambda said, _: said, many, 154).standing == "admitted"
 
 
+def test_a_rule_that_speaks_only_where_it_matches_is_no_judge() -> None:
+    truth = {str(i): SINGLE[i % 2] for i in range(100)}
+    votes = {
+        item: [Vote("rule", outcome="accept" if said == "accept" else "silent"), Vote("m", outcome=said)]
+        for item, said in truth.items()
+    }
+    assert [one.voter for one in admit(votes, truth, SINGLE)] == ["m"]
+
+
 def test_a_useful_voter_is_seldom_refused() -> None:
     """Right on .60: over chance by a fifth of the way. At most 5 % of refusals are allowed; there are fewer."""
     draw = random.Random(11)
