@@ -160,13 +160,16 @@ async def probe_judges(
         on_cost: told what it takes, before the first call; what it raises ends the round.
 
     Raises:
-        UsageError: the question is neither about a pair nor about accepting an answer, or nothing was judged.
+        UsageError: the question is neither about a pair nor about accepting an answer, there are no judges, or nothing
+            was judged.
     """
     if question not in (PAIR, ACCEPT):
         raise UsageError(
             "probes are planted on answers; this run asks for labels",
             next_step="`solon judges` without --probe tells how often each judge is right",
         )
+    if not bench.config.judges:
+        raise UsageError("the panel has no judges to be probed", next_step="name some in [[judges]]")
     votes = _judged(bench.store, run.id)
     targets = _draw(bench, run, votes, n)
     if not targets:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 OLD_ENOUGH = 10
 """The newest decisions are not learned from yet, so that taking one back costs nothing."""
+UNTRAINED = "; it has no classifier: the decisions that teach name one outcome, or are of one group of seeds"
 SESSION_SECONDS = 1800.0
 """After so long without a decision the session has ended, and nothing is held back."""
 
@@ -197,9 +198,10 @@ def learn(
         tiers=max(config.tiers) + 1,
         refused_judges=tuple(sorted(refused)),
     )
+    untrained = UNTRAINED if heard is not None and heard.trained is None else ""
     if before is not None and not granted:
         why = f"version {number} waits: certificate {before.id} is in force and speaks for its own version"
-        return replace(done, why=why)
+        return replace(done, why=why + untrained)
     queued, settled, doubted, turned, confirmed = _adopt(
         store, run, config, question, model, evidence.judged, version_id, in_force, cuts, presumed
     )
@@ -210,7 +212,7 @@ def learn(
         doubted=doubted,
         turned=turned,
         confirmed=confirmed,
-        why=f"version {number} is in force",
+        why=f"version {number} is in force{untrained}",
     )
 
 
