@@ -183,6 +183,20 @@ def test_a_refused_judge_has_no_weight_and_the_version_says_so(tmp_path: Path) -
         assert len(kept) >= agreed > 0, "who is refused splits no panel"
 
 
+def test_functions_are_probed_too_and_cost_no_call(tmp_path: Path) -> None:
+    with judged(tmp_path, n=12) as project:
+        found = project.judges(probe=12)
+        assert found.probed is not None
+        assert (found.probed.cost.calls, found.probed.calls) == (0, 0)
+        for one in by_name(found).values():
+            assert {figure.probe for figure in one.probes} == {"length", "position", "sycophancy"}
+        assert not any(f.found for one in found.judges for f in one.probes if f.probe == "position")
+        seats = {"judges": (), "rules": ()}
+        project.config = project.config.model_copy(update=seats)
+        with pytest.raises(UsageError, match="no judges to be probed"):
+            project.judges(probe=12)
+
+
 def test_only_items_drawn_at_random_speak(tmp_path: Path) -> None:
     """Where only split panels are asked, a good judge is right half the time: that refuses nobody."""
     with judged(tmp_path, policy="disagreement") as project:
