@@ -28,3 +28,32 @@ def make_panel(
                 said.append(Vote(f"judge-{j}", seat="s", order=order, outcome=outcome))
         items[str(row)] = said
     return items, truth
+
+
+def make_unequal_panel(
+    n: int,
+    *,
+    seed: int = 0,
+    seats: int = 8,
+    large: float = 0.66,
+    small: float = 0.6,
+    clique: float = 0.0,
+) -> tuple[dict[str, list[Vote]], list[str]]:
+    """One model that answers from eight seats, each right on ``large`` alone, and three of a single seat, which give
+    one common answer on a share ``clique`` of the items.
+    """
+    rng = np.random.default_rng(seed)
+    truth = ["AB"[i] for i in rng.integers(0, 2, n)]
+    items: dict[str, list[Vote]] = {}
+    for row, right in enumerate(truth):
+        wrong = "BA"["AB".index(right)]
+        said = [
+            Vote("large", seat=f"s{i}", outcome=right if rng.random() < large else wrong)
+            for i in range(seats)
+        ]
+        common = right if rng.random() < small else wrong
+        for j in range(3):
+            own = right if rng.random() < small else wrong
+            said.append(Vote(f"small-{j}", seat="s", outcome=common if rng.random() < clique else own))
+        items[str(row)] = said
+    return items, truth
