@@ -23,7 +23,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +42,8 @@ GIVEN: dict[Role, frozenset[str]] = {
     ),
 }
 """What a function may name as parameters. A pair comes as `a` and `b`, in the order seen; a single one as `answer`."""
+ROUNDED = 0.02
+"""By how much probabilities that were rounded may miss a sum of 1."""
 SEVERITIES = ("none", "minor", "major", "fatal")
 TIMEOUT = 120.0
 
@@ -118,8 +120,8 @@ def judge(
 
     On a pair (parameters `a` and `b`) it is asked in both orders and answers "A", "B", "tie", a probability of the
     first one, or None to abstain; on a single candidate (`answer`): "accept", "reject", a probability of acceptance, or
-    scores by criterion; on a text that gets a label (`answer`, `labels`): one of the labels. Or a mapping:
-    {"verdict": ..., "confidence": ..., "rationale": ...}.
+    scores by criterion; on a text that gets a label (`answer`, `labels`): one of the labels, or a probability for each
+    as a mapping. Or {"verdict": any of these, "confidence": ..., "rationale": ...}.
 
     Args:
         name: its name as a voter, in letters, digits and `-_.`.
@@ -282,7 +284,8 @@ def _place_of(error: BaseException) -> str:
 
 def references(config: Config) -> list[tuple[str, Role]]:
     """Return every function that a configuration names, as `module:function`, with the role that it plays."""
-    named: list[tuple[str, Role]] = [(j.python, "judge") for j in config.judges if j.python]
+    named: list[tuple[str, Role]] = [(judge.python, "judge") for judge in config.judges if judge.python]
+    named += [(rule.python, "judge") for rule in config.rules if rule.python]
     named += [(config.critic.python, "critic")] if config.critic.python else []
     return [*named, *((name, "generator") for name in config.generator.python)]
 
@@ -351,6 +354,7 @@ class Opinion:
         scores: criterion id -> score, 1 to 5; None where it gave none.
         confidence: how sure it says it is, 0 to 1; None where it did not say.
         rationale: why, in its words; empty where it gave none.
+        shares: outcome -> its probability; None where it gave none.
     """
 
     verdict: str
@@ -358,6 +362,7 @@ class Opinion:
     scores: dict[str, float] | None = None
     confidence: float | None = None
     rationale: str = ""
+    shares: dict[str, float] | None = None
 
 
 def read_opinion(value: Any, outcomes: Sequence[str], criteria: Sequence[str] = ()) -> Opinion | None:
@@ -382,9 +387,10 @@ def read_opinion(value: Any, outcomes: Sequence[str], criteria: Sequence[str] = 
             return None
         sure = value.get("confidence")
         confidence = None if sure is None else _share(sure, "confidence")
-        return Opinion(
-            inner.verdict, inner.p, inner.scores, confidence, str(value.get("rationale") or "")[:4000]
-        )
+        rationale = str(value.get("rationale") or "")[:4000]
+        return replace(inner, confidence=confidence, rationale=rationale)
+    if isinstance(value, Mapping) and value and set(value) <= set(outcomes):
+        return _by_shares(value, outcomes)
     if isinstance(value, Mapping) and criteria:
         return Opinion("", scores={str(k): _score(v, str(k), criteria) for k, v in value.items()})
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -398,6 +404,16 @@ def read_opinion(value: Any, outcomes: Sequence[str], criteria: Sequence[str] = 
     p = _share(value, "probability")
     side = outcomes[0] if p > 0.5 else outcomes[1]
     return Opinion("tie" if p == 0.5 and not criteria else side, p)
+
+
+def _by_shares(value: Mapping[str, Any], outcomes: Sequence[str]) -> Opinion:
+    shares = {outcome: _share(value.get(outcome, 0.0), f"probability of {outcome}") for outcome in outcomes}
+    total = sum(shares.values())
+    if abs(total - 1.0) > ROUNDED:
+        raise BadAnswer(f"the probabilities {dict(value)!r:.80} sum to {total:.4g}, not to 1")
+    ranked = sorted(outcomes, key=lambda outcome: -shares[outcome])
+    best = "tie" if shares[ranked[0]] == shares[ranked[1]] else ranked[0]
+    return Opinion(best, shares=shares)
 
 
 def read_findings(value: Any) -> list[dict[str, str]] | None:

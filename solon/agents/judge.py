@@ -28,7 +28,7 @@ from solon.prompts.library import Rendered
 from solon.store.runs.journal import Outcome
 
 ORDERS = ("AB", "BA")
-IN_STATE = ("judge", "seat", "order", "sample", "outcome", "p", "confidence")
+IN_STATE = ("judge", "seat", "order", "sample", "outcome", "p", "confidence", "shares")
 """What a checkpoint keeps of a verdict. Old checkpoints are read by it, too: names are only ever added at the end."""
 _KEPT = attrgetter(*IN_STATE)
 
@@ -43,7 +43,8 @@ class Verdict:
         seat: the judge's place on the panel, with its persona.
         order: which candidate it saw first, AB or BA; empty on a single candidate.
         sample: which of its tries this is, from 0.
-        outcome: A | B | tie | abstain on a pair; accept | reject | abstain on a single candidate; a label | abstain.
+        outcome: A | B | tie | abstain on a pair; accept | reject | abstain on a single candidate; a label | abstain;
+            silent, of a rule that does not match.
         call: None for a verdict that was recorded elsewhere or comes from a checkpoint.
         p: probability that candidate a is better, in [0, 1]; None where the judge gave none.
         confidence: what the judge said of itself; None where it said nothing.
@@ -52,7 +53,8 @@ class Verdict:
         abstained: why there is no verdict (no_verdict, bad_output, too_long), else empty.
         basis: what it was read from: `letter`, the first token's probabilities; `bound`, the same where the other
             letter was not listed, so that `p` is the end nearest to even of what is possible; `json`, an answer in
-            JSON; `function`, a plug-in. Empty where it was recorded elsewhere or there is none.
+            JSON; `function`, a plug-in; `rule`; `classifier`. Empty where it was recorded elsewhere or there is none.
+        shares: outcome -> probability, where the voter gave one for each; None where it did not.
     """
 
     judge: str
@@ -67,6 +69,7 @@ class Verdict:
     rationale: str = ""
     abstained: str = ""
     basis: str = ""
+    shares: dict[str, float] | None = None
 
     def vote(self) -> Vote:
         """The verdict as a vote, which is what the consensus counts."""
@@ -211,10 +214,12 @@ def _from_opinion(
     verdict = partial(Verdict, judge=plugin.identity, seat=name, order=order, sample=sample, call=outcome)
     if opinion is None:
         return verdict(abstained=plugged.ABSTAINED if outcome.ok else outcome.outcome)
-    side, p = opinion.verdict, opinion.p
+    side, p, shares = opinion.verdict, opinion.p, opinion.shares
     if order == "BA":
-        side = {"A": "B", "B": "A"}.get(side, side)
+        other = {"A": "B", "B": "A"}
+        side = other.get(side, side)
         p = None if p is None else 1.0 - p
+        shares = None if shares is None else {other[name]: share for name, share in shares.items()}
     return verdict(
         outcome=side,
         p=p,
@@ -222,6 +227,7 @@ def _from_opinion(
         scores=opinion.scores,
         rationale=opinion.rationale,
         basis="function",
+        shares=shares,
     )
 
 

@@ -143,6 +143,37 @@ async def judge_label(
     return outcome, opinion, plugin
 
 
+async def apply_rule(
+    case: Case,
+    reference: str,
+    text: str,
+    outcomes: Sequence[str],
+    label: str,
+    *,
+    seat: str,
+    round: int,
+    ordinal: int,
+) -> tuple[Outcome, Opinion | None, Plugin]:
+    """The opinion of a function that is a rule. None where it does not match, or gave no usable answer.
+
+    Args:
+        label: what `True` stands for; empty where the function names an outcome itself.
+    """
+    plugin = case.caller.pool.plugin(reference)
+    values = {**_common(case), "answer": text, "labels": list(outcomes)}
+
+    def read(value: Any) -> Opinion | None:
+        if isinstance(value, bool):
+            if value and not label:
+                raise BadAnswer("it said True, and the rule names no label")
+            return Opinion(label) if value else None
+        return read_opinion(value, outcomes)
+
+    place = _Place(f"{seat}/{ordinal}", 0, round)
+    outcome, opinion = await _consult(case, plugin, place, values, read)
+    return outcome, opinion, plugin
+
+
 async def criticise(
     case: Case, reference: str, answer: str, *, ordinal: int, round: int
 ) -> tuple[Outcome, list[dict[str, str]] | None]:

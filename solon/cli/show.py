@@ -58,6 +58,9 @@ def draw(found: dict[str, Any]) -> Tree:
     state = f"item {item['id']}: {item['state']}, route {item['route'] or '-'}, attempt {item['attempt']}"
     tree.add(clean(f"{state}{', ' + item['reason'] if item['reason'] else ''}"))
     tree.add(clean(f"run {run['id']}: {run['recipe']}, by {run['actor']}, {_moment(run['created_at'])}"))
+    if record and record["shares"]:
+        shares = ", ".join(f"{outcome} {share:.2f}" for outcome, share in record["shares"].items())
+        tree.add(clean(f"shares: {shares}"))
     seed = tree.add(clean(f"seed {found['seed'].get('external_id', '')}"))
     seed.add(shorten(found["seed"]["prompt"], _TEXT))
     law = tree.add("law")

@@ -22,6 +22,7 @@ from solon.config.layers import line_of_key, read_layers, without_secrets
 from solon.config.review import MailConfig, ReviewConfig, SsoConfig
 from solon.config.sections import (
     BUILTIN,
+    ClassifierConfig,
     CriticConfig,
     GeneratorConfig,
     ImportConfig,
@@ -37,6 +38,7 @@ from solon.config.sections import (
     ResolverConfig,
     ReviewersConfig,
     RoutingConfig,
+    RuleConfig,
     RunConfig,
     Section,
     SeedsConfig,
@@ -52,6 +54,8 @@ NOT_SHAPING = ("store", "import", "limits", "reviewers", "tracing", "privacy", "
 """Keys that do not change what a run makes of a seed: where they are changed, the same run goes on."""
 
 
+NEWER = ("preference", "rules", "classifier")
+"""Sections that runs were begun without in earlier versions: as they come they change nothing, and are not stored."""
 ROLES = frozenset({"generator", "critic", "judge", "resolver"})
 """Roles that models play; a recipe has those of its steps."""
 
@@ -73,6 +77,8 @@ class Config(Section):
         generator: who drafts candidates.
         critic: who holds each candidate against the constitution.
         judges: the seats of the panel, in order.
+        rules: voters beside them that look for words or patterns in a text, or ask one question about it.
+        classifier: a voter beside them that learns from decisions.
         resolver: who hears both sides of a split panel.
         routing: when an item goes to an expert.
         reviewers: whose decision is final, and how many votes of others it takes.
@@ -102,7 +108,9 @@ class Config(Section):
     models: dict[str, ModelConfig] = Field(default_factory=lambda: {"default": ModelConfig()})
     generator: GeneratorConfig = GeneratorConfig()
     critic: CriticConfig = CriticConfig()
-    judges: tuple[JudgeConfig, ...] = Field(default_factory=_default_judges, min_length=1)
+    judges: tuple[JudgeConfig, ...] = Field(default_factory=_default_judges)
+    rules: tuple[RuleConfig, ...] = ()
+    classifier: ClassifierConfig = ClassifierConfig()
     resolver: ResolverConfig = ResolverConfig()
     routing: RoutingConfig = RoutingConfig()
     reviewers: ReviewersConfig = ReviewersConfig()
@@ -153,20 +161,37 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _has_voters(self) -> Config:
+        if not self.judges and not self.has_voters_beside:
+            raise ValueError("judges is empty, and there are no rules and no classifier: nobody votes")
+        names = [rule.name for rule in self.rules]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two rules are named {twice!r}; each votes under a name of its own")
+        return self
+
+    @model_validator(mode="after")
     def _tiers_follow_each_other(self) -> Config:
-        used = sorted({judge.tier for judge in self.judges})
+        used = sorted(set(self.tiers))
         if used != list(range(len(used))):
             told = ", ".join(map(str, used))
             gap = next(tier for tier in range(len(used)) if tier not in used)
             raise ValueError(
-                f"judges have tier {told}, and none has tier {gap}; number them 0, 1, 2, ... without a gap"
+                f"voters have tier {told}, and none has tier {gap}; number them 0, 1, 2, ... without a gap"
             )
         return self
 
     @property
+    def has_voters_beside(self) -> bool:
+        """Whether rules or a classifier vote beside the seats of the panel."""
+        return bool(self.rules) or self.classifier.enabled
+
+    @property
     def tiers(self) -> tuple[int, ...]:
-        """The tier of every seat of the panel, by its place; all 0 where the judges are asked at once."""
-        return tuple(judge.tier for judge in self.judges)
+        """The tier of every voter of the panel, by its place: the seats, the rules, then the classifier; all 0 where
+        they are asked at once."""
+        seats = (*self.judges, *self.rules, *((self.classifier,) if self.classifier.enabled else ()))
+        return tuple(seat.tier for seat in seats)
 
     def asked(self, roles: Collection[str] = ROLES) -> Iterator[tuple[str, str, str]]:
         """Yield every role that asks a model: the role, the key that names its model, and that name in [models].
@@ -185,6 +210,9 @@ class Config(Section):
         for seat, judge in enumerate(self.judges if "judge" in roles else ()):
             if not judge.python:
                 yield f"judge {seat + 1}", f"judges[{seat}].model", judge.model
+        for place, rule in enumerate(self.rules if "judge" in roles else ()):
+            if rule.prompt:
+                yield f"rule {rule.name}", f"rules[{place}].model", rule.model
 
     def models_in_use(self, roles: Collection[str] = ROLES) -> tuple[str, ...]:
         """Return the names in [models] that any of these roles asks, each once."""
@@ -223,13 +251,13 @@ class Config(Section):
 
     def effective(self) -> dict[str, Any]:
         """Return what shapes runs as plain values, as it is stored with a run: without review, mail and single sign-on,
-        and without `preference` where that is as it was before there was a choice.
+        and without those of the `NEWER` sections that are as they come.
 
         It never holds a secret.
         """
-        left_out = {"review", "mail", "sso"} | (
-            {"preference"} if self.preference == PreferenceConfig() else set()
-        )
+        left_out = {"review", "mail", "sso"} | {
+            name for name in NEWER if getattr(self, name) == Config.model_fields[name].get_default()
+        }
         return without_secrets(self.model_dump(mode="json", by_alias=True, exclude=left_out))
 
     def everything(self) -> dict[str, Any]:
@@ -240,12 +268,14 @@ class Config(Section):
         """Return a hash of who judges what: seats, their models and the resolver, the recipe where it comes from
         outside, and the labels where it gives such. A certificate holds for one panel and one question only."""
         named = {judge.model for judge in self.judges if not judge.python} | {self.resolver.model}
+        named |= {rule.model for rule in self.rules if rule.prompt}
         models = {
             name: self.models[name].model_dump(mode="json", exclude={"price"})
             for name in sorted(named & self.models.keys())  # a resolver that is not asked needs no model
         }
         judges = [_without_default_tier(judge.model_dump(mode="json")) for judge in self.judges]
-        own = {judge.python: self.plugins.get(judge.python) for judge in self.judges if judge.python}
+        functions = [judge.python for judge in self.judges] + [rule.python for rule in self.rules]
+        own = {name: self.plugins.get(name) for name in functions if name}
         panel = {
             "judges": judges,
             "functions": own,
@@ -255,6 +285,8 @@ class Config(Section):
         outside = {key: identity for key, identity in self.plugins.items() if key.startswith("recipe ")}
         panel |= {"recipe": outside} if outside else {}
         panel |= {"labels": list(labels)} if labels else {}
+        panel |= {"rules": [rule.model_dump(mode="json") for rule in self.rules]} if self.rules else {}
+        panel |= {"classifier": self.classifier.model_dump(mode="json")} if self.classifier.enabled else {}
         return hashlib.sha256(json.dumps(panel, sort_keys=True).encode()).hexdigest()[:16]
 
     def fingerprint(self) -> str:

@@ -182,6 +182,66 @@ class JudgeConfig(Section):
     )
 
 
+class RuleConfig(Section):
+    """A voter beside the seats: it votes for one outcome where a text matches it, and is silent elsewhere."""
+
+    name: str = Field(pattern=r"^\w[\w.-]{0,59}$", description="its name as a voter")
+    label: str = Field("", description="the outcome that it votes for; a function may name one itself")
+    regex: str | None = Field(
+        None, description="matches where this is found in the text, in upper or lower case"
+    )
+    keywords: tuple[str, ...] = Field(
+        (), description="matches where one of these words or phrases stands in it"
+    )
+    python: str | None = Field(None, description="matches where this @judge says so: module:function")
+    prompt: str | None = Field(None, description="matches where a model says yes to this question about it")
+    model: str = Field("default", description="who is asked the `prompt`: a name in [models]")
+    tier: int = Field(0, ge=0, le=9, description="as of a judge")
+
+    @field_validator("keywords", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("keywords")
+    @classmethod
+    def _say_something(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not word.strip() for word in value):
+            raise ValueError("an empty keyword is found in every text")
+        return value
+
+    @model_validator(mode="after")
+    def _matches_in_one_way(self) -> RuleConfig:
+        ways = [way for way in ("regex", "keywords", "python", "prompt") if getattr(self, way)]
+        if len(ways) != 1:
+            told = " and ".join(ways) or "nothing to match by"
+            raise ValueError(
+                f"the rule {self.name!r} has {told}; write one of regex, keywords, python, prompt"
+            )
+        if not self.label and not self.python:
+            raise ValueError(f"the rule {self.name!r} names no label to vote for")
+        if self.regex:
+            import regex
+
+            try:
+                regex.compile(self.regex, flags=regex.IGNORECASE)
+            except regex.error as error:
+                raise ValueError(f"the regex of the rule {self.name!r} cannot be read: {error}") from None
+        return self
+
+
+class ClassifierConfig(Section):
+    """A voter beside the seats that learns from decisions which outcome a text gets."""
+
+    enabled: bool = Field(
+        False, description="it votes, from the first consensus version that it was trained for"
+    )
+    features: Literal["meaning", "words"] = Field(
+        "words", description="what it sees of a text: its words, or its meaning (extra: embeddings)"
+    )
+    tier: int = Field(0, ge=0, le=9, description="as of a judge")
+
+
 class ResolverConfig(Section):
     """Who hears both sides of a split panel and must cite the rule that settles it, or hand over."""
 

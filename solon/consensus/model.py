@@ -135,6 +135,8 @@ class ConsensusModel:
         notes: further figures of the fit, such as the share of each estimator.
         seats: of a cascade, the tier of every place of the panel; empty where there is no cascade.
         tiers: of a cascade, the model for each tier but the last; this model itself speaks for the last.
+        classifier: plain values of the classifier that votes with this version, see ``consensus.classifier``; None
+            where none was trained.
     """
 
     kind: str = "prior"
@@ -153,6 +155,7 @@ class ConsensusModel:
     notes: Mapping[str, float] = field(default_factory=dict)
     seats: tuple[int, ...] = ()
     tiers: tuple[ConsensusModel, ...] = ()
+    classifier: Mapping[str, Any] | None = None
 
     def at(self, tier: int) -> ConsensusModel:
         """Return the model that says what is believed where the cascade went up to ``tier``."""
@@ -185,6 +188,7 @@ class ConsensusModel:
     def to_json(self) -> dict[str, Any]:
         """Return the model as plain values, for ``from_json`` and as the payload of a consensus version."""
         cascade = {"seats": list(self.seats), "tiers": [tier.to_json() for tier in self.tiers]}
+        trained = {"classifier": dict(self.classifier)} if self.classifier is not None else {}
         return {
             "format": FORMAT,
             "kind": self.kind,
@@ -202,6 +206,7 @@ class ConsensusModel:
             "n_decisions": self.n_decisions,
             "notes": dict(self.notes),
             **(cascade if self.tiers else {}),
+            **trained,
         }
 
     @classmethod
@@ -233,4 +238,5 @@ class ConsensusModel:
             notes={str(k): float(v) for k, v in data["notes"].items()},
             seats=tuple(int(tier) for tier in data.get("seats", ())),
             tiers=tuple(cls.from_json(tier) for tier in data.get("tiers", ())),
+            classifier=data.get("classifier"),
         )

@@ -20,6 +20,8 @@ __all__ = ["Calibration", "Consensus", "ConsensusModel", "Vote", "channel_of", "
 
 TIE = "tie"
 ABSTAIN = "abstain"
+SILENT = "silent"
+"""What a rule says of a text that it does not match. It is no vote, and no missing one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,10 @@ class Vote:
         seat: place in the panel that it spoke from; empty where unknown.
         order: order in which it saw the candidates, ``AB`` or ``BA``; empty where unknown.
         sample: number of its answer where it was asked several times, from 0.
-        outcome: one of the model's outcomes, ``"tie"`` or ``"abstain"``; anything else counts as an
-            abstention.
+        outcome: one of the model's outcomes, ``"tie"``, ``"abstain"`` or ``"silent"``; anything else counts as
+            an abstention.
         p: probability of the first outcome where known; for two outcomes only.
+        shares: outcome -> probability where it gave one for each; None where it did not.
         scores: one per outcome, in the order of the outcomes; None where it gave none.
         confidence: what the judge said of its own certainty, in [0, 1]; None where it said nothing.
     """
@@ -47,6 +50,7 @@ class Vote:
     p: float | None = None
     scores: tuple[float, ...] | None = None
     confidence: float | None = None
+    shares: Mapping[str, float] | None = None
 
     @classmethod
     def of(cls, verdict: Any) -> Vote:
@@ -63,6 +67,7 @@ class Vote:
             outcome=verdict.outcome,
             p=verdict.p,
             confidence=verdict.confidence,
+            shares=verdict.shares,
         )
 
 
@@ -166,7 +171,7 @@ def _hear(model: ConsensusModel, votes: Sequence[Vote]) -> _Heard:
     for v in sorted(votes, key=_IN_ORDER):  # sums of floats depend on it, and a store keeps no order
         share = share_of(v, index, k)
         if share is None:
-            heard.votes[ABSTAIN] += 1
+            heard.votes[ABSTAIN] += v.outcome != SILENT
             continue
         heard.votes[v.outcome if v.outcome in index else TIE] += 1
         voter = heard.voters.get(v.judge)
@@ -305,6 +310,10 @@ def share_of(v: Vote, index: dict[str, int], k: int) -> list[float] | None:
     """
     if v.outcome == ABSTAIN:
         return None
+    if v.shares is not None:
+        share = [float(v.shares.get(outcome, 0.0)) for outcome in index]
+        total = sum(share)
+        return [s / total for s in share] if total > 0.0 else None
     if v.p is not None and k == 2:
         if not 0.0 <= v.p <= 1.0:
             raise InternalError(f"a vote of {v.judge!r} has p={v.p!r}, which is no probability")

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from solon.eval.writing import count_sentences, find_words
+from solon.eval.writing import count_sentences
+from solon.words import find_words
 
 Check = Callable[[str], bool]
 

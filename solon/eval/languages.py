@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 
-from solon.eval.writing import find_words
+from solon.words import find_words
 
 LOOKED_AT = 4000
 """Characters of a text that are looked at, code left aside."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from solon.consensus.ballots import Floats, Ints
 from solon.eval.result import Figure, nothing
-from solon.eval.writing import find_words
+from solon.words import find_words
 
 SAMPLE = 2000
 DRAWS = 50

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from solon.agents.tasks import find_refusal
+from solon.words import find_words
 
-_WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f]+(?:\s|$)")
 _MARKS = re.compile(
     r"^\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s|>\s|\|)|\*\*[^*\n]{1,200}\*\*|`[^`\n]{1,200}`", re.MULTILINE
@@ -34,14 +34,6 @@ RUDE = frozenset(
     )
     for word in line.split()
 )
-
-
-def find_words(text: str) -> list[str]:
-    """Return the words of a text in lower case.
-
-    Scripts without spaces come out as long words: figures of words do not fit them.
-    """
-    return [word.lower() for word in _WORD.findall(text)]
 
 
 def count_sentences(text: str) -> int:

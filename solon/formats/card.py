@@ -72,7 +72,7 @@ def write_card(
 STANDING_LIMITS = (
     "Agreement with experts is not truth: where the experts err, so does what was measured against them.",
     "Texts are the work of models and of whoever wrote the seeds. Nothing in them was checked for personal data.",
-    "Margins, confidences, soft labels and weights are those of the panel and consensus that the manifest names.",
+    "Margins, confidences, soft labels, shares and weights are those of the panel and consensus named in the manifest.",
 )
 
 
@@ -145,6 +145,10 @@ def _how(facts: Mapping[str, Any], runs: Mapping[str, int]) -> str:
         "(pseudonymous). The others were settled by the panel's consensus.",
         f"- Accepted while no certificate was in force (provisional): {facts['provisional']}.",
     ]
+    if "shares" in facts["columns"]:
+        lines.append(
+            f"- With the probability of every label (`shares`), as panel and votes have it: {facts['weighed']}."
+        )
     return "\n".join(lines) + "\n"
 
 

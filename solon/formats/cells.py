@@ -13,7 +13,7 @@ from typing import Any
 
 from solon.formats.json_values import NotFinite
 
-LISTS = frozenset(("history", "completions", "labels", "flags", "flagged_candidates", "withheld"))
+LISTS = frozenset(("history", "completions", "labels", "flags", "flagged_candidates", "withheld", "shares"))
 OBJECTS = frozenset(("metadata", "lineage", "faults", "fields", "given"))
 
 

@@ -222,6 +222,7 @@ def _schema(arrow: Any, columns: Sequence[str]) -> Any:
     kinds = {
         **dict.fromkeys((*_NUMBERS, "weight"), number),
         "messages": turns,
+        "shares": arrow.list_(arrow.struct([("label", text), ("share", number)])),
         "provisional": arrow.bool_(),
         "flags": arrow.list_(text),
         "flagged_candidates": arrow.list_(text),

@@ -124,16 +124,22 @@ def _field(path: str, place: str, column: str, kind: str) -> dict[str, Any]:
             "@type": "cr:Field",
             "@id": f"{place}/{part}",
             "name": part,
-            "dataType": "sc:Text",
+            "dataType": data_type,
             "source": {**source, "transform": {"jsonPath": part}},
         }
-        for part in parts
+        for part, data_type in parts.items()
     ]
     return {**field, "subField": inner}
 
 
-_CHAT, _SAID = ("role", "content"), ("from", "value")
-_PARTS = {"turn": _CHAT, "turns": _CHAT, "said": _SAID, "saids": _SAID}
+_CHAT, _SAID = dict.fromkeys(("role", "content"), "sc:Text"), dict.fromkeys(("from", "value"), "sc:Text")
+_PARTS = {
+    "turn": _CHAT,
+    "turns": _CHAT,
+    "said": _SAID,
+    "saids": _SAID,
+    "shares": {"label": "sc:Text", "share": "sc:Float"},
+}
 
 
 def _responsible(facts: Mapping[str, Any], limits: Sequence[str]) -> dict[str, Any]:

@@ -13,9 +13,21 @@ from typing import Any, Literal
 from solon.formats.records import ExportRow
 
 Kind = Literal[
-    "text", "number", "integer", "boolean", "texts", "booleans", "turn", "turns", "said", "saids", "json"
+    "text",
+    "number",
+    "integer",
+    "boolean",
+    "texts",
+    "booleans",
+    "turn",
+    "turns",
+    "said",
+    "saids",
+    "share",
+    "shares",
+    "json",
 ]
-"""Of a cell. turn: {role, content}; said: {from, value}; in the plural a list of them."""
+"""Of a cell. turn: {role, content}; said: {from, value}; share: {label, share}; in the plural a list of them."""
 KEPT = 50
 """Values that a count keeps; beyond them it says how many rows had another one."""
 VERSIONS = {
@@ -34,6 +46,7 @@ class Facts:
         records: records of which something was written.
         provisional: those that were accepted while no certificate was in force.
         decided: those that a person decided.
+        weighed: those with a share for each label.
         annotators: pseudonyms of the people who decided.
         counts: what was counted (languages, licences, sources, ...) -> value -> records.
         columns: name -> kind, as the first row that has a value shows it; None until one does.
@@ -42,6 +55,7 @@ class Facts:
     records: int = 0
     provisional: int = 0
     decided: int = 0
+    weighed: int = 0
     annotators: set[str] = field(default_factory=set)
     counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COUNTED})
     columns: dict[str, Kind | None] = field(default_factory=dict)
@@ -51,6 +65,7 @@ class Facts:
         self.records += 1
         self.provisional += row.provisional
         self.decided += row.route == "decided"
+        self.weighed += row.shares is not None
         if row.annotator is not None:
             self.annotators.add(row.annotator)
         self._count("languages", [row.lang or NOT_STATED])
@@ -80,6 +95,7 @@ class Facts:
             "records": self.records,
             "provisional": self.provisional,
             "decided": self.decided,
+            "weighed": self.weighed,
             "annotators": len(self.annotators),
             **{
                 name: dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -128,5 +144,8 @@ def kind_of(value: Any) -> Kind | None:
 _OBJECTS: Mapping[frozenset[str], Kind] = {
     frozenset({"role", "content"}): "turn",
     frozenset({"from", "value"}): "said",
+    frozenset({"label", "share"}): "share",
 }
-_LISTS: Mapping[Kind, Kind] = {"text": "texts", "boolean": "booleans", "turn": "turns", "said": "saids"}
+_LISTS: Mapping[Kind, Kind] = {
+    "text": "texts", "boolean": "booleans", "turn": "turns", "said": "saids", "share": "shares",
+}  # fmt: skip

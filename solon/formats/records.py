@@ -39,6 +39,8 @@ class ExportRow:
         confidence: probability in [0, 1] that an expert would agree; None where there is none.
         soft_label: probability in [0, 1] that `chosen` is the better one (.5 for a tie), or of the label; None where
             there is none.
+        shares: label -> its probability by the panel (by panel and votes, where these settled it; the share of people
+            where they stay divided), in the order of the labels; None of what is no label, and where nobody weighed it.
         outcome: `accepted`, or why it is not data: `tie`, `label`, `rejected`, `stale`, `contradicted`, `pending`, ...
         route: how it was settled.
         provisional: accepted while no certificate was in force.
@@ -73,6 +75,7 @@ class ExportRow:
     margin: float | None = None
     confidence: float | None = None
     soft_label: float | None = None
+    shares: dict[str, float] | None = None
     outcome: str = "accepted"
     route: Route = "consensus"
     provisional: bool = False

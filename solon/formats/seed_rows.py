@@ -72,11 +72,13 @@ class SeedVerdict:
     Attributes:
         judge: name of an independent voter.
         seat: one of its prompts or personas; where none is named the judge itself.
-        verdict: `A` (the first response), `B` or `tie` of two; `accept` or `reject` of one; or `abstain`.
+        verdict: an outcome of the recipe's question (`A`, the first response, or `B` of two; `accept` or `reject` of
+            one; a label), `tie` of two, or `abstain`.
         order: which response it saw first, `AB` or `BA`; empty where unknown.
         sample: number of its try, from 0.
         p: its probability of A (or accept), in [0, 1]; None where unknown.
         confidence: what it said of its own certainty, in [0, 1]; None where unknown.
+        shares: outcome -> its probability; None where unknown.
     """
 
     judge: str
@@ -86,6 +88,7 @@ class SeedVerdict:
     sample: int = 0
     p: float | None = None
     confidence: float | None = None
+    shares: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +148,19 @@ class SeedRow:
         return int.from_bytes(hashlib.sha256(_IDENTITY.encode(_VALUES(self)).encode()).digest())
 
 
+ROUNDED = 0.02
+"""By how much probabilities that were rounded may miss a sum of 1."""
 _VALUES = attrgetter(*(each.name for each in fields(SeedRow) if each.name != "line"))
-_IDENTITY = json.JSONEncoder(sort_keys=True, default=asdict)
+
+
+def as_plain(part: Any) -> dict[str, Any]:
+    """Return a response or a verdict of a seed as plain values, as they have been spelled since there were any: what
+    came later is there only where it says something."""
+    plain = asdict(part)
+    return {name: value for name, value in plain.items() if value is not None or name != "shares"}
+
+
+_IDENTITY = json.JSONEncoder(sort_keys=True, default=as_plain)
 
 
 def parse_row(raw: Mapping[str, Any], *, column_map: Mapping[str, str], max_chars: int, line: int) -> SeedRow:
@@ -415,9 +429,6 @@ def _response(item: Any, index: int) -> SeedResponse:
     return SeedResponse(text, named["source"], named["model"], rest)
 
 
-VERDICTS = ("A", "B", "tie", "accept", "reject", "abstain")
-
-
 def _verdicts(value: Any) -> tuple[SeedVerdict, ...]:
     return tuple(_verdict(item, index) for index, item in enumerate(_json_list(value, "verdicts")))
 
@@ -429,8 +440,9 @@ def _verdict(item: Any, index: int) -> SeedVerdict:
     judge, verdict, order = item.get("judge"), item.get("verdict"), item.get("order") or ""
     if not isinstance(judge, str) or not judge.strip():
         raise RowProblem(f"{where}.judge is {show(judge, 40)}; it must name the judge")
-    if verdict not in VERDICTS:
-        raise RowProblem(f"{where}.verdict is {show(verdict, 40)}; it must be one of {', '.join(VERDICTS)}")
+    if not isinstance(verdict, str) or not verdict.isprintable() or not 1 <= len(verdict) <= MAX_ID:
+        told = "it must be an outcome, such as A, accept or a label, tie or abstain"
+        raise RowProblem(f"{where}.verdict is {show(verdict, 40)}; {told}")
     if order not in ("", "AB", "BA"):
         raise RowProblem(f"{where}.order is {show(order, 40)}; it must be AB or BA")
     sample = item.get("sample") or 0
@@ -447,7 +459,19 @@ def _verdict(item: Any, index: int) -> SeedVerdict:
         sample=sample,
         p=_share(item.get("p"), f"{where}.p"),
         confidence=_share(item.get("confidence"), f"{where}.confidence"),
+        shares=_shares(item.get("shares"), f"{where}.shares"),
     )
+
+
+def _shares(value: Any, where: str) -> dict[str, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not value:
+        raise RowProblem(f"{where} is a {kind_of(value)}, not an object with a probability for each outcome")
+    shares = {str(name): _share(share, f"{where}.{name}") or 0.0 for name, share in value.items()}
+    if abs(sum(shares.values()) - 1.0) > ROUNDED:
+        raise RowProblem(f"{where}: the probabilities sum to {sum(shares.values()):.4g}, not to 1")
+    return shares
 
 
 def _share(value: Any, where: str) -> float | None:

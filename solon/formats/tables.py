@@ -27,6 +27,8 @@ def whole(row: ExportRow) -> Iterator[Piece]:
     content: dict[str, Any] = {field.name: getattr(row, field.name) for field in fields(ExportRow)}
     for name in ("margin", "confidence", "soft_label"):
         content[name] = finite(content[name])
+    shares = row.shares
+    content["shares"] = shares and [{"label": label, "share": share} for label, share in shares.items()]
     content["flags"], content["flagged_candidates"] = list(row.flags), list(row.flagged_candidates)
     withheld = withheld_of(row)
     for name in withheld:

@@ -18,6 +18,7 @@ from solon.graphs.examples import Examples
 from solon.graphs.routing import Cuts
 from solon.law.casebook import Casebook, Shown
 from solon.questions import Question
+from solon.recipes.makers import Given
 from solon.recipes.pairings import BestSecond, Contender, Pairing, pick
 from solon.store.database import clock
 from solon.store.database.ids import hash_id
@@ -28,6 +29,7 @@ from solon.store.runs.verdicts import SEVERITY, cited_on, scores_on, severities,
 
 if TYPE_CHECKING:
     from solon.agents.judge import Verdict
+    from solon.agents.voters import Voter
     from solon.recipes.recipe import Recipe
 
 
@@ -53,6 +55,7 @@ class ItemContext:
         casebook: precedents that judges may be shown; None without case law.
         verdicts: what was said elsewhere of the seed's responses; None where nothing came with it.
         on_step: is told the name of each step that is taken; None where nobody watches.
+        voters: those of the panel beside its seats: rules, and the classifier of the consensus version.
     """
 
     store: Store
@@ -68,6 +71,7 @@ class ItemContext:
     casebook: Casebook | None = None
     verdicts: list[dict[str, Any]] | None = None
     on_step: Callable[[str], None] | None = None
+    voters: tuple[Voter, ...] = ()
     _severities: dict[str, float] = field(default_factory=dict)
     _cited: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
@@ -76,10 +80,11 @@ class ItemContext:
     _writing: asyncio.Future[None] | None = None
 
     def judged_elsewhere(self, round: int, pair: int = 0) -> bool:
-        """Whether verdicts that came with the seed take the panel's place. They speak of its first responses
-        only."""
-        has_responses = len(self.responses) >= self.question.shown and self.recipe.has_panel
-        return self.verdicts is not None and has_responses and round == 0 and pair == 0
+        """Whether verdicts that came with the seed take the place of the panel's seats. They speak of its first
+        responses only, or of the text itself where there are none."""
+        given = len(self.responses) >= self.question.shown or isinstance(self.recipe.maker, Given)
+        has_panel = self.recipe.has_panel
+        return self.verdicts is not None and given and has_panel and round == 0 and pair == 0
 
     def row_id(self, node: str, ordinal: str | int) -> str:
         """The id of a row that a node writes: the same whenever the attempt is replayed."""

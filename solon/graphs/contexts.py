@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from solon.agents.calls import Caller, Meter, ModelPool
 from solon.agents.case import Case
+from solon.agents.voters import Voter, voters_beside
 from solon.config import Config
 from solon.consensus.model import ConsensusModel
 from solon.graphs.context import ItemContext
@@ -68,6 +69,7 @@ class Contexts:
         self._laws: dict[tuple[str, ...], tuple[Constitution, Rubric, PromptLibrary, ConsensusModel]] = {}
         self._casebooks: dict[float, Casebook] = {}
         self._heard: dict[str, bool] = {}
+        self._voters: dict[int, tuple[Voter, ...]] = {}
         self._settings = read_settings(recipe, config)
         self._examples = Examples(store, recipe.source)
         self._question, self._pairing = recipe.question.asked(config), recipe.pairing_under(config)
@@ -116,7 +118,16 @@ class Contexts:
             self._precedents(item),
             content.get("verdicts"),
             on_step=self.watchers.get(item.id),
+            voters=self._voters_beside(consensus) if self._config.has_voters_beside else (),
         )
+
+    def _voters_beside(self, consensus: ConsensusModel) -> tuple[Voter, ...]:
+        """The voters beside the seats, made once for each consensus version: its classifier is one of them."""
+        if not self.recipe.has_panel or self._question.shown != 1:
+            return ()
+        if id(consensus) not in self._voters:
+            self._voters[id(consensus)] = voters_beside(self._config, consensus.classifier)
+        return self._voters[id(consensus)]
 
     def _precedents(self, item: ItemRow) -> Casebook:
         """Case law as it stood when the run was pinned, or when the item was opened by itself or judged again: the same

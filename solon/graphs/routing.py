@@ -141,14 +141,14 @@ def _forced(
     """What sends an item to an expert whatever the panel says."""
     if asked_back:
         return "asked_back", "an expert asked for this redraft"
+    if routing.draws_pilot and standing.pilot:
+        return "pilot", "drawn at random into the pilot sample"
     if consensus.signals.get("n_votes", 0) == 0:
         return "no_verdict", ""
     if routing.policy == "budget":
         return "budget", "among the least confident items that the run's budget of reviews covers"
     if routing.policy == "always":
         return "always", "policy: every item"
-    if routing.draws_pilot and standing.pilot:
-        return "pilot", "drawn at random into the pilot sample"
     if routing.policy == "certified" and standing.threshold is None:
         return "certified", "no certificate is in force, so nothing is accepted without an expert"
     return None

@@ -19,6 +19,7 @@ from solon.consensus.tiers import tier_reached, up_to
 from solon.consensus.worth import RELIABILITY, weigh_decision
 from solon.graphs.routing import Cuts, Standing, choose_route, is_covered, presumption, stand, stops_here
 from solon.learning.certificates import certify_sample, cuts_of
+from solon.learning.classifier import hear_classifier
 from solon.learning.evidence import Evidence, gather, rate_reviewers
 from solon.learning.sample import draw_sample
 from solon.store.database import clock
@@ -152,13 +153,18 @@ def learn(
             why = f"nothing new: {len(decided)} counted decisions, {len(decided) - len(usable)} of them too fresh"
             return LearningResult(None, len(fitted), 0, None, why=why)
         evidence = gather(connection, run, scope_runs, usable, rated, reviewers or config.reviewers, question)
+        heard = hear_classifier(connection, config, question, evidence) if config.classifier.enabled else None
+        evidence = heard.vote_in(connection, evidence) if heard is not None else evidence
     model = _fit(question, evidence, evidence.fit_on, config.tiers)
+    model = replace(model, classifier=heard.payload) if heard is not None else model
     stopping = _judge_stopping(question, evidence, model)
     with store.transaction() as connection:
         mark_retrievable(connection, [name for name, known in rated.items() if known.proven])
         fresh = {d.item_id for d in decided} - {d.item_id for d in usable}
         target = read_target(config.routing.target)
         sample = draw_sample(connection, store.key, run, evidence, target, fresh)
+        if heard is not None:
+            sample = replace(sample, evidence=heard.vote_in(connection, sample.evidence, sample.decisions))
         version_id, number = certificates.add_consensus(
             connection,
             scope,
@@ -228,17 +234,9 @@ def _fit(
 
     `tiers`: of the seats; of a cascade every tier learns apart.
     """
-    from solon.consensus.learn import Decision, fit, fit_cascade
+    from solon.consensus.learn import fit, fit_cascade
 
-    known = evidence.reliability
-    decisions = [
-        Decision(
-            d.item_id,
-            str(d.outcome),
-            evidence.by_votes[d.decision_id] if d.actor == VOTES else known.get(d.actor, RELIABILITY),
-        )
-        for d in fit_on
-    ]
+    decisions = evidence.as_decisions(fit_on)
     options |= {"outcomes": question.outcomes, "against": evidence.against}
     if max(tiers):
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d)}
@@ -246,7 +244,7 @@ def _fit(
     else:
         drawn = {d.item_id for d in fit_on if is_drawn_at_random(d) or d.rule == "always"}
         model = fit(evidence.votes, decisions, calibrate_on=drawn, **options)
-    return replace(model, reviewers=known)
+    return replace(model, reviewers=evidence.reliability)
 
 
 def is_drawn_at_random(decided: DecidedItem) -> bool:

@@ -18,6 +18,7 @@ from solon.store.runs.verdicts import against_on, votes_on
 
 if TYPE_CHECKING:
     from solon.config.sections import ReviewersConfig
+    from solon.consensus.learn import Decision
     from solon.consensus.panel import Vote
     from solon.consensus.reviewers import Reviewer
     from solon.consensus.target import Target
@@ -59,6 +60,21 @@ class Evidence:
     def fit_on(self) -> list[DecidedItem]:
         """The usable decisions of the seen half, on which weights and calibration are fitted."""
         return [d for d in self.usable if not d.held_out]
+
+    def as_decisions(self, decided: Sequence[DecidedItem]) -> list[Decision]:
+        """Decisions as the consensus learns from them, each with how reliable it is."""
+        from solon.consensus.learn import Decision
+
+        return [
+            Decision(
+                d.item_id,
+                str(d.outcome),
+                self.by_votes[d.decision_id]
+                if d.actor == VOTES
+                else self.reliability.get(d.actor, RELIABILITY),
+            )
+            for d in decided
+        ]
 
 
 def rate_reviewers(store: Store, reviewers: ReviewersConfig) -> dict[str, Reviewer]:

@@ -142,7 +142,7 @@ def check_law(config: Config) -> Iterator[Check]:
     from solon.prompts.library import PromptLibrary
 
     constitution, rubric = load_constitution(config.law.constitution), load_rubric(config.law.rubric)
-    library = PromptLibrary(config.prompts_dir).for_recipe(labels=False, pool=False)
+    library = PromptLibrary(config.prompts_dir).for_recipe(labels=False, pool=False, rules=False)
     told = f"constitution {constitution.name} {constitution.version}, rubric {rubric.name} {rubric.version}"
     yield Check("configuration", "ok", f"{told}, prompts {library.version}")
 

@@ -253,7 +253,7 @@ async def apreview(
                 only,
                 Path(folder) / "bad-rows.jsonl",
                 mine.store if mine else None,
-                scratch.recipe(recipe).source,
+                scratch.recipe(recipe),
             )
             run, meter, stopped = await _work(scratch, home, recipe, seeds, sample, on_progress, on_runner)
             made = _Made(scratch, run, meter)

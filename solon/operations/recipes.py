@@ -104,6 +104,7 @@ def planned_calls(recipe: Recipe, config: Config) -> tuple[int, int]:
         (judge.tier, 0 if judge.python else judge.samples * recipe.question.orders)
         for judge in (config.judges if recipe.has_panel else ())
     ]
+    by_tier += [(rule.tier, 1) for rule in (config.rules if recipe.has_panel else ()) if rule.prompt]
     scored = count_scored(recipe, config, drafts)
     ranking = sum(judge.samples for judge in config.judges if judge.tier == 0 and not judge.python)
     rest = written + criticised + revised + scored * ranking

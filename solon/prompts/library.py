@@ -338,6 +338,7 @@ def _compiled(source: str) -> tuple[Template, tuple[str, ...]]:
 
 ABOUT_LABELS = frozenset({"judge.label"})
 OF_POOLS = frozenset({"generator.pool"})
+OF_RULES = frozenset({"judge.rule"})
 
 
 class PromptLibrary:
@@ -400,15 +401,17 @@ class PromptLibrary:
             p.name: {"version": p.version, "sha": p.sha, "source": p.source, "marks": p.marks} for p in self
         }
 
-    def for_recipe(self, *, labels: bool, pool: bool) -> PromptLibrary:
+    def for_recipe(self, *, labels: bool, pool: bool, rules: bool) -> PromptLibrary:
         """The library as a recipe is pinned to it. Recipes to which a template is nothing are not concerned where it
         changes.
 
         Args:
             labels: with the templates about labels, which a panel gives.
             pool: with those that show examples out of a pool.
+            rules: with the one that asks the question of a rule.
         """
-        left = (frozenset() if labels else ABOUT_LABELS) | (frozenset() if pool else OF_POOLS)
+        wanted = ((labels, ABOUT_LABELS), (pool, OF_POOLS), (rules, OF_RULES))
+        left = frozenset().union(*(names for holds, names in wanted if not holds))
         library = PromptLibrary.__new__(PromptLibrary)
         library._prompts = {name: p for name, p in self._prompts.items() if name not in left}
         library.overlaid = self.overlaid

@@ -171,9 +171,10 @@ class Recipe:
             self._refuse(
                 f"the label {twice[0]!r} stands there twice", "leave one out (_ is shown as a space)"
             )
-        if self.has_panel and {"tie", "abstain"} & set(labels):
+        if self.has_panel and {"tie", "abstain", "silent"} & set(labels):
             self._refuse(
-                "'tie' and 'abstain' are ways not to choose, no labels for a panel", "call them otherwise"
+                "'tie', 'abstain' and 'silent' are ways not to choose, no labels for a panel",
+                "call them otherwise",
             )
 
     def _check_steps(self) -> None:

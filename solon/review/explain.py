@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from solon.consensus.panel import SILENT
 from solon.questions import PAIR, question_of
 from solon.review.blind import shown_order
 from solon.review.state import Room
@@ -112,6 +113,8 @@ def _verdicts(connection: Connection, review: ReviewRow, place: dict[str, int]) 
     bodies = text_bodies(connection, [row["rationale_id"] for row in rows])
     told = []
     for row in rows:
+        if row["outcome"] == SILENT:
+            continue
         sides = dict(zip(PAIR.outcomes, (row["a_id"], row["b_id"]), strict=True))
         favours = sides.get(row["outcome"])
         told.append(

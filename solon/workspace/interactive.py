@@ -108,7 +108,7 @@ class Interactive:
 
     def _read(self, recipe: str, values: Mapping[str, Any]) -> SeedRow:
         workspace = self._workspace
-        row, *more = read_rows([values], workspace.config, workspace.recipe(recipe).source)
+        row, *more = read_rows([values], workspace.config, workspace.recipe(recipe))
         if more:
             raise SeedError(
                 f"the recipe {recipe} makes {1 + len(more)} seeds of the input, and a graph asks for one at a time",

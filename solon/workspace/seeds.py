@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import heapq
 import json
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from solon.config import Config
 from solon.config.sections import GIVEN
+from solon.consensus.panel import ABSTAIN, TIE
 from solon.errors import ConfigError, SeedError, UsageError
 from solon.formats.dataset_folders import list_data_files
 from solon.formats.seed_files import BadRow, excerpt_of, sum_up
@@ -23,12 +25,15 @@ from solon.formats.seed_rows import SeedRow
 from solon.formats.seeds import SeenIds, read_seed_rows, read_seeds, write_bad_rows
 
 if TYPE_CHECKING:
+    from solon.recipes.recipe import Recipe
     from solon.recipes.sources import Source
     from solon.store.database.store import Store
 
 Seeds = str | Path | Iterable[Mapping[str, Any] | str]
 """A file, or rows; a data frame (pandas, polars, Arrow, datasets) counts as its rows, see `as_rows`."""
 
+TRIED = 200
+"""Rows on whose texts the patterns of rules are tried before a run."""
 _LISTS = ("to_dicts", "to_pylist", "to_list")
 """What gives the rows of a frame of polars, Arrow and datasets."""
 
@@ -53,16 +58,16 @@ def as_rows(seeds: Seeds) -> Seeds:
     return convert() if convert is not None else seeds
 
 
-def read_rows(seeds: Seeds, config: Config, source: Source | None = None) -> Iterator[SeedRow | BadRow]:
+def read_rows(seeds: Seeds, config: Config, recipe: Recipe | None = None) -> Iterator[SeedRow | BadRow]:
     """Seeds one by one, from a file or from rows, under the names that the configuration gives their columns.
 
     Args:
-        source: of a recipe, which refuses rows with more responses than it has a use for, and may make several seeds of
-            a row; None: the rows are the seeds.
+        recipe: whose source refuses rows with more responses than it has a use for and may make several seeds of a
+            row, and whose question refuses verdicts that are none of its outcomes; None: the rows are the seeds.
 
     Raises:
         ConfigError: while they are read: a seed says whom it is about, and nobody has chosen the class of the seeds; or
-            the source cannot make seeds.
+            the source cannot make seeds, or the recipe's question cannot be asked.
         SeedError: while they are read: the source gave an id twice.
     """
     section = config.seeds
@@ -71,8 +76,11 @@ def read_rows(seeds: Seeds, config: Config, source: Source | None = None) -> Ite
         rows = read_seeds(seeds, column_map=section.map, max_chars=section.max_chars, split=section.split)
     else:
         rows = read_seed_rows(seeds, column_map=section.map, max_chars=section.max_chars)
-    if source is not None:
-        rows = _of_source(rows, source)
+    if recipe is not None:
+        rows = _of_source(rows, recipe.source)
+        rows = (
+            _with_known_verdicts(rows, recipe.question.asked(config).outcomes) if recipe.has_panel else rows
+        )
     if not config.privacy.chosen:
         name = str(seeds) if isinstance(seeds, str | Path) else "the rows"
         return (_about_nobody(row, name) for row in rows)
@@ -91,14 +99,52 @@ def _about_nobody(row: SeedRow | BadRow, name: str) -> SeedRow | BadRow:
     return row
 
 
-def check_source(seeds: Seeds, config: Config, source: Source) -> None:
-    """Read the seeds of a source that makes its own once, so that what is wrong with it shows before there is a run.
-    Errors are those of `read_rows`."""
+def check_source(seeds: Seeds, config: Config, recipe: Recipe) -> None:
+    """Read the seeds of a recipe whose source makes its own once, so that what is wrong with it shows before there is a
+    run. Errors are those of `read_rows`."""
     from solon.recipes.sources import Source as Plain
 
-    if type(source).seeds is not Plain.seeds:
-        for _ in read_rows(seeds, config, source):
+    if type(recipe.source).seeds is not Plain.seeds:
+        for _ in read_rows(seeds, config, recipe):
             pass
+
+
+def check_rules(seeds: Seeds, config: Config, recipe: Recipe) -> None:
+    """Try the patterns of rules on the first texts, so that one that runs away shows before there is a run.
+
+    Raises:
+        ConfigError: one does. Other errors are those of `read_rows`.
+    """
+    from solon.agents.voters import try_rules
+
+    if recipe.has_panel and any(rule.regex for rule in config.rules):
+        first = islice(read_rows(seeds, config, recipe), TRIED)
+        rows = [row for row in first if isinstance(row, SeedRow)]
+        try_rules(
+            config,
+            (
+                text
+                for row in rows
+                for text in (row.prompt, row.input or "", *(r.text for r in row.responses))
+            ),
+        )
+
+
+def _with_known_verdicts(
+    rows: Iterable[SeedRow | BadRow], outcomes: Sequence[str]
+) -> Iterator[SeedRow | BadRow]:
+    known = (*outcomes, TIE, ABSTAIN)
+    for row in rows:
+        said = (row.verdicts or ()) if isinstance(row, SeedRow) else ()
+        strange = next((i for i, one in enumerate(said) if one.verdict not in known), None)
+        if strange is None or isinstance(row, BadRow):
+            yield row
+            continue
+        verdict = said[strange].verdict
+        near = difflib.get_close_matches(verdict, known, n=1)
+        right = f"did you mean {near[0]!r}?" if near else f"it must be one of {', '.join(known[:20])}"
+        reason = f"verdicts[{strange}].verdict is {verdict!r:.40}, which is no outcome of the recipe; {right}"
+        yield BadRow(row.line, reason, excerpt_of(row.id))
 
 
 def _of_source(rows: Iterable[SeedRow | BadRow], source: Source) -> Iterator[SeedRow | BadRow]:
@@ -291,21 +337,21 @@ def draw_sample(
     only: set[str] | None,
     bad_rows_file: Path,
     store: Store | None = None,
-    source: Source | None = None,
+    recipe: Recipe | None = None,
 ) -> Sample:
     """Draw `n` rows, the same ones for the same `draw`; `only` from these names. The file is read once, row by row.
 
     Args:
         store: the project's, whose tombstones stand against rows.
-        source: as of `read_rows`. Of its items of a seed the first one stands in the sample.
+        recipe: as of `read_rows`. Of its items of a seed the first one stands in the sample.
     """
     bad: list[BadRow] = []
     pilot_draws: list[tuple[int, str]] = []
     every = array("Q")
-    root, routing, expand = config.run.seed, config.routing, source.expand if source else 1
+    root, routing, expand = config.run.seed, config.routing, recipe.source.expand if recipe else 1
 
     def good() -> Iterator[SeedRow]:
-        for row in admitted(read_rows(seeds, config, source), store):
+        for row in admitted(read_rows(seeds, config, recipe), store):
             if isinstance(row, BadRow):
                 bad.append(row)
                 continue

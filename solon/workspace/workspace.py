@@ -27,6 +27,7 @@ from solon.sync import run_sync
 from solon.workspace.seeds import (
     Seeds,
     admitted,
+    check_rules,
     check_source,
     good_rows,
     name_bad_rows_file,
@@ -216,10 +217,11 @@ class Workspace:
         check_prices(self.config)
         if limit is not None and limit < 1:
             raise UsageError(f"limit is {limit}", next_step="take 1 or more, or leave it out")
-        source = self.recipe(recipe).source
-        check_source(seeds, self.config, source)
+        made_by = self.recipe(recipe)
+        check_source(seeds, self.config, made_by)
+        check_rules(seeds, self.config, made_by)
         bad: list[BadRow] = []
-        read = read_rows(seeds, self.config, source)
+        read = read_rows(seeds, self.config, made_by)
         rows = good_rows(admitted(read, self.store), bad, limit)
         first = next(rows, None)  # before there is a run: one without a seed would only be in the way
         if first is None:
@@ -365,6 +367,7 @@ class Workspace:
 
     def pin(self, recipe_name: str, source: str) -> Pins:
         """The versions in force, stored; `source` is the fingerprint of the seeds."""
+        from solon.agents.voters import check_voters
         from solon.consensus.model import ConsensusModel
         from solon.graphs.versions import graph_version
         from solon.lawmaking.drafting import pin_law
@@ -379,12 +382,16 @@ class Workspace:
         # What cannot be asked or is set wrongly shows before anything is stored.
         question = recipe.question.asked(config)
         recipe.pairing_under(config)
+        if recipe.has_panel:
+            check_voters(config, question, recipe.name)
         read_settings(recipe, config)
         count_drafts(recipe.maker, config)
         outcomes = question.outcomes if recipe.has_panel else ACCEPT.outcomes
         labels = recipe.has_panel and recipe.record == "label"
         library = PromptLibrary(self.config.prompts_dir, recipe=found.templates).for_recipe(
-            labels=labels, pool=bool(recipe.source.batch)
+            labels=labels,
+            pool=bool(recipe.source.batch),
+            rules=recipe.has_panel and any(rule.prompt for rule in config.rules),
         )
         version, drawn = graph_version(recipe)
         with self.store.transaction() as connection:

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from solon import critic
 from solon.agents.judge import Verdict
+from solon.cli.app import run_command
+from solon.eval.releases.diff import diff_releases
+from solon.eval.releases.releases import create_release, verify_release
 from solon.eval.suites.agreement import Agreement
 from solon.eval.suites.audit import Audit
 from solon.eval.suites.compare import Comparison as Compared
 from solon.eval.suites.judges import Judges
+from solon.graphs.pruning import prune_checkpoints
 from solon.learning import usable_decisions
 from solon.learning.audits import watch_audits
 from solon.operations.compare import compare_runs
@@ -27,6 +31,7 @@ from solon.questions import question_of
 from solon.recipes import Choice, Recipe
 from solon.recipes.label import LABEL
 from solon.responses import LabelResponse
+from solon.store.database.store import Store
 from solon.store.records.exporting import export_rows
 from solon.store.reviewing import queue
 from solon.store.reviewing.adjudicating import adjudicate, list_cases
@@ -36,6 +41,8 @@ from solon.store.reviewing.review_rows import ReviewRow, list_reviews
 from solon.store.reviewing.reviews import decide
 from solon.store.runs.runs import find_run
 from solon.store.tables import candidates, critiques, records, reviews, texts
+from solon.store.upkeep.copying import copy_store
+from solon.sync import run_sync
 
 SETS = (("A", "B"), ("accept", "reject", "tie or so"), ("one", "two", "three", "four", "five"))
 
@@ -140,6 +147,12 @@ def exported(project: Project, folder: Path) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
+def shares_of(row: dict[str, Any]) -> dict[str, float]:
+    """The shares of an exported row, which tables of text hold as JSON."""
+    listed = json.loads(row["shares"]) if isinstance(row["shares"], str) else row["shares"]
+    return {one["label"]: one["share"] for one in listed}
+
+
 @pytest.mark.parametrize("labels", SETS)
 def test_labels_of_a_machine_are_exported_and_audited(tmp_path: Path, labels: tuple[str, ...]) -> None:
     with labelled(tmp_path, {"labels": list(labels)}, machine(labels)) as project:
@@ -154,6 +167,11 @@ def test_labels_of_a_machine_are_exported_and_audited(tmp_path: Path, labels: tu
             told[form] = {row["response"]: row["label"] for row in rows}
             assert len(told[form]) == 36
             assert all(row["soft_label"] == row["confidence"] for row in rows)
+            for row in rows:
+                shares = shares_of(row)
+                assert tuple(shares) == labels, "in the order of the labels"
+                assert sum(shares.values()) == pytest.approx(1.0, abs=1e-5)
+                assert shares[row["label"]] == float(row["soft_label"]) == max(shares.values())
         assert len({json.dumps(one, sort_keys=True) for one in told.values()}) == 1
         answered = answer_all(project, "audit", lambda text: right_of(text, labels))
         assert answered == usable_decisions(project.store, project.summarize().run_id)[1] > 10
@@ -196,6 +214,11 @@ def test_two_workers_who_agree_settle_a_label_and_it_is_audited(
         assert project.resume().accepted == 16
         rows = exported(project, tmp_path)["jsonl"]
         assert {row["route"] for row in rows} == {"voted"}
+        for row in rows:
+            shares = shares_of(row)
+            assert tuple(shares) == labels
+            assert sum(shares.values()) == pytest.approx(1.0, abs=1e-5)
+            assert shares[row["label"]] == row["confidence"] >= 0.9, "the weighed votes, without a panel"
         assert all(row["label"] == right_of(row["response"], labels) for row in rows)
         audited = answer_all(project, "audit", lambda text: right_of(text, labels))
         assert audited > 4
@@ -272,6 +295,7 @@ def test_a_label_that_stays_contested_tells_no_half(tmp_path: Path) -> None:
         _, rows = export_rows(project.store)
         [row] = [row for row in rows if row.label == "contested"]
         assert (row.outcome, row.soft_label) == ("label", None)
+        assert row.shares == {"A": 0.5, "B": 0.5, "C": 0.0}, "the share of people"
 
 
 LETTERS = ("A", "B", "C")
@@ -287,6 +311,7 @@ def test_a_label_by_a_budget_and_by_a_person_beside_a_panel(tmp_path: Path) -> N
         assert sum(row["route"] == "decided" for row in rows) == 9
         for row in rows:
             right, soft = row["label"] == right_of(row["response"], LETTERS), row["soft_label"]
+            assert shares_of(row)[row["label"]] == soft
             wrong = int(row["response"].split()[-1]) % 6 == 5
             if row["route"] == "decided":
                 assert right
@@ -314,3 +339,70 @@ def test_two_runs_with_other_labels_differ(tmp_path: Path) -> None:
         assert comparison.same_chosen.value == 0.5
         summary = project.export(format="trl-unpaired-preference", path=tmp_path / "kto.jsonl", run_id=first)
         assert summary.left_out == {"label": 36}, "a label called tie is no tie"
+
+
+FIVE = SETS[-1]
+
+
+def test_a_person_alone_gives_no_shares(tmp_path: Path) -> None:
+    with labelled(tmp_path, {"labels": list(FIVE)}) as project:
+        answer_all(project, "interrupt", lambda text: right_of(text, FIVE))
+        rows = exported(project, tmp_path)
+        assert (
+            [row["shares"] for row in rows["jsonl"]]
+            == [row["shares"] for row in rows["parquet"]]
+            == [None] * 36
+        )
+
+
+def test_shares_are_shown_released_copied_and_forgotten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with labelled(tmp_path, {"labels": list(FIVE)}, machine(FIVE)) as project:
+        first = next(iter(export_rows(project.store)[1]))
+        assert first.shares is not None
+        assert project.trace(first.id)["record"]["shares"] == first.shares
+        assert run_command(["show", first.id, "--store", project.store.url]) == 0
+        assert (
+            f"shares: {', '.join(f'{name} {share:.2f}' for name, share in first.shares.items())}"
+            in " ".join(capsys.readouterr().out.split())
+        )
+        for form in ("jsonl", "csv", "parquet"):
+            folder = tmp_path / f"release-{form}"
+            create_release(project.store, form, folder, format=form)
+            assert [
+                one.passed for one in verify_release(project.store, folder).checks if one.name == "rebuilt"
+            ] == [True]
+        copied = f"sqlite:///{tmp_path}/copy.db"
+        copy_store(project.store, copied)
+        with Store(copied) as store:
+            assert [row.shares for row in export_rows(store)[1]] == [
+                row.shares for row in export_rows(project.store)[1]
+            ]
+        run_sync(prune_checkpoints(project.store))
+        with project.store.transaction() as connection:
+            changed = dict.fromkeys(FIVE, 0.2)
+            connection.execute(update(records).where(records.c.id == first.id).values(shares=changed))
+        diff = diff_releases(project.store, tmp_path / "release-jsonl")
+        assert (len(diff.changed), diff.reasons) == (1, {"scored again": 1})
+        project.forget(first.seed_id)
+        assert first.id not in {row.id for row in export_rows(project.store)[1]}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_a_folder_of_labels_is_read_with_its_shares(tmp_path: Path, form: str) -> None:
+    datasets, croissant = pytest.importorskip("datasets"), pytest.importorskip("mlcroissant")
+    with labelled(tmp_path, {"labels": list(FIVE)}, machine(FIVE)) as project:
+        shares = {row.id: row.shares for row in export_rows(project.store)[1]}
+        project.export(format=form, path=tmp_path / "set", folder=True)
+    loaded = datasets.load_dataset(str(tmp_path / "set"), cache_dir=str(tmp_path / "cache"))["train"]
+    assert {row["id"]: shares_of(row) for row in loaded} == shares
+    found = croissant.Dataset(jsonld=str(tmp_path / "set" / "croissant.json"))
+    assert not found.metadata.issues.errors
+    described = json.loads((tmp_path / "set" / "croissant.json").read_text())["recordSet"][0]["field"]
+    [column] = [one for one in described if one["name"] == "shares"]
+    assert [part["dataType"] for part in column["subField"]] == ["sc:Text", "sc:Float"]
+    told = next(iter(found.records("train")))["train/shares"]
+    assert [part["train/shares/label"].decode() for part in told] == list(FIVE)
+    assert "(`shares`), as panel and votes have it: 36." in (tmp_path / "set" / "README.md").read_text()

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from solon import Project
+from solon.agents.models.embedding import embed_words
 from solon.errors import UsageError
 from solon.eval.constraints import find_constraints
-from solon.eval.embedding import embed_hashed, load_embedder
+from solon.eval.embedding import load_embedder
 from solon.eval.material import gather
 from solon.eval.releases.benchmark import Benchmark, Contaminated, Gate
 from solon.eval.replay.winning import Duel, measure_wins
@@ -77,7 +78,7 @@ def test_clusters_find_what_belongs_together() -> None:
         f"taxes on income of {i} euros" for i in range(12)
     ]
     names = [f"r{i}" for i in range(24)]
-    vectors = embed_hashed(texts)
+    vectors = embed_words(texts)
     place, _ = group_vectors(vectors, 2, np.random.default_rng(0))
     assert len(set(place[:12])) == len(set(place[12:])) == 1
     found = measure_spread(names, texts, vectors, most=2)
@@ -85,7 +86,7 @@ def test_clusters_find_what_belongs_together() -> None:
     assert {"tiger", "taxes"} <= {word for cluster in found.clusters for word in cluster.words}
     assert all(set(cluster.examples) <= set(names) for cluster in found.clusters)
     assert found.vendi.low <= (found.vendi.value or 0) <= found.vendi.high <= 24
-    assert measure_spread(["a"], ["x"], embed_hashed(["x"])).vendi.value is None
+    assert measure_spread(["a"], ["x"], embed_words(["x"])).vendi.value is None
 
 
 def test_an_author_who_wins_by_length_alone_does_not_win_at_equal_length() -> None:

@@ -108,6 +108,8 @@ def test_what_votes_decide_becomes_a_provisional_record_of_its_own_route(
     assert record.provisional
     assert record.certificate_id is None
     assert record.confidence == record.soft_label >= 0.9
+    assert record.shares["A"] == record.confidence
+    assert sum(record.shares.values()) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_an_expert_decides_alone_and_the_single_user_notices_nothing(project: Project, person: Any) -> None:

@@ -74,6 +74,8 @@ def test_its_records_are_exported_as_they_were(left: Path) -> None:
         for text in ((left / "out.jsonl").read_text(), (left / "again.jsonl").read_text())
     )
     assert found == told
+    again = map(json.loads, (left / "again.jsonl").read_text().splitlines())
+    assert {row["shares"] for row in again} == {None}, "records of then kept none"
 
 
 def test_its_release_is_verified(left: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from solon.errors import SolonError, UsageError
 from solon.eval.reading import read_texts
-from solon.eval.writing import find_words
 from solon.formats.records import ExportRow, ScoredRow
+from solon.words import find_words
 
 N = 13
 """Words of an n-gram that two texts hardly share by chance (Brown et al. 2020, appendix C)."""

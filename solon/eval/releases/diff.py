@@ -29,7 +29,7 @@ _STATES = {
     "accepted": "it is outside what the other one covers",
 }
 _VERSIONS = ("constitution", "rubric", "prompts", "consensus")
-_FIGURES = ("margin", "confidence", "soft_label")
+_FIGURES = ("margin", "confidence", "soft_label", "shares")
 
 
 class Change(BaseModel):
@@ -163,7 +163,7 @@ def _find_reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterab
         yield "provisional again"
     if before["outcome"] != after["outcome"] and "stale" in (before["outcome"], after["outcome"]):
         yield "stale: its law was amended" if after["outcome"] == "stale" else "no longer stale"
-    if any(before[name] != after[name] for name in _FIGURES):
+    if any(before.get(name) != after.get(name) for name in _FIGURES):
         yield "scored again"
     for name in _VERSIONS:
         if before["lineage"][name] != after["lineage"][name]:

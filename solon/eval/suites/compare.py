@@ -13,8 +13,8 @@ from solon.consensus.binomial import tail_at_least
 from solon.errors import UsageError
 from solon.eval.result import Figure, SuiteResult, mean, nothing, rate
 from solon.eval.suites.audit import agrees, audited_records
-from solon.eval.writing import find_words
 from solon.store.records import evaluation
+from solon.words import find_words
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

@@ -15,8 +15,8 @@ from solon.eval.embedding import Embedder, load_embedder
 from solon.eval.material import spell_sample
 from solon.eval.result import NO_RECORDS, Figure, SuiteResult, mean, nothing
 from solon.eval.spread import Spread, measure_spread
-from solon.eval.writing import find_words
 from solon.store.records import counts, evaluation
+from solon.words import find_words
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

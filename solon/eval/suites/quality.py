@@ -18,10 +18,10 @@ from solon.eval.writing import (
     find_broken_markdown,
     find_personal,
     find_rude,
-    find_words,
     is_refusal,
     measure_readability,
 )
+from solon.words import find_words
 
 if TYPE_CHECKING:
     from solon.eval.material import Material

@@ -61,9 +61,13 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
     confidence = consensus.get("confidence")
     by_label = context.recipe.record == "label" and not decision
     label = consensus.get("best") if by_label else (decision or {}).get("label")
-    soft = 0.5 if kind == TIE else _soft_label(context, state, chosen, label)
+    said = context.question.said_by(chosen, label, state.get("shown") or [])
+    weighed = context.question.soft and (said is not None or kind == TIE)
+    shares = (consensus.get("posterior") or None) if weighed else None
+    soft = 0.5 if kind == TIE else (shares or {}).get(said or "")
     if route == "voted" and decision is not None:  # panel and votes together
         confidence = soft = decision.get("confidence")
+        shares = decision.get("shares")
     # An alarm may have suspended the certificate since the panel spoke.
     certified = route != "voted" and context.cuts is not None and bool(consensus.get("certified"))
     return {
@@ -81,6 +85,7 @@ def _record(context: ItemContext, state: ItemState, route: str) -> Row:
         "margin": consensus.get("margin"),
         "confidence": confidence,
         "soft_label": soft,
+        "shares": shares,
         "tier": consensus.get("tier"),
         "scores": (decision or {}).get("scores") or None,
         "route": route,
@@ -118,16 +123,6 @@ def _chosen(
         outcome = str(question.outcome_of(decision["choice"], decision.get("candidate"), shown))
     tied = outcome == TIE and not question.is_outcome(outcome)
     return *question.chosen(outcome, shown), TIE if tied else question.kind
-
-
-def _soft_label(
-    context: ItemContext, state: ItemState, chosen: str | None, label: str | None
-) -> float | None:
-    """The panel's probability of what the record says; None where it never judged it (an edit, say)."""
-    posterior = (state.get("consensus") or {}).get("posterior") or {}
-    said = context.question.said_by(chosen, label, state.get("shown") or [])
-    told = said is not None and context.question.soft and context.recipe.has_panel
-    return posterior.get(said) if told else None
 
 
 def _audit(context: ItemContext, state: ItemState) -> Row | None:

@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 
 from solon.agents import judge as judges
 from solon.agents.judge import Verdict
+from solon.agents.voters import Text
 from solon.graphs.context import ItemContext
 from solon.graphs.routing import stand, stops_here
 from solon.graphs.state import ItemState
@@ -40,6 +41,7 @@ async def judge(state: ItemState, runtime: Runtime[ItemContext]) -> dict[str, An
         return {"candidates": live, "next": "end", "outcome": "rejected", "reason": reason}
     if elsewhere:
         verdicts = [Verdict.from_seed(recorded) for recorded in context.verdicts or ()]
+        verdicts += await _ask_beside(context, shown, round=round_, pair=tried)
     else:
         verdicts = await judge_shown(context, shown, round=round_, pair=tried) if asked else []
     _store(context, f"{round_}.{tried}", shown, verdicts, round_)
@@ -60,7 +62,7 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
     journalled as any other, so that an item replayed asks the same tiers and pays for none again.
     """
     case, answers = context.case_of(shown[0]), [context.answer(candidate) for candidate in shown]
-    ask = partial(
+    ask_seats = partial(
         ask_panel,
         context.recipe.question,
         case,
@@ -70,13 +72,31 @@ async def judge_shown(context: ItemContext, shown: Sequence[str], *, round: int,
         pair=pair,
         precedents=context.precedents(*shown).text,
     )
-    verdicts = await ask(tier=0)
-    for tier in range(max(context.case.config.tiers)):
+    verdicts: list[Verdict] = []
+    last = max(context.case.config.tiers)
+    for tier in range(last + 1):
+        seats, beside = await asyncio.gather(
+            ask_seats(tier=tier), _ask_beside(context, shown, round=round, pair=pair, tier=tier)
+        )
+        verdicts += [*seats, *beside]
+        if tier == last:
+            break
         so_far = context.weigh(verdicts, shown)
         if stops_here(so_far, context.case.config.routing, stand(context.item.pilot, context.cuts, tier)):
             break
-        verdicts += await ask(tier=tier + 1)
     return verdicts
+
+
+async def _ask_beside(
+    context: ItemContext, shown: Sequence[str], *, round: int, pair: int, tier: int | None = None
+) -> list[Verdict]:
+    """The verdicts of rules and classifier. `tier`: of those of one tier; None: of all."""
+    voters = [voter for voter in context.voters if tier is None or voter.tier == tier]
+    if not voters:
+        return []
+    case = context.case_of(shown[0])
+    text = Text(context.answer(shown[0]), context.question.outcomes, round, pair)
+    return list(await asyncio.gather(*(voter.vote(case, text) for voter in voters)))
 
 
 async def _shortlist(context: ItemContext, round_: int, live: list[str]) -> dict[str, float | None]:
@@ -123,6 +143,7 @@ def _store(
                 "abstained": verdict.abstained or None,
                 "basis": verdict.basis or None,
                 "purpose": purpose,
+                "shares": verdict.shares,
                 "created_at": clock.now(),
             },
         )

@@ -29,7 +29,6 @@ from solon.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from solon.recipes.recipe import Recipe
-    from solon.recipes.sources import Source
     from solon.store.database.store import Store
     from solon.store.runs.throughput import MeasuredRates, Rate
 
@@ -301,7 +300,7 @@ def plan_home(
     if items is None and seeds is None:
         raise UsageError("how many seeds?", next_step="give --items N, or --seeds FILE")
     config, recipes = (home.config, home.recipes) if isinstance(home, Workspace) else (home, Recipes(home))
-    found = _groups_of_seeds(seeds, config, recipes.get(recipe).source) if seeds is not None else []
+    found = _groups_of_seeds(seeds, config, recipes.get(recipe)) if seeds is not None else []
     rows = sum(group.items for group in found)
     scale = 1 if items is None or not rows else items / rows
     groups = [replace(group, items=round(group.items * scale)) for group in found]
@@ -321,9 +320,9 @@ def plan_home(
     )
 
 
-def _groups_of_seeds(seeds: Seeds, config: Config, source: Source) -> list[SeedGroup]:
+def _groups_of_seeds(seeds: Seeds, config: Config, recipe: Recipe) -> list[SeedGroup]:
     """Specialties and languages of the seeds."""
-    groups = count_groups(row for row in read_rows(seeds, config, source) if isinstance(row, SeedRow))
+    groups = count_groups(row for row in read_rows(seeds, config, recipe) if isinstance(row, SeedRow))
     total = sum(group.items for group in groups)
     if not total:
         name = seeds if isinstance(seeds, str | Path) else "the seeds"

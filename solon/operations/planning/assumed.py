@@ -59,13 +59,16 @@ class Assumed:
         if "critique" in steps and not config.critic.python:
             roles.append((config.critic.model, rounds.times(drafts), 1.0, config.critic.max_tokens))
         ranked = rounds.times(count_scored(self.recipe, config, drafts))
-        for seat in config.judges:
+        for seat in config.judges if self.recipe.has_panel else ():
             if not seat.python:
                 if seat.tier == 0 and ranked.high:
                     roles.append((seat.model, ranked.times(seat.samples), 1.0, seat.max_tokens))
                 each = seat.samples * question.orders
                 asked = multiply(rounds, self._asked(seat.tier))
                 roles.append((seat.model, asked.times(each), shown, seat.max_tokens))
+        for rule in config.rules if self.recipe.has_panel else ():
+            if rule.prompt:
+                roles.append((rule.model, multiply(rounds, self._asked(rule.tier)), shown, 256.0))
         if self.recipe.has_resolver and config.resolver.enabled:
             resolver = config.resolver
             # Two judges are asked why, then the resolver hears both: three calls on a split panel.

@@ -53,7 +53,7 @@ class VerdictOut(Wire):
     order: str = Field(
         description="the places in the order in which the judge saw them; empty for a single candidate"
     )
-    outcome: str = Field(description="prefers (see `favours`), tie, accept, reject or abstain")
+    outcome: str = Field(description="prefers (see `favours`), tie, accept, reject, a label, or abstain")
     favours: int | None
     p: float | None = Field(
         description="the judge's probability of the panel's first candidate, or of accepting a single one"

@@ -58,6 +58,9 @@ class RecordRow(Wire):
     soft_label: float | None = Field(
         description="probability that the chosen one is better, or of the label; 0.5 of a tie"
     )
+    shares: dict[str, float] | None = Field(
+        description="each outcome's probability by the panel (with the votes, where they settled it)"
+    )
     tier: int | None = Field(description="tiers of the panel that were asked, from 0")
     scores: dict[str, int] | None = Field(description="an expert's, by criterion, 1 to 5")
     route: str
@@ -220,6 +223,7 @@ class VerdictRow(Wire):
         sample: number of the sample, from 0.
         p: the judge's probability of a, or of accepting; null without a verdict.
         scores: by criterion, where a single candidate was scored.
+        shares: outcome -> probability, where the voter gave one for each.
         abstained: why there is no verdict; null where there is one.
         call_id: id of the model call that wrote it; null where no call did.
         rationale: what the judge wrote; null where nothing.
@@ -231,13 +235,16 @@ class VerdictRow(Wire):
     seat: str
     order: str = Field(description="AB or BA, as the judge saw them; empty for a single candidate")
     sample: int
-    outcome: str = Field(description="A, B, tie, accept, reject or abstain")
+    outcome: str = Field(
+        description="A, B, tie, accept, reject, a label, abstain, or silent (of a rule that does not match)"
+    )
     p: float | None
     scores: dict[str, float] | None
+    shares: dict[str, float] | None
     abstained: str | None
     basis: str | None = Field(
         description="what it was read from: letter, the first token's probabilities; bound, the same where the other "
-        "letter was not listed, p being the end nearest to even; json; function; null where not known"
+        "letter was not listed, p being the end nearest to even; json; function; rule; classifier; null where not known"
     )
     call_id: Id | None
     model: str | None = Field(description="that wrote it; null where no call did")

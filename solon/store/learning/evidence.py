@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from solon.store.runs.verdicts import against_on, panel_votes, votes_on
 from solon.store.tables import (
     adjudications,
     assignments,
+    candidates,
     decisions,
     items,
     precedents,
@@ -24,6 +25,7 @@ from solon.store.tables import (
     reviews,
     runs,
     seeds,
+    texts,
 )
 
 CHUNK = 500
@@ -50,6 +52,7 @@ class DecidedItem:
         review_id: the review answered.
         inclusion: known probability with which the item was drawn, None where it was not.
         rule: the rule that sent the item to review.
+        group: of its seed; the seed's id where it has none. Empty where nobody decided.
     """
 
     question: Question
@@ -68,6 +71,7 @@ class DecidedItem:
     review_id: str = ""
     inclusion: float | None = None
     rule: str = ""
+    group: str = ""
 
     @property
     def outcome(self) -> str | None:
@@ -200,9 +204,28 @@ def counted_decisions(
             review_id=row.review_id,
             inclusion=row.inclusion,
             rule=row.rule,
+            group=row.group or row.seed,
         )
         first.setdefault((decided.item_id, decided.kind), decided)
     return list(first.values())
+
+
+def texts_shown(connection: Connection, wanted: Mapping[str, str]) -> dict[str, str]:
+    """The texts of candidates, each under the name that it is wanted by; without those that were erased.
+
+    Args:
+        wanted: name -> id of a candidate.
+    """
+    bodies: dict[str, str] = {}
+    ids = sorted(set(wanted.values()))
+    for start in range(0, len(ids), CHUNK):
+        query = (
+            select(candidates.c.id, texts.c.body)
+            .join(texts, texts.c.id == candidates.c.text_id)
+            .where(candidates.c.id.in_(ids[start : start + CHUNK]))
+        )
+        bodies |= {row.id: row.body for row in connection.execute(query) if row.body}
+    return {name: bodies[candidate] for name, candidate in wanted.items() if candidate in bodies}
 
 
 def blind_answers(connection: Connection) -> list[Blind]:

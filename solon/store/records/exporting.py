@@ -386,7 +386,8 @@ def rows_of(
     call_ids = _calls(connection, item_ids)
     found_faults = _faults(connection, answers)
     forms = _forms(connection, chunk)
-    contested = _contested(connection, chunk)
+    divided = contested_shares(connection, item_ids)
+    contested = _contested(connection, chunk, divided)
     for row in chunk:
         content = json.loads(row["body"]) if row["body"] else None
         chosen, rejected = answers.get(row["chosen_id"]), answers.get(row["rejected_id"])
@@ -414,6 +415,7 @@ def rows_of(
             margin=row["margin"],
             confidence=row["confidence"],
             soft_label=contested.get(row["id"], row["soft_label"]),
+            shares=divided.get(row["item_id"], row["shares"]) if row["label"] is not None else None,
             reference=content.get("reference"),
             given=_given(content, {"chosen": chosen, "rejected": rejected}),
             fields=forms.get(row["decision_id"], {}),
@@ -449,7 +451,9 @@ def _kind(row: dict[str, Any]) -> str | None:
 
 
 _NO_RECORD = {
-    **dict.fromkeys(("rejected_id", "label", "margin", "confidence", "soft_label", "tier", "stale_at")),
+    **dict.fromkeys(
+        ("rejected_id", "label", "margin", "confidence", "soft_label", "shares", "tier", "stale_at")
+    ),
     "kind": "reject",
     "provisional": False,
 }
@@ -579,10 +583,15 @@ def _flags(
     return flags, actors
 
 
-def _contested(connection: Connection, chunk: list[dict[str, Any]]) -> dict[str, float | None]:
+def _contested(
+    connection: Connection, chunk: list[dict[str, Any]], shares: Mapping[str, dict[str, float]]
+) -> dict[str, float | None]:
     """record -> share of people for its chosen text, where people stay divided: a soft label, and no pair. None where
-    they are divided over labels, which one number does not tell."""
-    shares = contested_shares(connection, [row["item_id"] for row in chunk])
+    they are divided over labels, which one number does not tell.
+
+    Args:
+        shares: of people for each text or label, by item.
+    """
     text_of = text_ids(
         connection, [r["chosen_id"] for r in chunk if r["item_id"] in shares and r["chosen_id"]]
     )

@@ -70,6 +70,7 @@ _OF_VERDICTS = (
     "outcome",
     "p",
     "scores",
+    "shares",
     "abstained",
     "basis",
     "call_id",

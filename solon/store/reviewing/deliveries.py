@@ -153,6 +153,7 @@ def resume_value(row: Mapping[Any, Any]) -> dict[str, Any]:
         "scores": row["scores"] or {},
         **({} if row["label"] is None else {"label": row["label"]}),
         **({} if row["confidence"] is None else {"confidence": row["confidence"]}),
+        **({} if row["shares"] is None else {"shares": row["shares"]}),
     }
 
 

@@ -286,9 +286,9 @@ def _decide(store: Store, connection: Connection, review: ReviewRow, counted: Ta
     decision_id = store_decision(
         store, connection, review, response, actor=VOTES, channel=VOTES, counts=False, times={}
     )
-    connection.execute(
-        update(decisions).where(decisions.c.id == decision_id).values(confidence=round(counted.sure, 6))
-    )
+    shares = {outcome: round(share, 6) for outcome, share in counted.posterior.items()}
+    kept = update(decisions).where(decisions.c.id == decision_id)
+    connection.execute(kept.values(confidence=shares[counted.best], shares=shares))
     return decision_id
 
 

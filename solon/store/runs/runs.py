@@ -12,7 +12,7 @@ from sqlalchemy import Connection, case, desc, func, select, update
 
 from solon.config.sections import BUILTIN
 from solon.errors import UsageError
-from solon.formats.seed_rows import SeedRow
+from solon.formats.seed_rows import SeedResponse, SeedRow, SeedVerdict, as_plain
 from solon.law.scopes import domains_of, narrowest
 from solon.store.database import clock
 from solon.store.database.ids import begins, hash_id, new_id
@@ -326,10 +326,8 @@ def item_random_seed(root: int, seed_name: str, number: int = 0) -> int:
 def _plain(value: object) -> object:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json", exclude_none=True)
-    from dataclasses import asdict, is_dataclass
-
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+    if isinstance(value, SeedResponse | SeedVerdict):
+        return as_plain(value)
     return str(value)
 
 

@@ -173,6 +173,7 @@ class Decision(SQLModel, table=True):
         undone_at: when it was taken back, None while it stands.
         carried_from: the decision of an earlier run that it repeats, None otherwise.
         confidence: probability that panel and votes give the choice; only where votes settled the item.
+        shares: outcome -> its probability by panel and votes together; only where votes settled the item.
         overruled_by: the adjudicated decision that took its place, None otherwise; the answer itself stays as its
             author's evidence.
     """
@@ -204,6 +205,7 @@ class Decision(SQLModel, table=True):
     undone_at: float | None = None
     carried_from: str | None = None
     confidence: float | None = None
+    shares: Any = json_column()
     overruled_by: str | None = Field(default=None, max_length=64)
 
     __table_args__ = (Index("ix_decisions_answers", "actor", "undone_at", "decided_at"),)

@@ -86,8 +86,8 @@ class Verdict(SQLModel, table=True):
         seat: the judge's place on the panel.
         order: `AB` or `BA`: whichever the judge saw first stands first; empty on a single candidate.
         sample: number of the try, from 0, where a judge is asked several times.
-        outcome: A, B or tie, accept or reject, or abstain; mapped back from the order seen, so that A is candidate
-            a.
+        outcome: A, B or tie, accept or reject, a label, abstain, or silent (of a rule that does not match); mapped
+            back from the order seen, so that A is candidate a.
         p: probability of candidate a (of accept, on a single one); None where the judge gave none.
         confidence: what the judge said of itself, 0 to 1; None where it said nothing.
         scores: criterion of the rubric -> score; None where it was not asked for scores.
@@ -95,9 +95,10 @@ class Verdict(SQLModel, table=True):
         call_id: the model call that made it, None where it came with the seed.
         abstained: why there is no finding, None where there is one.
         basis: what it was read from: letter, bound (the other letter was not listed: `p` is at least so far from
-            even), json or function; None where it is not known.
+            even), json, function, rule or classifier; None where it is not known.
         purpose: what it was asked for: None of a vote of the panel; `shortlist` of scores by which candidates were
             ranked before, which are no votes.
+        shares: outcome -> probability, where the voter gave one for each; None where it did not.
         created_at: when it was stored, epoch seconds.
     """
 
@@ -121,6 +122,7 @@ class Verdict(SQLModel, table=True):
     abstained: str | None = None
     basis: str | None = None
     purpose: str | None = None
+    shares: Any = json_column()
     created_at: float
 
 
@@ -174,6 +176,8 @@ class Record(SQLModel, table=True):
             without either.
         soft_label: the panel's probability that the chosen one is the better one, .5 for a tie; None where it did
             not judge it.
+        shares: outcome -> its probability by the panel (by panel and votes together where those settled it), summing
+            to 1 but for rounding; None where neither weighed what the record says.
         tier: the last tier of the panel that was asked, None without a panel.
         scores: criterion -> score that the deciding person gave, None without.
         route: how it was settled: by the machine (consensus, resolved, redrafted), `voted` or `decided`.
@@ -203,6 +207,7 @@ class Record(SQLModel, table=True):
     margin: float | None = None
     confidence: float | None = None
     soft_label: float | None = None
+    shares: Any = json_column()
     tier: int | None = None
     scores: Any = json_column()
     route: str

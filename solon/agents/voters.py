@@ -1,0 +1,299 @@
+"""Voters of a panel beside its seats: rules, and a classifier that learns from decisions.
+
+A voter is put the text under judgement and gives one verdict: an outcome of the question, or nothing. Its verdicts are
+stored, weighed and learned of as those of the seats are, and its tier stands among theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import BaseModel, Field
+
+from solon.agents import plugged
+from solon.agents.calls import Ask
+from solon.agents.judge import Verdict
+from solon.consensus.panel import ABSTAIN, SILENT
+from solon.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from solon.agents.case import Case
+    from solon.config import Config
+    from solon.config.sections import ClassifierConfig, RuleConfig
+    from solon.consensus.classifier import Classifier
+    from solon.questions import Question
+
+MATCH_SECONDS = 0.1
+"""How long a regular expression may look at one text."""
+NO_MATCH = "no_match"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that voters are put.
+
+    Attributes:
+        body: the text under judgement: the answer, or what gets a label.
+        outcomes: what may be said of it.
+        round: how often the item was redrafted before.
+        ordinal: how many texts of this round were put before.
+    """
+
+    body: str
+    outcomes: tuple[str, ...]
+    round: int = 0
+    ordinal: int = 0
+
+
+class Voter(Protocol):
+    """A voter beside the seats.
+
+    Attributes:
+        seat: its place on the panel and its name, `3: card_words`.
+        tier: as of a judge.
+    """
+
+    @property
+    def seat(self) -> str:
+        """Its place on the panel and its name."""
+
+    @property
+    def tier(self) -> int:
+        """The tier in which it is asked."""
+
+    async def vote(self, case: Case, text: Text) -> Verdict:
+        """Its verdict on the text; it abstains rather than raises, but where a model cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as a voter: for its label where it matches, silent where it does not."""
+
+    config: RuleConfig
+    seat: str
+
+    @property
+    def tier(self) -> int:
+        """The tier in which it is asked."""
+        return self.config.tier
+
+    @property
+    def identity(self) -> str:
+        """Its name as a voter, with a hash of what it does: a changed rule is another voter."""
+        told = self.config.model_dump(mode="json", exclude={"tier"})
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        return f"rule:{self.config.name}+{digest[:8]}"
+
+    async def vote(self, case: Case, text: Text) -> Verdict:
+        """Its verdict; it abstains where its function fails, its question is not answered or its pattern takes too
+        long."""
+        if self.config.python:
+            return await self._by_function(case, self.config.python, text)
+        if self.config.prompt:
+            return await self._by_model(case, self.config.prompt, text)
+        try:
+            return self._said(matches(self.config, text.body))
+        except TimeoutError:
+            return Verdict(judge=self.identity, seat=self.seat, abstained="timeout")
+
+    def _said(self, matched: bool | None, **details: Any) -> Verdict:
+        """`matched`: None where it could not be found out."""
+        outcome = self.config.label if matched else SILENT if matched is not None else ABSTAIN
+        details = {"abstained": "" if matched else NO_MATCH, "basis": "rule" if matched else ""} | details
+        return Verdict(judge=self.identity, seat=self.seat, outcome=outcome, **details)
+
+    async def _by_function(self, case: Case, reference: str, text: Text) -> Verdict:
+        outcome, opinion, plugin = await plugged.apply_rule(
+            case, reference, text.body, text.outcomes, self.config.label, seat=self.seat, round=text.round,
+            ordinal=text.ordinal,
+        )  # fmt: skip
+        if not outcome.ok:
+            return Verdict(judge=plugin.identity, seat=self.seat, call=outcome, abstained=outcome.outcome)
+        if opinion is None:
+            return Verdict(
+                judge=plugin.identity, seat=self.seat, outcome=SILENT, call=outcome, abstained=NO_MATCH
+            )
+        return Verdict(
+            judge=plugin.identity,
+            seat=self.seat,
+            outcome=opinion.verdict,
+            call=outcome,
+            p=opinion.p,
+            confidence=opinion.confidence,
+            rationale=opinion.rationale,
+            shares=opinion.shares,
+            basis="rule",
+        )
+
+    async def _by_model(self, case: Case, question: str, text: Text) -> Verdict:
+        values = {"question": question, "prompt": case.prompt, "input": case.input, "text": text.body}
+        ask = Ask(
+            role="judge",
+            seat=f"rule/{self.config.name}/{text.ordinal}",
+            model=self.config.model,
+            prompt=case.prompts["judge.rule"].render(case.mark, **values),
+            max_tokens=256,
+            temperature=0.0,
+            seed=case.draw("rule", self.config.name, text.round, text.ordinal),
+            round=text.round,
+            schema=_Holds,
+        )
+        outcome, parsed = await case.caller.parsed(ask)
+        if not isinstance(parsed, _Holds):
+            return self._said(None, call=outcome, abstained=outcome.outcome)
+        return self._said(parsed.holds == "yes", call=outcome, rationale=parsed.rationale)
+
+
+class _Holds(BaseModel):
+    """A model's answer to the question of a rule."""
+
+    rationale: str = Field("", max_length=600)
+    holds: Literal["yes", "no"]
+
+
+def matches(rule: RuleConfig, text: str) -> bool:
+    """Whether the pattern of a rule is found in a text, or one of its words stands in it, in upper or lower case.
+
+    Raises:
+        TimeoutError: the pattern took longer than `MATCH_SECONDS`.
+    """
+    import regex
+
+    if rule.regex:
+        return regex.search(rule.regex, text, flags=regex.IGNORECASE, timeout=MATCH_SECONDS) is not None
+    words = "|".join(re.escape(" ".join(word.split())).replace(r"\ ", r"\s+") for word in rule.keywords)
+    return re.search(rf"(?<!\w)(?:{words})(?!\w)", text, flags=re.IGNORECASE) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierVoter:
+    """The classifier of a consensus version as a voter; silent where none was trained yet."""
+
+    config: ClassifierConfig
+    seat: str
+    trained: Classifier | None
+
+    @property
+    def tier(self) -> int:
+        """The tier in which it is asked."""
+        return self.config.tier
+
+    async def vote(self, case: Case, text: Text) -> Verdict:
+        """The probability of each outcome by what was decided of other texts."""
+        identity = classifier_identity(self.config)
+        if self.trained is None:
+            return Verdict(judge=identity, seat=self.seat, outcome=SILENT, abstained="untrained")
+        shares = self.trained.shares(as_vectors(self.config, [text.body]))[0].tolist()
+        return Verdict(
+            judge=identity,
+            seat=self.seat,
+            basis="classifier",
+            **said_by_shares(self.trained.outcomes, shares),
+        )
+
+
+def classifier_identity(config: ClassifierConfig) -> str:
+    """The name under which the classifier votes: what it sees of a text is part of it."""
+    return f"classifier:{config.features}"
+
+
+def as_vectors(config: ClassifierConfig, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Texts as the classifier sees them, each a vector of length 1.
+
+    Raises:
+        ConfigError: it goes by meaning, and the extra that does it is not installed.
+    """
+    from solon.agents.models.embedding import can_embed, embed, embed_words
+
+    if config.features == "words":
+        return embed_words(texts)
+    if not can_embed():
+        raise ConfigError(
+            '[classifier] features = "meaning" needs an embedding model',
+            next_step="pip install 'solon[embeddings]', or features = \"words\"",
+        )
+    return embed(texts)
+
+
+def said_by_shares(outcomes: Sequence[str], shares: Sequence[float]) -> dict[str, Any]:
+    """`outcome` and `shares` of a voter that gives a probability for each outcome."""
+    best = max(range(len(outcomes)), key=lambda place: shares[place])
+    told = {outcome: round(share, 6) for outcome, share in zip(outcomes, shares, strict=True)}
+    return {"outcome": outcomes[best], "shares": told}
+
+
+def voters_beside(config: Config, trained: Mapping[str, Any] | None = None) -> tuple[Voter, ...]:
+    """The voters beside the seats of a panel, in their order.
+
+    Args:
+        trained: plain values of the classifier of a consensus version; None where it has none.
+    """
+    first = len(config.judges) + 1
+    rules = [Rule(rule, f"{first + i}: {rule.name}") for i, rule in enumerate(config.rules)]
+    if not config.classifier.enabled:
+        return tuple(rules)
+    from solon.consensus.classifier import Classifier
+
+    seat = classifier_seat(config)
+    known = Classifier.from_json(trained) if trained is not None else None
+    return (*rules, ClassifierVoter(config.classifier, seat, known))
+
+
+def classifier_seat(config: Config) -> str:
+    """The place of the classifier on the panel, and its name."""
+    return f"{len(config.judges) + len(config.rules) + 1}: classifier"
+
+
+def check_voters(config: Config, asked: Question, recipe: str) -> None:
+    """Check that the voters beside the seats can vote on a question.
+
+    Raises:
+        ConfigError: it shows more than one text, a rule votes for what is no outcome, or the classifier goes by
+            meaning and the extra for it is not installed.
+    """
+    if not config.has_voters_beside:
+        return
+    if asked.shown != 1:
+        raise ConfigError(
+            f"recipe {recipe!r} sets {asked.shown} texts against each other, and rules and the classifier speak of one",
+            next_step="leave [[rules]] and [classifier] out, or let a @judge function compare them",
+        )
+    for place, rule in enumerate(config.rules):
+        if rule.label and rule.label not in asked.outcomes:
+            near = get_close_matches(rule.label, asked.outcomes, n=1)
+            right = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(asked.outcomes[:20])}"
+            raise ConfigError(
+                f"{config.place_of('rules', str(place), 'label')}: the rule {rule.name!r} votes for {rule.label!r}, "
+                "which is no outcome",
+                next_step=right,
+            )
+    if config.classifier.enabled:
+        as_vectors(config.classifier, [""])
+
+
+def try_rules(config: Config, texts: Iterable[str]) -> None:
+    """Check that the patterns of all rules come to an end on these texts.
+
+    Raises:
+        ConfigError: one takes longer than `MATCH_SECONDS` on a text.
+    """
+    patterns = [rule for rule in config.rules if rule.regex]
+    for text in texts if patterns else ():
+        for rule in patterns:
+            try:
+                matches(rule, text)
+            except TimeoutError:
+                raise ConfigError(
+                    f"the pattern of the rule {rule.name!r} runs away: it took longer than {MATCH_SECONDS} s on "
+                    f"a text of {len(text)} characters",
+                    next_step="write it without a repetition inside a repetition, such as (a+)+",
+                ) from None
